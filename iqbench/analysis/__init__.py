@@ -1,0 +1,1 @@
+"""Tables to tables: no files, no torch."""

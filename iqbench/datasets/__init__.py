@@ -1,0 +1,1 @@
+"""Which reference images exist and under which protocol: datasets.yaml and on-disk layouts."""

@@ -1,0 +1,1 @@
+"""The main job on embedded photographs with classical methods."""

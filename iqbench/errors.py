@@ -1,0 +1,63 @@
+"""The one kind of error that a user can mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["IqbenchError", "unknown_name"]
+
+
+class IqbenchError(Exception):
+    """Something the user can mend: one sentence that says what and where, and a hint what to do.
+
+    Parameters
+    ----------
+    message
+        What is wrong, naming the file, option or value.
+    hint
+        What to do about it. Printed after the message.
+
+    Attributes
+    ----------
+    exit_code
+        What the command line exits with: 2, the input is wrong and nothing was computed.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> IqbenchError:
+    """Refuse a name that is not known, with the nearest one that is.
+
+    Parameters
+    ----------
+    kind
+        What the name should have been, e.g. ``"metric"``.
+    name
+        What the user wrote.
+    known
+        All names that would have been right.
+
+    Returns
+    -------
+    IqbenchError
+        To be raised by the caller.
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    if near:
+        hint = f"Did you mean {near[0]!r}?"
+    elif names:
+        hint = f"Known: {', '.join(names)}"
+    else:
+        hint = ""
+    return IqbenchError(f"unknown {kind} {name!r}", hint=hint)

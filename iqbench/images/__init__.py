@@ -1,0 +1,1 @@
+"""Files to pixels: decode, colour, resize, crop, quantise, degrade."""

@@ -1,0 +1,52 @@
+"""A decoded image as everything above this room sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Picture"]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels as they were stored, and where they came from.
+
+    Attributes
+    ----------
+    pixels
+        (H, W, C) uint8 or uint16, C 1 (gray) or 3 (RGB, in this order), full range.
+    digest
+        SHA-256 of the file's bytes (or of the entry inside a container), hexadecimal.
+    name
+        What to call it in messages: the path.
+    bytes
+        Size of the file.
+    """
+
+    pixels: NDArray[np.uint8] | NDArray[np.uint16]
+    digest: str
+    name: str
+    bytes: int
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def channels(self) -> int:
+        """1 for gray, 3 for RGB."""
+        return int(self.pixels.shape[2])
+
+    @property
+    def bit_depth(self) -> int:
+        """Bits per sample: 8 or 16."""
+        return int(self.pixels.dtype.itemsize) * 8

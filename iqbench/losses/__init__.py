@@ -1,0 +1,1 @@
+"""Differentiable losses over the same formulas as the metrics."""

@@ -1,0 +1,1 @@
+"""Tables to text for people: terminal, Markdown, CSV, JSON."""

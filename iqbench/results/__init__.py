@@ -1,0 +1,1 @@
+"""Parquet tables: schema, signatures, atomic writes, reading back."""
