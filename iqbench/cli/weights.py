@@ -1,0 +1,91 @@
+"""``iqbench weights``: what pretrained weights are there, from where, and fetching them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["weights"]
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.group()
+def weights() -> None:
+    """Pretrained weights: list, fetch, show.
+
+    They are looked for in the folder given by --weights, in $IQBENCH_WEIGHTS, in the cache
+    ($IQBENCH_CACHE); then they are fetched into the cache, unless $IQBENCH_OFFLINE is set.
+    """
+
+
+@weights.command("list")
+@click.option("--weights", "folder", type=_FOLDER, help="A folder of weight files, searched first.")
+@click.option(
+    "--format", "layout", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+def list_weights(folder: Path | None, layout: str) -> None:
+    """List all networks and whether their weights are there.
+
+    Example: iqbench weights list --format json
+    """
+    from iqbench.networks.weights.listing import overview
+
+    rows = overview(folder)
+    if layout == "json":
+        import json
+
+        click.echo(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("network", "status", "digest", "fetched from", "used by default")
+    places: dict[str, list[str]] = {}
+    for row in rows:
+        table.add_row(
+            row["network"], row["status"], row["digest"][:12], row["source"], row["used_by"]
+        )
+        if row["file"]:
+            places.setdefault(str(Path(row["file"]).parent), []).append(row["network"])
+    Console().print(table)
+    for place, names in places.items():
+        click.echo(f"{place}: {', '.join(names)}")
+
+
+@weights.command("fetch")
+@click.argument("networks", metavar="[NETWORK]...", nargs=-1)
+@click.option("--weights", "folder", type=_FOLDER, help="Put the files here, not into the cache.")
+@click.option("--force", is_flag=True, help="Fetch also what is already there.")
+def fetch_weights(networks: tuple[str, ...], folder: Path | None, force: bool) -> None:
+    """Fetch weights; by default those that the default metrics need.
+
+    Example: iqbench weights fetch vgg19 resnet50
+    """
+    from iqbench.networks.weights import DEFAULT_NETWORKS, fetch
+
+    files = fetch(networks or DEFAULT_NETWORKS, folder=folder, force=force)
+    for name, path in files.items():
+        click.echo(f"{name}: {path}")
+
+
+@weights.command("show")
+@click.argument("network")
+@click.option("--weights", "folder", type=_FOLDER, help="A folder of weight files, searched first.")
+def show_weights(network: str, folder: Path | None) -> None:
+    """Show one network's file, its digest, origin, tensors and licence.
+
+    Example: iqbench weights show vgg16
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from iqbench.networks.weights.listing import describe
+
+    table = Table(show_header=False, box=None)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for heading, text in describe(network, folder).items():
+        table.add_row(heading, text)
+    Console().print(table)
