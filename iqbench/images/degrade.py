@@ -1,0 +1,184 @@
+"""The standard degradations of restoration benchmarks, on 8-bit images, deterministic."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import correlate1d
+
+from iqbench.errors import IqbenchError
+from iqbench.images.resize import imresize_uint8
+
+__all__ = [
+    "bicubic_downscale",
+    "gaussian_blur",
+    "gaussian_kernel",
+    "gaussian_noise",
+    "jpeg",
+]
+
+Image = NDArray[np.uint8]
+
+
+def gaussian_noise(image: Image, sigma: float, seed: int) -> Image:
+    """Add white Gaussian noise, rounded and clipped to 8 bits.
+
+    The field's denoising tables often add float noise and leave it unclipped; a file cannot hold
+    that, and clipping changes the noise where the image is near black or white.
+
+    Parameters
+    ----------
+    image
+        (H, W, C) uint8.
+    sigma
+        Standard deviation on the scale 0 to 255.
+    seed
+        Of numpy's PCG64: one an image, so that a set does not share one field of noise.
+
+    Returns
+    -------
+    ndarray
+        (H, W, C) uint8.
+
+    Raises
+    ------
+    IqbenchError
+        If ``sigma`` is negative or not finite.
+    """
+    _at_least_zero("sigma", sigma)
+    noise = np.random.default_rng(seed).normal(0.0, sigma, image.shape)
+    return _to_uint8(image + noise)
+
+
+def bicubic_downscale(image: Image, scale: int) -> Image:
+    """Shrink by a whole factor as MATLAB's ``imresize`` does, edges replicated.
+
+    Parameters
+    ----------
+    image
+        (H, W, C) uint8. The field crops H and W to multiples of ``scale`` first.
+    scale
+        The factor, at least 1.
+
+    Returns
+    -------
+    ndarray
+        (ceil(H / scale), ceil(W / scale), C) uint8.
+
+    Raises
+    ------
+    IqbenchError
+        If ``scale`` is below 1.
+    """
+    if scale < 1:
+        raise IqbenchError(f"the scale {scale} of a bicubic downscale is below 1")
+    return imresize_uint8(image, scale=1 / scale)
+
+
+def jpeg(image: Image, quality: int) -> Image:
+    """Compress as baseline JPEG and decode again.
+
+    Parameters
+    ----------
+    image
+        (H, W, C) uint8, gray or RGB. Colour is subsampled 4:2:0.
+    quality
+        1 to 100, on libjpeg's scale.
+
+    Returns
+    -------
+    ndarray
+        (H, W, C) uint8. libjpeg versions may differ by one level in few pixels.
+
+    Raises
+    ------
+    IqbenchError
+        If ``quality`` is out of its range.
+    """
+    if not 1 <= quality <= 100:
+        raise IqbenchError(f"the JPEG quality {quality} is not from 1 to 100")
+    colour = image.shape[2] == 3
+    stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if colour else image
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+    _, encoded = cv2.imencode(".jpg", stored, options)
+    decoded: Any = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    result: Any = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB) if colour else decoded[..., None]
+    return np.asarray(result, dtype=np.uint8)
+
+
+def gaussian_blur(image: Image, sigma: float, noise_sigma: float = 0.0, seed: int = 0) -> Image:
+    """Blur by :func:`gaussian_kernel`, edge pixels replicated, then add noise; round once.
+
+    Parameters
+    ----------
+    image
+        (H, W, C) uint8.
+    sigma
+        Standard deviation of the kernel in pixels.
+    noise_sigma
+        Standard deviation of white Gaussian noise on the scale 0 to 255.
+    seed
+        Of the noise, as for :func:`gaussian_noise`.
+
+    Returns
+    -------
+    ndarray
+        (H, W, C) uint8, rounded and clipped.
+
+    Raises
+    ------
+    IqbenchError
+        If ``sigma`` or ``noise_sigma`` is negative or not finite.
+    """
+    _at_least_zero("noise_sigma", noise_sigma)
+    profile = _gaussian_profile(sigma)
+    blurred = image.astype(np.float64)
+    for axis in (0, 1):
+        blurred = correlate1d(blurred, profile, axis=axis, mode="nearest")
+    noise = np.random.default_rng(seed).normal(0.0, noise_sigma, image.shape)
+    return _to_uint8(blurred + noise)
+
+
+def gaussian_kernel(sigma: float) -> NDArray[np.float64]:
+    """Give the kernel of :func:`gaussian_blur`, for methods that undo a known blur.
+
+    Parameters
+    ----------
+    sigma
+        Standard deviation in pixels; 0 gives the kernel that changes nothing.
+
+    Returns
+    -------
+    ndarray
+        (2 r + 1, 2 r + 1) with r = ceil(3 sigma), samples of the Gaussian, summing to 1.
+
+    Raises
+    ------
+    IqbenchError
+        If ``sigma`` is negative or not finite.
+    """
+    profile = _gaussian_profile(sigma)
+    return np.outer(profile, profile)
+
+
+def _gaussian_profile(sigma: float) -> NDArray[np.float64]:
+    _at_least_zero("sigma", sigma)
+    radius = math.ceil(3 * sigma)
+    positions = np.arange(-radius, radius + 1) / (sigma or 1.0)
+    profile: NDArray[np.float64] = np.exp(-0.5 * positions**2)
+    profile /= profile.sum()
+    return profile
+
+
+def _at_least_zero(name: str, value: float) -> None:
+    if not (math.isfinite(value) and value >= 0):
+        raise IqbenchError(f"{name} is {value}, which is no standard deviation")
+
+
+def _to_uint8(values: NDArray[np.float64]) -> Image:
+    return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)

@@ -1,0 +1,92 @@
+"""The file formats that are read: one module each, walking the structure of its files.
+
+One walk serves two ends: it finds the header's facts without decoding, and it proves that the file
+is whole, which decoders do not: several give half a picture for half a file, without an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from iqbench.errors import IqbenchError
+from iqbench.images.formats import bmp, jpeg, png, pnm, tiff, webp
+from iqbench.images.formats.reader import BufferReader, Facts, Reader
+
+__all__ = ["Format", "recognise"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """What is known of one format.
+
+    Attributes
+    ----------
+    facts
+        Reads the header.
+    check_whole
+        Raises :class:`IqbenchError` for a truncated or structurally damaged file.
+    decodable
+        Gives the bytes to hand to OpenCV.
+    """
+
+    facts: Callable[[Reader], Facts]
+    check_whole: Callable[[BufferReader], None]
+    decodable: Callable[[BufferReader], bytes] = lambda file: file.data
+
+
+PNG = Format(png.facts, png.check_whole, png.decodable)
+JPEG = Format(jpeg.facts, jpeg.check_whole)
+BMP = Format(bmp.facts, bmp.check_whole)
+TIFF = Format(tiff.facts, tiff.check_whole, tiff.decodable)
+WEBP = Format(webp.facts, webp.check_whole)
+PNM = Format(pnm.facts, pnm.check_whole)
+
+READ: dict[bytes, Format] = {
+    png.SIGNATURE: PNG,
+    jpeg.SIGNATURE: JPEG,
+    bmp.SIGNATURE: BMP,
+    **dict.fromkeys(tiff.SIGNATURES, TIFF),
+    **dict.fromkeys(pnm.SIGNATURES, PNM),
+}
+
+NOT_READ = {
+    b"GIF8": "a GIF",
+    b"P1": "a bilevel PBM",
+    b"P4": "a bilevel PBM",
+    b"P2": "a PGM in text form",
+    b"P3": "a PPM in text form",
+    b"Pf": "a PFM of float samples",
+    b"PF": "a PFM of float samples",
+    b"v/1\x01": "an OpenEXR of float samples",
+    b"#?RADIANCE": "a Radiance HDR of float samples",
+    b"\0\0\0\x0cjP  ": "a JPEG 2000",
+    b"\0\0\0\x0cJXL ": "a JPEG XL",
+    b"\x93NUMPY": "a numpy array",
+}
+
+
+def recognise(file: Reader) -> Format:
+    """Tell the format by the first bytes; the suffix of the name plays no part.
+
+    Raises
+    ------
+    IqbenchError
+        For an empty file, for something that is no image and for formats that are not read.
+    """
+    if file.size == 0:
+        raise IqbenchError(f"{file.name} is empty (0 bytes)", hint="Write or copy the file again")
+    head = file.at(0, min(file.size, 16))
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return WEBP
+    for signature, known in READ.items():
+        if head.startswith(signature):
+            return known
+    for signature, label in NOT_READ.items():
+        if head.startswith(signature):
+            raise file.refused(f"is {label}, which is not read", "Save it as PNG")
+    if head[4:8] == b"ftyp":
+        raise file.refused("is an AVIF, HEIC or video, which is not read", "Save it as PNG")
+    raise file.refused(
+        "is not an image, or it is damaged", "Read are PNG, JPEG, BMP, TIFF, WebP, PPM and PGM"
+    )

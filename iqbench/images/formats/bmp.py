@@ -1,0 +1,61 @@
+"""BMP: the Windows bitmap headers, uncompressed."""
+
+from __future__ import annotations
+
+from iqbench.images.formats.reader import BufferReader, Facts, Reader
+
+__all__ = ["check_whole", "facts"]
+
+SIGNATURE = b"BM"
+FILE_HEADER = 14
+CORE_HEADER = 12
+HEADERS = (CORE_HEADER, 40, 52, 56, 108, 124)
+RGB, RLE, BITFIELDS = 0, (1, 2), (3, 6)
+MASKS = (0xFF0000, 0xFF00, 0xFF)
+
+
+def _layout(file: Reader) -> tuple[int, int, int, int, int]:
+    """Header size, width, height (negative: top row first), bits a pixel and compression."""
+    (header,) = file.unpack("<I", FILE_HEADER)
+    if header not in HEADERS:
+        raise file.damaged(f"there is no BMP header of {header} bytes")
+    if header == CORE_HEADER:
+        width, height, _, bits = file.unpack("<HHHH", FILE_HEADER + 4)
+        return header, width, height, bits, RGB
+    width, height, _, bits, compression = file.unpack("<iiHHI", FILE_HEADER + 4)
+    return header, width, height, bits, compression
+
+
+def facts(file: Reader) -> Facts:
+    """Read the header and, to tell gray from colour, the palette."""
+    header, width, height, bits, compression = _layout(file)
+    if compression in RLE:
+        raise file.refused("is a run-length encoded BMP", "Save it as PNG")
+    if bits not in (1, 4, 8, 24, 32) or (compression != RGB and bits != 32):
+        raise file.refused(f"is a BMP of {bits} bits a pixel", "Save it as PNG")
+    alpha = False
+    if compression in BITFIELDS:
+        if file.unpack("<III", FILE_HEADER + 40) != MASKS:
+            raise file.refused("is a BMP with channels of its own order", "Save it as PNG")
+        alpha = header >= 56 and file.unpack("<I", FILE_HEADER + 52) != (0,)
+    elif compression != RGB:
+        raise file.refused("is a compressed BMP", "Save it as PNG")
+    channels = 1 if bits <= 8 and _gray_palette(file, header, bits) else 3
+    return Facts("bmp", abs(height), max(width, 0), channels, 8, alpha)
+
+
+def _gray_palette(file: Reader, header: int, bits: int) -> bool:
+    """Tell whether all colours are grays: BMP has no other way to store a gray picture."""
+    entry = 3 if header == CORE_HEADER else 4
+    colours = 0 if header == CORE_HEADER else file.unpack("<I", FILE_HEADER + 32)[0]
+    count = colours if 0 < colours < 2**bits else 2**bits
+    palette = file.at(FILE_HEADER + header, count * entry)
+    return palette[0::entry] == palette[1::entry] == palette[2::entry]
+
+
+def check_whole(file: BufferReader) -> None:
+    """Check that all rows lie within the file."""
+    _, width, height, bits, _ = _layout(file)
+    (start,) = file.unpack("<I", 10)
+    row = (width * bits + 31) // 32 * 4
+    file.reaches(start + row * abs(height))

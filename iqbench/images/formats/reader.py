@@ -1,0 +1,115 @@
+"""Random access to a file's bytes, and the errors that reading a format's structure raises."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from iqbench.errors import IqbenchError
+
+__all__ = ["BufferReader", "Facts", "Reader"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a header says of an image: what decoding it will give.
+
+    Attributes
+    ----------
+    format
+        ``"png"``, ``"jpeg"``, ``"bmp"``, ``"tiff"``, ``"webp"`` or ``"pnm"``.
+    height, width
+        Rows and columns, after the EXIF orientation.
+    channels
+        1 for gray, 3 for RGB; alpha is not counted.
+    bit_depth
+        Bits per sample once decoded: 8 or 16.
+    has_alpha
+        Whether there is transparency of any kind.
+    orientation
+        The EXIF orientation, 1 to 8, that decoding applies.
+    """
+
+    format: str
+    height: int
+    width: int
+    channels: int
+    bit_depth: int = 8
+    has_alpha: bool = False
+    orientation: int = 1
+
+    def oriented(self, orientation: int) -> Facts:
+        """Give these facts of the picture as stored for the picture as shown."""
+        if orientation >= 5:  # 5 to 8 swap rows and columns
+            return replace(self, orientation=orientation, height=self.width, width=self.height)
+        return replace(self, orientation=orientation)
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """Rows and columns as stored, before the EXIF orientation."""
+        if self.orientation >= 5:
+            return self.width, self.height
+        return self.height, self.width
+
+
+class Reader:
+    """Bytes of one file at any offset; outside them, the error of a truncated file.
+
+    Parameters
+    ----------
+    name
+        The file in messages.
+    size
+        How many bytes there are.
+    read
+        Gives the bytes at (offset, count), both known to lie within ``size``.
+    """
+
+    def __init__(self, name: str, size: int, read: Callable[[int, int], bytes]) -> None:
+        self.name = name
+        self.size = size
+        self._read = read
+
+    def at(self, offset: int, count: int) -> bytes:
+        """Read ``count`` bytes at ``offset``, or raise the error of a truncated file."""
+        self.reaches(offset + count)
+        piece = self._read(offset, count)
+        if len(piece) != count:  # the file shrank while it was read
+            raise self.truncated()
+        return piece
+
+    def unpack(self, layout: str, offset: int) -> tuple[int, ...]:
+        """Read integers by a :mod:`struct` layout."""
+        return struct.unpack(layout, self.at(offset, struct.calcsize(layout)))
+
+    def reaches(self, end: int) -> None:
+        """Raise the error of a truncated file unless it has ``end`` bytes."""
+        if end > self.size:
+            raise self.truncated()
+
+    def truncated(self) -> IqbenchError:
+        """Say that the file ends too early."""
+        return IqbenchError(f"{self.name} is truncated", hint="Write or copy the file again")
+
+    def damaged(self, what: str) -> IqbenchError:
+        """Say that the file's structure is wrong."""
+        return IqbenchError(f"{self.name} is damaged: {what}", hint="Write or copy the file again")
+
+    def refused(self, what: str, hint: str) -> IqbenchError:
+        """Say that the file is sound but of a kind that is not read."""
+        return IqbenchError(f"{self.name} {what}", hint=hint)
+
+
+class BufferReader(Reader):
+    """A reader of a file that lies in memory.
+
+    Attributes
+    ----------
+    data
+        All bytes of the file.
+    """
+
+    def __init__(self, name: str, data: bytes) -> None:
+        super().__init__(name, len(data), lambda offset, count: data[offset : offset + count])
+        self.data = data

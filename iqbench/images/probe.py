@@ -1,0 +1,70 @@
+"""Facts from an image's header, without decoding."""
+
+from __future__ import annotations
+
+import os
+
+from iqbench.errors import IqbenchError
+from iqbench.images.formats import recognise
+from iqbench.images.formats.reader import Facts, Reader
+
+__all__ = ["Facts", "maximum_pixels", "probe"]
+
+VARIABLE = "IQBENCH_MAX_PIXELS"
+DEFAULT_MAXIMUM = 250_000_000
+OPENCV_MAXIMUM = 2**30  # pixels of CV_IO_MAX_IMAGE_PIXELS
+OPENCV_MAXIMUM_SIDE = 2**20
+
+
+def maximum_pixels() -> int:
+    """Give the most pixels an image may have: 250 million, or ``IQBENCH_MAX_PIXELS``.
+
+    Raises
+    ------
+    IqbenchError
+        If the variable is not a whole number from 1 to 2**30, the most that OpenCV decodes.
+    """
+    text = os.environ.get(VARIABLE, "").strip()
+    if not text:
+        return DEFAULT_MAXIMUM
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= OPENCV_MAXIMUM):
+        raise IqbenchError(
+            f"the environment variable {VARIABLE} is {text!r}",
+            hint=f"Give a whole number of pixels from 1 to {OPENCV_MAXIMUM}, or unset it",
+        )
+    return int(text)
+
+
+def probe(file: Reader) -> Facts:
+    """Read the header of an image.
+
+    Parameters
+    ----------
+    file
+        The bytes, of which only the structure is read.
+
+    Returns
+    -------
+    Facts
+        What decoding would give.
+
+    Raises
+    ------
+    IqbenchError
+        If it is no image, damaged, of a kind that is not read (several frames, CMYK, float samples)
+        or larger than :func:`maximum_pixels`.
+    """
+    facts = recognise(file).facts(file)
+    if facts.height == 0 or facts.width == 0:
+        raise file.damaged(f"its header says {facts.width}x{facts.height} pixels")
+    size = f"is {facts.width}x{facts.height} pixels"
+    if facts.height * facts.width > maximum_pixels():
+        raise file.refused(
+            f"{size}, more than the {maximum_pixels():,} that are allowed",
+            f"Set the environment variable {VARIABLE} to allow more",
+        )
+    if max(facts.height, facts.width) > OPENCV_MAXIMUM_SIDE:
+        raise file.refused(
+            f"{size}, longer than the {OPENCV_MAXIMUM_SIDE:,} that OpenCV reads", "Crop it"
+        )
+    return facts

@@ -1,0 +1,159 @@
+"""Where an image comes from: the door between adapters, which find images, and the engine."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from iqbench.errors import IqbenchError
+from iqbench.images.decode import Alpha, decode
+from iqbench.images.formats.reader import Reader
+from iqbench.images.picture import Picture
+from iqbench.images.probe import Facts, maximum_pixels, probe
+
+__all__ = ["Alpha", "Content", "EncodedImage", "FileSource", "Source"]
+
+
+class Content(Protocol):
+    """The bytes of one image, read but not yet decoded."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bytes, hexadecimal."""
+        ...
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes there are."""
+        ...
+
+    def decode(self, *, alpha: Alpha = "error") -> Picture:
+        """Decode; see :func:`iqbench.images.decode.decode`."""
+        ...
+
+
+class Source(Protocol):
+    """Where an image comes from."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+        ...
+
+    def probe(self) -> Facts:
+        """Read its header only."""
+        ...
+
+    def read(self) -> Content:
+        """Read its bytes, once."""
+        ...
+
+
+@dataclass(frozen=True)
+class EncodedImage:
+    """An image file's bytes in memory: the content of a file, or of an entry of a container.
+
+    Attributes
+    ----------
+    name
+        What to call it in messages.
+    data
+        The bytes.
+    digest
+        SHA-256 of the bytes, hexadecimal.
+    """
+
+    name: str
+    data: bytes = field(repr=False)
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.sha256(self.data).hexdigest())
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes there are."""
+        return len(self.data)
+
+    def decode(self, *, alpha: Alpha = "error") -> Picture:
+        """Decode; see :func:`iqbench.images.decode.decode`."""
+        return decode(self.data, name=self.name, digest=self.digest, alpha=alpha)
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """An image in a file of its own.
+
+    Attributes
+    ----------
+    path
+        The file.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The path as given."""
+        return str(self.path)
+
+    def probe(self) -> Facts:
+        """Read the header only.
+
+        Raises
+        ------
+        IqbenchError
+            If the file cannot be read, or as :func:`iqbench.images.probe.probe`.
+        """
+        try:
+            size = self._size()
+            with self.path.open("rb") as file:
+                return probe(Reader(self.name, size, lambda at, count: _read(file, at, count)))
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def read(self) -> EncodedImage:
+        """Read the file once.
+
+        Raises
+        ------
+        IqbenchError
+            If the file cannot be read, is empty or is larger than any image that is allowed.
+        """
+        try:
+            size = self._size()
+            # Three samples of 16 bits a pixel, a fourth for alpha, and room for metadata.
+            if size > 8 * maximum_pixels() + 2**26:
+                raise IqbenchError(
+                    f"{self.name} has {size:,} bytes, too many for an image of the allowed size",
+                    hint="Set the environment variable IQBENCH_MAX_PIXELS to allow more",
+                )
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return EncodedImage(self.name, data)
+
+    def _size(self) -> int:
+        """Size of the file, which must be a regular one: a pipe would be waited for forever."""
+        size = self.path.stat().st_size
+        if not self.path.is_file():
+            kind = "a folder" if self.path.is_dir() else "not a regular file"
+            raise IqbenchError(f"{self.name} is {kind}", hint="Give an image file")
+        if size == 0:
+            raise IqbenchError(
+                f"{self.name} is empty (0 bytes)", hint="Write or copy the file again"
+            )
+        return size
+
+    def _unreadable(self, error: OSError) -> IqbenchError:
+        if isinstance(error, FileNotFoundError):
+            return IqbenchError(f"{self.name} does not exist", hint="Check the path")
+        reason = error.strerror or type(error).__name__
+        return IqbenchError(f"{self.name} cannot be read: {reason}")
+
+
+def _read(file: BinaryIO, offset: int, count: int) -> bytes:
+    file.seek(offset)
+    return file.read(count)

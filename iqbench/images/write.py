@@ -1,0 +1,58 @@
+"""Pixels to files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.errors import IqbenchError
+
+__all__ = ["write_png"]
+
+
+def write_png(path: Path, pixels: NDArray[Any]) -> None:
+    """Write a PNG; a reader sees the old file or the whole new one, never a part.
+
+    Parameters
+    ----------
+    path
+        Where to; missing folders are made, a file there is replaced.
+    pixels
+        (H, W, C) uint8 or uint16, C 1 (gray) or 3 (RGB).
+
+    Raises
+    ------
+    IqbenchError
+        If the file cannot be written.
+    ValueError
+        If the pixels have another shape or type.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or pixels.size == 0:
+        raise ValueError(f"pixels are {pixels.shape}, not (H, W, 1) or (H, W, 3)")
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"pixels are {pixels.dtype}, not uint8 or uint16")
+    stored = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.shape[2] == 3 else pixels
+    _, encoded = cv2.imencode(".png", stored)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, encoded.tobytes())
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise IqbenchError(f"{path} cannot be written: {reason}") from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write beside the target, where renaming is atomic, and rename."""
+    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
