@@ -1,0 +1,124 @@
+"""What is current: the newest rows, and of the scores those of the files as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from iqbench.errors import IqbenchError
+from iqbench.results.parts import last_rows, list_parts, read_footers, read_parts
+from iqbench.results.schema import NOT_SCORED_YET, REMOVED, Footer, Kind
+
+__all__ = ["Group", "current_images", "current_scores", "groups"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """One dataset and method of a store: the two folders, and what the newest images part says."""
+
+    dataset: str
+    method: str
+    images: Path
+    scores: Path
+
+    def footers(self) -> Iterator[Footer]:
+        """Give what the parts of both tables say about runs and columns."""
+        folders: tuple[tuple[Path, Kind], ...] = ((self.images, "images"), (self.scores, "scores"))
+        for folder, kind in folders:
+            footer = read_footers(folder, kind)
+            if footer is not None:
+                yield footer
+
+
+def groups(root: Path) -> list[Group]:
+    """List the datasets and methods of a store, by its ``images`` folder.
+
+    Raises
+    ------
+    IqbenchError
+        Where there are no results, or one dataset and method lies in two folders.
+    """
+    found: dict[tuple[str, str], Group] = {}
+    for folder in sorted((root / "images").glob("*/*")):
+        footer = read_footers(folder, "images")
+        if footer is None:
+            continue
+        scores = root / "scores" / folder.parent.name / folder.name
+        group = Group(footer.dataset, footer.method, folder, scores)
+        other = found.setdefault((group.dataset, group.method), group)
+        if other is not group:
+            raise IqbenchError(
+                f"{other.images} and {folder} both hold method {group.method!r} "
+                f"on dataset {group.dataset!r}",
+                hint="Move one of them out of the results folder",
+            )
+    if not found:
+        raise _no_results(root)
+    return list(found.values())
+
+
+def _no_results(root: Path) -> IqbenchError:
+    if not root.is_dir():
+        problem = f"there is no results folder {root}"
+    elif any(list_parts(folder) for folder in (root / "scores").glob("*/*")):
+        problem = f"{root / 'images'} is missing or empty, so no score in {root} can be traced"
+    else:
+        problem = f"there are no results in {root}"
+    return IqbenchError(
+        problem,
+        hint="Make some: iqbench evaluate --method DIR --reference DIR, or try iqbench demo",
+    )
+
+
+def current_images(folder: Path, *, drop_removed: bool = True) -> pa.Table:
+    """Read the newest row of every image of one dataset and method.
+
+    Parameters
+    ----------
+    folder
+        Below ``images/``.
+    drop_removed
+        Whether to leave out images that their dataset no longer has.
+    """
+    table = last_rows(read_parts(folder, "images")[0], "images")
+    if not drop_removed:
+        return table
+    gone = pc.fill_null(pc.starts_with(table.column("error"), REMOVED), False)
+    return table.filter(pc.invert(gone))
+
+
+def current_scores(folder: Path, images: pa.Table) -> pa.Table:
+    """Read the newest rows whose two files are those of the image's row.
+
+    Parameters
+    ----------
+    folder
+        Below ``scores/``.
+    images
+        `current_images` of the same dataset and method.
+
+    Returns
+    -------
+    pyarrow.Table
+        Rows of an image that is unknown, removed, announced but not scored, or whose files were
+        others, are left out.
+    """
+    table = last_rows(read_parts(folder, "scores")[0], "scores")
+    if table.num_rows == 0:
+        return table
+    announced = pc.fill_null(pc.equal(images.column("error"), NOT_SCORED_YET), False)
+    images = images.filter(pc.invert(announced))
+    # Looked up once for each name in the dictionary, then spread over the rows.
+    column = table.column("image").chunk(0)
+    names = pc.cast(images.column("image"), pa.string())
+    row = pc.take(pc.index_in(column.dictionary, value_set=names.combine_chunks()), column.indices)
+    pair = pc.take(images.column("pair"), row)
+    mine = table.column("pair")
+    same = pc.or_(
+        pc.fill_null(pc.equal(mine, pair), False), pc.and_(pc.is_null(mine), pc.is_null(pair))
+    )
+    return table.filter(pc.and_(pc.is_valid(row), same)).combine_chunks()

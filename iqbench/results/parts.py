@@ -1,0 +1,313 @@
+"""Parquet parts: a folder of files that each appear whole or not at all.
+
+The name of a part begins with the moment it was written, so sorting by name is sorting by age, and
+where two parts have a row of the same identity the later one counts. Files whose names begin with
+a dot are being written, or were when their process died; nobody reads them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
+
+from iqbench.errors import IqbenchError
+from iqbench.results.schema import FOOTER_KEY, FORMAT, SCHEMAS, Footer, Kind
+
+__all__ = ["MERGED_ROWS", "last_rows", "list_parts", "merge", "read_footers", "read_parts", "write"]
+
+MERGED_ROWS = 250_000
+"""Parts that together hold no more rows than this are merged into one."""
+
+_TRIES = 20
+_ABANDONED_SECONDS = 24 * 3600
+_FOOTER = TypeAdapter(Footer)
+
+
+def list_parts(folder: Path) -> list[Path]:
+    """List the parts of a folder, oldest first; none if there is no such folder.
+
+    A listing is no snapshot: while another process merges, one may miss the merged part and the
+    parts that it replaced. So list until two listings agree.
+    """
+    seen = _listing(folder)
+    for _ in range(_TRIES):
+        again = _listing(folder)
+        if again == seen:
+            break
+        seen = again
+    return [folder / name for name in seen]
+
+
+def _listing(folder: Path) -> list[str]:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        names = os.listdir(folder)  # noqa: PTH208 - names are what is compared
+        return sorted(name for name in names if name.endswith(".parquet") and name[0] != ".")
+    return []
+
+
+def write(folder: Path, table: pa.Table, footer: Footer, *, moment: int | None = None) -> Path:
+    """Write a part that appears whole or not at all, and survives a power cut once it has.
+
+    Parameters
+    ----------
+    folder
+        Made where it is missing.
+    table
+        Rows of either schema.
+    footer
+        Goes into the file's key-value metadata.
+    moment
+        Age of the part in nanoseconds; by default now, and later than every part that is there,
+        whatever the clocks of the machines say that wrote them.
+
+    Returns
+    -------
+    Path
+        Where the part is.
+
+    Raises
+    ------
+    IqbenchError
+        Where the folder cannot be written.
+    """
+    unique = secrets.token_hex(4)
+    temporary = folder / f".{unique}.parquet.tmp"
+    table = table.replace_schema_metadata({FOOTER_KEY: _FOOTER.dump_json(footer)})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            pq.write_table(table, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        moment = _next_moment(folder) if moment is None else moment
+        part = folder / f"{moment:020d}-{unique}.parquet"
+        temporary.replace(part)
+        _sync(folder)
+    except OSError as error:
+        _delete(temporary)
+        raise IqbenchError(
+            f"cannot write results to {folder}: {error.strerror or error}",
+            hint="Free some space or choose another folder with --results; the run then "
+            "continues where it was",
+        ) from error
+    return part
+
+
+def _moment(part: Path) -> int:
+    digits = part.name.partition("-")[0]
+    return int(digits) if digits.isdecimal() and digits.isascii() else 0
+
+
+def _next_moment(folder: Path) -> int:
+    return max([time.time_ns(), *(_moment(part) + 1 for part in list_parts(folder))])
+
+
+def _sync(folder: Path) -> None:
+    if os.name == "posix":  # elsewhere a folder cannot be opened, and the rename is durable
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def read_parts(
+    folder: Path, kind: Kind, columns: Sequence[str] | None = None
+) -> tuple[pa.Table, Footer | None]:
+    """Read all rows of a folder, oldest first, those that newer ones replace included.
+
+    Parameters
+    ----------
+    folder
+        One dataset and method of one table.
+    kind
+        Which table.
+    columns
+        Which columns; all by default.
+
+    Returns
+    -------
+    pyarrow.Table
+        In one chunk a column, with unified dictionaries.
+    Footer or None
+        United from all parts; None where there are none.
+
+    Raises
+    ------
+    IqbenchError
+        Where a part is damaged, or written by another version.
+    """
+    for _ in range(_TRIES):
+        # A part that vanished was merged by another process: its rows are in a new one.
+        with suppress(FileNotFoundError):
+            opened = [_read(part, kind, columns) for part in list_parts(folder)]
+            return _together([table for table, _ in opened], kind, columns), _united(
+                (footer for _, footer in opened), folder
+            )
+    raise _vanishing(folder)
+
+
+def read_footers(folder: Path, kind: Kind) -> Footer | None:
+    """Read what the footers of a folder's parts say together, without reading rows."""
+    for _ in range(_TRIES):
+        with suppress(FileNotFoundError):
+            return _united((_open(part, kind)[1] for part in list_parts(folder)), folder)
+    raise _vanishing(folder)
+
+
+def _vanishing(folder: Path) -> IqbenchError:
+    return IqbenchError(
+        f"{folder} keeps changing while it is read", hint="Try again when the other run is done"
+    )
+
+
+def _read(part: Path, kind: Kind, columns: Sequence[str] | None) -> tuple[pa.Table, Footer]:
+    file, footer = _open(part, kind)
+    try:
+        with file:
+            return file.read(columns=columns), footer
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(part, error) from error
+
+
+def _open(part: Path, kind: Kind) -> tuple[pq.ParquetFile, Footer]:
+    try:
+        file = pq.ParquetFile(part)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(part, error) from error
+    with suppress(ValidationError, KeyError):
+        footer = _FOOTER.validate_json((file.metadata.metadata or {})[FOOTER_KEY])
+        if footer.format == FORMAT and file.schema_arrow.names == SCHEMAS[kind].names:
+            return file, footer
+    file.close()
+    raise IqbenchError(
+        f"{part} was written by another version of iqbench",
+        hint="Move the results folder away, or choose another one with --results, and run "
+        "iqbench evaluate again",
+    )
+
+
+def _damaged(part: Path, error: Exception) -> IqbenchError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return IqbenchError(
+        f"cannot read {part}: {reason}",
+        hint="If it is damaged, delete it and run iqbench evaluate again: only what it held is "
+        "computed anew",
+    )
+
+
+def _united(footers: Iterable[Footer], folder: Path) -> Footer | None:
+    known = list(footers)
+    if len({(footer.dataset, footer.method) for footer in known}) > 1:
+        raise IqbenchError(
+            f"{folder} holds results of more than one dataset and method",
+            hint="Move the parts that were copied there out again",
+        )
+    return reduce(Footer.united, known) if known else None
+
+
+def _together(tables: list[pa.Table], kind: Kind, columns: Sequence[str] | None) -> pa.Table:
+    if not tables:
+        empty = SCHEMAS[kind].empty_table()
+        return empty if columns is None else empty.select(list(columns))
+    bare = [table.replace_schema_metadata(None) for table in tables]
+    return pa.concat_tables(bare).unify_dictionaries().combine_chunks()
+
+
+def codes(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Give the dictionary indices of a column that is in one chunk and has no nulls."""
+    indices: np.ndarray[Any, np.dtype[np.int32]] = column.chunk(0).indices.to_numpy()
+    return indices
+
+
+def last_rows(table: pa.Table, kind: Kind) -> pa.Table:
+    """Keep the last row of every identity within one dataset and method.
+
+    Parameters
+    ----------
+    table
+        As `read_parts` gives it: oldest first, one chunk a column.
+    kind
+        Which table.
+
+    Returns
+    -------
+    pyarrow.Table
+        In the same order, one row an identity.
+    """
+    if table.num_rows == 0:
+        return table
+    keys = ("image",) if kind == "images" else ("image", "metric", "signature")
+    identity = pd.DataFrame({key: codes(table.column(key)) for key in keys})
+    replaced = identity.duplicated(keep="last").to_numpy()
+    return table.filter(pa.array(~replaced)).combine_chunks() if replaced.any() else table
+
+
+def merge(folder: Path, kind: Kind) -> None:
+    """Merge neighbouring small parts, so that a folder does not fill with slivers.
+
+    Safe against dying at any point and against other processes that read, write or merge: only
+    neighbours in age are merged, the new part takes the age of the newest it replaces, and it is
+    in place before those are deleted. Whoever sees both sees the same rows twice, not other ones.
+
+    Parameters
+    ----------
+    folder
+        One dataset and method of one table.
+    kind
+        Which table.
+    """
+    _sweep(folder)
+    # When a part vanishes, another process is merging this folder, and will finish that.
+    with suppress(FileNotFoundError):
+        for parts in _neighbours(list_parts(folder), kind):
+            opened = [_read(part, kind, None) for part in parts]
+            footer = _united((footer for _, footer in opened), folder)
+            assert footer is not None
+            table = last_rows(_together([table for table, _ in opened], kind, None), kind)
+            write(folder, table, footer, moment=_moment(parts[-1]))
+            for part in parts:
+                _delete(part)
+
+
+def _neighbours(parts: list[Path], kind: Kind) -> list[list[Path]]:
+    groups: list[list[Path]] = []
+    rows = MERGED_ROWS
+    for part in parts:
+        file, _ = _open(part, kind)
+        with file:
+            size = file.metadata.num_rows
+        if rows + size > MERGED_ROWS:
+            groups.append([])
+            rows = 0
+        groups[-1].append(part)
+        rows += size
+    return [group for group in groups if len(group) > 1]
+
+
+def _delete(part: Path) -> None:
+    # Left behind, it only repeats rows: another process deleted it first, or holds it open.
+    with suppress(OSError):
+        part.unlink()
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what dead processes left half written; a live one is never a day behind."""
+    for temporary in folder.glob(".*.tmp"):
+        with suppress(OSError):
+            if time.time() - temporary.stat().st_mtime > _ABANDONED_SECONDS:
+                temporary.unlink()

@@ -1,0 +1,209 @@
+"""Read results back: current rows only, one row an identity, the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from iqbench.errors import unknown_name
+from iqbench.results.current import Group, current_images, current_scores, groups
+from iqbench.results.filters import Filters
+from iqbench.results.schema import IMAGES, SCORES, ColumnInfo, Manifest
+from iqbench.results.signature import headings
+
+__all__ = ["load_columns", "load_images", "load_runs", "load_scores", "with_headings"]
+
+_IDENTITY = ["dataset", "method", "image"]
+_INTEGERS = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
+
+
+def load_scores(
+    path: str | PathLike[str] = "results",
+    *,
+    wide: bool = False,
+    columns: Sequence[str] | None = None,
+    filters: Mapping[str, str | Sequence[str]] | None = None,
+) -> pd.DataFrame:
+    """Read the scores of a results folder.
+
+    Only current rows are given: values of the files as they were when last scored, one for each
+    dataset, method, image, metric and signature.
+
+    Parameters
+    ----------
+    path
+        The results folder.
+    wide
+        One row an image and one column a metric, instead of one row a value. A metric with several
+        signatures has a column for each, headed by what differs: ``psnr [view=luma]``.
+    columns
+        Which columns to give; of the wide form, which of the metrics'.
+    filters
+        Wanted value or values of ``dataset``, ``method``, ``metric``, ``protocol``, ``precision``
+        or ``image``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Long: columns dataset, method, image, metric, value, error, signature, protocol; names are
+        categories. Wide: indexed by dataset, method and image; NaN where there is no value.
+
+    Raises
+    ------
+    IqbenchError
+        Where there are no results, a filter names what is not there, a column is unknown, or a
+        part is damaged or written by another version.
+
+    Examples
+    --------
+    >>> scores = load_scores("results", filters={"metric": ["psnr", "ssim"]})  # doctest: +SKIP
+    """
+    wanted = Filters.of(filters)
+    found = groups(Path(path))
+    tables = [
+        wanted.select(current_scores(group.scores, current_images(group.images)))
+        for group in _selected(found, wanted)
+    ]
+    wanted.refuse_unknown()
+    frame = _long(tables)
+    if frame.empty and wanted.wanted:
+        wanted.refuse_none()
+    if wide:
+        frame = _wide(frame, _columns_of(found))
+    return frame if columns is None else _chosen(frame, columns)
+
+
+def load_images(path: str | PathLike[str] = "results") -> pd.DataFrame:
+    """Read which files were scored, are to be, or could not be.
+
+    Parameters
+    ----------
+    path
+        The results folder.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a dataset, method and image, the newest; images that their dataset no longer has
+        are left out. An ``error`` says why an image has no scores.
+
+    Raises
+    ------
+    IqbenchError
+        As `load_scores`.
+    """
+    names = [name for name in IMAGES.names if name != "pair"]
+    tables = [current_images(group.images).select(names) for group in groups(Path(path))]
+    return _frame(tables, IMAGES, names)
+
+
+def load_columns(path: str | PathLike[str] = "results") -> dict[str, ColumnInfo]:
+    """Read how each metric's column is read: direction, decimals, whether it is a headline."""
+    return _columns_of(groups(Path(path)))
+
+
+def load_runs(path: str | PathLike[str] = "results") -> list[Manifest]:
+    """Read what the runs were made with that left their rows here, oldest first."""
+    runs = [
+        run for group in groups(Path(path)) for footer in group.footers() for run in footer.runs
+    ]
+    unique = {run.model_dump_json(): run for run in runs}
+    return sorted(unique.values(), key=lambda run: run.time)
+
+
+def with_headings(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.Series:
+    """Say under which heading of a table each row of scores stands.
+
+    Parameters
+    ----------
+    scores
+        Long form.
+    by
+        Columns within whose values a metric needs only one signature to be headed by its name.
+
+    Returns
+    -------
+    pandas.Series
+        Categories, aligned with the rows: ``psnr``, or ``psnr [view=luma]`` where it has several.
+    """
+    keys = [*by, "metric", "signature"]
+    group = scores.groupby(keys, observed=True, sort=False).ngroup()
+    first = scores.loc[~group.duplicated(), keys].astype(str)
+    heads: dict[int, str] = {}
+    for _, part in first.groupby(list(by), sort=False) if by else [((), first)]:
+        pairs = list(zip(part["metric"], part["signature"], strict=True))
+        of_pair = headings(pairs)
+        heads.update({label: of_pair[pair] for label, pair in zip(part.index, pairs, strict=True)})
+    # ngroup without sorting numbers the groups by first appearance, the order of `first`.
+    names = [heads[label] for label in first.index]
+    categories = pd.Index(list(dict.fromkeys(names)), dtype=object)
+    code = categories.get_indexer(pd.Index(names, dtype=object))
+    return pd.Series(
+        pd.Categorical.from_codes(code[group.to_numpy()], categories=categories),
+        index=scores.index,
+        name="column",
+    )
+
+
+def _selected(found: list[Group], wanted: Filters) -> Iterator[Group]:
+    for group in found:
+        dataset = wanted.admit("dataset", group.dataset)
+        if wanted.admit("method", group.method) and dataset:
+            yield group
+
+
+def _columns_of(found: list[Group]) -> dict[str, ColumnInfo]:
+    columns: dict[str, ColumnInfo] = {}
+    for group in found:
+        for footer in group.footers():
+            columns.update(footer.columns)
+    return columns
+
+
+def _long(tables: list[pa.Table]) -> pd.DataFrame:
+    names = [name for name in SCORES.names if name != "pair"]
+    return _frame([table.select(names) for table in tables], SCORES, names)
+
+
+def _frame(tables: list[pa.Table], schema: pa.Schema, names: list[str]) -> pd.DataFrame:
+    bare = [table.replace_schema_metadata(None) for table in tables]
+    together = pa.concat_tables([schema.empty_table().select(names), *bare])
+    frame: pd.DataFrame = together.unify_dictionaries().to_pandas(types_mapper=_INTEGERS.get)
+    for name in names:
+        if isinstance(frame[name].dtype, pd.CategoricalDtype):
+            # Rows that were left out may have been the only ones of their name.
+            used = frame[name].cat.remove_unused_categories()
+            frame[name] = used.cat.reorder_categories(sorted(used.cat.categories))
+    keys = [name for name in (*_IDENTITY, "metric", "signature") if name in names]
+    return frame.sort_values(keys, kind="stable", ignore_index=True)
+
+
+def _wide(frame: pd.DataFrame, known: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+    headed = frame.assign(column=with_headings(frame))
+    order = {metric: place for place, metric in enumerate(known)}
+    first = headed.drop_duplicates("column")
+    heads = sorted(
+        zip(first["metric"].astype(str), first["column"].astype(str), strict=True),
+        key=lambda pair: (order.get(pair[0], len(order)), pair),
+    )
+    images = headed.groupby(_IDENTITY, observed=True, sort=True)
+    row = images.ngroup().to_numpy()
+    index = images.size().index
+    table = pd.DataFrame(index=index, columns=[head for _, head in heads], dtype="float64")
+    values = table.to_numpy(copy=True)
+    place = {head: number for number, (_, head) in enumerate(heads)}
+    column = headed["column"].cat
+    at = column.categories.map(place).to_numpy()[column.codes.to_numpy()]
+    values[row, at] = headed["value"].to_numpy()
+    return pd.DataFrame(values, index=index, columns=table.columns)
+
+
+def _chosen(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    for name in columns:
+        if name not in frame.columns:
+            raise unknown_name("column", name, [str(known) for known in frame.columns])
+    return frame[list(columns)]

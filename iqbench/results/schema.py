@@ -1,0 +1,281 @@
+"""What the two tables hold, column by column, and what stands in a part's footer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Literal
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+__all__ = [
+    "FOOTER_KEY",
+    "FORMAT",
+    "IMAGES",
+    "NOT_SCORED_YET",
+    "REMOVED",
+    "SCHEMAS",
+    "SCORES",
+    "UNDEFINED",
+    "ColumnInfo",
+    "Footer",
+    "ImageRow",
+    "Kind",
+    "Manifest",
+    "ScoreRow",
+    "pair_digest",
+    "placeholder",
+    "removed",
+]
+
+FORMAT = 1
+"""Version of the layout of the tables. A part with another one is refused, never guessed at."""
+
+FOOTER_KEY = b"iqbench"
+
+NOT_SCORED_YET = "not scored yet"
+"""Error of an image that a run has announced but not reached."""
+
+REMOVED = "removed: "
+"""How the error of an image begins that its dataset no longer has. Readers drop these."""
+
+UNDEFINED = "undefined: "
+"""How the error of a value begins that does not exist (a flat reference has no TV ratio)."""
+
+Kind = Literal["scores", "images"]
+
+_NAME = pa.dictionary(pa.int32(), pa.string())
+
+
+def _name(column: str) -> pa.Field:
+    return pa.field(column, _NAME, nullable=False)
+
+
+SCORES = pa.schema(
+    [
+        _name("dataset"),
+        _name("method"),
+        _name("image"),
+        _name("metric"),
+        pa.field("value", pa.float64()),
+        pa.field("error", pa.string()),
+        _name("signature"),
+        _name("protocol"),
+        pa.field("pair", pa.string()),
+    ]
+)
+"""One row a value. ``pair`` says which two files it belongs to."""
+
+IMAGES = pa.schema(
+    [
+        _name("dataset"),
+        _name("method"),
+        _name("image"),
+        pa.field("reference_digest", pa.string()),
+        pa.field("output_digest", pa.string()),
+        pa.field("height", pa.int32()),
+        pa.field("width", pa.int32()),
+        pa.field("channels", pa.int32()),
+        pa.field("bit_depth", pa.int32()),
+        pa.field("bytes", pa.int64()),
+        pa.field("mos", pa.float64()),
+        pa.field("mos_std", pa.float64()),
+        pa.field("mos_direction", pa.string()),
+        pa.field("distortion", pa.string()),
+        pa.field("error", pa.string()),
+        pa.field("pair", pa.string()),
+    ]
+)
+"""One row a file scored. The newest one of an image decides which of its scores are current."""
+
+SCHEMAS: Mapping[Kind, pa.Schema] = {"scores": SCORES, "images": IMAGES}
+
+
+def pair_digest(reference_digest: str | None, output_digest: str | None) -> str | None:
+    """Name the two files that a value was computed from.
+
+    Parameters
+    ----------
+    reference_digest, output_digest
+        Digests of the files' bytes; None where there is no such file.
+
+    Returns
+    -------
+    str or None
+        16 hex digits, or None if either file is missing.
+    """
+    if reference_digest is None or output_digest is None:
+        return None
+    return sha256(f"{reference_digest}\0{output_digest}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One value of one metric for one image.
+
+    Parameters
+    ----------
+    dataset, method, image, metric
+        Whose value, and the metric's column name.
+    value
+        The value, +inf allowed; None beside an error. NaN is kept as a missing value with an error.
+    error
+        Why there is no value; beginning with ``undefined: `` where none exists.
+    signature, protocol
+        How the value was computed.
+    pair
+        `ImageRow.pair` of the two files, None where one is missing.
+    """
+
+    dataset: str
+    method: str
+    image: str
+    metric: str
+    value: float | None
+    error: str | None
+    signature: str
+    protocol: str
+    pair: str | None
+
+    def __post_init__(self) -> None:
+        if self.error is not None:
+            return
+        if self.value is None:
+            raise ValueError(f"{self.metric} of {self.image} has neither a value nor an error")
+        if self.value != self.value:
+            object.__setattr__(self, "value", None)
+            object.__setattr__(self, "error", "the metric returned NaN")
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One output file and its reference, as read.
+
+    Parameters
+    ----------
+    dataset, method, image
+        Identity.
+    reference_digest, output_digest
+        Of the files' bytes; None where a file is missing.
+    height, width, channels, bit_depth, bytes
+        Of the output as read: pixels, pixels, 1 or 3, 8 or 16, file size.
+    mos, mos_std, mos_direction, distortion
+        Opinion scores and distortion type, where the dataset has them.
+    error
+        Why the file could not be scored, or None.
+    """
+
+    dataset: str
+    method: str
+    image: str
+    reference_digest: str | None = None
+    output_digest: str | None = None
+    height: int | None = None
+    width: int | None = None
+    channels: int | None = None
+    bit_depth: int | None = None
+    bytes: int | None = None
+    mos: float | None = None
+    mos_std: float | None = None
+    mos_direction: str | None = None
+    distortion: str | None = None
+    error: str | None = None
+
+    @property
+    def pair(self) -> str | None:
+        """What links the scores of these two files to this row."""
+        return pair_digest(self.reference_digest, self.output_digest)
+
+
+def placeholder(dataset: str, method: str, image: str) -> ImageRow:
+    """Announce an image that a run is to score, so that a killed run shows as incomplete."""
+    return ImageRow(dataset, method, image, error=NOT_SCORED_YET)
+
+
+def removed(dataset: str, method: str, image: str, why: str) -> ImageRow:
+    """Say that an image is no longer part of its dataset: readers drop it and its scores."""
+    return ImageRow(dataset, method, image, error=f"{REMOVED}{why}")
+
+
+_DIRECTION = re.compile(r"higher|lower|none|target:[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """How a metric's column is read.
+
+    Parameters
+    ----------
+    direction
+        What is better: ``higher``, ``lower``, ``target:<value>``, or ``none`` (never ranked).
+    decimals
+        How many to print.
+    headline
+        Whether the column is in the short form of a table.
+    summary
+        One line that says what the number is.
+    """
+
+    direction: str
+    decimals: int = 4
+    headline: bool = True
+    summary: str = ""
+
+    def __post_init__(self) -> None:
+        if not _DIRECTION.fullmatch(self.direction):
+            raise ValueError(f"no such direction: {self.direction!r}")
+
+    @property
+    def target(self) -> float | None:
+        """The best value, for ``target:<value>``."""
+        kind, _, value = self.direction.partition(":")
+        return float(value) if kind == "target" else None
+
+
+class Manifest(BaseModel):
+    """What a run was made with.
+
+    Parameters
+    ----------
+    iqbench, python, torch, platform, device, precision
+        Versions and machine; the device is recorded, but is no part of a signature.
+    command
+        The command line.
+    time
+        When the run began, ISO 8601 in UTC.
+    versions
+        Any other packages.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    iqbench: str
+    python: str
+    torch: str
+    platform: str
+    device: str
+    precision: str
+    command: str
+    time: str
+    versions: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What stands in the footer of a part: whose rows, from which runs, and how to read them."""
+
+    format: int
+    dataset: str
+    method: str
+    runs: list[Manifest] = field(default_factory=list)
+    columns: dict[str, ColumnInfo] = field(default_factory=dict)
+
+    def united(self, newer: Footer) -> Footer:
+        """Join with the footer of a newer part of the same folder, which has the last word."""
+        runs = self.runs + [run for run in newer.runs if run not in self.runs]
+        return Footer(
+            self.format, self.dataset, self.method, runs, {**self.columns, **newer.columns}
+        )

@@ -1,0 +1,203 @@
+"""A results folder: what it has already, and a writer that loses nothing it has flushed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from iqbench.results.current import current_images, current_scores
+from iqbench.results.parts import merge, write
+from iqbench.results.paths import slug
+from iqbench.results.schema import (
+    FORMAT,
+    SCHEMAS,
+    UNDEFINED,
+    ColumnInfo,
+    Footer,
+    ImageRow,
+    Kind,
+    Manifest,
+    ScoreRow,
+)
+
+__all__ = ["Current", "ImageState", "Store", "Writer"]
+
+FLUSH_SECONDS = 30.0
+"""Rows wait no longer than this for the next one to be added, so that none waits a minute."""
+
+FLUSH_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class ImageState:
+    """What the newest row of an image says: its files, what links their scores, its error."""
+
+    reference_digest: str | None
+    output_digest: str | None
+    pair: str | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Current:
+    """What a store knows about one dataset and method.
+
+    Parameters
+    ----------
+    images
+        By image id; those that the dataset no longer has are left out.
+    scored
+        (image, metric, signature) of every current value, or value known to be undefined. What
+        failed is not among them: it is computed again.
+    """
+
+    images: Mapping[str, ImageState]
+    scored: frozenset[tuple[str, str, str]]
+
+
+class Store:
+    """A results folder.
+
+    Parameters
+    ----------
+    root
+        Holds ``scores/`` and ``images/``; made when something is written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, kind: Kind, dataset: str, method: str) -> Path:
+        """Say where the parts of one dataset and method are."""
+        return self.root / kind / slug(dataset) / slug(method)
+
+    def current(self, dataset: str, method: str) -> Current:
+        """Read what need not be computed again.
+
+        Raises
+        ------
+        IqbenchError
+            Where a part is damaged, or written by another version.
+        """
+        images = current_images(self.folder("images", dataset, method))
+        scores = current_scores(self.folder("scores", dataset, method), images)
+        undefined = pc.fill_null(pc.starts_with(scores.column("error"), UNDEFINED), False)
+        settled = scores.filter(pc.or_(pc.is_valid(scores.column("value")), undefined))
+        states = images.select(["reference_digest", "output_digest", "pair", "error"]).to_pylist()
+        names = images.column("image").to_pylist()
+        return Current(
+            {name: ImageState(**state) for name, state in zip(names, states, strict=True)},
+            frozenset(
+                zip(
+                    *(settled.column(key).to_pylist() for key in ("image", "metric", "signature")),
+                    strict=True,
+                )
+            ),
+        )
+
+    def writer(self, manifest: Manifest, columns: Mapping[str, ColumnInfo]) -> Writer:
+        """Open for writing, as a context manager.
+
+        Parameters
+        ----------
+        manifest
+            What this run is made with.
+        columns
+            How to read the metrics that it writes.
+        """
+        return Writer(self, manifest, columns)
+
+
+_Key: TypeAlias = tuple[str, str]  # dataset, method
+
+
+class Writer:
+    """Collect rows and write them as parts; merge the parts on leaving, whatever the reason.
+
+    For one thread. An image's row is to be added before its scores: it is what makes older scores
+    of that image disappear, so it becomes visible no later than the new ones.
+    """
+
+    def __init__(self, store: Store, manifest: Manifest, columns: Mapping[str, ColumnInfo]) -> None:
+        self._store = store
+        self._manifest = manifest
+        self._columns = dict(columns)
+        self._images: dict[_Key, list[ImageRow]] = {}
+        self._scores: dict[_Key, list[ScoreRow]] = {}
+        self._touched: dict[Path, Kind] = {}
+        self._rows = 0
+        self._flushed = time.monotonic()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.flush()
+        for folder, table in self._touched.items():
+            merge(folder, table)
+
+    def add_image(self, row: ImageRow) -> None:
+        """Add the row of an image; older scores of other files of that image vanish with it."""
+        self._images.setdefault((row.dataset, row.method), []).append(row)
+        self._count(1)
+
+    def add_scores(self, rows: Iterable[ScoreRow]) -> None:
+        """Add values or errors of images whose rows were added before."""
+        number = 0
+        for row in rows:
+            self._scores.setdefault((row.dataset, row.method), []).append(row)
+            number += 1
+        self._count(number)
+
+    def _count(self, number: int) -> None:
+        self._rows += number
+        if self._rows >= FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits: images first.
+
+        Raises
+        ------
+        IqbenchError
+            Where the folder cannot be written. What was not written still waits.
+        """
+        self._write("images", self._images)
+        self._write("scores", self._scores)
+        self._rows = 0
+        self._flushed = time.monotonic()
+
+    def _write(
+        self, kind: Kind, waiting: dict[_Key, list[ImageRow]] | dict[_Key, list[ScoreRow]]
+    ) -> None:
+        for dataset, method in list(waiting):
+            folder = self._store.folder(kind, dataset, method)
+            footer = Footer(FORMAT, dataset, method, [self._manifest], self._columns)
+            write(folder, _table(waiting[dataset, method], kind), footer)
+            self._touched[folder] = kind
+            del waiting[dataset, method]
+
+
+def _table(rows: Sequence[ScoreRow | ImageRow], kind: Kind) -> pa.Table:
+    return pa.table(
+        [_array([getattr(row, field.name) for row in rows], field.type) for field in SCHEMAS[kind]],
+        schema=SCHEMAS[kind],
+    )
+
+
+def _array(values: list[object], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, kind.value_type).dictionary_encode()
+    return pa.array(values, kind)
