@@ -1,0 +1,35 @@
+"""``iqbench export``: all current scores as one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from iqbench.cli.options import filter_options, output_option, results_argument, wanted
+
+
+@click.command()
+@results_argument
+@filter_options
+@click.option("--wide", is_flag=True, help="One row an image and one column a metric.")
+@output_option("Where to write: FILE.csv or FILE.parquet.", required=True)
+def export(results: Path, wide: bool, output: Path, **filters: Any) -> None:
+    """Write the current scores of all images into one file.
+
+    RESULTS is a folder that `iqbench evaluate` wrote; by default results/. One row a value with its
+    error, signature and protocol, or with --wide one row an image.
+
+    \b
+    Examples:
+      iqbench export -o scores.parquet
+      iqbench export --wide -o scores.csv
+      iqbench export other-results --dataset Set5 --metric psnr -o psnr.csv
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    from iqbench.report.files import export_frame
+    from iqbench.results.read import load_scores
+
+    frame = load_scores(results, wide=wide, filters=wanted(filters))
+    export_frame(frame.reset_index() if wide else frame, output)
+    click.echo(f"wrote {len(frame):,} rows to {output}", err=True)

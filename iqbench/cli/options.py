@@ -1,0 +1,64 @@
+"""Options that several commands share, so that they are spelt and explained alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["filter_options", "format_option", "output_option", "results_argument", "wanted"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_FILTERS = {
+    "dataset": "Only this dataset.",
+    "protocol": "Only scores under this protocol.",
+    "precision": "Only scores of this precision, and those that do not depend on it.",
+    "metric": "Only this metric, by its column name.",
+    "method": "Only this method.",
+}
+
+
+def results_argument(command: _Command) -> _Command:
+    """Add the argument RESULTS, a results folder; passed as ``results``."""
+    return click.argument(
+        "results", default="results", type=click.Path(file_okay=False, path_type=Path)
+    )(command)
+
+
+def filter_options(command: _Command) -> _Command:
+    """Add what every reader takes: --dataset, --protocol, --precision, --metric, --method."""
+    for name, text in reversed(_FILTERS.items()):
+        command = click.option(
+            f"--{name}", multiple=True, metavar="NAME", help=f"{text} May be repeated."
+        )(command)
+    return command
+
+
+def wanted(options: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Take the filters out of a command's options, in the form that `load_scores` reads."""
+    return {name: values for name in _FILTERS if (values := options[name])}
+
+
+def format_option(*formats: str) -> Callable[[_Command], _Command]:
+    """Add --format; None where it is not given."""
+    return click.option(
+        "--format",
+        "format",
+        type=click.Choice(formats),
+        help="How to print it; by default as the suffix of -o says, or as a table.",
+    )
+
+
+def output_option(text: str, *, required: bool = False) -> Callable[[_Command], _Command]:
+    """Add -o FILE; passed as ``output``."""
+    return click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        required=required,
+        type=click.Path(dir_okay=False, path_type=Path),
+        help=text,
+    )

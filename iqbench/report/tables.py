@@ -1,0 +1,142 @@
+"""Any DataFrame as a terminal table, Markdown, CSV or JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.text import Text
+
+from iqbench.errors import unknown_name
+from iqbench.report.terminal import Cell, Sheet, Window, draw, write_line
+from iqbench.report.text import NOTHING, escape_markdown, fold_heading, number, printable
+
+__all__ = ["FORMATS", "json_records", "markdown_table", "render_csv", "render_records"]
+
+FORMATS = ("table", "markdown", "csv", "json")
+
+
+def render_records(
+    frame: pd.DataFrame,
+    format: str,
+    title: str | None = None,
+    decimals: Mapping[str, int] | None = None,
+    *,
+    window: Window | None = None,
+) -> str:
+    """Render the rows of a DataFrame; its index is not shown.
+
+    Parameters
+    ----------
+    frame
+        Any rows. Names are escaped as the format needs.
+    format
+        One of `FORMATS`. CSV and JSON hold full precision.
+    title
+        A line above the table; CSV and JSON have none.
+    decimals
+        Digits after the point by column; four significant ones elsewhere.
+    window
+        What a terminal table has to fit into; by default without limit and colours.
+
+    Returns
+    -------
+    str
+        Ends with a newline. JSON is a list of row objects, strictly: missing values are null, and
+        infinite ones the strings ``"inf"`` and ``"-inf"``.
+
+    Raises
+    ------
+    IqbenchError
+        For an unknown format.
+    """
+    if format == "csv":
+        return render_csv(frame)
+    if format == "json":
+        return json_records(frame)
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    names = [str(name) for name in frame.columns]
+    numeric = [_is_numeric(frame[name]) for name in frame.columns]
+    rows = [
+        [_text(value, (decimals or {}).get(name)) for name, value in zip(names, row, strict=True)]
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    if format == "markdown":
+        lines = [f"### {escape_markdown(title)}", ""] if title else []
+        return "\n".join([*lines, *markdown_table(names, numeric, _escaped(rows))]) + "\n"
+    window = window or Window()
+    headings = [fold_heading(printable(name)) for name in names]
+    cells = [[Cell(printable(text)) for text in row] for row in rows]
+    above = write_line(Text(printable(title), "bold"), window) + "\n\n" if title else ""
+    return above + draw(Sheet(headings, numeric, [cells]), window) + "\n"
+
+
+def render_csv(frame: pd.DataFrame) -> str:
+    """Write CSV with a header: full precision, ``inf`` for infinite, nothing for missing values."""
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def json_records(frame: pd.DataFrame) -> str:
+    """Write a list of row objects that any JSON parser accepts, see `render_records`."""
+    names = [str(name) for name in frame.columns]
+    rows = [
+        {name: _strict(value) for name, value in zip(names, row, strict=True)}
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def markdown_table(
+    headings: Sequence[str], numeric: Sequence[bool], rows: Iterable[Sequence[str]]
+) -> list[str]:
+    """Write the lines of a Markdown table.
+
+    Parameters
+    ----------
+    headings
+        Plain text.
+    numeric
+        Which columns are aligned at the right.
+    rows
+        Markdown: names in it are escaped already.
+    """
+    rules = ["---:" if right else "---" for right in numeric]
+    lines = [[escape_markdown(heading) for heading in headings], rules, *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _escaped(rows: list[list[str]]) -> list[list[str]]:
+    return [[escape_markdown(text) for text in row] for row in rows]
+
+
+def _is_numeric(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def _text(value: Any, decimals: int | None) -> str:
+    if _is_missing(value):
+        return NOTHING
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value, decimals)
+    return str(value)
+
+
+def _strict(value: Any) -> Any:
+    if _is_missing(value):
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return value if isinstance(value, bool | int | float) else str(value)

@@ -1,0 +1,177 @@
+"""Tables for terminals: as wide as the window, in several pieces where that is too narrow."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["Cell", "Sheet", "Window", "draw", "write_line"]
+
+_GAP = 2
+_WIDEST_TEXT = 44
+_UNLIMITED = 10_000
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where a table is going to be shown.
+
+    Parameters
+    ----------
+    width
+        Characters in a line.
+    color
+        Whether bold and colours show. Where not, the best are marked by an asterisk.
+    """
+
+    width: int = _UNLIMITED
+    color: bool = False
+
+    @classmethod
+    def of_stdout(cls) -> Window:
+        """Take the terminal's; a pipe or file has no colours, and no limit but ``COLUMNS``."""
+        terminal = sys.stdout.isatty()
+        limited = terminal or os.environ.get("COLUMNS", "").isdigit()
+        width = shutil.get_terminal_size().columns if limited else _UNLIMITED
+        return cls(max(width, 20), terminal and "NO_COLOR" not in os.environ)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text of a cell, and how it is shown."""
+
+    text: str
+    best: bool = False
+    dim: bool = False
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of cells.
+
+    Parameters
+    ----------
+    headings
+        Lines of each column's heading.
+    numeric
+        Which columns hold numbers: they are aligned at the right.
+    sections
+        Rows, in sections between which a line is drawn.
+    fixed
+        How many of the first columns are repeated where the table is broken into pieces.
+    """
+
+    headings: Sequence[Sequence[str]]
+    numeric: Sequence[bool]
+    sections: Sequence[Sequence[Sequence[Cell]]]
+    fixed: int = 1
+
+    def width(self, column: int) -> int:
+        """Say how many characters a column takes."""
+        texts = [row[column].text for rows in self.sections for row in rows]
+        rows = [row[column] for section in self.sections for row in section]
+        texts = [line for cell in rows for line in cell.text.split("\n")]
+        widest = max((cell_len(text) for text in texts), default=0) + self.hang(column)
+        widest = max(widest, *(cell_len(line) for line in self.headings[column]))
+        return widest if self.numeric[column] else min(widest, _WIDEST_TEXT)
+
+    def hang(self, column: int) -> int:
+        """Say how many characters hang out to the right of a column's digits: the asterisk's."""
+        return int(any(row[column].best for section in self.sections for row in section))
+
+
+def draw(sheet: Sheet, window: Window) -> str:
+    """Draw a table, in pieces below each other where it does not fit side by side.
+
+    Parameters
+    ----------
+    sheet
+        What is in it.
+    window
+        What it has to fit into.
+
+    Returns
+    -------
+    str
+        Lines, with escape sequences if the window has colours.
+    """
+    pieces = [_piece(sheet, columns, window) for columns in _pieces(sheet, window.width)]
+    return "\n\n".join(pieces)
+
+
+def write_line(text: Text, window: Window) -> str:
+    """Write a line of text, folded at the window's width."""
+    console = _console(window)
+    console.print(text)
+    return _shown(console)
+
+
+def _pieces(sheet: Sheet, width: int) -> list[list[int]]:
+    fixed = list(range(min(sheet.fixed, len(sheet.headings))))
+    room = width - sum(sheet.width(column) + _GAP for column in fixed)
+    pieces: list[list[int]] = []
+    left = 0
+    for column in range(len(fixed), len(sheet.headings)):
+        needed = sheet.width(column) + _GAP
+        if not pieces or needed - _GAP > left:
+            pieces.append([*fixed])
+            left = room
+        pieces[-1].append(column)
+        left -= needed
+    return pieces or [fixed]
+
+
+def _piece(sheet: Sheet, columns: list[int], window: Window) -> str:
+    # One space of padding and one between columns make the gap.
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    height = max(len(sheet.headings[column]) for column in columns)
+    for column in columns:
+        table.add_column(
+            Text("\n" * (height - len(sheet.headings[column])) + "\n".join(sheet.headings[column])),
+            justify="right" if sheet.numeric[column] else "left",
+            overflow="fold",
+            no_wrap=sheet.numeric[column],
+            max_width=None if sheet.numeric[column] else _WIDEST_TEXT,
+        )
+    for rows in sheet.sections:
+        for row in rows:
+            table.add_row(*(_styled(row[column], sheet, column, window) for column in columns))
+        table.add_section()
+    console = _console(window)
+    console.print(table)
+    return _shown(console)
+
+
+def _styled(cell: Cell, sheet: Sheet, column: int, window: Window) -> Text:
+    if window.color:
+        return Text(cell.text, "bold green" if cell.best else "dim" if cell.dim else "")
+    return Text(cell.text + ("*" if cell.best else " " * sheet.hang(column)))
+
+
+def _console(window: Window) -> Console:
+    return Console(
+        file=StringIO(),
+        width=window.width,
+        force_terminal=window.color,
+        color_system="standard" if window.color else None,
+        legacy_windows=False,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        _environ={},
+    )
+
+
+def _shown(console: Console) -> str:
+    assert isinstance(console.file, StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip("\n").split("\n"))

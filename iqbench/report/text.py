@@ -1,0 +1,86 @@
+"""Single cells: numbers as text, and names that cannot break the table they stand in."""
+
+from __future__ import annotations
+
+import math
+import re
+
+__all__ = ["escape_markdown", "fold_heading", "number", "printable"]
+
+NOTHING = "-"
+
+
+def printable(text: str) -> str:
+    r"""Show control characters and the like as escapes, so that no name can move the cursor.
+
+    Parameters
+    ----------
+    text
+        A name from a file or folder.
+
+    Returns
+    -------
+    str
+        One line; ``\x1b`` and its kind are spelt out.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
+        for sign in text
+    )
+
+
+def escape_markdown(text: str) -> str:
+    """Make a name mean itself in a cell of a Markdown table, HTML and links included."""
+    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~#$!])", r"\\\1", escaped)
+
+
+def number(value: float | None, decimals: int | None = None) -> str:
+    """Write a number for people.
+
+    Parameters
+    ----------
+    value
+        None and NaN stand for a missing one.
+    decimals
+        Digits after the point; None for four significant ones.
+
+    Returns
+    -------
+    str
+        ``-`` where there is none; with an exponent where the decimals would all be zero.
+    """
+    if value is None or math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if decimals is None:
+        return f"{value:.4g}"
+    if value != 0 and abs(value) < 0.5 * 10**-decimals:
+        return f"{value:.1e}"
+    return f"{value:.{decimals}f}"
+
+
+def fold_heading(heading: str, width: int = 10) -> list[str]:
+    """Break a long heading after hyphens and at spaces, but never before an arrow.
+
+    Parameters
+    ----------
+    heading
+        E.g. ``perceptual-vgg16-sum-l1 ↓``.
+    width
+        Lines are no longer than this where the heading has such places.
+
+    Returns
+    -------
+    list of str
+        At least one line.
+    """
+    lines = [""]
+    for piece in re.findall(r"[^-\s]*-+\s*|[^-\s]+(?:\s+[↑↓→]\S*)?\s*|\s+", heading):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]
