@@ -64,8 +64,8 @@ def imresize(
     targets = _targets((image.shape[2], image.shape[3]), scale, size)
     for axis, (length, factor) in zip((2, 3), targets, strict=True):
         indices, weights = resize_weights(image.shape[axis], length, factor, edge, antialias)
-        where = torch.from_numpy(indices).to(image.device)
-        share = torch.from_numpy(weights).to(image)
+        where = torch.from_numpy(indices.copy()).to(image.device)
+        share = torch.from_numpy(weights.copy()).to(image)
         if axis == 2:
             share = share[..., None]
         # One tap at a time: memory stays that of the output, whatever the width of the kernel.
@@ -124,11 +124,11 @@ def _targets(shape: Size, scale: float | None, size: Size | None) -> list[tuple[
         raise IqbenchError("resizing needs either a scale or a size", hint="Give one of them")
     if scale is not None:
         if not (math.isfinite(scale) and scale > 0):
-            raise IqbenchError(f"the scale {scale} of a resize is not a positive number")
+            raise IqbenchError(f"resizing by {scale} is impossible: it is not a positive number")
         return [(math.ceil(scale * length), scale) for length in shape]
     assert size is not None
     if min(size) < 1:
-        raise IqbenchError(f"the size {size} of a resize is not positive")
+        raise IqbenchError(f"resizing to {size} is impossible: it is not positive")
     return [(new, new / old) for new, old in zip(size, shape, strict=True)]
 
 

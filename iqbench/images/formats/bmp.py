@@ -8,8 +8,8 @@ __all__ = ["check_whole", "facts"]
 
 SIGNATURE = b"BM"
 FILE_HEADER = 14
-CORE_HEADER = 12
-HEADERS = (CORE_HEADER, 40, 52, 56, 108, 124)
+OS2_HEADERS = (12, 16, 64)  # OpenCV takes 24-bit colour behind them for gray
+HEADERS = (40, 52, 56, 108, 124)
 RGB, RLE, BITFIELDS = 0, (1, 2), (3, 6)
 MASKS = (0xFF0000, 0xFF00, 0xFF)
 
@@ -17,11 +17,10 @@ MASKS = (0xFF0000, 0xFF00, 0xFF)
 def _layout(file: Reader) -> tuple[int, int, int, int, int]:
     """Header size, width, height (negative: top row first), bits a pixel and compression."""
     (header,) = file.unpack("<I", FILE_HEADER)
+    if header in OS2_HEADERS:
+        raise file.refused("is a BMP of OS/2", "Save it as PNG")
     if header not in HEADERS:
         raise file.damaged(f"there is no BMP header of {header} bytes")
-    if header == CORE_HEADER:
-        width, height, _, bits = file.unpack("<HHHH", FILE_HEADER + 4)
-        return header, width, height, bits, RGB
     width, height, _, bits, compression = file.unpack("<iiHHI", FILE_HEADER + 4)
     return header, width, height, bits, compression
 
@@ -46,11 +45,10 @@ def facts(file: Reader) -> Facts:
 
 def _gray_palette(file: Reader, header: int, bits: int) -> bool:
     """Tell whether all colours are grays: BMP has no other way to store a gray picture."""
-    entry = 3 if header == CORE_HEADER else 4
-    colours = 0 if header == CORE_HEADER else file.unpack("<I", FILE_HEADER + 32)[0]
+    (colours,) = file.unpack("<I", FILE_HEADER + 32)
     count = colours if 0 < colours < 2**bits else 2**bits
-    palette = file.at(FILE_HEADER + header, count * entry)
-    return palette[0::entry] == palette[1::entry] == palette[2::entry]
+    palette = file.at(FILE_HEADER + header, count * 4)
+    return palette[0::4] == palette[1::4] == palette[2::4]
 
 
 def check_whole(file: BufferReader) -> None:

@@ -1,0 +1,352 @@
+"""Decoding: every kind of file that is read, against Pillow, tifffile or the samples written."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from made_images import MASKS, bmp, chunk, exif, noise, packed, pillow, png, smooth, tiff
+from made_images import whole_files as made_files
+from PIL import Image, ImageOps
+
+from iqbench.errors import IqbenchError
+from iqbench.images.source import EncodedImage
+
+
+def decode(data, **options):
+    return EncodedImage("picture", data).decode(**options)
+
+
+def pixels(data, **options):
+    picture = decode(data, **options)
+    assert picture.pixels.flags.c_contiguous
+    assert picture.pixels.ndim == 3
+    return picture.pixels
+
+
+WHOLE = made_files()
+SEEN_BY_PILLOW = [label for label in WHOLE if "16" not in label]
+
+
+@pytest.mark.parametrize("label", SEEN_BY_PILLOW)
+def test_pixels_equal_those_of_pillow(label):
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(WHOLE[label])))
+    expected = np.asarray(image.convert("RGB") if image.mode == "P" else image)
+    actual = pixels(WHOLE[label])
+    if expected.ndim == 2:
+        expected = expected[..., None]
+    # Two builds of libjpeg or libwebp may upsample colour differently by a level or two.
+    lossy = label.startswith(("jpeg", "webp", "tiff jpeg")) and "lossless" not in label
+    np.testing.assert_allclose(actual, expected, atol=3 if lossy else 0)
+
+
+@pytest.mark.parametrize("label", ["png 16", "tiff 16 big", "ppm 16"])
+def test_sixteen_bits_are_kept(label):
+    np.testing.assert_array_equal(pixels(WHOLE[label]), noise(24, 36, 3, dtype=np.uint16))
+
+
+def test_a_picture_knows_its_file():
+    data = WHOLE["png"]
+    picture = decode(data)
+    assert (picture.height, picture.width, picture.channels, picture.bit_depth) == (24, 36, 3, 8)
+    assert picture.name == "picture"
+    assert picture.bytes == len(data)
+    assert picture.digest == EncodedImage("other name", data).digest
+    assert len(picture.digest) == 64
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_few_bits_of_gray_fill_the_range_of_eight(bits):
+    values = noise(5, 8) % 2**bits
+    data = png(packed(values, bits), bits, 0, width=8)
+    np.testing.assert_array_equal(pixels(data)[..., 0], values * (255 // (2**bits - 1)))
+
+
+def test_gray_of_sixteen_bits():
+    values = noise(5, 7, dtype=np.uint16)
+    np.testing.assert_array_equal(pixels(png(values, 16, 0))[..., 0], values)
+    np.testing.assert_array_equal(pixels(tiff(values))[..., 0], values)
+    plain = b"P5 7 5 65535\n" + values.astype(">u2").tobytes()
+    np.testing.assert_array_equal(pixels(plain)[..., 0], values)
+
+
+def test_a_palette_of_grays_is_colour():
+    values = noise(5, 8) % 4
+    grays = chunk(b"PLTE", bytes(level for level in (0, 50, 100, 255) for _ in range(3)))
+    expected = np.array([0, 50, 100, 255], np.uint8)[values]
+    np.testing.assert_array_equal(pixels(png(values, 8, 3, grays)), np.dstack([expected] * 3))
+
+
+def test_interlaced_png():
+    # Adam7 of a picture of one pixel is its first pass.
+    head = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 1)
+    parts = [
+        chunk(b"IHDR", head),
+        chunk(b"IDAT", zlib.compress(b"\0\1\2\3")),
+        chunk(b"IEND", b""),
+    ]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    np.testing.assert_array_equal(pixels(data), [[[1, 2, 3]]])
+
+
+def test_png_chunks_that_make_no_pixels_change_nothing_and_print_nothing(capfd):
+    picture = noise(4, 6, 3)
+    extra = [
+        chunk(b"gAMA", struct.pack(">I", 100_000)),
+        chunk(b"iCCP", b"x\0\0" + zlib.compress(b"not a profile")),
+        chunk(b"tIME", b"not a time"),
+        chunk(b"sBIT", b"\5\6\5"),
+    ]
+    data = png(picture.reshape(4, -1), 8, 2, *extra, width=6)
+    np.testing.assert_array_equal(pixels(data), picture)
+    assert capfd.readouterr().err == ""
+
+
+class TestOrientation:
+    """All eight orientations, in every format that has them, beside those of Pillow."""
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("shape", [(4, 6, 3), (5, 5, 3)])
+    def test_png_and_webp(self, orientation, shape):
+        stored = Image.fromarray(noise(*shape))
+        turned = stored.copy()
+        turned.getexif()[0x0112] = orientation
+        expected = np.asarray(ImageOps.exif_transpose(turned))
+        for kind, options in (("PNG", {}), ("WEBP", {"lossless": True})):
+            data = pillow(stored, kind, exif=exif(orientation), **options)
+            np.testing.assert_array_equal(pixels(data), expected, err_msg=kind)
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("byteorder", ["<", ">"])
+    def test_tiff(self, orientation, dtype, byteorder):
+        stored = noise(4, 6, 3, dtype=dtype)
+        upright = pixels(pillow(stored.astype(np.uint8), "PNG", exif=exif(orientation)))
+        tag = [(274, "H", 1, orientation, True)]
+        ordered = stored.astype(stored.dtype.newbyteorder(byteorder))
+        actual = pixels(tiff(ordered, extratags=tag, byteorder=byteorder))
+        assert actual.dtype == dtype
+        np.testing.assert_array_equal(actual.astype(np.uint8), upright)
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_jpeg(self, orientation):
+        data = pillow(smooth(), "JPEG", exif=exif(orientation), quality=95)
+        expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
+        np.testing.assert_allclose(pixels(data), expected, atol=3)
+
+    def test_a_damaged_exif_block_turns_nothing(self):
+        stored = noise(4, 6, 3)
+        for block in (b"", b"junk", b"II*\0", b"MM\0*\0\0\0\x08\xff\xff"):
+            data = png(stored.reshape(4, -1), 8, 2, chunk(b"eXIf", block), width=6)
+            np.testing.assert_array_equal(pixels(data), stored)
+
+
+class TestTiff:
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"byteorder": ">"},
+            {"bigtiff": True},
+            {"rowsperstrip": 7},
+            {"tile": (128, 64)},
+            {"compression": "zlib"},
+            {"compression": "zlib", "predictor": True},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("shape", [(140, 150), (140, 150, 3)])
+    def test_layouts(self, options, dtype, shape):
+        stored = noise(*shape, dtype=dtype)
+        np.testing.assert_array_equal(pixels(tiff(stored, **options)), stored.reshape(140, 150, -1))
+
+    def test_white_is_zero(self):
+        stored = noise(5, 7)
+        actual = pixels(tiff(stored, photometric="miniswhite"))
+        np.testing.assert_array_equal(actual[..., 0], 255 - stored)
+
+    def test_bilevel(self):
+        image = Image.fromarray(noise(30, 40)).convert("1")
+        expected = np.asarray(image)[..., None] * np.uint8(255)
+        for compression in ("raw", "group4", "packbits"):
+            data = pillow(image, "TIFF", compression=compression)
+            np.testing.assert_array_equal(pixels(data), expected)
+
+    def test_palette(self):
+        image = Image.fromarray(smooth()).quantize(16)
+        np.testing.assert_array_equal(
+            pixels(pillow(image, "TIFF")), np.asarray(image.convert("RGB"))
+        )
+
+    def test_separate_planes_of_eight_bits(self):
+        stored = noise(5, 7, 3)
+        planes = np.ascontiguousarray(stored.transpose(2, 0, 1))
+        data = tiff(planes, photometric="rgb", planarconfig="separate")
+        np.testing.assert_array_equal(pixels(data), stored)
+
+
+class TestBmp:
+    stored = noise(4, 6, 4)
+
+    @pytest.mark.parametrize("header", [40, 108, 124])
+    @pytest.mark.parametrize("compression", [0, 3])
+    def test_the_fourth_byte_is_unused_without_a_mask(self, header, compression):
+        rows = self.stored[::-1, :, [2, 1, 0, 3]].tobytes()
+        data = bmp(rows, 6, 4, 32, header=header, compression=compression)
+        np.testing.assert_array_equal(pixels(data), self.stored[..., :3])
+
+    def test_the_fourth_byte_is_alpha_with_a_mask(self):
+        rows = self.stored[::-1, :, [2, 1, 0, 3]].tobytes()
+        data = bmp(rows, 6, 4, 32, header=108, compression=3, alpha=0xFF000000)
+        with pytest.raises(IqbenchError, match="transparency"):
+            decode(data)
+        actual = pixels(data, alpha="composite")
+        np.testing.assert_array_equal(actual, over_white(self.stored[..., :3], self.stored[..., 3]))
+
+    def test_top_row_first(self):
+        rows = self.stored[..., [2, 1, 0, 3]].tobytes()
+        np.testing.assert_array_equal(pixels(bmp(rows, 6, -4, 32)), self.stored[..., :3])
+
+    def test_palettes(self):
+        values = noise(4, 8)
+        colours = noise(256, 4, seed=1)
+        data = bmp(values[::-1].tobytes(), 8, 4, 8, palette=colours.tobytes())
+        np.testing.assert_array_equal(pixels(data), colours[values][..., [2, 1, 0]])
+
+    def test_a_palette_of_grays_is_gray_for_there_is_no_other(self):
+        values = noise(4, 8)
+        grays = np.repeat(np.arange(256, dtype=np.uint8)[::-1, None], 4, axis=1)
+        data = bmp(values[::-1].tobytes(), 8, 4, 8, palette=grays.tobytes())
+        np.testing.assert_array_equal(pixels(data)[..., 0], 255 - values)
+
+    def test_one_and_eight_bits(self):
+        for mode in ("1", "L"):
+            image = Image.fromarray(noise(9, 16)).convert(mode)
+            expected = np.asarray(image.convert("L"))
+            np.testing.assert_array_equal(pixels(pillow(image, "BMP"))[..., 0], expected)
+
+
+def over_white(colours, opacity):
+    """Composite by the definition, in floating point."""
+    peak = float(np.iinfo(colours.dtype).max)
+    share = opacity[..., None] / peak
+    return np.floor(colours * share + peak * (1 - share) + 0.5 + 1e-9).astype(colours.dtype)
+
+
+class TestAlpha:
+    def test_is_an_error_that_names_the_option(self):
+        for mode in ("RGBA", "LA"):
+            with pytest.raises(IqbenchError, match=r"picture has transparency.*--alpha composite"):
+                decode(pillow(Image.fromarray(noise(5, 7, 4)).convert(mode), "PNG"))
+        for data in (
+            pillow(noise(5, 7, 4), "WEBP", lossless=True, exact=True),
+            pillow(noise(5, 7, 4), "WEBP", quality=80),
+            png(noise(5, 7), 8, 0, chunk(b"tRNS", b"\0\1")),
+        ):
+            with pytest.raises(IqbenchError, match="--alpha composite"):
+                decode(data)
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_colour_is_composited_over_white(self, dtype):
+        stored = noise(16, 16, 4, dtype=dtype)
+        depth = stored.itemsize * 8
+        data = png(stored.reshape(16, -1), depth, 6, width=16)
+        expected = over_white(stored[..., :3], stored[..., 3])
+        np.testing.assert_array_equal(pixels(data, alpha="composite"), expected)
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_gray_stays_gray(self, dtype):
+        stored = noise(16, 16, 2, dtype=dtype)
+        data = png(stored.reshape(16, -1), stored.itemsize * 8, 4, width=16)
+        expected = over_white(stored[..., :1], stored[..., 1])
+        np.testing.assert_array_equal(pixels(data, alpha="composite"), expected)
+
+    def test_opaque_and_invisible_pixels(self):
+        stored = noise(1, 2, 4, dtype=np.uint16)
+        stored[0, :, 3] = 65535, 0
+        actual = pixels(png(stored.reshape(1, -1), 16, 6, width=2), alpha="composite")
+        np.testing.assert_array_equal(actual[0, 0], stored[0, 0, :3])
+        np.testing.assert_array_equal(actual[0, 1], [65535] * 3)
+
+    def test_webp(self):
+        stored = noise(5, 7, 4)
+        data = pillow(stored, "WEBP", lossless=True, exact=True)
+        expected = over_white(stored[..., :3], stored[..., 3])
+        np.testing.assert_array_equal(pixels(data, alpha="composite"), expected)
+
+    def test_palette_entries(self):
+        values = noise(5, 8) % 3
+        colours, opacity = noise(3, 3, seed=1), np.array([0, 128, 255], np.uint8)
+        extra = chunk(b"PLTE", colours.tobytes()), chunk(b"tRNS", opacity.tobytes()[:2])
+        expected = over_white(colours[values], opacity[values])
+        actual = pixels(png(values, 8, 3, *extra), alpha="composite")
+        np.testing.assert_array_equal(actual, expected)
+
+    def test_a_transparent_gray_is_refused_for_opencv_ignores_it(self):
+        data = png(noise(5, 7), 8, 0, chunk(b"tRNS", b"\0\1"))
+        with pytest.raises(IqbenchError, match="Save it without transparency"):
+            decode(data, alpha="composite")
+
+    def test_a_picture_without_alpha_is_unchanged(self):
+        expected = pixels(WHOLE["png"])
+        np.testing.assert_array_equal(pixels(WHOLE["png"], alpha="composite"), expected)
+
+
+RED = Image.new("RGB", (8, 8), "red")
+APNG = pillow(RED, "PNG", save_all=True, append_images=[Image.new("RGB", (8, 8))])
+
+REFUSED = {
+    "CMYK JPEG": pillow(RED.convert("CMYK"), "JPEG"),
+    "CMYK TIFF": pillow(RED.convert("CMYK"), "TIFF"),
+    "float": tiff(np.zeros((4, 4), np.float32)),
+    "float or signed": tiff(np.zeros((4, 4), np.int16)),
+    "32 bits": tiff(np.zeros((4, 4), np.uint32)),
+    "several pages": pillow(RED, "TIFF", save_all=True, append_images=[RED]),
+    "unusual colour": tiff(np.zeros((4, 4), np.uint16), photometric="miniswhite"),
+    "TIFF with an alpha": tiff(noise(4, 4, 4), extrasamples=["unassalpha"]),
+    "separate planes": tiff(
+        noise(3, 5, 7, dtype=np.uint16), photometric="rgb", planarconfig="separate"
+    ),
+    "animated PNG": APNG,
+    "animated WebP": pillow(RED, "WEBP", save_all=True, append_images=[Image.new("RGB", (8, 8))]),
+    "GIF": pillow(RED, "GIF"),
+    "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(20),
+    "AVIF, HEIC": b"\0\0\0\x1cftypavif" + bytes(20),
+    "OpenEXR": b"v/1\x01" + bytes(20),
+    "PBM": b"P4\n8 1\n\0",
+    "text form": b"P2\n1 1\n255\n9\n",
+    "maximum value 1023": b"P5 1 1 1023\n\0\0",
+    "run-length": bmp(b"\4\0\0\1", 4, 1, 8, compression=1, palette=bytes(1024)),
+    "16 bits a pixel": bmp(bytes(8), 4, 1, 16),
+    "own order": bmp(bytes(4), 1, 1, 32, compression=3, masks=MASKS[::-1]),
+    "BMP of OS/2": b"BM" + bytes(12) + struct.pack("<IHHHH", 12, 1, 1, 1, 24) + bytes(4),
+    "compressed BMP": bmp(bytes(4), 1, 1, 32, compression=4),
+}
+
+
+@pytest.mark.parametrize(("words", "data"), REFUSED.items(), ids=REFUSED)
+def test_kinds_that_are_not_read_are_refused_with_advice(words, data):
+    for alpha in ("error", "composite"):
+        with pytest.raises(IqbenchError, match=words) as caught:
+            decode(data, alpha=alpha)
+        assert caught.value.message.startswith("picture ")
+        assert caught.value.hint
+
+
+def test_fill_bytes_between_jpeg_markers():
+    data = WHOLE["jpeg"]
+    filled = data[:2] + b"\xff\xff" + data[2:]
+    np.testing.assert_array_equal(pixels(filled), pixels(data))
+
+
+def test_threads_decode_side_by_side():
+    expected = {label: pixels(data) for label, data in WHOLE.items()}
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(3):
+            for label, actual in zip(WHOLE, pool.map(pixels, WHOLE.values()), strict=True):
+                np.testing.assert_array_equal(actual, expected[label])
