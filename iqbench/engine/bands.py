@@ -1,0 +1,96 @@
+"""How many rows go through at once: bounded by a budget, not by the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iqbench.engine.compute import Compute
+from iqbench.engine.grouping import Group
+from iqbench.networks.backbone import Backbone
+
+__all__ = ["Plan", "plan_bands"]
+
+# Pixels times images in a band: on a CPU as many as its caches like (measured), on a GPU as many
+# as keep it busy.
+PIXELS_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 23}
+ALIGNMENT = 16
+FLOAT = 4
+# Temporaries of a pixel metric, in float32 values a pixel and channel: SSIM's moments are float64.
+PIXEL_VALUES = 32
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a batch is cut.
+
+    Attributes
+    ----------
+    rows
+        Rows in a band.
+    outputs
+        Outputs that are pushed together.
+    """
+
+    rows: int
+    outputs: int
+
+    def bands(self, height: int) -> list[slice]:
+        """Cut `height` rows into bands."""
+        return [slice(top, min(top + self.rows, height)) for top in range(0, height, self.rows)]
+
+
+def plan_bands(
+    group: Group,
+    backbones: dict[str, Backbone],
+    compute: Compute,
+    *,
+    size: tuple[int, int, int],
+    references: int,
+    outputs: int,
+) -> Plan:
+    """Choose the rows of a band and the number of outputs that are pushed together.
+
+    Parameters
+    ----------
+    group, backbones, compute
+        What is computed, and with which budget.
+    size
+        Channels, height and width of the view.
+    references, outputs
+        How many images the batch has.
+
+    Returns
+    -------
+    Plan
+        At least one row and one output, even where the budget is too small for that.
+    """
+    channels, height, width = size
+    held, passing = _bytes_a_pixel(group, backbones, channels)
+    limit = PIXELS_AT_ONCE.get(compute.device.type, PIXELS_AT_ONCE["cuda"])
+    rows = max(1, min(height, limit // (width * max(1, references))))
+    affordable = compute.memory // (width * (held * references + passing * max(1, references)))
+    rows = max(1, min(rows, affordable))
+    if rows < height:
+        # Bands of equal height, none a remnant of a few rows.
+        count = -(-height // rows)
+        even = -(-height // count)
+        rows = even if even < ALIGNMENT else min(-(-even // ALIGNMENT) * ALIGNMENT, height)
+    by_cache = limit // (rows * width)
+    by_memory = (compute.memory // (rows * width) - held * references) // passing
+    return Plan(rows, max(1, min(outputs, by_cache, by_memory)))
+
+
+def _bytes_a_pixel(group: Group, backbones: dict[str, Backbone], channels: int) -> tuple[int, int]:
+    """Estimate the bytes a pixel of a band: held of the reference, passing of an output."""
+    side = 256  # any size that all strides divide: densities are wanted
+    held = passing = PIXEL_VALUES * channels * FLOAT if group.pixel_taps else 0
+    for (network, _), layers in group.layer_taps.items():
+        sizes = backbones[network].sizes(layers, side, side)
+        values = [size[0] * size[1] * size[2] / side**2 for size in sizes.values()]
+        for layer, taps in layers.items():
+            depth, high, wide = sizes[layer]
+            copies = sum(len(group.readers[tap]) for tap in taps)
+            held += int(copies * depth * high * wide / side**2 * FLOAT)
+        # A layer's input and output, and a metric's temporaries at the widest.
+        passing = max(passing, int(4 * max(values) * FLOAT))
+    return max(held, 1), max(passing, 1)

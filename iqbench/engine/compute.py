@@ -1,0 +1,116 @@
+"""Where and how precisely the networks compute."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+
+from iqbench.errors import IqbenchError, unknown_name
+
+__all__ = ["Compute", "Precision", "default_memory", "resolve_compute"]
+
+Precision = Literal["exact", "tf32", "bf16"]
+
+GIBIBYTE = 2**30
+
+
+@dataclass(frozen=True)
+class Compute:
+    """The device, the precision of the networks, and the memory that bands may take.
+
+    Attributes
+    ----------
+    device
+        Where all tensors are.
+    precision
+        ``exact``: float32, TF32 off; ``tf32``: float32 with TensorFloat-32 products; ``bf16``:
+        networks in bfloat16. Pixel metrics and all distances are never below float32.
+    memory
+        Budget in bytes.
+    """
+
+    device: torch.device
+    precision: Precision
+    memory: int
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that networks compute in."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Compute without gradients and with this precision; settings are restored after."""
+        convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+        before = convolutions.allow_tf32, products.allow_tf32
+        convolutions.allow_tf32 = products.allow_tf32 = self.precision == "tf32"
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            convolutions.allow_tf32, products.allow_tf32 = before
+
+
+def default_memory(device: torch.device) -> int:
+    """Return a quarter of the machine's memory, or of a GPU seven tenths of what is free."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free * 0.7)
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+    except (AttributeError, ValueError, OSError):  # not a POSIX system
+        return 2 * GIBIBYTE
+
+
+def resolve_compute(
+    device: str = "auto", precision: str = "exact", memory: int | None = None
+) -> Compute:
+    """Turn what the user asked for into a device, a precision and a budget.
+
+    Parameters
+    ----------
+    device
+        ``auto`` (the first GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+    precision
+        ``exact``, ``tf32`` (GPU only) or ``bf16``.
+    memory
+        Budget in bytes; by default derived from the device.
+
+    Returns
+    -------
+    Compute
+        Ready to use.
+
+    Raises
+    ------
+    IqbenchError
+        If the device is not there or does not know the precision.
+    """
+    if precision not in get_args(Precision):
+        raise unknown_name("precision", precision, get_args(Precision))
+    place = _resolve_device(device)
+    if precision == "tf32" and place.type != "cuda":
+        raise IqbenchError(
+            "precision tf32 exists on GPUs only", hint="Use --precision exact or bf16"
+        )
+    budget = default_memory(place) if memory is None else memory
+    return Compute(place, precision, budget)  # type: ignore[arg-type]  # checked above
+
+
+def _resolve_device(name: str) -> torch.device:
+    """Return the device of that name."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or name == "cpu:":
+        raise unknown_name("device", name, ("auto", "cpu", "cuda", "cuda:0"))
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise IqbenchError("there is no CUDA device", hint="Use --device cpu")
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        raise IqbenchError(f"there is no device {name}", hint="See nvidia-smi")
+    return torch.device(name)

@@ -1,0 +1,115 @@
+"""Uniting what metrics declare: one group a view of the pixels, one pass a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from iqbench.metrics._base import PIXELS, Column, Metric, Tap, WholeImageMetric
+from iqbench.metrics._registry import Request
+from iqbench.networks.backbone import Backbone
+from iqbench.protocols.presets import Protocol
+from iqbench.protocols.view import View
+
+__all__ = ["Group", "NetworkKey", "Outcome", "group_requests"]
+
+NetworkKey = tuple[str, bool]
+"""Name of a network, and whether it sees normalised pixels: one pass each."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A value, or why there is none (then `value` is None)."""
+
+    value: float | None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Everything that is read from one view of the pixels.
+
+    Attributes
+    ----------
+    view
+        Of the pixels.
+    requests
+        The columns to close.
+    readers
+        Tap to the metrics that turn its rows into maps.
+    """
+
+    view: View
+    requests: tuple[Request, ...]
+    readers: dict[Tap, tuple[Metric, ...]]
+
+    @property
+    def pixel_taps(self) -> tuple[Tap, ...]:
+        """Taps that read pixels."""
+        return tuple(tap for tap in self.readers if tap.network == PIXELS)
+
+    @property
+    def layer_taps(self) -> dict[NetworkKey, dict[str, list[Tap]]]:
+        """Taps that read networks: for each pass, layer to taps."""
+        passes: dict[NetworkKey, dict[str, list[Tap]]] = {}
+        for tap in self.readers:
+            if tap.network != PIXELS:
+                layers = passes.setdefault((tap.network, tap.normalise), {})
+                layers.setdefault(tap.layer, []).append(tap)
+        return passes
+
+    def too_small(self, backbones: dict[str, Backbone], height: int, width: int) -> dict[Tap, str]:
+        """Say which taps an image is too small for, and why."""
+        reasons: dict[Tap, str] = {}
+        for tap in self.pixel_taps:
+            if min(height, width) < tap.window:
+                reasons[tap] = f"{width}x{height} pixels are too few for {tap}"
+        for (network, _), layers in self.layer_taps.items():
+            sizes = backbones[network].sizes(layers, height, width)
+            for layer, taps in layers.items():
+                for tap in taps:
+                    if min(sizes[layer][1:]) < tap.window:
+                        reasons[tap] = f"{width}x{height} pixels are too few for {tap}"
+        return reasons
+
+    def without(self, taps: Iterable[Tap]) -> Group:
+        """Return the group without the columns that read some taps."""
+        gone = set(taps)
+        kept = tuple(item for item in self.requests if not gone & set(item.column.taps))
+        return Group(self.view, kept, _readers(kept))
+
+
+def _readers(requests: Iterable[Request]) -> dict[Tap, tuple[Metric, ...]]:
+    """Return which metrics read a tap, each once."""
+    readers: dict[Tap, dict[Metric, None]] = {}
+    for request in requests:
+        for tap in request.column.taps:
+            readers.setdefault(tap, {})[request.metric] = None
+    return {tap: tuple(metrics) for tap, metrics in readers.items()}
+
+
+def group_requests(
+    requests: Iterable[Request], protocol: Protocol
+) -> tuple[tuple[Group, ...], tuple[Request, ...]]:
+    """Sort columns by the view that the protocol gives their metric's family.
+
+    Returns
+    -------
+    tuple
+        The groups of streamed columns, and the columns of metrics that need whole images.
+    """
+    views: dict[View, list[Request]] = {}
+    whole: list[Request] = []
+    for request in requests:
+        if isinstance(request.metric, WholeImageMetric):
+            whole.append(request)
+        else:
+            views.setdefault(protocol.view(request.metric.family), []).append(request)
+    groups = tuple(Group(view, tuple(items), _readers(items)) for view, items in views.items())
+    return groups, tuple(whole)
+
+
+def undefined(column: Column) -> Outcome:
+    """Return what a table says of a value that the closing formula could not give."""
+    reason = column.undefined
+    return Outcome(None, f"undefined: {reason}" if reason else "the value is not a number")

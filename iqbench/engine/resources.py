@@ -1,0 +1,95 @@
+"""What the metrics of a run need besides images: networks and trained parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from iqbench.engine.compute import Compute
+from iqbench.metrics._base import PIXELS, Metric
+from iqbench.metrics._registry import Request
+from iqbench.networks import weights
+from iqbench.networks.backbone import Backbone
+from iqbench.networks.registry import architecture, assemble, place_backbone
+
+__all__ = ["Resources", "load_resources", "networks_of"]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Networks and parameters, loaded, and the digests that signatures record.
+
+    Attributes
+    ----------
+    backbones
+        By name of the network, on the device, kernels channels last.
+    parameters
+        By metric, name to tensor.
+    digests
+        By name of the network, and by metric: content digests of the weights.
+    """
+
+    backbones: dict[str, Backbone]
+    parameters: dict[Metric, dict[str, Tensor]]
+    digests: dict[str | Metric, str]
+
+
+def networks_of(requests: Iterable[Request]) -> dict[str, set[str]]:
+    """Unite the declarations: every network that is read, and which of its layers."""
+    wanted: dict[str, set[str]] = {}
+    for request in requests:
+        for tap in request.column.taps:
+            if tap.network != PIXELS:
+                wanted.setdefault(tap.network, set()).add(tap.layer)
+    return wanted
+
+
+def load_resources(
+    requests: Iterable[Request], compute: Compute, *, folder: Path | None = None
+) -> Resources:
+    """Load what some metrics need, before anything is computed.
+
+    Parameters
+    ----------
+    requests
+        The columns to compute.
+    compute
+        Device and precision.
+    folder
+        Where weights are looked for first.
+
+    Returns
+    -------
+    Resources
+        Complete.
+
+    Raises
+    ------
+    IqbenchError
+        If weights are missing and cannot be fetched: all of them are named.
+    """
+    requests = tuple(requests)
+    wanted = networks_of(requests)
+    for network, layers in wanted.items():
+        architecture(network).check(layers)
+    weights.ensure(wanted, folder=folder)
+    backbones: dict[str, Backbone] = {}
+    digests: dict[str | Metric, str] = {}
+    for network in wanted:
+        loaded = weights.load(network, folder=folder)
+        digests[network] = loaded.digest
+        backbones[network] = place_backbone(
+            assemble(network, loaded.tensors), compute.device, compute.dtype
+        )
+    parameters: dict[Metric, dict[str, Tensor]] = {}
+    for metric in {request.metric: None for request in requests}:
+        loader = metric.parameters()
+        trained = loader() if loader else None
+        tensors = trained.tensors if trained else {}
+        parameters[metric] = {name: value.to(compute.device) for name, value in tensors.items()}
+        if trained:
+            digests[metric] = trained.digest
+    return Resources(backbones, parameters, digests)

@@ -1,0 +1,244 @@
+"""Scoring one batch of references with all their outputs: the heart of the engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from iqbench.engine.bands import Plan, plan_bands
+from iqbench.engine.compute import Compute
+from iqbench.engine.grouping import Group, Outcome, group_requests, undefined
+from iqbench.engine.lanes import Lane, Sums
+from iqbench.engine.resources import Resources
+from iqbench.errors import IqbenchError
+from iqbench.images.picture import Picture
+from iqbench.metrics._base import Metric, Tap, WholeImageMetric
+from iqbench.metrics._registry import Request
+from iqbench.protocols.presets import Protocol
+from iqbench.protocols.view import View
+
+__all__ = ["Batch", "Scorer"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """References of one size and their outputs.
+
+    Attributes
+    ----------
+    references
+        Of one height, width and number of channels.
+    outputs
+        As large as the references after the protocol's crop, with as many channels.
+    owners
+        For each output the index of its reference.
+    """
+
+    references: Sequence[Picture]
+    outputs: Sequence[Picture]
+    owners: Sequence[int]
+
+
+Prepared = dict[tuple[Tap, Metric], tuple[Tensor, ...]]
+
+
+class Scorer:
+    """Scores batches under one protocol.
+
+    Parameters
+    ----------
+    requests
+        The columns to compute.
+    protocol
+        Gives each family of metrics its view.
+    resources
+        Networks and parameters of the requests.
+    compute
+        Device, precision and memory budget.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        protocol: Protocol,
+        resources: Resources,
+        compute: Compute,
+    ) -> None:
+        self._requests = tuple(requests)
+        self._groups, self._whole = group_requests(requests, protocol)
+        self._protocol = protocol
+        self._resources = resources
+        self._compute = compute
+
+    def score(self, batch: Batch) -> list[dict[str, Outcome]]:
+        """Score every output of a batch.
+
+        Each reference goes through each network once, whatever the number of its outputs; each
+        output once. On a GPU that runs out of memory, bands are halved and the batch begins anew.
+
+        Parameters
+        ----------
+        batch
+            References and outputs.
+
+        Returns
+        -------
+        list of dict
+            For each output, column name to its value or to why there is none.
+
+        Raises
+        ------
+        IqbenchError
+            If not even one row fits into the device's memory.
+        """
+        compute = self._compute
+        while True:
+            try:
+                return self._score(batch, compute)
+            except torch.cuda.OutOfMemoryError as error:
+                torch.cuda.empty_cache()
+                if compute.memory < 1 << 20:
+                    raise IqbenchError(
+                        f"{batch.references[0].name} does not fit into the memory of the device",
+                        hint="Use --device cpu or free the device",
+                    ) from error
+                compute = replace(compute, memory=compute.memory // 2)
+
+    def _score(self, batch: Batch, compute: Compute) -> list[dict[str, Outcome]]:
+        found: list[dict[str, Outcome]] = [{} for _ in batch.outputs]
+        with compute.active():
+            for group in self._groups:
+                self._score_group(group, batch, compute, found)
+            for request in self._whole:
+                self._score_whole(request, batch, found)
+        # In the order asked for.
+        names = [request.column.name for request in self._requests]
+        return [{name: outcomes[name] for name in names} for outcomes in found]
+
+    def _score_group(
+        self, group: Group, batch: Batch, compute: Compute, found: list[dict[str, Outcome]]
+    ) -> None:
+        """Stream a batch through everything that reads one view."""
+        first = batch.references[0]
+        try:
+            window = group.view.window(first.height, first.width)
+        except IqbenchError as error:
+            _fill(found, group.requests, f"undefined: {error.message}")
+            return
+        small = group.too_small(self._resources.backbones, window.height, window.width)
+        for request in group.requests:
+            reasons = [small[tap] for tap in request.column.taps if tap in small]
+            if reasons:
+                _fill(found, (request,), f"undefined: {reasons[0]}")
+        group = group.without(small)
+        if not group.requests:
+            return
+        plan = plan_bands(
+            group,
+            self._resources.backbones,
+            compute,
+            size=(group.view.channels(first.channels), window.height, window.width),
+            references=len(batch.references),
+            outputs=len(batch.outputs),
+        )
+        chunks = _chunks(len(batch.outputs), plan.outputs)
+        sums = self._stream(group, batch, compute, plan, window.height, chunks)
+        for chunk, total in zip(chunks, sums, strict=True):
+            self._close(group, total, found[chunk])
+
+    def _stream(
+        self,
+        group: Group,
+        batch: Batch,
+        compute: Compute,
+        plan: Plan,
+        height: int,
+        chunks: list[slice],
+    ) -> list[Sums]:
+        """Push bands: the references once, then every chunk of outputs against them."""
+        backbones = self._resources.backbones
+        lane = Lane(group, backbones, compute.dtype)
+        lanes = [Lane(group, backbones, compute.dtype) for _ in chunks]
+        sums = [Sums() for _ in chunks]
+        for rows in plan.bands(height):
+            last = rows.stop == height
+            seen = _band(batch.references, group.view, rows, compute.device)
+            prepared: Prepared = {
+                (tap, metric): metric.prepare(tap, values, self._resources.parameters[metric])
+                for tap, values in lane.push(seen, last=last)
+                for metric in group.readers[tap]
+            }
+            for chunk, other, total in zip(chunks, lanes, sums, strict=True):
+                owners = batch.owners[chunk]
+                outputs = _band(batch.outputs[chunk], group.view, rows, compute.device)
+                for tap, values in other.push(outputs, last=last):
+                    for metric in group.readers[tap]:
+                        shared = _select(prepared[tap, metric], owners)
+                        parameters = self._resources.parameters[metric]
+                        total.add(metric, dict(metric.maps(tap, shared, values, parameters)))
+        return sums
+
+    def _close(self, group: Group, sums: Sums, found: list[dict[str, Outcome]]) -> None:
+        """Turn the means of a chunk into values."""
+        closed = [
+            request.metric.close(
+                request.column.name, sums.means(request.metric, len(found))
+            ).expand(len(found))
+            for request in group.requests
+        ]
+        table = torch.stack([values.double() for values in closed]).cpu().tolist()
+        for request, values in zip(group.requests, table, strict=True):
+            for outcomes, value in zip(found, values, strict=True):
+                outcomes[request.column.name] = (
+                    undefined(request.column) if math.isnan(value) else Outcome(value)
+                )
+
+    def _score_whole(self, request: Request, batch: Batch, found: list[dict[str, Outcome]]) -> None:
+        """Score the outputs one by one with a metric that needs whole images."""
+        metric, column = request.metric, request.column
+        assert isinstance(metric, WholeImageMetric)
+        view, device = self._protocol.view(metric.family), self._compute.device
+        for outcomes, output, owner in zip(found, batch.outputs, batch.owners, strict=True):
+            reference = batch.references[owner]
+            try:
+                window = view.window(reference.height, reference.width)
+            except IqbenchError as error:
+                outcomes[column.name] = Outcome(None, f"undefined: {error.message}")
+                continue
+            pair = [
+                _band([picture], view, slice(0, window.height), device)
+                for picture in (reference, output)
+            ]
+            value = float(metric.values(*pair)[column.name])
+            outcomes[column.name] = undefined(column) if math.isnan(value) else Outcome(value)
+
+
+def _band(pictures: Sequence[Picture], view: View, rows: slice, device: torch.device) -> Tensor:
+    """Return some rows of all pictures, (N, C, rows, W)."""
+    bands = [view.band(picture.pixels, rows, device) for picture in pictures]
+    return bands[0] if len(bands) == 1 else torch.cat(bands)
+
+
+def _select(prepared: tuple[Tensor, ...], owners: Sequence[int]) -> tuple[Tensor, ...]:
+    """Give each output its reference's share; one reference serves all without a copy."""
+    count = prepared[0].shape[0]
+    if count == 1 or list(owners) == list(range(count)):
+        return prepared
+    index = torch.tensor(owners, device=prepared[0].device)
+    return tuple(part.index_select(0, index) for part in prepared)
+
+
+def _chunks(outputs: int, together: int) -> list[slice]:
+    """Cut the outputs into chunks that are pushed together."""
+    return [slice(start, min(start + together, outputs)) for start in range(0, outputs, together)]
+
+
+def _fill(found: list[dict[str, Outcome]], requests: Sequence[Request], error: str) -> None:
+    """Enter the same error for all outputs."""
+    for outcomes in found:
+        for request in requests:
+            outcomes[request.column.name] = Outcome(None, error)

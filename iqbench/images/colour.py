@@ -1,0 +1,63 @@
+"""Luma in the forms that papers use."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from iqbench.images.rounding import round_half_away
+
+__all__ = ["luma_full", "luma_studio"]
+
+STUDIO = (65.481, 128.553, 24.966)
+FULL = (0.299, 0.587, 0.114)
+
+
+def _weighted(rgb: Tensor, weights: tuple[float, float, float]) -> Tensor:
+    """Return the weighted sum over channels, (N, 1, H, W), in float64."""
+    red, green, blue = rgb.double().unbind(1)
+    return (red * weights[0] + green * weights[1] + blue * weights[2]).unsqueeze(1)
+
+
+def luma_studio(image: Tensor, *, rounded: bool = False) -> Tensor:
+    """BT.601 studio-range luma as MATLAB's ``rgb2ycbcr`` has it, peak still 1.
+
+    Y = (16 + 65.481 R + 128.553 G + 24.966 B) / 255. Gray images are returned as they are.
+    Computed in float64: values exactly between two integers occur and must not round at random.
+
+    Parameters
+    ----------
+    image
+        (N, 3, H, W) or (N, 1, H, W) in [0, 1].
+    rounded
+        Round to 8 bits, half away from zero, as MATLAB does on uint8 input (the older
+        super-resolution tables, deraining); off: the form of BasicSR, SwinIR, HAT.
+
+    Returns
+    -------
+    Tensor
+        (N, 1, H, W) of the dtype of `image`, in [16/255, 235/255].
+    """
+    if image.shape[1] == 1:
+        return image
+    luma = _weighted(image, STUDIO) + 16
+    if rounded:
+        luma = round_half_away(luma)
+    return (luma / 255).to(image.dtype)
+
+
+def luma_full(image: Tensor) -> Tensor:
+    """Full-range luma of JPEG and YIQ: Y = 0.299 R + 0.587 G + 0.114 B (ITU-T T.871).
+
+    Parameters
+    ----------
+    image
+        (N, 3, H, W) or (N, 1, H, W) in [0, 1]; gray is returned as it is.
+
+    Returns
+    -------
+    Tensor
+        (N, 1, H, W) of the dtype of `image`, in [0, 1].
+    """
+    if image.shape[1] == 1:
+        return image
+    return _weighted(image, FULL).to(image.dtype)

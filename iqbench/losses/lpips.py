@@ -1,0 +1,62 @@
+"""LPIPS for training."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from iqbench.losses._reduction import Reduction, check_reduction, reduce
+from iqbench.metrics._features import close_features
+from iqbench.metrics.lpips import NETWORKS, Lpips, Net
+from iqbench.networks.backbone import Backbone
+from iqbench.networks.registry import pretrained
+from iqbench.networks.weights import lpips_linear
+
+__all__ = ["LPIPSLoss"]
+
+
+class LPIPSLoss(nn.Module):
+    """LPIPS v0.1 between output and target.
+
+    Parameters
+    ----------
+    net
+        ``alex``, ``vgg`` (the authors' choice for training) or ``squeeze``.
+    reduction
+        Over the batch: ``mean``, ``sum`` or ``none``.
+    backbone
+        The network with its weights; by default the pretrained one is loaded, once.
+
+    Raises
+    ------
+    IqbenchError
+        On an unknown net, or weights that cannot be had.
+
+    Notes
+    -----
+    Images are in [0, 1], not [-1, 1]. The network is part of the module, moves with it and takes
+    no gradients itself. Zhang et al. 2018, doi:10.1109/CVPR.2018.00068.
+    """
+
+    def __init__(
+        self, net: Net = "vgg", *, reduction: Reduction = "mean", backbone: Backbone | None = None
+    ) -> None:
+        super().__init__()
+        check_reduction(reduction)
+        linear = lpips_linear(net).tensors
+        self.metric = Lpips(net=net)
+        self.reduction = reduction
+        self.backbone = backbone if backbone is not None else pretrained(NETWORKS[net])
+        for name, weight in linear.items():
+            self.register_buffer(name, weight.clone())
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of (N, C, H, W) in [0, 1] against a target of the same shape."""
+        values = close_features(
+            self.metric,
+            self.metric.columns()[0].name,
+            target,
+            output,
+            backbone=self.backbone,
+            parameters=dict(self.named_buffers(recurse=False)),
+        )
+        return reduce(values, self.reduction)

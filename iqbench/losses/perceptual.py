@@ -1,0 +1,74 @@
+"""Perceptual loss for training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from iqbench.losses._reduction import Reduction, check_reduction, reduce
+from iqbench.metrics._features import close_features
+from iqbench.metrics.perceptual import Distance, Perceptual
+from iqbench.networks.backbone import Backbone
+from iqbench.networks.registry import pretrained
+
+__all__ = ["PerceptualLoss"]
+
+
+class PerceptualLoss(nn.Module):
+    """Weighted sum over layers of the distance between features of a pretrained network.
+
+    Parameters
+    ----------
+    net
+        torchvision's name of a VGG, ResNet, AlexNet or SqueezeNet.
+    layers
+        Names such as ``conv5_4`` (before activation) or ``relu2_2``; by default the last
+        activation of each block.
+    distance
+        ``l1`` or ``l2``: mean absolute or mean squared difference over a layer.
+    weights
+        One a layer; 1 each by default.
+    normalise
+        ``imagenet`` or ``none``.
+    reduction
+        Over the batch: ``mean``, ``sum`` or ``none``.
+    backbone
+        The network with its weights; by default the pretrained one is loaded, once.
+
+    Raises
+    ------
+    IqbenchError
+        On an unknown network, layer or option, or weights that cannot be had.
+
+    Notes
+    -----
+    The network is part of the module, moves with it and takes no gradients itself. Johnson et al.
+    2016, doi:10.1007/978-3-319-46475-6_43. ESRGAN's form is ``PerceptualLoss("vgg19",
+    ("conv5_4",))``.
+    """
+
+    def __init__(
+        self,
+        net: str = "vgg16",
+        layers: tuple[str, ...] = (),
+        *,
+        distance: Distance = "l1",
+        weights: tuple[float, ...] = (),
+        normalise: Literal["imagenet", "none"] = "imagenet",
+        reduction: Reduction = "mean",
+        backbone: Backbone | None = None,
+    ) -> None:
+        super().__init__()
+        check_reduction(reduction)
+        self.metric = Perceptual(
+            net=net, layers=layers, distance=distance, weights=weights, normalise=normalise
+        )
+        self.reduction = reduction
+        self.backbone = backbone if backbone is not None else pretrained(net)
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of (N, C, H, W) in [0, 1] against a target of the same shape."""
+        column = self.metric.columns()[-1].name
+        values = close_features(self.metric, column, target, output, backbone=self.backbone)
+        return reduce(values, self.reduction)

@@ -1,0 +1,116 @@
+"""Metrics by name: every file of this folder, and what other packages add by entry point."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+import iqbench.metrics
+from iqbench.errors import IqbenchError, unknown_name
+from iqbench.metrics._base import Column, Metric
+from iqbench.specs import build, parse_spec
+
+__all__ = ["DEFAULT_METRICS", "Request", "metric_classes", "resolve_metrics"]
+
+ENTRY_POINTS = "iqbench.metrics"
+DEFAULT_METRICS = ("psnr", "ssim", "tv", "perceptual", "lpips:net=alex", "lpips:net=vgg")
+
+_OPTION = re.compile(r"-(?=[a-z_]+=)")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One column that shall be computed, and the metric it is of."""
+
+    metric: Metric
+    column: Column
+
+
+@cache
+def metric_classes() -> dict[str, type[Metric]]:
+    """Return every metric by name: those of this folder first, then other packages'.
+
+    Raises
+    ------
+    IqbenchError
+        If two metrics have one name, or an entry point is no metric.
+    """
+    found: list[type[Metric]] = []
+    for module in pkgutil.iter_modules(iqbench.metrics.__path__):
+        if not module.name.startswith("_"):
+            members = vars(import_module(f"iqbench.metrics.{module.name}")).values()
+            found += [
+                member
+                for member in members
+                if isinstance(member, type)
+                and issubclass(member, Metric)
+                and member.__module__ == f"iqbench.metrics.{module.name}"
+            ]
+    for point in entry_points(group=ENTRY_POINTS):
+        plugin = point.load()
+        if not (isinstance(plugin, type) and issubclass(plugin, Metric)):
+            raise IqbenchError(
+                f"entry point {point.value!r} of {ENTRY_POINTS} is no subclass of Metric",
+                hint="Mend or remove the package that declares it",
+            )
+        found.append(plugin)
+    classes: dict[str, type[Metric]] = {}
+    for metric in found:
+        if metric.name in classes:
+            raise IqbenchError(f"two metrics are called {metric.name!r}")
+        classes[metric.name] = metric
+    return classes
+
+
+def resolve_metrics(specs: Iterable[str]) -> tuple[Request, ...]:
+    """Turn metric specs and column names into the columns to compute.
+
+    Parameters
+    ----------
+    specs
+        Each ``name``, ``name:key=value,...`` or the name of a column.
+
+    Returns
+    -------
+    tuple of Request
+        In the order asked for, no column twice.
+
+    Raises
+    ------
+    IqbenchError
+        On an unknown metric, column, option, network or layer, with the nearest known one.
+    """
+    requests: dict[str, Request] = {}
+    for spec in specs:
+        for request in _resolve(spec):
+            requests.setdefault(request.column.name, request)
+    if not requests:
+        raise IqbenchError("no metric was asked for")
+    return tuple(requests.values())
+
+
+def _resolve(spec: str) -> list[Request]:
+    """Return the columns of one spec."""
+    classes = metric_classes()
+    name, options = parse_spec(spec)
+    if name in classes:
+        metric = build(classes[name], options, where=f"metric {name!r}")
+        return [Request(metric, column) for column in metric.columns()]
+    stem, *suffixes = _OPTION.split(spec)
+    extra = dict(suffix.split("=", 1) for suffix in suffixes)
+    for metric_class in classes.values():
+        parsed = metric_class.parse_column(stem)
+        if parsed is not None:
+            metric = build(metric_class, parsed | extra, where=f"metric {metric_class.name!r}")
+            wanted = [column for column in metric.columns() if column.name == spec]
+            if wanted:
+                return [Request(metric, wanted[0])]
+    known = set(classes)
+    for default in DEFAULT_METRICS:
+        known |= {request.column.name for request in _resolve(default)}
+    raise unknown_name("metric", name, known)

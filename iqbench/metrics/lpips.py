@@ -1,0 +1,146 @@
+"""Learned perceptual image patch similarity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._features import close_features
+from iqbench.networks.weights import Weights, lpips_linear
+from iqbench.protocols.presets import Family
+
+if TYPE_CHECKING:
+    from iqbench.networks.backbone import Backbone
+
+__all__ = ["Lpips", "Net", "linear_weights", "lpips"]
+
+Net = Literal["alex", "vgg", "squeeze"]
+
+NETWORKS: dict[Net, str] = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
+LAYERS: dict[Net, tuple[str, ...]] = {
+    "alex": ("relu1", "relu2", "relu3", "relu4", "relu5"),
+    "vgg": ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"),
+    "squeeze": ("relu1", "fire3", "fire5", "fire6", "fire7", "fire8", "fire9"),
+}
+EPSILON = 1e-10
+
+
+def _unit(features: Tensor) -> Tensor:
+    """Divide by the norm over channels; 0 stays 0, with gradient 0."""
+    squared = features.square().sum(1, keepdim=True)
+    return features / (squared.clamp_min(EPSILON**2).sqrt() + EPSILON)
+
+
+class Lpips(Metric):
+    """LPIPS v0.1 with the linear weights of the authors' package.
+
+    Features of five (squeeze: seven) layers, unit length over channels; squared difference,
+    weighted channel by channel; mean over positions; sum over layers. The input is ImageNet
+    normalised: the authors' scaling of [-1, 1], (2x - 1 - shift) / scale, is the same.
+    """
+
+    name: ClassVar[str] = "lpips"
+    summary: ClassVar[str] = "Learned perceptual image patch similarity, v0.1"
+    citation: ClassVar[str] = "Zhang et al. 2018, doi:10.1109/CVPR.2018.00068"
+    family: ClassVar[Family] = "perception"
+    symmetric: ClassVar[bool] = True
+
+    net: Net = "alex"
+
+    @classmethod
+    def parse_column(cls, stem: str) -> dict[str, str] | None:
+        """Read the net off ``lpips-<net>``."""
+        name, _, net = stem.partition("-")
+        return {"net": net} if name == cls.name and net in NETWORKS else None
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the one column, ``lpips-<net>``."""
+        taps = tuple(Tap(NETWORKS[self.net], layer) for layer in LAYERS[self.net])
+        summary = f"LPIPS v0.1 on {NETWORKS[self.net]}"
+        options = (("net", self.net),)
+        return (Column(f"lpips-{self.net}", "lower", summary, taps, options, headline=True),)
+
+    def parameters(self) -> Callable[[], Weights]:
+        """Return what loads the linear weights."""
+        return partial(lpips_linear, self.net)
+
+    def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
+        """Return the reference's features at unit length."""
+        return (_unit(reference),)
+
+    def maps(
+        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
+    ) -> Maps:
+        """Return a layer's weighted squared difference, (N, h, W)."""
+        weight = parameters[f"lin{LAYERS[self.net].index(tap.layer)}"].flatten()
+        difference = (reference[0] - _unit(output)).square()
+        # Channels lie last in memory: a matrix-vector product.
+        return {tap.layer: difference.permute(0, 2, 3, 1) @ weight.to(difference.dtype)}
+
+    def close(self, column: str, means: Maps) -> Tensor:
+        """Return the sum over layers."""
+        return sum((means[layer] for layer in LAYERS[self.net][1:]), means[LAYERS[self.net][0]])
+
+
+@lru_cache(maxsize=6)
+def linear_weights(net: Net, device: torch.device) -> dict[str, Tensor]:
+    """Return the trained weights of LPIPS v0.1 by layer, loaded once and kept.
+
+    Parameters
+    ----------
+    net
+        ``alex``, ``vgg`` or ``squeeze``.
+    device
+        Where they shall be.
+
+    Returns
+    -------
+    dict
+        ``lin0``, ``lin1``, ... to (1, C, 1, 1).
+    """
+    return {name: tensor.to(device) for name, tensor in lpips_linear(net).tensors.items()}
+
+
+def lpips(
+    reference: Tensor, output: Tensor, *, net: Net = "alex", backbone: Backbone | None = None
+) -> Tensor:
+    """LPIPS v0.1 of each image of a batch.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1] (not [-1, 1]); gray is replicated to three channels.
+    net
+        ``alex`` (the authors' choice for scoring), ``vgg`` or ``squeeze``.
+    backbone
+        The network with its weights; by default the pretrained one.
+
+    Returns
+    -------
+    Tensor
+        (N,), 0 for equal images.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images or too small, or pretrained weights are not there and
+        cannot be fetched.
+
+    Notes
+    -----
+    Zhang et al. 2018, doi:10.1109/CVPR.2018.00068. Equal to the package ``lpips`` with
+    ``normalize=True``.
+    """
+    return close_features(
+        Lpips(net=net),
+        f"lpips-{net}",
+        reference,
+        output,
+        backbone=backbone,
+        parameters=linear_weights(net, output.device),
+    )

@@ -1,0 +1,200 @@
+"""Perceptual loss: distances between features of a pretrained network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import field_validator, model_validator
+from torch import Tensor
+
+from iqbench.errors import IqbenchError
+from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._features import close_features
+from iqbench.networks.registry import architecture
+from iqbench.protocols.presets import Family
+from iqbench.specs import format_value
+
+if TYPE_CHECKING:
+    from iqbench.networks.backbone import Backbone
+
+__all__ = ["Perceptual", "default_layers", "perceptual"]
+
+Distance = Literal["l1", "l2"]
+
+
+def default_layers(net: str) -> tuple[str, ...]:
+    """Return the last activation of each block of a VGG, and the like of other networks."""
+    layers = architecture(net).layers
+    if net.startswith("vgg"):
+        relus = [layer for layer in layers if layer.startswith("relu")]
+        return tuple({layer.partition("_")[0]: layer for layer in relus}.values())
+    if net.startswith("resnet"):
+        return tuple(f"layer{stage}" for stage in range(1, 5))
+    return tuple(layer for layer in layers if layer.startswith(("relu", "fire")))
+
+
+class Perceptual(Metric):
+    """Mean absolute (l1) or mean squared (l2) difference of features over C, H and W of a layer.
+
+    Options: `net`, any VGG, ResNet, AlexNet or SqueezeNet by torchvision's name; `layers`, joined
+    by + (``conv5_4`` before activation, ``relu5_4`` after); `distance`, l1 or l2; `weights` of the
+    layers in the sum, 1 each if not given; `normalise`, imagenet or none.
+    """
+
+    name: ClassVar[str] = "perceptual"
+    summary: ClassVar[str] = "Distance between features of a pretrained network, layer by layer"
+    citation: ClassVar[str] = "Johnson et al. 2016, doi:10.1007/978-3-319-46475-6_43"
+    family: ClassVar[Family] = "perception"
+    symmetric: ClassVar[bool] = True
+
+    net: str = "vgg16"
+    layers: tuple[str, ...] = ()
+    distance: Distance = "l1"
+    weights: tuple[float, ...] = ()
+    normalise: Literal["imagenet", "none"] = "imagenet"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_layers(cls, values: Any) -> Any:
+        net = values.get("net", "vgg16")
+        architecture(net).check(values.get("layers") or ())
+        return {**values, "layers": tuple(values.get("layers") or default_layers(net))}
+
+    @field_validator("layers")
+    @classmethod
+    def _no_layer_twice(cls, layers: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(layers)) < len(layers):
+            raise IqbenchError(f"a layer is named twice: {format_value(layers)}")
+        return layers
+
+    @model_validator(mode="after")
+    def _one_weight_a_layer(self) -> Perceptual:
+        if self.weights and len(self.weights) != len(self.layers):
+            raise IqbenchError(
+                f"{len(self.weights)} weights for {len(self.layers)} layers "
+                f"({format_value(self.layers)})"
+            )
+        return self
+
+    @classmethod
+    def parse_column(cls, stem: str) -> dict[str, str] | None:
+        """Read net, layer and distance off ``perceptual-<net>-<layer>-<distance>``."""
+        parts = stem.split("-")
+        if len(parts) != 4 or parts[0] != cls.name:
+            return None
+        layers = {} if parts[2] == "sum" else {"layers": parts[2]}
+        return {"net": parts[1], **layers, "distance": parts[3]}
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return one column a layer and, of several layers or given weights, their sum."""
+        stem, suffix = f"{self.name}-{self.net}", ""
+        common = (("net", self.net), ("normalise", self.normalise), ("distance", self.distance))
+        if self.normalise != "imagenet":
+            suffix = f"-normalise={self.normalise}"
+        what = "absolute" if self.distance == "l1" else "squared"
+        single = tuple(
+            Column(
+                f"{stem}-{layer}-{self.distance}{suffix}",
+                "lower",
+                f"Mean {what} difference of {self.net} {layer}",
+                (self._tap(layer),),
+                (*common, ("layer", layer)),
+            )
+            for layer in self.layers
+        )
+        if len(self.layers) == 1 and not self.weights:
+            return single
+        named = ""
+        if self.layers != default_layers(self.net):
+            named += f"-layers={format_value(self.layers)}"
+        if self.weights:
+            named += f"-weights={format_value(self.weights)}"
+        total = Column(
+            f"{stem}-sum-{self.distance}{named}{suffix}",
+            "lower",
+            f"Weighted sum over {self.net} {', '.join(self.layers)}",
+            tuple(self._tap(layer) for layer in self.layers),
+            (
+                *common,
+                ("layers", format_value(self.layers)),
+                ("weights", format_value(self._weights())),
+            ),
+        )
+        return (*single, total)
+
+    def maps(
+        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
+    ) -> Maps:
+        """Return the absolute or squared difference of a layer's features."""
+        difference = reference[0] - output
+        return {tap.layer: difference.abs() if self.distance == "l1" else difference.square()}
+
+    def close(self, column: str, means: Maps) -> Tensor:
+        """Return a layer's mean, or the weighted sum."""
+        part = column.split("-")[2]
+        if part != "sum":
+            return means[part]
+        total = [
+            weight * means[layer]
+            for weight, layer in zip(self._weights(), self.layers, strict=True)
+        ]
+        return sum(total[1:], start=total[0])
+
+    def _tap(self, layer: str) -> Tap:
+        return Tap(self.net, layer, normalise=self.normalise == "imagenet")
+
+    def _weights(self) -> tuple[float, ...]:
+        return self.weights or (1.0,) * len(self.layers)
+
+
+def perceptual(
+    reference: Tensor,
+    output: Tensor,
+    *,
+    net: str = "vgg16",
+    layers: tuple[str, ...] = (),
+    distance: Distance = "l1",
+    weights: tuple[float, ...] = (),
+    normalise: Literal["imagenet", "none"] = "imagenet",
+    backbone: Backbone | None = None,
+) -> Tensor:
+    """Perceptual distance of each image of a batch: the weighted sum over layers.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1]; gray is replicated to three channels.
+    net
+        torchvision's name of the network.
+    layers
+        Names of layers; by default the last activation of each block.
+    distance
+        ``l1``: mean absolute, ``l2``: mean squared difference over C, H and W of a layer.
+    weights
+        One a layer; 1 each by default.
+    normalise
+        Whether the network sees ImageNet-normalised pixels.
+    backbone
+        The network with its weights; by default the pretrained one.
+
+    Returns
+    -------
+    Tensor
+        (N,), 0 for equal images.
+
+    Raises
+    ------
+    IqbenchError
+        On an unknown network or layer, tensors that are no pair of images or are too small for a
+        layer, or pretrained weights that are not there and cannot be fetched.
+
+    Notes
+    -----
+    Johnson et al. 2016, doi:10.1007/978-3-319-46475-6_43. Their form for super-resolution is
+    ``layers=("relu2_2",), distance="l2"``; SRGAN's is relu5_4, ESRGAN's conv5_4 of VGG19.
+    """
+    metric = Perceptual(
+        net=net, layers=layers, distance=distance, weights=weights, normalise=normalise
+    )
+    column = metric.columns()[-1].name
+    return close_features(metric, column, reference, output, backbone=backbone)

@@ -1,0 +1,63 @@
+"""Peak signal-to-noise ratio."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from iqbench.metrics._base import Column, Maps, Metric, Tap, close_whole
+
+__all__ = ["Psnr", "psnr"]
+
+TAP = Tap()
+
+
+class Psnr(Metric):
+    """PSNR = -10 log10(MSE) dB with peak 1; the MSE is over all channels and positions."""
+
+    name: ClassVar[str] = "psnr"
+    summary: ClassVar[str] = "Peak signal-to-noise ratio, dB, of each image"
+    citation: ClassVar[str] = "ITU-T J.247 (2008); -10 log10(MSE), peak 1"
+    symmetric: ClassVar[bool] = True
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the one column, ``psnr``."""
+        return (Column("psnr", "higher", self.summary, (TAP,), decimals=2, headline=True),)
+
+    def maps(
+        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
+    ) -> Maps:
+        """Return the squared error."""
+        return {"squared_error": (reference[0] - output).square()}
+
+    def close(self, column: str, means: Maps) -> Tensor:
+        """Return -10 log10 of the mean; +inf for equal images."""
+        return -10 * torch.log10(means["squared_error"])
+
+
+def psnr(reference: Tensor, output: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio of each image of a batch.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1], C 1 or 3.
+
+    Returns
+    -------
+    Tensor
+        (N,) in dB; +inf for equal images, where there is no gradient.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images.
+
+    Notes
+    -----
+    PSNR = -10 log10(mean((reference - output)^2)), the mean over channels and positions. Over a
+    data set, average these values; pooling the MSE first gives another number.
+    """
+    return close_whole(Psnr(), "psnr", reference, output)

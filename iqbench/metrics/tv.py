@@ -1,0 +1,259 @@
+"""Total variation: how much an image changes from pixel to pixel."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from iqbench.errors import IqbenchError
+from iqbench.metrics._base import Column, Maps, Metric, Tap, close_whole
+from iqbench.protocols.presets import Family
+
+__all__ = [
+    "Form",
+    "Reduction",
+    "Tv",
+    "total_variation",
+    "tv_ratio",
+    "tv_residual",
+    "variation_maps",
+]
+
+Form = Literal["aniso", "iso", "sq"]
+Reduction = Literal["mean", "sum"]
+
+ROW = Tap(window=1)  # differences along a row
+NEXT = Tap(window=2)  # differences to the next row
+
+FORMS: dict[Form, str] = {
+    "aniso": "mean |dx| + mean |dy|",
+    "iso": "mean sqrt(dx^2 + dy^2) where both exist",
+    "sq": "mean dx^2 + mean dy^2",
+}
+
+
+def safe_sqrt(values: Tensor) -> Tensor:
+    """Take the square root with gradient 0, not infinity, at 0."""
+    positive = values > 0
+    return torch.where(positive, torch.where(positive, values, 1.0).sqrt(), 0.0)
+
+
+def _dx(image: Tensor) -> Tensor:
+    """Return forward differences along a row, (N, C, H, W - 1)."""
+    return image[..., 1:] - image[..., :-1]
+
+
+def _dy(image: Tensor) -> Tensor:
+    """Return forward differences to the next row, (N, C, H - 1, W)."""
+    return image[..., 1:, :] - image[..., :-1, :]
+
+
+def variation_maps(image: Tensor, form: Form) -> tuple[Tensor, ...]:
+    """Return the maps whose means, added, are the total variation per pixel and channel.
+
+    Parameters
+    ----------
+    image
+        (N, C, H, W), at least 2x2.
+    form
+        ``aniso``: |dx| on its H x (W-1) grid and |dy| on its (H-1) x W grid; ``iso``:
+        sqrt(dx^2 + dy^2) on the (H-1) x (W-1) grid where both exist (Rudin, Osher, Fatemi 1992);
+        ``sq``: dx^2 and dy^2 on their own grids.
+
+    Returns
+    -------
+    tuple of Tensor
+        One or two maps.
+    """
+    if form == "iso":
+        return (_isotropic(image),)
+    dx, dy = _dx(image), _dy(image)
+    return (dx.abs(), dy.abs()) if form == "aniso" else (dx.square(), dy.square())
+
+
+def _isotropic(image: Tensor) -> Tensor:
+    return safe_sqrt(_dx(image[..., :-1, :]).square() + _dy(image[..., :-1]).square())
+
+
+def _row_means(values: Tensor) -> Tensor:
+    """Average along each row, (N, 1, h, 1); rows are equally long, so the mean is the same.
+
+    The reference's maps are shared by all methods: a sum over them is done once.
+    """
+    return values.mean((1, 3), keepdim=True, dtype=torch.float64)
+
+
+def _statistics(tap: Tap, image: Tensor) -> dict[str, Tensor]:
+    """Return the maps of one image that a tap allows, averaged along the rows."""
+    if tap == ROW:
+        dx = _dx(image)
+        return {"dx": _row_means(dx.abs()), "dx2": _row_means(dx.square())}
+    dy = _dy(image)
+    return {
+        "dy": _row_means(dy.abs()),
+        "dy2": _row_means(dy.square()),
+        "iso": _row_means(_isotropic(image)),
+    }
+
+
+class Tv(Metric):
+    """Total variation per pixel and channel of output and reference, their ratio, the residual's.
+
+    With forward differences dx on the H x (W-1) grid and dy on the (H-1) x W grid, per channel:
+    aniso = sum|dx| / (C H (W-1)) + sum|dy| / (C (H-1) W); iso = sum sqrt(dx^2 + dy^2) /
+    (C (H-1)(W-1)), on the grid where both exist; sq = sum dx^2 / (C H (W-1)) + sum dy^2 /
+    (C (H-1) W). The ratio is aniso of the output over aniso of the reference: below 1 it is
+    over-smoothed, above 1 noise or ringing is left. The residual is output minus reference.
+    """
+
+    name: ClassVar[str] = "tv"
+    summary: ClassVar[str] = "Total variation per pixel of output and reference, ratio, residual"
+    citation: ClassVar[str] = "Rudin, Osher, Fatemi 1992, doi:10.1016/0167-2789(92)90242-F"
+    family: ClassVar[Family] = "perception"
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return tv-aniso|iso|sq-output|reference, tv-ratio and tv-residual."""
+        both = (ROW, NEXT)
+        taps: dict[Form, tuple[Tap, ...]] = {"aniso": both, "iso": (NEXT,), "sq": both}
+        statistics = tuple(
+            Column(
+                f"tv-{form}-{side}", "none", f"Total variation of the {side}: {text}", taps[form]
+            )
+            for form, text in FORMS.items()
+            for side in ("output", "reference")
+        )
+        ratio = Column(
+            "tv-ratio",
+            "target:1",
+            "tv-aniso-output / tv-aniso-reference: below 1 over-smoothed, above 1 noise or ringing",
+            both,
+            decimals=3,
+            headline=True,
+            undefined="the reference is flat",
+        )
+        residual = Column(
+            "tv-residual", "lower", "Anisotropic total variation of output minus reference", both
+        )
+        return (*statistics, ratio, residual)
+
+    def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
+        """Return the reference and its own statistics."""
+        return (reference, *_statistics(tap, reference).values())
+
+    def maps(
+        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
+    ) -> Maps:
+        """Return the differences of output, reference and residual that the tap allows."""
+        own = _statistics(tap, output)
+        residual = output - reference[0]
+        change = _dx(residual) if tap == ROW else _dy(residual)
+        return {
+            **{f"{name}_output": values for name, values in own.items()},
+            **{
+                f"{name}_reference": values for name, values in zip(own, reference[1:], strict=True)
+            },
+            ("dx_residual" if tap == ROW else "dy_residual"): _row_means(change.abs()),
+        }
+
+    def close(self, column: str, means: Maps) -> Tensor:
+        """Add the means of a form; divide for the ratio (NaN if the reference is flat)."""
+        if column == "tv-ratio":
+            reference = means["dx_reference"] + means["dy_reference"]
+            output = means["dx_output"] + means["dy_output"]
+            return torch.where(reference > 0, output / reference, torch.nan)
+        if column == "tv-residual":
+            return means["dx_residual"] + means["dy_residual"]
+        _, form, side = column.split("-")
+        if form == "iso":
+            return means[f"iso_{side}"]
+        power = "2" if form == "sq" else ""
+        return means[f"dx{power}_{side}"] + means[f"dy{power}_{side}"]
+
+
+def total_variation(
+    image: Tensor, *, form: Form = "aniso", reduction: Reduction = "mean"
+) -> Tensor:
+    """Total variation of each image of a batch.
+
+    Parameters
+    ----------
+    image
+        (N, C, H, W), at least 2x2.
+    form
+        ``aniso``: |dx| + |dy|; ``iso``: sqrt(dx^2 + dy^2) on the (H-1) x (W-1) grid where both
+        exist; ``sq``: dx^2 + dy^2. dx, dy are forward differences within a channel.
+    reduction
+        ``sum``: over channels and positions. ``mean``: dx and dy each divided by the size of its
+        own grid, C H (W-1) and C (H-1) W; iso by C (H-1)(W-1).
+
+    Returns
+    -------
+    Tensor
+        (N,). Gradients are finite everywhere, 0 where iso's root is taken of 0.
+
+    Raises
+    ------
+    IqbenchError
+        If the image has fewer than 2 rows or columns, or the form or reduction is unknown.
+
+    Notes
+    -----
+    What libraries call total variation: tf.image, torchmetrics, piq ``l1`` and kornia are
+    ``aniso, sum``; piq's default ``l2`` is the square root of ``sq, sum``; piq ``l2_squared`` is
+    ``sq, sum``; BasicSR and kornia ``mean`` are ``aniso, mean``. Rudin, Osher, Fatemi 1992,
+    doi:10.1016/0167-2789(92)90242-F is ``iso``.
+    """
+    if form not in FORMS or reduction not in ("mean", "sum"):
+        raise IqbenchError(
+            f"unknown total variation: form={form!r}, reduction={reduction!r}",
+            hint="Forms: aniso, iso, sq; reductions: mean, sum",
+        )
+    if image.ndim != 4 or min(image.shape[2:]) < 2:
+        raise IqbenchError(f"expected (N, C, H, W) of at least 2x2, not {tuple(image.shape)}")
+    maps = [values.flatten(1) for values in variation_maps(image, form)]
+    totals = [values.mean(1) if reduction == "mean" else values.sum(1) for values in maps]
+    return totals[0] if len(totals) == 1 else totals[0] + totals[1]
+
+
+def tv_ratio(reference: Tensor, output: Tensor) -> Tensor:
+    """Anisotropic total variation of the output over that of the reference.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1], at least 2x2.
+
+    Returns
+    -------
+    Tensor
+        (N,): below 1 over-smoothed, above 1 noise or ringing is left; NaN if the reference is flat.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images or are too small.
+    """
+    return close_whole(Tv(), "tv-ratio", reference, output)
+
+
+def tv_residual(reference: Tensor, output: Tensor) -> Tensor:
+    """Anisotropic total variation, per pixel and channel, of output minus reference.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1], at least 2x2.
+
+    Returns
+    -------
+    Tensor
+        (N,), 0 if they differ by no more than a constant.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images or are too small.
+    """
+    return close_whole(Tv(), "tv-residual", reference, output)

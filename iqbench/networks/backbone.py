@@ -1,0 +1,176 @@
+"""A network as a list of named layers, and one pass through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from iqbench.errors import unknown_name
+from iqbench.networks.layers import Layer, Relu, Size
+
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "Backbone",
+    "Pass",
+    "imagenet_normalise",
+    "network_input",
+]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def imagenet_normalise(image: Tensor) -> Tensor:
+    """Subtract ImageNet's mean and divide by its standard deviation, per channel.
+
+    Parameters
+    ----------
+    image
+        (N, 3, H, W) in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        The same shape. Equal to what LPIPS does to [-1, 1] input: (x - shift) / scale.
+    """
+    mean = image.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
+    deviation = image.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
+    return (image - mean) / deviation
+
+
+def network_input(image: Tensor, *, normalise: bool) -> Tensor:
+    """Make of an image what a network sees: gray replicated, normalised if asked for.
+
+    Parameters
+    ----------
+    image
+        (N, C, H, W) in [0, 1], C 1 or 3.
+    normalise
+        Whether to apply `imagenet_normalise`.
+
+    Returns
+    -------
+    Tensor
+        (N, 3, H, W).
+    """
+    image = image.expand(-1, 3, -1, -1) if image.shape[1] == 1 else image
+    return imagenet_normalise(image) if normalise else image
+
+
+class Backbone(nn.Module):
+    """A feature network cut off before its classifier.
+
+    Parameters
+    ----------
+    name
+        torchvision's name of the architecture.
+    parts
+        The modules that hold the parameters, by torchvision's names.
+    nodes
+        The layers in the order of the pass, by the names that users ask for.
+
+    Attributes
+    ----------
+    layers
+        The names of all layers, in the order of the pass.
+    """
+
+    def __init__(
+        self, name: str, parts: Mapping[str, Layer], nodes: Sequence[tuple[str, Layer]]
+    ) -> None:
+        super().__init__()
+        self.name = name
+        for key, part in parts.items():
+            self.add_module(key, part)
+        self._nodes = tuple(nodes)
+        self.layers = tuple(layer for layer, _ in nodes)
+
+    def check(self, wanted: Iterable[str]) -> None:
+        """Refuse layers that the network does not have.
+
+        Raises
+        ------
+        IqbenchError
+            With the nearest layer's name.
+        """
+        for layer in wanted:
+            if layer not in self.layers:
+                raise unknown_name(f"layer of {self.name}", layer, self.layers)
+
+    def upto(self, wanted: Iterable[str]) -> tuple[tuple[str, Layer], ...]:
+        """Return the layers as far as the deepest one that is wanted."""
+        self.check(wanted := tuple(wanted))
+        deepest = max(self.layers.index(layer) for layer in wanted)
+        return self._nodes[: deepest + 1]
+
+    def sizes(self, wanted: Iterable[str], height: int, width: int) -> dict[str, Size]:
+        """Return channels, height and width of every layer as far as the deepest wanted.
+
+        A size of 0 says that the image is too small for the layer.
+        """
+        size: Size = (3, height, width)
+        sizes: dict[str, Size] = {}
+        for name, layer in self.upto(wanted):
+            size = layer.size(size) if min(size) > 0 else (size[0], 0, 0)
+            sizes[name] = size
+        return sizes
+
+    def begin(self, wanted: Iterable[str]) -> Pass:
+        """Begin one pass of one batch, in bands."""
+        return Pass(self.upto(wanted := tuple(wanted)), frozenset(wanted))
+
+    def forward(self, image: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
+        """Return the features of a whole image.
+
+        Parameters
+        ----------
+        image
+            (N, 3, H, W), normalised as the network expects it.
+        wanted
+            Names of layers.
+
+        Returns
+        -------
+        dict
+            Layer name to (N, C, h, w), with gradients if the image has them.
+        """
+        return dict(self.begin(wanted).push(image, last=True))
+
+
+class Pass:
+    """One pass of one batch through the first layers of a network, in bands."""
+
+    def __init__(self, nodes: Sequence[tuple[str, Layer]], wanted: frozenset[str]) -> None:
+        self._streams = [(name, layer.stream(), isinstance(layer, Relu)) for name, layer in nodes]
+        self._wanted = wanted
+
+    def push(self, rows: Tensor | None, *, last: bool) -> Iterator[tuple[str, Tensor]]:
+        """Push the next rows through, and give each wanted layer's rows as soon as they are there.
+
+        Parameters
+        ----------
+        rows
+            (N, 3, h, W).
+        last
+            Whether the image ends here.
+
+        Yields
+        ------
+        tuple
+            Name of the layer, and its next rows (N, C, h', W'). To be used before the next is
+            asked for is what keeps memory small; they stay valid after.
+        """
+        untouchable = True  # the caller's own rows, or rows that the caller was given
+        for name, stream, rectifies in self._streams:
+            if rows is None and not last:
+                return
+            if rectifies and not untouchable and rows is not None and not torch.is_grad_enabled():
+                rows = rows.relu_()
+            else:
+                rows = stream.push(rows, last=last)
+            untouchable = name in self._wanted
+            if untouchable and rows is not None:
+                yield name, rows

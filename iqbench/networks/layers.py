@@ -1,0 +1,277 @@
+"""Layers that work on whole images and in bands.
+
+Each is a torch module whose parameters have torchvision's names, so that torchvision's weights
+load as they are; and each can open a stream of itself (see ``stream.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from iqbench.networks.stream import (
+    ChainStream,
+    ParallelStream,
+    PointwiseStream,
+    Stream,
+    WindowStream,
+    window_count,
+)
+
+__all__ = [
+    "BatchNorm",
+    "Chain",
+    "Convolution",
+    "Fire",
+    "Layer",
+    "MaxPool",
+    "Relu",
+    "Residual",
+    "Size",
+]
+
+Size = tuple[int, int, int]
+"""Channels, height, width."""
+
+
+class Layer(nn.Module):
+    """What the backbones are made of; called, it applies to a whole image, (N, C, H, W)."""
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be streamed")
+
+    def size(self, size: Size) -> Size:
+        """Return the size of the output for an input's; 0 where the input is too small."""
+        raise NotImplementedError(f"{type(self).__name__} does not say its size")
+
+
+class Convolution(nn.Conv2d, Layer):
+    """Convolution with square kernel, stride and zero padding."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            channels_in, channels_out, kernel, stride=stride, padding=padding, bias=bias
+        )
+        self._kernel, self._step, self._border = kernel, stride, padding
+
+    def _inner(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, self.bias, self.stride, (0, self._border))
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return WindowStream(
+            kernel=self._kernel,
+            stride=self._step,
+            padding=self._border,
+            fill=0.0,
+            whole=self,
+            inner=self._inner,
+        )
+
+    def size(self, size: Size) -> Size:
+        """Return the size of the output."""
+        height, width = (
+            window_count(
+                side + 2 * self._border, self._kernel, self._step, ceil=False, below=self._border
+            )
+            for side in size[1:]
+        )
+        return self.out_channels, height, width
+
+
+class MaxPool(Layer):
+    """Max pooling with a square window; padding is minus infinity, as torch has it."""
+
+    def __init__(
+        self, kernel: int, stride: int, *, padding: int = 0, ceil_mode: bool = False
+    ) -> None:
+        super().__init__()
+        self._kernel, self._stride, self._padding = kernel, stride, padding
+        self._ceil = ceil_mode
+
+    def _pool(self, x: Tensor, rows: int) -> Tensor:
+        return F.max_pool2d(
+            x, self._kernel, self._stride, (rows, self._padding), ceil_mode=self._ceil
+        )
+
+    def _inner(self, x: Tensor) -> Tensor:
+        return self._pool(x, 0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool a whole image."""
+        return self._pool(x, self._padding)
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return WindowStream(
+            kernel=self._kernel,
+            stride=self._stride,
+            padding=self._padding,
+            fill=float("-inf"),
+            whole=self.forward,
+            inner=self._inner,
+            ceil=self._ceil,
+        )
+
+    def size(self, size: Size) -> Size:
+        """Return the size of the output."""
+        height, width = (
+            window_count(
+                side + 2 * self._padding,
+                self._kernel,
+                self._stride,
+                ceil=self._ceil,
+                below=self._padding,
+            )
+            for side in size[1:]
+        )
+        return size[0], height, width
+
+
+class BatchNorm(nn.BatchNorm2d, Layer):
+    """Batch normalisation with its running statistics; never in training mode."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise with the stored statistics, whatever the mode of the module around it."""
+        return F.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return PointwiseStream(self.forward)
+
+    def size(self, size: Size) -> Size:
+        """Return the size, unchanged."""
+        return size
+
+
+class Relu(Layer):
+    """Rectifier. Not in place: a layer before it may be asked for."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Cut off below zero."""
+        return F.relu(x)
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return PointwiseStream(self.forward)
+
+    def size(self, size: Size) -> Size:
+        """Return the size, unchanged."""
+        return size
+
+
+class Chain(Layer):
+    """Named layers one after the other; the names are those of the parameters."""
+
+    def __init__(self, layers: Sequence[tuple[str, Layer]]) -> None:
+        super().__init__()
+        for name, layer in layers:
+            self.add_module(name, layer)
+        self._layers = [layer for _, layer in layers]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply all layers."""
+        for layer in self._layers:
+            x = layer(x)
+        return x
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return ChainStream([layer.stream() for layer in self._layers])
+
+    def size(self, size: Size) -> Size:
+        """Return the size of the last layer's output."""
+        for layer in self._layers:
+            size = layer.size(size)
+        return size
+
+
+class Residual(Layer):
+    """A residual block: relu(main(x) + shortcut(x)); both branches share one set of parameters.
+
+    Parameters
+    ----------
+    main
+        The layers of the block by torchvision's names.
+    shortcut
+        The ``downsample`` layers, empty for an identity.
+    """
+
+    def __init__(
+        self,
+        main: Sequence[tuple[str, Layer]],
+        shortcut: Sequence[tuple[str, Layer]],
+    ) -> None:
+        super().__init__()
+        for name, layer in main:
+            self.add_module(name, layer)
+        self._main = [layer for _, layer in main]
+        self.downsample = Chain(shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block to a whole image."""
+        y = x
+        for layer in self._main:
+            y = layer(y)
+        return F.relu(y + self.downsample(x))
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands: two streams and a queue."""
+        main = ChainStream([layer.stream() for layer in self._main])
+        return ParallelStream(
+            [main, self.downsample.stream()], lambda rows: F.relu(rows[0] + rows[1])
+        )
+
+    def size(self, size: Size) -> Size:
+        """Return the size of the output."""
+        for layer in self._main:
+            size = layer.size(size)
+        return size
+
+
+class Fire(Layer):
+    """SqueezeNet's block: a 1x1 squeeze, then 1x1 and 3x3 expansions side by side."""
+
+    def __init__(self, channels_in: int, squeeze: int, expand: int) -> None:
+        super().__init__()
+        self.squeeze = Convolution(channels_in, squeeze, 1)
+        self.expand1x1 = Convolution(squeeze, expand, 1)
+        self.expand3x3 = Convolution(squeeze, expand, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block to a whole image."""
+        y = F.relu(self.squeeze(x))
+        return F.relu(torch.cat([self.expand1x1(y), self.expand3x3(y)], dim=1))
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return ChainStream(
+            [
+                self.squeeze.stream(),
+                PointwiseStream(F.relu),
+                ParallelStream(
+                    [self.expand1x1.stream(), self.expand3x3.stream()],
+                    lambda rows: F.relu(torch.cat(list(rows), dim=1)),
+                ),
+            ]
+        )
+
+    def size(self, size: Size) -> Size:
+        """Return the size of the output."""
+        _, height, width = size
+        return 2 * self.expand1x1.out_channels, height, width

@@ -1,0 +1,95 @@
+"""Networks by name, with their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+
+import torch
+from torch import Tensor
+
+from iqbench.errors import unknown_name
+from iqbench.networks import alexnet, resnet, squeezenet, vgg
+from iqbench.networks.backbone import Backbone
+from iqbench.networks.weights import load
+
+__all__ = ["NETWORKS", "architecture", "assemble", "load_backbone", "place_backbone", "pretrained"]
+
+NETWORKS: dict[str, Callable[[str], Backbone]] = {
+    name: family.build for family in (vgg, resnet, alexnet, squeezenet) for name in family.NAMES
+}
+
+
+@cache
+def architecture(name: str) -> Backbone:
+    """Return a network without weights: its layers and their sizes, nothing to compute with.
+
+    Raises
+    ------
+    IqbenchError
+        If there is no network of that name.
+    """
+    if name not in NETWORKS:
+        raise unknown_name("network", name, NETWORKS)
+    with torch.device("meta"):
+        return NETWORKS[name](name)
+
+
+def assemble(name: str, tensors: Mapping[str, Tensor]) -> Backbone:
+    """Build a network around its weights; nothing is initialised at random, nothing copied.
+
+    Parameters
+    ----------
+    name
+        Of the network.
+    tensors
+        All parameters and running statistics by torchvision's names.
+
+    Returns
+    -------
+    Backbone
+        In evaluation mode; its parameters take no gradient.
+    """
+    if name not in NETWORKS:
+        raise unknown_name("network", name, NETWORKS)
+    with torch.device("meta"):
+        backbone = NETWORKS[name](name)
+    state = dict(tensors)
+    for key in backbone.state_dict():
+        if key.endswith("num_batches_tracked"):
+            state.setdefault(key, torch.zeros((), dtype=torch.long))
+    backbone.load_state_dict(state, assign=True)
+    return backbone.requires_grad_(False).eval()
+
+
+def pretrained(name: str) -> Backbone:
+    """Build a network around its pretrained weights.
+
+    Parameters
+    ----------
+    name
+        Of the network.
+
+    Returns
+    -------
+    Backbone
+        On the CPU, float32.
+
+    Raises
+    ------
+    IqbenchError
+        If there is no such network, or its weights are not there and cannot be fetched.
+    """
+    architecture(name)
+    return assemble(name, load(name).tensors)
+
+
+@lru_cache(maxsize=4)
+def load_backbone(name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    """Return a pretrained network on a device, built once and kept; see `pretrained`."""
+    return place_backbone(pretrained(name), device, dtype)
+
+
+def place_backbone(backbone: Backbone, device: torch.device, dtype: torch.dtype) -> Backbone:
+    """Move a network to a device and type, its kernels channels last as the images are."""
+    return backbone.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)

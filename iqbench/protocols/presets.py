@@ -1,0 +1,127 @@
+"""Presets by name: read from ``presets.yaml``, given their parameters, resolved to views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from iqbench.errors import IqbenchError, unknown_name
+from iqbench.protocols.view import Colour, View
+from iqbench.specs import parse_spec
+
+__all__ = ["Family", "Preset", "Protocol", "load_presets", "resolve_protocol"]
+
+Family = Literal["fidelity", "perception"]
+
+
+class ViewTemplate(BaseModel):
+    """A view whose numbers may be a preset's parameters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    colour: Colour
+    quantise: bool = False
+    modcrop: int | str = 1
+    crop: int | str = 0
+
+
+class Preset(BaseModel):
+    """How a field scores: a block of ``presets.yaml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int
+    summary: str
+    citation: str
+    parameters: tuple[str, ...] = ()
+    fidelity: ViewTemplate
+    perception: ViewTemplate
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A preset with its parameters filled in.
+
+    Attributes
+    ----------
+    spec
+        The canonical spelling, e.g. ``sr-y:scale=4``.
+    version
+        Of the preset.
+    fidelity, perception
+        What each family of metrics sees.
+    """
+
+    spec: str
+    version: int
+    fidelity: View
+    perception: View
+
+    def view(self, family: Family) -> View:
+        """Return what a family of metrics sees."""
+        return self.fidelity if family == "fidelity" else self.perception
+
+
+@cache
+def load_presets() -> dict[str, Preset]:
+    """Read all presets, by name."""
+    text = files("iqbench.protocols").joinpath("presets.yaml").read_text(encoding="utf-8")
+    return {name: Preset.model_validate(block) for name, block in yaml.safe_load(text).items()}
+
+
+def resolve_protocol(spec: str) -> Protocol:
+    """Look a protocol up and fill in its parameters.
+
+    Parameters
+    ----------
+    spec
+        ``name`` or ``name:key=value``, e.g. ``rgb`` or ``sr-y:scale=4``.
+
+    Returns
+    -------
+    Protocol
+        With a view for each family.
+
+    Raises
+    ------
+    IqbenchError
+        On an unknown name or parameter, a missing parameter, or one that is no positive integer.
+    """
+    name, options = parse_spec(spec)
+    presets = load_presets()
+    if name not in presets:
+        raise unknown_name("protocol", name, presets)
+    preset = presets[name]
+    values: dict[str, int] = {}
+    for key, text in options.items():
+        if key not in preset.parameters:
+            raise unknown_name(f"parameter of protocol {name!r}", key, preset.parameters)
+        if not (text.isascii() and text.isdigit() and int(text) > 0):
+            raise IqbenchError(f"{key} of protocol {name!r} must be a positive integer, not {text}")
+        values[key] = int(text)
+    for key in preset.parameters:
+        if key not in values:
+            raise IqbenchError(
+                f"protocol {name!r} needs its parameter {key!r}", hint=f"Write {name}:{key}=4"
+            )
+    tail = ",".join(f"{key}={values[key]}" for key in preset.parameters)
+    return Protocol(
+        spec=f"{name}:{tail}" if tail else name,
+        version=preset.version,
+        fidelity=_fill(preset.fidelity, values),
+        perception=_fill(preset.perception, values),
+    )
+
+
+def _fill(template: ViewTemplate, values: dict[str, int]) -> View:
+    """Replace parameter names by their values."""
+    modcrop, crop = (
+        values[field] if isinstance(field, str) else field
+        for field in (template.modcrop, template.crop)
+    )
+    return View(template.colour, template.quantise, modcrop, crop)

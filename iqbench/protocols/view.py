@@ -1,0 +1,130 @@
+"""What a family of metrics sees of an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.errors import IqbenchError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+__all__ = ["Colour", "View", "Window"]
+
+Colour = Literal["rgb", "luma-studio", "luma-studio-rounded", "luma-full"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The rows and columns of an image that are scored."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class View:
+    """Quantise, cut to a multiple, cut the border, convert the colour: in this order.
+
+    Attributes
+    ----------
+    colour
+        ``rgb`` (gray images stay gray) or a form of luma.
+    quantise
+        Round values to the 256 of an 8-bit file first.
+    modcrop
+        Rows and columns beyond a multiple of this are cut off at the right and bottom.
+    crop
+        Border that is cut off on each side, in pixels.
+    """
+
+    colour: Colour = "rgb"
+    quantise: bool = False
+    modcrop: int = 1
+    crop: int = 0
+
+    def __str__(self) -> str:
+        """Spell the view for signatures, e.g. ``luma-studio,uint8,modcrop4,crop4``."""
+        parts: list[str] = [self.colour]
+        if self.quantise:
+            parts.append("uint8")
+        if self.modcrop > 1:
+            parts.append(f"modcrop{self.modcrop}")
+        if self.crop:
+            parts.append(f"crop{self.crop}")
+        return ",".join(parts)
+
+    def window(self, height: int, width: int) -> Window:
+        """Say which part of an image is scored.
+
+        Parameters
+        ----------
+        height, width
+            Size of the image as stored, in pixels.
+
+        Returns
+        -------
+        Window
+            The part that remains.
+
+        Raises
+        ------
+        IqbenchError
+            If nothing remains.
+        """
+        rows = height - height % self.modcrop - 2 * self.crop
+        columns = width - width % self.modcrop - 2 * self.crop
+        if rows < 1 or columns < 1:
+            raise IqbenchError(f"nothing of {width}x{height} pixels is left under the view {self}")
+        return Window(self.crop, self.crop, rows, columns)
+
+    def channels(self, stored: int) -> int:
+        """Return how many channels are seen of an image with `stored` channels."""
+        return stored if self.colour == "rgb" else 1
+
+    def band(
+        self,
+        pixels: NDArray[np.uint8] | NDArray[np.uint16],
+        rows: slice,
+        device: torch.device,
+    ) -> Tensor:
+        """Convert some rows of the window.
+
+        Parameters
+        ----------
+        pixels
+            (H, W, C) as stored, the whole image.
+        rows
+            Which rows of the window.
+        device
+            Where the tensor shall be.
+
+        Returns
+        -------
+        Tensor
+            (1, C, rows, width) float32 in [0, 1].
+        """
+        from iqbench.images.colour import luma_full, luma_studio
+        from iqbench.images.rounding import quantise_uint8
+        from iqbench.images.tensors import to_tensor
+
+        window = self.window(*pixels.shape[:2])
+        part = pixels[
+            window.top + rows.start : window.top + rows.stop,
+            window.left : window.left + window.width,
+        ]
+        image = to_tensor(part, device)
+        if self.quantise and pixels.dtype != np.uint8:
+            image = quantise_uint8(image)
+        if self.colour == "luma-full":
+            return luma_full(image)
+        if self.colour == "rgb":
+            return image
+        return luma_studio(image, rounded=self.colour == "luma-studio-rounded")
