@@ -1,0 +1,104 @@
+"""Walk folders of images: quickly, in one order on every machine, without opening a file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from iqbench.errors import IqbenchError
+
+__all__ = ["IMAGE_SUFFIXES", "check_text", "is_image_name", "natural_key", "split_suffix", "walk"]
+
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm"}
+)
+"""Endings of file names, in lower case, that are taken for images."""
+
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+class _Folder(NamedTuple):
+    path: str
+    prefix: str
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Sort key under which ``img_2`` comes before ``img_10``, whatever the locale."""
+    # re.split with one group alternates text and digits, so equal positions compare equal types.
+    parts: list[str | int] = list(_DIGITS.split(name))
+    parts[1::2] = [int(digits) for digits in parts[1::2]]
+    return parts, name
+
+
+def split_suffix(name: str) -> tuple[str, str]:
+    """Split ``scene/a.b.png`` into ``("scene/a.b", ".png")``; the suffix may be empty."""
+    stem, dot, ending = name.rpartition(".")
+    if not dot or "/" in ending or not stem or stem.endswith("/"):
+        return name, ""
+    return stem, dot + ending
+
+
+def is_image_name(name: str) -> bool:
+    """Tell whether a file name ends like an image that can be read."""
+    return split_suffix(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def check_text(kind: str, name: str) -> str:
+    """Return a name that can be stored and printed, or refuse it.
+
+    Raises
+    ------
+    IqbenchError
+        If the name is empty, holds a control character or is not valid Unicode (a file name whose
+        bytes are not UTF-8).
+    """
+    if not name or not name.isprintable():
+        raise IqbenchError(
+            f"{kind} {name!r} cannot be used as a name",
+            hint="Names need at least one character and only printable ones (UTF-8)",
+        )
+    return name
+
+
+def walk(root: Path) -> Iterator[str]:
+    """Yield the paths of all files below a folder, relative to it and ``/``-separated.
+
+    Hidden files and folders (a leading dot) are left out. Links are followed; a folder that was
+    already listed is not listed again under the name of a link, so loops end. The order is that
+    of the file system: sort what matters.
+
+    Raises
+    ------
+    IqbenchError
+        If a folder cannot be listed.
+    """
+    seen: set[tuple[int, int]] = set()
+    folders = [_Folder(str(root), "")]
+    links: list[_Folder] = []
+    while folders or links:
+        # Real folders first: a link never gives its name to files that have one of their own.
+        if not folders:
+            links.sort(reverse=True)
+            folders.append(links.pop())
+        folder = folders.pop()
+        try:
+            status = Path(folder.path).stat()
+            identity = (status.st_dev, status.st_ino)
+            if identity in seen:
+                continue
+            seen.add(identity)
+            with os.scandir(folder.path) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    name = folder.prefix + entry.name
+                    if entry.is_dir():
+                        found = _Folder(entry.path, f"{name}/")
+                        (links if entry.is_symlink() else folders).append(found)
+                    else:
+                        yield name
+        except OSError as error:
+            raise IqbenchError(f"cannot list folder {folder.path}: {error.strerror}") from error

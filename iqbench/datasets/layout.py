@@ -1,0 +1,123 @@
+"""What a layout is, and the discovery of all there are.
+
+A layout says how a dataset lies on disk: it turns the ``data:`` part of a block of
+``datasets.yaml`` into samples. Each is one file in ``iqbench/datasets/layouts/``; other packages
+add theirs by an entry point of the group ``iqbench.layouts`` that names the class.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from abc import ABC, abstractmethod
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Annotated, Any, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from iqbench.datasets.sample import Sample
+from iqbench.errors import IqbenchError
+
+__all__ = ["ENTRY_POINT_GROUP", "BelowRoot", "Layout", "MissingDataError", "layouts"]
+
+ENTRY_POINT_GROUP = "iqbench.layouts"
+
+
+class MissingDataError(IqbenchError):
+    """The dataset's files are not on this machine, or nobody said where."""
+
+
+def _below_root(path: str) -> str:
+    pure = PurePosixPath(path)
+    if (
+        not path
+        or "\0" in path
+        or pure.is_absolute()
+        or PureWindowsPath(path).anchor
+        or ".." in pure.parts
+        or ".." in PureWindowsPath(path).parts
+    ):
+        raise ValueError(f"{path!r} must be a path below the data root, without '..'")
+    return path
+
+
+BelowRoot = Annotated[str, AfterValidator(_below_root)]
+"""A path in a block of ``datasets.yaml``: relative, and never above the data root."""
+
+
+class Layout(BaseModel, ABC):
+    """How a dataset lies on disk. The fields are the keys that a block's ``data:`` may have.
+
+    A layout defines ``layout: Literal["its-name"]``, its options as further fields, and
+    :meth:`samples`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    layout: str
+
+    @abstractmethod
+    def samples(self, root: Path | None) -> list[Sample]:
+        """List the dataset's images in a fixed order, without opening any.
+
+        Parameters
+        ----------
+        root
+            The folder below which data lies, or None where nobody said.
+
+        Raises
+        ------
+        MissingDataError
+            If the data is not there.
+        IqbenchError
+            If what is there is no such dataset; the sentence names the file.
+        """
+
+    def ignored(self, root: Path | None) -> list[str]:
+        """Name the files among the references that were left out because no image ends so."""
+        del root
+        return []
+
+
+@cache
+def layouts() -> dict[str, type[Layout]]:
+    """Find every layout, by name.
+
+    Raises
+    ------
+    IqbenchError
+        If an entry point cannot be loaded or is no layout, or if two layouts share a name.
+    """
+    found: dict[str, type[Layout]] = {}
+    package = import_module("iqbench.datasets.layouts")
+    for module_info in pkgutil.iter_modules(package.__path__):
+        module = import_module(f"{package.__name__}.{module_info.name}")
+        for value in vars(module).values():
+            if _is_layout(value) and value.__module__ == module.__name__:
+                _add(found, value, module.__name__)
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        where = f"entry point {entry.name!r} ({entry.value})"
+        try:
+            value = entry.load()
+        except Exception as error:
+            raise IqbenchError(
+                f"the layout of {where} cannot be loaded: {error}",
+                hint="Update or uninstall the package that brings it",
+            ) from error
+        if not _is_layout(value):
+            raise IqbenchError(f"{where} of group {ENTRY_POINT_GROUP!r} is not a Layout class")
+        _add(found, value, where)
+    return found
+
+
+def _is_layout(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Layout) and value is not Layout
+
+
+def _add(found: dict[str, type[Layout]], layout: type[Layout], where: str) -> None:
+    for name in get_args(layout.model_fields["layout"].annotation):
+        if name in found:
+            raise IqbenchError(f"two layouts are called {name!r}: {found[name]} and {where}")
+        found[name] = layout

@@ -1,0 +1,155 @@
+"""Photographs that scikit-image ships in its wheel, cut to small crops: data without a download."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.datasets.layout import Layout
+from iqbench.datasets.sample import Sample
+from iqbench.errors import IqbenchError
+from iqbench.images.picture import Picture
+from iqbench.images.probe import Facts
+from iqbench.images.source import Alpha, Content, FileSource, Source
+
+__all__ = ["PHOTOGRAPHS", "EmbeddedLayout", "Photograph"]
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A crop of one of scikit-image's photographs. All are PNG: every decoder reads them alike.
+
+    Attributes
+    ----------
+    file
+        The file in scikit-image's data folder; its stem is the image's id.
+    channels
+        1 for gray, 3 for RGB.
+    top, left, height, width
+        The crop; height and width are multiples of 4, so that all demo tasks fit.
+    """
+
+    file: str
+    channels: int
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+PHOTOGRAPHS = (
+    Photograph("astronaut.png", 3, top=0, left=100, height=256, width=256),
+    Photograph("brick.png", 1, top=128, left=128, height=240, width=256),
+    Photograph("camera.png", 1, top=40, left=120, height=256, width=256),
+    Photograph("chelsea.png", 3, top=20, left=96, height=240, width=320),
+    Photograph("coffee.png", 3, top=60, left=120, height=256, width=320),
+    Photograph("coins.png", 1, top=24, left=32, height=256, width=320),
+    Photograph("ihc.png", 3, top=128, left=128, height=240, width=240),
+    Photograph("motorcycle_left.png", 3, top=180, left=240, height=256, width=320),
+)
+
+
+class EmbeddedLayout(Layout):
+    """The crops of :data:`PHOTOGRAPHS`. It has no options and needs no data root."""
+
+    layout: Literal["embedded"]
+
+    def samples(self, root: Path | None) -> list[Sample]:
+        """List the crops, in alphabetical order."""
+        del root
+        folder = _data_folder()
+        return [
+            Sample(
+                image=photograph.file.removesuffix(".png"),
+                reference=CropSource(FileSource(folder / photograph.file), photograph),
+            )
+            for photograph in PHOTOGRAPHS
+        ]
+
+
+@dataclass(frozen=True)
+class CropSource:
+    """A crop of a file's pixels, as a source of its own."""
+
+    whole: Source
+    crop: Photograph
+
+    @property
+    def name(self) -> str:
+        """The file and the crop, for messages."""
+        crop = self.crop
+        return f"{self.whole.name}[{crop.top}:{crop.top + crop.height}, {crop.left}:" + (
+            f"{crop.left + crop.width}]"
+        )
+
+    def probe(self) -> Facts:
+        """Tell the crop's size without decoding."""
+        return replace(
+            self.whole.probe(),
+            height=self.crop.height,
+            width=self.crop.width,
+            channels=self.crop.channels,
+        )
+
+    def read(self) -> Content:
+        """Read the file and cut the crop out.
+
+        Raises
+        ------
+        IqbenchError
+            If the installed scikit-image has another photograph under this name.
+        """
+        whole = self.whole.read().decode()
+        crop = self.crop
+        pixels = whole.pixels[crop.top :, crop.left :][: crop.height, : crop.width]
+        if pixels.shape != (crop.height, crop.width, crop.channels):
+            raise IqbenchError(
+                f"{self.whole.name} is not the photograph that iqbench knows",
+                hint="Install scikit-image anew",
+            )
+        pixels = pixels.copy()  # a view would keep the whole photograph in memory
+        return CropContent(Picture(pixels, _digest(pixels), self.name, pixels.nbytes))
+
+
+@dataclass(frozen=True)
+class CropContent:
+    """A crop that is decoded already."""
+
+    picture: Picture
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the crop's shape, type and pixels; the same whatever file it came from."""
+        return self.picture.digest
+
+    @property
+    def bytes(self) -> int:
+        """Size of the pixels in memory."""
+        return self.picture.bytes
+
+    def decode(self, *, alpha: Alpha = "error") -> Picture:
+        """Give the pixels; none of the photographs has transparency."""
+        del alpha
+        return self.picture
+
+
+def _digest(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> str:
+    header = f"{pixels.shape} {pixels.dtype.str} ".encode()
+    return hashlib.sha256(header + pixels.tobytes()).hexdigest()
+
+
+def _data_folder() -> Path:
+    # The files are read by iqbench's own decoder; scikit-image need not be imported for that.
+    package = find_spec("skimage")
+    if package is None or not package.origin:
+        raise IqbenchError(
+            "scikit-image is not installed",
+            hint="pip install scikit-image: it brings the photographs",
+        )
+    return Path(package.origin).parent / "data"

@@ -1,0 +1,157 @@
+"""``datasets.yaml`` to validated specs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from iqbench.datasets.dataset import Block, DatasetSpec, check_dataset_name
+from iqbench.datasets.layout import Layout, layouts
+from iqbench.datasets.yaml_file import read_yaml
+from iqbench.errors import IqbenchError, unknown_name
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+__all__ = ["DATA_VARIABLE", "PACKAGED_FILE", "find_datasets_file", "load_datasets", "select"]
+
+DATA_VARIABLE = "IQBENCH_DATA"
+"""The environment variable that says where data lies; it wins over ``root:`` in the file."""
+
+PACKAGED_FILE = Path(__file__).parents[1] / "datasets.yaml"
+"""The datasets that come with iqbench."""
+
+
+def find_datasets_file(file: Path | None = None) -> Path:
+    """Choose the datasets file: the one given, ``./datasets.yaml``, or the packaged one.
+
+    Raises
+    ------
+    IqbenchError
+        If the file given does not exist.
+    """
+    if file is not None:
+        file = file.expanduser()
+        if not file.is_file():
+            raise IqbenchError(f"datasets file {file} does not exist")
+        return file
+    local = Path("datasets.yaml")
+    return local if local.is_file() else PACKAGED_FILE
+
+
+def load_datasets(file: Path | None = None) -> dict[str, DatasetSpec]:
+    """Read and validate the descriptions of all datasets; no image is looked for.
+
+    Parameters
+    ----------
+    file
+        The datasets file; see :func:`find_datasets_file` where None.
+
+    Returns
+    -------
+    dict of str to DatasetSpec
+        By name, in the file's order.
+
+    Raises
+    ------
+    IqbenchError
+        If the file cannot be read or a block of it is wrong; names the file, the block, the key.
+    """
+    path = find_datasets_file(file)
+    content = _mapping(read_yaml(path), f"{path}")
+    known = ("root", "datasets")
+    for key in content:
+        if key not in known:
+            error = unknown_name("key", str(key), known)
+            hint = error.hint
+            if isinstance(content[key], dict) and "data" in content[key]:
+                hint = "The blocks of datasets stand below the key 'datasets'"
+            raise IqbenchError(f"{path}: {error.message}", hint=hint)
+    root = _root(path, content.get("root"))
+    blocks = _mapping(content.get("datasets"), f"{path}: 'datasets'")
+    return {name: _spec(path, name, block, root) for name, block in blocks.items()}
+
+
+def select(specs: Mapping[str, DatasetSpec], names: Iterable[str]) -> list[DatasetSpec]:
+    """Choose datasets by name, each once, in the order asked for.
+
+    Raises
+    ------
+    IqbenchError
+        If a name is unknown; says which is near.
+    """
+    chosen: dict[str, DatasetSpec] = {}
+    for name in names:
+        if name not in specs:
+            raise unknown_name("dataset", name, specs)
+        chosen[name] = specs[name]
+    return list(chosen.values())
+
+
+def _root(path: Path, stated: object) -> Path | None:
+    variable = os.environ.get(DATA_VARIABLE)
+    if variable:
+        # Not looked for here: the embedded datasets need no root.
+        return Path(variable).expanduser()
+    if stated is None:
+        return None
+    if not isinstance(stated, str) or not stated:
+        raise IqbenchError(f"{path}: 'root' must be the path of a folder, not {stated!r}")
+    return path.parent / Path(stated).expanduser()
+
+
+def _mapping(content: object, where: str) -> dict[Any, Any]:
+    if not isinstance(content, dict):
+        raise IqbenchError(f"{where} must be keys with values, not {_kind(content)}")
+    return content
+
+
+def _kind(content: object) -> str:
+    return {type(None): "empty", list: "a list", str: "text"}.get(type(content), repr(content))
+
+
+def _spec(path: Path, name: object, block: object, root: Path | None) -> DatasetSpec:
+    where = f"{path}: dataset {name!r}"
+    if not isinstance(name, str):
+        raise IqbenchError(f"{where}: the name is not text", hint=f"Put it in quotes: '{name}'")
+    try:
+        check_dataset_name(name)
+    except IqbenchError as error:
+        raise IqbenchError(f"{path}: {error.message}", hint=error.hint) from error
+    content = {str(key): value for key, value in _mapping(block, where).items()}
+    if "data" in content:
+        content["data"] = _layout(f"{where}: 'data'", content["data"])
+    checked = _validate(Block, content, where)
+    return DatasetSpec(**dict(checked), name=name, root=root)
+
+
+def _layout(where: str, content: object) -> Layout:
+    mapping = {str(key): value for key, value in _mapping(content, where).items()}
+    known = layouts()
+    name = mapping.get("layout")
+    if name is None:
+        raise IqbenchError(f"{where}: key 'layout' is missing", hint=f"Known: {', '.join(known)}")
+    if not isinstance(name, str) or name not in known:
+        error = unknown_name("layout", str(name), known)
+        raise IqbenchError(f"{where}: {error.message}", hint=error.hint)
+    return _validate(known[name], mapping, where)
+
+
+def _validate(model: type[_Model], content: dict[str, Any], where: str) -> _Model:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+    # A misspelt key is also a missing one; the misspelling is what helps.
+    problem = min(problems, key=lambda found: found["type"] != "extra_forbidden")
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        unknown = unknown_name("key", key, model.model_fields)
+        raise IqbenchError(f"{where}: {unknown.message}", hint=unknown.hint)
+    if problem["type"] == "missing":
+        raise IqbenchError(f"{where}: key {key!r} is missing")
+    what = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    raise IqbenchError(f"{where}: key {key!r}: {what}")

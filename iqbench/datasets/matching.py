@@ -1,0 +1,195 @@
+"""Find each image's output in a method's folder, by name; nothing is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from iqbench.datasets.dataset import Dataset
+from iqbench.datasets.files import is_image_name, natural_key, split_suffix
+from iqbench.datasets.methods import Method
+from iqbench.datasets.template import OutputName
+from iqbench.errors import IqbenchError
+
+__all__ = ["Matches", "match_outputs"]
+
+_CANDIDATES = 50
+"""How many file names are tried as the pattern behind all of them before giving up a hint."""
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What a method has for a dataset.
+
+    Attributes
+    ----------
+    outputs
+        The output file of each image that has exactly one.
+    problems
+        Why an image has none, one sentence each that names the files: missing or ambiguous.
+        Together with ``outputs`` it covers the dataset.
+    extra
+        Image files and folders beside the outputs that belong to no image, relative to ``folder``.
+    attempted
+        False where the method has nothing for the whole dataset; ``problems`` is empty then.
+    folder
+        Where the outputs were looked for.
+    message
+        Where ``attempted`` is False, the line that says so.
+    hint
+        Where every single output is missing, what might mend it.
+    """
+
+    outputs: dict[str, Path]
+    problems: dict[str, str]
+    extra: list[str]
+    attempted: bool
+    folder: Path
+    message: str = ""
+    hint: str = ""
+
+
+@dataclass
+class _Index:
+    """The visible files and sub-folders of the folders that were listed, by relative stem."""
+
+    files: dict[str, list[str]] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+
+    def images(self) -> Iterable[str]:
+        return (name for names in self.files.values() for name in names if is_image_name(name))
+
+    def candidates(self, stem: str, suffix: str) -> list[str]:
+        names = self.files.get(stem, ())
+        if suffix:
+            return [name for name in names if split_suffix(name)[1].lower() == suffix.lower()]
+        return sorted(name for name in names if is_image_name(name))
+
+
+def match_outputs(
+    method: Method, dataset: Dataset, *, alone: bool, output_name: str | None = None
+) -> Matches:
+    """Pair a dataset's images with a method's output files.
+
+    Parameters
+    ----------
+    method
+        The folder of outputs. They lie in its sub-folder that is named as the dataset.
+    dataset
+        The images.
+    alone
+        Whether the run has this dataset only: then, without such a sub-folder, they may lie in
+        the method's folder itself.
+    output_name
+        A template such as ``{id}_x4``, in place of the dataset's own.
+
+    Returns
+    -------
+    Matches
+        Every image of the dataset is either in ``outputs`` or in ``problems``, unless the
+        dataset was not attempted.
+
+    Raises
+    ------
+    IqbenchError
+        If the template is wrong or a folder cannot be listed.
+    """
+    template = OutputName.parse(output_name or dataset.spec.output_name)
+    stems = {sample.image: template.stem(sample.image) for sample in dataset.samples}
+    own = method.folder / dataset.name
+    folder = method.folder if alone and not own.is_dir() else own
+    if not folder.is_dir():
+        return _not_attempted(method, dataset, folder, f"there is no folder {folder}")
+    levels = {level for stem in stems.values() for level in _levels(stem)}
+    index = _list(folder, levels)
+    outputs: dict[str, Path] = {}
+    problems: dict[str, str] = {}
+    used: set[str] = set()
+    for image, stem in stems.items():
+        names = index.candidates(stem, template.suffix)
+        used.update(names)
+        if len(names) == 1:
+            outputs[image] = folder / names[0]
+        elif names:
+            problems[image] = f"ambiguous output in {folder}: {', '.join(names)}"
+        else:
+            problems[image] = f"missing output: no {stem}{template.suffix or '.*'} in {folder}"
+    if not used and not any(index.images()) and levels.isdisjoint(index.folders):
+        return _not_attempted(method, dataset, folder, _no_images(folder, index))
+    extra = [name for name in index.images() if name not in used]
+    # The method's own folder may hold other datasets' outputs, which are none of this one's.
+    if folder == own:
+        extra += [name for name in index.folders if name not in levels]
+    return Matches(
+        outputs=outputs,
+        problems=problems,
+        extra=sorted(extra, key=natural_key),
+        attempted=True,
+        folder=folder,
+        hint="" if used else _hint(list(stems), index, extra),
+    )
+
+
+def _not_attempted(method: Method, dataset: Dataset, folder: Path, why: str) -> Matches:
+    message = f"method {method.name!r} did not attempt dataset {dataset.name!r}: {why}"
+    return Matches({}, {}, [], attempted=False, folder=folder, message=message)
+
+
+def _no_images(folder: Path, index: _Index) -> str:
+    inside = ", ".join(sorted(index.folders, key=natural_key)[:3])
+    return f"folder {folder} holds no images" + (f", only folders ({inside})" if inside else "")
+
+
+def _levels(stem: str) -> Iterable[str]:
+    """Name the folders on the way to a file: ``a/b/c`` has ``""``, ``a/`` and ``a/b/``."""
+    yield ""
+    for position, character in enumerate(stem):
+        if character == "/":
+            yield stem[: position + 1]
+
+
+def _list(folder: Path, levels: Iterable[str]) -> _Index:
+    """List the folders in which outputs should lie, each once and no other."""
+    index = _Index()
+    for level in levels:
+        try:
+            with os.scandir(folder / level) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir():
+                        index.folders.append(f"{level}{entry.name}/")
+                    elif entry.is_file():
+                        stem = split_suffix(entry.name)[0]
+                        index.files.setdefault(level + stem, []).append(level + entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise IqbenchError(f"cannot list folder {folder / level}: {error.strerror}") from error
+    return index
+
+
+def _hint(images: list[str], index: _Index, extra: list[str]) -> str:
+    """Guess, where nothing fits, how the outputs are named."""
+    names = [name for name in extra if not name.endswith("/")]
+    if not names:
+        return ""
+    stems = {split_suffix(name)[0] for name in names}
+    best, best_count = "", 0
+    # An image with a long id is the one whose id is least likely to occur in a name by accident.
+    image = max(images, key=len)
+    holders = sorted((stem for stem in stems if image in stem), key=len)[:_CANDIDATES]
+    for holder in holders:
+        before, _, after = holder.partition(image)
+        count = sum(f"{before}{other}{after}" in stems for other in images)
+        if count > best_count:
+            best, best_count = f"{before}{{id}}{after}", count
+    if best_count * 2 > len(images):
+        return f"The outputs look like --output-name '{best}'"
+    example = min(names, key=natural_key)
+    return (
+        f"The references are named like {min(images, key=natural_key)!r}, the outputs like "
+        f"{example!r}; --output-name says how the one becomes the other"
+    )

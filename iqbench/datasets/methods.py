@@ -1,0 +1,111 @@
+"""Methods: folders of outputs, each under a name of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from iqbench.datasets.files import check_text, natural_key
+from iqbench.errors import IqbenchError
+
+__all__ = ["Method", "resolve_methods"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A folder of outputs and the name under which they are scored."""
+
+    name: str
+    folder: Path
+
+
+def resolve_methods(methods: Sequence[str], methods_in: Path | None = None) -> list[Method]:
+    """Find the methods that a run is to score.
+
+    Parameters
+    ----------
+    methods
+        ``NAME=DIR``, or ``DIR`` for a method named as its folder. A folder whose own name has an
+        equals sign is taken as it is if it exists.
+    methods_in
+        A folder whose sub-folders are methods, each; hidden ones are left out.
+
+    Returns
+    -------
+    list of Method
+        In the order given; those of ``methods_in`` last, in natural order.
+
+    Raises
+    ------
+    IqbenchError
+        If there is no method, if a folder does not exist, is no folder or is empty, or if two
+        methods have one name.
+    """
+    found = [_method(method) for method in methods]
+    if methods_in is not None:
+        found += _methods_in(methods_in)
+    if not found:
+        raise IqbenchError(
+            "no method to score", hint="Give --method [NAME=]DIR or --methods-in DIR"
+        )
+    by_name: dict[str, Method] = {}
+    for method in found:
+        other = by_name.setdefault(method.name, method)
+        if other is not method:
+            raise IqbenchError(
+                f"two methods are called {method.name!r}: {other.folder} and {method.folder}",
+                hint="Give one of them another name: --method NAME=DIR",
+            )
+    return found
+
+
+def _method(text: str) -> Method:
+    name, equals, folder = text.partition("=")
+    if not equals or not name or Path(text).is_dir():
+        name, folder = "", text
+    if not folder:
+        raise IqbenchError(f"method {text!r} names no folder", hint="Give --method [NAME=]DIR")
+    path = Path(folder).expanduser()
+    _check_folder(path, "method folder")
+    if not _visible(path):
+        raise IqbenchError(f"method folder {path} is empty", hint="Put the method's outputs there")
+    return Method(check_text("method", name or path.resolve().name), path)
+
+
+def _methods_in(folder: Path) -> list[Method]:
+    folder = folder.expanduser()
+    _check_folder(folder, "folder of methods")
+    names = [entry.name for entry in _visible(folder) if entry.is_dir()]
+    if not names:
+        raise IqbenchError(
+            f"folder of methods {folder} has no sub-folders",
+            hint="--methods-in takes a folder with one sub-folder a method; "
+            "for a single method use --method",
+        )
+    return [
+        Method(check_text("method", name), folder / name) for name in sorted(names, key=natural_key)
+    ]
+
+
+def _check_folder(folder: Path, kind: str) -> None:
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise IqbenchError(f"{kind} {folder} is a file, not a folder")
+    siblings: list[str] = []
+    if folder.parent.is_dir():
+        siblings = [entry.name for entry in _visible(folder.parent) if entry.is_dir()]
+    near = get_close_matches(folder.name, siblings, n=1, cutoff=0.5)
+    hint = f"Did you mean {folder.parent / near[0]}?" if near else ""
+    raise IqbenchError(f"{kind} {folder} does not exist", hint=hint)
+
+
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        raise IqbenchError(f"cannot list folder {folder}: {error.strerror}") from error

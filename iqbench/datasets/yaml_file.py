@@ -1,0 +1,66 @@
+"""Read a YAML file of settings: plain data only, every key once, errors with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from iqbench.errors import IqbenchError
+
+__all__ = ["read_yaml"]
+
+
+def read_yaml(path: Path) -> object:
+    """Read plain data from a YAML file.
+
+    Raises
+    ------
+    IqbenchError
+        If the file cannot be read, is not UTF-8 or not YAML, asks for anything but plain data, or
+        has one key twice; the sentence names the file and, where there is one, the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise IqbenchError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise IqbenchError(f"{path} is not UTF-8 text") from error
+    try:
+        _refuse_duplicates(path, yaml.compose(text, Loader=yaml.SafeLoader))
+        return yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        what = error.problem or error.context
+        raise IqbenchError(f"{path}{line}: this is not valid YAML: {what}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        # ValueError: a date or number that has the form of one and is none, such as 2024-13-01.
+        what = str(error).splitlines()[0]
+        raise IqbenchError(f"{path}: this is not valid YAML: {what}") from error
+    except RecursionError as error:
+        raise IqbenchError(f"{path}: this YAML is nested too deeply") from error
+
+
+def _refuse_duplicates(path: Path, root: yaml.Node | None) -> None:
+    """YAML readers let the last of two equal keys win; half a block would vanish in silence."""
+    seen: set[int] = set()
+    nodes = [root]
+    while nodes:
+        node = nodes.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            lines: dict[object, int] = {}
+            for key, value in node.value:
+                nodes += [key, value]
+                line = key.start_mark.line + 1
+                identity = (key.tag, str(key.value))
+                if identity in lines:
+                    raise IqbenchError(
+                        f"{path}, line {line}: key {key.value!r} is there a second time "
+                        f"(first in line {lines[identity]})"
+                    )
+                lines[identity] = line

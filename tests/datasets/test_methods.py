@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from iqbench.datasets.methods import Method, resolve_methods
+from iqbench.errors import IqbenchError
+
+MakeFiles = Callable[..., Path]
+
+
+def test_a_method_is_named_as_its_folder_unless_it_is_given_a_name(
+    make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_files("outputs/swinir", ["a.png"])
+    assert resolve_methods([str(folder)]) == [Method("swinir", folder)]
+    assert resolve_methods([f"mine={folder}"]) == [Method("mine", folder)]
+    assert resolve_methods([f"{folder}/"]) == [Method("swinir", folder)]
+    monkeypatch.chdir(folder)
+    assert resolve_methods(["."])[0].name == "swinir"
+
+
+def test_a_folder_whose_name_has_an_equals_sign_is_taken_as_it_is(
+    make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    make_files("lr=0.1", ["a.png"])
+    monkeypatch.chdir(tmp_path)
+    assert resolve_methods(["lr=0.1"]) == [Method("lr=0.1", Path("lr=0.1"))]
+    assert resolve_methods(["x=lr=0.1"]) == [Method("x", Path("lr=0.1"))]
+
+
+def test_each_sub_folder_is_a_method_hidden_ones_and_files_are_not(
+    make_files: MakeFiles,
+) -> None:
+    folder = make_files("o", ["m10/a.png", "m9/a.png", ".git/a.png", "readme.txt"])
+    assert [method.name for method in resolve_methods([], folder)] == ["m9", "m10"]
+
+
+def test_two_methods_of_one_name_are_refused_with_both_folders(make_files: MakeFiles) -> None:
+    first, second = make_files("a/m", ["1.png"]), make_files("b/m", ["1.png"])
+    with pytest.raises(IqbenchError) as caught:
+        resolve_methods([str(first)], second.parent)
+    assert str(first) in caught.value.message
+    assert str(second) in caught.value.message
+    assert "NAME=DIR" in caught.value.hint
+
+
+def test_a_missing_folder_is_named_with_the_nearest_sibling(make_files: MakeFiles) -> None:
+    folder = make_files("outputs/swinir", ["a.png"])
+    with pytest.raises(IqbenchError, match=r"swinr does not exist. Did you mean .*swinir\?"):
+        resolve_methods([str(folder.parent / "swinr")])
+    with pytest.raises(IqbenchError, match="does not exist"):
+        resolve_methods([str(folder.parent / "no" / "where")])
+    with pytest.raises(IqbenchError, match=r"folder of methods .* does not exist"):
+        resolve_methods([], folder.parent / "nowhere")
+
+
+def test_what_holds_nothing_is_refused(make_files: MakeFiles) -> None:
+    with pytest.raises(IqbenchError, match="no method to score"):
+        resolve_methods([])
+    with pytest.raises(IqbenchError, match=r"method folder .*m is empty"):
+        resolve_methods([str(make_files("m", [".hidden"]))])
+    with pytest.raises(IqbenchError, match="has no sub-folders"):
+        resolve_methods([], make_files("flat", ["a.png"]))
+    with pytest.raises(IqbenchError, match="is a file, not a folder"):
+        resolve_methods([str(make_files("f", ["a.png"]) / "a.png")])
+
+
+@pytest.mark.parametrize("text", ["", "name="])
+def test_a_method_without_a_folder_is_refused(text: str) -> None:
+    with pytest.raises(IqbenchError, match="names no folder"):
+        resolve_methods([text])
+
+
+def test_a_name_that_cannot_be_printed_is_refused(make_files: MakeFiles) -> None:
+    with pytest.raises(IqbenchError, match="method 'a\\\\nb' cannot be used"):
+        resolve_methods([f"a\nb={make_files('m', ['a.png'])}"])
