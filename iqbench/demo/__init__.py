@@ -1,1 +1,1 @@
-"""The main job on embedded photographs with classical methods."""
+"""The demo: embedded photographs, degraded, and restored by classical methods."""

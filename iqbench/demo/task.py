@@ -1,0 +1,72 @@
+"""What a demo task is, and the arithmetic that its methods share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Floats", "Image", "Restore", "Task", "on_floats", "to_floats", "to_image", "untouched"]
+
+Image = NDArray[np.uint8]
+"""(H, W, C) uint8, C 1 (gray) or 3 (RGB)."""
+
+Floats = NDArray[np.float64]
+
+Restore = Callable[[Image], Image]
+"""A method: a degraded image in, one of the reference's size out; deterministic."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One demo dataset: how its inputs are made, and the methods that restore them.
+
+    Attributes
+    ----------
+    dataset
+        Its name in ``datasets.yaml``.
+    degrade
+        Reference and a seed in, degraded input out.
+    methods
+        By name; ``input`` is the baseline, the input as it is.
+    """
+
+    dataset: str
+    degrade: Callable[[Image, int], Image]
+    methods: Mapping[str, Restore]
+
+
+def untouched(image: Image) -> Image:
+    """Return the input: the baseline that every method should beat."""
+    return image
+
+
+def to_floats(image: Image) -> Floats:
+    """Turn 0..255 into [0, 1]."""
+    return image / 255.0
+
+
+def to_image(values: Floats, like: Image) -> Image:
+    """Turn [0, 1] into 0..255, rounded and clipped, with the channels axis of ``like``."""
+    rounded = np.clip(np.floor(values * 255.0 + 0.5), 0, 255).astype(np.uint8)
+    return rounded.reshape(*rounded.shape[:2], like.shape[2])
+
+
+def on_floats(function: Callable[..., Any], **options: Any) -> Restore:
+    """Make a method of a scikit-image function on [0, 1] floats, channels last.
+
+    Parameters
+    ----------
+    function
+        Takes (H, W, C) floats and ``channel_axis``; may drop the axis of a single channel.
+    **options
+        Passed on to it.
+    """
+
+    def restore(image: Image) -> Image:
+        return to_image(function(to_floats(image), channel_axis=-1, **options), image)
+
+    return restore
