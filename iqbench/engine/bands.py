@@ -25,18 +25,22 @@ class Plan:
 
     Attributes
     ----------
+    height
+        Rows of the view.
     rows
         Rows in a band.
     outputs
         Outputs that are pushed together.
     """
 
+    height: int
     rows: int
     outputs: int
 
-    def bands(self, height: int) -> list[slice]:
-        """Cut `height` rows into bands."""
-        return [slice(top, min(top + self.rows, height)) for top in range(0, height, self.rows)]
+    def bands(self) -> list[slice]:
+        """Cut the rows into bands."""
+        starts = range(0, self.height, self.rows)
+        return [slice(start, min(start + self.rows, self.height)) for start in starts]
 
 
 def plan_bands(
@@ -77,7 +81,7 @@ def plan_bands(
         rows = even if even < ALIGNMENT else min(-(-even // ALIGNMENT) * ALIGNMENT, height)
     by_cache = limit // (rows * width)
     by_memory = (compute.memory // (rows * width) - held * references) // passing
-    return Plan(rows, max(1, min(outputs, by_cache, by_memory)))
+    return Plan(height, rows, max(1, min(outputs, by_cache, by_memory)))
 
 
 def _bytes_a_pixel(group: Group, backbones: dict[str, Backbone], channels: int) -> tuple[int, int]:

@@ -146,7 +146,7 @@ class Scorer:
             outputs=len(batch.outputs),
         )
         chunks = _chunks(len(batch.outputs), plan.outputs)
-        sums = self._stream(group, batch, compute, plan, window.height, chunks)
+        sums = self._stream(group, batch, compute, plan, chunks)
         for chunk, total in zip(chunks, sums, strict=True):
             self._close(group, total, found[chunk])
 
@@ -156,7 +156,6 @@ class Scorer:
         batch: Batch,
         compute: Compute,
         plan: Plan,
-        height: int,
         chunks: list[slice],
     ) -> list[Sums]:
         """Push bands: the references once, then every chunk of outputs against them."""
@@ -164,8 +163,8 @@ class Scorer:
         lane = Lane(group, backbones, compute.dtype)
         lanes = [Lane(group, backbones, compute.dtype) for _ in chunks]
         sums = [Sums() for _ in chunks]
-        for rows in plan.bands(height):
-            last = rows.stop == height
+        for rows in plan.bands():
+            last = rows.stop == plan.height
             seen = _band(batch.references, group.view, rows, compute.device)
             prepared: Prepared = {
                 (tap, metric): metric.prepare(tap, values, self._resources.parameters[metric])
