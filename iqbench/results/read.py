@@ -131,15 +131,16 @@ def with_headings(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.Series:
         Categories, aligned with the rows: ``psnr``, or ``psnr [view=luma]`` where it has several.
     """
     keys = [*by, "metric", "signature"]
-    group = scores.groupby(keys, observed=True, sort=False).ngroup()
-    first = scores.loc[~group.duplicated(), keys].astype(str)
+    rows = scores[keys].reset_index(drop=True)  # labels may repeat where frames were joined
+    group = rows.groupby(keys, observed=True, sort=False).ngroup()
+    first = rows.loc[~group.duplicated()].astype(str)
     heads: dict[int, str] = {}
     for _, part in first.groupby(list(by), sort=False) if by else [((), first)]:
         pairs = list(zip(part["metric"], part["signature"], strict=True))
         of_pair = headings(pairs)
         heads.update({label: of_pair[pair] for label, pair in zip(part.index, pairs, strict=True)})
-    # ngroup without sorting numbers the groups by first appearance, the order of `first`.
-    names = [heads[label] for label in first.index]
+    of_group = {group[label]: head for label, head in heads.items()}
+    names = [of_group[number] for number in range(len(of_group))]
     categories = pd.Index(list(dict.fromkeys(names)), dtype=object)
     code = categories.get_indexer(pd.Index(names, dtype=object))
     return pd.Series(
