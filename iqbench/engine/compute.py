@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -46,14 +47,28 @@ class Compute:
     @contextmanager
     def active(self) -> Iterator[None]:
         """Compute without gradients and with this precision; settings are restored after."""
-        convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
-        before = convolutions.allow_tf32, products.allow_tf32
-        convolutions.allow_tf32 = products.allow_tf32 = self.precision == "tf32"
+        places, flag, value = _switches(tf32=self.precision == "tf32")
+        before = [getattr(place, flag) for place in places]
         try:
+            for place in places:
+                setattr(place, flag, value)
             with torch.inference_mode():
                 yield
         finally:
-            convolutions.allow_tf32, products.allow_tf32 = before
+            for place, setting in zip(places, before, strict=True):
+                setattr(place, flag, setting)
+
+
+def _switches(*, tf32: bool) -> tuple[list[Any], str, str | bool]:
+    """Return where torch keeps its float32 precision, the flag's name, and its right value."""
+    backends: Any = torch.backends  # its type hints lag behind
+    if hasattr(backends.cuda.matmul, "fp32_precision"):
+        # torch 2.9 and newer. On CPUs too: set_float32_matmul_precision may have let bfloat16 in.
+        # Reading the older flags fails where a program has used these.
+        mkldnn = backends.mkldnn
+        places = [backends.cuda.matmul, backends.cudnn.conv, mkldnn.matmul, mkldnn.conv]
+        return places, "fp32_precision", "tf32" if tf32 else "ieee"
+    return [backends.cuda.matmul, backends.cudnn], "allow_tf32", tf32
 
 
 def default_memory(device: torch.device) -> int:
@@ -106,9 +121,9 @@ def _resolve_device(name: str) -> torch.device:
     """Return the device of that name."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or name == "cpu:":
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", name):
         raise unknown_name("device", name, ("auto", "cpu", "cuda", "cuda:0"))
+    kind, _, index = name.partition(":")
     if kind == "cuda" and not torch.cuda.is_available():
         raise IqbenchError("there is no CUDA device", hint="Use --device cpu")
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
