@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from iqbench.errors import IqbenchError, unknown_name
 
-__all__ = ["build", "format_value", "parse_spec"]
+__all__ = ["build", "format_value", "parse_spec", "validate"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -79,6 +79,31 @@ def build(model: type[Model], options: Mapping[str, str], *, where: str) -> Mode
             raise unknown_name(f"option of {where}", key, model.model_fields)
         is_list = get_origin(field.annotation) is tuple
         values[key] = tuple(filter(None, value.split("+"))) if is_list else value
+    return validate(model, values, where=where)
+
+
+def validate(model: type[Model], values: Mapping[str, Any], *, where: str) -> Model:
+    """Make a validated model from values, with pydantic's complaint in one sentence.
+
+    Parameters
+    ----------
+    model
+        A pydantic model.
+    values
+        Of its fields.
+    where
+        What the values belong to, for messages.
+
+    Returns
+    -------
+    BaseModel
+        An instance of `model`.
+
+    Raises
+    ------
+    IqbenchError
+        Of the first value that does not fit.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -89,7 +114,9 @@ def build(model: type[Model], options: Mapping[str, str], *, where: str) -> Mode
 
 
 def format_value(value: object) -> str:
-    """Write an option's value as a spec has it; lists joined by ``+``, numbers at their shortest.
+    """Write an option's value as a spec has it; lists joined by ``+``, numbers in full.
+
+    Two different values are never written alike: a column's name is spelt so.
 
     Parameters
     ----------
@@ -105,4 +132,7 @@ def format_value(value: object) -> str:
         return "+".join(format_value(item) for item in value)
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        # No plus in an exponent: it joins the items of a list.
+        return repr(value).removesuffix(".0").replace("e+", "e")
+    return str(value)

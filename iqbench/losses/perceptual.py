@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor, nn
 
 from iqbench.losses._reduction import Reduction, check_reduction, reduce
 from iqbench.metrics._features import close_features
-from iqbench.metrics.perceptual import Distance, Perceptual
+from iqbench.metrics.perceptual import Distance, Normalise, perceptual_metric
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.registry import pretrained
 
@@ -55,15 +53,13 @@ class PerceptualLoss(nn.Module):
         *,
         distance: Distance = "l1",
         weights: tuple[float, ...] = (),
-        normalise: Literal["imagenet", "none"] = "imagenet",
+        normalise: Normalise = "imagenet",
         reduction: Reduction = "mean",
         backbone: Backbone | None = None,
     ) -> None:
         super().__init__()
         check_reduction(reduction)
-        self.metric = Perceptual(
-            net=net, layers=layers, distance=distance, weights=weights, normalise=normalise
-        )
+        self.metric = perceptual_metric(net, layers, distance, weights, normalise)
         self.reduction = reduction
         self.backbone = backbone if backbone is not None else pretrained(net)
 

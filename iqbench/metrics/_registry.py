@@ -96,6 +96,7 @@ def resolve_metrics(specs: Iterable[str]) -> tuple[Request, ...]:
 
 def _resolve(spec: str) -> list[Request]:
     """Return the columns of one spec."""
+    spec = spec.strip()
     classes = metric_classes()
     name, options = parse_spec(spec)
     if name in classes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
@@ -12,14 +12,23 @@ from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._features import close_features
 from iqbench.networks.registry import architecture
 from iqbench.protocols.presets import Family
-from iqbench.specs import format_value
+from iqbench.specs import format_value, validate
 
 if TYPE_CHECKING:
     from iqbench.networks.backbone import Backbone
 
-__all__ = ["Perceptual", "default_layers", "perceptual"]
+__all__ = [
+    "Distance",
+    "Normalise",
+    "Perceptual",
+    "default_layers",
+    "perceptual",
+    "perceptual_metric",
+]
 
 Distance = Literal["l1", "l2"]
+Normalise = Literal["imagenet", "none"]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def default_layers(net: str) -> tuple[str, ...]:
@@ -50,8 +59,8 @@ class Perceptual(Metric):
     net: str = "vgg16"
     layers: tuple[str, ...] = ()
     distance: Distance = "l1"
-    weights: tuple[float, ...] = ()
-    normalise: Literal["imagenet", "none"] = "imagenet"
+    weights: tuple[Weight, ...] = ()
+    normalise: Normalise = "imagenet"
 
     @model_validator(mode="before")
     @classmethod
@@ -147,6 +156,30 @@ class Perceptual(Metric):
         return self.weights or (1.0,) * len(self.layers)
 
 
+def perceptual_metric(
+    net: str,
+    layers: tuple[str, ...],
+    distance: Distance,
+    weights: tuple[float, ...],
+    normalise: Normalise,
+) -> Perceptual:
+    """Return the metric with these options.
+
+    Raises
+    ------
+    IqbenchError
+        On an unknown network, layer or option.
+    """
+    options = {
+        "net": net,
+        "layers": layers,
+        "distance": distance,
+        "weights": weights,
+        "normalise": normalise,
+    }
+    return validate(Perceptual, options, where="the perceptual distance")
+
+
 def perceptual(
     reference: Tensor,
     output: Tensor,
@@ -155,7 +188,7 @@ def perceptual(
     layers: tuple[str, ...] = (),
     distance: Distance = "l1",
     weights: tuple[float, ...] = (),
-    normalise: Literal["imagenet", "none"] = "imagenet",
+    normalise: Normalise = "imagenet",
     backbone: Backbone | None = None,
 ) -> Tensor:
     """Perceptual distance of each image of a batch: the weighted sum over layers.
@@ -173,7 +206,7 @@ def perceptual(
     weights
         One a layer; 1 each by default.
     normalise
-        Whether the network sees ImageNet-normalised pixels.
+        ``imagenet``: the network sees ImageNet-normalised pixels; ``none``: as they are.
     backbone
         The network with its weights; by default the pretrained one.
 
@@ -185,16 +218,14 @@ def perceptual(
     Raises
     ------
     IqbenchError
-        On an unknown network or layer, tensors that are no pair of images or are too small for a
-        layer, or pretrained weights that are not there and cannot be fetched.
+        On an unknown network, layer or option, tensors that are no pair of images or are too small
+        for a layer, or pretrained weights that are not there and cannot be fetched.
 
     Notes
     -----
     Johnson et al. 2016, doi:10.1007/978-3-319-46475-6_43. Their form for super-resolution is
     ``layers=("relu2_2",), distance="l2"``; SRGAN's is relu5_4, ESRGAN's conv5_4 of VGG19.
     """
-    metric = Perceptual(
-        net=net, layers=layers, distance=distance, weights=weights, normalise=normalise
-    )
+    metric = perceptual_metric(net, layers, distance, weights, normalise)
     column = metric.columns()[-1].name
     return close_features(metric, column, reference, output, backbone=backbone)
