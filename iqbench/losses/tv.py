@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from iqbench.losses._reduction import Reduction, check_reduction, reduce
-from iqbench.metrics.tv import Form, total_variation
+from iqbench.metrics.tv import Form, check_form, total_variation
 
 __all__ = ["TVLoss"]
 
@@ -20,6 +20,11 @@ class TVLoss(nn.Module):
     reduction
         Over the batch: ``mean``, ``sum`` or ``none``.
 
+    Raises
+    ------
+    IqbenchError
+        On an unknown form or reduction.
+
     Notes
     -----
     Gradients are finite everywhere: isotropic variation has gradient 0 where the image is flat.
@@ -27,6 +32,7 @@ class TVLoss(nn.Module):
 
     def __init__(self, form: Form = "aniso", *, reduction: Reduction = "mean") -> None:
         super().__init__()
+        check_form(form)
         check_reduction(reduction)
         self.form = form
         self.reduction = reduction

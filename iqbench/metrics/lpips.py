@@ -13,6 +13,7 @@ from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._features import close_features
 from iqbench.networks.weights import Weights, lpips_linear
 from iqbench.protocols.presets import Family
+from iqbench.specs import validate
 
 if TYPE_CHECKING:
     from iqbench.networks.backbone import Backbone
@@ -31,7 +32,7 @@ EPSILON = 1e-10
 
 
 def _unit(features: Tensor) -> Tensor:
-    """Divide by the norm over channels; 0 stays 0, with gradient 0."""
+    """Divide by the norm over channels; 0 stays 0, with a finite gradient."""
     squared = features.square().sum(1, keepdim=True)
     return features / (squared.clamp_min(EPSILON**2).sqrt() + EPSILON)
 
@@ -103,7 +104,8 @@ def linear_weights(net: Net, device: torch.device) -> dict[str, Tensor]:
     dict
         ``lin0``, ``lin1``, ... to (1, C, 1, 1).
     """
-    return {name: tensor.to(device) for name, tensor in lpips_linear(net).tensors.items()}
+    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
+        return {name: tensor.to(device) for name, tensor in lpips_linear(net).tensors.items()}
 
 
 def lpips(
@@ -128,16 +130,17 @@ def lpips(
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or too small, or pretrained weights are not there and
-        cannot be fetched.
+        On an unknown net, tensors that are no pair of images or too small, or pretrained weights
+        that are not there and cannot be fetched.
 
     Notes
     -----
     Zhang et al. 2018, doi:10.1109/CVPR.2018.00068. Equal to the package ``lpips`` with
     ``normalize=True``.
     """
+    metric = validate(Lpips, {"net": net}, where="LPIPS")
     return close_features(
-        Lpips(net=net),
+        metric,
         f"lpips-{net}",
         reference,
         output,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, unknown_name
 from iqbench.metrics._base import Column, Maps, Metric, Tap, close_whole
 from iqbench.protocols.presets import Family
 
@@ -15,6 +15,7 @@ __all__ = [
     "Form",
     "Reduction",
     "Tv",
+    "check_form",
     "total_variation",
     "tv_ratio",
     "tv_residual",
@@ -32,6 +33,12 @@ FORMS: dict[Form, str] = {
     "iso": "mean sqrt(dx^2 + dy^2) where both exist",
     "sq": "mean dx^2 + mean dy^2",
 }
+
+
+def check_form(form: str) -> None:
+    """Refuse a form of total variation that is not ``aniso``, ``iso`` or ``sq``."""
+    if form not in FORMS:
+        raise unknown_name("form of total variation", form, FORMS)
 
 
 def safe_sqrt(values: Tensor) -> Tensor:
@@ -205,11 +212,9 @@ def total_variation(
     ``sq, sum``; BasicSR and kornia ``mean`` are ``aniso, mean``. Rudin, Osher, Fatemi 1992,
     doi:10.1016/0167-2789(92)90242-F is ``iso``.
     """
-    if form not in FORMS or reduction not in ("mean", "sum"):
-        raise IqbenchError(
-            f"unknown total variation: form={form!r}, reduction={reduction!r}",
-            hint="Forms: aniso, iso, sq; reductions: mean, sum",
-        )
+    check_form(form)
+    if reduction not in get_args(Reduction):
+        raise unknown_name("reduction", reduction, get_args(Reduction))
     if image.ndim != 4 or min(image.shape[2:]) < 2:
         raise IqbenchError(f"expected (N, C, H, W) of at least 2x2, not {tuple(image.shape)}")
     maps = [values.flatten(1) for values in variation_maps(image, form)]

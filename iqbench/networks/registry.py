@@ -87,7 +87,8 @@ def pretrained(name: str) -> Backbone:
 @lru_cache(maxsize=4)
 def load_backbone(name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
     """Return a pretrained network on a device, built once and kept; see `pretrained`."""
-    return place_backbone(pretrained(name), device, dtype)
+    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
+        return place_backbone(pretrained(name), device, dtype)
 
 
 def place_backbone(backbone: Backbone, device: torch.device, dtype: torch.dtype) -> Backbone:
