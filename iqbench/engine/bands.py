@@ -78,7 +78,13 @@ def plan_bands(
         # Bands of equal height, none a remnant of a few rows.
         count = -(-height // rows)
         even = -(-height // count)
-        rows = even if even < ALIGNMENT else min(-(-even // ALIGNMENT) * ALIGNMENT, height)
+        aligned = -(-even // ALIGNMENT) * ALIGNMENT
+        if even < ALIGNMENT:
+            rows = even
+        elif aligned <= affordable:
+            rows = min(aligned, height)
+        else:
+            rows = aligned - ALIGNMENT
     by_cache = limit // (rows * width)
     by_memory = (compute.memory // (rows * width) - held * references) // passing
     return Plan(height, rows, max(1, min(outputs, by_cache, by_memory)))
