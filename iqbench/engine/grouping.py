@@ -90,23 +90,23 @@ def _readers(requests: Iterable[Request]) -> dict[Tap, tuple[Metric, ...]]:
 
 def group_requests(
     requests: Iterable[Request], protocol: Protocol
-) -> tuple[tuple[Group, ...], tuple[Request, ...]]:
+) -> tuple[tuple[Group, ...], dict[WholeImageMetric, list[Column]]]:
     """Sort columns by the view that the protocol gives their metric's family.
 
     Returns
     -------
     tuple
-        The groups of streamed columns, and the columns of metrics that need whole images.
+        The groups of streamed columns, and the metrics that need whole images with theirs.
     """
     views: dict[View, list[Request]] = {}
-    whole: list[Request] = []
+    whole: dict[WholeImageMetric, list[Column]] = {}
     for request in requests:
         if isinstance(request.metric, WholeImageMetric):
-            whole.append(request)
+            whole.setdefault(request.metric, []).append(request.column)
         else:
             views.setdefault(protocol.view(request.metric.family), []).append(request)
     groups = tuple(Group(view, tuple(items), _readers(items)) for view, items in views.items())
-    return groups, tuple(whole)
+    return groups, whole
 
 
 def undefined(column: Column) -> Outcome:

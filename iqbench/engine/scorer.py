@@ -16,7 +16,7 @@ from iqbench.engine.lanes import Lane, Sums
 from iqbench.engine.resources import Resources
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
-from iqbench.metrics._base import Metric, Tap, WholeImageMetric
+from iqbench.metrics._base import Column, Metric, Tap, WholeImageMetric
 from iqbench.metrics._registry import Request
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
@@ -78,7 +78,8 @@ class Scorer:
         """Score every output of a batch.
 
         Each reference goes through each network once, whatever the number of its outputs; each
-        output once. On a GPU that runs out of memory, bands are halved and the batch begins anew.
+        output once. On a GPU that runs out of memory the budget of the bands is halved and the
+        batch begins anew.
 
         Parameters
         ----------
@@ -100,21 +101,22 @@ class Scorer:
             try:
                 return self._score(batch, compute)
             except torch.cuda.OutOfMemoryError as error:
-                torch.cuda.empty_cache()
                 if compute.memory < 1 << 20:
                     raise IqbenchError(
                         f"{batch.references[0].name} does not fit into the memory of the device",
                         hint="Use --device cpu or free the device",
                     ) from error
-                compute = replace(compute, memory=compute.memory // 2)
+            # Not before the error is gone: its traceback holds the tensors.
+            torch.cuda.empty_cache()
+            compute = replace(compute, memory=compute.memory // 2)
 
     def _score(self, batch: Batch, compute: Compute) -> list[dict[str, Outcome]]:
         found: list[dict[str, Outcome]] = [{} for _ in batch.outputs]
         with compute.active():
             for group in self._groups:
                 self._score_group(group, batch, compute, found)
-            for request in self._whole:
-                self._score_whole(request, batch, found)
+            for metric, columns in self._whole.items():
+                self._score_whole(metric, columns, batch, found)
         # In the order asked for.
         names = [request.column.name for request in self._requests]
         return [{name: outcomes[name] for name in names} for outcomes in found]
@@ -127,13 +129,14 @@ class Scorer:
         try:
             window = group.view.window(first.height, first.width)
         except IqbenchError as error:
-            _fill(found, group.requests, f"undefined: {error.message}")
+            columns = [request.column for request in group.requests]
+            _fill(found, columns, f"undefined: {error.message}")
             return
         small = group.too_small(self._resources.backbones, window.height, window.width)
         for request in group.requests:
             reasons = [small[tap] for tap in request.column.taps if tap in small]
             if reasons:
-                _fill(found, (request,), f"undefined: {reasons[0]}")
+                _fill(found, (request.column,), f"undefined: {reasons[0]}")
         group = group.without(small)
         if not group.requests:
             return
@@ -192,28 +195,34 @@ class Scorer:
         table = torch.stack([values.double() for values in closed]).cpu().tolist()
         for request, values in zip(group.requests, table, strict=True):
             for outcomes, value in zip(found, values, strict=True):
-                outcomes[request.column.name] = (
-                    undefined(request.column) if math.isnan(value) else Outcome(value)
-                )
+                outcomes[request.column.name] = _outcome(request.column, value)
 
-    def _score_whole(self, request: Request, batch: Batch, found: list[dict[str, Outcome]]) -> None:
+    def _score_whole(
+        self,
+        metric: WholeImageMetric,
+        columns: Sequence[Column],
+        batch: Batch,
+        found: list[dict[str, Outcome]],
+    ) -> None:
         """Score the outputs one by one with a metric that needs whole images."""
-        metric, column = request.metric, request.column
-        assert isinstance(metric, WholeImageMetric)
         view, device = self._protocol.view(metric.family), self._compute.device
+        first = batch.references[0]
+        try:
+            window = view.window(first.height, first.width)
+        except IqbenchError as error:
+            _fill(found, columns, f"undefined: {error.message}")
+            return
+        rows = slice(0, window.height)
         for outcomes, output, owner in zip(found, batch.outputs, batch.owners, strict=True):
-            reference = batch.references[owner]
-            try:
-                window = view.window(reference.height, reference.width)
-            except IqbenchError as error:
-                outcomes[column.name] = Outcome(None, f"undefined: {error.message}")
-                continue
-            pair = [
-                _band([picture], view, slice(0, window.height), device)
-                for picture in (reference, output)
-            ]
-            value = float(metric.values(*pair)[column.name])
-            outcomes[column.name] = undefined(column) if math.isnan(value) else Outcome(value)
+            reference = _band([batch.references[owner]], view, rows, device)
+            values = metric.values(reference, _band([output], view, rows, device))
+            for column in columns:
+                outcomes[column.name] = _outcome(column, float(values[column.name]))
+
+
+def _outcome(column: Column, value: float) -> Outcome:
+    """Tell a value from the lack of one."""
+    return undefined(column) if math.isnan(value) else Outcome(value)
 
 
 def _band(pictures: Sequence[Picture], view: View, rows: slice, device: torch.device) -> Tensor:
@@ -236,8 +245,8 @@ def _chunks(outputs: int, together: int) -> list[slice]:
     return [slice(start, min(start + together, outputs)) for start in range(0, outputs, together)]
 
 
-def _fill(found: list[dict[str, Outcome]], requests: Sequence[Request], error: str) -> None:
+def _fill(found: list[dict[str, Outcome]], columns: Sequence[Column], error: str) -> None:
     """Enter the same error for all outputs."""
     for outcomes in found:
-        for request in requests:
-            outcomes[request.column.name] = Outcome(None, error)
+        for column in columns:
+            outcomes[column.name] = Outcome(None, error)
