@@ -30,7 +30,8 @@ def to_tensor(pixels: NDArray[np.uint8] | NDArray[np.uint16], device: torch.devi
     peak = float(np.iinfo(pixels.dtype).max)
     # torch computes little with uint16
     integers = pixels.astype(np.int32) if pixels.dtype == np.uint16 else pixels
-    raw = torch.from_numpy(np.ascontiguousarray(integers))
+    # In order and writable, copied only if need be: torch warns of read-only arrays.
+    raw = torch.from_numpy(np.require(integers, requirements=("C", "W")))
     if device.type == "cuda":
         raw = raw.pin_memory().to(device, non_blocking=True)
     return raw.permute(2, 0, 1).unsqueeze(0).to(torch.float32).div_(peak)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,6 +18,8 @@ from iqbench.specs import parse_spec
 __all__ = ["Family", "Preset", "Protocol", "load_presets", "resolve_protocol"]
 
 Family = Literal["fidelity", "perception"]
+
+_POSITIVE = re.compile(r"0*[1-9][0-9]{0,5}")  # no image is a million times too large
 
 
 class ViewTemplate(BaseModel):
@@ -101,7 +104,7 @@ def resolve_protocol(spec: str) -> Protocol:
     for key, text in options.items():
         if key not in preset.parameters:
             raise unknown_name(f"parameter of protocol {name!r}", key, preset.parameters)
-        if not (text.isascii() and text.isdigit() and int(text) > 0):
+        if not _POSITIVE.fullmatch(text):
             raise IqbenchError(f"{key} of protocol {name!r} must be a positive integer, not {text}")
         values[key] = int(text)
     for key in preset.parameters:
