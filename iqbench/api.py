@@ -1,0 +1,293 @@
+"""The Python face: what the command line calls, and what a notebook calls."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iqbench import __version__
+from iqbench.errors import IqbenchError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from iqbench.datasets.dataset import Dataset
+    from iqbench.engine.compute import Compute
+    from iqbench.engine.run import Reporter, Summary
+    from iqbench.images.source import Alpha
+    from iqbench.results.schema import Manifest
+
+__all__ = ["Evaluation", "evaluate", "measure", "run_evaluation"]
+
+PACKAGES = ("torchvision", "lpips", "numpy", "opencv-python-headless", "pandas", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is to be evaluated, and how: the options of ``iqbench evaluate``.
+
+    Attributes
+    ----------
+    methods
+        ``DIR`` or ``NAME=DIR``, each.
+    methods_in
+        A folder whose sub-folders are methods.
+    datasets
+        Names of datasets of the datasets file.
+    reference, dataset_name
+        A folder of references instead, and the name its scores are kept under.
+    output_name
+        Template of the outputs' names, e.g. ``{id}_x4``.
+    datasets_file
+        Instead of ``./datasets.yaml`` or the built-in one.
+    protocol
+        Spec; by default the dataset's own.
+    metrics
+        Specs or column names; by default the dataset's own or the default metrics.
+    results
+        Folder of the tables.
+    weights
+        Folder where pretrained weights are looked for first.
+    device, precision, memory
+        Where, how precisely, and within how many bytes.
+    workers
+        Threads that decode ahead; by default one a core, at most 8.
+    alpha
+        ``error``, or ``composite`` over white.
+    recompute
+        Compute everything again.
+    """
+
+    methods: Sequence[str] = ()
+    methods_in: Path | None = None
+    datasets: Sequence[str] = ()
+    reference: Path | None = None
+    dataset_name: str | None = None
+    output_name: str | None = None
+    datasets_file: Path | None = None
+    protocol: str | None = None
+    metrics: Sequence[str] = ()
+    results: Path = Path("results")
+    weights: Path | None = None
+    device: str = "auto"
+    precision: str = "exact"
+    memory: int | None = None
+    workers: int | None = None
+    alpha: Alpha = "error"
+    recompute: bool = False
+
+
+def run_evaluation(evaluation: Evaluation, reporter: Reporter | None = None) -> Summary:
+    """Score methods' outputs and leave the values in the tables.
+
+    Parameters
+    ----------
+    evaluation
+        What, and how.
+    reporter
+        Is told how far it is.
+
+    Returns
+    -------
+    Summary
+        How many outputs were scored, which failed, what else the user should know.
+
+    Raises
+    ------
+    IqbenchError
+        If the input is wrong; nothing was computed then.
+    """
+    from iqbench.datasets.methods import resolve_methods
+    from iqbench.engine.compute import resolve_compute
+    from iqbench.engine.plan import plan_run
+    from iqbench.engine.run import Settings, run
+    from iqbench.results.store import Store
+
+    if evaluation.workers is not None and evaluation.workers < 1:
+        raise IqbenchError(f"workers must be at least 1, not {evaluation.workers}")
+    methods = resolve_methods(evaluation.methods, evaluation.methods_in)
+    plan = plan_run(
+        _datasets(evaluation),
+        methods,
+        metrics=evaluation.metrics,
+        protocol=evaluation.protocol,
+        output_name=evaluation.output_name,
+    )
+    compute = resolve_compute(evaluation.device, evaluation.precision, evaluation.memory)
+    resources = plan.resources(compute, evaluation.weights)
+    settings = Settings(
+        compute,
+        workers=evaluation.workers or min(8, os.cpu_count() or 1),
+        alpha=evaluation.alpha,
+        recompute=evaluation.recompute,
+    )
+    return run(
+        plan,
+        Store(evaluation.results),
+        manifest=_manifest(compute),
+        resources=resources,
+        settings=settings,
+        reporter=reporter,
+    )
+
+
+def evaluate(**options: Any) -> pd.DataFrame:
+    """Score methods' outputs against references; write tables and return the scores.
+
+    Parameters
+    ----------
+    **options
+        The attributes of `Evaluation`, e.g. ``methods=["outputs/mine"]``, ``reference="hr"``,
+        ``metrics=["psnr", "lpips"]``, ``results="results"``.
+
+    Returns
+    -------
+    DataFrame
+        One row a value: dataset, method, image, metric, value, error, signature, protocol; of the
+        datasets and methods of this call, as they are in the tables now.
+
+    Raises
+    ------
+    IqbenchError
+        If the input is wrong. Outputs that could not be scored have an error in their rows.
+
+    Examples
+    --------
+    >>> scores = iqbench.evaluate(methods=["outputs/mine"], reference="hr")  # doctest: +SKIP
+    """
+    from iqbench.datasets.methods import resolve_methods
+    from iqbench.results.read import load_scores
+
+    for key in ("methods_in", "reference", "datasets_file", "results", "weights"):
+        if isinstance(options.get(key), str):
+            options[key] = Path(options[key])
+    for key in ("methods", "datasets", "metrics"):
+        if isinstance(options.get(key), str):
+            options[key] = [options[key]]
+    evaluation = Evaluation(**options)
+    run_evaluation(evaluation)
+    methods = resolve_methods(evaluation.methods, evaluation.methods_in)
+    names = [dataset.name for dataset in _datasets(evaluation)]
+    filters = {"dataset": names, "method": [method.name for method in methods]}
+    return load_scores(evaluation.results, filters=filters)
+
+
+def measure(
+    reference: str | Path,
+    output: str | Path,
+    *,
+    metrics: Sequence[str] = (),
+    protocol: str = "rgb",
+    device: str = "auto",
+    precision: str = "exact",
+    memory: int | None = None,
+    weights: Path | None = None,
+    alpha: Alpha = "error",
+) -> pd.DataFrame:
+    """Score one pair of files.
+
+    Parameters
+    ----------
+    reference, output
+        Image files.
+    metrics
+        Specs or column names; by default the default metrics.
+    protocol
+        Spec, e.g. ``sr-y:scale=4``.
+    device, precision, memory, weights, alpha
+        As in `Evaluation`.
+
+    Returns
+    -------
+    DataFrame
+        One row a metric: metric, value, error, direction, decimals to print, signature.
+
+    Raises
+    ------
+    IqbenchError
+        If a file cannot be read or the two do not fit.
+    """
+    import pandas as pd
+
+    from iqbench.engine.compute import resolve_compute
+    from iqbench.engine.reading import fit_output
+    from iqbench.engine.resources import load_resources
+    from iqbench.engine.scorer import Batch, Scorer
+    from iqbench.engine.signatures import signatures_of
+    from iqbench.images.source import FileSource
+    from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
+    from iqbench.protocols.presets import resolve_protocol
+
+    requests = resolve_metrics(metrics or DEFAULT_METRICS)
+    chosen = resolve_protocol(protocol)
+    first, second = (
+        FileSource(Path(path)).read().decode(alpha=alpha) for path in (reference, output)
+    )
+    second = fit_output(first, second, chosen)
+    compute = resolve_compute(device, precision, memory)
+    resources = load_resources(requests, compute, folder=weights)
+    spelt = signatures_of(requests, chosen, resources.digests, compute.precision, alpha)
+    scorer = Scorer(requests, chosen, resources, compute)
+    (outcomes,) = scorer.score(Batch([first], [second], [0]))
+    return pd.DataFrame(
+        [
+            {
+                "metric": request.column.name,
+                "value": outcomes[request.column.name].value,
+                "error": outcomes[request.column.name].error,
+                "direction": request.column.direction,
+                "decimals": request.column.decimals,
+                "signature": spelt[request.column.name],
+            }
+            for request in requests
+        ]
+    )
+
+
+def _datasets(evaluation: Evaluation) -> list[Dataset]:
+    """Open what is to be scored."""
+    from iqbench.datasets.dataset import reference_folder
+    from iqbench.datasets.load import load_datasets, select
+
+    if evaluation.reference is not None:
+        if evaluation.datasets:
+            raise IqbenchError("give either datasets by name or a folder of references, not both")
+        return [reference_folder(evaluation.reference, evaluation.dataset_name)]
+    if evaluation.dataset_name is not None:
+        raise IqbenchError("a dataset name is given without a folder of references")
+    if not evaluation.datasets:
+        raise IqbenchError(
+            "nothing says what to compare with",
+            hint="Give --reference DIR, or --dataset NAME (see `iqbench datasets list`)",
+        )
+    specs = load_datasets(evaluation.datasets_file)
+    return [spec.open() for spec in select(specs, evaluation.datasets)]
+
+
+def _manifest(compute: Compute) -> Manifest:
+    """Say what a run is made with."""
+    import torch
+
+    from iqbench.results.schema import Manifest
+
+    device = str(compute.device)
+    if compute.device.type == "cuda":
+        device = f"{device} ({torch.cuda.get_device_name(compute.device)})"
+    return Manifest(
+        iqbench=__version__,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        platform=platform.platform(),
+        device=device,
+        precision=compute.precision,
+        command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        time=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        versions={package: version(package) for package in PACKAGES},
+    )

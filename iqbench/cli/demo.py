@@ -1,0 +1,84 @@
+"""``iqbench demo``: the main job on embedded photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from iqbench.cli.compute import compute_options, memory_bytes
+
+__all__ = ["demo"]
+
+
+@click.command()
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results/demo"),
+    show_default=True,
+    help="Gets the pictures and the tables.",
+)
+@compute_options
+def demo(
+    output: Path, *, device: str, precision: str, memory: str | None, weights: Path | None
+) -> None:
+    """Degrade photographs, restore them with classical methods, score these, rank them.
+
+    Four tasks (denoising, super-resolution x4, JPEG artefacts, deblurring), each a dataset of its
+    own with five methods and the untouched input. Nothing is downloaded but network weights.
+
+    Example: iqbench demo --output results/demo
+    """
+    from iqbench.api import Evaluation, run_evaluation
+    from iqbench.cli.evaluate import report_summary
+    from iqbench.cli.progress import progress_bar
+    from iqbench.datasets.load import PACKAGED_FILE
+    from iqbench.demo.outputs import DATASETS, make_outputs
+    from iqbench.networks import weights as pretrained
+    from iqbench.report.board import render_leaderboard
+    from iqbench.report.overview import read_leaderboard
+    from iqbench.report.terminal import Window
+
+    pretrained.ensure(pretrained.DEFAULT_NETWORKS, folder=weights)
+    with progress_bar(lines=True, unit="images") as bar:
+        started = False
+
+        def advance(done: int, total: int) -> None:
+            nonlocal started
+            if not started:
+                bar.begin("Restoring photographs", total)
+                started = True
+            bar.advance(1)
+
+        make_outputs(output, advance)
+    evaluation = Evaluation(
+        methods_in=output / "outputs",
+        datasets=DATASETS,
+        datasets_file=PACKAGED_FILE,
+        results=output,
+        device=device,
+        precision=precision,
+        memory=memory_bytes(memory),
+        weights=weights,
+    )
+    with progress_bar(lines=True) as bar:
+        summary = run_evaluation(evaluation, bar)
+    # That not every method fits every task is how the demo is made.
+    summary.warnings.clear()
+    code = report_summary(summary)
+    window = Window.of_stdout()
+    found = read_leaderboard(output, {})
+    text = render_leaderboard(
+        found.board, found.columns, "table", hidden=found.hidden, window=window
+    )
+    click.echo()
+    click.echo(text, nl=False, color=window.color)
+    click.echo(
+        f"\nTables: {output}/scores and {output}/images (Parquet). Pictures: {output}/outputs.\n"
+        f"Next: iqbench leaderboard {output} --columns all\n"
+        f"      iqbench export {output} --wide -o scores.csv\n"
+        "      iqbench evaluate --method YOUR_OUTPUTS/ --reference YOUR_REFERENCES/"
+    )
+    if code:
+        click.get_current_context().exit(code)

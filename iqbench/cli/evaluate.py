@@ -1,0 +1,130 @@
+"""``iqbench evaluate``: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from iqbench.cli.compute import compute_options, memory_bytes
+
+__all__ = ["evaluate", "report_summary"]
+
+FOLDER = click.Path(path_type=Path)
+SOME_FAILED = 3
+
+
+@click.command()
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    metavar="[NAME=]DIR",
+    help="Folder of a method's outputs, named as the folder unless NAME is given. May be repeated.",
+)
+@click.option("--methods-in", type=FOLDER, metavar="DIR", help="Every sub-folder is a method.")
+@click.option(
+    "--dataset",
+    "datasets",
+    multiple=True,
+    metavar="NAME",
+    help="Dataset of the datasets file (see `iqbench datasets list`). May be repeated.",
+)
+@click.option("--reference", type=FOLDER, metavar="DIR", help="Folder of references instead.")
+@click.option("--dataset-name", metavar="NAME", help="Name for --reference; default: the folder's.")
+@click.option(
+    "--output-name",
+    metavar="TEMPLATE",
+    help="How outputs are named, e.g. '{id}_x4'; {id} is the reference's path without suffix.",
+)
+@click.option("--datasets-file", type=FOLDER, metavar="FILE", help="Instead of ./datasets.yaml.")
+@click.option(
+    "--protocol",
+    metavar="SPEC",
+    help="How pixels are seen, e.g. rgb or sr-y:scale=4; default: the dataset's own.",
+)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="SPEC",
+    help="Metric or column, e.g. psnr, lpips:net=vgg (see `iqbench metrics list`). Repeatable.",
+)
+@click.option(
+    "--results", type=FOLDER, default=Path("results"), show_default=True, help="Where tables go."
+)
+@compute_options
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Threads that decode ahead."
+)
+@click.option(
+    "--alpha",
+    type=click.Choice(["error", "composite"]),
+    default="error",
+    show_default=True,
+    help="Images with transparency: refuse them, or composite over white.",
+)
+@click.option("--recompute", is_flag=True, help="Compute everything again.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
+def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
+    """Score methods' outputs against references; write Parquet tables.
+
+    Outputs lie in METHOD/DATASET/ or, with one dataset, in METHOD/, and are paired with their
+    references by name. What the tables already have for the very same files is not computed again.
+
+    \b
+    Examples:
+      iqbench evaluate --method outputs/ --reference hr/
+      iqbench evaluate --methods-in outputs/ --dataset Set5-x4 --dataset Set14-x4
+      iqbench evaluate --method mine=run7/ --method swinir/ --dataset Set5-x4 --metric psnr
+      iqbench evaluate --method out/ --reference hr/ --output-name '{id}_x4' --device cuda
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    from iqbench.api import Evaluation, run_evaluation
+    from iqbench.cli.progress import progress_bar
+
+    evaluation = Evaluation(memory=memory_bytes(memory), **options)
+    with progress_bar(quiet=quiet) as bar:
+        summary = run_evaluation(evaluation, bar)
+    code = report_summary(summary, quiet=quiet)
+    click.echo(f"Tables are in {evaluation.results}/. Next: {_next(evaluation.results)}", err=True)
+    if code:
+        click.get_current_context().exit(code)
+
+
+def _next(results: Path) -> str:
+    """Return the command that shows what was computed."""
+    return "iqbench leaderboard" + ("" if results == Path("results") else f" {results}")
+
+
+def report_summary(summary: Any, *, quiet: bool = False) -> int:
+    """Print what a run did, on stderr.
+
+    Parameters
+    ----------
+    summary
+        An `iqbench.engine.run.Summary`.
+    quiet
+        Leave the warnings out; failures are always named.
+
+    Returns
+    -------
+    int
+        The exit code: 3 if some outputs could not be scored.
+    """
+    if not quiet:
+        for warning in summary.warnings:
+            click.secho("warning: ", fg="yellow", err=True, nl=False)
+            click.echo(warning, err=True)
+    for failure in summary.failures:
+        click.secho("not scored: ", fg="red", err=True, nl=False)
+        click.echo(
+            f"{failure.dataset} / {failure.method} / {failure.image}: {failure.error}", err=True
+        )
+    parts = [f"{summary.scored} scored"]
+    if summary.current:
+        parts.append(f"{summary.current} already in the tables")
+    if summary.failures:
+        parts.append(f"{len(summary.failures)} could not be scored")
+    click.echo(f"Outputs: {', '.join(parts)}.", err=True)
+    return SOME_FAILED if summary.failures else 0

@@ -1,0 +1,117 @@
+"""The ``iqbench`` command: one file a sub-command, imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from iqbench import __version__
+from iqbench.errors import IqbenchError
+
+__all__ = ["INTERRUPTED", "cli", "main"]
+
+INTERNAL_ERROR = 70
+INTERRUPTED = 130
+
+# In the order of a user's way through the tool.
+COMMANDS = (
+    "demo",
+    "evaluate",
+    "measure",
+    "leaderboard",
+    "export",
+    "datasets",
+    "metrics",
+    "protocols",
+    "weights",
+)
+
+
+class LazyGroup(click.Group):
+    """A group whose sub-commands are the modules of this folder, imported when needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all sub-commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a sub-command's module and return its command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"iqbench.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Refuse an unknown sub-command with the nearest one."""
+        from iqbench.errors import unknown_name
+
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise unknown_name("command", args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="iqbench")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Score the outputs of image-restoration methods, and prove the numbers.
+
+    \b
+    Examples:
+      iqbench demo
+      iqbench evaluate --method outputs/ --reference hr/
+      iqbench measure reference.png output.png
+      iqbench leaderboard
+
+    \b
+    Exit codes: 0 done; 1 a check said no; 2 the input is wrong, nothing was computed;
+    3 done, but some images could not be scored; 70 internal error; 130 interrupted.
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    try:
+        code = cli.main(args=arguments, prog_name="iqbench", standalone_mode=False)
+        sys.stdout.flush()
+    except IqbenchError as error:
+        if debug:
+            raise
+        _complain(str(error))
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted; what was scored is kept, the same command goes on from there")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has gone, e.g. `| head`: not an error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        _complain(
+            f"internal error: {type(error).__name__}: {error}. Run the command with "
+            "`iqbench --debug ...` and report what it prints"
+        )
+        sys.exit(INTERNAL_ERROR)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str) -> None:
+    """Print an error on stderr."""
+    click.secho("error: ", fg="red", bold=True, err=True, nl=False)
+    click.echo(message, err=True)

@@ -1,0 +1,73 @@
+"""``iqbench measure``: one pair, all metrics, at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from iqbench.cli.compute import compute_options, memory_bytes
+
+__all__ = ["measure"]
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("reference", type=FILE)
+@click.argument("output", type=FILE)
+@click.option(
+    "--metric", "metrics", multiple=True, metavar="SPEC", help="Metric or column. Repeatable."
+)
+@click.option(
+    "--protocol", default="rgb", show_default=True, metavar="SPEC", help="How pixels are seen."
+)
+@compute_options
+@click.option(
+    "--alpha",
+    type=click.Choice(["error", "composite"]),
+    default="error",
+    show_default=True,
+    help="Images with transparency: refuse them, or composite over white.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+def measure(
+    reference: Path,
+    output: Path,
+    *,
+    metrics: tuple[str, ...],
+    protocol: str,
+    device: str,
+    precision: str,
+    memory: str | None,
+    weights: Path | None,
+    alpha: str,
+    form: str,
+) -> None:
+    """Score one OUTPUT against its REFERENCE with every metric.
+
+    \b
+    Examples:
+      iqbench measure reference.png output.png
+      iqbench measure reference.png output.png --metric psnr --metric ssim --protocol sr-y:scale=4
+      iqbench measure reference.png output.png --format json
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    from iqbench import api
+    from iqbench.report.measurement import render_measurement
+    from iqbench.report.terminal import Window
+
+    frame = api.measure(
+        reference,
+        output,
+        metrics=metrics,
+        protocol=protocol,
+        device=device,
+        precision=precision,
+        memory=memory_bytes(memory),
+        weights=weights,
+        alpha=alpha,  # type: ignore[arg-type]  # one of the choices
+    )
+    window = Window.of_stdout()
+    click.echo(render_measurement(frame, form, window=window), nl=False, color=window.color)

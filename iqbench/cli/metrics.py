@@ -1,0 +1,93 @@
+"""``iqbench metrics``: which metrics there are, and what each number is."""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["metrics"]
+
+_FORMAT = click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+
+
+@click.group()
+def metrics() -> None:
+    """Metrics: list, show."""
+
+
+@metrics.command("list")
+@_FORMAT
+def list_metrics(form: str) -> None:
+    """List all metrics with their columns under default options.
+
+    Example: iqbench metrics list --format json
+    """
+    import pandas as pd
+
+    from iqbench.metrics._registry import DEFAULT_METRICS, metric_classes, resolve_metrics
+    from iqbench.report.tables import render_records
+    from iqbench.report.terminal import Window
+
+    defaults = {request.column.name for request in resolve_metrics(DEFAULT_METRICS)}
+    rows = [
+        {
+            "metric": name,
+            "column": column.name,
+            "better": column.direction,
+            "default": "yes" if column.name in defaults else "",
+            "what": column.summary,
+        }
+        for name, metric in metric_classes().items()
+        for column in metric().columns()
+    ]
+    window = Window.of_stdout()
+    click.echo(
+        render_records(pd.DataFrame(rows), form, window=window), nl=False, color=window.color
+    )
+
+
+@metrics.command("show")
+@click.argument("spec")
+@_FORMAT
+def show_metric(spec: str, form: str) -> None:
+    """Show a metric's definition, source, options and columns. SPEC is a spec or a column.
+
+    \b
+    Examples:
+      iqbench metrics show ssim
+      iqbench metrics show perceptual:net=vgg19,layers=conv5_4
+      iqbench metrics show lpips-vgg
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    import inspect
+
+    import pandas as pd
+
+    from iqbench.metrics._registry import resolve_metrics
+    from iqbench.report.tables import render_records
+    from iqbench.report.terminal import Window
+    from iqbench.specs import format_value
+
+    requests = resolve_metrics([spec])
+    metric = requests[0].metric
+    columns = pd.DataFrame(
+        [
+            {
+                "column": item.column.name,
+                "better": item.column.direction,
+                "what": item.column.summary,
+            }
+            for item in requests
+        ]
+    )
+    window = Window.of_stdout()
+    table = render_records(columns, form, window=window)
+    if form == "json":
+        click.echo(table, nl=False)
+        return
+    click.echo(f"{metric.name}, version {metric.version}\n\n{inspect.getdoc(type(metric))}\n")
+    click.echo(f"Source: {metric.citation}")
+    for name, value in metric:
+        click.echo(f"Option {name} = {format_value(value)}")
+    click.echo()
+    click.echo(table, nl=False, color=window.color)

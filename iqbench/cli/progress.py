@@ -1,0 +1,95 @@
+"""Progress of long work on stderr; nothing where stderr is no terminal or ``--quiet`` is given."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from iqbench.engine.run import Reporter
+
+__all__ = ["progress_bar"]
+
+
+class _Silent:
+    def begin(self, what: str, total: int) -> None:
+        """Show nothing."""
+
+    def advance(self, done: int) -> None:
+        """Show nothing."""
+
+
+class _Lines:
+    """Where stderr is no terminal: one line a stretch of work."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+
+    def begin(self, what: str, total: int) -> None:
+        """Say what begins."""
+        click.echo(f"{what}: {total} {self._unit}", err=True)
+
+    def advance(self, done: int) -> None:
+        """Show nothing."""
+
+
+@contextmanager
+def progress_bar(
+    *, quiet: bool = False, lines: bool = False, unit: str = "outputs"
+) -> Iterator[Reporter]:
+    """Show a bar with rate and remaining time while the work runs.
+
+    Parameters
+    ----------
+    quiet
+        Show nothing.
+    lines
+        Where stderr is no terminal, print a line for each stretch of work.
+    unit
+        What is counted.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield _Lines(unit) if lines and not quiet else _Silent()
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class _Rate(TextColumn):
+        def render(self, task: object) -> Text:
+            speed = getattr(task, "finished_speed", None) or getattr(task, "speed", None)
+            return Text(f"{speed:.1f} {unit}/s" if speed else "")
+
+    progress = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(""),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+    class _Rich:
+        def __init__(self) -> None:
+            self._task: TaskID | None = None
+
+        def begin(self, what: str, total: int) -> None:
+            self._task = progress.add_task(what, total=total)
+
+        def advance(self, done: int) -> None:
+            if self._task is not None:
+                progress.advance(self._task, done)
+
+    with progress:
+        yield _Rich()

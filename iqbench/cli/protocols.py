@@ -1,0 +1,70 @@
+"""``iqbench protocols``: how fields score, by name."""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["protocols"]
+
+_FORMAT = click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+
+
+@click.group()
+def protocols() -> None:
+    """Protocols: list, show."""
+
+
+@protocols.command("list")
+@_FORMAT
+def list_protocols(form: str) -> None:
+    """List all presets.
+
+    Example: iqbench protocols list
+    """
+    import pandas as pd
+
+    from iqbench.protocols.presets import load_presets
+    from iqbench.report.tables import render_records
+    from iqbench.report.terminal import Window
+
+    rows = [
+        {
+            "protocol": name,
+            "version": preset.version,
+            "parameters": ", ".join(preset.parameters),
+            "what": preset.summary,
+        }
+        for name, preset in load_presets().items()
+    ]
+    window = Window.of_stdout()
+    click.echo(
+        render_records(pd.DataFrame(rows), form, window=window), nl=False, color=window.color
+    )
+
+
+@protocols.command("show")
+@click.argument("name")
+@_FORMAT
+def show_protocol(name: str, form: str) -> None:
+    """Show a preset: its source, and what each family of metrics sees.
+
+    Example: iqbench protocols show sr-y
+    """
+    import json
+
+    from iqbench.errors import unknown_name
+    from iqbench.protocols.presets import load_presets
+
+    presets = load_presets()
+    if name not in presets:
+        raise unknown_name("protocol", name, presets)
+    preset = presets[name]
+    if form == "json":
+        click.echo(json.dumps([{"protocol": name, **preset.model_dump()}], indent=2))
+        return
+    click.echo(f"{name}, version {preset.version}: {preset.summary}\nSource: {preset.citation}")
+    for family, template in (("fidelity", preset.fidelity), ("perception", preset.perception)):
+        fields = ", ".join(f"{key} {value}" for key, value in template.model_dump().items())
+        click.echo(f"{family}: {fields}")

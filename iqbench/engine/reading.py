@@ -1,0 +1,215 @@
+"""One reference and its methods' outputs: read, compared with what is known, decoded, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from iqbench.datasets.sample import Sample
+from iqbench.errors import IqbenchError
+from iqbench.images.picture import Picture
+from iqbench.images.source import Alpha, Content, FileSource
+from iqbench.protocols.presets import Protocol
+from iqbench.results.schema import pair_digest
+from iqbench.results.store import Current
+
+__all__ = ["Job", "Output", "ReadJob", "fit_output", "job_cost", "read_job"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A reference and the methods' outputs for it: the unit of work.
+
+    Attributes
+    ----------
+    sample
+        The reference.
+    outputs
+        Method to file.
+    """
+
+    sample: Sample
+    outputs: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What became of one method's output.
+
+    Attributes
+    ----------
+    method
+        Whose it is.
+    reference_digest, digest
+        Of reference and output; None where unreadable.
+    bytes
+        Size of the file.
+    picture
+        The pixels, if there is something to compute and nothing is wrong.
+    columns
+        The columns that are not in the tables yet.
+    error
+        What is wrong with one of the two files.
+    """
+
+    method: str
+    reference_digest: str | None = None
+    digest: str | None = None
+    bytes: int | None = None
+    picture: Picture | None = None
+    columns: frozenset[str] = frozenset()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class ReadJob:
+    """A job after reading: the reference's pixels if any output needs them."""
+
+    sample: Sample
+    reference: Picture | None
+    outputs: tuple[Output, ...]
+
+
+def job_cost(job: Job) -> int:
+    """Return the bytes of a job's pixels, from the reference's header alone."""
+    try:
+        facts = job.sample.reference.probe()
+    except IqbenchError:
+        return 0
+    pixels = facts.height * facts.width * facts.channels * facts.bit_depth // 8
+    return pixels * (1 + len(job.outputs))
+
+
+def read_job(
+    job: Job,
+    *,
+    signatures: Mapping[str, str],
+    current: Mapping[str, Current],
+    protocol: Protocol,
+    alpha: Alpha,
+    recompute: bool,
+) -> ReadJob:
+    """Read a job's files and decode what has to be scored.
+
+    Files are digested first: where the tables already have every column for these very files,
+    nothing is decoded.
+
+    Parameters
+    ----------
+    job
+        What to read.
+    signatures
+        The columns to compute and their signatures.
+    current
+        Method to what the tables have of it.
+    protocol
+        Says which sizes fit together.
+    alpha
+        What to do with transparency.
+    recompute
+        Compute everything again.
+
+    Returns
+    -------
+    ReadJob
+        One output a method; errors are in it, none is raised.
+    """
+    image = job.sample.image
+    try:
+        content: Content = job.sample.reference.read()
+    except IqbenchError as error:
+        return _failed(job, f"reference: {error}")
+    contents: list[tuple[Output, Content | None]] = []
+    for method, path in job.outputs.items():
+        output = Output(method, reference_digest=content.digest)
+        try:
+            read = FileSource(path).read()
+        except IqbenchError as error:
+            contents.append((replace(output, error=str(error)), None))
+            continue
+        output = replace(output, digest=read.digest, bytes=read.bytes)
+        known = current[method]
+        columns = set(signatures)
+        state = known.images.get(image)
+        if not recompute and state and state.pair == pair_digest(content.digest, read.digest):
+            columns = {
+                name for name in columns if (image, name, signatures[name]) not in known.scored
+            }
+        contents.append((replace(output, columns=frozenset(columns)), read if columns else None))
+    if not any(read for _, read in contents):
+        return ReadJob(job.sample, None, tuple(output for output, _ in contents))
+    try:
+        reference = content.decode(alpha=alpha)
+    except IqbenchError as error:
+        return _failed(job, f"reference: {error}")
+    outputs = tuple(
+        _decode(output, read, reference, protocol, alpha) if read else output
+        for output, read in contents
+    )
+    return ReadJob(job.sample, reference, outputs)
+
+
+def _failed(job: Job, error: str) -> ReadJob:
+    """Report the same error for all outputs."""
+    return ReadJob(job.sample, None, tuple(Output(method, error=error) for method in job.outputs))
+
+
+def _decode(
+    output: Output, content: Content, reference: Picture, protocol: Protocol, alpha: Alpha
+) -> Output:
+    """Decode an output and see that it fits its reference."""
+    try:
+        picture = fit_output(reference, content.decode(alpha=alpha), protocol)
+    except IqbenchError as error:
+        return replace(output, error=str(error))
+    return replace(output, picture=picture)
+
+
+def fit_output(reference: Picture, output: Picture, protocol: Protocol) -> Picture:
+    """See that an output can be compared with its reference.
+
+    Parameters
+    ----------
+    reference, output
+        As decoded.
+    protocol
+        Its views may cut both to a multiple of the scale before sizes are compared.
+
+    Returns
+    -------
+    Picture
+        The output; of a gray reference's output with three equal channels, one of them.
+
+    Raises
+    ------
+    IqbenchError
+        If sizes or channels do not fit. Nothing is ever resized.
+    """
+    for view in (protocol.fidelity, protocol.perception):
+        sizes = [
+            (side.height - side.height % view.modcrop, side.width - side.width % view.modcrop)
+            for side in (reference, output)
+        ]
+        if sizes[0] != sizes[1]:
+            raise IqbenchError(
+                f"{output.name} has {output.width}x{output.height} pixels, its reference "
+                f"{reference.name} has {reference.width}x{reference.height}",
+                hint="Nothing is resized: write the output at the reference's size",
+            )
+    if reference.channels == output.channels:
+        return output
+    if reference.channels == 3:
+        raise IqbenchError(
+            f"{output.name} is gray, its reference {reference.name} is colour",
+            hint="Write the output in colour",
+        )
+    first = output.pixels[..., :1]
+    if not np.array_equal(output.pixels, np.broadcast_to(first, output.pixels.shape)):
+        raise IqbenchError(
+            f"{output.name} is colour, its reference {reference.name} is gray",
+            hint="Write the output in gray, or with three equal channels",
+        )
+    return replace(output, pixels=output.pixels[..., :1].copy())
