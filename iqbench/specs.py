@@ -47,7 +47,7 @@ def parse_spec(text: str) -> tuple[str, dict[str, str]]:
         if key in options:
             raise IqbenchError(f"{key!r} is given twice in {text!r}")
         options[key] = value
-    return name, options
+    return name.strip(), options
 
 
 def build(model: type[Model], options: Mapping[str, str], *, where: str) -> Model:
