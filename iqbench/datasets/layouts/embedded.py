@@ -44,14 +44,14 @@ class Photograph:
 
 
 PHOTOGRAPHS = (
-    Photograph("astronaut.png", 3, top=0, left=100, height=256, width=256),
-    Photograph("brick.png", 1, top=128, left=128, height=240, width=256),
-    Photograph("camera.png", 1, top=40, left=120, height=256, width=256),
-    Photograph("chelsea.png", 3, top=20, left=96, height=240, width=320),
-    Photograph("coffee.png", 3, top=60, left=120, height=256, width=320),
-    Photograph("coins.png", 1, top=24, left=32, height=256, width=320),
-    Photograph("ihc.png", 3, top=128, left=128, height=240, width=240),
-    Photograph("motorcycle_left.png", 3, top=180, left=240, height=256, width=320),
+    Photograph("astronaut.png", 3, top=16, left=128, height=224, width=192),
+    Photograph("brick.png", 1, top=128, left=128, height=192, width=192),
+    Photograph("camera.png", 1, top=64, left=144, height=208, width=208),
+    Photograph("chelsea.png", 3, top=40, left=120, height=192, width=256),
+    Photograph("coffee.png", 3, top=80, left=160, height=192, width=240),
+    Photograph("coins.png", 1, top=48, left=64, height=192, width=224),
+    Photograph("ihc.png", 3, top=128, left=128, height=176, width=176),
+    Photograph("motorcycle_left.png", 3, top=220, left=280, height=192, width=256),
 )
 
 
