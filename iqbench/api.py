@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import os
-import platform
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from importlib.metadata import version
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from iqbench import __version__
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from iqbench.datasets.dataset import Dataset
-    from iqbench.engine.compute import Compute
-    from iqbench.engine.run import Reporter, Summary
+    from iqbench.engine.ledger import Summary
+    from iqbench.engine.plan import RunPlan
+    from iqbench.engine.run import Reporter
     from iqbench.images.source import Alpha
-    from iqbench.results.schema import Manifest
 
 __all__ = ["Evaluation", "evaluate", "measure", "run_evaluation"]
-
-PACKAGES = ("torchvision", "lpips", "numpy", "opencv-python-headless", "pandas", "pyarrow")
 
 
 @dataclass(frozen=True)
@@ -104,38 +97,7 @@ def run_evaluation(evaluation: Evaluation, reporter: Reporter | None = None) -> 
     IqbenchError
         If the input is wrong; nothing was computed then.
     """
-    from iqbench.datasets.methods import resolve_methods
-    from iqbench.engine.compute import resolve_compute
-    from iqbench.engine.plan import plan_run
-    from iqbench.engine.run import Settings, run
-    from iqbench.results.store import Store
-
-    if evaluation.workers is not None and evaluation.workers < 1:
-        raise IqbenchError(f"workers must be at least 1, not {evaluation.workers}")
-    methods = resolve_methods(evaluation.methods, evaluation.methods_in)
-    plan = plan_run(
-        _datasets(evaluation),
-        methods,
-        metrics=evaluation.metrics,
-        protocol=evaluation.protocol,
-        output_name=evaluation.output_name,
-    )
-    compute = resolve_compute(evaluation.device, evaluation.precision, evaluation.memory)
-    resources = plan.resources(compute, evaluation.weights)
-    settings = Settings(
-        compute,
-        workers=evaluation.workers or min(8, os.cpu_count() or 1),
-        alpha=evaluation.alpha,
-        recompute=evaluation.recompute,
-    )
-    return run(
-        plan,
-        Store(evaluation.results),
-        manifest=_manifest(compute),
-        resources=resources,
-        settings=settings,
-        reporter=reporter,
-    )
+    return _run(evaluation, _plan(evaluation), reporter)
 
 
 def evaluate(**options: Any) -> pd.DataFrame:
@@ -162,20 +124,23 @@ def evaluate(**options: Any) -> pd.DataFrame:
     --------
     >>> scores = iqbench.evaluate(methods=["outputs/mine"], reference="hr")  # doctest: +SKIP
     """
-    from iqbench.datasets.methods import resolve_methods
     from iqbench.results.read import load_scores
 
+    known = [field.name for field in fields(Evaluation)]
+    for key in options:
+        if key not in known:
+            raise unknown_name("option of evaluate", key, known)
     for key in ("methods_in", "reference", "datasets_file", "results", "weights"):
         if isinstance(options.get(key), str):
             options[key] = Path(options[key])
     for key in ("methods", "datasets", "metrics"):
-        if isinstance(options.get(key), str):
-            options[key] = [options[key]]
+        if key in options:
+            options[key] = _texts(options[key])
     evaluation = Evaluation(**options)
-    run_evaluation(evaluation)
-    methods = resolve_methods(evaluation.methods, evaluation.methods_in)
-    names = [dataset.name for dataset in _datasets(evaluation)]
-    filters = {"dataset": names, "method": [method.name for method in methods]}
+    plan = _plan(evaluation)
+    _run(evaluation, plan)
+    methods = dict.fromkeys(name for item in plan.datasets for name in item.matches)
+    filters = {"dataset": [item.dataset.name for item in plan.datasets], "method": list(methods)}
     return load_scores(evaluation.results, filters=filters)
 
 
@@ -183,12 +148,12 @@ def measure(
     reference: str | Path,
     output: str | Path,
     *,
-    metrics: Sequence[str] = (),
+    metrics: str | Sequence[str] = (),
     protocol: str = "rgb",
     device: str = "auto",
     precision: str = "exact",
     memory: int | None = None,
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     alpha: Alpha = "error",
 ) -> pd.DataFrame:
     """Score one pair of files.
@@ -225,14 +190,15 @@ def measure(
     from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
     from iqbench.protocols.presets import resolve_protocol
 
-    requests = resolve_metrics(metrics or DEFAULT_METRICS)
+    _check_alpha(alpha)
+    requests = resolve_metrics(_texts(metrics) or DEFAULT_METRICS)
     chosen = resolve_protocol(protocol)
     first, second = (
         FileSource(Path(path)).read().decode(alpha=alpha) for path in (reference, output)
     )
     second = fit_output(first, second, chosen)
     compute = resolve_compute(device, precision, memory)
-    resources = load_resources(requests, compute, folder=weights)
+    resources = load_resources(requests, compute, folder=None if weights is None else Path(weights))
     spelt = signatures_of(requests, chosen, resources.digests, compute.precision, alpha)
     scorer = Scorer(requests, chosen, resources, compute)
     (outcomes,) = scorer.score(Batch([first], [second], [0]))
@@ -249,6 +215,63 @@ def measure(
             for request in requests
         ]
     )
+
+
+def _plan(evaluation: Evaluation) -> RunPlan:
+    """Find out what is to be scored, by what."""
+    from iqbench.datasets.methods import resolve_methods
+    from iqbench.engine.plan import plan_run
+
+    if evaluation.workers is not None and evaluation.workers < 1:
+        raise IqbenchError(f"workers must be at least 1, not {evaluation.workers}")
+    _check_alpha(evaluation.alpha)
+    methods = resolve_methods(evaluation.methods, evaluation.methods_in)
+    return plan_run(
+        _datasets(evaluation),
+        methods,
+        metrics=evaluation.metrics,
+        protocol=evaluation.protocol,
+        output_name=evaluation.output_name,
+    )
+
+
+def _run(evaluation: Evaluation, plan: RunPlan, reporter: Reporter | None = None) -> Summary:
+    """Load what the plan needs, and carry it out."""
+    from iqbench.engine.compute import resolve_compute
+    from iqbench.engine.manifest import manifest_of
+    from iqbench.engine.run import Settings, run
+    from iqbench.results.store import Store
+
+    compute = resolve_compute(evaluation.device, evaluation.precision, evaluation.memory)
+    resources = plan.resources(compute, evaluation.weights)
+    settings = Settings(
+        compute,
+        workers=evaluation.workers or min(8, os.cpu_count() or 1),
+        alpha=evaluation.alpha,
+        recompute=evaluation.recompute,
+    )
+    return run(
+        plan,
+        Store(evaluation.results),
+        manifest=manifest_of(compute),
+        resources=resources,
+        settings=settings,
+        reporter=reporter,
+    )
+
+
+def _texts(given: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Take one or several, texts or paths."""
+    several = [given] if isinstance(given, (str, os.PathLike)) else given
+    return [os.fspath(item) for item in several]
+
+
+def _check_alpha(alpha: str) -> None:
+    """Refuse what is none of the ways to treat transparency."""
+    from iqbench.images.source import Alpha
+
+    if alpha not in get_args(Alpha):
+        raise unknown_name("way to treat alpha", alpha, get_args(Alpha))
 
 
 def _datasets(evaluation: Evaluation) -> list[Dataset]:
@@ -269,25 +292,3 @@ def _datasets(evaluation: Evaluation) -> list[Dataset]:
         )
     specs = load_datasets(evaluation.datasets_file)
     return [spec.open() for spec in select(specs, evaluation.datasets)]
-
-
-def _manifest(compute: Compute) -> Manifest:
-    """Say what a run is made with."""
-    import torch
-
-    from iqbench.results.schema import Manifest
-
-    device = str(compute.device)
-    if compute.device.type == "cuda":
-        device = f"{device} ({torch.cuda.get_device_name(compute.device)})"
-    return Manifest(
-        iqbench=__version__,
-        python=platform.python_version(),
-        torch=torch.__version__,
-        platform=platform.platform(),
-        device=device,
-        precision=compute.precision,
-        command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        time=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        versions={package: version(package) for package in PACKAGES},
-    )

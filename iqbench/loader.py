@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ def work_ahead(
     cost: Callable[[Job], int],
     workers: int,
     budget: int,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Do jobs in threads ahead of whoever takes the results.
 
     Parameters

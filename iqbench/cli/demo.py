@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -35,11 +36,15 @@ def demo(
     from iqbench.cli.progress import progress_bar
     from iqbench.datasets.load import PACKAGED_FILE
     from iqbench.demo.outputs import DATASETS, make_outputs
+    from iqbench.engine.compute import resolve_compute
     from iqbench.networks import weights as pretrained
     from iqbench.report.board import render_leaderboard
     from iqbench.report.overview import read_leaderboard
     from iqbench.report.terminal import Window
+    from iqbench.report.text import printable
 
+    budget = memory_bytes(memory)
+    resolve_compute(device, precision, budget)
     pretrained.ensure(pretrained.DEFAULT_NETWORKS, folder=weights)
     with progress_bar(lines=True, unit="images") as bar:
         started = False
@@ -59,7 +64,7 @@ def demo(
         results=output,
         device=device,
         precision=precision,
-        memory=memory_bytes(memory),
+        memory=budget,
         weights=weights,
     )
     with progress_bar(lines=True) as bar:
@@ -74,10 +79,14 @@ def demo(
     )
     click.echo()
     click.echo(text, nl=False, color=window.color)
+    scores, images, pictures, folder = (
+        shlex.quote(printable(str(path)))
+        for path in (output / "scores", output / "images", output / "outputs", output)
+    )
     click.echo(
-        f"\nTables: {output}/scores and {output}/images (Parquet). Pictures: {output}/outputs.\n"
-        f"Next: iqbench leaderboard {output} --columns all\n"
-        f"      iqbench export {output} --wide -o scores.csv\n"
+        f"\nTables: {scores} and {images} (Parquet). Pictures: {pictures}.\n"
+        f"Next: iqbench leaderboard {folder} --columns all\n"
+        f"      iqbench export {folder} --wide -o scores.csv\n"
         "      iqbench evaluate --method YOUR_OUTPUTS/ --reference YOUR_REFERENCES/"
     )
     if code:

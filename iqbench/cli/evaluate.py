@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from iqbench.engine.ledger import Summary
 
 __all__ = ["evaluate", "report_summary"]
 
@@ -82,28 +88,26 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
     """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
     from iqbench.api import Evaluation, run_evaluation
     from iqbench.cli.progress import progress_bar
+    from iqbench.report.text import printable
 
     evaluation = Evaluation(memory=memory_bytes(memory), **options)
     with progress_bar(quiet=quiet) as bar:
         summary = run_evaluation(evaluation, bar)
     code = report_summary(summary, quiet=quiet)
-    click.echo(f"Tables are in {evaluation.results}/. Next: {_next(evaluation.results)}", err=True)
+    folder = shlex.quote(printable(str(evaluation.results)))
+    shown = "" if evaluation.results == Path("results") else f" {folder}"
+    click.echo(f"Tables are in {folder}. Next: iqbench leaderboard{shown}", err=True)
     if code:
         click.get_current_context().exit(code)
 
 
-def _next(results: Path) -> str:
-    """Return the command that shows what was computed."""
-    return "iqbench leaderboard" + ("" if results == Path("results") else f" {results}")
-
-
-def report_summary(summary: Any, *, quiet: bool = False) -> int:
+def report_summary(summary: Summary, *, quiet: bool = False) -> int:
     """Print what a run did, on stderr.
 
     Parameters
     ----------
     summary
-        An `iqbench.engine.run.Summary`.
+        Of the run.
     quiet
         Leave the warnings out; failures are always named.
 
@@ -112,15 +116,16 @@ def report_summary(summary: Any, *, quiet: bool = False) -> int:
     int
         The exit code: 3 if some outputs could not be scored.
     """
+    from iqbench.report.text import printable
+
     if not quiet:
         for warning in summary.warnings:
             click.secho("warning: ", fg="yellow", err=True, nl=False)
-            click.echo(warning, err=True)
+            click.echo(printable(warning), err=True)
     for failure in summary.failures:
         click.secho("not scored: ", fg="red", err=True, nl=False)
-        click.echo(
-            f"{failure.dataset} / {failure.method} / {failure.image}: {failure.error}", err=True
-        )
+        place = f"{failure.dataset} / {failure.method} / {failure.image}"
+        click.echo(printable(f"{place}: {failure.error}"), err=True)
     parts = [f"{summary.scored} scored"]
     if summary.current:
         parts.append(f"{summary.current} already in the tables")

@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _complain("interrupted; what was scored is kept, the same command goes on from there")
+        _complain("interrupted; what was scored is kept, and evaluate goes on from there")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read the output has gone, e.g. `| head`: not an error.
@@ -112,6 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _complain(message: str) -> None:
-    """Print an error on stderr."""
+    """Print an error on stderr, in one line that cannot move the cursor."""
+    from iqbench.report.text import printable
+
     click.secho("error: ", fg="red", bold=True, err=True, nl=False)
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from iqbench.engine.bands import PIXELS_AT_ONCE
 from iqbench.engine.compute import Compute
-from iqbench.engine.grouping import Outcome
+from iqbench.engine.ledger import Ledger, Summary
 from iqbench.engine.plan import DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, read_job
 from iqbench.engine.resources import Resources
 from iqbench.engine.scorer import Batch, Scorer
+from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha
 from iqbench.loader import work_ahead
-from iqbench.results.schema import ImageRow, Manifest, ScoreRow, placeholder, removed
+from iqbench.results.schema import Manifest
 from iqbench.results.store import Current, Store, Writer
 
-__all__ = ["Failure", "Reporter", "Settings", "Summary", "run"]
+__all__ = ["Reporter", "Settings", "run"]
 
 
 @dataclass(frozen=True)
@@ -43,38 +46,6 @@ class Settings:
     workers: int
     alpha: Alpha = "error"
     recompute: bool = False
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An output that could not be scored, and why."""
-
-    dataset: str
-    method: str
-    image: str
-    error: str
-
-
-@dataclass
-class Summary:
-    """What a run did.
-
-    Attributes
-    ----------
-    scored
-        Outputs that were scored.
-    current
-        Outputs for which the tables had everything already.
-    failures
-        Outputs that could not be scored; they are in the tables with their error.
-    warnings
-        What else the user should know.
-    """
-
-    scored: int = 0
-    current: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 class Reporter(Protocol):
@@ -133,19 +104,22 @@ def run(
     summary = Summary(warnings=list(plan.warnings))
     reporter = reporter or _Silent()
     with store.writer(manifest, plan.columns) as writer:
+        open_dataset = partial(
+            _DatasetRun,
+            store=store,
+            writer=writer,
+            resources=resources,
+            settings=settings,
+            summary=summary,
+        )
+        # All datasets first: tables that cannot be read or written stop a run before it computes.
+        # What they hold is read again below, so that one dataset's is in memory at a time.
+        for dataset_plan in plan.datasets:
+            open_dataset(dataset_plan).announce()
+        writer.flush()
         for dataset_plan in plan.datasets:
             reporter.begin(dataset_plan.dataset.name, dataset_plan.size)
-            task = _DatasetRun(
-                dataset_plan,
-                store=store,
-                writer=writer,
-                resources=resources,
-                settings=settings,
-                summary=summary,
-            )
-            task.announce()
-            writer.flush()
-            task.score(reporter.advance)
+            open_dataset(dataset_plan).score(reporter.advance)
     return summary
 
 
@@ -164,32 +138,22 @@ class _DatasetRun:
     ) -> None:
         self._plan = plan
         self._name = plan.dataset.name
-        self._writer = writer
         self._resources = resources
         self._settings = settings
         self._summary = summary
         self._signatures = plan.signatures(resources, settings.compute, settings.alpha)
+        self._ledger = Ledger(self._name, plan.protocol.spec, self._signatures, writer, summary)
         self._current: dict[str, Current] = {
             method: store.current(self._name, method) for method in plan.matches
         }
         self._scorers: dict[frozenset[str], Scorer] = {}
+        self._copies: Counter[str] = Counter()
 
     def announce(self) -> None:
-        """Enter what is missing, what is still to come and what the dataset no longer has.
-
-        A run that is killed then shows as incomplete, not as a complete run of fewer images.
-        """
-        images = {sample.image for sample in self._plan.dataset.samples}
+        """Enter what is missing, what is still to come and what the dataset no longer has."""
+        images = dict.fromkeys(sample.image for sample in self._plan.dataset.samples)
         for method, matches in self._plan.matches.items():
-            known = self._current[method].images
-            for image in sorted(known.keys() - images):
-                why = "the dataset no longer has this image"
-                self._writer.add_image(removed(self._name, method, image, why))
-            for image in images:
-                if image in matches.problems:
-                    self._fail(method, image, matches.problems[image])
-                elif image not in known:
-                    self._writer.add_image(placeholder(self._name, method, image))
+            self._ledger.announce(method, images, matches, self._current[method])
 
     def score(self, advance: Callable[[int], None]) -> None:
         """Read ahead, score, write."""
@@ -208,10 +172,17 @@ class _DatasetRun:
             workers=self._settings.workers,
             budget=self._settings.compute.memory // 4,
         )
-        for group in self._batches(self._settle(jobs, advance)):
-            self._score(group)
-            for _, outputs in group:
-                advance(len(outputs))
+        # Closed at once whatever happens, so that no thread goes on reading.
+        with closing(jobs):
+            for group in self._batches(self._settle(jobs, advance)):
+                self._score(group)
+                for _, outputs in group:
+                    advance(len(outputs))
+        for method, count in self._copies.items():
+            self._summary.warnings.append(
+                f"method {method!r}: {count} of its files for {self._name!r} are byte for byte the "
+                "references themselves"
+            )
 
     def _settle(
         self, jobs: Iterable[ReadJob], advance: Callable[[int], None]
@@ -221,8 +192,10 @@ class _DatasetRun:
             image = job.sample.image
             left = []
             for output in job.outputs:
+                if output.digest is not None and output.digest == output.reference_digest:
+                    self._copies[output.method] += 1
                 if output.error:
-                    self._fail(output.method, image, output.error, output)
+                    self._ledger.fail(output.method, image, output.error, output)
                 elif output.picture:
                     left.append(output)
                 else:
@@ -266,9 +239,14 @@ class _DatasetRun:
             references.append(job.reference)
         scorer = self._scorer(flat[0][1].columns)
         pictures = [picture for _, _, picture in flat]
-        found = scorer.score(Batch(references, pictures, owners))
+        try:
+            found = scorer.score(Batch(references, pictures, owners))
+        except IqbenchError as error:
+            for image, output, _ in flat:
+                self._ledger.fail(output.method, image, str(error), output)
+            return
         for (image, output, picture), outcomes in zip(flat, found, strict=True):
-            self._enter(image, output, picture, outcomes)
+            self._ledger.score(image, output, picture, outcomes)
 
     def _scorer(self, columns: frozenset[str]) -> Scorer:
         """Return the scorer of some columns, made once."""
@@ -278,62 +256,6 @@ class _DatasetRun:
                 requests, self._plan.protocol, self._resources, self._settings.compute
             )
         return self._scorers[columns]
-
-    def _enter(
-        self, image: str, output: Output, picture: Picture, outcomes: dict[str, Outcome]
-    ) -> None:
-        """Enter the rows of one output: the image first, then its scores."""
-        row = ImageRow(
-            self._name,
-            output.method,
-            image,
-            reference_digest=output.reference_digest,
-            output_digest=output.digest,
-            height=picture.height,
-            width=picture.width,
-            channels=picture.channels,
-            bit_depth=picture.bit_depth,
-            bytes=output.bytes,
-        )
-        self._writer.add_image(row)
-        self._writer.add_scores(
-            self._score_row(output.method, image, column, outcome, row.pair)
-            for column, outcome in outcomes.items()
-        )
-        self._summary.scored += 1
-
-    def _fail(self, method: str, image: str, error: str, output: Output | None = None) -> None:
-        """Enter an output that could not be scored: nothing is skipped in silence."""
-        row = ImageRow(
-            self._name,
-            method,
-            image,
-            reference_digest=output.reference_digest if output else None,
-            output_digest=output.digest if output else None,
-            bytes=output.bytes if output else None,
-            error=error,
-        )
-        self._writer.add_image(row)
-        self._writer.add_scores(
-            self._score_row(method, image, column, Outcome(None, error), row.pair)
-            for column in self._signatures
-        )
-        self._summary.failures.append(Failure(self._name, method, image, error))
-
-    def _score_row(
-        self, method: str, image: str, column: str, outcome: Outcome, pair: str | None
-    ) -> ScoreRow:
-        return ScoreRow(
-            dataset=self._name,
-            method=method,
-            image=image,
-            metric=column,
-            value=outcome.value,
-            error=outcome.error,
-            signature=self._signatures[column],
-            protocol=self._plan.protocol.spec,
-            pair=pair,
-        )
 
 
 def _kind(job: ReadJob, outputs: tuple[Output, ...]) -> tuple[int, int, int, frozenset[str]]:

@@ -1,0 +1,54 @@
+"""What a run is made with, for the footers of its tables."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+from contextlib import suppress
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from iqbench import __version__
+from iqbench.engine.compute import Compute
+from iqbench.results.schema import Manifest
+
+__all__ = ["manifest_of"]
+
+PACKAGES = ("torchvision", "lpips", "numpy", "opencv-python-headless", "pandas", "pyarrow")
+
+
+def manifest_of(compute: Compute) -> Manifest:
+    """Say what a run on this machine, and so computed, is made with."""
+    device = str(compute.device)
+    if compute.device.type == "cuda":
+        device = f"{device} ({torch.cuda.get_device_name(compute.device)})"
+    return Manifest(
+        iqbench=__version__,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        platform=platform.platform(),
+        device=device,
+        precision=compute.precision,
+        command=_command(),
+        time=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        versions=_versions(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what values may depend on; a package may go by another name."""
+    found: dict[str, str] = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def _command() -> str:
+    """Return the command line, so that a shell reads it back; bytes that are no text are spelt."""
+    words = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return words.encode("utf-8", "backslashreplace").decode()
