@@ -1,0 +1,75 @@
+# Each target makes the environment it needs; `make help` lists them.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# pip tells of every package it looks at; this keeps what takes time, and all errors.
+PROGRESS := awk '/^ *(Downloading|Using cached) .*\(([0-9][0-9]+\.[0-9]+ MB|[0-9.]+ GB)/ \
+	{ split($$2, part, "-"); print "    " part[1] " " part[2] " " $$(NF - 1) " " $$NF; fflush() } \
+	/^Installing collected packages/ { print "    unpacking"; fflush() }'
+FETCH_WEIGHTS = echo "==> Looking for pretrained weights"; $(BIN)/iqbench weights fetch
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: $(VENV)/.installed ## install, fetch weights, score classical methods on photographs
+	@$(FETCH_WEIGHTS)
+	@echo "==> Running the demo"
+	@$(BIN)/iqbench demo
+
+.PHONY: test
+test: $(VENV)/.installed-test ## install, fetch weights, run the tests with coverage
+	@$(FETCH_WEIGHTS)
+	@echo "==> Running the tests"
+	@$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
+
+.PHONY: lint
+lint: $(VENV)/.installed-test ## ruff and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# The lowest versions that pyproject.toml allows, each pinned, on the oldest Python there is here.
+LOWEST := $(VENV)-lowest
+.PHONY: test-lowest
+test-lowest: ## run the tests with the lowest allowed version of every dependency
+	@$(MAKE) --no-print-directory $(LOWEST)/.installed-test VENV=$(LOWEST) CONSTRAINTS=$(LOWEST)/lowest.txt \
+		PYTHON="$$(for name in python3.10 python3.11 $(PYTHON); do \
+			$$name -c '' 2>/dev/null && echo $$name && break; done)"
+	@$(LOWEST)/bin/iqbench weights fetch
+	@$(LOWEST)/bin/python -m pytest --ignore tests/test_quality.py
+
+$(VENV)-lowest/lowest.txt $(VENV)/lowest.txt: pyproject.toml | $(BIN)/python
+	@sed -nE 's/^ +"([A-Za-z0-9_.-]+)(>=|~=)([0-9.]+)".*/\1==\3/p' $< > $@
+
+# Made anew when pyproject.toml changes. The stamp is written last: a failed install leaves none.
+$(VENV)/.installed: EXTRA :=
+$(VENV)/.installed-test: EXTRA := [test]
+$(VENV)/.installed $(VENV)/.installed-test: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	@echo "==> Installing iqbench$(EXTRA) into $(VENV): torch and its friends come along," \
+		"5 GB on Linux, minutes the first time"
+	@set -o pipefail; $(BIN)/python -m pip install --no-input --progress-bar off $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.$(EXTRA)' | $(PROGRESS)
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+		echo "error: $(PYTHON) is missing or older than 3.10; name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "error: $(PYTHON) cannot make virtual environments;" \
+			"on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "==> Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+.PHONY: clean
+clean: ## remove the environments and everything that tools left behind
+	rm -rf $(VENV) $(VENV)-lowest build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
