@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import lru_cache
+from typing import Protocol
 
 import pytest
 import torch
 
+from iqbench.engine.compute import resolve_compute
+from iqbench.engine.resources import Resources, networks_of
+from iqbench.engine.scorer import Scorer
+from iqbench.metrics._registry import resolve_metrics
 from iqbench.networks import weights
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.registry import architecture, assemble
+from iqbench.networks.registry import architecture, assemble, place_backbone
+from iqbench.protocols.presets import resolve_protocol
 
 # Tests compute little at a time: threads that wait for each other would only slow them down,
 # fivefold where the machine is busy with something else.
@@ -21,6 +28,12 @@ torch.set_num_threads(1)
 def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is fetched while tests run: what a test needs is there or it skips."""
     monkeypatch.setenv(weights.OFFLINE_VARIABLE, "1")
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Random tensors are the same in every run."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture
@@ -55,3 +68,50 @@ def random_network() -> Callable[[str], Backbone]:
         return assemble(name, tensors)
 
     return build
+
+
+class MakeScorer(Protocol):
+    """Makes a scorer of some metrics over networks with random weights."""
+
+    def __call__(
+        self,
+        specs: Sequence[str],
+        *,
+        protocol: str = "rgb",
+        memory: int = 2**30,
+        device: str = "cpu",
+        precision: str = "exact",
+    ) -> Scorer: ...
+
+
+@pytest.fixture(scope="session")
+def make_scorer(random_network: Callable[[str], Backbone]) -> MakeScorer:
+    """The engine's scorer, with networks that need no fetched weights."""
+
+    def make(
+        specs: Sequence[str],
+        *,
+        protocol: str = "rgb",
+        memory: int = 2**30,
+        device: str = "cpu",
+        precision: str = "exact",
+    ) -> Scorer:
+        compute = resolve_compute(device, precision, memory)
+        requests = resolve_metrics(specs)
+        backbones = {name: random_network(name) for name in networks_of(requests)}
+        if device != "cpu" or precision != "exact":
+            backbones = {
+                name: place_backbone(deepcopy(backbone), compute.device, compute.dtype)
+                for name, backbone in backbones.items()
+            }
+        parameters = {}
+        for request in requests:
+            loader = request.metric.parameters()
+            trained = loader().tensors if loader else {}
+            parameters[request.metric] = {
+                name: tensor.to(compute.device) for name, tensor in trained.items()
+            }
+        resources = Resources(backbones, parameters, {})
+        return Scorer(requests, resolve_protocol(protocol), resources, compute)
+
+    return make
