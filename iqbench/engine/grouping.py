@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from iqbench.metrics._base import PIXELS, Column, Metric, Tap, WholeImageMetric
+from iqbench.metrics._base import PIXELS, Column, Metric, Tap
 from iqbench.metrics._registry import Request
 from iqbench.networks.backbone import Backbone
 from iqbench.protocols.presets import Protocol
@@ -90,7 +90,7 @@ def _readers(requests: Iterable[Request]) -> dict[Tap, tuple[Metric, ...]]:
 
 def group_requests(
     requests: Iterable[Request], protocol: Protocol
-) -> tuple[tuple[Group, ...], dict[WholeImageMetric, list[Column]]]:
+) -> tuple[tuple[Group, ...], dict[Metric, list[Column]]]:
     """Sort columns by the view that the protocol gives their metric's family.
 
     Returns
@@ -99,9 +99,9 @@ def group_requests(
         The groups of streamed columns, and the metrics that need whole images with theirs.
     """
     views: dict[View, list[Request]] = {}
-    whole: dict[WholeImageMetric, list[Column]] = {}
+    whole: dict[Metric, list[Column]] = {}
     for request in requests:
-        if isinstance(request.metric, WholeImageMetric):
+        if not request.column.taps:
             whole.setdefault(request.metric, []).append(request.column)
         else:
             views.setdefault(protocol.view(request.metric.family), []).append(request)

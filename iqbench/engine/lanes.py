@@ -9,7 +9,7 @@ from torch import Tensor
 
 from iqbench.engine.grouping import Group
 from iqbench.metrics._base import Metric, Tap
-from iqbench.networks.backbone import Backbone, network_input
+from iqbench.networks.backbone import Backbone
 from iqbench.networks.stream import WindowStream
 
 __all__ = ["Lane", "Sums"]
@@ -31,7 +31,11 @@ class Lane:
     def __init__(self, group: Group, backbones: dict[str, Backbone], dtype: torch.dtype) -> None:
         self._pixel_taps = group.pixel_taps
         self._layer_taps = group.layer_taps
-        self._dtype = dtype
+        self._backbones = backbones
+        self._dtypes = {
+            name: dtype if backbones[name].trained else torch.float32
+            for name, _ in self._layer_taps
+        }
         self._passes = {
             key: backbones[key[0]].begin(layers) for key, layers in self._layer_taps.items()
         }
@@ -66,7 +70,7 @@ class Lane:
         for tap in self._pixel_taps:
             yield from self._give(tap, rows, last=last)
         for (name, normalise), layers in self._layer_taps.items():
-            seen = network_input(rows, normalise=normalise).to(self._dtype)
+            seen = self._backbones[name].see(rows, normalise=normalise).to(self._dtypes[name])
             for layer, features in self._passes[name, normalise].push(seen, last=last):
                 for tap in layers[layer]:
                     yield from self._give(tap, features.float(), last=last)

@@ -11,7 +11,8 @@ import numpy as np
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
-from iqbench.images.source import Alpha, Content, FileSource
+from iqbench.images.probe import Facts
+from iqbench.images.source import Alpha, Content, EncodedImage, FileSource
 from iqbench.protocols.presets import Protocol
 from iqbench.results.schema import pair_digest
 from iqbench.results.store import Current
@@ -122,7 +123,7 @@ def read_job(
         content: Content = job.sample.reference.read()
     except IqbenchError as error:
         return _failed(job, f"reference: {error}")
-    contents: list[tuple[Output, Content | None]] = []
+    contents: list[tuple[Output, EncodedImage | None]] = []
     for method, path in job.outputs.items():
         output = Output(method, reference_digest=content.digest)
         try:
@@ -158,10 +159,12 @@ def _failed(job: Job, error: str) -> ReadJob:
 
 
 def _decode(
-    output: Output, content: Content, reference: Picture, protocol: Protocol, alpha: Alpha
+    output: Output, content: EncodedImage, reference: Picture, protocol: Protocol, alpha: Alpha
 ) -> Output:
     """Decode an output and see that it fits its reference."""
     try:
+        # Before it is decoded: the reference says how much memory this may take.
+        _check_size(reference, content.probe(), content.name, protocol)
         picture = fit_output(reference, content.decode(alpha=alpha), protocol)
     except IqbenchError as error:
         return replace(output, error=str(error))
@@ -188,17 +191,7 @@ def fit_output(reference: Picture, output: Picture, protocol: Protocol) -> Pictu
     IqbenchError
         If sizes or channels do not fit. Nothing is ever resized.
     """
-    for view in (protocol.fidelity, protocol.perception):
-        sizes = [
-            (side.height - side.height % view.modcrop, side.width - side.width % view.modcrop)
-            for side in (reference, output)
-        ]
-        if sizes[0] != sizes[1]:
-            raise IqbenchError(
-                f"{output.name} has {output.width}x{output.height} pixels, its reference "
-                f"{reference.name} has {reference.width}x{reference.height}",
-                hint="Nothing is resized: write the output at the reference's size",
-            )
+    _check_size(reference, output, output.name, protocol)
     if reference.channels == output.channels:
         return output
     if reference.channels == 3:
@@ -213,3 +206,18 @@ def fit_output(reference: Picture, output: Picture, protocol: Protocol) -> Pictu
             hint="Write the output in gray, or with three equal channels",
         )
     return replace(output, pixels=output.pixels[..., :1].copy())
+
+
+def _check_size(reference: Picture, output: Picture | Facts, name: str, protocol: Protocol) -> None:
+    """Refuse an output of another size than its reference's, after the protocol's modcrop."""
+    for view in (protocol.fidelity, protocol.perception):
+        sizes = [
+            (side.height - side.height % view.modcrop, side.width - side.width % view.modcrop)
+            for side in (reference, output)
+        ]
+        if sizes[0] != sizes[1]:
+            raise IqbenchError(
+                f"{name} has {output.width}x{output.height} pixels, its reference "
+                f"{reference.name} has {reference.width}x{reference.height}",
+                hint="Nothing is resized: write the output at the reference's size",
+            )

@@ -75,21 +75,23 @@ def load_resources(
     wanted = networks_of(requests)
     for network, layers in wanted.items():
         architecture(network).check(layers)
-    weights.ensure(wanted, folder=folder)
-    backbones: dict[str, Backbone] = {}
-    digests: dict[str | Metric, str] = {}
-    for network in wanted:
-        loaded = weights.load(network, folder=folder)
-        digests[network] = loaded.digest
-        backbones[network] = place_backbone(
-            assemble(network, loaded.tensors), compute.device, compute.dtype
+    trained = [network for network in wanted if architecture(network).trained]
+    loaded = weights.load_all(trained, folder=folder)
+    digests: dict[str | Metric, str] = {name: found.digest for name, found in loaded.items()}
+    backbones = {
+        network: place_backbone(
+            assemble(network, loaded[network].tensors if network in loaded else {}),
+            compute.device,
+            compute.dtype,
         )
+        for network in wanted
+    }
     parameters: dict[Metric, dict[str, Tensor]] = {}
     for metric in {request.metric: None for request in requests}:
         loader = metric.parameters()
-        trained = loader() if loader else None
-        tensors = trained.tensors if trained else {}
+        found = loader() if loader else None
+        tensors = found.tensors if found else {}
         parameters[metric] = {name: value.to(compute.device) for name, value in tensors.items()}
-        if trained:
-            digests[metric] = trained.digest
+        if found:
+            digests[metric] = found.digest
     return Resources(backbones, parameters, digests)

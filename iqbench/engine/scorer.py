@@ -16,7 +16,7 @@ from iqbench.engine.lanes import Lane, Sums
 from iqbench.engine.resources import Resources
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
-from iqbench.metrics._base import Column, Metric, Tap, WholeImageMetric
+from iqbench.metrics._base import Column, Metric, Tap
 from iqbench.metrics._registry import Request
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
@@ -199,7 +199,7 @@ class Scorer:
 
     def _score_whole(
         self,
-        metric: WholeImageMetric,
+        metric: Metric,
         columns: Sequence[Column],
         batch: Batch,
         found: list[dict[str, Outcome]],
@@ -215,7 +215,11 @@ class Scorer:
         rows = slice(0, window.height)
         for outcomes, output, owner in zip(found, batch.outputs, batch.owners, strict=True):
             reference = _band([batch.references[owner]], view, rows, device)
-            values = metric.values(reference, _band([output], view, rows, device))
+            try:
+                values = metric.values(reference, _band([output], view, rows, device))
+            except IqbenchError as error:
+                _fill([outcomes], columns, f"undefined: {error.message}")
+                continue
             for column in columns:
                 outcomes[column.name] = _outcome(column, float(values[column.name]))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from iqbench.engine.compute import Precision
 from iqbench.images.source import Alpha
-from iqbench.metrics._base import PIXELS, Metric
+from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request
 from iqbench.protocols.presets import Protocol
 from iqbench.results.signature import signature
@@ -48,7 +48,8 @@ def signatures_of(
     spelt: dict[str, str] = {}
     for request in requests:
         metric, column = request.metric, request.column
-        networks = sorted({tap.network for tap in column.taps} - {PIXELS})
+        # Pixels and pyramids have no weights.
+        networks = sorted({tap.network for tap in column.taps} & digests.keys())
         fields = {"metric": metric.name, "version": str(metric.version), **dict(column.options)}
         fields["view"] = str(protocol.view(metric.family))
         trained = [f"{name}:{digests[name][:DIGITS]}" for name in networks]

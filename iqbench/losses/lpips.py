@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from iqbench.losses._reduction import Reduction, check_reduction, reduce
-from iqbench.metrics._features import close_features
+from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.lpips import NETWORKS, Lpips, Net
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.registry import pretrained
@@ -51,7 +51,7 @@ class LPIPSLoss(nn.Module):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the loss of (N, C, H, W) in [0, 1] against a target of the same shape."""
-        values = close_features(
+        values = score_tensors(
             self.metric,
             self.metric.columns()[0].name,
             target,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from iqbench.losses._reduction import Reduction, check_reduction, reduce
-from iqbench.metrics._features import close_features
+from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.perceptual import Distance, Normalise, perceptual_metric
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.registry import pretrained
@@ -66,5 +66,5 @@ class PerceptualLoss(nn.Module):
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the loss of (N, C, H, W) in [0, 1] against a target of the same shape."""
         column = self.metric.columns()[-1].name
-        values = close_features(self.metric, column, target, output, backbone=self.backbone)
+        values = score_tensors(self.metric, column, target, output, backbone=self.backbone)
         return reduce(values, self.reduction)

@@ -24,9 +24,7 @@ __all__ = [
     "Metric",
     "Options",
     "Tap",
-    "WholeImageMetric",
     "check_pair",
-    "close_whole",
 ]
 
 PIXELS = "pixels"
@@ -77,7 +75,7 @@ class Column:
     summary
         One line that says what the number is.
     taps
-        Where it reads.
+        Where it reads; none for a column that needs the whole image.
     options
         The choices the value depends on, for the signature.
     decimals
@@ -200,19 +198,11 @@ class Metric(BaseModel):
         """
         raise NotImplementedError
 
-
-class WholeImageMetric(Metric):
-    """The opaque kind: needs the image as a whole (attention, sorting, Fourier transforms).
-
-    It is not streamed: the engine hands it whole images, and memory grows with them.
-    """
-
-    def columns(self) -> tuple[Column, ...]:
-        """Return the values that the metric gives; they read no taps."""
-        raise NotImplementedError
-
     def values(self, reference: Tensor, output: Tensor) -> Maps:
-        """Score whole images.
+        """Score whole images: what the engine calls for columns without taps.
+
+        Such a column is of the opaque kind: it needs the image as a whole (attention, sorting,
+        Fourier transforms), is not streamed, and memory grows with the image.
 
         Parameters
         ----------
@@ -225,39 +215,6 @@ class WholeImageMetric(Metric):
             Column name to (N,).
         """
         raise NotImplementedError
-
-
-def close_whole(metric: Metric, column: str, reference: Tensor, output: Tensor) -> Tensor:
-    """Score whole tensors with a metric that reads pixels, keeping gradients.
-
-    Parameters
-    ----------
-    metric
-        A metric whose taps are all pixels.
-    column
-        Which of its columns.
-    reference, output
-        (N, C, H, W) in [0, 1], of one shape.
-
-    Returns
-    -------
-    Tensor
-        (N,).
-
-    Raises
-    ------
-    IqbenchError
-        If the shapes differ or the image is smaller than the metric's window.
-    """
-    check_pair(reference, output)
-    means: dict[str, Tensor] = {}
-    (wanted,) = (item for item in metric.columns() if item.name == column)
-    for tap in wanted.taps:
-        if min(reference.shape[2:]) < tap.window:
-            raise IqbenchError(f"images of {tuple(reference.shape[2:])} are too small for {tap}")
-        maps = metric.maps(tap, metric.prepare(tap, reference, {}), output, {})
-        means |= {name: values.flatten(1).mean(1) for name, values in maps.items()}
-    return metric.close(column, means)
 
 
 def check_pair(reference: Tensor, output: Tensor) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from iqbench.metrics._base import Column, Maps, Metric, Tap
-from iqbench.metrics._features import close_features
+from iqbench.metrics._tensors import score_tensors
 from iqbench.networks.weights import Weights, lpips_linear
 from iqbench.protocols.presets import Family
 from iqbench.specs import validate
@@ -139,7 +139,7 @@ def lpips(
     ``normalize=True``.
     """
     metric = validate(Lpips, {"net": net}, where="LPIPS")
-    return close_features(
+    return score_tensors(
         metric,
         f"lpips-{net}",
         reference,

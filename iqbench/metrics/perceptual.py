@@ -9,7 +9,7 @@ from torch import Tensor
 
 from iqbench.errors import IqbenchError
 from iqbench.metrics._base import Column, Maps, Metric, Tap
-from iqbench.metrics._features import close_features
+from iqbench.metrics._tensors import score_tensors
 from iqbench.networks.registry import architecture
 from iqbench.protocols.presets import Family
 from iqbench.specs import format_value, validate
@@ -228,4 +228,4 @@ def perceptual(
     """
     metric = perceptual_metric(net, layers, distance, weights, normalise)
     column = metric.columns()[-1].name
-    return close_features(metric, column, reference, output, backbone=backbone)
+    return score_tensors(metric, column, reference, output, backbone=backbone)

@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from iqbench.metrics._base import Column, Maps, Metric, Tap, close_whole
+from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._tensors import score_tensors
 
 __all__ = ["Psnr", "psnr"]
 
@@ -60,4 +61,4 @@ def psnr(reference: Tensor, output: Tensor) -> Tensor:
     PSNR = -10 log10(mean((reference - output)^2)), the mean over channels and positions. Over a
     data set, average these values; pooling the MSE first gives another number.
     """
-    return close_whole(Psnr(), "psnr", reference, output)
+    return score_tensors(Psnr(), "psnr", reference, output)

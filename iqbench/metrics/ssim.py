@@ -1,58 +1,157 @@
-"""Structural similarity as its authors defined it."""
+"""Structural similarity: the authors' definition, and the variants that papers report."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
+from pydantic import model_validator
 from torch import Tensor
 
-from iqbench.metrics._base import Column, Maps, Metric, Tap, close_whole
+from iqbench.errors import IqbenchError
+from iqbench.metrics._base import Column, Maps, Metric, Tap, check_pair
 
-__all__ = ["Ssim", "gaussian_window", "ssim"]
+__all__ = [
+    "Downsample",
+    "Form",
+    "Padding",
+    "Shape",
+    "Ssim",
+    "filter_valid",
+    "shrink",
+    "ssim",
+    "ssim_terms",
+]
 
-SIZE = 11
+Shape = Literal["gaussian", "uniform"]
+Padding = Literal["valid", "zero", "replicate", "reflect"]
+Form = Literal["2d", "3d"]
+Downsample = Literal["none", "matlab", "pool"]
+
+SIZES: dict[Shape, int] = {"gaussian": 11, "uniform": 7}
 SIGMA = 1.5
 C1 = 0.01**2
 C2 = 0.03**2
-TAP = Tap(window=SIZE)
+_TORCH_PADDING = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 
 
 @cache
-def gaussian_window(size: int = SIZE, sigma: float = SIGMA) -> tuple[float, ...]:
-    """Return the weights of a Gaussian window along one axis; their sum is 1."""
+def window_weights(shape: Shape) -> tuple[float, ...]:
+    """Return the weights of a window along one axis; their sum is 1."""
+    size = SIZES[shape]
+    if shape == "uniform":
+        return (1 / size,) * size
     offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
-    weights = torch.exp(-offsets.square() / (2 * sigma**2))
+    weights = torch.exp(-offsets.square() / (2 * SIGMA**2))
     return tuple((weights / weights.sum()).tolist())
 
 
-def _blur(image: Tensor) -> Tensor:
-    """Filter with the Gaussian window at all positions where it fits.
+def filter_valid(image: Tensor, shape: Shape, axes: tuple[int, ...]) -> Tensor:
+    """Filter with a separable window at all positions where it fits.
 
-    Eleven shifted sums an axis: on the CPU forty times faster than a float64 convolution.
+    A shifted sum for each weight: on the CPU forty times faster than a float64 convolution.
     """
-    for axis in (2, 3):
-        length = image.shape[axis] - SIZE + 1
-        weights = gaussian_window()
-        blurred = image.narrow(axis, 0, length) * weights[0]
-        for shift in range(1, SIZE):
-            blurred.add_(image.narrow(axis, shift, length), alpha=weights[shift])
-        image = blurred
+    weights = window_weights(shape)
+    for axis in axes:
+        length = image.shape[axis] - len(weights) + 1
+        filtered = image.narrow(axis, 0, length) * weights[0]
+        for shift in range(1, len(weights)):
+            filtered.add_(image.narrow(axis, shift, length), alpha=weights[shift])
+        image = filtered
     return image
 
 
+def ssim_terms(moments: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the maps of luminance and of contrast times structure.
+
+    Parameters
+    ----------
+    moments
+        Means of both images, variances of both, covariance; peak 1.
+
+    Returns
+    -------
+    tuple of Tensor
+        (2 m1 m2 + C1) / (m1^2 + m2^2 + C1) and (2 cov + C2) / (v1 + v2 + C2).
+    """
+    mean, other_mean, variance, other_variance, covariance = moments
+    luminance = (2 * mean * other_mean + C1) / (mean.square() + other_mean.square() + C1)
+    structure = (2 * covariance + C2) / (variance + other_variance + C2)
+    return luminance, structure
+
+
+def shrink(image: Tensor, how: Downsample) -> Tensor:
+    """Downsample to a short side of about 256, as some implementations do before SSIM.
+
+    Parameters
+    ----------
+    image
+        (N, C, H, W).
+    how
+        ``none``; ``matlab``: mean over f x f around every f-th pixel, edges mirrored (the authors'
+        script); ``pool``: mean over f x f blocks, a remainder is left out (piq). f is
+        round(min(H, W) / 256), at least 1.
+
+    Returns
+    -------
+    Tensor
+        (N, C, h, w).
+    """
+    short = min(image.shape[2:]) / 256
+    # MATLAB rounds halves up, Python and piq to even.
+    factor = max(1, round(short) if how == "pool" else int(short + 0.5))
+    if how == "none" or factor == 1:
+        return image
+    if how == "matlab":
+        before, after = (factor - 1) // 2, factor // 2
+        for axis in (2, 3):
+            # Mirrored, the edge pixel repeated.
+            head = image.narrow(axis, 0, before).flip(axis)
+            tail = image.narrow(axis, image.shape[axis] - after, after).flip(axis)
+            image = torch.cat([head, image, tail], dim=axis)
+    return F.avg_pool2d(image, factor)
+
+
 class Ssim(Metric):
-    """Mean SSIM: Gaussian 11x11, sigma 1.5, K1 .01, K2 .03, valid positions, population moments."""
+    """Mean SSIM: by default Gaussian 11x11, sigma 1.5, valid positions, population moments.
+
+    K1 = .01, K2 = .03, peak 1, mean over channels. Options: `window`, gaussian, or uniform: 7x7
+    with sample covariance, scikit-image's default; `padding`, valid, or zero, replicate, reflect:
+    the map is as large as the image; `form`, 2d, or 3d: a colour image as a volume, as MATLAB's
+    ssim takes an RGB array (11x11x11, edges replicated in all three directions); `downsample`,
+    none, matlab or pool: to a short side of about 256 first.
+    """
 
     name: ClassVar[str] = "ssim"
     summary: ClassVar[str] = "Structural similarity, Gaussian 11x11, valid region, channel mean"
     citation: ClassVar[str] = "Wang et al. 2004, doi:10.1109/TIP.2003.819861"
     symmetric: ClassVar[bool] = True
 
+    window: Shape = "gaussian"
+    padding: Padding = "valid"
+    form: Form = "2d"
+    downsample: Downsample = "none"
+
+    @model_validator(mode="after")
+    def _volumes_are_replicated(self) -> Ssim:
+        if self.form == "3d" and self.padding != "valid":
+            raise IqbenchError("ssim:form=3d always replicates edges", hint="Leave padding out")
+        return self
+
     def columns(self) -> tuple[Column, ...]:
-        """Return the one column, ``ssim``."""
-        return (Column("ssim", "higher", self.summary, (TAP,), headline=True),)
+        """Return the one column, ``ssim``, with every option that is not the default."""
+        options = tuple((key, str(value)) for key, value in self)
+        chosen = {
+            key: value for key, value in options if value != type(self).model_fields[key].default
+        }
+        name = "".join([self.name, *(f"-{key}={value}" for key, value in chosen.items())])
+        summary = f"SSIM with {', '.join(chosen.values())}" if chosen else self.summary
+        # Only the positions where the window fits can be had in bands.
+        streamed = (self.padding, self.form, self.downsample) == ("valid", "2d", "none")
+        taps = (Tap(window=SIZES[self.window]),) if streamed else ()
+        return (Column(name, "higher", summary, taps, options, headline=True),)
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
         """Return the reference, its local mean and variance.
@@ -60,36 +159,84 @@ class Ssim(Metric):
         In float64: in flat bright areas the variance is a small difference of large numbers, and
         float32 is off by 7e-4 there.
         """
-        image = reference.double()
-        mean = _blur(image)
-        return image, mean, _blur(image.square()) - mean.square()
+        image = self._pad(reference.double())
+        mean = self._filter(image)
+        return image, mean, self._filter(image.square()) - mean.square()
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
-        """Return the SSIM map, (N, C, h - 10, W - 10)."""
+        """Return the SSIM map, smaller than the rows by the window."""
         image, mean, variance = reference
-        other = output.double()
-        other_mean = _blur(other)
-        other_variance = _blur(other.square()) - other_mean.square()
-        means = mean * other_mean
-        covariance = _blur(image * other) - means
-        luminance = (2 * means + C1) / (mean.square() + other_mean.square() + C1)
-        structure = (2 * covariance + C2) / (variance + other_variance + C2)
+        other = self._pad(output.double())
+        other_mean = self._filter(other)
+        other_variance = self._filter(other.square()) - other_mean.square()
+        covariance = self._filter(image * other) - mean * other_mean
+        # Sample covariance divides by n - 1, as scikit-image does by default.
+        count = SIZES["uniform"] ** 2
+        scale = count / (count - 1) if self.window == "uniform" else 1.0
+        luminance, structure = ssim_terms(
+            (mean, other_mean, variance * scale, other_variance * scale, covariance * scale)
+        )
         return {"ssim": luminance * structure}
 
     def close(self, column: str, means: Maps) -> Tensor:
         """Return the mean of the map."""
         return means["ssim"]
 
+    def values(self, reference: Tensor, output: Tensor) -> Maps:
+        """Score whole images, downsampled first where asked for."""
+        if self.form == "3d" and reference.shape[1] == 1:
+            # MATLAB sees a gray image as a plane, whose edges it replicates.
+            flat = self.model_copy(update={"form": "2d", "padding": "replicate"})
+            return {self.columns()[0].name: next(iter(flat.values(reference, output).values()))}
+        reference, output = (shrink(image, self.downsample) for image in (reference, output))
+        size = SIZES[self.window]
+        if self.padding == "valid" and self.form == "2d" and min(reference.shape[2:]) < size:
+            shape = tuple(reference.shape[2:])
+            raise IqbenchError(
+                f"images of {shape} are too small for windows of {size}x{size} pixels"
+            )
+        tap = Tap(window=size)
+        maps = self.maps(tap, self.prepare(tap, reference, {}), output, {})
+        return {self.columns()[0].name: maps["ssim"].flatten(1).mean(1)}
 
-def ssim(reference: Tensor, output: Tensor) -> Tensor:
+    def _filter(self, image: Tensor) -> Tensor:
+        return filter_valid(image, self.window, (2, 3) if self.form == "2d" else (1, 2, 3))
+
+    def _pad(self, image: Tensor) -> Tensor:
+        """Surround the image so that the map is as large as it."""
+        border = SIZES[self.window] // 2
+        if self.form == "3d":
+            return F.pad(image.unsqueeze(1), (border,) * 6, mode="replicate").squeeze(1)
+        if self.padding == "valid":
+            return image
+        return F.pad(image, (border,) * 4, mode=_TORCH_PADDING[self.padding])
+
+
+def ssim(
+    reference: Tensor,
+    output: Tensor,
+    *,
+    window: Shape = "gaussian",
+    padding: Padding = "valid",
+    form: Form = "2d",
+    downsample: Downsample = "none",
+) -> Tensor:
     """Structural similarity of each image of a batch.
 
     Parameters
     ----------
     reference, output
-        (N, C, H, W) in [0, 1], C 1 or 3, at least 11x11.
+        (N, C, H, W) in [0, 1], C 1 or 3, at least as large as the window.
+    window
+        ``gaussian``: 11x11, sigma 1.5, population moments; ``uniform``: 7x7, sample covariance.
+    padding
+        ``valid``: only positions where the window fits; ``zero``, ``replicate``, ``reflect``: all.
+    form
+        ``2d``: the mean over channels; ``3d``: a colour image as a volume, edges replicated.
+    downsample
+        ``none``; ``matlab``, ``pool``: see `shrink`.
 
     Returns
     -------
@@ -103,9 +250,14 @@ def ssim(reference: Tensor, output: Tensor) -> Tensor:
 
     Notes
     -----
-    Wang et al. 2004, doi:10.1109/TIP.2003.819861: Gaussian window 11x11 with sigma 1.5, K1 = 0.01,
-    K2 = 0.03, peak 1, population moments, only positions where the window fits, no downsampling;
-    the mean over channels. scikit-image gives the same with ``gaussian_weights=True, sigma=1.5,
-    use_sample_covariance=False, data_range=1``. Moments are taken in float64.
+    Wang et al. 2004, doi:10.1109/TIP.2003.819861: K1 = 0.01, K2 = 0.03, peak 1; moments are taken
+    in float64. The default is the authors' definition without downsampling; scikit-image gives the
+    same with ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1``, and
+    ``window="uniform"`` without these. The authors' script is ``downsample="matlab"``, MATLAB's
+    ``ssim`` is ``padding="replicate"`` on gray and ``form="3d"`` on RGB arrays, the common PyTorch
+    port ``padding="zero"``.
     """
-    return close_whole(Ssim(), "ssim", reference, output)
+    check_pair(reference, output)
+    metric = Ssim(window=window, padding=padding, form=form, downsample=downsample)
+    (values,) = metric.values(reference, output).values()
+    return values

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from iqbench.errors import IqbenchError, unknown_name
-from iqbench.metrics._base import Column, Maps, Metric, Tap, close_whole
+from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._tensors import score_tensors
 from iqbench.protocols.presets import Family
 
 __all__ = [
@@ -240,7 +241,7 @@ def tv_ratio(reference: Tensor, output: Tensor) -> Tensor:
     IqbenchError
         If the tensors are no pair of images or are too small.
     """
-    return close_whole(Tv(), "tv-ratio", reference, output)
+    return score_tensors(Tv(), "tv-ratio", reference, output)
 
 
 def tv_residual(reference: Tensor, output: Tensor) -> Tensor:
@@ -261,4 +262,4 @@ def tv_residual(reference: Tensor, output: Tensor) -> Tensor:
     IqbenchError
         If the tensors are no pair of images or are too small.
     """
-    return close_whole(Tv(), "tv-residual", reference, output)
+    return score_tensors(Tv(), "tv-residual", reference, output)

@@ -16,7 +16,6 @@ __all__ = [
     "Backbone",
     "Pass",
     "imagenet_normalise",
-    "network_input",
 ]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -39,25 +38,6 @@ def imagenet_normalise(image: Tensor) -> Tensor:
     mean = image.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
     deviation = image.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
     return (image - mean) / deviation
-
-
-def network_input(image: Tensor, *, normalise: bool) -> Tensor:
-    """Make of an image what a network sees: gray replicated, normalised if asked for.
-
-    Parameters
-    ----------
-    image
-        (N, C, H, W) in [0, 1], C 1 or 3.
-    normalise
-        Whether to apply `imagenet_normalise`.
-
-    Returns
-    -------
-    Tensor
-        (N, 3, H, W).
-    """
-    image = image.expand(-1, 3, -1, -1) if image.shape[1] == 1 else image
-    return imagenet_normalise(image) if normalise else image
 
 
 class Backbone(nn.Module):
@@ -87,6 +67,30 @@ class Backbone(nn.Module):
             self.add_module(key, part)
         self._nodes = tuple(nodes)
         self.layers = tuple(layer for layer, _ in nodes)
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has weights; what has none computes in float32 always."""
+        return any(True for _ in self.parameters())
+
+    def see(self, image: Tensor, *, normalise: bool) -> Tensor:
+        """Make of an image what the network takes.
+
+        Parameters
+        ----------
+        image
+            (N, C, H, W) in [0, 1], C 1 or 3; gray is replicated where there are weights for RGB.
+        normalise
+            Whether to apply `imagenet_normalise`.
+
+        Returns
+        -------
+        Tensor
+            (N, 3, H, W), or (N, C, H, W) of a network without weights.
+        """
+        if self.trained and image.shape[1] == 1:
+            image = image.expand(-1, 3, -1, -1)
+        return imagenet_normalise(image) if normalise else image
 
     def check(self, wanted: Iterable[str]) -> None:
         """Refuse layers that the network does not have.

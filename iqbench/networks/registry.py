@@ -9,14 +9,16 @@ import torch
 from torch import Tensor
 
 from iqbench.errors import unknown_name
-from iqbench.networks import alexnet, resnet, squeezenet, vgg
+from iqbench.networks import alexnet, pyramid, resnet, squeezenet, vgg
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.weights import load
 
 __all__ = ["NETWORKS", "architecture", "assemble", "load_backbone", "place_backbone", "pretrained"]
 
 NETWORKS: dict[str, Callable[[str], Backbone]] = {
-    name: family.build for family in (vgg, resnet, alexnet, squeezenet) for name in family.NAMES
+    name: family.build
+    for family in (vgg, resnet, alexnet, squeezenet, pyramid)
+    for name in family.NAMES
 }
 
 
@@ -80,8 +82,7 @@ def pretrained(name: str) -> Backbone:
     IqbenchError
         If there is no such network, or its weights are not there and cannot be fetched.
     """
-    architecture(name)
-    return assemble(name, load(name).tensors)
+    return assemble(name, load(name).tensors if architecture(name).trained else {})
 
 
 @lru_cache(maxsize=4)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iqbench.errors import IqbenchError
-from iqbench.networks.backbone import Backbone, imagenet_normalise, network_input
+from iqbench.networks.backbone import Backbone, imagenet_normalise
 from iqbench.networks.registry import (
     NETWORKS,
     architecture,
@@ -210,13 +210,19 @@ def test_missing_weights_do_not_go_unnoticed(random_network):
         assemble("alexnet", tensors)
 
 
-def test_gray_is_replicated_and_color_normalised():
+def test_gray_is_replicated_and_color_normalised(random_network):
     gray = torch.rand(2, 1, 4, 5)
-    seen = network_input(gray, normalise=False)
+    network = random_network("alexnet")
+    seen = network.see(gray, normalise=False)
     assert torch.equal(seen, gray.repeat(1, 3, 1, 1))
-    normalised = network_input(gray, normalise=True)
+    normalised = network.see(gray, normalise=True)
     for channel, (mean, deviation) in enumerate([(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)]):
         assert torch.allclose(normalised[:, channel], (gray[:, 0] - mean) / deviation)
+
+
+def test_a_network_without_weights_takes_gray_as_it_is():
+    gray = torch.rand(2, 1, 4, 5)
+    assert torch.equal(pretrained("pyramid").see(gray, normalise=False), gray)
 
 
 def test_imagenet_normalisation_is_the_scaling_of_lpips():

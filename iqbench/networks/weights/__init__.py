@@ -6,7 +6,7 @@ cache; then they are fetched into the cache. Importing this package imports no t
 
 from iqbench.networks.weights.catalogue import DEFAULT_NETWORKS, NETWORKS
 from iqbench.networks.weights.fetching import fetch
-from iqbench.networks.weights.loading import Weights, ensure, load, lpips_linear
+from iqbench.networks.weights.loading import Weights, ensure, load, load_all, lpips_linear
 from iqbench.networks.weights.store import (
     OFFLINE_VARIABLE,
     WEIGHTS_VARIABLE,
@@ -24,6 +24,7 @@ __all__ = [
     "ensure",
     "fetch",
     "load",
+    "load_all",
     "locate",
     "lpips_linear",
 ]

@@ -15,7 +15,7 @@ from iqbench.networks.weights.store import content_digest, locate, read
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Weights", "ensure", "load", "lpips_linear"]
+__all__ = ["Weights", "ensure", "load", "load_all", "lpips_linear"]
 
 _LINEAR_DIGESTS = {  # of version 0.1's layers inside lpips 0.1.4
     "alex": "aff6daba0021d12312a00bde2bd0c43b2476fe72badc8da6498c60edd76908b2",
@@ -63,11 +63,32 @@ def load(network: str, *, folder: Path | None = None, fetch: bool = True) -> Wei
     IqbenchError
         There is no such network, its weights are nowhere, or the file is damaged.
     """
+    return load_all([network], folder=folder, fetch=fetch)[network]
+
+
+def load_all(
+    networks: Iterable[str], *, folder: Path | None = None, fetch: bool = True
+) -> dict[str, Weights]:
+    """Find, verify and load the weights of several networks; each file is read once.
+
+    Parameters
+    ----------
+    networks, folder, fetch
+        As in `load`.
+
+    Raises
+    ------
+    IqbenchError
+        Naming all networks that are missing, or the first file that is damaged.
+    """
     import torch
 
-    file = read(network, _obtain([network], folder, fetch)[network])
-    tensors = {key: torch.from_numpy(values) for key, values in file.arrays.items()}
-    return Weights(network, tensors, file.digest, f"{file.path} ({file.origin})")
+    loaded: dict[str, Weights] = {}
+    for network, path in _obtain(networks, folder, fetch).items():
+        file = read(network, path)
+        tensors = {key: torch.from_numpy(values) for key, values in file.arrays.items()}
+        loaded[network] = Weights(network, tensors, file.digest, f"{file.path} ({file.origin})")
+    return loaded
 
 
 def ensure(

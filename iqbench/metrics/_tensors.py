@@ -1,0 +1,84 @@
+"""Scoring whole tensors with a metric, keeping gradients: what functions and losses call."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from iqbench.errors import IqbenchError
+from iqbench.metrics._base import PIXELS, Column, Maps, Metric, check_pair
+from iqbench.networks.backbone import Backbone
+from iqbench.networks.registry import load_backbone
+
+__all__ = ["score_tensors"]
+
+
+def score_tensors(
+    metric: Metric,
+    column: str,
+    reference: Tensor,
+    output: Tensor,
+    *,
+    backbone: Backbone | None = None,
+    parameters: Maps | None = None,
+) -> Tensor:
+    """Score whole tensors with a metric that reads pixels, or layers of one network, or both.
+
+    Parameters
+    ----------
+    metric
+        The metric.
+    column
+        Which of its columns.
+    reference, output
+        (N, C, H, W) in [0, 1], of one shape.
+    backbone
+        The network; by default the pretrained one, kept after the first call.
+    parameters
+        What the metric needs besides the network.
+
+    Returns
+    -------
+    Tensor
+        (N,).
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images, or too small for a window or layer.
+    """
+    check_pair(reference, output)
+    (wanted,) = (item for item in metric.columns() if item.name == column)
+    rows = _read(wanted, reference, output, backbone)
+    means: dict[str, Tensor] = {}
+    for tap in wanted.taps:
+        seen, other = rows[tap.layer]
+        if min(seen.shape[2:]) < tap.window:
+            raise IqbenchError(f"images of {tuple(reference.shape[2:])} are too small for {tap}")
+        prepared = metric.prepare(tap, seen, parameters or {})
+        maps = metric.maps(tap, prepared, other, parameters or {})
+        means |= {name: values.flatten(1).mean(1) for name, values in maps.items()}
+    return metric.close(column, means)
+
+
+def _read(
+    column: Column, reference: Tensor, output: Tensor, backbone: Backbone | None
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return both images at every layer that the column reads; pixels are a layer too."""
+    rows = {PIXELS: (reference, output)}
+    taps = [tap for tap in column.taps if tap.network != PIXELS]
+    if not taps:
+        return rows
+    if backbone is None:
+        backbone = load_backbone(taps[0].network, output.device, output.dtype)
+    layers = [tap.layer for tap in taps]
+    for layer, size in backbone.sizes(layers, *reference.shape[2:]).items():
+        if layer in layers and min(size) == 0:
+            raise IqbenchError(
+                f"images of {tuple(reference.shape[2:])} are too small for {layer} of "
+                f"{backbone.name}"
+            )
+    features = [
+        backbone(backbone.see(image, normalise=taps[0].normalise), layers)
+        for image in (reference, output)
+    ]
+    return rows | {layer: (features[0][layer], features[1][layer]) for layer in layers}
