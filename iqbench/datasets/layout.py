@@ -13,7 +13,7 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -113,7 +113,9 @@ def layouts() -> dict[str, type[Layout]]:
 
 
 def _is_layout(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, Layout) and value is not Layout
+    # On Python 3.10 aliases such as list[str] pass for classes.
+    plain = isinstance(value, type) and get_origin(value) is None
+    return plain and issubclass(value, Layout) and value is not Layout
 
 
 def _add(found: dict[str, type[Layout]], layout: type[Layout], where: str) -> None:

@@ -21,7 +21,10 @@ Alpha = Literal["error", "composite"]
 Pixels = NDArray[Any]
 
 # What OpenCV would print, without the file's name, is said by the error that is raised.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+if hasattr(cv2, "setLogLevel"):
+    cv2.setLogLevel(0)
+else:  # OpenCV 5
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def decode(data: bytes, *, name: str, digest: str, alpha: Alpha = "error") -> Picture:
