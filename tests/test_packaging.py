@@ -1,0 +1,93 @@
+"""What is built can be installed elsewhere: nothing is missing, nothing points back here."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.skipif(find_spec("hatchling") is None, reason="hatchling is not installed")
+
+
+def build(kind, source, target):
+    """Build a wheel or a source distribution with the backend that pyproject.toml names."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", kind, "--directory", target]
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=60)
+    (file,) = Path(target).iterdir()
+    return file
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """The source distribution, unpacked."""
+    folder = tmp_path_factory.mktemp("sdist")
+    archive = build("sdist", ROOT, folder / "built")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return folder / archive.name.removesuffix(".tar.gz")
+
+
+@pytest.fixture(scope="module")
+def installed(source, tmp_path_factory):
+    """What a wheel installs; the wheel is built from the source distribution."""
+    folder = tmp_path_factory.mktemp("wheel")
+    wheel = build("wheel", source, folder / "built")
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(folder / "site")
+    return folder / "site"
+
+
+def files(folder):
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_the_wheel_holds_every_file_of_the_package(installed):
+    held = files(installed / "iqbench")
+    assert held == files(ROOT / "iqbench")
+    assert {"py.typed", "datasets.yaml", "protocols/presets.yaml"} <= held
+    (information,) = installed.glob("iqbench-*.dist-info")
+    assert (information / "licenses" / "LICENSE").is_file()
+
+
+def test_the_source_distribution_can_be_worked_in(source):
+    assert {"Makefile", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff"} <= {
+        path.name for path in source.iterdir()
+    }
+    # At the top of the repository it is a link into the package.
+    datasets = (source / "datasets.yaml").read_text(encoding="utf-8")
+    assert datasets == (ROOT / "iqbench" / "datasets.yaml").read_text(encoding="utf-8")
+
+
+def test_what_is_installed_works_from_another_folder(installed, tmp_path):
+    code = """
+import sys
+from pathlib import Path
+import iqbench
+assert Path(iqbench.__file__).is_relative_to(sys.argv[1]), iqbench.__file__
+from iqbench.losses import TVLoss
+from iqbench.cli.main import cli
+for command in (["datasets", "list"], ["metrics", "list"], ["protocols", "list"]):
+    cli.main(command, standalone_mode=False)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(installed), "COLUMNS": "200"}
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(installed)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    for name in ("demo-denoise", "lpips-alex", "sr-y-rounded"):
+        assert name in result.stdout
