@@ -122,7 +122,8 @@ def read_job(
     try:
         content: Content = job.sample.reference.read()
     except IqbenchError as error:
-        return _failed(job, f"reference: {error}")
+        failed = (Output(method, error=f"reference: {error}") for method in job.outputs)
+        return ReadJob(job.sample, None, tuple(failed))
     contents: list[tuple[Output, EncodedImage | None]] = []
     for method, path in job.outputs.items():
         output = Output(method, reference_digest=content.digest)
@@ -145,17 +146,17 @@ def read_job(
     try:
         reference = content.decode(alpha=alpha)
     except IqbenchError as error:
-        return _failed(job, f"reference: {error}")
+        why = f"reference: {error}"
+        return ReadJob(
+            job.sample,
+            None,
+            tuple(replace(output, error=why) if read else output for output, read in contents),
+        )
     outputs = tuple(
         _decode(output, read, reference, protocol, alpha) if read else output
         for output, read in contents
     )
     return ReadJob(job.sample, reference, outputs)
-
-
-def _failed(job: Job, error: str) -> ReadJob:
-    """Report the same error for all outputs."""
-    return ReadJob(job.sample, None, tuple(Output(method, error=error) for method in job.outputs))
 
 
 def _decode(

@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 
 from iqbench.errors import IqbenchError
 from iqbench.images.decode import Alpha, decode
-from iqbench.images.formats.reader import Reader
+from iqbench.images.formats.reader import BufferReader, Reader
 from iqbench.images.picture import Picture
 from iqbench.images.probe import Facts, maximum_pixels, probe
 
@@ -76,6 +76,10 @@ class EncodedImage:
     def bytes(self) -> int:
         """How many bytes there are."""
         return len(self.data)
+
+    def probe(self) -> Facts:
+        """Read the header; see :func:`iqbench.images.probe.probe`."""
+        return probe(BufferReader(self.name, self.data))
 
     def decode(self, *, alpha: Alpha = "error") -> Picture:
         """Decode; see :func:`iqbench.images.decode.decode`."""

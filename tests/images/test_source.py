@@ -173,3 +173,9 @@ def test_the_limit_is_250_million_unless_set(monkeypatch):
     assert maximum_pixels() == 250_000_000
     monkeypatch.setenv("IQBENCH_MAX_PIXELS", " ")
     assert maximum_pixels() == 250_000_000
+
+
+@pytest.mark.parametrize("label", WHOLE)
+def test_content_tells_what_its_file_tells(tmp_path, label):
+    source = write(tmp_path, WHOLE[label])
+    assert source.read().probe() == source.probe()

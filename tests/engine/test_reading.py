@@ -1,0 +1,244 @@
+"""Bad files: each named in one sentence and in the tables, the rest of the run complete."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from made_folders import IMAGES, Made, noisy, picture
+from PIL import Image
+
+from iqbench.datasets.sample import Sample
+from iqbench.engine.reading import Job, fit_output, job_cost
+from iqbench.errors import IqbenchError
+from iqbench.images.picture import Picture
+from iqbench.images.source import FileSource
+from iqbench.images.write import write_png
+from iqbench.protocols.presets import resolve_protocol
+from iqbench.report.overview import read_leaderboard
+
+OUTPUT = noisy(picture(1), 5)  # for the second image, b
+
+
+def truncated(suffix):
+    def write(folder):
+        path = folder / f"b{suffix}"
+        cv2.imwrite(str(path), OUTPUT)
+        path.write_bytes(path.read_bytes()[:-40])
+
+    return write
+
+
+def saved(suffix, mode=None, **form):
+    def write(folder):
+        pixels = noisy(picture(1, **form), 5)
+        image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+        (image.convert(mode) if mode else image).save(folder / f"b{suffix}")
+
+    return write
+
+
+def holding(data):
+    return lambda folder: (folder / "b.png").write_bytes(data)
+
+
+def bomb(side):
+    """A PNG of a few bytes that says it is huge."""
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def ambiguous(folder):
+    for suffix in (".png", ".bmp"):
+        saved(suffix)(folder)
+
+
+BAD = {
+    "missing": (lambda folder: None, r"missing output: no b\.\* in .*mine"),
+    "a folder": (lambda folder: (folder / "b.png").mkdir(), r"missing output: no b\.\*"),
+    "ambiguous": (ambiguous, r"ambiguous output in .*mine: b\.bmp, b\.png"),
+    "zero bytes": (holding(b""), r"b\.png is empty \(0 bytes\)"),
+    "no image": (holding(b"<html>404</html>"), r"b\.png is not .*image"),
+    "a bomb": (holding(bomb(100_000)), r"b\.png is 100000x100000 pixels, more than"),
+    "wrong size": (saved(".png", height=23), r"b\.png has 32x23 pixels, its reference .* 32x24"),
+    "turned": (saved(".png", height=32, width=24), r"b\.png has 24x32 pixels, .* has 32x24"),
+    "gray": (saved(".png", channels=1), r"b\.png is gray, its reference .*hr/b\.png is colour"),
+    "alpha": (saved(".png", "RGBA"), r"b\.png has transparency"),
+    "CMYK": (saved(".jpg", "CMYK"), r"b\.jpg is .*CMYK"),
+    "link to nothing": (
+        lambda folder: (folder / "b.png").symlink_to("nowhere.png"),
+        r"missing output: no b\.\* in .*mine",
+    ),
+    **{
+        f"truncated {suffix}": (truncated(suffix), rf"b\{suffix} .*(truncated|damaged|ends)")
+        for suffix in (".png", ".jpg", ".bmp", ".tif", ".webp", ".ppm")
+    },
+}
+
+
+@pytest.mark.parametrize(("damage", "error"), BAD.values(), ids=BAD.keys())
+def test_a_bad_output_is_named_and_all_others_are_scored(made, damage, error):
+    made.references()
+    folder = made.method()
+    made.method("fine")
+    (folder / "b.png").unlink()
+    damage(folder)
+    summary = made.evaluate(metrics=("psnr", "ssim"))
+
+    (failure,) = summary.failures
+    assert (failure.dataset, failure.method, failure.image) == ("hr", "mine", "b")
+    assert summary.scored == 5
+    assert made.errors() == {("mine", "b"): failure.error}
+    assert "\n" not in failure.error
+    assert re.search(error, failure.error)
+
+    frame = made.scores()
+    bad = frame[frame["error"].notna()]
+    assert list(bad["metric"]) == ["psnr", "ssim"]
+    assert set(bad["error"]) == {failure.error}
+    assert bad["value"].isna().all()
+    assert len(frame) == 12
+    board = read_leaderboard(made.results, {}).board.set_index("method")
+    assert board["complete"].to_dict() == {"fine": True, "mine": False}
+    assert board.loc["fine", "rank"] == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_an_unreadable_output_is_named(made):  # pragma: no cover - tests often run as root
+    made.references()
+    path = made.method() / "b.png"
+    path.chmod(0)
+    (failure,) = made.evaluate().failures
+    assert f"{path} cannot be read: Permission denied" in failure.error
+
+
+def test_a_named_pipe_is_not_waited_for(made):
+    made.references()
+    path = made.method() / "b.png"
+    path.unlink()
+    os.mkfifo(path)
+    (failure,) = made.evaluate().failures
+    assert failure.image == "b"
+
+
+@pytest.mark.parametrize("damage", [b"", b"no image", "truncated", "gone"])
+def test_a_damaged_reference_fails_that_image_of_every_method_and_no_other(made, damage):
+    hr = made.references()
+    for name in ("one", "two"):
+        made.method(name)
+    if damage == "gone":
+        (hr / "b.png").unlink()
+        (hr / "b.png").symlink_to("nowhere")
+    else:
+        whole = (hr / "b.png").read_bytes()
+        (hr / "b.png").write_bytes(whole[:-30] if damage == "truncated" else damage)
+    summary = made.evaluate()
+    assert summary.scored == 4
+    assert {(failure.method, failure.image) for failure in summary.failures} == {
+        *(("one", "b"), ("two", "b"))
+    }
+    for error in made.errors().values():
+        assert error.startswith("reference: ")
+        assert str(hr / "b.png") in error
+
+
+def test_transparency_is_composited_where_asked_for_and_the_signature_says_so(made):
+    made.references(("a",))
+    opaque = Image.fromarray(noisy(picture(0), 5)).convert("RGBA")
+    path = made.method(images=("a",)) / "a.png"
+    opaque.save(path)
+    assert len(made.evaluate().failures) == 1
+    assert made.evaluate(alpha="composite").scored == 1
+    frame = made.scores()
+    composited = frame["signature"].str.contains("alpha=composite")
+    assert frame.loc[composited, "value"].notna().all()
+    assert frame.loc[~composited, "value"].isna().all()
+    assert composited.sum() == 1
+
+
+class TestFit:
+    """What may be compared with what."""
+
+    @staticmethod
+    def picture(name="x.png", height=24, width=32, channels=3, dtype=np.uint8):
+        return Picture(picture(0, height, width, channels, dtype), "digest", name, 1)
+
+    def fit(self, reference, output, protocol="rgb"):
+        return fit_output(reference, output, resolve_protocol(protocol))
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_what_is_alike_is_returned_as_it_is(self, channels):
+        output = self.picture(channels=channels)
+        assert self.fit(self.picture(channels=channels), output) is output
+
+    def test_depths_may_differ(self):
+        output = self.picture(dtype=np.uint16)
+        assert self.fit(self.picture(), output) is output
+
+    @pytest.mark.parametrize(
+        ("height", "width", "fits"),
+        [(24, 32, True), (25, 35, True), (27, 32, True), (28, 32, False), (23, 32, False)],
+    )
+    def test_sizes_are_compared_after_modcrop(self, height, width, fits):
+        reference, output = self.picture(), self.picture("y.png", height, width)
+        if fits:
+            assert self.fit(reference, output, "sr-y:scale=4") is output
+        else:
+            with pytest.raises(IqbenchError, match=r"y.png has .* its reference x.png has 32x24"):
+                self.fit(reference, output, "sr-y:scale=4")
+
+    def test_nothing_is_resized(self):
+        with pytest.raises(IqbenchError, match="Nothing is resized"):
+            self.fit(self.picture(), self.picture(height=48, width=64))
+
+    def test_three_equal_channels_are_gray(self):
+        gray = self.picture(channels=1)
+        colour = Picture(gray.pixels.repeat(3, axis=2), "digest", "y.png", 1)
+        fitted = self.fit(gray, colour)
+        assert np.array_equal(fitted.pixels, gray.pixels)
+        assert fitted.pixels.base is None  # a view would keep the other two channels in memory
+
+    def test_channels_that_differ_in_one_pixel_are_not_gray(self):
+        gray = self.picture(channels=1)
+        pixels = gray.pixels.repeat(3, axis=2)
+        pixels[5, 6, 2] += 1
+        with pytest.raises(IqbenchError, match=r"y.png is colour, its reference x.png is gray"):
+            self.fit(gray, Picture(pixels, "digest", "y.png", 1))
+
+
+class TestCost:
+    def job(self, made: Made, outputs: int) -> Job:
+        made.references(("a",), dtype=np.uint16)
+        path = made.root / "hr/a.png"
+        return Job(Sample("a", FileSource(path)), {str(n): Path(path) for n in range(outputs)})
+
+    def test_it_is_the_bytes_of_all_pixels(self, made):
+        assert job_cost(self.job(made, 3)) == 4 * 24 * 32 * 3 * 2
+
+    def test_a_reference_that_cannot_be_read_costs_nothing(self, made):
+        job = self.job(made, 3)
+        (made.root / "hr/a.png").write_bytes(b"")
+        assert job_cost(job) == 0
+
+
+def test_an_output_of_another_size_is_refused_before_it_is_decoded(made, decoded):
+    """A reference says what decoding may cost; an output of 200 megapixels must not."""
+    made.references()
+    folder = made.method()
+    shutil.copy(folder / "a.png", folder / "keep.png")
+    write_png(folder / "b.png", picture(0, 240, 320))
+    (failure,) = made.evaluate().failures
+    assert "320x240" in failure.error
+    assert "mine/b.png" not in decoded
+    assert len(decoded) == 2 * len(IMAGES) - 1
