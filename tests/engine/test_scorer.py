@@ -60,7 +60,7 @@ def assert_same(found, expected, rel):
 def test_one_row_and_one_output_at_a_time_give_the_values_of_one_band(
     make_scorer, height, width, channels
 ):
-    batch = batch_of(height, width, channels=channels)
+    batch = batch_of(height, width, channels=channels, outputs=2)
     whole = make_scorer(DEFAULT_METRICS).score(batch)
     assert_same(make_scorer(DEFAULT_METRICS, memory=0).score(batch), whole, BANDS)
 
@@ -128,13 +128,13 @@ def passes(monkeypatch):
 
 def test_default_metrics_take_one_pass_an_image_and_the_reference_once(make_scorer, passes):
     begun, rows = passes
-    batch = batch_of(67, 75, outputs=4)
+    batch = batch_of(63, 65, outputs=4)
     # One output at a time, so that every pass is of one image; a row at a time.
     found = make_scorer(DEFAULT_METRICS, memory=0).score(batch)
     assert list(found[0]) == DEFAULTS
     # The reference and four outputs, although perceptual and LPIPS both read VGG16.
     assert begun == {"vgg16": 1 + 4, "alexnet": 1 + 4}
-    assert rows == {"vgg16": 5 * 67, "alexnet": 5 * 67}
+    assert rows == {"vgg16": 5 * 63, "alexnet": 5 * 63}
 
 
 def test_outputs_go_through_together_where_memory_allows(make_scorer, passes):
@@ -230,6 +230,12 @@ def test_an_image_too_small_for_a_layer_lacks_those_columns_only(make_scorer):
         assert errors.pop("lpips-alex").startswith(f"{pixels} layer relu")
         assert not errors
         assert list(outcomes) == DEFAULTS
+
+
+def test_an_image_too_small_for_everything_is_no_failure(make_scorer):
+    found = make_scorer(["ssim", "lpips:net=alex"]).score(batch_of(5, 5, outputs=2))
+    for outcomes in found:
+        assert all(outcome.error.startswith("undefined: 5x5") for outcome in outcomes.values())
 
 
 def test_a_pixel_has_a_psnr_and_nothing_else(make_scorer):

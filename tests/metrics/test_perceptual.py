@@ -1,13 +1,16 @@
 """Perceptual distances, against torchvision's own models computed by hand."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
 from skimage import data
 
+from iqbench.engine.scorer import Batch
 from iqbench.errors import IqbenchError
 from iqbench.functional import perceptual
+from iqbench.images.picture import Picture
 from iqbench.metrics.perceptual import default_layers
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
@@ -52,9 +55,18 @@ STAGES = {
 
 
 def images():
-    reference = torch.as_tensor(data.astronaut()[100:164, 170:242] / 255).permute(2, 0, 1)[None]
-    noise = torch.randn(reference.shape, generator=torch.Generator().manual_seed(0))
-    return reference.float(), (reference.float() + 0.1 * noise).clamp(0, 1)
+    """A photograph and a noisy one, of 8 bits: a colour and a stored pixel are one thing."""
+    reference = data.astronaut()[100:164, 170:242].astype(float)
+    noise = np.random.default_rng(0).normal(0, 25, reference.shape)
+    return tuple(
+        torch.as_tensor(np.rint(image).clip(0, 255) / 255).permute(2, 0, 1)[None].float()
+        for image in (reference, reference + noise)
+    )
+
+
+def stored(image):
+    """(H, W, C) uint8 of (1, C, H, W)."""
+    return (image[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
 
 
 @pytest.fixture(scope="session")
@@ -96,24 +108,47 @@ def features_by_hand(model, image, layers):
 
 @pytest.mark.parametrize("net", [*FEATURES, *STAGES])
 @torch.no_grad()
-def test_every_layer_is_torchvisions(net, torchvision_model, random_network):
+def test_every_layer_is_torchvisions(net, torchvision_model, make_scorer):
     layers = FEATURES.get(net) or dict.fromkeys(STAGES[net])
     reference, output = images()
     model = torchvision_model(net)
-    ours = random_network(net)
     first = features_by_hand(model, (reference - MEAN) / DEVIATION, layers)
     second = features_by_hand(model, (output - MEAN) / DEVIATION, layers)
     assert list(first) == list(layers)
+    expected = {}
     for layer in layers:
         difference = first[layer] - second[layer]
-        absolute = difference.abs().mean(dim=(1, 2, 3))
-        squared = (difference**2).mean(dim=(1, 2, 3))
-        assert absolute.item() > 0
-        for distance, expected in (("l1", absolute), ("l2", squared)):
-            value = perceptual(
-                reference, output, net=net, layers=(layer,), distance=distance, backbone=ours
-            )
-            assert value.tolist() == pytest.approx(expected.tolist(), rel=1e-5), (layer, distance)
+        expected[f"perceptual-{net}-{layer}-l1"] = difference.abs().mean().item()
+        expected[f"perceptual-{net}-{layer}-l2"] = (difference**2).mean().item()
+    # The columns of a table, all in one pass.
+    pictures = [Picture(pixels, "", "made", 0) for pixels in (stored(reference), stored(output))]
+    batch = Batch(pictures[:1], pictures[1:], [0])
+    (found,) = make_scorer(list(expected)).score(batch)
+    assert min(expected.values()) > 0
+    assert {name: found[name].value for name in expected} == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("net", "layer"), [("vgg11_bn", "bn3_2"), ("resnet18", "layer3"), ("alexnet", "conv4")]
+)
+@pytest.mark.parametrize("distance", ["l1", "l2"])
+@torch.no_grad()
+def test_the_function_is_torchvisions(net, layer, distance, torchvision_model, random_network):
+    reference, output = (torch.cat([image, image.flip(3)]) for image in images())
+    model, layers = torchvision_model(net), {layer: FEATURES.get(net, {}).get(layer)}
+    first = features_by_hand(model, (reference - MEAN) / DEVIATION, layers)[layer]
+    second = features_by_hand(model, (output - MEAN) / DEVIATION, layers)[layer]
+    function = {"l1": F.l1_loss, "l2": F.mse_loss}[distance]
+    expected = function(first, second, reduction="none").mean((1, 2, 3))
+    value = perceptual(
+        reference,
+        output,
+        net=net,
+        layers=(layer,),
+        distance=distance,
+        backbone=random_network(net),
+    )
+    assert value.tolist() == pytest.approx(expected.tolist(), rel=1e-5)
 
 
 @torch.no_grad()
@@ -234,4 +269,6 @@ def test_the_pretrained_network_is_used_without_being_asked_for():
     reference, output = images()
     layers = {"layers": ("relu2_2",)}
     own = perceptual(reference, output, **layers, backbone=pretrained("vgg16"))
-    assert perceptual(reference, output, **layers).item() == own.item() > 0
+    value = perceptual(reference, output, **layers)
+    assert own.item() > 0
+    assert value.item() == pytest.approx(own.item(), rel=1e-6)

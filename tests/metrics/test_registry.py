@@ -200,6 +200,8 @@ class Whole(Metric):
         )
 
     def values(self, reference, output):
+        if reference.shape[3] < 2:
+            raise IqbenchError("one column is too few")
         self.calls.append(len(reference))
         worst = (reference - output).abs().flatten(1).amax(1)
         return {"worst": worst, "worst-root": torch.where(worst > 0, worst.sqrt(), torch.nan)}
@@ -260,6 +262,9 @@ def test_a_whole_image_metric_says_why_a_value_is_undefined(installed, make_scor
     outcomes = make_scorer(["worst"]).score(Batch([image], [image], [0]))[0]
     assert outcomes["worst"].value == 0
     assert outcomes["worst-root"].error == "undefined: the images are equal"
+    thin = picture(np.zeros((12, 1, 3), np.uint8))
+    for outcome in make_scorer(["worst"]).score(Batch([thin], [thin], [0]))[0].values():
+        assert (outcome.value, outcome.error) == (None, "undefined: one column is too few")
     tiny = picture(np.zeros((7, 7, 3), np.uint8))
     scorer = make_scorer(["worst"], protocol="sr-y:scale=4")
     for outcome in scorer.score(Batch([tiny], [tiny], [0]))[0].values():

@@ -161,6 +161,13 @@ def test_too_small_an_image_is_refused(shape):
         total_variation(torch.rand(shape))
 
 
+@pytest.mark.parametrize("function", [tv_ratio, tv_residual])
+def test_an_image_without_neighbours_is_refused(function):
+    image = torch.rand(1, 3, 1, 9)
+    with pytest.raises(IqbenchError, match=r"\(1, 9\) are too small for windows of 2x2 pixels"):
+        function(image, image)
+
+
 def test_unknown_forms_and_reductions_are_refused():
     image = torch.rand(1, 1, 4, 4)
     with pytest.raises(IqbenchError, match=r"unknown form of total variation 'anis'.*'aniso'"):

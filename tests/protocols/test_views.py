@@ -1,7 +1,5 @@
 """What a family of metrics sees: quantise, cut to a multiple, cut the border, convert."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -101,11 +99,12 @@ def test_studio_luma_is_matlabs(rgb, luma):
 
 def test_luma_exactly_between_two_integers_is_rounded_up():
     # All 8-bit colours whose luma, in integers of 1/255000, ends in one half.
-    blue = np.arange(256)
+    green, blue = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
+    others = 128553 * green + 24966 * blue
     halves = [
-        (red, green, int(hit))
-        for red, green in itertools.product(range(256), repeat=2)
-        for hit in np.flatnonzero((65481 * red + 128553 * green + 24966 * blue) % 255000 == 127500)
+        (red, int(g), int(b))
+        for red in range(256)
+        for g, b in np.argwhere((65481 * red + others) % 255000 == 127500)
     ]
     assert len(halves) == 194
     image = np.array(halves, np.uint8).reshape(1, -1, 3)
