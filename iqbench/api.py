@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -163,7 +164,7 @@ def measure(
     reference, output
         Image files.
     metrics
-        Specs or column names; by default the default metrics.
+        Specs or column names; by default the protocol's or the default metrics.
     protocol
         Spec, e.g. ``sr-y:scale=4``.
     device, precision, memory, weights, alpha
@@ -182,6 +183,7 @@ def measure(
     import pandas as pd
 
     from iqbench.engine.compute import resolve_compute
+    from iqbench.engine.grouping import Outcome
     from iqbench.engine.reading import fit_output
     from iqbench.engine.resources import load_resources
     from iqbench.engine.scorer import Batch, Scorer
@@ -191,8 +193,10 @@ def measure(
     from iqbench.protocols.presets import resolve_protocol
 
     _check_alpha(alpha)
-    requests = resolve_metrics(_texts(metrics) or DEFAULT_METRICS)
     chosen = resolve_protocol(protocol)
+    requests = resolve_metrics(
+        _texts(metrics) or chosen.metrics or DEFAULT_METRICS, chosen.variants
+    )
     first, second = (
         FileSource(Path(path)).read().decode(alpha=alpha) for path in (reference, output)
     )
@@ -201,7 +205,8 @@ def measure(
     resources = load_resources(requests, compute, folder=None if weights is None else Path(weights))
     spelt = signatures_of(requests, chosen, resources.digests, compute.precision, alpha)
     scorer = Scorer(requests, chosen, resources, compute)
-    (outcomes,) = scorer.score(Batch([first], [second], [0]))
+    no_bitstream = Outcome(None, "a pair of pictures has no bitstream: use iqbench evaluate")
+    outcomes = defaultdict(lambda: no_bitstream, scorer.score(Batch([first], [second], [0]))[0])
     return pd.DataFrame(
         [
             {

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from iqbench.datasets.dataset import Block, DatasetSpec, check_dataset_name
 from iqbench.datasets.layout import Layout, layouts
-from iqbench.datasets.yaml_file import read_yaml
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.yaml_file import read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

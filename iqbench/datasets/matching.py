@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from iqbench.datasets.bitstreams import FOLDER as BITSTREAMS
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import is_image_name, natural_key, split_suffix
 from iqbench.datasets.methods import Method
@@ -121,7 +122,8 @@ def match_outputs(
     extra = [name for name in index.images() if name not in used]
     # The method's own folder may hold other datasets' outputs, which are none of this one's.
     if folder == own:
-        extra += [name for name in index.folders if name not in levels]
+        known = levels | {f"{BITSTREAMS}/"}
+        extra += [name for name in index.folders if name not in known]
     return Matches(
         outputs=outputs,
         problems=problems,

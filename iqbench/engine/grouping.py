@@ -96,11 +96,14 @@ def group_requests(
     Returns
     -------
     tuple
-        The groups of streamed columns, and the metrics that need whole images with theirs.
+        The groups of streamed columns, and the metrics that need whole images with theirs; what
+        reads bitstreams is in neither.
     """
     views: dict[View, list[Request]] = {}
     whole: dict[Metric, list[Column]] = {}
     for request in requests:
+        if request.metric.reads_bitstream:
+            continue
         if not request.column.taps:
             whole.setdefault(request.metric, []).append(request.column)
         else:

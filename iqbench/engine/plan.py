@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from iqbench.datasets.bitstreams import bitstream_sizes
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.matching import Matches, match_outputs
 from iqbench.datasets.methods import Method
@@ -36,12 +37,15 @@ class DatasetPlan:
         The columns.
     matches
         Method to its outputs, of the methods that attempted the dataset.
+    bitstreams
+        Method to the sizes of its bitstreams by image, where some metric reads them.
     """
 
     dataset: Dataset
     protocol: Protocol
     requests: tuple[Request, ...]
     matches: Mapping[str, Matches]
+    bitstreams: Mapping[str, Mapping[str, int]]
 
     @property
     def jobs(self) -> list[Job]:
@@ -122,7 +126,7 @@ def plan_run(
     datasets, methods
         Every method is looked for in every dataset.
     metrics
-        Specs or column names; by default the dataset's own, or the default metrics.
+        Specs or column names; by default the dataset's own, the protocol's, or the default ones.
     protocol
         Spec of a protocol; by default the dataset's own.
     output_name
@@ -167,15 +171,15 @@ def plan_run(
                     f"{found.hint}"
                 )
         if matches:
-            specs = metrics or dataset.spec.metrics or DEFAULT_METRICS
-            plans.append(
-                DatasetPlan(
-                    dataset,
-                    resolve_protocol(protocol or dataset.spec.protocol),
-                    resolve_metrics(specs),
-                    matches,
-                )
-            )
+            chosen = resolve_protocol(protocol or dataset.spec.protocol)
+            specs = metrics or dataset.spec.metrics or chosen.metrics or DEFAULT_METRICS
+            requests = resolve_metrics(specs, chosen.variants)
+            bitstreams: dict[str, dict[str, int]] = {}
+            if any(request.metric.reads_bitstream for request in requests):
+                bitstreams = {
+                    name: bitstream_sizes(found.folder) for name, found in matches.items()
+                }
+            plans.append(DatasetPlan(dataset, chosen, requests, matches, bitstreams))
     if not plans:
         raise IqbenchError(
             "; ".join(skipped) or "there is no dataset to score",

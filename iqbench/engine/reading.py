@@ -92,6 +92,7 @@ def read_job(
     protocol: Protocol,
     alpha: Alpha,
     recompute: bool,
+    always: frozenset[str] = frozenset(),
 ) -> ReadJob:
     """Read a job's files and decode what has to be scored.
 
@@ -112,6 +113,8 @@ def read_job(
         What to do with transparency.
     recompute
         Compute everything again.
+    always
+        Columns that are never known already.
 
     Returns
     -------
@@ -138,7 +141,9 @@ def read_job(
         state = known.images.get(image)
         if not recompute and state and state.pair == pair_digest(content.digest, read.digest):
             columns = {
-                name for name in columns if (image, name, signatures[name]) not in known.scored
+                name
+                for name in columns
+                if name in always or (image, name, signatures[name]) not in known.scored
             }
         contents.append((replace(output, columns=frozenset(columns)), read if columns else None))
     if not any(read for _, read in contents):

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from iqbench.datasets.bitstreams import FOLDER, TABLE
 from iqbench.engine.bands import PIXELS_AT_ONCE
 from iqbench.engine.compute import Compute
+from iqbench.engine.grouping import Outcome
 from iqbench.engine.ledger import Ledger, Summary
 from iqbench.engine.plan import DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, read_job
@@ -164,6 +166,10 @@ class _DatasetRun:
             protocol=self._plan.protocol,
             alpha=self._settings.alpha,
             recompute=self._settings.recompute,
+            # No digest covers the bitstreams: what is counted of them is counted anew.
+            always=frozenset(
+                item.column.name for item in self._plan.requests if item.metric.reads_bitstream
+            ),
         )
         jobs = work_ahead(
             self._plan.jobs,
@@ -245,8 +251,25 @@ class _DatasetRun:
             for image, output, _ in flat:
                 self._ledger.fail(output.method, image, str(error), output)
             return
-        for (image, output, picture), outcomes in zip(flat, found, strict=True):
-            self._ledger.score(image, output, picture, outcomes)
+        for (image, output, picture), outcomes, owner in zip(flat, found, owners, strict=True):
+            counted = self._count_bits(image, output.method, references[owner])
+            self._ledger.score(image, output, picture, outcomes | counted)
+
+    def _count_bits(self, image: str, method: str, reference: Picture) -> dict[str, Outcome]:
+        """Score an image's bitstream, where some metric reads it."""
+        found: dict[str, Outcome] = {}
+        for request in self._plan.requests:
+            if request.metric.reads_bitstream:
+                size = self._plan.bitstreams[method].get(image)
+                folder = self._plan.matches[method].folder
+                found[request.column.name] = (
+                    Outcome(None, f"no bitstream: {folder} has no {FOLDER}/{image}.* or {TABLE}")
+                    if size is None
+                    else Outcome(
+                        request.metric.bitstream_value(size, reference.height, reference.width)
+                    )
+                )
+        return found
 
     def _scorer(self, columns: frozenset[str]) -> Scorer:
         """Return the scorer of some columns, made once."""

@@ -118,7 +118,9 @@ class Scorer:
             for metric, columns in self._whole.items():
                 self._score_whole(metric, columns, batch, found)
         # In the order asked for.
-        names = [request.column.name for request in self._requests]
+        names = [
+            request.column.name for request in self._requests if not request.metric.reads_bitstream
+        ]
         return [{name: outcomes[name] for name in names} for outcomes in found]
 
     def _score_group(
@@ -166,6 +168,7 @@ class Scorer:
         lane = Lane(group, backbones, compute.dtype)
         lanes = [Lane(group, backbones, compute.dtype) for _ in chunks]
         sums = [Sums() for _ in chunks]
+        gains = _gains(group.view, batch)
         for rows in plan.bands():
             last = rows.stop == plan.height
             seen = _band(batch.references, group.view, rows, compute.device)
@@ -176,7 +179,9 @@ class Scorer:
             }
             for chunk, other, total in zip(chunks, lanes, sums, strict=True):
                 owners = batch.owners[chunk]
-                outputs = _band(batch.outputs[chunk], group.view, rows, compute.device)
+                outputs = _band(
+                    batch.outputs[chunk], group.view, rows, compute.device, gains[chunk]
+                )
                 for tap, values in other.push(outputs, last=last):
                     for metric in group.readers[tap]:
                         shared = _select(prepared[tap, metric], owners)
@@ -213,10 +218,13 @@ class Scorer:
             _fill(found, columns, f"undefined: {error.message}")
             return
         rows = slice(0, window.height)
-        for outcomes, output, owner in zip(found, batch.outputs, batch.owners, strict=True):
+        gains = _gains(view, batch)
+        for outcomes, output, owner, gain in zip(
+            found, batch.outputs, batch.owners, gains, strict=True
+        ):
             reference = _band([batch.references[owner]], view, rows, device)
             try:
-                values = metric.values(reference, _band([output], view, rows, device))
+                values = metric.values(reference, _band([output], view, rows, device, [gain]))
             except IqbenchError as error:
                 _fill([outcomes], columns, f"undefined: {error.message}")
                 continue
@@ -229,9 +237,26 @@ def _outcome(column: Column, value: float) -> Outcome:
     return undefined(column) if math.isnan(value) else Outcome(value)
 
 
-def _band(pictures: Sequence[Picture], view: View, rows: slice, device: torch.device) -> Tensor:
+def _gains(view: View, batch: Batch) -> list[float]:
+    """Return by what each output is multiplied before it is scored."""
+    return [
+        view.gain(batch.references[owner].pixels, output.pixels)
+        for output, owner in zip(batch.outputs, batch.owners, strict=True)
+    ]
+
+
+def _band(
+    pictures: Sequence[Picture],
+    view: View,
+    rows: slice,
+    device: torch.device,
+    gains: Sequence[float] | None = None,
+) -> Tensor:
     """Return some rows of all pictures, (N, C, rows, W)."""
-    bands = [view.band(picture.pixels, rows, device) for picture in pictures]
+    bands = [
+        view.band(picture.pixels, rows, device, gain)
+        for picture, gain in zip(pictures, gains or [1.0] * len(pictures), strict=True)
+    ]
     return bands[0] if len(bands) == 1 else torch.cat(bands)
 
 

@@ -32,7 +32,7 @@ def signatures_of(
     requests
         The columns.
     protocol
-        Gives the view.
+        Gives its name, its version and the view.
     digests
         Of the networks' weights by name, of trained parameters by metric.
     precision
@@ -51,6 +51,7 @@ def signatures_of(
         # Pixels and pyramids have no weights.
         networks = sorted({tap.network for tap in column.taps} & digests.keys())
         fields = {"metric": metric.name, "version": str(metric.version), **dict(column.options)}
+        fields["protocol"] = f"{protocol.spec}/{protocol.version}"
         fields["view"] = str(protocol.view(metric.family))
         trained = [f"{name}:{digests[name][:DIGITS]}" for name in networks]
         if metric in digests:

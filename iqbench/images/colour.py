@@ -45,13 +45,15 @@ def luma_studio(image: Tensor, *, rounded: bool = False) -> Tensor:
     return (luma / 255).to(image.dtype)
 
 
-def luma_full(image: Tensor) -> Tensor:
+def luma_full(image: Tensor, *, rounded: bool = False) -> Tensor:
     """Full-range luma of JPEG and YIQ: Y = 0.299 R + 0.587 G + 0.114 B (ITU-T T.871).
 
     Parameters
     ----------
     image
         (N, 3, H, W) or (N, 1, H, W) in [0, 1]; gray is returned as it is.
+    rounded
+        Round to 8 bits, half away from zero.
 
     Returns
     -------
@@ -60,4 +62,7 @@ def luma_full(image: Tensor) -> Tensor:
     """
     if image.shape[1] == 1:
         return image
-    return _weighted(image, FULL).to(image.dtype)
+    luma = _weighted(image, FULL)
+    if rounded:
+        luma = round_half_away(luma * 255) / 255
+    return luma.to(image.dtype)

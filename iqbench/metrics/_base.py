@@ -113,6 +113,7 @@ class Metric(BaseModel):
     version: ClassVar[int] = 1
     family: ClassVar[Family] = "fidelity"
     symmetric: ClassVar[bool] = False
+    reads_bitstream: ClassVar[bool] = False
 
     @classmethod
     def parse_column(cls, stem: str) -> dict[str, str] | None:
@@ -213,6 +214,23 @@ class Metric(BaseModel):
         -------
         mapping
             Column name to (N,).
+        """
+        raise NotImplementedError
+
+    def bitstream_value(self, size: int, height: int, width: int) -> float:
+        """Score a bitstream: all that the engine calls where `reads_bitstream` is set.
+
+        Parameters
+        ----------
+        size
+            Bytes of the compressed file.
+        height, width
+            Of the reference.
+
+        Returns
+        -------
+        float
+            The value of the metric's one column.
         """
         raise NotImplementedError
 

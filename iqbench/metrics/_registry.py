@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import TypeGuard, get_origin
 
 import iqbench.metrics
 from iqbench.errors import IqbenchError, unknown_name
@@ -47,13 +48,11 @@ def metric_classes() -> dict[str, type[Metric]]:
             found += [
                 member
                 for member in members
-                if isinstance(member, type)
-                and issubclass(member, Metric)
-                and member.__module__ == f"iqbench.metrics.{module.name}"
+                if _is_metric(member) and member.__module__ == f"iqbench.metrics.{module.name}"
             ]
     for point in entry_points(group=ENTRY_POINTS):
         plugin = point.load()
-        if not (isinstance(plugin, type) and issubclass(plugin, Metric)):
+        if not _is_metric(plugin):
             raise IqbenchError(
                 f"entry point {point.value!r} of {ENTRY_POINTS} is no subclass of Metric",
                 hint="Mend or remove the package that declares it",
@@ -67,13 +66,22 @@ def metric_classes() -> dict[str, type[Metric]]:
     return classes
 
 
-def resolve_metrics(specs: Iterable[str]) -> tuple[Request, ...]:
+def _is_metric(value: object) -> TypeGuard[type[Metric]]:
+    """Tell a metric; on Python 3.10 aliases such as ``dict[str, int]`` pass for classes."""
+    return isinstance(value, type) and get_origin(value) is None and issubclass(value, Metric)
+
+
+def resolve_metrics(
+    specs: Iterable[str], variants: Mapping[str, str] | None = None
+) -> tuple[Request, ...]:
     """Turn metric specs and column names into the columns to compute.
 
     Parameters
     ----------
     specs
         Each ``name``, ``name:key=value,...`` or the name of a column.
+    variants
+        Bare name to the spec that a protocol means by it.
 
     Returns
     -------
@@ -87,7 +95,7 @@ def resolve_metrics(specs: Iterable[str]) -> tuple[Request, ...]:
     """
     requests: dict[str, Request] = {}
     for spec in specs:
-        for request in _resolve(spec):
+        for request in _resolve((variants or {}).get(spec.strip(), spec)):
             requests.setdefault(request.column.name, request)
     if not requests:
         raise IqbenchError("no metric was asked for")

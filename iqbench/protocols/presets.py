@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -12,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from iqbench.errors import IqbenchError, unknown_name
-from iqbench.protocols.view import Colour, View
+from iqbench.protocols.view import Brightness, Colour, View
 from iqbench.specs import parse_spec
 
 __all__ = ["Family", "Preset", "Protocol", "load_presets", "resolve_protocol"]
@@ -31,6 +32,7 @@ class ViewTemplate(BaseModel):
     quantise: bool = False
     modcrop: int | str = 1
     crop: int | str = 0
+    brightness: Brightness = "own"
 
 
 class Preset(BaseModel):
@@ -44,6 +46,8 @@ class Preset(BaseModel):
     parameters: tuple[str, ...] = ()
     fidelity: ViewTemplate
     perception: ViewTemplate
+    variants: dict[str, str] = {}
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,21 +62,41 @@ class Protocol:
         Of the preset.
     fidelity, perception
         What each family of metrics sees.
+    variants
+        Bare name of a metric to the spec of the variant that the field means by it.
+    metrics
+        What is computed where nobody says it; none for the default metrics.
     """
 
     spec: str
     version: int
     fidelity: View
     perception: View
+    variants: Mapping[str, str] = field(default_factory=dict, hash=False)
+    metrics: tuple[str, ...] = ()
 
     def view(self, family: Family) -> View:
         """Return what a family of metrics sees."""
         return self.fidelity if family == "fidelity" else self.perception
 
 
-@cache
 def load_presets() -> dict[str, Preset]:
-    """Read all presets, by name."""
+    """Read all presets by name: the built-in ones, then the user's own.
+
+    Raises
+    ------
+    IqbenchError
+        If the user's file is wrong.
+    """
+    from iqbench.protocols.user import find_protocols_file, load_user_presets
+
+    presets = _built_in()
+    path = find_protocols_file()
+    return presets if path is None else presets | load_user_presets(path, presets)
+
+
+@cache
+def _built_in() -> dict[str, Preset]:
     text = files("iqbench.protocols").joinpath("presets.yaml").read_text(encoding="utf-8")
     return {name: Preset.model_validate(block) for name, block in yaml.safe_load(text).items()}
 
@@ -118,6 +142,8 @@ def resolve_protocol(spec: str) -> Protocol:
         version=preset.version,
         fidelity=_fill(preset.fidelity, values),
         perception=_fill(preset.perception, values),
+        variants=preset.variants,
+        metrics=preset.metrics,
     )
 
 
@@ -127,4 +153,4 @@ def _fill(template: ViewTemplate, values: dict[str, int]) -> View:
         values[field] if isinstance(field, str) else field
         for field in (template.modcrop, template.crop)
     )
-    return View(template.colour, template.quantise, modcrop, crop)
+    return View(template.colour, template.quantise, modcrop, crop, template.brightness)

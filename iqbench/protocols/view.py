@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,14 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["Colour", "View", "Window"]
+Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
-Colour = Literal["rgb", "luma-studio", "luma-studio-rounded", "luma-full"]
+__all__ = ["Brightness", "Colour", "View", "Window"]
+
+GRAY = (0.299, 0.587, 0.114)
+
+Colour = Literal["rgb", "luma-studio", "luma-studio-rounded", "luma-full", "luma-full-rounded"]
+Brightness = Literal["own", "reference"]
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,15 @@ class View:
         Rows and columns beyond a multiple of this are cut off at the right and bottom.
     crop
         Border that is cut off on each side, in pixels.
+    brightness
+        ``reference``: the output is scaled to the reference's mean brightness, then clipped.
     """
 
     colour: Colour = "rgb"
     quantise: bool = False
     modcrop: int = 1
     crop: int = 0
+    brightness: Brightness = "own"
 
     def __str__(self) -> str:
         """Spell the view for signatures, e.g. ``luma-studio,uint8,modcrop4,crop4``."""
@@ -59,6 +67,8 @@ class View:
             parts.append(f"modcrop{self.modcrop}")
         if self.crop:
             parts.append(f"crop{self.crop}")
+        if self.brightness == "reference":
+            parts.append("gt-mean")
         return ",".join(parts)
 
     def window(self, height: int, width: int) -> Window:
@@ -89,11 +99,31 @@ class View:
         """Return how many channels are seen of an image with `stored` channels."""
         return stored if self.colour == "rgb" else 1
 
+    def gain(self, reference: Pixels, output: Pixels) -> float:
+        """Return by what the output is multiplied before it is scored.
+
+        Parameters
+        ----------
+        reference, output
+            (H, W, C) as stored, the whole images.
+
+        Returns
+        -------
+        float
+            1 unless brightness follows the reference: then the ratio of the mean gray values,
+            0.299 R + 0.587 G + 0.114 B. A black output cannot be scaled and is left as it is.
+        """
+        if self.brightness == "own":
+            return 1.0
+        mean = _mean_gray(output)
+        return _mean_gray(reference) / mean if mean > 0 else 1.0
+
     def band(
         self,
-        pixels: NDArray[np.uint8] | NDArray[np.uint16],
+        pixels: Pixels,
         rows: slice,
         device: torch.device,
+        gain: float = 1.0,
     ) -> Tensor:
         """Convert some rows of the window.
 
@@ -105,6 +135,8 @@ class View:
             Which rows of the window.
         device
             Where the tensor shall be.
+        gain
+            What `gain` returned for an output.
 
         Returns
         -------
@@ -123,8 +155,16 @@ class View:
         image = to_tensor(part, device)
         if self.quantise and pixels.dtype != np.uint8:
             image = quantise_uint8(image)
-        if self.colour == "luma-full":
-            return luma_full(image)
+        if gain != 1.0:
+            image = image.mul(gain).clamp_(0, 1)
+        if self.colour.startswith("luma-full"):
+            return luma_full(image, rounded=self.colour == "luma-full-rounded")
         if self.colour == "rgb":
             return image
         return luma_studio(image, rounded=self.colour == "luma-studio-rounded")
+
+
+def _mean_gray(pixels: Pixels) -> float:
+    """Return the mean gray value in [0, 1]."""
+    means = pixels.mean(axis=(0, 1), dtype=np.float64) / np.iinfo(pixels.dtype).max
+    return float(means[0] if len(means) == 1 else np.dot(means, GRAY))

@@ -99,6 +99,8 @@ def _headings_of(metric: str, texts: list[str]) -> list[str]:
     if len(texts) == 1:
         return [metric]
     names = differing_fields(texts)
+    if "protocol" in names and "view" in names:
+        names.remove("view")  # follows from the protocol
     short = [f"{metric} [{_difference(parse_signature(text), names)}]" for text in texts]
     # Signatures that differ only in the order of their fields have no field to be told apart by.
     return short if len(set(short)) == len(short) else [f"{metric} [{text}]" for text in texts]

@@ -65,7 +65,7 @@ def test_a_metric_is_one_new_file(drop_in, pair):
     assert frame["metric"].tolist() == ["mae", "psnr"]
     assert frame["value"].tolist() == pytest.approx([0.2, 20 * np.log10(5)], abs=1e-6)
     assert frame["direction"][0] == "lower"
-    assert frame["signature"][0] == "metric=mae|version=1|view=rgb"
+    assert frame["signature"][0] == "metric=mae|version=1|protocol=rgb/1|view=rgb"
 
 
 def test_another_package_adds_its_metric_by_entry_point(tmp_path, monkeypatch, pair):

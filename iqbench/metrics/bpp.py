@@ -1,0 +1,30 @@
+"""Bits per pixel of a compressed image."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from iqbench.metrics._base import Column, Metric
+
+__all__ = ["BitsPerPixel"]
+
+
+class BitsPerPixel(Metric):
+    """bpp = 8 bytes / (H W), with the size of the bitstream and the pixels of the reference.
+
+    The size is that of the compressed file, never of the decoded picture: ``bitstreams/<id>.<any>``
+    beside a method's outputs, or ``bitstreams.csv`` with the columns image and bytes.
+    """
+
+    name: ClassVar[str] = "bpp"
+    summary: ClassVar[str] = "Bits of the bitstream per pixel of the reference"
+    citation: ClassVar[str] = "Begaint et al. 2020, arXiv:2011.03029 (CompressAI)"
+    reads_bitstream: ClassVar[bool] = True
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the one column, ``bpp``."""
+        return (Column("bpp", "lower", self.summary, (), headline=True),)
+
+    def bitstream_value(self, size: int, height: int, width: int) -> float:
+        """Return the bits per pixel of a bitstream of `size` bytes."""
+        return 8 * size / (height * width)

@@ -1,0 +1,98 @@
+"""A user's own presets, from a YAML file of the same form as ``presets.yaml``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from iqbench.errors import IqbenchError, unknown_name
+from iqbench.protocols.presets import Preset, ViewTemplate
+from iqbench.yaml_file import read_yaml
+
+__all__ = ["PROTOCOLS_VARIABLE", "find_protocols_file", "load_user_presets"]
+
+PROTOCOLS_VARIABLE = "IQBENCH_PROTOCOLS"
+"""The environment variable that names a file of presets; else ``./protocols.yaml`` is read."""
+
+
+def find_protocols_file() -> Path | None:
+    """Return the file of the user's own presets, if there is one.
+
+    Raises
+    ------
+    IqbenchError
+        If the environment variable names a file that does not exist.
+    """
+    named = os.environ.get(PROTOCOLS_VARIABLE)
+    if named:
+        path = Path(named).expanduser()
+        if not path.is_file():
+            raise IqbenchError(
+                f"{path} does not exist", hint=f"Correct or unset {PROTOCOLS_VARIABLE}"
+            )
+        return path
+    local = Path("protocols.yaml")
+    return local if local.is_file() else None
+
+
+def load_user_presets(path: Path, taken: Collection[str]) -> dict[str, Preset]:
+    """Read and validate presets.
+
+    Parameters
+    ----------
+    path
+        A YAML file, one block a preset.
+    taken
+        Names that may not be used again.
+
+    Returns
+    -------
+    dict
+        By name.
+
+    Raises
+    ------
+    IqbenchError
+        Naming the file, the block and the key that is wrong.
+    """
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise IqbenchError(f"{path} must hold one block a protocol")
+    presets: dict[str, Preset] = {}
+    for name, block in content.items():
+        where = f"{path}: protocol {name!r}"
+        if not isinstance(name, str) or not name or set(name) & set(":,=| \t\n"):
+            raise IqbenchError(f"{where}: a name has no blanks, no ':', ',', '=' or '|'")
+        if name in taken:
+            raise IqbenchError(f"{where} is built in already", hint="Choose another name")
+        presets[name] = _preset(where, block)
+    return presets
+
+
+def _preset(where: str, block: object) -> Preset:
+    """Validate one block."""
+    try:
+        preset = Preset.model_validate(block)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        # A misspelt key first: that the right one is missing follows from it.
+        problem = min(problems, key=lambda item: item["type"] != "extra_forbidden")
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            model = ViewTemplate if len(problem["loc"]) > 1 else Preset
+            unknown = unknown_name("key", key.rpartition(".")[2], model.model_fields)
+            raise IqbenchError(f"{where}: {unknown.message}", hint=unknown.hint) from None
+        what = problem["msg"].removeprefix("Value error, ")
+        raise IqbenchError(f"{where}: key {key!r}: {what}") from None
+    named = {
+        value
+        for view in (preset.fidelity, preset.perception)
+        for value in (view.modcrop, view.crop)
+        if isinstance(value, str)
+    }
+    for value in sorted(named - set(preset.parameters)):
+        raise IqbenchError(f"{where}: {value!r} is none of its parameters {preset.parameters}")
+    return preset

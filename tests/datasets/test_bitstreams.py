@@ -1,0 +1,50 @@
+"""Sizes of bitstreams: from files or from a table, never from the decoded picture."""
+
+import pytest
+
+from iqbench.datasets.bitstreams import bitstream_sizes
+from iqbench.errors import IqbenchError
+
+
+def test_each_file_is_the_bitstream_of_its_stem(tmp_path):
+    for name, size in {"a.bin": 10, "sub/b.jxl": 20, ".hidden": 5}.items():
+        path = tmp_path / "bitstreams" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(size))
+    assert bitstream_sizes(tmp_path) == {"a": 10, "sub/b": 20}
+
+
+def test_a_table_names_image_and_bytes(tmp_path):
+    (tmp_path / "bitstreams.csv").write_text("image,bytes,codec\na,10,x\nsub/b,20,x\n")
+    assert bitstream_sizes(tmp_path) == {"a": 10, "sub/b": 20}
+
+
+def test_where_there_is_neither_there_is_nothing(tmp_path):
+    assert bitstream_sizes(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("image,size\na,10\n", "must have the columns image and bytes"),
+        ("image,bytes\na,ten\n", "line 2: bytes is 'ten', not a positive integer"),
+        ("image,bytes\na,0\n", "line 2: bytes is '0', not a positive integer"),
+        ("image,bytes\na\n", "line 2: bytes is '', not a positive integer"),
+        ("image,bytes\na,1\na,2\n", "line 3: 'a' is named twice"),
+        ("", "must have the columns image and bytes"),
+    ],
+)
+def test_a_wrong_table_is_named(tmp_path, table, message):
+    (tmp_path / "bitstreams.csv").write_text(table)
+    with pytest.raises(IqbenchError) as caught:
+        bitstream_sizes(tmp_path)
+    assert message in str(caught.value)
+    assert "bitstreams.csv" in str(caught.value)
+
+
+def test_two_bitstreams_of_an_image_are_refused(tmp_path):
+    (tmp_path / "bitstreams").mkdir()
+    for name in ("a.bin", "a.jxl"):
+        (tmp_path / "bitstreams" / name).write_bytes(b"1")
+    with pytest.raises(IqbenchError, match="image 'a' has two bitstreams"):
+        bitstream_sizes(tmp_path)

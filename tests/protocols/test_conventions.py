@@ -1,0 +1,182 @@
+"""Each preset held to a value from an independent implementation of what it cites."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from iqbench import measure
+from iqbench.errors import IqbenchError
+from iqbench.images.write import write_png
+from iqbench.metrics._registry import resolve_metrics
+from iqbench.protocols.presets import load_presets, resolve_protocol
+from iqbench.protocols.user import PROTOCOLS_VARIABLE
+
+REFERENCE = data.astronaut()[20:151, 130:265]
+NOISE = np.random.default_rng(0).normal(0, 12, REFERENCE.shape)
+OUTPUT = np.clip(REFERENCE * 0.8 + NOISE, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pair")
+    write_png(folder / "reference.png", REFERENCE)
+    write_png(folder / "output.png", OUTPUT)
+    return folder / "reference.png", folder / "output.png"
+
+
+def scored(files, protocol, *metrics):
+    frame = measure(*files, metrics=metrics, protocol=protocol)
+    assert frame["error"].isna().all()
+    return frame["value"].tolist()
+
+
+def gaussian_ssim(reference, output):
+    """Wang et al.'s SSIM by scikit-image, on 0..255."""
+    return structural_similarity(
+        reference,
+        output,
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        channel_axis=2 if reference.ndim == 3 else None,
+    )
+
+
+def studio(image):
+    """MATLAB's rgb2ycbcr, first channel, unrounded, 0..255."""
+    return image @ np.array([65.481, 128.553, 24.966]) / 255 + 16
+
+
+def full(image):
+    return image @ np.array([0.299, 0.587, 0.114])
+
+
+def crop(image, border, multiple=1):
+    height, width = (side - side % multiple for side in image.shape[:2])
+    return image[border : height - border, border : width - border]
+
+
+PAIR = [image.astype(np.float64) for image in (REFERENCE, OUTPUT)]
+EXPECTED = {
+    "rgb": PAIR,
+    "y-full": [full(image) for image in PAIR],
+    "sr-y:scale=4": [studio(crop(image, 4, 4)) for image in PAIR],
+    "sr-y-rounded:scale=3": [np.floor(studio(crop(image, 3, 3)) + 0.5) for image in PAIR],
+    "sr-rgb:scale=2": [crop(image, 2, 2) for image in PAIR],
+    "denoise-rgb": PAIR,
+    "denoise-gray": [
+        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64) for image in (REFERENCE, OUTPUT)
+    ],
+    "derain-y": [np.floor(studio(image) + 0.5) for image in PAIR],
+    "deblur-rgb": PAIR,
+    "lowlight": PAIR,
+    "compression": PAIR,
+}
+
+
+@pytest.mark.parametrize("protocol", EXPECTED)
+def test_psnr_and_ssim_see_what_the_field_sees(files, protocol):
+    reference, output = EXPECTED[protocol]
+    psnr, ssim = scored(files, protocol, "psnr", "ssim")
+    # OpenCV rounds its gray in fixed point: a value in a thousand is off by one.
+    tolerance = 2e-4 if protocol == "denoise-gray" else 2e-6
+    theirs = peak_signal_noise_ratio(reference, output, data_range=255)
+    assert psnr == pytest.approx(theirs, rel=tolerance)
+    assert ssim == pytest.approx(gaussian_ssim(reference, output), rel=tolerance)
+
+
+@pytest.mark.parametrize("protocol", ["deblur-ssim3d", "sidd"])
+def test_ssim_of_a_volume_is_what_these_fields_mean_by_ssim(files, protocol):
+    (requested,) = resolve_metrics(["ssim"], resolve_protocol(protocol).variants)
+    assert requested.column.name == "ssim-form=3d"
+    frame = measure(*files, metrics=["ssim", "psnr"], protocol=protocol)
+    assert frame["metric"].tolist() == ["ssim-form=3d", "psnr"]
+    (plain,) = scored(files, "rgb", "ssim:form=3d")
+    assert frame["value"][0] == pytest.approx(plain, rel=1e-9)
+
+
+def test_gt_mean_scales_the_output_to_the_brightness_of_the_reference(files):
+    reference, output = PAIR
+    gain = full(reference).mean() / full(output).mean()
+    bright = np.clip(output * gain, 0, 255)
+    psnr, ssim = scored(files, "lowlight-gtmean", "psnr", "ssim")
+    theirs = peak_signal_noise_ratio(reference, bright, data_range=255)
+    assert psnr == pytest.approx(theirs, rel=1e-6)
+    assert ssim == pytest.approx(gaussian_ssim(reference, bright), rel=1e-6)
+    (dark,) = scored(files, "lowlight", "psnr")
+    assert psnr > dark + 3
+
+
+def test_every_preset_is_held_to_a_value_here():
+    held = {protocol.partition(":")[0] for protocol in EXPECTED}
+    assert held | {"deblur-ssim3d", "sidd", "lowlight-gtmean"} == load_presets().keys()
+
+
+def test_what_is_quantised_of_a_16_bit_file(tmp_path):
+    reference = np.full((16, 16, 3), 30000, np.uint16)
+    write_png(tmp_path / "reference.png", reference)
+    write_png(tmp_path / "output.png", reference + 100)
+    files = tmp_path / "reference.png", tmp_path / "output.png"
+    # 30000 / 257 = 116.73 and 30100 / 257 = 117.12: both are 117 of an 8-bit file.
+    assert scored(files, "denoise-rgb", "psnr") == [math.inf]
+    assert scored(files, "sidd", "psnr")[0] == pytest.approx(20 * np.log10(65535 / 100), rel=1e-5)
+
+
+PRESET = """
+mine:
+  version: 3
+  summary: Luma without two pixels of border
+  citation: This test
+  parameters: [border]
+  fidelity: {colour: luma-studio, crop: border}
+  perception: {colour: rgb}
+"""
+
+
+def test_a_user_adds_a_preset_in_yaml(files, tmp_path, monkeypatch):
+    (tmp_path / "own.yaml").write_text(PRESET)
+    monkeypatch.setenv(PROTOCOLS_VARIABLE, str(tmp_path / "own.yaml"))
+    frame = measure(*files, metrics=["psnr"], protocol="mine:border=2")
+    seen = [studio(crop(image, 2)) for image in PAIR]
+    theirs = peak_signal_noise_ratio(*seen, data_range=255)
+    assert frame["value"][0] == pytest.approx(theirs, rel=1e-6)
+    assert "protocol=mine:border\\e2/3" in frame["signature"][0]
+
+
+def test_a_preset_in_the_working_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.delenv(PROTOCOLS_VARIABLE, raising=False)
+    (tmp_path / "protocols.yaml").write_text(PRESET)
+    monkeypatch.chdir(tmp_path)
+    assert "mine" in load_presets()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (PRESET.replace("mine", "rgb"), "'rgb' is built in already"),
+        (PRESET.replace("colour: rgb", "color: rgb"), "unknown key 'color'. Did you mean 'colour'"),
+        (PRESET.replace("colour: rgb", "colour: cmyk"), "key 'perception.colour'"),
+        (PRESET.replace("crop: border", "crop: edge"), "'edge' is none of its parameters"),
+        (PRESET.replace("mine", "'a:b'"), "a name has no blanks"),
+        ("- rgb", "must hold one block a protocol"),
+        (PRESET.replace("summary", "sumary"), "sumary"),
+    ],
+)
+def test_a_wrong_preset_is_named(tmp_path, monkeypatch, text, message):
+    (tmp_path / "own.yaml").write_text(text)
+    monkeypatch.setenv(PROTOCOLS_VARIABLE, str(tmp_path / "own.yaml"))
+    with pytest.raises(IqbenchError) as caught:
+        load_presets()
+    assert message in str(caught.value)
+    assert "own.yaml" in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setenv(PROTOCOLS_VARIABLE, "nowhere.yaml")
+    with pytest.raises(IqbenchError, match=r"nowhere\.yaml does not exist"):
+        load_presets()
