@@ -10,10 +10,11 @@ from importlib.resources import files
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
 
 from iqbench.errors import IqbenchError, unknown_name
-from iqbench.protocols.view import Brightness, Colour, View
+from iqbench.protocols.model import Preset, ViewTemplate
+from iqbench.protocols.user import find_protocols_file, load_user_presets
+from iqbench.protocols.view import View
 from iqbench.specs import parse_spec
 
 __all__ = ["Family", "Preset", "Protocol", "load_presets", "resolve_protocol"]
@@ -21,33 +22,6 @@ __all__ = ["Family", "Preset", "Protocol", "load_presets", "resolve_protocol"]
 Family = Literal["fidelity", "perception"]
 
 _POSITIVE = re.compile(r"0*[1-9][0-9]{0,5}")  # no image is a million times too large
-
-
-class ViewTemplate(BaseModel):
-    """A view whose numbers may be a preset's parameters."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    colour: Colour
-    quantise: bool = False
-    modcrop: int | str = 1
-    crop: int | str = 0
-    brightness: Brightness = "own"
-
-
-class Preset(BaseModel):
-    """How a field scores: a block of ``presets.yaml``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    version: int
-    summary: str
-    citation: str
-    parameters: tuple[str, ...] = ()
-    fidelity: ViewTemplate
-    perception: ViewTemplate
-    variants: dict[str, str] = {}
-    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,8 +62,6 @@ def load_presets() -> dict[str, Preset]:
     IqbenchError
         If the user's file is wrong.
     """
-    from iqbench.protocols.user import find_protocols_file, load_user_presets
-
     presets = _built_in()
     path = find_protocols_file()
     return presets if path is None else presets | load_user_presets(path, presets)

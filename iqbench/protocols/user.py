@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from iqbench.errors import IqbenchError, unknown_name
-from iqbench.protocols.presets import Preset, ViewTemplate
+from iqbench.protocols.model import Preset, ViewTemplate
 from iqbench.yaml_file import read_yaml
 
 __all__ = ["PROTOCOLS_VARIABLE", "find_protocols_file", "load_user_presets"]

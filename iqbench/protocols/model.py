@@ -1,0 +1,36 @@
+"""A preset as data: what a block of ``presets.yaml``, or of a user's file, holds."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from iqbench.protocols.view import Brightness, Colour
+
+__all__ = ["Preset", "ViewTemplate"]
+
+
+class ViewTemplate(BaseModel):
+    """A view whose numbers may be a preset's parameters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    colour: Colour
+    quantise: bool = False
+    modcrop: int | str = 1
+    crop: int | str = 0
+    brightness: Brightness = "own"
+
+
+class Preset(BaseModel):
+    """How a field scores: a block of ``presets.yaml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int
+    summary: str
+    citation: str
+    parameters: tuple[str, ...] = ()
+    fidelity: ViewTemplate
+    perception: ViewTemplate
+    variants: dict[str, str] = {}
+    metrics: tuple[str, ...] = ()
