@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -31,6 +33,18 @@ COMMANDS = (
 )
 
 
+class _ReaderGoneError(Exception):
+    """A broken pipe, past click: it would exit with 1, which here means that a check said no."""
+
+
+@contextmanager
+def _past_click() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _ReaderGoneError from error
+
+
 class LazyGroup(click.Group):
     """A group whose sub-commands are the modules of this folder, imported when needed."""
 
@@ -44,6 +58,16 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(import_module(f"iqbench.cli.{cmd_name}"), cmd_name)
         return command
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Read the arguments; prints the help if they ask for it."""
+        with _past_click():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the sub-command."""
+        with _past_click():
+            return super().invoke(ctx)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -96,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         _complain("interrupted; what was scored is kept, and evaluate goes on from there")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderGoneError):
         # Whoever read the output has gone, e.g. `| head`: not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -1,0 +1,149 @@
+"""The ``iqbench`` command itself: help, exit codes, errors, pipes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from iqbench import __version__
+from iqbench.cli import evaluate as evaluate_module
+from iqbench.cli.main import COMMANDS, cli, main
+
+
+def commands(group=cli, path=()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+@pytest.mark.parametrize("path", [path for path, _ in commands()], ids=" ".join)
+def test_every_command_has_help_with_an_example_of_itself(path):
+    shown = CliRunner().invoke(cli, [*path, "--help"])
+    assert shown.exit_code == 0
+    command = dict(commands())[path]
+    if not isinstance(command, click.Group):
+        assert "Example" in shown.output
+        assert f"iqbench {' '.join(path)}" in shown.output.partition("Example")[2]
+    assert command.get_short_help_str()
+
+
+@pytest.mark.parametrize("path", [path for path, _ in commands()], ids=" ".join)
+def test_every_option_is_explained(path):
+    for parameter in dict(commands())[path].params:
+        if isinstance(parameter, click.Option) and "--format" not in parameter.opts:
+            assert parameter.help, parameter.opts
+
+
+def test_the_commands_are_listed_in_the_order_of_a_user_s_way(iqbench):
+    shown = iqbench("--help")
+    assert shown.code == 0
+    lines = shown.out.partition("Commands:")[2].split("\n")
+    assert [line.split()[0] for line in lines if line.strip()] == list(COMMANDS)
+    assert "Exit codes: 0 done; 1" in shown.out
+
+
+def test_the_version(iqbench):
+    assert iqbench("--version").out == f"iqbench, version {__version__}\n"
+
+
+def test_no_command_shows_the_help_and_is_wrong(iqbench):
+    ran = iqbench()
+    assert ran.code == 2
+    assert "Usage: iqbench" in ran.err + ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evalute"], "unknown command 'evalute'. Did you mean 'evaluate'?"),
+        (["xyz"], "unknown command 'xyz'. Known: datasets, demo"),
+        (["\x1b[2J"], r"unknown command '\x1b[2J'"),
+        (["--verbose"], "No such option '--verbose'"),
+        (["metrics", "lst"], "No such command 'lst'"),
+        (["metrics", "show"], "Missing argument 'SPEC'"),
+        (["leaderboard", "nowhere"], "there is no results folder nowhere"),
+    ],
+)
+def test_wrong_input_exits_2_and_says_what_is_right(iqbench, made, arguments, message):
+    ran = iqbench(*arguments)
+    assert ran.code == 2
+    assert ran.out == ""
+    assert message in ran.err
+    assert "\x1b" not in ran.err
+
+
+class TestDebug:
+    def test_it_shows_the_traceback_of_a_user_s_error(self, made):
+        with pytest.raises(Exception, match="there is no results folder nowhere"):
+            main(["--debug", "leaderboard", "nowhere"])
+
+    def test_it_shows_the_traceback_of_an_internal_error(self, monkeypatch):
+        monkeypatch.setattr(evaluate_module, "memory_bytes", _fail)
+        with pytest.raises(ZeroDivisionError):
+            main(["--debug", "evaluate"])
+
+    def test_without_it_an_internal_error_is_one_line(self, monkeypatch, iqbench):
+        monkeypatch.setattr(evaluate_module, "memory_bytes", _fail)
+        ran = iqbench("evaluate")
+        assert ran.code == 70
+        assert ran.err == (
+            "error: internal error: ZeroDivisionError: oh. Run the command with "
+            "`iqbench --debug ...` and report what it prints\n"
+        )
+
+
+def _fail(_):
+    raise ZeroDivisionError("oh")
+
+
+def test_an_exit_from_deep_inside_keeps_its_code(monkeypatch, iqbench):
+    monkeypatch.setattr(evaluate_module, "memory_bytes", lambda _: sys.exit(5))
+    assert iqbench("evaluate").code == 5
+
+
+def test_a_pipe_that_breaks_while_the_rest_is_flushed_is_no_error(monkeypatch, iqbench):
+    def break_(**_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(cli, "main", break_)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr("sys.stdout.fileno", lambda: 1, raising=False)
+    assert iqbench("--help").code == 0
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, click.Abort])
+def test_an_interrupt_exits_130(monkeypatch, iqbench, error):
+    def interrupt(_):
+        raise error
+
+    monkeypatch.setattr(evaluate_module, "memory_bytes", interrupt)
+    ran = iqbench("evaluate")
+    assert ran.code == 130
+    assert "interrupted" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["protocols", "list"]])
+def test_a_reader_that_leaves_early_is_no_error(arguments):
+    """As in `iqbench protocols list | head -1`, but gone before anything is written."""
+    command = f"from iqbench.cli.main import main; main({arguments})"
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-c", command],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(write)
+    assert (ran.returncode, ran.stderr) == (0, "")

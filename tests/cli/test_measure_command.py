@@ -1,0 +1,154 @@
+"""`iqbench measure`: one pair of files, its values on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made_folders import noisy, picture
+from PIL import Image
+
+from iqbench import functional
+from iqbench.images.tensors import to_tensor
+from iqbench.images.write import write_png
+from iqbench.results.signature import parse_signature
+
+PIXELS = ("--metric", "psnr", "--metric", "ssim", "--metric", "tv")
+
+
+@pytest.fixture
+def pair(made):
+    write_png(Path("r.png"), picture(0))
+    write_png(Path("o.png"), noisy(picture(0)))
+    return "r.png", "o.png"
+
+
+def test_a_table_for_people(pair, iqbench):
+    ran = iqbench("measure", *pair, *PIXELS)
+    assert ran.code == 0
+    assert ran.err == ""
+    assert "\x1b" not in ran.out
+    heading, _, *lines = ran.out.splitlines()
+    assert heading.split() == ["metric", "value"]
+    values = {line.rsplit(maxsplit=1)[0]: line.split()[-1] for line in lines}
+    value = functional.psnr(*(to_tensor(p, torch.device("cpu")) for p in _pixels()))
+    assert values["psnr ↑"] == f"{float(value):.2f}"
+    assert "tv-ratio →1" in values
+    assert "tv-iso-output" in values
+    assert float(values["tv-residual ↓"]) > 0
+
+
+def _pixels():
+    return picture(0), noisy(picture(0))
+
+
+def test_json_for_programs(pair, iqbench):
+    ran = iqbench("measure", *pair, *PIXELS, "--format", "json")
+    assert (ran.code, ran.err) == (0, "")
+    rows = json.loads(ran.out)
+    assert {"metric", "value", "error", "signature"} <= set(rows[0])
+    by_metric = {row["metric"]: row for row in rows}
+    assert len(by_metric) == len(rows) == 10
+    value = functional.ssim(*(to_tensor(p, torch.device("cpu")) for p in _pixels()))
+    assert by_metric["ssim"]["value"] == pytest.approx(float(value), abs=1e-6)
+    assert by_metric["ssim"]["error"] is None
+    assert parse_signature(by_metric["ssim"]["signature"])["view"] == "rgb"
+
+
+def test_the_protocol_is_the_one_given(pair, iqbench):
+    ran = iqbench("measure", *pair, *PIXELS, "--protocol", "sr-y:scale=4", "--format", "json")
+    by_metric = {row["metric"]: parse_signature(row["signature"]) for row in json.loads(ran.out)}
+    assert by_metric["psnr"]["view"] == "luma-studio,uint8,modcrop4,crop4"
+    assert by_metric["tv-ratio"]["view"] == "rgb,uint8,modcrop4,crop4"
+
+
+def test_psnr_of_equal_images_is_infinite(pair, iqbench):
+    ran = iqbench("measure", "r.png", "r.png", "--metric", "psnr")
+    assert ran.code == 0
+    assert ran.out.split()[-1] == "inf"
+    (row,) = json.loads(
+        iqbench("measure", "r.png", "r.png", "--metric", "psnr", "--format", "json").out
+    )
+    assert (row["value"], row["error"]) == ("inf", None)
+    assert math.isinf(float(row["value"]))
+
+
+def test_what_is_undefined_has_a_note_and_is_no_failure(pair, iqbench):
+    write_png(Path("flat.png"), np.full((24, 32, 3), 90, np.uint8))
+    ran = iqbench("measure", "flat.png", "o.png", "--metric", "tv")
+    assert ran.code == 0
+    (line,) = (line for line in ran.out.splitlines() if line.startswith("tv-ratio"))
+    assert "undefined: " in line
+    rows = json.loads(iqbench("measure", "flat.png", "o.png", *PIXELS, "--format", "json").out)
+    (ratio,) = (row for row in rows if row["metric"] == "tv-ratio")
+    assert ratio["value"] is None
+    assert ratio["error"].startswith("undefined: ")
+
+
+@pytest.mark.usefixtures("pretrained_networks")
+def test_all_default_metrics_at_once(pair, iqbench):
+    rows = json.loads(iqbench("measure", *pair, "--format", "json", "--device", "cpu").out)
+    metrics = [row["metric"] for row in rows]
+    assert metrics[:2] == ["psnr", "ssim"]
+    assert metrics[-2:] == ["lpips-alex", "lpips-vgg"]
+    assert all(isinstance(row["value"], float) for row in rows if row["error"] is None)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "arguments", "message"),
+    [
+        (None, ("r.png", "none.png"), "none.png does not exist"),
+        (None, ("none.png", "o.png"), "none.png does not exist"),
+        (None, ("r.png", "."), "is a folder. Give an image file"),
+        (
+            lambda: write_png(Path("x.png"), picture(0, 48, 64)),
+            ("r.png", "x.png"),
+            "x.png has 64x48 pixels, its reference r.png has 32x24. Nothing is resized",
+        ),
+        (lambda: Path("x.png").write_bytes(b""), ("r.png", "x.png"), "x.png is empty (0 bytes)"),
+        (
+            lambda: Path("x.png").write_bytes(Path("o.png").read_bytes()[:-20]),
+            ("r.png", "x.png"),
+            "x.png ",
+        ),
+        (
+            lambda: Image.fromarray(picture(0)).convert("RGBA").save("x.png"),
+            ("r.png", "x.png"),
+            "x.png has transparency",
+        ),
+        (None, ("r.png", "o.png", "--metric", "lpisp"), "Did you mean 'lpips'?"),
+        (None, ("r.png", "o.png", "--protocol", "sr-y"), "needs its parameter 'scale'"),
+        (None, ("r.png", "o.png", "--format", "xml"), "'xml' is not one of"),
+        (None, ("r.png",), "Missing argument 'OUTPUT'"),
+    ],
+)
+def test_wrong_input_exits_2_with_one_sentence(pair, iqbench, prepare, arguments, message):
+    if prepare:
+        prepare()
+    metric = () if "--metric" in arguments else PIXELS
+    ran = iqbench("measure", *arguments, *metric)
+    assert ran.code == 2
+    assert ran.out == ""
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_without_weights_it_says_how_to_go_on(pair, iqbench, monkeypatch, tmp_path):
+    for variable in ("IQBENCH_WEIGHTS", "IQBENCH_CACHE"):
+        (tmp_path / variable).mkdir()
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    ran = iqbench("measure", *pair)
+    assert ran.code == 2
+    assert "Metrics without weights run: --metric psnr" in ran.err
+    assert iqbench("measure", *pair, *PIXELS).code == 0
+
+
+def test_colours_only_on_a_terminal_and_never_against_no_color(pair, iqbench, monkeypatch):
+    assert "\x1b" not in iqbench("measure", *pair, *PIXELS).out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in iqbench("measure", *pair, *PIXELS).out
