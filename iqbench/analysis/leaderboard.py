@@ -310,7 +310,7 @@ def _listed(counts: pd.DataFrame) -> pd.Series:
     """Write counts as text: ``psnr 2, ssim 1``."""
     texts = [
         ", ".join(f"{name} {int(number)}" for name, number in row.items() if number > 0)
-        for row in counts.to_dict("records")
+        for row in counts.to_dict("index").values()
     ]
     return pd.Series(texts, index=counts.index, dtype=object)
 
