@@ -181,7 +181,7 @@ REFUSED = {
         *(None, (*ONE, *HR, "--metric", "lpips", "--weights", "nowhere")),
         "nowhere",
     ),
-    "an unknown option": (None, (*ONE, *HR, "--metrics", "psnr"), "No such option '--metrics'"),
+    "an unknown option": (None, (*ONE, *HR, "--metrics", "psnr"), "No such option"),
     "an unknown precision": (None, (*ONE, *HR, "--precision", "half"), "'half' is not one of"),
     "no workers": (None, (*ONE, *HR, "--workers", "0"), "0 is not in the range"),
     "memory in words": (None, (*ONE, *HR, "--memory", "much"), "is no size of at least 1M"),
