@@ -13,6 +13,9 @@ import torch
 from made_folders import IMAGES, PIXEL_METRICS, noisy, picture
 
 from iqbench import functional
+from iqbench.engine.compute import Compute
+from iqbench.engine.manifest import manifest_of
+from iqbench.engine.run import _DatasetRun
 from iqbench.engine.scorer import Scorer
 from iqbench.errors import IqbenchError
 from iqbench.images.colour import luma_studio
@@ -134,6 +137,11 @@ class TestWhatIsScored:
         assert run.command == "iqbench evaluate --method 'my out\\udcff'"
         assert (run.device, run.precision, run.torch) == ("cpu", "exact", torch.__version__)
         assert run.versions["numpy"] == np.__version__
+
+    def test_the_footer_names_the_gpu(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU of {device}")
+        made_with = manifest_of(Compute(torch.device("cuda:1"), "tf32", 1))
+        assert (made_with.device, made_with.precision) == ("cuda:1 (GPU of cuda:1)", "tf32")
 
     def test_a_package_that_goes_by_another_name_is_left_out_of_the_footer(self, made, monkeypatch):
         monkeypatch.setattr("iqbench.engine.manifest.PACKAGES", ("numpy", "opencv-of-conda"))
@@ -398,6 +406,36 @@ class TestUndefined:
         assert summary.scored == 2
         assert made.errors() == {("mine", "b"): "b.png does not fit into the memory of the device"}
         assert made.values()["mine", "b"] is None
+
+
+def test_references_of_one_size_joined_as_on_a_gpu_have_the_same_values(made, monkeypatch):
+    images = [f"i{number}" for number in range(6)]
+    for name in ("one", "two"):
+        made.method(name, images)
+    made.references(images)
+    write_png(made.root / "hr/i2.png", picture(2, height=40))
+    write_png(made.root / "out/one/i2.png", noisy(picture(2, height=40)))
+    made.evaluate(metrics=PIXEL_METRICS)
+    expected = made.scores()
+
+    class Settings:
+        compute = Compute(torch.device("cuda"), "exact", 2**30)
+
+    class OnGpu:
+        _settings = Settings
+
+    sizes = []
+    batches, score = _DatasetRun._batches, Scorer.score
+    monkeypatch.setattr(_DatasetRun, "_batches", lambda _, jobs: batches(OnGpu, jobs))
+    monkeypatch.setattr(
+        *(Scorer, "score"),
+        lambda self, batch: sizes.append(tuple(batch.owners)) or score(self, batch),
+    )
+    summary = made.evaluate(metrics=PIXEL_METRICS, recompute=True)
+    # Neighbours of one size are joined; i2 is larger, and the output of two does not fit it.
+    assert sizes == [(0, 0, 1, 1), (0,), (0, 0, 1, 1, 2, 2)]
+    assert len(summary.failures) == 1
+    pd.testing.assert_frame_equal(made.scores(), expected, rtol=1e-6)
 
 
 class TestProtocolsAndPrecisions:
