@@ -40,7 +40,7 @@ def test_bands_cover_every_row_once_and_in_order(height, rows):
 @given(
     height=st.integers(1, 8000),
     width=st.integers(1, 8000),
-    memory=st.integers(0, 2**36),
+    memory=st.integers(0, 36).flatmap(lambda bits: st.integers(0, 2**bits)),
     references=st.integers(1, 20),
     outputs=st.integers(1, 40),
     device=st.sampled_from(["cpu", "cuda"]),
@@ -58,6 +58,13 @@ def test_a_plan_keeps_to_the_budget_as_far_as_one_row_allows(
     assert reference <= memory or plan.rows == 1
     output = plan.rows * width * (held * references + passing * plan.outputs)
     assert output <= memory or plan.outputs == 1
+
+
+@pytest.mark.parametrize(("affordable", "rows"), [(9, 9), (17, 16), (31, 16), (32, 32), (40, 32)])
+def test_the_alignment_of_bands_never_exceeds_the_budget(affordable, rows):
+    held, passing = _bytes_a_pixel(GROUP, BACKBONES, 3)
+    memory = affordable * 200 * (held + passing)
+    assert planned(360, 200, memory=memory).rows == rows
 
 
 def test_a_small_image_goes_through_as_one_band_with_all_its_outputs():

@@ -79,7 +79,8 @@ def test_columns_come_in_the_order_asked_for(make_scorer):
 
 def test_the_scorer_gives_what_the_functions_give(make_scorer, random_network):
     batch = batch_of(67, 75, outputs=1)
-    outcomes = values(make_scorer(DEFAULT_METRICS).score(batch))[0]
+    plain = "perceptual-vgg16-conv2_2-l2-normalise=none"
+    outcomes = values(make_scorer([*DEFAULT_METRICS, plain]).score(batch))[0]
     reference, output = (
         torch.as_tensor(image.pixels).permute(2, 0, 1)[None].float() / 255
         for image in (batch.references[0], batch.outputs[0])
@@ -101,6 +102,8 @@ def test_the_scorer_gives_what_the_functions_give(make_scorer, random_network):
     for layer in ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"):
         value = functional.perceptual(reference, output, layers=(layer,), backbone=vgg)
         expected[f"perceptual-vgg16-{layer}-l1"] = value
+    options = {"layers": ("conv2_2",), "distance": "l2", "normalise": "none"}
+    expected[plain] = functional.perceptual(reference, output, **options, backbone=vgg)
     assert expected.keys() == outcomes.keys()
     assert outcomes == pytest.approx({name: v.item() for name, v in expected.items()}, rel=2e-6)
 
@@ -182,14 +185,19 @@ def test_several_references_in_one_batch_are_told_apart(make_scorer, memory):
         for output, owner in zip(outputs, owners, strict=True)
     ]
     assert_same(scorer.score(batch), alone, BANDS)
-    in_order = Batch(
-        [picture(r) for r in references], [picture(o) for o in outputs[1:4]], [0, 1, 2]
-    )
-    one_by_one = [
-        scorer.score(Batch([in_order.references[n]], [in_order.outputs[n]], [0]))[0]
-        for n in range(3)
+
+
+@pytest.mark.parametrize("owners", [[0, 1, 2], [1, 2, 0]])
+def test_as_many_outputs_as_references_are_paired_by_their_owners(make_scorer, owners):
+    references = [noisy(photograph(20, 21), 0.2, seed) for seed in range(3)]
+    outputs = [noisy(references[owner], 0.1, 7 + owner) for owner in owners]
+    scorer = make_scorer(["psnr", "ssim", "tv", "perceptual:layers=relu1_2"])
+    batch = Batch([picture(r) for r in references], [picture(o) for o in outputs], owners)
+    alone = [
+        scorer.score(Batch([picture(references[owner])], [picture(output)], [0]))[0]
+        for output, owner in zip(outputs, owners, strict=True)
     ]
-    assert_same(scorer.score(in_order), one_by_one, BANDS)
+    assert_same(scorer.score(batch), alone, BANDS)
 
 
 def test_equal_images_have_infinite_psnr_and_no_error(make_scorer):

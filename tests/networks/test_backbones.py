@@ -74,6 +74,16 @@ def test_a_network_in_awkward_bands_is_that_of_the_whole_image(random_network, n
 
 
 @pytest.mark.parametrize("name", FAMILIES)
+@torch.inference_mode()
+def test_a_pass_is_the_layers_called_one_after_the_other(random_network, name):
+    backbone, image = random_network(name), image_of(*FAMILIES[name])
+    features = backbone(image, backbone.layers)
+    for layer, step in backbone.upto(backbone.layers):
+        image = step(image)
+        assert torch.allclose(features[layer], image, rtol=TOLERANCE, atol=TOLERANCE), layer
+
+
+@pytest.mark.parametrize("name", FAMILIES)
 @settings(
     max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

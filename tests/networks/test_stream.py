@@ -150,7 +150,7 @@ def test_nothing_comes_of_an_image_without_rows():
 
 
 def test_what_is_kept_is_a_copy_and_does_not_keep_the_band_alive():
-    layer = Convolution(2, 3, 3, padding=1).double()
+    layer = Convolution(2, 3, 3).double()
     image = image_of(20)
     stream = layer.stream()
     first, second = image[:, :, :11].clone(), image[:, :, 11:]
