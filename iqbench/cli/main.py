@@ -108,7 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in arguments
     try:
         code = cli.main(args=arguments, prog_name="iqbench", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as `>&-` leaves it
+            sys.stdout.flush()
     except IqbenchError as error:
         if debug:
             raise

@@ -123,6 +123,12 @@ def test_a_pipe_that_breaks_in_a_command_or_when_it_is_flushed_is_no_error(
     assert (ran.code, ran.err) == (0, "")
 
 
+def test_a_closed_stdout_is_no_error(monkeypatch, iqbench):
+    monkeypatch.setattr("sys.stdout", None)
+    ran = iqbench("protocols", "show", "sr-y")
+    assert (ran.code, ran.err) == (0, "")
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, click.Abort])
 def test_an_interrupt_exits_130(monkeypatch, iqbench, error):
     def interrupt(_):
