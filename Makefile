@@ -38,6 +38,15 @@ lint: $(VENV)/.installed-test ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+.PHONY: bench
+bench: $(VENV)/.installed-dev ## iqbench beside its peers; BENCH="--workload W1 W2 W3 --keep" for more
+	@$(FETCH_WEIGHTS)
+	@echo "==> Scoring the same files with iqbench and its peers"
+	@$(BIN)/python benchmarks/side_by_side.py $(BENCH)
+
+# The default takes a few minutes on two cores.
+BENCH ?= --workload W2 --pairs 6 --rounds 3
+
 # The lowest versions that pyproject.toml allows, each pinned, on the oldest Python there is here.
 LOWEST := $(VENV)-lowest
 .PHONY: test-lowest
@@ -54,7 +63,8 @@ $(VENV)-lowest/lowest.txt $(VENV)/lowest.txt: pyproject.toml | $(BIN)/python
 # Made anew when pyproject.toml changes. The stamp is written last: a failed install leaves none.
 $(VENV)/.installed: EXTRA :=
 $(VENV)/.installed-test: EXTRA := [test]
-$(VENV)/.installed $(VENV)/.installed-test: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+$(VENV)/.installed-dev: EXTRA := [dev]
+$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-dev: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "==> Installing iqbench$(EXTRA) into $(VENV): torch and its friends come along," \
 		"5 GB on Linux, minutes the first time"
 	@set -o pipefail; $(BIN)/python -m pip install --no-input --progress-bar off $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.$(EXTRA)' | $(PROGRESS)

@@ -1,0 +1,144 @@
+"""iqbench and its peers side by side: the same bundle, the same files, the same weights.
+
+Each tool runs in a process of its own, one after the other, round after round (A B C D, A B C D),
+so that whatever else the machine does meets them alike. Ratios are taken within a round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+from render import Trial, describe_machine, kept_file, render
+from workloads import WORKLOADS, Workload, make_images
+
+HERE = Path(__file__).parent
+OURS = "iqbench"
+PEERS = ("piq", "torchmetrics", "lpips_skimage")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where everything lies, and with how many threads tools compute if not with torch's own."""
+
+    folder: Path
+    threads: int | None
+
+    def environment(self) -> dict[str, str]:
+        """Give peers iqbench's weights in torch's cache, and every tool the same threads."""
+        variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS") if self.threads else ()
+        return {
+            **os.environ,
+            **dict.fromkeys(variables, str(self.threads)),
+            "TORCH_HOME": str(self.folder / "torch"),
+            "PYTHONWARNINGS": "ignore",  # of deprecations between the peers and torch
+        }
+
+    def python(self, *arguments: str) -> str:
+        """Run a script of this folder; return what it prints."""
+        command = [sys.executable, *arguments]
+        done = subprocess.run(
+            command, cwd=HERE, env=self.environment(), check=True, stdout=subprocess.PIPE, text=True
+        )
+        return done.stdout
+
+    def rates(self) -> dict[str, float]:
+        """Measure the machine's floor, GFLOP/s."""
+        rates: dict[str, float] = json.loads(self.python("floor.py"))
+        return rates
+
+    def trial(self, tool: str, images: Path, number: int) -> Trial:
+        """Run one tool once."""
+        table = self.folder / f"{images.name}-{tool}-{number}"
+        report = table.with_suffix(".json")
+        arguments = {
+            "--tool": tool,
+            "--images": str(images),
+            "--table": str(table),
+            "--report": str(report),
+            "--started": str(time.monotonic()),
+        }
+        self.python("run_tool.py", *(word for pair in arguments.items() for word in pair))
+        return Trial.of(json.loads(report.read_text()), _values(tool, table))
+
+
+def _values(tool: str, table: Path) -> pd.DataFrame:
+    """Read what a tool wrote: one row an output, one column a metric."""
+    if tool == OURS:
+        from iqbench import load_scores
+
+        wide = load_scores(table, wide=True).droplevel("dataset")
+        return wide.reorder_levels(["image", "method"]).sort_index()
+    return pd.read_parquet(table).set_index(["image", "method"]).sort_index()
+
+
+def run(options: argparse.Namespace) -> str:
+    """Run all rounds of all workloads; return the page."""
+    sections = []
+    with tempfile.TemporaryDirectory(prefix="iqbench-benchmark-") as name:
+        bench = Bench(Path(name), options.threads)
+        _say("writing the weights where the peers look for them")
+        code = "import checkpoints, pathlib, sys; "
+        code += "checkpoints.write_checkpoints(pathlib.Path(sys.argv[1]))"
+        bench.python("-c", code, str(bench.folder / "torch"))
+        threads = int(bench.rates()["threads"])
+        for chosen in options.workload:
+            workload = WORKLOADS[chosen]
+            if options.pairs:
+                workload = replace(workload, pairs=min(options.pairs, workload.pairs))
+            for methods in options.methods:
+                sections.append(_section(bench, workload, methods, options))
+    command = "python benchmarks/side_by_side.py " + " ".join(sys.argv[1:])
+    return "\n\n".join([describe_machine(command, threads), *sections]) + "\n"
+
+
+def _section(bench: Bench, workload: Workload, methods: int, options: argparse.Namespace) -> str:
+    images = bench.folder / f"{workload.name}-{methods}"
+    make_images(workload, methods, images)
+    tools = (OURS, *options.peer)
+    trials: dict[str, list[Trial]] = {tool: [] for tool in tools}
+    rates: list[dict[str, float]] = []
+    for number in range(options.rounds):
+        rates.append(bench.rates())
+        for tool in tools:
+            _say(f"{workload}, {methods} methods, round {number + 1}: {tool}")
+            trials[tool].append(bench.trial(tool, images, number))
+    return render(workload, methods, trials, rates, ours=OURS)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workload", nargs="+", choices=list(WORKLOADS), default=["W1"])
+    parser.add_argument("--pairs", type=int, help="no more than so many pairs of each workload")
+    parser.add_argument("--methods", nargs="+", type=int, choices=(1, 4), default=[1])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peer", nargs="+", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--threads", type=int, help="of every tool; default: torch's own choice")
+    parser.add_argument("--keep", action="store_true", help="write the page into results/ too")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _parse()
+    page = run(options)
+    print(page)
+    if options.keep:
+        path = kept_file(HERE / "results")
+        path.write_text(page)
+        _say(f"kept in {path}")
+
+
+if __name__ == "__main__":
+    main()

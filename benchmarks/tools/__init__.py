@@ -1,0 +1,1 @@
+"""One file a tool; each has `evaluate(images, jobs, table, advance)`."""
