@@ -1,0 +1,187 @@
+"""Bootstrap over images: resamples that are the same everywhere, and intervals of means.
+
+Images are drawn with replacement, whole rows at a time, so that what is computed on one resample
+stays paired: methods, metrics and differences of them see the same images. Intervals are those of
+percentiles (Efron & Tibshirani 1993, chapter 13): of B values sorted, the one at each end beyond
+which lie no more than (1 - confidence) / 2 of them. Nothing is interpolated, so that infinite
+values need no special care, and nothing is corrected for bias or acceleration (BCa): a mean over
+images is nearly unbiased, and the plain form is the one that readers can check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "CONFIDENCE",
+    "RESAMPLES",
+    "SEED",
+    "bootstrap_counts",
+    "bootstrap_indices",
+    "bootstrap_means",
+    "mean_interval",
+    "percentile_interval",
+]
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+SEED = 0
+
+_BLOCK = 8_000_000  # drawings that are in memory at a time
+
+Floats = NDArray[np.float64]
+
+
+def bootstrap_indices(n: int, resamples: int = RESAMPLES, seed: int = SEED) -> NDArray[np.int64]:
+    """Draw images with replacement.
+
+    Parameters
+    ----------
+    n
+        How many images there are, at least 1.
+    resamples
+        How many times n of them are drawn.
+    seed
+        Equal arguments give equal drawings.
+
+    Returns
+    -------
+    numpy.ndarray
+        Indices from 0 to n - 1, shape (resamples, n).
+    """
+    return np.concatenate(list(_drawings(n, resamples, seed)))
+
+
+def bootstrap_counts(n: int, resamples: int = RESAMPLES, seed: int = SEED) -> Iterator[Floats]:
+    """Count how often each image is drawn in `bootstrap_indices`, a block of resamples at a time.
+
+    Parameters
+    ----------
+    n, resamples, seed
+        As for `bootstrap_indices`.
+
+    Yields
+    ------
+    numpy.ndarray
+        Counts as floats, shape (some of the resamples, n), in the order of the resamples. The sum
+        over images of counts times values is a product of matrices, which is what makes it fast.
+    """
+    for drawn in _drawings(n, resamples, seed):
+        rows = len(drawn)
+        places = drawn + n * np.arange(rows)[:, np.newaxis]
+        yield np.bincount(places.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+
+
+def bootstrap_means(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int = SEED) -> Floats:
+    """Average the columns of a table over each resample of its rows.
+
+    Parameters
+    ----------
+    values
+        Shape (images,) or (images, k), NaN where there is no value, infinities allowed.
+    resamples, seed
+        As for `bootstrap_indices`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (resamples,) or (resamples, k): the mean of the values that were drawn, infinite
+        where an infinite one was; NaN where none was drawn, or infinities of both signs.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    columns = table.reshape(len(table), int(np.prod(table.shape[1:])))
+    if columns.size == 0:
+        return np.full((resamples, *table.shape[1:]), np.nan)
+    finite = np.isfinite(columns)
+    # Averaged is the distance from one of the values: a constant column is then exactly constant.
+    first = np.take_along_axis(columns, finite.argmax(axis=0)[np.newaxis], axis=0)[0]
+    centre = np.where(finite.any(axis=0), first, 0.0)
+    distance = np.subtract(columns, centre, out=np.zeros_like(columns), where=finite)
+    weights = None if finite.all() else [columns == np.inf, columns == -np.inf, ~np.isnan(columns)]
+    blocks = bootstrap_counts(len(table), resamples, seed)
+    means = np.concatenate([_block_means(counts, distance, weights) for counts in blocks])
+    return (means + centre).reshape(resamples, *table.shape[1:])
+
+
+def mean_interval(
+    values: ArrayLike,
+    *,
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> tuple[Floats, Floats]:
+    """Give the percentile bootstrap interval of the mean over images.
+
+    Parameters
+    ----------
+    values
+        Shape (images,) or (images, k), NaN where there is no value, infinities allowed.
+    confidence
+        How often such an interval holds the mean of the population, if images are many.
+    resamples, seed
+        As for `bootstrap_indices`.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Lower and upper ends, shape () or (k,). NaN where a column has fewer than two values: one
+        image says nothing about the others. An end is infinite where more resamples than the
+        interval leaves out hold an infinite value.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    low, high = percentile_interval(
+        bootstrap_means(table, resamples=resamples, seed=seed), confidence
+    )
+    enough = (~np.isnan(table)).sum(axis=0) >= 2
+    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+
+
+def percentile_interval(
+    samples: ArrayLike, confidence: float = CONFIDENCE
+) -> tuple[Floats, Floats]:
+    """Cut the tails off bootstrapped values.
+
+    Parameters
+    ----------
+    samples
+        Shape (resamples,) or (resamples, ...), one value a resample; NaN ones are left out.
+    confidence
+        The share of values that stays, at least.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Lower and upper ends, of the shape of one sample: each is one of the values. NaN where all
+        are.
+    """
+    ordered = np.sort(np.asarray(samples, dtype=np.float64), axis=0)  # NaN comes last
+    count = (~np.isnan(ordered)).sum(axis=0)
+    tail = np.floor(count * (1 - confidence) / 2 + 1e-9).astype(np.int64)
+    low = np.take_along_axis(ordered, tail[np.newaxis], axis=0)[0]
+    high = np.take_along_axis(ordered, (np.maximum(count, 1) - 1 - tail)[np.newaxis], axis=0)[0]
+    return low, high
+
+
+def _drawings(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    # A generator's numbers do not depend on how many are asked for at a time.
+    generator = np.random.default_rng(seed)
+    rows = max(1, _BLOCK // n)
+    for start in range(0, resamples, rows):
+        yield generator.integers(0, n, (min(rows, resamples - start), n))
+
+
+def _block_means(
+    counts: Floats, distance: Floats, weights: list[NDArray[np.bool_]] | None
+) -> Floats:
+    means: Floats = counts @ distance
+    if weights is None:
+        means /= counts.shape[1]
+        return means
+    above, below, drawn = (counts @ weight.astype(np.float64) for weight in weights)
+    with np.errstate(invalid="ignore"):  # 0 / 0 where nothing was drawn
+        means = np.where(above > 0, np.inf, np.where(below > 0, -np.inf, means / drawn))
+    means[(above > 0) & (below > 0)] = np.nan
+    return means
