@@ -95,7 +95,8 @@ class Sums:
         """Add the maps of a band, (N, ...) or (1, ...)."""
         for name, values in maps.items():
             key = metric, name
-            total = values.flatten(1).sum(1).double()
+            # Not flattened: channels lie last in memory, it would copy the map.
+            total = values.sum(tuple(range(1, values.ndim))).double()
             self._sums[key] = self._sums[key] + total if key in self._sums else total
             self._counts[key] = self._counts.get(key, 0) + values[0].numel()
 

@@ -31,10 +31,10 @@ LAYERS: dict[Net, tuple[str, ...]] = {
 EPSILON = 1e-10
 
 
-def _unit(features: Tensor) -> Tensor:
-    """Divide by the norm over channels; 0 stays 0, with a finite gradient."""
-    squared = features.square().sum(1, keepdim=True)
-    return features / (squared.clamp_min(EPSILON**2).sqrt() + EPSILON)
+def _norm(features: Tensor) -> Tensor:
+    """Return the norm over channels, never 0; its gradient is finite everywhere."""
+    norm: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return norm + EPSILON
 
 
 class Lpips(Metric):
@@ -72,14 +72,15 @@ class Lpips(Metric):
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
         """Return the reference's features at unit length."""
-        return (_unit(reference),)
+        return (reference / _norm(reference),)
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
         """Return a layer's weighted squared difference, (N, h, W)."""
         weight = parameters[f"lin{LAYERS[self.net].index(tap.layer)}"].flatten()
-        difference = (reference[0] - _unit(output)).square()
+        # In one step and in place: a large layer's temporaries cost more than the arithmetic.
+        difference = torch.addcdiv(reference[0], output, _norm(output), value=-1).square_()
         # Channels lie last in memory: a matrix-vector product.
         return {tap.layer: difference.permute(0, 2, 3, 1) @ weight.to(difference.dtype)}
 

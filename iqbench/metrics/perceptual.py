@@ -136,7 +136,7 @@ class Perceptual(Metric):
     ) -> Maps:
         """Return the absolute or squared difference of a layer's features."""
         difference = reference[0] - output
-        return {tap.layer: difference.abs() if self.distance == "l1" else difference.square()}
+        return {tap.layer: difference.abs_() if self.distance == "l1" else difference.square_()}
 
     def close(self, column: str, means: Maps) -> Tensor:
         """Return a layer's mean, or the weighted sum."""
