@@ -1,0 +1,73 @@
+"""``iqbench degrade``: standard inputs for methods, made from references."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["degrade"]
+
+PARTIAL = 3
+PATH = click.Path(path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("spec")
+@click.argument("references", type=PATH)
+@click.option(
+    "-o", "--output", required=True, type=FOLDER, metavar="DIR", help="Where the PNG files go."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of noise.")
+@click.option(
+    "--modcrop",
+    type=FOLDER,
+    metavar="DIR",
+    help="Also write the references as they were degraded: with bicubic, cut to a multiple of the "
+    "scale.",
+)
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def degrade(
+    spec: str, references: Path, *, output: Path, seed: int, modcrop: Path | None, quiet: bool
+) -> None:
+    """Degrade REFERENCES, a file or a folder, by SPEC.
+
+    \b
+    SPEC is one of
+      bicubic:scale=4         MATLAB's imresize on 8 bits, after a cut to a multiple of the scale
+      noise:sigma=25          white Gaussian noise, of 0 to 255, rounded and clipped
+      jpeg:quality=30         JPEG, 4:2:0; the decoded picture is written, as PNG
+      blur:sigma=1.6,noise=2  Gaussian blur of so many pixels, then noise (0 if left out)
+
+    \b
+    Every file is a PNG of the reference's path and name. The noise of an image follows from --seed
+    and its path alone: adding images changes no other's. Exit code 3: some images could not be
+    done, and are named; the others are.
+
+    \b
+    Examples:
+      iqbench degrade bicubic:scale=4 hr/ -o lr/ --modcrop hr_x4/
+      iqbench degrade noise:sigma=25 clean/ -o noisy/ --seed 1
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    from iqbench.cli.progress import progress_bar
+    from iqbench.degradation import degrade_files, resolve_degradation
+    from iqbench.report.text import printable
+
+    degradation = resolve_degradation(spec)
+    with progress_bar(quiet=quiet, unit="images") as reporter:
+        done = degrade_files(
+            degradation, references, output, seed=seed, modcrop=modcrop, reporter=reporter
+        )
+    click.echo(f"{len(done.written)} images degraded by {spec}, written to {output}", err=True)
+    if done.cropped:
+        kept = "" if modcrop is None else f"; what was left is in {modcrop}"
+        click.echo(
+            f"{len(done.cropped)} references were cut to a multiple of {degradation.multiple} "
+            f"first{kept}",
+            err=True,
+        )
+    for image, why in done.failed.items():
+        click.echo(printable(f"failed: {image}: {why}"), err=True)
+    if done.failed:
+        raise click.exceptions.Exit(PARTIAL)

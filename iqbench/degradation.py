@@ -1,0 +1,278 @@
+"""Standard inputs from references: one degradation, a folder of images, PNG files."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from iqbench.datasets.dataset import reference_folder
+from iqbench.datasets.files import split_suffix
+from iqbench.datasets.sample import Sample
+from iqbench.errors import IqbenchError, unknown_name
+from iqbench.images import degrade
+from iqbench.images.source import FileSource
+from iqbench.images.write import write_png
+from iqbench.specs import build, parse_spec
+
+if TYPE_CHECKING:
+    from iqbench.engine.run import Reporter
+
+__all__ = ["DEGRADATIONS", "Degradation", "Done", "degrade_files", "resolve_degradation", "seed_of"]
+
+Image = NDArray[np.uint8]
+Deviation = Annotated[float, Field(ge=0, le=1000)]
+
+
+class Degradation(Protocol):
+    """What is done to an image."""
+
+    @property
+    def multiple(self) -> int:
+        """Height and width are cut to a multiple of this first."""
+        ...
+
+    def apply(self, image: Image, seed: int) -> Image:
+        """Degrade (H, W, C) uint8; the seed is that of the noise, if any."""
+        ...
+
+
+class _Options(BaseModel):
+    """The options of a degradation's spec."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @property
+    def multiple(self) -> int:
+        """Nothing is cut off."""
+        return 1
+
+
+class Bicubic(_Options):
+    """Shrink by a whole factor as MATLAB's imresize does, after a modcrop."""
+
+    scale: Annotated[int, Field(ge=1, le=64)]
+
+    @property
+    def multiple(self) -> int:
+        """The factor."""
+        return self.scale
+
+    def apply(self, image: Image, seed: int) -> Image:
+        """Shrink."""
+        return degrade.bicubic_downscale(image, self.scale)
+
+
+class Noise(_Options):
+    """Add white Gaussian noise, rounded and clipped to 8 bits."""
+
+    sigma: Deviation
+
+    def apply(self, image: Image, seed: int) -> Image:
+        """Add noise."""
+        return degrade.gaussian_noise(image, self.sigma, seed)
+
+
+class Jpeg(_Options):
+    """Compress as JPEG and decode again."""
+
+    quality: Annotated[int, Field(ge=1, le=100)]
+
+    def apply(self, image: Image, seed: int) -> Image:
+        """Compress and decode."""
+        return degrade.jpeg(image, self.quality)
+
+
+class Blur(_Options):
+    """Blur by a Gaussian of some pixels, then add noise."""
+
+    sigma: Annotated[float, Field(ge=0, le=100)]
+    noise: Deviation = 0.0
+
+    def apply(self, image: Image, seed: int) -> Image:
+        """Blur, add noise, round once."""
+        return degrade.gaussian_blur(image, self.sigma, self.noise, seed)
+
+
+DEGRADATIONS: dict[str, type[Bicubic | Noise | Jpeg | Blur]] = {
+    "bicubic": Bicubic,
+    "noise": Noise,
+    "jpeg": Jpeg,
+    "blur": Blur,
+}
+
+
+def resolve_degradation(spec: str) -> Degradation:
+    """Read a degradation.
+
+    Parameters
+    ----------
+    spec
+        ``bicubic:scale=4``, ``noise:sigma=25``, ``jpeg:quality=30``, ``blur:sigma=1.6,noise=2``.
+
+    Raises
+    ------
+    IqbenchError
+        On an unknown name or option, or a value out of its range.
+    """
+    name, options = parse_spec(spec)
+    if name not in DEGRADATIONS:
+        raise unknown_name("degradation", name, DEGRADATIONS)
+    return build(DEGRADATIONS[name], options, where=f"degradation {name!r}")
+
+
+def seed_of(seed: int, image: str) -> int:
+    """Derive an image's seed from that of the set and the image's id.
+
+    It hangs on nothing else: adding, removing or renaming other images changes no noise.
+    """
+    return zlib.crc32(f"{seed}/{image}".encode())
+
+
+@dataclass
+class Done:
+    """What became of the references.
+
+    Attributes
+    ----------
+    written
+        Ids of the images that were degraded.
+    cropped
+        Of these, those that were cut to a multiple first.
+    failed
+        Id to why it could not be done.
+    """
+
+    written: list[str] = field(default_factory=list)
+    cropped: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def degrade_files(
+    degradation: Degradation,
+    references: Path,
+    target: Path,
+    *,
+    seed: int = 0,
+    modcrop: Path | None = None,
+    reporter: Reporter | None = None,
+) -> Done:
+    """Degrade references and write the results as PNG.
+
+    Parameters
+    ----------
+    degradation
+        What `resolve_degradation` returned.
+    references
+        An image file, or a folder of them with sub-folders or without.
+    target
+        Folder that gets ``<id>.png``, the id being the reference's path without suffix.
+    seed
+        Of the noise of the set; each image has its own, see `seed_of`.
+    modcrop
+        Folder that gets the references as they were degraded, cut to a multiple: what methods'
+        outputs are compared with.
+    reporter
+        Is told how far it is.
+
+    Returns
+    -------
+    Done
+        Of a folder, an image that cannot be read, has 16 bits or is too small is in ``failed``, and
+        the others are done.
+
+    Raises
+    ------
+    IqbenchError
+        If there are no references, or a file would be written over or among them, or the only
+        reference cannot be degraded; nothing was written then.
+    """
+    references = references.expanduser()
+    samples = _samples(references)
+    places = [target.expanduser()]
+    if modcrop is not None:
+        places.append(modcrop.expanduser())
+    _check_places(references, samples, places)
+    done = Done()
+    if reporter is not None:
+        reporter.begin("degrade", len(samples))
+    for sample in samples:
+        try:
+            _degrade(degradation, sample, places, seed_of(seed, sample.image), done)
+        except IqbenchError as error:
+            if not references.is_dir():
+                raise
+            done.failed[sample.image] = str(error)
+        if reporter is not None:
+            reporter.advance(1)
+    return done
+
+
+def _samples(references: Path) -> list[Sample]:
+    """List the references."""
+    if references.is_dir():
+        return reference_folder(references, "references").samples
+    return [Sample(split_suffix(references.name)[0], FileSource(references))]
+
+
+def _check_places(references: Path, samples: list[Sample], places: list[Path]) -> None:
+    """Refuse to write a file among or over the references, or over another that is written."""
+    for place in places:
+        if references.is_dir() and place.resolve().is_relative_to(references.resolve()):
+            raise IqbenchError(
+                f"{place} lies inside the references {references}",
+                hint="Written there, the files would be references of the next run",
+            )
+    taken = {_where(Path(sample.reference.name)): sample.reference.name for sample in samples}
+    for place in places:
+        for sample in samples:
+            path = place / f"{sample.image}.png"
+            if _where(path) in taken:
+                raise IqbenchError(
+                    f"{path} would be written over {taken[_where(path)]}",
+                    hint="Write to another folder than that of the references",
+                )
+    if len({_where(place) for place in places}) < len(places):
+        raise IqbenchError(
+            f"degraded images and references would both be written to {places[0]}",
+            hint="Give two folders",
+        )
+
+
+def _where(path: Path) -> tuple[str, int] | Path:
+    """Identify a file whatever it is called: on some disks case makes no difference."""
+    try:
+        status = path.stat()
+    except OSError:
+        return path.resolve()
+    return ("file", status.st_dev << 64 | status.st_ino)
+
+
+def _degrade(
+    degradation: Degradation, sample: Sample, places: list[Path], seed: int, done: Done
+) -> None:
+    """Write the files of one image."""
+    picture = sample.reference.read().decode()
+    if picture.bit_depth != 8:
+        raise IqbenchError(
+            f"{picture.name} has {picture.bit_depth} bits a sample, but degradations are of 8",
+            hint="Write the reference with 8 bits",
+        )
+    factor = degradation.multiple
+    height, width = picture.height - picture.height % factor, picture.width - picture.width % factor
+    if min(height, width) == 0:
+        raise IqbenchError(
+            f"{picture.name} has {picture.width}x{picture.height} pixels, fewer than {factor}"
+        )
+    image = picture.pixels[:height, :width].astype(np.uint8)
+    images = (degradation.apply(image, seed), image)
+    for place, pixels in zip(places, images, strict=False):  # the second place may not be wanted
+        write_png(place / f"{sample.image}.png", pixels)
+    done.written.append(sample.image)
+    if (height, width) != (picture.height, picture.width):
+        done.cropped.append(sample.image)
