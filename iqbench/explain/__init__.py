@@ -1,0 +1,8 @@
+"""Why a number differs from the paper's: which conventions reproduce a reported value."""
+
+from __future__ import annotations
+
+from iqbench.explain.search import changes, explain
+from iqbench.explain.value import Reported
+
+__all__ = ["Reported", "changes", "explain"]

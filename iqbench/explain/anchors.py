@@ -1,0 +1,226 @@
+"""Conventions that have a name: the presets, and what libraries do when nothing is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from iqbench.explain.convention import Convention
+from iqbench.metrics._registry import Request, resolve_metrics
+from iqbench.protocols.presets import load_presets, resolve_protocol
+
+__all__ = ["Anchor", "library_anchors", "preset_anchors"]
+
+SCALE = -1
+SCALE_AND_6 = -2
+"""Stand in the table of libraries for the scale of super-resolution, and 6 more."""
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A convention with a name.
+
+    Attributes
+    ----------
+    name
+        Of a protocol, e.g. ``sr-y:scale=4``, or of a library's function.
+    preset
+        Whether it is a protocol.
+    convention
+        What it stands for.
+    """
+
+    name: str
+    preset: bool
+    convention: Convention
+
+
+@dataclass(frozen=True)
+class _Library:
+    """A function of a library; `settings` are a convention's fields that are not the default."""
+
+    name: str
+    metric: str
+    settings: Mapping[str, str | int]
+
+
+def _of(metric: str, settings: Mapping[str, str | int], *names: str) -> list[_Library]:
+    return [_Library(name, metric, settings) for name in names]
+
+
+# Read in the libraries' documentation and, where the licence is permissive, code; those that can be
+# installed here are held to by tests.
+_LIBRARIES = (
+    *_of(
+        "psnr",
+        {},
+        "scikit-image peak_signal_noise_ratio",
+        "MATLAB psnr",
+        "torchmetrics peak_signal_noise_ratio (data_range=1)",
+        "tf.image.psnr",
+        "pyiqa psnr",
+    ),
+    *_of("psnr", {"pool": "pooled"}, "torchmetrics PeakSignalNoiseRatio over a data set"),
+    *_of(
+        "psnr",
+        {"range": "reference-range"},
+        "torchmetrics peak_signal_noise_ratio (older versions, data_range=None)",
+    ),
+    *_of(
+        "psnr",
+        {"range": "reference-maximum", "pool": "pooled"},
+        "torchmetrics PeakSignalNoiseRatio over a data set (older versions, data_range=None)",
+    ),
+    *_of("psnr, 1e-8 added to the MSE", {}, "piq psnr"),
+    *_of("psnr", {"colour": "luma-full"}, "pyiqa psnry"),
+    *_of(
+        "psnr",
+        {"quantise": "uint8", "crop": SCALE},
+        "BasicSR calculate_psnr (crop_border)",
+    ),
+    *_of(
+        "psnr",
+        {"colour": "luma-studio", "quantise": "uint8", "crop": SCALE},
+        "BasicSR calculate_psnr (crop_border, test_y_channel)",
+        "EDSR-PyTorch calc_psnr (benchmark)",
+    ),
+    *_of(
+        "psnr",
+        {"quantise": "uint8", "crop": SCALE_AND_6},
+        "EDSR-PyTorch calc_psnr (DIV2K, crop scale + 6)",
+    ),
+    *_of(
+        "ssim",
+        {},
+        "tf.image.ssim",
+        "pytorch-msssim ssim",
+        "BasicSR calculate_ssim",
+        "scikit-image structural_similarity (gaussian_weights, use_sample_covariance=False)",
+    ),
+    *_of("ssim-window=uniform", {}, "scikit-image structural_similarity"),
+    *_of(
+        "ssim, sample covariance",
+        {},
+        "scikit-image structural_similarity (gaussian_weights)",
+    ),
+    *_of(
+        "ssim-window=uniform",
+        {"range": "0..1-peak-2"},
+        "scikit-image structural_similarity (older versions, floats without data_range)",
+    ),
+    *_of(
+        "ssim-window=uniform",
+        {"range": "output-range"},
+        "scikit-image structural_similarity (data_range of the output, as in its gallery)",
+    ),
+    *_of(
+        "ssim-padding=reflect",
+        {"range": "larger-range"},
+        "torchmetrics structural_similarity_index_measure",
+    ),
+    *_of(
+        "ssim-padding=reflect",
+        {},
+        "torchmetrics structural_similarity_index_measure (data_range=1)",
+    ),
+    *_of("ssim-downsample=pool", {}, "piq ssim"),
+    *_of("ssim", {"colour": "luma-full"}, "pyiqa ssim"),
+    *_of("ssim-downsample=matlab", {"colour": "luma-full"}, "pyiqa ssim (downsample=True)"),
+    *_of("ssim-form=3d", {}, "MATLAB ssim of an RGB array", "NAFNet _ssim_3d"),
+    *_of(
+        "ssim-padding=replicate",
+        {"colour": "luma-studio-rounded"},
+        "MATLAB ssim of rgb2ycbcr's Y",
+    ),
+    *_of("ssim-padding=replicate", {"colour": "luma-full-rounded"}, "MATLAB ssim of rgb2gray"),
+    *_of("ssim-padding=zero", {}, "pytorch-ssim (Po-Hsun Su)"),
+    *_of(
+        "ssim",
+        {"quantise": "uint8", "crop": SCALE},
+        "BasicSR calculate_ssim (crop_border)",
+    ),
+    *_of(
+        "ssim",
+        {"colour": "luma-studio", "quantise": "uint8", "crop": SCALE},
+        "BasicSR calculate_ssim (crop_border, test_y_channel)",
+    ),
+    *_of(
+        "ms-ssim",
+        {},
+        "piq multi_scale_ssim (sides that halve evenly)",
+        "pytorch-msssim ms_ssim (sides that halve evenly)",
+        "tf.image.ssim_multiscale (sides that halve evenly)",
+    ),
+    *_of("ms-ssim", {"colour": "luma-full"}, "pyiqa ms_ssim"),
+    *_of("lpips-alex", {}, "lpips (net='alex', inputs in [-1,1])", "pyiqa lpips"),
+    *_of("lpips-vgg", {}, "lpips (net='vgg', inputs in [-1,1])", "pyiqa lpips-vgg"),
+    *_of("lpips-squeeze", {}, "lpips (net='squeeze', inputs in [-1,1])"),
+    *(
+        _Library(f"lpips (net='{net}', inputs in [0,1] by mistake)", f"lpips-{net}", settings)
+        for net in ("alex", "vgg", "squeeze")
+        for settings in ({"range": "0..1-as--1..1"},)
+    ),
+    *_of(
+        "tv-aniso-output, sum",
+        {},
+        "tf.image.total_variation",
+        "torchmetrics total_variation",
+        "piq total_variation (norm_type='l1')",
+    ),
+    *_of("tv-aniso-output, sum of a channel", {}, "kornia total_variation"),
+    *_of("tv-sq-output, root of the sum", {}, "piq total_variation"),
+    *_of("tv-sq-output, sum", {}, "piq total_variation (norm_type='l2_squared')"),
+    *_of("tv-aniso-output", {}, "BasicSR TVLoss", "kornia total_variation (reduction='mean')"),
+    *_of("tv-sq-output, twice the mean", {}, "the widespread TVLoss of two mean squares"),
+)
+
+
+def library_anchors(metrics: Iterable[str], scales: Sequence[int]) -> list[Anchor]:
+    """Return what libraries do.
+
+    Parameters
+    ----------
+    metrics
+        Columns and forms that are tried.
+    scales
+        Of super-resolution.
+    """
+    known = set(metrics)
+    anchors: list[Anchor] = []
+    for library in _LIBRARIES:
+        if library.metric not in known:
+            continue
+        crop = library.settings.get("crop", 0)
+        for scale in scales if crop else [0]:
+            settings: dict[str, Any] = dict(library.settings)
+            if crop:
+                settings["crop"] = scale if crop == SCALE else scale + 6
+            convention = replace(Convention(library.metric), **settings)
+            anchors.append(Anchor(library.name, False, convention))
+    return anchors
+
+
+def preset_anchors(requests: Sequence[Request], scales: Sequence[int]) -> list[Anchor]:
+    """Return the presets, those of the user included.
+
+    Parameters
+    ----------
+    requests
+        The columns that a preset's name stands for; a preset may mean a variant of the metric.
+    scales
+        Values for the parameter ``scale``; presets with other parameters are left out.
+    """
+    anchors: list[Anchor] = []
+    for name, preset in load_presets().items():
+        if not set(preset.parameters) <= {"scale"}:
+            continue
+        for scale, request in product(scales if preset.parameters else [0], requests):
+            protocol = resolve_protocol(f"{name}:scale={scale}" if scale else name)
+            family = request.metric.family
+            variant = preset.variants.get(request.metric.name)
+            column = resolve_metrics([variant])[0].column if variant else request.column
+            convention = Convention.of_view(column.name, protocol.view(family))
+            anchors.append(Anchor(protocol.spec, True, convention))
+    return anchors

@@ -1,0 +1,137 @@
+"""One way to compute a value: everything that papers and libraries leave unsaid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+
+from iqbench.protocols.view import View
+
+__all__ = ["COLOURS", "CROPS", "FIELDS", "MODCROPS", "RANGES", "Convention", "label"]
+
+COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "rgb": "RGB",
+        "rgb-channels": "mean over the channels' values",
+        "luma-studio": "MATLAB's Y",
+        "luma-studio-rounded": "MATLAB's Y rounded",
+        "luma-studio-truncated": "MATLAB's Y truncated to uint8",
+        "luma-studio-bgr": "MATLAB's Y, red and blue swapped",
+        "luma-full": "full-range Y",
+        "luma-full-rounded": "full-range Y rounded",
+        "luma-full-truncated": "full-range Y truncated to uint8",
+        "luma-full-bgr": "full-range Y, red and blue swapped",
+        "red": "red alone",
+        "green": "green alone",
+        "blue": "blue alone",
+        "bgr": "red and blue swapped",
+    }
+)
+"""What is seen of a colour image, and what it is called in reports."""
+
+OWN = "own"
+RANGES: Mapping[str, tuple[float, float, str]] = MappingProxyType(
+    {
+        OWN: (1.0, 0.0, "the files' own range as peak"),
+        "0..1-peak-2": (0.5, 0.0, "[0,1] with peak 2"),
+        "-1..1-peak-2": (1.0, -0.5, "[-1,1] with peak 2"),
+        "-1..1-peak-1": (2.0, -1.0, "[-1,1] with peak 1"),
+        "peak-219": (255 / 219, 0.0, "peak 219 (235 - 16)"),
+        "0..255-peak-1": (255.0, 0.0, "[0,255] with peak 1"),
+        "0..1-peak-255": (1 / 255, 0.0, "[0,1] with peak 255"),
+        "0..1-as--1..1": (0.5, 0.5, "[0,1] fed as if it were [-1,1]"),
+        "0..255-as--1..1": (127.5, 0.5, "[0,255] fed as if it were [-1,1]"),
+        "0..255": (255.0, 0.0, "pixels in [0,255]"),
+        "-1..1": (2.0, -1.0, "pixels in [-1,1]"),
+    }
+)
+"""Ranges and peaks: pixels x in [0,1] become a x + b with peak 1; what they are called."""
+
+DATA_RANGES: Mapping[str, str] = MappingProxyType(
+    {
+        "reference-range": "peak = max - min of the reference",
+        "output-range": "peak = max - min of the output",
+        "larger-range": "peak = larger max - min of the two",
+        "reference-maximum": "peak = maximum of the reference",
+    }
+)
+"""Peaks that are taken from the pixels."""
+
+CROPS = (0, 1, 2, 3, 4, 6, 8)
+MODCROPS = (1, 2, 3, 4, 8)
+
+_PLAIN = {
+    ("quantise", "stored"): "not quantised",
+    ("quantise", "truncated"): "truncated to uint8",
+    ("brightness", "own"): "brightness as it is",
+    ("brightness", "reference"): "brightness of the reference (GT-mean)",
+    ("pool", "images"): "mean of the images' values",
+    ("pool", "pooled"): "pooled MSE",
+    ("modcrop", 1): "no modcrop",
+    ("crop", 0): "no crop",
+}
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How a value is computed from stored pixels.
+
+    Attributes
+    ----------
+    metric
+        Column of the metric, e.g. ``ssim-window=uniform``, or a form that only others have.
+    colour
+        One of `COLOURS`.
+    quantise
+        ``stored``, ``uint8`` (rounded) or ``truncated``.
+    modcrop, crop
+        As in `View`.
+    brightness
+        ``own`` or ``reference``.
+    range
+        One of `RANGES` or `DATA_RANGES`.
+    pool
+        Over a folder: ``images``, the mean of their values, or ``pooled``, of the mean error.
+    """
+
+    metric: str
+    colour: str = "rgb"
+    quantise: str = "stored"
+    modcrop: int = 1
+    crop: int = 0
+    brightness: str = "own"
+    range: str = OWN
+    pool: str = "images"
+
+    @classmethod
+    def of_view(cls, metric: str, view: View) -> Convention:
+        """Take a preset's view."""
+        return cls(
+            metric,
+            view.colour,
+            "uint8" if view.quantise else "stored",
+            view.modcrop,
+            view.crop,
+            view.brightness,
+        )
+
+    def departures(self, other: Convention) -> list[str]:
+        """Name the fields in which this differs from another."""
+        return [name for name in FIELDS if getattr(self, name) != getattr(other, name)]
+
+
+FIELDS = tuple(field.name for field in fields(Convention))
+
+
+def label(name: str, value: str | int) -> str:
+    """Say a field's value in words."""
+    if (name, value) in _PLAIN:
+        return _PLAIN[name, value]
+    if name in ("crop", "modcrop"):
+        return f"{name} {value}"
+    if name == "colour":
+        return COLOURS[str(value)]
+    if name == "range":
+        return DATA_RANGES.get(str(value)) or RANGES[str(value)][2]
+    return str(value)

@@ -1,0 +1,75 @@
+"""What differs between the metrics that can be explained."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Generic, TypeVar
+
+from iqbench.explain.convention import Convention
+from iqbench.explain.pair import Pair
+from iqbench.explain.value import FLOAT_ERROR
+from iqbench.metrics._registry import Request, resolve_metrics
+
+__all__ = ["Family", "MeanFamily"]
+
+Statistic = TypeVar("Statistic")
+
+
+class Family(ABC, Generic[Statistic]):
+    """The conventions under which a metric is computed, and how.
+
+    Attributes
+    ----------
+    metric
+        The metric's name.
+    forms
+        What is tried besides the metric's columns: forms that others call by its name.
+    departures
+        How many changes from a preset or a library are tried at once.
+    networks
+        Whether a network does the work.
+    float_error
+        What implementations in float32 may be off by, see `Reported`.
+    """
+
+    metric: str
+    forms: tuple[str, ...] = ()
+    departures = 2
+    networks = False
+    float_error = FLOAT_ERROR
+
+    def requests(self) -> list[Request]:
+        """Return the columns that the metric's bare name stands for."""
+        return list(resolve_metrics([self.metric]))
+
+    @abstractmethod
+    def values(self) -> Mapping[str, Sequence[str]]:
+        """Return what is tried besides crops and modcrops, by field of a convention."""
+
+    def affordable(self, convention: Convention, scale: int | None) -> bool:
+        """Tell whether a convention that is no preset and no library's is worth its time."""
+        del convention, scale
+        return True
+
+    @abstractmethod
+    def measure(self, pair: Pair, convention: Convention) -> Statistic:
+        """Return what the value follows from, of one pair.
+
+        Raises
+        ------
+        IqbenchError
+            If the convention does not fit the pair: nothing is left of it, it is too small.
+        """
+
+    @abstractmethod
+    def close(self, found: Sequence[Statistic], convention: Convention) -> float:
+        """Turn what was measured on all pairs into the value; NaN where undefined."""
+
+
+class MeanFamily(Family[float]):
+    """A metric whose value over a folder is the mean of the images' values."""
+
+    def close(self, found: Sequence[float], convention: Convention) -> float:
+        """Return the mean."""
+        return sum(found) / len(found)

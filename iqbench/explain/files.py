@@ -1,0 +1,98 @@
+"""Find and read the pairs whose value is to be explained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from iqbench.datasets.dataset import reference_folder
+from iqbench.datasets.matching import match_outputs
+from iqbench.datasets.methods import Method
+from iqbench.engine.reading import fit_output
+from iqbench.errors import IqbenchError
+from iqbench.explain.pair import Pair
+from iqbench.images.source import FileSource, Source
+from iqbench.protocols.presets import Protocol
+from iqbench.protocols.view import View
+
+__all__ = ["Sources", "find_pairs", "read_pair"]
+
+Sources = tuple[Source, Source]
+
+
+def find_pairs(
+    reference: str | Path, output: str | Path, output_name: str | None = None
+) -> Sequence[tuple[str, Sources]]:
+    """Pair references and outputs by name.
+
+    Parameters
+    ----------
+    reference, output
+        Two files, or two folders.
+    output_name
+        Of folders: template of the outputs' names, e.g. ``{id}_x4``.
+
+    Returns
+    -------
+    sequence of tuple
+        Name and sources of each pair.
+
+    Raises
+    ------
+    IqbenchError
+        If one is a folder and the other a file, or an output is missing: the mean over part of a
+        data set is no value that anybody reported.
+    """
+    first, second = Path(reference).expanduser(), Path(output).expanduser()
+    if not first.is_dir() and not second.is_dir():
+        if output_name is not None:
+            raise IqbenchError("--output-name is for folders, but two files are given")
+        return [(str(first), (FileSource(first), FileSource(second)))]
+    if not (first.is_dir() and second.is_dir()):
+        names = (first, second) if first.is_dir() else (second, first)
+        raise IqbenchError(
+            f"{names[0]} is a folder, {names[1]} is none", hint="Give two files or two folders"
+        )
+    dataset = reference_folder(first)
+    matches = match_outputs(
+        Method(second.name or "outputs", second), dataset, alone=True, output_name=output_name
+    )
+    if not matches.attempted:
+        raise IqbenchError(matches.message)
+    if matches.problems:
+        texts = list(matches.problems.values())
+        more = f", and {len(texts) - 3} more" if len(texts) > 3 else ""
+        raise IqbenchError("; ".join(texts[:3]) + more, hint=matches.hint)
+    return [
+        (sample.image, (sample.reference, FileSource(matches.outputs[sample.image])))
+        for sample in dataset.samples
+    ]
+
+
+def read_pair(sources: Sources, modcrops: Iterable[int]) -> Pair:
+    """Decode a pair.
+
+    Parameters
+    ----------
+    sources
+        Of reference and output.
+    modcrops
+        Under one of which the two must have one size; 1 comes first.
+
+    Raises
+    ------
+    IqbenchError
+        If a file cannot be read, or the two do not fit under any modcrop.
+    """
+    reference, output = (source.read().decode() for source in sources)
+    first: IqbenchError | None = None
+    for modcrop in modcrops:
+        view = View(modcrop=modcrop)
+        try:
+            fitted = fit_output(reference, output, Protocol("", 1, view, view))
+        except IqbenchError as error:
+            first = first or error
+            continue
+        return Pair(reference, fitted)
+    assert first is not None
+    raise first

@@ -1,0 +1,171 @@
+"""Which conventions are tried, and how each is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, product
+from operator import ne
+from typing import Any
+
+from iqbench.explain.anchors import Anchor
+from iqbench.explain.convention import Convention, label
+from iqbench.explain.pair import Pair
+
+__all__ = ["Facts", "Grid", "Named"]
+
+SINGLE = ("red", "green", "blue")
+
+Values = Mapping[str, Sequence[str | int]]
+
+
+@dataclass
+class Facts:
+    """What all pairs together say about differences that make none.
+
+    Attributes
+    ----------
+    pairs
+        How many there are.
+    colour, deep
+        Whether any has colours, or more than 8 bits.
+    touching
+        The modcrops that take something away of any.
+    """
+
+    pairs: int = 0
+    colour: bool = False
+    deep: bool = False
+    touching: frozenset[int] = frozenset()
+
+    def add(self, pair: Pair, modcrops: Sequence[int]) -> None:
+        """Take another pair into account."""
+        self.pairs += 1
+        self.colour |= pair.colour
+        self.deep |= pair.deep
+        self.touching |= {factor for factor in modcrops if not pair.untouched(factor)}
+
+    def collapse(self, convention: Convention) -> Convention:
+        """Give conventions that cannot differ on these pairs one form."""
+        return replace(
+            convention,
+            colour=convention.colour if self.colour else "rgb",
+            quantise=convention.quantise if self.deep else "stored",
+            modcrop=convention.modcrop if convention.modcrop in self.touching else 1,
+            pool=convention.pool if self.pairs > 1 else "images",
+        )
+
+    def distinct(self, values: Values) -> Values:
+        """Leave out of the values what `collapse` would only undo."""
+        start = Convention("")
+        return {
+            name: [
+                value
+                for value in choices
+                if value == getattr(start, name)
+                or self.collapse(_with(start, name, value)) != start
+            ]
+            for name, choices in values.items()
+        }
+
+
+def _with(convention: Convention, name: str, value: str | int) -> Convention:
+    settings: dict[str, Any] = {name: value}
+    return replace(convention, **settings)
+
+
+@dataclass(frozen=True)
+class Named:
+    """How a convention is called.
+
+    Attributes
+    ----------
+    protocol
+        The presets that it is, or the nearest one and what is different.
+    libraries
+        The libraries' functions that it is.
+    departures
+        Changes from the nearest preset; 0 of what a library does.
+    """
+
+    protocol: str
+    libraries: str
+    departures: int
+
+
+class Grid:
+    """The conventions within some departures from a preset or a library.
+
+    Parameters
+    ----------
+    anchors
+        What departures are counted from.
+    values
+        Field of a convention to the values that are tried.
+    departures
+        How many are allowed.
+    affordable
+        Says of a convention that is no anchor whether it is worth its time.
+    facts
+        Of the pairs.
+    """
+
+    def __init__(
+        self,
+        anchors: Sequence[Anchor],
+        values: Values,
+        departures: int,
+        affordable: Callable[[Convention], bool],
+        facts: Facts,
+    ) -> None:
+        self._anchors: dict[Convention, list[Anchor]] = {}
+        for anchor in anchors:
+            self._anchors.setdefault(facts.collapse(anchor.convention), []).append(anchor)
+        self._presets = {
+            convention: next(item.name for item in named if item.preset)
+            for convention, named in self._anchors.items()
+            if any(item.preset for item in named)
+        }
+        found = dict.fromkeys(self._anchors)
+        values = facts.distinct(values)
+        for start in self._anchors:
+            for count in range(1, departures + 1):
+                for changed in _changed(start, values, count):
+                    convention = facts.collapse(changed)
+                    if convention not in found and affordable(convention):
+                        found[convention] = None
+        self.conventions = list(found)
+
+    def name(self, convention: Convention) -> Named:
+        """Say what a convention is, in terms of the presets and the libraries."""
+        named = self._anchors.get(convention, [])
+        libraries = ", ".join(dict.fromkeys(item.name for item in named if not item.preset))
+        protocol = ", ".join(dict.fromkeys(item.name for item in named if item.preset))
+        if protocol:
+            return Named(protocol, libraries, 0)
+        near = min(self._presets, key=lambda preset: _distance(convention, preset))
+        changes = [
+            label(name, getattr(convention, name))
+            for name in convention.departures(near)
+            if name != "metric"
+        ]
+        protocol = self._presets[near] + (f" but {', '.join(changes)}" if changes else "")
+        departures = 0 if libraries else _distance(convention, near)
+        return Named(protocol, libraries, departures)
+
+
+def _distance(convention: Convention, preset: Convention) -> int:
+    """Count the changes; that of one channel alone counts twice, since nobody reports it."""
+    count: int = sum(map(ne, vars(convention).values(), vars(preset).values()))
+    return count + (convention.colour in SINGLE)
+
+
+def _changed(start: Convention, values: Values, count: int) -> Iterator[Convention]:
+    """Yield what differs from a convention in so many fields."""
+    for names in combinations(values, count):
+        choices = [
+            [value for value in values[name] if value != getattr(start, name)] for name in names
+        ]
+        for chosen in product(*choices):
+            settings: dict[str, Any] = vars(start) | dict(zip(names, chosen, strict=True))
+            yield Convention(**settings)

@@ -1,0 +1,105 @@
+"""LPIPS with its nets, its versions and the input range it is fed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from iqbench.errors import IqbenchError
+from iqbench.explain.convention import OWN, RANGES, Convention
+from iqbench.explain.family import MeanFamily
+from iqbench.explain.pair import Pair
+from iqbench.metrics._registry import Request, resolve_metrics
+from iqbench.metrics._tensors import score_tensors
+from iqbench.metrics.lpips import NETWORKS, Lpips, Net, linear_weights
+from iqbench.networks.backbone import IMAGENET_MEAN, IMAGENET_STD
+from iqbench.networks.weights import locate
+
+__all__ = ["LpipsFamily"]
+
+OLD = ", version 0.0"
+
+
+class LpipsFamily(MeanFamily):
+    """LPIPS with the nets whose weights are there; nothing is fetched."""
+
+    metric = "lpips"
+    departures = 1
+    networks = True
+
+    def __init__(self) -> None:
+        self._nets: list[Net] = [net for net in NETWORKS if locate(NETWORKS[net]) is not None]
+        if not self._nets:
+            raise IqbenchError(
+                "the weights of LPIPS' networks are not there", hint="Run `iqbench weights fetch`"
+            )
+        self.forms = tuple(f"lpips-{net}{OLD}" for net in self._nets if _old_file(net) is not None)
+
+    def requests(self) -> list[Request]:
+        """Return a column for each net."""
+        return list(resolve_metrics(f"lpips-{net}" for net in self._nets))
+
+    def values(self) -> Mapping[str, Sequence[str]]:
+        """Return nets, versions, what the networks are fed."""
+        return {
+            "colour": ("rgb", "bgr"),
+            "quantise": ("stored", "uint8", "truncated"),
+            "brightness": ("own", "reference"),
+            "range": (OWN, "0..1-as--1..1", "0..255-as--1..1"),
+            "metric": (*(f"lpips-{net}" for net in self._nets), *self.forms),
+        }
+
+    def affordable(self, convention: Convention, scale: int | None) -> bool:
+        """Try mistakes on whole images only: every convention is a pass through a network."""
+        return convention.crop == 0
+
+    def measure(self, pair: Pair, convention: Convention) -> float:
+        """Score a part of the image."""
+        name = convention.metric.removesuffix(OLD).removeprefix("lpips-")
+        (net,) = (item for item in self._nets if item == name)
+        scale, offset, _ = RANGES[convention.range]
+        reference, output = (image * scale + offset for image in pair.part(convention))
+        parameters = linear_weights(net, reference.device)
+        if convention.metric.endswith(OLD):
+            reference, output = _unscaled(reference), _unscaled(output)
+            parameters = pair.once(("lpips 0.0", net), lambda: _old_weights(net))
+        value = score_tensors(
+            Lpips(net=net), f"lpips-{net}", reference, output, parameters=parameters
+        )
+        return float(value)
+
+
+def _unscaled(image: Tensor) -> Tensor:
+    """Return what ImageNet's normalisation turns into [-1, 1]: version 0.0 does not scale."""
+    deviation = image.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
+    return (2 * image - 1) * deviation + image.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
+
+
+def _old_file(net: Net) -> Path | None:
+    """Return the linear layers of LPIPS 0.0 inside the installed package, if they are there."""
+    package = find_spec("lpips")
+    if package is None or package.origin is None:
+        return None
+    path = Path(package.origin).parent / "weights" / "v0.0" / f"{net}.pth"
+    return path if path.is_file() else None
+
+
+def _old_weights(net: Net) -> dict[str, Tensor]:
+    """Load the linear layers of LPIPS 0.0 by layer, (1, C, 1, 1) each.
+
+    Raises
+    ------
+    IqbenchError
+        If the file cannot be read.
+    """
+    path = _old_file(net)
+    assert path is not None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {key.partition(".")[0]: state[key] for key in sorted(state)}
+    except Exception as error:  # whatever a broken file raises, the answer is one
+        raise IqbenchError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,191 @@
+"""A reference and an output, seen in any way that a convention asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from iqbench.errors import IqbenchError
+from iqbench.explain.convention import RANGES, Convention
+from iqbench.images.picture import Picture
+from iqbench.protocols.view import Brightness, Colour, Pixels, View
+
+__all__ = ["Extremes", "Pair"]
+
+Result = TypeVar("Result")
+
+CPU = torch.device("cpu")
+CHANNELS = {"red": 0, "green": 1, "blue": 2}
+# A luma that is an integer may be a little less than that in float32.
+INTEGER_TOLERANCE = 2e-5
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """Least and largest values of reference and output."""
+
+    reference: tuple[float, float]
+    output: tuple[float, float]
+
+    @classmethod
+    def full(cls) -> Extremes:
+        """Return those of images that use the whole range."""
+        return cls((0.0, 1.0), (0.0, 1.0))
+
+    def scale(self, name: str) -> tuple[float, float]:
+        """Return a and b of a range: pixels become a x + b with peak 1; NaN where it is empty."""
+        if name in RANGES:
+            scale, offset, _ = RANGES[name]
+            return scale, offset
+        (low, high), (other_low, other_high) = self.reference, self.output
+        peak = {
+            "reference-range": high - low,
+            "output-range": other_high - other_low,
+            "larger-range": max(high - low, other_high - other_low),
+            "reference-maximum": high,
+        }[name]
+        return (1 / peak if peak > 0 else float("nan")), 0.0
+
+    def united(self, other: Extremes) -> Extremes:
+        """Return the extremes of two pairs together."""
+        return Extremes(
+            *(
+                (min(first[0], second[0]), max(first[1], second[1]))
+                for first, second in (
+                    (self.reference, other.reference),
+                    (self.output, other.output),
+                )
+            )
+        )
+
+
+class Pair:
+    """Two decoded images.
+
+    Parameters
+    ----------
+    reference, output
+        Of one size, at least after a modcrop; of equal channels.
+    """
+
+    def __init__(self, reference: Picture, output: Picture) -> None:
+        self.reference = reference
+        self.output = output
+        self._known: dict[tuple[object, ...], Any] = {}
+
+    def once(self, key: tuple[object, ...], compute: Callable[[], Result]) -> Result:
+        """Return what was computed before under this key, or compute it."""
+        if key not in self._known:
+            self._known[key] = compute()
+        found: Result = self._known[key]
+        return found
+
+    @property
+    def colour(self) -> bool:
+        """Whether it has colours."""
+        return self.reference.channels == 3
+
+    @property
+    def deep(self) -> bool:
+        """Whether one of the two has more than 8 bits, so that quantising changes it."""
+        return 16 in (self.reference.bit_depth, self.output.bit_depth)
+
+    def untouched(self, modcrop: int) -> bool:
+        """Tell whether a modcrop takes nothing away, so that it makes no difference."""
+        sides = (self.reference.height, self.reference.width)
+        other = (self.output.height, self.output.width)
+        return sides == other and not any(side % modcrop for side in sides)
+
+    def rows_and_columns(self, convention: Convention) -> tuple[slice, slice]:
+        """Say which part is scored.
+
+        Raises
+        ------
+        IqbenchError
+            If nothing is left, or the two differ in size.
+        """
+        view = View(modcrop=convention.modcrop, crop=convention.crop)
+        window, other = (
+            view.window(picture.height, picture.width) for picture in (self.reference, self.output)
+        )
+        if window != other:
+            raise IqbenchError(f"the sizes differ after modcrop {convention.modcrop}")
+        return (
+            slice(window.top, window.top + window.height),
+            slice(window.left, window.left + window.width),
+        )
+
+    def seen(self, convention: Convention) -> tuple[Tensor, Tensor]:
+        """Return both images as the convention sees them, not yet cropped; computed once.
+
+        Returns
+        -------
+        tuple of Tensor
+            (1, C, H, W) float32 in [0, 1], the part that both have.
+        """
+        base = "rgb" if convention.colour in (*CHANNELS, "rgb-channels") else convention.colour
+        key = base, convention.quantise, convention.brightness
+        reference, output = self.once(("seen", *key), lambda: self._convert(*key))
+        if convention.colour in CHANNELS:
+            channel = CHANNELS[convention.colour]
+            return reference[:, channel : channel + 1], output[:, channel : channel + 1]
+        return reference, output
+
+    def part(self, convention: Convention) -> tuple[Tensor, Tensor]:
+        """Return what is scored of both images, (1, C, h, w) in [0, 1]."""
+        rows, columns = self.rows_and_columns(convention)
+        reference, output = self.seen(convention)
+        return reference[:, :, rows, columns], output[:, :, rows, columns]
+
+    def extremes(self, convention: Convention) -> Extremes:
+        """Return least and largest values of what is scored."""
+        ends = (torch.aminmax(image.contiguous()) for image in self.part(convention))
+        return Extremes(*((float(low), float(high)) for low, high in ends))
+
+    def _convert(self, colour: str, quantise: str, brightness: str) -> tuple[Tensor, Tensor]:
+        known: Brightness = "reference" if brightness == "reference" else "own"
+        swapped = colour.endswith("bgr")
+        form = _colour(colour)
+        view = View(form, quantise=quantise == "uint8", brightness=known)
+        height = min(self.reference.height, self.output.height)
+        width = min(self.reference.width, self.output.width)
+        pixels = [self.reference.pixels, self.output.pixels]
+        gains = (1.0, view.gain(*pixels))
+        images = []
+        for stored, gain in zip(pixels, gains, strict=True):
+            part = stored[:height, :width, ::-1] if swapped else stored[:height, :width]
+            if quantise == "truncated":
+                part = _truncate(part)
+            image = view.band(part, slice(0, height), CPU, gain)
+            if colour.endswith("truncated"):
+                image = torch.floor(image * 255 + INTEGER_TOLERANCE) / 255
+            # Planes one after the other: parts of a plane are summed quickly.
+            images.append(image.contiguous())
+        return images[0], images[1]
+
+
+def _colour(name: str) -> Colour:
+    """Return the view's colour that a convention's is made from."""
+    forms: dict[str, Colour] = {
+        "luma-studio": "luma-studio",
+        "luma-studio-rounded": "luma-studio-rounded",
+        "luma-studio-truncated": "luma-studio",
+        "luma-studio-bgr": "luma-studio",
+        "luma-full": "luma-full",
+        "luma-full-rounded": "luma-full-rounded",
+        "luma-full-truncated": "luma-full",
+        "luma-full-bgr": "luma-full",
+    }
+    return forms.get(name, "rgb")
+
+
+def _truncate(pixels: Pixels) -> Pixels:
+    """Bring 16 bits to 8 without rounding."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    return (pixels.astype(np.uint32) * 255 // 65535).astype(np.uint8)

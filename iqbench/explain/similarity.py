@@ -1,0 +1,215 @@
+"""SSIM and MS-SSIM under the conventions in use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from iqbench.errors import IqbenchError
+from iqbench.explain.convention import DATA_RANGES, OWN, Convention
+from iqbench.explain.error import LUMA
+from iqbench.explain.family import MeanFamily
+from iqbench.explain.pair import Extremes, Pair
+from iqbench.metrics._registry import Request, resolve_metrics
+from iqbench.metrics._tensors import score_tensors
+from iqbench.metrics.ms_ssim import MsSsim
+from iqbench.metrics.ssim import SIZES, Shape, filter_valid, ssim_terms
+
+__all__ = ["MsSsimFamily", "SsimFamily"]
+
+SAMPLE = "ssim, sample covariance"
+PADDED = ("ssim-padding=zero", "ssim-padding=replicate", "ssim-padding=reflect")
+WHOLE = ("ssim-form=3d", "ssim-downsample=matlab", "ssim-downsample=pool")
+VALID = ("ssim", "ssim-window=uniform", SAMPLE)
+MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
+FLOAT_ERROR = 2e-5  # piq and torchmetrics take small differences of large moments in float32
+BORDER = SIZES["gaussian"] // 2
+
+Moments = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+
+
+class Look(NamedTuple):
+    """What a map of SSIM depends on: what is seen, the window, the range, the covariance."""
+
+    colour: str
+    quantise: str
+    brightness: str
+    shape: Shape
+    scale: float
+    offset: float
+    sample: bool
+
+
+class SsimFamily(MeanFamily):
+    """SSIM: a map of valid positions serves every crop; padding changes only its border."""
+
+    metric = "ssim"
+    forms = (*VALID[1:], *PADDED, *WHOLE)
+    float_error = FLOAT_ERROR
+
+    def values(self) -> Mapping[str, Sequence[str]]:
+        """Return colours, quantisations, ranges and forms."""
+        return {
+            "colour": ("rgb", *LUMA, "luma-studio-bgr"),
+            "quantise": ("stored", "uint8", "truncated"),
+            "brightness": ("own", "reference"),
+            "range": (
+                OWN,
+                *DATA_RANGES,
+                "0..1-peak-2",
+                "-1..1-peak-2",
+                "-1..1-peak-1",
+                "0..255-peak-1",
+                "0..1-peak-255",
+            ),
+            "metric": (*VALID, *PADDED, *WHOLE),
+        }
+
+    def affordable(self, convention: Convention, scale: int | None) -> bool:
+        """Combine mistakes in range and brightness, and costly forms, with little else."""
+        whole_image = convention.crop in (0, scale) and convention.modcrop in (1, scale)
+        if convention.range != OWN or convention.brightness != "own":
+            if convention.metric not in ("ssim", "ssim-window=uniform", "ssim-padding=reflect"):
+                return False
+            alone = OWN in (convention.range, convention.brightness)
+            return (
+                alone and whole_image and convention.colour in ("rgb", "luma-studio", "luma-full")
+            )
+        if convention.metric == "ssim-form=3d" and convention.colour != "rgb":
+            return False  # a plane is no volume
+        return convention.metric in VALID or whole_image
+
+    def measure(self, pair: Pair, convention: Convention) -> float:
+        """Score a part of the image."""
+        if convention.metric in VALID:
+            return float(self._valid(pair, convention).mean())
+        padding = convention.metric.removeprefix("ssim-padding=")
+        reference, output = pair.part(convention)
+        low = min(reference.shape[2:])
+        if padding in MODES and SIZES["gaussian"] <= low:
+            return self._padded(pair, convention, MODES[padding])
+        if convention.range != OWN:
+            raise IqbenchError("this form is tried with the files' own range only")
+        (request,) = resolve_metrics([convention.metric])
+        try:
+            return float(next(iter(request.metric.values(reference, output).values())))
+        except RuntimeError as error:  # torch reflects no more than it has
+            raise IqbenchError("the image is smaller than the window") from error
+
+    def _valid(self, pair: Pair, convention: Convention) -> Tensor:
+        """Return the map of the positions where the window lies within the part."""
+        shape: Shape = "uniform" if convention.metric == "ssim-window=uniform" else "gaussian"
+        rows, columns = pair.rows_and_columns(convention)
+        reach = SIZES[shape] - 1
+        height, width = rows.stop - rows.start - reach, columns.stop - columns.start - reach
+        if min(height, width) < 1:
+            raise IqbenchError("the image is smaller than the window")
+        scale, offset = _scale(pair, convention)
+        seen = convention.colour, convention.quantise, convention.brightness
+        sample = shape == "uniform" or convention.metric == SAMPLE
+        look = Look(*seen, shape, scale, offset, sample)
+
+        def moments() -> Moments:
+            return _moments(*pair.seen(convention), shape)
+
+        whole = pair.once(
+            ("ssim", look), lambda: _map(pair.once(("moments", *seen, shape), moments), look)
+        )
+        top, left = rows.start, columns.start
+        return whole[:, :, top : top + height, left : left + width]
+
+    def _padded(self, pair: Pair, convention: Convention, mode: str) -> float:
+        """Return the mean over all positions of the padded part.
+
+        Inside it is the map of valid positions; only the border is computed.
+        """
+        inside = self._valid(pair, convention)
+        scale, offset = _scale(pair, convention)
+        seen = convention.colour, convention.quantise, convention.brightness
+        look = Look(*seen, "gaussian", scale, offset, False)
+        images = [F.pad(image, (BORDER,) * 4, mode=mode) for image in pair.part(convention)]
+        height, width = images[0].shape[2:]
+        edge = 3 * BORDER
+        between = slice(BORDER, height - BORDER)
+        strips = [
+            (slice(0, edge), slice(None)),
+            (slice(height - edge, None), slice(None)),
+            (between, slice(0, edge)),
+            (between, slice(width - edge, None)),
+        ]
+        total, count = inside.sum(), inside.numel()
+        for rows, columns in strips:
+            first, second = (image[:, :, rows, columns] for image in images)
+            moments = _moments(first, second, "gaussian")
+            border = _map(moments, look)
+            total, count = total + border.sum(), count + border.numel()
+        return float(total / count)
+
+
+def _scale(pair: Pair, convention: Convention) -> tuple[float, float]:
+    """Return a and b of the range: pixels become a x + b with peak 1."""
+    from_data = convention.range in DATA_RANGES
+    extremes = pair.extremes(convention) if from_data else Extremes.full()
+    return extremes.scale(convention.range)
+
+
+def _moments(reference: Tensor, output: Tensor, shape: Shape) -> Moments:
+    """Return local means, variances and covariance, in float64."""
+    first, second = reference.double(), output.double()
+    mean, other = (filter_valid(image, shape, (2, 3)) for image in (first, second))
+    products = (first.square(), second.square(), first * second)
+    squares, other_squares, mixed = (filter_valid(image, shape, (2, 3)) for image in products)
+    return (
+        mean,
+        other,
+        squares - mean.square(),
+        other_squares - other.square(),
+        mixed - mean * other,
+    )
+
+
+def _map(moments: Moments, look: Look) -> Tensor:
+    """Return the map of pixels a x + b, whose moments follow from those of x."""
+    mean, other, *second = moments
+    size = SIZES[look.shape] ** 2
+    factor = look.scale**2 * (size / (size - 1) if look.sample else 1.0)
+    variance, other_variance, covariance = (moment * factor for moment in second)
+    first = (mean * look.scale + look.offset, other * look.scale + look.offset)
+    luminance, structure = ssim_terms((*first, variance, other_variance, covariance))
+    return luminance * structure
+
+
+class MsSsimFamily(MeanFamily):
+    """MS-SSIM, or the same in dB."""
+
+    departures = 1
+    float_error = FLOAT_ERROR
+
+    def __init__(self, column: str) -> None:
+        self.metric = column
+
+    def requests(self) -> list[Request]:
+        """Return the one column."""
+        return [item for item in resolve_metrics(["ms-ssim"]) if item.column.name == self.metric]
+
+    def values(self) -> Mapping[str, Sequence[str]]:
+        """Return colours, quantisations and ranges."""
+        return {
+            "colour": ("rgb", *LUMA),
+            "quantise": ("stored", "uint8", "truncated"),
+            "brightness": ("own", "reference"),
+            "range": (OWN, "larger-range", "0..1-peak-2", "0..255-peak-1"),
+        }
+
+    def affordable(self, convention: Convention, scale: int | None) -> bool:
+        """Leave crops to the presets: every convention is a pyramid of its own."""
+        return convention.crop in (0, scale) and convention.modcrop in (1, scale)
+
+    def measure(self, pair: Pair, convention: Convention) -> float:
+        """Score a part of the image."""
+        scale, offset = _scale(pair, convention)
+        reference, output = (image * scale + offset for image in pair.part(convention))
+        return float(score_tensors(MsSsim(), self.metric, reference, output))

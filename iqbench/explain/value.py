@@ -1,0 +1,70 @@
+"""A value as somebody printed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from iqbench.errors import IqbenchError
+
+__all__ = ["Reported"]
+
+FLOAT_ERROR = 2e-6
+"""What float32 arithmetic may be off by, relative to values above 1, absolute below."""
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A reported value and how precisely it was printed.
+
+    Attributes
+    ----------
+    text
+        As typed, e.g. ``28.42``.
+    value
+        The number.
+    tolerance
+        Half a unit of the last digit, and what float32 arithmetic may be off by.
+    """
+
+    text: str
+    value: float
+    tolerance: float
+
+    @classmethod
+    def parse(cls, text: str | float, float_error: float = FLOAT_ERROR) -> Reported:
+        """Read a value with its digits.
+
+        Parameters
+        ----------
+        text
+            ``28.42``, ``.8101``, ``1.2e-3``, ``inf``; a float counts with the digits it prints.
+        float_error
+            What float32 arithmetic may be off by, relative to values above 1, absolute below.
+
+        Raises
+        ------
+        IqbenchError
+            If it is no number.
+        """
+        text = str(text).strip()
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            number = Decimal("nan")
+        if number.is_nan():
+            raise IqbenchError(
+                f"the value {text!r} is no number", hint="Type it as printed, e.g. 28.42"
+            )
+        value = float(number)
+        exponent = number.as_tuple().exponent
+        half = 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0
+        return cls(text, value, half + float_error * max(1.0, min(abs(value), 1e6)))
+
+    def difference(self, value: float) -> float:
+        """Return by how much another value is larger; 0 for equal infinities."""
+        return 0.0 if value == self.value else value - self.value
+
+    def matches(self, value: float) -> bool:
+        """Tell whether a value would have been printed so."""
+        return abs(self.difference(value)) <= self.tolerance

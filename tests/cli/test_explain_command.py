@@ -1,0 +1,110 @@
+"""`iqbench explain`: which conventions give a reported value."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from skimage import data
+
+import iqbench
+from iqbench.cli.explain import explain
+from iqbench.errors import IqbenchError
+from iqbench.images import degrade
+from iqbench.images.write import write_png
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("pair")
+    reference = data.chelsea()[60:124, 100:180].copy()
+    write_png(folder / "hr" / "a.png", reference)
+    write_png(folder / "sr" / "a.png", degrade.gaussian_noise(reference, 8, seed=7))
+    return folder / "hr" / "a.png", folder / "sr" / "a.png"
+
+
+@pytest.fixture(scope="module")
+def value(pair: tuple[Path, Path]) -> str:
+    scores = iqbench.measure(*pair, metrics="psnr", protocol="sr-y:scale=4")
+    return f"{scores['value'].item():.3f}"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(
+        explain, [str(argument) for argument in arguments], catch_exceptions=False
+    )
+
+
+def test_names_the_protocol_and_says_what_changes_do(pair: tuple[Path, Path], value: str) -> None:
+    done = run(*pair, "--metric", "psnr", "--value", value, "--scale", "4", "--top", "3")
+    assert done.exit_code == 0
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert f"psnr {value} is reproduced by" in lines[0]
+    first = next(line for line in lines if line.startswith("psnr  "))
+    assert "sr-y:scale=4" in first
+    assert "BasicSR calculate_psnr" in first
+    assert "What one change does to psnr under sr-y:scale=4" in lines
+    assert any(line.startswith("MATLAB's Y rounded") for line in lines)
+
+
+def test_json_is_a_list_of_rows(pair: tuple[Path, Path], value: str) -> None:
+    done = run(*pair, "--metric", "psnr", "--value", value, "--format", "json", "--top", "2")
+    rows = json.loads(done.stdout)
+    settings = [row for row in rows if row["table"] == "settings"]
+    assert len(settings) == 2
+    assert settings[0]["protocol"] == "sr-y:scale=4"
+    assert settings[0]["reproduces"] is True
+    assert settings[0]["crop"] == 4
+    assert {row["of"] for row in rows if row["table"] == "changes"} >= {"psnr under sr-y:scale=4"}
+
+
+def test_markdown_has_both_tables(pair: tuple[Path, Path], value: str) -> None:
+    text = run(*pair, "--metric", "psnr", "--value", value, "--format", "markdown").stdout
+    assert text.startswith("### psnr")
+    assert "| metric | protocol |" in text
+    assert "### What one change does to psnr under sr-y:scale=4" in text
+
+
+def test_what_nothing_reproduces_is_said_on_both_streams(pair: tuple[Path, Path]) -> None:
+    done = run(*pair, "--metric", "psnr", "--value", "5.1234", "--quiet")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("None of ")
+    assert "another pair of images" in done.stderr
+    assert "--scale" in done.stderr
+
+
+def test_folders_are_paired_by_name(pair: tuple[Path, Path], value: str) -> None:
+    folders = (path.parent for path in pair)
+    done = run(*folders, "--metric", "psnr", "--value", value, "--scale", "4")
+    assert "sr-y:scale=4" in done.stdout
+    assert done.stderr == "explain: 1 pairs\n"
+
+
+def test_wrong_input_is_refused(pair: tuple[Path, Path]) -> None:
+    with pytest.raises(IqbenchError, match="no number"):
+        run(*pair, "--metric", "psnr", "--value", "high")
+    with pytest.raises(IqbenchError, match="unknown metric"):
+        run(*pair, "--metric", "psnrr", "--value", "30")
+    assert run(*pair, "--metric", "psnr").exit_code == 2
+    assert run(*pair, "--metric", "psnr", "--value", "3", "--scale", "0").exit_code == 2
+
+
+def test_it_is_a_command_of_the_tool(pair: tuple[Path, Path], value: str) -> None:
+    command = [sys.executable, "-c", "from iqbench.cli.main import main; main()", "explain"]
+    done = subprocess.run(
+        [*command, *map(str, pair), "--metric", "psnr", "--value", value],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "sr-y:scale=4" in done.stdout
+
+
+def test_the_help_has_examples() -> None:
+    assert "--metric psnr --value 28.42 --scale 4" in run("--help").stdout

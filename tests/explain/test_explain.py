@@ -1,0 +1,366 @@
+"""Values made by libraries themselves are found, and named."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage import data
+
+from iqbench.errors import IqbenchError
+from iqbench.explain import Reported, changes, explain
+from iqbench.functional import ssim, total_variation
+from iqbench.images import degrade
+from iqbench.images.resize import imresize_uint8
+from iqbench.images.source import FileSource
+from iqbench.images.write import write_png
+
+SHARED = Path(__file__).parents[2] / "../shared/data"
+
+
+def write_pair(folder, reference):
+    output = degrade.gaussian_noise(degrade.gaussian_blur(reference, 1.0), 8, seed=7)
+    write_png(folder / "ref.png", reference)
+    write_png(folder / "out.png", output)
+    return folder / "ref.png", folder / "out.png"
+
+
+@pytest.fixture(scope="module")
+def cat(tmp_path_factory):
+    """128x160, from 0 to 231."""
+    return write_pair(tmp_path_factory.mktemp("cat"), data.chelsea()[60:188, 100:260].copy())
+
+
+@pytest.fixture(scope="module")
+def coffee(tmp_path_factory):
+    """392x400: large enough for piq to halve it."""
+    return write_pair(tmp_path_factory.mktemp("coffee"), data.coffee()[:392, :400].copy())
+
+
+# Made with scikit-image 0.26.0, torchmetrics 1.9.0 and piq 0.8.0 on the pairs above, read as uint8
+# (H, W, C) arrays r, o or float32 (1, C, H, W) tensors in [0, 1] R, O:
+#   peak_signal_noise_ratio(r, o)                                   scikit-image
+#   structural_similarity(r, o, channel_axis=2)                     scikit-image, uniform 7x7
+#   ..., gaussian_weights=True                                      sample covariance
+#   ..., gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
+#   structural_similarity_index_measure(O, R)                       torchmetrics
+#   peak_signal_noise_ratio(O, R, data_range=R.max() - R.min())     its former default
+#   total_variation(O)                                              torchmetrics, and piq
+#   piq.ssim(O, R), piq.psnr(O, R), piq.multi_scale_ssim(O, R), norm_type="l1" or "l2"
+CAT = [
+    ("psnr", "27.289239", "scikit-image peak_signal_noise_ratio", "rgb"),
+    ("psnr", "26.430674", "torchmetrics peak_signal_noise_ratio (older", "rgb but peak = max"),
+    ("psnr", "27.289217", "piq psnr", "rgb"),
+    ("ssim", "0.693918", "scikit-image structural_similarity", "rgb"),
+    ("ssim", "0.658480", "structural_similarity (gaussian_weights)", "rgb"),
+    ("ssim", "0.659102", "use_sample_covariance=False", "rgb, "),
+    ("ssim", "0.637407", "torchmetrics structural_similarity_index_measure", "rgb but peak ="),
+    ("ssim", "0.651808", "torchmetrics structural_similarity_index_measure (data_ra", "rgb"),
+    ("ssim", "0.6591", "tf.image.ssim", "rgb, "),
+    ("tv", "4847.8237", "torchmetrics total_variation", "rgb"),
+    ("tv", "4847.82", "piq total_variation (norm_type='l1')", "rgb"),
+    ("tv", "17.54475", "piq total_variation", "rgb"),
+]
+COFFEE = [
+    ("ssim", "0.862574", "piq ssim", "rgb"),
+    ("ms-ssim", "0.9330", "piq multi_scale_ssim", "rgb"),
+]
+
+
+def check_first_rows(frame, library, protocol):
+    first = frame[frame["reproduces"]].head(2)
+    found = [
+        row
+        for row in first.to_dict("records")
+        if library in row["library"] and row["protocol"].startswith(protocol)
+    ]
+    assert found, frame.head(5).to_string()
+
+
+@pytest.mark.parametrize(("metric", "value", "library", "protocol"), CAT)
+def test_what_libraries_say_is_named(cat, metric, value, library, protocol):
+    check_first_rows(explain(*cat, metric=metric, value=value), library, protocol)
+
+
+@pytest.mark.parametrize(("metric", "value", "library", "protocol"), COFFEE)
+def test_what_libraries_say_of_larger_images_is_named(coffee, metric, value, library, protocol):
+    check_first_rows(explain(*coffee, metric=metric, value=value), library, protocol)
+
+
+# The package lpips 0.1.4 on torchvision's trunks, of 64x64 pixels of the cat:
+#   LPIPS(net=net)(R, O, normalize=True), without normalize, and with version="0.0" and normalize
+@pytest.mark.usefixtures("pretrained_networks")
+@pytest.mark.parametrize(
+    ("value", "metric", "protocol"),
+    [
+        ("0.11092", "lpips-alex", "rgb, "),
+        ("0.07753", "lpips-alex", "rgb but [0,1] fed as if it were [-1,1]"),
+        ("0.27148", "lpips-vgg", "rgb, "),
+        ("0.27653", "lpips-vgg", "rgb but [0,1] fed as if it were [-1,1]"),
+        ("0.04721", "lpips-alex, version 0.0", "rgb"),
+    ],
+)
+def test_lpips_is_found_by_net_version_and_range(tmp_path, value, metric, protocol):
+    pair = write_pair(tmp_path, data.chelsea()[60:124, 100:164].copy())
+    best = explain(*pair, metric="lpips", value=value).iloc[0]
+    assert best["reproduces"]
+    assert best["metric"] == metric
+    assert best["protocol"].startswith(protocol)
+
+
+def studio(image):
+    """BasicSR's and SwinIR's Y, not rounded."""
+    return image.astype(np.float64) @ [65.481, 128.553, 24.966] / 255 + 16
+
+
+def psnr(first, second):
+    return 10 * math.log10(255**2 / np.mean((first - second) ** 2))
+
+
+def pixels(paths):
+    return [FileSource(path).read().decode().pixels for path in paths]
+
+
+def test_super_resolution_on_unrounded_luma_is_named_by_its_preset(cat):
+    reference, output = (studio(image)[4:-4, 4:-4] for image in pixels(cat))
+    value = f"{psnr(reference, output):.4f}"
+    for scale in (4, None):
+        best = explain(*cat, metric="psnr", value=value, scale=scale).iloc[0]
+        assert best["protocol"] == "sr-y:scale=4"
+        assert "BasicSR calculate_psnr (crop_border, test_y_channel)" in best["library"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda image: np.floor(studio(image)), "MATLAB's Y truncated to uint8"),
+        (lambda image: studio(image[..., ::-1]), "MATLAB's Y, red and blue swapped"),
+        (lambda image: studio(image)[5:-5, 5:-5], "sr-y:scale=5"),
+        (lambda image: studio(image)[7:-7, 7:-7], None),
+    ],
+)
+def test_mistakes_are_said_in_words(cat, change, says):
+    value = f"{psnr(*map(change, pixels(cat))):.5f}"
+    best = explain(*cat, metric="psnr", value=value, scale=5).iloc[0]
+    assert best["reproduces"] == (says is not None)
+    assert says is None or says in best["protocol"]
+
+
+def test_the_mean_of_channels_psnrs_is_told_from_the_psnr_of_their_mean(cat):
+    reference, output = (image.astype(np.float64) for image in pixels(cat))
+    value = sum(psnr(reference[..., c], output[..., c]) for c in range(3)) / 3
+    best = explain(*cat, metric="psnr", value=f"{value:.4f}").iloc[0]
+    assert best["protocol"] == "rgb but mean over the channels' values"
+
+
+def test_every_ssim_is_that_of_the_metric_on_the_cropped_image(cat):
+    import torch
+
+    frame = explain(*cat, metric="ssim", value="0.7")
+    reference, output = (
+        torch.from_numpy(image).permute(2, 0, 1)[None] / 255 for image in pixels(cat)
+    )
+    usual = frame[
+        (frame["colour"] == "rgb") & (frame["range"] == "own") & (frame["brightness"] == "own")
+    ]
+    options = {
+        "ssim": {},
+        "ssim-window=uniform": {"window": "uniform"},
+        "ssim-padding=zero": {"padding": "zero"},
+        "ssim-padding=replicate": {"padding": "replicate"},
+        "ssim-padding=reflect": {"padding": "reflect"},
+        "ssim-form=3d": {"form": "3d"},
+        "ssim-downsample=pool": {"downsample": "pool"},
+    }
+    seen = set()
+    for row in usual.to_dict("records"):
+        if row["metric"] not in options:
+            continue
+        crop, factor = row["crop"], row["modcrop"]
+        height, width = 128 - 128 % factor, 160 - 160 % factor
+        parts = [
+            image[:, :, crop : height - crop, crop : width - crop] for image in (reference, output)
+        ]
+        exact = ssim(*parts, **options[row["metric"]]).item()
+        assert row["value"] == pytest.approx(exact, abs=1e-9), row
+        seen.add((row["metric"], crop))
+    assert ("ssim-padding=zero", 0) in seen
+    assert ("ssim", 14) in seen
+    assert len(seen) > 20
+
+
+def test_every_total_variation_is_that_of_the_function(cat):
+    import torch
+
+    frame = explain(*cat, metric="tv", value="0.05")
+    frame = frame[(frame["crop"] == 0) & (frame["colour"] == "rgb") & (frame["range"] == "0..255")]
+    values = frame[frame["brightness"] == "own"].set_index("metric")["value"]
+    image = torch.from_numpy(pixels(cat)[1]).permute(2, 0, 1)[None].double()
+    for form in ("aniso", "iso", "sq"):
+        total = total_variation(image, form=form, reduction="sum").item()
+        assert values[f"tv-{form}-output, sum"] == pytest.approx(total, rel=1e-6)
+
+
+def test_single_changes_start_from_the_best_match_and_from_rgb(cat):
+    frame = explain(*cat, metric="psnr", value=explain_value(cat, "sr-y:scale=4"), scale=4)
+    table = changes(frame)
+    assert list(table["of"].unique()) == ["psnr under sr-y:scale=4", f"psnr under {RGB}"]
+    best = table[table["of"] == "psnr under sr-y:scale=4"].set_index("change")
+    assert best.loc["no crop", "value"] + 0 == pytest.approx(
+        frame.iloc[0]["value"] + best.loc["no crop", "effect"]
+    )
+    assert best.loc["[0,1] with peak 2", "effect"] == pytest.approx(20 * math.log10(2))
+    assert best.loc["peak 219 (235 - 16)", "effect"] == pytest.approx(20 * math.log10(219 / 255))
+    assert {"RGB", "MATLAB's Y rounded", "crop 3"} <= set(best.index)
+    assert (table["effect"] != 0).all()
+
+
+RGB = "rgb, denoise-rgb, deblur-rgb, deblur-ssim3d, lowlight, compression, sidd"
+
+
+def explain_value(pair, protocol):
+    import iqbench
+
+    return f"{iqbench.measure(*pair, metrics='psnr', protocol=protocol)['value'].item():.4f}"
+
+
+def test_what_nothing_reproduces_has_the_nearest_first(cat):
+    frame = explain(*cat, metric="ssim", value="0.1234567")
+    assert not frame["reproduces"].any()
+    assert frame["difference"].abs().is_monotonic_increasing
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("folders")
+    crops = {"a": np.s_[:64, :80], "b": np.s_[60:130, 100:164], "c": np.s_[100:196, 200:264]}
+    for seed, (image, crop) in enumerate(crops.items()):
+        reference = data.chelsea()[crop].copy()
+        output = degrade.gaussian_noise(reference, 4 + 12 * seed, seed)
+        write_png(root / "hr" / f"{image}.png", reference)
+        write_png(root / "sr" / f"{image}_x4.png", output)
+    return root / "hr", root / "sr"
+
+
+class TestFolders:
+    def images(self, folders):
+        for path in sorted(folders[0].iterdir()):
+            yield [
+                image.astype(np.float64)
+                for image in pixels([path, folders[1] / f"{path.stem}_x4.png"])
+            ]
+
+    def test_the_mean_of_the_images_and_the_pooled_error_are_two_numbers(self, folders):
+        mean = np.mean([psnr(*pair) for pair in self.images(folders)])
+        errors = [np.square(first - second).ravel() for first, second in self.images(folders)]
+        pooled = 10 * math.log10(255**2 / np.concatenate(errors).mean())
+        for value, pool in ((mean, "images"), (pooled, "pooled")):
+            frame = explain(*folders, metric="psnr", value=f"{value:.5f}", output_name="{id}_x4")
+            best = frame.iloc[0]
+            assert best["reproduces"]
+            assert best["pool"] == pool
+        assert "torchmetrics PeakSignalNoiseRatio over a data set" in best["library"]
+
+    def test_an_image_without_output_is_named(self, folders):
+        with pytest.raises(IqbenchError, match=r"missing output: no a\.\*.*--output-name"):
+            explain(*folders, metric="psnr", value="30")
+
+    def test_a_file_and_a_folder_are_no_pair(self, folders, cat):
+        with pytest.raises(IqbenchError, match="is a folder"):
+            explain(folders[0], cat[0], metric="psnr", value="30")
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="Set5 is not beside this repository")
+@pytest.mark.parametrize(("metric", "value"), [("psnr", "28.42"), ("ssim", ".8101")])
+def test_the_published_table_is_sr_y_rounded(metric, value, tmp_path):
+    for path in sorted((SHARED / "Set5" / "LR_bicubic_x4").iterdir()):
+        (low,) = pixels([path])
+        write_png(tmp_path / path.name, imresize_uint8(low, scale=4))
+    frame = explain(SHARED / "Set5" / "HR_x4", tmp_path, metric=metric, value=value, scale=4)
+    best = frame.iloc[0]
+    assert best["reproduces"]
+    assert best["protocol"] == "sr-y-rounded:scale=4"
+
+
+class TestOddImages:
+    def test_gray_has_no_colours_to_choose_from(self, tmp_path):
+        pair = write_pair(tmp_path, data.camera()[:64, :80, None].copy())
+        frame = explain(*pair, metric="psnr", value=explain_value(pair, "rgb"))
+        assert set(frame["colour"]) == {"rgb"}
+        assert frame.iloc[0]["protocol"].startswith("rgb, y-full")
+
+    def test_16_bits_are_quantised_or_not_or_truncated(self, tmp_path):
+        rng = np.random.default_rng(0)
+        reference = rng.integers(2000, 60000, (32, 40, 3)).astype(np.uint16)
+        output = (reference + rng.integers(-1500, 1500, reference.shape)).astype(np.uint16)
+        write_png(tmp_path / "ref.png", reference)
+        write_png(tmp_path / "out.png", output)
+        first, second = (np.floor(image / 65535 * 255 + 1e-9) for image in (reference, output))
+        value = f"{psnr(first, second):.5f}"
+        best = explain(tmp_path / "ref.png", tmp_path / "out.png", metric="psnr", value=value)
+        assert best.iloc[0]["quantise"] == "truncated"
+        assert set(best["quantise"]) == {"stored", "uint8", "truncated"}
+
+    def test_equal_images_are_inf(self, cat):
+        frame = explain(cat[0], cat[0], metric="psnr", value="inf")
+        assert frame.iloc[0]["reproduces"]
+        assert frame.iloc[0]["protocol"].startswith("rgb")
+        piq = explain(cat[0], cat[0], metric="psnr", value="80.00").iloc[0]
+        assert piq["reproduces"]
+        assert piq["library"] == "piq psnr"
+
+    @pytest.mark.parametrize("metric", ["psnr", "ssim", "tv"])
+    def test_images_smaller_than_windows_have_what_fits(self, tmp_path, metric):
+        pair = write_pair(tmp_path, data.camera()[:9, :10, None].copy())
+        frame = explain(*pair, metric=metric, value="0.5")
+        assert np.isfinite(frame["value"]).all()
+
+    def test_images_too_small_for_everything_are_refused(self, cat):
+        with pytest.raises(IqbenchError, match="too small"):
+            explain(*cat, metric="ms-ssim", value="0.9")
+
+    def test_sizes_that_agree_after_a_modcrop_do(self, tmp_path):
+        reference, output = data.chelsea()[:66, :81].copy(), data.chelsea()[1:65, :80].copy()
+        write_png(tmp_path / "ref.png", reference)
+        write_png(tmp_path / "out.png", output)
+        value = f"{psnr(reference[:64, :80].astype(float), output.astype(float)):.4f}"
+        best = explain(tmp_path / "ref.png", tmp_path / "out.png", metric="psnr", value=value)
+        assert best.iloc[0]["reproduces"]
+        assert best.iloc[0]["protocol"] == "rgb but modcrop 4"
+        assert 1 not in set(best["modcrop"])
+
+    def test_other_sizes_are_refused(self, cat, coffee):
+        with pytest.raises(IqbenchError, match="Nothing is resized"):
+            explain(cat[0], coffee[1], metric="psnr", value="30")
+
+
+@settings(max_examples=10, deadline=None)
+@given(digits=st.integers(2, 6))
+def test_the_printed_digits_say_what_agrees(digits):
+    reported = Reported.parse(f"{28.4249123:.{digits}f}")
+    assert reported.matches(28.4249123)
+    assert not reported.matches(28.4249123 + 1.1 * 10**-digits + 2e-4)
+
+
+@pytest.mark.parametrize("text", ["", "nan", "28,42", "28.42 dB"])
+def test_what_is_no_number_is_refused(cat, text):
+    with pytest.raises(IqbenchError, match="no number"):
+        explain(*cat, metric="psnr", value=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "half"), [("30", 0.5), (".8101", 5e-5), ("1.2e-3", 5e-5), (28.42, 0.005)]
+)
+def test_half_a_unit_of_the_last_digit_is_allowed(text, half):
+    assert Reported.parse(text).tolerance == pytest.approx(half, abs=1e-4)
+
+
+def test_an_unknown_metric_is_refused(cat):
+    with pytest.raises(IqbenchError, match="Did you mean 'ssim'"):
+        explain(*cat, metric="ssin", value="0.9")
+    with pytest.raises(IqbenchError, match="metric that can be explained"):
+        explain(*cat, metric="perceptual", value="0.9")
