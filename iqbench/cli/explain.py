@@ -64,7 +64,8 @@ def explain(
 
     REFERENCE and OUTPUT are two files, or two folders whose images are paired by name; then the
     value is a mean over images. Tried is everything within two changes of a protocol or of what a
-    library does by default (MS-SSIM and LPIPS: one). Many conventions may agree in few digits:
+    library does by default (MS-SSIM and LPIPS: one); crops of super-resolution with PSNR and SSIM,
+    with other metrics if --scale is given. Many conventions may agree in few digits:
     those nearest to a protocol or library come first. Whether anything is found, the exit code is
     0; in JSON, `reproduces` says so.
 

@@ -116,6 +116,12 @@ class Convention:
             view.brightness,
         )
 
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Sort key under which what is computed once for several stands together."""
+        view = list(COLOURS).index(self.colour), self.quantise, self.brightness, self.range
+        return *view, self.modcrop, self.crop, self.metric
+
     def departures(self, other: Convention) -> list[str]:
         """Name the fields in which this differs from another."""
         return [name for name in FIELDS if getattr(self, name) != getattr(other, name)]

@@ -89,7 +89,7 @@ class PsnrFamily(Family[Errors]):
             return Errors(part.mean((1, 2)), part[0].numel(), extremes)
 
         window = convention.modcrop, convention.crop
-        return pair.once(("errors", *seen, *window, from_data), errors)
+        return pair.once(("errors", *seen, *window, from_data), errors, large=False)
 
     def close(self, found: Sequence[Errors], convention: Convention) -> float:
         """Return the mean of the images' PSNRs, or the PSNR of the pooled error."""

@@ -66,7 +66,7 @@ class LpipsFamily(MeanFamily):
         parameters = linear_weights(net, reference.device)
         if convention.metric.endswith(OLD):
             reference, output = _unscaled(reference), _unscaled(output)
-            parameters = pair.once(("lpips 0.0", net), lambda: _old_weights(net))
+            parameters = pair.once(("0.0", net), lambda: _old_weights(net), large=False)
         value = score_tensors(
             Lpips(net=net), f"lpips-{net}", reference, output, parameters=parameters
         )

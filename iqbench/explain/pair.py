@@ -23,6 +23,7 @@ CPU = torch.device("cpu")
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
 # A luma that is an integer may be a little less than that in float32.
 INTEGER_TOLERANCE = 2e-5
+LARGE = 6
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,22 @@ class Pair:
     def __init__(self, reference: Picture, output: Picture) -> None:
         self.reference = reference
         self.output = output
-        self._known: dict[tuple[object, ...], Any] = {}
+        self._large: dict[tuple[object, ...], Any] = {}
+        self._small: dict[tuple[object, ...], Any] = {}
 
-    def once(self, key: tuple[object, ...], compute: Callable[[], Result]) -> Result:
-        """Return what was computed before under this key, or compute it."""
-        if key not in self._known:
-            self._known[key] = compute()
-        found: Result = self._known[key]
+    def once(
+        self, key: tuple[object, ...], compute: Callable[[], Result], *, large: bool = True
+    ) -> Result:
+        """Return what was computed before under this key, or compute it.
+
+        What is as large as the image is forgotten when `LARGE` others have been used since:
+        conventions come in an order in which it is not needed again.
+        """
+        known = self._large if large else self._small
+        found: Result = known.pop(key) if key in known else compute()
+        known[key] = found
+        if large and len(known) > LARGE:
+            del known[next(iter(known))]
         return found
 
     @property

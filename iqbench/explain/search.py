@@ -50,7 +50,7 @@ def explain(
     value
         As printed: ``"28.42"`` is 28.415 to 28.425. A float counts with the digits it prints.
     scale
-        Of super-resolution; if not given, 2, 3, 4 and 8 are tried (of LPIPS, MS-SSIM: none).
+        Of super-resolution; if not given, 2, 3, 4 and 8 are tried of PSNR and SSIM.
     output_name
         Of folders: template of the outputs' names, e.g. ``{id}_x4``.
     reporter
@@ -140,7 +140,7 @@ def _measure(
         reporter.begin("explain", len(pairs))
     for sources in pairs:
         pair = read_pair(sources, modcrops)
-        for convention in list(found):
+        for convention in sorted(found, key=lambda convention: convention.order):
             try:
                 found[convention].append(family.measure(pair, convention))
             except IqbenchError:  # too small for it, or nothing left of it: nobody's value
@@ -251,8 +251,8 @@ def _scales(metric: str, scale: int | None) -> Sequence[int]:
     """Return the scales of super-resolution that are tried."""
     if scale is not None:
         return (scale,)
-    # Every crop would be another pass through the networks, or another pyramid.
-    return () if metric in ("lpips", "ms-ssim", "ms-ssim-db") else SCALES
+    # Elsewhere every crop would be computed anew, and few report it of super-resolution.
+    return SCALES if metric in ("psnr", "ssim", "psnr-b") else ()
 
 
 def _different(frame: pd.DataFrame) -> pd.DataFrame:

@@ -55,14 +55,15 @@ class TvFamily(MeanFamily):
         _, form, side = name.split("-")
         (known,) = (item for item in NAMES if item == form)
         reduction: Reduction = "sum" if "sum" in how else "mean"
+        view = replace(convention, metric="")
 
         def totals() -> Tensor:
-            images = self._pixels(pair, convention)
+            images = pair.once((view,), lambda: self._pixels(pair, convention))
             # Channels as a batch: each has its own total.
             image = images[side == "output"].transpose(0, 1)
             return total_variation(image, form=known, reduction=reduction)
 
-        parts = pair.once((replace(convention, metric=""), side, form, reduction), totals)
+        parts = pair.once((view, side, form, reduction), totals, large=False)
         total = parts.mean() if reduction == "mean" or "channel" in how else parts.sum()
         if how == "root of the sum":
             total = safe_sqrt(total)
