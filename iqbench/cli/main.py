@@ -25,11 +25,13 @@ COMMANDS = (
     "evaluate",
     "measure",
     "leaderboard",
+    "explain",
     "export",
     "datasets",
     "metrics",
     "protocols",
     "weights",
+    "degrade",
 )
 
 
