@@ -1,0 +1,182 @@
+"""Two methods, or two runs, side by side: differences with their uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from iqbench.analysis.bootstrap import mean_interval
+from iqbench.analysis.gains import gains, mean_difference
+from iqbench.analysis.matching import (
+    COMPARED,
+    COMPARISON,
+    MISSING,
+    NOT_COMPARABLE,
+    Scored,
+    match,
+)
+from iqbench.analysis.paired import holm, paired_test
+from iqbench.results.schema import ColumnInfo
+
+__all__ = ["Comparison", "apart", "compare"]
+
+_NUMBERS = ["n", "first", "second", "difference", "low", "high", "p_value", "effect"]
+_COUNTS = ["wins", "losses", "ties", "missing", "not_comparable"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Parameters
+    ----------
+    rows
+        One row a dataset, pair of methods, metric and signature, see `compare`.
+    pairs
+        One row a value that both have: the columns of `COMPARISON`, image, baseline and candidate
+        (the first and the second), difference and gain.
+    new
+        Images of which only the second side has values.
+    """
+
+    rows: pd.DataFrame
+    pairs: pd.DataFrame
+    new: pd.DataFrame
+
+
+def compare(
+    first: Scored,
+    second: Scored,
+    columns: Mapping[str, ColumnInfo],
+    *,
+    methods: Mapping[str, str] | None = None,
+) -> Comparison:
+    """Compare the second side with the first, over the images that both have.
+
+    Parameters
+    ----------
+    first, second
+        The two sides, of one results folder or of two.
+    columns
+        Directions and the order of metrics.
+    methods
+        What the second side calls methods that have another name on the first.
+
+    Returns
+    -------
+    Comparison
+        Its rows have dataset, baseline_method and method (of the first and the second side),
+        metric, signature, n (images compared), first and second (means over these), difference
+        (second minus first), low and high (of its 95 % bootstrap interval), p_value (Wilcoxon's
+        signed-rank test, two-sided, corrected by Holm over all rows), effect (rank-biserial
+        correlation, from -1 to 1: positive if the second is better), wins, losses and ties (images
+        on which the second is better, worse or equal; of a metric without direction, greater,
+        smaller or equal), how many images are missing or not
+        comparable, and why not: the fields that differ. For a metric with a
+        target, p_value, effect and wins are of the distances to it.
+    """
+    matched = match(first, second, methods)
+    pairs = matched.pairs
+    compared = pairs[pairs["state"] == COMPARED].drop(columns=["state", "reason"])
+    compared = _differences(compared, columns)
+    rows = _lacking(pairs).join(_numbers(compared))
+    rows["n"] = rows["n"].fillna(0).astype("int64")
+    tested = rows["p_value"].notna()
+    rows.loc[tested, "p_value"] = holm(rows.loc[tested, "p_value"].to_numpy())
+    for name in _COUNTS:
+        rows[name] = rows[name].fillna(0).astype("int64")
+    order = {metric: place for place, metric in enumerate(columns)}
+    rows = rows.reset_index().assign(why=lambda frame: frame["why"].fillna("").astype(object))
+    rows["place"] = rows["metric"].map(lambda metric: order.get(metric, len(order)))
+    rows = rows.sort_values(
+        ["dataset", "baseline_method", "method", "place", "metric", "signature"], ignore_index=True
+    )
+    return Comparison(rows[[*COMPARISON, *_NUMBERS, *_COUNTS, "why"]], compared, matched.new)
+
+
+def apart(found: Comparison, row: Mapping[Any, Any], limit: int) -> pd.DataFrame:
+    """List the images on which the two of one row differ most.
+
+    Parameters
+    ----------
+    found
+        The comparison.
+    row
+        One of its rows.
+    limit
+        At most how many.
+
+    Returns
+    -------
+    pandas.DataFrame
+        image, baseline, candidate, difference, the largest difference first.
+    """
+    pairs = found.pairs
+    for name in COMPARISON:
+        pairs = pairs[pairs[name] == row[name]]
+    pairs = pairs[pairs["difference"] != 0].assign(size=lambda frame: frame["difference"].abs())
+    largest = pairs.sort_values(["size", "image"], ascending=[False, True]).head(limit)
+    return largest[["image", "baseline", "candidate", "difference"]].reset_index(drop=True)
+
+
+def _differences(pairs: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+    pairs = pairs.assign(difference=np.nan, gain=np.nan)
+    for metric, part in pairs.groupby("metric"):
+        info = columns.get(str(metric), ColumnInfo("none"))
+        plain = gains(part["baseline"], part["candidate"], ColumnInfo("none"))
+        pairs.loc[part.index, "difference"] = plain
+        pairs.loc[part.index, "gain"] = gains(part["baseline"], part["candidate"], info)
+    return pairs
+
+
+def _lacking(pairs: pd.DataFrame) -> pd.DataFrame:
+    counts = pairs.groupby([*COMPARISON, "state"]).size().unstack(fill_value=0)
+    counts = counts.reindex(columns=[MISSING, NOT_COMPARABLE], fill_value=0)
+    counts = counts.set_axis(["missing", "not_comparable"], axis=1)
+    apart = pairs[pairs["state"] == NOT_COMPARABLE]
+    return counts.assign(why=apart.groupby(COMPARISON)["reason"].first())
+
+
+def _numbers(compared: pd.DataFrame) -> pd.DataFrame:
+    intervals = _intervals(compared)
+    rows = {}
+    for key, pairs in compared.groupby(COMPARISON):
+        gain = pairs["gain"].to_numpy()
+        test = paired_test(gain)
+        rows[key] = {
+            "n": len(pairs),
+            "first": _mean(pairs["baseline"]),
+            "second": _mean(pairs["candidate"]),
+            "difference": mean_difference(pairs["difference"].to_numpy()),
+            "low": intervals[key][0],
+            "high": intervals[key][1],
+            "p_value": test.p_value,
+            "effect": test.effect,
+            "wins": int((gain > 0).sum()),
+            "losses": int((gain < 0).sum()),
+            "ties": int((gain == 0).sum()),
+        }
+    index = pd.MultiIndex.from_arrays(
+        [[key[place] for key in rows] for place in range(len(COMPARISON))], names=COMPARISON
+    )
+    return pd.DataFrame(list(rows.values()), index=index, columns=[*_NUMBERS, *_COUNTS[:3]])
+
+
+def _intervals(compared: pd.DataFrame) -> dict[Any, tuple[float, float]]:
+    """Bootstrap all metrics of two methods at once: each resample has the same images for all."""
+    found: dict[Any, tuple[float, float]] = {}
+    for place, pairs in compared.groupby(COMPARISON[:3]):
+        table = pairs.pivot(index="image", columns=["metric", "signature"], values="difference")
+        low, high = mean_interval(table.to_numpy())
+        for column, bounds in zip(table.columns, zip(low, high, strict=True), strict=True):
+            found[(*place, *column)] = (float(bounds[0]), float(bounds[1]))
+    return found
+
+
+def _mean(values: pd.Series) -> float:
+    with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
+        return float(values.to_numpy().mean())

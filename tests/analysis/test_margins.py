@@ -1,0 +1,55 @@
+"""Which margin a metric has, and how one is given."""
+
+import pytest
+
+from iqbench.analysis.margins import DEFAULT_MARGINS, margin_of, parse_margins
+from iqbench.errors import IqbenchError
+
+METRICS = ("psnr", "lpips-alex", "lpips-vgg", "tv-ratio")
+
+
+@pytest.mark.parametrize(
+    ("metric", "margin"),
+    [
+        ("psnr", 0.05),
+        ("psnr-b", 0.05),
+        ("ms-ssim", 0.001),
+        ("ms-ssim-db", 0.05),
+        ("ssim-uniform", 0.001),
+        ("lpips-squeeze", 0.002),
+        ("tv-ratio", 0.01),
+        ("perceptual-vgg16-relu1_2-l1", 0.005),
+        ("tv-residual", 0.005),
+        ("psnrx", 0.005),
+    ],
+)
+def test_the_default_of_a_metric_whose_mean_is_one_half(metric, margin):
+    assert margin_of(metric).of(-0.5) == pytest.approx(margin)
+
+
+def test_every_default_says_why():
+    assert all(margin.reason for margin in DEFAULT_MARGINS.values())
+
+
+def test_a_given_margin_comes_first_and_the_longest_name_wins():
+    given = parse_margins(["lpips=2%", "lpips-vgg=0.5"], METRICS)
+    assert str(margin_of("lpips-alex", given)) == "2 %"
+    assert str(margin_of("lpips-vgg", given)) == "0.5"
+    assert margin_of("psnr", given) is DEFAULT_MARGINS["psnr"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pnsr=1", "unknown metric of --margin 'pnsr'. Did you mean 'psnr'"),
+        ("psnr", "unknown metric of --margin 'psnr'"),
+        ("psnr=", "no number from 0 on"),
+        ("psnr=-1", "no number from 0 on"),
+        ("psnr=nan", "no number from 0 on"),
+        ("psnr=inf%", "no number from 0 on"),
+        ("=1", "unknown metric of --margin"),
+    ],
+)
+def test_what_is_no_margin_is_refused(text, message):
+    with pytest.raises(IqbenchError, match=message):
+        parse_margins([text], METRICS)
