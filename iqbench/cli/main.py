@@ -25,6 +25,8 @@ COMMANDS = (
     "evaluate",
     "measure",
     "leaderboard",
+    "check",
+    "compare",
     "explain",
     "export",
     "datasets",

@@ -1,0 +1,173 @@
+"""``iqbench check``: is anything worse than in a baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from iqbench.cli.options import (
+    filter_options,
+    format_option,
+    output_option,
+    results_argument,
+    wanted,
+)
+
+_SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
+_ALLOWABLE = ("missing", "not-comparable")
+_SAYS_NO = 1
+
+
+def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> frozenset[str]:
+    """Read verdicts joined by commas, in the words of the table."""
+    names = [name.strip() for text in value for name in text.split(",")]
+    for name in names:
+        if name not in _ALLOWABLE:
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(_ALLOWABLE)}.", ctx, param)
+    return frozenset(name.replace("-", " ") for name in names)
+
+
+@click.command()
+@results_argument
+@click.option(
+    "--baseline",
+    required=True,
+    metavar="RESULTS",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Results folder to compare with.",
+)
+@click.option(
+    "--margin",
+    "margins",
+    multiple=True,
+    metavar="METRIC=VALUE",
+    help="Smallest loss that counts, in the metric's unit or, with %, as a share of the baseline's "
+    "mean: psnr=0.1, lpips=2%. May be repeated.",
+)
+@click.option(
+    "--map",
+    "renamed",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Compare the baseline's method OLD with NEW. May be repeated.",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="How often noise alone may be called worse, over all comparisons.",
+)
+@click.option(
+    "--allow",
+    callback=_allowed,
+    multiple=True,
+    metavar="VERDICT[,VERDICT]",
+    help="Verdicts that are not to fail the check: missing, not-comparable.",
+)
+@filter_options
+@click.option(
+    "--rows",
+    type=click.Choice(["changed", "all"]),
+    help="Whether to show rows that are the same; by default if there are no more than 20 rows.",
+)
+@click.option(
+    "--worst",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="List up to N images for each row that is worse.",
+)
+@format_option("table", "markdown", "csv", "json")
+@output_option("Write to this file instead of printing.")
+@click.option(
+    "--junit",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write JUnit XML.",
+)
+def check(
+    *,
+    results: Path,
+    baseline: Path,
+    margins: tuple[str, ...],
+    renamed: tuple[str, ...],
+    alpha: float,
+    allow: frozenset[str],
+    rows: str | None,
+    worst: int,
+    format: str | None,
+    output: Path | None,
+    junit: Path | None,
+    **filters: Any,
+) -> None:
+    """Say whether anything got worse than in a baseline: exit code 0, or 1 if so.
+
+    RESULTS is a folder that `iqbench evaluate` wrote; by default results/. Values are compared
+    image by image, where dataset, metric, signature and the reference file are the same.
+
+    \b
+    Verdicts of each dataset, method and metric:
+      worse           the mean lost the margin or more, and significantly    exit 1
+      missing         the baseline has values that RESULTS lacks             exit 1
+      not comparable  another signature or reference file; it is named       exit 1
+      changed         a metric without direction has other values
+      better, same
+
+    Significant: one-sided Wilcoxon test, paired by image, corrected by Holm over all comparisons
+    in which a value changed. Where too few images changed for any outcome to be significant, the
+    margin alone decides. Gain: how much better the mean got, in the metric's unit. If nothing
+    can be compared, the check fails.
+
+    \b
+    Default margins:
+      psnr, psnr-b, ms-ssim-db  0.05 dB        ssim, ms-ssim  0.001
+      lpips                     0.002          tv-ratio       0.01 nearer to or farther from 1
+      perceptual and others     1 % of the baseline's mean
+
+    \b
+    Examples:
+      iqbench check --baseline results/baseline
+      iqbench check new/ --baseline old/ --margin psnr=0.1 --margin lpips=2%
+      iqbench check --baseline old/ --map edsr-v1=edsr-v2 --method edsr-v2
+      iqbench check --baseline results/baseline --allow missing --junit check.xml
+      iqbench check --baseline results/baseline --format markdown >> "$GITHUB_STEP_SUMMARY"
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    from iqbench.analysis.check import check as compare_with
+    from iqbench.analysis.margins import parse_margins
+    from iqbench.report.check import render_check
+    from iqbench.report.files import write_text
+    from iqbench.report.junit import render_junit
+    from iqbench.report.sides import read_sides
+    from iqbench.report.terminal import Window
+
+    format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
+    if results.resolve() == baseline.resolve() and not renamed:
+        click.echo(f"warning: {baseline} is compared with itself", err=True)
+    sides = read_sides(baseline, results, wanted(filters), renamed)
+    found = compare_with(
+        sides.baseline,
+        sides.candidate,
+        sides.columns,
+        methods=sides.methods,
+        margins=parse_margins(margins, sides.columns),
+        alpha=alpha,
+        allow=allow,
+    )
+    window = Window() if output else Window.of_stdout()
+    text = render_check(
+        found, sides.columns, format, worst=worst, every=rows == "all", window=window
+    )
+    if junit is not None:
+        write_text(junit, render_junit(found, sides.columns, worst=worst))
+    if output is None:
+        click.echo(text, nl=False, color=window.color)
+    else:
+        write_text(output, text)
+    if output is not None or format in ("csv", "json"):
+        click.echo(f"check {'passed' if found.passed else 'failed'}: {found.why()}", err=True)
+    if not found.passed:
+        click.get_current_context().exit(_SAYS_NO)

@@ -1,0 +1,103 @@
+"""``iqbench compare``: two methods or two runs, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from iqbench.cli.options import filter_options, format_option, output_option, wanted
+
+_SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
+
+
+@click.command()
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option(
+    "--results",
+    metavar="RESULTS",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Results folder that has the methods A and B; by default results/.",
+)
+@click.option(
+    "--map",
+    "renamed",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Of two runs: compare the method OLD of A with NEW of B. May be repeated.",
+)
+@filter_options
+@click.option(
+    "--images",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="List up to N images for each row, those that differ most.",
+)
+@format_option("table", "markdown", "csv", "json")
+@output_option("Write to this file instead of printing.")
+def compare(
+    *,
+    first: str,
+    second: str,
+    results: Path | None,
+    renamed: tuple[str, ...],
+    images: int,
+    format: str | None,
+    output: Path | None,
+    **filters: Any,
+) -> None:
+    """Compare two methods, or two runs method by method, image by image.
+
+    A and B are methods of one results folder, or, if both are results folders and --results is
+    not given, two runs. Compared are values of the same dataset, image, metric and signature
+    whose reference files are the same.
+
+    \b
+    Columns, by dataset and metric:
+      A, B        means over the images that both have (n of them)
+      difference  B minus A; 95 % interval: bootstrap over images, percentiles, fixed seed
+      p           Wilcoxon's signed-rank test, two-sided, corrected by Holm over all rows
+      effect      rank-biserial correlation: 1 if B is better on all images, -1 if on none
+      wins, losses, ties  images on which B is better, worse, equal
+                  (greater, smaller, equal for a metric without direction)
+
+    The exit code says nothing about which is better: that is what `iqbench check` is for.
+
+    \b
+    Examples:
+      iqbench compare bicubic edsr --dataset Set5-x4
+      iqbench compare old-results/ new-results/ --metric psnr --metric lpips-alex
+      iqbench compare edsr swinir --results other-results --format markdown
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    from iqbench.analysis.compare import compare as compare_sides
+    from iqbench.errors import IqbenchError
+    from iqbench.report.compare import render_comparison
+    from iqbench.report.files import write_text
+    from iqbench.report.sides import read_methods, read_sides
+    from iqbench.report.terminal import Window
+
+    format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
+    chosen = wanted(filters)
+    if results is None and all((Path(side) / "scores").is_dir() for side in (first, second)):
+        sides = read_sides(Path(first), Path(second), chosen, renamed)
+    elif renamed or "method" in chosen:
+        raise IqbenchError(
+            "--map and --method are for two runs, and A and B are methods",
+            hint="Name two results folders, or leave the options out",
+        )
+    else:
+        sides = read_methods(results or Path("results"), first, second, chosen)
+    found = compare_sides(sides.baseline, sides.candidate, sides.columns, methods=sides.methods)
+    window = Window() if output else Window.of_stdout()
+    text = render_comparison(
+        found, sides.columns, format, names=(first, second), images=images, window=window
+    )
+    if output is None:
+        click.echo(text, nl=False, color=window.color)
+    else:
+        write_text(output, text)
+        click.echo(f"wrote {output}", err=True)
