@@ -163,7 +163,8 @@ def _numbers(compared: pd.DataFrame) -> pd.DataFrame:
     index = pd.MultiIndex.from_arrays(
         [[key[place] for key in rows] for place in range(len(COMPARISON))], names=COMPARISON
     )
-    return pd.DataFrame(list(rows.values()), index=index, columns=[*_NUMBERS, *_COUNTS[:3]])
+    columns = [*_NUMBERS, *_COUNTS[:3]]
+    return pd.DataFrame(list(rows.values()), index=index, columns=columns).astype("float64")
 
 
 def _intervals(compared: pd.DataFrame) -> dict[Any, tuple[float, float]]:
