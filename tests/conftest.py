@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import lru_cache
@@ -22,6 +23,9 @@ from iqbench.protocols.presets import resolve_protocol
 # Tests compute little at a time: threads that wait for each other would only slow them down,
 # fivefold where the machine is busy with something else.
 torch.set_num_threads(1)
+
+# A shell that starts the tests in the background has them ignore Ctrl-C; some tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

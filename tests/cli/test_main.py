@@ -64,7 +64,7 @@ def test_no_command_shows_the_help_and_is_wrong(iqbench):
     ("arguments", "message"),
     [
         (["evalute"], "unknown command 'evalute'. Did you mean 'evaluate'?"),
-        (["xyz"], "unknown command 'xyz'. Known: datasets, demo"),
+        (["xyz"], "unknown command 'xyz'. Known: "),
         (["\x1b[2J"], r"unknown command '\x1b[2J'"),
         (["--verbose"], "No such option"),
         (["metrics", "lst"], "No such command 'lst'"),
