@@ -1,0 +1,201 @@
+"""The logistics that are fitted between a metric and opinion before PLCC and RMSE.
+
+4 parameters: f(x) = b1 + b2 / (1 + exp(-b3 (x - b4))), the form of VQEG FR-TV Phase II, with its
+asymptotes b1 and b1 + b2.
+5 parameters: f(x) = b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5, VQEG's with a linear term,
+often credited to Sheikh, Sabir, Bovik 2006 (doi:10.1109/TIP.2006.881959).
+
+Given slope and place of the curve, the rest is linear least squares (Golub and Pereyra 1973). So
+only two numbers are searched for: first on a grid, then from its best few points on. The result
+needs no guess, and depends neither on the metric's scale nor on the way it runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import least_squares
+from scipy.special import expit
+
+from iqbench.analysis.influence import Floats
+
+__all__ = ["Logistic", "Parameters", "Shape", "fit_logistic"]
+
+Parameters = Literal[4, 5]
+Shape = Literal["logistic", "exponential", "step"]
+
+# All of the metric with mean 0 and variance 1.
+_SLOPES = np.geomspace(0.3, 30, 9)
+_PLACES = np.linspace(0.05, 0.95, 9)  # quantiles
+_SLOWEST, _STEEPEST = 0.05, 1000.0
+_BEYOND = 10.0  # how far from all values the middle of the curve may lie
+_TAIL = 5.0  # so many scales from its middle, a logistic is an exponential to within 1 %
+_REFINED = 2  # points of the grid to go on from
+_TRIED = 500  # rows that the grid is judged by: enough to see which valley is deepest
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """A fitted curve.
+
+    Attributes
+    ----------
+    parameters
+        b1, b2, ... as in the formulas of this module.
+    fitted
+        (n,) the curve at the metric's values, in units of opinion.
+    converged
+        Whether the search ended at a minimum.
+    shape
+        ``exponential`` where the middle of the curve lies so far beyond the values, or ``step``
+        where fewer than two values lie in its rise, that its parameters say nothing. The fit itself
+        is as good as ever.
+    monotonic
+        Whether the curve only rises or only falls over the metric's values. With its linear term
+        the one of 5 parameters may do both, and then praises what it should not.
+    """
+
+    parameters: tuple[float, ...]
+    fitted: Floats
+    converged: bool
+    shape: Shape
+    monotonic: bool
+
+
+def fit_logistic(x: Floats, y: Floats, parameters: Parameters) -> Logistic | None:
+    """Fit opinion by a logistic of a metric, least squares.
+
+    Parameters
+    ----------
+    x
+        (n,) values of the metric, finite.
+    y
+        (n,) opinions, finite.
+    parameters
+        4 or 5.
+
+    Returns
+    -------
+    Logistic or None
+        None where there are fewer than twice as many images as parameters, or x or y is constant.
+    """
+    if len(x) < 2 * parameters or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    centre, scale, middle, spread = x.mean(), x.std(), y.mean(), y.std()
+    u, v = (x - centre) / scale, (y - middle) / spread
+    # Clipped, not bounded: MINPACK knows no bounds, but is ten times as fast as what does, and
+    # stops where nothing changes any more.
+    lowest, highest = np.array(
+        [[np.log(_SLOWEST), u.min() - _BEYOND], [np.log(_STEEPEST), u.max() + _BEYOND]]
+    )
+
+    def residuals(where: Floats) -> Floats:
+        error: Floats = _best_linear(u, v, np.clip(where, lowest, highest), parameters)[0] - v
+        return error
+
+    def slopes(where: Floats) -> Floats:
+        inside = (lowest < where) & (where < highest)
+        moved: Floats = _slopes(u, v, np.clip(where, lowest, highest), parameters) * inside
+        return moved
+
+    results = [
+        least_squares(residuals, start, slopes, method="lm", xtol=1e-9, ftol=1e-12, gtol=1e-9)
+        for start in _starts(u, v, parameters)
+    ]
+    best = min(results, key=lambda result: float(result.cost))
+    where = np.clip(best.x, lowest, highest)
+    fitted, named = _best_linear(u, v, where, parameters)
+    slope, place = float(np.exp(where[0])), float(where[1])
+    if parameters == 4:
+        floor, height = named
+        b = [floor * spread + middle, height * spread, slope / scale, centre + scale * place]
+    else:
+        constant, height, tilt = named
+        constant += height / 2 - tilt * centre / scale
+        b = [height * spread, slope / scale, centre + scale * place]
+        b += [tilt * spread / scale, constant * spread + middle]
+    shape: Shape = "logistic"
+    if len(np.unique(u[slope * np.abs(u - place) < _TAIL])) < 2:
+        shape = "step"
+    if slope * max(u.min() - place, place - u.max()) > _TAIL:
+        shape = "exponential"
+    curve: Floats = middle + spread * fitted
+    return Logistic(
+        tuple(float(number) for number in b), curve, best.status > 0, shape, _monotonic(x, curve)
+    )
+
+
+def _design(u: Floats, where: Floats, parameters: Parameters) -> tuple[Floats, Floats, float]:
+    """Give the columns that are fitted linearly, the sigmoid, and 1 or -1: whether it rises."""
+    argument = np.exp(where[0]) * (u - where[1])
+    # Far beyond the values only the tail that tends to 0 has digits left.
+    rises = -1.0 if float(argument.mean()) > 0 else 1.0
+    sigmoid: Floats = expit(rises * argument)
+    columns = [np.ones_like(u), (sigmoid - sigmoid.mean()) / _spread(sigmoid)]
+    if parameters == 5:
+        columns.append(u)
+    return np.stack(columns, axis=1), sigmoid, rises
+
+
+def _spread(sigmoid: Floats) -> float:
+    return max(float(sigmoid.std()), float(np.finfo(np.float64).tiny))
+
+
+def _solve(design: Floats, right: Floats) -> Floats:
+    solved: Floats = np.linalg.lstsq(design.T @ design, design.T @ right, rcond=1e-13)[0]
+    return solved
+
+
+def _best_linear(
+    u: Floats, v: Floats, where: Floats, parameters: Parameters
+) -> tuple[Floats, list[float]]:
+    """Solve for constant, height (and tilt); give the curve and these."""
+    design, sigmoid, rises = _design(u, where, parameters)
+    solved = _solve(design, v)
+    fitted: Floats = design @ solved
+    height = float(solved[1]) / _spread(sigmoid)
+    constant = float(solved[0]) - height * float(sigmoid.mean())
+    if rises < 0:
+        constant, height = constant + height, -height
+    return fitted, [constant, height, *map(float, solved[2:])]
+
+
+def _slopes(u: Floats, v: Floats, where: Floats, parameters: Parameters) -> Floats:
+    """Say how the errors move with slope and place, after Kaufman (1975): (n, 2).
+
+    What the linear parameters make good again is taken out.
+    """
+    design, sigmoid, rises = _design(u, where, parameters)
+    height = _solve(design, v)[1] / _spread(sigmoid)
+    slope = float(np.exp(where[0]))
+    bend = rises * height * slope * sigmoid * (1 - sigmoid)
+    moved = np.stack([bend * (u - where[1]), -bend], axis=1)
+    left: Floats = moved - design @ _solve(design, moved)
+    return left
+
+
+def _starts(u: Floats, v: Floats, parameters: Parameters) -> list[Floats]:
+    """Try a grid of slopes and places on some of the rows; give the best few."""
+    if len(u) > _TRIED:
+        chosen = np.argsort(u, kind="stable")[np.linspace(0, len(u) - 1, _TRIED).astype(int)]
+        u, v = u[chosen], v[chosen]
+    places = np.unique(np.quantile(u, _PLACES))
+    grid = np.array([(np.log(slope), place) for slope in _SLOPES for place in places])
+    sigmoids = expit(np.exp(grid[:, :1]) * (u - grid[:, 1:])) - 0.5
+    columns = [np.ones_like(sigmoids), sigmoids]
+    if parameters == 5:
+        columns.append(np.broadcast_to(u, sigmoids.shape))
+    design = np.stack(columns, axis=2)
+    # A ridge too small to matter keeps the equations of flat sigmoids solvable.
+    normal = design.transpose(0, 2, 1) @ design + 1e-9 * len(u) * np.eye(len(columns))
+    linear = np.linalg.solve(normal, design.transpose(0, 2, 1) @ v[:, np.newaxis])
+    errors = ((v - (design @ linear)[:, :, 0]) ** 2).sum(axis=1)
+    return list(grid[np.argsort(errors, kind="stable")[:_REFINED]])
+
+
+def _monotonic(x: Floats, fitted: Floats) -> bool:
+    steps = np.diff(fitted[np.argsort(x, kind="stable")])
+    tolerance = 1e-9 * float(np.ptp(fitted))
+    return bool((steps >= -tolerance).all() or (steps <= tolerance).all())

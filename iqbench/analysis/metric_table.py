@@ -1,0 +1,101 @@
+"""Scores as one column a metric, and which datasets may be pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from iqbench.results.read import with_headings
+from iqbench.results.schema import ColumnInfo
+
+__all__ = ["MetricTable", "metric_table"]
+
+_IDENTITY = ["dataset", "method", "image"]
+
+
+@dataclass(frozen=True)
+class MetricTable:
+    """One row an image of a method and one column a metric.
+
+    Attributes
+    ----------
+    values
+        Indexed by dataset, method and image. A column is headed by its metric, or by what tells it
+        apart where a dataset has several signatures of it.
+    pools
+        Datasets by the group within which every column has one signature: values of different
+        signatures never meet in one number.
+    """
+
+    values: pd.DataFrame
+    pools: list[list[str]]
+
+    @property
+    def names(self) -> list[str]:
+        """All metrics, in their order."""
+        return [str(name) for name in self.values.columns]
+
+
+def metric_table(scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> MetricTable:
+    """Arrange scores for correlation.
+
+    Parameters
+    ----------
+    scores
+        Long form, as ``iqbench.load_scores`` gives them.
+    columns
+        Directions and the order of metrics. A metric that aims at a value is joined by how far
+        from it each image is: neither more nor less of ``tv-ratio`` is better, so it is
+        ``|tv-ratio-1|`` that can agree with another metric about quality.
+
+    Returns
+    -------
+    MetricTable
+        Without metrics that have no value at all.
+    """
+    keys = [*_IDENTITY, "column", "signature"]
+    headed = scores.assign(column=with_headings(scores, by=["dataset"]))
+    headed = headed.loc[headed["value"].notna(), [*keys, "value"]]
+    images = headed.groupby(_IDENTITY, observed=True, sort=True)
+    index = pd.MultiIndex.from_frame(images.size().index.to_frame(index=False).astype(str))
+    column, names = pd.factorize(headed["column"].astype(str))
+    values = np.full((len(index), len(names)), np.nan)
+    values[images.ngroup().to_numpy(), column] = headed["value"].to_numpy()
+    table = pd.DataFrame(values, index=index, columns=names)
+    order = {metric: place for place, metric in enumerate(columns)}
+    ordered = sorted(names, key=lambda name: (order.get(_metric(name), len(order)), name))
+    return MetricTable(_with_distances(table[ordered], columns), _pools(headed))
+
+
+def _pools(headed: pd.DataFrame) -> list[list[str]]:
+    """Put each dataset into the first group whose signatures do not contradict its own."""
+    used = headed[["dataset", "column", "signature"]].drop_duplicates().astype(str)
+    pools: list[tuple[list[str], dict[str, str]]] = []
+    for dataset, rows in used.groupby("dataset", sort=True):
+        own = dict(zip(rows["column"], rows["signature"], strict=True))
+        for datasets, known in pools:
+            if all(known.get(column, text) == text for column, text in own.items()):
+                datasets.append(str(dataset))
+                known.update(own)
+                break
+        else:
+            pools.append(([str(dataset)], own))
+    return [datasets for datasets, _ in pools]
+
+
+def _with_distances(table: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+    parts: dict[str, pd.Series] = {}
+    for name in table.columns:
+        parts[str(name)] = table[name]
+        target = columns.get(_metric(name), ColumnInfo("none")).target
+        if target is not None:
+            _, bracket, rest = str(name).partition(" [")
+            parts[f"|{_metric(name)}-{target:g}|{bracket}{rest}"] = (table[name] - target).abs()
+    return pd.DataFrame(parts, index=table.index)
+
+
+def _metric(heading: str) -> str:
+    return heading.partition(" [")[0]

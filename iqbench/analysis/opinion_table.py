@@ -1,0 +1,207 @@
+"""Bring opinions and scores together: one row an image of a method, or one a choice of two."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from iqbench.analysis.metric_table import MetricTable
+from iqbench.errors import IqbenchError
+
+__all__ = ["opinions_alone", "opinions_of_choices", "opinions_of_file", "opinions_of_images"]
+
+_SUFFIX = re.compile(r"\.(png|bmp|jpe?g|tiff?|webp|p[gnp]m)$", re.IGNORECASE)
+_FACTS = ["mos", "mos_std", "raters", "mos_direction", "distortion"]
+
+
+def opinions_of_images(
+    table: MetricTable, images: pd.DataFrame, raters: float | None = None
+) -> pd.DataFrame:
+    """Take the opinions that datasets bring along.
+
+    Parameters
+    ----------
+    table
+        Scores.
+    images
+        As ``iqbench.results.read.load_images`` gives them.
+    raters
+        How many opinions there are of each image, where that is known.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `iqbench.analysis.opinion.opinion_agreement` takes it; without rows where no image has
+        an opinion.
+    """
+    known = images[images["mos"].notna()].assign(raters=np.nan if raters is None else raters)
+    keys = ["dataset", "method", "image"]
+    known = known.astype(dict.fromkeys(keys, str))[[*keys, *_FACTS]]
+    return table.values.reset_index().merge(known, on=keys)
+
+
+def opinions_of_file(
+    table: MetricTable, rows: pd.DataFrame, direction: str, raters: float | None = None
+) -> pd.DataFrame:
+    """Look up the images of a file of opinions.
+
+    Parameters
+    ----------
+    table
+        Scores.
+    rows
+        As ``iqbench.results.opinion.read_opinion`` gives them, with image and mos, and where
+        needed with dataset and method.
+    direction
+        ``higher`` where high opinions are good, or ``lower``.
+    raters
+        How many opinions there are of each image, where the file does not say.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `opinions_of_images`; other numbers of the file are metrics too.
+
+    Raises
+    ------
+    IqbenchError
+        Where an image is not named or named twice, none is found, or one stands for several.
+    """
+    keys, rows = _keys(rows, table, ["dataset", "method", "image"])
+    found = table.values.reset_index().merge(_facts(rows, direction, raters), on=keys)
+    _refuse_none(found)
+    several = found.duplicated(keys)
+    if several.any():
+        row = found[several].iloc[0]
+        missing = "method" if "method" not in keys else "dataset"
+        raise IqbenchError(
+            f"the opinion of image {row['image']!r} could be of more than one {missing}",
+            hint=f"Add a column {missing!r} to the file, or choose one by --{missing}",
+        )
+    return found
+
+
+def opinions_alone(
+    rows: pd.DataFrame,
+    metrics: list[str],
+    direction: str,
+    raters: float | None = None,
+    name: str = "file",
+) -> tuple[MetricTable, pd.DataFrame]:
+    """Take metrics and opinions from the same file.
+
+    Parameters
+    ----------
+    rows, metrics
+        As ``iqbench.results.opinion.read_opinion`` gives them. Rows of one image are drawn
+        together in a bootstrap; without a column image, every row is one.
+    direction, raters
+        As for `opinions_of_file`.
+    name
+        Of the dataset, where the file has none.
+
+    Returns
+    -------
+    tuple of MetricTable and pandas.DataFrame
+        The metrics by themselves, and as `opinions_of_file`. Datasets are not pooled: nothing
+        says that their values were computed alike.
+    """
+    defaults = {"dataset": name, "method": "", "image": [str(k) for k in range(len(rows))]}
+    missing = {key: value for key, value in defaults.items() if key not in rows}
+    table = _facts(rows, direction, raters).assign(**missing)
+    index = pd.MultiIndex.from_frame(table[list(defaults)].astype(str))
+    values = table[metrics].set_axis(index)
+    return MetricTable(values, [[text] for text in sorted(set(index.get_level_values(0)))]), table
+
+
+def opinions_of_choices(
+    table: MetricTable | None, rows: pd.DataFrame, metrics: list[str], name: str = "file"
+) -> tuple[pd.DataFrame, list[str]]:
+    """Bring the two outputs of every choice into one row.
+
+    Parameters
+    ----------
+    table
+        Scores of the two outputs as two methods; None where the file has the values, in columns
+        that end in ``_0`` and ``_1``.
+    rows
+        With judge, the share of people who chose the second; and image, first and second. Without
+        the latter two, the methods are the two that there are, in the order of their names.
+    metrics
+        Other columns of numbers of the file.
+    name
+        Of the dataset, where the file has none.
+
+    Returns
+    -------
+    tuple of pandas.DataFrame and list of str
+        As `iqbench.analysis.forced_choice.choice_agreement` takes it, and the metrics' names.
+
+    Raises
+    ------
+    IqbenchError
+        Where it is not clear which outputs are meant.
+    """
+    rows = rows.assign(distortion=rows.get("distortion"))
+    paired = [text[:-2] for text in metrics if text.endswith("_0") and f"{text[:-2]}_1" in metrics]
+    if table is None:
+        defaults = {"dataset": name, "image": [str(k) for k in range(len(rows))]}
+        missing = {key: value for key, value in defaults.items() if key not in rows}
+        return rows.assign(**missing), paired
+    methods = sorted(set(table.values.index.get_level_values("method")))
+    if "first" not in rows or "second" not in rows:
+        if len(methods) != 2:
+            raise IqbenchError(
+                f"choices are between two methods, and there are {len(methods)}",
+                hint="Add columns 'first' and 'second' to the file, or choose two by --method",
+            )
+        rows = rows.assign(first=methods[0], second=methods[1])
+    _, rows = _keys(rows, table, ["dataset", "image", "first", "second"])
+    values = table.values.reset_index()
+    for number, role in enumerate(("first", "second")):
+        names = {text: f"{text}_{number}" for text in table.names} | {"method": role}
+        side = values.rename(columns=names)
+        rows = rows.merge(side, on=[*{"dataset", "image"}.intersection(rows.columns), role])
+    _refuse_none(rows)
+    return rows, table.names
+
+
+def _facts(rows: pd.DataFrame, direction: str, raters: float | None) -> pd.DataFrame:
+    """Name columns as the images table does, and add what the file does not say."""
+    rows = rows.rename(columns={"std": "mos_std", "n": "raters"})
+    defaults = {"mos_std": np.nan, "raters": raters, "distortion": None}
+    missing = {key: value for key, value in defaults.items() if key not in rows}
+    table = rows.assign(mos_direction=direction, **missing)
+    return table.astype({"raters": "float64", "mos_std": "float64"})
+
+
+def _keys(
+    rows: pd.DataFrame, table: MetricTable, wanted: list[str]
+) -> tuple[list[str], pd.DataFrame]:
+    """Say by which columns a row is looked up, with ids of images as the scores have them."""
+    if "image" not in rows:
+        raise IqbenchError(
+            "the file of opinions does not say which image each is of",
+            hint="Name the column by --mos-column image=NAME",
+        )
+    known = set(table.values.index.get_level_values("image"))
+    ids = [text if text in known else _SUFFIX.sub("", str(text)) for text in rows["image"]]
+    rows = rows.assign(image=ids)
+    keys = [key for key in wanted if key in rows]
+    twice = rows[rows.duplicated(keys)]
+    if len(twice):
+        raise IqbenchError(
+            f"the file of opinions has image {twice['image'].iloc[0]!r} more than once",
+            hint=f"One row is needed for each {' and '.join(keys)}",
+        )
+    return keys, rows
+
+
+def _refuse_none(found: pd.DataFrame) -> None:
+    if found.empty:
+        raise IqbenchError(
+            "no image of the file of opinions has scores",
+            hint="Its images are to be named as in the results: see `iqbench export`",
+        )
