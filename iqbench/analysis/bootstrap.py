@@ -100,9 +100,17 @@ def bootstrap_means(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int 
     first = np.take_along_axis(columns, finite.argmax(axis=0)[np.newaxis], axis=0)[0]
     centre = np.where(finite.any(axis=0), first, 0.0)
     distance = np.subtract(columns, centre, out=np.zeros_like(columns), where=finite)
-    weights = None if finite.all() else [columns == np.inf, columns == -np.inf, ~np.isnan(columns)]
-    blocks = bootstrap_counts(len(table), resamples, seed)
-    means = np.concatenate([_block_means(counts, distance, weights) for counts in blocks])
+    # Counted is only where something is missing or infinite; as a rule that is nowhere.
+    special = np.flatnonzero(~finite.all(axis=0))
+    means = np.empty((resamples, columns.shape[1]))
+    done = 0
+    usual = np.flatnonzero(finite.all(axis=0))
+    for counts in bootstrap_counts(len(table), resamples, seed):
+        block = means[done : done + len(counts)]
+        np.matmul(counts, distance, out=block)
+        block[:, special] = _special_means(counts, block[:, special], columns[:, special])
+        block[:, usual] /= len(table)
+        done += len(counts)
     return (means + centre).reshape(resamples, *table.shape[1:])
 
 
@@ -173,15 +181,15 @@ def _drawings(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
         yield generator.integers(0, n, (min(rows, resamples - start), n))
 
 
-def _block_means(
-    counts: Floats, distance: Floats, weights: list[NDArray[np.bool_]] | None
-) -> Floats:
-    means: Floats = counts @ distance
-    if weights is None:
-        means /= counts.shape[1]
-        return means
-    above, below, drawn = (counts @ weight.astype(np.float64) for weight in weights)
+def _special_means(counts: Floats, sums: Floats, columns: Floats) -> Floats:
+    """Turn sums of the finite values into means of all that were drawn."""
+    drawn = counts @ (~np.isnan(columns)).astype(np.float64)
     with np.errstate(invalid="ignore"):  # 0 / 0 where nothing was drawn
-        means = np.where(above > 0, np.inf, np.where(below > 0, -np.inf, means / drawn))
-    means[(above > 0) & (below > 0)] = np.nan
+        means: Floats = sums / drawn
+    above, below = (
+        (counts @ (columns == sign).astype(np.float64)) > 0 for sign in (np.inf, -np.inf)
+    )
+    means[above] = np.inf
+    means[below] = -np.inf
+    means[above & below] = np.nan
     return means

@@ -1,33 +1,51 @@
-"""Leaderboards: who is complete, the mean of every metric, ranks, and the best of each column."""
+"""Leaderboards: methods compared dataset by dataset, and the best of each column."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
-from iqbench.errors import IqbenchError, unknown_name
-from iqbench.results.read import with_headings
-from iqbench.results.schema import UNDEFINED, ColumnInfo
+from iqbench.analysis.columns import (
+    ENDS,
+    column_info,
+    metric_columns,
+    natural,
+    ordered,
+    shortfall,
+)
+from iqbench.analysis.pareto import check_front
+from iqbench.analysis.ranking import check_sort
+from iqbench.analysis.standing import Choice, Standing, standing
+from iqbench.results.schema import ColumnInfo
 
 __all__ = [
+    "Choice",
     "best_cells",
+    "board_of",
+    "check_choice",
     "column_info",
-    "completeness",
     "leaderboard",
-    "means",
     "metric_columns",
-    "ranks",
-    "sort_columns",
-    "undefined_counts",
+    "places",
+    "standings",
 ]
 
-_PLACE = ["dataset", "method"]
-_FRONT = ["dataset", "protocol", "rank", "method", "n", "expected", "complete"]
-_BACK = ["missing", "undefined"]
-_DIGITS = 12  # two means of the same values, added up in another order, are a tie
+_FRONT = (
+    *("dataset", "task", "protocol", "ranked_by", "rank", "rank_low", "rank_high"),
+    *(
+        "tie",
+        "p_vs_best",
+        "effect_vs_best",
+        "front",
+        "front_by",
+        "method",
+        "n",
+        "expected",
+        "complete",
+    ),
+)
+_BACK = ("missing", "undefined")
 
 
 def leaderboard(
@@ -37,6 +55,9 @@ def leaderboard(
     *,
     sort: str | None = None,
     methods: Collection[str] | None = None,
+    tasks: Mapping[str, str] | None = None,
+    front: tuple[str, str] | None = None,
+    intervals: bool = True,
 ) -> pd.DataFrame:
     """Compare methods, dataset by dataset.
 
@@ -55,211 +76,99 @@ def leaderboard(
         a direction.
     methods
         Which methods to show; all by default. The images that a dataset has are those of all.
+    tasks
+        As `iqbench.results.read.load_tasks` gives them.
+    front
+        Two metrics that span the Pareto front; by default PSNR or else SSIM, and LPIPS.
+    intervals
+        Whether means and ranks get their bootstrap intervals.
 
     Returns
     -------
     pandas.DataFrame
-        One row a dataset and method, the complete ones first and by rank, with dataset, protocol,
-        rank (null where incomplete; ties share the best), method, n (images with any value),
-        expected (images that the dataset has), complete, a column of means for each metric (see
-        `means`), and as text which values are missing and how many are undefined.
+        One row a dataset and method, the complete ones first and by rank, with
+
+        - dataset, task, protocol, ranked_by (the column that ranks);
+        - rank (null where incomplete; ties share the best), and rank_low and rank_high, between
+          which it stays in 95 % of the resamples of the images;
+        - tie (a letter that methods share which do not differ significantly from the best of
+          their group, see `iqbench.analysis.ranking.ties`), and p_vs_best and effect_vs_best of
+          the paired test with the best method, p corrected by Holm;
+        - front (whether no other method is better in both of the columns front_by; null where
+          those are not there, or the method is incomplete);
+        - method, n (images with any value), expected (images that the dataset has), complete;
+        - for each metric the mean over the images that have a value, infinite if one is, and the
+          ends of its interval under its name and ``_low`` and ``_high``;
+        - as text which values are missing and how many are undefined.
 
     Raises
     ------
     IqbenchError
-        Where ``sort`` names no column, several, or one that has no direction.
+        Where ``sort`` or ``front`` names no column, or one that has no direction, or ``sort``
+        several.
     """
-    if methods is not None:
-        scores = scores[scores["method"].isin(list(methods))]
-    headed = scores.assign(column=with_headings(scores, by=["dataset"]))
-    counts = completeness(headed, images)
-    if methods is not None:
-        counts = counts[counts.index.get_level_values("method").isin(list(methods))]
-    lacking = counts.drop(columns=["n", "expected", "complete"])
-    names = _ordered([str(name) for name in lacking.columns], columns)
-    board = counts[["n", "expected", "complete"]].join(
-        means(headed).reindex(index=counts.index, columns=names)
-    )
-    board["missing"] = _listed(lacking[names])
-    board["undefined"] = _listed(undefined_counts(headed).reindex(counts.index))
-    board["protocol"] = _protocols(scores).reindex(counts.index).fillna("")
-    board = board.reset_index()
-    board["rank"] = ranks(board, sort_columns(board, columns, sort), columns)
-    board["dataset"] = board["dataset"].astype(str)
-    board["method"] = board["method"].astype(str)
-    order = board.assign(
-        dataset=board["dataset"].map(_natural), method=board["method"].map(_natural)
-    ).sort_values(["dataset", "complete", "rank", "method"], ascending=[True, False, True, True])
-    return board.loc[order.index, [*_FRONT, *names, *_BACK]].reset_index(drop=True)
+    choice = Choice(sort, methods, front, intervals)
+    return board_of(standings(scores, images, columns, choice, tasks or {}), columns)
 
 
-def metric_columns(board: pd.DataFrame) -> list[str]:
-    """Name the columns of a leaderboard that hold means of metrics."""
-    return [name for name in board.columns if name not in {*_FRONT, *_BACK}]
+def standings(
+    scores: pd.DataFrame,
+    images: pd.DataFrame,
+    columns: Mapping[str, ColumnInfo],
+    choice: Choice,
+    tasks: Mapping[str, str],
+) -> list[Standing]:
+    """Compare methods on each dataset, for a leaderboard and for averages over datasets.
 
-
-def column_info(heading: str, columns: Mapping[str, ColumnInfo]) -> ColumnInfo:
-    """Say how the column under a heading is read: ``psnr [view=luma]`` as ``psnr`` is."""
-    return columns.get(_metric(heading), ColumnInfo("none"))
-
-
-def _metric(heading: str) -> str:
-    return heading.partition(" [")[0]
-
-
-def completeness(headed: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """Count what each method has of what its dataset has.
-
-    Parameters
-    ----------
-    headed
-        Scores with the heading of each in ``column``.
-    images
-        Of all methods.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by dataset and method: n, expected, complete, and for each heading how many images
-        have neither a value nor one known to be undefined (NaN where the dataset has no such
-        column).
+    Parameters and errors are those of `leaderboard`.
     """
-    place = images.astype({"dataset": str, "method": str})
-    expected = place.groupby("dataset")["image"].nunique()
-    index = pd.MultiIndex.from_frame(place[_PLACE].drop_duplicates())
-    total = expected.reindex(index.get_level_values("dataset")).to_numpy()
-
-    has_value = headed["value"].notna()
-    settled = headed[has_value | _undefined(headed)]
-    with_value = headed.loc[has_value, [*_PLACE, "image"]].drop_duplicates()
-    n = _plain(with_value.groupby(_PLACE, observed=True).size()).reindex(index, fill_value=0)
-
-    shown = _plain(headed.groupby(["dataset", "column"], observed=True).size()).unstack().notna()
-    found = _plain(settled.groupby([*_PLACE, "column"], observed=True).size()).unstack()
-    found = found.reindex(index=index, columns=shown.columns).fillna(0)
-    shown = shown.reindex(index.get_level_values("dataset"), fill_value=False)
-    lacking = found.rsub(total, axis=0).where(shown.to_numpy(dtype=bool))
-
-    # Without any column there is nothing to be complete in: a run that died at once.
-    complete = (lacking.fillna(0) == 0).all(axis=1) & lacking.notna().any(axis=1)
-    counts = pd.DataFrame({"n": n, "expected": total, "complete": complete}, index=index)
-    return counts.join(lacking)
-
-
-def means(headed: pd.DataFrame) -> pd.DataFrame:
-    """Average every column over the images that have a value.
-
-    Parameters
-    ----------
-    headed
-        Scores with the heading of each in ``column``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by dataset and method, a column a heading: arithmetic means in float64. One value
-        of +inf makes the mean +inf; values that are undefined or failed are left out.
-    """
-    valued = headed[headed["value"].notna()]
-    # Not groupby().mean(): its compensated sums turn an infinite value into NaN in some versions.
-    groups = valued.groupby([*_PLACE, "column"], observed=True)
-    sizes = groups.size()
-    sums = np.bincount(
-        groups.ngroup().to_numpy(), weights=valued["value"].to_numpy(), minlength=len(sizes)
-    )
-    return _plain(pd.Series(sums / sizes.to_numpy(), index=sizes.index)).unstack()
-
-
-def undefined_counts(headed: pd.DataFrame) -> pd.DataFrame:
-    """Count the values known to be undefined: by dataset and method, a column a heading."""
-    undefined = headed[_undefined(headed)]
-    return _plain(undefined.groupby([*_PLACE, "column"], observed=True).size()).unstack()
-
-
-def sort_columns(
-    board: pd.DataFrame, columns: Mapping[str, ColumnInfo], sort: str | None = None
-) -> dict[str, str]:
-    """Say which column ranks each dataset.
-
-    Parameters
-    ----------
-    board
-        Rows with dataset and means.
-    columns
-        Directions.
-    sort
-        A metric or heading, or None for the first column with a direction.
-
-    Returns
-    -------
-    dict
-        Heading by dataset; a dataset that has no such column is left out, and not ranked.
-
-    Raises
-    ------
-    IqbenchError
-        Where ``sort`` names no column, several of one dataset, or one without direction.
-    """
-    names = metric_columns(board)
-    if sort is not None:
-        _check_sort(sort, names, columns)
-    chosen: dict[str, str] = {}
-    for dataset, rows in board.groupby("dataset", observed=True):
-        filled = [name for name in names if rows[name].notna().any()]
-        if sort is None:
-            fit = [n for n in filled if column_info(n, columns).direction != "none"][:1]
-        else:
-            fit = [name for name in filled if sort in (name, _metric(name))]
-        if len(fit) > 1:
-            raise IqbenchError(
-                f"{sort} has several columns on dataset {dataset}: {', '.join(fit)}",
-                hint="Sort by one of these, or choose with --protocol or --precision",
-            )
-        if fit:
-            chosen[str(dataset)] = fit[0]
-    return chosen
-
-
-def _check_sort(sort: str, names: list[str], columns: Mapping[str, ColumnInfo]) -> None:
-    known = [*names, *(_metric(name) for name in names)]
-    if sort not in known:
-        raise unknown_name("metric to sort by", sort, set(known))
-    if column_info(sort, columns).direction == "none":
-        raise IqbenchError(
-            f"{sort} has no direction, so it ranks nothing",
-            hint="Sort by a metric whose heading has an arrow",
+    of_dataset = dict(_by_dataset(scores))
+    found = [
+        standing(
+            name, (of_dataset.get(name, scores[:0]), rows), columns, choice, tasks.get(name, "")
         )
+        for name, rows in _by_dataset(images)
+    ]
+    check_choice(found, columns, choice)
+    return [one for one in found if len(one.rows)]
 
 
-def ranks(
-    board: pd.DataFrame, by: Mapping[str, str], columns: Mapping[str, ColumnInfo]
-) -> pd.Series:
-    """Rank the complete methods of each dataset.
+def check_choice(
+    found: Sequence[Standing], columns: Mapping[str, ColumnInfo], choice: Choice
+) -> None:
+    """Refuse names that are no column of any dataset.
 
-    Parameters
-    ----------
-    board
-        Rows with dataset, complete and means.
-    by
-        Which column ranks a dataset, as `sort_columns` gives it.
-    columns
-        Directions.
-
-    Returns
-    -------
-    pandas.Series
-        1 for the best, ties share the best rank ("1224"); null for incomplete methods.
+    Raises
+    ------
+    IqbenchError
+        Naming the nearest column there is.
     """
-    result = pd.Series(pd.NA, index=board.index, dtype="Int64", name="rank")
-    for dataset, heading in by.items():
-        rows = board[(board["dataset"] == dataset) & board["complete"]]
-        distance = _distance(rows[heading], column_info(heading, columns))
-        result.loc[rows.index] = distance.rank(method="min").astype("Int64")
-    return result
+    headings = [heading for one in found for heading in one.cube.headings]
+    if choice.sort is not None:
+        check_sort(choice.sort, headings, columns)
+    if choice.front is not None:
+        check_front(choice.front, headings, columns)
 
 
-def best_cells(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
-    """Mark the best means of each dataset among its complete methods.
+def board_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+    """Put the datasets of a leaderboard below each other, in natural order."""
+    parts = [
+        pd.concat([one.rows, one.mean_columns()], axis=1)
+        for one in sorted(found, key=lambda one: natural(one.dataset))
+    ]
+    board = (
+        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_FRONT, *_BACK])
+    )
+    headings = ordered({heading for one in found for heading in one.cube.headings}, columns)
+    names = [f"{heading}{end}" for heading in headings for end in ("", *ENDS)]
+    wanted = [name for name in (*_FRONT, *names, *_BACK) if name in board.columns]
+    return board[wanted]
+
+
+def places(
+    board: pd.DataFrame, columns: Mapping[str, ColumnInfo], by: Sequence[str] = ("dataset",)
+) -> pd.DataFrame:
+    """Say which means are the best and the second best of their column.
 
     Parameters
     ----------
@@ -267,59 +176,31 @@ def best_cells(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> pd.Dat
         As `leaderboard` gives it.
     columns
         Directions; a column without one has no best.
+    by
+        Columns within whose values rows are compared.
 
     Returns
     -------
     pandas.DataFrame
-        bool, with the board's index and its metrics' columns. Where all are equal, none is best.
+        With the board's index and its metrics' columns: 1 for the best mean of the complete
+        methods, 2 for the next, 0 for the others. Where all are equal, none is best.
     """
-    marks = pd.DataFrame(False, index=board.index, columns=metric_columns(board))
-    for _, rows in board[board["complete"]].groupby("dataset", observed=True):
+    marks = pd.DataFrame(0, index=board.index, columns=metric_columns(board))
+    for _, rows in board[board["complete"].astype(bool)].groupby(list(by), observed=True):
         for heading in marks.columns:
             info = column_info(heading, columns)
-            distance = _distance(rows[heading], info)
+            distance = pd.Series(shortfall(rows[heading], info), index=rows.index)
             if info.direction != "none" and distance.nunique() > 1:
-                marks.loc[rows.index, heading] = distance == distance.min()
+                place = distance.rank(method="dense")
+                marks.loc[rows.index, heading] = place.where(place <= 2, 0).astype(int)
     return marks
 
 
-def _distance(values: pd.Series, info: ColumnInfo) -> pd.Series:
-    """How far from the best: smaller is better, equal to 12 digits is equal."""
-    rounded = values.map(lambda value: float(f"{value:.{_DIGITS}g}")).astype("float64")
-    if info.target is not None:
-        return (rounded - info.target).abs().round(_DIGITS)
-    return -rounded if info.direction == "higher" else rounded
+def best_cells(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+    """Mark the best means of each dataset among its complete methods, see `places`."""
+    return places(board, columns) == 1
 
 
-def _undefined(headed: pd.DataFrame) -> pd.Series:
-    return headed["error"].astype("string").str.startswith(UNDEFINED).fillna(False).astype(bool)
-
-
-def _plain(counted: pd.Series) -> pd.Series:
-    """Turn the categories of an index into text, so that tables of different categories join."""
-    frame = counted.index.to_frame(index=False).astype(str)
-    return counted.set_axis(pd.MultiIndex.from_frame(frame))
-
-
-def _ordered(names: list[str], columns: Mapping[str, ColumnInfo]) -> list[str]:
-    order = {metric: place for place, metric in enumerate(columns)}
-    return sorted(names, key=lambda name: (order.get(_metric(name), len(order)), name))
-
-
-def _listed(counts: pd.DataFrame) -> pd.Series:
-    """Write counts as text: ``psnr 2, ssim 1``."""
-    texts = [
-        ", ".join(f"{name} {int(number)}" for name, number in row.items() if number > 0)
-        for row in counts.to_dict("index").values()
-    ]
-    return pd.Series(texts, index=counts.index, dtype=object)
-
-
-def _protocols(scores: pd.DataFrame) -> pd.Series:
-    used = scores[[*_PLACE, "protocol"]].drop_duplicates().astype(str)
-    return used.sort_values("protocol").groupby(_PLACE)["protocol"].agg(" + ".join)
-
-
-def _natural(name: str) -> str:
-    """Sort Set5 before Set14, whatever the case."""
-    return re.sub(r"[0-9]+", lambda number: f"{int(number[0]):020d}", name.casefold())
+def _by_dataset(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    for name, rows in frame.groupby("dataset", observed=True):
+        yield str(name), rows

@@ -15,7 +15,13 @@ from iqbench.cli.options import (
     wanted,
 )
 
-_SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
+_SUFFIXES = {
+    ".md": "markdown",
+    ".csv": "csv",
+    ".json": "json",
+    ".tex": "latex",
+    ".html": "html",
+}
 
 
 @click.command()
@@ -28,15 +34,57 @@ _SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
 )
 @click.option(
     "--columns",
-    type=click.Choice(["headline", "all"]),
-    help="Which metrics to show; by default the headline ones, and all in csv and json.",
+    metavar="headline|all|NAME,...",
+    help="Which metrics to show, in which order; by default the headline ones, and all in csv and "
+    "json.",
 )
-@format_option("table", "markdown", "csv", "json")
+@click.option(
+    "--intervals/--no-intervals",
+    default=None,
+    help="Show intervals or not; by default csv, json and html have them, and a terminal if they "
+    "fit.",
+)
+@click.option(
+    "--front",
+    metavar="METRIC,METRIC",
+    help="Span the Pareto front by these two; by default by psnr, or else ssim, and lpips.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["dataset", "task", "overall"]),
+    help="Compare on each dataset, or on average over those of each task, or over all. By default "
+    "tables for people show all that say something new, csv, json and latex the datasets.",
+)
+@click.option("--pairs", is_flag=True, help="Compare each two methods, image by image.")
+@click.option(
+    "--by-image", is_flag=True, help="Show the worst and best images, and where two methods part."
+)
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    metavar="N",
+    help="How many images --by-image shows of each kind; by default 3.",
+)
+@click.option(
+    "--diagram",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.svg",
+    help="Draw the critical-difference diagram of the average ranks, from five datasets on.",
+)
+@format_option("table", "markdown", "csv", "json", "latex", "html")
 @output_option("Write to this file instead of printing.")
 def leaderboard(
     results: Path,
+    *,
     sort: str | None,
     columns: str | None,
+    intervals: bool | None,
+    front: str | None,
+    by: str | None,
+    pairs: bool,
+    by_image: bool,
+    top: int | None,
+    diagram: Path | None,
     format: str | None,
     output: Path | None,
     **filters: Any,
@@ -48,26 +96,82 @@ def leaderboard(
     better: ↑ higher, ↓ lower, →1 closer to 1; a column without arrow ranks nothing.
 
     \b
+    #      rank by the mean over images; equal means share it
+    ranks  the ranks in 95 % of 2,000 bootstrap resamples of the images
+    ±      half of the mean's 95 % percentile bootstrap interval over images
+    tie    methods of one letter do not differ significantly from the best of
+           them: Wilcoxon's signed-rank test over images, Holm's correction, 5 %
+    front  no other complete method is at least as good in fidelity and in
+           perception, and better in one of them
+
+    Over several datasets: the average rank among the methods that are complete on all of them,
+    and the mean over datasets of each metric that all have under one signature.
+
+    \b
+    --pairs gives for each two ranked methods of a dataset
+      wins, losses, draws  images where the first is better, worse, equal
+      gain                 mean of how much better it is
+      p Holm               Wilcoxon's p, corrected for all pairs
+      effect               rank-biserial correlation: 1 where all are better
+
+    docs/leaderboard.md defines every number and every column of csv and json.
+
+    \b
     Examples:
       iqbench leaderboard
       iqbench leaderboard --dataset Set5 --dataset Set14 --sort lpips-alex
-      iqbench leaderboard --metric psnr --metric ssim --format markdown
+      iqbench leaderboard --columns psnr,ssim,lpips-alex --intervals -o table.tex
+      iqbench leaderboard --by overall --diagram ranks.svg
+      iqbench leaderboard --pairs --dataset Set5
+      iqbench leaderboard --by-image --method edsr --method swinir --top 10
       iqbench leaderboard other-results -o board.csv
     """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
-    from iqbench.report.board import render_leaderboard
     from iqbench.report.files import write_text
     from iqbench.report.overview import read_leaderboard
     from iqbench.report.terminal import Window
+    from iqbench.report.views import draw_ranks, render_view
 
+    if sum([pairs, by_image, by is not None]) > 1:
+        raise click.UsageError("--by, --pairs and --by-image are three tables: ask for one")
+    if top is not None and not by_image:
+        raise click.UsageError("--top belongs to --by-image")
     format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
-    every = columns == "all" or (columns is None and format in ("csv", "json"))
-    found = read_leaderboard(results, wanted(filters), sort=sort, every=every)
-    window = Window() if output else Window.of_stdout()
-    text = render_leaderboard(
-        found.board, found.columns, format, sort=sort, hidden=found.hidden, window=window
+    found = read_leaderboard(
+        results,
+        wanted(filters),
+        sort=sort,
+        shown=_shown(columns, format),
+        front=_two(front),
+        intervals=intervals is not False,
     )
-    if output is None:
-        click.echo(text, nl=False, color=window.color)
-    else:
-        write_text(output, text)
-        click.echo(f"wrote {output}", err=True)
+    drawn = draw_ranks(found) if diagram else ""
+    window = Window() if output else Window.of_stdout()
+    view = "pairs" if pairs else "images" if by_image else by
+    text = render_view(found, view, format, intervals=intervals, top=top or 3, window=window)
+    for file, content in ((output, text), (diagram, drawn)):
+        if file is None and content is text:
+            click.echo(text, nl=False, color=window.color)
+        elif file is not None:
+            write_text(file, content)
+            click.echo(f"wrote {file}", err=True)
+
+
+def _shown(columns: str | None, format: str) -> str | tuple[str, ...]:
+    if columns is None:
+        return "all" if format in ("csv", "json") else "headline"
+    return columns if columns in ("headline", "all") else tuple(_names(columns))
+
+
+def _two(front: str | None) -> tuple[str, str] | None:
+    if front is None:
+        return None
+    names = _names(front)
+    if len(names) != 2:
+        raise click.BadParameter(
+            "two metrics are needed, as in psnr,lpips-vgg", param_hint="--front"
+        )
+    return names[0], names[1]
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

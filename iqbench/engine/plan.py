@@ -102,6 +102,11 @@ class RunPlan:
             for request in plan.requests
         }
 
+    @property
+    def tasks(self) -> dict[str, str]:
+        """Dataset to what its methods restore; empty where its block says nothing."""
+        return {plan.dataset.name: plan.dataset.spec.task for plan in self.datasets}
+
     def resources(self, compute: Compute, folder: Path | None = None) -> Resources:
         """Load the networks and parameters that the run needs."""
         return load_resources(

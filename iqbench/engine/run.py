@@ -105,7 +105,7 @@ def run(
     """
     summary = Summary(warnings=list(plan.warnings))
     reporter = reporter or _Silent()
-    with store.writer(manifest, plan.columns) as writer:
+    with store.writer(manifest, plan.columns, plan.tasks) as writer:
         open_dataset = partial(
             _DatasetRun,
             store=store,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from iqbench.report.board import direction_arrow
+from iqbench.report.sections import direction_arrow
 from iqbench.report.tables import render_records
 from iqbench.report.terminal import Window
 from iqbench.report.text import NOTHING, number

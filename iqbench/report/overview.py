@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from iqbench.analysis.leaderboard import column_info, leaderboard
+from iqbench.analysis.by_image import images_of
+from iqbench.analysis.columns import column_info, metric_of
+from iqbench.analysis.leaderboard import board_of, check_choice
+from iqbench.analysis.overall import overall_of, rank_table
+from iqbench.analysis.pairwise import pairs_of
+from iqbench.analysis.standing import Choice, Standing, standing
 from iqbench.errors import unknown_name
-from iqbench.results.read import load_columns, load_images, load_scores
+from iqbench.results.read import iter_datasets, load_columns, load_tasks
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["Overview", "read_leaderboard"]
@@ -18,11 +24,43 @@ __all__ = ["Overview", "read_leaderboard"]
 
 @dataclass(frozen=True)
 class Overview:
-    """A leaderboard, how its columns are read, and how many metrics it leaves out."""
+    """What a results folder says about its methods.
 
-    board: pd.DataFrame
+    Attributes
+    ----------
+    standings
+        One a dataset.
+    columns
+        How the metrics' columns are read, in the order in which they are shown.
+    hidden
+        How many metrics are left out.
+    """
+
+    standings: list[Standing]
     columns: dict[str, ColumnInfo]
     hidden: int
+
+    @cached_property
+    def board(self) -> pd.DataFrame:
+        """The leaderboard, see `iqbench.analysis.leaderboard.leaderboard`."""
+        return board_of(self.standings, self.columns)
+
+    @cached_property
+    def overall(self) -> pd.DataFrame:
+        """Averages over datasets, see `iqbench.analysis.overall.overall_of`."""
+        return overall_of(self.standings, self.columns)
+
+    def pairs(self) -> pd.DataFrame:
+        """Compare each two methods, see `iqbench.analysis.pairwise.pairs_of`."""
+        return pairs_of(self.standings, self.columns)
+
+    def images(self, top: int) -> pd.DataFrame:
+        """Name the images at the ends, see `iqbench.analysis.by_image.images_of`."""
+        return images_of(self.standings, self.columns, top)
+
+    def ranks(self) -> pd.DataFrame:
+        """Rank methods on each dataset, see `iqbench.analysis.overall.rank_table`."""
+        return rank_table(self.standings, self.columns)
 
 
 def read_leaderboard(
@@ -30,9 +68,11 @@ def read_leaderboard(
     filters: Mapping[str, tuple[str, ...]],
     *,
     sort: str | None = None,
-    every: bool = False,
+    shown: str | Sequence[str] = "headline",
+    front: tuple[str, str] | None = None,
+    intervals: bool = True,
 ) -> Overview:
-    """Read a results folder and compare its methods.
+    """Read a results folder and compare its methods; one dataset's rows are in memory at a time.
 
     Parameters
     ----------
@@ -41,10 +81,14 @@ def read_leaderboard(
     filters
         As `load_scores` takes them.
     sort
-        Metric to rank by; shown even if it is no headline.
-    every
-        Whether to show all metrics. Otherwise the headline ones are shown, or those that the
-        filters name, or all if none is a headline.
+        Metric to rank by; shown even if it was not asked for.
+    shown
+        ``all`` metrics; those that are named, in that order; or the ``headline`` ones: of each
+        dataset, those that the filters name, or all if none is a headline.
+    front
+        Two metrics that span the Pareto front; shown too.
+    intervals
+        Whether means and ranks get their bootstrap intervals.
 
     Returns
     -------
@@ -54,24 +98,42 @@ def read_leaderboard(
     Raises
     ------
     IqbenchError
-        As `load_scores` and `leaderboard`.
+        As `load_scores` and `leaderboard`; and where ``shown`` names an unknown metric.
     """
-    scores = load_scores(results, filters=filters)
-    images = load_images(results)
-    columns = load_columns(results)
-    metrics = [str(metric) for metric in scores["metric"].cat.categories]
-    sort_metric = (sort or "").partition(" [")[0]
-    if sort_metric and sort_metric not in metrics:
-        raise unknown_name("metric to sort by", sort_metric, metrics)
-    shown = metrics if every or "metric" in filters else _headlines(metrics, columns)
-    if sort_metric:
-        shown = sorted({*shown, sort_metric})
-    scores = scores[scores["metric"].isin(shown)]
+    columns, tasks = load_columns(results), load_tasks(results)
+    names = [] if isinstance(shown, str) else list(shown)
+    columns = {name: columns[name] for name in names if name in columns} | columns
+    extra = [metric_of(name) for name in (*([sort] if sort else []), *(front or ()))]
+    methods = filters.get("method")
+    choice = Choice(sort, methods, front, intervals)
     # Under these filters a dataset without any row was not asked for, rather than left incomplete.
-    if filters.keys() & {"dataset", "protocol", "precision", "metric"}:
-        images = images[images["dataset"].isin(scores["dataset"].astype(str).unique())]
-    board = leaderboard(scores, images, columns, sort=sort, methods=filters.get("method"))
-    return Overview(board, columns, len(metrics) - len(shown))
+    narrowed = bool(filters.keys() & {"dataset", "protocol", "precision", "metric"})
+    known: set[str] = set()
+    used: set[str] = set()
+    found: list[Standing] = []
+    for tables in iter_datasets(results, filters=filters):
+        if tables.scores.empty and narrowed:
+            continue
+        metrics = [str(metric) for metric in tables.scores["metric"].cat.categories]
+        if names:
+            wanted = set(names)
+        elif shown == "all" or "metric" in filters:
+            wanted = set(metrics)
+        else:
+            wanted = set(_headlines(metrics, columns))
+        wanted.update(extra)
+        scores = tables.scores
+        if not wanted.issuperset(metrics):
+            scores = scores[scores["metric"].isin(wanted)]
+        task = tasks.get(tables.dataset, "")
+        found.append(standing(tables.dataset, (scores, tables.images), columns, choice, task))
+        known.update(metrics)
+        used.update(wanted.intersection(metrics))
+    for name in names:
+        if name not in known:
+            raise unknown_name("metric", name, known)
+    check_choice(found, columns, choice)
+    return Overview([one for one in found if len(one.rows)], columns, len(known - used))
 
 
 def _headlines(metrics: list[str], columns: Mapping[str, ColumnInfo]) -> list[str]:

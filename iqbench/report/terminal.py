@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Cell", "Sheet", "Window", "draw", "write_line"]
+__all__ = ["Cell", "Sheet", "Window", "draw", "pieces", "write_line"]
 
 _GAP = 2
 _WIDEST_TEXT = 44
@@ -36,6 +36,11 @@ class Window:
 
     width: int = _UNLIMITED
     color: bool = False
+
+    @property
+    def limited(self) -> bool:
+        """Say whether there is a limit at all."""
+        return self.width < _UNLIMITED
 
     @classmethod
     def of_stdout(cls) -> Window:
@@ -69,12 +74,15 @@ class Sheet:
         Rows, in sections between which a line is drawn.
     fixed
         How many of the first columns are repeated where the table is broken into pieces.
+    glued
+        Columns that stay beside the one before them.
     """
 
     headings: Sequence[Sequence[str]]
     numeric: Sequence[bool]
     sections: Sequence[Sequence[Sequence[Cell]]]
     fixed: int = 1
+    glued: Collection[int] = ()
 
     def width(self, column: int) -> int:
         """Say how many characters a column takes."""
@@ -105,8 +113,7 @@ def draw(sheet: Sheet, window: Window) -> str:
     str
         Lines, with escape sequences if the window has colours.
     """
-    pieces = [_piece(sheet, columns, window) for columns in _pieces(sheet, window.width)]
-    return "\n\n".join(pieces)
+    return "\n\n".join(_piece(sheet, columns, window) for columns in pieces(sheet, window.width))
 
 
 def write_line(text: Text, window: Window) -> str:
@@ -116,19 +123,38 @@ def write_line(text: Text, window: Window) -> str:
     return _shown(console)
 
 
-def _pieces(sheet: Sheet, width: int) -> list[list[int]]:
+def pieces(sheet: Sheet, width: int) -> list[list[int]]:
+    """Say into which pieces a table is broken, each as its columns.
+
+    Parameters
+    ----------
+    sheet
+        What is in it.
+    width
+        Characters in a line.
+    """
     fixed = list(range(min(sheet.fixed, len(sheet.headings))))
     room = width - sum(sheet.width(column) + _GAP for column in fixed)
-    pieces: list[list[int]] = []
+    found: list[list[int]] = []
     left = 0
-    for column in range(len(fixed), len(sheet.headings)):
-        needed = sheet.width(column) + _GAP
-        if not pieces or needed - _GAP > left:
-            pieces.append([*fixed])
+    for columns in _together(sheet, len(fixed)):
+        needed = sum(sheet.width(column) + _GAP for column in columns)
+        if not found or needed - _GAP > left:
+            found.append([*fixed])
             left = room
-        pieces[-1].append(column)
+        found[-1] += columns
         left -= needed
-    return pieces or [fixed]
+    return found or [fixed]
+
+
+def _together(sheet: Sheet, first: int) -> list[list[int]]:
+    groups: list[list[int]] = []
+    for column in range(first, len(sheet.headings)):
+        if groups and column in sheet.glued:
+            groups[-1].append(column)
+        else:
+            groups.append([column])
+    return groups
 
 
 def _piece(sheet: Sheet, columns: list[int], window: Window) -> str:

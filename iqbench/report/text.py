@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 
-__all__ = ["escape_markdown", "fold_heading", "number", "printable"]
+__all__ = ["escape_html", "escape_latex", "escape_markdown", "fold_heading", "number", "printable"]
 
 NOTHING = "-"
 
@@ -35,6 +36,34 @@ def escape_markdown(text: str) -> str:
     """Make a name mean itself in a cell of a Markdown table, HTML and links included."""
     escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~#$!])", r"\\\1", escaped)
+
+
+def escape_html(text: str) -> str:
+    """Make a name mean itself in HTML, in an attribute too."""
+    return html.escape(printable(text))
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "→": r"$\rightarrow$",
+    "±": r"$\pm$",
+    "●": r"$\bullet$",
+    **{sign: f"\\{sign}" for sign in "{}#$%&_"},
+}
+
+
+def escape_latex(text: str) -> str:
+    """Make a name mean itself in the text of a LaTeX document."""
+    # At the beginning of a row either sign would belong to the double backslash before it.
+    escaped = "".join(_LATEX.get(sign, sign) for sign in printable(text))
+    return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
 
 
 def number(value: float | None, decimals: int | None = None) -> str:

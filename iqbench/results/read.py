@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -15,10 +16,38 @@ from iqbench.results.filters import Filters
 from iqbench.results.schema import IMAGES, SCORES, ColumnInfo, Manifest
 from iqbench.results.signature import headings
 
-__all__ = ["load_columns", "load_images", "load_runs", "load_scores", "with_headings"]
+__all__ = [
+    "DatasetTables",
+    "iter_datasets",
+    "load_columns",
+    "load_images",
+    "load_runs",
+    "load_scores",
+    "load_tasks",
+    "with_headings",
+]
 
 _IDENTITY = ["dataset", "method", "image"]
 _INTEGERS = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
+
+
+@dataclass(frozen=True)
+class DatasetTables:
+    """What a results folder has of one dataset.
+
+    Attributes
+    ----------
+    dataset
+        Its name.
+    scores
+        The long form of `load_scores`: those of its rows that pass the filters.
+    images
+        Dataset, method and image of every image of every method, whatever the filters.
+    """
+
+    dataset: str
+    scores: pd.DataFrame
+    images: pd.DataFrame
 
 
 def load_scores(
@@ -77,6 +106,50 @@ def load_scores(
     return frame if columns is None else _chosen(frame, columns)
 
 
+def iter_datasets(
+    path: str | PathLike[str] = "results",
+    *,
+    filters: Mapping[str, str | Sequence[str]] | None = None,
+) -> Iterator[DatasetTables]:
+    """Read a results folder, one dataset in memory at a time.
+
+    Parameters
+    ----------
+    path, filters
+        As for `load_scores`.
+
+    Yields
+    ------
+    DatasetTables
+        One a wanted dataset, even where it has no rows that pass the filters.
+
+    Raises
+    ------
+    IqbenchError
+        As `load_scores`; that no row passes is known, and said, when all datasets are read.
+    """
+    wanted = Filters.of(filters)
+    of_dataset: dict[str, list[Group]] = {}
+    for group in groups(Path(path)):
+        of_dataset.setdefault(group.dataset, []).append(group)
+    some = False
+    for dataset, found in of_dataset.items():
+        if not wanted.admit("dataset", dataset):
+            continue
+        images, scores = [], []
+        for group in found:
+            table = current_images(group.images)
+            images.append(table.select(_IDENTITY))
+            if wanted.admit("method", group.method):
+                scores.append(wanted.select(current_scores(group.scores, table)))
+        frame = _long(scores)
+        some |= not frame.empty
+        yield DatasetTables(dataset, frame, _frame(images, IMAGES, _IDENTITY))
+    wanted.refuse_unknown()
+    if not some and wanted.wanted:
+        wanted.refuse_none()
+
+
 def load_images(path: str | PathLike[str] = "results") -> pd.DataFrame:
     """Read which files were scored, are to be, or could not be.
 
@@ -104,6 +177,19 @@ def load_images(path: str | PathLike[str] = "results") -> pd.DataFrame:
 def load_columns(path: str | PathLike[str] = "results") -> dict[str, ColumnInfo]:
     """Read how each metric's column is read: direction, decimals, whether it is a headline."""
     return _columns_of(groups(Path(path)))
+
+
+def load_tasks(path: str | PathLike[str] = "results") -> dict[str, str]:
+    """Read what each dataset's methods restore; empty where no run has said so."""
+    tasks: dict[str, str] = {}
+    newest: dict[str, str] = {}
+    for group in groups(Path(path)):
+        for footer in group.footers():
+            time = max((run.time for run in footer.runs), default="")
+            tasks.setdefault(group.dataset, "")
+            if footer.task and time >= newest.get(group.dataset, ""):
+                tasks[group.dataset], newest[group.dataset] = footer.task, time
+    return tasks
 
 
 def load_runs(path: str | PathLike[str] = "results") -> list[Manifest]:

@@ -265,17 +265,21 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Footer:
-    """What stands in the footer of a part: whose rows, from which runs, and how to read them."""
+    """What stands in the footer of a part: whose rows, from which runs, and how to read them.
+
+    ``task`` is what the dataset's methods restore, as its block says; empty where it says nothing.
+    """
 
     format: int
     dataset: str
     method: str
     runs: list[Manifest] = field(default_factory=list)
     columns: dict[str, ColumnInfo] = field(default_factory=dict)
+    task: str = ""
 
     def united(self, newer: Footer) -> Footer:
         """Join with the footer of a newer part of the same folder, which has the last word."""
         runs = self.runs + [run for run in newer.runs if run not in self.runs]
-        return Footer(
-            self.format, self.dataset, self.method, runs, {**self.columns, **newer.columns}
-        )
+        columns = {**self.columns, **newer.columns}
+        task = newer.task or self.task
+        return Footer(self.format, self.dataset, self.method, runs, columns, task)

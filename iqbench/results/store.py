@@ -102,7 +102,12 @@ class Store:
             ),
         )
 
-    def writer(self, manifest: Manifest, columns: Mapping[str, ColumnInfo]) -> Writer:
+    def writer(
+        self,
+        manifest: Manifest,
+        columns: Mapping[str, ColumnInfo],
+        tasks: Mapping[str, str] | None = None,
+    ) -> Writer:
         """Open for writing, as a context manager.
 
         Parameters
@@ -111,8 +116,10 @@ class Store:
             What this run is made with.
         columns
             How to read the metrics that it writes.
+        tasks
+            Dataset to what its methods restore, where that is known.
         """
-        return Writer(self, manifest, columns)
+        return Writer(self, manifest, columns, tasks or {})
 
 
 _Key: TypeAlias = tuple[str, str]  # dataset, method
@@ -125,10 +132,17 @@ class Writer:
     of that image disappear, so it becomes visible no later than the new ones.
     """
 
-    def __init__(self, store: Store, manifest: Manifest, columns: Mapping[str, ColumnInfo]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        manifest: Manifest,
+        columns: Mapping[str, ColumnInfo],
+        tasks: Mapping[str, str],
+    ) -> None:
         self._store = store
         self._manifest = manifest
         self._columns = dict(columns)
+        self._tasks = dict(tasks)
         self._images: dict[_Key, list[ImageRow]] = {}
         self._scores: dict[_Key, list[ScoreRow]] = {}
         self._touched: dict[Path, Kind] = {}
@@ -184,7 +198,8 @@ class Writer:
     ) -> None:
         for dataset, method in list(waiting):
             folder = self._store.folder(kind, dataset, method)
-            footer = Footer(FORMAT, dataset, method, [self._manifest], self._columns)
+            task = self._tasks.get(dataset, "")
+            footer = Footer(FORMAT, dataset, method, [self._manifest], self._columns, task)
             write(folder, _table(waiting[dataset, method], kind), footer)
             self._touched[folder] = kind
             del waiting[dataset, method]

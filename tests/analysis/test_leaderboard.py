@@ -78,16 +78,26 @@ def test_means_of_images_rank_methods() -> None:
             ("set5", "edsr", "psnr"): [32.0, 34.0],
         }
     )
-    assert board.to_dict("records") == [
+    plain = board.drop(columns=["p_vs_best", "effect_vs_best"])
+    assert plain.astype(object).where(plain.notna(), None).to_dict("records") == [
         {
             "dataset": "set5",
+            "task": "",
             "protocol": "rgb",
+            "ranked_by": "psnr",
             "rank": rank,
+            "rank_low": rank,
+            "rank_high": rank,
+            "tie": "a",
+            "front": None,
+            "front_by": "",
             "method": method,
             "n": 2,
             "expected": 2,
             "complete": True,
             "psnr": mean,
+            "psnr_low": mean - 1,
+            "psnr_high": mean + 1,
             "missing": "",
             "undefined": "",
         }

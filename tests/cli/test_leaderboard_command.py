@@ -151,7 +151,7 @@ def test_json_is_a_list_of_rows(results: Path) -> None:
     ("name", "beginning"),
     [
         ("board.md", "### set5"),
-        ("board.csv", "dataset,protocol,rank"),
+        ("board.csv", "dataset,task,protocol,ranked_by,rank,rank_low,rank_high,tie"),
         ("board.json", "[\n"),
         ("board.txt", "set5  rgb"),
     ],

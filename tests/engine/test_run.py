@@ -363,7 +363,7 @@ class TestUndefined:
         row = made.scores(metric="tv-ratio", image="flat").iloc[0]
         assert pd.isna(row["value"])
         assert row["error"].startswith("undefined: ")
-        board = read_leaderboard(made.results, {}, every=True).board
+        board = read_leaderboard(made.results, {}, shown="all").board
         assert board["complete"].all()
         assert made.evaluate(metrics=PIXEL_METRICS).current == 2
 

@@ -36,6 +36,7 @@ def board(**changes: Any) -> pd.DataFrame:
     columns: dict[str, Any] = {
         "dataset": "Set5",
         "protocol": "sr-y:scale=4",
+        "ranked_by": "psnr",
         "rank": pd.array([1, 2, None], dtype="Int64"),
         "method": ["edsr", "bicubic", "swinir"],
         "n": [5, 5, 3],
@@ -69,6 +70,7 @@ def test_a_leaderboard_in_a_terminal() -> None:
         "-  swinir       33.00       0.1250     1.000    1.0e-05",
         "   3/5 images",
         "",
+        "5 images are too few for any difference to be significant",
         "undefined and left out of the mean: tv-ratio 1 (bicubic)",
         "",
         "* best of the complete methods",

@@ -1,0 +1,92 @@
+"""The columns of a table of means: how they are read, in which order they stand, what is better."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from iqbench.results.schema import ColumnInfo
+
+__all__ = [
+    "column_info",
+    "metric_columns",
+    "metric_of",
+    "natural",
+    "ordered",
+    "round_digits",
+    "shortfall",
+]
+
+FACTS = (
+    *("dataset", "task", "protocol", "ranked_by", "scope", "datasets"),
+    *("rank", "rank_low", "rank_high", "tie", "p_vs_best", "effect_vs_best", "front", "front_by"),
+    *("average_rank", "average_rank_low", "average_rank_high"),
+    *("method", "n", "expected", "complete", "missing", "undefined"),
+)
+"""Columns of a leaderboard that hold no values of metrics."""
+
+ENDS = ("_low", "_high")
+"""What the names of the columns end in that hold the two ends of a mean's interval."""
+
+_DIGITS = 12  # two means of the same values, added up in another order, are a tie
+
+
+def metric_of(heading: str) -> str:
+    """Name the metric under a heading: ``psnr`` under ``psnr [view=luma]``."""
+    return heading.partition(" [")[0]
+
+
+def column_info(heading: str, columns: Mapping[str, ColumnInfo]) -> ColumnInfo:
+    """Say how the column under a heading is read: ``psnr [view=luma]`` as ``psnr`` is."""
+    return columns.get(metric_of(heading), ColumnInfo("none"))
+
+
+def metric_columns(board: pd.DataFrame) -> list[str]:
+    """Name the columns of a leaderboard that hold means of metrics."""
+    ends = {f"{name}{end}" for name in board.columns for end in ENDS}
+    return [name for name in board.columns if name not in FACTS and name not in ends]
+
+
+def ordered(headings: Iterable[str], columns: Mapping[str, ColumnInfo]) -> list[str]:
+    """Sort headings as their metrics stand in ``columns``."""
+    order = {metric: place for place, metric in enumerate(columns)}
+    return sorted(headings, key=lambda name: (order.get(metric_of(name), len(order)), name))
+
+
+def natural(name: str) -> str:
+    """Give the key by which Set5 sorts before Set14, whatever the case."""
+    return re.sub(r"[0-9]+", lambda number: f"{int(number[0]):020d}", name.casefold())
+
+
+def round_digits(values: ArrayLike) -> NDArray[np.float64]:
+    """Round to 12 significant digits, so that equal sums of equal values are equal."""
+    given = np.asarray(values, dtype=np.float64)
+    usual = np.isfinite(given) & (given != 0)
+    exponent = np.floor(np.log10(np.abs(given), out=np.zeros_like(given), where=usual))
+    scale = 10.0 ** np.clip(_DIGITS - 1 - exponent, -300, 300)
+    return np.where(usual, np.round(np.where(usual, given, 0.0) * scale) / scale, given)
+
+
+def shortfall(values: ArrayLike, info: ColumnInfo) -> NDArray[np.float64]:
+    """Say how far values are from the best there could be, up to a constant.
+
+    Parameters
+    ----------
+    values
+        Means of a column.
+    info
+        Its direction.
+
+    Returns
+    -------
+    numpy.ndarray
+        Smaller is better, and what is equal to 12 digits is equal. NaN where a value is.
+    """
+    rounded = round_digits(values)
+    if info.target is not None:
+        return np.asarray(np.round(np.abs(rounded - info.target), _DIGITS), dtype=np.float64)
+    return -rounded if info.direction == "higher" else rounded

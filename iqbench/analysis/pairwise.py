@@ -1,0 +1,80 @@
+"""Each method against each other one, image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from iqbench.analysis.columns import column_info, natural
+from iqbench.analysis.gains import gains
+from iqbench.analysis.paired import holm, paired_test
+from iqbench.analysis.ranking import ALPHA
+from iqbench.analysis.standing import Standing
+from iqbench.results.schema import ColumnInfo
+
+__all__ = ["pairs_of"]
+
+_NAMES = (
+    *("dataset", "metric", "method", "other", "n", "wins", "losses", "draws"),
+    *("gain", "p_value", "p_holm", "significant", "effect"),
+)
+
+
+def pairs_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+    """Compare each pair of ranked methods on the images of their dataset.
+
+    Parameters
+    ----------
+    found
+        The datasets, as `iqbench.analysis.leaderboard.standings` gives them.
+    columns
+        Directions.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a dataset and pair, ``method`` ranked no worse than ``other``, by the column that
+        ranks the dataset: on how many of n images it wins, loses and draws (equal to 9 digits);
+        gain, the mean of how much better it is; p_value of Wilcoxon's signed-rank test, p_holm
+        corrected for all pairs of the dataset, whether that is at most 5 %; and effect, the
+        rank-biserial correlation, 1 where every image is better.
+    """
+    parts = [
+        _of_dataset(one, columns)
+        for one in sorted(found, key=lambda one: natural(one.dataset))
+        if len(one.ranked()) > 1
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_NAMES))
+
+
+def _of_dataset(one: Standing, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+    assert one.ranked_by is not None
+    info = column_info(one.ranked_by, columns)
+    values = one.cube.column(one.ranked_by)
+    rows = []
+    for method, other in combinations(one.ranked(), 2):
+        at, against = one.at([method, other])
+        gain = gains(values[:, against], values[:, at], info)
+        outcome = paired_test(gain)
+        rows.append(
+            {
+                "dataset": one.dataset,
+                "metric": one.ranked_by,
+                "method": method,
+                "other": other,
+                "n": outcome.n,
+                "wins": int(np.sum(gain > 0)),
+                "losses": int(np.sum(gain < 0)),
+                "draws": int(np.sum(gain == 0)),
+                "gain": outcome.mean,
+                "p_value": outcome.p_value,
+                "effect": outcome.effect,
+            }
+        )
+    table = pd.DataFrame(rows)
+    table["p_holm"] = holm(table["p_value"])
+    table["significant"] = table["p_holm"] <= ALPHA
+    return table[list(_NAMES)]

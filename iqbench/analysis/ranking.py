@@ -1,0 +1,240 @@
+"""Ranks of one dataset's methods: by which column, how certain, and who ties with whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.analysis.bootstrap import CONFIDENCE, percentile_interval
+from iqbench.analysis.columns import column_info, metric_of, shortfall
+from iqbench.analysis.gains import gains
+from iqbench.analysis.paired import holm, paired_test, smallest_p
+from iqbench.errors import IqbenchError, unknown_name
+from iqbench.results.schema import ColumnInfo
+
+__all__ = [
+    "ALPHA",
+    "Ties",
+    "check_sort",
+    "competition_ranks",
+    "rank_interval",
+    "sort_column",
+    "tied_groups",
+    "ties",
+    "too_few",
+]
+
+ALPHA = 0.05
+
+Floats = NDArray[np.float64]
+
+
+def sort_column(
+    dataset: str, headings: Sequence[str], columns: Mapping[str, ColumnInfo], sort: str | None
+) -> str | None:
+    """Say which column ranks a dataset's methods.
+
+    Parameters
+    ----------
+    dataset
+        Its name, for the error.
+    headings
+        The columns that hold some value.
+    columns
+        Directions.
+    sort
+        A metric or heading; None for the first column that has a direction.
+
+    Returns
+    -------
+    str or None
+        A heading; None where there is none to rank by.
+
+    Raises
+    ------
+    IqbenchError
+        Where ``sort`` names several columns.
+    """
+    if sort is None:
+        directed = (name for name in headings if column_info(name, columns).direction != "none")
+        return next(directed, None)
+    fit = [name for name in headings if sort in (name, metric_of(name))]
+    if len(fit) > 1:
+        raise IqbenchError(
+            f"{sort} has several columns on dataset {dataset}: {', '.join(fit)}",
+            hint="Sort by one of these, or choose with --protocol or --precision",
+        )
+    return fit[0] if fit else None
+
+
+def check_sort(sort: str, headings: Iterable[str], columns: Mapping[str, ColumnInfo]) -> None:
+    """Refuse to rank by what is no column of any dataset, or has no direction.
+
+    Raises
+    ------
+    IqbenchError
+        Naming the nearest column there is.
+    """
+    names = list(headings)
+    if sort not in (known := {*names, *map(metric_of, names)}):
+        raise unknown_name("metric to sort by", sort, known)
+    if column_info(sort, columns).direction == "none":
+        raise IqbenchError(
+            f"{sort} has no direction, so it ranks nothing",
+            hint="Sort by a metric whose heading has an arrow",
+        )
+
+
+def competition_ranks(distance: Floats) -> Floats:
+    """Rank along the last axis: 1 for the smallest, ties share the best rank ("1224").
+
+    Parameters
+    ----------
+    distance
+        Shape (..., methods), as `shortfall` gives it.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of that shape; NaN where a distance is.
+    """
+    ordered = np.sort(distance, axis=-1)
+    flat = distance.reshape(-1, distance.shape[-1])
+    places = [
+        np.searchsorted(row, values) + 1.0
+        for row, values in zip(ordered.reshape(flat.shape), flat, strict=True)
+    ]
+    ranks = np.array(places).reshape(distance.shape)
+    return np.where(np.isnan(distance), np.nan, ranks)
+
+
+def rank_interval(
+    samples: Floats, info: ColumnInfo, confidence: float = CONFIDENCE
+) -> tuple[Floats, Floats]:
+    """Say between which ranks methods stay while images are drawn anew.
+
+    Parameters
+    ----------
+    samples
+        Means of resamples, shape (resamples, methods).
+    info
+        The column's direction.
+    confidence
+        The share of resamples that lies between.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Best and worst rank, shape (methods,); NaN where a method has no value.
+    """
+    return percentile_interval(competition_ranks(shortfall(samples, info)), confidence)
+
+
+@dataclass(frozen=True)
+class Ties:
+    """Which methods cannot be told apart from the best of their group.
+
+    Attributes
+    ----------
+    letters
+        One a method: equal where they tie; empty for a method that is alone.
+    p_values
+        Of each method against the best one, corrected by Holm for all of them; NaN for the best.
+    effects
+        Of each method against the best one: rank-biserial, -1 where every image is worse.
+    """
+
+    letters: list[str]
+    p_values: Floats
+    effects: Floats
+
+
+def ties(values: Floats, info: ColumnInfo, alpha: float = ALPHA) -> Ties:
+    """Group methods by paired tests with the best of each group.
+
+    The best method is tested against all others, on the images that both have a value for, and the
+    p values are corrected by Holm. It forms a group with those it does not differ from
+    significantly; the best of what is left forms the next group in the same way.
+
+    Parameters
+    ----------
+    values
+        Shape (images, methods), the methods by rank.
+    info
+        The column's direction.
+    alpha
+        From which p on methods tie.
+
+    Returns
+    -------
+    Ties
+        A method's group may reach past one that is better on average: that it was worse than the
+        best has then not been shown.
+    """
+    count = values.shape[1]
+    p_values, effects = np.full(count, np.nan), np.full(count, np.nan)
+
+    def compare(best: int, others: Sequence[int]) -> Floats:
+        tests = [paired_test(gains(values[:, best], values[:, other], info)) for other in others]
+        corrected = holm([test.p_value for test in tests])
+        if best == 0:
+            p_values[1:], effects[1:] = corrected, [test.effect for test in tests]
+        return corrected
+
+    return Ties(tied_groups(count, compare, alpha), p_values, effects)
+
+
+def too_few(images: int, methods: int, alpha: float = ALPHA) -> bool:
+    """Say whether no outcome at all of the tests of `ties` could be significant.
+
+    Parameters
+    ----------
+    images, methods
+        How many there are.
+    alpha
+        From which p on methods tie.
+    """
+    return smallest_p(images) * (methods - 1) > alpha
+
+
+def tied_groups(
+    count: int, compare: Callable[[int, Sequence[int]], Floats], alpha: float = ALPHA
+) -> list[str]:
+    """Give methods that tie with the best of their group a common letter.
+
+    Parameters
+    ----------
+    count
+        How many methods there are; they are numbered by rank.
+    compare
+        Given the best one and the others that are left: their p values.
+    alpha
+        From which p on methods tie.
+
+    Returns
+    -------
+    list of str
+        ``a`` for the first group of several; empty for methods that are alone.
+    """
+    letters = [""] * count
+    left = list(range(count))
+    used = 0
+    while left:
+        best, *others = left
+        p_values = compare(best, others)
+        group = {other for other, p in zip(others, p_values, strict=True) if p > alpha}
+        if group:
+            for method in (best, *group):
+                letters[method] = _letter(used)
+            used += 1
+        left = [other for other in others if other not in group]
+    return letters
+
+
+def _letter(number: int) -> str:
+    """Count a, b, ..., z, aa, ab, ..."""
+    more, last = divmod(number, 26)
+    return (_letter(more - 1) if more else "") + "abcdefghijklmnopqrstuvwxyz"[last]

@@ -1,0 +1,99 @@
+r"""Sections of a leaderboard as LaTeX tables: booktabs, best in bold, second best underlined."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from iqbench.report.sections import Column, Entry, Section
+from iqbench.report.text import escape_latex
+
+__all__ = ["latex_tables"]
+
+_PLACES = {1: "\\textbf", 2: "\\underline"}
+
+
+def latex_tables(sections: Sequence[Section], *, spread: bool = False) -> str:
+    r"""Write tables that a paper can take as they are, given ``\usepackage{booktabs}``.
+
+    Parameters
+    ----------
+    sections
+        Those that have equal columns follow each other in one table.
+    spread
+        Whether means have their intervals.
+
+    Returns
+    -------
+    str
+        Table environments, each with caption and label.
+    """
+    groups: list[list[Section]] = []
+    for section in sections:
+        if groups and _headings(groups[-1][0]) == _headings(section):
+            groups[-1].append(section)
+        else:
+            groups.append([section])
+    tables = ["\n".join(_table(group, spread)) + "\n" for group in groups]
+    return "\n".join(["% needs \\usepackage{booktabs}", *tables])
+
+
+def _table(group: Sequence[Section], spread: bool) -> Iterator[str]:
+    columns = _shown(group[0])
+    one = len(group) == 1
+    parts = [_title(group[0])] if one else ["Means by dataset"]
+    if any(section.has_place(1) for section in group):
+        parts.append(f"\\textbf{{Bold}}: {escape_latex(group[0].bold)}")
+    if any(section.has_place(2) for section in group):
+        parts.append("\\underline{Underlined}: second best")
+    parts += ["$\\pm$: half of the 95\\,\\% bootstrap interval"] if spread else []
+    yield "\\begin{table}[t]"
+    yield "  \\centering"
+    yield f"  \\caption{{{'. '.join(parts)}.}}"
+    yield f"  \\label{{tab:{_label(section.title for section in group)}}}"
+    yield f"  \\begin{{tabular}}{{{''.join('r' if column.numeric else 'l' for column in columns)}}}"
+    yield "    \\toprule"
+    yield f"    {_row(escape_latex(column.heading) for column in columns)}"
+    for section in group:
+        yield "    \\midrule"
+        if not one:
+            yield f"    \\multicolumn{{{len(columns)}}}{{l}}{{\\textit{{{_title(section)}}}}} \\\\"
+        for number, rows in enumerate(section.parts):
+            yield from ["    \\addlinespace"] if number else []
+            for row in rows:
+                cells = (_cell(column.entries[row], spread) for column in _shown(section))
+                yield f"    {_row(cells)}"
+    yield "    \\bottomrule"
+    yield "  \\end{tabular}"
+    yield "\\end{table}"
+
+
+def _shown(section: Section) -> list[Column]:
+    """Leave out rank and extras, which the order and a caption's words say better in print."""
+    return [column for column in section.columns if column.key in ("method", "value", "text")]
+
+
+def _headings(section: Section) -> list[str]:
+    return [column.heading for column in _shown(section)]
+
+
+def _title(section: Section) -> str:
+    facts = ", ".join(section.facts)
+    return escape_latex(section.title) + (f" ({escape_latex(facts)})" if facts else "")
+
+
+def _row(cells: Iterator[str]) -> str:
+    return " & ".join(cells) + " \\\\"
+
+
+def _cell(entry: Entry, spread: bool) -> str:
+    name, *count = [escape_latex(line) for line in entry.text.split("\n")]
+    text = "$\\infty$" if name == "inf" else re.sub(r"^-(?=[0-9])", "$-$", name)
+    if entry.place in _PLACES:
+        text = f"{_PLACES[entry.place]}{{{text}}}"
+    reach = f" $\\pm$ {entry.spread.removeprefix('±')}" if spread and entry.spread else ""
+    return text + "".join(f" ({part})" for part in count) + reach
+
+
+def _label(titles: Iterator[str]) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(titles).casefold()).strip("-") or "scores"

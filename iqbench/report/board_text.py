@@ -1,0 +1,127 @@
+"""Sections of a leaderboard in a terminal and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from iqbench.report.sections import Column, Section
+from iqbench.report.tables import markdown_table
+from iqbench.report.terminal import Cell, Sheet, Window, draw, pieces, write_line
+from iqbench.report.text import escape_markdown, fold_heading, printable
+
+__all__ = ["markdown_section", "shown_extras", "terminal_section"]
+
+_EXTRAS = ("tie", "spread", "front", "range")
+"""What is shown beside ranks and means if there is room, the most telling first."""
+
+_INTERVALS = ("spread", "range")
+
+
+def shown_extras(section: Section, format: str, intervals: bool | None, window: Window) -> set[str]:
+    """Choose what to show beside ranks and means.
+
+    Parameters
+    ----------
+    section
+        What could be shown.
+    format
+        ``table`` or ``markdown``.
+    intervals
+        Whether to show intervals; None for where there is room in a window that has a limit.
+    window
+        Nothing is chosen that would break a terminal's table into more pieces, but for intervals
+        that were asked for.
+    """
+    if format == "markdown":
+        return {"tie", "front", *(_INTERVALS if intervals else ())}
+    chosen: set[str] = set(_INTERVALS) if intervals else set()
+    optional = _EXTRAS if intervals is None and window.limited else ("tie", "front")
+    for key in optional:
+        broken = len(pieces(_sheet(section, chosen), window.width))
+        if len(pieces(_sheet(section, chosen | {key}), window.width)) <= broken:
+            chosen.add(key)
+    return chosen
+
+
+def terminal_section(section: Section, extras: Collection[str], window: Window) -> str:
+    """Draw a section: its title, a table that fits into the window, what is left to say."""
+    title = Text.assemble(
+        (printable(section.title), "bold"), ("  " + printable(", ".join(section.facts)), "dim")
+    )
+    remarks = [write_line(Text(printable(text), "dim"), window) for text in section.remarks]
+    lines = [
+        write_line(title, window),
+        "",
+        draw(_sheet(section, extras), window),
+        *([""] if remarks else []),
+        *remarks,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """One column of a terminal's table."""
+
+    heading: list[str]
+    numeric: bool
+    cells: list[Cell]
+    glued: bool = False
+
+
+def _sheet(section: Section, extras: Collection[str]) -> Sheet:
+    drawn: list[_Drawn] = []
+    for column in _ordered(section, extras):
+        dim = [not complete for complete in section.complete]
+        cells = [
+            Cell(
+                "\n".join(printable(line) for line in entry.text.split("\n")),
+                entry.place == 1,
+                grey,
+            )
+            for entry, grey in zip(column.entries, dim, strict=True)
+        ]
+        drawn.append(_Drawn(fold_heading(printable(column.heading)), column.numeric, cells))
+        if column.spread and "spread" in extras:
+            reach = [Cell(entry.spread, dim=True) for entry in column.entries]
+            drawn.append(_Drawn([""], True, reach, glued=True))
+    return Sheet(
+        [one.heading for one in drawn],
+        [one.numeric for one in drawn],
+        [[[one.cells[row] for one in drawn] for row in rows] for rows in section.parts],
+        fixed=2 if section.has("method") else 1,
+        glued={place for place, one in enumerate(drawn) if one.glued},
+    )
+
+
+def _ordered(section: Section, extras: Collection[str]) -> list[Column]:
+    """Put front and ranks last, so that the eye meets the means first."""
+    last = [column for column in section.columns if column.key in ("front", "range")]
+    first = [column for column in section.columns if column not in last]
+    return [one for one in (*first, *last) if one.key not in _EXTRAS or one.key in extras]
+
+
+def markdown_section(section: Section, extras: Collection[str]) -> str:
+    """Write a section with a heading; incomplete methods in a table of their own."""
+    facts = escape_markdown(", ".join(section.facts))
+    lines = [f"### {escape_markdown(section.title)}", "", *([facts, ""] if facts else [])]
+    columns = _ordered(section, extras)
+    headings, numeric = [one.heading for one in columns], [one.numeric for one in columns]
+    for number, rows in enumerate(section.parts):
+        if not section.complete[rows[0]]:
+            lines += ["", "Incomplete, not ranked:", ""] if number else []
+        table = [[_markdown(one, row, "spread" in extras) for one in columns] for row in rows]
+        lines += markdown_table(headings, numeric, table)
+    lines += ["", *(f"{escape_markdown(text)}  " for text in section.remarks)]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _markdown(column: Column, row: int, spread: bool) -> str:
+    entry = column.entries[row]
+    name, *count = [escape_markdown(line) for line in entry.text.split("\n")]
+    text = f"**{name}**" if entry.place == 1 else name
+    after = [f"({part})" for part in count] + ([entry.spread] if spread and entry.spread else [])
+    return " ".join([text, *after])

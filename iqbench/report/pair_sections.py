@@ -1,0 +1,74 @@
+"""Pairs of methods, and single images, as sections: one a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from iqbench.analysis.columns import column_info
+from iqbench.report.sections import Column, Entry, Section, direction_arrow
+from iqbench.report.text import number
+from iqbench.results.schema import ColumnInfo
+
+__all__ = ["image_sections", "pair_sections"]
+
+_EFFECT = 2
+_COUNT = 0
+_P = 3
+
+
+def pair_sections(pairs: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Iterator[Section]:
+    """Show what `iqbench.analysis.pairwise.pairs_of` found; significant gains count as best."""
+    for (dataset, metric), rows in pairs.groupby(["dataset", "metric"], sort=False):
+        info = column_info(str(metric), columns)
+        gains = [
+            Entry(number(gain, info.decimals), int(significant))
+            for gain, significant in zip(rows["gain"], rows["significant"], strict=True)
+        ]
+        found = [
+            _texts("method", rows["method"]),
+            _texts("other", rows["other"]),
+            *(_numbers(name, rows[name], _COUNT) for name in ("wins", "losses", "draws")),
+            Column("value", "gain", gains),
+            _numbers("p Holm", rows["p_holm"], _P),
+            _numbers("effect", rows["effect"], _EFFECT),
+        ]
+        images = int(rows["n"].max())
+        facts = [
+            f"{metric} {direction_arrow(info)}".rstrip(),
+            f"{images} image{'s' * (images != 1)}",
+        ]
+        bold = "significant at 5 % after Holm's correction"
+        yield Section(str(dataset), facts, found, [True] * len(rows), bold=bold)
+
+
+def image_sections(images: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Iterator[Section]:
+    """Show what `iqbench.analysis.by_image.images_of` found, the extremes and where two part."""
+    apart = images["what"].isin(["ahead", "behind"])
+    for (dataset, metric), rows in images.groupby(["dataset", "metric"], sort=False):
+        info = column_info(str(metric), columns)
+        heading = f"{metric} {direction_arrow(info)}".rstrip()
+        for two, part in rows.groupby(apart.loc[rows.index], sort=False):
+            found = [
+                _texts("method", part["method"]),
+                _texts("what", part["what"]),
+                _texts("image", part["image"]),
+                _numbers(heading, part["value"], info.decimals),
+            ]
+            if two:
+                other = str(part["other"].iloc[0])
+                found += [
+                    _numbers(other, part["other_value"], info.decimals),
+                    _numbers("gain", part["gain"], info.decimals),
+                ]
+            title = f"furthest from {other}" if two else "worst and best images"
+            yield Section(str(dataset), [title], found, [True] * len(part))
+
+
+def _texts(heading: str, values: pd.Series) -> Column:
+    return Column("text", heading, [Entry(str(value)) for value in values])
+
+
+def _numbers(heading: str, values: pd.Series, decimals: int) -> Column:
+    return Column("value", heading, [Entry(number(float(value), decimals)) for value in values])

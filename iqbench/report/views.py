@@ -1,0 +1,109 @@
+"""The tables that a leaderboard can be asked for, in every format."""
+
+from __future__ import annotations
+
+from iqbench.analysis.critical import critical_difference
+from iqbench.errors import IqbenchError
+from iqbench.report.board import render_leaderboard, render_sections
+from iqbench.report.overview import Overview
+from iqbench.report.pair_sections import image_sections, pair_sections
+from iqbench.report.tables import render_records
+from iqbench.report.terminal import Window
+
+__all__ = ["draw_ranks", "render_view"]
+
+
+def render_view(
+    found: Overview,
+    view: str | None,
+    format: str,
+    *,
+    intervals: bool | None = None,
+    top: int = 3,
+    window: Window | None = None,
+) -> str:
+    """Render what was asked for.
+
+    Parameters
+    ----------
+    found
+        What there is.
+    view
+        ``dataset``, ``task``, ``overall``, ``pairs`` or ``images``. None for the datasets; below
+        them, in the terminal's table, Markdown and HTML, the averages that say something new.
+    format, intervals, window
+        As for `iqbench.report.board.render_leaderboard`.
+    top
+        How many images of each kind.
+
+    Returns
+    -------
+    str
+        Ends with a newline.
+
+    Raises
+    ------
+    IqbenchError
+        Where there is nothing of that kind: no two methods, no task, one dataset.
+    """
+    if view in ("pairs", "images"):
+        frame = found.pairs() if view == "pairs" else found.images(top)
+        if frame.empty:
+            raise _nothing(view)
+        if format in ("csv", "json"):
+            return render_records(frame, format)
+        make = pair_sections if view == "pairs" else image_sections
+        return render_sections(list(make(frame, found.columns)), format, window=window)
+    board = found.board
+    if view in ("task", "overall"):
+        board = found.overall[found.overall["scope"] == view].reset_index(drop=True)
+        if board.empty:
+            raise _nothing(view)
+    below = view is None and format in ("table", "markdown", "html")
+    return render_leaderboard(
+        board,
+        found.columns,
+        format,
+        overall=found.overall if below else None,
+        hidden=found.hidden,
+        intervals=intervals,
+        window=window,
+    )
+
+
+def draw_ranks(found: Overview) -> str:
+    """Draw the critical-difference diagram of the average ranks over all datasets, as SVG.
+
+    Raises
+    ------
+    IqbenchError
+        Where datasets or methods are too few for it.
+    """
+    ranks = found.ranks()
+    difference = critical_difference(ranks)
+    from iqbench.report.diagram import critical_difference_svg
+
+    metrics = dict.fromkeys(one.ranked_by for one in found.standings if one.ranked_by)
+    return critical_difference_svg(difference, len(ranks), ", ".join(metrics))
+
+
+def _nothing(view: str) -> IqbenchError:
+    problem, hint = {
+        "pairs": (
+            "no dataset has two methods with a rank, so there is no pair",
+            "Incomplete methods have none: see iqbench leaderboard",
+        ),
+        "images": (
+            "no dataset has a column to rank its images by",
+            "Give --metric, one that has a direction",
+        ),
+        "task": (
+            "no run has said what the task of a dataset is",
+            "Give its block in datasets.yaml a `task:` and run iqbench evaluate --recompute",
+        ),
+        "overall": (
+            "an average over datasets takes at least two that rank their methods",
+            "See iqbench leaderboard",
+        ),
+    }[view]
+    return IqbenchError(problem, hint=hint)
