@@ -144,8 +144,8 @@ def _spread(sigmoid: Floats) -> float:
 
 
 def _solve(design: Floats, right: Floats) -> Floats:
-    solved: Floats = np.linalg.lstsq(design.T @ design, design.T @ right, rcond=1e-13)[0]
-    return solved
+    solved = np.linalg.lstsq(design.T @ design, design.T @ right, rcond=1e-13)[0]
+    return np.asarray(solved, dtype=np.float64)
 
 
 def _best_linear(
