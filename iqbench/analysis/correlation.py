@@ -51,6 +51,8 @@ def between_metrics(
         are left out.
     """
     values = table.values
+    if values.empty:
+        return pd.DataFrame(columns=BETWEEN_COLUMNS)
     index = values.index.to_frame(index=False).astype(str)
     numbers = index.groupby(["dataset", "image"], sort=False).ngroup()
     clusters = numbers.to_numpy().astype(np.intp)

@@ -83,64 +83,117 @@ def fit_logistic(x: Floats, y: Floats, parameters: Parameters) -> Logistic | Non
     """
     if len(x) < 2 * parameters or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
-    centre, scale, middle, spread = x.mean(), x.std(), y.mean(), y.std()
+    centre, scale, middle, spread = (float(n) for n in (x.mean(), x.std(), y.mean(), y.std()))
     u, v = (x - centre) / scale, (y - middle) / spread
+    found, converged = _search(u, v, parameters)
+    slope, place = found.slope / scale, centre + scale * float(found.where[1])
+    floor, height, *tilts = found.named()
+    if parameters == 4:
+        b = [floor * spread + middle, height * spread, slope, place]
+    else:
+        constant = floor + height / 2 - tilts[0] * centre / scale
+        b = [height * spread, slope, place]
+        b += [tilts[0] * spread / scale, constant * spread + middle]
+    curve: Floats = middle + spread * found.curve
+    named = tuple(float(number) for number in b)
+    return Logistic(named, curve, converged, _shape(u, found), _monotonic(x, curve))
+
+
+def _search(u: Floats, v: Floats, parameters: Parameters) -> tuple[_Solved, bool]:
+    """Find slope and place; say whether it ended at a minimum."""
     # Clipped, not bounded: MINPACK knows no bounds, but is ten times as fast as what does, and
     # stops where nothing changes any more.
     lowest, highest = np.array(
         [[np.log(_SLOWEST), u.min() - _BEYOND], [np.log(_STEEPEST), u.max() + _BEYOND]]
     )
+    last = _solved_at(u, v, np.zeros(2), parameters)
+
+    def at(where: Floats) -> _Solved:
+        nonlocal last  # slopes are asked for where errors just were
+        inside = np.clip(where, lowest, highest)
+        if not np.array_equal(inside, last.where):
+            last = _solved_at(u, v, inside, parameters)
+        return last
 
     def residuals(where: Floats) -> Floats:
-        error: Floats = _best_linear(u, v, np.clip(where, lowest, highest), parameters)[0] - v
-        return error
+        return at(where).curve - v
 
     def slopes(where: Floats) -> Floats:
-        inside = (lowest < where) & (where < highest)
-        moved: Floats = _slopes(u, v, np.clip(where, lowest, highest), parameters) * inside
-        return moved
+        inside: Floats = ((lowest < where) & (where < highest)).astype(np.float64)
+        return _slopes(u, at(where)) * inside
 
     results = [
         least_squares(residuals, start, slopes, method="lm", xtol=1e-9, ftol=1e-12, gtol=1e-9)
         for start in _starts(u, v, parameters)
     ]
     best = min(results, key=lambda result: float(result.cost))
-    where = np.clip(best.x, lowest, highest)
-    fitted, named = _best_linear(u, v, where, parameters)
-    slope, place = float(np.exp(where[0])), float(where[1])
-    if parameters == 4:
-        floor, height = named
-        b = [floor * spread + middle, height * spread, slope / scale, centre + scale * place]
-    else:
-        constant, height, tilt = named
-        constant += height / 2 - tilt * centre / scale
-        b = [height * spread, slope / scale, centre + scale * place]
-        b += [tilt * spread / scale, constant * spread + middle]
-    shape: Shape = "logistic"
-    if len(np.unique(u[slope * np.abs(u - place) < _TAIL])) < 2:
-        shape = "step"
-    if slope * max(u.min() - place, place - u.max()) > _TAIL:
-        shape = "exponential"
-    curve: Floats = middle + spread * fitted
-    return Logistic(
-        tuple(float(number) for number in b), curve, best.status > 0, shape, _monotonic(x, curve)
-    )
+    return at(best.x), bool(best.status > 0)
 
 
-def _design(u: Floats, where: Floats, parameters: Parameters) -> tuple[Floats, Floats, float]:
-    """Give the columns that are fitted linearly, the sigmoid, and 1 or -1: whether it rises."""
+def _shape(u: Floats, found: _Solved) -> Shape:
+    place = float(found.where[1])
+    if found.slope * max(u.min() - place, place - u.max()) > _TAIL:
+        return "exponential"
+    rising = np.unique(u[found.slope * np.abs(u - place) < _TAIL])
+    return "step" if len(rising) < 2 else "logistic"
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """The best curve at a slope and place.
+
+    Attributes
+    ----------
+    where
+        Logarithm of the slope, and place.
+    design
+        (n, 2 or 3) columns that are fitted linearly: 1, the sigmoid, and u.
+    sigmoid
+        (n,) rising where ``rises`` is 1, falling where it is -1.
+    spread, mean
+        Of the sigmoid; by these its column is standardised.
+    linear
+        Factors of the columns.
+    curve
+        (n,) what comes out.
+    """
+
+    where: Floats
+    design: Floats
+    sigmoid: Floats
+    rises: float
+    mean: float
+    spread: float
+    linear: Floats
+    curve: Floats
+
+    @property
+    def slope(self) -> float:
+        return float(np.exp(self.where[0]))
+
+    def named(self) -> list[float]:
+        """Floor and height of the rising sigmoid, and the tilt where there is one."""
+        height = float(self.linear[1]) / self.spread
+        floor = float(self.linear[0]) - height * self.mean
+        if self.rises < 0:
+            floor, height = floor + height, -height
+        return [floor, height, *map(float, self.linear[2:])]
+
+
+def _solved_at(u: Floats, v: Floats, where: Floats, parameters: Parameters) -> _Solved:
     argument = np.exp(where[0]) * (u - where[1])
     # Far beyond the values only the tail that tends to 0 has digits left.
     rises = -1.0 if float(argument.mean()) > 0 else 1.0
     sigmoid: Floats = expit(rises * argument)
-    columns = [np.ones_like(u), (sigmoid - sigmoid.mean()) / _spread(sigmoid)]
+    mean = float(sigmoid.mean())
+    spread = max(float(sigmoid.std()), float(np.finfo(np.float64).tiny))
+    columns = [np.ones_like(u), (sigmoid - mean) / spread]
     if parameters == 5:
         columns.append(u)
-    return np.stack(columns, axis=1), sigmoid, rises
-
-
-def _spread(sigmoid: Floats) -> float:
-    return max(float(sigmoid.std()), float(np.finfo(np.float64).tiny))
+    design = np.stack(columns, axis=1)
+    linear = _solve(design, v)
+    curve: Floats = design @ linear
+    return _Solved(where, design, sigmoid, rises, mean, spread, linear, curve)
 
 
 def _solve(design: Floats, right: Floats) -> Floats:
@@ -148,31 +201,14 @@ def _solve(design: Floats, right: Floats) -> Floats:
     return np.asarray(solved, dtype=np.float64)
 
 
-def _best_linear(
-    u: Floats, v: Floats, where: Floats, parameters: Parameters
-) -> tuple[Floats, list[float]]:
-    """Solve for constant, height (and tilt); give the curve and these."""
-    design, sigmoid, rises = _design(u, where, parameters)
-    solved = _solve(design, v)
-    fitted: Floats = design @ solved
-    height = float(solved[1]) / _spread(sigmoid)
-    constant = float(solved[0]) - height * float(sigmoid.mean())
-    if rises < 0:
-        constant, height = constant + height, -height
-    return fitted, [constant, height, *map(float, solved[2:])]
-
-
-def _slopes(u: Floats, v: Floats, where: Floats, parameters: Parameters) -> Floats:
+def _slopes(u: Floats, at: _Solved) -> Floats:
     """Say how the errors move with slope and place, after Kaufman (1975): (n, 2).
 
     What the linear parameters make good again is taken out.
     """
-    design, sigmoid, rises = _design(u, where, parameters)
-    height = _solve(design, v)[1] / _spread(sigmoid)
-    slope = float(np.exp(where[0]))
-    bend = rises * height * slope * sigmoid * (1 - sigmoid)
-    moved = np.stack([bend * (u - where[1]), -bend], axis=1)
-    left: Floats = moved - design @ _solve(design, moved)
+    bend = at.rises * at.linear[1] / at.spread * at.slope * at.sigmoid * (1 - at.sigmoid)
+    moved = np.stack([bend * (u - at.where[1]), -bend], axis=1)
+    left: Floats = moved - at.design @ _solve(at.design, moved)
     return left
 
 

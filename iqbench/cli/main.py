@@ -25,6 +25,7 @@ COMMANDS = (
     "evaluate",
     "measure",
     "leaderboard",
+    "correlate",
     "check",
     "compare",
     "explain",

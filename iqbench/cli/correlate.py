@@ -1,0 +1,189 @@
+"""``iqbench correlate``: how metrics agree with each other, and with people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from iqbench.cli.options import filter_options, results_argument, wanted
+
+if TYPE_CHECKING:
+    from iqbench.report.correlation_inputs import OpinionSource
+
+_SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
+
+
+@click.command()
+@results_argument
+@filter_options
+@click.option(
+    "--mos",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV or Parquet of opinions: image, mos[, std, n, distortion, dataset, method], or of "
+    "choices: image, judge[, first, second]. Without RESULTS, metrics are its other columns of "
+    "numbers. Without it, the opinions that datasets bring along are taken.",
+)
+@click.option(
+    "--mos-column",
+    "mos_columns",
+    multiple=True,
+    metavar="[ROLE=]NAME",
+    help="Name of a column of FILE, if not that of its role above: dmos, or image=dist_img. "
+    "May be repeated.",
+)
+@click.option(
+    "--mos-direction",
+    type=click.Choice(["higher", "lower"]),
+    help="Which opinions are good; by default high ones. DMOS is in use both ways.",
+)
+@click.option(
+    "--raters",
+    type=click.FloatRange(min=1),
+    metavar="N",
+    help="How many opinions there are of each image, where no table says so.",
+)
+@click.option(
+    "--metric-direction",
+    "metric_directions",
+    multiple=True,
+    metavar="METRIC=higher|lower",
+    help="Which values of a metric of FILE are good. May be repeated.",
+)
+@click.option(
+    "--columns",
+    type=click.Choice(["headline", "all"]),
+    help="Which metrics to take; by default the headline ones for a terminal, all elsewhere.",
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0.5, 0.999),
+    default=0.95,
+    show_default=True,
+    help="Of the intervals.",
+)
+@click.option(
+    "--resamples",
+    type=click.IntRange(min=0),
+    default=2000,
+    show_default=True,
+    help="How often images are drawn with replacement; 0 for no intervals.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws."
+)
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["table", "markdown", "csv", "json"]),
+    help="How to print it; by default as the suffix of -o says, or as a table.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write correlation.parquet, report.md and figures/ to this folder instead of printing; or "
+    "one file, if it ends in .md, .csv or .json.",
+)
+@click.pass_context
+def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
+    """Correlate metrics with each other, and with human opinion.
+
+    RESULTS is a folder that `iqbench evaluate` wrote; by default results/. Signs are kept: PSNR and
+    LPIPS that agree correlate at -1. A metric that aims at a value enters twice, as it is and as
+    its distance: tv-ratio and |tv-ratio-1|.
+
+    \b
+    Between metrics: Pearson, Spearman, Kendall's tau-b
+      pooled          over all images of all methods and datasets of one protocol
+      within dataset  mean over datasets;  within method: mean over the methods of each
+      within image    mean tau-b over images: do both metrics rank the methods alike?
+    With opinions, by dataset and by distortion:
+      SRCC, KRCC, PLCC  Spearman, Kendall, Pearson, signed
+      PLCC 4/5, RMSE    after a fitted logistic of 4 or 5 parameters; n >= 8 or 10
+      OR 2sd, OR ci     share of images off the curve by more than 2 standard deviations of
+                        single opinions, or by more than the 95 % interval of their mean
+      AUC, correct      Krasula et al. 2016, needs std and n: telling different pairs from
+                        similar ones, better from worse, and share in the right order
+      2AFC              mean share of people who choose as the metric does
+    Intervals: bootstrap over images; all methods of an image are drawn together. Differences
+    between metrics: paired bootstrap and Williams' test, corrected by Holm.
+    docs/correlation.md defines every number.
+
+    \b
+    Examples:
+      iqbench correlate
+      iqbench correlate --dataset kadid10k -o correlation/
+      iqbench correlate --metric psnr --metric lpips-alex --format csv
+      iqbench correlate results --mos opinions.csv --raters 15
+      iqbench correlate --mos csiq.csv --mos-column dmos --mos-direction lower
+      iqbench correlate results --mos bapps.parquet --method p0 --method p1
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    from iqbench.analysis.influence import Bootstrap
+    from iqbench.report.correlation import read_correlations
+    from iqbench.report.correlation_folder import write_correlations
+    from iqbench.report.correlation_inputs import OpinionSource
+    from iqbench.report.correlation_text import render_correlations
+    from iqbench.report.files import write_text
+    from iqbench.report.terminal import Window
+
+    output: Path | None = options["output"]
+    suffix = output.suffix.lower() if output else ""
+    format = options["format"] or _SUFFIXES.get(suffix)
+    to_folder = output is not None and format is None
+    for_people = format == "table" or (format is None and not to_folder)
+    columns = options["columns"] or ("headline" if for_people else "all")
+    source = OpinionSource(
+        options["mos"],
+        dict(map(_column, options["mos_columns"])),
+        options["mos_direction"],
+        options["raters"],
+    )
+    found = read_correlations(
+        _scores(context, results, source),
+        wanted(options),
+        every=columns == "all",
+        source=source,
+        directions=dict(map(_direction, options["metric_directions"])),
+        bootstrap=Bootstrap(options["confidence"], options["resamples"], options["seed"]),
+    )
+    if output is None:
+        window = Window.of_stdout()
+        text = render_correlations(found, format or "table", window)
+        click.echo(text, nl=False, color=window.color)
+    elif to_folder:
+        for path in write_correlations(found, output):
+            click.echo(f"wrote {path}", err=True)
+    else:
+        write_text(output, render_correlations(found, format or "table"))
+        click.echo(f"wrote {output}", err=True)
+
+
+def _scores(context: click.Context, results: Path, source: OpinionSource) -> Path | None:
+    """Take scores from RESULTS, unless a file of opinions has metrics and RESULTS is not named."""
+    from click.core import ParameterSource
+
+    from iqbench.results.opinion import read_opinion
+
+    named = context.get_parameter_source("results") is not ParameterSource.DEFAULT
+    if source.file is None or named:
+        return results
+    return None if read_opinion(source.file, source.columns).metrics else results
+
+
+def _column(text: str) -> tuple[str, str]:
+    """Split ROLE=NAME; a name alone is that of the mean opinions."""
+    role, equals, name = text.partition("=")
+    return (role, name) if equals else ("mos", text)
+
+
+def _direction(text: str) -> tuple[str, str]:
+    metric, _, direction = text.rpartition("=")
+    if direction not in ("higher", "lower") or not metric:
+        raise click.BadParameter(
+            f"{text!r} is not METRIC=higher or METRIC=lower", param_hint="--metric-direction"
+        )
+    return metric, direction

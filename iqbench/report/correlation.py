@@ -1,0 +1,208 @@
+"""From scores and opinions to everything that the correlation report says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from iqbench.analysis.correlation import between_metrics
+from iqbench.analysis.forced_choice import choice_agreement, choice_differences
+from iqbench.analysis.influence import DEFAULT, Bootstrap
+from iqbench.analysis.metric_table import MetricTable
+from iqbench.analysis.opinion import opinion_agreement
+from iqbench.analysis.opinion_differences import opinion_differences
+from iqbench.analysis.parting import parting
+from iqbench.errors import IqbenchError, unknown_name
+from iqbench.report.correlation_inputs import OpinionSource, read_inputs
+from iqbench.results.read import load_columns
+from iqbench.results.schema import ColumnInfo
+
+__all__ = ["Correlations", "read_correlations"]
+
+_ROWS = [
+    *("kind", "scope", "dataset", "method", "distortion", "first", "second", "statistic"),
+    *("value", "low", "high", "n", "images", "groups", "p_value", "p_bootstrap", "p_holm", "note"),
+]
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """All that was found; each part a DataFrame, empty where there was nothing to find.
+
+    Attributes
+    ----------
+    table
+        The scores.
+    directions
+        ``higher``, ``lower``, ``target:...`` or ``none`` by metric.
+    between
+        As `iqbench.analysis.correlation.between_metrics`.
+    parting
+        As `iqbench.analysis.parting.parting`.
+    opinion
+        As `iqbench.analysis.opinion.opinion_agreement`, choices included.
+    differences
+        As `iqbench.analysis.opinion_differences.opinion_differences`, choices included.
+    opinions
+        The rows that opinion was compared on, for scatter plots.
+    hidden
+        How many metrics were left out.
+    bootstrap
+        How intervals were made.
+    """
+
+    table: MetricTable
+    directions: dict[str, str]
+    between: pd.DataFrame
+    parting: pd.DataFrame
+    opinion: pd.DataFrame
+    differences: pd.DataFrame
+    opinions: pd.DataFrame
+    hidden: int
+    bootstrap: Bootstrap
+
+    def rows(self) -> pd.DataFrame:
+        """Put everything into one table, one row a number.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``kind`` is metrics, parting, opinion or opinion difference; what a kind does not have
+            is empty.
+        """
+        gaps = self.parting.rename(
+            columns={"variation": "first", "perceptual": "second", "by": "scope"}
+        )
+        by_method = gaps["scope"] == "method"
+        gaps = gaps.assign(
+            statistic="gap of places",
+            method=gaps["group"].where(by_method, ""),
+            distortion=gaps["group"].where(~by_method, ""),
+        )
+        parts = {
+            "metrics": self.between.rename(columns={"coefficient": "statistic"}),
+            "parting": gaps,
+            "opinion": self.opinion.rename(columns={"metric": "first"}),
+            "opinion difference": self.differences,
+        }
+        frames = [
+            part.assign(kind=kind).reindex(columns=_ROWS)
+            for kind, part in parts.items()
+            if len(part)
+        ]
+        if not frames:
+            return pd.DataFrame(columns=_ROWS)
+        # Columns that are empty in all rows of a part would lose the type of the others.
+        together = pd.DataFrame(
+            {
+                name: np.concatenate([frame[name].astype(object) for frame in frames])
+                for name in _ROWS
+            }
+        )
+        texts = [*_ROWS[:8], "note"]
+        counts = ["n", "images", "groups"]
+        numbers = [name for name in _ROWS if name not in (*texts, *counts)]
+        together[texts] = together[texts].fillna("").astype(str)
+        together[numbers] = together[numbers].astype("float64")
+        return together.astype(dict.fromkeys(counts, "Int64"))
+
+
+def read_correlations(
+    results: Path | None,
+    filters: Mapping[str, tuple[str, ...]],
+    *,
+    every: bool = True,
+    source: OpinionSource | None = None,
+    directions: Mapping[str, str] | None = None,
+    bootstrap: Bootstrap = DEFAULT,
+) -> Correlations:
+    """Read scores and opinions, and correlate them.
+
+    Parameters
+    ----------
+    results
+        The folder of scores; None to take metrics from the file of opinions.
+    filters
+        As `load_scores` takes them.
+    every
+        Whether to take all metrics, or the headline ones and those that filters name.
+    source
+        Of opinions.
+    directions
+        ``higher`` or ``lower`` for metrics whose direction is not in the results.
+    bootstrap
+        How intervals are made.
+
+    Raises
+    ------
+    IqbenchError
+        As `load_scores`, `read_opinion` and `iqbench.analysis.opinion_table`.
+    """
+    known = {} if results is None else load_columns(results)
+    read = read_inputs(results, filters, every, known, source or OpinionSource())
+    table, opinions, choices = read.table, read.opinions, read.choices
+    found_directions = _directions([*table.names, *choices], known, directions or {})
+    _check_choices(choices, found_directions)
+    agreement, differences = _with_people(
+        opinions, table.names, choices, found_directions, bootstrap
+    )
+    distortion = None
+    if "distortion" in opinions and "method" in opinions and not choices:
+        index = ["dataset", "method", "image"]
+        kinds = opinions.dropna(subset=["distortion"]).drop_duplicates(index)
+        distortion = kinds.set_index(index)["distortion"]
+    unique = table.values[~table.values.index.duplicated()]
+    return Correlations(
+        table=table,
+        directions=found_directions,
+        between=between_metrics(table, bootstrap),
+        parting=parting(unique, distortion, bootstrap),
+        opinion=agreement,
+        differences=differences,
+        opinions=opinions,
+        hidden=read.hidden,
+        bootstrap=bootstrap,
+    )
+
+
+def _directions(
+    names: list[str], known: Mapping[str, ColumnInfo], given: Mapping[str, str]
+) -> dict[str, str]:
+    for name in given:
+        if name not in names:
+            raise unknown_name("metric", name, names)
+    found = {}
+    for name in names:
+        metric = name.partition(" [")[0]
+        info = known.get(metric, ColumnInfo("none"))
+        found[name] = given.get(name, "lower" if name.startswith("|") else info.direction)
+    return found
+
+
+def _check_choices(choices: list[str], directions: Mapping[str, str]) -> None:
+    """Refuse choices of which no metric has a direction: there would be nothing to say."""
+    if choices and not any(directions[name] in ("higher", "lower") for name in choices):
+        raise IqbenchError(
+            f"it is not known whether high or low values of {choices[0]} are better",
+            hint=f"Say --metric-direction {choices[0]}=lower, or higher",
+        )
+
+
+def _with_people(
+    opinions: pd.DataFrame,
+    metrics: list[str],
+    choices: list[str],
+    directions: Mapping[str, str],
+    bootstrap: Bootstrap,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    if choices:
+        arguments = (opinions, choices, directions, bootstrap)
+        return choice_agreement(*arguments), choice_differences(*arguments)
+    return (
+        opinion_agreement(opinions, metrics, directions, bootstrap),
+        opinion_differences(opinions, metrics, bootstrap),
+    )

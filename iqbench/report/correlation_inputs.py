@@ -1,0 +1,171 @@
+"""Read the scores and opinions that a correlation report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from iqbench.analysis.metric_table import MetricTable, metric_table
+from iqbench.analysis.opinion_table import (
+    opinions_alone,
+    opinions_of_choices,
+    opinions_of_file,
+    opinions_of_images,
+)
+from iqbench.errors import IqbenchError, unknown_name
+from iqbench.results.opinion import read_opinion
+from iqbench.results.read import load_images, load_scores
+from iqbench.results.schema import ColumnInfo
+
+__all__ = ["Inputs", "OpinionSource", "read_inputs"]
+
+
+@dataclass(frozen=True)
+class OpinionSource:
+    """Where opinions come from: the options of ``iqbench correlate`` about them.
+
+    Attributes
+    ----------
+    file
+        CSV or Parquet; None for what datasets bring along.
+    columns
+        Column of the file by role.
+    direction
+        ``higher`` where high opinions are good, or ``lower``; None where it is not said.
+    raters
+        How many opinions there are of each image, where no table says so.
+    """
+
+    file: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    direction: str | None = None
+    raters: float | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is correlated.
+
+    Attributes
+    ----------
+    table
+        Scores.
+    opinions
+        One row an image of a method, or a choice of two; empty where there are none.
+    hidden
+        How many metrics were left out.
+    choices
+        Metrics of choices, where opinions are such.
+    """
+
+    table: MetricTable
+    opinions: pd.DataFrame
+    hidden: int
+    choices: list[str]
+
+
+def read_inputs(
+    results: Path | None,
+    filters: Mapping[str, tuple[str, ...]],
+    every: bool,
+    known: Mapping[str, ColumnInfo],
+    source: OpinionSource,
+) -> Inputs:
+    """Read what there is.
+
+    Parameters
+    ----------
+    results, filters, every, source
+        As for `iqbench.report.correlation.read_correlations`.
+    known
+        How the columns of results are read.
+
+    Raises
+    ------
+    IqbenchError
+        As `read_correlations`.
+    """
+    if results is None:
+        assert source.file is not None
+        table, opinions, choices = _alone(source, source.file)
+        return _filtered(Inputs(table, opinions, 0, choices), filters)
+    scores = load_scores(results, filters=filters)
+    metrics = [str(name) for name in scores["metric"].cat.categories]
+    shown = metrics
+    if not every and "metric" not in filters:
+        shown = [name for name in metrics if name in known and known[name].headline] or metrics
+    table = metric_table(scores[scores["metric"].isin(shown)], known)
+    hidden = len(metrics) - len(shown)
+    if source.file is None:
+        opinions = opinions_of_images(table, load_images(results), source.raters)
+        return Inputs(table, opinions, hidden, [])
+    read = read_opinion(source.file, source.columns)
+    if "judge" in read.rows:
+        opinions, choices = opinions_of_choices(table, read.rows, read.metrics)
+        return Inputs(table, opinions, hidden, choices)
+    direction = _direction(source)
+    clash = sorted(set(read.metrics) & set(table.names))
+    if clash:
+        raise IqbenchError(
+            f"metric {clash[0]!r} is both in {source.file} and in {results}",
+            hint="Rename it in the file",
+        )
+    opinions = opinions_of_file(table, read.rows, direction, source.raters)
+    return Inputs(table, opinions, hidden, [])
+
+
+def _alone(source: OpinionSource, file: Path) -> tuple[MetricTable, pd.DataFrame, list[str]]:
+    read = read_opinion(file, source.columns)
+    if "judge" in read.rows:
+        opinions, choices = opinions_of_choices(None, read.rows, read.metrics, file.stem)
+        if not choices:
+            raise IqbenchError(
+                f"{file} has choices, but no metric in columns such as lpips_0 and lpips_1",
+                hint="Give RESULTS that have the values of both outputs",
+            )
+        empty = pd.DataFrame(index=pd.MultiIndex.from_arrays([[], [], []]))
+        return MetricTable(empty.rename_axis(["dataset", "method", "image"]), []), opinions, choices
+    if not read.metrics:
+        raise IqbenchError(
+            f"{file} has opinions, but no columns of metrics",
+            hint="Give RESULTS that have the scores of its images",
+        )
+    direction = _direction(source)
+    table, opinions = opinions_alone(
+        read.rows, read.metrics, direction, source.raters, name=file.stem
+    )
+    return table, opinions, []
+
+
+def _filtered(whole: Inputs, filters: Mapping[str, tuple[str, ...]]) -> Inputs:
+    """Keep the metrics and datasets of a file that were asked for."""
+    names = whole.choices or whole.table.names
+    datasets = sorted(set(whole.opinions["dataset"]))
+    for key, known in (("metric", names), ("dataset", datasets)):
+        for name in filters.get(key, ()):
+            if name not in known:
+                raise unknown_name(key, name, known)
+    for key in filters:
+        if key not in ("metric", "dataset"):
+            raise IqbenchError(f"a file of opinions has nothing to choose by --{key}")
+    kept = [name for name in names if name in filters.get("metric", names)]
+    datasets = [name for name in datasets if name in filters.get("dataset", datasets)]
+    opinions = whole.opinions[whole.opinions["dataset"].isin(datasets)]
+    if whole.choices:
+        return Inputs(whole.table, opinions, 0, kept)
+    values = whole.table.values
+    rows = values.index.get_level_values("dataset").isin(datasets)
+    return Inputs(MetricTable(values.loc[rows, kept], [[k] for k in datasets]), opinions, 0, [])
+
+
+def _direction(source: OpinionSource) -> str:
+    """Refuse to guess which way a DMOS runs: in use are both."""
+    if source.direction is None and "dmos" in source.columns.get("mos", "").casefold():
+        raise IqbenchError(
+            f"column {source.columns['mos']!r} may rise or fall with quality",
+            hint="Say which: --mos-direction higher, or lower",
+        )
+    return source.direction or "higher"

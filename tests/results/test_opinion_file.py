@@ -1,0 +1,169 @@
+"""Files of opinions: whose columns are called as they like, and whose images are found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from iqbench.analysis.metric_table import MetricTable
+from iqbench.analysis.opinion_table import (
+    opinions_alone,
+    opinions_of_choices,
+    opinions_of_file,
+    opinions_of_images,
+)
+from iqbench.errors import IqbenchError
+from iqbench.results.opinion import read_opinion
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text, name="opinions.csv"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def table_of(places, name="psnr"):
+    index = pd.MultiIndex.from_tuples(places, names=["dataset", "method", "image"])
+    values = pd.DataFrame({name: np.arange(len(places), dtype=float)}, index=index)
+    return MetricTable(values, [sorted({place[0] for place in places})])
+
+
+def test_columns_are_known_by_their_roles_and_the_other_numbers_are_metrics(written):
+    read = read_opinion(
+        written("Image,MOS,std,psnr,comment\na.png,3.5,0.5,30,x\nb.png,4,1,31,y\n"), {}
+    )
+    assert list(read.rows.columns) == ["image", "mos", "std", "psnr"]
+    assert read.metrics == ["psnr"]
+
+
+def test_columns_can_be_named(written):
+    text = "dist_img,dmos_new,dst,DSSIM\na,3,1.0,0.1\nb,4,2.0,0.2\n"
+    read = read_opinion(
+        written(text), {"mos": "dmos_new", "image": "dist_img", "distortion": "dst"}
+    )
+    assert list(read.rows["distortion"]) == ["1", "2"]
+    assert list(read.rows["mos"]) == [3.0, 4.0]
+    assert read.metrics == ["DSSIM"]
+
+
+def test_parquet_is_read_too(tmp_path):
+    path = tmp_path / "opinions.parquet"
+    pd.DataFrame({"image": ["a"], "mos": [3]}).to_parquet(path)
+    assert list(read_opinion(path, {}).rows["mos"]) == [3.0]
+
+
+def test_rows_without_an_opinion_are_left_out(written):
+    assert list(read_opinion(written("image,mos\na,3\nb,\n"), {}).rows["image"]) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        ("image,dmos\na,3\n", {}, "has no column 'mos' or 'judge'.*--mos-column.*image, dmos"),
+        ("image,mos\na,3\n", {"mos": "mso"}, "unknown column of .*Did you mean 'mos'"),
+        ("image,mos\na,3\n", {"mean": "mos"}, "unknown role of a column 'mean'"),
+        ("image,mos\na,good\n", {}, "'mos' of .* holds other than numbers"),
+        ("image,mos\na,\n", {}, "has no opinion in any row"),
+        ("image,judge\na,40\n", {}, "'judge' of .* is not between 0 and 1"),
+        ("", {}, "cannot read"),
+        ('image,mos\n"a,3\n', {}, "cannot read|no opinion"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_a_sentence(written, text, columns, message):
+    with pytest.raises(IqbenchError, match=message):
+        read_opinion(written(text), columns)
+
+
+def test_other_files_are_refused(tmp_path, written):
+    with pytest.raises(IqbenchError, match="cannot tell the format"):
+        read_opinion(written("", "opinions.pkl"), {})
+    with pytest.raises(IqbenchError, match="there is no file"):
+        read_opinion(tmp_path / "opinions.csv", {})
+    with pytest.raises(IqbenchError, match="cannot read"):
+        read_opinion(written("no parquet", "opinions.parquet"), {})
+
+
+def test_images_are_found_with_and_without_suffix():
+    table = table_of([("d", "m", "a"), ("d", "m", "b.c")])
+    rows = pd.DataFrame({"image": ["a.PNG", "b.c"], "mos": [1.0, 2.0]})
+    found = opinions_of_file(table, rows, "higher", 9.0)
+    assert list(found["image"]) == ["a", "b.c"]
+    assert list(found["raters"]) == [9, 9]
+    assert set(found["mos_direction"]) == {"higher"}
+
+
+def test_the_method_is_looked_up_where_it_is_said():
+    table = table_of([("d", "m", "a"), ("d", "n", "a")])
+    rows = pd.DataFrame({"image": ["a", "a"], "method": ["n", "m"], "mos": [1.0, 2.0]})
+    found = opinions_of_file(table, rows, "higher").set_index("method")
+    assert found.loc["n", ["mos", "psnr"]].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("places", "images", "message"),
+    [
+        ([("d", "m", "a"), ("d", "n", "a")], ["a"], "more than one method.*column 'method'"),
+        ([("d", "m", "a")], ["z"], "no image of the file of opinions has scores"),
+        ([("d", "m", "a")], ["a", "a.png"], "'a' more than once"),
+    ],
+)
+def test_opinions_that_could_be_of_several_images_are_refused(places, images, message):
+    rows = pd.DataFrame({"image": images, "mos": 1.0})
+    with pytest.raises(IqbenchError, match=message):
+        opinions_of_file(table_of(places), rows, "higher")
+
+
+def test_opinions_without_images_are_refused_where_images_matter():
+    with pytest.raises(IqbenchError, match="--mos-column image=NAME"):
+        opinions_of_file(table_of([("d", "m", "a")]), pd.DataFrame({"mos": [1.0]}), "higher")
+
+
+def test_opinions_of_datasets_are_taken_from_their_images():
+    table = table_of([("d", "m", "a"), ("d", "m", "b")])
+    images = pd.DataFrame(
+        {
+            **{"dataset": "d", "method": "m", "image": ["a", "b"], "mos": [3.0, np.nan]},
+            **{"mos_std": 1.0, "mos_direction": "lower", "distortion": "blur"},
+        }
+    )
+    found = opinions_of_images(table, images, 12.0)
+    assert list(found["image"]) == ["a"]
+    assert found["raters"].tolist() == [12.0]
+    assert opinions_of_images(table, images.assign(mos=np.nan)).empty
+
+
+def test_a_file_may_bring_its_own_metrics():
+    rows = pd.DataFrame({"mos": [1.0, 2.0], "psnr": [30.0, 31.0], "n": [5.0, 6.0]})
+    table, found = opinions_alone(rows, ["psnr"], "higher", name="study")
+    assert table.pools == [["study"]]
+    assert list(table.values["psnr"]) == [30, 31]
+    assert list(found["raters"]) == [5, 6]
+    assert list(found["image"]) == ["0", "1"]
+
+
+def test_choices_bring_both_outputs_into_a_row():
+    table = table_of([("d", "p0", "a"), ("d", "p1", "a"), ("d", "p0", "b"), ("d", "p1", "b")])
+    rows = pd.DataFrame({"image": ["a", "b"], "judge": [0.2, 0.7]})
+    found, names = opinions_of_choices(table, rows, [])
+    assert names == ["psnr"]
+    assert found[["psnr_0", "psnr_1"]].to_numpy().tolist() == [[0, 1], [2, 3]]
+    swapped, _ = opinions_of_choices(table, rows.assign(first="p1", second="p0"), [])
+    assert swapped[["psnr_0", "psnr_1"]].to_numpy().tolist() == [[1, 0], [3, 2]]
+
+
+def test_choices_between_unnamed_methods_are_refused():
+    table = table_of([("d", "p0", "a"), ("d", "p1", "a"), ("d", "p2", "a")])
+    with pytest.raises(IqbenchError, match="between two methods, and there are 3"):
+        opinions_of_choices(table, pd.DataFrame({"image": ["a"], "judge": [0.2]}), [])
+
+
+def test_choices_of_a_file_have_their_metrics_in_pairs():
+    rows = pd.DataFrame({"judge": [0.2], "d_0": [1.0], "d_1": [2.0], "e_0": [3.0]})
+    found, names = opinions_of_choices(None, rows, ["d_0", "d_1", "e_0"])
+    assert names == ["d"]
+    assert list(found["image"]) == ["0"]
