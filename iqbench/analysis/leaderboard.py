@@ -93,7 +93,8 @@ def leaderboard(
           which it stays in 95 % of the resamples of the images;
         - tie (a letter that methods share which do not differ significantly from the best of
           their group, see `iqbench.analysis.ranking.ties`), and p_vs_best and effect_vs_best of
-          the paired test with the best method, p corrected by Holm;
+          the paired test against the best method, p corrected by Holm, effect -1 where every
+          image is worse;
         - front (whether no other method is better in both of the columns front_by; null where
           those are not there, or the method is incomplete);
         - method, n (images with any value), expected (images that the dataset has), complete;

@@ -80,10 +80,10 @@ def _heading(column: Column) -> str:
 def _cell(column: Column, row: int, spread: bool) -> str:
     entry = column.entries[row]
     place = {1: "best", 2: "second"}.get(entry.place)
-    text, *count = [escape_html(line) for line in entry.text.split("\n")]
+    text = escape_html(entry.text)
     if place:
         text = f'<span class="{place}">{text}</span>'
-    small = [*count, *([entry.spread] if spread and entry.spread else [])]
-    after = "".join(f" <small>{part}</small>" for part in small)
+    small = [entry.note, entry.spread if spread else ""]
+    after = "".join(f" <small>{escape_html(part)}</small>" for part in small if part)
     kind = ' class="n"' if column.numeric else ""
     return f"<td{kind}>{text}{after}</td>"

@@ -61,7 +61,9 @@ def _table(group: Sequence[Section], spread: bool) -> Iterator[str]:
         for number, rows in enumerate(section.parts):
             yield from ["    \\addlinespace"] if number else []
             for row in rows:
-                cells = (_cell(column.entries[row], spread) for column in _shown(section))
+                cells = (
+                    _cell(column.entries[row], spread, column.numeric) for column in _shown(section)
+                )
                 yield f"    {_row(cells)}"
     yield "    \\bottomrule"
     yield "  \\end{tabular}"
@@ -86,13 +88,14 @@ def _row(cells: Iterator[str]) -> str:
     return " & ".join(cells) + " \\\\"
 
 
-def _cell(entry: Entry, spread: bool) -> str:
-    name, *count = [escape_latex(line) for line in entry.text.split("\n")]
-    text = "$\\infty$" if name == "inf" else re.sub(r"^-(?=[0-9])", "$-$", name)
+def _cell(entry: Entry, spread: bool, numeric: bool) -> str:
+    text = escape_latex(entry.text)
+    if numeric:
+        text = "$\\infty$" if text == "inf" else re.sub(r"^-(?=[0-9])", "$-$", text)
     if entry.place in _PLACES:
         text = f"{_PLACES[entry.place]}{{{text}}}"
     reach = f" $\\pm$ {entry.spread.removeprefix('±')}" if spread and entry.spread else ""
-    return text + "".join(f" ({part})" for part in count) + reach
+    return text + (f" ({escape_latex(entry.note)})" if entry.note else "") + reach
 
 
 def _label(titles: Iterator[str]) -> str:

@@ -95,9 +95,10 @@ def _leading(rows: pd.DataFrame, unit: str, *, ties: bool = True) -> list[Column
     """Give rank and method, and the extras that say anything."""
     ranks = [NOTHING if pd.isna(rank) else str(rank) for rank in rows["rank"]]
     names = [
-        row["method"]
-        if row["complete"]
-        else f"{row['method']}\n{row['n']}/{row['expected']} {unit}s"
+        Entry(
+            str(row["method"]),
+            note="" if row["complete"] else f"{row['n']}/{row['expected']} {unit}s",
+        )
         for _, row in rows.iterrows()
     ]
     tie, front = _text(rows, "tie"), _text(rows, "front")
@@ -108,7 +109,7 @@ def _leading(rows: pd.DataFrame, unit: str, *, ties: bool = True) -> list[Column
     }
     return [
         Column("rank", "#", [Entry(text) for text in ranks], "Rank"),
-        Column("method", "method", [Entry(str(text)) for text in names]),
+        Column("method", "method", names),
         *(
             Column(key, heading, [Entry(text) for text in texts], _EXTRAS[key])
             for key, (heading, texts) in extras.items()

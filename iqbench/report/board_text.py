@@ -77,11 +77,7 @@ def _sheet(section: Section, extras: Collection[str]) -> Sheet:
     for column in _ordered(section, extras):
         dim = [not complete for complete in section.complete]
         cells = [
-            Cell(
-                "\n".join(printable(line) for line in entry.text.split("\n")),
-                entry.place == 1,
-                grey,
-            )
+            Cell(f"{printable(entry.text)}\n{entry.note}".rstrip("\n"), entry.place == 1, grey)
             for entry, grey in zip(column.entries, dim, strict=True)
         ]
         drawn.append(_Drawn(fold_heading(printable(column.heading)), column.numeric, cells))
@@ -121,7 +117,11 @@ def markdown_section(section: Section, extras: Collection[str]) -> str:
 
 def _markdown(column: Column, row: int, spread: bool) -> str:
     entry = column.entries[row]
-    name, *count = [escape_markdown(line) for line in entry.text.split("\n")]
-    text = f"**{name}**" if entry.place == 1 else name
-    after = [f"({part})" for part in count] + ([entry.spread] if spread and entry.spread else [])
-    return " ".join([text, *after])
+    text = escape_markdown(entry.text)
+    return " ".join(
+        [
+            f"**{text}**" if entry.place == 1 else text,
+            *([f"({entry.note})"] if entry.note else []),
+            *([entry.spread] if spread and entry.spread else []),
+        ]
+    )

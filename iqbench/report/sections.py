@@ -18,11 +18,24 @@ def direction_arrow(info: ColumnInfo) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell: its text, its place in the column if first or second, how far its interval goes."""
+    """One cell.
+
+    Attributes
+    ----------
+    text
+        What is in it, not escaped.
+    place
+        1 for the best of the column, 2 for the second best, 0 for the others.
+    spread
+        How far the interval goes to each side.
+    note
+        What stands below or after the text.
+    """
 
     text: str
     place: int = 0
     spread: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)

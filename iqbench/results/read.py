@@ -40,7 +40,7 @@ class DatasetTables:
     dataset
         Its name.
     scores
-        The long form of `load_scores`: those of its rows that pass the filters.
+        The long form of `load_scores`: those of its rows that pass the filters, in no order.
     images
         Dataset, method and image of every image of every method, whatever the filters.
     """
@@ -142,9 +142,9 @@ def iter_datasets(
             images.append(table.select(_IDENTITY))
             if wanted.admit("method", group.method):
                 scores.append(wanted.select(current_scores(group.scores, table)))
-        frame = _long(scores)
+        frame = _long(scores, sort=False)
         some |= not frame.empty
-        yield DatasetTables(dataset, frame, _frame(images, IMAGES, _IDENTITY))
+        yield DatasetTables(dataset, frame, _frame(images, IMAGES, _IDENTITY, sort=False))
     wanted.refuse_unknown()
     if not some and wanted.wanted:
         wanted.refuse_none()
@@ -251,12 +251,14 @@ def _columns_of(found: list[Group]) -> dict[str, ColumnInfo]:
     return columns
 
 
-def _long(tables: list[pa.Table]) -> pd.DataFrame:
+def _long(tables: list[pa.Table], *, sort: bool = True) -> pd.DataFrame:
     names = [name for name in SCORES.names if name != "pair"]
-    return _frame([table.select(names) for table in tables], SCORES, names)
+    return _frame([table.select(names) for table in tables], SCORES, names, sort=sort)
 
 
-def _frame(tables: list[pa.Table], schema: pa.Schema, names: list[str]) -> pd.DataFrame:
+def _frame(
+    tables: list[pa.Table], schema: pa.Schema, names: list[str], *, sort: bool = True
+) -> pd.DataFrame:
     bare = [table.replace_schema_metadata(None) for table in tables]
     together = pa.concat_tables([schema.empty_table().select(names), *bare])
     frame: pd.DataFrame = together.unify_dictionaries().to_pandas(types_mapper=_INTEGERS.get)
@@ -265,6 +267,8 @@ def _frame(tables: list[pa.Table], schema: pa.Schema, names: list[str]) -> pd.Da
             # Rows that were left out may have been the only ones of their name.
             used = frame[name].cat.remove_unused_categories()
             frame[name] = used.cat.reorder_categories(sorted(used.cat.categories))
+    if not sort:
+        return frame
     keys = [name for name in (*_IDENTITY, "metric", "signature") if name in names]
     return frame.sort_values(keys, kind="stable", ignore_index=True)
 

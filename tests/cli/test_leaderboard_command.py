@@ -43,7 +43,8 @@ VALUES = {
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two datasets; swinir has one of two images of set5."""
     root = tmp_path_factory.mktemp("results")
-    with Store(root).writer(MANIFEST, COLUMNS) as writer:
+    tasks = {"set5": "super-resolution", "set14": "super-resolution"}
+    with Store(root).writer(MANIFEST, COLUMNS, tasks) as writer:
         for (dataset, method), values in VALUES.items():
             protocol = "sr-y:scale=4" if dataset == "set14" else "rgb"
             for image in "ab":
@@ -154,6 +155,8 @@ def test_json_is_a_list_of_rows(results: Path) -> None:
         ("board.csv", "dataset,task,protocol,ranked_by,rank,rank_low,rank_high,tie"),
         ("board.json", "[\n"),
         ("board.txt", "set5  rgb"),
+        ("board.tex", "% needs"),
+        ("board.html", "<!DOCTYPE html>"),
     ],
 )
 def test_a_file_is_written_as_its_suffix_says(
@@ -179,6 +182,126 @@ def test_what_is_not_there_is_refused(results: Path, options: list[str], message
         run(results, *options)
 
 
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("lpips-alex,psnr", ["lpips-alex", "psnr"]),
+        ("tv-output, psnr", ["tv-output", "psnr"]),
+        ("headline", ["psnr", "lpips-alex"]),
+        ("all", ["psnr", "lpips-alex", "tv-output"]),
+    ],
+)
+def test_columns_stand_in_the_order_in_which_they_are_named(
+    results: Path, columns: str, expected: list[str]
+) -> None:
+    names = list(rows(results, "--columns", columns, "--no-intervals")[0])
+    assert names[names.index("complete") + 1 : names.index("missing")] == expected
+
+
+def test_the_first_column_that_is_named_ranks(results: Path) -> None:
+    found = rows(results, "--columns", "lpips-alex,psnr", "--dataset", "set5")
+    assert [(row["method"], row["ranked_by"]) for row in found][:2] == [
+        ("bicubic", "lpips-alex"),
+        ("edsr", "lpips-alex"),
+    ]
+
+
+def test_averages_over_datasets(results: Path) -> None:
+    found = rows(results, "--by", "task", "--columns", "psnr")
+    assert [(row["task"], row["method"], row["rank"], row["n"]) for row in found] == [
+        ("super-resolution", "edsr", "1", "2"),
+        ("super-resolution", "bicubic", "", "1"),
+        ("super-resolution", "swinir", "", "0"),
+    ]
+    assert {row["scope"] for row in rows(results, "--by", "overall")} == {"overall"}
+    assert {row["dataset"] for row in rows(results, "--by", "dataset")} == {"set5", "set14"}
+
+
+def test_pairs_of_methods(results: Path) -> None:
+    (row,) = rows(results, "--pairs")
+    assert (row["method"], row["other"], row["wins"], row["losses"]) == (
+        "edsr",
+        "bicubic",
+        "2",
+        "0",
+    )
+    assert "edsr" in run(results, "--pairs").stdout
+
+
+def test_images_at_the_ends(results: Path) -> None:
+    found = rows(results, "--by-image", "--top", "1", "--method", "edsr", "--dataset", "set5")
+    assert [(row["what"], row["image"], row["value"]) for row in found] == [
+        ("worst", "a", "32.0"),
+        ("best", "a", "32.0"),
+    ]
+    assert "worst and best images" in run(results, "--by-image").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--columns", "pnsr"], r"unknown metric 'pnsr'\. Did you mean 'psnr'"),
+        (["--front", "psnr,lpips"], r"unknown metric of the front 'lpips'"),
+        (["--pairs", "--dataset", "set14"], "no dataset has two methods with a rank"),
+        (["--by-image", "--metric", "tv-output"], "no dataset has a column to rank its images by"),
+        (["--by", "overall", "--dataset", "set14"], "takes at least two that rank their methods"),
+        (["--diagram", "x.svg"], "takes 5 datasets and 3 methods"),
+    ],
+)
+def test_what_cannot_be_shown_says_why(
+    results: Path, options: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IqbenchError, match=message):
+        run(results, *options)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--pairs", "--by-image"], "ask for one"),
+        (["--pairs", "--by", "task"], "ask for one"),
+        (["--top", "3"], "--top belongs to --by-image"),
+        (["--front", "psnr"], "two metrics are needed"),
+    ],
+)
+def test_options_that_do_not_go_together(results: Path, options: list[str], message: str) -> None:
+    done = run(results, *options)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+@pytest.fixture
+def five_datasets(tmp_path: Path) -> Path:
+    """Three methods on five datasets, of an unknown task."""
+    root = tmp_path / "five"
+    with Store(root).writer(MANIFEST, COLUMNS) as writer:
+        for number in range(5):
+            for place, method in enumerate(("a", "b", "c")):
+                row = ImageRow(f"d{number}", method, "x", "ref", method)
+                writer.add_image(row)
+                score = (row.dataset, method, "x", "psnr", 30.0 - place, None)
+                writer.add_scores([ScoreRow(*score, "metric=psnr", "rgb", row.pair)])
+    return root
+
+
+def test_a_diagram_of_five_datasets(five_datasets: Path, tmp_path: Path) -> None:
+    done = run(five_datasets, "--by", "overall", "--diagram", tmp_path / "cd.svg")
+    assert "overall  mean over 5 datasets" in done.stdout
+    assert done.stderr == f"wrote {tmp_path / 'cd.svg'}\n"
+    assert "</svg>" in (tmp_path / "cd.svg").read_text(encoding="utf-8")
+
+
+def test_without_a_task_there_is_no_average_by_task(five_datasets: Path) -> None:
+    with pytest.raises(IqbenchError, match="no run has said what the task of a dataset is"):
+        run(five_datasets, "--by", "task")
+
+
+def test_equal_tables_give_equal_leaderboards(results: Path) -> None:
+    assert run(results, "--format", "csv").stdout == run(results, "--format", "csv").stdout
+
+
 def test_without_results_the_error_says_how_to_make_some(tmp_path: Path) -> None:
     with pytest.raises(IqbenchError, match=r"no results folder .*iqbench evaluate"):
         run(tmp_path / "results")
@@ -186,6 +309,11 @@ def test_without_results_the_error_says_how_to_make_some(tmp_path: Path) -> None
 
 def test_the_help_has_examples() -> None:
     assert "iqbench leaderboard --dataset Set5" in run("--help").stdout
+
+
+@pytest.mark.parametrize("number", ["ranks", "±", "tie", "front", "average rank", "p Holm"])
+def test_the_help_defines_every_number(number: str) -> None:
+    assert number in run("--help", width=100).stdout
 
 
 def test_reading_tables_needs_no_torch() -> None:

@@ -165,6 +165,7 @@ class TestWhatIsScored:
 DATASETS = """
 datasets:
   val-x4:
+    task: super-resolution
     scale: 4
     protocol: sr-y:scale=4
     metrics: [psnr, tv]
@@ -196,6 +197,7 @@ class TestDatasetsFile:
         assert set(frame["dataset"]) == {"val-x4"}
         assert set(frame["protocol"]) == {"sr-y:scale=4"}
         assert set(frame["metric"]) == {"psnr", *TV_COLUMNS}
+        assert load_tasks(made.results) == {"val-x4": "super-resolution"}
 
     def test_the_user_s_choices_go_before_the_dataset_s(self, made, file):
         made.method(folder="mine/val-x4", height=43, width=46)
