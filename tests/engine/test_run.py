@@ -23,7 +23,7 @@ from iqbench.images.tensors import to_tensor
 from iqbench.images.write import write_png
 from iqbench.metrics.psnr import Psnr
 from iqbench.report.overview import read_leaderboard
-from iqbench.results.read import load_images, load_runs, load_scores
+from iqbench.results.read import load_images, load_runs, load_scores, load_tasks
 from iqbench.results.signature import parse_signature
 
 SHARED = Path(__file__).parents[2] / "../shared"
