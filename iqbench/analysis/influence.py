@@ -92,7 +92,8 @@ def deviations(influence: Floats, bootstrap: Bootstrap) -> Floats:
     centred = influence - influence.mean(axis=0)
     counts = bootstrap_counts(images, bootstrap.resamples, bootstrap.seed)
     drawn = [block @ centred for block in counts]
-    widened = float(np.sqrt(images / (images - 1)) * t.ppf(0.975, images - 2) / norm.ppf(0.975))
+    tail = (1 + bootstrap.confidence) / 2
+    widened = float(np.sqrt(images / (images - 1)) * t.ppf(tail, images - 2) / norm.ppf(tail))
     return np.concatenate(drawn) * widened
 
 

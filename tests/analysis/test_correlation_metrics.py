@@ -76,7 +76,7 @@ def test_every_scope_is_scipy_of_its_rows():
         for scope, keys in (("dataset", ["dataset"]), ("method", ["dataset", "method"])):
             each = [
                 (names, function(part["psnr"], part["lpips-alex"])[0])
-                for names, part in values.groupby(level=keys)
+                for names, part in values.reset_index().groupby(keys)
             ]
             for names, value in each:
                 one = row(found, scope, name, **dict(zip(keys, names, strict=True)))
