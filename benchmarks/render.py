@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -168,6 +169,7 @@ def describe_machine(command: str, threads: int) -> str:
     lines = [
         f"# Side by side, {_today()}, {_processor()}",
         f"- Processor: {_processor()}, {threads} threads",
+        f"- Load average before the first round: {os.getloadavg()[0]:.1f}",
         f"- System: {platform.system()} {platform.release()}, Python {platform.python_version()}",
         f"- Versions: {versions}",
         f"- Command: `{command}`",

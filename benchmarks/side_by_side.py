@@ -89,15 +89,15 @@ def run(options: argparse.Namespace) -> str:
         code = "import checkpoints, pathlib, sys; "
         code += "checkpoints.write_checkpoints(pathlib.Path(sys.argv[1]))"
         bench.python("-c", code, str(bench.folder / "torch"))
-        threads = int(bench.rates()["threads"])
+        command = "python benchmarks/side_by_side.py " + " ".join(sys.argv[1:])
+        head = describe_machine(command, int(bench.rates()["threads"]))
         for chosen in options.workload:
             workload = WORKLOADS[chosen]
             if options.pairs:
                 workload = replace(workload, pairs=min(options.pairs, workload.pairs))
             for methods in options.methods:
                 sections.append(_section(bench, workload, methods, options))
-    command = "python benchmarks/side_by_side.py " + " ".join(sys.argv[1:])
-    return "\n\n".join([describe_machine(command, threads), *sections]) + "\n"
+    return "\n\n".join([head, *sections]) + "\n"
 
 
 def _section(bench: Bench, workload: Workload, methods: int, options: argparse.Namespace) -> str:

@@ -78,7 +78,7 @@ def test_an_interval_is_the_same_alone_and_beside_others():
 def test_an_interval_is_near_that_of_scipy():
     low, high = mean_interval(VALUES[:, 0])
     theirs = stats.bootstrap(
-        (VALUES[:, 0],), np.mean, n_resamples=20_000, method="percentile", rng=1
+        (VALUES[:, 0],), np.mean, n_resamples=20_000, method="percentile", random_state=1
     ).confidence_interval
     assert (low, high) == (
         pytest.approx(theirs.low, abs=0.06),
