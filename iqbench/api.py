@@ -30,7 +30,7 @@ class Evaluation:
     Attributes
     ----------
     methods
-        ``DIR`` or ``NAME=DIR``, each.
+        ``DIR`` or ``NAME=DIR``, each; none for datasets that bring distorted images.
     methods_in
         A folder whose sub-folders are methods.
     datasets
@@ -140,7 +140,7 @@ def evaluate(**options: Any) -> pd.DataFrame:
     evaluation = Evaluation(**options)
     plan = _plan(evaluation)
     _run(evaluation, plan)
-    methods = dict.fromkeys(name for item in plan.datasets for name in item.matches)
+    methods = dict.fromkeys(name for item in plan.datasets for name in item.assignments)
     filters = {"dataset": [item.dataset.name for item in plan.datasets], "method": list(methods)}
     return load_scores(evaluation.results, filters=filters)
 
@@ -230,7 +230,9 @@ def _plan(evaluation: Evaluation) -> RunPlan:
     if evaluation.workers is not None and evaluation.workers < 1:
         raise IqbenchError(f"workers must be at least 1, not {evaluation.workers}")
     _check_alpha(evaluation.alpha)
-    methods = resolve_methods(evaluation.methods, evaluation.methods_in)
+    methods = []
+    if evaluation.methods or evaluation.methods_in is not None:
+        methods = resolve_methods(evaluation.methods, evaluation.methods_in)
     return plan_run(
         _datasets(evaluation),
         methods,

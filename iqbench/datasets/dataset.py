@@ -39,6 +39,8 @@ class Block(BaseModel):
         Spec of the protocol by which the dataset is scored, e.g. ``sr-y:scale=4``.
     images
         How many reference images it has. Another number found is an error.
+    outputs
+        Of a dataset that brings its own outputs: how many. Another number found is an error.
     home, licence, citation
         Where it comes from, under which terms, and what to cite.
     output_name
@@ -55,6 +57,7 @@ class Block(BaseModel):
     scale: Annotated[int, Field(ge=1)] | None = None
     protocol: str = "rgb"
     images: Annotated[int, Field(ge=1)] | None = None
+    outputs: Annotated[int, Field(ge=1)] | None = None
     home: str = ""
     licence: str = ""
     citation: str = ""
@@ -94,13 +97,17 @@ class DatasetSpec(Block):
         except IqbenchError as error:
             message = f"dataset {self.name!r}: {error.message}"
             raise type(error)(message, hint=error.hint) from error
-        if self.images is not None and len(samples) != self.images:
-            raise IqbenchError(
-                f"dataset {self.name!r} has {self.images} reference images, "
-                f"but {len(samples)} were found",
-                hint="Complete the data, or correct `images:` in the dataset's block",
-            )
+        self._check_number("images", "reference images", self.images, len(samples))
+        brought = sum(len(sample.outputs) for sample in samples)
+        self._check_number("outputs", "distorted images", self.outputs, brought)
         return Dataset(self.name, self, samples, ignored)
+
+    def _check_number(self, key: str, what: str, expected: int | None, found: int) -> None:
+        if expected is not None and found != expected:
+            raise IqbenchError(
+                f"dataset {self.name!r} has {expected} {what}, but {found} were found",
+                hint=f"Complete the data, or correct `{key}:` in the dataset's block",
+            )
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,11 @@ class Dataset:
     spec: DatasetSpec
     samples: list[Sample]
     ignored: list[str] = field(default_factory=list)
+
+    @property
+    def brings_outputs(self) -> bool:
+        """Whether it has images of its own to be scored, and so takes no methods."""
+        return any(sample.outputs for sample in self.samples)
 
 
 def check_dataset_name(name: str) -> str:

@@ -1,27 +1,83 @@
-"""One image of a dataset."""
+"""One reference of a dataset, and the outputs that come with it where a dataset brings its own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from iqbench.images.source import Source
 
-__all__ = ["Sample"]
+__all__ = ["DISTORTED", "Direction", "Opinion", "OutputImage", "Sample"]
+
+DISTORTED = "distorted"
+"""The method under which a dataset's own distorted images are scored."""
+
+Direction = Literal["higher", "lower", "choice"]
+"""What an opinion means: a MOS (``higher`` is better), a DMOS (``lower``), or the share of people
+who chose this output among two (``choice``)."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What people said of an output.
+
+    Attributes
+    ----------
+    mos
+        Mean opinion, on the dataset's own scale.
+    std
+        Standard deviation of the opinions, where the dataset gives it.
+    direction
+        How it is to be read.
+    """
+
+    mos: float
+    std: float | None
+    direction: Direction
+
+
+@dataclass(frozen=True)
+class OutputImage:
+    """An image to be scored against a reference.
+
+    Attributes
+    ----------
+    method
+        Whose it is; `DISTORTED` where a dataset brings distorted images of no method.
+    image
+        The id by which tables know it; unique within its method.
+    source
+        Where its pixels come from.
+    opinion
+        What people said of it.
+    distortion
+        Kind of distortion, in the dataset's own words.
+    """
+
+    method: str
+    image: str
+    source: Source
+    opinion: Opinion | None = None
+    distortion: str | None = None
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A reference image and the id by which outputs, tables and messages know it.
+    """A reference image.
 
     Attributes
     ----------
     image
-        Path below the reference root without suffix, ``/``-separated.
+        Its id: path below the reference root without suffix, ``/``-separated. Methods' outputs are
+        known by it.
     reference
         Where the reference's pixels come from.
+    outputs
+        What the dataset itself brings to be scored against it: distorted images with opinions, or
+        the outputs that a list of paths names. Such a dataset takes no methods.
     """
 
     image: str
     reference: Source
+    outputs: tuple[OutputImage, ...] = ()

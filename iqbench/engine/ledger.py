@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
-from iqbench.datasets.matching import Matches
 from iqbench.engine.grouping import Outcome
+from iqbench.engine.plan import Assignment
 from iqbench.engine.reading import Output
 from iqbench.images.picture import Picture
 from iqbench.results.schema import UNDEFINED, ImageRow, ScoreRow, placeholder, removed
-from iqbench.results.store import Current, Writer
+from iqbench.results.store import Current, ImageState, Writer
 
 __all__ = ["Failure", "Ledger", "Summary"]
+
+_SIZE = ("height", "width", "channels", "bit_depth")
+_OPINION = ("mos", "mos_std", "mos_direction", "distortion")
 
 
 @dataclass(frozen=True)
@@ -71,37 +74,28 @@ class Ledger:
     writer: Writer
     summary: Summary
 
-    def announce(
-        self, method: str, images: Mapping[str, None], matches: Matches, known: Current
-    ) -> None:
+    def announce(self, method: str, assignment: Assignment, known: Current) -> None:
         """Enter what a method lacks, what is to come, and what the dataset no longer has.
 
         A run that is killed then shows as incomplete, not as a complete run of fewer images.
         """
-        for image in sorted(known.images.keys() - images.keys()):
+        for image in sorted(known.images.keys() - set(assignment.images)):
             why = "the dataset no longer has this image"
             self.writer.add_image(removed(self.dataset, method, image, why))
-        for image in images:
-            if image in matches.problems:
-                self.fail(method, image, matches.problems[image])
+        for image in assignment.images:
+            if image in assignment.problems:
+                self.miss(method, image, assignment.problems[image])
             elif image not in known.images:
                 self.writer.add_image(placeholder(self.dataset, method, image))
 
-    def score(
-        self, image: str, output: Output, picture: Picture, outcomes: Mapping[str, Outcome]
-    ) -> None:
+    def score(self, output: Output, picture: Picture, outcomes: Mapping[str, Outcome]) -> None:
         """Enter the rows of an output that was scored: the image first, then its values."""
-        row = ImageRow(
-            self.dataset,
-            output.method,
-            image,
-            reference_digest=output.reference_digest,
-            output_digest=output.digest,
+        row = replace(
+            self._row(output),
             height=picture.height,
             width=picture.width,
             channels=picture.channels,
             bit_depth=picture.bit_depth,
-            bytes=output.bytes,
         )
         self._add(row, outcomes)
         # A value that does not exist is no failure; one that a metric could not give is.
@@ -111,28 +105,52 @@ class Ledger:
             if outcome.error and not outcome.error.startswith(UNDEFINED)
         ]
         if failed:
-            failure = Failure(self.dataset, output.method, image, "; ".join(failed))
+            failure = Failure(self.dataset, row.method, row.image, "; ".join(failed))
             self.summary.failures.append(failure)
         else:
             self.summary.scored += 1
 
-    def fail(self, method: str, image: str, error: str, output: Output | None = None) -> None:
-        """Enter an output that could not be scored: nothing is skipped in silence."""
+    def keep(self, output: Output, known: ImageState) -> None:
+        """Count an output whose scores are known; what people say of it may have changed."""
+        row = self._row(output)
+        facts = {
+            name: getattr(known, name) for name in ("height", "width", "channels", "bit_depth")
+        }
+        if any(getattr(row, name) != getattr(known, name) for name in _OPINION):
+            self.writer.add_image(replace(row, **facts))
+        self.summary.current += 1
+
+    def miss(self, method: str, image: str, error: str) -> None:
+        """Enter an output that is not there: nothing is skipped in silence."""
+        self._fail(ImageRow(self.dataset, method, image), error, self.signatures.keys())
+
+    def fail(self, output: Output, error: str) -> None:
+        """Enter an output that could not be scored."""
+        # Values that are known of the very same files stay.
+        self._fail(self._row(output), error, output.columns or self.signatures.keys())
+
+    def _fail(self, row: ImageRow, error: str, columns: Collection[str]) -> None:
         # Tables hold Unicode; the bytes of a folder's name may be none.
         error = error.encode("utf-8", "backslashreplace").decode()
-        row = ImageRow(
+        outcomes = {name: Outcome(None, error) for name in self.signatures if name in columns}
+        self._add(replace(row, error=error), outcomes)
+        self.summary.failures.append(Failure(self.dataset, row.method, row.image, error))
+
+    def _row(self, output: Output) -> ImageRow:
+        """Say of an image what is known before it is decoded."""
+        image = output.image
+        return ImageRow(
             self.dataset,
-            method,
-            image,
-            reference_digest=output.reference_digest if output else None,
-            output_digest=output.digest if output else None,
-            bytes=output.bytes if output else None,
-            error=error,
+            image.method,
+            image.image,
+            reference_digest=output.reference_digest,
+            output_digest=output.digest,
+            bytes=output.bytes,
+            mos=image.opinion.mos if image.opinion else None,
+            mos_std=image.opinion.std if image.opinion else None,
+            mos_direction=image.opinion.direction if image.opinion else None,
+            distortion=image.distortion,
         )
-        # Values that are known of the very same files stay.
-        columns = output.columns if output and output.columns else self.signatures.keys()
-        self._add(row, {name: Outcome(None, error) for name in self.signatures if name in columns})
-        self.summary.failures.append(Failure(self.dataset, method, image, error))
 
     def _add(self, row: ImageRow, outcomes: Mapping[str, Outcome]) -> None:
         self.writer.add_image(row)

@@ -8,19 +8,42 @@ from pathlib import Path
 
 from iqbench.datasets.bitstreams import bitstream_sizes
 from iqbench.datasets.dataset import Dataset
-from iqbench.datasets.matching import Matches, match_outputs
+from iqbench.datasets.matching import match_outputs
 from iqbench.datasets.methods import Method
+from iqbench.datasets.sample import OutputImage
 from iqbench.engine.compute import Compute
 from iqbench.engine.reading import Job
 from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.signatures import signatures_of
 from iqbench.errors import IqbenchError
-from iqbench.images.source import Alpha
+from iqbench.images.source import Alpha, FileSource
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
 from iqbench.protocols.presets import Protocol, resolve_protocol
 from iqbench.results.schema import ColumnInfo
 
-__all__ = ["DatasetPlan", "RunPlan", "plan_run"]
+__all__ = ["Assignment", "DatasetPlan", "RunPlan", "plan_run"]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What one method is to be scored on, for one dataset.
+
+    Attributes
+    ----------
+    images
+        Ids of all images that the method should have.
+    outputs
+        Those that it has, by id.
+    problems
+        Why it lacks the others, by id.
+    folder
+        Where its outputs lie; None where the dataset brings them.
+    """
+
+    images: Sequence[str]
+    outputs: Mapping[str, OutputImage]
+    problems: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -35,8 +58,8 @@ class DatasetPlan:
         By which it is scored.
     requests
         The columns.
-    matches
-        Method to its outputs, of the methods that attempted the dataset.
+    assignments
+        By method, of those that attempted the dataset.
     bitstreams
         Method to the sizes of its bitstreams by image, where some metric reads them.
     """
@@ -44,27 +67,27 @@ class DatasetPlan:
     dataset: Dataset
     protocol: Protocol
     requests: tuple[Request, ...]
-    matches: Mapping[str, Matches]
+    assignments: Mapping[str, Assignment]
     bitstreams: Mapping[str, Mapping[str, int]]
 
     @property
     def jobs(self) -> list[Job]:
-        """One a reference that some method has an output for."""
+        """One a reference that there is some output for."""
         jobs = []
         for sample in self.dataset.samples:
-            outputs = {
-                method: matches.outputs[sample.image]
-                for method, matches in self.matches.items()
-                if sample.image in matches.outputs
-            }
+            outputs = sample.outputs or tuple(
+                assignment.outputs[sample.image]
+                for assignment in self.assignments.values()
+                if sample.image in assignment.outputs
+            )
             if outputs:
-                jobs.append(Job(sample, outputs))
+                jobs.append(Job(sample.reference, outputs))
         return jobs
 
     @property
     def size(self) -> int:
         """How many outputs there are."""
-        return sum(len(matches.outputs) for matches in self.matches.values())
+        return sum(len(assignment.outputs) for assignment in self.assignments.values())
 
     def signatures(self, resources: Resources, compute: Compute, alpha: Alpha) -> dict[str, str]:
         """Return the signature of every column."""
@@ -129,7 +152,7 @@ def plan_run(
     Parameters
     ----------
     datasets, methods
-        Every method is looked for in every dataset.
+        Every method is looked for in every dataset but those that bring their own outputs.
     metrics
         Specs or column names; by default the dataset's own, the protocol's, or the default ones.
     protocol
@@ -145,52 +168,106 @@ def plan_run(
     Raises
     ------
     IqbenchError
-        On unknown metrics or protocols, or if no method attempted any dataset.
+        On unknown metrics or protocols, if no method attempted any dataset, or if there are
+        methods and no dataset takes any, or datasets that need methods and none.
     """
     plans: list[DatasetPlan] = []
-    warnings: list[str] = []
-    skipped: list[str] = []
+    notes = _Notes()
+    _check_methods(datasets, methods)
     for dataset in datasets:
         if dataset.ignored:
-            warnings.append(
+            notes.warnings.append(
                 f"dataset {dataset.name!r}: {_some(dataset.ignored)} beside the references are no "
                 "images and were left out"
             )
-        matches: dict[str, Matches] = {}
-        for method in methods:
-            found = match_outputs(
-                method, dataset, alone=len(datasets) == 1, output_name=output_name
-            )
-            if not found.attempted:
-                skipped.append(found.message)
-                continue
-            matches[method.name] = found
-            if found.extra:
-                warnings.append(
-                    f"method {method.name!r}: {_some(found.extra)} in {found.folder} belong to no "
-                    f"image of {dataset.name!r} and were left out"
-                )
-            if found.hint:
-                warnings.append(
-                    f"method {method.name!r} has no output for any image of {dataset.name!r}. "
-                    f"{found.hint}"
-                )
-        if matches:
+        if dataset.brings_outputs:
+            assignments = _own(dataset)
+        else:
+            assignments = _assign(dataset, methods, len(datasets) == 1, output_name, notes)
+        if assignments:
             chosen = resolve_protocol(protocol or dataset.spec.protocol)
             specs = metrics or dataset.spec.metrics or chosen.metrics or DEFAULT_METRICS
             requests = resolve_metrics(specs, chosen.variants)
             bitstreams: dict[str, dict[str, int]] = {}
             if any(request.metric.reads_bitstream for request in requests):
                 bitstreams = {
-                    name: bitstream_sizes(found.folder) for name, found in matches.items()
+                    name: bitstream_sizes(assignment.folder)
+                    for name, assignment in assignments.items()
+                    if assignment.folder
                 }
-            plans.append(DatasetPlan(dataset, chosen, requests, matches, bitstreams))
+            plans.append(DatasetPlan(dataset, chosen, requests, assignments, bitstreams))
     if not plans:
         raise IqbenchError(
-            "; ".join(skipped) or "there is no dataset to score",
+            "; ".join(notes.skipped) or "there is no dataset to score",
             hint="Outputs lie in METHOD/DATASET/ or, with one dataset, in METHOD/",
         )
-    return RunPlan(tuple(plans), warnings + skipped)
+    return RunPlan(tuple(plans), notes.warnings + notes.skipped)
+
+
+@dataclass
+class _Notes:
+    """What the user should know."""
+
+    warnings: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def _check_methods(datasets: Sequence[Dataset], methods: Sequence[Method]) -> None:
+    """Refuse methods that nothing is asked of, and datasets that nothing is there for."""
+    needing = [dataset.name for dataset in datasets if not dataset.brings_outputs]
+    if needing and not methods:
+        raise IqbenchError(
+            f"no method to score on {_some(needing)}",
+            hint="Give --method [NAME=]DIR or --methods-in DIR",
+        )
+    if datasets and not needing and methods:
+        names = _some([dataset.name for dataset in datasets])
+        raise IqbenchError(
+            f"{names} brings its own distorted images and takes no method",
+            hint="Leave --method and --methods-in out",
+        )
+
+
+def _own(dataset: Dataset) -> dict[str, Assignment]:
+    """Take the outputs that a dataset brings, by method."""
+    outputs: dict[str, dict[str, OutputImage]] = {}
+    for sample in dataset.samples:
+        for output in sample.outputs:
+            outputs.setdefault(output.method, {})[output.image] = output
+    return {method: Assignment(list(own), own) for method, own in outputs.items()}
+
+
+def _assign(
+    dataset: Dataset,
+    methods: Sequence[Method],
+    alone: bool,
+    output_name: str | None,
+    notes: _Notes,
+) -> dict[str, Assignment]:
+    """Look for every method's outputs."""
+    assignments: dict[str, Assignment] = {}
+    images = [sample.image for sample in dataset.samples]
+    for method in methods:
+        found = match_outputs(method, dataset, alone=alone, output_name=output_name)
+        if not found.attempted:
+            notes.skipped.append(found.message)
+            continue
+        outputs = {
+            image: OutputImage(method.name, image, FileSource(path))
+            for image, path in found.outputs.items()
+        }
+        assignments[method.name] = Assignment(images, outputs, found.problems, found.folder)
+        if found.extra:
+            notes.warnings.append(
+                f"method {method.name!r}: {_some(found.extra)} in {found.folder} belong to no "
+                f"image of {dataset.name!r} and were left out"
+            )
+        if found.hint:
+            notes.warnings.append(
+                f"method {method.name!r} has no output for any image of {dataset.name!r}. "
+                f"{found.hint}"
+            )
+    return assignments
 
 
 def _some(names: Sequence[str]) -> str:

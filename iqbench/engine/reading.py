@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from iqbench.datasets.sample import Sample
+from iqbench.datasets.sample import OutputImage
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.images.probe import Facts
-from iqbench.images.source import Alpha, Content, EncodedImage, FileSource
+from iqbench.images.source import Alpha, Content, Source
 from iqbench.protocols.presets import Protocol
 from iqbench.results.schema import pair_digest
 from iqbench.results.store import Current
@@ -22,28 +21,28 @@ __all__ = ["Job", "Output", "ReadJob", "fit_output", "job_cost", "read_job"]
 
 @dataclass(frozen=True)
 class Job:
-    """A reference and the methods' outputs for it: the unit of work.
+    """A reference and all outputs to be compared with it: the unit of work.
 
     Attributes
     ----------
-    sample
-        The reference.
+    reference
+        Where its pixels come from.
     outputs
-        Method to file.
+        Of all methods.
     """
 
-    sample: Sample
-    outputs: Mapping[str, Path]
+    reference: Source
+    outputs: Sequence[OutputImage]
 
 
 @dataclass(frozen=True)
 class Output:
-    """What became of one method's output.
+    """What became of one output.
 
     Attributes
     ----------
-    method
-        Whose it is.
+    image
+        What was to be read.
     reference_digest, digest
         Of reference and output; None where unreadable.
     bytes
@@ -56,7 +55,7 @@ class Output:
         What is wrong with one of the two files.
     """
 
-    method: str
+    image: OutputImage
     reference_digest: str | None = None
     digest: str | None = None
     bytes: int | None = None
@@ -69,7 +68,6 @@ class Output:
 class ReadJob:
     """A job after reading: the reference's pixels if any output needs them."""
 
-    sample: Sample
     reference: Picture | None
     outputs: tuple[Output, ...]
 
@@ -77,7 +75,7 @@ class ReadJob:
 def job_cost(job: Job) -> int:
     """Return the bytes of a job's pixels, from the reference's header alone."""
     try:
-        facts = job.sample.reference.probe()
+        facts = job.reference.probe()
     except IqbenchError:
         return 0
     pixels = facts.height * facts.width * facts.channels * facts.bit_depth // 8
@@ -119,41 +117,39 @@ def read_job(
     Returns
     -------
     ReadJob
-        One output a method; errors are in it, none is raised.
+        One output each; errors are in it, none is raised.
     """
-    image = job.sample.image
     try:
-        content: Content = job.sample.reference.read()
+        content = job.reference.read()
     except IqbenchError as error:
-        failed = (Output(method, error=f"reference: {error}") for method in job.outputs)
-        return ReadJob(job.sample, None, tuple(failed))
-    contents: list[tuple[Output, EncodedImage | None]] = []
-    for method, path in job.outputs.items():
-        output = Output(method, reference_digest=content.digest)
+        failed = (Output(image, error=f"reference: {error}") for image in job.outputs)
+        return ReadJob(None, tuple(failed))
+    contents: list[tuple[Output, Content | None]] = []
+    for image in job.outputs:
+        output = Output(image, reference_digest=content.digest)
         try:
-            read = FileSource(path).read()
+            read = image.source.read()
         except IqbenchError as error:
             contents.append((replace(output, error=str(error)), None))
             continue
         output = replace(output, digest=read.digest, bytes=read.bytes)
-        known = current[method]
+        known = current[image.method]
         columns = set(signatures)
-        state = known.images.get(image)
+        state = known.images.get(image.image)
         if not recompute and state and state.pair == pair_digest(content.digest, read.digest):
             columns = {
                 name
                 for name in columns
-                if name in always or (image, name, signatures[name]) not in known.scored
+                if name in always or (image.image, name, signatures[name]) not in known.scored
             }
         contents.append((replace(output, columns=frozenset(columns)), read if columns else None))
     if not any(read for _, read in contents):
-        return ReadJob(job.sample, None, tuple(output for output, _ in contents))
+        return ReadJob(None, tuple(output for output, _ in contents))
     try:
         reference = content.decode(alpha=alpha)
     except IqbenchError as error:
         why = f"reference: {error}"
         return ReadJob(
-            job.sample,
             None,
             tuple(replace(output, error=why) if read else output for output, read in contents),
         )
@@ -161,16 +157,16 @@ def read_job(
         _decode(output, read, reference, protocol, alpha) if read else output
         for output, read in contents
     )
-    return ReadJob(job.sample, reference, outputs)
+    return ReadJob(reference, outputs)
 
 
 def _decode(
-    output: Output, content: EncodedImage, reference: Picture, protocol: Protocol, alpha: Alpha
+    output: Output, content: Content, reference: Picture, protocol: Protocol, alpha: Alpha
 ) -> Output:
     """Decode an output and see that it fits its reference."""
     try:
         # Before it is decoded: the reference says how much memory this may take.
-        _check_size(reference, content.probe(), content.name, protocol)
+        _check_size(reference, content.probe(), output.image.source.name, protocol)
         picture = fit_output(reference, content.decode(alpha=alpha), protocol)
     except IqbenchError as error:
         return replace(output, error=str(error))

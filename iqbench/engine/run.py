@@ -10,6 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from iqbench.datasets.bitstreams import FOLDER, TABLE
+from iqbench.datasets.sample import OutputImage
 from iqbench.engine.bands import PIXELS_AT_ONCE
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Outcome
@@ -146,16 +147,15 @@ class _DatasetRun:
         self._signatures = plan.signatures(resources, settings.compute, settings.alpha)
         self._ledger = Ledger(self._name, plan.protocol.spec, self._signatures, writer, summary)
         self._current: dict[str, Current] = {
-            method: store.current(self._name, method) for method in plan.matches
+            method: store.current(self._name, method) for method in plan.assignments
         }
         self._scorers: dict[frozenset[str], Scorer] = {}
         self._copies: Counter[str] = Counter()
 
     def announce(self) -> None:
         """Enter what is missing, what is still to come and what the dataset no longer has."""
-        images = dict.fromkeys(sample.image for sample in self._plan.dataset.samples)
-        for method, matches in self._plan.matches.items():
-            self._ledger.announce(method, images, matches, self._current[method])
+        for method, assignment in self._plan.assignments.items():
+            self._ledger.announce(method, assignment, self._current[method])
 
     def score(self, advance: Callable[[int], None]) -> None:
         """Read ahead, score, write."""
@@ -195,17 +195,17 @@ class _DatasetRun:
     ) -> Iterator[tuple[ReadJob, tuple[Output, ...]]]:
         """Enter what failed, count what is known, and give what is left to score."""
         for job in jobs:
-            image = job.sample.image
             left = []
             for output in job.outputs:
                 if output.digest is not None and output.digest == output.reference_digest:
-                    self._copies[output.method] += 1
+                    self._copies[output.image.method] += 1
                 if output.error:
-                    self._ledger.fail(output.method, image, output.error, output)
+                    self._ledger.fail(output, output.error)
                 elif output.picture:
                     left.append(output)
                 else:
-                    self._summary.current += 1
+                    method, image = output.image.method, output.image.image
+                    self._ledger.keep(output, self._current[method].images[image])
             # Outputs that miss the same columns are scored together: as a rule, all of them.
             together: dict[frozenset[str], list[Output]] = {}
             for output in left:
@@ -234,36 +234,37 @@ class _DatasetRun:
     def _score(self, batch: list[tuple[ReadJob, tuple[Output, ...]]]) -> None:
         """Score a batch and enter its rows."""
         references: list[Picture] = []
-        flat: list[tuple[str, Output, Picture]] = []
+        flat: list[tuple[Output, Picture]] = []
         owners: list[int] = []
         for job, outputs in batch:
             assert job.reference is not None
             for output in outputs:
                 assert output.picture is not None
-                flat.append((job.sample.image, output, output.picture))
+                flat.append((output, output.picture))
                 owners.append(len(references))
             references.append(job.reference)
-        scorer = self._scorer(flat[0][1].columns)
-        pictures = [picture for _, _, picture in flat]
+        scorer = self._scorer(flat[0][0].columns)
+        pictures = [picture for _, picture in flat]
         try:
             found = scorer.score(Batch(references, pictures, owners))
         except IqbenchError as error:
-            for image, output, _ in flat:
-                self._ledger.fail(output.method, image, str(error), output)
+            for output, _ in flat:
+                self._ledger.fail(output, str(error))
             return
-        for (image, output, picture), outcomes, owner in zip(flat, found, owners, strict=True):
-            counted = self._count_bits(image, output.method, references[owner])
-            self._ledger.score(image, output, picture, outcomes | counted)
+        for (output, picture), outcomes, owner in zip(flat, found, owners, strict=True):
+            counted = self._count_bits(output.image, references[owner])
+            self._ledger.score(output, picture, outcomes | counted)
 
-    def _count_bits(self, image: str, method: str, reference: Picture) -> dict[str, Outcome]:
+    def _count_bits(self, image: OutputImage, reference: Picture) -> dict[str, Outcome]:
         """Score an image's bitstream, where some metric reads it."""
         found: dict[str, Outcome] = {}
         for request in self._plan.requests:
             if request.metric.reads_bitstream:
-                size = self._plan.bitstreams[method].get(image)
-                folder = self._plan.matches[method].folder
+                size = self._plan.bitstreams.get(image.method, {}).get(image.image)
+                folder = self._plan.assignments[image.method].folder or self._name
+                why = f"no bitstream: {folder} has no {FOLDER}/{image.image}.* or {TABLE}"
                 found[request.column.name] = (
-                    Outcome(None, f"no bitstream: {folder} has no {FOLDER}/{image}.* or {TABLE}")
+                    Outcome(None, why)
                     if size is None
                     else Outcome(
                         request.metric.bitstream_value(size, reference.height, reference.width)

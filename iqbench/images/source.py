@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from iqbench.errors import IqbenchError
 from iqbench.images.decode import Alpha, decode
 from iqbench.images.formats.reader import BufferReader, Reader
 from iqbench.images.picture import Picture
 from iqbench.images.probe import Facts, maximum_pixels, probe
 
-__all__ = ["Alpha", "Content", "EncodedImage", "FileSource", "Source"]
+__all__ = ["Alpha", "Content", "DecodedImage", "EncodedImage", "FileSource", "Source"]
 
 
 class Content(Protocol):
@@ -27,6 +30,10 @@ class Content(Protocol):
     @property
     def bytes(self) -> int:
         """How many bytes there are."""
+        ...
+
+    def probe(self) -> Facts:
+        """Tell size and kind without decoding."""
         ...
 
     def decode(self, *, alpha: Alpha = "error") -> Picture:
@@ -84,6 +91,51 @@ class EncodedImage:
     def decode(self, *, alpha: Alpha = "error") -> Picture:
         """Decode; see :func:`iqbench.images.decode.decode`."""
         return decode(self.data, name=self.name, digest=self.digest, alpha=alpha)
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """An image that came as pixels: part of a photograph, or an entry of an array.
+
+    Attributes
+    ----------
+    picture
+        The pixels.
+    """
+
+    picture: Picture
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.uint8] | NDArray[np.uint16], name: str) -> DecodedImage:
+        """Take pixels, (H, W, C); the digest is of their shape, type and values.
+
+        It is the same whatever file they came from.
+        """
+        header = f"{pixels.shape} {pixels.dtype.str} ".encode()
+        digest = hashlib.sha256(header + pixels.tobytes()).hexdigest()
+        return cls(Picture(pixels, digest, name, pixels.nbytes))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the pixels, hexadecimal."""
+        return self.picture.digest
+
+    @property
+    def bytes(self) -> int:
+        """Size of the pixels in memory."""
+        return self.picture.bytes
+
+    def probe(self) -> Facts:
+        """Tell size and kind."""
+        picture = self.picture
+        return Facts(
+            "pixels", picture.height, picture.width, picture.channels, picture.bit_depth, False
+        )
+
+    def decode(self, *, alpha: Alpha = "error") -> Picture:
+        """Give the pixels; there is no transparency."""
+        del alpha
+        return self.picture
 
 
 @dataclass(frozen=True)

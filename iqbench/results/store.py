@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
@@ -37,12 +37,20 @@ FLUSH_ROWS = 100_000
 
 @dataclass(frozen=True)
 class ImageState:
-    """What the newest row of an image says: its files, what links their scores, its error."""
+    """What the newest row of an image says; the attributes are those of `ImageRow`."""
 
     reference_digest: str | None
     output_digest: str | None
     pair: str | None
     error: str | None
+    height: int | None = None
+    width: int | None = None
+    channels: int | None = None
+    bit_depth: int | None = None
+    mos: float | None = None
+    mos_std: float | None = None
+    mos_direction: str | None = None
+    distortion: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ class Store:
         scores = current_scores(self.folder("scores", dataset, method), images)
         undefined = pc.fill_null(pc.starts_with(scores.column("error"), UNDEFINED), False)
         settled = scores.filter(pc.or_(pc.is_valid(scores.column("value")), undefined))
-        states = images.select(["reference_digest", "output_digest", "pair", "error"]).to_pylist()
+        states = images.select([field.name for field in fields(ImageState)]).to_pylist()
         names = images.column("image").to_pylist()
         return Current(
             {name: ImageState(**state) for name, state in zip(names, states, strict=True)},

@@ -23,7 +23,9 @@ def test_a_job_is_a_reference_with_all_methods_outputs(made):
     made.method("two", images=("a", "c"))
     made.method("three", images=("a",))
     (found,) = plan(made, "one", "two", "three").datasets
-    assert [(job.sample.image, list(job.outputs)) for job in found.jobs] == [
+    assert [
+        (job.outputs[0].image, [item.method for item in job.outputs]) for job in found.jobs
+    ] == [
         ("a", ["one", "two", "three"]),
         ("b", ["one"]),
         ("c", ["one", "two"]),
@@ -35,8 +37,8 @@ def test_an_image_that_no_method_has_is_no_job(made):
     made.references()
     made.method("one", images=("a",))
     (found,) = plan(made, "one").datasets
-    assert [job.sample.image for job in found.jobs] == ["a"]
-    assert set(found.matches["one"].problems) == {"b", "c"}
+    assert [job.outputs[0].image for job in found.jobs] == ["a"]
+    assert set(found.assignments["one"].problems) == {"b", "c"}
 
 
 def test_no_image_is_opened(made, monkeypatch):
@@ -75,7 +77,7 @@ def test_a_method_that_did_not_attempt_a_dataset_is_one_line(made):
     made.method("two", folder="two/hr")
     made.method("two", folder="two/other")
     found = plan(made, "one", "two", references=("hr", "other"))
-    assert [(item.dataset.name, list(item.matches)) for item in found.datasets] == [
+    assert [(item.dataset.name, list(item.assignments)) for item in found.datasets] == [
         ("hr", ["one", "two"]),
         ("other", ["two"]),
     ]

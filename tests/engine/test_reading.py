@@ -7,7 +7,6 @@ import re
 import shutil
 import struct
 import zlib
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,7 +14,7 @@ import pytest
 from made_folders import IMAGES, Made, noisy, picture
 from PIL import Image
 
-from iqbench.datasets.sample import Sample
+from iqbench.datasets.sample import OutputImage
 from iqbench.engine.reading import Job, fit_output, job_cost
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
@@ -220,8 +219,8 @@ class TestFit:
 class TestCost:
     def job(self, made: Made, outputs: int) -> Job:
         made.references(("a",), dtype=np.uint16)
-        path = made.root / "hr/a.png"
-        return Job(Sample("a", FileSource(path)), {str(n): Path(path) for n in range(outputs)})
+        source = FileSource(made.root / "hr/a.png")
+        return Job(source, [OutputImage(str(n), "a", source) for n in range(outputs)])
 
     def test_it_is_the_bytes_of_all_pixels(self, made):
         assert job_cost(self.job(made, 3)) == 4 * 24 * 32 * 3 * 2

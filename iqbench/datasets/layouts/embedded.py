@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from iqbench.datasets.layout import Layout
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
-from iqbench.images.picture import Picture
 from iqbench.images.probe import Facts
-from iqbench.images.source import Alpha, Content, FileSource, Source
+from iqbench.images.source import DecodedImage, FileSource, Source
 
 __all__ = ["PHOTOGRAPHS", "EmbeddedLayout", "Photograph"]
 
@@ -97,7 +92,7 @@ class CropSource:
             channels=self.crop.channels,
         )
 
-    def read(self) -> Content:
+    def read(self) -> DecodedImage:
         """Read the file and cut the crop out.
 
         Raises
@@ -114,34 +109,7 @@ class CropSource:
                 hint="Install scikit-image anew",
             )
         pixels = pixels.copy()  # a view would keep the whole photograph in memory
-        return CropContent(Picture(pixels, _digest(pixels), self.name, pixels.nbytes))
-
-
-@dataclass(frozen=True)
-class CropContent:
-    """A crop that is decoded already."""
-
-    picture: Picture
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the crop's shape, type and pixels; the same whatever file it came from."""
-        return self.picture.digest
-
-    @property
-    def bytes(self) -> int:
-        """Size of the pixels in memory."""
-        return self.picture.bytes
-
-    def decode(self, *, alpha: Alpha = "error") -> Picture:
-        """Give the pixels; none of the photographs has transparency."""
-        del alpha
-        return self.picture
-
-
-def _digest(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> str:
-    header = f"{pixels.shape} {pixels.dtype.str} ".encode()
-    return hashlib.sha256(header + pixels.tobytes()).hexdigest()
+        return DecodedImage.of(pixels, self.name)
 
 
 def _data_folder() -> Path:

@@ -18,7 +18,8 @@ class Facts:
     Attributes
     ----------
     format
-        ``"png"``, ``"jpeg"``, ``"bmp"``, ``"tiff"``, ``"webp"`` or ``"pnm"``.
+        ``"png"``, ``"jpeg"``, ``"bmp"``, ``"tiff"``, ``"webp"``, ``"pnm"``, or
+        ``"pixels"`` of an array.
     height, width
         Rows and columns, after the EXIF orientation.
     channels
