@@ -1,10 +1,19 @@
 """The metrics as pure functions on (N, C, H, W) tensors in [0, 1], each returning (N,).
 
-They are differentiable, and they are the formulas that ``iqbench evaluate`` uses.
+They are differentiable, and they are the formulas that ``iqbench evaluate`` uses. Those that end in
+``_map`` return (N, 1, H, W): where in the image the value comes from; the mean of a map is the
+value.
 """
 
 from __future__ import annotations
 
+from iqbench.maps.tensors import (
+    absolute_error_map,
+    lpips_map,
+    perceptual_map,
+    ssim_map,
+    total_variation_map,
+)
 from iqbench.metrics.lpips import lpips
 from iqbench.metrics.ms_ssim import ms_ssim
 from iqbench.metrics.perceptual import perceptual
@@ -14,13 +23,18 @@ from iqbench.metrics.ssim import ssim
 from iqbench.metrics.tv import total_variation, tv_ratio, tv_residual
 
 __all__ = [
+    "absolute_error_map",
     "lpips",
+    "lpips_map",
     "ms_ssim",
     "perceptual",
+    "perceptual_map",
     "psnr",
     "psnr_b",
     "ssim",
+    "ssim_map",
     "total_variation",
+    "total_variation_map",
     "tv_ratio",
     "tv_residual",
 ]

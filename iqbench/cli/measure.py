@@ -33,6 +33,22 @@ FILE = click.Path(path_type=Path)
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
+@click.option(
+    "--maps",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Also write pictures of where the difference lies, PNG, into this folder.",
+)
+@click.option(
+    "--map",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Which: absolute-error, ssim, lpips-alex|vgg|squeeze, a perceptual column, tv-aniso|iso. "
+    "Repeatable.",
+)
+@click.option("--raw", is_flag=True, help="Also write the maps' values, as .npy of float32.")
 def measure(
     reference: Path,
     output: Path,
@@ -45,6 +61,9 @@ def measure(
     weights: Path | None,
     alpha: str,
     form: str,
+    folder: Path | None,
+    names: tuple[str, ...],
+    raw: bool,
 ) -> None:
     """Score one OUTPUT against its REFERENCE with every metric.
 
@@ -53,11 +72,14 @@ def measure(
       iqbench measure reference.png output.png
       iqbench measure reference.png output.png --metric psnr --metric ssim --protocol sr-y:scale=4
       iqbench measure reference.png output.png --format json
+      iqbench measure reference.png output.png --maps maps/ --map ssim --map lpips-alex
     """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
     from iqbench import api
     from iqbench.report.measurement import render_measurement
     from iqbench.report.terminal import Window
 
+    if folder is None and (names or raw):
+        raise click.UsageError("--map and --raw need --maps DIR, the folder to write to.")
     frame = api.measure(
         reference,
         output,
@@ -69,5 +91,21 @@ def measure(
         weights=weights,
         alpha=alpha,  # type: ignore[arg-type]  # one of the choices
     )
+    if folder is not None:
+        from iqbench import maps
+
+        made = maps.difference_maps(
+            reference,
+            output,
+            maps=names,
+            protocol=protocol,
+            device=device,
+            memory=memory_bytes(memory),
+            weights=weights,
+            alpha=alpha,  # type: ignore[arg-type]  # one of the choices
+        )
+        paths = maps.write_maps(made, folder, raw=raw, sources=(reference, output))
+        for map_, path in zip(made, paths, strict=True):
+            click.echo(f"{path}: {maps.legend(map_)}. {map_.summary}.", err=True)
     window = Window.of_stdout()
     click.echo(render_measurement(frame, form, window=window), nl=False, color=window.color)

@@ -1,0 +1,15 @@
+"""Maps of where the difference between two images lies."""
+
+from iqbench.maps.files import difference_maps
+from iqbench.maps.model import DEFAULT_MAPS, DifferenceMap
+from iqbench.maps.palettes import legend, render
+from iqbench.maps.write import write_maps
+
+__all__ = [
+    "DEFAULT_MAPS",
+    "DifferenceMap",
+    "difference_maps",
+    "legend",
+    "render",
+    "write_maps",
+]

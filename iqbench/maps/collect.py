@@ -1,0 +1,76 @@
+"""Two images in, a metric's maps out: whole or in bands, on the engine's own streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from iqbench.engine.grouping import Group
+from iqbench.engine.lanes import Lane
+from iqbench.metrics._base import Maps, Metric
+from iqbench.networks.backbone import Backbone
+
+__all__ = ["Band", "Collected", "collect"]
+
+Collected = dict[Metric, dict[str, Tensor]]
+"""By metric the maps by name, means over channels, (N, h, w) each."""
+
+
+class Band(NamedTuple):
+    """The same rows of two images, (N, C, rows, W) each, and whether the images end there."""
+
+    reference: Tensor
+    output: Tensor
+    last: bool
+
+
+def collect(
+    group: Group,
+    bands: Iterable[Band],
+    *,
+    backbones: dict[str, Backbone],
+    parameters: Mapping[Metric, Maps],
+    dtype: torch.dtype,
+) -> Collected:
+    """Push two images through everything that a group reads, and keep its metrics' maps.
+
+    Parameters
+    ----------
+    group
+        What is read from one view.
+    bands
+        From the first row to the last; one whole band keeps gradients.
+    backbones
+        The networks by name.
+    parameters
+        Of the metrics.
+    dtype
+        What networks compute in.
+
+    Returns
+    -------
+    dict
+        Metric to its maps.
+    """
+    first, second = (Lane(group, backbones, dtype) for _ in range(2))
+    parts: dict[Metric, dict[str, list[Tensor]]] = {}
+    for band in bands:
+        prepared = {
+            (tap, metric): metric.prepare(tap, rows, parameters[metric])
+            for tap, rows in first.push(band.reference, last=band.last)
+            for metric in group.readers[tap]
+        }
+        for tap, rows in second.push(band.output, last=band.last):
+            for metric in group.readers[tap]:
+                maps = metric.maps(tap, prepared[tap, metric], rows, parameters[metric])
+                for name, values in maps.items():
+                    # LPIPS has weighed its channels already.
+                    flat = values.mean(1) if values.ndim == 4 else values
+                    parts.setdefault(metric, {}).setdefault(name, []).append(flat)
+    return {
+        metric: {name: torch.cat(pieces, dim=1) for name, pieces in maps.items()}
+        for metric, maps in parts.items()
+    }

@@ -1,0 +1,60 @@
+"""What a map is. Nothing here needs torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["DEFAULT_MAPS", "DifferenceMap", "Kind"]
+
+DEFAULT_MAPS = (
+    "absolute-error",
+    "ssim",
+    "lpips-alex",
+    "perceptual-vgg16-relu2_2-l1",
+    "tv-aniso",
+)
+
+Kind = Literal["difference", "similarity", "change"]
+
+
+@dataclass(frozen=True, eq=False)
+class DifferenceMap:
+    """Where the difference between a reference and an output lies.
+
+    The mean of the values that are there is the number that the table has.
+
+    Attributes
+    ----------
+    name
+        ``absolute-error``, ``tv-aniso``, ``tv-iso``, ``tv-sq``, or the column that is its mean.
+    values
+        (height, width) float32, one a pixel of what the protocol sees of the image; NaN where
+        there is none, because a window does not fit.
+    low, high
+        The values that a picture shows in the first and last colour, unless told otherwise.
+    summary
+        What the values are, and which part of the image they lie on.
+    kind
+        ``difference``: 0 is none; ``similarity``: 1 is none, as of SSIM; ``change``: 0 is none,
+        and the sign says in which direction.
+    top, left
+        Row and column of the stored image that the first value lies on.
+    """
+
+    name: str
+    values: NDArray[np.float32]
+    low: float
+    high: float
+    summary: str
+    kind: Kind = "difference"
+    top: int = 0
+    left: int = 0
+
+    @property
+    def mean(self) -> float:
+        """Mean of the values that are there."""
+        return float(np.nanmean(self.values, dtype=np.float64))

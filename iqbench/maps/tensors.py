@@ -1,0 +1,205 @@
+"""Maps of tensors, with gradients: what `iqbench.functional` gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from iqbench.engine.grouping import Group
+from iqbench.errors import IqbenchError
+from iqbench.maps.collect import Band, collect
+from iqbench.maps.kinds import AbsoluteError, kind_of
+from iqbench.maps.places import forward
+from iqbench.metrics._base import PIXELS, Maps, Metric, check_pair
+from iqbench.metrics._registry import Request
+from iqbench.metrics.lpips import Lpips, Net, linear_weights
+from iqbench.metrics.perceptual import Distance, Normalise, perceptual_metric
+from iqbench.metrics.ssim import Shape, Ssim
+from iqbench.metrics.tv import Form, check_form, variation_maps
+from iqbench.networks.registry import load_backbone
+from iqbench.protocols.view import View
+from iqbench.specs import validate
+
+if TYPE_CHECKING:
+    from iqbench.networks.backbone import Backbone
+
+__all__ = [
+    "absolute_error_map",
+    "lpips_map",
+    "perceptual_map",
+    "ssim_map",
+    "total_variation_map",
+]
+
+
+def absolute_error_map(reference: Tensor, output: Tensor) -> Tensor:
+    """Mean over channels of |reference - output|, pixel by pixel.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1], C 1 or 3.
+
+    Returns
+    -------
+    Tensor
+        (N, 1, H, W).
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images.
+    """
+    return _map(AbsoluteError(), reference, output)
+
+
+def ssim_map(reference: Tensor, output: Tensor, *, window: Shape = "gaussian") -> Tensor:
+    """Structural similarity around each pixel: the mean over channels, on the window's middle.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1], C 1 or 3, at least as large as the window.
+    window
+        As of `ssim`: ``gaussian``, 11x11, or ``uniform``, 7x7.
+
+    Returns
+    -------
+    Tensor
+        (N, 1, H, W) float64, at most 1; NaN in a border of 5 pixels (``uniform``: 3), where the
+        window does not fit. The mean without them, ``torch.nanmean``, is `ssim`.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images or are smaller than the window.
+    """
+    return _map(validate(Ssim, {"window": window}, where="SSIM"), reference, output)
+
+
+def lpips_map(
+    reference: Tensor, output: Tensor, *, net: Net = "alex", backbone: Backbone | None = None
+) -> Tensor:
+    """LPIPS v0.1, place by place: the layers' maps, stretched over the image and added.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1] (not [-1, 1]); gray is replicated to three channels.
+    net, backbone
+        As of `lpips`.
+
+    Returns
+    -------
+    Tensor
+        (N, 1, H, W); its mean is `lpips`.
+
+    Raises
+    ------
+    IqbenchError
+        As `lpips`.
+
+    Notes
+    -----
+    The package ``lpips`` with ``spatial=True`` stretches by bilinear interpolation, which changes
+    the mean where a side is no even multiple of a layer's; here a pixel gets the mean over its own
+    area of the same interpolation. With ``vgg`` and sides that are multiples of 16 both are equal.
+    """
+    metric = validate(Lpips, {"net": net}, where="LPIPS")
+    parameters = linear_weights(net, output.device)
+    return _map(metric, reference, output, backbone, parameters)
+
+
+def perceptual_map(
+    reference: Tensor,
+    output: Tensor,
+    *,
+    net: str = "vgg16",
+    layers: tuple[str, ...] = (),
+    distance: Distance = "l1",
+    weights: tuple[float, ...] = (),
+    normalise: Normalise = "imagenet",
+    backbone: Backbone | None = None,
+) -> Tensor:
+    """Perceptual distance, place by place: mean over channels of the features' difference.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1]; gray is replicated to three channels.
+    net, layers, distance, weights, normalise, backbone
+        As of `perceptual`.
+
+    Returns
+    -------
+    Tensor
+        (N, 1, H, W): the weighted sum over layers, each stretched over the image as in `lpips_map`;
+        its mean is `perceptual`.
+
+    Raises
+    ------
+    IqbenchError
+        As `perceptual`.
+    """
+    metric = perceptual_metric(net, layers, distance, weights, normalise)
+    return _map(metric, reference, output, backbone)
+
+
+def total_variation_map(image: Tensor, *, form: Form = "aniso") -> Tensor:
+    """Local total variation: the mean over channels of a pixel's forward differences.
+
+    Parameters
+    ----------
+    image
+        (N, C, H, W), at least 2x2.
+    form
+        As of `total_variation`.
+
+    Returns
+    -------
+    Tensor
+        (N, 1, H, W); its mean is `total_variation`. ``aniso``, ``sq``: dx scaled by W / (W - 1)
+        plus dy scaled by H / (H - 1), 0 where a pixel has no next one; ``iso``: NaN in the last
+        row and column, to be left out by ``torch.nanmean``.
+
+    Raises
+    ------
+    IqbenchError
+        If the image has fewer than 2 rows or columns, or the form is unknown.
+    """
+    check_form(form)
+    if image.ndim != 4 or min(image.shape[2:]) < 2:
+        raise IqbenchError(f"expected (N, C, H, W) of at least 2x2, not {tuple(image.shape)}")
+    size = image.shape[2], image.shape[3]
+    first, *others = (forward(values.mean(1), size) for values in variation_maps(image, form))
+    return (first + others[0] if others else first).unsqueeze(1)
+
+
+def _map(
+    metric: Metric,
+    reference: Tensor,
+    output: Tensor,
+    backbone: Backbone | None = None,
+    parameters: Maps | None = None,
+) -> Tensor:
+    """Make the map of a metric's last column of whole tensors."""
+    check_pair(reference, output)
+    request = Request(metric, metric.columns()[-1])
+    taps = request.column.taps
+    group = Group(View(), (request,), dict.fromkeys(taps, (metric,)))
+    backbones: dict[str, Backbone] = {}
+    if taps[0].network != PIXELS:
+        network = taps[0].network
+        backbones[network] = backbone or load_backbone(network, output.device, output.dtype)
+    size = reference.shape[2], reference.shape[3]
+    for reason in group.too_small(backbones, *size).values():
+        raise IqbenchError(reason)
+    collected = collect(
+        group,
+        [Band(reference, output, last=True)],
+        backbones=backbones,
+        parameters={metric: parameters or {}},
+        dtype=output.dtype,
+    )
+    return kind_of(request).assemble(collected[metric], size)

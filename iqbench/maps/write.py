@@ -1,0 +1,83 @@
+"""Maps to files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from iqbench.errors import IqbenchError
+from iqbench.maps.model import DifferenceMap
+from iqbench.maps.palettes import render
+from iqbench.results.paths import slug
+
+__all__ = ["write_maps"]
+
+
+def write_maps(
+    maps: Sequence[DifferenceMap],
+    folder: Path,
+    *,
+    raw: bool = False,
+    sources: Iterable[Path] = (),
+) -> list[Path]:
+    """Write each map as a PNG of its own limits, and its values if asked for.
+
+    Parameters
+    ----------
+    maps
+        What to write; the files are named after them.
+    folder
+        Where to; made if it is not there. Files of these names are replaced, no others touched.
+    raw
+        Also write the values: (height, width) float32, NaN where there is none, as .npy.
+    sources
+        Files that must not be replaced, whatever their names: what the maps were made from.
+
+    Returns
+    -------
+    list of Path
+        The PNG of each map.
+
+    Raises
+    ------
+    IqbenchError
+        If a file would replace a source, or cannot be written.
+    """
+    from iqbench.images.write import write_png
+
+    files = [folder / slug(map_.name) for map_ in maps]
+    suffixes = (".png", ".npy") if raw else (".png",)
+    protected = [source for source in sources if source.exists()]
+    for target in (_named(file, suffix) for file in files for suffix in suffixes):
+        if target.exists() and any(target.samefile(source) for source in protected):
+            raise IqbenchError(
+                f"a map would replace {target}, which it is made from",
+                hint="Write the maps to another folder",
+            )
+    for map_, file in zip(maps, files, strict=True):
+        write_png(_named(file, ".png"), render(map_))
+        if raw:
+            _write_array(_named(file, ".npy"), map_)
+    return [_named(file, ".png") for file in files]
+
+
+def _named(file: Path, suffix: str) -> Path:
+    """Append a suffix; a name may hold dots of its own."""
+    return file.with_name(file.name + suffix)
+
+
+def _write_array(path: Path, map_: DifferenceMap) -> None:
+    """Write beside the target, where renaming is atomic, and rename."""
+    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with temporary.open("xb") as file:
+            np.save(file, map_.values, allow_pickle=False)
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise IqbenchError(f"{path} cannot be written: {reason}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
