@@ -16,13 +16,15 @@ __all__ = ["ranking_agreement"]
 _BLOCK = 4_000_000  # signs in memory at a time
 
 
-def ranking_agreement(table: pd.DataFrame) -> Associations:
+def ranking_agreement(table: pd.DataFrame, contents: pd.Series) -> Associations:
     """Average Kendall's tau-b over images: of the values of two metrics over the methods of each.
 
     Parameters
     ----------
     table
         One column a metric, indexed by dataset, method and image.
+    contents
+        What each row shows, in the same order: the image, or the reference of several images.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def ranking_agreement(table: pd.DataFrame) -> Associations:
     first, second = np.triu_indices(columns, 1)
     taus = [
         tau[:, first, second]
-        for cube in _cubes(table)
+        for cube in _cubes(table, contents)
         for tau in map(_taus, np.array_split(cube, max(1, cube.size * cube.shape[1] // _BLOCK)))
     ]
     found = np.concatenate(taus) if taus else np.empty((0, len(first)))
@@ -47,20 +49,20 @@ def ranking_agreement(table: pd.DataFrame) -> Associations:
     return Associations(first, second, value, n, defined, influence)
 
 
-def _cubes(table: pd.DataFrame) -> Iterator[Floats]:
-    """Give each dataset as (images, methods, metrics), NaN where a method lacks an image."""
+def _cubes(table: pd.DataFrame, contents: pd.Series) -> Iterator[Floats]:
+    """Give each dataset as (contents, rows of each, metrics), NaN where one has fewer rows."""
     index = table.index.to_frame(index=False).astype(str)
     values = table.to_numpy(np.float64)
     for _, rows in index.groupby("dataset", sort=True):
-        image, images = pd.factorize(rows["image"], sort=True)
-        method, methods = pd.factorize(rows["method"], sort=True)
-        cube = np.full((len(images), len(methods), values.shape[1]), np.nan)
-        cube[image, method] = values[rows.index]
+        content, names = pd.factorize(contents.to_numpy()[rows.index], sort=True)
+        place = pd.Series(content).groupby(content).cumcount().to_numpy()
+        cube = np.full((len(names), place.max() + 1, values.shape[1]), np.nan)
+        cube[content, place] = values[rows.index]
         yield cube
 
 
 def _taus(cube: Floats) -> Floats:
-    """Tau-b of every image between all metrics: (images, methods, metrics) -> (images, m, m)."""
+    """Tau-b of every content between all metrics: (contents, rows, m) -> (contents, m, m)."""
     first, second = np.triu_indices(cube.shape[1], 1)
     a, b = cube[:, first], cube[:, second]
     # Not the sign of a difference: two infinite values are equal, and NaN compares as neither.

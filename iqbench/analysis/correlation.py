@@ -47,17 +47,19 @@ def between_metrics(
         The scope is ``pooled`` over all datasets of one pool, which are named; ``dataset`` or
         ``method`` of one of these; ``within dataset`` or ``within method``: the mean of those over
         datasets, or over the methods of all datasets; ``within image``: the mean over images of
-        Kendall's tau-b between the two metrics' values of the methods. Pairs without a common row
+        Kendall's tau-b between the two metrics' values of the methods, and of all images where
+        several have one reference. Pairs without a common row
         are left out.
     """
     values = table.values
     if values.empty:
         return pd.DataFrame(columns=BETWEEN_COLUMNS)
     index = values.index.to_frame(index=False).astype(str)
-    numbers = index.groupby(["dataset", "image"], sort=False).ngroup()
+    index["content"] = table.contents
+    numbers = index.groupby(["dataset", "content"], sort=False).ngroup()
     clusters = numbers.to_numpy().astype(np.intp)
     scopes = _Scopes(table, index, clusters, bootstrap)
-    ranking = ranking_agreement(values)
+    ranking = ranking_agreement(values, index["content"])
     parts = [
         *scopes.frames(),
         scopes.frame((WITHIN_IMAGE, "", ""), {"kendall": (ranking, ranking.n)}),

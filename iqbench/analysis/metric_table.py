@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from iqbench.results.read import with_headings
 from iqbench.results.schema import ColumnInfo
 
-__all__ = ["MetricTable", "metric_table"]
+__all__ = ["MetricTable", "contents", "metric_table"]
 
 _IDENTITY = ["dataset", "method", "image"]
 
@@ -28,15 +28,42 @@ class MetricTable:
     pools
         Datasets by the group within which every column has one signature: values of different
         signatures never meet in one number.
+    references
+        By dataset and image, the reference that the image was made from, where a dataset has
+        several images of one. What has one reference is drawn together in a bootstrap, and is what
+        a metric ranks.
     """
 
     values: pd.DataFrame
     pools: list[list[str]]
+    references: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
         """All metrics, in their order."""
         return [str(name) for name in self.values.columns]
+
+    @property
+    def contents(self) -> pd.Series:
+        """What every row shows: its reference or, where images have one each, the image."""
+        index = self.values.index.to_frame(index=False).astype(str)
+        return contents(index, self.references)
+
+
+def contents(rows: pd.DataFrame, references: Mapping[tuple[str, str], str]) -> pd.Series:
+    """Say what each row shows.
+
+    Parameters
+    ----------
+    rows
+        With columns dataset and image.
+    references
+        As `MetricTable.references`.
+    """
+    if not references:
+        return rows["image"].astype(str)
+    pairs = zip(rows["dataset"].astype(str), rows["image"].astype(str), strict=True)
+    return pd.Series([references.get(pair, pair[1]) for pair in pairs], rows.index, dtype=object)
 
 
 def metric_table(scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> MetricTable:

@@ -52,7 +52,8 @@ def opinion_agreement(
     table
         One row an image of a method: dataset, image, mos, mos_direction (``higher`` where high
         opinions are good), a column for each metric; mos_std (of single opinions), raters (how many
-        opinions) and distortion may be missing values.
+        opinions) and distortion may be missing values. Rows of one image, or of one reference
+        where there is a column reference, are drawn together.
     metrics
         Columns.
     directions
@@ -77,7 +78,9 @@ def opinion_agreement(
         if kinds.nunique() > 1:
             groups += [(str(kind), rest) for kind, rest in part.groupby("distortion", sort=True)]
         for kind, rest in groups:
-            clusters, images = pd.factorize(rest["image"])
+            clusters, images = pd.factorize(
+                rest["reference"] if "reference" in rest else rest["image"]
+            )
             found = list(_estimates(rest, metrics, directions, clusters, bootstrap.seed))
             frame = _frame(found, len(images), bootstrap)
             rows.append(frame.assign(dataset=str(dataset), distortion=kind))

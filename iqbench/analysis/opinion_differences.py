@@ -53,7 +53,9 @@ def opinion_differences(
         shared = part.dropna(subset=["mos", *known])
         finite = np.isfinite(shared[known].to_numpy(np.float64)).all(axis=1)
         shared = shared[finite]
-        clusters, images = pd.factorize(shared["image"])
+        clusters, images = pd.factorize(
+            shared["reference"] if "reference" in shared else shared["image"]
+        )
         if len(known) < 2 or len(images) < FEWEST:
             continue
         values = shared[[*known, "mos"]].to_numpy(np.float64)

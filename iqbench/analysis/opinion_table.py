@@ -10,7 +10,18 @@ import pandas as pd
 from iqbench.analysis.metric_table import MetricTable
 from iqbench.errors import IqbenchError
 
-__all__ = ["opinions_alone", "opinions_of_choices", "opinions_of_file", "opinions_of_images"]
+__all__ = [
+    "CHOICE",
+    "choices_of_images",
+    "opinions_alone",
+    "opinions_of_choices",
+    "opinions_of_file",
+    "opinions_of_images",
+    "references_of_images",
+]
+
+CHOICE = "choice"
+"""Direction of an opinion that is the share of people who chose this output of two."""
 
 _SUFFIX = re.compile(r"\.(png|bmp|jpe?g|tiff?|webp|p[gnp]m)$", re.IGNORECASE)
 _FACTS = ["mos", "mos_std", "raters", "mos_direction", "distortion"]
@@ -36,10 +47,70 @@ def opinions_of_images(
         As `iqbench.analysis.opinion.opinion_agreement` takes it; without rows where no image has
         an opinion.
     """
-    known = images[images["mos"].notna()].assign(raters=np.nan if raters is None else raters)
+    judged = images["mos"].notna() & (images["mos_direction"] != CHOICE)
+    known = images[judged].assign(raters=np.nan if raters is None else raters)
     keys = ["dataset", "method", "image"]
     known = known.astype(dict.fromkeys(keys, str))[[*keys, *_FACTS]]
     return table.values.reset_index().merge(known, on=keys)
+
+
+def choices_of_images(images: pd.DataFrame) -> pd.DataFrame:
+    """Take the choices between two outputs that datasets bring along.
+
+    Parameters
+    ----------
+    images
+        As ``iqbench.results.read.load_images`` gives them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a choice: dataset, image, first, second (methods), judge (share of people who chose
+        the second) and distortion; for `opinions_of_choices`.
+
+    Raises
+    ------
+    IqbenchError
+        Where an image has not two outputs to choose from.
+    """
+    rows = images[images["mos_direction"] == CHOICE].sort_values(["dataset", "image", "method"])
+    rows = rows.astype(dict.fromkeys(["dataset", "method", "image"], str))
+    keys = ["dataset", "image"]
+    sizes = rows.groupby(keys).size()
+    if (sizes != 2).any():
+        number = int((sizes != 2).to_numpy().argmax())
+        dataset, image = sizes.index[number]
+        raise IqbenchError(
+            f"image {image!r} of {dataset!r} has choices of {sizes.iloc[number]} outputs",
+            hint="A choice is between two: score the whole dataset, with both",
+        )
+    first, second = rows.iloc[::2], rows.iloc[1::2]
+    return first[[*keys, "distortion"]].assign(
+        first=first["method"],
+        second=second["method"].to_numpy(),
+        judge=second["mos"].to_numpy(),
+    )
+
+
+def references_of_images(images: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Find the images that share a reference.
+
+    Parameters
+    ----------
+    images
+        As ``iqbench.results.read.load_images`` gives them.
+
+    Returns
+    -------
+    dict
+        By dataset and image: a digest of the reference; only of datasets that have several images
+        of one reference.
+    """
+    known = images.loc[images["reference_digest"].notna(), ["dataset", "image", "reference_digest"]]
+    known = known.astype(str).drop_duplicates(["dataset", "image"])
+    several = known.duplicated(["dataset", "reference_digest"], keep=False)
+    known = known[known["dataset"].isin(set(known["dataset"][several]))]
+    return {(dataset, image): digest for dataset, image, digest in known.itertuples(index=False)}
 
 
 def opinions_of_file(

@@ -7,13 +7,14 @@ to 1 (farthest). What a method's two places differ by, on average over images, i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from iqbench.analysis.coefficients import clustered
 from iqbench.analysis.influence import DEFAULT, Bootstrap, Floats, intervals
+from iqbench.analysis.metric_table import contents
 
 __all__ = ["ALL_PERCEPTUAL", "PARTING_COLUMNS", "parting", "perceptual_names", "variation_names"]
 
@@ -36,7 +37,10 @@ def perceptual_names(names: Sequence[str]) -> list[str]:
 
 
 def parting(
-    values: pd.DataFrame, distortion: pd.Series | None = None, bootstrap: Bootstrap = DEFAULT
+    values: pd.DataFrame,
+    distortion: pd.Series | None = None,
+    bootstrap: Bootstrap = DEFAULT,
+    references: Mapping[tuple[str, str], str] | None = None,
 ) -> pd.DataFrame:
     """Compare what total variation and perceptual distance say of each method or distortion.
 
@@ -48,6 +52,8 @@ def parting(
         Kind of each row's distortion, where the dataset tells; same index.
     bootstrap
         How intervals are made.
+    references
+        As `MetricTable.references`.
 
     Returns
     -------
@@ -63,7 +69,7 @@ def parting(
     perceptual = perceptual_names(names)
     frames = [
         _gaps(rows, by, variation, perceptual, bootstrap)
-        for rows, by in _datasets(values, distortion)
+        for rows, by in _datasets(values, distortion, references or {})
         for variation in variation_names(names)
         if perceptual
     ]
@@ -74,11 +80,14 @@ def parting(
 
 
 def _datasets(
-    values: pd.DataFrame, distortion: pd.Series | None
+    values: pd.DataFrame,
+    distortion: pd.Series | None,
+    references: Mapping[tuple[str, str], str],
 ) -> Iterator[tuple[pd.DataFrame, str]]:
     """Give each dataset with columns ``block`` (among which rows are placed) and ``group``."""
     rows = values.reset_index()
     rows[["dataset", "method", "image"]] = rows[["dataset", "method", "image"]].astype(str)
+    rows["content"] = contents(rows, references)
     kinds = None if distortion is None else distortion.reindex(values.index).to_numpy()
     for _, part in rows.groupby("dataset", sort=True):
         if part["method"].nunique() > 1:
@@ -104,7 +113,7 @@ def _gaps(
     places[ALL_PERCEPTUAL] = places[known].mean(axis=1)
     columns = [*known, ALL_PERCEPTUAL]
     gaps = places[columns].sub(places[variation], axis=0).to_numpy()
-    clusters = pd.factorize(rows["image"])[0]
+    clusters = pd.factorize(rows["content"])[0]
     found = []
     for group, part in rows.groupby("group", sort=True):
         at = rows.index.get_indexer(part.index)
@@ -120,7 +129,7 @@ def _gaps(
                     **{"value": gaps[at].mean(axis=0), "low": low, "high": high},
                     "variation_mean": part[variation].mean(),
                     "perceptual_mean": part[known].mean().reindex(columns).to_numpy(),
-                    **{"n": len(part), "images": part["image"].nunique()},
+                    **{"n": len(part), "images": part["content"].nunique()},
                 }
             )
         )

@@ -174,6 +174,7 @@ def plan_run(
     plans: list[DatasetPlan] = []
     notes = _Notes()
     _check_methods(datasets, methods)
+    alone = sum(not dataset.brings_outputs for dataset in datasets) == 1
     for dataset in datasets:
         if dataset.ignored:
             notes.warnings.append(
@@ -183,7 +184,7 @@ def plan_run(
         if dataset.brings_outputs:
             assignments = _own(dataset)
         else:
-            assignments = _assign(dataset, methods, len(datasets) == 1, output_name, notes)
+            assignments = _assign(dataset, methods, alone, output_name, notes)
         if assignments:
             chosen = resolve_protocol(protocol or dataset.spec.protocol)
             specs = metrics or dataset.spec.metrics or chosen.metrics or DEFAULT_METRICS

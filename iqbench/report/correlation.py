@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from iqbench.analysis.correlation import between_metrics
 from iqbench.analysis.forced_choice import choice_agreement, choice_differences
 from iqbench.analysis.influence import DEFAULT, Bootstrap
 from iqbench.analysis.metric_table import MetricTable
-from iqbench.analysis.opinion import opinion_agreement
-from iqbench.analysis.opinion_differences import opinion_differences
+from iqbench.analysis.opinion import OPINION_COLUMNS, opinion_agreement
+from iqbench.analysis.opinion_differences import DIFFERENCE_COLUMNS, opinion_differences
 from iqbench.analysis.parting import parting
 from iqbench.errors import IqbenchError, unknown_name
-from iqbench.report.correlation_inputs import OpinionSource, read_inputs
+from iqbench.report.correlation_inputs import Inputs, OpinionSource, read_inputs
 from iqbench.results.read import load_columns
 from iqbench.results.schema import ColumnInfo
 
@@ -144,14 +144,12 @@ def read_correlations(
     """
     known = {} if results is None else load_columns(results)
     read = read_inputs(results, filters, every, known, source or OpinionSource())
-    table, opinions, choices = read.table, read.opinions, read.choices
-    found_directions = _directions([*table.names, *choices], known, directions or {})
-    _check_choices(choices, found_directions)
-    agreement, differences = _with_people(
-        opinions, table.names, choices, found_directions, bootstrap
-    )
+    table, opinions = read.table, read.opinions
+    found_directions = _directions([*table.names, *read.choice_metrics], known, directions or {})
+    _check_choices(read.choice_metrics, found_directions)
+    agreement, differences = _with_people(read, found_directions, bootstrap)
     distortion = None
-    if "distortion" in opinions and "method" in opinions and not choices:
+    if "distortion" in opinions and "method" in opinions:
         index = ["dataset", "method", "image"]
         kinds = opinions.dropna(subset=["distortion"]).drop_duplicates(index)
         distortion = kinds.set_index(index)["distortion"]
@@ -160,7 +158,7 @@ def read_correlations(
         table=table,
         directions=found_directions,
         between=between_metrics(table, bootstrap),
-        parting=parting(unique, distortion, bootstrap),
+        parting=parting(unique, distortion, bootstrap, table.references),
         opinion=agreement,
         differences=differences,
         opinions=opinions,
@@ -193,16 +191,19 @@ def _check_choices(choices: list[str], directions: Mapping[str, str]) -> None:
 
 
 def _with_people(
-    opinions: pd.DataFrame,
-    metrics: list[str],
-    choices: list[str],
-    directions: Mapping[str, str],
-    bootstrap: Bootstrap,
+    read: Inputs, directions: Mapping[str, str], bootstrap: Bootstrap
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    if choices:
-        arguments = (opinions, choices, directions, bootstrap)
-        return choice_agreement(*arguments), choice_differences(*arguments)
-    return (
-        opinion_agreement(opinions, metrics, directions, bootstrap),
-        opinion_differences(opinions, metrics, bootstrap),
-    )
+    """Compare with opinions and with choices, where there are any."""
+    opinions = (read.opinions, read.table.names)
+    choices = (read.choices, read.choice_metrics, directions, bootstrap)
+    agreement = [opinion_agreement(*opinions, directions, bootstrap)] if len(read.opinions) else []
+    differences = [opinion_differences(*opinions, bootstrap)] if len(read.opinions) else []
+    if read.choice_metrics:
+        agreement.append(choice_agreement(*choices))
+        differences.append(choice_differences(*choices))
+    return _together(agreement, OPINION_COLUMNS), _together(differences, DIFFERENCE_COLUMNS)
+
+
+def _together(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    parts = [part for part in parts if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns))

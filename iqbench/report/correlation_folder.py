@@ -77,7 +77,7 @@ def facts(found: Correlations) -> str:
     """Say in a line what was correlated."""
     index = found.table.values.index
     if found.table.values.empty:
-        return f"{len(found.opinions)} choices"
+        return f"{found.opinion['n'].max():.0f} choices"
     datasets, methods = (sorted(set(index.get_level_values(k))) for k in ("dataset", "method"))
     images = len(index.to_frame(index=False)[["dataset", "image"]].drop_duplicates())
     facts = [

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
-from iqbench.analysis.metric_table import MetricTable, metric_table
+from iqbench.analysis.metric_table import MetricTable, contents, metric_table
 from iqbench.analysis.opinion_table import (
+    choices_of_images,
     opinions_alone,
     opinions_of_choices,
     opinions_of_file,
     opinions_of_images,
+    references_of_images,
 )
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.opinion import read_opinion
@@ -21,6 +23,8 @@ from iqbench.results.read import load_images, load_scores
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["Inputs", "OpinionSource", "read_inputs"]
+
+_NONE = pd.DataFrame({"dataset": pd.Series(dtype=object)})
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,20 @@ class Inputs:
     table
         Scores.
     opinions
-        One row an image of a method, or a choice of two; empty where there are none.
+        One row an image of a method; empty where there are none.
     hidden
         How many metrics were left out.
     choices
-        Metrics of choices, where opinions are such.
+        One row a choice of two outputs; empty where there are none.
+    choice_metrics
+        Metrics that ``choices`` has values of.
     """
 
     table: MetricTable
     opinions: pd.DataFrame
-    hidden: int
-    choices: list[str]
+    hidden: int = 0
+    choices: pd.DataFrame = field(default_factory=pd.DataFrame)
+    choice_metrics: list[str] = field(default_factory=list)
 
 
 def read_inputs(
@@ -90,22 +97,22 @@ def read_inputs(
     """
     if results is None:
         assert source.file is not None
-        table, opinions, choices = _alone(source, source.file)
-        return _filtered(Inputs(table, opinions, 0, choices), filters)
+        return _filtered(_alone(source, source.file), filters)
     scores = load_scores(results, filters=filters)
     metrics = [str(name) for name in scores["metric"].cat.categories]
     shown = metrics
     if not every and "metric" not in filters:
         shown = [name for name in metrics if name in known and known[name].headline] or metrics
     table = metric_table(scores[scores["metric"].isin(shown)], known)
+    images = load_images(results)
+    table = replace(table, references=references_of_images(images))
     hidden = len(metrics) - len(shown)
     if source.file is None:
-        opinions = opinions_of_images(table, load_images(results), source.raters)
-        return Inputs(table, opinions, hidden, [])
+        return _brought(table, images, source.raters, hidden)
     read = read_opinion(source.file, source.columns)
     if "judge" in read.rows:
-        opinions, choices = opinions_of_choices(table, read.rows, read.metrics)
-        return Inputs(table, opinions, hidden, choices)
+        choices, names = opinions_of_choices(table, read.rows, read.metrics)
+        return Inputs(table, _NONE, hidden, choices, names)
     direction = _direction(source)
     clash = sorted(set(read.metrics) & set(table.names))
     if clash:
@@ -114,20 +121,36 @@ def read_inputs(
             hint="Rename it in the file",
         )
     opinions = opinions_of_file(table, read.rows, direction, source.raters)
-    return Inputs(table, opinions, hidden, [])
+    return Inputs(table, _with_references(opinions, table), hidden)
 
 
-def _alone(source: OpinionSource, file: Path) -> tuple[MetricTable, pd.DataFrame, list[str]]:
+def _brought(table: MetricTable, images: pd.DataFrame, raters: float | None, hidden: int) -> Inputs:
+    """Take the opinions that datasets bring along."""
+    opinions = _with_references(opinions_of_images(table, images, raters), table)
+    kept = images["dataset"].isin(set(table.values.index.get_level_values("dataset")))
+    rows = choices_of_images(images[kept])
+    if rows.empty:
+        return Inputs(table, opinions, hidden)
+    choices, names = opinions_of_choices(table, rows, [])
+    return Inputs(table, opinions, hidden, choices, names)
+
+
+def _with_references(opinions: pd.DataFrame, table: MetricTable) -> pd.DataFrame:
+    return opinions.assign(reference=contents(opinions, table.references))
+
+
+def _alone(source: OpinionSource, file: Path) -> Inputs:
     read = read_opinion(file, source.columns)
     if "judge" in read.rows:
-        opinions, choices = opinions_of_choices(None, read.rows, read.metrics, file.stem)
-        if not choices:
+        choices, names = opinions_of_choices(None, read.rows, read.metrics, file.stem)
+        if not names:
             raise IqbenchError(
                 f"{file} has choices, but no metric in columns such as lpips_0 and lpips_1",
                 hint="Give RESULTS that have the values of both outputs",
             )
         empty = pd.DataFrame(index=pd.MultiIndex.from_arrays([[], [], []]))
-        return MetricTable(empty.rename_axis(["dataset", "method", "image"]), []), opinions, choices
+        table = MetricTable(empty.rename_axis(["dataset", "method", "image"]), [])
+        return Inputs(table, _NONE, 0, choices, names)
     if not read.metrics:
         raise IqbenchError(
             f"{file} has opinions, but no columns of metrics",
@@ -137,13 +160,14 @@ def _alone(source: OpinionSource, file: Path) -> tuple[MetricTable, pd.DataFrame
     table, opinions = opinions_alone(
         read.rows, read.metrics, direction, source.raters, name=file.stem
     )
-    return table, opinions, []
+    return Inputs(table, opinions)
 
 
 def _filtered(whole: Inputs, filters: Mapping[str, tuple[str, ...]]) -> Inputs:
     """Keep the metrics and datasets of a file that were asked for."""
-    names = whole.choices or whole.table.names
-    datasets = sorted(set(whole.opinions["dataset"]))
+    names = whole.choice_metrics or whole.table.names
+    rows = whole.choices if whole.choice_metrics else whole.opinions
+    datasets = sorted(set(rows["dataset"]))
     for key, known in (("metric", names), ("dataset", datasets)):
         for name in filters.get(key, ()):
             if name not in known:
@@ -153,12 +177,12 @@ def _filtered(whole: Inputs, filters: Mapping[str, tuple[str, ...]]) -> Inputs:
             raise IqbenchError(f"a file of opinions has nothing to choose by --{key}")
     kept = [name for name in names if name in filters.get("metric", names)]
     datasets = [name for name in datasets if name in filters.get("dataset", datasets)]
-    opinions = whole.opinions[whole.opinions["dataset"].isin(datasets)]
-    if whole.choices:
-        return Inputs(whole.table, opinions, 0, kept)
+    rows = rows[rows["dataset"].isin(datasets)]
+    if whole.choice_metrics:
+        return Inputs(whole.table, _NONE, 0, rows, kept)
     values = whole.table.values
-    rows = values.index.get_level_values("dataset").isin(datasets)
-    return Inputs(MetricTable(values.loc[rows, kept], [[k] for k in datasets]), opinions, 0, [])
+    chosen = values.index.get_level_values("dataset").isin(datasets)
+    return Inputs(MetricTable(values.loc[chosen, kept], [[k] for k in datasets]), rows)
 
 
 def _direction(source: OpinionSource) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -243,3 +245,19 @@ def test_without_variation_or_methods_nothing_parts():
     assert parting(values.xs("near", level="method", drop_level=False), bootstrap=FEW).empty
     equal = values.assign(**{"|tv-ratio-1|": 0.0})
     assert parting(equal, bootstrap=FEW).empty
+
+
+def test_images_of_one_reference_are_ranked_among_each_other_and_drawn_together():
+    generator = np.random.default_rng(4)
+    table = table_of(generator, methods=1, images=30)
+    references = {("d0", f"i{k}"): f"r{k % 6}" for k in range(30)}
+    one = row(between_metrics(replace(table, references=references), FEW), WITHIN_IMAGE, "kendall")
+    values = table.values.reset_index()
+    taus = [
+        stats.kendalltau(part["psnr"], part["lpips-alex"])[0]
+        for _, part in values.groupby([references["d0", image] for image in values["image"]])
+    ]
+    assert one["value"] == pytest.approx(np.mean(taus))
+    assert one["images"] == 6
+    pooled = row(between_metrics(replace(table, references=references), FEW), POOLED, "pearson")
+    assert (pooled["n"], pooled["images"]) == (30, 6)

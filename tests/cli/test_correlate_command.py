@@ -45,7 +45,7 @@ def results(tmp_path_factory):
                     if dataset == "rated":
                         opinion = {"mos": quality, "mos_std": 0.5, "mos_direction": "higher"}
                         opinion["distortion"] = "blur" if k % 2 else "noise"
-                    image = ImageRow(dataset, method, f"i{k}", "ref", f"{method}{k}", **opinion)
+                    image = ImageRow(dataset, method, f"i{k}", f"r{k}", f"{method}{k}", **opinion)
                     writer.add_image(image)
                     values = quality + generator.normal(0, 0.5, 4)
                     numbers = (30 + values[0], 1 + values[1] / 9, 1 - values[2] / 9, values[3])

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from iqbench.analysis.metric_table import MetricTable
+from iqbench.analysis.metric_table import MetricTable, contents
 from iqbench.analysis.opinion_table import (
+    choices_of_images,
     opinions_alone,
     opinions_of_choices,
     opinions_of_file,
     opinions_of_images,
+    references_of_images,
 )
 from iqbench.errors import IqbenchError
 from iqbench.results.opinion import read_opinion
@@ -167,3 +169,50 @@ def test_choices_of_a_file_have_their_metrics_in_pairs():
     found, names = opinions_of_choices(None, rows, ["d_0", "d_1", "e_0"])
     assert names == ["d"]
     assert list(found["image"]) == ["0"]
+
+
+CHOICES = pd.DataFrame(
+    {
+        **{"dataset": "bapps", "method": ["p1", "p0"] * 2, "image": ["a", "a", "b", "b"]},
+        **{"mos": [0.2, 0.8, 1.0, 0.0], "mos_std": np.nan, "mos_direction": "choice"},
+        "distortion": ["cnn", "cnn", "superres", "superres"],
+    }
+)
+
+
+def test_choices_of_datasets_are_one_row_each_with_the_share_that_chose_the_second():
+    rows = choices_of_images(CHOICES)
+    assert rows[["image", "first", "second", "judge", "distortion"]].to_numpy().tolist() == [
+        ["a", "p0", "p1", 0.2, "cnn"],
+        ["b", "p0", "p1", 1.0, "superres"],
+    ]
+    table = table_of([("bapps", method, image) for method in ("p0", "p1") for image in "ab"])
+    found, metrics = opinions_of_choices(table, rows, [])
+    assert metrics == ["psnr"]
+    assert found[["psnr_0", "psnr_1"]].to_numpy().tolist() == [[0, 2], [1, 3]]
+    assert opinions_of_images(table, CHOICES).empty
+
+
+def test_a_choice_needs_both_outputs():
+    with pytest.raises(IqbenchError, match="image 'b' of 'bapps' has choices of 1 outputs"):
+        choices_of_images(CHOICES.iloc[:3])
+
+
+def test_images_that_share_a_reference_are_known_by_it_and_others_by_themselves():
+    images = pd.DataFrame(
+        {
+            "dataset": ["tid"] * 4 + ["set"] * 4,
+            "method": ["distorted"] * 4 + ["one", "one", "two", "two"],
+            "image": ["i1_1", "i1_2", "i2_1", "i2_2", "a", "b", "a", "b"],
+            "reference_digest": ["x", "x", "y", "y", "u", "v", "u", "v"],
+        }
+    )
+    references = references_of_images(images)
+    assert references == {
+        ("tid", "i1_1"): "x",
+        ("tid", "i1_2"): "x",
+        ("tid", "i2_1"): "y",
+        ("tid", "i2_2"): "y",
+    }
+    shown = contents(images, references)
+    assert shown.tolist() == ["x", "x", "y", "y", "a", "b", "a", "b"]
