@@ -22,8 +22,9 @@ from iqbench.protocols.view import View, Window
 
 __all__ = ["Pair"]
 
-# The brightest half percent shares the last colour: one wild pixel would darken all others.
-PERCENTILE = 99.5
+# This many percent lie within the limits, so that a few wild pixels do not darken all others; a
+# change of variation is large along a few edges only.
+WITHIN: dict[Kind, float] = {"difference": 99.5, "change": 95}
 # What is less than this everywhere is rounding, and looks like nothing.
 FAINT = 1e-3
 
@@ -109,7 +110,7 @@ def _limits(values: NDArray[np.float32], kind: Kind) -> tuple[float, float]:
     if kind == "similarity":
         return 0.0, 1.0
     sizes = np.abs(values[np.isfinite(values)])
-    bright = float(np.percentile(sizes, PERCENTILE))
+    bright = float(np.percentile(sizes, WITHIN[kind]))
     # A change in a few pixels only would vanish.
     high = max(bright if bright > FAINT else float(sizes.max()), FAINT)
     return (-high if kind == "change" else 0.0), high
