@@ -152,3 +152,70 @@ def test_colours_only_on_a_terminal_and_never_against_no_color(pair, iqbench, mo
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in iqbench("measure", *pair, *PIXELS).out
+
+
+PICTURES = ("--map", "absolute-error", "--map", "ssim", "--map", "tv-aniso")
+
+
+def _size(path):
+    with Image.open(path) as image:
+        return image.size
+
+
+def test_maps_are_written_and_named_on_stderr(pair, iqbench):
+    ran = iqbench("measure", *pair, *PIXELS, "--format", "json", "--maps", "m/new", *PICTURES)
+    assert ran.code == 0
+    plain = iqbench("measure", *pair, *PIXELS, "--format", "json")
+    assert ran.out == plain.out
+    names = ("absolute-error", "ssim", "tv-aniso")
+    assert sorted(path.name for path in Path("m/new").iterdir()) == [f"{n}.png" for n in names]
+    lines = ran.err.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        str(Path(f"m/new/{n}.png")) for n in names
+    ]
+    assert "black 0 to yellow 0." in lines[0]
+    assert "yellow 0 to black 1; gray: no value" in lines[1]
+    assert "smoother" in lines[2]
+    for name in names:
+        assert _size(f"m/new/{name}.png") == (32, 24)
+
+
+def test_raw_maps_are_arrays_whose_mean_is_the_value(pair, iqbench):
+    arguments = ("--metric", "ssim", "--format", "json", "--maps", "m", "--map", "ssim", "--raw")
+    (row,) = json.loads(iqbench("measure", *pair, *arguments).out)
+    values = np.load("m/ssim.npy", allow_pickle=False)
+    assert values.shape == (24, 32)
+    assert values.dtype == np.float32
+    assert float(np.nanmean(values)) == pytest.approx(row["value"], abs=1e-6)
+
+
+def test_maps_show_what_the_protocol_sees(pair, iqbench):
+    arguments = ("--protocol", "sr-y:scale=4", "--maps", "m", "--map", "absolute-error")
+    ran = iqbench("measure", *pair, *PIXELS, *arguments)
+    assert "on 24x16 of 32x24 pixels, from column 4 and row 4 on" in ran.err
+    assert _size("m/absolute-error.png") == (24, 16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--maps", "m", "--map", "sism"), "unknown map 'sism'. Did you mean 'ssim'?"),
+        (("--map", "ssim"), "--map and --raw need --maps DIR"),
+        (("--raw",), "--map and --raw need --maps DIR"),
+        (("--maps", "r.png", "--map", "ssim"), "is a file"),
+    ],
+)
+def test_wrong_options_of_maps_exit_2_and_write_nothing(pair, iqbench, arguments, message):
+    ran = iqbench("measure", *pair, *PIXELS, *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+    assert sorted(path.name for path in Path().iterdir()) == ["o.png", "r.png"]
+
+
+def test_a_map_never_replaces_the_image_it_is_made_from(pair, iqbench):
+    before = Path("r.png").rename("ssim.png").read_bytes()
+    ran = iqbench("measure", "ssim.png", "o.png", *PIXELS, "--maps", ".", "--map", "ssim")
+    assert ran.code == 2
+    assert "a map would replace ssim.png, which it is made from" in ran.err
+    assert Path("ssim.png").read_bytes() == before
