@@ -1,13 +1,21 @@
-"""``iqbench datasets``: which datasets there are, and whether their data is on this machine."""
+"""``iqbench datasets``: which datasets there are, whether they are right, and getting them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from iqbench.datasets.verify import Verification
+
 __all__ = ["datasets"]
+
+_NOT_RIGHT = 1
+_SHOWN = 20
+"""How many problems of a dataset are printed as text; JSON has all."""
 
 _FILE = click.option(
     "--datasets-file",
@@ -17,11 +25,12 @@ _FILE = click.option(
 _FORMAT = click.option(
     "--format", "layout", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
+_QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress.")
 
 
 @click.group()
 def datasets() -> None:
-    """Datasets: list, show.
+    """Datasets: list, show, verify, fetch.
 
     Where data lies is said by the environment variable IQBENCH_DATA or by `root:` in the datasets
     file.
@@ -41,8 +50,6 @@ def list_datasets(datasets_file: Path | None, layout: str) -> None:
 
     rows = overview(load_datasets(datasets_file).values())
     if layout == "json":
-        import json
-
         click.echo(json.dumps(rows, indent=2))
         return
     from rich.console import Console
@@ -69,8 +76,6 @@ def show_dataset(name: str, datasets_file: Path | None, layout: str) -> None:
 
     row = describe(select(load_datasets(datasets_file), [name])[0])
     if layout == "json":
-        import json
-
         click.echo(json.dumps([row], indent=2))
         return
     from rich.console import Console
@@ -81,14 +86,98 @@ def show_dataset(name: str, datasets_file: Path | None, layout: str) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for heading, value in row.items():
-        if value not in (None, ""):
+        if value not in (None, "", []):
             table.add_row(heading, Text(_words(value)))
     Console().print(table)
+
+
+@datasets.command("verify")
+@click.argument("names", nargs=-1, metavar="[NAME ...]")
+@click.option("--decode", is_flag=True, help="Decode the pixels of every image too.")
+@_FILE
+@_FORMAT
+@_QUIET
+def verify_datasets(
+    names: tuple[str, ...], decode: bool, datasets_file: Path | None, layout: str, quiet: bool
+) -> None:
+    """Read every file of datasets and name what is missing, damaged, changed, double or extra.
+
+    Without names: all datasets of which there is something. Where iqbench knows the digests of the
+    published files they are compared; else it says that the contents are not known. Exits with 1
+    if something is off.
+
+    \b
+    Examples:
+      iqbench datasets verify Set5-x4
+      iqbench datasets verify --decode --format json
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    from iqbench.cli.progress import progress_bar
+    from iqbench.datasets.load import load_datasets, select
+    from iqbench.datasets.verify import verify
+
+    specs = load_datasets(datasets_file)
+    chosen = select(specs, names) if names else list(specs.values())
+    with progress_bar(quiet=quiet, unit="files") as bar:
+        results = [verify(spec, decode=decode, progress=bar) for spec in chosen]
+    if not names:
+        results = [result for result in results if not result.absent]
+    if layout == "json":
+        click.echo(json.dumps([result.row() for result in results], indent=2))
+    else:
+        for result in results:
+            _print_verification(result)
+    if any(result.problems for result in results):
+        click.get_current_context().exit(_NOT_RIGHT)
+
+
+@datasets.command("fetch")
+@click.argument("names", nargs=-1, required=True, metavar="NAME ...")
+@_FILE
+@_QUIET
+def fetch_datasets(names: tuple[str, ...], datasets_file: Path | None, quiet: bool) -> None:
+    """Fetch datasets that have a public address, verified by their digests.
+
+    What is there already is kept, and an interrupted download goes on. For other datasets it says
+    where to get them and where to put them.
+
+    Example: iqbench datasets fetch Set5-x4 Set14-x4
+    """
+    from iqbench.cli.progress import progress_bar
+    from iqbench.datasets.fetch import fetch
+    from iqbench.datasets.load import load_datasets, select
+    from iqbench.report.text import printable
+
+    for spec in select(load_datasets(datasets_file), names):
+        if spec.fetch:
+            terms = spec.licence or "not stated"
+            click.echo(printable(f"{spec.name}: licence: {terms}. {spec.home}"), err=True)
+        with progress_bar(quiet=quiet, unit="files") as bar:
+            done = fetch(spec, progress=bar)
+        kept = f", {done.kept} already there" if done.kept else ""
+        click.echo(printable(f"{spec.name}: {done.fetched} files fetched{kept}"))
+
+
+def _print_verification(result: Verification) -> None:
+    from iqbench.report.text import printable
+
+    images = f"{result.images} references"
+    if result.outputs:
+        images += f", {result.outputs} distorted images"
+    colour = "red" if result.problems else "green"
+    click.secho(printable(result.verdict), fg=colour, nl=False)
+    how = "read and decoded" if result.decoded else "read"
+    click.echo(printable(f"  {result.dataset}: {images}; {result.checked} files {how}"))
+    for problem in result.problems[:_SHOWN]:
+        click.echo(printable(f"  {problem.kind}: {problem.file}: {problem.problem}"))
+    if len(result.problems) > _SHOWN:
+        click.echo(f"  and {len(result.problems) - _SHOWN} more: --format json has them all")
+    for note in result.notes[:_SHOWN]:
+        click.echo(printable(f"  note: {note}"))
 
 
 def _words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_words(part)}" for key, part in value.items())
     if isinstance(value, list):
-        return " ".join(value)
+        return " ".join(map(_words, value))
     return "" if value is None else str(value)

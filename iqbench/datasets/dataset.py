@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny
 
+from iqbench.datasets.download import Download
 from iqbench.datasets.files import check_text
 from iqbench.datasets.layout import Layout
+from iqbench.datasets.layouts.csv_paths import CsvLayout
 from iqbench.datasets.layouts.folder import FolderLayout
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
 
-__all__ = ["Block", "Dataset", "DatasetSpec", "check_dataset_name", "reference_folder"]
+__all__ = [
+    "Block",
+    "Dataset",
+    "DatasetSpec",
+    "check_dataset_name",
+    "pairs_file",
+    "reference_folder",
+]
 
 
 def _output_name(template: str) -> str:
@@ -49,6 +59,10 @@ class Block(BaseModel):
         Specs of metrics that replace the default ones.
     data
         How it lies on disk: ``layout`` and that layout's own keys.
+    checksums
+        Name of the list of digests of its files that comes with iqbench.
+    fetch
+        Where it can be fetched from; empty where it has to be got by hand.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -64,6 +78,8 @@ class Block(BaseModel):
     output_name: Annotated[str, AfterValidator(_output_name)] = "{id}"
     metrics: Annotated[list[str], Field(min_length=1)] | None = None
     data: SerializeAsAny[Layout]
+    checksums: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
+    fetch: list[Download] = []
 
 
 class DatasetSpec(Block):
@@ -91,23 +107,41 @@ class DatasetSpec(Block):
             If what is there is not this dataset: no images, another number of them than the
             block says, two of one id.
         """
+        samples, ignored = self.list_samples()
+        for problem in self.count_problems(samples):
+            raise problem
+        return Dataset(self.name, self, samples, ignored)
+
+    def list_samples(self) -> tuple[list[Sample], list[str]]:
+        """List what is there, whatever the number; and what lies beside it and is no image.
+
+        Raises
+        ------
+        MissingDataError, IqbenchError
+            As the layout; the sentence names the dataset.
+        """
         try:
-            samples = self.data.samples(self.root)
-            ignored = self.data.ignored(self.root)
+            return self.data.samples(self.root), self.data.ignored(self.root)
         except IqbenchError as error:
             message = f"dataset {self.name!r}: {error.message}"
             raise type(error)(message, hint=error.hint) from error
-        self._check_number("images", "reference images", self.images, len(samples))
-        brought = sum(len(sample.outputs) for sample in samples)
-        self._check_number("outputs", "distorted images", self.outputs, brought)
-        return Dataset(self.name, self, samples, ignored)
 
-    def _check_number(self, key: str, what: str, expected: int | None, found: int) -> None:
-        if expected is not None and found != expected:
-            raise IqbenchError(
+    def count_problems(self, samples: Sequence[Sample]) -> list[IqbenchError]:
+        """Compare numbers with those that the block states."""
+        brought = sum(len(sample.outputs) for sample in samples)
+        counts = (
+            ("images", "reference images", self.images, len(samples)),
+            ("outputs", "distorted images", self.outputs, brought),
+        )
+        return [
+            IqbenchError(
                 f"dataset {self.name!r} has {expected} {what}, but {found} were found",
-                hint=f"Complete the data, or correct `{key}:` in the dataset's block",
+                hint="Complete the data (`iqbench datasets verify` names what is missing where it "
+                f"is known), or correct `{key}:` in the dataset's block",
             )
+            for key, what, expected, found in counts
+            if expected is not None and found != expected
+        ]
 
 
 @dataclass(frozen=True)
@@ -175,3 +209,28 @@ def reference_folder(folder: Path, name: str | None = None) -> Dataset:
     name = check_dataset_name(folder.resolve().name if name is None else name)
     data = FolderLayout(layout="folder", references=".")
     return DatasetSpec(name=name, root=folder, data=data).open()
+
+
+def pairs_file(file: Path, name: str | None = None) -> Dataset:
+    """Take a CSV of paths as a dataset, under the protocol ``rgb``.
+
+    Parameters
+    ----------
+    file
+        As :class:`iqbench.datasets.layouts.csv_paths.CsvLayout` reads it; paths in it are
+        relative to its folder.
+    name
+        The dataset's name; that of the file without suffix if not given.
+
+    Raises
+    ------
+    IqbenchError
+        If the name is not allowed, or the file is not there or not as it should be.
+    """
+    file = file.expanduser()
+    if not file.is_file():
+        what = "is a folder, not a file" if file.is_dir() else "does not exist"
+        raise IqbenchError(f"file of pairs {file} {what}", hint="Give --pairs FILE.csv")
+    name = check_dataset_name(file.stem if name is None else name)
+    data = CsvLayout(layout="csv", file=file.name)
+    return DatasetSpec(name=name, root=file.parent, data=data).open()

@@ -20,7 +20,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
 
-__all__ = ["ENTRY_POINT_GROUP", "BelowRoot", "Layout", "MissingDataError", "layouts"]
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "BelowRoot",
+    "Layout",
+    "MissingDataError",
+    "is_below_root",
+    "layouts",
+    "missing_data",
+]
 
 ENTRY_POINT_GROUP = "iqbench.layouts"
 
@@ -29,18 +37,29 @@ class MissingDataError(IqbenchError):
     """The dataset's files are not on this machine, or nobody said where."""
 
 
+def is_below_root(path: str) -> bool:
+    """Tell whether a path, on any operating system, stays below the folder it is relative to."""
+    if not path or "\0" in path:
+        return False
+    if not ("\\" in path or ":" in path or ".." in path or path.startswith("/")):
+        return True  # the rule, and much faster than to take the path apart
+    pure, windows = PurePosixPath(path), PureWindowsPath(path)
+    return not (pure.is_absolute() or windows.anchor or ".." in pure.parts + windows.parts)
+
+
 def _below_root(path: str) -> str:
-    pure = PurePosixPath(path)
-    if (
-        not path
-        or "\0" in path
-        or pure.is_absolute()
-        or PureWindowsPath(path).anchor
-        or ".." in pure.parts
-        or ".." in PureWindowsPath(path).parts
-    ):
+    if not is_below_root(path):
         raise ValueError(f"{path!r} must be a path below the data root, without '..'")
     return path
+
+
+def missing_data(message: str, place: str) -> MissingDataError:
+    """Say that data is not there, and where it is looked for."""
+    return MissingDataError(
+        message,
+        hint=f"Set the environment variable IQBENCH_DATA to the folder that holds {place!r}, or "
+        "write it as `root:` into the datasets file",
+    )
 
 
 BelowRoot = Annotated[str, AfterValidator(_below_root)]
@@ -74,6 +93,14 @@ class Layout(BaseModel, ABC):
         IqbenchError
             If what is there is no such dataset; the sentence names the file.
         """
+
+    def places(self) -> tuple[str, ...]:
+        """Name the files and folders, below the root, that its images are in.
+
+        Files elsewhere are none of the dataset's when it is verified; nothing here means that
+        they may be anywhere.
+        """
+        return ()
 
     def ignored(self, root: Path | None) -> list[str]:
         """Name the files among the references that were left out because no image ends so."""

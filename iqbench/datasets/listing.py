@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from iqbench.datasets.dataset import DatasetSpec
+from iqbench.datasets.fetch import by_hand
 from iqbench.datasets.layout import MissingDataError
+from iqbench.datasets.verify import missing_files
 from iqbench.errors import IqbenchError
 
 __all__ = ["describe", "overview"]
@@ -37,8 +39,9 @@ def describe(spec: DatasetSpec) -> dict[str, Any]:
     Returns
     -------
     dict
-        The columns of :func:`overview`, the rest of the block, ``root``, and ``problem``: why
-        data is missing or wrong, else None.
+        The columns of :func:`overview`, the rest of the block, ``root``, ``problem``: why data is
+        missing or wrong, else None, ``missing``: the files that are not there, where the dataset
+        has a list of checksums, and ``get``: how its data is to be had.
     """
     images, data, problem = spec.images, "complete", None
     try:
@@ -55,11 +58,20 @@ def describe(spec: DatasetSpec) -> dict[str, Any]:
         "protocol": spec.protocol,
         "data": data,
         "problem": problem,
+        "missing": [] if data == "complete" else missing_files(spec),
         "metrics": spec.metrics,
         "output_name": spec.output_name,
         "layout": spec.data.model_dump(exclude_none=True),
+        "checksums": spec.checksums,
+        "get": _how(spec),
         "root": None if spec.root is None else str(spec.root),
         "home": spec.home,
         "licence": spec.licence,
         "citation": spec.citation,
     }
+
+
+def _how(spec: DatasetSpec) -> str:
+    if spec.fetch:
+        return f"iqbench datasets fetch {spec.name}"
+    return by_hand(spec) if spec.data.places() else ""

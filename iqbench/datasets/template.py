@@ -1,7 +1,8 @@
-"""Templates of output names: what a method calls the file that belongs to an image."""
+"""Templates of names: from a reference's file to the image's id, and from there to an output."""
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath, PureWindowsPath
 from string import Formatter
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from iqbench.datasets.files import is_image_name, split_suffix
 from iqbench.errors import IqbenchError
 
-__all__ = ["OutputName"]
+__all__ = ["OutputName", "ReferenceName"]
 
 
 class OutputName(NamedTuple):
@@ -75,3 +76,59 @@ class OutputName(NamedTuple):
     def stem(self, image: str) -> str:
         """Path of an image's output below the method's folder, without suffix."""
         return f"{self.before}{image}{self.after}"
+
+
+class ReferenceName(NamedTuple):
+    """A template such as ``{scene}/sharp/{frame}``, which takes the id out of a reference's path.
+
+    Attributes
+    ----------
+    template
+        As it was written.
+    pattern
+        What a path without suffix must match.
+    """
+
+    template: str
+    pattern: re.Pattern[str]
+
+    @classmethod
+    def parse(cls, template: str) -> ReferenceName:
+        """Take a template apart.
+
+        Parameters
+        ----------
+        template
+            Text with at least one name in braces. A single one, ``norain-{id}``, stands for
+            anything, sub-folders included; of several, each stands for a part of one name.
+
+        Raises
+        ------
+        IqbenchError
+            If the braces do not fit or there is no name in them.
+        """
+        parts: list[str] = []
+        names = 0
+        try:
+            for text, field, form, conversion in Formatter().parse(template):
+                parts.append(re.escape(text))
+                if field is not None:
+                    if not field.isidentifier() or form or conversion:
+                        raise ValueError
+                    names += 1
+                    parts.append("(?)")
+        except ValueError:
+            names = 0
+        if not names:
+            raise IqbenchError(
+                f"id template {template!r} must hold a name in braces",
+                hint="For example 'norain-{id}' or '{scene}/sharp/{frame}'",
+            )
+        group = "(.+)" if names == 1 else "([^/]+)"
+        pattern = "".join(group if part == "(?)" else part for part in parts)
+        return cls(template, re.compile(pattern, re.DOTALL))
+
+    def image(self, stem: str) -> str | None:
+        """Return the id of a reference by its path without suffix; None where it does not fit."""
+        found = self.pattern.fullmatch(stem)
+        return "/".join(found.groups()) if found else None

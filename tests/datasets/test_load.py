@@ -162,7 +162,7 @@ def test_a_wrong_key_names_the_file_the_block_and_the_key(
     ("data", "sentence"),
     [
         ("{layout: foldr, references: HR}", "unknown layout 'foldr'. Did you mean 'folder'?"),
-        ("{references: HR}", "'data': key 'layout' is missing. Known: embedded, folder"),
+        ("{references: HR}", "'data': key 'layout' is missing. Known: "),
         ("{layout: folder}", "'data': key 'references' is missing"),
         ("{layout: folder, reference: HR}", "unknown key 'reference'. Did you mean 'references'?"),
         ("{layout: folder, references: ../HR}", "'../HR' must be a path below the data root"),

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from iqbench.datasets.files import check_text, is_image_name, natural_key, split_suffix, walk
-from iqbench.datasets.layout import BelowRoot, Layout, MissingDataError
+from iqbench.datasets.layout import BelowRoot, Layout, missing_data
 from iqbench.datasets.sample import Sample
+from iqbench.datasets.template import ReferenceName
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 
 __all__ = ["FolderLayout"]
+
+
+def _id_template(template: str) -> str:
+    try:
+        ReferenceName.parse(template)
+    except IqbenchError as error:
+        raise ValueError(str(error)) from error
+    return template
 
 
 class FolderLayout(Layout):
@@ -28,11 +37,23 @@ class FolderLayout(Layout):
     files
         Glob patterns of the references' paths below that folder, where not every image there is
         one: ``*.png`` (no sub-folders), ``**/*_gt.png`` (any depth).
+    id
+        Template that takes the id out of the path, where that is not all of it: ``norain-{id}``,
+        ``{scene}/sharp/{frame}``.
+    listed_in
+        A text file, below the data root, that chooses the references: each line begins with the
+        path of one below the folder.
+    inputs
+        A folder of degraded images, below the data root, that chooses the references: those that
+        are named like one of them.
     """
 
     layout: Literal["folder"]
     references: BelowRoot
     files: Annotated[list[str], Field(min_length=1)] | None = None
+    id: Annotated[str, AfterValidator(_id_template)] = "{id}"
+    listed_in: BelowRoot | None = None
+    inputs: BelowRoot | None = None
 
     def samples(self, root: Path | None) -> list[Sample]:
         """List the references in natural order (``img_2`` before ``img_10``).
@@ -40,17 +61,22 @@ class FolderLayout(Layout):
         Raises
         ------
         MissingDataError
-            If no root is known or the folder is not there.
+            If no root is known or a folder or the list is not there.
         IqbenchError
-            If the folder holds no reference, or two references of one id.
+            If the folder holds no reference, two references of one id, or a name that does not
+            fit the template; or if a reference that the list or the inputs ask for is not there.
         """
-        folder = self._folder(root)
+        folder = self._folder(root, self.references)
         wanted = self._wanted()
+        template = ReferenceName.parse(self.id)
         by_id: dict[str, str] = {}
-        for name in walk(folder):
-            if not wanted(name):
-                continue
-            image = split_suffix(check_text("file", name))[0]
+        for name in self._chosen(root, [name for name in walk(folder) if wanted(name)]):
+            image = template.image(split_suffix(check_text("file", name))[0])
+            if image is None:
+                raise IqbenchError(
+                    f"{folder / name} is not named as references are, {self.id!r}",
+                    hint="Take it away, or choose by `files:` in the dataset's block",
+                )
             if image in by_id:
                 first, second = sorted((by_id[image], name))
                 raise IqbenchError(
@@ -66,30 +92,67 @@ class FolderLayout(Layout):
             for image in sorted(by_id, key=natural_key)
         ]
 
-    def ignored(self, root: Path | None) -> list[str]:
-        """Name the files that no image ends like; none where ``files`` says what is wanted."""
-        if self.files:
-            return []
-        names = (name for name in walk(self._folder(root)) if not is_image_name(name))
-        return sorted(names, key=natural_key)
+    def places(self) -> tuple[str, ...]:
+        """Name the folder of references."""
+        return (self.references,)
 
-    def _folder(self, root: Path | None) -> Path:
-        hint = (
-            f"Set the environment variable IQBENCH_DATA to the folder that holds "
-            f"{self.references!r}, or write it as `root:` into the datasets file"
-        )
+    def ignored(self, root: Path | None) -> list[str]:
+        """Name the files that no image ends like; none where the block says what is wanted."""
+        if self.files or self.listed_in or self.inputs:
+            return []
+        folder = self._folder(root, self.references)
+        return sorted((name for name in walk(folder) if not is_image_name(name)), key=natural_key)
+
+    def _folder(self, root: Path | None, place: str) -> Path:
         if root is None:
-            raise MissingDataError("nobody said where its data lies", hint=hint)
-        folder = root / self.references
+            raise missing_data("nobody said where its data lies", place)
+        folder = root / place
         if not folder.is_dir():
-            raise MissingDataError(f"reference folder {folder} does not exist", hint=hint)
+            kind = "reference folder" if place == self.references else "folder of inputs"
+            raise missing_data(f"{kind} {folder} does not exist", place)
         return folder
+
+    def _chosen(self, root: Path | None, names: list[str]) -> Iterable[str]:
+        """Narrow the references to those that the list or the inputs ask for."""
+        if self.listed_in is not None and root is not None:
+            names = _all_there(_read_list(root / self.listed_in, self.listed_in), names, str)
+        if self.inputs is not None:
+            inputs = [name for name in walk(self._folder(root, self.inputs)) if is_image_name(name)]
+            names = _all_there(map(_last_stem, inputs), names, _last_stem)
+        return names
 
     def _wanted(self) -> Callable[[str], bool]:
         if not self.files:
             return is_image_name
         globs = [glob.split("/") for glob in self.files]
         return lambda name: any(_matches(name.split("/"), glob) for glob in globs)
+
+
+def _last_stem(name: str) -> str:
+    return split_suffix(name.rpartition("/")[2])[0]
+
+
+def _all_there(wanted: Iterable[str], names: list[str], key: Callable[[str], str]) -> list[str]:
+    """Keep the names whose key is wanted, and refuse where a wanted one has none."""
+    keys = dict.fromkeys(wanted)
+    kept = [name for name in names if key(name) in keys]
+    missing = list(keys.keys() - {key(name) for name in kept})
+    if missing:
+        shown = ", ".join(sorted(missing, key=natural_key)[:3])
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise IqbenchError(f"references are missing: {shown}{more}", hint="Complete the data")
+    return kept
+
+
+def _read_list(path: Path, place: str) -> list[str]:
+    """Read the first word of every line."""
+    if not path.is_file():
+        raise missing_data(f"list of references {path} does not exist", place)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise IqbenchError(f"list of references {path} cannot be read: {error}") from error
+    return [line.split()[0].removeprefix("./") for line in lines if line.strip()]
 
 
 def _matches(parts: Sequence[str], glob: Sequence[str]) -> bool:

@@ -1,0 +1,251 @@
+"""A CSV of paths: one row an output, with its reference and what else is known of it."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from iqbench.datasets.files import check_text, split_suffix
+from iqbench.datasets.layout import BelowRoot, Layout, is_below_root, missing_data
+from iqbench.datasets.sample import DISTORTED, Direction, Opinion, OutputImage, Sample
+from iqbench.errors import IqbenchError, unknown_name
+from iqbench.images.source import FileSource
+
+__all__ = ["COLUMNS", "CsvLayout"]
+
+COLUMNS = (
+    *("reference", "output", "method", "image"),
+    *("mos", "mos_std", "mos_direction", "distortion"),
+)
+"""The columns that are read; the first two must be there."""
+
+
+class CsvLayout(Layout):
+    """Pairs of paths, relative to the CSV's own folder. Columns that it does not know are left out.
+
+    ==================  ==========================================================================
+    reference, output   paths of image files
+    method              whose the output is; without this column all are ``distorted``
+    image               id of the output; by default the reference's path without suffix, or,
+                        without a column ``method``, the output's
+    mos, mos_std        mean opinion and its standard deviation; both may be empty
+    mos_direction       ``higher`` (MOS) or ``lower`` (DMOS) is better, or ``choice``; needed
+                        wherever there is a mos
+    distortion          kind of distortion; may be empty
+    ==================  ==========================================================================
+
+    Attributes
+    ----------
+    file
+        The CSV, below the data root.
+    outside
+        Whether paths may be absolute or lead out of the CSV's folder.
+    """
+
+    layout: Literal["csv"]
+    file: BelowRoot
+    outside: bool = False
+
+    def samples(self, root: Path | None) -> list[Sample]:
+        """List the references in the order of their first rows; no image is opened.
+
+        Raises
+        ------
+        MissingDataError
+            If no root is known or the CSV is not there.
+        IqbenchError
+            If the CSV is not as it should be, or files that it names are not there; the sentence
+            names the line.
+        """
+        if root is None:
+            raise missing_data("nobody said where its data lies", self.file)
+        path = root / self.file
+        if not path.is_file():
+            raise missing_data(f"file of pairs {path} does not exist", self.file)
+        pairs = _Pairs(path, self.outside)
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                for row in _rows(path, file):
+                    pairs.add(row)
+        except UnicodeDecodeError as error:
+            raise IqbenchError(f"{path} is not UTF-8 text") from error
+        except OSError as error:
+            raise IqbenchError(f"cannot read {path}: {error.strerror}") from error
+        return pairs.samples()
+
+
+class _Row(NamedTuple):
+    """The cells of a row by column, and its line in the file."""
+
+    line: int
+    cells: dict[str, str]
+
+
+def _rows(path: Path, file: Iterator[str]) -> Iterator[_Row]:
+    reader = csv.reader(file, strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        _check_header(path, header)
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise IqbenchError(
+                    f"{path}, line {reader.line_num}: {len(cells)} cells where the header has "
+                    f"{len(header)}",
+                    hint="Put cells that hold a comma in quotes",
+                )
+            yield _Row(reader.line_num, dict(zip(header, cells, strict=True)))
+    except csv.Error as error:
+        raise IqbenchError(f"{path}, line {reader.line_num}: this is no CSV: {error}") from error
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    for name in header:
+        meant = name.lower().replace("-", "_").replace(" ", "_")
+        if name not in COLUMNS and meant in COLUMNS:
+            raise IqbenchError(f"{path}: the column {name!r} must be spelt {meant!r}")
+        if name in COLUMNS and header.count(name) > 1:
+            raise IqbenchError(f"{path}: there are two columns {name!r}")
+    for name in COLUMNS[:2]:
+        if name not in header:
+            raise IqbenchError(
+                f"{path}: column {name!r} is missing; there are {', '.join(header) or 'none'}",
+                hint="The first line names the columns, separated by commas",
+            )
+    if "mos" in header and "mos_direction" not in header:
+        raise IqbenchError(
+            f"{path}: column 'mos_direction' is missing",
+            hint="It says how mos is to be read: higher (MOS) or lower (DMOS) is better, or choice",
+        )
+
+
+@dataclass
+class _Pairs:
+    """What the rows so far say, and in which lines."""
+
+    path: Path
+    outside: bool
+    references: dict[str, list[OutputImage]] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    outputs: dict[str, int] = field(default_factory=dict)
+    ids: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def add(self, row: _Row) -> None:
+        """Take a row in."""
+        reference, output = self._file(row, "reference"), self._file(row, "output")
+        if reference == output:
+            raise self._error(row, f"reference and output are one file: {output}")
+        if output in self.outputs:
+            swapped = len(self.references) == len(self.outputs)
+            raise self._error(
+                row,
+                f"output {output} is already in line {self.outputs[output]}",
+                "Are the columns reference and output exchanged?" if swapped else "",
+            )
+        self.outputs[output] = row.line
+        if reference not in self.references:
+            self.lines[reference] = row.line
+        method = self._text(row, "method") or DISTORTED
+        image = self._text(row, "image")
+        image = image or split_suffix(reference if "method" in row.cells else output)[0]
+        other = self.ids.setdefault((method, image), row.line)
+        if other != row.line:
+            hint = "" if "image" in row.cells else "Give each an id of its own in a column 'image'"
+            raise self._error(
+                row, f"image {image!r} of method {method!r} is already in line {other}", hint
+            )
+        self.references.setdefault(reference, []).append(
+            OutputImage(
+                method,
+                image,
+                FileSource(self.path.parent / output),
+                self._opinion(row),
+                row.cells.get("distortion") or None,
+            )
+        )
+
+    def samples(self) -> list[Sample]:
+        """Give what was taken in, if the files are there."""
+        if not self.references:
+            raise IqbenchError(f"{self.path} has no rows")
+        self._check_files()
+        ids: dict[str, str] = {}
+        for reference in self.references:
+            image = split_suffix(reference)[0]
+            if ids.setdefault(image, reference) != reference:
+                raise IqbenchError(
+                    f"{self.path}: two references have the id {image!r}: {ids[image]} in line "
+                    f"{self.lines[ids[image]]}, {reference} in line {self.lines[reference]}",
+                    hint="Rename one of them",
+                )
+        folder = self.path.parent
+        return [
+            Sample(image, FileSource(folder / reference), tuple(self.references[reference]))
+            for image, reference in ids.items()
+        ]
+
+    def _check_files(self) -> None:
+        folder = os.fspath(self.path.parent)
+        named = {**self.outputs, **self.lines}
+        missing = [name for name in named if not os.path.isfile(os.path.join(folder, name))]  # noqa: PTH113, PTH118 - twice as fast as pathlib, for 100,000 rows
+        if missing:
+            missing.sort(key=named.__getitem__)
+            shown = ", ".join(f"{name} (line {named[name]})" for name in missing[:3])
+            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+            raise IqbenchError(
+                f"files named in {self.path} are not there: {shown}{more}",
+                hint="Paths are relative to the CSV's own folder",
+            )
+
+    def _file(self, row: _Row, column: str) -> str:
+        text = row.cells[column]
+        if not text:
+            raise self._error(row, f"{column} is empty")
+        if "\0" in text or not (self.outside or is_below_root(text)):
+            raise self._error(
+                row,
+                f"{column} {text!r} leads out of the folder of the CSV",
+                "Give paths relative to the CSV's folder. For a file that you trust, a dataset's "
+                "block may say `outside: true`",
+            )
+        return os.path.normpath(text)
+
+    def _text(self, row: _Row, column: str) -> str:
+        """Return a name, or nothing where there is no such column."""
+        if column not in row.cells:
+            return ""
+        try:
+            return check_text(column, row.cells[column])
+        except IqbenchError as error:
+            raise self._error(row, error.message, error.hint) from error
+
+    def _opinion(self, row: _Row) -> Opinion | None:
+        if not row.cells.get("mos"):
+            return None
+        direction = row.cells["mos_direction"]
+        for known in get_args(Direction):
+            if direction == known:
+                std = self._number(row, "mos_std") if row.cells.get("mos_std") else None
+                if std is not None and std < 0:
+                    raise self._error(row, f"mos_std is {std}, below 0")
+                return Opinion(self._number(row, "mos"), std, known)
+        error = unknown_name("mos_direction", direction, get_args(Direction))
+        raise self._error(row, error.message, error.hint)
+
+    def _number(self, row: _Row, column: str) -> float:
+        try:
+            number = float(row.cells[column])
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise self._error(row, f"{column} is {row.cells[column]!r}, not a finite number")
+        return number
+
+    def _error(self, row: _Row, message: str, hint: str = "") -> IqbenchError:
+        return IqbenchError(f"{self.path}, line {row.line}: {message}", hint=hint)
