@@ -1,0 +1,123 @@
+"""PIPAL's training set: references, distorted images and Elo scores as its archives unpack."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from iqbench.datasets.layout import BelowRoot, Layout
+from iqbench.datasets.opinions import Scale, number, read_lines
+from iqbench.datasets.rated import Rating, rated_samples
+from iqbench.datasets.sample import Sample
+from iqbench.datasets.tree import Tree, join
+from iqbench.errors import IqbenchError
+
+__all__ = ["DISTORTIONS", "PipalLayout"]
+
+DISTORTIONS = {
+    "00": "traditional super-resolution",
+    "01": "PSNR-oriented super-resolution",
+    "02": "super-resolution with kernel mismatch",
+    "03": "GAN-based super-resolution",
+    "04": "denoising",
+    "05": "super-resolution and denoising jointly",
+    "06": "traditional distortions",
+}
+"""By the first number in the file's name."""
+
+_SCALE = Scale(500, 2500, "higher")
+_NAME = re.compile(r"(A[0-9]{4})_([0-9]{2})_([0-9]{2})\.bmp", re.IGNORECASE)
+
+
+class PipalLayout(Layout):
+    """As ``Train_Ref.zip``, ``Distortion_1.zip`` ... and ``Train_Label.zip`` lie side by side.
+
+    ::
+
+        Train_Ref/A0001.bmp ...
+        Distortion_1/A0001_00_00.bmp ...   reference, group of distortions, number in the group
+        Train_Label/A0001.txt ...          A0001_00_00.bmp,1448.9595
+
+    Distorted images are taken from wherever they lie: the folders are called differently where the
+    dataset is offered. High Elo scores are good; they start at 1400 and compare the distorted
+    images of one reference. Ids of images are the names without suffix: ``A0001_00_00``.
+
+    Attributes
+    ----------
+    folder
+        Holds all that, below the data root.
+    references, labels
+        The folders of references and of scores, below it.
+
+    Notes
+    -----
+    Source: the archives themselves; Gu et al. 2020, doi:10.1007/978-3-030-58621-8_37. The 40 kinds
+    of distortion are not named in the files: their seven groups are, by numbers, and are told apart
+    by how many variants each has in table 10 of arXiv:2011.15002: 12, 16, 10, 24, 13, 14 and 27.
+    """
+
+    layout: Literal["pipal"]
+    folder: BelowRoot = "PIPAL"
+    references: BelowRoot = "Train_Ref"
+    labels: BelowRoot = "Train_Label"
+
+    def samples(self, root: Path | None) -> list[Sample]:
+        """List the references, each with its distorted images.
+
+        Raises
+        ------
+        MissingDataError
+            If the folder is not there.
+        IqbenchError
+            If files and scores do not fit together; names the first few.
+        """
+        tree = Tree.of(root, self.folder, join(self.labels, "A0001.txt"))
+        images = self._images(tree)
+        ratings = [
+            self._rating(where, line, label, images)
+            for label in sorted(tree.files(self.labels))
+            if label.lower().endswith(".txt")
+            for where, line in read_lines(tree.path(label))
+        ]
+        # Folders of other sets, without opinions, may lie beside.
+        folders = {rating.distorted.rpartition("/")[0] or "." for rating in ratings}
+        return rated_samples(tree, ratings, self.labels, judged=sorted(folders))
+
+    def _images(self, tree: Tree) -> dict[str, str]:
+        """Find the distorted images wherever they lie, by name in lower case."""
+        images: dict[str, str] = {}
+        references = f"{self.references.casefold()}/"
+        for name in tree.images("."):
+            base = PurePosixPath(name).name
+            if name.casefold().startswith(references) or not _NAME.fullmatch(base):
+                continue
+            other = images.setdefault(base.casefold(), name)
+            if other != name:
+                raise IqbenchError(
+                    f"{base} is in {tree.folder} twice: {min(name, other)} and {max(name, other)}",
+                    hint="Keep one of them",
+                )
+        return images
+
+    def _rating(self, where: str, line: str, label: str, images: dict[str, str]) -> Rating:
+        name, _, value = (part.strip() for part in line.partition(","))
+        match = _NAME.fullmatch(name)
+        if not match or match[2] not in DISTORTIONS:
+            raise IqbenchError(
+                f"{where}: {name[:40]!r} is no distorted image of PIPAL's training set",
+                hint="Lines are a name such as A0001_00_00.bmp, a comma and a score",
+            )
+        if match[1].casefold() != PurePosixPath(label).stem.casefold():
+            raise IqbenchError(
+                f"{where}: {name} is not of the reference that the file is named after",
+                hint="Take the files of scores as they are distributed",
+            )
+        return Rating(
+            image=name[:-4],
+            distorted=images.get(name.casefold(), f"Distortion_*/{name}"),
+            reference=join(self.references, f"{match[1]}.bmp"),
+            opinion=_SCALE.opinion(number(value, where), None, where),
+            distortion=DISTORTIONS[match[2]],
+            where=where,
+        )
