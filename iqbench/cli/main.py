@@ -35,6 +35,7 @@ COMMANDS = (
     "protocols",
     "weights",
     "degrade",
+    "doctor",
 )
 
 

@@ -1,0 +1,64 @@
+"""``iqbench doctor``: prove this installation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["doctor"]
+
+
+@click.command()
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]",
+    help="Where networks compute.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder where pretrained weights are looked for first.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 also if something could not be checked.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every single check.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "markdown"]),
+    default="table",
+    show_default=True,
+)
+def doctor(device: str, weights: Path | None, *, strict: bool, verbose: bool, form: str) -> int:
+    """Prove that this installation gives the right numbers.
+
+    Image files that ship with iqbench are decoded and scored, and compared with what other
+    implementations gave. Nothing is fetched. Exit code: 0 nothing is off; 1 something is off, or
+    with --strict could not be checked, e.g. because weights are not here.
+
+    \b
+    Examples:
+      iqbench doctor
+      iqbench doctor --device cuda --strict
+      iqbench doctor --format markdown
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    from rich.console import Console
+
+    from iqbench.doctor import doctor as examine
+    from iqbench.doctor import verdict
+    from iqbench.report.doctor import render_checkup
+    from iqbench.report.terminal import Window
+
+    # Nothing of it shows where stderr is no terminal.
+    with Console(stderr=True).status("looking at versions") as status:
+        frame = examine(
+            device, weights=weights, reporter=lambda part: status.update(f"looking at {part}")
+        )
+    window = Window.of_stdout()
+    text = render_checkup(frame, form, verbose=verbose, window=window)
+    click.echo(text, nl=False, color=window.color)
+    found = verdict(frame)
+    return int(found == "off" or (strict and found != "ok"))

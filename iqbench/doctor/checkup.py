@@ -1,0 +1,191 @@
+"""All checks, one after the other: none can keep the others from running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iqbench.doctor.finding import NOT_CHECKED, OFF, OK, Finding
+from iqbench.doctor.privacy import redact
+from iqbench.errors import IqbenchError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from iqbench.doctor.scores import Bench
+    from iqbench.engine.compute import Compute
+
+__all__ = ["doctor"]
+
+
+def doctor(
+    device: str = "auto",
+    *,
+    weights: str | Path | None = None,
+    reporter: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """Prove this installation: versions, decoder, device, precision, weights, scores, tables.
+
+    Nothing is fetched and nothing is left behind. Home folders and the user's name are not in the
+    table, so that it can be shown to others.
+
+    Parameters
+    ----------
+    device
+        ``auto`` (the first GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+    weights
+        Folder where pretrained weights are looked for first.
+    reporter
+        Is told the name of each part before it is checked.
+
+    Returns
+    -------
+    DataFrame
+        One row a check: part, check, status (``ok``, ``off``, ``not checked``, ``info``),
+        deviation, tolerance, unit, note, group. `iqbench.doctor.verdict` sums it up.
+
+    Raises
+    ------
+    IqbenchError
+        If there is no such device name or weights folder. What is wrong with the installation
+        does not raise: it is in the table.
+
+    Examples
+    --------
+    >>> from iqbench.doctor import doctor
+    >>> frame = doctor("cpu")  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    if device.partition(":")[0] not in ("auto", "cpu", "cuda"):
+        raise unknown_name("device", device, ("auto", "cpu", "cuda", "cuda:0"))
+    folder = None if weights is None else Path(weights).expanduser()
+    if folder is not None and not folder.is_dir():
+        raise IqbenchError(
+            f"the folder given for the weights does not exist: {folder}",
+            hint="Give a folder that holds files such as vgg16_features.safetensors",
+        )
+    findings: list[Finding] = []
+    for part, check in _Checkup(device, folder).parts().items():
+        if reporter is not None:
+            reporter(part)
+        findings += _guarded(part, check)
+    shown = [replace(finding, note=redact(finding.note)) for finding in findings]
+    names = [field.name for field in fields(Finding)]
+    frame = pd.DataFrame([asdict(finding) for finding in shown], columns=names)
+    return frame.astype({"deviation": "float64", "tolerance": "float64"})
+
+
+class _LackingError(Exception):
+    """What a part needs was found to be off by an earlier one, which says so."""
+
+
+class _Checkup:
+    """The parts, and what later ones need of earlier ones.
+
+    Each part imports what it checks with, so that a package that is broken breaks no other part.
+    """
+
+    def __init__(self, device: str, folder: Path | None) -> None:
+        self._device = device
+        self._folder = folder
+        self._compute: Compute | None = None
+        self._missing: dict[str, str] | None = None
+
+    def parts(self) -> dict[str, Callable[[], Iterable[Finding]]]:
+        """Return what checks each part, in the order to go."""
+        return {
+            "versions": self._versions,
+            "files": self._files,
+            "decoder": self._decoder,
+            "device": self._check_device,
+            "precision": self._precision,
+            "weights": self._weights,
+            "scores": self._scores,
+            "bands": self._bands,
+            "tables": self._tables,
+        }
+
+    def _versions(self) -> Iterable[Finding]:
+        from iqbench.doctor.versions import check_versions
+
+        return check_versions()
+
+    def _files(self) -> Iterable[Finding]:
+        from iqbench.doctor.golden import check_files
+
+        return check_files()
+
+    def _decoder(self) -> Iterable[Finding]:
+        from iqbench.doctor.decoder import check_decoder
+
+        return check_decoder()
+
+    def _check_device(self) -> Iterator[Finding]:
+        from iqbench.doctor.device import check_device
+        from iqbench.engine.compute import resolve_compute
+
+        compute = resolve_compute(self._device)
+        yield from check_device(compute)
+        # Not before something was computed there: all that follows relies on it.
+        self._compute = compute
+
+    def _precision(self) -> Iterable[Finding]:
+        from iqbench.doctor.precision import check_precision
+
+        return check_precision(self._usable_compute)
+
+    def _weights(self) -> Iterable[Finding]:
+        from iqbench.doctor.weights import check_weights
+
+        findings = check_weights(self._folder)
+        self._missing = {
+            item.check: "damaged" if item.status == OFF else "not here"
+            for item in findings
+            if item.status != OK
+        }
+        return findings
+
+    def _scores(self) -> Iterable[Finding]:
+        from iqbench.doctor.scores import check_scores
+
+        return check_scores(self._bench)
+
+    def _bands(self) -> Iterable[Finding]:
+        from iqbench.doctor.scores import check_bands
+
+        return check_bands(self._bench)
+
+    def _tables(self) -> Iterable[Finding]:
+        from iqbench.doctor.scores import check_tables
+
+        return check_tables(self._usable_compute)
+
+    @property
+    def _usable_compute(self) -> Compute:
+        if self._compute is None:
+            raise _LackingError("nothing can be computed on the device")
+        return self._compute
+
+    @cached_property
+    def _bench(self) -> Bench:
+        from iqbench.doctor.scores import Bench
+
+        if self._missing is None:
+            raise _LackingError("the weights could not be looked at")
+        return Bench.set_up(self._usable_compute, self._missing, self._folder)
+
+
+def _guarded(part: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """Check a part; whatever it raises is a finding too."""
+    try:
+        yield from check()
+    except _LackingError as error:
+        yield Finding(part, part, NOT_CHECKED, note=str(error))
+    except IqbenchError as error:
+        yield Finding(part, part, OFF, note=str(error))
+    except Exception as error:  # a broken installation may raise anything
+        yield Finding(part, part, OFF, note=f"{type(error).__name__}: {error}")

@@ -1,0 +1,58 @@
+"""Where networks compute, and whether anything can be computed there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from iqbench.doctor.finding import INFO, Finding, compared
+from iqbench.engine.compute import GIBIBYTE, Compute
+
+__all__ = ["check_device"]
+
+PART = "device"
+
+
+def check_device(compute: Compute) -> Iterator[Finding]:
+    """Compute something on the device that can be computed without rounding.
+
+    Parameters
+    ----------
+    compute
+        The device.
+    """
+    device = compute.device
+    numbers = torch.arange(1000, device=device)
+    yield compared(
+        PART,
+        str(device),
+        deviation=abs(int((numbers * numbers).sum()) - 332_833_500),
+        tolerance=0,
+        note=_describe(device),
+        wrong=f"{_describe(device)}: it computes the sum of a thousand squares wrongly",
+    )
+    yield Finding(PART, "memory", INFO, note=f"{compute.memory / GIBIBYTE:.1f} GiB for bands")
+    if device.type != "cuda":
+        yield Finding(PART, "cuda", INFO, note=_no_cuda())
+
+
+def _describe(device: torch.device) -> str:
+    """Say what the device is, and with what torch computes on it."""
+    if device.type == "cuda":
+        cudnn: Any = torch.backends.cudnn  # without type hints
+        facts = torch.cuda.get_device_properties(device)
+        versions = f"CUDA {torch.version.cuda}, cuDNN {cudnn.version()}"
+        return f"{facts.name}, compute capability {facts.major}.{facts.minor}, {versions}"
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"torch {torch.__version__} uses {torch.get_num_threads()} threads and {capability}"
+
+
+def _no_cuda() -> str:
+    """Say why the GPU, if there is one, is not used."""
+    if torch.version.cuda is None:
+        return "this torch is built without CUDA"
+    if torch.cuda.is_available():
+        return "there is a GPU: --device cuda proves it"
+    return f"torch is built for CUDA {torch.version.cuda}, but finds no GPU"

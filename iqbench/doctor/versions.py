@@ -1,0 +1,91 @@
+"""With what iqbench runs here, and whether that is new enough."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from iqbench import __version__
+from iqbench.doctor.finding import INFO, OFF, OK, Finding
+
+__all__ = ["check_versions"]
+
+PART = "versions"
+# What values may depend on: each has a line of its own.
+DECISIVE = ("torch", "torchvision", "numpy", "opencv-python-headless", "pyarrow")
+# All of these bring the module cv2; any of them will do.
+OPENCV = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+)
+
+
+def check_versions() -> Iterator[Finding]:
+    """Name the versions; hold those of the packages against what iqbench requires."""
+    yield Finding(PART, "iqbench", INFO, note=__version__)
+    yield Finding(PART, "python", INFO, note=platform.python_version())
+    yield Finding(PART, "platform", INFO, note=platform.platform())
+    yield Finding(PART, "processor", INFO, note=f"{_processor()}, {os.cpu_count() or 1} cores")
+    requirements = {requirement.name: requirement for requirement in _requirements()}
+    if not requirements:
+        yield Finding(PART, "packages", INFO, note="iqbench is not installed, only on the path")
+    names = [*DECISIVE, *(name for name in requirements if name not in DECISIVE)]
+    for name in names:
+        yield _package(name, requirements.get(name))
+
+
+def _requirements() -> list[Requirement]:
+    """Return what iqbench's metadata require here, without its extras."""
+    try:
+        required = metadata.requires("iqbench") or []
+    except metadata.PackageNotFoundError:
+        return []
+    found = [Requirement(line) for line in required]
+    return [item for item in found if item.marker is None or item.marker.evaluate({"extra": ""})]
+
+
+def _package(name: str, requirement: Requirement | None) -> Finding:
+    """Look at one package."""
+    group = "" if name in DECISIVE else "other packages"
+    installed = _installed(name)
+    if not installed:
+        note = f"{name} is not installed: python -m pip install {requirement or name}"
+        return Finding(PART, name, OFF, note=note, group=group)
+    version = next(iter(installed.values()))
+    if requirement and not requirement.specifier.contains(version, prereleases=True):
+        note = f"{version}, but iqbench needs {requirement}: python -m pip install '{requirement}'"
+        return Finding(PART, name, OFF, note=note, group=group)
+    note = version if name in installed else f"{version} ({next(iter(installed))})"
+    if len(installed) > 1:
+        note = ", ".join(f"{package} {version}" for package, version in installed.items())
+        note += ": they overwrite each other's files, keep one"
+    return Finding(PART, name, OK, note=note, group=group)
+
+
+def _installed(name: str) -> dict[str, str]:
+    """Return package to version; of OpenCV there may be several."""
+    found = {}
+    for package in OPENCV if name in OPENCV else (name,):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    """Return the model of the processor; Linux does not tell it to `platform`."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

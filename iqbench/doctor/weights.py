@@ -1,0 +1,56 @@
+"""Whether the weights that the default metrics need are there, and the right ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from iqbench.doctor.finding import NOT_CHECKED, OFF, OK, Finding
+from iqbench.errors import IqbenchError
+from iqbench.networks.weights import DEFAULT_NETWORKS, locate, lpips_linear
+from iqbench.networks.weights.catalogue import network
+from iqbench.networks.weights.store import read
+
+__all__ = ["check_weights"]
+
+PART = "weights"
+FETCH = "not here: run `iqbench weights fetch`"
+
+
+def check_weights(folder: Path | None) -> list[Finding]:
+    """Find and verify weight files; nothing is fetched.
+
+    Parameters
+    ----------
+    folder
+        Searched first.
+
+    Returns
+    -------
+    list of Finding
+        One a network, whose name is `check`, and one for each set of LPIPS' linear layers, called
+        by its column. What is not ok cannot be scored with.
+    """
+    networks = [_network(name, folder) for name in DEFAULT_NETWORKS]
+    return [*networks, _linear("alex"), _linear("vgg")]
+
+
+def _network(name: str, folder: Path | None) -> Finding:
+    try:
+        path = locate(name, folder)
+        if path is None:
+            used_by = ", ".join(network(name).used_by)
+            return Finding(PART, name, NOT_CHECKED, note=f"{FETCH}; needed by {used_by}")
+        file = read(name, path)
+    except IqbenchError as error:
+        return Finding(PART, name, OFF, note=str(error))
+    return Finding(PART, name, OK, note=f"{path}, content digest {file.digest[:12]} as known")
+
+
+def _linear(net: str) -> Finding:
+    check = f"lpips-{net}"
+    try:
+        weights = lpips_linear(net)  # type: ignore[arg-type]  # one of the two above
+    except IqbenchError as error:
+        return Finding(PART, check, OFF, note=str(error))
+    note = f"linear layers of the package lpips, content digest {weights.digest[:12]} as known"
+    return Finding(PART, check, OK, note=note)
