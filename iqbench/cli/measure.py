@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -80,32 +81,39 @@ def measure(
 
     if folder is None and (names or raw):
         raise click.UsageError("--map and --raw need --maps DIR, the folder to write to.")
-    frame = api.measure(
-        reference,
-        output,
-        metrics=metrics,
-        protocol=protocol,
-        device=device,
-        precision=precision,
-        memory=memory_bytes(memory),
-        weights=weights,
-        alpha=alpha,  # type: ignore[arg-type]  # one of the choices
-    )
+    seen: dict[str, Any] = {
+        "protocol": protocol,
+        "device": device,
+        "memory": memory_bytes(memory),
+        "weights": weights,
+        "alpha": alpha,
+    }
     if folder is not None:
-        from iqbench import maps
+        from iqbench.maps.kinds import resolve_maps
 
-        made = maps.difference_maps(
-            reference,
-            output,
-            maps=names,
-            protocol=protocol,
-            device=device,
-            memory=memory_bytes(memory),
-            weights=weights,
-            alpha=alpha,  # type: ignore[arg-type]  # one of the choices
-        )
-        paths = maps.write_maps(made, folder, raw=raw, sources=(reference, output))
-        for map_, path in zip(made, paths, strict=True):
-            click.echo(f"{path}: {maps.legend(map_)}. {map_.summary}.", err=True)
+        resolve_maps(names)  # a misspelt name is refused before anything is computed
+    frame = api.measure(reference, output, metrics=metrics, precision=precision, **seen)
+    if folder is not None:
+        _write_maps(reference, output, folder, names=names, raw=raw, seen=seen)
     window = Window.of_stdout()
     click.echo(render_measurement(frame, form, window=window), nl=False, color=window.color)
+
+
+def _write_maps(
+    reference: Path,
+    output: Path,
+    folder: Path,
+    *,
+    names: tuple[str, ...],
+    raw: bool,
+    seen: dict[str, Any],
+) -> None:
+    """Write the maps and say on stderr what each shows."""
+    from iqbench.maps import difference_maps, legend, write_maps
+    from iqbench.report.text import printable
+
+    maps = difference_maps(reference, output, maps=names, **seen)
+    paths = write_maps(maps, folder, raw=raw, sources=(reference, output))
+    for map_, path in zip(maps, paths, strict=True):
+        text = f"{path}: {legend(map_)}; mean {map_.mean:.4g}. {map_.summary}."
+        click.echo(printable(text), err=True)
