@@ -1,0 +1,192 @@
+"""What holds for every dataset that people judged, whatever its layout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from miniatures import BUILDERS, Miniature, pipal, tid2013
+
+from iqbench.datasets.dataset import DatasetSpec
+from iqbench.datasets.layout import MissingDataError, layouts
+from iqbench.datasets.load import PACKAGED_FILE, load_datasets
+from iqbench.datasets.sample import DISTORTED
+from iqbench.errors import IqbenchError
+
+
+@pytest.fixture(params=BUILDERS)
+def miniature(request: pytest.FixtureRequest, tmp_path: Path) -> Miniature:
+    return BUILDERS[request.param](tmp_path)
+
+
+def test_every_image_has_its_reference_its_opinion_and_its_distortion(
+    miniature: Miniature, tmp_path: Path
+) -> None:
+    samples = miniature.samples(tmp_path)
+    outputs = [output for sample in samples for output in sample.outputs]
+    assert len(samples) == miniature.images
+    assert len(outputs) == miniature.outputs
+    assert len({(output.method, output.image) for output in outputs}) == miniature.outputs
+    assert all(output.opinion and output.distortion for output in outputs)
+    methods = {"p0", "p1"} if miniature.layout == "bapps" else {DISTORTED}
+    assert {output.method for output in outputs} == methods
+    folder = tmp_path / miniature.folder
+    files = {sample.reference.name for sample in samples} | {out.source.name for out in outputs}
+    assert len(files) == miniature.images + miniature.outputs
+    assert {str(folder / miniature.reference), str(folder / miniature.distorted)} <= files
+    assert all(Path(file).is_file() for file in files)
+
+
+def test_listing_twice_gives_the_same_order(miniature: Miniature, tmp_path: Path) -> None:
+    assert miniature.samples(tmp_path) == miniature.samples(tmp_path)
+
+
+def test_names_are_found_whatever_their_case(miniature: Miniature, tmp_path: Path) -> None:
+    before = [output.image for one in miniature.samples(tmp_path) for output in one.outputs]
+    folder = tmp_path / miniature.folder
+    for path, folders, files in os.walk(folder, topdown=False):
+        for name in (*folders, *files):
+            (Path(path) / name).rename(Path(path) / name.swapcase())
+    after = [output.image for one in miniature.samples(tmp_path) for output in one.outputs]
+    if miniature.layout == "bapps":  # ids are the files' names, which have digits only
+        assert after == before
+    assert sorted(image.casefold() for image in after) == sorted(
+        image.casefold() for image in before
+    )
+
+
+@pytest.mark.parametrize("kind", ["reference", "distorted"])
+def test_one_missing_file_is_named(miniature: Miniature, tmp_path: Path, kind: str) -> None:
+    name = getattr(miniature, kind)
+    (tmp_path / miniature.folder / name).unlink()
+    with pytest.raises(IqbenchError, match="missing") as caught:
+        miniature.samples(tmp_path)
+    assert Path(name).name.casefold() in caught.value.message.casefold()
+    assert str(tmp_path / miniature.folder) in caught.value.message
+    assert "archive" in caught.value.hint
+    assert not isinstance(caught.value, MissingDataError)  # it is there, and wrong
+
+
+def test_a_copy_of_an_image_is_refused(miniature: Miniature, tmp_path: Path) -> None:
+    path = tmp_path / miniature.folder / miniature.distorted
+    copy = path.with_stem(f"{path.stem} (copy)")
+    shutil.copy(path, copy)
+    if miniature.layout == "csiq":  # has images that nobody judged
+        assert len(miniature.samples(tmp_path)) == miniature.images
+        return
+    with pytest.raises(IqbenchError, match="copy"):
+        miniature.samples(tmp_path)
+
+
+def test_files_that_differ_in_case_only_are_refused(miniature: Miniature, tmp_path: Path) -> None:
+    path = tmp_path / miniature.folder / miniature.distorted
+    twin = path.with_name(path.name.swapcase())
+    if path.stem.isdigit() or twin.exists():
+        twin = path.with_suffix(path.suffix.upper())
+    if twin.exists():
+        pytest.skip("this file system has no case")
+    twin.touch()
+    with pytest.raises(IqbenchError, match=r"differ in case only|twice"):
+        miniature.samples(tmp_path)
+
+
+def test_without_a_root_it_says_what_to_set(miniature: Miniature) -> None:
+    with pytest.raises(MissingDataError, match="nobody said") as caught:
+        layouts()[miniature.layout].model_validate({"layout": miniature.layout}).samples(None)
+    assert "IQBENCH_DATA" in caught.value.hint
+
+
+def test_a_missing_or_empty_folder_is_missing_data(miniature: Miniature, tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match="does not exist"):
+        miniature.samples(tmp_path / "elsewhere")
+    (tmp_path / "empty" / miniature.folder).mkdir(parents=True)
+    with pytest.raises(MissingDataError, match="is empty"):
+        miniature.samples(tmp_path / "empty")
+
+
+def test_one_folder_too_deep_is_pointed_out(miniature: Miniature, tmp_path: Path) -> None:
+    folder = tmp_path / miniature.folder
+    deep = folder / "unpacked"
+    folder.rename(tmp_path / "away")
+    deep.parent.mkdir(parents=True)
+    (tmp_path / "away").rename(deep)
+    with pytest.raises(IqbenchError, match=f"no {miniature.table}") as caught:
+        miniature.samples(tmp_path)
+    assert f"`folder: {miniature.folder}/unpacked`" in caught.value.hint
+    samples = miniature.samples(tmp_path, folder=f"{miniature.folder}/unpacked")
+    assert len(samples) == miniature.images
+
+
+def test_a_root_that_is_the_dataset_itself_is_pointed_out(tmp_path: Path) -> None:
+    made = tid2013(tmp_path)
+    with pytest.raises(MissingDataError) as caught:
+        made.samples(tmp_path / "tid2013")
+    assert "the data root is the folder above it" in caught.value.hint
+    with pytest.raises(MissingDataError) as caught:
+        made.samples(tmp_path, folder="TID2013")
+    assert "write `folder: tid2013`" in caught.value.hint
+
+
+def test_the_block_says_how_many_there_should_be(miniature: Miniature, tmp_path: Path) -> None:
+    block = {"layout": miniature.layout, "folder": miniature.folder, **miniature.options}
+    data = layouts()[miniature.layout].model_validate(block)
+
+    def spec(images: int, outputs: int) -> DatasetSpec:
+        return DatasetSpec(name="mini", root=tmp_path, data=data, images=images, outputs=outputs)
+
+    opened = spec(miniature.images, miniature.outputs).open()
+    assert opened.brings_outputs
+    with pytest.raises(IqbenchError, match=f"{miniature.outputs} were found"):
+        spec(miniature.images, miniature.outputs + 1).open()
+    with pytest.raises(IqbenchError, match=f"{miniature.images} were found"):
+        spec(miniature.images + 1, miniature.outputs).open()
+
+
+def test_there_is_a_block_for_every_layout() -> None:
+    specs = load_datasets(PACKAGED_FILE).values()
+    blocks = {spec.data.layout: spec for spec in specs if spec.data.layout in BUILDERS}
+    assert blocks.keys() == BUILDERS.keys()
+    for spec in blocks.values():
+        assert spec.images
+        assert spec.outputs
+        assert all((spec.task, spec.home, spec.licence, spec.citation))
+
+
+_watched: list[tuple[str, str]] | None = None
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if event in ("open", "os.scandir", "os.listdir") and _watched is not None:
+        _watched.append((event, str(arguments[0])))
+
+
+sys.addaudithook(_watch)  # sees every file that is opened, by whatever call; it cannot be removed
+
+
+@contextmanager
+def watching() -> Iterator[list[tuple[str, str]]]:
+    """Note the files that are opened and the folders that are listed."""
+    global _watched  # noqa: PLW0603 - a hook can only look there
+    _watched = opened = []
+    try:
+        yield opened
+    finally:
+        _watched = None
+
+
+def test_many_files_are_paired_by_one_listing_without_opening_an_image(tmp_path: Path) -> None:
+    made = pipal(tmp_path, references=100, variants=16)
+    assert made.images + made.outputs == 11_300
+    with watching() as events:
+        samples = made.samples(tmp_path)
+    assert sum(len(sample.outputs) for sample in samples) == made.outputs
+    opened = [Path(file) for event, file in events if event == "open"]
+    # The table of opinions of each reference, and nothing else.
+    assert sorted(file.name for file in opened) == [f"A{n:04}.txt" for n in range(1, 101)]
+    listed = [folder for event, folder in events if event != "open"]
+    assert len(listed) == len(set(listed)) == 8  # each folder once: the work grows with the files
