@@ -26,6 +26,7 @@ COMMANDS = (
     "measure",
     "leaderboard",
     "correlate",
+    "report",
     "check",
     "compare",
     "explain",

@@ -1,0 +1,108 @@
+"""``iqbench report``: one page of HTML from the tables, and from the images where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from iqbench.cli.options import filter_options, output_option, results_argument, wanted
+from iqbench.cli.pictures import file_bytes, picture_folders, picture_options, told
+
+__all__ = ["report"]
+
+_NO_MAPS = "none"
+
+
+@click.command()
+@results_argument
+@output_option("Write the page to this file.", required=True)
+@filter_options
+@click.option("--sort", metavar="METRIC", help="Rank by this metric, as in iqbench leaderboard.")
+@click.option(
+    "--front",
+    metavar="METRIC,METRIC",
+    help="Fidelity and perception; by default psnr, or else ssim, and lpips.",
+)
+@click.option(
+    "--images",
+    type=click.IntRange(min=0),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Show so many images of each dataset.",
+)
+@click.option(
+    "--maps",
+    metavar="NAME,...|none",
+    help="Maps of where outputs differ; by default those of `iqbench measure --maps`.",
+)
+@picture_options
+@click.option(
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="For maps."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def report(
+    results: Path,
+    *,
+    output: Path,
+    sort: str | None,
+    front: str | None,
+    images: int,
+    maps: str | None,
+    max_size: str,
+    device: str,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Write a report: one file of HTML that opens from disk, without a network or a server.
+
+    RESULTS is a folder that `iqbench evaluate` wrote; by default results/. The page has the
+    leaderboards, to be sorted and filtered; perception against fidelity; distributions,
+    correlations and scatter plots of metrics; the worst, the best and the most disputed images,
+    side by side, with maps of where they differ; and how all of it was made.
+
+    Pictures are shown where they still lie where they were scored, or where the options say, and
+    only if they are still the same files.
+
+    \b
+    Examples:
+      iqbench report -o report.html
+      iqbench report results/ -o report.html --dataset Set5 --dataset Set14
+      iqbench report -o report.html --outputs-in outputs/ --reference Set5=data/Set5/HR
+      iqbench report -o small.html --no-pictures --metric psnr --metric lpips-alex
+      iqbench report -o report.html --images 8 --maps absolute-error,ssim --max-size 50M
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    from iqbench.cli.progress import progress_bar
+    from iqbench.report.files import write_text
+    from iqbench.report.html.report import Appearance, report_page
+
+    filters = wanted(options)
+    shown = images if not options["no_pictures"] else 0
+    places = picture_folders([results], options)
+    more: dict[str, Any] = {}
+    if maps is not None:
+        names = [name.strip() for name in maps.split(",") if name.strip()]
+        more["maps"] = () if names == [_NO_MAPS] else tuple(names)
+    appearance = Appearance(
+        sort=sort, front=_two(front), images=shown, size=file_bytes(max_size), device=device, **more
+    )
+    with progress_bar(quiet=quiet, unit="images") as bar:
+        made = report_page(results, filters, places, appearance=appearance, progress=told(bar))
+    write_text(output, made.html)
+    for text in made.left_out:
+        click.echo(f"left out: {text}", err=True)
+    size = len(made.html.encode()) / 1e6
+    click.echo(f"wrote {output}: {size:.1f} MB, {made.pictures} images", err=True)
+
+
+def _two(front: str | None) -> tuple[str, str] | None:
+    if front is None:
+        return None
+    names = [name.strip() for name in front.split(",") if name.strip()]
+    if len(names) != 2:
+        raise click.BadParameter(
+            "two metrics are needed, as in psnr,lpips-vgg", param_hint="--front"
+        )
+    return names[0], names[1]

@@ -1,0 +1,73 @@
+"use strict";
+
+/* plotly.js lies in the page compressed and is unpacked when the first plot comes near. */
+(() => {
+  let loading = null;
+
+  async function load() {
+    const packed = iqbench.bytes(document.getElementById("plotly").textContent.trim());
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const script = document.createElement("script");
+    script.textContent = await new Response(stream).text();
+    document.head.append(script);
+    script.remove();
+    return window.Plotly;
+  }
+
+  iqbench.plotly = () => (loading ??= load());
+
+  /** Resolve one of the style's colours, as the colour scheme has it now. */
+  const probe = document.body.appendChild(iqbench.element("span", { hidden: "" }));
+  const color = (name) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+
+  /** Okabe and Ito's colours, told apart with every common colour blindness; then other marks. */
+  const colors = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8a8a8a"];
+  const symbols = ["circle", "square", "diamond", "triangle-up", "x", "star", "cross", "hexagon", "pentagon"];
+  iqbench.mark = (number) => ({
+    color: colors[number % colors.length],
+    symbol: symbols[Math.floor(number / colors.length + number) % symbols.length],
+  });
+
+  /** What plotly would read as markup in a name is text. */
+  iqbench.plain = (text) =>
+    text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+  iqbench.axis = (name, more = {}) => {
+    const column = iqbench.column(name);
+    return {
+      title: { text: iqbench.plain(column ? column.label : name), standoff: 8 },
+      gridcolor: color("--line"),
+      zeroline: false,
+      linecolor: color("--line"),
+      automargin: true,
+      ...more,
+    };
+  };
+
+  iqbench.layout = (more = {}) => ({
+    font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: color("--text") },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    margin: { l: 56, r: 16, t: 16, b: 48 },
+    hoverlabel: {
+      bgcolor: color("--raised"),
+      bordercolor: color("--line"),
+      font: { color: color("--text") },
+    },
+    hovermode: "closest",
+    showlegend: false,
+    ...more,
+  });
+
+  iqbench.color = (name) => color(name);
+
+  iqbench.config = {
+    responsive: true,
+    displaylogo: false,
+    scrollZoom: false,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"],
+  };
+})();

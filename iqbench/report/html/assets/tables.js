@@ -1,0 +1,102 @@
+"use strict";
+
+/* Tables that are sorted by their headings, and filters over the whole page. */
+(() => {
+  const missing = (text) => text === "" || text === "-";
+
+  function key(cell, head) {
+    const text = cell.dataset.value;
+    if (missing(text)) return null;
+    const value = Number(text);
+    if (Number.isNaN(value)) return text;
+    if (text === "inf" || text === "-inf") return text === "inf" ? Infinity : -Infinity;
+    return head.dataset.order === "target" ? Math.abs(value - Number(head.dataset.target)) : value;
+  }
+
+  function compare(one, two) {
+    if (typeof one === "number" && typeof two === "number") return one - two;
+    return String(one).localeCompare(String(two), undefined, { numeric: true });
+  }
+
+  function sort(table, head) {
+    const place = [...head.parentElement.children].indexOf(head);
+    const first = head.dataset.order === "descending" ? "descending" : "ascending";
+    const other = first === "ascending" ? "descending" : "ascending";
+    const order = head.getAttribute("aria-sort") === first ? other : first;
+    const sign = order === "ascending" ? 1 : -1;
+    // Each part by itself: methods that are not complete stay below.
+    for (const body of table.tBodies) {
+      const rows = [...body.rows].map((row) => [key(row.cells[place], head), row]);
+      rows.sort(([one], [two]) => {
+        if (one === null || two === null) return (one === null) - (two === null);
+        return sign * compare(one, two);
+      });
+      body.append(...rows.map(([, row]) => row));
+    }
+    for (const each of head.parentElement.children) {
+      if (each.hasAttribute("aria-sort")) each.setAttribute("aria-sort", each === head ? order : "none");
+    }
+    iqbench.say(`Sorted by ${head.innerText.replace("?", "").trim()}, ${order}`);
+  }
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    table.tHead.addEventListener("click", (event) => {
+      const button = event.target.closest("button.sort");
+      if (button) sort(table, button.closest("th"));
+    });
+  }
+
+  const form = document.getElementById("filters");
+  if (!form) return;
+  const field = (id) => document.getElementById(id)?.value ?? "";
+
+  function filter() {
+    const [dataset, task, protocol] = ["dataset", "task", "protocol"].map((name) => field(`filter-${name}`));
+    const method = field("filter-method").toLowerCase();
+    const metrics = new Set(
+      [...form.querySelectorAll("input[name=metric]:checked")].map((box) => box.value),
+    );
+    const wanted = (element) =>
+      (!dataset || element.dataset.dataset === dataset) &&
+      (!task || element.dataset.task === undefined || element.dataset.task === task || inTask(element, task));
+    let shown = 0;
+    for (const element of document.querySelectorAll("[data-dataset]")) {
+      const protocols = JSON.parse(element.dataset.protocols ?? "null");
+      const seen = !protocol || protocols === null || protocols.includes(protocol);
+      element.hidden = !(wanted(element) && seen);
+      shown += !element.hidden && element.classList.contains("block") && protocols !== null;
+    }
+    for (const cell of document.querySelectorAll("[data-metric]")) {
+      const other = protocol && cell.dataset.protocol && cell.dataset.protocol !== protocol;
+      cell.hidden = !metrics.has(cell.dataset.metric) || Boolean(other);
+    }
+    for (const row of document.querySelectorAll("tr[data-method]")) {
+      row.hidden = !row.dataset.method.toLowerCase().includes(method);
+    }
+    document.getElementById("nothing").hidden = shown > 0;
+    const boxes = form.querySelectorAll("input[name=metric]").length;
+    document.getElementById("metric-count").textContent = `${metrics.size}/${boxes}`;
+    iqbench.say(`${shown} tables shown`);
+    if (dataset) document.dispatchEvent(new CustomEvent("iqbench:dataset", { detail: dataset }));
+  }
+
+  /** Pictures and correlations say their dataset only. */
+  function inTask(element, task) {
+    if (element.dataset.task) return false;
+    const name = element.dataset.dataset;
+    return [...document.querySelectorAll(".block[data-task]")].some(
+      (block) => block.dataset.dataset === name && name && block.dataset.task === task,
+    );
+  }
+
+  form.addEventListener("input", filter);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", () => setTimeout(filter));
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+  // Browsers keep what was chosen over a reload.
+  filter();
+})();

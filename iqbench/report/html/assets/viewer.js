@@ -1,0 +1,168 @@
+"use strict";
+
+/* Reference and outputs of one image: under a divider, or side by side; as pictures or maps. */
+(() => {
+  const dialog = document.getElementById("viewer");
+  const stage = document.getElementById("stage");
+  const get = (id) => document.getElementById(`viewer-${id}`);
+  const fields = Object.fromEntries(
+    ["title", "reasons", "tools", "left", "right", "map", "cut", "legend", "part", "values"].map(
+      (id) => [id, get(id)],
+    ),
+  );
+  let scene = null;
+  let number = 0;
+  let mode = "slider";
+
+  const all = () => [...document.querySelectorAll("button.thumb")].filter((button) => !button.closest("[hidden]"));
+
+  /** Show a scene; of an output, if one is named. */
+  iqbench.open = (which, method) => {
+    number = Number(which);
+    scene = iqbench.json(`scene-${number}`);
+    fields.title.textContent = `${scene.image}`;
+    fields.reasons.textContent = [scene.dataset, ...scene.reasons].join(" · ");
+    const names = scene.pictures.map((picture, place) => [place, picture.name]);
+    iqbench.fill(fields.left, names);
+    iqbench.fill(fields.right, names);
+    const wanted = scene.pictures.findIndex((picture, place) => place && picture.name === method);
+    fields.left.value = "0";
+    fields.right.value = String(wanted > 0 ? wanted : 1);
+    const maps = new Set(scene.pictures.flatMap((picture) => picture.maps.map((map) => map.name)));
+    iqbench.fill(fields.map, [["", "pictures"], ...[...maps].map((name) => [name, `map: ${name}`])]);
+    const part = [scene.part, scene.pictures.length < scene.rows.length + 1 ? "Not all outputs are in this file." : ""];
+    fields.part.replaceChildren(...overview(), part.filter(Boolean).join(" "));
+    table();
+    arrange();
+    if (!dialog.open) dialog.showModal();
+    stage.focus();
+    iqbench.fit();
+  };
+
+  /** Where the part that is shown lies in the whole image. */
+  function overview() {
+    if (!scene.part) return [];
+    const small = document.querySelector(`button.thumb[data-scene="${number}"] img`);
+    const [left, top, width, height] = scene.crop;
+    const share = (value, whole) => `${((100 * value) / whole).toFixed(2)}%`;
+    const frame = iqbench.element("span", { class: "frame" });
+    frame.style.left = share(left, scene.size[0]);
+    frame.style.top = share(top, scene.size[1]);
+    frame.style.width = share(width, scene.size[0]);
+    frame.style.height = share(height, scene.size[1]);
+    return [iqbench.element("span", { class: "overview" }, small.cloneNode(), frame)];
+  }
+
+  function table() {
+    const head = iqbench.element("tr", {}, iqbench.element("th", { scope: "col" }, "output"));
+    head.append(...scene.heads.map((text) => iqbench.element("th", { scope: "col", class: "number" }, text)));
+    const rows = scene.rows.map(([name, ...texts]) => {
+      const place = scene.pictures.findIndex((picture, at) => at && picture.name === name);
+      const label =
+        place > 0
+          ? iqbench.element("button", { type: "button", class: "link", "data-picture": place }, name)
+          : name;
+      return iqbench.element(
+        "tr",
+        {},
+        iqbench.element("th", { scope: "row" }, label),
+        ...texts.map((text) => iqbench.element("td", { class: "number" }, text)),
+      );
+    });
+    fields.values.replaceChildren(iqbench.element("thead", {}, head), iqbench.element("tbody", {}, ...rows));
+  }
+
+  /** The picture to show for an output: itself, or the map that is chosen, if it has one. */
+  function face(picture) {
+    const map = picture.maps.find((each) => each.name === fields.map.value);
+    return { source: map ? map.source : picture.source, map };
+  }
+
+  function image(picture, shown) {
+    const what = shown.map ? `${shown.map.name} map of ${picture.name}` : picture.name;
+    return iqbench.element("img", {
+      src: shown.source,
+      width: picture.width,
+      height: picture.height,
+      alt: what,
+      draggable: "false",
+    });
+  }
+
+  function label(picture, shown) {
+    const text = [picture.name, picture.note, shown.map?.name].filter(Boolean).join(" · ");
+    return iqbench.element("span", { class: "label" }, text);
+  }
+
+  function arrange() {
+    dialog.dataset.mode = mode;
+    for (const button of fields.tools.querySelectorAll("[data-mode]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+    }
+    const pane = (picture, className = "pane", asIs = false) => {
+      const shown = asIs ? { source: picture.source } : face(picture);
+      const element = iqbench.element("div", { class: className }, image(picture, shown), label(picture, shown));
+      return { element, map: shown.map };
+    };
+    let panes;
+    if (mode === "slider") {
+      const [left, right] = [fields.left, fields.right].map((field) => scene.pictures[Number(field.value)]);
+      // With a map, what lies left of the divider stays a picture: so one sees what the map is of.
+      panes = [pane(left, "pane under", true), pane(right, "pane over")];
+      const line = iqbench.element("div", { class: "line", "aria-hidden": "true" });
+      stage.replaceChildren(...panes.map((each) => each.element), line);
+    } else {
+      panes = scene.pictures.map((picture) => pane(picture));
+      stage.replaceChildren(...panes.map((each) => each.element));
+    }
+    const columns = Math.min(panes.length, Math.max(1, Math.floor(stage.clientWidth / 260)));
+    stage.style.setProperty("--columns", mode === "slider" ? 1 : columns);
+    stage.style.setProperty("--rows", mode === "slider" ? 1 : Math.ceil(panes.length / columns));
+    const map = panes.map((each) => each.map).find(Boolean);
+    fields.legend.textContent = map ? `${map.name}: ${map.legend}. ${map.summary}.` : "";
+    cut();
+  }
+
+  function cut() {
+    stage.style.setProperty("--cut", `${fields.cut.value}%`);
+  }
+
+  iqbench.cut = (share) => {
+    fields.cut.value = String(Math.min(100, Math.max(0, 100 * share)));
+    cut();
+  };
+  iqbench.picture = () => scene?.pictures[0];
+
+  function step(by) {
+    const buttons = all();
+    const place = buttons.findIndex((button) => Number(button.dataset.scene) === number);
+    const next = buttons[(place + by + buttons.length) % buttons.length];
+    if (next) iqbench.open(next.dataset.scene);
+  }
+
+  document.addEventListener("click", (event) => {
+    const thumb = event.target.closest("button.thumb, button[data-scene]");
+    if (thumb) iqbench.open(thumb.dataset.scene, thumb.dataset.method);
+  });
+  dialog.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (event.target === dialog) dialog.close();
+    if (!button) return;
+    if (button.dataset.do === "close") dialog.close();
+    if (button.dataset.do === "previous") step(-1);
+    if (button.dataset.do === "next") step(1);
+    if (button.dataset.mode) {
+      mode = button.dataset.mode;
+      arrange();
+      iqbench.fit();
+    }
+    if (button.dataset.picture) {
+      fields.right.value = button.dataset.picture;
+      mode = "slider";
+      arrange();
+      iqbench.fit();
+    }
+  });
+  for (const field of [fields.left, fields.right, fields.map]) field.addEventListener("change", arrange);
+  fields.cut.addEventListener("input", cut);
+})();

@@ -1,0 +1,135 @@
+"""What a page about a results folder says, before its pictures and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iqbench.analysis.columns import metric_columns, ordered
+from iqbench.report.html.definitions import definitions_of
+from iqbench.report.html.summary import cards_of
+from iqbench.report.html.tables import dataset_tables, overall_tables, with_metrics
+from iqbench.report.html.values import matrices_of
+from iqbench.report.overview import Overview, read_leaderboard
+from iqbench.results.read import load_runs, load_scores
+from iqbench.results.signature import parse_signature
+
+__all__ = ["Contents", "read_contents"]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the tables say.
+
+    Attributes
+    ----------
+    results
+        The folder.
+    found
+        By whose metrics methods are judged and ranked.
+    every
+        The same with all metrics.
+    filters
+        What was asked for.
+    """
+
+    results: Path
+    found: Overview
+    every: Overview
+    filters: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def board(self) -> pd.DataFrame:
+        """The leaderboard with the means of all metrics."""
+        return with_metrics(self.found.board, self.every.board, ["dataset", "method"])
+
+    @cached_property
+    def headings(self) -> list[str]:
+        """All columns that hold a metric, in their order."""
+        heads = {name for one in self.every.standings for name in one.cube.headings}
+        return ordered(heads, self.found.columns)
+
+    @cached_property
+    def signatures(self) -> dict[str, list[str]]:
+        """Of each heading those that are in use, whatever the dataset."""
+        used: dict[str, list[str]] = {name: [] for name in self.headings}
+        for one in self.every.standings:
+            for heading, (_, text) in one.cube.signatures.items():
+                used[heading].append(text)
+        return used
+
+    @cached_property
+    def protocols(self) -> dict[str, dict[str, str]]:
+        """By dataset and heading, how pixels were seen."""
+        return {
+            one.dataset: {
+                heading: _protocol(text) for heading, (_, text) in one.cube.signatures.items()
+            }
+            for one in self.every.standings
+        }
+
+    def context(self) -> dict[str, Any]:
+        """Give what the template names."""
+        board, columns = self.board, self.found.columns
+        shown = set(metric_columns(self.found.board))
+        tables = list(dataset_tables(board, columns, self.protocols))
+        scores = load_scores(self.results, filters=self.filters)
+        return {
+            "title": self.results.resolve().name,
+            "facts": self._facts(),
+            "cards": list(cards_of(board, columns)),
+            "averages": list(overall_tables(self.found, self.every)),
+            "tables": tables,
+            "metrics": [(name, name in shown) for name in self.headings],
+            "shown_metric": shown.__contains__,
+            "definitions": definitions_of(self.signatures, columns),
+            "matrices": list(matrices_of(scores, columns)),
+            "tasks": sorted({table.task for table in tables if table.task}),
+            "protocols": sorted({name for table in tables for name in table.protocols}),
+            "runs": load_runs(self.results)[::-1],
+        }
+
+    def _facts(self) -> list[str]:
+        board = self.board
+        images = board.groupby("dataset", sort=False)["expected"].max().sum()
+        return [
+            _plural(int(number), what)
+            for number, what in (
+                (board["dataset"].nunique(), "dataset"),
+                (board["method"].nunique(), "method"),
+                (images, "image"),
+                (len(self.headings), "metric column"),
+            )
+        ]
+
+
+def read_contents(
+    results: Path,
+    filters: Mapping[str, tuple[str, ...]],
+    sort: str | None = None,
+    front: tuple[str, str] | None = None,
+) -> Contents:
+    """Read what a results folder says.
+
+    Parameters and errors are those of `iqbench.report.overview.read_leaderboard`.
+    """
+    found = read_leaderboard(results, filters, sort=sort, front=front)
+    every = found
+    if found.hidden:
+        every = read_leaderboard(results, filters, sort=sort, front=front, shown="all")
+    return Contents(results, found, every, filters)
+
+
+def _protocol(signature: str) -> str:
+    """Name the protocol in a signature, without its version."""
+    text = parse_signature(signature).get("protocol", "")
+    return text.rpartition("/")[0] or text
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"

@@ -1,0 +1,94 @@
+"""Pages that need nothing else: templates, style, scripts and plotly.js in one file of HTML."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from iqbench.report.text import printable
+
+__all__ = ["data_uri", "embedded_json", "packed_plotly", "render_page"]
+
+_STYLES = ("style.css", "viewer.css")
+
+
+def render_page(template: str, scripts: tuple[str, ...], **context: Any) -> str:
+    """Fill a template.
+
+    Parameters
+    ----------
+    template
+        File of the folder ``templates``.
+    scripts
+        Files of the folder ``assets``, in the order in which they run.
+    **context
+        What the template names. All text in it is escaped, and shown as `printable` spells it.
+
+    Returns
+    -------
+    str
+        The page, ends with a newline.
+    """
+    page = _environment().get_template(template)
+    style = Markup("\n".join(_asset(name) for name in _STYLES))  # noqa: S704 - our own files
+    script = Markup("\n".join(_asset(name) for name in scripts))  # noqa: S704 - our own files
+    return page.render(style=style, script=script, **context).rstrip() + "\n"
+
+
+def embedded_json(value: Any) -> Markup:
+    """Write data for a script element: nothing in it can end the element or begin another.
+
+    Parameters
+    ----------
+    value
+        Of dicts, lists, texts and finite numbers.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # Within JSON these signs occur in texts only, where they may be spelt out.
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)  # noqa: S704 - it holds no sign that HTML knows
+
+
+@cache
+def packed_plotly() -> Markup:
+    """Give plotly.js as the installed package has it: compressed, as base64.
+
+    A browser unpacks it when the first plot comes near; until then it costs no time.
+    """
+    from plotly.offline import get_plotlyjs
+
+    packed = gzip.compress(get_plotlyjs().encode(), 9, mtime=0)
+    return Markup(base64.b64encode(packed).decode())  # noqa: S704 - base64
+
+
+def data_uri(kind: str, data: bytes) -> str:
+    """Write a picture's bytes so that they can stand where an address does."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("iqbench.report.html", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+
+
+def _shown(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _asset(name: str) -> str:
+    return (files("iqbench.report.html") / "assets" / name).read_text(encoding="utf-8")

@@ -1,0 +1,127 @@
+"""Pictures for a page: the part that is shown, lossless, with bounded thumbnails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.images.picture import Picture
+from iqbench.report.html.page import data_uri
+
+__all__ = ["LONGEST", "THUMBNAIL", "Crop", "crop_of", "lossless", "thumbnail"]
+
+LONGEST = 512
+"""Pixels of a side up to which an image is shown whole; of a larger one a part is."""
+
+THUMBNAIL = 168
+"""Pixels of a thumbnail's longer side."""
+
+_STRIDE = 16
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The part of an image that is shown: rows and columns from ``top`` and ``left`` on."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def of(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Cut it out of an array whose first two axes are rows and columns."""
+        return pixels[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+def crop_of(reference: Picture, outputs: Sequence[Picture]) -> Crop:
+    """Choose what is shown: all, or the window where the outputs are worst.
+
+    Parameters
+    ----------
+    reference
+        Decides the size.
+    outputs
+        At least one.
+
+    Returns
+    -------
+    Crop
+        At most `LONGEST` pixels high and wide: the window with the largest squared error, summed
+        over those outputs that are of the reference's size.
+    """
+    height, width = min(reference.height, LONGEST), min(reference.width, LONGEST)
+    if (height, width) == (reference.height, reference.width):
+        return Crop(0, 0, height, width)
+    error = np.zeros((reference.height, reference.width), dtype=np.float32)
+    for output in outputs:
+        if output.pixels.shape == reference.pixels.shape:
+            error += _squared_error(reference, output)
+    # Sums over windows, by differences of sums from the corner on.
+    sums = cv2.integral(error, sdepth=cv2.CV_64F)
+    tops = np.arange(0, reference.height - height + 1, _STRIDE)
+    lefts = np.arange(0, reference.width - width + 1, _STRIDE)
+    rows, columns = np.ix_(tops, lefts)
+    windows = (
+        sums[rows + height, columns + width]
+        - sums[rows, columns + width]
+        - sums[rows + height, columns]
+        + sums[rows, columns]
+    )
+    at = np.unravel_index(int(windows.argmax()), windows.shape)
+    return Crop(int(tops[at[0]]), int(lefts[at[1]]), height, width)
+
+
+def _squared_error(reference: Picture, output: Picture) -> NDArray[np.float32]:
+    difference = reference.pixels.astype(np.float32) - output.pixels
+    peak = np.float32(np.iinfo(reference.pixels.dtype).max)
+    squared: NDArray[np.float32] = np.square(difference / peak).mean(axis=2)
+    return squared
+
+
+def lossless(pixels: NDArray[np.generic]) -> str:
+    """Write pixels as a data URI, as a screen shows them: 8 bits, nothing else is lost.
+
+    Parameters
+    ----------
+    pixels
+        (H, W, 1 or 3), 8 or 16 bits.
+    """
+    return _webp(_eight_bits(pixels), lossless=True, quality=50, method=2)
+
+
+def thumbnail(pixels: NDArray[np.generic]) -> tuple[str, int, int]:
+    """Write a small version of a whole image.
+
+    Returns
+    -------
+    tuple
+        Data URI, width and height.
+    """
+    whole = _eight_bits(pixels)
+    height, width = whole.shape[:2]
+    scale = min(1.0, THUMBNAIL / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
+    return _webp(np.asarray(small, dtype=np.uint8), quality=80, method=4), *size
+
+
+def _eight_bits(pixels: NDArray[np.generic]) -> Pixels:
+    if pixels.dtype == np.uint16:
+        pixels = np.round(pixels.astype(np.float32) / 257).astype(np.uint8)
+    plain = np.asarray(pixels, dtype=np.uint8)
+    return plain[..., 0] if plain.ndim == 3 and plain.shape[2] == 1 else plain
+
+
+def _webp(pixels: Pixels, **options: bool | int) -> str:
+    from PIL import Image
+
+    stream = BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "WEBP", **options)
+    return data_uri("webp", stream.getvalue())

@@ -1,0 +1,224 @@
+"""From a results folder to one page: leaderboards, plots, pictures, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from iqbench import __version__
+from iqbench.analysis.columns import column_info
+from iqbench.errors import IqbenchError
+from iqbench.maps.model import DEFAULT_MAPS
+from iqbench.report.html.choice import Pick, picks_of
+from iqbench.report.html.contents import Contents, read_contents
+from iqbench.report.html.difference import MapMaker
+from iqbench.report.html.page import embedded_json, packed_plotly, render_page
+from iqbench.report.html.scenes import Budget, Output, Progress, Scene, Shown, show
+from iqbench.report.html.values import column_payload, metric_under, standing_payload
+from iqbench.report.html.where import Digests, Finder, Folders
+from iqbench.report.sections import direction_arrow
+from iqbench.report.text import number
+from iqbench.results.read import load_images
+
+__all__ = ["Appearance", "Made", "report_page"]
+
+_SCRIPTS = ("core.js", "tables.js", "plotly.js", "plots.js", "viewer.js", "gestures.js")
+_NUMBERS_SHARE = 0.6
+"""Of what is left of the size after the page itself, how much the values by image may take."""
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What a report is to show.
+
+    Attributes
+    ----------
+    sort, front
+        As for `iqbench.report.overview.read_leaderboard`.
+    images
+        How many images of each dataset to show, where they are found.
+    maps
+        Which maps to draw.
+    size
+        Of the file, in bytes.
+    device
+        Where maps are computed.
+    """
+
+    sort: str | None = None
+    front: tuple[str, str] | None = None
+    images: int = 4
+    maps: Sequence[str] = DEFAULT_MAPS
+    size: int = 20_000_000
+    device: str = "auto"
+
+    @property
+    def maker(self) -> partial[MapMaker] | None:
+        """What makes the maps."""
+        return partial(MapMaker, tuple(self.maps), self.device) if self.maps else None
+
+
+@dataclass(frozen=True)
+class Made:
+    """A page, and what it had to leave out.
+
+    Attributes
+    ----------
+    html
+        The page.
+    pictures
+        How many images are shown.
+    left_out
+        A sentence each.
+    """
+
+    html: str
+    pictures: int
+    left_out: list[str] = field(default_factory=list)
+
+
+def report_page(
+    results: Path,
+    filters: Mapping[str, tuple[str, ...]],
+    places: Sequence[Folders] = (),
+    *,
+    appearance: Appearance | None = None,
+    progress: Progress = lambda what, done, total: None,
+) -> Made:
+    """Make a report.
+
+    Parameters
+    ----------
+    results
+        The results folder.
+    filters
+        As `load_scores` takes them.
+    places
+        Where pictures may lie; datasets that come with iqbench are found without.
+    appearance
+        What to show.
+    progress
+        Is told how far it is.
+
+    Returns
+    -------
+    Made
+        The page.
+
+    Raises
+    ------
+    IqbenchError
+        As `iqbench.report.overview.read_leaderboard`, and where not even the tables fit.
+    """
+    chosen = appearance or Appearance()
+    contents = read_contents(results, filters, chosen.sort, chosen.front)
+    context = contents.context()
+    bare = len(_page(context, [], [], contents, []).encode())
+    if bare > chosen.size:
+        raise IqbenchError(
+            f"the tables and plotly.js alone take {bare / 1e6:.1f} MB, more than the report may",
+            hint="Allow more by --max-size, or choose with --dataset, --method or --metric",
+        )
+    numbers = Budget(int((chosen.size - bare) * _NUMBERS_SHARE))
+    pictures = Budget(chosen.size - bare - numbers.left)
+    datasets, left_out = _numbers(contents, numbers)
+    pictures.left += numbers.left  # what numbers do not take, pictures may
+    shown, unseen = show(_scenes(contents, places, chosen.images), pictures, chosen.maker, progress)
+    left_out += unseen
+    for one in shown:
+        images = _standing(contents, one.scene.dataset).cube.images
+        (own,) = (item for item in datasets if item["dataset"] == one.scene.dataset)
+        own["scenes"][str(images.index(one.scene.image))] = one.number
+    return Made(_page(context, shown, datasets, contents, left_out), len(shown), left_out)
+
+
+def _page(
+    context: Mapping[str, Any],
+    shown: Sequence[Shown],
+    datasets: Sequence[Mapping[str, Any]],
+    contents: Contents,
+    left_out: Sequence[str],
+) -> str:
+    data = {
+        "columns": column_payload(contents.headings, contents.found.columns),
+        "datasets": [{key: one[key] for key in one if key != "dataset"} for one in datasets],
+    }
+    return render_page(
+        "report.html",
+        _SCRIPTS,
+        **context,
+        scenes=shown,
+        left_out=left_out,
+        data=embedded_json(data),
+        plotly=packed_plotly(),
+        metric_under=metric_under,
+        version=__version__,
+        now=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def _numbers(contents: Contents, budget: Budget) -> tuple[list[dict[str, Any]], list[str]]:
+    """Give the page's script the values of each dataset, and say which do not fit."""
+    datasets, left_out = [], []
+    for dataset, rows in contents.board.groupby("dataset", sort=False):
+        standing = _standing(contents, str(dataset))
+        payload, lacking = standing_payload(standing, rows, budget)
+        datasets.append({"dataset": standing.dataset, **payload})
+        if lacking:
+            names = ", ".join(lacking)
+            left_out.append(
+                f"values by image of {standing.dataset} for want of room, so that plots lack "
+                f"them: {names}"
+            )
+    return datasets, left_out
+
+
+def _standing(contents: Contents, dataset: str) -> Any:
+    (one,) = (one for one in contents.every.standings if one.dataset == dataset)
+    return one
+
+
+def _scenes(contents: Contents, places: Sequence[Folders], count: int) -> list[Scene]:
+    """Describe the images that are to be shown, if they are found."""
+    found = contents.found
+    digests = Digests(load_images(contents.results))
+    finder = Finder(places, [one.dataset for one in found.standings])
+    picks = picks_of(found.standings, found.columns, count) if count else []
+    return [_scene(contents, pick, finder, digests) for pick in picks]
+
+
+def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> Scene:
+    (one,) = (one for one in contents.found.standings if one.dataset == pick.dataset)
+    columns, cube = contents.found.columns, one.cube
+    infos = {name: column_info(name, columns) for name in cube.headings}
+    at = cube.images.index(pick.image)
+    texts = {
+        method: [
+            number(float(cube.values[at, cube.methods.index(method), place]), info.decimals)
+            for place, info in enumerate(infos.values())
+        ]
+        for method in pick.methods
+    }
+    ranked = cube.headings.index(str(one.ranked_by))
+    of = [digests.of(pick.dataset, method, pick.image) for method in pick.methods]
+    return Scene(
+        dataset=pick.dataset,
+        image=pick.image,
+        reasons=pick.reasons,
+        reference=partial(finder.reference, pick.dataset, pick.image, of[0][0]),
+        outputs=[
+            Output(
+                name=method,
+                note=f"{one.ranked_by} {texts[method][ranked]}",
+                find=partial(finder.output, pick.dataset, method, pick.image, digest),
+                protocol=cube.protocols.get(method, "rgb").partition(" + ")[0],
+            )
+            for method, (_, digest) in zip(pick.methods, of, strict=True)
+        ],
+        heads=[f"{name} {direction_arrow(info)}".rstrip() for name, info in infos.items()],
+        rows=[[method, *texts[method]] for method in pick.methods],
+    )

@@ -1,0 +1,78 @@
+"""At a glance: who leads on each dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from iqbench.analysis.columns import column_info
+from iqbench.report.sections import direction_arrow
+from iqbench.report.text import number
+from iqbench.results.schema import ColumnInfo
+
+__all__ = ["Card", "cards_of"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What stands out on a dataset.
+
+    Attributes
+    ----------
+    dataset, task
+        Which.
+    leader
+        The best method, or several that share the first rank; empty where none is ranked.
+    value
+        Its mean, and by which metric.
+    tied
+        Methods that do not differ significantly from it.
+    front
+        Methods that no other beats in fidelity and in perception.
+    incomplete
+        How many methods are not ranked, of how many.
+    """
+
+    dataset: str
+    task: str
+    leader: str
+    value: str
+    tied: list[str]
+    front: list[str]
+    incomplete: str
+
+
+def cards_of(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Iterator[Card]:
+    """Make a card a dataset.
+
+    Parameters
+    ----------
+    board
+        As `iqbench.analysis.leaderboard.leaderboard` gives it.
+    columns
+        Directions and decimals.
+    """
+    for dataset, rows in board.groupby("dataset", sort=False):
+        first = rows[rows["rank"] == 1]
+        metric = str(rows["ranked_by"].iloc[0])
+        info = column_info(metric, columns)
+        value, tied = "", []
+        if len(first):
+            mean = number(float(first[metric].iloc[0]), info.decimals)
+            value = f"{metric} {mean} {direction_arrow(info)}".rstrip()
+            letter = first["tie"].iloc[0]
+            if letter:
+                same = rows[(rows["tie"] == letter) & (rows["rank"] != 1)]
+                tied = [str(name) for name in same["method"]]
+        left = int((~rows["complete"]).sum())
+        yield Card(
+            dataset=str(dataset),
+            task=str(rows["task"].iloc[0]),
+            leader=", ".join(str(name) for name in first["method"]),
+            value=value,
+            tied=tied,
+            front=[str(name) for name in rows.loc[rows["front"].eq(True).fillna(False), "method"]],
+            incomplete=f"{left} of {len(rows)}" if left else "",
+        )

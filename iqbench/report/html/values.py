@@ -1,0 +1,194 @@
+"""The numbers behind a page's plots: values by image, means, and how metrics correlate."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from iqbench.analysis.agreement import ranking_agreement
+from iqbench.analysis.coefficients import Associations, associate
+from iqbench.analysis.columns import column_info
+from iqbench.analysis.metric_table import MetricTable, metric_table
+from iqbench.analysis.standing import Standing
+from iqbench.report.html.scenes import Budget
+from iqbench.report.sections import direction_arrow
+from iqbench.report.text import number, printable
+from iqbench.results.schema import ColumnInfo
+
+__all__ = ["Matrix", "column_payload", "matrices_of", "metric_under", "standing_payload"]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A square of correlations.
+
+    Attributes
+    ----------
+    title, note
+        What the numbers are.
+    names
+        Metrics, in the order of rows and columns.
+    cells
+        The lower half, without the diagonal: text and value, of each row.
+    """
+
+    title: str
+    note: str
+    names: list[str]
+    cells: list[list[tuple[str, float | None]]]
+
+
+def column_payload(
+    headings: Sequence[str], columns: Mapping[str, ColumnInfo]
+) -> list[dict[str, Any]]:
+    """Describe columns for the page's script."""
+    described = []
+    for name in headings:
+        info = column_info(name, columns)
+        described.append(
+            {
+                "name": printable(name),
+                "label": f"{printable(name)} {direction_arrow(info)}".rstrip(),
+                "direction": info.direction.partition(":")[0],
+                "target": info.target,
+                "decimals": info.decimals,
+            }
+        )
+    return described
+
+
+def standing_payload(
+    one: Standing, board: pd.DataFrame, budget: Budget
+) -> tuple[dict[str, Any], list[str]]:
+    """Give one dataset's numbers to the page's script.
+
+    Parameters
+    ----------
+    one
+        With all its columns.
+    board
+        Its rows of the leaderboard.
+    budget
+        What is left of the file's size; columns that do not fit are left out, from the last.
+
+    Returns
+    -------
+    tuple
+        What becomes JSON, and the columns left out.
+    """
+    cube = one.cube
+    names = [printable(image) for image in cube.images]
+    room = sum(len(name.encode()) + 3 for name in names)
+    values: dict[str, str] = {}
+    left_out = []
+    named = budget.take(room)
+    for place, heading in enumerate(cube.headings):
+        column = np.ascontiguousarray(cube.values[:, :, place].T, dtype="<f4")
+        text = base64.b64encode(column.tobytes()).decode()
+        if named and budget.take(len(text) + len(heading) + 6):
+            values[printable(heading)] = text
+        else:
+            left_out.append(heading)
+    order = [cube.methods.index(str(name)) for name in board["method"] if name in cube.methods]
+    return {
+        "name": printable(one.dataset),
+        "methods": [printable(name) for name in cube.methods],
+        "order": order,
+        "images": names if values else [],
+        "values": values,
+        "ranked": printable(one.ranked_by or ""),
+        "front": _front(board),
+        "scenes": {},  # by number of the image, the number of the scene that shows it
+    }, left_out
+
+
+def _front(board: pd.DataFrame) -> dict[str, Any] | None:
+    """Give fidelity and perception of every method, with intervals; None where either lacks."""
+    axes = [name for name in str(board["front_by"].iloc[0]).split(", ") if name]
+    if len(axes) != 2 or any(name not in board for name in axes):
+        return None
+    points = []
+    for row in board.to_dict("records"):
+        ends = [[row[name], row.get(f"{name}_low"), row.get(f"{name}_high")] for name in axes]
+        if all(np.isfinite(mean) for mean, _, _ in ends):
+            points.append(
+                {
+                    "method": printable(str(row["method"])),
+                    "complete": bool(row["complete"]),
+                    "front": row["front"] is True or row["front"] is np.True_,
+                    "at": [[_finite(value) for value in triple] for triple in ends],
+                }
+            )
+    return {"axes": [printable(name) for name in axes], "points": points} if points else None
+
+
+def _finite(value: Any) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def matrices_of(
+    scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]
+) -> Iterator[tuple[str, list[Matrix]]]:
+    """Correlate the metrics of each dataset.
+
+    Parameters
+    ----------
+    scores
+        Long form, of one dataset.
+    columns
+        Directions.
+
+    Yields
+    ------
+    tuple
+        Dataset and its matrices; those without a number are left out.
+    """
+    for dataset, rows in scores.groupby("dataset", observed=True):
+        table = metric_table(rows, columns)
+        if len(table.names) > 1:
+            yield str(dataset), [one for one in _matrices(table) if one.names]
+
+
+def _matrices(table: MetricTable) -> Iterator[Matrix]:
+    values = table.values.to_numpy(np.float64)
+    together = np.zeros(len(values), dtype=np.intp)
+    yield _matrix(
+        table.names,
+        associate(values, together, 1, "spearman"),
+        "Spearman over images and methods",
+        "Do two metrics order all outputs alike?",
+    )
+    yield _matrix(
+        table.names,
+        ranking_agreement(table.values, table.contents),
+        "Kendall within images",
+        "Do two metrics rank the methods of an image alike? The mean of tau-b over images.",
+    )
+
+
+def _matrix(names: list[str], found: Associations, title: str, note: str) -> Matrix:
+    count = len(names)
+    square = np.full((count, count), np.nan)
+    square[found.second, found.first] = square[found.first, found.second] = found.value
+    used = np.flatnonzero((~np.isnan(square)).any(axis=0))
+    cells = [
+        [
+            (number(float(square[row, column]), 2), _finite(square[row, column]))
+            for column in used[:at]
+        ]
+        for at, row in enumerate(used)
+    ]
+    return Matrix(title, note, [names[place] for place in used], cells)
+
+
+def metric_under(name: str) -> str:
+    """Name the column that a row of a matrix is about: ``tv-ratio`` for ``|tv-ratio-1|``."""
+    if not name.startswith("|"):
+        return name
+    distance, bracket, rest = name.partition(" [")
+    return f"{distance.strip('|').rpartition('-')[0]}{bracket}{rest}"
