@@ -53,7 +53,7 @@ RECORDED = (
 
 def pairs():
     """Pairs of reference and output, uint8 or uint16; sides are odd, so that crops matter."""
-    astronaut = data.astronaut()[28:83, 184:255]
+    astronaut = data.astronaut()[90:145, 190:261]
     small = imresize_uint8(astronaut, scale=1 / 4)
     coffee = data.coffee()[60:121, 250:321]
     gray = np.rint(data.chelsea()[100:153, 140:209] @ [0.299, 0.587, 0.114])
