@@ -20,6 +20,7 @@ from iqbench.networks.stream import (
     WindowStream,
     window_count,
 )
+from iqbench.networks.winograd import Winograd, pays
 
 __all__ = [
     "AveragePool",
@@ -67,9 +68,29 @@ class Convolution(nn.Conv2d, Layer):
             channels_in, channels_out, kernel, stride=stride, padding=padding, bias=bias
         )
         self._kernel, self._step, self._border = kernel, stride, padding
+        self._winograd: Winograd | None = None
+        self._winograd_of = (0, 0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve a whole image."""
+        return self._convolve(x, self._border)
 
     def _inner(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight, self.bias, self.stride, (0, self._border))
+        return self._convolve(x, 0)
+
+    def _convolve(self, x: Tensor, above: int) -> Tensor:
+        padding = (above, self._border)
+        if self._step == 1 and not self.weight.requires_grad and pays(x, self.weight):
+            return self._fast()(x, padding)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding)
+
+    def _fast(self) -> Winograd:
+        """Transform the kernel once, and again when it has changed."""
+        weight = self.weight
+        state = weight.data_ptr(), 0 if weight.is_inference() else weight._version
+        if self._winograd is None or self._winograd_of != state:
+            self._winograd, self._winograd_of = Winograd(weight, self.bias), state
+        return self._winograd
 
     def stream(self) -> Stream:
         """Begin a pass in bands."""
@@ -78,7 +99,7 @@ class Convolution(nn.Conv2d, Layer):
             stride=self._step,
             padding=self._border,
             fill=0.0,
-            whole=self,
+            whole=self.forward,
             inner=self._inner,
         )
 

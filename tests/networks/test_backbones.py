@@ -158,7 +158,8 @@ def test_features_with_gradients_are_those_without(random_network, name):
     with torch.inference_mode():
         without = backbone(image, wanted)
     for layer in wanted:
-        assert torch.equal(with_gradients[layer], without[layer])
+        # Not bit for bit: without gradients, convolutions may multiply less (see winograd.py).
+        torch.testing.assert_close(with_gradients[layer], without[layer], rtol=1e-4, atol=1e-4)
         assert with_gradients[layer].requires_grad
 
 
