@@ -37,6 +37,8 @@ class Evaluation:
         Names of datasets of the datasets file.
     reference, dataset_name
         A folder of references instead, and the name its scores are kept under.
+    pairs
+        A CSV of paths instead, which names references and outputs; ``dataset_name`` names it too.
     output_name
         Template of the outputs' names, e.g. ``{id}_x4``.
     datasets_file
@@ -64,6 +66,7 @@ class Evaluation:
     datasets: Sequence[str] = ()
     reference: Path | None = None
     dataset_name: str | None = None
+    pairs: Path | None = None
     output_name: str | None = None
     datasets_file: Path | None = None
     protocol: str | None = None
@@ -131,7 +134,7 @@ def evaluate(**options: Any) -> pd.DataFrame:
     for key in options:
         if key not in known:
             raise unknown_name("option of evaluate", key, known)
-    for key in ("methods_in", "reference", "datasets_file", "results", "weights"):
+    for key in ("methods_in", "reference", "pairs", "datasets_file", "results", "weights"):
         if isinstance(options.get(key), str):
             options[key] = Path(options[key])
     for key in ("methods", "datasets", "metrics"):
@@ -283,9 +286,16 @@ def _check_alpha(alpha: str) -> None:
 
 def _datasets(evaluation: Evaluation) -> list[Dataset]:
     """Open what is to be scored."""
-    from iqbench.datasets.dataset import reference_folder
+    from iqbench.datasets.dataset import pairs_file, reference_folder
     from iqbench.datasets.load import load_datasets, select
 
+    if evaluation.pairs is not None:
+        if evaluation.datasets or evaluation.reference is not None:
+            raise IqbenchError(
+                "a file of pairs names its references itself",
+                hint="Give neither datasets by name nor a folder of references with it",
+            )
+        return [pairs_file(evaluation.pairs, evaluation.dataset_name)]
     if evaluation.reference is not None:
         if evaluation.datasets:
             raise IqbenchError("give either datasets by name or a folder of references, not both")
@@ -295,7 +305,7 @@ def _datasets(evaluation: Evaluation) -> list[Dataset]:
     if not evaluation.datasets:
         raise IqbenchError(
             "nothing says what to compare with",
-            hint="Give --reference DIR, or --dataset NAME (see `iqbench datasets list`)",
+            hint="Give --reference DIR, --pairs FILE or --dataset NAME (`iqbench datasets list`)",
         )
     specs = load_datasets(evaluation.datasets_file)
     return [spec.open() for spec in select(specs, evaluation.datasets)]

@@ -38,7 +38,15 @@ SOME_FAILED = 3
     help="Dataset of the datasets file (see `iqbench datasets list`). May be repeated.",
 )
 @click.option("--reference", type=FOLDER, metavar="DIR", help="Folder of references instead.")
-@click.option("--dataset-name", metavar="NAME", help="Name for --reference; default: the folder's.")
+@click.option(
+    "--pairs",
+    type=FOLDER,
+    metavar="FILE.csv",
+    help="Table of paths instead: columns reference, output[, method, image, mos, ...].",
+)
+@click.option(
+    "--dataset-name", metavar="NAME", help="Name for --reference or --pairs; default: theirs."
+)
 @click.option(
     "--output-name",
     metavar="TEMPLATE",
@@ -85,6 +93,7 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
       iqbench evaluate --methods-in outputs/ --dataset Set5-x4 --dataset Set14-x4
       iqbench evaluate --method mine=run7/ --method swinir/ --dataset Set5-x4 --metric psnr
       iqbench evaluate --method out/ --reference hr/ --output-name '{id}_x4' --device cuda
+      iqbench evaluate --pairs pairs.csv --metric psnr
     """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
     from iqbench.api import Evaluation, run_evaluation
     from iqbench.cli.progress import progress_bar

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny
 
 from iqbench.datasets.download import Download
-from iqbench.datasets.files import check_text
+from iqbench.datasets.files import check_text, numbering_gaps
 from iqbench.datasets.layout import Layout
 from iqbench.datasets.layouts.csv_paths import CsvLayout
 from iqbench.datasets.layouts.folder import FolderLayout
@@ -133,15 +133,19 @@ class DatasetSpec(Block):
             ("images", "reference images", self.images, len(samples)),
             ("outputs", "distorted images", self.outputs, brought),
         )
-        return [
-            IqbenchError(
-                f"dataset {self.name!r} has {expected} {what}, but {found} were found",
-                hint="Complete the data (`iqbench datasets verify` names what is missing where it "
-                f"is known), or correct `{key}:` in the dataset's block",
-            )
-            for key, what, expected, found in counts
-            if expected is not None and found != expected
-        ]
+        problems = []
+        for key, what, expected, found in counts:
+            if expected is None or found == expected:
+                continue
+            gaps = numbering_gaps([sample.image for sample in samples]) if key == "images" else []
+            named = ""
+            if gaps and len(gaps) == expected - found:
+                verb = "its number {} is" if len(gaps) == 1 else "their numbers {} are"
+                named = f"; by {verb.format(', '.join(gaps))} missing"
+            message = f"dataset {self.name!r} has {expected} {what}, but {found} were found{named}"
+            hint = f"Complete the data, or correct `{key}:` in the dataset's block"
+            problems.append(IqbenchError(message, hint=hint))
+        return problems
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from iqbench.errors import IqbenchError
 
-__all__ = ["IMAGE_SUFFIXES", "check_text", "is_image_name", "natural_key", "split_suffix", "walk"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "check_text",
+    "is_image_name",
+    "natural_key",
+    "numbering_gaps",
+    "split_suffix",
+    "walk",
+]
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm"}
@@ -18,6 +26,7 @@ IMAGE_SUFFIXES = frozenset(
 """Endings of file names, in lower case, that are taken for images."""
 
 _DIGITS = re.compile(r"([0-9]+)")
+_LAST_NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.DOTALL)
 
 
 class _Folder(NamedTuple):
@@ -31,6 +40,23 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     parts: list[str | int] = list(_DIGITS.split(name))
     parts[1::2] = [int(digits) for digits in parts[1::2]]
     return parts, name
+
+
+def numbering_gaps(names: Collection[str]) -> list[str]:
+    """Name what lies between the first and the last of names that differ in one number only.
+
+    Empty where they differ otherwise: ``kodim01`` and ``kodim03`` lack ``kodim02``.
+    """
+    found = [_LAST_NUMBER.fullmatch(name) for name in names]
+    frames = {(match[1], match[3]) for match in found if match}
+    numbers = {int(match[2]) for match in found if match}
+    widths = {len(match[2]) for match in found if match}
+    if None in found or len(frames) != 1 or max(numbers) - min(numbers) > 2 * len(numbers):
+        return []
+    ((before, after),) = frames
+    width = widths.pop() if len(widths) == 1 else 0
+    inner = sorted(set(range(min(numbers), max(numbers))) - numbers)
+    return [f"{before}{number:0{width}}{after}" for number in inner]
 
 
 def split_suffix(name: str) -> tuple[str, str]:

@@ -110,7 +110,7 @@ ONE = ("--method", "out/one")
 HR = ("--reference", "hr")
 FILE = ("--datasets-file", "sets.yaml")
 REFUSED = {
-    "no method": (None, HR, "no method to score. Give --method [NAME=]DIR or --methods-in DIR"),
+    "no method": (None, HR, "no method to score on hr. Give --method [NAME=]DIR"),
     "no reference": (None, ONE, "nothing says what to compare with. Give --reference DIR"),
     "no such method": (None, ("--method", "out/oen", *HR), "Did you mean out/one?"),
     "a method that is a file": (
@@ -143,6 +143,11 @@ REFUSED = {
         *(None, (*ONE, *HR, "--dataset", "Set5-x2")),
         "give either datasets by name or a folder of references, not both",
     ),
+    "pairs and a reference": (
+        *(None, (*HR, "--pairs", "pairs.csv")),
+        "a file of pairs names its references itself. Give neither",
+    ),
+    "no such file of pairs": (None, ("--pairs", "p.csv"), "file of pairs p.csv does not exist"),
     "a name without a reference": (
         *(None, (*ONE, "--dataset-name", "x")),
         "a dataset name is given without a folder of references",
@@ -311,3 +316,22 @@ def test_transparency_is_composited_on_request(made, iqbench):
     assert iqbench(*command, "--alpha", "composite").code == 0
     write_png(Path("out/x/a.png"), picture(0))
     assert iqbench(*command).code == 0
+
+
+def test_pairs_are_named_by_a_table(folders, iqbench):
+    rows = "".join(f"hr/{image}.png,out/one/{image}.png,mine\n" for image in ("a", "b"))
+    Path("pairs.csv").write_text(f"reference,output,method\n{rows}")
+    ran = iqbench("evaluate", "--pairs", "pairs.csv", *PSNR)
+    assert ran.code == 0
+    scores = load_scores("results")
+    assert scores["dataset"].tolist() == ["pairs"] * 2
+    assert scores["method"].tolist() == ["mine"] * 2
+    assert scores["image"].tolist() == ["hr/a", "hr/b"]
+    assert scores["value"].notna().all()
+
+
+def test_pairs_that_bring_outputs_take_no_method(folders, iqbench):
+    Path("pairs.csv").write_text("reference,output\nhr/a.png,out/one/a.png\n")
+    ran = iqbench("evaluate", "--pairs", "pairs.csv", "--dataset-name", "mine", *ONE, *PSNR)
+    assert ran.code == 2
+    assert "mine brings its own distorted images and takes no method" in ran.err

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iqbench.datasets.dataset import reference_folder
-from iqbench.datasets.files import natural_key, split_suffix
+from iqbench.datasets.files import natural_key, numbering_gaps, split_suffix
 from iqbench.datasets.layout import MissingDataError
 from iqbench.datasets.layouts.folder import FolderLayout
 from iqbench.errors import IqbenchError
@@ -75,6 +75,61 @@ def test_an_empty_folder_is_refused(make_files: MakeFiles) -> None:
 def test_globs_choose_by_path(make_files: MakeFiles, globs: list[str], expected: list[str]) -> None:
     root = make_files("r", ["a.png", "b_gt.png", "x/c.png", "x/y/d_gt.png", "x/y/e.jpg"])
     assert ids(root, files=globs) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "files", "expected"),
+    [
+        ("norain-{id}", ["norain-1.png", "norain-10.png", "norain-2.png"], ["1", "2", "10"]),
+        ("{id}_gt", ["x/a_gt.png", "x_gt_gt.png"], ["x/a", "x_gt"]),
+        ("{scene}/sharp/{frame}", ["s1/sharp/7.png", "s2/sharp/7.png"], ["s1/7", "s2/7"]),
+        ("a.{id}{{x}}", ["a.1{x}.png"], ["1"]),
+    ],
+)
+def test_a_template_takes_the_id_out_of_the_path(
+    make_files: MakeFiles, template: str, files: list[str], expected: list[str]
+) -> None:
+    assert ids(make_files("r", files), id=template) == expected
+
+
+def test_a_reference_that_does_not_fit_the_template_is_named(make_files: MakeFiles) -> None:
+    root = make_files("r", ["norain-1.png", "rain-1.png"])
+    with pytest.raises(IqbenchError, match=r"rain-1\.png is not named .* 'norain-\{id\}'"):
+        ids(root, id="norain-{id}")
+    assert ids(root, id="norain-{id}", files=["norain-*"]) == ["1"]
+    root = make_files("s", ["a/deep/sharp/1.png"])
+    with pytest.raises(IqbenchError, match="is not named as references are"):
+        ids(root, id="{scene}/sharp/{frame}")
+
+
+@pytest.mark.parametrize("template", ["plain", "{}", "{id", "{id!r}", "{id:3}", "{a.b}", ""])
+def test_a_template_without_a_name_in_braces_is_refused(template: str) -> None:
+    with pytest.raises(ValueError, match="must hold a name in braces"):
+        FolderLayout(layout="folder", references="r", id=template)
+
+
+def test_a_list_chooses_the_references(make_files: MakeFiles) -> None:
+    root = make_files("r", ["s/gt/1.png", "s/gt/2.png", "t/gt/1.png", "s/blur/1.png"])
+    (root / "test.txt").write_text("./s/gt/1.png s/blur/1.png\n\nt/gt/1.png t/blur/1.png\n")
+    assert ids(root, id="{scene}/gt/{n}", listed_in="test.txt") == ["s/1", "t/1"]
+    with (root / "test.txt").open("a") as file:
+        file.write("t/gt/9.png\n")
+    with pytest.raises(IqbenchError, match=r"references are missing: t/gt/9\.png"):
+        ids(root, listed_in="test.txt")
+    with pytest.raises(MissingDataError, match="list of references"):
+        ids(root, listed_in="other.txt")
+
+
+def test_the_names_of_degraded_images_choose_the_references(make_files: MakeFiles) -> None:
+    root = make_files(
+        "r", ["GT/a.png", "GT/b.png", "GT/c.png", "test/near/a.png", "test/far/c.jpg"]
+    )
+    assert ids(root, references="GT", inputs="test") == ["a", "c"]
+    (root / "test" / "far" / "d.png").touch()
+    with pytest.raises(IqbenchError, match="references are missing: d"):
+        ids(root, references="GT", inputs="test")
+    with pytest.raises(MissingDataError, match="folder of inputs"):
+        ids(root, references="GT", inputs="nowhere")
 
 
 def test_loops_of_links_end_and_links_never_rename_real_files(
@@ -150,6 +205,25 @@ def test_natural_order_does_not_hang_on_the_order_of_the_file_system(names: list
 )
 def test_suffixes(name: str, parts: tuple[str, str]) -> None:
     assert split_suffix(name) == parts
+
+
+@pytest.mark.parametrize(
+    ("names", "gaps"),
+    [
+        (["kodim01", "kodim04", "kodim02"], ["kodim03"]),
+        (["8", "11", "9"], ["10"]),
+        (["x1a", "x3a", "x4a"], ["x2a"]),
+        (["1", "2", "3"], []),
+        (["a1", "b3"], []),
+        (["1", "3", "c"], []),
+        (["1", "100"], []),
+        (["2018"], []),
+    ],
+)
+def test_names_that_differ_in_a_number_tell_what_is_missing(
+    names: list[str], gaps: list[str]
+) -> None:
+    assert numbering_gaps(names) == gaps
 
 
 def test_a_bare_folder_is_a_dataset_named_as_it_is(make_files: MakeFiles) -> None:

@@ -15,6 +15,7 @@ from iqbench.datasets.layout import Layout, MissingDataError, layouts
 from iqbench.datasets.load import PACKAGED_FILE, find_datasets_file, load_datasets, select
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
+from iqbench.protocols.presets import resolve_protocol
 from iqbench.specs import parse_spec
 
 REPOSITORY = Path(__file__).parents[2]
@@ -62,11 +63,18 @@ def test_the_file_at_the_top_level_is_the_packaged_one() -> None:
     assert top.read_text(encoding="utf-8") == PACKAGED_FILE.read_text(encoding="utf-8")
 
 
-def test_every_scale_of_the_packaged_file_is_its_protocols() -> None:
+def test_every_protocol_of_the_packaged_file_is_known_and_has_the_datasets_scale() -> None:
     for spec in load_datasets(PACKAGED_FILE).values():
-        name, options = parse_spec(spec.protocol)
-        assert name in {"rgb", "sr-y"}
-        assert options == ({"scale": str(spec.scale)} if name == "sr-y" else {})
+        assert resolve_protocol(spec.protocol)
+        _, options = parse_spec(spec.protocol)
+        restored = spec.scale is not None
+        assert options == ({"scale": str(spec.scale)} if restored else {})
+        assert restored == (spec.task == "super-resolution")
+
+
+def test_every_dataset_of_the_packaged_file_says_where_it_comes_from() -> None:
+    for spec in load_datasets(PACKAGED_FILE).values():
+        assert all((spec.task, spec.images, spec.home, spec.licence, spec.citation)), spec.name
 
 
 @pytest.mark.parametrize("name", ["demo-denoise", "demo-sr-x4", "demo-jpeg", "demo-deblur"])

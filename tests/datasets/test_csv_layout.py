@@ -1,0 +1,181 @@
+"""A CSV of paths: pairs, ids, opinions; and what is wrong with it, by line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from iqbench.datasets.dataset import pairs_file
+from iqbench.datasets.layout import MissingDataError
+from iqbench.datasets.layouts.csv_paths import CsvLayout
+from iqbench.datasets.sample import Opinion, Sample
+from iqbench.errors import IqbenchError
+
+MakeFiles = Callable[..., Path]
+FILES = ("r/a.png", "r/b.png", "o/a.png", "o/b.png", "p/a.png", "p/b.png")
+
+
+@pytest.fixture
+def read(make_files: MakeFiles) -> Callable[..., list[Sample]]:
+    """Write a CSV beside empty image files, and list its samples."""
+
+    def read(text: str, *, files: Iterable[str] = FILES, **options: object) -> list[Sample]:
+        root = make_files("data", files)
+        (root / "pairs.csv").write_text(text, encoding="utf-8")
+        layout = CsvLayout.model_validate({"layout": "csv", "file": "pairs.csv", **options})
+        return layout.samples(root)
+
+    return read
+
+
+def refusal(read: Callable[..., list[Sample]], text: str, **options: object) -> str:
+    with pytest.raises(IqbenchError) as caught:
+        read(text, **options)
+    assert "pairs.csv" in caught.value.message
+    return str(caught.value)
+
+
+def test_references_are_in_the_order_of_the_rows_with_their_outputs(read) -> None:
+    samples = read(
+        "reference,output,method\nr/b.png,o/b.png,m\nr/a.png,o/a.png,m\nr/b.png,p/b.png,n\n"
+    )
+    assert [sample.image for sample in samples] == ["r/b", "r/a"]
+    assert [(o.method, o.image) for o in samples[0].outputs] == [("m", "r/b"), ("n", "r/b")]
+    assert samples[0].outputs[1].source.name.endswith("data/p/b.png")
+    assert samples[0].reference.name.endswith("data/r/b.png")
+
+
+def test_without_methods_outputs_are_distorted_images_with_ids_of_their_own(read) -> None:
+    (sample,) = read("reference,output\nr/a.png,o/a.png\nr/a.png,./p//a.png\n")
+    assert [(o.method, o.image) for o in sample.outputs] == [
+        ("distorted", "o/a"),
+        ("distorted", "p/a"),
+    ]
+
+
+def test_ids_can_be_given(read) -> None:
+    text = "image,method,reference,output\nfirst,m,r/a.png,o/a.png\nsecond,m,r/a.png,p/a.png\n"
+    (sample,) = read(text)
+    assert [output.image for output in sample.outputs] == ["first", "second"]
+
+
+def test_opinions_and_distortions_are_carried(read) -> None:
+    (sample,) = read(
+        "reference,output,mos,mos_std,mos_direction,distortion,note\n"
+        "r/a.png,o/a.png,3.5,0.25,lower,blur,x\n"
+        "r/a.png,p/a.png,,,,,\n"
+        "r/a.png,o/b.png,1,,higher,,\n"
+    )
+    assert [(output.opinion, output.distortion) for output in sample.outputs] == [
+        (Opinion(3.5, 0.25, "lower"), "blur"),
+        (None, None),
+        (Opinion(1.0, None, "higher"), None),
+    ]
+
+
+def test_a_byte_order_mark_and_empty_lines_are_no_rows(read) -> None:
+    assert len(read("\ufeffreference,output\n\nr/a.png,o/a.png\n\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "column 'reference' is missing; there are none"),
+        ("reference,distorted\n", "column 'output' is missing; there are reference, distorted"),
+        ("reference,output\n", "has no rows"),
+        ("reference,Output\n", "the column 'Output' must be spelt 'output'"),
+        ("reference,output,mos-std\n", "the column 'mos-std' must be spelt 'mos_std'"),
+        ("reference,output,output\n", "there are two columns 'output'"),
+        ("reference,output,mos\n", "column 'mos_direction' is missing"),
+        ("reference,output\nr/a.png,\n", "line 2: output is empty"),
+        ("reference,output\nr/a.png\n", "line 2: 1 cells where the header has 2"),
+        ("reference,output\nr/a.png,o/a.png,x\n", "line 2: 3 cells where the header has 2"),
+        ("reference,output\nr/a.png,r/./a.png\n", "line 2: reference and output are one file"),
+        ("reference,output,method\nr/a.png,o/a.png,\n", "line 2: method '' cannot be used"),
+        ("reference,output,image\nr/a.png,o/a.png,\n", "line 2: image '' cannot be used"),
+        ('reference,output\nr/a.png,"o/a.png\n', "line 2: this is no CSV"),
+        (
+            "reference,output,image\nr/a.png,o/a.png,x\n\nr/b.png,o/b.png,x\n",
+            "line 4: image 'x' of method 'distorted' is already in line 2",
+        ),
+        (
+            "reference,output,method\nr/a.png,o/a.png,m\nr/a.png,p/a.png,m\n",
+            "line 3: image 'r/a' of method 'm' is already in line 2. Give each an id of its own",
+        ),
+        (
+            "reference,output\nr/a.png,o/a.png\nr/b.png,o/a.png\n",
+            "line 3: output o/a.png is already in line 2. Are the columns reference and output "
+            "exchanged?",
+        ),
+        (
+            "reference,output,mos,mos_direction\nr/a.png,o/a.png,3,up\n",
+            "line 2: unknown mos_direction 'up'",
+        ),
+        ("reference,output,mos,mos_direction\nr/a.png,o/a.png,3,\n", "unknown mos_direction ''"),
+        (
+            "reference,output,mos,mos_direction\nr/a.png,o/a.png,inf,higher\n",
+            "line 2: mos is 'inf', not a finite number",
+        ),
+        (
+            "reference,output,mos,mos_direction,mos_std\nr/a.png,o/a.png,3,higher,-1\n",
+            "line 2: mos_std is -1.0, below 0",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(read, text: str, sentence: str) -> None:
+    assert sentence in refusal(read, text)
+
+
+@pytest.mark.parametrize(
+    "path", ["../r/a.png", "/r/a.png", "r/../../a.png", "C:\\a.png", "r\\..\\..\\a.png"]
+)
+def test_paths_stay_below_the_folder_of_the_csv(read, path: str) -> None:
+    error = refusal(read, f"reference,output\n{path},o/a.png\n")
+    assert "line 2: reference" in error
+    assert "leads out of the folder of the CSV" in error
+    assert "outside: true" in error
+
+
+def test_a_block_may_allow_paths_elsewhere(read, make_files: MakeFiles) -> None:
+    elsewhere = make_files("elsewhere", ["a.png", "b.png"])
+    text = f"reference,output\n../elsewhere/a.png,{elsewhere}/b.png\n"
+    (sample,) = read(text, outside=True)
+    assert Path(sample.reference.name).resolve() == elsewhere / "a.png"
+    assert Path(sample.outputs[0].source.name) == elsewhere / "b.png"
+
+
+def test_missing_files_are_named_with_their_lines(read) -> None:
+    rows = "".join(f"r/a.png,o/{name}.png\n" for name in ("a", "x", "y", "z", "w"))
+    error = refusal(read, "reference,output\n" + rows)
+    assert "not there: o/x.png (line 3), o/y.png (line 4), o/z.png (line 5) and 1 more" in error
+
+
+def test_two_references_of_one_id_are_refused(read) -> None:
+    text = "reference,output\nr/a.png,o/a.png\nr/a.jpg,o/b.png\n"
+    error = refusal(read, text, files=[*FILES, "r/a.jpg"])
+    assert "two references have the id 'r/a': r/a.png in line 2, r/a.jpg in line 3" in error
+
+
+def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
+    layout = CsvLayout(layout="csv", file="pairs.csv")
+    with pytest.raises(MissingDataError, match="nobody said"):
+        layout.samples(None)
+    with pytest.raises(MissingDataError, match="does not exist"):
+        layout.samples(tmp_path)
+    (tmp_path / "pairs.csv").write_bytes(b"reference,output\n\xff\xfe,a\n")
+    with pytest.raises(IqbenchError, match="is not UTF-8 text"):
+        layout.samples(tmp_path)
+
+
+def test_a_file_of_pairs_is_a_dataset_named_as_it_is(make_files: MakeFiles) -> None:
+    root = make_files("data", FILES)
+    (root / "mine.csv").write_text("reference,output\nr/a.png,o/a.png\n")
+    dataset = pairs_file(root / "mine.csv")
+    assert (dataset.name, dataset.brings_outputs) == ("mine", True)
+    assert pairs_file(root / "mine.csv", "other").name == "other"
+    with pytest.raises(IqbenchError, match=r"nowhere\.csv does not exist"):
+        pairs_file(root / "nowhere.csv")
+    with pytest.raises(IqbenchError, match="is a folder, not a file"):
+        pairs_file(root)

@@ -1,0 +1,150 @@
+"""Blocks in a MATLAB file: ids, digests, one reading for all, and files that are off."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+from numpy.typing import NDArray
+
+from iqbench.api import evaluate
+from iqbench.datasets.layout import MissingDataError
+from iqbench.datasets.layouts import sidd
+from iqbench.datasets.layouts.sidd import SiddLayout
+from iqbench.errors import IqbenchError
+from iqbench.images.write import write_png
+
+NAME = "ValidationGtBlocksSrgb"
+LAYOUT = SiddLayout(layout="sidd", blocks="SIDD/blocks.mat")
+
+
+def blocks(shape: tuple[int, ...] = (2, 3, 16, 20, 3)) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[..., Path]:
+    def save(array: NDArray[np.generic], name: str = NAME, *, compressed: bool = True) -> Path:
+        (tmp_path / "SIDD").mkdir(exist_ok=True)
+        path = tmp_path / "SIDD" / "blocks.mat"
+        scipy.io.savemat(path, {name: array}, do_compression=compressed)
+        return path
+
+    return save
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_every_block_is_a_sample_named_as_the_field_names_it(save, tmp_path, compressed) -> None:
+    array = blocks()
+    save(array, compressed=compressed)
+    samples = LAYOUT.samples(tmp_path)
+    assert [sample.image for sample in samples] == [
+        *("0001_01", "0001_02", "0001_03", "0002_01", "0002_02", "0002_03")
+    ]
+    source = samples[4].reference
+    facts = source.probe()
+    assert (facts.height, facts.width, facts.channels, facts.bit_depth) == (16, 20, 3, 8)
+    np.testing.assert_array_equal(source.read().decode().pixels, array[1, 1])
+    assert source.name.endswith("blocks.mat[1, 1]")
+
+
+def test_the_digest_is_of_the_block_not_of_the_file(save, tmp_path) -> None:
+    array = blocks()
+    save(array)
+    first = [sample.reference.read().digest for sample in LAYOUT.samples(tmp_path)]
+    pixels = b"(16, 20, 3) |u1 " + np.ascontiguousarray(array[0, 0]).tobytes()
+    assert first[0] == hashlib.sha256(pixels).hexdigest()
+    array[1, 2] += 1
+    save(array, compressed=False)
+    second = [sample.reference.read().digest for sample in LAYOUT.samples(tmp_path)]
+    assert first[:5] == second[:5]
+    assert first[5] != second[5]
+
+
+def test_the_array_is_read_once_and_only_when_a_block_is_asked_for(save, tmp_path, monkeypatch):
+    save(blocks())
+    read = []
+    loadmat = scipy.io.loadmat
+    monkeypatch.setattr(scipy.io, "loadmat", lambda *a, **k: read.append(a) or loadmat(*a, **k))
+    samples = LAYOUT.samples(tmp_path)
+    assert all(sample.reference.probe().width == 20 for sample in samples)
+    assert read == []
+    for sample in samples:
+        sample.reference.read()
+    assert len(read) == 1
+
+
+def test_outputs_are_scored_against_blocks(save, tmp_path, monkeypatch) -> None:
+    array = blocks((1, 2, 16, 16, 3)) // 2
+    save(array)
+    for block in range(2):
+        write_png(tmp_path / "out" / f"0001_{block + 1:02}.png", array[0, block] + 51)
+    (tmp_path / "datasets.yaml").write_text(
+        "root: .\ndatasets: {Mini: {data: {layout: sidd, blocks: SIDD/blocks.mat}}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    scores = evaluate(methods=["out"], datasets=["Mini"], metrics=["psnr"], device="cpu")
+    assert scores["image"].tolist() == ["0001_01", "0001_02"]
+    assert scores["value"].tolist() == pytest.approx([20 * np.log10(5)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("array", "name", "sentence"),
+    [
+        (blocks(), "Other", "holds no array 'ValidationGtBlocksSrgb', but Other"),
+        (blocks().astype(float), NAME, "is double of shape"),
+        (blocks((2, 3, 16, 20)), NAME, r"of shape \(2, 3, 16, 20\), not uint8 of"),
+        (blocks((2, 3, 16, 20, 4)), NAME, "not uint8 of"),
+        (np.array([["text"]], dtype=object), NAME, "is cell"),
+    ],
+)
+def test_another_array_is_refused_before_it_is_read(
+    save, tmp_path, monkeypatch, array, name, sentence
+) -> None:
+    save(array, name)
+    monkeypatch.setattr(scipy.io, "loadmat", None)
+    with pytest.raises(IqbenchError, match=sentence):
+        LAYOUT.samples(tmp_path)
+
+
+def test_an_array_that_is_too_large_is_refused_by_its_declared_shape(
+    save, tmp_path, monkeypatch
+) -> None:
+    save(blocks())
+    monkeypatch.setattr(sidd, "_LARGEST", 1000)
+    with pytest.raises(IqbenchError, match="too large"):
+        LAYOUT.samples(tmp_path)
+
+
+def test_a_file_of_version_7_3_is_refused_with_advice(tmp_path) -> None:
+    (tmp_path / "SIDD").mkdir()
+    header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM"
+    (tmp_path / "SIDD" / "blocks.mat").write_bytes(header + bytes(512) + b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(IqbenchError, match=r"version 7\.3 .* save\('blocks\.mat'.*'-v7'\)"):
+        LAYOUT.samples(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no MATLAB file", bytes(200)])
+def test_what_is_no_matlab_file_is_refused(tmp_path, content) -> None:
+    (tmp_path / "SIDD").mkdir()
+    (tmp_path / "SIDD" / "blocks.mat").write_bytes(content)
+    with pytest.raises(IqbenchError, match=r"cannot be read as a MATLAB file|holds no array"):
+        LAYOUT.samples(tmp_path)
+
+
+def test_a_truncated_file_is_an_error_of_its_blocks(save, tmp_path) -> None:
+    path = save(blocks(), compressed=False)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(IqbenchError, match="is damaged"):
+        LAYOUT.samples(tmp_path)[0].reference.read()
+
+
+def test_a_file_that_is_not_there_says_where_it_is_looked_for(tmp_path) -> None:
+    for root in (None, tmp_path):
+        with pytest.raises(MissingDataError) as caught:
+            LAYOUT.samples(root)
+        assert "SIDD/blocks.mat" in caught.value.hint
