@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from statistics import fmean
 
 from iqbench.datasets.files import natural_key, split_suffix
 from iqbench.datasets.sample import DISTORTED, Direction, Opinion, OutputImage, Sample
-from iqbench.datasets.tree import Tree
+from iqbench.datasets.tree import Tree, base_name
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 
@@ -85,7 +84,7 @@ def rated_samples(
         )
     return [
         Sample(
-            image=split_suffix(PurePosixPath(reference).name)[0],
+            image=split_suffix(base_name(reference))[0],
             reference=FileSource(tree.path(reference)),
             outputs=tuple(sorted(outputs[reference], key=lambda output: natural_key(output.image))),
         )
@@ -161,7 +160,7 @@ def _refuse_twice(ratings: Sequence[Rating]) -> None:
         other = known.setdefault(rating.distorted.casefold(), rating)
         if other is not rating:
             raise IqbenchError(
-                f"{rating.where}: {PurePosixPath(rating.distorted).name} has an opinion already "
+                f"{rating.where}: {base_name(rating.distorted)} has an opinion already "
                 f"({other.where})",
                 hint="Take the file of opinions as it is distributed",
             )

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from iqbench.datasets.files import is_image_name, natural_key, walk
 from iqbench.datasets.layout import MissingDataError
 from iqbench.errors import IqbenchError
 
-__all__ = ["Tree", "join"]
+__all__ = ["Tree", "base_name", "join"]
 
 
-def join(*parts: str) -> str:
-    """Join parts of a path below a dataset's folder; ``.`` is the folder itself."""
-    return PurePosixPath(*parts).as_posix()
+def join(folder: str, name: str) -> str:
+    """Join a folder and a path in it, both below a dataset's; ``.`` is the dataset's own."""
+    folder = folder.removeprefix("./").rstrip("/")
+    return name if folder in (".", "") else f"{folder}/{name}"
+
+
+def base_name(name: str) -> str:
+    """Give the last part of a path below a dataset's folder."""
+    return name.rpartition("/")[2]
 
 
 class Tree:
@@ -100,7 +106,7 @@ class Tree:
 
     def files(self, folder: str) -> list[str]:
         """Name the files below one of its folders, in no order."""
-        prefix = "" if folder == "." else f"{folder.casefold()}/"
+        prefix = join(folder, "").casefold()
         return [name for key, name in self._names.items() if key.startswith(prefix)]
 
     def images(self, folder: str) -> list[str]:
@@ -109,7 +115,7 @@ class Tree:
 
     def elsewhere(self, name: str) -> str | None:
         """Find a file of the same name in another folder, the nearest to the top."""
-        base = f"/{PurePosixPath(name).name}".casefold()
+        base = f"/{base_name(name)}".casefold()
         others = [
             other
             for key, other in self._names.items()
@@ -131,7 +137,7 @@ def _near(root: Path, folder: str) -> str:
         others = [entry.name for entry in root.iterdir() if entry.is_dir()]
     except OSError:
         return _where(folder)
-    wanted = PurePosixPath(folder).name.casefold()
+    wanted = base_name(folder).casefold()
     for other in sorted(others):
         if other.casefold() == wanted:
             return f"There is {root / other}: write `folder: {other}` into the dataset's block"

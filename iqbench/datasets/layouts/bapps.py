@@ -66,7 +66,7 @@ class BappsLayout(Layout):
         IqbenchError
             If a file of a choice is missing, or a choice is no share; names the first few.
         """
-        tree = Tree.of(root, self.folder, join(self.subsets[0], "judge", "000000.npy"))
+        tree = Tree.of(root, self.folder, join(self.subsets[0], "judge/000000.npy"))
         return [
             _sample(tree, subset, number)
             for subset in self.subsets

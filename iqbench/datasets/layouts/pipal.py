@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from iqbench.datasets.layout import BelowRoot, Layout
 from iqbench.datasets.opinions import Scale, number, read_lines
 from iqbench.datasets.rated import Rating, rated_samples
 from iqbench.datasets.sample import Sample
-from iqbench.datasets.tree import Tree, join
+from iqbench.datasets.tree import Tree, base_name, join
 from iqbench.errors import IqbenchError
 
 __all__ = ["DISTORTIONS", "PipalLayout"]
@@ -89,7 +89,7 @@ class PipalLayout(Layout):
         images: dict[str, str] = {}
         references = f"{self.references.casefold()}/"
         for name in tree.images("."):
-            base = PurePosixPath(name).name
+            base = base_name(name)
             if name.casefold().startswith(references) or not _NAME.fullmatch(base):
                 continue
             other = images.setdefault(base.casefold(), name)
@@ -108,7 +108,7 @@ class PipalLayout(Layout):
                 f"{where}: {name[:40]!r} is no distorted image of PIPAL's training set",
                 hint="Lines are a name such as A0001_00_00.bmp, a comma and a score",
             )
-        if match[1].casefold() != PurePosixPath(label).stem.casefold():
+        if f"{match[1]}.txt".casefold() != base_name(label).casefold():
             raise IqbenchError(
                 f"{where}: {name} is not of the reference that the file is named after",
                 hint="Take the files of scores as they are distributed",
