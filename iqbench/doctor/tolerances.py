@@ -38,11 +38,9 @@ _NETWORK = (
     "6e-7 on CPUs); TF32 is off by 1e-4 and more, a wrong layer or weight by far more"
 )
 TOLERANCES = {
-    "psnr": Tolerance(
-        1e-5, False, "dB", "pixels are float32 (measured: 8e-7); tables show 1e-2, papers 1e-2"
-    ),
+    "psnr": Tolerance(1e-5, False, "dB", "pixels are float32 (measured: 8e-7); papers report 1e-2"),
     "ssim": Tolerance(
-        1e-6, False, "", "pixels are float32, moments float64 (measured: 3e-8); tables show 1e-4"
+        1e-6, False, "", "pixels are float32, moments float64 (measured: 3e-8); papers report 1e-4"
     ),
     "tv": Tolerance(
         1e-6, True, "relative", "differences of float32 pixels, sums in float64 (measured: 7e-8)"

@@ -154,7 +154,7 @@ def _summary(frame: pd.DataFrame) -> str:
     count = frame["status"].value_counts()
     made = int(count.get("ok", 0)) + int(count.get("off", 0))
     if verdict(frame) == "off":
-        return f"{count['off']} of {made} checks are off"
+        return f"{count['off']} of {made} checks {'is' if count['off'] == 1 else 'are'} off"
     if verdict(frame) == "not proven":
         return f"all of {made} checks are right, but {count['not checked']} could not be made"
     return f"all of {made} checks are right"

@@ -18,6 +18,7 @@ import warnings
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -190,7 +191,12 @@ def lpips_model(net):
     """Build the authors' model, with the pretrained weights in its trunk, in float64."""
     import lpips
 
-    with warnings.catch_warnings():
+    # Every weight of the trunk is replaced below: to draw them at random takes seconds.
+    drawn = dict.fromkeys(
+        ("kaiming_normal_", "kaiming_uniform_", "normal_", "trunc_normal_"),
+        lambda weight, *_, **__: weight,
+    )
+    with warnings.catch_warnings(), patch.multiple(torch.nn.init, **drawn):
         warnings.simplefilter("ignore")  # of torchvision: it is asked for no weights
         model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).eval()
     trunk = load({"alex": "alexnet", "vgg": "vgg16"}[net]).tensors

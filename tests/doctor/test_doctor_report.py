@@ -68,7 +68,7 @@ def test_what_is_off_has_a_line_of_its_own_and_stands_in_the_text_for_an_issue()
     assert "OFF" in line
     assert "tv (3)" in table
     assert issue.splitlines() == [
-        "iqbench doctor: 1 of 5 checks are off",
+        "iqbench doctor: 1 of 5 checks is off",
         "iqbench 0.1.0, torch 2.4.0",
         "Linux",
         "largest deviations: tv 5e-07 relative",
@@ -96,7 +96,7 @@ def test_markdown_is_a_heading_and_a_table_whatever_a_note_holds():
     odd = Finding("decoder", "JPEG", "off", note="a|b <script> [x](y)")
     text = render_checkup(frame(odd), "markdown")
     heading, empty, columns, _, row = text.splitlines()
-    assert (heading, empty) == ("### iqbench doctor: 1 of 1 checks are off", "")
+    assert (heading, empty) == ("### iqbench doctor: 1 of 1 checks is off", "")
     assert columns == "| part | check | result | deviation | allowed | note |"
     assert r"a\|b &lt;script&gt; \[x\](y)" in row
 

@@ -1,0 +1,35 @@
+"""What docs/doctor.md says is so."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from iqbench.cli.doctor import doctor
+from iqbench.doctor.tolerances import TOLERANCES
+
+TEXT = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("family", TOLERANCES)
+def test_tolerances_are_those_of_the_code(family):
+    (allowed,) = re.findall(rf"^\| {family} \| (.*?) \|", TEXT, re.MULTILINE)
+    tolerance = TOLERANCES[family]
+    assert allowed == f"{tolerance.limit:.0e} {tolerance.unit}".strip()
+
+
+def test_commands_have_the_options_that_are_written():
+    commands = re.findall(r"^iqbench doctor[^#\n]*", TEXT, re.MULTILINE)
+    assert len(commands) == 5
+    for command in commands:
+        doctor.make_context("doctor", shlex.split(command)[2:])
+
+
+def test_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", TEXT)
+    assert links
+    for link in links:
+        assert (Path(__file__).parents[2] / "docs" / link).is_file(), link
