@@ -139,7 +139,7 @@ def verify(
     spec
         The dataset. Where its block names a list of checksums, each file must have its digest.
     decode
-        Decode the pixels too; else damage is found by digests and headers only.
+        Decode the pixels too; else damage is found by digests and the files' structure only.
     progress
         Is told how far it is.
 
