@@ -125,10 +125,15 @@ class _Checkup:
         return check_decoder()
 
     def _check_device(self) -> Iterator[Finding]:
-        from iqbench.doctor.device import check_device
+        from iqbench.doctor.device import check_device, why_no_cuda
         from iqbench.engine.compute import resolve_compute
 
-        compute = resolve_compute(self._device)
+        try:
+            compute = resolve_compute(self._device)
+        except IqbenchError as error:
+            note = f"{error.message}: {why_no_cuda()}. {error.hint}"
+            yield Finding("device", self._device, OFF, note=note)
+            return
         yield from check_device(compute)
         # Not before something was computed there: all that follows relies on it.
         self._compute = compute

@@ -58,6 +58,5 @@ def _compare(name: str, label: str, right: NDArray[Any]) -> Finding:
         deviation=int(levels.max()),
         tolerance=0,
         unit="levels",
-        note=f"all {levels.size} samples as recorded",
         wrong=f"{wrong}{_ROUNDING[name.rpartition('.')[2]]}. {_MEND}",
     )

@@ -10,7 +10,7 @@ import torch
 from iqbench.doctor.finding import INFO, Finding, compared
 from iqbench.engine.compute import GIBIBYTE, Compute
 
-__all__ = ["check_device"]
+__all__ = ["check_device", "why_no_cuda"]
 
 PART = "device"
 
@@ -35,7 +35,7 @@ def check_device(compute: Compute) -> Iterator[Finding]:
     )
     yield Finding(PART, "memory", INFO, note=f"{compute.memory / GIBIBYTE:.1f} GiB for bands")
     if device.type != "cuda":
-        yield Finding(PART, "cuda", INFO, note=_no_cuda())
+        yield Finding(PART, "cuda", INFO, note=why_no_cuda())
 
 
 def _describe(device: torch.device) -> str:
@@ -49,8 +49,8 @@ def _describe(device: torch.device) -> str:
     return f"torch {torch.__version__} uses {torch.get_num_threads()} threads and {capability}"
 
 
-def _no_cuda() -> str:
-    """Say why the GPU, if there is one, is not used."""
+def why_no_cuda() -> str:
+    """Say why a GPU, if there is one, is not used."""
     if torch.version.cuda is None:
         return "this torch is built without CUDA"
     if torch.cuda.is_available():

@@ -43,7 +43,7 @@ def _network(name: str, folder: Path | None) -> Finding:
         file = read(name, path)
     except IqbenchError as error:
         return Finding(PART, name, OFF, note=str(error))
-    return Finding(PART, name, OK, note=f"{path}, content digest {file.digest[:12]} as known")
+    return Finding(PART, name, OK, note=f"{file.digest[:12]} as known: {path}")
 
 
 def _linear(net: str) -> Finding:
@@ -52,5 +52,5 @@ def _linear(net: str) -> Finding:
         weights = lpips_linear(net)  # type: ignore[arg-type]  # one of the two above
     except IqbenchError as error:
         return Finding(PART, check, OFF, note=str(error))
-    note = f"linear layers of the package lpips, content digest {weights.digest[:12]} as known"
+    note = f"{weights.digest[:12]} as known: linear layers in the package lpips"
     return Finding(PART, check, OK, note=note)

@@ -180,5 +180,6 @@ def _issue(frame: pd.DataFrame, rows: list[dict[str, Any]]) -> list[str]:
         if row["status"] in ("off", "not checked"):
             part, check, result, deviation, allowed, note = _cells(row)
             amount = f" (deviation {deviation}, allowed {allowed})" if deviation else ""
-            lines.append(f"{result}: {part}, {check}{amount}: {note}")
+            where = part if check == part else f"{part}, {check}"
+            lines.append(f"{result}: {where}{amount}: {note}")
     return [printable(line) for line in lines if line]
