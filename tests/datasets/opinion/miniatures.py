@@ -16,7 +16,7 @@ from scipy.io import savemat
 from iqbench.datasets.layout import layouts
 from iqbench.datasets.sample import Sample
 
-Write = Callable[[Path, int], None]
+Write = Callable[[Path, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ class Miniature:
         return layouts()[self.layout].model_validate(block).samples(root)
 
 
-def touch(path: Path, level: int) -> None:
+def touch(path: Path, level: int, scene: int) -> None:
     """Leave the file empty: nothing that only lists and pairs may open it."""
-    del level
+    del level, scene
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
 
 
-def paint(path: Path, level: int) -> None:
-    """Write a small picture, the noisier the higher the level; level 0 is the reference."""
+def paint(path: Path, level: int, scene: int) -> None:
+    """Write a small picture of a scene, the noisier the higher the level; 0 is the reference."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels: Pixels = picture(channels=3)
+    pixels: Pixels = picture(scene, channels=3)
     if level:
         pixels = noisy(pixels, seed=hash_of(path), amount=8 * level)
     done, data = cv2.imencode(path.suffix.lower(), pixels)
@@ -72,18 +72,17 @@ def tid2013(
     rows = []
     for number in range(1, references + 1):
         name = f"i{number:02}"
-        write(
-            folder / "reference_images" / (f"{name}.bmp" if number == 2 else f"I{name[1:]}.BMP"), 0
-        )
+        own = f"{name}.bmp" if number == 2 else f"{name}.bmp".upper()
+        write(folder / "reference_images" / own, 0, number)
         for kind in distortions:
             for level in range(1, levels + 1):
                 file = f"{name}_{kind:02}_{level}.bmp"
-                write(folder / "distorted_images" / file, level)
+                write(folder / "distorted_images" / file, level, number)
                 rows.append((7 - level - kind / 100 - number / 1000, file.capitalize()))
     lines(folder / "mos_with_names.txt", (f"{mos:.5f} {name}" for mos, name in rows), end="\r\n")
     lines(folder / "mos.txt", (f"{mos:.5f}" for mos, _ in rows))
     lines(folder / "mos_std.txt", (f"{0.1 + 0.01 * n:.5f}" for n, _ in enumerate(rows)))
-    touch(folder / "distorted_images" / "Thumbs.db", 0)
+    touch(folder / "distorted_images" / "Thumbs.db", 0, 0)
     return Miniature(
         "tid2013",
         "tid2013",
@@ -98,12 +97,12 @@ def tid2013(
 def kadid10k(root: Path, write: Write = touch) -> Miniature:
     folder = root / "kadid10k"
     rows = []
-    for reference in ("I01", "I02"):
-        write(folder / "images" / f"{reference}.png", 0)
+    for scene, reference in enumerate(("I01", "I02")):
+        write(folder / "images" / f"{reference}.png", 0, scene)
         for kind in (1, 25):
             for level in (1, 2, 3):
                 name = f"{reference}_{kind:02}_{level:02}.png"
-                write(folder / "images" / name, level)
+                write(folder / "images" / name, level, scene)
                 rows.append([name, f"{reference}.png", f"{4.9 - level:.2f}", "0.496"])
     table(folder / "dmos.csv", ["dist_img", "ref_img", "dmos", "var"], rows)
     return Miniature(
@@ -116,14 +115,14 @@ def live(root: Path, write: Write = touch, **changes: Any) -> Miniature:
     folder = root / "databaserelease2"
     sizes = [4, 3, 3, 3, 3]
     names = ["buildings.bmp", "womanhat.bmp"]
-    for name in names:
-        write(folder / "refimgs" / name, 0)
+    for scene, name in enumerate(names):
+        write(folder / "refimgs" / name, 0, scene)
     dmos, orgs, references = [], [], []
     for kind, size in zip(("jp2k", "jpeg", "wn", "gblur", "fastfading"), sizes, strict=True):
         info = []
         for number in range(1, size + 1):
             copy = number == size
-            write(folder / kind / f"img{number}.bmp", 0 if copy else number)
+            write(folder / kind / f"img{number}.bmp", 0 if copy else number, number % 2)
             dmos.append(0.0 if copy else 20.0 * number)
             orgs.append(int(copy))
             references.append(names[number % 2])
@@ -173,11 +172,13 @@ def csiq(root: Path, write: Write = touch, rows: list[list[Any]] | None = None) 
     from openpyxl import Workbook
 
     folder = root / "CSIQ"
-    for reference in ("1600", "boston"):
-        write(folder / "src_imgs" / f"{reference}.png", 0)
+    for scene, reference in enumerate(("1600", "boston")):
+        write(folder / "src_imgs" / f"{reference}.png", 0, scene)
         for place, token in CSIQ_KINDS.values():
             for level in (1, 2):
-                write(folder / "dst_imgs" / place / f"{reference}.{token}.{level}.png", level)
+                write(
+                    folder / "dst_imgs" / place / f"{reference}.{token}.{level}.png", level, scene
+                )
     rows = csiq_rows() if rows is None else rows
     book = Workbook()
     book.active.title = "notes"
@@ -202,18 +203,18 @@ def pipal(root: Path, write: Write = touch, *, references: int = 2, variants: in
     folder = root / "PIPAL"
     for number in range(1, references + 1):
         reference = f"A{number:04}"
-        write(folder / "Train_Ref" / f"{reference}.bmp", 0)
+        write(folder / "Train_Ref" / f"{reference}.bmp", 0, number)
         names = [
             f"{reference}_{group:02}_{kind:02}.bmp"
             for group in range(7)
             for kind in range(variants)
         ]
         for name in names:
-            write(folder / f"Distortion_{1 + number % 4}" / name, 1)
+            write(folder / f"Distortion_{1 + number % 4}" / name, 1, number)
         scores = (f"{name},{1400 + 5 * place:.4f}" for place, name in enumerate(names))
         lines(folder / "Train_Label" / f"{reference}.txt", scores)
     # Sets without published scores may lie beside.
-    write(folder / "NTIRE2022_FR_Testing_Dis" / "A0000_10_00.bmp", 1)
+    write(folder / "NTIRE2022_FR_Testing_Dis" / "A0000_10_00.bmp", 1, 0)
     return Miniature(
         "pipal",
         "PIPAL",
@@ -231,14 +232,14 @@ CID22_COLUMNS = ["reference_img", "distorted_img", "encoder", "setting", "bpp", 
 def cid22(root: Path, write: Write = touch) -> Miniature:
     folder = root / "CID22_validation_set"
     rows = []
-    for reference in ("1025469", "159550"):
+    for scene, reference in enumerate(("1025469", "159550")):
         original = f"original/{reference}.png"
-        write(folder / original, 0)
+        write(folder / original, 0, scene)
         rows.append([original, original, "Reference", "", "12.5", "92.1", "0"])
         for encoder, suffix in (("JPEG", "jpg"), ("JPEG_XL", "png")):
             for quality in (30, 60, 90):
                 name = f"compressed/{reference}/{reference}_{encoder}_q{quality}.{suffix}"
-                write(folder / name, 4 - quality // 30)
+                write(folder / name, 4 - quality // 30, scene)
                 bits, score = f"{quality / 40:.3f}", f"{40 + quality / 2:.2f}"
                 rows.append([original, name, encoder, f"q{quality}", bits, score, "1"])
     table(folder / "CID22_validation_set.csv", CID22_COLUMNS, rows)
@@ -258,7 +259,7 @@ def bapps(root: Path, write: Write = touch) -> Miniature:
     for subset in ("cnn", "color", "deblur", "frameinterp", "superres", "traditional"):
         for number in range(2):
             for level, place in enumerate(("ref", "p0", "p1")):
-                write(folder / subset / place / f"{number:06}.png", level)
+                write(folder / subset / place / f"{number:06}.png", level, number)
             judge = folder / subset / "judge" / f"{number:06}.npy"
             judge.parent.mkdir(exist_ok=True)
             np.save(judge, np.array([0.2 + 0.4 * number], dtype=np.float32))
