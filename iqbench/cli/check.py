@@ -14,10 +14,12 @@ from iqbench.cli.options import (
     results_argument,
     wanted,
 )
+from iqbench.cli.pictures import file_bytes, picture_folders, picture_options, told
 
 _SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
 _ALLOWABLE = ("missing", "not-comparable")
 _SAYS_NO = 1
+_MAPS = ("absolute-error", "ssim")  # those that need no network: a check is to be quick
 
 
 def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> frozenset[str]:
@@ -89,6 +91,14 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write JUnit XML.",
 )
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write a page: what got worse, baseline and now side by side where the pictures of "
+    "both are found.",
+)
+@picture_options
 def check(
     *,
     results: Path,
@@ -102,7 +112,9 @@ def check(
     format: str | None,
     output: Path | None,
     junit: Path | None,
-    **filters: Any,
+    html: Path | None,
+    max_size: str,
+    **options: Any,
 ) -> None:
     """Say whether anything got worse than in a baseline: exit code 0, or 1 if so.
 
@@ -134,6 +146,7 @@ def check(
       iqbench check new/ --baseline old/ --margin psnr=0.1 --margin lpips=2%
       iqbench check --baseline old/ --map edsr-v1=edsr-v2 --method edsr-v2
       iqbench check --baseline results/baseline --allow missing --junit check.xml
+      iqbench check new/ --baseline old/ --html check.html --outputs edsr=v1/ --outputs edsr=v2/
       iqbench check --baseline results/baseline --format markdown >> "$GITHUB_STEP_SUMMARY"
     """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
     from iqbench.analysis.check import check as compare_with
@@ -147,7 +160,7 @@ def check(
     format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
     if results.resolve() == baseline.resolve() and not renamed:
         click.echo(f"warning: {baseline} is compared with itself", err=True)
-    sides = read_sides(baseline, results, wanted(filters), renamed)
+    sides = read_sides(baseline, results, wanted(options), renamed)
     found = compare_with(
         sides.baseline,
         sides.candidate,
@@ -163,6 +176,20 @@ def check(
     )
     if junit is not None:
         write_text(junit, render_junit(found, sides.columns, worst=worst))
+    if html is not None:
+        from iqbench.cli.progress import progress_bar
+        from iqbench.report.html.check import check_page
+
+        places = picture_folders([baseline, results], options)
+        with progress_bar(unit="images") as bar:
+            made = check_page(
+                *(found, sides, (baseline, results), places),
+                worst=worst,
+                size=file_bytes(max_size),
+                maps=_MAPS,
+                progress=told(bar),
+            )
+        write_text(html, made.html)
     if output is None:
         click.echo(text, nl=False, color=window.color)
     else:

@@ -109,9 +109,12 @@ def paint(maps: Sequence[DifferenceMap], crop: Crop) -> list[Painted]:
     Returns
     -------
     list of Painted
-        One a map; limits are the widest of all.
+        One a map; their common limits are the medians of their own.
     """
-    low, high = min(one.low for one in maps), max(one.high for one in maps)
+    # Not the widest: one bad output would leave nothing to see of the others.
+    low, high = (
+        float(np.median(ends)) for ends in zip(*((m.low, m.high) for m in maps), strict=True)
+    )
     return [
         Painted(
             one.name,

@@ -129,6 +129,8 @@ def report_page(
     pictures.left += numbers.left  # what numbers do not take, pictures may
     shown, unseen = show(_scenes(contents, places, chosen.images), pictures, chosen.maker, progress)
     left_out += unseen
+    order = [item["dataset"] for item in datasets]
+    shown.sort(key=lambda one: order.index(one.scene.dataset))
     for one in shown:
         images = _standing(contents, one.scene.dataset).cube.images
         (own,) = (item for item in datasets if item["dataset"] == one.scene.dataset)

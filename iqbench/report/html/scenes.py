@@ -74,6 +74,8 @@ class Scene:
         In the order in which they are shown.
     heads, rows
         The values: the rows begin with a name.
+    left
+        What stands to the left of the divider at first; by default the reference.
     """
 
     dataset: str
@@ -83,6 +85,7 @@ class Scene:
     outputs: Sequence[Output]
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
+    left: str = "reference"
 
 
 @dataclass
@@ -122,6 +125,11 @@ class Shown:
             f"{crop.left} and row {crop.top} on, where the outputs are worst"
         )
 
+    @property
+    def whole(self) -> bool:
+        """Whether no output is left out."""
+        return len(self.pictures) == len(self.scene.outputs) + 1
+
     def payload(self) -> Any:
         """Give what the script needs, as JSON."""
         return embedded_json(
@@ -129,9 +137,11 @@ class Shown:
                 "dataset": printable(self.scene.dataset),
                 "image": printable(self.scene.image),
                 "reasons": [printable(text) for _, text in self.scene.reasons],
-                "part": self.part,
+                "part": f"{self.part}." if self.part else "",
+                "note": "" if self.whole else "Not all outputs are in this file.",
                 "crop": [self.crop.left, self.crop.top, self.crop.width, self.crop.height],
                 "size": [self.width, self.height],
+                "left": printable(self.scene.left),
                 "pictures": self.pictures,
                 "heads": [printable(text) for text in self.scene.heads],
                 "rows": [[printable(text) for text in row] for row in self.scene.rows],
@@ -259,7 +269,7 @@ def _maps_of(one: Shown, budget: Budget, maker: MapMaker) -> int:
     full = 0
     for of_outputs in drawn.values():
         painted = paint([made for _, made in of_outputs], one.crop)
-        entries = [
+        entries: list[dict[str, str]] = [
             {
                 "name": each.name,
                 "legend": each.legend,

@@ -177,13 +177,15 @@ def _matrix(names: list[str], found: Associations, title: str, note: str) -> Mat
     square[found.second, found.first] = square[found.first, found.second] = found.value
     used = np.flatnonzero((~np.isnan(square)).any(axis=0))
     cells = [
-        [
-            (number(float(square[row, column]), 2), _finite(square[row, column]))
-            for column in used[:at]
-        ]
+        [(_coefficient(square[row, column]), _finite(square[row, column])) for column in used[:at]]
         for at, row in enumerate(used)
     ]
     return Matrix(title, note, [names[place] for place in used], cells)
+
+
+def _coefficient(value: float) -> str:
+    # Adding zero to what was rounded turns -0.0 into 0.0.
+    return number(round(value, 2) + 0.0, 2) if np.isfinite(value) else number(None)
 
 
 def metric_under(name: str) -> str:

@@ -38,7 +38,7 @@
   iqbench.axis = (name, more = {}) => {
     const column = iqbench.column(name);
     return {
-      title: { text: iqbench.plain(column ? column.label : name), standoff: 8 },
+      title: { text: iqbench.plain(column ? column.label : name), standoff: 8, font: { size: 13 } },
       gridcolor: color("--line"),
       zeroline: false,
       linecolor: color("--line"),

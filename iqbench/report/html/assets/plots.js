@@ -47,6 +47,9 @@
     if (!found) return "This dataset lacks a fidelity metric and a perceptual one that its methods have in common.";
     const [across, up] = found.axes;
     const few = found.points.length <= 14;
+    // Names of neighbours stand above and below by turns, so that they overlap less.
+    const inOrder = [...found.points].sort((one, two) => one.at[0][0] - two.at[0][0]);
+    const places = new Map(inOrder.map((point, at) => [point, at % 2 ? "bottom center" : "top center"]));
     const trace = (points, more) => ({
       type: "scatter",
       x: points.map((point) => point.at[0][0]),
@@ -54,7 +57,7 @@
       error_x: bars(points, 0),
       error_y: bars(points, 1),
       text: points.map((point) => iqbench.plain(point.method)),
-      textposition: "top center",
+      textposition: points.map((point) => places.get(point)),
       mode: few ? "markers+text" : "markers",
       hovertemplate: `%{text}<br>${iqbench.plain(across)} %{x}<br>${iqbench.plain(up)} %{y}<extra></extra>`,
       ...more,

@@ -70,8 +70,11 @@
       const other = protocol && cell.dataset.protocol && cell.dataset.protocol !== protocol;
       cell.hidden = !metrics.has(cell.dataset.metric) || Boolean(other);
     }
+    const verdict = field("filter-verdict");
     for (const row of document.querySelectorAll("tr[data-method]")) {
-      row.hidden = !row.dataset.method.toLowerCase().includes(method);
+      const { method: name, rowMetric, verdict: own } = row.dataset;
+      const seen = name.toLowerCase().includes(method) && (!verdict || own === verdict);
+      row.hidden = !seen || (rowMetric !== undefined && !metrics.has(rowMetric));
     }
     document.getElementById("nothing").hidden = shown > 0;
     const boxes = form.querySelectorAll("input[name=metric]").length;

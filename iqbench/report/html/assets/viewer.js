@@ -26,12 +26,12 @@
     iqbench.fill(fields.left, names);
     iqbench.fill(fields.right, names);
     const wanted = scene.pictures.findIndex((picture, place) => place && picture.name === method);
-    fields.left.value = "0";
-    fields.right.value = String(wanted > 0 ? wanted : 1);
+    const left = Math.max(0, scene.pictures.findIndex((picture) => picture.name === scene.left));
+    fields.left.value = String(left);
+    fields.right.value = String(wanted > 0 ? wanted : Math.min(left + 1, scene.pictures.length - 1));
     const maps = new Set(scene.pictures.flatMap((picture) => picture.maps.map((map) => map.name)));
     iqbench.fill(fields.map, [["", "pictures"], ...[...maps].map((name) => [name, `map: ${name}`])]);
-    const part = [scene.part, scene.pictures.length < scene.rows.length + 1 ? "Not all outputs are in this file." : ""];
-    fields.part.replaceChildren(...overview(), part.filter(Boolean).join(" "));
+    fields.part.replaceChildren(...overview(), scene.part, ...(scene.part && scene.note ? [" "] : []), scene.note);
     table();
     arrange();
     if (!dialog.open) dialog.showModal();

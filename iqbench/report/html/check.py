@@ -1,0 +1,249 @@
+"""A regression check as one page: what got worse, baseline and candidate side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from iqbench import __version__
+from iqbench.analysis.check import VERDICTS, Check, worst_images
+from iqbench.report.check import method_names
+from iqbench.report.html.definitions import definitions_of
+from iqbench.report.html.difference import MapMaker
+from iqbench.report.html.page import render_page
+from iqbench.report.html.report import Made
+from iqbench.report.html.scenes import Budget, Output, Progress, Scene, Shown, show
+from iqbench.report.html.where import Digests, Finder, Folders
+from iqbench.report.page import signed
+from iqbench.report.sections import direction_arrow
+from iqbench.report.sides import Sides
+from iqbench.report.text import number
+from iqbench.results.read import load_runs, with_headings
+from iqbench.results.schema import ColumnInfo
+
+__all__ = ["check_page"]
+
+_SCRIPTS = ("core.js", "tables.js", "viewer.js", "gestures.js")
+_UNKNOWN = ColumnInfo("none")
+_FULL_BAR = 4
+"""How many margins fill the bar of a gain."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison, as text, with what it is sorted by."""
+
+    verdict: str
+    method: str
+    heading: str
+    arrow: str
+    cells: list[tuple[str, str]]
+    share: float
+    remark: str
+
+
+def check_page(
+    found: Check,
+    sides: Sides,
+    folders: tuple[Path, Path],
+    places: Sequence[Folders] = (),
+    *,
+    worst: int = 3,
+    size: int = 20_000_000,
+    maps: Sequence[str] = (),
+    progress: Progress = lambda what, done, total: None,
+) -> Made:
+    """Make a page about a check.
+
+    Parameters
+    ----------
+    found
+        The check.
+    sides
+        What was compared.
+    folders
+        The results folders of baseline and candidate.
+    places
+        Where pictures of either may lie: digests say which one a file belongs to.
+    worst
+        How many images to show of each comparison that is worse.
+    size
+        Of the file, in bytes.
+    maps
+        Which maps to draw.
+    progress
+        Is told how far it is.
+
+    Returns
+    -------
+    Made
+        The page.
+    """
+    rows = found.rows.assign(heading=with_headings(found.rows, by=["dataset"]).astype(str))
+    rows = rows.sort_values("verdict", key=lambda names: names.map(VERDICTS.index), kind="stable")
+    context = _context(found, rows, sides, folders)
+    bare = len(_page(context, [], []).encode())
+    maker = partial(MapMaker, tuple(maps)) if maps else None
+    scenes = list(_scenes(found, rows, sides, places, worst))
+    shown, left_out = show(scenes, Budget(max(0, size - bare)), maker, progress)
+    return Made(_page(context, shown, left_out), len(shown), left_out)
+
+
+def _page(context: Mapping[str, Any], shown: Sequence[Shown], left_out: Sequence[str]) -> str:
+    return render_page(
+        "check.html",
+        _SCRIPTS,
+        **context,
+        scenes=shown,
+        left_out=left_out,
+        version=__version__,
+        now=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def _context(
+    found: Check, rows: pd.DataFrame, sides: Sides, folders: tuple[Path, Path]
+) -> dict[str, Any]:
+    signatures = {
+        str(heading): [str(text) for text in part["signature"].unique()]
+        for heading, part in rows.groupby("heading", sort=False)
+    }
+    return {
+        "found": found,
+        "folders": [str(folder) for folder in folders],
+        "blocks": [
+            (str(dataset), [_line(row, sides.columns) for row in part.to_dict("index").values()])
+            for dataset, part in rows.groupby("dataset", sort=False)
+        ],
+        "verdicts": found.counts(),
+        "definitions": definitions_of(signatures, sides.columns),
+        "new": [
+            (str(dataset), str(method), len(part))
+            for (dataset, method), part in found.new.groupby(["dataset", "method"])
+        ],
+        "runs": [
+            (side, run)
+            for side, folder in zip(("baseline", "now"), folders, strict=True)
+            for run in load_runs(folder)[::-1][:5]
+        ],
+    }
+
+
+def _line(row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]) -> Line:
+    info = columns.get(row["metric"], _UNKNOWN)
+    p_value = "margin alone" if row["margin_alone"] else number(row["p_value"], 4)
+    texts = [
+        number(row["baseline"], info.decimals),
+        number(row["candidate"], info.decimals),
+        signed(row["gain"], info.decimals + 1),
+        number(row["margin"]),
+        p_value,
+        str(row["n"]),
+    ]
+    keys = ("baseline", "candidate", "gain", "margin", "p_value", "n")
+    share = row["gain"] / row["margin"] / _FULL_BAR if row["margin"] else np.nan
+    return Line(
+        verdict=str(row["verdict"]),
+        method=method_names(row),
+        heading=str(row["heading"]),
+        arrow=direction_arrow(info),
+        cells=[
+            (text, "" if pd.isna(row[key]) else repr(float(row[key])))
+            for key, text in zip(keys, texts, strict=True)
+        ],
+        share=0.0 if np.isnan(share) else float(np.clip(share, -1, 1)),
+        remark="; ".join(text for text in (row["lacking"], row["note"]) if text),
+    )
+
+
+def _scenes(
+    found: Check, rows: pd.DataFrame, sides: Sides, places: Sequence[Folders], worst: int
+) -> Iterator[Scene]:
+    """Describe the images that lost most, the worst of each comparison first."""
+    reasons: dict[tuple[str, str, str, str], list[tuple[str, str]]] = {}
+    lost = [
+        (row, worst_images(found, row, worst).to_dict("records"))
+        for row in rows[rows["verdict"] == "worse"].to_dict("index").values()
+    ]
+    for turn in range(worst):
+        for row, images in lost:
+            for one in images[turn : turn + 1]:
+                names = (row["dataset"], row["baseline_method"], row["method"], one["image"])
+                place = (str(names[0]), str(names[1]), str(names[2]), str(names[3]))
+                reasons.setdefault(place, []).append(("worst", _loss(row, one, sides.columns)))
+    finder = Finder(places, sorted({str(name) for name in rows["dataset"]}))
+    before, after = Digests(sides.baseline.images), Digests(sides.candidate.images)
+    for (dataset, old, method, image), told_of in reasons.items():
+        digests = before.of(dataset, old, image), after.of(dataset, method, image)
+        protocol = _protocol(sides, dataset, method)
+        heads, values = _values(found, sides, (dataset, old, method, image))
+        yield Scene(
+            dataset=dataset,
+            image=image,
+            reasons=[("", method if old == method else f"{old} → {method}"), *told_of],
+            reference=partial(finder.reference, dataset, image, digests[1][0]),
+            outputs=[
+                Output(
+                    "baseline",
+                    old,
+                    partial(finder.output, dataset, old, image, digests[0][1]),
+                    protocol,
+                ),
+                Output(
+                    "now",
+                    method,
+                    partial(finder.output, dataset, method, image, digests[1][1]),
+                    protocol,
+                ),
+            ],
+            heads=heads,
+            rows=values,
+            left="baseline",
+        )
+
+
+def _loss(
+    row: Mapping[Any, Any], image: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]
+) -> str:
+    decimals = columns.get(row["metric"], _UNKNOWN).decimals
+    old, now = (number(image[side], decimals) for side in ("baseline", "candidate"))
+    return f"{row['heading']} {old} → {now} ({signed(image['gain'], decimals + 1)})"
+
+
+def _protocol(sides: Sides, dataset: str, method: str) -> str:
+    scores = sides.candidate.scores
+    own = scores[(scores["dataset"] == dataset) & (scores["method"] == method)]
+    return str(own["protocol"].iloc[0]) if len(own) else "rgb"
+
+
+def _values(
+    found: Check, sides: Sides, key: tuple[str, str, str, str]
+) -> tuple[list[str], list[list[str]]]:
+    """Give all that is known of an image on both sides, and by how much it is better."""
+    pairs = found.pairs
+    for name, value in zip(("dataset", "baseline_method", "method", "image"), key, strict=True):
+        pairs = pairs[pairs[name] == value]
+    order = {metric: place for place, metric in enumerate(sides.columns)}
+    pairs = pairs.assign(heading=with_headings(pairs).astype(str)).sort_values(
+        "metric", key=lambda names: names.map(lambda name: order.get(name, len(order)))
+    )
+    infos = [sides.columns.get(metric, _UNKNOWN) for metric in pairs["metric"]]
+    heads = [
+        f"{heading} {direction_arrow(info)}".rstrip()
+        for heading, info in zip(pairs["heading"], infos, strict=True)
+    ]
+    sidewise = [
+        [number(value, info.decimals) for value, info in zip(pairs[side], infos, strict=True)]
+        for side in ("baseline", "candidate")
+    ]
+    gains = [
+        signed(value, info.decimals + 1) for value, info in zip(pairs["gain"], infos, strict=True)
+    ]
+    return heads, [["baseline", *sidewise[0]], ["now", *sidewise[1]], ["gain", *gains]]
