@@ -68,8 +68,8 @@ def fetch(spec: DatasetSpec, *, progress: Progress | None = None) -> Fetched:
     ------
     IqbenchError
         If the dataset cannot be fetched, nobody said where data lies, fetching is forbidden by
-        ``IQBENCH_OFFLINE``, another file is in the place of one, or one does not come as it
-        should.
+        ``IQBENCH_OFFLINE``, another file is in the place of one, one does not come as it should,
+        or the dataset is not complete in the end.
     """
     from iqbench.networks.weights.store import OFFLINE_VARIABLE, offline
 
@@ -87,6 +87,7 @@ def fetch(spec: DatasetSpec, *, progress: Progress | None = None) -> Fetched:
     ]
     kept += sum(item.is_archive for item in spec.fetch) - len(archives)
     if not wanted and not archives:
+        _check_complete(spec)
         return Fetched(0, kept)
     if offline():
         raise IqbenchError(
@@ -106,6 +107,7 @@ def fetch(spec: DatasetSpec, *, progress: Progress | None = None) -> Fetched:
             count += _fetch_archive(item, spec.root, staging)
             if progress is not None:
                 progress.advance(1)
+    _check_complete(spec)
     return Fetched(count, kept)
 
 
@@ -115,6 +117,14 @@ def by_hand(spec: DatasetSpec) -> str:
     root = "the folder named by IQBENCH_DATA" if spec.root is None else str(spec.root)
     where = f"Get it from {spec.home}" if spec.home else "Get it where you know it"
     return f"{where} and put it so that {places} lies in {root}" if places else where
+
+
+def _check_complete(spec: DatasetSpec) -> None:
+    """See that the dataset is all there now."""
+    try:
+        spec.open()
+    except IqbenchError as error:
+        raise IqbenchError(error.message, hint="Move what is there away and fetch again") from error
 
 
 def _wanted(spec: DatasetSpec, root: Path) -> tuple[list[_File], int]:

@@ -241,6 +241,15 @@ def test_an_archive_is_fetched_verified_and_unpacked(archive, server) -> None:
     assert server.asked == ["/mini.zip"]
 
 
+def test_a_half_of_a_dataset_is_not_taken_for_all_of_it(archive, server) -> None:
+    spec = archive({f"HR/{name}.png": content for name, content in CONTENT.items()})
+    (spec.root / "Mini" / "HR").mkdir(parents=True)
+    (spec.root / "Mini" / "HR" / "img_001.png").write_bytes(b"1")
+    with pytest.raises(IqbenchError, match=r"but 1 were found\. Move what is there away"):
+        fetch(spec)
+    assert server.asked == []
+
+
 @pytest.mark.parametrize(
     ("members", "sentence"),
     [
