@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -145,9 +146,15 @@ def _share(path: Path) -> float:
 def _dtype(header: bytes) -> np.dtype[Any]:
     """Check an array file's header; nearly all are alike, and each costs as much as its file."""
     file = io.BytesIO(header)
-    if np.lib.format.read_magic(file) != (1, 0):
+    try:
+        version = np.lib.format.read_magic(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python 2 wrote shapes such as (1L,)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    except Exception as error:  # the reader raises whatever it stumbles over
+        raise ValueError("no header") from error
+    if version != (1, 0):
         raise ValueError("of another version")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     if math.prod(shape) != 1 or dtype.kind not in "fiu":
         raise ValueError("not one number")
     return dtype

@@ -32,8 +32,9 @@ class Cid22Layout(Layout):
                                     RMOS, Elo, nb_pc_opinions
 
     MCOS, from about 0 to 100, is the opinion: high is good. Rows of the encoder Reference are the
-    originals themselves and are left out: 49 of 4341. Ids of images are the paths that the table
-    has, without suffix. The encoder is the kind of distortion.
+    originals themselves and are left out: 49 of 4341, and so are images that the table does not
+    name. Ids of images are the paths that it has, without suffix. The encoder is the kind of
+    distortion.
 
     Attributes
     ----------
@@ -78,8 +79,7 @@ class Cid22Layout(Layout):
                 ratings.append(self._rating(where, row))
                 bits.append(number(row["bpp"], where))
         self._check_bits(ratings, bits)
-        folders = {rating.distorted.partition("/")[0] for rating in ratings}
-        return rated_samples(tree, ratings, self.opinions, judged=sorted(folders))
+        return rated_samples(tree, ratings, self.opinions)
 
     def _rating(self, where: str, row: Mapping[str, str]) -> Rating:
         return Rating(

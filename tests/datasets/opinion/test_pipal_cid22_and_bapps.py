@@ -164,6 +164,8 @@ def array(value: object, **options: object) -> bytes:
         (b"", "no array of one number"),
         (b"\x80\x04N.", "no array of one number"),  # a pickle
         (b"0.4\n", "no array of one number"),
+        (array(np.float32([0.4])).replace(b"NUMPY\x01", b"NUMPY\x02"), "no array of one number"),
+        (b"\x93NUMPY\x01\x00\xb8\x0b" + b"-" * 3000, "no array of one number"),
     ],
 )
 def test_what_is_no_share_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
@@ -182,6 +184,12 @@ def test_shares_may_be_stored_in_any_shape_of_one_number(
     path = tmp_path / "a.npy"
     np.save(path, np.ones(shape, dtype=kind))
     assert _share(path) == 1
+
+
+def test_shares_written_by_python_2_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    path.write_bytes(array(np.float32([0.4])).replace(b"(1,)", b"(1L,)").replace(b"  \n", b" \n"))
+    assert _share(path) == pytest.approx(0.4)
 
 
 @settings(max_examples=100, deadline=None)
