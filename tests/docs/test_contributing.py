@@ -92,8 +92,16 @@ def test_another_package_adds_its_metric_by_entry_point(tmp_path, monkeypatch, p
         metric_classes.cache_clear()
 
 
-def test_a_layout_is_one_new_file_and_a_dataset_one_block(drop_in, tmp_path, monkeypatch):
+def test_a_layout_is_one_new_file_with_a_miniature_and_a_dataset_one_block(
+    drop_in, tmp_path, monkeypatch
+):
     drop_in(iqbench.datasets.layouts, "scenes.py", example("ScenesLayout"))
+    (miniature,) = (code for code in blocks("CONTRIBUTING.md", "python") if "LAYOUT =" in code)
+    tests = {}
+    exec(compile(miniature, "CONTRIBUTING.md", "exec"), tests)
+    for name in ("test_every_folder_is_an_image", "test_a_missing_folder_is_named"):
+        (tmp_path / name).mkdir()
+        tests[name](tmp_path / name)
     (block,) = blocks("CONTRIBUTING.md", "yaml")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "datasets.yaml").write_text(block, encoding="utf-8")
