@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
+
+if TYPE_CHECKING:
+    from iqbench.report.html.scenes import Progress
 
 __all__ = ["demo"]
 
@@ -33,6 +37,7 @@ def demo(
     """
     from iqbench.api import Evaluation, run_evaluation
     from iqbench.cli.evaluate import report_summary
+    from iqbench.cli.pictures import told
     from iqbench.cli.progress import progress_bar
     from iqbench.datasets.load import PACKAGED_FILE
     from iqbench.demo.outputs import DATASETS, make_outputs
@@ -79,15 +84,35 @@ def demo(
     )
     click.echo()
     click.echo(text, nl=False, color=window.color)
-    scores, images, pictures, folder = (
+    page = output / "report.html"
+    with progress_bar(lines=True, unit="images") as bar:
+        write_report(output, page, told(bar))
+    scores, images, pictures, folder, report = (
         shlex.quote(printable(str(path)))
-        for path in (output / "scores", output / "images", output / "outputs", output)
+        for path in (output / "scores", output / "images", output / "outputs", output, page)
     )
     click.echo(
         f"\nTables: {scores} and {images} (Parquet). Pictures: {pictures}.\n"
         f"Next: iqbench leaderboard {folder} --columns all\n"
         f"      iqbench export {folder} --wide -o scores.csv\n"
-        "      iqbench evaluate --method YOUR_OUTPUTS/ --reference YOUR_REFERENCES/"
+        "      iqbench evaluate --method YOUR_OUTPUTS/ --reference YOUR_REFERENCES/\n"
+        f"Report, for a browser: {report}"
     )
     if code:
         click.get_current_context().exit(code)
+
+
+def write_report(results: Path, page: Path, progress: Progress) -> None:
+    """Write a report with a few images of each dataset and the map that needs no network."""
+    from iqbench.report.files import write_text
+    from iqbench.report.html.report import Appearance, report_page
+    from iqbench.report.html.where import Folders
+
+    made = report_page(
+        results,
+        {},
+        [Folders(outputs_in=results / "outputs")],
+        appearance=Appearance(images=2, maps=("absolute-error",)),
+        progress=progress,
+    )
+    write_text(page, made.html)

@@ -44,12 +44,16 @@ def test_it_leaves_tables_and_pictures_and_shows_a_leaderboard(tiny, iqbench):
         assert task.dataset in ran.out
     assert "ranked by psnr" in ran.out
     assert "ssim" in ran.out
-    assert ran.out.splitlines()[-4:] == [
+    assert ran.out.splitlines()[-5:] == [
         "Tables: 'my demo/scores' and 'my demo/images' (Parquet). Pictures: 'my demo/outputs'.",
         "Next: iqbench leaderboard 'my demo' --columns all",
         "      iqbench export 'my demo' --wide -o scores.csv",
         "      iqbench evaluate --method YOUR_OUTPUTS/ --reference YOUR_REFERENCES/",
+        "Report, for a browser: 'my demo/report.html'",
     ]
+    page = Path("my demo/report.html").read_text(encoding="utf-8")
+    assert page.count('class="thumb"') == 2 * len(tiny)
+    assert "absolute-error" in page
     assert "Restoring photographs: 16 images" in ran.err
     assert "Outputs: 32 scored." in ran.err
     assert "warning" not in ran.err
