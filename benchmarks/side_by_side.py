@@ -15,9 +15,11 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from render import Trial, describe_machine, kept_file, render
+from machine import describe_machine, keep
+from render import Trial, render
 from workloads import WORKLOADS, Workload, make_images
 
 HERE = Path(__file__).parent
@@ -56,8 +58,17 @@ class Bench:
         return rates
 
     def trial(self, tool: str, images: Path, number: int) -> Trial:
-        """Run one tool once."""
-        table = self.folder / f"{images.name}-{tool}-{number}"
+        """Run one tool once; return what it took and its values."""
+        report = self.run(tool, images, number)
+        return Trial.of(report, _values(tool, self.table(tool, images, number)))
+
+    def table(self, tool: str, images: Path, number: int) -> Path:
+        """Say where a tool writes its scores."""
+        return self.folder / f"{images.name}-{tool}-{number}"
+
+    def run(self, tool: str, images: Path, number: int) -> dict[str, Any]:
+        """Run one tool once; return what it took."""
+        table = self.table(tool, images, number)
         report = table.with_suffix(".json")
         arguments = {
             "--tool": tool,
@@ -67,7 +78,8 @@ class Bench:
             "--started": str(time.monotonic()),
         }
         self.python("run_tool.py", *(word for pair in arguments.items() for word in pair))
-        return Trial.of(json.loads(report.read_text()), _values(tool, table))
+        found: dict[str, Any] = json.loads(report.read_text())
+        return found
 
 
 def _values(tool: str, table: Path) -> pd.DataFrame:
@@ -90,7 +102,7 @@ def run(options: argparse.Namespace) -> str:
         code += "checkpoints.write_checkpoints(pathlib.Path(sys.argv[1]))"
         bench.python("-c", code, str(bench.folder / "torch"))
         command = "python benchmarks/side_by_side.py " + " ".join(sys.argv[1:])
-        head = describe_machine(command, int(bench.rates()["threads"]))
+        head = describe_machine("Side by side", command)
         for chosen in options.workload:
             workload = WORKLOADS[chosen]
             if options.pairs:
@@ -132,12 +144,7 @@ def _parse() -> argparse.Namespace:
 
 def main() -> None:
     options = _parse()
-    page = run(options)
-    print(page)
-    if options.keep:
-        path = kept_file(HERE / "results")
-        path.write_text(page)
-        _say(f"kept in {path}")
+    keep(run(options), "side-by-side", options.keep)
 
 
 if __name__ == "__main__":

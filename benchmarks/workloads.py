@@ -1,4 +1,4 @@
-"""The images that are scored: pairs of a fixed size, made from photographs, the same every time."""
+"""The images that are scored: pairs made from photographs, the same every time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WORKLOADS", "Job", "Workload", "find_jobs", "make_images"]
+__all__ = [
+    "PHOTOGRAPHS",
+    "WORKLOADS",
+    "Job",
+    "Workload",
+    "find_jobs",
+    "make_images",
+    "photograph",
+]
 
 # In scikit-image's wheel. All PNG: every decoder reads them alike.
 PHOTOGRAPHS = (
@@ -26,15 +34,26 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Workload:
-    """Pairs of one size."""
+    """Pairs of one size, or up to that size and no two alike."""
 
     name: str
     pairs: int
     height: int
     width: int
+    mixed: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.pairs} pairs {self.height}x{self.width}"
+        kind = ", each smaller than the one before" if self.mixed else ""
+        return f"{self.name}: {self.pairs} pairs {self.height}x{self.width}{kind}"
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Say height and width of a pair."""
+        return (self.height - 5 * index, self.width - 7 * index) if self.mixed else self.whole
+
+    @property
+    def whole(self) -> tuple[int, int]:
+        """The largest height and width."""
+        return self.height, self.width
 
 
 WORKLOADS = {
@@ -43,6 +62,7 @@ WORKLOADS = {
         Workload("W1", 24, 512, 768),
         Workload("W2", 100, 321, 481),
         Workload("W3", 8, 1356, 2040),
+        Workload("mixed", 24, 512, 768, mixed=True),
     )
 }
 
@@ -62,10 +82,10 @@ def make_images(workload: Workload, methods: int, folder: Path) -> None:
     A photograph is continued by reflection to the size and shifted from image to image; a method's
     output is the reference with Gaussian noise, more of it from method to method.
     """
-    photographs = [_photograph(name) for name in PHOTOGRAPHS]
+    photographs = [photograph(name) for name in PHOTOGRAPHS]
     for index in range(workload.pairs):
-        photograph = photographs[index % len(photographs)]
-        reference = _cut(photograph, index, workload.height, workload.width)
+        source = photographs[index % len(photographs)]
+        reference = _cut(source, index, *workload.size(index))
         _write(folder / "reference" / f"{index:03d}.png", reference)
         for method in range(1, methods + 1):
             noise = np.random.default_rng([index, method]).normal(
@@ -84,7 +104,8 @@ def find_jobs(folder: Path) -> list[Job]:
     ]
 
 
-def _photograph(name: str) -> Image:
+def photograph(name: str) -> Image:
+    """Read one of `PHOTOGRAPHS`."""
     package = find_spec("skimage")
     assert package is not None
     assert package.origin is not None
