@@ -41,7 +41,7 @@ class Scale:
         Raises
         ------
         IqbenchError
-            If it is off the scale or its spread is negative.
+            If it is off the scale, or its spread is negative or wider than the scale.
         """
         if not self.low <= mos <= self.high:
             raise IqbenchError(
@@ -49,8 +49,12 @@ class Scale:
                 hint="Take the file of opinions as it is distributed, neither rescaled nor another "
                 "dataset's",
             )
-        if std is not None and std < 0:
-            raise IqbenchError(f"{where}: the standard deviation is {std:g}")
+        if std is not None and not 0 <= std <= self.high - self.low:
+            raise IqbenchError(
+                f"{where}: the standard deviation is {std:g}, on a scale from {self.low:g} to "
+                f"{self.high:g}",
+                hint="Take the file of opinions as it is distributed",
+            )
         return Opinion(mos, std, self.direction)
 
 

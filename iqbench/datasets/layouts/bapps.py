@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +17,7 @@ from iqbench.datasets.files import natural_key, split_suffix
 from iqbench.datasets.layout import BelowRoot, Layout
 from iqbench.datasets.rated import some
 from iqbench.datasets.sample import Opinion, OutputImage, Sample
-from iqbench.datasets.tree import Tree, join
+from iqbench.datasets.tree import Tree, base_name, join
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 
@@ -68,23 +69,29 @@ class BappsLayout(Layout):
             If a file of a choice is missing, or a choice is no share; names the first few.
         """
         tree = Tree.of(root, self.folder, join(self.subsets[0], "judge/000000.npy"))
+        names = _by_folder(tree)
         return [
             _sample(tree, subset, number)
             for subset in self.subsets
-            for number in _complete(tree, subset)
+            for number in _complete(tree, names, subset)
         ]
 
 
-def _complete(tree: Tree, subset: str) -> list[str]:
+def _by_folder(tree: Tree) -> dict[str, set[str]]:
+    """Name the files of every folder without their suffix, if it is the one of that folder."""
+    found: dict[str, set[str]] = {}
+    for name in tree.files("."):
+        folder, _, base = name.rpartition("/")
+        stem, suffix = split_suffix(base)
+        folder = folder.casefold()
+        if _FOLDERS.get(base_name(folder)) == suffix.lower():
+            found.setdefault(folder, set()).add(stem)
+    return found
+
+
+def _complete(tree: Tree, names: Mapping[str, set[str]], subset: str) -> list[str]:
     """Name the choices of a sub-set, in order, each of which has all its files."""
-    found = {
-        folder: {
-            split_suffix(name)[0].rpartition("/")[2]
-            for name in tree.files(join(subset, folder))
-            if name.casefold().endswith(suffix)
-        }
-        for folder, suffix in _FOLDERS.items()
-    }
+    found = {folder: names.get(join(subset, folder).casefold(), set[str]()) for folder in _FOLDERS}
     every = set().union(*found.values())
     if not every:
         raise IqbenchError(

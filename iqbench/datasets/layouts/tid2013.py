@@ -78,7 +78,8 @@ class TID2013Layout(Layout):
     Notes
     -----
     Source: the archives' own ``readme``; Ponomarenko et al. 2015, doi:10.1016/j.image.2014.10.009.
-    971 people each compared the 120 distorted images of one of 25 references: 38.84 an image.
+    971 people each compared the 120 distorted images of one of 25 references: 38.84 an image. What
+    the ``mos_std.txt`` of TID2008 holds could not be checked: its block names no raters.
     """
 
     layout: Literal["tid2013"]

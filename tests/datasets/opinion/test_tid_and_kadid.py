@@ -195,6 +195,7 @@ def test_kadid_opinions_rise_with_quality_whatever_their_name(tmp_path: Path) ->
         ("I01_01_02.png,I01.png", "I01_01_02.png", "line 3: 3 values, but there are 4 columns"),
         ("I01_01_02.png,I01.png", '"I01_01_02.png', "no valid CSV"),
         ("2.90,0.496", "2.90,-0.496", "the standard deviation is -0.496"),
+        ("2.90,0.496", "2.90,49.6", "the standard deviation is 49.6, on a scale from 1 to 5"),
     ],
 )
 def test_a_wrong_row_of_kadid_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
