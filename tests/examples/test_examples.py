@@ -1,0 +1,103 @@
+"""The examples minimise what they say, and iqbench scores what comes out."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from iqbench.results.read import load_scores
+
+FOLDER = Path(__file__).parents[2] / "examples"
+
+pytestmark = pytest.mark.usefixtures("pretrained_networks")
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """Load an example as `python examples/NAME.py` would, without running it."""
+    monkeypatch.syspath_prepend(FOLDER)
+    yield lambda name: runpy.run_path(str(FOLDER / f"{name}.py"))
+    sys.modules.pop("pictures", None)
+
+
+def run(names, output, *options):
+    """Run an example; return the first cells of its table's rows."""
+    result = CliRunner().invoke(
+        names["main"], ["--output", str(output), *options], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    rows = [line for line in result.output.splitlines() if line.startswith("|")]
+    assert "LPIPS vgg" in rows[0]
+    assert f"From left to right in {output / 'strip.jpg'}" in result.output
+    return [row.split("|")[1].strip() for row in rows[2:]]
+
+
+def test_denoising(example, tmp_path):
+    names = example("denoise_tv")
+    methods = run(names, tmp_path, "--iterations", "2", "--size", "32")
+    assert methods == ["noisy", "tv-weak", "tv", "tv-strong", "squared"]
+    scores = load_scores(tmp_path / "results")
+    assert set(scores["method"]) == set(methods)
+    assert set(scores["image"]) == {"astronaut", "chelsea", "coffee"}
+    assert scores["error"].isna().all()
+    with Image.open(tmp_path / "strip.jpg") as strip:
+        assert strip.size == (6 * 36 - 4, 3 * 36 - 4)
+
+
+def test_denoising_minimises_its_loss_and_comes_nearer_to_the_clean_image(example):
+    names = example("denoise_tv")
+    clean = names["photograph"]("chelsea", 60, 90, 32)
+    noisy = (clean + names["SIGMA"] * torch.randn_like(clean)).clamp(0, 1)
+    image, losses = names["denoise"](noisy, *names["METHODS"]["tv"], 60)
+    assert losses[-1] < 0.7 * losses[0]
+    assert (image - clean).square().mean() < 0.5 * (noisy - clean).square().mean()
+    again, _ = names["denoise"](noisy, *names["METHODS"]["tv"], 60)
+    assert torch.equal(image, again)
+
+
+def test_training(example, tmp_path):
+    names = example("reconstruct_perceptual")
+    square = {"chelsea": (20, 90, 32)}
+    names["TESTED"].clear()
+    names["TESTED"].update(square)
+    assert run(names, tmp_path, "--iterations", "1") == ["bicubic", "mse", "perceptual"]
+    assert set(load_scores(tmp_path / "results")["image"]) == {"chelsea"}
+
+
+def test_training_begins_with_bicubic_enlargement_and_minimises_its_loss(example):
+    names = example("reconstruct_perceptual")
+    network = names["Upscaler"](8)
+    image = torch.rand(1, 3, 12, 16)
+    assert torch.allclose(network(image), names["enlarge"](image), atol=1e-6)
+    generator = torch.Generator().manual_seed(1)
+    target = names["batch"]([names["photograph"]("coffee", 0, 100, 200)], generator)
+    assert target.shape == (names["BATCH"], 3, names["PATCH"], names["PATCH"])
+    before, after = [], []
+    loss = torch.nn.functional.mse_loss
+    for errors in (before, after):
+        errors.append(loss(network(names["shrink"](target)), target))
+        assert len(names["train"](network, loss, 40, 2e-3)) == 40
+    assert after < before
+
+
+def test_style_transfer(example, tmp_path):
+    names = example("style_transfer")
+    methods = run(names, tmp_path, "--iterations", "1", "--size", "64")
+    assert methods == ["content", "style", "style+tv"]
+
+
+def test_style_transfer_comes_nearer_to_the_style(example):
+    names = example("style_transfer")
+    content, style = (names["photograph"](name, 0, 90, 32) for name in ("astronaut", "coffee"))
+    keep = names["PerceptualLoss"]("vgg16", ("relu1_2",), distance="l2")
+    imitate = names["StyleLoss"](keep, style)
+    assert imitate(style).item() == pytest.approx(0, abs=1e-9)
+    image, losses = names["paint"](content, keep, imitate, 0.0, 8)
+    assert losses[-1] < losses[0]
+    assert imitate(image) < imitate(content)
