@@ -38,6 +38,11 @@ lint: $(VENV)/.installed-test ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+.PHONY: docs
+docs: $(VENV)/.installed-docs ## build the documentation into docs/_build
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build
+	@echo "==> Open docs/_build/index.html"
+
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## iqbench beside its peers; BENCH="--workload W1 W2 W3 --keep" for more
 	@$(FETCH_WEIGHTS)
@@ -63,8 +68,9 @@ $(VENV)-lowest/lowest.txt $(VENV)/lowest.txt: pyproject.toml | $(BIN)/python
 # Made anew when pyproject.toml changes. The stamp is written last: a failed install leaves none.
 $(VENV)/.installed: EXTRA :=
 $(VENV)/.installed-test: EXTRA := [test]
+$(VENV)/.installed-docs: EXTRA := [docs]
 $(VENV)/.installed-dev: EXTRA := [dev]
-$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-dev: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-docs $(VENV)/.installed-dev: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "==> Installing iqbench$(EXTRA) into $(VENV): torch and its friends come along," \
 		"5 GB on Linux, minutes the first time"
 	@set -o pipefail; $(BIN)/python -m pip install --no-input --progress-bar off $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.$(EXTRA)' | $(PROGRESS)
@@ -81,5 +87,5 @@ $(BIN)/python:
 
 .PHONY: clean
 clean: ## remove the environments and everything that tools left behind
-	rm -rf $(VENV) $(VENV)-lowest build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest build dist docs/_build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
