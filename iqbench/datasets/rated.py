@@ -189,11 +189,11 @@ def _refuse_missing(tree: Tree, ratings: Sequence[Rating], table: str) -> None:
     ):
         if names:
             found = tree.elsewhere(min(names, key=natural_key))
-            elsewhere = f"There is {found}; " if found else ""
+            advice = f"There is {found}; unpack" if found else "Unpack"
             raise IqbenchError(
                 f"{len(names)} of {total} {what} that {table} names are missing in {tree.folder}: "
                 f"{some(names)}",
-                hint=f"{elsewhere}unpack the archive again, as it is distributed",
+                hint=f"{advice} the archive again, as it is distributed",
             )
 
 

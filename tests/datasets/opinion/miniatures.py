@@ -56,7 +56,7 @@ def paint(path: Path, level: int, scene: int) -> None:
 
 
 def hash_of(path: Path) -> int:
-    return sum(path.stem.lower().encode())
+    return int.from_bytes(f"{path.parent.name}/{path.stem}".lower().encode(), "big") % 2**32
 
 
 def tid2013(
