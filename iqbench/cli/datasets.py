@@ -121,6 +121,8 @@ def verify_datasets(
         results = [verify(spec, decode=decode, progress=bar) for spec in chosen]
     if not names:
         results = [result for result in results if not result.absent]
+        if not results:
+            click.echo("No dataset's data is there: set IQBENCH_DATA to where it lies.", err=True)
     if layout == "json":
         click.echo(json.dumps([result.row() for result in results], indent=2))
     else:

@@ -259,11 +259,16 @@ class _Reading:
 
 
 def _images(samples: Iterable[Sample]) -> Iterator[tuple[str, Source]]:
-    """Give every image with the group in which no content may be there twice."""
+    """Give every image with the group in which no content may be there twice.
+
+    Where people chose among two, the same patch may well be shown in several choices.
+    """
     for sample in samples:
-        yield "reference", sample.reference
+        choices = any(o.opinion and o.opinion.direction == "choice" for o in sample.outputs)
+        own = f" of {sample.image}" if choices else ""
+        yield f"reference{own}", sample.reference
         for output in sample.outputs:
-            yield f"output of {output.method}", output.source
+            yield f"output of {output.method}{own}", output.source
 
 
 def _is_needed(spec: DatasetSpec, path: str) -> bool:

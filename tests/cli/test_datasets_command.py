@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from iqbench.api import evaluate
 from iqbench.cli.datasets import datasets
 from iqbench.datasets import digests
 from iqbench.datasets.load import PACKAGED_FILE
@@ -145,6 +146,24 @@ def test_verify_of_data_that_is_not_there(mini: Path, tmp_path: Path) -> None:
     assert "missing  Mini" in run("verify", "Mini", code=1)
     assert run("verify") == ""
     assert json.loads(run("verify", "--format", "json")) == []
+    said = CliRunner().invoke(datasets, ["verify"]).stderr
+    assert said == "No dataset's data is there: set IQBENCH_DATA to where it lies.\n"
+
+
+def test_an_incomplete_dataset_is_never_scored(mini: Path, tmp_path: Path) -> None:
+    for name in ("img_1", "img_2", "img_3"):
+        write_png(tmp_path / "out" / f"{name}.png", np.zeros((8, 9, 3), np.uint8))
+    options = {"methods": ["out"], "metrics": ["psnr"], "device": "cpu"}
+    (mini / "img_2.png").unlink()
+    with pytest.raises(IqbenchError, match="by its number img_2 is missing"):
+        evaluate(datasets=["Mini"], **options)
+    (tmp_path / "pairs.csv").write_text(
+        "reference,output\ndata/mini/HR/img_1.png,out/img_1.png\n"
+        "data/mini/HR/img_2.png,out/img_2.png\n"
+    )
+    with pytest.raises(IqbenchError, match=r"not there: data/mini/HR/img_2\.png \(line 3\)"):
+        evaluate(pairs="pairs.csv", metrics=["psnr"], device="cpu")
+    assert not (tmp_path / "results").exists()
 
 
 def test_the_embedded_photographs_are_always_there() -> None:
@@ -188,5 +207,7 @@ def test_fetch_tells_the_licence_and_what_it_did(served: Path) -> None:
 
 
 def test_what_cannot_be_fetched_is_explained() -> None:
-    with pytest.raises(IqbenchError, match=r"'GoPro' cannot be fetched\. Get it from https://seung"):
+    with pytest.raises(
+        IqbenchError, match=r"'GoPro' cannot be fetched\. Get it from https://seung"
+    ):
         run("fetch", "GoPro", "--datasets-file", str(PACKAGED_FILE))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from iqbench.api import evaluate
 from iqbench.datasets.dataset import pairs_file
 from iqbench.datasets.layout import MissingDataError
 from iqbench.datasets.layouts.csv_paths import CsvLayout
 from iqbench.datasets.sample import Opinion, Sample
 from iqbench.errors import IqbenchError
+from iqbench.images.write import write_png
+from iqbench.results.read import load_images
 
 MakeFiles = Callable[..., Path]
 FILES = ("r/a.png", "r/b.png", "o/a.png", "o/b.png", "p/a.png", "p/b.png")
@@ -73,6 +77,27 @@ def test_opinions_and_distortions_are_carried(read) -> None:
         (None, None),
         (Opinion(1.0, None, "higher"), None),
     ]
+
+
+def test_opinions_reach_the_table_of_images(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 200, (16, 16, 3), dtype=np.uint8)
+    for name, change in (("a", 0), ("a_1", 51), ("a_2", 25)):
+        write_png(tmp_path / f"{name}.png", pixels + np.uint8(change))
+    (tmp_path / "rated.csv").write_text(
+        "reference,output,mos,mos_std,mos_direction,distortion\n"
+        "a.png,a_1.png,70,5,lower,brightness\na.png,a_2.png,30,,lower,brightness\n"
+    )
+    results = tmp_path / "results"
+    scores = evaluate(pairs=tmp_path / "rated.csv", metrics=["psnr"], results=results, device="cpu")
+    assert scores["image"].tolist() == ["a_1", "a_2"]
+    assert scores["value"].tolist() == pytest.approx(
+        [20 * np.log10(5), 20 * np.log10(255 / 25)], abs=1e-6
+    )
+    images = load_images(results).sort_values("image")
+    assert images["mos"].tolist() == [70, 30]
+    assert images["mos_std"].isna().tolist() == [False, True]
+    assert set(images["mos_direction"]) == {"lower"}
+    assert set(images["distortion"]) == {"brightness"}
 
 
 def test_a_byte_order_mark_and_empty_lines_are_no_rows(read) -> None:

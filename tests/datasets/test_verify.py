@@ -176,6 +176,18 @@ def test_distorted_images_are_verified_too(tmp_path, spec: DatasetSpec) -> None:
     assert found(result) == [("damaged", "LR/b.png")]
 
 
+def test_the_same_patch_may_be_in_several_choices(tmp_path, spec: DatasetSpec) -> None:
+    for name in "bc":
+        shutil.copy(hr(spec, "a.png"), hr(spec, f"{name}.png"))
+    rows = "".join(f"HR/{name}.png,LR/{name}.png,0.5,{{}}\n" for name in "abc")
+    table = "reference,output,mos,mos_direction\n" + rows
+    spec = make_spec(tmp_path, data="{layout: csv, file: mini/pairs.csv}")
+    (spec.root / "mini" / "pairs.csv").write_text(table.format(*["choice"] * 3))
+    assert found(verify(spec)) == []
+    (spec.root / "mini" / "pairs.csv").write_text(table.format(*["higher"] * 3))
+    assert found(verify(spec)) == [("duplicated", "HR/b.png"), ("duplicated", "HR/c.png")]
+
+
 def test_whoever_asked_is_told_how_far_it_is(spec: DatasetSpec) -> None:
     class Told:
         steps: list[object] = []  # noqa: RUF012 - one test, one list

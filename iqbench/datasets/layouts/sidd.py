@@ -67,7 +67,7 @@ class SiddLayout(Layout):
         return (self.blocks,)
 
 
-@dataclass
+@dataclass(eq=False)
 class BlocksFile:
     """A MATLAB file's array, read once when its first block is asked for, and kept.
 
