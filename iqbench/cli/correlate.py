@@ -116,7 +116,7 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
     \b
     Examples:
       iqbench correlate
-      iqbench correlate --dataset kadid10k -o correlation/
+      iqbench correlate --dataset KADID-10k -o correlation/
       iqbench correlate --metric psnr --metric lpips-alex --format csv
       iqbench correlate results --mos opinions.csv --raters 15
       iqbench correlate --mos csiq.csv --mos-column dmos --mos-direction lower

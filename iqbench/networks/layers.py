@@ -80,14 +80,14 @@ class Convolution(nn.Conv2d, Layer):
 
     def _convolve(self, x: Tensor, above: int) -> Tensor:
         padding = (above, self._border)
-        if self._step == 1 and not self.weight.requires_grad and pays(x, self.weight):
+        if self._step == 1 and not self.weight.is_inference() and pays(x, self.weight):
             return self._fast()(x, padding)
         return F.conv2d(x, self.weight, self.bias, self.stride, padding)
 
     def _fast(self) -> Winograd:
         """Transform the kernel once, and again when it has changed."""
         weight = self.weight
-        state = weight.data_ptr(), 0 if weight.is_inference() else weight._version
+        state = weight.data_ptr(), weight._version
         if self._winograd is None or self._winograd_of != state:
             self._winograd, self._winograd_of = Winograd(weight, self.bias), state
         return self._winograd

@@ -95,8 +95,9 @@ class TestWhen:
         assert not pays(self.x.double(), self.weight.double())
         assert not pays(self.x.to("meta"), self.weight.to("meta"))
 
-    def test_never_where_gradients_are_wanted(self):
-        assert not pays(self.x, self.weight)
+    def test_never_in_training_not_even_for_what_has_no_gradients(self):
+        with torch.no_grad():
+            assert not pays(self.x, self.weight)
         layer = Convolution(96, 96, 3, padding=1)
         x = torch.rand(1, 96, 16, 16, requires_grad=True)
         layer(x).sum().backward()
@@ -104,33 +105,39 @@ class TestWhen:
         assert np.isfinite(x.grad.numpy()).all()
 
 
-@torch.no_grad()
-def test_a_layer_follows_its_weights():
-    layer = Convolution(96, 96, 3, padding=1).requires_grad_(False)
+@torch.inference_mode()
+def convolved(layer, x):
+    assert pays(x, layer.weight)
+    return layer(x)
+
+
+@pytest.mark.parametrize("assign", [True, False])
+def test_a_layer_follows_its_weights(assign):
+    layer = Convolution(96, 96, 3, padding=1)
     x = torch.rand(1, 96, 16, 16)
-    first = layer(x)
-    torch.testing.assert_close(first, layer._conv_forward(x, layer.weight, layer.bias))
+    convolved(layer, x)
     weight, bias = filters(96, 96, seed=5)
-    layer.load_state_dict({"weight": weight, "bias": bias}, assign=True)
-    torch.testing.assert_close(layer(x), F.conv2d(x, weight, bias, padding=1), rtol=1e-5, atol=1e-5)
+    layer.load_state_dict({"weight": weight, "bias": bias}, assign=assign)
+    expected = F.conv2d(x, weight, bias, padding=1)
+    torch.testing.assert_close(convolved(layer, x), expected, rtol=1e-5, atol=1e-5)
 
 
-@torch.no_grad()
-def test_a_layer_follows_weights_that_are_copied_into_it():
-    layer = Convolution(96, 96, 3, padding=1).requires_grad_(False)
-    x = torch.rand(1, 96, 16, 16)
-    layer(x)
-    weight, bias = filters(96, 96, seed=6)
-    layer.load_state_dict({"weight": weight, "bias": bias})
-    torch.testing.assert_close(layer(x), F.conv2d(x, weight, bias, padding=1), rtol=1e-5, atol=1e-5)
+def test_weights_that_keep_no_count_of_changes_are_convolved_plainly():
+    with torch.inference_mode():
+        layer = Convolution(96, 96, 3, padding=1)
+        x = torch.rand(1, 96, 16, 16)
+        layer(x)
+        layer.weight.fill_(0)
+        assert torch.equal(layer(x), layer.bias.view(1, -1, 1, 1).expand(1, 96, 16, 16))
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("rows", [7, 16, 21])
 def test_bands_give_what_the_whole_image_gives(rows):
     weight, bias = filters(96, 96)
-    layer = Convolution(96, 96, 3, padding=1).requires_grad_(False)
-    layer.load_state_dict({"weight": weight, "bias": bias})
+    with torch.inference_mode(mode=False):
+        layer = Convolution(96, 96, 3, padding=1)
+        layer.load_state_dict({"weight": weight, "bias": bias})
     x = torch.rand(2, 96, 41, 37, generator=torch.Generator().manual_seed(3))
     assert pays(x[:, :, :rows], weight)
     stream = layer.stream()
