@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iqbench import __version__
+from iqbench.cli.main import COMMANDS
 
 if TYPE_CHECKING:
+    import click
     from sphinx.application import Sphinx
 
 project = "iqbench"
@@ -25,6 +27,9 @@ extensions = [
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+highlight_language = "none"  # of what names no language
+smartquotes = False  # an option begins with two hyphens, not with a dash
+default_role = "py:obj"  # `evaluate` in a docstring: a link where there is such an object
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 autodoc_typehints = "none"  # signatures are long enough; types stand in the docstrings
@@ -80,6 +85,16 @@ def rewrite_links(text: str, folder: Path) -> str:
 
 def _rewrite_page(app: Sphinx, name: str, content: list[str]) -> None:
     content[0] = rewrite_links(content[0], Path(__file__).parent)
+    if name == "commands":
+        content[0] += _command("main:cli", "iqbench", "none")
+        for command in COMMANDS:
+            content[0] += _command(f"{command}:{command}", f"iqbench {command}", "full")
+
+
+def _command(place: str, called: str, nested: str) -> str:
+    """Return the directive that describes a command."""
+    directive = f".. click:: iqbench.cli.{place}\n   :prog: {called}\n   :nested: {nested}\n"
+    return f"\n```{{eval-rst}}\n{directive}```\n"
 
 
 def _rewrite_included(app: Sphinx, path: Path, parent: str, content: list[str]) -> None:
@@ -92,9 +107,22 @@ def _escape_bars(app: Sphinx, *described: Any) -> None:
     lines[:] = [_BARS.sub(r"\|", line) for line in lines]
 
 
+def _keep_columns(app: Sphinx, context: click.Context, lines: list[str]) -> None:
+    """Show as it is what a help text does not want rewrapped: examples, and lists in columns."""
+    described: list[str] = []
+    for line in lines:
+        if not line.startswith("| "):
+            described.append(_BARS.sub(r"\|", line))
+            continue
+        if not (described and described[-1].startswith("   ")):
+            described += ["", "::", ""]
+        described.append(f"   {line[2:]}")
+    lines[:] = described
+
+
 def setup(app: Sphinx) -> None:
     """Have links rewritten and formulas escaped."""
     app.connect("source-read", _rewrite_page)
     app.connect("include-read", _rewrite_included)
     app.connect("autodoc-process-docstring", _escape_bars)
-    app.connect("sphinx-click-process-description", _escape_bars)
+    app.connect("sphinx-click-process-description", _keep_columns)
