@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqbench.datasets.layout import BelowRoot, Layout, missing_data
+from iqbench.datasets.matlab_array import Declared, declared_arrays, read_bytes_array
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
 from iqbench.images.probe import Facts
@@ -21,6 +22,8 @@ __all__ = ["BlockSource", "BlocksFile", "SiddLayout"]
 
 _LARGEST = 2**30
 """Bytes of the largest array that is read; SIDD's has a quarter of that."""
+_MOST = 100_000
+"""Blocks of the largest array that is listed; SIDD's has 1280."""
 
 
 class SiddLayout(Layout):
@@ -99,21 +102,7 @@ class BlocksFile:
         return np.ascontiguousarray(self._array[scene, block])
 
     def _read(self) -> NDArray[np.uint8]:
-        from scipy.io import loadmat
-
-        try:
-            array = loadmat(self.path, variable_names=[self.variable])[self.variable]
-        except Exception as error:  # a damaged file fails in whichever way its bytes happen to
-            raise IqbenchError(
-                f"{self.path} is damaged: {type(error).__name__}: {error}",
-                hint="Download it again",
-            ) from error
-        if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (self.shape, "u1"):
-            raise IqbenchError(
-                f"{self.path} does not hold the array that its header declares",
-                hint="Download it again",
-            )
-        return array
+        return read_bytes_array(self.path, Declared(self.variable, "uint8", self.shape))
 
 
 @dataclass(frozen=True)
@@ -147,33 +136,22 @@ class BlockSource:
 
 def _declared_shape(path: Path, variable: str) -> tuple[int, int, int, int, int]:
     """Read what the file says of the array, before any of it is read."""
-    from scipy.io import whosmat
-
-    try:
-        declared = {name: (shape, kind) for name, shape, kind in whosmat(path)}
-    except NotImplementedError as error:
-        raise IqbenchError(
-            f"{path} is a MATLAB file of version 7.3 (HDF5), which is not read",
-            hint=f"Save it anew in MATLAB: save('{path.name}', '{variable}', '-v7')",
-        ) from error
-    except Exception as error:  # a damaged file fails in whichever way its bytes happen to
-        raise IqbenchError(
-            f"{path} cannot be read as a MATLAB file: {type(error).__name__}: {error}",
-            hint="Download it again",
-        ) from error
+    declared = {array.name: array for array in declared_arrays(path)}
     if variable not in declared:
         held = ", ".join(declared) or "nothing"
         raise IqbenchError(
             f"{path} holds no array {variable!r}, but {held}",
             hint="Name it by `variable:` in the dataset's block",
         )
-    shape, kind = declared[variable]
+    shape, kind = declared[variable].shape, declared[variable].kind
     if kind != "uint8" or len(shape) != 5 or shape[4] != 3 or min(shape) < 1:
         raise IqbenchError(
             f"{path}: {variable} is {kind} of shape {shape}, not uint8 of (scenes, blocks, height, "
             "width, 3)"
         )
-    scenes, blocks, height, width, channels = (int(side) for side in shape)
-    if scenes * blocks * height * width * channels > _LARGEST:
-        raise IqbenchError(f"{path}: {variable} of shape {shape} is too large, beyond 1 GiB")
+    scenes, blocks, height, width, channels = shape
+    if scenes * blocks * height * width * channels > _LARGEST or scenes * blocks > _MOST:
+        raise IqbenchError(
+            f"{path}: {variable} of shape {shape} is too large, beyond 1 GiB or {_MOST:,} blocks"
+        )
     return scenes, blocks, height, width, channels
