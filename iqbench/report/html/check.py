@@ -92,7 +92,7 @@ def check_page(
     bare = len(_page(context, [], []).encode())
     maker = partial(MapMaker, tuple(maps)) if maps else None
     scenes = list(_scenes(found, rows, sides, places, worst))
-    shown, left_out = show(scenes, Budget(max(0, size - bare)), maker, progress)
+    shown, left_out = show(scenes, Budget(size - bare), maker, progress)
     return Made(_page(context, shown, left_out), len(shown), left_out)
 
 

@@ -27,6 +27,8 @@ from iqbench.results.read import load_images
 __all__ = ["Appearance", "Made", "report_page"]
 
 _SCRIPTS = ("core.js", "tables.js", "plotly.js", "plots.js", "viewer.js", "gestures.js")
+_SENTENCES = 2000
+"""Bytes kept free for what says that something was left out."""
 _NUMBERS_SHARE = 0.6
 """Of what is left of the size after the page itself, how much the values by image may take."""
 
@@ -123,8 +125,9 @@ def report_page(
             f"the tables and plotly.js alone take {bare / 1e6:.1f} MB, more than the report may",
             hint="Allow more by --max-size, or choose with --dataset, --method or --metric",
         )
-    numbers = Budget(int((chosen.size - bare) * _NUMBERS_SHARE))
-    pictures = Budget(chosen.size - bare - numbers.left)
+    room = chosen.size - bare - _SENTENCES
+    numbers = Budget(int(room * _NUMBERS_SHARE))
+    pictures = Budget(room - numbers.left)
     datasets, left_out = _numbers(contents, numbers)
     pictures.left += numbers.left  # what numbers do not take, pictures may
     shown, unseen = show(_scenes(contents, places, chosen.images), pictures, chosen.maker, progress)

@@ -18,8 +18,8 @@ __all__ = ["Budget", "Output", "Progress", "Scene", "Shown", "show"]
 Progress = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and how much there is."""
 
-_ROOM = 400
-"""Characters around a picture: names, marks of the format."""
+_GALLERY = 1500
+"""Bytes of a scene in the gallery and around its data, beside texts and thumbnail."""
 
 
 @dataclass
@@ -183,7 +183,12 @@ def show(
             shown.append(one)
     progress("Reading pictures", len(scenes), len(scenes))
     left_out = []
-    if gone:
+    if gone and not shown and not full:
+        left_out.append(
+            "pictures: none lies where it was scored and is still the same (--outputs and "
+            "--reference say where to look)"
+        )
+    elif gone:
         left_out.append(
             f"{_count(gone, 'picture')} not found, or no longer the one that was scored"
         )
@@ -209,9 +214,11 @@ def _pictures(scene: Scene, number: int, budget: Budget) -> tuple[int, int, Show
     small = thumbnail(whole.pixels)
     first = _picture("reference", "", whole, crop)
     second = _picture(there[0][0].name, there[0][0].note, there[0][1], crop)
-    if not budget.take(len(small[0]) + _size(first) + _size(second)):
+    shown = Shown(number, scene, crop, whole.width, whole.height, small)
+    around = _GALLERY + len(small[0]) + 2 * _size(shown.payload())
+    if not budget.take(around + _size(first) + _size(second)):
         return missing, len(there) + 1, None
-    shown = Shown(number, scene, crop, whole.width, whole.height, small, [first, second])
+    shown.pictures += [first, second]
     unfit = 0
     for output, picture in there[1:]:
         one = _picture(output.name, output.note, picture, crop)
@@ -234,8 +241,10 @@ def _picture(name: str, note: str, picture: Picture, crop: Crop) -> dict[str, An
     }
 
 
-def _size(picture: dict[str, Any]) -> int:
-    return len(picture["source"]) + _ROOM
+def _size(value: Any) -> int:
+    """Count the bytes that something takes as a part of the page's data."""
+    text = value if isinstance(value, str) else embedded_json(value)
+    return len(text.encode()) + 1
 
 
 def _draw_maps(
@@ -278,7 +287,7 @@ def _maps_of(one: Shown, budget: Budget, maker: MapMaker) -> int:
             }
             for each in painted
         ]
-        if budget.take(sum(_ROOM + len(entry["source"]) for entry in entries)):
+        if budget.take(sum(map(_size, entries))):
             for (picture, _), entry in zip(of_outputs, entries, strict=True):
                 picture["maps"].append(entry)
         else:

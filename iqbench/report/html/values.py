@@ -15,6 +15,7 @@ from iqbench.analysis.coefficients import Associations, associate
 from iqbench.analysis.columns import column_info
 from iqbench.analysis.metric_table import MetricTable, metric_table
 from iqbench.analysis.standing import Standing
+from iqbench.report.html.page import embedded_json
 from iqbench.report.html.scenes import Budget
 from iqbench.report.sections import direction_arrow
 from iqbench.report.text import number, printable
@@ -83,28 +84,28 @@ def standing_payload(
     """
     cube = one.cube
     names = [printable(image) for image in cube.images]
-    room = sum(len(name.encode()) + 3 for name in names)
     values: dict[str, str] = {}
     left_out = []
-    named = budget.take(room)
+    named = budget.take(len(embedded_json(names).encode()))
     for place, heading in enumerate(cube.headings):
         column = np.ascontiguousarray(cube.values[:, :, place].T, dtype="<f4")
         text = base64.b64encode(column.tobytes()).decode()
-        if named and budget.take(len(text) + len(heading) + 6):
+        if named and budget.take(len(text) + len(embedded_json(heading).encode()) + 2):
             values[printable(heading)] = text
         else:
             left_out.append(heading)
     order = [cube.methods.index(str(name)) for name in board["method"] if name in cube.methods]
-    return {
+    payload = {
         "name": printable(one.dataset),
         "methods": [printable(name) for name in cube.methods],
         "order": order,
-        "images": names if values else [],
-        "values": values,
         "ranked": printable(one.ranked_by or ""),
         "front": _front(board),
         "scenes": {},  # by number of the image, the number of the scene that shows it
-    }, left_out
+    }
+    # This much is always there: what comes after has less room.
+    budget.left -= len(embedded_json(payload).encode())
+    return payload | {"images": names if values else [], "values": values}, left_out
 
 
 def _front(board: pd.DataFrame) -> dict[str, Any] | None:

@@ -1,0 +1,102 @@
+"""Pages in a real browser: a Chromium that is on the machine, driven by Playwright."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iqbench.report.html import page as pages
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def missing(what: str) -> None:
+    """Skip the test, or fail it where the continuous integration would not notice."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what}: the pages must be tested here")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Start the browser, once."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        missing("there is no Chromium, such as Debian's package chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("Playwright is not installed: pip install 'iqbench[test]'")
+    with sync_playwright() as driver:
+        # Pages are our own; in a container as root there is no sandbox to be had.
+        started = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+class Viewed:
+    """A page that is open, and what it complained of."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def _heard(self, message: Any) -> None:
+        # How fast a graphics driver is, is no matter of the page.
+        if "GL Driver Message" not in message.text:
+            self.complaints.append(message.text)
+
+    def drawn(self, name: str) -> None:
+        """Scroll to a plot and wait until it is drawn."""
+        self.page.locator(f"#plot-{name}").scroll_into_view_if_needed()
+        self.page.wait_for_selector(f"#plot-{name}[data-drawn]", timeout=30_000)
+
+    def texts(self, selector: str) -> list[str]:
+        """Give the texts of what can be seen."""
+        return [text.strip() for text in self.page.locator(f"{selector}:visible").all_inner_texts()]
+
+    def style(self, selector: str, name: str) -> str:
+        """Give a computed style."""
+        return str(
+            self.page.locator(selector).first.evaluate(
+                "(element, name) => getComputedStyle(element).getPropertyValue(name)", name
+            )
+        )
+
+
+@pytest.fixture
+def view(browser: Any) -> Iterator[Callable[..., Viewed]]:
+    """Open a page from disk, without a network; in the end, nothing may have gone wrong."""
+    opened: list[tuple[Any, Viewed, Path]] = []
+
+    def visit(path: Path, **options: Any) -> Viewed:
+        context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 900}, "offline": True, **options}
+        )
+        viewed = Viewed(context.new_page())
+        opened.append((context, viewed, path))
+        viewed.page.goto(path.as_uri())
+        return viewed
+
+    yield visit
+    for context, viewed, path in opened:
+        context.close()
+        assert viewed.complaints == []
+        asked = [url for url in viewed.requests if not url.startswith(("data:", "blob:"))]
+        assert asked == [path.as_uri()]
+
+
+@pytest.fixture
+def without_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave plotly.js out: 2 MB that only a browser needs."""
+    monkeypatch.setattr(pages, "packed_plotly", lambda: "")
+    monkeypatch.setattr("iqbench.report.html.report.packed_plotly", lambda: "")

@@ -1,0 +1,340 @@
+"""`iqbench report` in a browser: what one clicks, sees, and may rely on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made_pages import HOSTILE, made_results, many_results
+
+from iqbench.report.html.report import Appearance, report_page
+
+MAPS = ("absolute-error",)
+
+
+SET5 = '#leaderboard .block[data-dataset="set5"]'
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Path:
+    """Two datasets, four methods of which one is incomplete, pictures and maps."""
+    root = tmp_path_factory.mktemp("report")
+    methods = ("edsr", "swinir", "bicubic", "new")
+    made = made_results(root, methods, datasets=("set5", "other"), lacking=("new",))
+    appearance = Appearance(images=3, maps=MAPS, device="cpu")
+    report = report_page(made.folder, {}, made.places, appearance=appearance)
+    assert report.left_out == []
+    path = root / "report.html"
+    path.write_text(report.html, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("hostile")
+    images = ('a <b>&"x"', "<svg onload=window.harmed=3>", "日本 %{x} &amp; ñ", "d")
+    made = made_results(root, HOSTILE, images)
+    report = report_page(
+        made.folder, {}, made.places, appearance=Appearance(images=2, maps=MAPS, device="cpu")
+    )
+    assert report.pictures == 2
+    path = root / "report.html"
+    path.write_text(report.html, encoding="utf-8")
+    return path
+
+
+def test_headings_sort_and_incomplete_methods_stay_below(view, page):
+    viewed = view(page)
+    names = f"{SET5} tbody th[scope=row]"
+    before = [name.split()[0] for name in viewed.texts(names)]
+    assert before[-1] == "new"
+    head = viewed.page.locator(f"{SET5} th[data-metric=lpips-alex]")
+    head.locator("button.sort").click()
+    assert head.get_attribute("aria-sort") == "ascending"  # the best first
+    values = viewed.page.locator(f"{SET5} tbody").first.locator("td[data-metric=lpips-alex]")
+    shown = [float(value.get_attribute("data-value")) for value in values.all()]
+    assert shown == sorted(shown)
+    head.locator("button.sort").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    shown = [float(value.get_attribute("data-value")) for value in values.all()]
+    assert shown == sorted(shown, reverse=True)
+    after = [name.split()[0] for name in viewed.texts(names)]
+    assert after[-1] == "new"
+    assert sorted(after) == sorted(before)
+    assert "incomplete: 3/4 images" in viewed.texts(names)[-1]
+    # By keyboard too, and said aloud.
+    viewed.page.locator(f"{SET5} th.sticky button.sort").focus()
+    viewed.page.keyboard.press("Enter")
+    assert [name.split()[0] for name in viewed.texts(names)][:3] == ["bicubic", "edsr", "swinir"]
+    assert viewed.page.locator("#spoken").inner_text() == "Sorted by method, ascending"
+
+
+def test_a_target_is_sorted_by_how_near_values_are(view, page):
+    viewed = view(page)
+    viewed.page.locator(f"{SET5} th[data-metric=tv-ratio] button.sort").click()
+    values = viewed.page.locator(f"{SET5} tbody").first.locator("td[data-metric=tv-ratio]")
+    away = [abs(float(value.get_attribute("data-value")) - 1) for value in values.all()]
+    assert away == sorted(away)
+
+
+def test_filters_hide_datasets_tasks_methods_and_metrics(view, page):
+    viewed = view(page)
+    titles = "#leaderboard .block h3"
+    assert viewed.texts(titles) == ["All datasets", "other", "set5"]
+    viewed.page.select_option("#filter-dataset", "set5")
+    assert viewed.texts(titles) == ["set5"]
+    assert viewed.texts(".card h2") == ["set5"]
+    assert set(viewed.texts(".thumb .muted")) == {"set5"}
+    assert viewed.page.locator("#scatter .dataset-choice").input_value() == "1"
+    viewed.page.fill("#filter-method", "SWIN")
+    assert viewed.texts("#leaderboard tbody th[scope=row]") == ["swinir"]
+    viewed.page.locator("details.menu summary").click()
+    box = viewed.page.get_by_role("checkbox", name="ssim")
+    box.uncheck()
+    assert viewed.page.locator('#leaderboard th[data-metric="ssim"]:visible').count() == 0
+    assert viewed.page.locator('.matrix th[data-metric="ssim"]:visible').count() == 0
+    # Not a headline: there, but not shown at first.
+    extra = viewed.page.locator('#leaderboard th[data-metric="tv-residual"]:visible')
+    assert extra.count() == 0
+    viewed.page.get_by_role("checkbox", name="tv-residual").check()
+    assert extra.count() == 1
+    viewed.page.locator("#filters button[type=reset]").click()
+    viewed.page.wait_for_function("document.getElementById('filter-method').value === ''")
+    assert viewed.texts(titles) == ["All datasets", "other", "set5"]
+
+
+def test_every_metric_is_one_click_from_its_definition(view, page):
+    viewed = view(page)
+    viewed.page.locator("th[data-metric=psnr] button.about").first.click()
+    text = viewed.page.locator(".definition:popover-open").inner_text()
+    assert "PSNR = -10 log10(MSE) dB with peak 1" in text
+    assert "Higher is better" in text
+    assert "ITU-T J.247" in text
+    viewed.page.keyboard.press("Escape")
+    assert viewed.page.locator(".definition:popover-open").count() == 0
+
+
+def test_plots_are_drawn_and_say_what_a_point_is(view, page):
+    viewed = view(page)
+    for name in ("front", "spread", "scatter"):
+        viewed.drawn(name)
+    assert "on the front" in viewed.page.locator("#plot-front .legend").text_content()
+    figure = viewed.page.locator("#plot-scatter")
+    figure.scroll_into_view_if_needed()
+    where = viewed.page.evaluate(
+        """() => {
+          const figure = document.getElementById("plot-scatter");
+          const {xaxis, yaxis} = figure._fullLayout;
+          const box = figure.getBoundingClientRect();
+          const trace = figure.data[1];
+          return [box.left + xaxis._offset + xaxis.c2p(trace.x[0]),
+                  box.top + yaxis._offset + yaxis.c2p(trace.y[0]), trace.name, trace.text[0]];
+        }"""
+    )
+    viewed.page.mouse.move(where[0], where[1])
+    hover = viewed.page.wait_for_selector("#plot-scatter .hovertext")
+    assert where[2] in hover.text_content()
+    assert where[3] in hover.text_content()
+    viewed.page.mouse.click(where[0], where[1])
+    viewed.page.wait_for_function("document.getElementById('picked').textContent !== ''")
+    shown = viewed.page.locator("#viewer[open]")
+    if shown.count():
+        assert viewed.page.locator("#viewer-title").inner_text() == where[3]
+    else:
+        assert "is not in this file" in viewed.page.locator("#picked").inner_text()
+
+
+def test_a_cell_of_the_matrix_opens_its_two_metrics(view, page):
+    viewed = view(page)
+    cell = viewed.page.locator('.matrices[data-dataset="set5"] button[data-x=psnr][data-y=ssim]')
+    cell.first.click()
+    assert viewed.page.locator("#scatter-x").input_value() == "psnr"
+    assert viewed.page.locator("#scatter-y").input_value() == "ssim"
+    viewed.page.wait_for_selector("#plot-scatter[data-drawn=set5]", timeout=30_000)
+
+
+def test_pictures_are_compared_under_a_divider_and_side_by_side(view, page):
+    viewed = view(page)
+    viewed.page.locator("button.thumb").first.click()
+    assert viewed.texts(".stage .label")[0] == "reference"
+    assert viewed.style(".pane img", "image-rendering") == "pixelated"
+    slider = viewed.page.locator("#viewer-cut")
+    slider.focus()
+    for _ in range(4):
+        viewed.page.keyboard.press("ArrowLeft")
+    assert slider.input_value() == "48"
+    assert viewed.style(".over", "clip-path") == "inset(0px 0px 0px 48%)"
+    # The line itself can be dragged.
+    stage = viewed.page.locator("#stage").bounding_box()
+    line = viewed.page.locator(".line").bounding_box()
+    middle = stage["y"] + stage["height"] / 4
+    viewed.page.mouse.move(line["x"], middle)
+    viewed.page.mouse.down()
+    viewed.page.mouse.move(stage["x"] + stage["width"] / 4, middle)
+    viewed.page.mouse.up()
+    assert 24 < float(slider.input_value()) < 26
+
+    viewed.page.get_by_role("button", name="Side by side").click()
+    outputs = viewed.page.locator("#viewer-values tbody tr").count()
+    assert viewed.page.locator(".pane").count() == 1 + outputs
+    viewed.page.select_option("#viewer-map", "absolute-error")
+    assert all("absolute-error" in text for text in viewed.texts(".stage .label")[1:])
+    assert "black 0 to yellow" in viewed.page.locator("#viewer-legend").inner_text()
+
+
+def test_zoom_and_pan_are_the_same_for_all_pictures(view, page):
+    viewed = view(page)
+    viewed.page.locator("button.thumb").first.click()
+    viewed.page.get_by_role("button", name="Side by side").click()
+    transforms = (
+        "[...document.querySelectorAll('.pane img')].map(i => getComputedStyle(i).transform)"
+    )
+
+    def placed() -> list[float]:
+        found = viewed.page.evaluate(transforms)
+        assert len(set(found)) == 1
+        return [float(part) for part in found[0].removeprefix("matrix(").rstrip(")").split(",")]
+
+    before = placed()
+    viewed.page.locator("[data-zoom=in]").click()
+    assert placed()[0] == pytest.approx(2 * before[0])
+    moved = placed()
+    viewed.page.locator("#stage").focus()
+    viewed.page.keyboard.press("ArrowLeft")
+    assert placed()[4] == pytest.approx(moved[4] + 40)
+    pane = viewed.page.locator(".pane").first.bounding_box()
+    at = pane["x"] + 30, pane["y"] + 20
+    viewed.page.mouse.move(*at)
+    now = placed()
+    viewed.page.mouse.wheel(0, -300)
+    viewed.page.wait_for_function(
+        f"getComputedStyle(document.getElementById('stage')).getPropertyValue('--scale') > {now[0]}"
+    )
+    then = placed()
+    # What is under the pointer stays there.
+    assert (30 - then[4]) / then[0] == pytest.approx((30 - now[4]) / now[0], abs=0.01)
+    viewed.page.keyboard.press("0")
+    assert placed() == pytest.approx(before)
+    viewed.page.keyboard.press("Escape")
+    assert viewed.page.locator("#viewer[open]").count() == 0
+
+
+def test_pixels_are_those_of_the_files(view, page):
+    """What the browser decodes of an output is what lies on disk."""
+    from iqbench.images.source import FileSource
+
+    viewed = view(page)
+    found = viewed.page.evaluate(
+        """async () => {
+          const scene = JSON.parse(document.getElementById("scene-0").textContent);
+          const picture = scene.pictures[1];
+          const image = new Image();
+          image.src = picture.source;
+          await image.decode();
+          const canvas = new OffscreenCanvas(picture.width, picture.height);
+          const context = canvas.getContext("2d");
+          context.drawImage(image, 0, 0);
+          const data = context.getImageData(0, 0, picture.width, picture.height).data;
+          return [scene.image, picture.name, [...data.filter((_, place) => place % 4 < 3)]];
+        }"""
+    )
+    image, method, pixels = found
+    number = ("edsr", "swinir", "bicubic", "new").index(method)
+    stored = FileSource(page.parent / "out" / str(number) / f"{image}.png").read().decode()
+    assert pixels == stored.pixels.ravel().tolist()
+
+
+def test_dark_mode_follows_the_system_and_the_button(view, page):
+    light, dark = view(page), view(page, color_scheme="dark")
+    assert light.style("body", "background-color") == "rgb(255, 255, 255)"
+    assert dark.style("body", "background-color") == "rgb(20, 23, 27)"
+    dark.drawn("front")
+    button = dark.page.locator("#theme")
+    button.click()
+    assert button.get_attribute("aria-label") == "Colour scheme: light"
+    assert dark.style("body", "background-color") == "rgb(255, 255, 255)"
+    button.click()
+    assert dark.style("body", "background-color") == "rgb(20, 23, 27)"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible(view, page, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    viewed = view(page, color_scheme=scheme)
+    viewed.drawn("front")
+    axe = Axe()
+    for state in ("page", "viewer"):
+        if state == "viewer":
+            viewed.page.locator("button.thumb").first.click()
+        found = axe.run(viewed.page).response["violations"]
+        grave = {
+            item["id"]: [node["html"][:150] for node in item["nodes"]][:3]
+            for item in found
+            if item["impact"] in ("serious", "critical")
+        }
+        assert grave == {}, state
+
+
+def test_it_fits_a_phone(view, page):
+    viewed = view(page, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    assert viewed.page.evaluate("document.documentElement.scrollWidth") <= 390
+    viewed.page.locator("button.thumb").first.tap()
+    stage = viewed.page.locator("#stage").bounding_box()
+    assert stage["width"] <= 390
+    assert stage["height"] > 150
+
+
+def test_it_can_be_printed(view, page):
+    viewed = view(page)
+    viewed.page.emulate_media(media="print", color_scheme="dark")
+    assert viewed.style("body", "background-color") == "rgb(255, 255, 255)"
+    assert viewed.page.locator("#filters:visible").count() == 0
+    assert viewed.page.locator("table.board:visible").count() > 0
+
+
+def test_names_do_no_harm(view, hostile):
+    viewed = view(hostile)
+    for name in ("front", "spread", "scatter"):
+        viewed.drawn(name)
+    assert set(viewed.texts("#leaderboard tbody th[scope=row]")) == set(HOSTILE)
+    ticks = viewed.page.locator("#plot-spread .ytick text").all_text_contents()
+    assert set(ticks) == set(HOSTILE)
+    for button in viewed.page.locator("button.thumb").all():
+        button.click()
+        assert viewed.page.locator("#viewer-title").inner_text() != ""
+        viewed.page.get_by_role("button", name="Side by side").click()
+        labels = viewed.texts(".stage .label")
+        assert all(any(name in label for label in labels) for name in HOSTILE)
+        viewed.page.keyboard.press("Escape")
+    assert viewed.page.evaluate("window.harmed") is None
+    assert viewed.page.locator("img[src=x]").count() == 0
+
+
+def test_sixty_methods_and_five_hundred_images_stay_quick(view, tmp_path):
+    folder = many_results(tmp_path / "results", 60, 500)
+    report = report_page(folder, {}, appearance=Appearance(images=0))
+    path = tmp_path / "report.html"
+    path.write_text(report.html, encoding="utf-8")
+    assert report.left_out == []
+    assert path.stat().st_size < 5_000_000
+    viewed = view(path)
+    paints = viewed.page.evaluate(
+        "performance.getEntriesByType('paint').map(entry => entry.startTime)"
+    )
+    assert max(paints) < 2000
+    took = viewed.page.evaluate(
+        """() => {
+          const button = document.querySelector("th[data-metric=ssim] button.sort");
+          const start = performance.now();
+          button.click();
+          document.body.getBoundingClientRect();
+          return performance.now() - start;
+        }"""
+    )
+    assert took < 200
+    viewed.drawn("scatter")
+    points = viewed.page.evaluate(
+        "document.getElementById('plot-scatter').data.reduce((n, trace) => n + trace.x.length, 0)"
+    )
+    assert points == 30_000
