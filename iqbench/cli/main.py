@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -92,8 +93,13 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="iqbench")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Also versions, device and time; doctor: every check."
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, quiet: bool, verbose: bool, debug: bool) -> None:
     """Score the outputs of image-restoration methods, and prove the numbers.
 
     \b
@@ -107,6 +113,11 @@ def cli(debug: bool) -> None:
     Exit codes: 0 done; 1 a check said no; 2 the input is wrong, nothing was computed;
     3 done, but some images could not be scored; 70 internal error; 130 interrupted.
     """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    # The commands that say more than progress have the options themselves, too.
+    context.default_map = {"evaluate": {"quiet": quiet}, "doctor": {"verbose": verbose}}
+    if verbose:
+        started = time.monotonic()
+        context.call_on_close(lambda: _account(time.monotonic() - started))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -141,6 +152,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         sys.exit(INTERNAL_ERROR)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _account(seconds: float) -> None:
+    """Say on stderr what computed, and how long."""
+    parts = [f"iqbench {__version__}", f"Python {sys.version.partition(' ')[0]}"]
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+        parts.append(f"torch {torch.__version__} ({torch.get_num_threads()} threads, {device})")
+    click.echo(f"{', '.join(parts)}; {seconds:.1f} s", err=True)
 
 
 def _complain(message: str) -> None:

@@ -37,6 +37,15 @@ class _Lines:
         """Show nothing."""
 
 
+def _rate(speed: float | None, unit: str) -> str:
+    """Spell a rate; slow work is told by how long one takes."""
+    if not speed:
+        return ""
+    if speed >= 1:
+        return f"{speed:.1f} {unit}/s"
+    return f"{1 / speed:.1f} s/{unit.removesuffix('s')}"
+
+
 @contextmanager
 def progress_bar(
     *, quiet: bool = False, lines: bool = False, unit: str = "outputs"
@@ -46,12 +55,14 @@ def progress_bar(
     Parameters
     ----------
     quiet
-        Show nothing.
+        Show nothing; nor is anything shown after ``iqbench --quiet``.
     lines
         Where stderr is no terminal, print a line for each stretch of work.
     unit
         What is counted.
     """
+    context = click.get_current_context(silent=True)
+    quiet = quiet or bool(context and context.find_root().params.get("quiet"))
     if quiet or not sys.stderr.isatty():
         yield _Lines(unit) if lines and not quiet else _Silent()
         return
@@ -60,23 +71,24 @@ def progress_bar(
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TaskID,
         TextColumn,
         TimeRemainingColumn,
     )
     from rich.text import Text
 
-    class _Rate(TextColumn):
-        def render(self, task: object) -> Text:
-            speed = getattr(task, "finished_speed", None) or getattr(task, "speed", None)
-            return Text(f"{speed:.1f} {unit}/s" if speed else "")
+    class _Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(_rate(task.finished_speed or task.speed, unit))
 
     progress = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        _Rate(""),
-        TimeRemainingColumn(),
+        _Rate(),
+        TimeRemainingColumn(elapsed_when_finished=True),
         console=Console(stderr=True),
     )
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from iqbench import __version__
 from iqbench.cli import evaluate as evaluate_module
 from iqbench.cli.main import COMMANDS, cli, main
+from iqbench.cli.progress import _rate
 
 
 def commands(group=cli, path=()):
@@ -66,7 +67,7 @@ def test_no_command_shows_the_help_and_is_wrong(iqbench):
         (["evalute"], "unknown command 'evalute'. Did you mean 'evaluate'?"),
         (["xyz"], "unknown command 'xyz'. Known: "),
         (["\x1b[2J"], r"unknown command '\x1b[2J'"),
-        (["--verbose"], "No such option"),
+        (["--loud"], "No such option"),
         (["metrics", "lst"], "No such command 'lst'"),
         (["metrics", "show"], "Missing argument 'SPEC'"),
         (["leaderboard", "nowhere"], "there is no results folder nowhere"),
@@ -78,6 +79,20 @@ def test_wrong_input_exits_2_and_says_what_is_right(iqbench, made, arguments, me
     assert ran.out == ""
     assert message in ran.err
     assert "\x1b" not in ran.err
+
+
+def test_quiet_and_verbose_go_before_the_command(iqbench, made):
+    made.references("a")
+    made.method("mine", "ab")  # one more than there are references
+    arguments = ["evaluate", "--method", "out/mine", "--reference", "hr", "--metric", "psnr"]
+    assert "warning" in iqbench(*arguments).err
+    assert "warning" not in iqbench("--quiet", *arguments).err
+    assert "warning" not in iqbench("-q", *arguments).err
+    plain, verbose = iqbench("protocols", "list"), iqbench("-v", "protocols", "list")
+    assert plain.err == ""
+    assert verbose.out == plain.out
+    assert f"iqbench {__version__}, Python 3." in verbose.err
+    assert verbose.err.endswith(" s\n")
 
 
 class TestDebug:
@@ -102,6 +117,46 @@ class TestDebug:
 
 def _fail(_):
     raise ZeroDivisionError("oh")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("leader", {"leaderboard"}),
+        ("datasets ve", {"verify"}),
+        ("leaderboard --interv", {"--intervals"}),
+        ("measure --format ", {"table", "json"}),
+    ],
+)
+def test_the_shell_completes_what_is_typed(monkeypatch, capsys, typed, offered):
+    monkeypatch.setenv("_IQBENCH_COMPLETE", "bash_complete")
+    words = f"iqbench {typed}"
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+    with pytest.raises(SystemExit) as exit_:
+        main([])
+    assert exit_.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.partition(",")[2] for line in lines} >= offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_told_how_to_complete(monkeypatch, capsys, shell):
+    from click.shell_completion import BashComplete
+
+    monkeypatch.setattr(BashComplete, "_check_version", lambda *_: None)  # there may be no bash
+    monkeypatch.setenv("_IQBENCH_COMPLETE", f"{shell}_source")
+    with pytest.raises(SystemExit) as exit_:
+        main([])
+    assert exit_.value.code == 0
+    assert f"_IQBENCH_COMPLETE={shell}_complete" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("speed", "spelt"), [(None, ""), (12.34, "12.3 images/s"), (0.25, "4.0 s/image")]
+)
+def test_a_rate_is_spelt_so_that_it_says_something(speed, spelt):
+    assert _rate(speed, "images") == spelt
 
 
 def test_an_exit_from_deep_inside_keeps_its_code(monkeypatch, iqbench):
