@@ -8,7 +8,7 @@ from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Group
 from iqbench.networks.backbone import Backbone
 
-__all__ = ["Plan", "plan_bands"]
+__all__ = ["Plan", "pixels_at_once", "plan_bands"]
 
 # Pixels times images in a band: on a CPU as many as its caches like (measured), on a GPU as many
 # as keep it busy.
@@ -70,7 +70,7 @@ def plan_bands(
     """
     channels, height, width = size
     held, passing = _bytes_a_pixel(group, backbones, channels)
-    limit = PIXELS_AT_ONCE.get(compute.device.type, PIXELS_AT_ONCE["cuda"])
+    limit = pixels_at_once(compute)
     rows = max(1, min(height, limit // (width * max(1, references))))
     affordable = compute.memory // (width * (held * references + passing * max(1, references)))
     rows = max(1, min(rows, affordable))
@@ -88,6 +88,11 @@ def plan_bands(
     by_cache = limit // (rows * width)
     by_memory = (compute.memory // (rows * width) - held * references) // passing
     return Plan(height, rows, max(1, min(outputs, by_cache, by_memory)))
+
+
+def pixels_at_once(compute: Compute) -> int:
+    """Return how many pixels times images may be pushed together."""
+    return compute.pixels_at_once or PIXELS_AT_ONCE.get(compute.device.type, PIXELS_AT_ONCE["cuda"])
 
 
 def _bytes_a_pixel(group: Group, backbones: dict[str, Backbone], channels: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -33,11 +33,18 @@ class Compute:
         networks in bfloat16. Pixel metrics and all distances are never below float32.
     memory
         Budget in bytes.
+    pixels_at_once
+        Pixels times images that are pushed together; None for what suits the device.
     """
 
     device: torch.device
     precision: Precision
     memory: int
+    pixels_at_once: int | None = None
+
+    def halved(self, pixels: int) -> Compute:
+        """Take half the memory and half of so many pixels at once."""
+        return replace(self, memory=self.memory // 2, pixels_at_once=max(1, pixels // 2))
 
     @property
     def dtype(self) -> torch.dtype:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from iqbench.engine.bands import Plan, plan_bands
+from iqbench.engine.bands import Plan, pixels_at_once, plan_bands
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Group, Outcome, group_requests, undefined
 from iqbench.engine.lanes import Lane, Sums
@@ -41,6 +41,12 @@ class Batch:
     references: Sequence[Picture]
     outputs: Sequence[Picture]
     owners: Sequence[int]
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of all references, or of all outputs if these are more."""
+        first = self.references[0]
+        return first.height * first.width * max(len(self.references), len(self.outputs))
 
 
 Prepared = dict[tuple[Tap, Metric], tuple[Tensor, ...]]
@@ -78,8 +84,8 @@ class Scorer:
         """Score every output of a batch.
 
         Each reference goes through each network once, whatever the number of its outputs; each
-        output once. On a GPU that runs out of memory the budget of the bands is halved and the
-        batch begins anew.
+        output once. On a GPU that runs out of memory the bands are halved and the batch begins
+        anew.
 
         Parameters
         ----------
@@ -108,7 +114,7 @@ class Scorer:
                     ) from error
             # Not before the error is gone: its traceback holds the tensors.
             torch.cuda.empty_cache()
-            compute = replace(compute, memory=compute.memory // 2)
+            compute = compute.halved(min(pixels_at_once(compute), batch.pixels))
 
     def _score(self, batch: Batch, compute: Compute) -> list[dict[str, Outcome]]:
         found: list[dict[str, Outcome]] = [{} for _ in batch.outputs]

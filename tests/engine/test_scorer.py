@@ -329,6 +329,23 @@ def test_a_gpu_that_runs_out_of_memory_gets_smaller_bands(make_scorer, monkeypat
     assert failures
 
 
+def test_no_try_after_running_out_of_memory_repeats_the_one_before(make_scorer, monkeypatch):
+    # Where the budget is ample, it is the device's own limit that must shrink.
+    rows = []
+
+    def push(lane, band, *, last):
+        rows.append(band.shape[2])
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr(Lane, "push", push)
+    image = picture(photograph(120, 160))
+    scorer = make_scorer(["psnr"], memory=2**40)
+    with pytest.raises(IqbenchError, match="does not fit into"):
+        scorer.score(Batch([image], [image], [0]))
+    assert rows[0] == 120
+    assert rows[:6] == sorted(set(rows[:6]), reverse=True)
+
+
 def test_a_device_too_small_for_a_row_is_an_error_that_names_the_image(make_scorer, monkeypatch):
     failures = failing_above(monkeypatch, 0)
     image = picture(photograph(20, 20), name="Set5/GTmod12/baby.png")
