@@ -53,6 +53,7 @@ def parse(arguments):
     command = cli
     context = click.Context(cli)
     while isinstance(command, click.Group):
+        _, arguments, _ = command.make_parser(context).parse_args(list(arguments))
         name, command, arguments = command.resolve_command(context, arguments)
         context = click.Context(command, info_name=name, parent=context)
     command.parse_args(context, list(arguments))
