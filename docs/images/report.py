@@ -1,0 +1,81 @@
+"""Photograph the pages of `iqbench report` and `iqbench check --html` for the documents.
+
+iqbench demo && python docs/images/report.py
+
+It takes a Chromium and the extra ``test``. The candidate of the check is the demo's best denoiser,
+blurred.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+FOLDER = Path(__file__).resolve().parent
+DEMO = Path("results/demo")
+COLORS = 160
+
+
+def keep(page: Page, name: str, **options: Any) -> None:
+    """Keep a photograph, in few colours: photographs inside it stay good enough."""
+    picture = Image.open(BytesIO(page.screenshot(**options))).convert("RGB")
+    small = picture.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+    small.save(FOLDER / f"{name}.png", optimize=True)
+
+
+def make_pages(folder: Path) -> None:
+    """Write both pages into a folder that also gets the tables, so that no other path shows."""
+    (folder / "results").mkdir()
+    shutil.copytree(DEMO, folder / "results" / "demo")
+    blurred = "outputs/nl-means"
+    (folder / blurred).mkdir(parents=True)
+    for file in (DEMO / "outputs" / "nl-means" / "demo-denoise").glob("*.png"):
+        pixels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(folder / blurred / file.name), cv2.GaussianBlur(pixels, (0, 0), 0.8))
+    run(folder, "report", "results/demo", "-o", "report.html")
+    metrics = [word for name in ("psnr", "ssim", "lpips-alex") for word in ("--metric", name)]
+    run(folder, "evaluate", "--method", blurred, "--dataset", "demo-denoise", *metrics)
+    only = ("--dataset", "demo-denoise", "--method", "nl-means", *metrics)
+    run(folder, "check", "--baseline", "results/demo", *only, "--html", "check.html")
+
+
+def run(folder: Path, *arguments: str) -> None:
+    """Run iqbench in a folder; that a check says no is what it is for."""
+    command = Path(sys.executable).with_name("iqbench")
+    subprocess.run([command, *arguments], check=False, cwd=folder)
+
+
+def photograph(folder: Path) -> None:
+    """Open both pages and keep what is worth showing."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = browser.new_page(viewport={"width": 1200, "height": 1340})
+        page.goto((folder / "report.html").as_uri())
+        keep(page, "report")
+        page.locator('button.thumb:has-text("coins")').nth(1).click()
+        page.set_viewport_size({"width": 1200, "height": 860})
+        page.get_by_role("button", name="Side by side").click()
+        page.select_option("#viewer-map", "ssim")
+        page.locator('[data-zoom="fit"]').click()
+        keep(page, "report-maps")
+        page.goto((folder / "check.html").as_uri())
+        page.set_viewport_size({"width": 1200, "height": 1180})
+        keep(page, "check")
+        browser.close()
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as temporary:
+        make_pages(Path(temporary))
+        photograph(Path(temporary))
