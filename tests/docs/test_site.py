@@ -32,13 +32,13 @@ SNIPPETS = ("docs/score-your-method.md", "docs/api.md", "docs/losses.md")
 
 @pytest.fixture
 def working_folder(tmp_path, monkeypatch):
-    """References and two methods' outputs, where the guides suppose them."""
+    """References and methods' outputs, where the guides suppose them."""
     generator = np.random.default_rng(0)
     for name in ("one", "two"):
         reference = generator.integers(0, 200, (48, 56, 3), dtype=np.uint8)
         write_png(tmp_path / "references" / f"{name}.png", reference)
-        write_png(tmp_path / "outputs" / f"{name}.png", reference + 9)
-        write_png(tmp_path / "others" / f"{name}.png", reference + 12)
+        for folder, brighter in (("outputs", 9), ("others", 12), ("inputs", 20)):
+            write_png(tmp_path / folder / f"{name}.png", reference + brighter)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -46,10 +46,14 @@ def working_folder(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("pretrained_networks", "working_folder")
 @pytest.mark.parametrize("page", GUIDES)
 def test_the_commands_of_a_guide_run_one_after_the_other(page, capsys):
-    lines = command_lines(page)
-    assert len(lines) > 2
     evaluate = "iqbench evaluate --method mine=outputs/ --reference references/ --metric psnr"
-    for line in [evaluate, *lines]:
+    run_all([evaluate, *command_lines(page)], capsys)
+
+
+def run_all(lines, capsys):
+    """Run commands one after the other; what is redirected into a file must not be empty."""
+    assert len(lines) > 2
+    for line in lines:
         command, _, file = line.partition(" > ")
         with pytest.raises(SystemExit) as exit_:
             main(shlex.split(command)[1:])
@@ -57,6 +61,31 @@ def test_the_commands_of_a_guide_run_one_after_the_other(page, capsys):
         assert exit_.value.code == 0, (line, printed.err)
         if file:
             assert printed.out
+
+
+@pytest.fixture
+def field(working_folder):
+    """Scores of three methods on six datasets."""
+    import iqbench
+
+    for number in range(5, 11):
+        iqbench.evaluate(
+            methods=["edsr=outputs", "swinir=others", "bicubic=inputs"],
+            reference="references",
+            dataset_name=f"Set{number}",
+            metrics=["psnr", "ssim", "lpips-alex"],
+        )
+
+
+@pytest.mark.usefixtures("pretrained_networks", "field")
+def test_the_commands_and_snippets_about_tables_run(capsys):
+    run_all(command_lines("docs/leaderboard.md"), capsys)
+    names = {}
+    for page in ("docs/leaderboard.md", "docs/correlation.md"):
+        for snippet in blocks(page, "python"):
+            exec(compile(snippet, page, "exec"), names)
+    assert set(names["board"]["method"]) == {"edsr", "swinir", "bicubic"}
+    assert len(names["found"].between) > 0
 
 
 @pytest.mark.usefixtures("pretrained_networks", "working_folder")
