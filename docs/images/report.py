@@ -28,7 +28,9 @@ COLORS = 160
 def keep(page: Page, name: str, **options: Any) -> None:
     """Keep a photograph, in few colours: photographs inside it stay good enough."""
     picture = Image.open(BytesIO(page.screenshot(**options))).convert("RGB")
-    small = picture.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+    small = picture.quantize(
+        COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG
+    )
     small.save(FOLDER / f"{name}.png", optimize=True)
 
 
