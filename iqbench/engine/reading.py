@@ -120,44 +120,55 @@ def read_job(
         One output each; errors are in it, none is raised.
     """
     try:
-        content = job.reference.read()
+        content: Content | None = job.reference.read()
+        assert content is not None
     except IqbenchError as error:
         failed = (Output(image, error=f"reference: {error}") for image in job.outputs)
         return ReadJob(None, tuple(failed))
-    contents: list[tuple[Output, Content | None]] = []
+    digest = content.digest
+    reference: Picture | None = None
+    broken: str | None = None
+    outputs = []
     for image in job.outputs:
-        output = Output(image, reference_digest=content.digest)
+        output = Output(image, reference_digest=digest)
         try:
             read = image.source.read()
         except IqbenchError as error:
-            contents.append((replace(output, error=str(error)), None))
+            outputs.append(replace(output, error=str(error)))
             continue
         output = replace(output, digest=read.digest, bytes=read.bytes)
-        known = current[image.method]
         columns = set(signatures)
-        state = known.images.get(image.image)
-        if not recompute and state and state.pair == pair_digest(content.digest, read.digest):
-            columns = {
-                name
-                for name in columns
-                if name in always or (image.image, name, signatures[name]) not in known.scored
-            }
-        contents.append((replace(output, columns=frozenset(columns)), read if columns else None))
-    if not any(read for _, read in contents):
-        return ReadJob(None, tuple(output for output, _ in contents))
+        if not recompute:
+            columns -= _known(output, signatures, current[image.method]) - always
+        output = replace(output, columns=frozenset(columns))
+        if columns:
+            if content is not None:
+                reference, broken = _decode_reference(content, alpha)
+                content = None  # a file's bytes are not kept beside its pixels
+            output = (
+                replace(output, error=broken)
+                if reference is None
+                else _decode(output, read, reference, protocol, alpha)
+            )
+        outputs.append(output)
+    return ReadJob(reference, tuple(outputs))
+
+
+def _known(output: Output, signatures: Mapping[str, str], current: Current) -> set[str]:
+    """Name the columns that the tables have of these very files."""
+    image = output.image.image
+    state = current.images.get(image)
+    if state is None or state.pair != pair_digest(output.reference_digest, output.digest):
+        return set()
+    return {name for name, text in signatures.items() if (image, name, text) in current.scored}
+
+
+def _decode_reference(content: Content, alpha: Alpha) -> tuple[Picture | None, str | None]:
+    """Decode a reference, or say what is wrong with it."""
     try:
-        reference = content.decode(alpha=alpha)
+        return content.decode(alpha=alpha), None
     except IqbenchError as error:
-        why = f"reference: {error}"
-        return ReadJob(
-            None,
-            tuple(replace(output, error=why) if read else output for output, read in contents),
-        )
-    outputs = tuple(
-        _decode(output, read, reference, protocol, alpha) if read else output
-        for output, read in contents
-    )
-    return ReadJob(reference, outputs)
+        return None, f"reference: {error}"
 
 
 def _decode(
