@@ -1,27 +1,75 @@
-"""Read small variables of MATLAB files, which are untrusted like any other file."""
+"""Read what layouts ask of MATLAB files: tables of opinions, and blocks of pixels."""
 
 from __future__ import annotations
 
-import io
 import math
-import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from iqbench.datasets.matlab_elements import Array, Declared, open_arrays
 from iqbench.errors import IqbenchError
 
-__all__ = ["MAXIMUM_BYTES", "read_numbers", "read_texts"]
+__all__ = [
+    "MAXIMUM_BYTES",
+    "Declared",
+    "declared_arrays",
+    "read_bytes_array",
+    "read_numbers",
+    "read_texts",
+]
 
 MAXIMUM_BYTES = 2**25
-"""Of a file, unpacked: tables of opinions have less than a megabyte."""
+"""Of a variable of opinions, unpacked: they have less than a megabyte."""
 
-_HEADER = 128
-_COMPRESSED = 15
+_DECLARATION = 2**16
+"""Bytes before the values of a variable; they are far fewer."""
+
+
+def declared_arrays(path: Path) -> list[Declared]:
+    """Read what a file says of its variables, and none of their values.
+
+    Raises
+    ------
+    IqbenchError
+        If the file cannot be read, is damaged, or is of another version than 5 to 7.
+    """
+    with open_arrays(path, _DECLARATION) as arrays:
+        return [array.declared for array in arrays]
+
+
+def read_bytes_array(path: Path, expected: Declared) -> NDArray[np.uint8]:
+    """Read an array of class uint8.
+
+    Parameters
+    ----------
+    path
+        The file.
+    expected
+        As `declared_arrays` gave it; the caller has seen that it is not too large.
+
+    Returns
+    -------
+    ndarray
+        uint8 of the declared shape, in MATLAB's order in memory (the first side varies fastest).
+
+    Raises
+    ------
+    IqbenchError
+        If the file is damaged or does not hold this array.
+    """
+    found = None
+    with open_arrays(path, math.prod(expected.shape) + _DECLARATION) as arrays:
+        for array in arrays:
+            if array.declared == expected:
+                found = array.numbers()
+    if found is None or found.dtype != np.uint8:
+        raise IqbenchError(
+            f"{path} holds no array {expected.name!r} of bytes", hint="Download it again"
+        )
+    return found.reshape(expected.shape, order="F")
 
 
 def read_numbers(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
@@ -42,13 +90,21 @@ def read_numbers(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.float
     Raises
     ------
     IqbenchError
-        If the file cannot be read, is too large, or a variable is not there or no such vector.
+        If the file cannot be read, is damaged or too large, or a variable is not there or does
+        not hold finite numbers.
     """
-    vectors = {}
-    for name, value in _read(path, names).items():
-        if value.dtype.kind not in "biuf" or not np.isfinite(value).all():
-            raise IqbenchError(f"{path}: {name!r} does not hold finite numbers")
-        vectors[name] = value.astype(np.float64).ravel()
+    vectors: dict[str, NDArray[np.float64]] = {}
+    others: list[str] = []
+    with open_arrays(path, MAXIMUM_BYTES) as arrays:
+        for array in arrays:
+            name = array.declared.name
+            if name in names:
+                vectors[name] = _finite(array, path)
+            else:
+                others.append(name)
+    for name in names:
+        if name not in vectors:
+            raise _no_variable(path, name, [*vectors, *others])
     return vectors
 
 
@@ -60,68 +116,42 @@ def read_texts(path: Path, name: str) -> list[str]:
     IqbenchError
         As `read_numbers`.
     """
-    texts = []
-    for cell in _read(path, [name])[name].ravel():
-        value = np.asarray(cell)
-        if value.dtype.kind != "U" or value.size != 1:
-            raise IqbenchError(f"{path}: {name!r} is not a cell array of texts")
-        texts.append(str(value.item()))
+    texts: list[str] | None = None
+    others: list[str] = []
+    with open_arrays(path, MAXIMUM_BYTES) as arrays:
+        for array in arrays:
+            if array.declared.name == name:
+                texts = _texts(array, path)
+            else:
+                others.append(array.declared.name)
+    if texts is None:
+        raise _no_variable(path, name, others)
     return texts
 
 
-def _read(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    from scipy.io import loadmat, whosmat
+def _finite(array: Array, path: Path) -> NDArray[np.float64]:
+    if array.declared.is_numeric:
+        values = array.numbers()
+        if np.isfinite(values).all():
+            return values.astype(np.float64)
+    raise IqbenchError(f"{path}: {array.declared.name!r} does not hold finite numbers")
 
-    data = _unpacked(path)
-    try:
-        declared = {name: math.prod(shape) for name, shape, _ in whosmat(io.BytesIO(data))}
-        missing = [name for name in names if name not in declared]
-        if not missing:
-            if max(declared[name] for name in names) > MAXIMUM_BYTES:
-                raise IqbenchError(f"{path} is too large for a table of opinions")
-            content = loadmat(io.BytesIO(data), variable_names=list(names))
-            return {name: np.asarray(content[name]) for name in names}
-    except IqbenchError:
-        raise
-    except Exception as error:  # the reader raises whatever it stumbles over
-        raise _damaged(path) from error
-    raise IqbenchError(
-        f"{path} has no variable {missing[0]!r}",
-        hint=f"Its variables are {', '.join(declared) or 'none'}",
+
+def _texts(array: Array, path: Path) -> list[str]:
+    texts = []
+    is_cell = array.declared.kind == "cell"
+    for entry in array.cells() if is_cell else ():
+        if entry.declared.kind != "char" or entry.declared.shape[0] != 1:
+            is_cell = False
+            break
+        texts.append(entry.text())
+    if not is_cell:
+        raise IqbenchError(f"{path}: {array.declared.name!r} is not a cell array of texts")
+    return texts
+
+
+def _no_variable(path: Path, name: str, others: Sequence[str]) -> IqbenchError:
+    return IqbenchError(
+        f"{path} has no variable {name!r}",
+        hint=f"Its variables are {', '.join(others) or 'none'}",
     )
-
-
-def _unpacked(path: Path) -> bytes:
-    """Unpack compressed variables within bounds: the reader itself would unpack without any."""
-    try:
-        if path.stat().st_size > MAXIMUM_BYTES:
-            raise IqbenchError(f"{path} is too large for a table of opinions")
-        data = path.read_bytes()
-    except OSError as error:
-        raise IqbenchError(f"cannot read {path}: {error.strerror}") from error
-    if data[:19] == b"MATLAB 7.3 MAT-file":
-        raise IqbenchError(
-            f"{path} is of MATLAB's version 7.3", hint="Take the file as it is distributed"
-        )
-    if len(data) < _HEADER or data[126:128] not in (b"IM", b"MI"):
-        raise _damaged(path)
-    order = "<" if data[126:128] == b"IM" else ">"
-    parts, size, position = [data[:_HEADER]], _HEADER, _HEADER
-    while position + 8 <= len(data):
-        kind, count = struct.unpack_from(f"{order}II", data, position)
-        element = data[position : position + 8 + count]
-        position += 8 + count
-        if kind == _COMPRESSED:
-            try:
-                element = zlib.decompressobj().decompress(element[8:], MAXIMUM_BYTES - size + 1)
-            except zlib.error as error:
-                raise _damaged(path) from error
-        parts.append(element)
-        size += len(element)
-        if size > MAXIMUM_BYTES:
-            raise IqbenchError(f"{path} is too large for a table of opinions")
-    return b"".join(parts)
-
-
-def _damaged(path: Path) -> IqbenchError:
-    return IqbenchError(f"{path} is no MATLAB file, or damaged", hint="Unpack the archive again")

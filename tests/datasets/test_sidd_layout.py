@@ -122,22 +122,6 @@ def test_an_array_that_is_too_large_is_refused_by_its_declared_shape(
         LAYOUT.samples(tmp_path)
 
 
-def test_a_file_of_version_7_3_is_refused_with_advice(tmp_path) -> None:
-    (tmp_path / "SIDD").mkdir()
-    header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM"
-    (tmp_path / "SIDD" / "blocks.mat").write_bytes(header + bytes(512) + b"\x89HDF\r\n\x1a\n")
-    with pytest.raises(IqbenchError, match=r"blocks\.mat is .* version 7\.3 .*'-v7'\)"):
-        LAYOUT.samples(tmp_path)
-
-
-@pytest.mark.parametrize("content", [b"", b"no MATLAB file", bytes(200)])
-def test_what_is_no_matlab_file_is_refused(tmp_path, content) -> None:
-    (tmp_path / "SIDD").mkdir()
-    (tmp_path / "SIDD" / "blocks.mat").write_bytes(content)
-    with pytest.raises(IqbenchError, match="is no MATLAB file, or damaged: it does not begin"):
-        LAYOUT.samples(tmp_path)
-
-
 @pytest.mark.parametrize("compressed", [True, False])
 def test_a_truncated_file_is_refused(save, tmp_path, compressed) -> None:
     path = save(blocks(), compressed=compressed)

@@ -8,13 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from miniatures import CSIQ_COLUMNS, csiq, csiq_rows, edit, live, table
 from scipy.io import savemat
 
-from iqbench.datasets import matlab
-from iqbench.datasets.matlab import read_numbers, read_texts
 from iqbench.datasets.sample import Opinion
 from iqbench.errors import IqbenchError
 
@@ -90,65 +86,6 @@ def test_the_lists_of_the_folders_may_be_missing(tmp_path: Path) -> None:
 def test_wrong_values_are_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(IqbenchError, match=message):
         live(tmp_path, **changes).samples(tmp_path)
-
-
-def test_a_missing_variable_is_named_with_those_there_are(tmp_path: Path) -> None:
-    savemat(tmp_path / "a.mat", {"other": [1]})
-    with pytest.raises(IqbenchError, match="has no variable 'dmos'") as caught:
-        read_numbers(tmp_path / "a.mat", ["dmos"])
-    assert "other" in caught.value.hint
-
-
-@pytest.mark.parametrize("content", [b"", b"MATLAB 7.3 MAT-file" + bytes(200), b"junk" * 50])
-def test_what_is_no_such_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "a.mat"
-    path.write_bytes(content)
-    with pytest.raises(IqbenchError, match=r"no MATLAB file|version 7\.3"):
-        read_numbers(path, ["a"])
-
-
-def test_a_file_that_unpacks_to_gigabytes_is_refused_before_it_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "bomb.mat"
-    savemat(path, {"dmos": np.zeros(300_000)}, do_compression=True)
-    assert path.stat().st_size < 10_000
-    assert len(read_numbers(path, ["dmos"])["dmos"]) == 300_000
-    monkeypatch.setattr(matlab, "MAXIMUM_BYTES", 2**20)
-    with pytest.raises(IqbenchError, match="too large for a table of opinions"):
-        read_numbers(path, ["dmos"])
-
-
-def test_a_cell_array_of_other_than_texts_is_refused(tmp_path: Path) -> None:
-    cells = np.empty((1, 2), dtype=object)
-    cells[0] = [np.zeros(3), "a"]
-    savemat(tmp_path / "a.mat", {"names": cells, "numbers": [1.0, 2.0]})
-    for name in ("names", "numbers"):
-        with pytest.raises(IqbenchError, match="is not a cell array of texts"):
-            read_texts(tmp_path / "a.mat", name)
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    at=st.integers(0, 2000),
-    change=st.binary(min_size=1, max_size=8),
-    cut=st.integers(0, 2000),
-    compressed=st.booleans(),
-)
-def test_a_damaged_file_is_an_error_or_some_numbers_and_nothing_else(
-    tmp_path_factory: pytest.TempPathFactory, at: int, change: bytes, cut: int, compressed: bool
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "damaged.mat"
-    savemat(path, {"dmos": np.arange(50.0), "orgs": [1, 0]}, do_compression=compressed)
-    data = bytearray(path.read_bytes())
-    at = at % len(data)
-    data[at : at + len(change)] = change
-    path.write_bytes(bytes(data[: len(data) - cut % 50]))
-    try:
-        values = read_numbers(path, ["dmos"])["dmos"]
-    except IqbenchError:
-        return
-    assert np.isfinite(values).all()
 
 
 def test_csiq_reads_the_workbook(tmp_path: Path) -> None:
