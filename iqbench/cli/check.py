@@ -151,6 +151,7 @@ def check(
     """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
     from iqbench.analysis.check import check as compare_with
     from iqbench.analysis.margins import parse_margins
+    from iqbench.cli.progress import waiting
     from iqbench.report.check import render_check
     from iqbench.report.files import write_text
     from iqbench.report.junit import render_junit
@@ -160,16 +161,17 @@ def check(
     format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
     if results.resolve() == baseline.resolve() and not renamed:
         click.echo(f"warning: {baseline} is compared with itself", err=True)
-    sides = read_sides(baseline, results, wanted(options), renamed)
-    found = compare_with(
-        sides.baseline,
-        sides.candidate,
-        sides.columns,
-        methods=sides.methods,
-        margins=parse_margins(margins, sides.columns),
-        alpha=alpha,
-        allow=allow,
-    )
+    with waiting("Comparing with the baseline"):
+        sides = read_sides(baseline, results, wanted(options), renamed)
+        found = compare_with(
+            sides.baseline,
+            sides.candidate,
+            sides.columns,
+            methods=sides.methods,
+            margins=parse_margins(margins, sides.columns),
+            alpha=alpha,
+            allow=allow,
+        )
     window = Window() if output else Window.of_stdout()
     text = render_check(
         found, sides.columns, format, worst=worst, every=rows == "all", window=window

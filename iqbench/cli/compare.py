@@ -74,6 +74,7 @@ def compare(
       iqbench compare edsr swinir --results other-results --format markdown
     """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
     from iqbench.analysis.compare import compare as compare_sides
+    from iqbench.cli.progress import waiting
     from iqbench.errors import IqbenchError
     from iqbench.report.compare import render_comparison
     from iqbench.report.files import write_text
@@ -91,7 +92,8 @@ def compare(
         )
     else:
         sides = read_methods(results or Path("results"), first, second, chosen)
-    found = compare_sides(sides.baseline, sides.candidate, sides.columns, methods=sides.methods)
+    with waiting("Comparing image by image"):
+        found = compare_sides(sides.baseline, sides.candidate, sides.columns, methods=sides.methods)
     window = Window() if output else Window.of_stdout()
     text = render_comparison(
         found, sides.columns, format, names=(first, second), images=images, window=window

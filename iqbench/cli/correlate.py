@@ -123,6 +123,7 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
       iqbench correlate results --mos bapps.parquet --method p0 --method p1
     """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
     from iqbench.analysis.influence import Bootstrap
+    from iqbench.cli.progress import waiting
     from iqbench.report.correlation import read_correlations
     from iqbench.report.correlation_folder import write_correlations
     from iqbench.report.correlation_inputs import OpinionSource
@@ -142,14 +143,15 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
         options["mos_direction"],
         options["raters"],
     )
-    found = read_correlations(
-        _scores(context, results, source),
-        wanted(options),
-        every=columns == "all",
-        source=source,
-        directions=dict(map(_direction, options["metric_directions"])),
-        bootstrap=Bootstrap(options["confidence"], options["resamples"], options["seed"]),
-    )
+    with waiting("Correlating metrics"):
+        found = read_correlations(
+            _scores(context, results, source),
+            wanted(options),
+            every=columns == "all",
+            source=source,
+            directions=dict(map(_direction, options["metric_directions"])),
+            bootstrap=Bootstrap(options["confidence"], options["resamples"], options["seed"]),
+        )
     if output is None:
         window = Window.of_stdout()
         text = render_correlations(found, format or "table", window)

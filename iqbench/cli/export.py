@@ -27,9 +27,11 @@ def export(results: Path, wide: bool, output: Path, **filters: Any) -> None:
       iqbench export --wide -o scores.csv
       iqbench export other-results --dataset Set5 --metric psnr -o psnr.csv
     """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    from iqbench.cli.progress import waiting
     from iqbench.report.files import export_frame
     from iqbench.results.read import load_scores
 
-    frame = load_scores(results, wide=wide, filters=wanted(filters))
-    export_frame(frame.reset_index() if wide else frame, output)
+    with waiting("Exporting"):
+        frame = load_scores(results, wide=wide, filters=wanted(filters))
+        export_frame(frame.reset_index() if wide else frame, output)
     click.echo(f"wrote {len(frame):,} rows to {output}", err=True)

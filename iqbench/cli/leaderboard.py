@@ -126,6 +126,7 @@ def leaderboard(
       iqbench leaderboard --by-image --method edsr --method swinir --top 10
       iqbench leaderboard other-results -o board.csv
     """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    from iqbench.cli.progress import waiting
     from iqbench.report.files import write_text
     from iqbench.report.overview import read_leaderboard
     from iqbench.report.terminal import Window
@@ -136,18 +137,19 @@ def leaderboard(
     if top is not None and not by_image:
         raise click.UsageError("--top belongs to --by-image")
     format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
-    found = read_leaderboard(
-        results,
-        wanted(filters),
-        sort=sort,
-        shown=_shown(columns, format),
-        front=_two(front),
-        intervals=intervals is not False,
-    )
-    drawn = draw_ranks(found) if diagram else ""
     window = Window() if output else Window.of_stdout()
     view = "pairs" if pairs else "images" if by_image else by
-    text = render_view(found, view, format, intervals=intervals, top=top or 3, window=window)
+    with waiting("Comparing methods"):
+        found = read_leaderboard(
+            results,
+            wanted(filters),
+            sort=sort,
+            shown=_shown(columns, format),
+            front=_two(front),
+            intervals=intervals is not False,
+        )
+        drawn = draw_ranks(found) if diagram else ""
+        text = render_view(found, view, format, intervals=intervals, top=top or 3, window=window)
     for file, content in ((output, text), (diagram, drawn)):
         if file is None and content is text:
             click.echo(text, nl=False, color=window.color)

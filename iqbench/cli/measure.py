@@ -76,6 +76,7 @@ def measure(
       iqbench measure reference.png output.png --maps maps/ --map ssim --map lpips-alex
     """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
     from iqbench import api
+    from iqbench.cli.progress import waiting
     from iqbench.report.measurement import render_measurement
     from iqbench.report.terminal import Window
 
@@ -92,7 +93,8 @@ def measure(
         from iqbench.maps.kinds import resolve_maps
 
         resolve_maps(names)  # a misspelt name is refused before anything is computed
-    frame = api.measure(reference, output, metrics=metrics, precision=precision, **seen)
+    with waiting("Measuring"):
+        frame = api.measure(reference, output, metrics=metrics, precision=precision, **seen)
     if folder is not None:
         _write_maps(reference, output, folder, names=names, raw=raw, seen=seen)
     window = Window.of_stdout()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,7 +13,10 @@ import click
 if TYPE_CHECKING:
     from iqbench.engine.run import Reporter
 
-__all__ = ["progress_bar"]
+__all__ = ["progress_bar", "waiting"]
+
+PATIENCE = 1.0
+"""Seconds after which a user wants to see that something is done."""
 
 
 class _Silent:
@@ -46,6 +50,48 @@ def _rate(speed: float | None, unit: str) -> str:
     return f"{1 / speed:.1f} s/{unit.removesuffix('s')}"
 
 
+def _told_to_be_quiet() -> bool:
+    context = click.get_current_context(silent=True)
+    return bool(context and context.find_root().params.get("quiet"))
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show that a command is at work and for how long, if it takes more than a second.
+
+    For work that cannot say how much of it is left. Nothing is shown where stderr is no terminal or
+    after ``iqbench --quiet``, and nothing of it stays.
+
+    Parameters
+    ----------
+    what
+        What is being done.
+    """
+    if _told_to_be_quiet() or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    progress.add_task(what, total=None)
+    timer = threading.Timer(PATIENCE, progress.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # so that it cannot start after it was stopped
+        progress.stop()
+
+
 @contextmanager
 def progress_bar(
     *, quiet: bool = False, lines: bool = False, unit: str = "outputs"
@@ -61,8 +107,7 @@ def progress_bar(
     unit
         What is counted.
     """
-    context = click.get_current_context(silent=True)
-    quiet = quiet or bool(context and context.find_root().params.get("quiet"))
+    quiet = quiet or _told_to_be_quiet()
     if quiet or not sys.stderr.isatty():
         yield _Lines(unit) if lines and not quiet else _Silent()
         return

@@ -13,7 +13,6 @@ from click.testing import CliRunner
 from iqbench import __version__
 from iqbench.cli import evaluate as evaluate_module
 from iqbench.cli.main import COMMANDS, cli, main
-from iqbench.cli.progress import _rate
 
 
 def commands(group=cli, path=()):
@@ -150,13 +149,6 @@ def test_a_shell_is_told_how_to_complete(monkeypatch, capsys, shell):
         main([])
     assert exit_.value.code == 0
     assert f"_IQBENCH_COMPLETE={shell}_complete" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("speed", "spelt"), [(None, ""), (12.34, "12.3 images/s"), (0.25, "4.0 s/image")]
-)
-def test_a_rate_is_spelt_so_that_it_says_something(speed, spelt):
-    assert _rate(speed, "images") == spelt
 
 
 def test_an_exit_from_deep_inside_keeps_its_code(monkeypatch, iqbench):
