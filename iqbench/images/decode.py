@@ -27,6 +27,9 @@ else:  # OpenCV 5
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
+_ROWS = 512
+
+
 def decode(data: bytes, *, name: str, digest: str, alpha: Alpha = "error") -> Picture:
     """Decode an image of any format that is read.
 
@@ -113,9 +116,14 @@ def _without_alpha(pixels: Pixels, facts: Facts) -> Pixels:
     if facts.channels == 1:  # gray with alpha, which OpenCV gives as three equal channels
         return pixels[..., :1]
     # A fourth channel that is no alpha is the unused byte of a 32-bit BMP.
-    code = cv2.COLOR_BGRA2RGB if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
-    rgb: Pixels = cv2.cvtColor(pixels, code)
-    return rgb
+    if pixels.shape[2] == 4:
+        rgb: Pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB)
+        return rgb
+    # In place, some rows at a time: a second copy of a large image would double its memory.
+    for start in range(0, len(pixels), _ROWS):
+        rows = pixels[start : start + _ROWS]
+        rows[:] = cv2.cvtColor(rows, cv2.COLOR_BGR2RGB)
+    return pixels
 
 
 def _oriented(pixels: Pixels, orientation: int) -> Pixels:
