@@ -163,50 +163,60 @@ def _line(row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]) -> Line:
     )
 
 
+_Place = tuple[str, str, str, str]
+"""Dataset, the baseline's method, the candidate's, and image."""
+
+
 def _scenes(
     found: Check, rows: pd.DataFrame, sides: Sides, places: Sequence[Folders], worst: int
 ) -> Iterator[Scene]:
     """Describe the images that lost most, the worst of each comparison first."""
-    reasons: dict[tuple[str, str, str, str], list[tuple[str, str]]] = {}
-    lost = [
-        (row, worst_images(found, row, worst).to_dict("records"))
-        for row in rows[rows["verdict"] == "worse"].to_dict("index").values()
-    ]
-    for turn in range(worst):
-        for row, images in lost:
-            for one in images[turn : turn + 1]:
-                names = (row["dataset"], row["baseline_method"], row["method"], one["image"])
-                place = (str(names[0]), str(names[1]), str(names[2]), str(names[3]))
-                reasons.setdefault(place, []).append(("worst", _loss(row, one, sides.columns)))
+    losses = _losses(found, rows, sides.columns, worst)
     finder = Finder(places, sorted({str(name) for name in rows["dataset"]}))
-    before, after = Digests(sides.baseline.images), Digests(sides.candidate.images)
-    for (dataset, old, method, image), told_of in reasons.items():
-        digests = before.of(dataset, old, image), after.of(dataset, method, image)
-        protocol = _protocol(sides, dataset, method)
-        heads, values = _values(found, sides, (dataset, old, method, image))
+    names = {image for *_, image in losses}
+    before, after = Digests(sides.baseline.images, names), Digests(sides.candidate.images, names)
+    for place, told in losses.items():
+        dataset, old, new, image = place
+        protocol = _protocol(sides, dataset, new)
+        reference, now = after.of(dataset, new, image)
+        outputs = [
+            Output(label, method, partial(finder.output, dataset, method, image, digest), protocol)
+            for label, method, digest in (
+                ("baseline", old, before.of(dataset, old, image)[1]),
+                ("now", new, now),
+            )
+        ]
+        heads, values = _values(found, sides, place)
         yield Scene(
             dataset=dataset,
             image=image,
-            reasons=[("", method if old == method else f"{old} → {method}"), *told_of],
-            reference=partial(finder.reference, dataset, image, digests[1][0]),
-            outputs=[
-                Output(
-                    "baseline",
-                    old,
-                    partial(finder.output, dataset, old, image, digests[0][1]),
-                    protocol,
-                ),
-                Output(
-                    "now",
-                    method,
-                    partial(finder.output, dataset, method, image, digests[1][1]),
-                    protocol,
-                ),
-            ],
+            reasons=[("", new if old == new else f"{old} → {new}"), *told],
+            reference=partial(finder.reference, dataset, image, reference),
+            outputs=outputs,
             heads=heads,
             rows=values,
             left="baseline",
         )
+
+
+def _losses(
+    found: Check, rows: pd.DataFrame, columns: Mapping[str, ColumnInfo], worst: int
+) -> dict[_Place, list[tuple[str, str]]]:
+    """Say of the images that lost most what they lost; the comparisons take turns."""
+    lost = [
+        (row, worst_images(found, row, worst).to_dict("records"))
+        for row in rows[rows["verdict"] == "worse"].to_dict("index").values()
+    ]
+    losses: dict[_Place, list[tuple[str, str]]] = {}
+    for turn in range(worst):
+        for row, images in lost:
+            for one in images[turn : turn + 1]:
+                place = (
+                    *(str(row["dataset"]), str(row["baseline_method"]), str(row["method"])),
+                    str(one["image"]),
+                )
+                losses.setdefault(place, []).append(("worst", _loss(row, one, columns)))
+    return losses
 
 
 def _loss(
@@ -223,12 +233,10 @@ def _protocol(sides: Sides, dataset: str, method: str) -> str:
     return str(own["protocol"].iloc[0]) if len(own) else "rgb"
 
 
-def _values(
-    found: Check, sides: Sides, key: tuple[str, str, str, str]
-) -> tuple[list[str], list[list[str]]]:
+def _values(found: Check, sides: Sides, place: _Place) -> tuple[list[str], list[list[str]]]:
     """Give all that is known of an image on both sides, and by how much it is better."""
     pairs = found.pairs
-    for name, value in zip(("dataset", "baseline_method", "method", "image"), key, strict=True):
+    for name, value in zip(("dataset", "baseline_method", "method", "image"), place, strict=True):
         pairs = pairs[pairs[name] == value]
     order = {metric: place for place, metric in enumerate(sides.columns)}
     pairs = pairs.assign(heading=with_headings(pairs).astype(str)).sort_values(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +14,9 @@ from iqbench.analysis.columns import metric_columns, ordered
 from iqbench.report.html.definitions import definitions_of
 from iqbench.report.html.summary import cards_of
 from iqbench.report.html.tables import dataset_tables, overall_tables, with_metrics
-from iqbench.report.html.values import matrices_of
+from iqbench.report.html.values import Matrix, matrices_of
 from iqbench.report.overview import Overview, read_leaderboard
-from iqbench.results.read import load_runs, load_scores
+from iqbench.results.read import iter_datasets, load_runs
 from iqbench.results.signature import parse_signature
 
 __all__ = ["Contents", "read_contents"]
@@ -78,7 +78,6 @@ class Contents:
         board, columns = self.board, self.found.columns
         shown = set(metric_columns(self.found.board))
         tables = list(dataset_tables(board, columns, self.protocols))
-        scores = load_scores(self.results, filters=self.filters)
         return {
             "title": self.results.resolve().name,
             "facts": self._facts(),
@@ -88,11 +87,21 @@ class Contents:
             "metrics": [(name, name in shown) for name in self.headings],
             "shown_metric": shown.__contains__,
             "definitions": definitions_of(self.signatures, columns),
-            "matrices": list(matrices_of(scores, columns)),
+            "matrices": list(self._matrices()),
             "tasks": sorted({table.task for table in tables if table.task}),
             "protocols": sorted({name for table in tables for name in table.protocols}),
             "runs": load_runs(self.results)[::-1],
         }
+
+    def _matrices(self) -> Iterator[tuple[str, list[Matrix]]]:
+        """Correlate each dataset's metrics, one dataset in memory at a time, in natural order."""
+        found = {
+            tables.dataset: matrices_of(tables.scores, self.found.columns)
+            for tables in iter_datasets(self.results, filters=self.filters)
+        }
+        for one in self.board["dataset"].unique():
+            if found.get(str(one)):
+                yield str(one), found[str(one)]
 
     def _facts(self) -> list[str]:
         board = self.board

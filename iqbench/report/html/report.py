@@ -117,8 +117,10 @@ def report_page(
         As `iqbench.report.overview.read_leaderboard`, and where not even the tables fit.
     """
     chosen = appearance or Appearance()
+    progress("Comparing methods", 0, 1)
     contents = read_contents(results, filters, chosen.sort, chosen.front)
     context = contents.context()
+    progress("Comparing methods", 1, 1)
     bare = len(_page(context, [], [], contents, []).encode())
     if bare > chosen.size:
         raise IqbenchError(
@@ -190,9 +192,11 @@ def _standing(contents: Contents, dataset: str) -> Any:
 def _scenes(contents: Contents, places: Sequence[Folders], count: int) -> list[Scene]:
     """Describe the images that are to be shown, if they are found."""
     found = contents.found
-    digests = Digests(load_images(contents.results))
-    finder = Finder(places, [one.dataset for one in found.standings])
     picks = picks_of(found.standings, found.columns, count) if count else []
+    if not picks:
+        return []
+    digests = Digests(load_images(contents.results), {pick.image for pick in picks})
+    finder = Finder(places, [one.dataset for one in found.standings])
     return [_scene(contents, pick, finder, digests) for pick in picks]
 
 

@@ -132,10 +132,8 @@ def _finite(value: Any) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
-def matrices_of(
-    scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]
-) -> Iterator[tuple[str, list[Matrix]]]:
-    """Correlate the metrics of each dataset.
+def matrices_of(scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> list[Matrix]:
+    """Correlate the metrics of a dataset.
 
     Parameters
     ----------
@@ -144,15 +142,13 @@ def matrices_of(
     columns
         Directions.
 
-    Yields
-    ------
-    tuple
-        Dataset and its matrices; those without a number are left out.
+    Returns
+    -------
+    list of Matrix
+        Those that have a number.
     """
-    for dataset, rows in scores.groupby("dataset", observed=True):
-        table = metric_table(rows, columns)
-        if len(table.names) > 1:
-            yield str(dataset), [one for one in _matrices(table) if one.names]
+    table = metric_table(scores, columns)
+    return [one for one in _matrices(table) if one.names] if len(table.names) > 1 else []
 
 
 def _matrices(table: MetricTable) -> Iterator[Matrix]:

@@ -7,7 +7,7 @@ picture that has changed since is never shown beside the old numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -91,13 +91,17 @@ class Digests:
     ----------
     images
         As `iqbench.results.read.load_images` gives it.
+    wanted
+        Names of the images that will be asked for.
     """
 
     images: pd.DataFrame
+    wanted: Collection[str]
 
     @cached_property
     def _rows(self) -> dict[tuple[str, str, str], tuple[str | None, str | None]]:
-        table = self.images
+        # Few of perhaps millions.
+        table = self.images[self.images["image"].isin(list(self.wanted))]
         keys = zip(
             *(table[name].astype(str) for name in ("dataset", "method", "image")), strict=True
         )

@@ -115,7 +115,7 @@
   function spread() {
     const name = choices.spread.value;
     const values = iqbench.values(dataset, name);
-    if (!values) return "The values by image are not in this file.";
+    if (!values) return "This file has no values by image of this dataset and metric.";
     const few = dataset.images.length <= 60;
     const order = [...dataset.order].reverse(); // plotly counts upwards
     const traces = order.map((method) => {
@@ -147,7 +147,7 @@
   function scatter() {
     const [across, up] = [choices.x.value, choices.y.value];
     const values = [across, up].map((name) => iqbench.values(dataset, name));
-    if (values.includes(null)) return "The values by image are not in this file.";
+    if (values.includes(null)) return "This file has no values by image of this dataset and metric.";
     const count = dataset.images.length;
     const type = dataset.methods.length * count > many ? "scattergl" : "scatter";
     const traces = dataset.order.map((method, place) => {
@@ -197,6 +197,7 @@
       const before = select.value;
       iqbench.fill(select, options);
       if (!before) select.value = role === "y" ? perceptual?.[0] ?? "" : dataset.ranked;
+      if (!select.value && options.length) [[select.value]] = options;
     }
     for (const each of Object.keys(figures)) draw(each);
   }
