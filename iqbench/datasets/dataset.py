@@ -113,7 +113,7 @@ class DatasetSpec(Block):
         return Dataset(self.name, self, samples, ignored)
 
     def list_samples(self) -> tuple[list[Sample], list[str]]:
-        """List what is there, whatever the number; and what lies beside it and is no image.
+        """List what is there, whatever the number; and what lies beside it and is none of it.
 
         Raises
         ------
@@ -121,7 +121,8 @@ class DatasetSpec(Block):
             As the layout; the sentence names the dataset.
         """
         try:
-            return self.data.samples(self.root), self.data.ignored(self.root)
+            samples = self.data.samples(self.root)
+            return samples, self.data.ignored(self.root, samples)
         except IqbenchError as error:
             message = f"dataset {self.name!r}: {error.message}"
             raise type(error)(message, hint=error.hint) from error
@@ -161,7 +162,7 @@ class Dataset:
     samples
         One a reference image, in a fixed order; ids are unique.
     ignored
-        Files beside the references that no image ends like; worth a warning.
+        Files beside its images that are none of them; worth a warning.
     """
 
     name: str

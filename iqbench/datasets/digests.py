@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
 from iqbench.datasets.layout import is_below_root
 from iqbench.errors import IqbenchError, unknown_name
 
-__all__ = ["FOLDER", "read_checksums"]
+__all__ = ["FOLDER", "file_digest", "read_checksums"]
 
 FOLDER = Path(__file__).parent / "checksums"
 """One file a list, as ``sha256sum`` writes it; paths are below the data root."""
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+
+
+def file_digest(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def read_checksums(name: str | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from iqbench.datasets.archives import Limits, unpack
 from iqbench.datasets.dataset import DatasetSpec
-from iqbench.datasets.digests import read_checksums
+from iqbench.datasets.digests import file_digest, read_checksums
 from iqbench.datasets.download import Download
 from iqbench.datasets.layout import MissingDataError
 from iqbench.datasets.verify import Progress
@@ -113,10 +113,13 @@ def fetch(spec: DatasetSpec, *, progress: Progress | None = None) -> Fetched:
 
 def by_hand(spec: DatasetSpec) -> str:
     """Say where to get a dataset and where to put it."""
-    places = " and ".join(spec.data.places())
+    places = spec.data.places()
     root = "the folder named by IQBENCH_DATA" if spec.root is None else str(spec.root)
     where = f"Get it from {spec.home}" if spec.home else "Get it where you know it"
-    return f"{where} and put it so that {places} lies in {root}" if places else where
+    if not places:
+        return where
+    verb = "lies" if len(places) == 1 else "lie"
+    return f"{where} and put it so that {' and '.join(places)} {verb} in {root}"
 
 
 def _check_complete(spec: DatasetSpec) -> None:
@@ -140,7 +143,7 @@ def _wanted(spec: DatasetSpec, root: Path) -> tuple[list[_File], int]:
         target = root / path
         if not target.exists():
             wanted.append(_File(url, target, sha256))
-        elif _sha256(target) == sha256:
+        elif file_digest(target) == sha256:
             kept += 1
         else:
             raise IqbenchError(
@@ -233,12 +236,6 @@ def _place(arrived: Path, target: Path) -> None:
 
 def _holds_something(folder: Path) -> bool:
     return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-
-
-def _sha256(path: Path) -> str:
-    import pooch
-
-    return str(pooch.file_hash(str(path), alg="sha256"))
 
 
 def _reason(error: Exception) -> str:

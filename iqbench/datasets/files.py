@@ -16,6 +16,7 @@ __all__ = [
     "is_image_name",
     "natural_key",
     "numbering_gaps",
+    "some",
     "split_suffix",
     "walk",
 ]
@@ -57,6 +58,12 @@ def numbering_gaps(names: Collection[str]) -> list[str]:
     width = widths.pop() if len(widths) == 1 else 0
     inner = sorted(set(range(min(numbers), max(numbers))) - numbers)
     return [f"{before}{number:0{width}}{after}" for number in inner]
+
+
+def some(names: Collection[str]) -> str:
+    """Name the first few in natural order, and say how many others there are."""
+    shown = sorted(names, key=natural_key)[:3]
+    return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def split_suffix(name: str) -> tuple[str, str]:

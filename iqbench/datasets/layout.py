@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pkgutil
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -25,9 +26,11 @@ __all__ = [
     "BelowRoot",
     "Layout",
     "MissingDataError",
+    "find_below",
     "is_below_root",
     "layouts",
     "missing_data",
+    "root_hint",
 ]
 
 ENTRY_POINT_GROUP = "iqbench.layouts"
@@ -55,11 +58,44 @@ def _below_root(path: str) -> str:
 
 def missing_data(message: str, place: str) -> MissingDataError:
     """Say that data is not there, and where it is looked for."""
-    return MissingDataError(
-        message,
-        hint=f"Set the environment variable IQBENCH_DATA to the folder that holds {place!r}, or "
-        "write it as `root:` into the datasets file",
+    return MissingDataError(message, hint=root_hint(place))
+
+
+def root_hint(place: str) -> str:
+    """Say how to tell where data lies."""
+    return (
+        f"Set the environment variable IQBENCH_DATA to the folder that holds {place!r}, or write "
+        "it as `root:` into the datasets file"
     )
+
+
+def find_below(
+    root: Path | None, place: str, what: str, is_there: Callable[[Path], bool] = Path.is_file
+) -> Path:
+    """Give the path of a file, or of a folder, below the data root.
+
+    Parameters
+    ----------
+    root
+        The folder below which data lies, or None where nobody said.
+    place
+        The path below it.
+    what
+        What lies there, for the message.
+    is_there
+        Tells whether the path is what it should be.
+
+    Raises
+    ------
+    MissingDataError
+        If nobody said where data lies, or it is not there.
+    """
+    if root is None:
+        raise missing_data("nobody said where its data lies", place)
+    path = root / place
+    if not is_there(path):
+        raise missing_data(f"{what} {path} does not exist", place)
+    return path
 
 
 BelowRoot = Annotated[str, AfterValidator(_below_root)]
@@ -97,14 +133,22 @@ class Layout(BaseModel, ABC):
     def places(self) -> tuple[str, ...]:
         """Name the files and folders, below the root, that its images are in.
 
-        Files elsewhere are none of the dataset's when it is verified; nothing here means that
-        they may be anywhere.
+        Users are told of them where data is missing. Files elsewhere are none of the dataset's
+        when it is verified; nothing here means that they may be anywhere.
         """
         return ()
 
-    def ignored(self, root: Path | None) -> list[str]:
-        """Name the files among the references that were left out because no image ends so."""
-        del root
+    def ignored(self, root: Path | None, samples: Sequence[Sample]) -> list[str]:
+        """Name the files beside the dataset's images that are none of them, and were left out.
+
+        Parameters
+        ----------
+        root
+            As `samples` had it.
+        samples
+            As `samples` gave them.
+        """
+        del root, samples
         return []
 
 

@@ -63,7 +63,7 @@ def read_bytes_array(path: Path, expected: Declared) -> NDArray[np.uint8]:
     found = None
     with open_arrays(path, math.prod(expected.shape) + _DECLARATION) as arrays:
         for array in arrays:
-            if array.declared == expected:
+            if array.declared == expected and expected.kind == "uint8":
                 found = array.numbers()
     if found is None or found.dtype != np.uint8:
         raise IqbenchError(

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from iqbench.datasets.files import natural_key, split_suffix
+from iqbench.datasets.files import natural_key, some, split_suffix
 from iqbench.datasets.sample import DISTORTED, Direction, Opinion, OutputImage, Sample
 from iqbench.datasets.tree import Tree, base_name
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 
-__all__ = ["Rating", "check_levels", "check_order", "rated_samples", "some"]
+__all__ = ["Rating", "check_levels", "check_order", "rated_samples"]
 
 
 @dataclass(frozen=True)
@@ -146,12 +146,6 @@ def check_order(
             f"of {what[0]} is {first:.4g} and that of {what[1]} is {second:.4g}",
             hint="MOS and DMOS may have been mixed up: take the file as it is distributed",
         )
-
-
-def some(names: Sequence[str]) -> str:
-    """Name the first few in natural order, and say how many others there are."""
-    shown = sorted(names, key=natural_key)[:3]
-    return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _refuse_twice(ratings: Sequence[Rating]) -> None:

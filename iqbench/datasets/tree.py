@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from iqbench.datasets.files import is_image_name, natural_key, walk
-from iqbench.datasets.layout import MissingDataError
+from iqbench.datasets.layout import MissingDataError, missing_data, root_hint
 from iqbench.errors import IqbenchError
 
 __all__ = ["Tree", "base_name", "join"]
@@ -67,13 +67,13 @@ class Tree:
             If the landmark is not there; the hint says where it is instead, if anywhere.
         """
         if root is None:
-            raise MissingDataError("nobody said where its data lies", hint=_where(folder))
+            raise missing_data("nobody said where its data lies", folder)
         path = root / folder
         if not path.is_dir():
             raise MissingDataError(f"folder {path} does not exist", hint=_near(root, folder))
         tree = cls(path, walk(path))
         if not tree._names:
-            raise MissingDataError(f"folder {path} is empty", hint=_where(folder))
+            raise missing_data(f"folder {path} is empty", folder)
         if landmark not in tree:
             deeper = tree.elsewhere(landmark)
             hint = f"Unpack the archive as it is distributed into {path}"
@@ -124,23 +124,16 @@ class Tree:
         return min(others, key=lambda other: (other.count("/"), natural_key(other)), default=None)
 
 
-def _where(folder: str) -> str:
-    return (
-        f"Set the environment variable IQBENCH_DATA to the folder that holds {folder!r}, or write "
-        "it as `root:` into the datasets file"
-    )
-
-
 def _near(root: Path, folder: str) -> str:
     """Say which folder may be meant where only the case or the nesting differs."""
     try:
         others = [entry.name for entry in root.iterdir() if entry.is_dir()]
     except OSError:
-        return _where(folder)
+        return root_hint(folder)
     wanted = base_name(folder).casefold()
     for other in sorted(others):
         if other.casefold() == wanted:
             return f"There is {root / other}: write `folder: {other}` into the dataset's block"
     if root.name.casefold() == wanted:
         return f"{root} looks like the dataset itself: the data root is the folder above it"
-    return _where(folder)
+    return root_hint(folder)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from iqbench.datasets.dataset import DatasetSpec
-from iqbench.datasets.digests import read_checksums
+from iqbench.datasets.digests import file_digest, read_checksums
 from iqbench.datasets.layout import MissingDataError
 from iqbench.datasets.sample import Sample
+from iqbench.datasets.tree import join
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource, Source
 
@@ -158,7 +158,7 @@ def verify(
     samples: list[Sample] = []
     try:
         samples, ignored = spec.list_samples()
-        found.notes += [f"not an image and left out: {name}" for name in ignored]
+        found.notes += [f"no image of the dataset, left out: {name}" for name in ignored]
     except MissingDataError as error:
         found.absent = True
         found.problems.append(Problem("missing", spec.name, str(error)))
@@ -204,7 +204,7 @@ class _Reading:
             if progress is not None:
                 progress.advance(1)
         for path in companions:
-            self._check_digest(path, path, _file_digest(self._below(path)))
+            self._check_digest(path, path, file_digest(self._below(path)))
             self.found.checked += 1
             if progress is not None:
                 progress.advance(1)
@@ -274,15 +274,7 @@ def _images(samples: Iterable[Sample]) -> Iterator[tuple[str, Source]]:
 def _is_needed(spec: DatasetSpec, path: str) -> bool:
     """Tell whether a listed file is scored with; low-resolution inputs, say, are not."""
     places = spec.data.places()
-    return not places or any(path == place or path.startswith(f"{place}/") for place in places)
-
-
-def _file_digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while part := file.read(2**20):
-            digest.update(part)
-    return digest.hexdigest()
+    return not places or any(path == place or path.startswith(join(place, "")) for place in places)
 
 
 def _hints(spec: DatasetSpec, samples: list[Sample], known: Mapping[str, str]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from iqbench.datasets.bitstreams import bitstream_sizes
 from iqbench.datasets.dataset import Dataset
+from iqbench.datasets.files import some
 from iqbench.datasets.matching import match_outputs
 from iqbench.datasets.methods import Method
 from iqbench.datasets.sample import OutputImage
@@ -178,8 +179,8 @@ def plan_run(
     for dataset in datasets:
         if dataset.ignored:
             notes.warnings.append(
-                f"dataset {dataset.name!r}: {_some(dataset.ignored)} beside the references are no "
-                "images and were left out"
+                f"dataset {dataset.name!r}: left out, because they are none of its images: "
+                f"{some(dataset.ignored)}"
             )
         if dataset.brings_outputs:
             assignments = _own(dataset)
@@ -218,11 +219,11 @@ def _check_methods(datasets: Sequence[Dataset], methods: Sequence[Method]) -> No
     needing = [dataset.name for dataset in datasets if not dataset.brings_outputs]
     if needing and not methods:
         raise IqbenchError(
-            f"no method to score on {_some(needing)}",
+            f"no method to score on {some(needing)}",
             hint="Give --method [NAME=]DIR or --methods-in DIR",
         )
     if datasets and not needing and methods:
-        names = _some([dataset.name for dataset in datasets])
+        names = some([dataset.name for dataset in datasets])
         raise IqbenchError(
             f"{names} brings its own distorted images and takes no method",
             hint="Leave --method and --methods-in out",
@@ -260,7 +261,7 @@ def _assign(
         assignments[method.name] = Assignment(images, outputs, found.problems, found.folder)
         if found.extra:
             notes.warnings.append(
-                f"method {method.name!r}: {_some(found.extra)} in {found.folder} belong to no "
+                f"method {method.name!r}: {some(found.extra)} in {found.folder} belong to no "
                 f"image of {dataset.name!r} and were left out"
             )
         if found.hint:
@@ -269,9 +270,3 @@ def _assign(
                 f"{found.hint}"
             )
     return assignments
-
-
-def _some(names: Sequence[str]) -> str:
-    """Name a few of many."""
-    shown = ", ".join(names[:3])
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown

@@ -258,7 +258,7 @@ def test_an_entry_point_adds_a_layout(entry_point: Callable[[str], None], tmp_pa
     entry_point(f"{__name__}:OutsideLayout")
     spec = load_datasets(write(tmp_path, block(data="{layout: outside}")))["Mine"]
     assert spec.data == OutsideLayout(layout="outside")
-    assert spec.data.ignored(None) == []
+    assert spec.data.ignored(None, []) == []
 
 
 @pytest.mark.parametrize(

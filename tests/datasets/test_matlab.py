@@ -292,7 +292,7 @@ def test_whatever_is_in_a_file_it_is_read_or_refused(
     tmp_path: Path, mutate: Callable[[bytes, np.random.Generator], bytes], compressed: bool
 ) -> None:
     """SciPy's reader crashes on some of these."""
-    path = tmp_path / "damaged.mat"
+    path = tmp_path / "changed.mat"
     savemat(path, CONTENT, do_compression=compressed)
     whole = path.read_bytes()
     whole += bytes(-len(whole) % 4)

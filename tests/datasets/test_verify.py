@@ -147,7 +147,7 @@ def test_an_extra_file_is_told(spec: DatasetSpec) -> None:
     (hr(spec) / "notes.txt").touch()
     result = verify(spec)
     assert found(result) == [("wrong", "Mini"), ("extra", "HR/d.png")]
-    assert result.notes == ["not an image and left out: notes.txt"]
+    assert result.notes == ["no image of the dataset, left out: notes.txt"]
 
 
 def test_a_dataset_that_is_not_there_is_missing_as_a_whole(spec: DatasetSpec) -> None:

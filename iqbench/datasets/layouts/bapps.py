@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from iqbench.datasets.files import natural_key, split_suffix
-from iqbench.datasets.layout import BelowRoot, Layout
-from iqbench.datasets.rated import some
+from iqbench.datasets.files import natural_key, some, split_suffix
+from iqbench.datasets.layout import BelowRoot
+from iqbench.datasets.rated_layout import RatedLayout
 from iqbench.datasets.sample import Opinion, OutputImage, Sample
 from iqbench.datasets.tree import Tree, base_name, join
 from iqbench.errors import IqbenchError
@@ -28,7 +28,7 @@ _MAXIMUM_BYTES = 4096
 _SUBSETS = ["cnn", "color", "deblur", "frameinterp", "superres", "traditional"]
 
 
-class BappsLayout(Layout):
+class BappsLayout(RatedLayout):
     """As the archive of the two-alternative forced choices unpacks.
 
     ::
@@ -58,17 +58,13 @@ class BappsLayout(Layout):
     folder: BelowRoot = "dataset/2afc/val"
     subsets: Annotated[list[BelowRoot], Field(min_length=1)] = _SUBSETS
 
-    def samples(self, root: Path | None) -> list[Sample]:
-        """List the references, each with its two patches; the files of choices are read.
+    @property
+    def landmark(self) -> str:
+        """The first choice."""
+        return join(self.subsets[0], "judge/000000.npy")
 
-        Raises
-        ------
-        MissingDataError
-            If the folder is not there.
-        IqbenchError
-            If a file of a choice is missing, or a choice is no share; names the first few.
-        """
-        tree = Tree.of(root, self.folder, join(self.subsets[0], "judge/000000.npy"))
+    def read(self, tree: Tree) -> list[Sample]:
+        """List the references, each with its two patches; the files of choices are read."""
         names = _by_folder(tree)
         return [
             _sample(tree, subset, number)

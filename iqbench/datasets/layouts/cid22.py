@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import ClassVar, Literal
 
 from iqbench.datasets.files import split_suffix
-from iqbench.datasets.layout import BelowRoot, Layout
+from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.opinions import Scale, number, read_csv
 from iqbench.datasets.rated import Rating, check_order, rated_samples
+from iqbench.datasets.rated_layout import RatedLayout
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.tree import Tree
 from iqbench.errors import IqbenchError
@@ -21,7 +21,7 @@ _COLUMNS = ("reference_img", "distorted_img", "encoder", "bpp", "MCOS")
 _SCALE = Scale(-10, 110, "higher")
 
 
-class Cid22Layout(Layout):
+class Cid22Layout(RatedLayout):
     """As the archives of images and of annotations unpack into one folder.
 
     ::
@@ -49,21 +49,19 @@ class Cid22Layout(Layout):
     quality assessment for high fidelity image compression", https://cloudinary.com/labs/cid22.
     """
 
+    may_have_unrated: ClassVar[bool] = True
+
     layout: Literal["cid22"]
     folder: BelowRoot = "CID22_validation_set"
     opinions: BelowRoot = "CID22_validation_set.csv"
 
-    def samples(self, root: Path | None) -> list[Sample]:
-        """List the references, each with its distorted images.
+    @property
+    def landmark(self) -> str:
+        """The file of opinions."""
+        return self.opinions
 
-        Raises
-        ------
-        MissingDataError
-            If the folder is not there.
-        IqbenchError
-            If files and opinions do not fit together; names the first few.
-        """
-        tree = Tree.of(root, self.folder, self.opinions)
+    def read(self, tree: Tree) -> list[Sample]:
+        """Pair images with the rows of the table."""
         rows = read_csv(tree.path(self.opinions), _COLUMNS)
         ratings: list[Rating] = []
         bits: list[float] = []

@@ -5,11 +5,12 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from iqbench.datasets.layout import BelowRoot, Layout
+from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.opinions import MAXIMUM_BYTES, Scale, number, read_csv
 from iqbench.datasets.rated import Rating, check_levels, rated_samples
+from iqbench.datasets.rated_layout import RatedLayout
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.tree import Tree, join
 from iqbench.errors import IqbenchError
@@ -33,7 +34,7 @@ _MAXIMUM_ROWS = 10_000
 _MAXIMUM_COLUMNS = 64
 
 
-class CsiqLayout(Layout):
+class CsiqLayout(RatedLayout):
     """As ``src_imgs.zip``, ``dst_imgs.zip`` and ``csiq.DMOS.xlsx`` lie side by side, unpacked.
 
     ::
@@ -60,24 +61,21 @@ class CsiqLayout(Layout):
     Source: the workbook itself; Larson and Chandler 2010, doi:10.1117/1.3267105.
     """
 
+    may_have_unrated: ClassVar[bool] = True
+
     layout: Literal["csiq"]
     folder: BelowRoot = "CSIQ"
     references: BelowRoot = "src_imgs"
     distorted: BelowRoot = "dst_imgs"
     opinions: BelowRoot = "csiq.DMOS.xlsx"
 
-    def samples(self, root: Path | None) -> list[Sample]:
-        """List the references, each with its distorted images.
+    @property
+    def landmark(self) -> str:
+        """The file of opinions."""
+        return self.opinions
 
-        Raises
-        ------
-        MissingDataError
-            If the folder is not there.
-        IqbenchError
-            If files and opinions do not fit together, naming the first few; or if the workbook
-            cannot be read.
-        """
-        tree = Tree.of(root, self.folder, self.opinions)
+    def read(self, tree: Tree) -> list[Sample]:
+        """Pair images with the rows of opinions."""
         path = tree.path(self.opinions)
         is_workbook = self.opinions.lower().endswith(".xlsx")
         rows = _workbook(path) if is_workbook else read_csv(path, _COLUMNS)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from iqbench.datasets.files import check_text, split_suffix
-from iqbench.datasets.layout import BelowRoot, Layout, is_below_root, missing_data
+from iqbench.datasets.layout import BelowRoot, Layout, find_below, is_below_root
 from iqbench.datasets.sample import DISTORTED, Direction, Opinion, OutputImage, Sample
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.images.source import FileSource
@@ -62,11 +62,7 @@ class CsvLayout(Layout):
             If the CSV is not as it should be, or files that it names are not there; the sentence
             names the line.
         """
-        if root is None:
-            raise missing_data("nobody said where its data lies", self.file)
-        path = root / self.file
-        if not path.is_file():
-            raise missing_data(f"file of pairs {path} does not exist", self.file)
+        path = find_below(root, self.file, "file of pairs")
         pairs = _Pairs(path, self.outside)
         try:
             with path.open(newline="", encoding="utf-8-sig") as file:

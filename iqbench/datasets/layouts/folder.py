@@ -9,8 +9,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from iqbench.datasets.files import check_text, is_image_name, natural_key, split_suffix, walk
-from iqbench.datasets.layout import BelowRoot, Layout, missing_data
+from iqbench.datasets.files import (
+    check_text,
+    is_image_name,
+    natural_key,
+    some,
+    split_suffix,
+    walk,
+)
+from iqbench.datasets.layout import BelowRoot, Layout, find_below
+from iqbench.datasets.opinions import read_lines
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.template import ReferenceName
 from iqbench.errors import IqbenchError
@@ -96,26 +104,23 @@ class FolderLayout(Layout):
         """Name the folder of references."""
         return (self.references,)
 
-    def ignored(self, root: Path | None) -> list[str]:
+    def ignored(self, root: Path | None, samples: Sequence[Sample]) -> list[str]:
         """Name the files that no image ends like; none where the block says what is wanted."""
+        del samples
         if self.files or self.listed_in or self.inputs:
             return []
         folder = self._folder(root, self.references)
         return sorted((name for name in walk(folder) if not is_image_name(name)), key=natural_key)
 
     def _folder(self, root: Path | None, place: str) -> Path:
-        if root is None:
-            raise missing_data("nobody said where its data lies", place)
-        folder = root / place
-        if not folder.is_dir():
-            kind = "reference folder" if place == self.references else "folder of inputs"
-            raise missing_data(f"{kind} {folder} does not exist", place)
-        return folder
+        what = "reference folder" if place == self.references else "folder of inputs"
+        return find_below(root, place, what, Path.is_dir)
 
     def _chosen(self, root: Path | None, names: list[str]) -> Iterable[str]:
         """Narrow the references to those that the list or the inputs ask for."""
-        if self.listed_in is not None and root is not None:
-            names = _all_there(_read_list(root / self.listed_in, self.listed_in), names, str)
+        if self.listed_in is not None:
+            chosen = _read_list(find_below(root, self.listed_in, "list of references"))
+            names = _all_there(chosen, names, str)
         if self.inputs is not None:
             inputs = [name for name in walk(self._folder(root, self.inputs)) if is_image_name(name)]
             names = _all_there(map(_last_stem, inputs), names, _last_stem)
@@ -138,21 +143,13 @@ def _all_there(wanted: Iterable[str], names: list[str], key: Callable[[str], str
     kept = [name for name in names if key(name) in keys]
     missing = list(keys.keys() - {key(name) for name in kept})
     if missing:
-        shown = ", ".join(sorted(missing, key=natural_key)[:3])
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise IqbenchError(f"references are missing: {shown}{more}", hint="Complete the data")
+        raise IqbenchError(f"references are missing: {some(missing)}", hint="Complete the data")
     return kept
 
 
-def _read_list(path: Path, place: str) -> list[str]:
+def _read_list(path: Path) -> list[str]:
     """Read the first word of every line."""
-    if not path.is_file():
-        raise missing_data(f"list of references {path} does not exist", place)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise IqbenchError(f"list of references {path} cannot be read: {error}") from error
-    return [line.split()[0].removeprefix("./") for line in lines if line.strip()]
+    return [line.split()[0].removeprefix("./") for _, line in read_lines(path)]
 
 
 def _matches(parts: Sequence[str], glob: Sequence[str]) -> bool:

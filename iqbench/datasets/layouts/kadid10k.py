@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
-from iqbench.datasets.layout import BelowRoot, Layout
+from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.opinions import Scale, number, read_csv
 from iqbench.datasets.rated import Rating, check_levels, rated_samples
+from iqbench.datasets.rated_layout import RatedLayout
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.tree import Tree, join
 from iqbench.errors import IqbenchError
@@ -49,7 +49,7 @@ _SCALE = Scale(1, 5, "higher")
 _NAME = re.compile(r"(I[0-9]{2})_([0-9]{2})_([0-9]{2})\.png", re.IGNORECASE)
 
 
-class Kadid10kLayout(Layout):
+class Kadid10kLayout(RatedLayout):
     """As the archive ``kadid10k.zip`` unpacks.
 
     ::
@@ -82,18 +82,14 @@ class Kadid10kLayout(Layout):
     references: BelowRoot = "images"
     distorted: BelowRoot = "images"
 
-    def samples(self, root: Path | None) -> list[Sample]:
-        """List the references, each with its distorted images.
+    @property
+    def landmark(self) -> str:
+        """The file of opinions."""
+        return "dmos.csv"
 
-        Raises
-        ------
-        MissingDataError
-            If the folder is not there.
-        IqbenchError
-            If files and opinions do not fit together; names the first few.
-        """
-        table = "dmos.csv"
-        tree = Tree.of(root, self.folder, table)
+    def read(self, tree: Tree) -> list[Sample]:
+        """Pair images with the rows of opinions."""
+        table = self.landmark
         rows = read_csv(tree.path(table), ("dist_img", "ref_img", "dmos", "var"))
         ratings = [self._rating(where, row) for where, row in rows]
         check_levels(ratings, table)

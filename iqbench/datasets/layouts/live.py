@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from iqbench.datasets.layout import BelowRoot, Layout
+from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.matlab import read_numbers, read_texts
 from iqbench.datasets.opinions import Scale, read_lines
 from iqbench.datasets.rated import Rating, check_order, rated_samples
+from iqbench.datasets.rated_layout import RatedLayout
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.tree import Tree, join
 from iqbench.errors import IqbenchError
@@ -34,7 +34,7 @@ _REFERENCES = "refnames_all.mat"
 _IMAGE = re.compile(r"img([0-9]+)\.bmp", re.IGNORECASE)
 
 
-class LiveLayout(Layout):
+class LiveLayout(RatedLayout):
     """As the archive ``databaserelease2.zip`` unpacks.
 
     ::
@@ -76,17 +76,13 @@ class LiveLayout(Layout):
     opinions: BelowRoot = "dmos_realigned.mat"
     raters: Annotated[float, Field(ge=1)] | None = None
 
-    def samples(self, root: Path | None) -> list[Sample]:
-        """List the references, each with its distorted images.
+    @property
+    def landmark(self) -> str:
+        """The file of opinions."""
+        return self.opinions
 
-        Raises
-        ------
-        MissingDataError
-            If the folder is not there.
-        IqbenchError
-            If files and opinions do not fit together; names the first few.
-        """
-        tree = Tree.of(root, self.folder, self.opinions)
+    def read(self, tree: Tree) -> list[Sample]:
+        """Pair images with the entries of the arrays."""
         means, spreads, copies = self._opinions(tree)
         references = read_texts(tree.path(_REFERENCES), "refnames_all")
         self._check_count(_REFERENCES, len(references))

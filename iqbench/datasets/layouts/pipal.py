@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Literal
 
-from iqbench.datasets.layout import BelowRoot, Layout
+from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.opinions import Scale, number, read_lines
 from iqbench.datasets.rated import Rating, rated_samples
+from iqbench.datasets.rated_layout import RatedLayout
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.tree import Tree, base_name, join
 from iqbench.errors import IqbenchError
@@ -30,7 +30,7 @@ _SCALE = Scale(500, 2500, "higher")
 _NAME = re.compile(r"(A[0-9]{4})_([0-9]{2})_([0-9]{2})\.bmp", re.IGNORECASE)
 
 
-class PipalLayout(Layout):
+class PipalLayout(RatedLayout):
     """As ``Train_Ref.zip``, ``Distortion_1.zip`` ... and ``Train_Label.zip`` lie side by side.
 
     ::
@@ -62,17 +62,13 @@ class PipalLayout(Layout):
     references: BelowRoot = "Train_Ref"
     labels: BelowRoot = "Train_Label"
 
-    def samples(self, root: Path | None) -> list[Sample]:
-        """List the references, each with its distorted images.
+    @property
+    def landmark(self) -> str:
+        """The scores of the first reference."""
+        return join(self.labels, "A0001.txt")
 
-        Raises
-        ------
-        MissingDataError
-            If the folder is not there.
-        IqbenchError
-            If files and scores do not fit together; names the first few.
-        """
-        tree = Tree.of(root, self.folder, join(self.labels, "A0001.txt"))
+    def read(self, tree: Tree) -> list[Sample]:
+        """Pair images with the lines of all files of scores."""
         images = self._images(tree)
         ratings = [
             self._rating(where, line, label, images)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from iqbench.datasets.layout import BelowRoot, Layout, missing_data
+from iqbench.datasets.layout import BelowRoot, Layout, find_below
 from iqbench.datasets.matlab import Declared, declared_arrays, read_bytes_array
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
@@ -54,11 +54,7 @@ class SiddLayout(Layout):
         IqbenchError
             If the file is no MATLAB file up to version 7, or the array is not as it should be.
         """
-        if root is None:
-            raise missing_data("nobody said where its data lies", self.blocks)
-        path = root / self.blocks
-        if not path.is_file():
-            raise missing_data(f"file of blocks {path} does not exist", self.blocks)
+        path = find_below(root, self.blocks, "file of blocks")
         file = BlocksFile(path, self.variable, _declared_shape(path, self.variable))
         return [
             Sample(f"{scene + 1:04}_{block + 1:02}", BlockSource(file, scene, block))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from iqbench.datasets.layout import BelowRoot, Layout
+from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.opinions import Scale, number, read_lines
 from iqbench.datasets.rated import Rating, check_levels, rated_samples
+from iqbench.datasets.rated_layout import RatedLayout
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.tree import Tree, join
 from iqbench.errors import IqbenchError
@@ -50,7 +50,7 @@ _SCALE = Scale(0, 9, "higher")
 _NAME = re.compile(r"(i[0-9]{2})_([0-9]{2})_([0-9])\.bmp", re.IGNORECASE)
 
 
-class TID2013Layout(Layout):
+class TID2013Layout(RatedLayout):
     """As the archives ``tid2013.rar`` and ``tid2008.rar`` unpack.
 
     ::
@@ -88,18 +88,14 @@ class TID2013Layout(Layout):
     distorted: BelowRoot = "distorted_images"
     raters: Annotated[float, Field(ge=1)] | None = None
 
-    def samples(self, root: Path | None) -> list[Sample]:
-        """List the references, each with its distorted images.
+    @property
+    def landmark(self) -> str:
+        """The file of opinions."""
+        return "mos_with_names.txt"
 
-        Raises
-        ------
-        MissingDataError
-            If the folder is not there.
-        IqbenchError
-            If files and opinions do not fit together; names the first few.
-        """
-        table = "mos_with_names.txt"
-        tree = Tree.of(root, self.folder, table)
+    def read(self, tree: Tree) -> list[Sample]:
+        """Pair images with the lines of opinions."""
+        table = self.landmark
         lines = read_lines(tree.path(table))
         errors = self._errors(tree, len(lines), table)
         ratings = [

@@ -13,7 +13,7 @@ import numpy as np
 from made_folders import Pixels, noisy, picture
 from scipy.io import savemat
 
-from iqbench.datasets.layout import layouts
+from iqbench.datasets.layout import Layout, layouts
 from iqbench.datasets.sample import Sample
 
 Write = Callable[[Path, int, int], None]
@@ -32,9 +32,12 @@ class Miniature:
     table: str
     options: dict[str, Any] = field(default_factory=dict)
 
-    def samples(self, root: Path, **options: Any) -> list[Sample]:
+    def data(self, **options: Any) -> Layout:
         block = {"layout": self.layout, "folder": self.folder, **self.options, **options}
-        return layouts()[self.layout].model_validate(block).samples(root)
+        return layouts()[self.layout].model_validate(block)
+
+    def samples(self, root: Path, **options: Any) -> list[Sample]:
+        return self.data(**options).samples(root)
 
 
 def touch(path: Path, level: int, scene: int) -> None:

@@ -13,7 +13,9 @@ import pytest
 from miniatures import BUILDERS, Miniature, pipal, tid2013
 
 from iqbench.datasets.dataset import DatasetSpec
+from iqbench.datasets.fetch import by_hand
 from iqbench.datasets.layout import MissingDataError, layouts
+from iqbench.datasets.listing import describe
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
 from iqbench.datasets.sample import DISTORTED
 from iqbench.errors import IqbenchError
@@ -75,9 +77,13 @@ def test_one_missing_file_is_named(miniature: Miniature, tmp_path: Path, kind: s
 def test_a_copy_of_an_image_is_refused(miniature: Miniature, tmp_path: Path) -> None:
     path = tmp_path / miniature.folder / miniature.distorted
     copy = path.with_stem(f"{path.stem} (copy)")
+    samples = miniature.samples(tmp_path)
+    assert miniature.data().ignored(tmp_path, samples) == []
     shutil.copy(path, copy)
     if miniature.layout in ("csiq", "cid22"):  # may have images that nobody judged
-        assert len(miniature.samples(tmp_path)) == miniature.images
+        assert miniature.samples(tmp_path) == samples
+        (ignored,) = miniature.data().ignored(tmp_path, samples)
+        assert tmp_path / miniature.folder / ignored == copy
         return
     with pytest.raises(IqbenchError, match="copy"):
         miniature.samples(tmp_path)
@@ -99,6 +105,15 @@ def test_without_a_root_it_says_what_to_set(miniature: Miniature) -> None:
     with pytest.raises(MissingDataError, match="nobody said") as caught:
         layouts()[miniature.layout].model_validate({"layout": miniature.layout}).samples(None)
     assert "IQBENCH_DATA" in caught.value.hint
+
+
+def test_users_are_told_where_the_data_belongs(miniature: Miniature, tmp_path: Path) -> None:
+    spec = DatasetSpec(name="mini", root=tmp_path, data=miniature.data(), home="https://a.example")
+    table = f"{miniature.folder}/{miniature.table}"
+    place = f"{miniature.folder} and {table} lie in {tmp_path}"
+    assert by_hand(spec) == f"Get it from https://a.example and put it so that {place}"
+    assert (tmp_path / table).is_file()
+    assert describe(spec)["get"] == by_hand(spec)
 
 
 def test_a_missing_or_empty_folder_is_missing_data(miniature: Miniature, tmp_path: Path) -> None:
@@ -133,10 +148,8 @@ def test_a_root_that_is_the_dataset_itself_is_pointed_out(tmp_path: Path) -> Non
 
 
 def test_the_block_says_how_many_there_should_be(miniature: Miniature, tmp_path: Path) -> None:
-    block = {"layout": miniature.layout, "folder": miniature.folder, **miniature.options}
-    data = layouts()[miniature.layout].model_validate(block)
-
     def spec(images: int, outputs: int) -> DatasetSpec:
+        data = miniature.data()
         return DatasetSpec(name="mini", root=tmp_path, data=data, images=images, outputs=outputs)
 
     opened = spec(miniature.images, miniature.outputs).open()
