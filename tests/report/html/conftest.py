@@ -80,7 +80,12 @@ def view(browser: Any) -> Iterator[Callable[..., Viewed]]:
 
     def visit(path: Path, **options: Any) -> Viewed:
         context = browser.new_context(
-            **{"viewport": {"width": 1280, "height": 900}, "offline": True, **options}
+            **{
+                "viewport": {"width": 1280, "height": 900},
+                "offline": True,
+                "reduced_motion": "reduce",
+                **options,
+            }
         )
         viewed = Viewed(context.new_page())
         opened.append((context, viewed, path))

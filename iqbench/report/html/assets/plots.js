@@ -215,7 +215,7 @@
       choose(cell.closest("[data-dataset]").dataset.dataset);
       [choices.x.value, choices.y.value] = [cell.dataset.x, cell.dataset.y];
       draw("scatter");
-      get("scatter").scrollIntoView({ behavior: "smooth" });
+      get("scatter").scrollIntoView();
       choices.x.focus({ preventScroll: true });
     });
   }
