@@ -40,6 +40,7 @@ html_theme = "furo"
 html_title = f"iqbench {version}"
 html_copy_source = False
 html_show_sphinx = False
+html_show_search_summary = False  # a page that was opened from disk may not fetch others
 
 # Pages that stand at the top of the repository, where GitHub shows them, and here.
 TOP_PAGES = {

@@ -101,8 +101,9 @@ def score(folder: Path, names: Sequence[str], methods: Mapping[str, Tensor]) -> 
         results=folder / "results",
     )
     means = scores.groupby(["method", "metric"], observed=True)["value"].mean().unstack()
-    table = means.loc[[method for method, _ in outputs], list(COLUMNS)]
-    return table.rename(columns=COLUMNS).rename_axis(index=None, columns=None)
+    rows = [method for method, _ in outputs]
+    values = means.loc[rows, list(COLUMNS)].to_numpy()
+    return pd.DataFrame(values, index=rows, columns=list(COLUMNS.values()))
 
 
 def as_markdown(table: pd.DataFrame) -> str:

@@ -116,7 +116,7 @@ def test_every_snippet_of_a_page_is_python(page):
         compile(snippet, page, "exec")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, "examples/README.md"])
 def test_every_linked_file_of_a_page_exists(page):
     path = ROOT / page
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8"))
