@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -16,6 +17,10 @@ __all__ = ["datasets"]
 _NOT_RIGHT = 1
 _SHOWN = 20
 """How many problems of a dataset are printed as text; JSON has all."""
+
+_NOTHING_HERE = "No dataset's data is there: set IQBENCH_DATA to where it lies."
+
+_COUNTS = ("scale", "images")
 
 _FILE = click.option(
     "--datasets-file",
@@ -38,28 +43,46 @@ def datasets() -> None:
 
 
 @datasets.command("list")
+@click.option("--task", metavar="NAME", help="Only those of a task, e.g. denoising.")
+@click.option("--here", is_flag=True, help="Only those of which there is something here.")
 @_FILE
 @_FORMAT
-def list_datasets(datasets_file: Path | None, layout: str) -> None:
-    """List all datasets, how they are scored, and whether their data is there.
+def list_datasets(task: str | None, here: bool, datasets_file: Path | None, layout: str) -> None:
+    """List datasets, how they are scored, and whether their data is there.
 
-    Example: iqbench datasets list --format json
-    """
+    \b
+    Examples:
+      iqbench datasets list --here
+      iqbench datasets list --task denoising --format json
+    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
     from iqbench.datasets.listing import overview
     from iqbench.datasets.load import load_datasets
 
-    rows = overview(load_datasets(datasets_file).values())
+    rows = overview(load_datasets(datasets_file).values(), task=task, here=here)
     if layout == "json":
         click.echo(json.dumps(rows, indent=2))
-        return
+    elif rows:
+        _print_rows(rows)
+    else:
+        click.echo(_NOTHING_HERE if here else "The datasets file has no datasets.", err=True)
+
+
+def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table that fits into 80 columns: no lines, and one space between columns."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*rows[0]) if rows else Table()
+    from iqbench.report.terminal import Window
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
+    for heading in rows[0]:
+        justify: Literal["left", "right"] = "right" if heading in _COUNTS else "left"
+        table.add_column(heading, no_wrap=heading == "dataset", justify=justify)
     for row in rows:
         table.add_row(*(Text(_words(value)) for value in row.values()))
-    Console().print(table)
+    Console(width=Window.of_stdout().width).print(table)
 
 
 @datasets.command("show")
@@ -122,7 +145,7 @@ def verify_datasets(
     if not names:
         results = [result for result in results if not result.absent]
         if not results:
-            click.echo("No dataset's data is there: set IQBENCH_DATA to where it lies.", err=True)
+            click.echo(_NOTHING_HERE, err=True)
     if layout == "json":
         click.echo(json.dumps([result.row() for result in results], indent=2))
     else:

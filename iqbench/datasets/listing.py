@@ -3,34 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from iqbench.datasets.dataset import DatasetSpec
 from iqbench.datasets.fetch import by_hand
 from iqbench.datasets.layout import MissingDataError
 from iqbench.datasets.verify import missing_files
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, unknown_name
 
 __all__ = ["describe", "overview"]
 
 
-def overview(specs: Iterable[DatasetSpec]) -> list[dict[str, Any]]:
+def overview(
+    specs: Iterable[DatasetSpec], *, task: str | None = None, here: bool = False
+) -> list[dict[str, Any]]:
     """One row a dataset.
+
+    Parameters
+    ----------
+    specs
+        The datasets.
+    task
+        Only those of this task, whatever its case.
+    here
+        Only those of which there is something on this machine, complete or not.
 
     Returns
     -------
     list of dict
         dataset, task, scale, images (expected; those found where the block says nothing),
         protocol, data: ``"complete"``, ``"missing"`` or ``"wrong"``.
+
+    Raises
+    ------
+    IqbenchError
+        If no dataset has that task.
     """
-    rows = []
-    for spec in specs:
-        row = describe(spec)
-        rows.append({key: row[key] for key in _COLUMNS})
-    return rows
+    chosen = list(specs)
+    if task is not None:
+        known = {spec.task for spec in chosen if spec.task}
+        chosen = [spec for spec in chosen if spec.task.casefold() == task.casefold()]
+        if not chosen:
+            raise unknown_name("task", task, known)
+    rows = [_row(spec, _look(spec)) for spec in chosen]
+    return [row for row in rows if not here or row["data"] != "missing"]
 
 
-_COLUMNS = ("dataset", "task", "scale", "images", "protocol", "data")
+@dataclass(frozen=True)
+class _Found:
+    """How many images were found or are expected; what state the data is in, and why."""
+
+    images: int | None
+    data: str
+    problem: str | None = None
+
+
+def _look(spec: DatasetSpec) -> _Found:
+    try:
+        return _Found(len(spec.open().samples), "complete")
+    except MissingDataError as error:
+        return _Found(spec.images, "missing", str(error))
+    except IqbenchError as error:
+        return _Found(spec.images, "wrong", str(error))
+
+
+def _row(spec: DatasetSpec, found: _Found) -> dict[str, Any]:
+    return {
+        "dataset": spec.name,
+        "task": spec.task,
+        "scale": spec.scale,
+        "images": found.images,
+        "protocol": spec.protocol,
+        "data": found.data,
+    }
 
 
 def describe(spec: DatasetSpec) -> dict[str, Any]:
@@ -43,22 +89,11 @@ def describe(spec: DatasetSpec) -> dict[str, Any]:
         missing or wrong, else None, ``missing``: the files that are not there, where the dataset
         has a list of checksums, and ``get``: how its data is to be had.
     """
-    images, data, problem = spec.images, "complete", None
-    try:
-        images = len(spec.open().samples)
-    except MissingDataError as error:
-        data, problem = "missing", str(error)
-    except IqbenchError as error:
-        data, problem = "wrong", str(error)
+    found = _look(spec)
     return {
-        "dataset": spec.name,
-        "task": spec.task,
-        "scale": spec.scale,
-        "images": images,
-        "protocol": spec.protocol,
-        "data": data,
-        "problem": problem,
-        "missing": [] if data == "complete" else missing_files(spec),
+        **_row(spec, found),
+        "problem": found.problem,
+        "missing": [] if found.data == "complete" else missing_files(spec),
         "metrics": spec.metrics,
         "output_name": spec.output_name,
         "layout": spec.data.model_dump(exclude_none=True),

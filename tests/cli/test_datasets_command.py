@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from iqbench.api import evaluate
 from iqbench.cli.datasets import datasets
-from iqbench.datasets import digests
-from iqbench.datasets.load import PACKAGED_FILE
+from iqbench.datasets import digests, verify
+from iqbench.datasets.load import PACKAGED_FILE, load_datasets
 from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png
 
@@ -68,6 +68,47 @@ def test_list_tells_which_data_is_there() -> None:
     assert rows["demo-jpeg"]["images"] == 8
     assert rows["Set5-x4"]["data"] == "missing"
     assert rows["Set5-x4"]["scale"] == 4
+
+
+def test_list_can_be_narrowed_to_a_task_and_to_what_is_here(mini: Path, tmp_path: Path) -> None:
+    def names(*arguments: str) -> list[str]:
+        rows = json.loads(run("list", "--format", "json", *arguments))
+        return [row["dataset"] for row in rows]
+
+    packaged = ("--datasets-file", str(PACKAGED_FILE))
+    assert names("--task", "deraining", *packaged) == ["Rain100L", "Rain100H"]
+    assert names("--task", "jpeg artefact removal", "--here", *packaged) == ["demo-jpeg"]
+    assert names("--task", "deraining", "--here", *packaged) == []
+    with pytest.raises(IqbenchError, match=r"unknown task 'derain'\. Did you mean 'deraining'"):
+        run("list", "--task", "derain", *packaged)
+    assert names("--here") == ["Mini"]
+    (mini / "img_2.png").unlink()
+    assert names("--here") == ["Mini"]  # incomplete, but here
+    mini.rename(tmp_path / "away")
+    assert names("--here") == []
+    result = CliRunner().invoke(datasets, ["list", "--here"], catch_exceptions=False)
+    assert (result.stdout, result.exit_code) == ("", 0)
+    assert "set IQBENCH_DATA to where it lies" in result.stderr
+
+
+def test_the_table_has_a_line_a_dataset_in_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("list", "--datasets-file", str(PACKAGED_FILE)).splitlines()
+    specs = load_datasets(PACKAGED_FILE)
+    assert len(lines) == len(specs) + 2
+    assert max(map(len, lines)) <= 80
+    for line, spec in zip(lines[2:], specs.values(), strict=True):
+        assert line.startswith(f"{spec.name} ")
+        for part in (f" {spec.task} ", spec.protocol):
+            assert part in line
+
+
+def test_listing_opens_no_file_of_what_is_missing(tmp_path: Path, monkeypatch) -> None:
+    """So that it takes no time: there are dozens of datasets, and most are never here."""
+    monkeypatch.setenv("IQBENCH_DATA", str(tmp_path))
+    monkeypatch.setattr(verify, "read_checksums", None)
+    rows = json.loads(run("list", "--format", "json", "--datasets-file", str(PACKAGED_FILE)))
+    assert {row["data"] for row in rows if not row["dataset"].startswith("demo")} == {"missing"}
 
 
 def test_incomplete_data_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
