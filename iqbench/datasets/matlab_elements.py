@@ -136,7 +136,7 @@ def _variables(file: BinaryIO, most: int) -> Iterator[Array]:
         position += 8 + count
         if position > end:
             raise _DamagedError("it ends too early")
-        stream = _Stream(file, order, count, most, compressed=kind == _COMPRESSED)
+        stream = _Stream(file, order, count, most, kind == _COMPRESSED)
         if kind == _COMPRESSED:
             kind, _, _ = stream.head()
         if kind == _MATRIX:
@@ -200,9 +200,7 @@ class Array:
         dtype = np.dtype(self._stream.order + _NUMBERS[kind])
         if count != math.prod(self.declared.shape) * dtype.itemsize:
             raise _DamagedError("there are not as many values as the sides say")
-        if small is not None:
-            return np.frombuffer(small, dtype)
-        return np.frombuffer(self._stream.read(count), dtype)
+        return np.frombuffer(self._stream.read(count) if small is None else small, dtype)
 
     def text(self) -> str:
         """Read a char array of one row."""
@@ -236,12 +234,10 @@ class Array:
 class _Stream:
     """The bytes of one element, unpacked as they are asked for and no further."""
 
-    def __init__(
-        self, file: BinaryIO, order: str, count: int, most: int, *, compressed: bool
-    ) -> None:
+    def __init__(self, file: BinaryIO, order: str, count: int, most: int, packed: bool) -> None:
         self.order, self.position = order, 0
         self._file, self._left, self._most = file, count, most
-        self._inflate = zlib.decompressobj() if compressed else None
+        self._inflate = zlib.decompressobj() if packed else None
         self._ready = memoryview(b"")
 
     def head(self) -> tuple[int, int, bytearray | None]:

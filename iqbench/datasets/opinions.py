@@ -12,7 +12,7 @@ from pathlib import Path
 from iqbench.datasets.sample import Direction, Opinion
 from iqbench.errors import IqbenchError
 
-__all__ = ["MAXIMUM_BYTES", "Scale", "number", "read_csv", "read_lines"]
+__all__ = ["MAXIMUM_BYTES", "Scale", "finite", "number", "read_csv", "read_lines"]
 
 MAXIMUM_BYTES = 2**26
 """No table of opinions is larger: the largest known has 3 MB."""
@@ -66,17 +66,25 @@ def number(text: str, where: str) -> float:
     IqbenchError
         If it is none.
     """
-    try:
-        # float() would also take 1_000 and digits of other scripts.
-        value = float(text) if text.isascii() and "_" not in text else math.nan
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = finite(text)
+    if value is None:
         raise IqbenchError(
             f"{where}: {text[:40]!r} is no number",
             hint="Take the file of opinions as it is distributed",
         )
     return value
+
+
+def finite(text: str) -> float | None:
+    """Read a finite number; None if it is none."""
+    # float() would also take 1_000 and digits of other scripts.
+    if not text.isascii() or "_" in text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def read_lines(path: Path) -> list[tuple[str, str]]:

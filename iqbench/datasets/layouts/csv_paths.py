@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Literal, NamedTuple, get_args
 
 from iqbench.datasets.files import check_text, split_suffix
 from iqbench.datasets.layout import BelowRoot, Layout, find_below, is_below_root
+from iqbench.datasets.opinions import finite
 from iqbench.datasets.sample import DISTORTED, Direction, Opinion, OutputImage, Sample
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.images.source import FileSource
@@ -235,11 +235,8 @@ class _Pairs:
         raise self._error(row, error.message, error.hint)
 
     def _number(self, row: _Row, column: str) -> float:
-        try:
-            number = float(row.cells[column])
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
+        number = finite(row.cells[column])
+        if number is None:
             raise self._error(row, f"{column} is {row.cells[column]!r}, not a finite number")
         return number
 
