@@ -128,9 +128,9 @@ class Finder:
 
     places: Sequence[Folders]
     names: Sequence[str]
-    _datasets: dict[str, list[tuple[Folders, Dataset]]] = field(default_factory=dict)
-    _files: dict[tuple[Path, str, int], dict[str, Path]] = field(default_factory=dict)
-    _samples: dict[int, dict[str, Sample]] = field(default_factory=dict)
+    _datasets: dict[str, list[tuple[Folders, Dataset]]] = field(default_factory=dict, init=False)
+    _files: dict[tuple[Path, str, int], dict[str, Path]] = field(default_factory=dict, init=False)
+    _samples: dict[int, dict[str, Sample]] = field(default_factory=dict, init=False)
 
     def reference(self, dataset: str, image: str, digest: str | None) -> Found | None:
         """Find the reference of an image, if it is still the same."""

@@ -118,6 +118,10 @@ def test_plots_are_drawn_and_say_what_a_point_is(view, page):
     viewed = view(page)
     for name in ("front", "spread", "scatter"):
         viewed.drawn(name)
+    # plotly.js has a button that uploads a plot; here are only those that do not.
+    buttons = viewed.page.locator("#plot-front .modebar-btn")
+    titles = {button.get_attribute("data-title") for button in buttons.all()}
+    assert titles == {"Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"}
     assert "on the front" in viewed.page.locator("#plot-front .legend").text_content()
     figure = viewed.page.locator("#plot-scatter")
     figure.scroll_into_view_if_needed()

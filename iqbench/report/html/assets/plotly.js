@@ -3,6 +3,8 @@
 /* plotly.js lies in the page compressed and is unpacked when the first plot comes near. */
 (() => {
   let loading = null;
+  // A finger that drags scrolls the page; a mouse zooms into the plot.
+  const finger = matchMedia("(pointer: coarse)").matches;
 
   async function load() {
     const packed = iqbench.bytes(document.getElementById("plotly").textContent.trim());
@@ -58,6 +60,7 @@
       font: { color: color("--text") },
     },
     hovermode: "closest",
+    dragmode: finger ? false : "zoom",
     showlegend: false,
     ...more,
   });
@@ -67,7 +70,9 @@
   iqbench.config = {
     responsive: true,
     displaylogo: false,
+    displayModeBar: finger ? false : "hover",
     scrollZoom: false,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"],
+    // Those that are wanted, by name: plotly has others that send the plot to its maker's server.
+    modeBarButtons: [["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]],
   };
 })();

@@ -46,7 +46,7 @@
     const found = dataset.front;
     if (!found) return "This dataset lacks a fidelity metric and a perceptual one that its methods have in common.";
     const [across, up] = found.axes;
-    const few = found.points.length <= 14;
+    const few = found.points.length <= (innerWidth < 700 ? 4 : 14);
     // Names of neighbours stand above and below by turns, so that they overlap less.
     const inOrder = [...found.points].sort((one, two) => one.at[0][0] - two.at[0][0]);
     const places = new Map(inOrder.map((point, at) => [point, at % 2 ? "bottom center" : "top center"]));
