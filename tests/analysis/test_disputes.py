@@ -42,8 +42,8 @@ def disputes(values: dict[tuple[str, str], list[float]], top: int = 3) -> pd.Dat
 
 
 def test_concordance_is_that_of_the_books():
-    """Four judges, six items without ties: W = 12 S / (m² (n³ - n)), worked by hand."""
-    ranks = np.array([[1, 6, 3, 2, 5, 4], [1, 5, 6, 2, 4, 3], [6, 3, 2, 5, 4, 1]], dtype=float)
+    """Three judges of six items: Siegel, Nonparametric Statistics, 1956, page 230: W = .16."""
+    ranks = np.array([[1, 6, 3, 2, 5, 4], [1, 5, 6, 4, 2, 3], [6, 3, 2, 5, 4, 1]], dtype=float)
     sums = ranks.sum(axis=0)
     spread = ((sums - sums.mean()) ** 2).sum()
     expected = 12 * spread / (3**2 * (6**3 - 6))
