@@ -44,6 +44,8 @@ def check_form(form: str) -> None:
 
 def safe_sqrt(values: Tensor) -> Tensor:
     """Take the square root with gradient 0, not infinity, at 0."""
+    if not torch.is_grad_enabled():
+        return values.sqrt()
     positive = values > 0
     return torch.where(positive, torch.where(positive, values, 1.0).sqrt(), 0.0)
 
@@ -90,7 +92,7 @@ def _row_means(values: Tensor) -> Tensor:
 
     The reference's maps are shared by all methods: a sum over them is done once.
     """
-    return values.mean((1, 3), keepdim=True, dtype=torch.float64)
+    return values.mean((1, 3), keepdim=True).double()
 
 
 def _statistics(tap: Tap, image: Tensor) -> dict[str, Tensor]:
