@@ -21,8 +21,8 @@ __all__ = [
     "read_texts",
 ]
 
-MAXIMUM_BYTES = 2**25
-"""Of a variable of opinions, unpacked: they have less than a megabyte."""
+MAXIMUM_BYTES = 2**22
+"""Of a variable of opinions, unpacked: they have far less than a megabyte."""
 
 _DECLARATION = 2**16
 """Bytes before the values of a variable; they are far fewer."""

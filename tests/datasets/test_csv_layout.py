@@ -144,6 +144,10 @@ def test_a_byte_order_mark_and_empty_lines_are_no_rows(read) -> None:
             "line 2: mos is 'inf', not a finite number",
         ),
         (
+            "reference,output,mos,mos_direction\nr/a.png,o/a.png,1_0,higher\n",
+            "line 2: mos is '1_0', not a finite number",
+        ),
+        (
             "reference,output,mos,mos_direction,mos_std\nr/a.png,o/a.png,3,higher,-1\n",
             "line 2: mos_std is -1.0, below 0",
         ),
