@@ -85,7 +85,7 @@ def demo(
     click.echo()
     click.echo(text, nl=False, color=window.color)
     page = output / "report.html"
-    with progress_bar(lines=True, unit="images") as bar:
+    with progress_bar(unit="images") as bar:
         write_report(output, page, told(bar))
     scores, images, pictures, folder, report = (
         shlex.quote(printable(str(path)))

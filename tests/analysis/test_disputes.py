@@ -42,7 +42,7 @@ def disputes(values: dict[tuple[str, str], list[float]], top: int = 3) -> pd.Dat
 
 
 def test_concordance_is_that_of_the_books():
-    """Three judges of six items: Siegel, Nonparametric Statistics, 1956, page 230: W = .16."""
+    """Three judges of six items: Siegel, Nonparametric Statistics, 1956: W = .16."""
     ranks = np.array([[1, 6, 3, 2, 5, 4], [1, 5, 6, 4, 2, 3], [6, 3, 2, 5, 4, 1]], dtype=float)
     sums = ranks.sum(axis=0)
     spread = ((sums - sums.mean()) ** 2).sum()

@@ -53,6 +53,8 @@ class MapMaker:
     ----------
     left_out
         The maps whose weights are not there.
+    problems
+        Why outputs have no maps, each once.
     """
 
     def __init__(self, names: Sequence[str], device: str = "auto") -> None:
@@ -68,6 +70,7 @@ class MapMaker:
             if (lacking := [n for n in networks_of([kind.request]) if weights.locate(n) is None])
         }
         self.left_out = list(missing)
+        self.problems: dict[str, None] = {}
         self._kinds: list[Any] = [kind for kind in kinds if kind.name not in missing]
         self._compute = resolve_compute(device, "exact", None)
         self._resources = load_resources([kind.request for kind in self._kinds], self._compute)
@@ -78,10 +81,13 @@ class MapMaker:
         from iqbench.maps.pair import Pair
         from iqbench.protocols.presets import resolve_protocol
 
-        chosen = resolve_protocol(protocol)
-        pair = Pair(
-            reference, fit_output(reference, output, chosen), self._resources, self._compute
-        )
+        try:  # tables may come from a machine that knows other protocols
+            chosen = resolve_protocol(protocol)
+            fitting = fit_output(reference, output, chosen)
+        except IqbenchError as error:
+            self.problems[error.message] = None
+            return []
+        pair = Pair(reference, fitting, self._resources, self._compute)
         try:
             return pair.maps(self._kinds, chosen)
         except IqbenchError:  # too small for one of them

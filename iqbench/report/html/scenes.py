@@ -256,6 +256,7 @@ def _draw_maps(
         full += _maps_of(one, budget, maker)
     progress("Drawing maps", len(shown), len(shown))
     left_out = [f"{_count(full, 'map')} for want of room"] if full else []
+    left_out += [f"maps: {problem}" for problem in maker.problems]
     if maker.left_out:
         left_out.append(
             f"maps of {', '.join(maker.left_out)}: their weights are not on this machine "

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from needed import missing
 
 from iqbench.report.html import page as pages
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-def missing(what: str) -> None:
-    """Skip the test, or fail it where the continuous integration would not notice."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what}: the pages must be tested here")
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")

@@ -77,11 +77,13 @@ def made_results(
     size: tuple[int, int] = (40, 56),
     loss: float = 0.0,
     lacking: Sequence[str] = (),
+    protocols: Mapping[str, str] | None = None,
 ) -> Results:
     """Write references, outputs and tables with values of our own.
 
     ``loss`` is taken from the quality of the first method, whose pictures get noisier;
-    methods that are ``lacking`` have no value of the last image.
+    methods that are ``lacking`` have no value of the last image; ``protocols`` are ``rgb`` where
+    a dataset is not named.
     """
     names = list(images)
     outputs, references = [], []
@@ -99,6 +101,7 @@ def made_results(
                 (root / "named" / method).symlink_to(root / "out" / str(place))
             else:
                 outputs.append(f"{method}={root / 'out' / str(place)}")
+            protocol = (protocols or {}).get(dataset, "rgb")
             tasks = {dataset: "super-resolution"} if dataset == "set5" else {}
             with Store(root / "results").writer(manifest(), COLUMNS, tasks) as writer:
                 quality = len(methods) - place - loss * (place == 0)
@@ -117,8 +120,8 @@ def made_results(
                     writer.add_scores(
                         ScoreRow(
                             *(dataset, method, image, metric, value, None),
-                            f"metric={metric}|version=1|protocol=rgb/1|view=rgb",
-                            "rgb",
+                            f"metric={metric}|version=1|protocol={protocol}/1|view=rgb",
+                            protocol,
                             row.pair,
                         )
                         for metric, value in values_of(quality, number).items()

@@ -20,7 +20,13 @@ def page(tmp_path_factory) -> Path:
     """Two datasets, four methods of which one is incomplete, pictures and maps."""
     root = tmp_path_factory.mktemp("report")
     methods = ("edsr", "swinir", "bicubic", "new")
-    made = made_results(root, methods, datasets=("set5", "other"), lacking=("new",))
+    made = made_results(
+        root,
+        methods,
+        datasets=("set5", "other"),
+        lacking=("new",),
+        protocols={"other": "derain-y"},
+    )
     appearance = Appearance(images=3, maps=MAPS, device="cpu")
     report = report_page(made.folder, {}, made.places, appearance=appearance)
     assert report.left_out == []
@@ -81,6 +87,9 @@ def test_filters_hide_datasets_tasks_methods_and_metrics(view, page):
     viewed = view(page)
     titles = "#leaderboard .block h3"
     assert viewed.texts(titles) == ["All datasets", "other", "set5"]
+    viewed.page.select_option("#filter-protocol", "derain-y")
+    assert viewed.texts(titles) == ["other"]
+    viewed.page.select_option("#filter-protocol", "")
     viewed.page.select_option("#filter-dataset", "set5")
     assert viewed.texts(titles) == ["set5"]
     assert viewed.texts(".card h2") == ["set5"]

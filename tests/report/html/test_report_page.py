@@ -76,6 +76,13 @@ class TestPictures:
         report = report_page(made.folder, {}, [*other.places, *made.places], appearance=PLAIN)
         assert report.left_out == []
 
+    def test_of_a_protocol_that_nobody_knows_here_there_are_no_maps(self, tmp_path):
+        made = made_results(tmp_path, protocols={"set5": "of-another-machine"})
+        chosen = Appearance(images=1, maps=("absolute-error",), device="cpu")
+        report = report_page(made.folder, {}, made.places, appearance=chosen)
+        assert report.pictures == 1
+        assert report.left_out == ["maps: unknown protocol 'of-another-machine'"]
+
     def test_without_references_there_are_tables_only(self, tmp_path):
         made = made_results(tmp_path)
         report = report_page(made.folder, {}, [], appearance=PLAIN)
