@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from iqbench.engine.grouping import Group
-from iqbench.metrics._base import Metric, Tap
+from iqbench.metrics._base import PIXELS, Metric, Tap
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.stream import WindowStream
 
@@ -40,7 +40,7 @@ class Lane:
             key: backbones[key[0]].begin(layers) for key, layers in self._layer_taps.items()
         }
         self._windows = {
-            tap: WindowStream(
+            _window_key(tap): WindowStream(
                 kernel=tap.window,
                 stride=1,
                 padding=0,
@@ -67,21 +67,32 @@ class Lane:
         tuple
             A tap and its rows, float32; use them before asking for the next.
         """
+        # Taps that read equally many rows of pixels share them.
+        ready: dict[int, Tensor | None] = {1: rows}
         for tap in self._pixel_taps:
-            yield from self._give(tap, rows, last=last)
+            if tap.window not in ready:
+                ready[tap.window] = self._windows[_window_key(tap)].push(rows, last=last)
+            seen = ready[tap.window]
+            if seen is not None:
+                yield tap, seen
         for (name, normalise), layers in self._layer_taps.items():
-            seen = self._backbones[name].see(rows, normalise=normalise).to(self._dtypes[name])
-            for layer, features in self._passes[name, normalise].push(seen, last=last):
+            image = self._backbones[name].see(rows, normalise=normalise).to(self._dtypes[name])
+            for layer, features in self._passes[name, normalise].push(image, last=last):
                 for tap in layers[layer]:
                     yield from self._give(tap, features.float(), last=last)
 
     def _give(self, tap: Tap, rows: Tensor, *, last: bool) -> Iterator[tuple[Tap, Tensor]]:
-        if tap in self._windows:
-            ready = self._windows[tap].push(rows, last=last)
+        if tap.window > 1:
+            ready = self._windows[_window_key(tap)].push(rows, last=last)
             if ready is None:
                 return
             rows = ready
         yield tap, rows
+
+
+def _window_key(tap: Tap) -> Tap | int:
+    """Say which taps share a stream of windows."""
+    return tap.window if tap.network == PIXELS else tap
 
 
 class Sums:

@@ -42,7 +42,7 @@ class Tap:
     network
         Name of a network, or ``pixels``.
     layer
-        Name of one of its layers.
+        Name of one of its layers; of pixels, what the metric itself calls that which it reads.
     window
         How many neighbouring rows a value of a map depends on: 11 for SSIM's window, 2 for a
         forward difference along the columns, 1 where each row stands alone.

@@ -51,7 +51,7 @@ def score_tensors(
     rows = _read(wanted, reference, output, backbone)
     means: dict[str, Tensor] = {}
     for tap in wanted.taps:
-        seen, other = rows[tap.layer]
+        seen, other = rows[PIXELS if tap.network == PIXELS else tap.layer]
         if min(seen.shape[2:]) < tap.window:
             raise IqbenchError(f"images of {tuple(reference.shape[2:])} are too small for {tap}")
         prepared = metric.prepare(tap, seen, parameters or {})

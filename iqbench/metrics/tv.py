@@ -26,8 +26,13 @@ __all__ = [
 Form = Literal["aniso", "iso", "sq"]
 Reduction = Literal["mean", "sum"]
 
-ROW = Tap(window=1)  # differences along a row
-NEXT = Tap(window=2)  # differences to the next row
+Side = Literal["output", "reference", "residual"]
+
+
+def _taps(side: Side) -> tuple[Tap, Tap]:
+    """Say that differences along rows and to the next row of one image are needed."""
+    return Tap(layer=f"dx {side}", window=1), Tap(layer=f"dy {side}", window=2)
+
 
 FORMS: dict[Form, str] = {
     "aniso": "mean |dx| + mean |dy|",
@@ -95,17 +100,12 @@ def _row_means(values: Tensor) -> Tensor:
     return values.mean((1, 3), keepdim=True).double()
 
 
-def _statistics(tap: Tap, image: Tensor) -> dict[str, Tensor]:
-    """Return the maps of one image that a tap allows, averaged along the rows."""
-    if tap == ROW:
-        dx = _dx(image)
-        return {"dx": _row_means(dx.abs()), "dx2": _row_means(dx.square())}
-    dy = _dy(image)
-    return {
-        "dy": _row_means(dy.abs()),
-        "dy2": _row_means(dy.square()),
-        "iso": _row_means(_isotropic(image)),
-    }
+def _statistics(what: str, image: Tensor) -> dict[str, Tensor]:
+    """Return maps of one image, averaged along the rows: of dx, of dy, or of both (iso)."""
+    if what == "iso":
+        return {"iso": _row_means(_isotropic(image))}
+    change = _dx(image) if what == "dx" else _dy(image)
+    return {what: _row_means(change.abs()), f"{what}2": _row_means(change.square())}
 
 
 class Tv(Metric):
@@ -125,47 +125,53 @@ class Tv(Metric):
 
     def columns(self) -> tuple[Column, ...]:
         """Return tv-aniso|iso|sq-output|reference, tv-ratio and tv-residual."""
-        both = (ROW, NEXT)
-        taps: dict[Form, tuple[Tap, ...]] = {"aniso": both, "iso": (NEXT,), "sq": both}
+        sides: tuple[Side, ...] = ("output", "reference")
         statistics = tuple(
             Column(
-                f"tv-{form}-{side}", "none", f"Total variation of the {side}: {text}", taps[form]
+                f"tv-{form}-{side}",
+                "none",
+                f"Total variation of the {side}: {text}",
+                (Tap(layer=f"iso {side}", window=2),) if form == "iso" else _taps(side),
             )
             for form, text in FORMS.items()
-            for side in ("output", "reference")
+            for side in sides
         )
         ratio = Column(
             "tv-ratio",
             "target:1",
             "tv-aniso-output / tv-aniso-reference: below 1 over-smoothed, above 1 noise or ringing",
-            both,
+            (*_taps("output"), *_taps("reference")),
             decimals=3,
             headline=True,
             undefined="the reference is flat",
         )
         residual = Column(
-            "tv-residual", "lower", "Anisotropic total variation of output minus reference", both
+            "tv-residual",
+            "lower",
+            "Anisotropic total variation of output minus reference",
+            _taps("residual"),
         )
         return (*statistics, ratio, residual)
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
-        """Return the reference and its own statistics."""
-        return (reference, *_statistics(tap, reference).values())
+        """Return the reference, or its own statistics where it is these that are read."""
+        what, _, side = tap.layer.partition(" ")
+        return tuple(_statistics(what, reference).values()) if side == "reference" else (reference,)
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
-        """Return the differences of output, reference and residual that the tap allows."""
-        own = _statistics(tap, output)
-        residual = output - reference[0]
-        change = _dx(residual) if tap == ROW else _dy(residual)
-        return {
-            **{f"{name}_output": values for name, values in own.items()},
-            **{
-                f"{name}_reference": values for name, values in zip(own, reference[1:], strict=True)
-            },
-            ("dx_residual" if tap == ROW else "dy_residual"): _row_means(change.abs()),
-        }
+        """Return what the tap names: dx, dy or iso of output, reference or residual."""
+        what, _, side = tap.layer.partition(" ")
+        if side == "residual":
+            change = _dx(output - reference[0]) if what == "dx" else _dy(output - reference[0])
+            return {f"{what}_residual": _row_means(change.abs())}
+        if side == "reference":
+            names = ("iso",) if what == "iso" else (what, f"{what}2")
+            found = dict(zip(names, reference, strict=True))
+        else:
+            found = _statistics(what, output)
+        return {f"{name}_{side}": values for name, values in found.items()}
 
     def close(self, column: str, means: Maps) -> Tensor:
         """Add the means of a form; divide for the ratio (NaN if the reference is flat)."""
