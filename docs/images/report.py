@@ -22,15 +22,14 @@ from playwright.sync_api import Page, sync_playwright
 
 FOLDER = Path(__file__).resolve().parent
 DEMO = Path("results/demo")
-COLORS = 160
+COLORS = 256
 
 
 def keep(page: Page, name: str, **options: Any) -> None:
     """Keep a photograph, in few colours: photographs inside it stay good enough."""
     picture = Image.open(BytesIO(page.screenshot(**options))).convert("RGB")
-    small = picture.quantize(
-        COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG
-    )
+    palette = picture.quantize(COLORS, method=Image.Quantize.MEDIANCUT)
+    small = picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
     small.save(FOLDER / f"{name}.png", optimize=True)
 
 

@@ -103,6 +103,7 @@ def _page(context: Mapping[str, Any], shown: Sequence[Shown], left_out: Sequence
         **context,
         scenes=shown,
         left_out=left_out,
+        webgl=False,
         version=__version__,
         now=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
     )

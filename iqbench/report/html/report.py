@@ -27,6 +27,8 @@ from iqbench.results.read import load_images
 __all__ = ["Appearance", "Made", "report_page"]
 
 _SCRIPTS = ("core.js", "tables.js", "plotly.js", "plots.js", "viewer.js", "gestures.js")
+_MANY = 3000
+"""Points from which WebGL draws them."""
 _SENTENCES = 2000
 """Bytes kept free for what says that something was left out."""
 _NUMBERS_SHARE = 0.6
@@ -150,7 +152,9 @@ def _page(
     contents: Contents,
     left_out: Sequence[str],
 ) -> str:
+    points = [len(one["methods"]) * len(one["images"]) for one in datasets]
     data = {
+        "many": _MANY,
         "columns": column_payload(contents.headings, contents.found.columns),
         "datasets": [{key: one[key] for key in one if key != "dataset"} for one in datasets],
     }
@@ -163,6 +167,7 @@ def _page(
         data=embedded_json(data),
         plotly=packed_plotly(),
         metric_under=metric_under,
+        webgl=max(points, default=0) > _MANY,
         version=__version__,
         now=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
     )

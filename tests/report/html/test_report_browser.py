@@ -49,6 +49,21 @@ def hostile(tmp_path_factory) -> Path:
     return path
 
 
+def place_of(viewed, trace, point) -> list:
+    """Say where on the screen a point of the scatter plot is, whose it is, and what image."""
+    return viewed.page.evaluate(
+        """([trace, point]) => {
+          const figure = document.getElementById("plot-scatter");
+          const {xaxis, yaxis} = figure._fullLayout;
+          const box = figure.getBoundingClientRect();
+          const {x, y, name, text} = figure.data[trace];
+          return [box.left + xaxis._offset + xaxis.c2p(x[point]),
+                  box.top + yaxis._offset + yaxis.c2p(y[point]), name, text[point]];
+        }""",
+        [trace, point],
+    )
+
+
 def test_headings_sort_and_incomplete_methods_stay_below(view, page):
     viewed = view(page)
     names = f"{SET5} tbody th[scope=row]"
@@ -134,16 +149,7 @@ def test_plots_are_drawn_and_say_what_a_point_is(view, page):
     assert "on the front" in viewed.page.locator("#plot-front .legend").text_content()
     figure = viewed.page.locator("#plot-scatter")
     figure.scroll_into_view_if_needed()
-    where = viewed.page.evaluate(
-        """() => {
-          const figure = document.getElementById("plot-scatter");
-          const {xaxis, yaxis} = figure._fullLayout;
-          const box = figure.getBoundingClientRect();
-          const trace = figure.data[1];
-          return [box.left + xaxis._offset + xaxis.c2p(trace.x[0]),
-                  box.top + yaxis._offset + yaxis.c2p(trace.y[0]), trace.name, trace.text[0]];
-        }"""
-    )
+    where = place_of(viewed, 1, 0)
     viewed.page.mouse.move(where[0], where[1])
     hover = viewed.page.wait_for_selector("#plot-scatter .hovertext")
     assert where[2] in hover.text_content()
@@ -351,3 +357,12 @@ def test_sixty_methods_and_five_hundred_images_stay_quick(view, tmp_path):
         "document.getElementById('plot-scatter').data.reduce((n, trace) => n + trace.x.length, 0)"
     )
     assert points == 30_000
+    figure = viewed.page.locator("#plot-scatter")
+    assert figure.locator("canvas").count() > 0
+    assert figure.locator(".no-webgl").count() == 0
+    where = place_of(viewed, 30, 7)
+    viewed.page.mouse.move(where[0], where[1])
+    viewed.page.wait_for_selector("#plot-scatter .hovertext")
+    viewed.page.mouse.click(where[0], where[1])
+    viewed.page.wait_for_function("document.getElementById('picked').textContent !== ''")
+    assert "its picture is not in this file" in viewed.page.locator("#picked").inner_text()

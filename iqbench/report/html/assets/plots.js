@@ -7,7 +7,7 @@
   const get = (id) => document.getElementById(id);
   const figures = { front: get("plot-front"), spread: get("plot-spread"), scatter: get("plot-scatter") };
   const choices = { spread: get("spread-metric"), x: get("scatter-x"), y: get("scatter-y") };
-  const many = 3000; // points from which WebGL draws them
+  const webgl = () => Boolean(document.createElement("canvas").getContext("webgl"));
   const near = new Set();
   const wide = new Set();
   let dataset = data.datasets[0];
@@ -149,7 +149,7 @@
     const values = [across, up].map((name) => iqbench.values(dataset, name));
     if (values.includes(null)) return "This file has no values by image of this dataset and metric.";
     const count = dataset.images.length;
-    const type = dataset.methods.length * count > many ? "scattergl" : "scatter";
+    const type = dataset.methods.length * count > data.many && webgl() ? "scattergl" : "scatter";
     const traces = dataset.order.map((method, place) => {
       const images = [...Array(count).keys()].filter((image) =>
         values.every((column) => Number.isFinite(column[method * count + image])),
