@@ -71,7 +71,7 @@ def view(browser: Any) -> Iterator[Callable[..., Viewed]]:
     """Open a page from disk, without a network; in the end, nothing may have gone wrong."""
     opened: list[tuple[Any, Viewed, Path]] = []
 
-    def visit(path: Path, **options: Any) -> Viewed:
+    def visit(path: Path, *, plots: bool = False, **options: Any) -> Viewed:
         context = browser.new_context(
             **{
                 "viewport": {"width": 1280, "height": 900},
@@ -80,6 +80,8 @@ def view(browser: Any) -> Iterator[Callable[..., Viewed]]:
                 **options,
             }
         )
+        if not plots:  # to unpack plotly.js takes longer than most tests
+            context.add_init_script("IntersectionObserver = class { observe() {} }")
         viewed = Viewed(context.new_page())
         opened.append((context, viewed, path))
         viewed.page.goto(path.as_uri())

@@ -139,7 +139,7 @@ def test_every_metric_is_one_click_from_its_definition(view, page):
 
 
 def test_plots_are_drawn_and_say_what_a_point_is(view, page):
-    viewed = view(page)
+    viewed = view(page, plots=True)
     for name in ("front", "spread", "scatter"):
         viewed.drawn(name)
     # plotly.js has a button that uploads a plot; here are only those that do not.
@@ -164,7 +164,7 @@ def test_plots_are_drawn_and_say_what_a_point_is(view, page):
 
 
 def test_a_cell_of_the_matrix_opens_its_two_metrics(view, page):
-    viewed = view(page)
+    viewed = view(page, plots=True)
     cell = viewed.page.locator('.matrices[data-dataset="set5"] button[data-x=psnr][data-y=ssim]')
     cell.first.click()
     assert viewed.page.locator("#scatter-x").input_value() == "psnr"
@@ -264,7 +264,7 @@ def test_pixels_are_those_of_the_files(view, page):
 
 
 def test_dark_mode_follows_the_system_and_the_button(view, page):
-    light, dark = view(page), view(page, color_scheme="dark")
+    light, dark = view(page), view(page, color_scheme="dark", plots=True)
     assert light.style("body", "background-color") == "rgb(255, 255, 255)"
     assert dark.style("body", "background-color") == "rgb(20, 23, 27)"
     dark.drawn("front")
@@ -279,7 +279,7 @@ def test_dark_mode_follows_the_system_and_the_button(view, page):
 def test_it_is_accessible(view, page):
     from axe_playwright_python.sync_playwright import Axe
 
-    viewed = view(page)
+    viewed = view(page, plots=True)
     viewed.drawn("front")
     axe = Axe()
     for state in ("light", "dark", "viewer"):
@@ -313,7 +313,7 @@ def test_it_can_be_printed(view, page):
 
 
 def test_names_do_no_harm(view, hostile):
-    viewed = view(hostile)
+    viewed = view(hostile, plots=True)
     for name in ("front", "spread", "scatter"):
         viewed.drawn(name)
     assert set(viewed.texts("#leaderboard tbody th[scope=row]")) == set(HOSTILE)
@@ -337,7 +337,7 @@ def test_sixty_methods_and_five_hundred_images_stay_quick(view, tmp_path):
     path.write_text(report.html, encoding="utf-8")
     assert report.left_out == []
     assert path.stat().st_size < 5_000_000
-    viewed = view(path)
+    viewed = view(path, plots=True)
     paints = viewed.page.evaluate(
         "performance.getEntriesByType('paint').map(entry => entry.startTime)"
     )

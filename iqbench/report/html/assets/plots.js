@@ -29,7 +29,7 @@
     try {
       plotly = await iqbench.plotly();
     } catch {
-      say(figure, "This browser cannot unpack plotly.js: plots need one of 2023 or later.");
+      say(figure, "This browser cannot unpack plotly.js: plots need one of 2024 or later.");
       return;
     }
     if (!wide.has(name)) figure.replaceChildren();
