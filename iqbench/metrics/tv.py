@@ -95,9 +95,10 @@ def _isotropic(image: Tensor) -> Tensor:
 def _row_means(values: Tensor) -> Tensor:
     """Average along each row, (N, 1, h, 1); rows are equally long, so the mean is the same.
 
-    The reference's maps are shared by all methods: a sum over them is done once.
+    The reference's maps are shared by all methods: a sum over them is done once. Summed along
+    memory, where channels lie last, so that the order does not depend on the images beside it.
     """
-    return values.mean((1, 3), keepdim=True).double()
+    return values.permute(0, 2, 3, 1).flatten(2).mean(2).double()[:, None, :, None]
 
 
 def _statistics(what: str, image: Tensor) -> dict[str, Tensor]:
