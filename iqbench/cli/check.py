@@ -158,6 +158,8 @@ def check(
     from iqbench.report.sides import read_sides
     from iqbench.report.terminal import Window
 
+    if html is None and any(options[name] for name in ("outputs", "outputs_in", "references")):
+        raise click.UsageError("pictures are shown by --html FILE: give it, or leave them out")
     format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
     if results.resolve() == baseline.resolve() and not renamed:
         click.echo(f"warning: {baseline} is compared with itself", err=True)

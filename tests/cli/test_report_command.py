@@ -144,6 +144,12 @@ def test_what_is_wrong_is_said_and_nothing_written(scored, iqbench, arguments, t
     assert not Path("report.html").exists()
 
 
+def test_pictures_of_a_check_take_a_page(scored, iqbench):
+    ran = iqbench("check", "--baseline", "results", "--outputs-in", "out")
+    assert ran.code == 2
+    assert "pictures are shown by --html FILE" in ran.err
+
+
 def test_a_check_writes_its_page_too(scored, iqbench, made):
     Path("results").rename("old")
     made.method("mine", amount=40)
