@@ -16,6 +16,10 @@ PROGRESS := awk '/^ *(Downloading|Using cached) .*\(([0-9][0-9]+\.[0-9]+ MB|[0-9
 	/^Installing collected packages/ { print "    unpacking"; fflush() }'
 FETCH_WEIGHTS = echo "==> Looking for pretrained weights"; $(BIN)/iqbench weights fetch
 
+# Two processes on two cores; no more than four, for each holds networks of its own. Tests compute with
+# one thread. What a file sets up is set up once: its tests stay together.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,7 +34,7 @@ demo: $(VENV)/.installed ## install, fetch weights, score classical methods on p
 test: $(VENV)/.installed-test ## install, fetch weights, run the tests with coverage
 	@$(FETCH_WEIGHTS)
 	@echo "==> Running the tests"
-	@$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
+	@$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term --cov-fail-under=90
 
 .PHONY: lint
 lint: $(VENV)/.installed-test ## ruff and mypy
@@ -60,7 +64,7 @@ test-lowest: ## run the tests with the lowest allowed version of every dependenc
 		PYTHON="$$(for name in python3.10 python3.11 $(PYTHON); do \
 			$$name -c '' 2>/dev/null && echo $$name && break; done)"
 	@$(LOWEST)/bin/iqbench weights fetch
-	@$(LOWEST)/bin/python -m pytest --ignore tests/test_quality.py
+	@$(LOWEST)/bin/python -m pytest $(PARALLEL) --ignore tests/test_quality.py
 
 $(VENV)-lowest/lowest.txt $(VENV)/lowest.txt: pyproject.toml | $(BIN)/python
 	@sed -nE 's/^ +"([A-Za-z0-9_.-]+)(>=|~=)([0-9.]+)".*/\1==\3/p' $< > $@
