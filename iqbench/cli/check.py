@@ -148,7 +148,7 @@ def check(
       iqbench check --baseline results/baseline --allow missing --junit check.xml
       iqbench check new/ --baseline old/ --html check.html --outputs edsr=v1/ --outputs edsr=v2/
       iqbench check --baseline results/baseline --format markdown >> "$GITHUB_STEP_SUMMARY"
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from iqbench.analysis.check import check as compare_with
     from iqbench.analysis.margins import parse_margins
     from iqbench.cli.progress import waiting

@@ -72,7 +72,7 @@ def compare(
       iqbench compare bicubic edsr --dataset Set5-x4
       iqbench compare old-results/ new-results/ --metric psnr --metric lpips-alex
       iqbench compare edsr swinir --results other-results --format markdown
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from iqbench.analysis.compare import compare as compare_sides
     from iqbench.cli.progress import waiting
     from iqbench.errors import IqbenchError

@@ -121,7 +121,7 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
       iqbench correlate results --mos opinions.csv --raters 15
       iqbench correlate --mos csiq.csv --mos-column dmos --mos-direction lower
       iqbench correlate results --mos bapps.parquet --method p0 --method p1
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from iqbench.analysis.influence import Bootstrap
     from iqbench.cli.progress import waiting
     from iqbench.report.correlation import read_correlations

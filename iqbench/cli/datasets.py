@@ -54,7 +54,7 @@ def list_datasets(task: str | None, here: bool, datasets_file: Path | None, layo
     Examples:
       iqbench datasets list --here
       iqbench datasets list --task denoising --format json
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from iqbench.datasets.listing import overview
     from iqbench.datasets.load import load_datasets
 
@@ -133,7 +133,7 @@ def verify_datasets(
     Examples:
       iqbench datasets verify Set5-x4
       iqbench datasets verify --decode --format json
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from iqbench.cli.progress import progress_bar
     from iqbench.datasets.load import load_datasets, select
     from iqbench.datasets.verify import verify

@@ -49,7 +49,7 @@ def degrade(
     Examples:
       iqbench degrade bicubic:scale=4 hr/ -o lr/ --modcrop hr_x4/
       iqbench degrade noise:sigma=25 clean/ -o noisy/ --seed 1
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from iqbench.cli.progress import progress_bar
     from iqbench.degradation import degrade_files, resolve_degradation
     from iqbench.report.text import printable

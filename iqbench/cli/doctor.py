@@ -44,7 +44,7 @@ def doctor(device: str, weights: Path | None, *, strict: bool, verbose: bool, fo
       iqbench doctor
       iqbench doctor --device cuda --strict
       iqbench doctor --format markdown
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from rich.console import Console
 
     from iqbench.doctor import doctor as examine

@@ -94,7 +94,7 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
       iqbench evaluate --method mine=run7/ --method swinir/ --dataset Set5-x4 --metric psnr
       iqbench evaluate --method out/ --reference hr/ --output-name '{id}_x4' --device cuda
       iqbench evaluate --pairs pairs.csv --metric psnr
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from iqbench.api import Evaluation, run_evaluation
     from iqbench.cli.progress import progress_bar
     from iqbench.report.text import printable

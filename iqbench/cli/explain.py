@@ -74,7 +74,7 @@ def explain(
       iqbench explain hr.png sr.png --metric psnr --value 28.42 --scale 4
       iqbench explain reference.png output.png --metric ssim --value .8101
       iqbench explain hr/ sr/ --metric psnr --value 28.42 --output-name '{id}_x4' --format json
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from iqbench.cli.progress import progress_bar
     from iqbench.explain import changes
     from iqbench.explain import explain as search

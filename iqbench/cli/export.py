@@ -26,7 +26,7 @@ def export(results: Path, wide: bool, output: Path, **filters: Any) -> None:
       iqbench export -o scores.parquet
       iqbench export --wide -o scores.csv
       iqbench export other-results --dataset Set5 --metric psnr -o psnr.csv
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from iqbench.cli.progress import waiting
     from iqbench.report.files import export_frame
     from iqbench.results.read import load_scores

@@ -125,7 +125,7 @@ def leaderboard(
       iqbench leaderboard --pairs --dataset Set5
       iqbench leaderboard --by-image --method edsr --method swinir --top 10
       iqbench leaderboard other-results -o board.csv
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from iqbench.cli.progress import waiting
     from iqbench.report.files import write_text
     from iqbench.report.overview import read_leaderboard

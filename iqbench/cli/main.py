@@ -112,7 +112,7 @@ def cli(context: click.Context, quiet: bool, verbose: bool, debug: bool) -> None
     \b
     Exit codes: 0 done; 1 a check said no; 2 the input is wrong, nothing was computed;
     3 done, but some images could not be scored; 70 internal error; 130 interrupted.
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     # The commands that say more than progress have the options themselves, too.
     context.default_map = {"evaluate": {"quiet": quiet}, "doctor": {"verbose": verbose}}
     if verbose:

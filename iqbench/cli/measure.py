@@ -74,7 +74,7 @@ def measure(
       iqbench measure reference.png output.png --metric psnr --metric ssim --protocol sr-y:scale=4
       iqbench measure reference.png output.png --format json
       iqbench measure reference.png output.png --maps maps/ --map ssim --map lpips-alex
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from iqbench import api
     from iqbench.cli.progress import waiting
     from iqbench.report.measurement import render_measurement

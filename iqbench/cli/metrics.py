@@ -58,7 +58,7 @@ def show_metric(spec: str, form: str) -> None:
       iqbench metrics show ssim
       iqbench metrics show perceptual:net=vgg19,layers=conv5_4
       iqbench metrics show lpips-vgg
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     import inspect
 
     import pandas as pd

@@ -73,7 +73,7 @@ def report(
       iqbench report -o report.html --outputs-in outputs/ --reference Set5=data/Set5/HR
       iqbench report -o small.html --no-pictures --metric psnr --metric lpips-alex
       iqbench report -o report.html --images 8 --maps absolute-error,ssim --max-size 50M
-    """  # noqa: D301 - click marks text that is not to be rewrapped with a backspace
+    """
     from iqbench.cli.progress import progress_bar
     from iqbench.report.files import write_text
     from iqbench.report.html.report import Appearance, report_page
