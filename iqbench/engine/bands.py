@@ -81,7 +81,7 @@ def plan_bands(
         aligned = -(-even // ALIGNMENT) * ALIGNMENT
         if even < ALIGNMENT:
             rows = even
-        elif aligned <= affordable:
+        elif aligned <= affordable and 4 * aligned * width * max(1, references) <= 5 * limit:
             rows = min(aligned, height)
         else:
             rows = aligned - ALIGNMENT

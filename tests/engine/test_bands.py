@@ -74,9 +74,16 @@ def test_a_small_image_goes_through_as_one_band_with_all_its_outputs():
 def test_a_large_image_is_cut_into_equal_bands_of_aligned_height():
     plan = planned(3000, 4000)
     assert plan.rows % ALIGNMENT == 0
-    assert plan.rows * 4000 <= PIXELS_AT_ONCE["cpu"] + ALIGNMENT * 4000
+    assert plan.rows * 4000 <= 1.25 * PIXELS_AT_ONCE["cpu"]
     last = plan.bands()[-1]
     assert last.stop - last.start > 1
+
+
+@given(width=st.integers(100, 20_000))
+@settings(deadline=None)
+def test_aligning_a_band_makes_it_a_quarter_larger_at_most(width):
+    plan = planned(10_000, width)
+    assert plan.rows * width <= 1.25 * max(PIXELS_AT_ONCE["cpu"], width)
 
 
 def test_more_memory_never_means_smaller_bands():
