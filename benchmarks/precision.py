@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass, replace
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ from iqbench.engine.resources import load_resources
 from iqbench.engine.scorer import Batch, Scorer
 from iqbench.images.picture import Picture
 from iqbench.metrics._registry import resolve_metrics
+from iqbench.networks import layers
 from iqbench.protocols.presets import resolve_protocol
 
 METRICS = ("perceptual", "lpips-alex", "lpips-vgg")
@@ -78,11 +80,16 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--keep", action="store_true", help="write the page into results/ too")
     options = parser.parse_args()
-    plain = resolve_compute(options.device)
-    standard = score(Double(plain.device, "exact", plain.memory))
-    precisions = ["exact", *(["tf32"] if plain.device.type == "cuda" else []), "bf16"]
+    compute = resolve_compute(options.device)
+    on_gpu = compute.device.type == "cuda"
+    standard = score(Double(compute.device, "exact", compute.memory))
+    precisions = ["exact", *(["tf32"] if on_gpu else []), "bf16"]
     head = ["column", *(f"{name}: mean, largest" for name in precisions), "ranks changed"]
-    found = {name: score(replace(plain, precision=name)) for name in precisions}
+    found = {name: score(replace(compute, precision=name)) for name in precisions}
+    if not on_gpu:
+        head[-1:-1] = ["exact, convolved directly: mean, largest", "exact from that, largest"]
+        with mock.patch.object(layers, "pays", return_value=False):
+            direct = score(compute)
     rows = []
     for column, exact in standard.items():
         cells, changed = [], []
@@ -91,6 +98,10 @@ def main() -> None:
             cells.append(f"{relative.mean():.1e}, {relative.max():.1e}")
             order = np.argsort(found[name][column], axis=1) != np.argsort(exact, axis=1)
             changed.append(f"{name} {int(order.any(axis=1).sum())}")
+        if not on_gpu:
+            relative = np.abs(direct[column] / exact - 1)
+            cells.append(f"{relative.mean():.1e}, {relative.max():.1e}")
+            cells.append(f"{np.abs(found['exact'][column] / direct[column] - 1).max():.1e}")
         rows.append([column, *cells, ", ".join(changed)])
     table = [head, ["---"] * len(head), *rows]
     command = "python benchmarks/precision.py " + " ".join(sys.argv[1:])
@@ -101,7 +112,7 @@ def main() -> None:
         "otherwise.",
         "\n".join("| " + " | ".join(line) + " |" for line in table),
     ]
-    keep("\n\n".join(parts) + "\n", f"precision-{plain.device.type}", options.keep)
+    keep("\n\n".join(parts) + "\n", f"precision-{compute.device.type}", options.keep)
 
 
 if __name__ == "__main__":
