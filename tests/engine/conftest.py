@@ -9,6 +9,8 @@ from made_folders import Made
 
 from iqbench.images import source
 
+pytest.register_assert_rewrite("made_batches")
+
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
