@@ -37,14 +37,14 @@ def scored(made, decoded) -> Made:
 def computed(monkeypatch) -> list[tuple[int, frozenset[str]]]:
     """For each batch that is scored the number of outputs and the columns."""
     batches = []
-    score = Scorer.score
+    start = Scorer.start
 
     def listen(self, batch):
-        found = score(self, batch)
-        batches.append((len(batch.outputs), frozenset(found[0])))
+        found = start(self, batch)
+        batches.append((len(batch.outputs), frozenset(found.names)))
         return found
 
-    monkeypatch.setattr(Scorer, "score", listen)
+    monkeypatch.setattr(Scorer, "start", listen)
     return batches
 
 
@@ -187,16 +187,16 @@ class TestNothingStale:
 
 class TestInterrupted:
     def interrupt_at(self, monkeypatch, number, how):
-        score = Scorer.score
+        start = Scorer.start
         calls = []
 
         def stop(self, batch):
             calls.append(batch)
             if len(calls) == number:
                 how()
-            return score(self, batch)
+            return start(self, batch)
 
-        monkeypatch.setattr(Scorer, "score", stop)
+        monkeypatch.setattr(Scorer, "start", stop)
 
     @pytest.mark.parametrize(
         "error", [KeyboardInterrupt, RuntimeError, MemoryError], ids=lambda error: error.__name__
@@ -258,7 +258,7 @@ from pathlib import Path
 torch.set_num_threads(1)
 resolve_metrics(["psnr", "ssim", "tv"])
 
-def start(options):
+def start(options, tell):
     child = os.fork()
     if child:
         return child
@@ -271,7 +271,8 @@ def start(options):
             metrics=["psnr", "ssim", "tv"], device="cpu", workers=2,
         ))
         # In one write: runs side by side share the pipe.
-        os.write(1, f"{json.dumps([summary.scored, summary.current])}\n".encode())
+        if tell:
+            os.write(1, f"{json.dumps([summary.scored, summary.current])}\\n".encode())
         code = 0
     except BaseException:
         traceback.print_exc()
@@ -280,7 +281,8 @@ def start(options):
 
 for step in json.load(sys.stdin):
     began = time.monotonic()
-    children = [start(options) for options in step["runs"]]
+    # A run that ends before it is killed tells nothing.
+    children = [start(options, step.get("kill") is None) for options in step["runs"]]
     if step.get("kill") is not None:
         time.sleep(step["kill"] * whole)
         for child in children:
