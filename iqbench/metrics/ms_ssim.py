@@ -59,9 +59,19 @@ class MsSsim(Metric):
         other_variance = _filter(other.square()) - other_mean.square()
         covariance = _filter(image * other) - mean * other_mean
         luminance, structure = ssim_terms((mean, other_mean, variance, other_variance, covariance))
-        scale = TAPS.index(tap) + 1
-        values = luminance * structure if scale == LAST else structure
-        return {f"{scale}.{channel}": values[:, channel] for channel in range(values.shape[1])}
+        values = luminance * structure if self.whole_at(tap) else structure
+        names = self.map_names(tap, values.shape[1])
+        return {name: values[:, channel] for channel, name in enumerate(names)}
+
+    @staticmethod
+    def whole_at(tap: Tap) -> bool:
+        """Tell whether luminance counts at a tap: at the last scale only."""
+        return TAPS.index(tap) + 1 == LAST
+
+    @staticmethod
+    def map_names(tap: Tap, channels: int) -> tuple[str, ...]:
+        """Name a tap's maps, one a channel."""
+        return tuple(f"{TAPS.index(tap) + 1}.{channel}" for channel in range(channels))
 
     def close(self, column: str, means: Maps) -> Tensor:
         """Multiply the scales of each channel, average the channels."""

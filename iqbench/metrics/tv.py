@@ -29,9 +29,16 @@ Reduction = Literal["mean", "sum"]
 Side = Literal["output", "reference", "residual"]
 
 
-def _taps(side: Side) -> tuple[Tap, Tap]:
+def _taps(side: Side, power: str = "") -> tuple[Tap, Tap]:
     """Say that differences along rows and to the next row of one image are needed."""
-    return Tap(layer=f"dx {side}", window=1), Tap(layer=f"dy {side}", window=2)
+    return Tap(layer=f"dx{power} {side}", window=1), Tap(layer=f"dy{power} {side}", window=2)
+
+
+def _form_taps(form: Form, side: Side) -> tuple[Tap, ...]:
+    """Say what a form of total variation reads."""
+    if form == "iso":
+        return (Tap(layer=f"iso {side}", window=2),)
+    return _taps(side, "2" if form == "sq" else "")
 
 
 FORMS: dict[Form, str] = {
@@ -101,12 +108,12 @@ def _row_means(values: Tensor) -> Tensor:
     return values.permute(0, 2, 3, 1).flatten(2).mean(2).double()[:, None, :, None]
 
 
-def _statistics(what: str, image: Tensor) -> dict[str, Tensor]:
-    """Return maps of one image, averaged along the rows: of dx, of dy, or of both (iso)."""
+def _statistic(what: str, image: Tensor) -> Tensor:
+    """Return a map of one image, averaged along the rows: |dx|, dx^2 (dx2), |dy|, dy^2 or iso."""
     if what == "iso":
-        return {"iso": _row_means(_isotropic(image))}
-    change = _dx(image) if what == "dx" else _dy(image)
-    return {what: _row_means(change.abs()), f"{what}2": _row_means(change.square())}
+        return _row_means(_isotropic(image))
+    change = _dx(image) if what.startswith("dx") else _dy(image)
+    return _row_means(change.square() if what.endswith("2") else change.abs())
 
 
 class Tv(Metric):
@@ -132,7 +139,7 @@ class Tv(Metric):
                 f"tv-{form}-{side}",
                 "none",
                 f"Total variation of the {side}: {text}",
-                (Tap(layer=f"iso {side}", window=2),) if form == "iso" else _taps(side),
+                _form_taps(form, side),
             )
             for form, text in FORMS.items()
             for side in sides
@@ -157,22 +164,18 @@ class Tv(Metric):
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
         """Return the reference, or its own statistics where it is these that are read."""
         what, _, side = tap.layer.partition(" ")
-        return tuple(_statistics(what, reference).values()) if side == "reference" else (reference,)
+        return (_statistic(what, reference) if side == "reference" else reference,)
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
-        """Return what the tap names: dx, dy or iso of output, reference or residual."""
+        """Return what the tap names: dx, dx2, dy, dy2 or iso of output, reference or residual."""
         what, _, side = tap.layer.partition(" ")
-        if side == "residual":
-            change = _dx(output - reference[0]) if what == "dx" else _dy(output - reference[0])
-            return {f"{what}_residual": _row_means(change.abs())}
         if side == "reference":
-            names = ("iso",) if what == "iso" else (what, f"{what}2")
-            found = dict(zip(names, reference, strict=True))
+            found = reference[0]
         else:
-            found = _statistics(what, output)
-        return {f"{name}_{side}": values for name, values in found.items()}
+            found = _statistic(what, output if side == "output" else output - reference[0])
+        return {f"{what}_{side}": found}
 
     def close(self, column: str, means: Maps) -> Tensor:
         """Add the means of a form; divide for the ratio (NaN if the reference is flat)."""

@@ -1,25 +1,26 @@
-"""Which reader reads what: a kernel where there is one for the device, else the metrics' maps."""
+"""Which reader reads what: the device's own where there is one, else the metrics' maps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
 from iqbench.metrics._base import PIXELS, Maps, Metric, Tap
 from iqbench.metrics.ssim import Ssim
-from iqbench.readers.fused import FeatureReader, PixelReader, SimilarityReader, available
+from iqbench.readers.cpu import CpuPixelReader, CpuSimilarityReader
+from iqbench.readers.gpu import FeatureReader, GpuPixelReader, GpuSimilarityReader, available
+from iqbench.readers.pixels import PixelReader
 from iqbench.readers.reader import MapReader, Reader
 
-__all__ = ["choose_readers"]
+__all__ = ["choose_readers", "kernel_readers", "opencv_readers", "plain_readers"]
+
+Wanted = Mapping[Tap, Sequence[Metric]]
+Parameters = Mapping[Metric, Maps]
 
 
 def choose_readers(
-    wanted: Mapping[Tap, Sequence[Metric]],
-    parameters: Mapping[Metric, Maps],
-    device: torch.device,
-    *,
-    fused: bool | None = None,
+    wanted: Wanted, parameters: Parameters, device: torch.device
 ) -> tuple[Reader, ...]:
     """Return the readers that give every metric all sums of its maps.
 
@@ -31,44 +32,64 @@ def choose_readers(
         Of the metrics.
     device
         Where the rows are.
-    fused
-        Whether kernels are used; by default where they run.
 
     Returns
     -------
     tuple of Reader
         Several may read one tap.
     """
+    if device.type == "cpu":
+        return opencv_readers(wanted, parameters)
+    return (kernel_readers if available(device) else plain_readers)(wanted, parameters)
+
+
+def plain_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]:
+    """Read everything by the metrics' own maps."""
+    return tuple(MapReader(tap, metrics, parameters) for tap, metrics in wanted.items() if metrics)
+
+
+def opencv_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]:
+    """Read pixels and their windows with OpenCV, for processors."""
     left = {tap: list(metrics) for tap, metrics in wanted.items()}
-    found: list[Reader] = []
-    if available(device) if fused is None else fused:
-        found += _pixel_reader(left)
-        for tap, metrics in left.items():
-            found += _fused(tap, metrics, parameters)
-    found += [MapReader(tap, metrics, parameters) for tap, metrics in left.items() if metrics]
-    return tuple(found)
+    found = _pixel_reader(CpuPixelReader, left)
+    for tap in left:
+        if similar := _take(left, tap, CpuSimilarityReader.serves):
+            found.append(CpuSimilarityReader(tap, similar))
+    return (*found, *plain_readers(left, parameters))
 
 
-def _pixel_reader(left: dict[Tap, list[Metric]]) -> list[Reader]:
+def kernel_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]:
+    """Read pixels, windows and layers with kernels, for GPUs."""
+    left = {tap: list(metrics) for tap, metrics in wanted.items()}
+    found = _pixel_reader(GpuPixelReader, left)
+    for tap in left:
+        similar = _take(left, tap, GpuSimilarityReader.serves)
+        found += [
+            GpuSimilarityReader(tap, metric) for metric in similar if isinstance(metric, Ssim)
+        ]
+        if features := _take(left, tap, FeatureReader.serves):
+            found.append(FeatureReader(tap, features, parameters))
+    return (*found, *plain_readers(left, parameters))
+
+
+def _take(
+    left: dict[Tap, list[Metric]], tap: Tap, serves: Callable[[Metric], bool]
+) -> list[Metric]:
+    """Take out the metrics of a tap that a reader serves."""
+    taken = [metric for metric in left[tap] if serves(metric)]
+    left[tap] = [metric for metric in left[tap] if metric not in taken]
+    return taken
+
+
+def _pixel_reader(kind: type[PixelReader], left: dict[Tap, list[Metric]]) -> list[Reader]:
     """Take out what reads pixels and their neighbours."""
     # Who reads more than one row says that there are two; an image of one has no neighbours below.
     rows = max((tap.window for tap in left if tap.network == PIXELS), default=0)
-    if rows < PixelReader.tap.window:
+    if rows < kind.tap.window:
         return []
-    served: dict[Metric, None] = {}
-    for tap, metrics in left.items():
+    served: dict[Metric, list[Tap]] = {}
+    for tap in left:
         if tap.network == PIXELS:
-            served |= dict.fromkeys(filter(PixelReader.serves, metrics))
-            left[tap] = [metric for metric in metrics if not PixelReader.serves(metric)]
-    return [PixelReader(list(served))] if served else []
-
-
-def _fused(tap: Tap, metrics: list[Metric], parameters: Mapping[Metric, Maps]) -> list[Reader]:
-    """Take out what the other kernels serve."""
-    if tap.network == PIXELS:
-        similar = [metric for metric in metrics if SimilarityReader.serves(metric)]
-        metrics[:] = [metric for metric in metrics if metric not in similar]
-        return [SimilarityReader(tap, metric) for metric in similar if isinstance(metric, Ssim)]
-    served = [metric for metric in metrics if FeatureReader.serves(metric)]
-    metrics[:] = [metric for metric in metrics if metric not in served]
-    return [FeatureReader(tap, served, parameters)] if served else []
+            for metric in _take(left, tap, kind.serves):
+                served.setdefault(metric, []).append(tap)
+    return [kind(served)] if served else []

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from iqbench.metrics._base import Maps, Metric, Tap
 
-__all__ = ["MapReader", "Owners", "Prepared", "Reader", "Sum"]
+__all__ = ["MapReader", "Owners", "Prepared", "Reader", "Sum", "channels_last"]
 
 Prepared = Sequence[tuple[Tensor, ...]]
 """What a reader keeps of the references' rows: for each of its metrics, or once for all."""
@@ -47,11 +47,19 @@ class Owners:
         How many references there are.
     device
         Where the tensors are.
+
+    Attributes
+    ----------
+    owners
+        As given.
+    index
+        The same on the device, int32.
     """
 
     def __init__(self, owners: Sequence[int], references: int, device: torch.device) -> None:
+        self.owners = tuple(owners)
         self._shared = references == 1 or list(owners) == list(range(references))
-        self.index = _index(tuple(owners), device)
+        self.index = _index(self.owners, device)
 
     def select(self, prepared: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Give each output its reference's share; one reference serves all without a copy."""
@@ -114,6 +122,11 @@ class Reader(Protocol):
             One a map.
         """
         ...
+
+
+def channels_last(rows: Tensor) -> Tensor:
+    """Return (N, h, W, C), contiguous: as a rule without a copy."""
+    return rows.permute(0, 2, 3, 1).contiguous()
 
 
 class MapReader:

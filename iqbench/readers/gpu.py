@@ -20,10 +20,10 @@ from iqbench.metrics.lpips import EPSILON, LAYERS, Lpips
 from iqbench.metrics.perceptual import Perceptual
 from iqbench.metrics.psnr import Psnr
 from iqbench.metrics.ssim import C1, C2, SIZES, Ssim, sample_scale, window_weights
-from iqbench.metrics.tv import Tv
-from iqbench.readers.reader import Owners, Prepared, Sum
+from iqbench.readers.pixels import PIXEL_SUMS, PixelReader
+from iqbench.readers.reader import Owners, Prepared, Sum, channels_last
 
-__all__ = ["FeatureReader", "PixelReader", "SimilarityReader", "available"]
+__all__ = ["FeatureReader", "GpuPixelReader", "GpuSimilarityReader", "available"]
 
 # Multiplication and addition are rounded each, as in the plain way: equal images differ by 0.
 _EXACT = {"enable_fp_fusion": False}
@@ -45,7 +45,7 @@ def available(device: torch.device) -> bool:
     if device.type != "cuda" or importlib.util.find_spec("triton") is None:
         return False
     image = torch.zeros(1, 1, 2, 2, device=device)
-    reader = PixelReader([Psnr()])
+    reader = GpuPixelReader({Psnr(): []})
     owners = Owners([0], 1, device)
     try:
         list(reader.sums(reader.prepare(image), owners, image, last=True))
@@ -61,11 +61,6 @@ def available(device: torch.device) -> bool:
         )
         return False
     return True
-
-
-def _channels_last(rows: Tensor) -> Tensor:
-    """Return (N, h, W, C), contiguous: as a rule without a copy."""
-    return rows.permute(0, 2, 3, 1).contiguous()
 
 
 def _blocks(values: int, block: int) -> int:
@@ -106,14 +101,14 @@ class FeatureReader:
 
     def prepare(self, rows: Tensor) -> Prepared:
         """Keep the features as they are."""
-        return [(_channels_last(rows),)]
+        return [(channels_last(rows),)]
 
     def sums(
         self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
     ) -> Iterator[Sum]:
         """Sum over channels and positions in one reading."""
         ((reference,),) = prepared
-        output = _channels_last(rows)
+        output = channels_last(rows)
         images, height, width, channels = output.shape
         padded = 1 << (channels - 1).bit_length()
         tile = max(1, _FEATURE_TILE // padded)
@@ -143,50 +138,14 @@ class FeatureReader:
             yield Sum(metric, self.tap.layer, totals[kind], count)
 
 
-_TV_NAMES = ("dx", "dx2", "dy", "dy2", "iso")
-PIXEL_SUMS = (
-    "squared_error",
-    *(f"{name}_reference" for name in _TV_NAMES),
-    *(f"{name}_output" for name in _TV_NAMES),
-    "dx_residual",
-    "dy_residual",
-)
-"""In the order in which the kernel stores them."""
+class GpuPixelReader(PixelReader):
+    """All sums by one kernel."""
 
-
-class PixelReader:
-    """PSNR and total variation: everything between a pixel and its neighbours.
-
-    Parameters
-    ----------
-    metrics
-        `Psnr`, `Tv` or both.
-    """
-
-    tap = Tap(layer="a pixel and its neighbours", window=2)
-
-    def __init__(self, metrics: Sequence[Metric]) -> None:
-        self._psnr = next((metric for metric in metrics if isinstance(metric, Psnr)), None)
-        self._tv = next((metric for metric in metrics if isinstance(metric, Tv)), None)
-
-    @staticmethod
-    def serves(metric: Metric) -> bool:
-        """Tell whether a metric's maps are among those the kernel sums."""
-        return type(metric) in (Psnr, Tv)
-
-    def prepare(self, rows: Tensor) -> Prepared:
-        """Keep the pixels as they are."""
-        return [(_channels_last(rows),)]
-
-    def sums(
-        self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
-    ) -> Iterator[Sum]:
-        """Sum over channels and positions in one reading."""
-        ((reference,),) = prepared
-        output = _channels_last(rows)
+    def totals(
+        self, reference: Tensor, output: Tensor, owners: Owners, own: int
+    ) -> Sequence[Tensor]:
+        """Return the sums of `names`."""
         images, height, width, channels = output.shape
-        # The last row of a band comes again as the first of the next.
-        own = height if last else height - 1
         blocks = _blocks(height * width * channels, _PIXEL_BLOCK)
         sums = torch.empty(len(PIXEL_SUMS), images, blocks, device=output.device)
         _kernels().pixel_sums[(blocks, images)](
@@ -198,26 +157,16 @@ class PixelReader:
             width,
             channels,
             own,
-            PSNR=self._psnr is not None,
-            TV=self._tv is not None,
+            PSNR=PIXEL_SUMS[0] in self.names,
+            TV=any(name in self.names for name in PIXEL_SUMS[1:]),
             BLOCK=_PIXEL_BLOCK,
             **_EXACT,
         )
-        totals = sums.sum(2, dtype=torch.float64)
-        counts = {
-            "squared": own * width,
-            "dx": own * (width - 1),
-            "dy": (height - 1) * width,
-            "iso": (height - 1) * (width - 1),
-        }
-        for name, total in zip(PIXEL_SUMS, totals, strict=True):
-            metric = self._psnr if name == "squared_error" else self._tv
-            if metric is not None:
-                kind = name.partition("_")[0].rstrip("2")
-                yield Sum(metric, name, total, counts[kind] * channels)
+        rows = [PIXEL_SUMS.index(name) for name in self.names]
+        return [total for row, total in enumerate(sums.sum(2, dtype=torch.float64)) if row in rows]
 
 
-class SimilarityReader:
+class GpuSimilarityReader:
     """SSIM at the positions where its window fits.
 
     Parameters
@@ -239,14 +188,14 @@ class SimilarityReader:
 
     def prepare(self, rows: Tensor) -> Prepared:
         """Keep the pixels as they are."""
-        return [(_channels_last(rows),)]
+        return [(channels_last(rows),)]
 
     def sums(
         self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
     ) -> Iterator[Sum]:
         """Filter along the columns, then along the rows, and sum."""
         ((reference,),) = prepared
-        output = _channels_last(rows)
+        output = channels_last(rows)
         images, height, width, channels = output.shape
         size = SIZES[self._metric.window]
         kept, row_size = height - size + 1, width * channels

@@ -1,0 +1,97 @@
+"""PSNR and total variation in one reading: everything between a pixel and its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from torch import Tensor
+
+from iqbench.metrics._base import Metric, Tap
+from iqbench.metrics.psnr import Psnr
+from iqbench.metrics.tv import Tv
+from iqbench.readers.reader import Owners, Prepared, Sum, channels_last
+
+__all__ = ["PIXEL_SUMS", "PixelReader"]
+
+_STATISTICS = ("dx", "dx2", "dy", "dy2", "iso")
+PIXEL_SUMS = (
+    "squared_error",
+    *(f"{name}_reference" for name in _STATISTICS),
+    *(f"{name}_output" for name in _STATISTICS),
+    "dx_residual",
+    "dy_residual",
+)
+"""Names of the maps: those of `Psnr` and `Tv`."""
+
+
+class PixelReader:
+    """Sums the maps of `Psnr` and `Tv`; how is what a subclass knows of its device.
+
+    Parameters
+    ----------
+    wanted
+        Those of the two that are read, and the taps that each declares.
+    """
+
+    tap = Tap(layer="a pixel and its neighbours", window=2)
+
+    def __init__(self, wanted: dict[Metric, list[Tap]]) -> None:
+        self._metrics: dict[str, Metric] = {}
+        for metric, taps in wanted.items():
+            if isinstance(metric, Psnr):
+                self._metrics["squared_error"] = metric
+            for tap in taps if isinstance(metric, Tv) else ():
+                what, _, side = tap.layer.partition(" ")
+                self._metrics[f"{what}_{side}"] = metric
+        self.names = tuple(name for name in PIXEL_SUMS if name in self._metrics)
+
+    @staticmethod
+    def serves(metric: Metric) -> bool:
+        """Tell whether a metric's maps are among those that are summed."""
+        return type(metric) in (Psnr, Tv)
+
+    def prepare(self, rows: Tensor) -> Prepared:
+        """Keep the pixels as they are."""
+        return [(channels_last(rows),)]
+
+    def sums(
+        self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
+    ) -> Iterator[Sum]:
+        """Sum over channels and positions."""
+        ((reference,),) = prepared
+        output = channels_last(rows)
+        _, height, width, channels = output.shape
+        # The last row of a band comes again as the first of the next.
+        own = height if last else height - 1
+        sizes = {
+            "squared": own * width,
+            "dx": own * (width - 1),
+            "dy": (height - 1) * width,
+            "iso": (height - 1) * (width - 1),
+        }
+        for name, total in zip(
+            self.names, self.totals(reference, output, owners, own), strict=True
+        ):
+            kind = name.partition("_")[0].rstrip("2")
+            yield Sum(self._metrics[name], name, total, sizes[kind] * channels)
+
+    def totals(
+        self, reference: Tensor, output: Tensor, owners: Owners, own: int
+    ) -> Sequence[Tensor]:
+        """Return the sums of `names`.
+
+        Parameters
+        ----------
+        reference, output
+            (N, h, W, C) float32, contiguous.
+        owners
+            To which reference each output belongs.
+        own
+            How many rows count where a row stands alone.
+
+        Returns
+        -------
+        sequence of Tensor
+            (N,) float64 each.
+        """
+        raise NotImplementedError

@@ -1,0 +1,228 @@
+"""Every reader gives the sums of the metrics' own maps.
+
+Kernels run on a GPU, or where there is none on the CPU in Triton's interpreter.
+"""
+
+import os
+from importlib.util import find_spec
+
+import pytest
+import torch
+
+from iqbench.metrics._registry import resolve_metrics
+from iqbench.readers import gpu
+from iqbench.readers.choose import (
+    choose_readers,
+    kernel_readers,
+    opencv_readers,
+    plain_readers,
+)
+from iqbench.readers.cpu import CpuPixelReader, CpuSimilarityReader
+from iqbench.readers.gpu import FeatureReader, GpuPixelReader, GpuSimilarityReader
+from iqbench.readers.reader import MapReader, Owners
+
+# float32 sums in another order; windows are float64 throughout.
+SUMS = 1e-5
+WINDOWS = 1e-10
+OWNERS = [0, 1, 1, 0, 1]
+
+needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
+
+
+@pytest.fixture(params=["opencv", pytest.param("kernels", marks=needs_triton)])
+def way(request):
+    """What makes the readers, and the device they are for."""
+    return (opencv_readers, torch.device("cpu")) if request.param == "opencv" else kernels()
+
+
+def kernels():
+    if torch.cuda.is_available():
+        return kernel_readers, torch.device("cuda")
+    assert os.environ["TRITON_INTERPRET"] == "1"
+    return kernel_readers, torch.device("cpu")
+
+
+def wanted_by(specs):
+    """Tap to metrics, as the engine groups them."""
+    wanted = {}
+    for request in resolve_metrics(specs):
+        for tap in request.column.taps:
+            wanted.setdefault(tap, {})[request.metric] = None
+    return {tap: list(metrics) for tap, metrics in wanted.items()}
+
+
+def made(make, specs, parameters=None, *, layer=None):
+    """Readers of some metrics; of one layer only, if it is named."""
+    wanted = wanted_by(specs)
+    readers = make(wanted, {metric: parameters for some in wanted.values() for metric in some})
+    return [reader for reader in readers if layer in (None, reader.tap.layer)]
+
+
+def sums_of(readers, references, outputs, owners, *, last=True, rows=slice(None)):
+    """Metric and map to sum and size, of some rows."""
+    found = {}
+    for reader in readers:
+        prepared = reader.prepare(references[:, :, rows])
+        for one in reader.sums(prepared, owners, outputs[:, :, rows], last=last):
+            key = type(one.metric).__name__, str(one.metric), one.name
+            found[key] = one.total.expand(len(outputs)), one.size
+    return found
+
+
+def assert_equal(given, expected):
+    assert given.keys() == expected.keys()
+    for key, (total, size) in expected.items():
+        # Plain maps may be averaged along the rows, so it is means that are compared.
+        mean, right = given[key][0] / given[key][1], total / size
+        rel = WINDOWS if "Ssim" in key[0] else SUMS
+        assert mean.tolist() == pytest.approx(right.tolist(), rel=rel, abs=1e-12), key
+
+
+def images(count, channels, height, width, device, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.rand(count, channels, height, width, generator=generator)
+    return pixels.to(device).contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("height", "width"), [(11, 11), (12, 40), (37, 29)])
+@pytest.mark.parametrize("window", ["gaussian", "uniform"])
+def test_pixels_and_windows(way, channels, height, width, window):
+    make, device = way
+    specs = ["psnr", "tv", f"ssim:window={window}"]
+    references = images(2, channels, height, width, device)
+    outputs = images(5, channels, height, width, device, seed=1)
+    owners = Owners(OWNERS, 2, device)
+    given, expected = (
+        sums_of(made(how, specs), references, outputs, owners) for how in (make, plain_readers)
+    )
+    assert len(expected) == 14
+    assert_equal(given, expected)
+
+
+@pytest.mark.parametrize("column", ["tv-aniso-output", "tv-sq-reference", "tv-iso-output"])
+def test_only_what_a_column_asks_for(way, column):
+    make, device = way
+    references, outputs = (images(1, 3, 9, 10, device, seed=seed) for seed in (0, 1))
+    owners = Owners([0], 1, device)
+    given, expected = (
+        sums_of(made(how, [column]), references, outputs, owners) for how in (make, plain_readers)
+    )
+    assert_equal(given, expected)
+
+
+def test_a_band_counts_its_last_row_only_where_the_image_ends(way):
+    make, device = way
+    readers = made(make, ["psnr", "tv"])
+    references, outputs = (images(1, 3, 9, 10, device, seed=seed) for seed in (0, 1))
+    owners = Owners([0], 1, device)
+    whole = sums_of(readers, references, outputs, owners)
+    parts = [
+        sums_of(readers, references, outputs, owners, last=end, rows=band)
+        for band, end in ((slice(0, 4), False), (slice(3, 7), False), (slice(6, 9), True))
+    ]
+    for key, (total, size) in whole.items():
+        assert sum(part[key][1] for part in parts) == size
+        added = sum(part[key][0] for part in parts)
+        assert added.tolist() == pytest.approx(total.tolist(), rel=SUMS)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("scale", [1, 5])
+def test_scales_of_ms_ssim(channels, scale):
+    layer = "pixels" if scale == 1 else f"scale{scale}"
+    device = torch.device("cpu")
+    references = images(2, channels, 13, 17, device)
+    outputs = images(5, channels, 13, 17, device, seed=1)
+    owners = Owners(OWNERS, 2, device)
+    given, expected = (
+        sums_of(made(how, ["ms-ssim", "ssim"], layer=layer), references, outputs, owners)
+        for how in (opencv_readers, plain_readers)
+    )
+    assert len(expected) == channels + (scale == 1)
+    assert_equal(given, expected)
+
+
+def test_blocks_of_rows_make_no_difference(monkeypatch):
+    device = torch.device("cpu")
+    references, outputs = (images(1, 3, 60, 30, device, seed=seed) for seed in (0, 1))
+    owners = Owners([0], 1, device)
+    whole = sums_of(made(opencv_readers, ["tv", "ssim"]), references, outputs, owners)
+    monkeypatch.setattr("iqbench.readers.cpu._BLOCK", 1)
+    assert_equal(sums_of(made(opencv_readers, ["tv", "ssim"]), references, outputs, owners), whole)
+
+
+@needs_triton
+@pytest.mark.parametrize("channels", [3, 64, 192, 384])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("distance", ["l1", "l2"])
+def test_features(channels, dtype, distance):
+    make, device = kernels()
+    specs = [f"perceptual:layers=relu1_2,distance={distance}", "lpips:net=vgg"]
+    weight = {f"lin{layer}": torch.rand(1, channels, 1, 1, device=device) for layer in range(5)}
+    references = (images(2, channels, 5, 27, device) - 0.3).relu().to(dtype)
+    outputs = (images(5, channels, 5, 27, device, seed=1) - 0.3).relu().to(dtype)
+    references[:, :, 1, 1] = 0  # where all channels are 0, unit length is 0 by 0
+    outputs[:, :, 1, 1:3] = 0
+    owners = Owners(OWNERS, 2, device)
+    given, expected = (
+        sums_of(made(how, specs, weight, layer="relu1_2"), references, outputs, owners)
+        for how in (make, plain_readers)
+    )
+    assert len(expected) == 2
+    assert_equal(given, expected)
+
+
+@needs_triton
+def test_features_of_equal_images_differ_by_nothing():
+    make, device = kernels()
+    same = images(1, 64, 4, 4, device)
+    weight = {f"lin{layer}": torch.ones(1, 64, 1, 1, device=device) for layer in range(5)}
+    specs = ["perceptual:layers=relu1_2", "lpips:net=vgg"]
+    readers = made(make, specs, weight, layer="relu1_2")
+    found = sums_of(readers, same, same, Owners([0], 1, device))
+    assert [total.tolist() for total, _ in found.values()] == [[0.0], [0.0]]
+
+
+def kinds(make, specs):
+    parameters = {f"lin{layer}": torch.ones(1, 1, 1, 1) for layer in range(5)}
+    return [type(reader) for reader in made(make, specs, parameters)]
+
+
+def test_what_is_read_at_once_on_a_gpu():
+    assert kinds(kernel_readers, ["psnr", "tv"]) == [GpuPixelReader]
+    assert kinds(kernel_readers, ["psnr", "tv", "ssim"]) == [GpuPixelReader, GpuSimilarityReader]
+    assert kinds(kernel_readers, ["perceptual", "lpips:net=vgg"]) == [FeatureReader] * 5
+    assert set(kinds(kernel_readers, ["ms-ssim"])) == {MapReader}
+
+
+def test_what_is_read_at_once_on_a_processor():
+    assert kinds(opencv_readers, ["psnr", "tv", "ssim"]) == [CpuPixelReader, CpuSimilarityReader]
+    # Both read the first scale.
+    assert kinds(opencv_readers, ["ssim", "ms-ssim"]) == [CpuSimilarityReader] * 5
+    assert set(kinds(opencv_readers, ["lpips:net=vgg"])) == {MapReader}
+
+
+@pytest.mark.parametrize("make", [kernel_readers, opencv_readers])
+def test_an_image_of_one_row_has_no_neighbours(make):
+    # A reader that waits for two rows would never be served.
+    assert kinds(make, ["psnr"]) == [MapReader]
+
+
+def test_the_device_decides():
+    wanted = wanted_by(["psnr", "tv"])
+    (reader,) = choose_readers(wanted, {}, torch.device("cpu"))
+    assert isinstance(reader, CpuPixelReader)
+    assert not gpu.available(torch.device("cpu"))
+
+
+def test_kernels_that_do_not_compile_are_told_of_and_not_used(monkeypatch):
+    def broken():
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(gpu, "_kernels", broken)
+    # No device is needed before the kernel is.
+    monkeypatch.setattr(torch, "zeros", lambda *size, device: torch.ones(size))
+    monkeypatch.setattr(gpu, "Owners", lambda *_: None)
+    with pytest.warns(RuntimeWarning, match="Triton cannot compile here.*no compiler"):
+        assert not gpu.available.__wrapped__(torch.device("cuda"))
