@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -19,6 +20,10 @@ __all__ = ["INTERRUPTED", "cli", "main"]
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
+
+# What a user can mend, wherever it comes up: a full disk, and a path that cannot be used.
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
 
 # In the order of a user's way through the tool.
 COMMANDS = (
@@ -146,12 +151,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
+        if refusal := _refusal(error):
+            _complain(refusal)
+            sys.exit(IqbenchError.exit_code)
         _complain(
             f"internal error: {type(error).__name__}: {error}. Run the command with "
             "`iqbench --debug ...` and report what it prints"
         )
         sys.exit(INTERNAL_ERROR)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refusal(error: Exception) -> str:
+    """Say what the system refused, where a user can mend that; else nothing."""
+    if not isinstance(error, OSError):
+        return ""
+    place = "" if error.filename is None else f"{error.filename}: "
+    if error.errno in _FULL:
+        return f"{place}{error.strerror}. Free some space, or write to another place"
+    if error.errno in _UNUSABLE and place:
+        return f"{place}{error.strerror}. Check the path and its permissions"
+    return ""
 
 
 def _account(seconds: float) -> None:
