@@ -271,7 +271,7 @@ def start(options):
             metrics=["psnr", "ssim", "tv"], device="cpu", workers=2,
         ))
         # In one write: runs side by side share the pipe.
-        os.write(1, f"{json.dumps([summary.scored, summary.current])}\n".encode())
+        os.write(1, f"{json.dumps([summary.scored, summary.current])}\\n".encode())
         code = 0
     except BaseException:
         traceback.print_exc()
