@@ -354,7 +354,8 @@ def test_a_run_killed_at_any_moment_goes_on_where_it_was(driven):
     final = load_scores(made.root / "undisturbed")
     assert load_scores(made.results).equals(final)
     assert printed[0] == [32, 0]
-    assert sum(printed[1]) == 32
+    # From the end: on a busy machine a run may be done before it is killed.
+    assert sum(printed[-5]) == 32
 
 
 def test_until_then_it_shows_as_incomplete_and_nothing_in_it_is_wrong(driven):
@@ -376,7 +377,7 @@ def test_until_then_it_shows_as_incomplete_and_nothing_in_it_is_wrong(driven):
 
 def test_two_runs_side_by_side_on_different_methods_do_not_disturb_each_other(driven):
     made, printed = driven
-    assert printed[2:4] == [[16, 0], [16, 0]]
+    assert printed[-4:-2] == [[16, 0], [16, 0]]
     assert load_scores(made.root / "beside").equals(load_scores(made.root / "undisturbed"))
 
 
