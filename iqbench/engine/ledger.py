@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from iqbench.engine.grouping import Outcome
-from iqbench.engine.plan import Assignment
+from iqbench.engine.plan import Absence, Assignment
 from iqbench.engine.reading import Output
 from iqbench.images.picture import Picture
 from iqbench.results.schema import UNDEFINED, ImageRow, ScoreRow, placeholder, removed
 from iqbench.results.store import Current, ImageState, Writer
 
-__all__ = ["Failure", "Ledger", "Summary"]
+__all__ = ["Failure", "Ledger", "Summary", "withdraw"]
 
 _SIZE = ("height", "width", "channels", "bit_depth")
 _OPINION = ("mos", "mos_std", "mos_direction", "distortion")
@@ -168,3 +168,22 @@ class Ledger:
             )
             for column, outcome in outcomes.items()
         )
+
+
+def withdraw(absence: Absence, known: Current, writer: Writer, summary: Summary) -> None:
+    """Enter as missing what the tables have of a method that no longer has it.
+
+    Without this, outputs that vanished one and all would leave their scores behind.
+
+    Parameters
+    ----------
+    absence
+        The dataset, the method, and why it has nothing.
+    known
+        What the tables have of the two.
+    writer, summary
+        Take the rows and the counts.
+    """
+    ledger = Ledger(absence.dataset, "", {}, writer, summary)
+    for image in known.images:
+        ledger.miss(absence.method, image, f"missing output: {absence.why}")

@@ -22,7 +22,16 @@ from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
 from iqbench.protocols.presets import Protocol, resolve_protocol
 from iqbench.results.schema import ColumnInfo
 
-__all__ = ["Assignment", "DatasetPlan", "RunPlan", "plan_run"]
+__all__ = ["Absence", "Assignment", "DatasetPlan", "RunPlan", "plan_run"]
+
+
+@dataclass(frozen=True)
+class Absence:
+    """A method that has nothing for a whole dataset, and the line that says so."""
+
+    dataset: str
+    method: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -107,10 +116,13 @@ class RunPlan:
         One plan a dataset that some method attempted.
     warnings
         What the user should know: extra files, datasets that were not attempted.
+    absences
+        Those datasets, by method: what the tables may have of them is no longer there.
     """
 
     datasets: tuple[DatasetPlan, ...]
     warnings: list[str] = field(default_factory=list)
+    absences: tuple[Absence, ...] = ()
 
     @property
     def columns(self) -> dict[str, ColumnInfo]:
@@ -198,12 +210,13 @@ def plan_run(
                     if assignment.folder
                 }
             plans.append(DatasetPlan(dataset, chosen, requests, assignments, bitstreams))
+    skipped = [absence.why for absence in notes.absences]
     if not plans:
         raise IqbenchError(
-            "; ".join(notes.skipped) or "there is no dataset to score",
+            "; ".join(skipped) or "there is no dataset to score",
             hint="Outputs lie in METHOD/DATASET/ or, with one dataset, in METHOD/",
         )
-    return RunPlan(tuple(plans), notes.warnings + notes.skipped)
+    return RunPlan(tuple(plans), notes.warnings + skipped, tuple(notes.absences))
 
 
 @dataclass
@@ -211,7 +224,7 @@ class _Notes:
     """What the user should know."""
 
     warnings: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    absences: list[Absence] = field(default_factory=list)
 
 
 def _check_methods(datasets: Sequence[Dataset], methods: Sequence[Method]) -> None:
@@ -252,7 +265,7 @@ def _assign(
     for method in methods:
         found = match_outputs(method, dataset, alone=alone, output_name=output_name)
         if not found.attempted:
-            notes.skipped.append(found.message)
+            notes.absences.append(Absence(dataset.name, method.name, found.message))
             continue
         outputs = {
             image: OutputImage(method.name, image, FileSource(path))

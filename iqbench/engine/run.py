@@ -14,7 +14,7 @@ from iqbench.datasets.sample import OutputImage
 from iqbench.engine.bands import PIXELS_AT_ONCE
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Outcome
-from iqbench.engine.ledger import Ledger, Summary
+from iqbench.engine.ledger import Ledger, Summary, withdraw
 from iqbench.engine.plan import DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, read_job
 from iqbench.engine.resources import Resources
@@ -119,6 +119,9 @@ def run(
         # What they hold is read again below, so that one dataset's is in memory at a time.
         for dataset_plan in plan.datasets:
             open_dataset(dataset_plan).announce()
+        for absence in plan.absences:
+            known = store.current(absence.dataset, absence.method)
+            withdraw(absence, known, writer, summary)
         writer.flush()
         for dataset_plan in plan.datasets:
             reporter.begin(dataset_plan.dataset.name, dataset_plan.size)
