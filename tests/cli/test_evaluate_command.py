@@ -71,6 +71,26 @@ def test_failures_are_named_on_stderr_and_make_exit_3(folders, iqbench):
     assert "not scored: hr / two / b" in quiet.err
 
 
+def test_of_many_failures_of_a_method_the_first_are_named_and_the_rest_are_counted(made, iqbench):
+    images = [f"{number:02}" for number in range(22)]
+    made.references(images)
+    made.method("one", images[:1])
+    made.method("two", images[:-1])
+    ran = iqbench("evaluate", "--methods-in", "out", "--reference", "hr", *PSNR)
+    assert ran.code == 3
+    lines = [line for line in ran.err.splitlines() if line.startswith("not scored")]
+    assert [line.partition(": missing")[0] for line in lines[:20]] == [
+        f"not scored: hr / one / {image}" for image in images[1:21]
+    ]
+    assert lines[20:] == [
+        "not scored: hr / one: 1 more; all are in column error of iqbench export -o scores.csv",
+        "not scored: hr / two / 21: missing output: no 21.* in out/two",
+    ]
+    iqbench("export", "-o", "scores.csv")
+    kept = pd.read_csv("scores.csv", dtype={"image": str})
+    assert set(kept["image"][kept["error"].notna() & (kept["method"] == "one")]) == set(images[1:])
+
+
 def test_no_name_can_move_the_cursor(folders, iqbench):
     odd = "out/odd\x1b[31m\nname"
     Path("out/two").rename(odd)
