@@ -12,7 +12,7 @@ from iqbench.images.picture import Picture
 from iqbench.results.schema import UNDEFINED, ImageRow, ScoreRow, placeholder, removed
 from iqbench.results.store import Current, ImageState, Writer
 
-__all__ = ["Failure", "Ledger", "Summary", "withdraw"]
+__all__ = ["Failure", "Ledger", "Summary"]
 
 _SIZE = ("height", "width", "channels", "bit_depth")
 _OPINION = ("mos", "mos_std", "mos_direction", "distortion")
@@ -87,6 +87,14 @@ class Ledger:
                 self.miss(method, image, assignment.problems[image])
             elif image not in known.images:
                 self.writer.add_image(placeholder(self.dataset, method, image))
+
+    def withdraw(self, absence: Absence, known: Current) -> None:
+        """Enter as missing what the tables have of a method that has nothing left.
+
+        Without this, outputs that vanish one and all would leave their scores behind.
+        """
+        for image in known.images:
+            self.miss(absence.method, image, f"missing output: {absence.why}")
 
     def score(self, output: Output, picture: Picture, outcomes: Mapping[str, Outcome]) -> None:
         """Enter the rows of an output that was scored: the image first, then its values."""
@@ -168,22 +176,3 @@ class Ledger:
             )
             for column, outcome in outcomes.items()
         )
-
-
-def withdraw(absence: Absence, known: Current, writer: Writer, summary: Summary) -> None:
-    """Enter as missing what the tables have of a method that no longer has it.
-
-    Without this, outputs that vanished one and all would leave their scores behind.
-
-    Parameters
-    ----------
-    absence
-        The dataset, the method, and why it has nothing.
-    known
-        What the tables have of the two.
-    writer, summary
-        Take the rows and the counts.
-    """
-    ledger = Ledger(absence.dataset, "", {}, writer, summary)
-    for image in known.images:
-        ledger.miss(absence.method, image, f"missing output: {absence.why}")

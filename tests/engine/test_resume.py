@@ -163,11 +163,26 @@ class TestNothingStale:
             *(("two", "a"), ("two", "b"), ("two", "c"))
         ]
         assert "did not attempt dataset 'hr'" in summary.failures[0].error
-        assert {method for method, _ in scored.values()} == {"one"}
+        assert [scored.values()["two", image] for image in "abc"] == [None] * 3
         board = read_leaderboard(scored.results, {}).board.set_index("method")
         assert board["complete"].to_dict() == {"one": True, "two": False}
         scored.method("two")
         assert scored.evaluate().scored == 3
+
+    def test_even_where_no_method_has_anything_left_for_the_dataset(self, scored, tmp_path):
+        scored.references(folder="sets/more")
+        scored.references(folder="sets/hr")
+        file = tmp_path / "sets.yaml"
+        file.write_text(
+            "root: sets\ndatasets:\n"
+            "  hr: {data: {layout: folder, references: hr}}\n"
+            "  more: {data: {layout: folder, references: more}}\n"
+        )
+        for name in ("one", "two"):
+            scored.method(name, folder=f"{name}/more")
+        both = {"datasets": ("hr", "more"), "datasets_file": file}
+        assert len(scored.evaluate(**both).failures) == 6
+        assert set(scored.scores()["dataset"]) == {"more"}
 
     def test_a_method_that_was_never_scored_on_a_dataset_is_no_failure(self, scored):
         (scored.root / "out/three").mkdir()
