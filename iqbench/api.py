@@ -289,6 +289,11 @@ def _datasets(evaluation: Evaluation) -> list[Dataset]:
     from iqbench.datasets.dataset import pairs_file, reference_folder
     from iqbench.datasets.load import load_datasets, select
 
+    if evaluation.datasets_file is not None and not evaluation.datasets:
+        raise IqbenchError(
+            "a datasets file is given, but no dataset of it",
+            hint="Give --dataset NAME, or leave --datasets-file out",
+        )
     if evaluation.pairs is not None:
         if evaluation.datasets or evaluation.reference is not None:
             raise IqbenchError(

@@ -61,7 +61,8 @@ def test_failures_are_named_on_stderr_and_make_exit_3(folders, iqbench):
     assert ran.code == 3
     assert ran.out == ""
     assert ran.err.splitlines()[:3] == [
-        "warning: method 'one': x.png in out/one belong to no image of 'hr' and were left out",
+        "warning: method 'one': out/one holds more than outputs for the images of 'hr'; "
+        "left out: x.png",
         "not scored: hr / two / b: out/two/b.png is empty (0 bytes). Write or copy the file again",
         "Outputs: 5 scored, 1 could not be scored.",
     ]
@@ -114,10 +115,13 @@ def empty(*folders):
     return make
 
 
-def unknown_key():
-    Path("sets.yaml").write_text(
-        "datasets:\n  x:\n    protocl: rgb\n    data: {layout: folder, references: hr}\n"
-    )
+def block(line):
+    def make():
+        Path("sets.yaml").write_text(
+            f"root: .\ndatasets:\n  x:\n    {line}\n    data: {{layout: folder, references: hr}}\n"
+        )
+
+    return make
 
 
 def older_results():
@@ -180,8 +184,16 @@ REFUSED = {
         *(None, (*ONE, "--dataset", "x", *FILE)),
         "datasets file sets.yaml does not exist",
     ),
+    "a datasets file without a dataset": (
+        *(None, (*ONE, *HR, *FILE)),
+        "a datasets file is given, but no dataset of it. Give --dataset NAME",
+    ),
+    "a misspelt protocol of a dataset": (
+        *(block("protocol: rbg"), (*ONE, "--dataset", "x", *FILE)),
+        "dataset 'x': unknown protocol 'rbg'. Did you mean 'rgb'?",
+    ),
     "an unknown key": (
-        *(unknown_key, (*ONE, "--dataset", "x", *FILE)),
+        *(block("protocl: rgb"), (*ONE, "--dataset", "x", *FILE)),
         "sets.yaml: dataset 'x': unknown key 'protocl'. Did you mean 'protocol'?",
     ),
     "an unknown metric": (None, (*ONE, *HR, "--metric", "sim"), "Did you mean 'ssim'?"),
@@ -237,6 +249,14 @@ def test_wrong_input_is_refused_in_one_sentence_before_anything_is_computed(
     assert message in ran.err
     assert "Traceback" not in ran.err
     assert sorted(Path().rglob("*")) == before
+
+
+def test_a_misspelt_metric_of_a_dataset_is_refused_unless_the_user_names_others(folders, iqbench):
+    block("metrics: [sim]")()
+    ran = iqbench("evaluate", *ONE, "--dataset", "x", *FILE)
+    assert ran.code == 2
+    assert "error: dataset 'x': unknown metric 'sim'. Did you mean 'ssim'?" in ran.err
+    assert iqbench("evaluate", *ONE, "--dataset", "x", *FILE, *PSNR).code == 0
 
 
 def test_a_workable_memory_limit_changes_nothing(folders, iqbench):
