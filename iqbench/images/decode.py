@@ -70,7 +70,10 @@ def decode(data: bytes, *, name: str, digest: str, alpha: Alpha = "error") -> Pi
     check_whole(file)
     stored = _imdecode(recognise(file).decodable(file))
     if stored is None:
-        raise file.damaged(f"OpenCV cannot decode this {facts.format.upper()} file")
+        raise file.refused(
+            f"is whole, but OpenCV cannot decode this {facts.format.upper()} file",
+            "It is damaged inside, or of a rare kind: write it again, or save it as PNG",
+        )
     pixels = _without_alpha(_checked(file, facts, stored), facts)
     upright = np.ascontiguousarray(_oriented(pixels, facts.orientation))
     return Picture(pixels=upright, digest=digest, name=name, bytes=len(data))
