@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -130,7 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     try:
-        code = cli.main(args=arguments, prog_name="iqbench", standalone_mode=False)
+        with _termination_interrupts():
+            code = cli.main(args=arguments, prog_name="iqbench", standalone_mode=False)
         if sys.stdout is not None:  # as `>&-` leaves it
             sys.stdout.flush()
     except IqbenchError as error:
@@ -160,6 +162,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         sys.exit(INTERNAL_ERROR)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """Let SIGTERM, which schedulers send before they kill, do what Ctrl-C does: keep the scores."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _refusal(error: Exception) -> str:

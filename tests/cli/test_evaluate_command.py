@@ -299,14 +299,15 @@ class TestWithoutWeights:
         assert ran.code == 0
 
 
-def test_an_interrupt_exits_130_and_keeps_what_was_scored(folders, iqbench, monkeypatch):
+@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_exits_130_and_keeps_what_was_scored(folders, iqbench, monkeypatch, signal_):
     score = Scorer.score
     calls = []
 
     def interrupt(self, batch):
         calls.append(batch)
         if len(calls) == 3:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal_)
         return score(self, batch)
 
     with monkeypatch.context() as patch:
