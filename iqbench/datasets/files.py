@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from iqbench.errors import IqbenchError
 __all__ = [
     "IMAGE_SUFFIXES",
     "check_text",
+    "is_file",
+    "is_folder",
     "is_image_name",
     "natural_key",
     "numbering_gaps",
@@ -64,6 +67,20 @@ def some(names: Collection[str]) -> str:
     """Name the first few in natural order, and say how many others there are."""
     shown = sorted(names, key=natural_key)[:3]
     return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry is a folder or a link to one."""
+    with suppress(OSError):  # a link that leads to itself is dead, not an error
+        return entry.is_dir()
+    return False
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry is a file or a link to one."""
+    with suppress(OSError):
+        return entry.is_file()
+    return False
 
 
 def split_suffix(name: str) -> tuple[str, str]:
@@ -128,7 +145,7 @@ def walk(root: Path) -> Iterator[str]:
                     if entry.name.startswith("."):
                         continue
                     name = folder.prefix + entry.name
-                    if entry.is_dir():
+                    if is_folder(entry):
                         found = _Folder(entry.path, f"{name}/")
                         (links if entry.is_symlink() else folders).append(found)
                     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from iqbench.datasets.bitstreams import FOLDER as BITSTREAMS
 from iqbench.datasets.dataset import Dataset
-from iqbench.datasets.files import is_image_name, natural_key, split_suffix
+from iqbench.datasets.files import is_file, is_folder, is_image_name, natural_key, split_suffix
 from iqbench.datasets.methods import Method
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
@@ -161,9 +161,9 @@ def _list(folder: Path, levels: Iterable[str]) -> _Index:
                 for entry in entries:
                     if entry.name.startswith("."):
                         continue
-                    if entry.is_dir():
+                    if is_folder(entry):
                         index.folders.append(f"{level}{entry.name}/")
-                    elif entry.is_file():
+                    elif is_file(entry):
                         stem = split_suffix(entry.name)[0]
                         index.files.setdefault(level + stem, []).append(level + entry.name)
         except (FileNotFoundError, NotADirectoryError):

@@ -96,11 +96,12 @@ def test_files_and_folders_of_no_image_are_named_hidden_and_other_files_are_not(
     assert list(found.outputs) == IDS
 
 
+@pytest.mark.parametrize("target", ["gone.png", "refs/img_002.png"])
 def test_a_folder_named_like_an_output_and_a_dead_link_are_no_outputs(
-    make_files: MakeFiles, make_dataset: MakeDataset
+    make_files: MakeFiles, make_dataset: MakeDataset, target: str
 ) -> None:
     folder = make_files("m", ["refs/img_001.png/x.png", "refs/img_003.png"])
-    (folder / "refs" / "img_002.png").symlink_to(folder / "gone.png")
+    (folder / "refs" / "img_002.png").symlink_to(folder / target)
     found = match(folder, make_dataset(REFERENCES))
     assert list(found.outputs) == ["img_003"]
     assert set(found.problems) == {"img_001", "img_002"}
