@@ -229,7 +229,9 @@ def _plan(evaluation: Evaluation) -> RunPlan:
     """Find out what is to be scored, by what."""
     from iqbench.datasets.methods import resolve_methods
     from iqbench.engine.plan import plan_run
+    from iqbench.images.probe import maximum_pixels
 
+    maximum_pixels()  # a limit that is none is refused here, not at every image
     if evaluation.workers is not None and evaluation.workers < 1:
         raise IqbenchError(f"workers must be at least 1, not {evaluation.workers}")
     _check_alpha(evaluation.alpha)

@@ -259,6 +259,14 @@ def test_a_misspelt_metric_of_a_dataset_is_refused_unless_the_user_names_others(
     assert iqbench("evaluate", *ONE, "--dataset", "x", *FILE, *PSNR).code == 0
 
 
+def test_a_limit_of_pixels_that_is_no_number_is_refused_once(folders, iqbench, monkeypatch):
+    monkeypatch.setenv("IQBENCH_MAX_PIXELS", "many")
+    ran = iqbench("evaluate", *ONE, *HR, *PSNR)
+    assert ran.code == 2
+    assert ran.err.count("IQBENCH_MAX_PIXELS is 'many'") == 1
+    assert not Path("results").exists()
+
+
 def test_a_workable_memory_limit_changes_nothing(folders, iqbench):
     iqbench("evaluate", *ONE, *HR, *PSNR)
     iqbench("evaluate", *ONE, *HR, *PSNR, "--memory", "1.5MiB", "--results", "small")
