@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from iqbench.errors import IqbenchError
 __all__ = [
     "IMAGE_SUFFIXES",
     "check_text",
+    "did_you_mean",
     "is_file",
     "is_folder",
     "is_image_name",
@@ -81,6 +83,16 @@ def is_file(entry: os.DirEntry[str]) -> bool:
     with suppress(OSError):
         return entry.is_file()
     return False
+
+
+def did_you_mean(path: Path, *, folder: bool) -> str:
+    """Ask for the folder, or file, whose name is nearest to that of one that is not there."""
+    names: list[str] = []
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+        names = [entry.name for entry in visible if is_folder(entry) == folder]
+    near = get_close_matches(path.name, names, n=1, cutoff=0.5)
+    return f"Did you mean {path.parent / near[0]}?" if near else ""
 
 
 def split_suffix(name: str) -> tuple[str, str]:

@@ -148,7 +148,7 @@ REFUSED = {
     ),
     "no such reference": (
         *(None, (*ONE, "--reference", "rh")),
-        "reference folder rh does not exist",
+        "reference folder rh does not exist. Did you mean hr?",
     ),
     "methods without folders": (None, ("--methods-in", "hr", *HR), "hr has no sub-folders"),
     "a method without images": (
@@ -171,7 +171,14 @@ REFUSED = {
         *(None, (*HR, "--pairs", "pairs.csv")),
         "a file of pairs names its references itself. Give neither",
     ),
-    "no such file of pairs": (None, ("--pairs", "p.csv"), "file of pairs p.csv does not exist"),
+    "no such file of pairs": (
+        *(lambda: Path("pairs.csv").touch(), ("--pairs", "pair.csv")),
+        "file of pairs pair.csv does not exist. Did you mean pairs.csv?",
+    ),
+    "a file of references": (
+        *(None, (*ONE, "--reference", "hr/a.png")),
+        "reference folder hr/a.png is a file, not a folder. Give --reference DIR",
+    ),
     "a name without a reference": (
         *(None, (*ONE, "--dataset-name", "x")),
         "a dataset name is given without a folder of references",
