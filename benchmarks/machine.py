@@ -6,7 +6,7 @@ import os
 import platform
 import re
 from datetime import datetime, timezone
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 __all__ = ["describe_machine", "keep", "processor"]
@@ -19,7 +19,7 @@ def describe_machine(title: str, command: str) -> str:
     """Write the head of a page: when, where, with what."""
     import torch
 
-    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    versions = ", ".join(f"{package} {_version(package)}" for package in PACKAGES)
     lines = [
         f"# {title}, {_today()}, {processor()}",
         f"- Processor: {processor()}, {torch.get_num_threads()} threads",
@@ -50,6 +50,13 @@ def processor() -> str:
     flags = set(text.split())
     vectors = next((f for f in ("amx_tile", "avx512f", "avx2") if f in flags), "")
     return " ".join(filter(None, [name[1] if name else platform.machine(), vectors]))
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # iqbench itself may be run from a checkout; a peer may be missing
+        return "not installed"
 
 
 def _today() -> str:

@@ -67,8 +67,8 @@ def marked_parts(resources: Resources, metrics: Iterable[Any]) -> Iterator[None]
     places: list[tuple[Any, str, Callable[..., str]]] = [
         (View, "band", lambda *_: "pixels to tensors"),
         (Backbone, "see", lambda *_: "normalising the input"),
-        (Convolution, "_inner", layer_name),
-        (Convolution, "forward", layer_name),
+        (Convolution, "_rectified", layer_name),
+        (Convolution, "_convolve", layer_name),
         (MaxPool, "_pool", lambda *_: "max pooling"),
         (Relu, "forward", lambda *_: "rectifier"),
         (WindowStream, "push", lambda *_: "joining bands"),

@@ -54,7 +54,7 @@ class Evaluation:
     device, precision, memory
         Where, how precisely, and within how many bytes.
     workers
-        Threads that decode ahead; by default one a core, at most 8.
+        Threads that decode ahead; by default one a core, at most 8, beside a GPU at most 32.
     alpha
         ``error``, or ``composite`` over white.
     recompute
@@ -256,9 +256,10 @@ def _run(evaluation: Evaluation, plan: RunPlan, reporter: Reporter | None = None
 
     compute = resolve_compute(evaluation.device, evaluation.precision, evaluation.memory)
     resources = plan.resources(compute, evaluation.weights)
+    most = 32 if compute.device.type == "cuda" else 8
     settings = Settings(
         compute,
-        workers=evaluation.workers or min(8, os.cpu_count() or 1),
+        workers=evaluation.workers or min(most, os.cpu_count() or 1),
         alpha=evaluation.alpha,
         recompute=evaluation.recompute,
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
+
+import cv2
 
 __all__ = ["work_ahead"]
 
@@ -42,7 +45,8 @@ def work_ahead(
     Result
         One a job. What `work` raises is raised here.
     """
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="iqbench-load") as pool:
+    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="iqbench-load")
+    with _one_thread_a_call(), pool:
         waiting: deque[tuple[Future[Result], int]] = deque()
         spent = 0
         queue = iter(jobs)
@@ -63,3 +67,14 @@ def work_ahead(
         finally:
             for future, _ in waiting:
                 future.cancel()
+
+
+@contextmanager
+def _one_thread_a_call() -> Iterator[None]:
+    """Keep OpenCV from threads of its own: they would only be in the way of ours."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

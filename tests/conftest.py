@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -23,6 +24,10 @@ from iqbench.protocols.presets import resolve_protocol
 # Tests compute little at a time: threads that wait for each other would only slow them down,
 # fivefold where the machine is busy with something else.
 torch.set_num_threads(1)
+
+# Kernels for GPUs are interpreted where there is none; Triton must know before it is imported.
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
 
 # A shell that starts the tests in the background has them ignore Ctrl-C; some tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def evaluate(
         methods_in=images / "methods",
         reference=images / "reference",
         results=table,
-        device="cpu",
+        device=os.environ.get("BENCH_DEVICE", "cpu"),
+        precision=os.environ.get("BENCH_PRECISION", "exact"),
     )
     summary = run_evaluation(evaluation, Listener(advance))
     assert not summary.failures, summary.failures

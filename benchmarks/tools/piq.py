@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from workloads import Job
 
-from tools.peer import RELUS, Score, score_all, tensor
+from tools.peer import DEVICE, RELUS, Score, score_all, tensor
 
 __all__ = ["evaluate", "setup"]
 
@@ -23,8 +23,9 @@ def setup() -> Score:
     """Build the networks once."""
     layers = [column.split("-")[2] for column in RELUS.values()]
     content = piq.ContentLoss("vgg16", layers=layers, weights=[1.0] * len(layers), distance="mae")
-    lpips_vgg = piq.LPIPS(reduction="none")
-    lpips_alex = lpips.LPIPS(net="alex", verbose=False)
+    content.model.to(DEVICE)
+    lpips_vgg = piq.LPIPS(reduction="none").to(DEVICE)
+    lpips_alex = lpips.LPIPS(net="alex", verbose=False).to(DEVICE)
 
     def one(reference: Tensor, features: list[Tensor], output: Tensor) -> Mapping[str, float]:
         # The features of the reference serve all methods: ContentLoss has public parts for that.

@@ -17,7 +17,7 @@ from torchvision.models import VGG16_Weights
 from torchvision.transforms.functional import normalize
 from workloads import Job
 
-from tools.peer import Score, score_all, tensor, vgg16_layers
+from tools.peer import DEVICE, Score, score_all, tensor, vgg16_layers
 
 __all__ = ["evaluate", "setup"]
 
@@ -28,7 +28,7 @@ def setup() -> Score:
     """Build the networks once."""
     layers = vgg16_layers()
     nets = {
-        net: LearnedPerceptualImagePatchSimilarity(net, reduction="none", normalize=True)
+        net: LearnedPerceptualImagePatchSimilarity(net, reduction="none", normalize=True).to(DEVICE)
         for net in ("alex", "vgg")
     }
     transform = VGG16_Weights.DEFAULT.transforms()

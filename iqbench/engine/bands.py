@@ -12,7 +12,7 @@ __all__ = ["Plan", "pixels_at_once", "plan_bands"]
 
 # Pixels times images in a band: on a CPU as many as its caches like (measured), on a GPU as many
 # as keep it busy.
-PIXELS_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 23}
+PIXELS_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 24}
 ALIGNMENT = 16
 FLOAT = 4
 # Temporaries of a pixel metric, in float32 values a pixel and channel: SSIM's moments are float64.

@@ -11,7 +11,7 @@ from iqbench.networks.backbone import Backbone
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
 
-__all__ = ["Group", "NetworkKey", "Outcome", "group_requests"]
+__all__ = ["Group", "NetworkKey", "Outcome", "group_requests", "taps_by_pass"]
 
 NetworkKey = tuple[str, bool]
 """Name of a network, and whether it sees normalised pixels: one pass each."""
@@ -51,12 +51,7 @@ class Group:
     @property
     def layer_taps(self) -> dict[NetworkKey, dict[str, list[Tap]]]:
         """Taps that read networks: for each pass, layer to taps."""
-        passes: dict[NetworkKey, dict[str, list[Tap]]] = {}
-        for tap in self.readers:
-            if tap.network != PIXELS:
-                layers = passes.setdefault((tap.network, tap.normalise), {})
-                layers.setdefault(tap.layer, []).append(tap)
-        return passes
+        return taps_by_pass(self.readers)
 
     def too_small(self, backbones: dict[str, Backbone], height: int, width: int) -> dict[Tap, str]:
         """Say which taps an image is too small for, and why."""
@@ -110,6 +105,16 @@ def group_requests(
             views.setdefault(protocol.view(request.metric.family), []).append(request)
     groups = tuple(Group(view, tuple(items), _readers(items)) for view, items in views.items())
     return groups, whole
+
+
+def taps_by_pass(taps: Iterable[Tap]) -> dict[NetworkKey, dict[str, list[Tap]]]:
+    """Sort the taps that read networks: for each pass, layer to taps."""
+    passes: dict[NetworkKey, dict[str, list[Tap]]] = {}
+    for tap in taps:
+        if tap.network != PIXELS:
+            layers = passes.setdefault((tap.network, tap.normalise), {})
+            layers.setdefault(tap.layer, []).append(tap)
+    return passes
 
 
 def undefined(column: Column) -> Outcome:

@@ -1,18 +1,18 @@
-"""One batch of images on its way through everything that a group reads."""
+"""One batch of images on its way through everything that is read of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
-from iqbench.engine.grouping import Group
-from iqbench.metrics._base import PIXELS, Metric, Tap
+from iqbench.engine.grouping import taps_by_pass
+from iqbench.metrics._base import PIXELS, Tap
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.stream import WindowStream
 
-__all__ = ["Lane", "Sums"]
+__all__ = ["Lane"]
 
 
 class Lane:
@@ -20,7 +20,7 @@ class Lane:
 
     Parameters
     ----------
-    group
+    taps
         What is read.
     backbones
         The networks by name.
@@ -28,9 +28,12 @@ class Lane:
         What the networks compute in.
     """
 
-    def __init__(self, group: Group, backbones: dict[str, Backbone], dtype: torch.dtype) -> None:
-        self._pixel_taps = group.pixel_taps
-        self._layer_taps = group.layer_taps
+    def __init__(
+        self, taps: Iterable[Tap], backbones: dict[str, Backbone], dtype: torch.dtype
+    ) -> None:
+        taps = tuple(taps)
+        self._pixel_taps = tuple(tap for tap in taps if tap.network == PIXELS)
+        self._layer_taps = taps_by_pass(taps)
         self._backbones = backbones
         self._dtypes = {
             name: dtype if backbones[name].trained else torch.float32
@@ -48,7 +51,7 @@ class Lane:
                 whole=lambda rows: rows,
                 inner=lambda rows: rows,
             )
-            for tap in group.readers
+            for tap in taps
             if tap.window > 1
         }
 
@@ -65,7 +68,8 @@ class Lane:
         Yields
         ------
         tuple
-            A tap and its rows, float32; use them before asking for the next.
+            A tap and its rows, of pixels float32, of a network what it computes in; use them
+            before asking for the next.
         """
         # Taps that read equally many rows of pixels share them.
         ready: dict[int, Tensor | None] = {1: rows}
@@ -79,7 +83,7 @@ class Lane:
             image = self._backbones[name].see(rows, normalise=normalise).to(self._dtypes[name])
             for layer, features in self._passes[name, normalise].push(image, last=last):
                 for tap in layers[layer]:
-                    yield from self._give(tap, features.float(), last=last)
+                    yield from self._give(tap, features, last=last)
 
     def _give(self, tap: Tap, rows: Tensor, *, last: bool) -> Iterator[tuple[Tap, Tensor]]:
         if tap.window > 1:
@@ -93,28 +97,3 @@ class Lane:
 def _window_key(tap: Tap) -> Tap | int:
     """Say which taps share a stream of windows."""
     return tap.window if tap.network == PIXELS else tap
-
-
-class Sums:
-    """Sums and counts of maps, per image: float32 within a band, float64 across bands."""
-
-    def __init__(self) -> None:
-        self._sums: dict[tuple[Metric, str], Tensor] = {}
-        self._counts: dict[tuple[Metric, str], int] = {}
-
-    def add(self, metric: Metric, maps: dict[str, Tensor]) -> None:
-        """Add the maps of a band, (N, ...) or (1, ...)."""
-        for name, values in maps.items():
-            key = metric, name
-            # Not flattened: channels lie last in memory, it would copy the map.
-            total = values.sum(tuple(range(1, values.ndim))).double()
-            self._sums[key] = self._sums[key] + total if key in self._sums else total
-            self._counts[key] = self._counts.get(key, 0) + values[0].numel()
-
-    def means(self, metric: Metric, images: int) -> dict[str, Tensor]:
-        """Return the means of a metric's maps, (images,) each, float64."""
-        return {
-            name: (total / self._counts[owner, name]).expand(images)
-            for (owner, name), total in self._sums.items()
-            if owner == metric
-        }

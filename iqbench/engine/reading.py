@@ -16,7 +16,7 @@ from iqbench.protocols.presets import Protocol
 from iqbench.results.schema import pair_digest
 from iqbench.results.store import Current
 
-__all__ = ["Job", "Output", "ReadJob", "fit_output", "job_cost", "read_job"]
+__all__ = ["Job", "Output", "ReadJob", "fit_output", "job_cost", "pin", "read_job"]
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,17 @@ def read_job(
             )
         outputs.append(output)
     return ReadJob(reference, tuple(outputs))
+
+
+def pin(job: ReadJob) -> ReadJob:
+    """Put what was decoded where a GPU reads it by itself; see `iqbench.images.tensors.pinned`."""
+    from iqbench.images.tensors import pinned
+
+    def there(picture: Picture | None) -> Picture | None:
+        return picture and replace(picture, pixels=pinned(picture.pixels))
+
+    outputs = tuple(replace(one, picture=there(one.picture)) for one in job.outputs)
+    return ReadJob(there(job.reference), outputs)
 
 
 def _known(output: Output, signatures: Mapping[str, str], current: Current) -> set[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from iqbench.datasets.bitstreams import FOLDER, TABLE
 from iqbench.datasets.sample import OutputImage
@@ -16,9 +16,10 @@ from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.ledger import Ledger, Summary
 from iqbench.engine.plan import DatasetPlan, RunPlan
-from iqbench.engine.reading import Output, ReadJob, job_cost, read_job
+from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
 from iqbench.engine.resources import Resources
 from iqbench.engine.scorer import Batch, Scorer
+from iqbench.engine.sums import Scores
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha
@@ -27,6 +28,9 @@ from iqbench.results.schema import Manifest
 from iqbench.results.store import Current, Store, Writer
 
 __all__ = ["Reporter", "Settings", "run"]
+
+# A GPU computes while the next batch is set going; a CPU has nobody to wait for.
+AHEAD = {"cuda": 1}
 
 
 @dataclass(frozen=True)
@@ -178,19 +182,24 @@ class _DatasetRun:
                 item.column.name for item in self._plan.requests if item.metric.reads_bitstream
             ),
         )
+        on_gpu = self._settings.compute.device.type == "cuda"
         jobs = work_ahead(
             self._plan.jobs,
-            read,
+            (lambda job: pin(read(job))) if on_gpu else read,
             cost=job_cost,
             workers=self._settings.workers,
             budget=self._settings.compute.memory // 4,
         )
+        ahead = AHEAD.get(self._settings.compute.device.type, 0)
+        waiting: deque[_Started] = deque()
         # Closed at once whatever happens, so that no thread goes on reading.
         with closing(jobs):
             for group in self._batches(self._settle(jobs, advance)):
-                self._score(group)
-                for _, outputs in group:
-                    advance(len(outputs))
+                waiting.append(self._start(group))
+                if len(waiting) > ahead:
+                    advance(self._finish(waiting.popleft()))
+            while waiting:
+                advance(self._finish(waiting.popleft()))
         for method, count in self._copies.items():
             self._summary.warnings.append(
                 f"method {method!r}: {count} of its files for {self._name!r} are byte for byte the "
@@ -238,29 +247,37 @@ class _DatasetRun:
         if batch:
             yield batch
 
-    def _score(self, batch: list[tuple[ReadJob, tuple[Output, ...]]]) -> None:
-        """Score a batch and enter its rows."""
+    def _start(self, batch: list[tuple[ReadJob, tuple[Output, ...]]]) -> _Started:
+        """Set a batch going."""
         references: list[Picture] = []
-        flat: list[tuple[Output, Picture]] = []
+        outputs: list[Output] = []
         owners: list[int] = []
-        for job, outputs in batch:
+        for job, several in batch:
             assert job.reference is not None
-            for output in outputs:
-                assert output.picture is not None
-                flat.append((output, output.picture))
-                owners.append(len(references))
+            outputs += several
+            owners += [len(references)] * len(several)
             references.append(job.reference)
-        scorer = self._scorer(flat[0][0].columns)
-        pictures = [picture for _, picture in flat]
+        pictures = [output.picture for output in outputs if output.picture is not None]
+        assert len(pictures) == len(outputs)
+        pairs = Batch(references, pictures, owners)
         try:
-            found = scorer.score(Batch(references, pictures, owners))
+            return _Started(outputs, self._scorer(outputs[0].columns).start(pairs))
         except IqbenchError as error:
-            for output, _ in flat:
-                self._ledger.fail(output, str(error))
-            return
-        for (output, picture), outcomes, owner in zip(flat, found, owners, strict=True):
-            counted = self._count_bits(output.image, references[owner])
+            return _Started(outputs, error)
+
+    def _finish(self, started: _Started) -> int:
+        """Enter the rows of a batch; return how many outputs it had."""
+        if isinstance(started.scores, IqbenchError):
+            for output in started.outputs:
+                self._ledger.fail(output, str(started.scores))
+            return len(started.outputs)
+        batch, found = started.scores.batch, started.scores.finish()
+        for output, picture, outcomes, owner in zip(
+            started.outputs, batch.outputs, found, batch.owners, strict=True
+        ):
+            counted = self._count_bits(output.image, batch.references[owner])
             self._ledger.score(output, picture, outcomes | counted)
+        return len(started.outputs)
 
     def _count_bits(self, image: OutputImage, reference: Picture) -> dict[str, Outcome]:
         """Score an image's bitstream, where some metric reads it."""
@@ -287,6 +304,13 @@ class _DatasetRun:
                 requests, self._plan.protocol, self._resources, self._settings.compute
             )
         return self._scorers[columns]
+
+
+class _Started(NamedTuple):
+    """A batch under way, or why it could not be scored."""
+
+    outputs: list[Output]
+    scores: Scores | IqbenchError
 
 
 def _kind(job: ReadJob, outputs: tuple[Output, ...]) -> tuple[int, int, int, frozenset[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,15 +10,18 @@ from torch import Tensor
 
 from iqbench.engine.bands import Plan, pixels_at_once, plan_bands
 from iqbench.engine.compute import Compute
-from iqbench.engine.grouping import Group, Outcome, group_requests, undefined
-from iqbench.engine.lanes import Lane, Sums
+from iqbench.engine.grouping import Group, Outcome, group_requests
+from iqbench.engine.lanes import Lane
 from iqbench.engine.resources import Resources
+from iqbench.engine.sums import Scores, Sums, outcome
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.metrics._base import Column, Metric, Tap
 from iqbench.metrics._registry import Request
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
+from iqbench.readers.choose import choose_readers
+from iqbench.readers.reader import Owners, Reader
 
 __all__ = ["Batch", "Scorer"]
 
@@ -47,9 +49,6 @@ class Batch:
         """Pixels of all references, or of all outputs if these are more."""
         first = self.references[0]
         return first.height * first.width * max(len(self.references), len(self.outputs))
-
-
-Prepared = dict[tuple[Tap, Metric], tuple[Tensor, ...]]
 
 
 class Scorer:
@@ -81,7 +80,17 @@ class Scorer:
         self._compute = compute
 
     def score(self, batch: Batch) -> list[dict[str, Outcome]]:
-        """Score every output of a batch.
+        """Score every output of a batch; see `start`.
+
+        Returns
+        -------
+        list of dict
+            For each output, column name to its value or to why there is none.
+        """
+        return self.start(batch).finish()
+
+    def start(self, batch: Batch) -> Scores:
+        """Set a batch going; a GPU may still compute when this returns.
 
         Each reference goes through each network once, whatever the number of its outputs; each
         output once. On a GPU that runs out of memory the bands are halved and the batch begins
@@ -94,8 +103,8 @@ class Scorer:
 
         Returns
         -------
-        list of dict
-            For each output, column name to its value or to why there is none.
+        Scores
+            On their way.
 
         Raises
         ------
@@ -105,7 +114,7 @@ class Scorer:
         compute = self._compute
         while True:
             try:
-                return self._score(batch, compute)
+                return self._start(batch, compute)
             except torch.cuda.OutOfMemoryError as error:
                 if compute.memory < 1 << 20:
                     raise IqbenchError(
@@ -116,35 +125,33 @@ class Scorer:
             torch.cuda.empty_cache()
             compute = compute.halved(min(pixels_at_once(compute), batch.pixels))
 
-    def _score(self, batch: Batch, compute: Compute) -> list[dict[str, Outcome]]:
-        found: list[dict[str, Outcome]] = [{} for _ in batch.outputs]
-        with compute.active():
-            for group in self._groups:
-                self._score_group(group, batch, compute, found)
-            for metric, columns in self._whole.items():
-                self._score_whole(metric, columns, batch, found)
+    def _start(self, batch: Batch, compute: Compute) -> Scores:
         # In the order asked for.
         names = [
             request.column.name for request in self._requests if not request.metric.reads_bitstream
         ]
-        return [{name: outcomes[name] for name in names} for outcomes in found]
+        scores = Scores(batch, names)
+        with compute.active():
+            for group in self._groups:
+                self._start_group(group, batch, compute, scores)
+            for metric, columns in self._whole.items():
+                self._score_whole(metric, columns, batch, scores.found)
+        return scores
 
-    def _score_group(
-        self, group: Group, batch: Batch, compute: Compute, found: list[dict[str, Outcome]]
-    ) -> None:
+    def _start_group(self, group: Group, batch: Batch, compute: Compute, scores: Scores) -> None:
         """Stream a batch through everything that reads one view."""
         first = batch.references[0]
         try:
             window = group.view.window(first.height, first.width)
         except IqbenchError as error:
             columns = [request.column for request in group.requests]
-            _fill(found, columns, f"undefined: {error.message}")
+            _fill(scores.found, columns, f"undefined: {error.message}")
             return
         small = group.too_small(self._resources.backbones, window.height, window.width)
         for request in group.requests:
             reasons = [small[tap] for tap in request.column.taps if tap in small]
             if reasons:
-                _fill(found, (request.column,), f"undefined: {reasons[0]}")
+                _fill(scores.found, (request.column,), f"undefined: {reasons[0]}")
         group = group.without(small)
         if not group.requests:
             return
@@ -159,7 +166,7 @@ class Scorer:
         chunks = _chunks(len(batch.outputs), plan.outputs)
         sums = self._stream(group, batch, compute, plan, chunks)
         for chunk, total in zip(chunks, sums, strict=True):
-            self._close(group, total, found[chunk])
+            scores.add(group.requests, chunk, total)
 
     def _stream(
         self,
@@ -170,43 +177,29 @@ class Scorer:
         chunks: list[slice],
     ) -> list[Sums]:
         """Push bands: the references once, then every chunk of outputs against them."""
-        backbones = self._resources.backbones
-        lane = Lane(group, backbones, compute.dtype)
-        lanes = [Lane(group, backbones, compute.dtype) for _ in chunks]
+        backbones, device = self._resources.backbones, compute.device
+        readers: dict[Tap, list[Reader]] = {}
+        for reader in choose_readers(group.readers, self._resources.parameters, device):
+            readers.setdefault(reader.tap, []).append(reader)
+        lane = Lane(readers, backbones, compute.dtype)
+        lanes = [Lane(readers, backbones, compute.dtype) for _ in chunks]
         sums = [Sums() for _ in chunks]
         gains = _gains(group.view, batch)
+        owners = [Owners(batch.owners[chunk], len(batch.references), device) for chunk in chunks]
         for rows in plan.bands():
             last = rows.stop == plan.height
-            seen = _band(batch.references, group.view, rows, compute.device)
-            prepared: Prepared = {
-                (tap, metric): metric.prepare(tap, values, self._resources.parameters[metric])
+            seen = _band(batch.references, group.view, rows, device)
+            prepared = {
+                reader: reader.prepare(values)
                 for tap, values in lane.push(seen, last=last)
-                for metric in group.readers[tap]
+                for reader in readers[tap]
             }
-            for chunk, other, total in zip(chunks, lanes, sums, strict=True):
-                owners = batch.owners[chunk]
-                outputs = _band(
-                    batch.outputs[chunk], group.view, rows, compute.device, gains[chunk]
-                )
+            for chunk, other, owner, total in zip(chunks, lanes, owners, sums, strict=True):
+                outputs = _band(batch.outputs[chunk], group.view, rows, device, gains[chunk])
                 for tap, values in other.push(outputs, last=last):
-                    for metric in group.readers[tap]:
-                        shared = _select(prepared[tap, metric], owners)
-                        parameters = self._resources.parameters[metric]
-                        total.add(metric, dict(metric.maps(tap, shared, values, parameters)))
+                    for reader in readers[tap]:
+                        total.add(reader.sums(prepared[reader], owner, values, last=last))
         return sums
-
-    def _close(self, group: Group, sums: Sums, found: list[dict[str, Outcome]]) -> None:
-        """Turn the means of a chunk into values."""
-        closed = [
-            request.metric.close(
-                request.column.name, sums.means(request.metric, len(found))
-            ).expand(len(found))
-            for request in group.requests
-        ]
-        table = torch.stack([values.double() for values in closed]).cpu().tolist()
-        for request, values in zip(group.requests, table, strict=True):
-            for outcomes, value in zip(found, values, strict=True):
-                outcomes[request.column.name] = _outcome(request.column, value)
 
     def _score_whole(
         self,
@@ -235,12 +228,7 @@ class Scorer:
                 _fill([outcomes], columns, f"undefined: {error.message}")
                 continue
             for column in columns:
-                outcomes[column.name] = _outcome(column, float(values[column.name]))
-
-
-def _outcome(column: Column, value: float) -> Outcome:
-    """Tell a value from the lack of one."""
-    return undefined(column) if math.isnan(value) else Outcome(value)
+                outcomes[column.name] = outcome(column, float(values[column.name]))
 
 
 def _gains(view: View, batch: Batch) -> list[float]:
@@ -259,20 +247,8 @@ def _band(
     gains: Sequence[float] | None = None,
 ) -> Tensor:
     """Return some rows of all pictures, (N, C, rows, W)."""
-    bands = [
-        view.band(picture.pixels, rows, device, gain)
-        for picture, gain in zip(pictures, gains or [1.0] * len(pictures), strict=True)
-    ]
-    return bands[0] if len(bands) == 1 else torch.cat(bands)
-
-
-def _select(prepared: tuple[Tensor, ...], owners: Sequence[int]) -> tuple[Tensor, ...]:
-    """Give each output its reference's share; one reference serves all without a copy."""
-    count = prepared[0].shape[0]
-    if count == 1 or list(owners) == list(range(count)):
-        return prepared
-    index = torch.tensor(owners, device=prepared[0].device)
-    return tuple(part.index_select(0, index) for part in prepared)
+    gains = gains or [1.0] * len(pictures)
+    return view.bands([picture.pixels for picture in pictures], rows, device, gains)
 
 
 def _chunks(outputs: int, together: int) -> list[slice]:

@@ -30,7 +30,7 @@ else:  # OpenCV 5
 _ROWS = 512
 
 
-def decode(data: bytes, *, name: str, digest: str, alpha: Alpha = "error") -> Picture:
+def decode(file: BufferReader, *, digest: str, alpha: Alpha = "error") -> Picture:
     """Decode an image of any format that is read.
 
     Pixels are those stored, 8 or 16 bits: colour profiles and gamma are not applied, palettes
@@ -40,12 +40,10 @@ def decode(data: bytes, *, name: str, digest: str, alpha: Alpha = "error") -> Pi
 
     Parameters
     ----------
-    data
-        The file's bytes.
-    name
-        The file in messages.
+    file
+        The whole file in memory.
     digest
-        SHA-256 of ``data``, handed on.
+        SHA-256 of its bytes, handed on.
     alpha
         What to do with transparency: ``"error"`` refuses it; ``"composite"`` puts the picture over
         white, each sample c under opacity a becoming c a + maximum (1 - a), rounded.
@@ -61,22 +59,23 @@ def decode(data: bytes, *, name: str, digest: str, alpha: Alpha = "error") -> Pi
         If the file is truncated, damaged, no image, too large (see
         :func:`~iqbench.images.probe.maximum_pixels`) or of a kind that is not read.
     """
-    file = BufferReader(name, data)
     facts = probe(file)
     if facts.has_alpha and alpha == "error":
         raise file.refused(
             "has transparency", "Pass --alpha composite to put it over white, or save it without"
         )
     check_whole(file)
-    stored = _imdecode(recognise(file).decodable(file))
+    known = recognise(file)
+    stored = _imdecode(known.decodable(file))
     if stored is None:
+        known.blame(file)
         raise file.refused(
             f"is whole, but OpenCV cannot decode this {facts.format.upper()} file",
             "It is damaged inside, or of a rare kind: write it again, or save it as PNG",
         )
     pixels = _without_alpha(_checked(file, facts, stored), facts)
     upright = np.ascontiguousarray(_oriented(pixels, facts.orientation))
-    return Picture(pixels=upright, digest=digest, name=name, bytes=len(data))
+    return Picture(pixels=upright, digest=digest, name=file.name, bytes=len(file.data))
 
 
 def _imdecode(data: bytes) -> Pixels | None:

@@ -11,7 +11,8 @@ __all__ = ["check_whole"]
 def check_whole(file: BufferReader) -> None:
     """Check that an image file reaches its end, before a decoder sees it.
 
-    PNG chunks are walked to IEND and their checksums compared; JPEG markers and scans are walked
+    PNG chunks are walked to IEND and their checksums compared, but for those of the pixels, which
+    every decoder compares; JPEG markers and scans are walked
     to EOI; all strips and tiles of a TIFF, the RIFF of a WebP and the rows of a BMP, PGM or PPM
     must lie within the file. Bytes after the end are ignored.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -17,6 +18,10 @@ from iqbench.images.picture import Picture
 from iqbench.images.probe import Facts, maximum_pixels, probe
 
 __all__ = ["Alpha", "Content", "DecodedImage", "EncodedImage", "FileSource", "Source"]
+
+
+_READ_WHOLE = 4 << 20
+"""Up to this size a file is read at once: to walk its structure in steps takes longer."""
 
 
 class Content(Protocol):
@@ -75,9 +80,11 @@ class EncodedImage:
     name: str
     data: bytes = field(repr=False)
     digest: str = field(init=False)
+    _file: BufferReader = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", hashlib.sha256(self.data).hexdigest())
+        object.__setattr__(self, "_file", BufferReader(self.name, self.data))
 
     @property
     def bytes(self) -> int:
@@ -86,11 +93,11 @@ class EncodedImage:
 
     def probe(self) -> Facts:
         """Read the header; see :func:`iqbench.images.probe.probe`."""
-        return probe(BufferReader(self.name, self.data))
+        return probe(self._file)
 
     def decode(self, *, alpha: Alpha = "error") -> Picture:
         """Decode; see :func:`iqbench.images.decode.decode`."""
-        return decode(self.data, name=self.name, digest=self.digest, alpha=alpha)
+        return decode(self._file, digest=self.digest, alpha=alpha)
 
 
 @dataclass(frozen=True)
@@ -166,7 +173,9 @@ class FileSource:
         try:
             size = self._size()
             with self.path.open("rb") as file:
-                return probe(Reader(self.name, size, lambda at, count: _read(file, at, count)))
+                if size <= _READ_WHOLE:
+                    return probe(BufferReader(self.name, file.read()))
+                return probe(Reader(self.name, size, partial(_read, file)))
         except OSError as error:
             raise self._unreadable(error) from error
 

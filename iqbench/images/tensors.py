@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["to_tensor"]
+__all__ = ["pinned", "to_tensor", "to_tensors"]
+
+Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
 
-def to_tensor(pixels: NDArray[np.uint8] | NDArray[np.uint16], device: torch.device) -> Tensor:
+def to_tensor(pixels: Pixels, device: torch.device) -> Tensor:
     """Turn stored pixels into a float32 tensor, each depth divided by its own maximum.
-
-    Integers travel to the device, the division happens there.
 
     Parameters
     ----------
@@ -27,11 +30,51 @@ def to_tensor(pixels: NDArray[np.uint8] | NDArray[np.uint16], device: torch.devi
     Tensor
         (1, C, H, W) float32 in [0, 1], channels last in memory.
     """
-    peak = float(np.iinfo(pixels.dtype).max)
+    return to_tensors([pixels], device)
+
+
+def to_tensors(images: Sequence[Pixels], device: torch.device) -> Tensor:
+    """Turn images of one size and depth into one tensor; see `to_tensor`.
+
+    Integers travel to a GPU, the division happens there; from memory that a GPU reads by itself
+    (see `pinned`) they travel while others are still computed.
+
+    Parameters
+    ----------
+    images
+        (H, W, C) uint8 or uint16 each, all of one type.
+    device
+        Where the tensor shall be.
+
+    Returns
+    -------
+    Tensor
+        (N, C, H, W) float32 in [0, 1], channels last in memory.
+    """
+    peak = float(np.iinfo(images[0].dtype).max)
+    raw = [_integers(pixels) for pixels in images]
+    if device.type == "cuda":
+        there = torch.empty((len(raw), *raw[0].shape), dtype=raw[0].dtype, device=device)
+        for target, pixels in zip(there, raw, strict=True):
+            target.copy_(pixels, non_blocking=True)
+    else:
+        there = raw[0].unsqueeze(0) if len(raw) == 1 else torch.stack(raw)
+    return there.permute(0, 3, 1, 2).to(torch.float32).div_(peak)
+
+
+def _integers(pixels: Pixels) -> Tensor:
     # torch computes little with uint16
     integers = pixels.astype(np.int32) if pixels.dtype == np.uint16 else pixels
     # In order and writable, copied only if need be: torch warns of read-only arrays.
-    raw = torch.from_numpy(np.require(integers, requirements=("C", "W")))
-    if device.type == "cuda":
-        raw = raw.pin_memory().to(device, non_blocking=True)
-    return raw.permute(2, 0, 1).unsqueeze(0).to(torch.float32).div_(peak)
+    return torch.from_numpy(np.require(integers, requirements=("C", "W")))
+
+
+def pinned(pixels: Pixels) -> Pixels:
+    """Copy pixels to memory that a GPU reads by itself: for threads that read ahead.
+
+    The array must be kept until the GPU has read it.
+    """
+    shape, kind = pixels.shape, torch.from_numpy(pixels[:0].copy()).dtype
+    copy: Pixels = torch.empty(shape, dtype=kind, pin_memory=True).numpy()
+    copy[...] = pixels
+    return copy

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from iqbench.engine.grouping import Group
 from iqbench.engine.lanes import Lane
-from iqbench.metrics._base import Maps, Metric
+from iqbench.metrics._base import PIXELS, Maps, Metric, Tap
 from iqbench.networks.backbone import Backbone
 
 __all__ = ["Band", "Collected", "collect"]
@@ -55,17 +55,18 @@ def collect(
     dict
         Metric to its maps.
     """
-    first, second = (Lane(group, backbones, dtype) for _ in range(2))
+    first, second = (Lane(group.readers, backbones, dtype) for _ in range(2))
     parts: dict[Metric, dict[str, list[Tensor]]] = {}
     for band in bands:
         prepared = {
-            (tap, metric): metric.prepare(tap, rows, parameters[metric])
+            (tap, metric): metric.prepare(tap, _seen(tap, rows), parameters[metric])
             for tap, rows in first.push(band.reference, last=band.last)
             for metric in group.readers[tap]
         }
         for tap, rows in second.push(band.output, last=band.last):
+            seen = _seen(tap, rows)
             for metric in group.readers[tap]:
-                maps = metric.maps(tap, prepared[tap, metric], rows, parameters[metric])
+                maps = metric.maps(tap, prepared[tap, metric], seen, parameters[metric])
                 for name, values in maps.items():
                     # LPIPS has weighed its channels already.
                     flat = values.mean(1) if values.ndim == 4 else values
@@ -74,3 +75,8 @@ def collect(
         metric: {name: torch.cat(pieces, dim=1) for name, pieces in maps.items()}
         for metric, maps in parts.items()
     }
+
+
+def _seen(tap: Tap, rows: Tensor) -> Tensor:
+    """Return features in float32, whatever the network computes in; pixels as they are."""
+    return rows if tap.network == PIXELS else rows.float()

@@ -20,6 +20,7 @@ __all__ = [
     "Shape",
     "Ssim",
     "filter_valid",
+    "sample_scale",
     "shrink",
     "ssim",
     "ssim_terms",
@@ -46,6 +47,15 @@ def window_weights(shape: Shape) -> tuple[float, ...]:
     offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     weights = torch.exp(-offsets.square() / (2 * SIGMA**2))
     return tuple((weights / weights.sum()).tolist())
+
+
+def sample_scale(shape: Shape) -> float:
+    """Return what makes of population moments those that are taken: of a uniform window, sample.
+
+    Sample covariance divides by n - 1, as scikit-image does by default.
+    """
+    count = SIZES["uniform"] ** 2
+    return count / (count - 1) if shape == "uniform" else 1.0
 
 
 def filter_valid(image: Tensor, shape: Shape, axes: tuple[int, ...]) -> Tensor:
@@ -172,9 +182,7 @@ class Ssim(Metric):
         other_mean = self._filter(other)
         other_variance = self._filter(other.square()) - other_mean.square()
         covariance = self._filter(image * other) - mean * other_mean
-        # Sample covariance divides by n - 1, as scikit-image does by default.
-        count = SIZES["uniform"] ** 2
-        scale = count / (count - 1) if self.window == "uniform" else 1.0
+        scale = sample_scale(self.window)
         luminance, structure = ssim_terms(
             (mean, other_mean, variance * scale, other_variance * scale, covariance * scale)
         )

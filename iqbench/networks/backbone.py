@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 
 from iqbench.errors import unknown_name
-from iqbench.networks.layers import Layer, Relu, Size
+from iqbench.networks.layers import Convolution, Layer, Relu, Size
+from iqbench.networks.stream import PointwiseStream, Stream
 
 __all__ = [
     "IMAGENET_MEAN",
@@ -35,9 +37,19 @@ def imagenet_normalise(image: Tensor) -> Tensor:
     Tensor
         The same shape. Equal to what LPIPS does to [-1, 1] input: (x - shift) / scale.
     """
-    mean = image.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
-    deviation = image.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
+    mean, deviation = _imagenet(image.device, image.dtype)
     return (image - mean) / deviation
+
+
+@lru_cache(maxsize=8)
+def _imagenet(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Carry the constants to a device once: waiting for them would stop a GPU at every band."""
+    with torch.inference_mode(mode=False):  # they must also serve calls with gradients
+        mean, deviation = (
+            torch.tensor(values, dtype=dtype, device=device).view(1, 3, 1, 1)
+            for values in (IMAGENET_MEAN, IMAGENET_STD)
+        )
+    return mean, deviation
 
 
 class Backbone(nn.Module):
@@ -148,7 +160,17 @@ class Pass:
     """One pass of one batch through the first layers of a network, in bands."""
 
     def __init__(self, nodes: Sequence[tuple[str, Layer]], wanted: frozenset[str]) -> None:
-        self._streams = [(name, layer.stream(), isinstance(layer, Relu)) for name, layer in nodes]
+        self._streams: list[tuple[str, Stream]] = []
+        # Whether the rows before a rectifier are somebody's: the caller's own, or given to it.
+        before: Layer | None = None
+        for name, layer in nodes:
+            if isinstance(layer, Relu) and isinstance(before, Convolution):
+                self._streams[-1] = name, before.stream(rectify=True)
+            elif isinstance(layer, Relu) and before is not None:
+                self._streams.append((name, PointwiseStream(_rectify)))
+            else:
+                self._streams.append((name, layer.stream()))
+            before = None if name in wanted else layer
         self._wanted = wanted
 
     def push(self, rows: Tensor | None, *, last: bool) -> Iterator[tuple[str, Tensor]]:
@@ -167,14 +189,14 @@ class Pass:
             Name of the layer, and its next rows (N, C, h', W'). To be used before the next is
             asked for is what keeps memory small; they stay valid after.
         """
-        untouchable = True  # the caller's own rows, or rows that the caller was given
-        for name, stream, rectifies in self._streams:
+        for name, stream in self._streams:
             if rows is None and not last:
                 return
-            if rectifies and not untouchable and rows is not None and not torch.is_grad_enabled():
-                rows = rows.relu_()
-            else:
-                rows = stream.push(rows, last=last)
-            untouchable = name in self._wanted
-            if untouchable and rows is not None:
+            rows = stream.push(rows, last=last)
+            if name in self._wanted and rows is not None:
                 yield name, rows
+
+
+def _rectify(rows: Tensor) -> Tensor:
+    """Cut off below zero, in place where no gradient needs what was there."""
+    return rows.relu() if torch.is_grad_enabled() else rows.relu_()

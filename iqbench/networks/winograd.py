@@ -7,13 +7,15 @@ Lavin and Gray, Fast algorithms for convolutional neural networks, CVPR 2016,
 doi:10.1109/CVPR.2016.435. Points of interpolation: 0, 1, -1, 1/2 and infinity, which Barabasz,
 Anderson, Soodhalter and Gregg (ACM TOMS 46, 2020, doi:10.1145/3412380) found to lose little.
 
-Only for processors: libraries for GPUs choose such algorithms themselves. The transforms are
-matrix products too, so that nothing need be compiled; they pay from about a hundred channels on.
+For float32 that is to stay float32: on processors, and on GPUs without TF32, whose libraries take
+the direct sum for images that lie channels last. The transforms are matrix products too, so that
+nothing need be compiled; they pay from about a hundred channels on.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,8 +29,14 @@ _SIDE = 5  # inputs along a side
 _BYTES = 6 << 20
 """A chunk's transformed tiles, for each thread: they go through the caches (measured)."""
 
+_BYTES_GPU = 256 << 20
+"""On a GPU: large matrix products, and little beside the features themselves."""
+
 _CHANNELS = 96
 """Fewer channels on either side, and the transforms cost more than they save (measured)."""
+
+_CHANNELS_GPU = 128 * 256
+"""The same on a GPU, the product of both (measured on an H200)."""
 
 _POSITIONS = 256
 """So few positions are too few for the matrix products to gain (measured)."""
@@ -74,17 +82,32 @@ def pays(x: Tensor, weight: Tensor) -> bool:
     Returns
     -------
     bool
-        False outside inference mode, on GPUs, and in other types than float32. A loss takes the
-        same way for both of its images, though only one has gradients: equal images differ by 0.
+        False outside inference mode, in other types than float32, and where TF32 is allowed. A
+        loss takes the same way for both of its images, though only one has gradients: equal
+        images differ by 0.
     """
     return (
         weight.shape[2:] == (3, 3)
-        and min(weight.shape[:2]) >= _CHANNELS
         and x.shape[2] * x.shape[3] >= _POSITIONS
-        and x.device.type == "cpu"
+        and _enough(x.device, *weight.shape[:2])
         and x.dtype == weight.dtype == torch.float32
         and torch.is_inference_mode_enabled()
     )
+
+
+def _enough(device: torch.device, outputs: int, inputs: int) -> bool:
+    """Tell whether there are so many channels that the transforms are worth it on a device."""
+    if device.type == "cuda":
+        return outputs * inputs >= _CHANNELS_GPU and not _tf32()
+    return device.type == "cpu" and min(outputs, inputs) >= _CHANNELS
+
+
+def _tf32() -> bool:
+    """Tell whether a GPU may convolve with TF32, which is faster still."""
+    convolutions: Any = getattr(torch.backends.cudnn, "conv", None)
+    if hasattr(convolutions, "fp32_precision"):  # torch 2.9 and newer
+        return bool(convolutions.fp32_precision != "ieee")
+    return torch.backends.cudnn.allow_tf32
 
 
 class Winograd:
@@ -102,11 +125,11 @@ class Winograd:
         outputs, inputs = weight.shape[:2]
         kernel = weight.detach().permute(2, 3, 1, 0).reshape(9, -1)
         # In float64, and rounded once.
-        transformed = torch.mm(_both_ways(KERNEL), kernel.double()).float()
+        transformed = torch.mm(_both_ways(KERNEL).to(kernel.device), kernel.double()).float()
         self._kernel = transformed.view(_SIDE * _SIDE, inputs, outputs)
         self._bias = weight.new_zeros(outputs) if bias is None else bias.detach()
-        self._before = _both_ways(INPUT).float()
-        self._after = _both_ways(OUTPUT).float()
+        self._before = _both_ways(INPUT).float().to(weight.device)
+        self._after = _both_ways(OUTPUT).float().to(weight.device)
 
     def __call__(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
         """Convolve.
@@ -128,32 +151,35 @@ class Winograd:
         height, width = x.shape[2] + 2 * above - 2, x.shape[3] + 2 * beside - 2
         down, across = -(-height // _TILE), -(-width // _TILE)
         below, right = down * _TILE - height, across * _TILE - width
-        padded = F.pad(x, (beside, beside + right, above, above + below))
-        channels = self._kernel.shape[2]
-        out = torch.empty(x.shape[0], height, width, channels)
-        chunk = self._rows(across)
-        for image, rows in zip(out, padded.permute(0, 2, 3, 1), strict=True):
-            tiles = rows.unfold(0, _SIDE, _TILE).unfold(1, _SIDE, _TILE).permute(3, 4, 0, 1, 2)
+        padded = F.pad(x, (beside, beside + right, above, above + below)).permute(0, 2, 3, 1)
+        out = x.new_empty(x.shape[0], height, width, self._kernel.shape[2])
+        together, chunk = self._chunks(x.device, down, across)
+        for images, seen in zip(
+            torch.split(out, together), torch.split(padded, together), strict=True
+        ):
+            tiles = seen.unfold(1, _SIDE, _TILE).unfold(2, _SIDE, _TILE).permute(4, 5, 0, 1, 2, 3)
             for start in range(0, down, chunk):
-                found = self._tiles(tiles[:, :, start : start + chunk])
-                target = image[start * _TILE : (start + chunk) * _TILE]
-                torch.add(found[: len(target), :width], self._bias, out=target)
+                found = self._tiles(tiles[:, :, :, start : start + chunk])
+                target = images[:, start * _TILE : (start + chunk) * _TILE]
+                torch.add(found[:, : target.shape[1], :width], self._bias, out=target)
         return out.permute(0, 3, 1, 2)
 
     def _tiles(self, tiles: Tensor) -> Tensor:
-        """Convolve rows of tiles, (5, 5, rows, across, C) to (3 rows, 3 across, C')."""
-        _, _, rows, across, inputs = tiles.shape
+        """Convolve rows of tiles, (5, 5, N, rows, across, C) to (N, 3 rows, 3 across, C')."""
+        _, _, images, rows, across, inputs = tiles.shape
         seen = torch.mm(self._before, tiles.reshape(_SIDE * _SIDE, -1))
         products = torch.bmm(seen.view(_SIDE * _SIDE, -1, inputs), self._kernel)
         found = torch.mm(self._after, products.view(_SIDE * _SIDE, -1))
-        spread = found.view(_TILE, _TILE, rows, across, -1).permute(2, 0, 3, 1, 4)
-        return spread.reshape(rows * _TILE, across * _TILE, -1)
+        spread = found.view(_TILE, _TILE, images, rows, across, -1).permute(2, 3, 0, 4, 1, 5)
+        return spread.reshape(images, rows * _TILE, across * _TILE, -1)
 
-    def _rows(self, across: int) -> int:
-        """Say how many rows of tiles go through at once."""
-        channels = max(self._kernel.shape[1:])
-        row = across * _SIDE * _SIDE * channels * 4
-        return max(1, _BYTES * torch.get_num_threads() // row)
+    def _chunks(self, device: torch.device, down: int, across: int) -> tuple[int, int]:
+        """Say how many images, and of these how many rows of tiles, go through at once."""
+        row = across * _SIDE * _SIDE * max(self._kernel.shape[1:]) * 4
+        if device.type == "cpu":
+            return 1, max(1, _BYTES * torch.get_num_threads() // row)
+        together = max(1, _BYTES_GPU // (row * down))
+        return together, max(1, _BYTES_GPU // row)
 
 
 def _both_ways(rows: tuple[tuple[Fraction | int, ...], ...]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -143,20 +144,56 @@ class View:
         Tensor
             (1, C, rows, width) float32 in [0, 1].
         """
+        return self.bands([pixels], rows, device, [gain])
+
+    def bands(
+        self,
+        images: Sequence[Pixels],
+        rows: slice,
+        device: torch.device,
+        gains: Sequence[float],
+    ) -> Tensor:
+        """Convert the same rows of several images of one size; see `band`.
+
+        Parameters
+        ----------
+        images
+            (H, W, C) each.
+        rows
+            Which rows of the window.
+        device
+            Where the tensor shall be.
+        gains
+            Of each image.
+
+        Returns
+        -------
+        Tensor
+            (N, 1 or 3, rows, width) float32 in [0, 1].
+        """
+        import torch
+
+        from iqbench.images.tensors import to_tensors
+
+        # Together, unless their depths differ: each depth is divided by its own maximum.
+        if len({pixels.dtype for pixels in images}) > 1:
+            single = zip(images, gains, strict=True)
+            return torch.cat([self.band(image, rows, device, gain) for image, gain in single])
+        window = self.window(*images[0].shape[:2])
+        down = slice(window.top + rows.start, window.top + rows.stop)
+        along = slice(window.left, window.left + window.width)
+        seen = to_tensors([pixels[down, along] for pixels in images], device)
+        return self._convert(seen, gains, eight_bits=images[0].dtype == np.uint8)
+
+    def _convert(self, image: Tensor, gains: Sequence[float], *, eight_bits: bool) -> Tensor:
+        """Quantise, scale to the reference's brightness, convert the colour."""
         from iqbench.images.colour import luma_full, luma_studio
         from iqbench.images.rounding import quantise_uint8
-        from iqbench.images.tensors import to_tensor
 
-        window = self.window(*pixels.shape[:2])
-        part = pixels[
-            window.top + rows.start : window.top + rows.stop,
-            window.left : window.left + window.width,
-        ]
-        image = to_tensor(part, device)
-        if self.quantise and pixels.dtype != np.uint8:
+        if self.quantise and not eight_bits:
             image = quantise_uint8(image)
-        if gain != 1.0:
-            image = image.mul(gain).clamp_(0, 1)
+        if any(gain != 1.0 for gain in gains):
+            image = image.mul(image.new_tensor(gains)[:, None, None, None]).clamp_(0, 1)
         if self.colour.startswith("luma-full"):
             return luma_full(image, rounded=self.colour == "luma-full-rounded")
         if self.colour == "rgb":

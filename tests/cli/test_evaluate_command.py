@@ -245,7 +245,7 @@ REFUSED = {
 def test_wrong_input_is_refused_in_one_sentence_before_anything_is_computed(
     folders, iqbench, monkeypatch, prepare, arguments, message
 ):
-    monkeypatch.setattr(Scorer, "score", None)
+    monkeypatch.setattr(Scorer, "start", None)
     if prepare:
         prepare()
     before = sorted(Path().rglob("*"))
@@ -316,17 +316,17 @@ class TestWithoutWeights:
 
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_exits_130_and_keeps_what_was_scored(folders, iqbench, monkeypatch, signal_):
-    score = Scorer.score
+    start = Scorer.start
     calls = []
 
     def interrupt(self, batch):
         calls.append(batch)
         if len(calls) == 3:
             os.kill(os.getpid(), signal_)
-        return score(self, batch)
+        return start(self, batch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Scorer, "score", interrupt)
+        patch.setattr(Scorer, "start", interrupt)
         ran = iqbench("evaluate", *ONE, *HR, *PSNR)
     assert ran.code == 130
     assert ran.err.strip() == (
@@ -341,7 +341,7 @@ def test_an_internal_error_exits_70_with_one_line(iqbench, monkeypatch):
     def fail(self, batch):
         raise ZeroDivisionError("oh\x1b[31m")
 
-    monkeypatch.setattr(Scorer, "score", fail)
+    monkeypatch.setattr(Scorer, "start", fail)
     ran = iqbench("evaluate", *ONE, *HR, *PSNR)
     assert ran.code == 70
     assert ran.err.startswith("error: internal error: ZeroDivisionError: oh\\x1b[31m. ")

@@ -23,9 +23,10 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     decode = source.decode
 
-    def listen(data, *, name, **options):
-        names.append(Path(name).relative_to(Path(name).parents[1]).as_posix())
-        return decode(data, name=name, **options)
+    def listen(file, **options):
+        path = Path(file.name)
+        names.append(path.relative_to(path.parents[1]).as_posix())
+        return decode(file, **options)
 
     monkeypatch.setattr(source, "decode", listen)
     return names

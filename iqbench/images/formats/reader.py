@@ -109,7 +109,11 @@ class BufferReader(Reader):
     ----------
     data
         All bytes of the file.
+    chunks
+        What a walk over the file found: it is walked once.
     """
+
+    chunks: tuple[tuple[bytes, int, int], ...] | None = None
 
     def __init__(self, name: str, data: bytes) -> None:
         super().__init__(name, len(data), lambda offset, count: data[offset : offset + count])

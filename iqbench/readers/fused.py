@@ -1,0 +1,294 @@
+"""Readers for GPUs: what metrics say with maps, in one reading of both images by a kernel.
+
+They stand behind the same door as the plain reader and are tested equal to it. Triton comes with
+torch on Linux; where it is missing or cannot compile, everything is read the plain way.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from iqbench.metrics._base import Maps, Metric, Tap
+from iqbench.metrics.lpips import EPSILON, LAYERS, Lpips
+from iqbench.metrics.perceptual import Perceptual
+from iqbench.metrics.psnr import Psnr
+from iqbench.metrics.ssim import C1, C2, SIZES, Ssim, sample_scale, window_weights
+from iqbench.metrics.tv import Tv
+from iqbench.readers.reader import Owners, Prepared, Sum
+
+__all__ = ["FeatureReader", "PixelReader", "SimilarityReader", "available"]
+
+# Multiplication and addition are rounded each, as in the plain way: equal images differ by 0.
+_EXACT = {"enable_fp_fusion": False}
+_PIXEL_BLOCK = 1024
+_FILTER_BLOCK = 256
+_FEATURE_TILE = 4096
+
+
+def _kernels() -> Any:
+    """Import the kernels: Triton is not there everywhere."""
+    from iqbench.readers import kernels
+
+    return kernels
+
+
+@lru_cache(maxsize=8)
+def available(device: torch.device) -> bool:
+    """Tell whether kernels run on a device, by running one; warns where they should and do not."""
+    if device.type != "cuda" or importlib.util.find_spec("triton") is None:
+        return False
+    image = torch.zeros(1, 1, 2, 2, device=device)
+    reader = PixelReader([Psnr()])
+    owners = Owners([0], 1, device)
+    try:
+        list(reader.sums(reader.prepare(image), owners, image, last=True))
+        torch.cuda.synchronize(device)
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except Exception as error:
+        # Whatever a compiler says: the plain way gives the same values, only later.
+        warnings.warn(
+            f"Triton cannot compile here, so metrics are computed the slower way: {error}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
+def _channels_last(rows: Tensor) -> Tensor:
+    """Return (N, h, W, C), contiguous: as a rule without a copy."""
+    return rows.permute(0, 2, 3, 1).contiguous()
+
+
+def _blocks(values: int, block: int) -> int:
+    return -(-values // block)
+
+
+class FeatureReader:
+    """Perceptual distances and LPIPS at one layer, which both read it whole.
+
+    Parameters
+    ----------
+    tap
+        A layer of a network.
+    metrics
+        Of those that `serves` admits.
+    parameters
+        Of the metrics.
+    """
+
+    def __init__(
+        self, tap: Tap, metrics: Sequence[Metric], parameters: Mapping[Metric, Maps]
+    ) -> None:
+        self.tap = tap
+        self._kinds: list[tuple[Metric, int]] = []
+        self._weight: Tensor | None = None
+        for metric in metrics:
+            if isinstance(metric, Lpips):
+                layer = LAYERS[metric.net].index(tap.layer)
+                self._weight = parameters[metric][f"lin{layer}"].flatten().float()
+                self._kinds.append((metric, 2))
+            elif isinstance(metric, Perceptual):
+                self._kinds.append((metric, 0 if metric.distance == "l1" else 1))
+
+    @staticmethod
+    def serves(metric: Metric) -> bool:
+        """Tell whether a metric's maps are among those the kernel sums."""
+        return type(metric) in (Lpips, Perceptual)
+
+    def prepare(self, rows: Tensor) -> Prepared:
+        """Keep the features as they are."""
+        return [(_channels_last(rows),)]
+
+    def sums(
+        self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
+    ) -> Iterator[Sum]:
+        """Sum over channels and positions in one reading."""
+        ((reference,),) = prepared
+        output = _channels_last(rows)
+        images, height, width, channels = output.shape
+        padded = 1 << (channels - 1).bit_length()
+        tile = max(1, _FEATURE_TILE // padded)
+        blocks = _blocks(height * width, tile)
+        kinds = {kind for _, kind in self._kinds}
+        sums = torch.empty(3, images, blocks, device=output.device)
+        _kernels().feature_sums[(blocks, images)](
+            reference,
+            output,
+            owners.index,
+            output if self._weight is None else self._weight,
+            sums,
+            height * width,
+            channels,
+            EPSILON,
+            ABSOLUTE=0 in kinds,
+            SQUARED=1 in kinds,
+            UNIT=2 in kinds,
+            ROWS=tile,
+            WIDTH=padded,
+            **_EXACT,
+        )
+        positions = height * width
+        totals = {kind: sums[kind].sum(1, dtype=torch.float64) for kind in kinds}
+        for metric, kind in self._kinds:
+            count = positions if kind == 2 else positions * channels
+            yield Sum(metric, self.tap.layer, totals[kind], count)
+
+
+_TV_NAMES = ("dx", "dx2", "dy", "dy2", "iso")
+PIXEL_SUMS = (
+    "squared_error",
+    *(f"{name}_reference" for name in _TV_NAMES),
+    *(f"{name}_output" for name in _TV_NAMES),
+    "dx_residual",
+    "dy_residual",
+)
+"""In the order in which the kernel stores them."""
+
+
+class PixelReader:
+    """PSNR and total variation: everything between a pixel and its neighbours.
+
+    Parameters
+    ----------
+    metrics
+        `Psnr`, `Tv` or both.
+    """
+
+    tap = Tap(layer="a pixel and its neighbours", window=2)
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._psnr = next((metric for metric in metrics if isinstance(metric, Psnr)), None)
+        self._tv = next((metric for metric in metrics if isinstance(metric, Tv)), None)
+
+    @staticmethod
+    def serves(metric: Metric) -> bool:
+        """Tell whether a metric's maps are among those the kernel sums."""
+        return type(metric) in (Psnr, Tv)
+
+    def prepare(self, rows: Tensor) -> Prepared:
+        """Keep the pixels as they are."""
+        return [(_channels_last(rows),)]
+
+    def sums(
+        self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
+    ) -> Iterator[Sum]:
+        """Sum over channels and positions in one reading."""
+        ((reference,),) = prepared
+        output = _channels_last(rows)
+        images, height, width, channels = output.shape
+        # The last row of a band comes again as the first of the next.
+        own = height if last else height - 1
+        blocks = _blocks(height * width * channels, _PIXEL_BLOCK)
+        sums = torch.empty(len(PIXEL_SUMS), images, blocks, device=output.device)
+        _kernels().pixel_sums[(blocks, images)](
+            reference,
+            output,
+            owners.index,
+            sums,
+            height,
+            width,
+            channels,
+            own,
+            PSNR=self._psnr is not None,
+            TV=self._tv is not None,
+            BLOCK=_PIXEL_BLOCK,
+            **_EXACT,
+        )
+        totals = sums.sum(2, dtype=torch.float64)
+        counts = {
+            "squared": own * width,
+            "dx": own * (width - 1),
+            "dy": (height - 1) * width,
+            "iso": (height - 1) * (width - 1),
+        }
+        for name, total in zip(PIXEL_SUMS, totals, strict=True):
+            metric = self._psnr if name == "squared_error" else self._tv
+            if metric is not None:
+                kind = name.partition("_")[0].rstrip("2")
+                yield Sum(metric, name, total, counts[kind] * channels)
+
+
+class SimilarityReader:
+    """SSIM at the positions where its window fits.
+
+    Parameters
+    ----------
+    tap
+        Of as many rows as the window has.
+    metric
+        One that is streamed.
+    """
+
+    def __init__(self, tap: Tap, metric: Ssim) -> None:
+        self.tap = tap
+        self._metric = metric
+
+    @staticmethod
+    def serves(metric: Metric) -> bool:
+        """Tell whether a metric's maps are among those the kernel sums."""
+        return type(metric) is Ssim
+
+    def prepare(self, rows: Tensor) -> Prepared:
+        """Keep the pixels as they are."""
+        return [(_channels_last(rows),)]
+
+    def sums(
+        self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
+    ) -> Iterator[Sum]:
+        """Filter along the columns, then along the rows, and sum."""
+        ((reference,),) = prepared
+        output = _channels_last(rows)
+        images, height, width, channels = output.shape
+        size = SIZES[self._metric.window]
+        kept, row_size = height - size + 1, width * channels
+        count = kept * (width - size + 1) * channels
+        window, constants = self._constants(output.device)
+        moments = output.new_empty((5, images, kept, row_size), dtype=torch.float64)
+        _kernels().filter_down[(_blocks(kept * row_size, _FILTER_BLOCK), images)](
+            reference,
+            output,
+            owners.index,
+            window,
+            moments,
+            height,
+            row_size,
+            SIZE=size,
+            BLOCK=_FILTER_BLOCK,
+            **_EXACT,
+        )
+        blocks = _blocks(count, _FILTER_BLOCK)
+        sums = moments.new_empty(images, blocks)
+        _kernels().similarity_sums[(blocks, images)](
+            moments,
+            window,
+            sums,
+            kept,
+            row_size,
+            channels,
+            constants,
+            SIZE=size,
+            BLOCK=_FILTER_BLOCK,
+            **_EXACT,
+        )
+        yield Sum(self._metric, "ssim", sums.sum(1), count)
+
+    def _constants(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return the window and what the closing needs, float64, on the device."""
+        weights = window_weights(self._metric.window)
+        scale = sample_scale(self._metric.window)
+        return _on_device(weights, device), _on_device((scale, C1, C2), device)
+
+
+@lru_cache(maxsize=16)
+def _on_device(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Carry constants to a device once."""
+    return torch.tensor(values, dtype=torch.float64, device=device)
