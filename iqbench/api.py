@@ -229,7 +229,9 @@ def _plan(evaluation: Evaluation) -> RunPlan:
     """Find out what is to be scored, by what."""
     from iqbench.datasets.methods import resolve_methods
     from iqbench.engine.plan import plan_run
+    from iqbench.images.probe import maximum_pixels
 
+    maximum_pixels()  # a limit that is none is refused here, not at every image
     if evaluation.workers is not None and evaluation.workers < 1:
         raise IqbenchError(f"workers must be at least 1, not {evaluation.workers}")
     _check_alpha(evaluation.alpha)
@@ -290,6 +292,11 @@ def _datasets(evaluation: Evaluation) -> list[Dataset]:
     from iqbench.datasets.dataset import pairs_file, reference_folder
     from iqbench.datasets.load import load_datasets, select
 
+    if evaluation.datasets_file is not None and not evaluation.datasets:
+        raise IqbenchError(
+            "a datasets file is given, but no dataset of it",
+            hint="Give --dataset NAME, or leave --datasets-file out",
+        )
     if evaluation.pairs is not None:
         if evaluation.datasets or evaluation.reference is not None:
             raise IqbenchError(

@@ -1,14 +1,17 @@
 """What is built can be installed elsewhere: nothing is missing, nothing points back here."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,3 +94,20 @@ for command in (["datasets", "list"], ["metrics", "list"], ["protocols", "list"]
     assert result.returncode == 0, result.stderr
     for name in ("demo-denoise", "lpips-alex", "sr-y-rounded"):
         assert name in result.stdout
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_every_lower_bound_is_pinned_where_the_lowest_versions_are_tested(tmp_path):
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 reads no TOML")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    asked = {Requirement(text) for text in [*project["dependencies"], *chain(*extras)]}
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").touch()  # make would make an environment first
+    pins = tmp_path / "lowest.txt"
+    subprocess.run(["make", "--silent", f"VENV={tmp_path}", pins], cwd=ROOT, check=True)
+    pinned = {Requirement(line) for line in pins.read_text(encoding="utf-8").splitlines()}
+    assert {(item.name, str(item.specifier)[2:]) for item in pinned} == {
+        (item.name, str(item.specifier)[2:]) for item in asked if item.name != "iqbench"
+    }
+    assert all(str(item.specifier).startswith("==") for item in pinned)

@@ -206,7 +206,8 @@ def _slopes(u: Floats, at: _Solved) -> Floats:
 
     What the linear parameters make good again is taken out.
     """
-    bend = at.rises * at.linear[1] / at.spread * at.slope * at.sigmoid * (1 - at.sigmoid)
+    steepness = at.sigmoid * (1 - at.sigmoid) / at.spread  # of both tails, which alone overflow
+    bend = at.rises * at.linear[1] * at.slope * steepness
     moved = np.stack([bend * (u - at.where[1]), -bend], axis=1)
     left: Floats = moved - at.design @ _solve(at.design, moved)
     return left

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,8 @@ __all__ = ["evaluate", "report_summary"]
 
 FOLDER = click.Path(path_type=Path)
 SOME_FAILED = 3
+NAMED = 20
+"""So many failures of a method on a dataset are named on stderr; the tables have all."""
 
 
 @click.command()
@@ -118,7 +122,7 @@ def report_summary(summary: Summary, *, quiet: bool = False) -> int:
     summary
         Of the run.
     quiet
-        Leave the warnings out; failures are always named.
+        Leave the warnings out; failures are always named, up to 20 of a method on a dataset.
 
     Returns
     -------
@@ -131,10 +135,9 @@ def report_summary(summary: Summary, *, quiet: bool = False) -> int:
         for warning in summary.warnings:
             click.secho("warning: ", fg="yellow", err=True, nl=False)
             click.echo(printable(warning), err=True)
-    for failure in summary.failures:
+    for line in _failures(summary):
         click.secho("not scored: ", fg="red", err=True, nl=False)
-        place = f"{failure.dataset} / {failure.method} / {failure.image}"
-        click.echo(printable(f"{place}: {failure.error}"), err=True)
+        click.echo(printable(line), err=True)
     parts = [f"{summary.scored} scored"]
     if summary.current:
         parts.append(f"{summary.current} already in the tables")
@@ -142,3 +145,20 @@ def report_summary(summary: Summary, *, quiet: bool = False) -> int:
         parts.append(f"{len(summary.failures)} could not be scored")
     click.echo(f"Outputs: {', '.join(parts)}.", err=True)
     return SOME_FAILED if summary.failures else 0
+
+
+def _failures(summary: Summary) -> Iterator[str]:
+    """Name the failures; of many of one kind, the first ones, where they stood."""
+    counts = Counter((failure.dataset, failure.method) for failure in summary.failures)
+    seen: Counter[tuple[str, str]] = Counter()
+    for failure in summary.failures:
+        group = failure.dataset, failure.method
+        seen[group] += 1
+        place = " / ".join(group)
+        if seen[group] <= NAMED:
+            yield f"{place} / {failure.image}: {failure.error}"
+        elif seen[group] == NAMED + 1:
+            yield (
+                f"{place}: {counts[group] - NAMED} more; all are in column error of "
+                "iqbench export -o scores.csv"
+            )

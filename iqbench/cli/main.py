@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +21,10 @@ __all__ = ["INTERRUPTED", "cli", "main"]
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
+
+# What a user can mend, wherever it comes up: a full disk, and a path that cannot be used.
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
 
 # In the order of a user's way through the tool.
 COMMANDS = (
@@ -125,7 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     try:
-        code = cli.main(args=arguments, prog_name="iqbench", standalone_mode=False)
+        with _termination_interrupts():
+            code = cli.main(args=arguments, prog_name="iqbench", standalone_mode=False)
         if sys.stdout is not None:  # as `>&-` leaves it
             sys.stdout.flush()
     except IqbenchError as error:
@@ -146,12 +153,41 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
+        if refusal := _refusal(error):
+            _complain(refusal)
+            sys.exit(IqbenchError.exit_code)
         _complain(
             f"internal error: {type(error).__name__}: {error}. Run the command with "
             "`iqbench --debug ...` and report what it prints"
         )
         sys.exit(INTERNAL_ERROR)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """Let SIGTERM, which schedulers send before they kill, do what Ctrl-C does: keep the scores."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def _refusal(error: Exception) -> str:
+    """Say what the system refused, where a user can mend that; else nothing."""
+    if not isinstance(error, OSError):
+        return ""
+    place = "" if error.filename is None else f"{error.filename}: "
+    if error.errno in _FULL:
+        return f"{place}{error.strerror}. Free some space, or write to another place"
+    if error.errno in _UNUSABLE and place:
+        return f"{place}{error.strerror}. Check the path and its permissions"
+    return ""
 
 
 def _account(seconds: float) -> None:

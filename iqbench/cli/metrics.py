@@ -85,9 +85,10 @@ def show_metric(spec: str, form: str) -> None:
     if form == "json":
         click.echo(table, nl=False)
         return
-    click.echo(f"{metric.name}, version {metric.version}\n\n{inspect.getdoc(type(metric))}\n")
+    text = (inspect.getdoc(type(metric)) or "").replace("``", "`")
+    click.echo(f"{metric.name}, version {metric.version}\n\n{text}\n")
     click.echo(f"Source: {metric.citation}")
     for name, value in metric:
-        click.echo(f"Option {name} = {format_value(value)}")
+        click.echo(f"Option {name} = {format_value(value) or '(none)'}")
     click.echo()
     click.echo(table, nl=False, color=window.color)

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny
 
 from iqbench.datasets.download import Download
-from iqbench.datasets.files import check_text, numbering_gaps
+from iqbench.datasets.files import check_text, did_you_mean, numbering_gaps
 from iqbench.datasets.layout import Layout
 from iqbench.datasets.layouts.csv_paths import CsvLayout
 from iqbench.datasets.layouts.folder import FolderLayout
@@ -210,7 +210,8 @@ def reference_folder(folder: Path, name: str | None = None) -> Dataset:
     folder = folder.expanduser()
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise IqbenchError(f"reference folder {folder} {what}", hint="Give --reference DIR")
+        hint = did_you_mean(folder, folder=True) or "Give --reference DIR"
+        raise IqbenchError(f"reference folder {folder} {what}", hint=hint)
     name = check_dataset_name(folder.resolve().name if name is None else name)
     data = FolderLayout(layout="folder", references=".")
     return DatasetSpec(name=name, root=folder, data=data).open()
@@ -235,7 +236,8 @@ def pairs_file(file: Path, name: str | None = None) -> Dataset:
     file = file.expanduser()
     if not file.is_file():
         what = "is a folder, not a file" if file.is_dir() else "does not exist"
-        raise IqbenchError(f"file of pairs {file} {what}", hint="Give --pairs FILE.csv")
+        hint = did_you_mean(file, folder=False) or "Give --pairs FILE.csv"
+        raise IqbenchError(f"file of pairs {file} {what}", hint=hint)
     name = check_dataset_name(file.stem if name is None else name)
     data = CsvLayout(layout="csv", file=file.name)
     return DatasetSpec(name=name, root=file.parent, data=data).open()

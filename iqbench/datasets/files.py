@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,9 @@ from iqbench.errors import IqbenchError
 __all__ = [
     "IMAGE_SUFFIXES",
     "check_text",
+    "did_you_mean",
+    "is_file",
+    "is_folder",
     "is_image_name",
     "natural_key",
     "numbering_gaps",
@@ -64,6 +69,30 @@ def some(names: Collection[str]) -> str:
     """Name the first few in natural order, and say how many others there are."""
     shown = sorted(names, key=natural_key)[:3]
     return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry is a folder or a link to one."""
+    with suppress(OSError):  # a link that leads to itself is dead, not an error
+        return entry.is_dir()
+    return False
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry is a file or a link to one."""
+    with suppress(OSError):
+        return entry.is_file()
+    return False
+
+
+def did_you_mean(path: Path, *, folder: bool) -> str:
+    """Ask for the folder, or file, whose name is nearest to that of one that is not there."""
+    names: list[str] = []
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+        names = [entry.name for entry in visible if is_folder(entry) == folder]
+    near = get_close_matches(path.name, names, n=1, cutoff=0.5)
+    return f"Did you mean {path.parent / near[0]}?" if near else ""
 
 
 def split_suffix(name: str) -> tuple[str, str]:
@@ -128,7 +157,7 @@ def walk(root: Path) -> Iterator[str]:
                     if entry.name.startswith("."):
                         continue
                     name = folder.prefix + entry.name
-                    if entry.is_dir():
+                    if is_folder(entry):
                         found = _Folder(entry.path, f"{name}/")
                         (links if entry.is_symlink() else folders).append(found)
                     else:

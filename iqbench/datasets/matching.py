@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import normalize
 
 from iqbench.datasets.bitstreams import FOLDER as BITSTREAMS
 from iqbench.datasets.dataset import Dataset
-from iqbench.datasets.files import is_image_name, natural_key, split_suffix
+from iqbench.datasets.files import is_file, is_folder, is_image_name, natural_key, split_suffix
 from iqbench.datasets.methods import Method
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
@@ -54,7 +55,11 @@ class Matches:
 
 @dataclass
 class _Index:
-    """The visible files and sub-folders of the folders that were listed, by relative stem."""
+    """The visible files and sub-folders of the folders that were listed, by relative stem.
+
+    Accents may be parts of letters or stand apart, as macOS writes them: what is not found as it
+    is spelt is found in the other form.
+    """
 
     files: dict[str, list[str]] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
@@ -63,7 +68,8 @@ class _Index:
         return (name for names in self.files.values() for name in names if is_image_name(name))
 
     def candidates(self, stem: str, suffix: str) -> list[str]:
-        names = self.files.get(stem, ())
+        names = self.files.get(_composed(stem), [])
+        names = [name for name in names if split_suffix(name)[0] == stem] or names
         if suffix:
             return [name for name in names if split_suffix(name)[1].lower() == suffix.lower()]
         return sorted(name for name in names if is_image_name(name))
@@ -161,16 +167,22 @@ def _list(folder: Path, levels: Iterable[str]) -> _Index:
                 for entry in entries:
                     if entry.name.startswith("."):
                         continue
-                    if entry.is_dir():
+                    if is_folder(entry):
                         index.folders.append(f"{level}{entry.name}/")
-                    elif entry.is_file():
+                    elif is_file(entry):
                         stem = split_suffix(entry.name)[0]
-                        index.files.setdefault(level + stem, []).append(level + entry.name)
+                        index.files.setdefault(_composed(level + stem), []).append(
+                            level + entry.name
+                        )
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             raise IqbenchError(f"cannot list folder {folder / level}: {error.strerror}") from error
     return index
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else normalize("NFC", text)
 
 
 def _hint(images: list[str], index: _Index, extra: list[str]) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
-from iqbench.datasets.files import check_text, natural_key
+from iqbench.datasets.files import check_text, did_you_mean, is_folder, natural_key
 from iqbench.errors import IqbenchError
 
 __all__ = ["Method", "resolve_methods"]
@@ -78,7 +77,7 @@ def _method(text: str) -> Method:
 def _methods_in(folder: Path) -> list[Method]:
     folder = folder.expanduser()
     _check_folder(folder, "folder of methods")
-    names = [entry.name for entry in _visible(folder) if entry.is_dir()]
+    names = [entry.name for entry in _visible(folder) if is_folder(entry)]
     if not names:
         raise IqbenchError(
             f"folder of methods {folder} has no sub-folders",
@@ -95,12 +94,7 @@ def _check_folder(folder: Path, kind: str) -> None:
         return
     if folder.exists():
         raise IqbenchError(f"{kind} {folder} is a file, not a folder")
-    siblings: list[str] = []
-    if folder.parent.is_dir():
-        siblings = [entry.name for entry in _visible(folder.parent) if entry.is_dir()]
-    near = get_close_matches(folder.name, siblings, n=1, cutoff=0.5)
-    hint = f"Did you mean {folder.parent / near[0]}?" if near else ""
-    raise IqbenchError(f"{kind} {folder} does not exist", hint=hint)
+    raise IqbenchError(f"{kind} {folder} does not exist", hint=did_you_mean(folder, folder=True))
 
 
 def _visible(folder: Path) -> list[os.DirEntry[str]]:

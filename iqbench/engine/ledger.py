@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from iqbench.engine.grouping import Outcome
-from iqbench.engine.plan import Assignment
+from iqbench.engine.plan import Absence, Assignment
 from iqbench.engine.reading import Output
 from iqbench.images.picture import Picture
 from iqbench.results.schema import UNDEFINED, ImageRow, ScoreRow, placeholder, removed
@@ -87,6 +87,14 @@ class Ledger:
                 self.miss(method, image, assignment.problems[image])
             elif image not in known.images:
                 self.writer.add_image(placeholder(self.dataset, method, image))
+
+    def withdraw(self, absence: Absence, known: Current) -> None:
+        """Enter as missing what the tables have of a method that has nothing left.
+
+        Without this, outputs that vanish one and all would leave their scores behind.
+        """
+        for image in known.images:
+            self.miss(absence.method, image, f"missing output: {absence.why}")
 
     def score(self, output: Output, picture: Picture, outcomes: Mapping[str, Outcome]) -> None:
         """Enter the rows of an output that was scored: the image first, then its values."""

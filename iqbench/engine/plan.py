@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,16 @@ from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
 from iqbench.protocols.presets import Protocol, resolve_protocol
 from iqbench.results.schema import ColumnInfo
 
-__all__ = ["Assignment", "DatasetPlan", "RunPlan", "plan_run"]
+__all__ = ["Absence", "Assignment", "DatasetPlan", "RunPlan", "plan_run"]
+
+
+@dataclass(frozen=True)
+class Absence:
+    """A method that has nothing for a whole dataset, and the line that says so."""
+
+    dataset: str
+    method: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -107,10 +117,13 @@ class RunPlan:
         One plan a dataset that some method attempted.
     warnings
         What the user should know: extra files, datasets that were not attempted.
+    absences
+        Those datasets, by method: what the tables may have of them is no longer there.
     """
 
     datasets: tuple[DatasetPlan, ...]
     warnings: list[str] = field(default_factory=list)
+    absences: tuple[Absence, ...] = ()
 
     @property
     def columns(self) -> dict[str, ColumnInfo]:
@@ -174,7 +187,7 @@ def plan_run(
     """
     plans: list[DatasetPlan] = []
     notes = _Notes()
-    _check_methods(datasets, methods)
+    _check_methods(datasets, methods, output_name)
     alone = sum(not dataset.brings_outputs for dataset in datasets) == 1
     for dataset in datasets:
         if dataset.ignored:
@@ -187,9 +200,11 @@ def plan_run(
         else:
             assignments = _assign(dataset, methods, alone, output_name, notes)
         if assignments:
-            chosen = resolve_protocol(protocol or dataset.spec.protocol)
+            with _blamed_on(dataset, not protocol):
+                chosen = resolve_protocol(protocol or dataset.spec.protocol)
             specs = metrics or dataset.spec.metrics or chosen.metrics or DEFAULT_METRICS
-            requests = resolve_metrics(specs, chosen.variants)
+            with _blamed_on(dataset, not metrics and dataset.spec.metrics):
+                requests = resolve_metrics(specs, chosen.variants)
             bitstreams: dict[str, dict[str, int]] = {}
             if any(request.metric.reads_bitstream for request in requests):
                 bitstreams = {
@@ -198,12 +213,24 @@ def plan_run(
                     if assignment.folder
                 }
             plans.append(DatasetPlan(dataset, chosen, requests, assignments, bitstreams))
+    skipped = [absence.why for absence in notes.absences]
     if not plans:
         raise IqbenchError(
-            "; ".join(notes.skipped) or "there is no dataset to score",
+            "; ".join(skipped) or "there is no dataset to score",
             hint="Outputs lie in METHOD/DATASET/ or, with one dataset, in METHOD/",
         )
-    return RunPlan(tuple(plans), notes.warnings + notes.skipped)
+    return RunPlan(tuple(plans), notes.warnings + skipped, tuple(notes.absences))
+
+
+@contextmanager
+def _blamed_on(dataset: Dataset, chosen_there: object) -> Iterator[None]:
+    """Say of what is misspelt in a dataset's block that it stands there."""
+    try:
+        yield
+    except IqbenchError as error:
+        if not chosen_there:
+            raise
+        raise IqbenchError(f"dataset {dataset.name!r}: {error.message}", hint=error.hint) from error
 
 
 @dataclass
@@ -211,22 +238,24 @@ class _Notes:
     """What the user should know."""
 
     warnings: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    absences: list[Absence] = field(default_factory=list)
 
 
-def _check_methods(datasets: Sequence[Dataset], methods: Sequence[Method]) -> None:
-    """Refuse methods that nothing is asked of, and datasets that nothing is there for."""
+def _check_methods(
+    datasets: Sequence[Dataset], methods: Sequence[Method], output_name: str | None
+) -> None:
+    """Refuse what nothing is asked of, and datasets that nothing is there for."""
     needing = [dataset.name for dataset in datasets if not dataset.brings_outputs]
     if needing and not methods:
         raise IqbenchError(
             f"no method to score on {some(needing)}",
             hint="Give --method [NAME=]DIR or --methods-in DIR",
         )
-    if datasets and not needing and methods:
+    if datasets and not needing and (methods or output_name):
         names = some([dataset.name for dataset in datasets])
         raise IqbenchError(
             f"{names} brings its own distorted images and takes no method",
-            hint="Leave --method and --methods-in out",
+            hint="Leave --method, --methods-in and --output-name out",
         )
 
 
@@ -252,7 +281,7 @@ def _assign(
     for method in methods:
         found = match_outputs(method, dataset, alone=alone, output_name=output_name)
         if not found.attempted:
-            notes.skipped.append(found.message)
+            notes.absences.append(Absence(dataset.name, method.name, found.message))
             continue
         outputs = {
             image: OutputImage(method.name, image, FileSource(path))
@@ -261,8 +290,8 @@ def _assign(
         assignments[method.name] = Assignment(images, outputs, found.problems, found.folder)
         if found.extra:
             notes.warnings.append(
-                f"method {method.name!r}: {some(found.extra)} in {found.folder} belong to no "
-                f"image of {dataset.name!r} and were left out"
+                f"method {method.name!r}: {found.folder} holds more than outputs for the images "
+                f"of {dataset.name!r}; left out: {some(found.extra)}"
             )
         if found.hint:
             notes.warnings.append(

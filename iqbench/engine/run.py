@@ -121,8 +121,14 @@ def run(
         )
         # All datasets first: tables that cannot be read or written stop a run before it computes.
         # What they hold is read again below, so that one dataset's is in memory at a time.
-        for dataset_plan in plan.datasets:
-            open_dataset(dataset_plan).announce()
+        ledgers = {
+            dataset_plan.dataset.name: open_dataset(dataset_plan).announce()
+            for dataset_plan in plan.datasets
+        }
+        for absence in plan.absences:
+            name = absence.dataset
+            ledger = ledgers.get(name) or Ledger(name, "", {}, writer, summary)
+            ledger.withdraw(absence, store.current(name, absence.method))
         writer.flush()
         for dataset_plan in plan.datasets:
             reporter.begin(dataset_plan.dataset.name, dataset_plan.size)
@@ -156,10 +162,11 @@ class _DatasetRun:
         self._scorers: dict[frozenset[str], Scorer] = {}
         self._copies: Counter[str] = Counter()
 
-    def announce(self) -> None:
+    def announce(self) -> Ledger:
         """Enter what is missing, what is still to come and what the dataset no longer has."""
         for method, assignment in self._plan.assignments.items():
             self._ledger.announce(method, assignment, self._current[method])
+        return self._ledger
 
     def score(self, advance: Callable[[int], None]) -> None:
         """Read ahead, score, write."""

@@ -69,7 +69,10 @@ def decode(file: BufferReader, *, digest: str, alpha: Alpha = "error") -> Pictur
     stored = _imdecode(known.decodable(file))
     if stored is None:
         known.blame(file)
-        raise file.damaged(f"OpenCV cannot decode this {facts.format.upper()} file")
+        raise file.refused(
+            f"is whole, but OpenCV cannot decode this {facts.format.upper()} file",
+            "It is damaged inside, or of a rare kind: write it again, or save it as PNG",
+        )
     pixels = _without_alpha(_checked(file, facts, stored), facts)
     upright = np.ascontiguousarray(_oriented(pixels, facts.orientation))
     return Picture(pixels=upright, digest=digest, name=file.name, bytes=len(file.data))

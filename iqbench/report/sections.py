@@ -100,7 +100,8 @@ class Section:
     front: str = ""
     bold: str = "best of the complete methods"
     unranked: str = (
-        "incomplete methods; the reasons are in column error of iqbench export -o scores.csv"
+        "incomplete methods; the reasons are in column error of iqbench export -o scores.csv, "
+        "and iqbench evaluate goes on with what is still to do"
     )
 
     def has(self, key: str) -> bool:

@@ -99,8 +99,8 @@ def write(folder: Path, table: pa.Table, footer: Footer, *, moment: int | None =
         _delete(temporary)
         raise IqbenchError(
             f"cannot write results to {folder}: {error.strerror or error}",
-            hint="Free some space or choose another folder with --results; the run then "
-            "continues where it was",
+            hint="Mend that or choose another folder with --results; the run then continues "
+            "where it was",
         ) from error
     return part
 
@@ -202,7 +202,7 @@ def _open(part: Path, kind: Kind) -> tuple[pq.ParquetFile, Footer]:
 
 
 def _damaged(part: Path, error: Exception) -> IqbenchError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
     return IqbenchError(
         f"cannot read {part}: {reason}",
         hint="If it is damaged, delete it and run iqbench evaluate again: only what it held is "

@@ -15,7 +15,7 @@ from iqbench.analysis.dependent import williams
 from iqbench.analysis.forced_choice import HUMAN, choice_agreement, choice_differences
 from iqbench.analysis.influence import Bootstrap, deviations, intervals, two_sided
 from iqbench.analysis.krasula import krasula
-from iqbench.analysis.logistic import fit_logistic
+from iqbench.analysis.logistic import _slopes, _solved_at, fit_logistic
 from iqbench.analysis.opinion import opinion_agreement
 from iqbench.analysis.opinion_differences import opinion_differences
 from iqbench.analysis.opinion_table import opinions_alone
@@ -134,6 +134,13 @@ def test_what_no_logistic_can_tell_is_said():
     assert step.fitted == pytest.approx((x > 2).astype(float), abs=1e-3)
     bent = fit_logistic(x, np.sin(x), 5)
     assert not bent.monotonic
+
+
+def test_a_search_that_strays_to_where_the_sigmoid_underflows_goes_on():
+    x, y = np.repeat([-0.7, 1.0], 6), np.tile([0.0, 1.0, 2.0], 4)
+    at = _solved_at(x, y, np.array([np.log(315), -2.95]), 5)  # exp(-315 * 2.25) is about 1e-308
+    assert at.spread < 1e-300
+    assert np.isfinite(_slopes(x, at)).all()
 
 
 def test_too_few_images_or_one_value_have_no_fit():

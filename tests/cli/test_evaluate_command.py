@@ -61,7 +61,8 @@ def test_failures_are_named_on_stderr_and_make_exit_3(folders, iqbench):
     assert ran.code == 3
     assert ran.out == ""
     assert ran.err.splitlines()[:3] == [
-        "warning: method 'one': x.png in out/one belong to no image of 'hr' and were left out",
+        "warning: method 'one': out/one holds more than outputs for the images of 'hr'; "
+        "left out: x.png",
         "not scored: hr / two / b: out/two/b.png is empty (0 bytes). Write or copy the file again",
         "Outputs: 5 scored, 1 could not be scored.",
     ]
@@ -69,6 +70,26 @@ def test_failures_are_named_on_stderr_and_make_exit_3(folders, iqbench):
     assert quiet.code == 3
     assert "warning" not in quiet.err
     assert "not scored: hr / two / b" in quiet.err
+
+
+def test_of_many_failures_of_a_method_the_first_are_named_and_the_rest_are_counted(made, iqbench):
+    images = [f"{number:02}" for number in range(22)]
+    made.references(images)
+    made.method("one", images[:1])
+    made.method("two", images[:-1])
+    ran = iqbench("evaluate", "--methods-in", "out", "--reference", "hr", *PSNR)
+    assert ran.code == 3
+    lines = [line for line in ran.err.splitlines() if line.startswith("not scored")]
+    assert [line.partition(": missing")[0] for line in lines[:20]] == [
+        f"not scored: hr / one / {image}" for image in images[1:21]
+    ]
+    assert lines[20:] == [
+        "not scored: hr / one: 1 more; all are in column error of iqbench export -o scores.csv",
+        "not scored: hr / two / 21: missing output: no 21.* in out/two",
+    ]
+    iqbench("export", "-o", "scores.csv")
+    kept = pd.read_csv("scores.csv", dtype={"image": str})
+    assert set(kept["image"][kept["error"].notna() & (kept["method"] == "one")]) == set(images[1:])
 
 
 def test_no_name_can_move_the_cursor(folders, iqbench):
@@ -94,10 +115,13 @@ def empty(*folders):
     return make
 
 
-def unknown_key():
-    Path("sets.yaml").write_text(
-        "datasets:\n  x:\n    protocl: rgb\n    data: {layout: folder, references: hr}\n"
-    )
+def block(line):
+    def make():
+        Path("sets.yaml").write_text(
+            f"root: .\ndatasets:\n  x:\n    {line}\n    data: {{layout: folder, references: hr}}\n"
+        )
+
+    return make
 
 
 def older_results():
@@ -124,7 +148,7 @@ REFUSED = {
     ),
     "no such reference": (
         *(None, (*ONE, "--reference", "rh")),
-        "reference folder rh does not exist",
+        "reference folder rh does not exist. Did you mean hr?",
     ),
     "methods without folders": (None, ("--methods-in", "hr", *HR), "hr has no sub-folders"),
     "a method without images": (
@@ -147,7 +171,14 @@ REFUSED = {
         *(None, (*HR, "--pairs", "pairs.csv")),
         "a file of pairs names its references itself. Give neither",
     ),
-    "no such file of pairs": (None, ("--pairs", "p.csv"), "file of pairs p.csv does not exist"),
+    "no such file of pairs": (
+        *(lambda: Path("pairs.csv").touch(), ("--pairs", "pair.csv")),
+        "file of pairs pair.csv does not exist. Did you mean pairs.csv?",
+    ),
+    "a file of references": (
+        *(None, (*ONE, "--reference", "hr/a.png")),
+        "reference folder hr/a.png is a file, not a folder. Give --reference DIR",
+    ),
     "a name without a reference": (
         *(None, (*ONE, "--dataset-name", "x")),
         "a dataset name is given without a folder of references",
@@ -160,8 +191,16 @@ REFUSED = {
         *(None, (*ONE, "--dataset", "x", *FILE)),
         "datasets file sets.yaml does not exist",
     ),
+    "a datasets file without a dataset": (
+        *(None, (*ONE, *HR, *FILE)),
+        "a datasets file is given, but no dataset of it. Give --dataset NAME",
+    ),
+    "a misspelt protocol of a dataset": (
+        *(block("protocol: rbg"), (*ONE, "--dataset", "x", *FILE)),
+        "dataset 'x': unknown protocol 'rbg'. Did you mean 'rgb'?",
+    ),
     "an unknown key": (
-        *(unknown_key, (*ONE, "--dataset", "x", *FILE)),
+        *(block("protocl: rgb"), (*ONE, "--dataset", "x", *FILE)),
         "sets.yaml: dataset 'x': unknown key 'protocl'. Did you mean 'protocol'?",
     ),
     "an unknown metric": (None, (*ONE, *HR, "--metric", "sim"), "Did you mean 'ssim'?"),
@@ -219,6 +258,22 @@ def test_wrong_input_is_refused_in_one_sentence_before_anything_is_computed(
     assert sorted(Path().rglob("*")) == before
 
 
+def test_a_misspelt_metric_of_a_dataset_is_refused_unless_the_user_names_others(folders, iqbench):
+    block("metrics: [sim]")()
+    ran = iqbench("evaluate", *ONE, "--dataset", "x", *FILE)
+    assert ran.code == 2
+    assert "error: dataset 'x': unknown metric 'sim'. Did you mean 'ssim'?" in ran.err
+    assert iqbench("evaluate", *ONE, "--dataset", "x", *FILE, *PSNR).code == 0
+
+
+def test_a_limit_of_pixels_that_is_no_number_is_refused_once(folders, iqbench, monkeypatch):
+    monkeypatch.setenv("IQBENCH_MAX_PIXELS", "many")
+    ran = iqbench("evaluate", *ONE, *HR, *PSNR)
+    assert ran.code == 2
+    assert ran.err.count("IQBENCH_MAX_PIXELS is 'many'") == 1
+    assert not Path("results").exists()
+
+
 def test_a_workable_memory_limit_changes_nothing(folders, iqbench):
     iqbench("evaluate", *ONE, *HR, *PSNR)
     iqbench("evaluate", *ONE, *HR, *PSNR, "--memory", "1.5MiB", "--results", "small")
@@ -259,14 +314,15 @@ class TestWithoutWeights:
         assert ran.code == 0
 
 
-def test_an_interrupt_exits_130_and_keeps_what_was_scored(folders, iqbench, monkeypatch):
+@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_exits_130_and_keeps_what_was_scored(folders, iqbench, monkeypatch, signal_):
     start = Scorer.start
     calls = []
 
     def interrupt(self, batch):
         calls.append(batch)
         if len(calls) == 3:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal_)
         return start(self, batch)
 
     with monkeypatch.context() as patch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -116,6 +117,41 @@ class TestDebug:
 
 def _fail(_):
     raise ZeroDivisionError("oh")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "out/mine"),
+            *(2, "error: out/mine: Permission denied. Check the path and its permissions\n"),
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x.csv"),
+            *(2, "error: x.csv: No space left on device. Free some space, or write to another"),
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "error: No space left on device. "),
+        (FileNotFoundError(errno.ENOENT, "No such file", "x"), 70, "internal error: FileNotFound"),
+        (PermissionError(errno.EACCES, "Permission denied"), 70, "internal error: Permission"),
+    ],
+)
+def test_what_the_system_refuses_is_the_user_s_to_mend_if_it_has_a_place(
+    monkeypatch, iqbench, error, code, message
+):
+    def refuse(_):
+        raise error
+
+    monkeypatch.setattr(evaluate_module, "memory_bytes", refuse)
+    ran = iqbench("evaluate")
+    assert ran.code == code
+    assert message in ran.err
+
+
+def test_a_name_that_is_too_long_for_the_system_is_wrong_input(iqbench, made):
+    made.references("a")
+    ran = iqbench("evaluate", "--method", "x" * 300, "--reference", "hr", "--metric", "psnr")
+    assert ran.code == 2
+    assert "too long" in ran.err or "does not exist" in ran.err  # pathlib's way depends on Python
 
 
 @pytest.mark.parametrize(

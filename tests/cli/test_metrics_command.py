@@ -34,6 +34,8 @@ def test_a_metric_is_shown_with_definition_source_options_and_columns(iqbench):
     assert "Source: " in ran.out
     assert "Option net = vgg19\n" in ran.out
     assert "Option layers = conv5_4\n" in ran.out
+    assert "Option weights = (none)\n" in ran.out
+    assert "``" not in ran.out
     assert "perceptual-vgg19-conv5_4-l1" in ran.out
 
 

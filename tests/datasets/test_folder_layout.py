@@ -140,6 +140,7 @@ def test_loops_of_links_end_and_links_never_rename_real_files(
     (root / "b").symlink_to(root / "z", target_is_directory=True)
     elsewhere = make_files("elsewhere", ["c.png"])
     (root / "linked").symlink_to(elsewhere, target_is_directory=True)
+    (root / "itself").symlink_to(root / "itself")
     assert ids(root) == ["linked/c", "z/a"]
 
 

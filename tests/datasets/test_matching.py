@@ -96,11 +96,28 @@ def test_files_and_folders_of_no_image_are_named_hidden_and_other_files_are_not(
     assert list(found.outputs) == IDS
 
 
-def test_a_folder_named_like_an_output_and_a_dead_link_are_no_outputs(
+def test_accents_are_found_in_either_form_of_unicode(
     make_files: MakeFiles, make_dataset: MakeDataset
 ) -> None:
+    composed, apart = "\u00fc", "u\u0308"
+    folder = make_files("m", [f"refs/{apart}.png", f"refs/{composed}2.png"])
+    found = match(folder, make_dataset([f"{composed}.png", f"{apart}2.png"]))
+    assert {image: path.stem for image, path in found.outputs.items()} == {
+        composed: apart,
+        f"{apart}2": f"{composed}2",
+    }
+    both = make_files("both", [f"refs/{apart}.png", f"refs/{composed}.png"])
+    found = match(both, make_dataset([f"{composed}.png", f"{apart}.png"]))
+    assert all(path.stem == image for image, path in found.outputs.items())
+    assert len(found.outputs) == 2
+
+
+@pytest.mark.parametrize("target", ["gone.png", "refs/img_002.png"])
+def test_a_folder_named_like_an_output_and_a_dead_link_are_no_outputs(
+    make_files: MakeFiles, make_dataset: MakeDataset, target: str
+) -> None:
     folder = make_files("m", ["refs/img_001.png/x.png", "refs/img_003.png"])
-    (folder / "refs" / "img_002.png").symlink_to(folder / "gone.png")
+    (folder / "refs" / "img_002.png").symlink_to(folder / target)
     found = match(folder, make_dataset(REFERENCES))
     assert list(found.outputs) == ["img_003"]
     assert set(found.problems) == {"img_001", "img_002"}

@@ -155,6 +155,41 @@ class TestNothingStale:
         scored.evaluate(metrics=("ssim",))
         assert ("two", "b") not in scored.values("psnr")
 
+    def test_so_do_the_outputs_of_a_method_that_vanished_one_and_all(self, scored):
+        for path in (scored.root / "out/two").iterdir():
+            path.unlink()
+        summary = scored.evaluate()
+        assert [(failure.method, failure.image) for failure in summary.failures] == [
+            *(("two", "a"), ("two", "b"), ("two", "c"))
+        ]
+        assert "did not attempt dataset 'hr'" in summary.failures[0].error
+        assert [scored.values()["two", image] for image in "abc"] == [None] * 3
+        board = read_leaderboard(scored.results, {}).board.set_index("method")
+        assert board["complete"].to_dict() == {"one": True, "two": False}
+        scored.method("two")
+        assert scored.evaluate().scored == 3
+
+    def test_even_where_no_method_has_anything_left_for_the_dataset(self, scored, tmp_path):
+        scored.references(folder="sets/more")
+        scored.references(folder="sets/hr")
+        file = tmp_path / "sets.yaml"
+        file.write_text(
+            "root: sets\ndatasets:\n"
+            "  hr: {data: {layout: folder, references: hr}}\n"
+            "  more: {data: {layout: folder, references: more}}\n"
+        )
+        for name in ("one", "two"):
+            scored.method(name, folder=f"{name}/more")
+        both = {"datasets": ("hr", "more"), "datasets_file": file}
+        assert len(scored.evaluate(**both).failures) == 6
+        assert set(scored.scores()["dataset"]) == {"more"}
+
+    def test_a_method_that_was_never_scored_on_a_dataset_is_no_failure(self, scored):
+        (scored.root / "out/three").mkdir()
+        summary = scored.evaluate()
+        assert summary.failures == []
+        assert summary.warnings[0].startswith("method 'three' did not attempt dataset 'hr'")
+
     def test_a_vanished_reference_takes_its_image_along(self, scored):
         (scored.root / "hr/b.png").unlink()
         summary = scored.evaluate()

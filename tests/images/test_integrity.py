@@ -159,8 +159,9 @@ def test_a_decoder_that_fails_is_an_error(monkeypatch):
         raise cv2.error("out of memory")
 
     monkeypatch.setattr("cv2.imdecode", fail)
-    with pytest.raises(IqbenchError, match="OpenCV cannot decode this PNG"):
+    with pytest.raises(IqbenchError, match="OpenCV cannot decode this PNG") as caught:
         decode(WHOLE["png"])
+    assert "save it as PNG" in caught.value.hint
 
 
 def test_a_jpeg_of_a_header_alone_is_damaged():

@@ -75,7 +75,7 @@ def test_a_leaderboard_in_a_terminal() -> None:
         "",
         "* best of the complete methods",
         "Not ranked: incomplete methods; the reasons are in column error of iqbench",
-        "export -o scores.csv",
+        "export -o scores.csv, and iqbench evaluate goes on with what is still to do",
         "3 more columns: --columns all",
         "",
     ]

@@ -283,6 +283,7 @@ def test_a_part_of_another_version_is_refused_by_name(
     with pytest.raises(IqbenchError, match="written by another version") as caught:
         load_scores(bench.root)
     assert str(part) in str(caught.value)
+    assert ".." not in str(caught.value)
     assert "--results" in caught.value.hint
     with pytest.raises(IqbenchError, match="written by another version"):
         bench.store.current("set5", "edsr")
@@ -305,6 +306,7 @@ def test_a_damaged_part_is_refused_by_name(bench: Bench, damage: bytes) -> None:
     with pytest.raises(IqbenchError, match="cannot read") as caught:
         load_scores(bench.root)
     assert str(part) in str(caught.value)
+    assert ".." not in str(caught.value)
 
 
 def test_a_part_with_damaged_pages_is_refused_by_name(bench: Bench) -> None:

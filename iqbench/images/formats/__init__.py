@@ -92,5 +92,6 @@ def recognise(file: Reader) -> Format:
     if head[4:8] == b"ftyp":
         raise file.refused("is an AVIF, HEIC or video, which is not read", "Save it as PNG")
     raise file.refused(
-        "is not an image, or it is damaged", "Read are PNG, JPEG, BMP, TIFF, WebP, PPM and PGM"
+        "is not an image, or it is damaged",
+        "Save it as PNG; JPEG, BMP, TIFF, WebP, PPM and PGM are read, too",
     )
