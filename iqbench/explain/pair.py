@@ -140,7 +140,8 @@ class Pair:
         base = "rgb" if convention.colour in (*CHANNELS, "rgb-channels") else convention.colour
         key = base, convention.quantise, convention.brightness
         reference, output = self.once(("seen", *key), lambda: self._convert(*key))
-        if convention.colour in CHANNELS:
+        # A gray image among colour ones is what it is, whatever the channel.
+        if convention.colour in CHANNELS and reference.shape[1] == len(CHANNELS):
             channel = CHANNELS[convention.colour]
             return reference[:, channel : channel + 1], output[:, channel : channel + 1]
         return reference, output

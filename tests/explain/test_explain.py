@@ -290,6 +290,20 @@ class TestOddImages:
         assert set(frame["colour"]) == {"rgb"}
         assert frame.iloc[0]["protocol"].startswith("rgb, y-full")
 
+    def test_gray_among_colour_counts_in_every_mean(self, tmp_path):
+        for name, image in (("a", data.chelsea()[:64, :80]), ("b", data.camera()[:64, :80, None])):
+            pair = write_pair(tmp_path, image.copy())
+            for path, folder in zip(pair, ("hr", "sr"), strict=True):
+                (tmp_path / folder).mkdir(exist_ok=True)
+                path.rename(tmp_path / folder / f"{name}.png")
+        folders = tmp_path / "hr", tmp_path / "sr"
+        a, b = (pixels([folder / name for folder in folders]) for name in ("a.png", "b.png"))
+        green = psnr(*(image[..., 1].astype(float) for image in a))
+        value = f"{(green + psnr(*(image.astype(float) for image in b))) / 2:.5f}"
+        best = explain(*folders, metric="psnr", value=value).iloc[0]
+        assert best["reproduces"]
+        assert best["protocol"] == "rgb but green alone"
+
     def test_16_bits_are_quantised_or_not_or_truncated(self, tmp_path):
         rng = np.random.default_rng(0)
         reference = rng.integers(2000, 60000, (32, 40, 3)).astype(np.uint16)
