@@ -121,7 +121,10 @@ def explain(
             }
         )
     if not rows:
-        raise IqbenchError(f"no convention of {metric!r} fits these images: are they too small?")
+        raise IqbenchError(
+            f"no convention of {metric!r} fits these images",
+            hint="They are too small for it, or of two sizes: then give the scale",
+        )
     return _sorted(_different(pd.DataFrame(rows)), scale, columns)
 
 
