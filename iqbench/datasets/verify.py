@@ -11,11 +11,10 @@ from iqbench.datasets.dataset import DatasetSpec
 from iqbench.datasets.digests import file_digest, read_checksums
 from iqbench.datasets.layout import MissingDataError
 from iqbench.datasets.sample import Sample
-from iqbench.datasets.tree import join
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource, Source
 
-__all__ = ["Problem", "Progress", "Verification", "missing_files", "verify"]
+__all__ = ["Problem", "Progress", "Verification", "verify"]
 
 _DEGRADED = frozenset(
     {"blur", "degraded", "distorted", "hazy", "input", "inputs", "low", "lq", "lr", "noisy"}
@@ -113,22 +112,6 @@ class Verification:
         }
 
 
-def missing_files(spec: DatasetSpec) -> list[str]:
-    """Name the files of the list of checksums that are not there, without opening any.
-
-    Only those that are needed to score: nothing where the dataset has no such list.
-
-    Raises
-    ------
-    IqbenchError
-        If the list is not as it should be.
-    """
-    if spec.root is None:
-        return []
-    listed = read_checksums(spec.checksums)
-    return [path for path in listed if _is_needed(spec, path) and not (spec.root / path).is_file()]
-
-
 def verify(
     spec: DatasetSpec, *, decode: bool = False, progress: Progress | None = None
 ) -> Verification:
@@ -169,7 +152,7 @@ def verify(
     if samples:
         wrong = spec.count_problems(samples)
         found.problems += [Problem("wrong", spec.name, error.message) for error in wrong]
-    for path in missing_files(spec):
+    for path in spec.missing_files():
         found.problems.append(Problem("missing", path, "the file is not there"))
     if not found.absent:
         _Reading(spec, known, decode, found).read_all(samples, progress)
@@ -269,12 +252,6 @@ def _images(samples: Iterable[Sample]) -> Iterator[tuple[str, Source]]:
         yield f"reference{own}", sample.reference
         for output in sample.outputs:
             yield f"output of {output.method}{own}", output.source
-
-
-def _is_needed(spec: DatasetSpec, path: str) -> bool:
-    """Tell whether a listed file is scored with; low-resolution inputs, say, are not."""
-    places = spec.data.places()
-    return not places or any(path == place or path.startswith(join(place, "")) for place in places)
 
 
 def _hints(spec: DatasetSpec, samples: list[Sample], known: Mapping[str, str]) -> list[str]:
