@@ -206,6 +206,15 @@ class Dataset:
         """Whether it has images of its own to be scored, and so takes no methods."""
         return any(sample.outputs for sample in self.samples)
 
+    def published(self) -> dict[str, str]:
+        """Return, by image, the digest that its reference must have, where the list has it."""
+        listed, root = read_checksums(self.spec.checksums), self.spec.root
+        if not listed or root is None:
+            return {}
+        by_file = {str(root / path): digest for path, digest in listed.items()}
+        names = {sample.image: sample.reference.name for sample in self.samples}
+        return {image: by_file[name] for image, name in names.items() if name in by_file}
+
 
 def check_dataset_name(name: str) -> str:
     """Return a name that can be that of a folder of outputs, or refuse it.

@@ -13,7 +13,7 @@ from iqbench.datasets.bitstreams import FOLDER, TABLE
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.bands import PIXELS_AT_ONCE
 from iqbench.engine.compute import Compute
-from iqbench.engine.copies import Copies
+from iqbench.engine.doubts import Doubts
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.ledger import Ledger, Summary
 from iqbench.engine.plan import DatasetPlan, RunPlan
@@ -155,7 +155,7 @@ class _DatasetRun:
             method: store.current(self._name, method) for method in plan.assignments
         }
         self._scorers: dict[frozenset[str], Scorer] = {}
-        self._copies = Copies()
+        self._doubts = Doubts(plan.dataset.published())
 
     def announce(self) -> None:
         """Enter what is missing, what is still to come and what the dataset no longer has."""
@@ -194,7 +194,7 @@ class _DatasetRun:
                     advance(self._finish(waiting.popleft()))
             while waiting:
                 advance(self._finish(waiting.popleft()))
-        self._summary.warnings.extend(self._copies.warnings(self._name))
+        self._summary.warnings.extend(self._doubts.warnings(self._name))
 
     def _settle(
         self, jobs: Iterable[ReadJob], advance: Callable[[int], None]
@@ -202,7 +202,7 @@ class _DatasetRun:
         """Enter what failed, count what is known, and give what is left to score."""
         for job in jobs:
             left = []
-            self._copies.see(job.outputs)
+            self._doubts.see(job.outputs)
             for output in job.outputs:
                 if output.error:
                     self._ledger.fail(output, output.error)

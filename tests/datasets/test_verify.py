@@ -12,6 +12,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 
+from iqbench.api import Evaluation, run_evaluation
 from iqbench.datasets import digests as digests_module
 from iqbench.datasets.dataset import DatasetSpec
 from iqbench.datasets.digests import FOLDER, read_checksums
@@ -102,6 +103,30 @@ def test_a_changed_file_is_named_with_its_digest(spec: DatasetSpec) -> None:
     assert found(result) == [("changed", "HR/b.png")]
     assert digest(hr(spec, "b.png")) in result.problems[0].problem
     assert result.verdict == "wrong"
+
+
+def test_a_run_warns_of_references_that_are_not_the_published_files(
+    spec: DatasetSpec, tmp_path: Path
+) -> None:
+    outputs = tmp_path / "outputs"
+    shutil.copytree(hr(spec), outputs)
+    first, second = hr(spec, "a.png"), hr(spec, "c.png")
+    first.rename(tmp_path / "aside.png")
+    second.rename(first)
+    (tmp_path / "aside.png").rename(second)
+    summary = run_evaluation(
+        Evaluation(
+            datasets=["Mini"],
+            datasets_file=tmp_path / "datasets.yaml",
+            methods=[f"mine={outputs}"],
+            metrics=["psnr"],
+            results=tmp_path / "results",
+        )
+    )
+    assert summary.warnings[0] == (
+        "2 references of 'Mini' are not the published files: a, c. "
+        "See `iqbench datasets verify Mini`"
+    )
 
 
 def test_exchanged_folders_are_told(spec: DatasetSpec) -> None:

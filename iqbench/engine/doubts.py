@@ -1,24 +1,31 @@
-"""Files that should differ and are the same: found by their digests, told as warnings."""
+"""Files that can be scored and look wrong all the same: found by digests, told as warnings."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from iqbench.datasets.files import some
 from iqbench.engine.reading import Output
 
-__all__ = ["Copies"]
+__all__ = ["Doubts"]
 
 
-class Copies:
-    """Counts outputs that are the reference itself, and outputs of one reference that are equal.
+class Doubts:
+    """Finds outputs that are copies, and references that are not the published files.
 
     A method has one output a reference; a dataset that people judged has many, and the same file
     twice with two opinions is a file that was copied over another.
+
+    Parameters
+    ----------
+    published
+        Image to the digest of its reference, where it is known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, published: Mapping[str, str]) -> None:
+        self._published = published
+        self._changed: set[str] = set()
         self._references: Counter[str] = Counter()
         self._twins: dict[str, list[str]] = {}
 
@@ -26,9 +33,12 @@ class Copies:
         """Compare the outputs of one reference; those that could not be read have no digest."""
         first: dict[tuple[str, str], str] = {}
         for output in outputs:
+            method, image = output.image.method, output.image.image
+            right = self._published.get(image)
+            if right is not None and output.reference_digest not in (None, right):
+                self._changed.add(image)
             if output.digest is None:
                 continue
-            method, image = output.image.method, output.image.image
             if output.digest == output.reference_digest:
                 self._references[method] += 1
             other = first.setdefault((method, output.digest), image)
@@ -36,7 +46,12 @@ class Copies:
                 self._twins.setdefault(method, []).append(f"{image} is {other}")
 
     def warnings(self, dataset: str) -> Iterator[str]:
-        """Say what was found, a sentence a method."""
+        """Say what was found, in sentences."""
+        if self._changed:
+            yield (
+                f"{len(self._changed)} references of {dataset!r} are not the published files: "
+                f"{some(self._changed)}. See `iqbench datasets verify {dataset}`"
+            )
         for method, count in self._references.items():
             yield (
                 f"method {method!r}: {count} of its files for {dataset!r} are byte for byte the "
