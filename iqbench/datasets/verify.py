@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from iqbench.datasets.dataset import DatasetSpec
 from iqbench.datasets.digests import file_digest, read_checksums
+from iqbench.datasets.files import some
 from iqbench.datasets.layout import MissingDataError
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
@@ -186,6 +187,17 @@ class _Reading:
                 self._compare(group, source, digest)
             if progress is not None:
                 progress.advance(1)
+        copies = [
+            output.image
+            for sample in samples
+            for output in sample.outputs
+            if sample.reference.name in digests
+            and digests.get(output.source.name) == digests[sample.reference.name]
+        ]
+        if copies:
+            self.found.notes.append(
+                f"{len(copies)} distorted images are byte for byte their references: {some(copies)}"
+            )
         for path in companions:
             self._check_digest(path, path, file_digest(self._below(path)))
             self.found.checked += 1
