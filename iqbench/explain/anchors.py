@@ -73,7 +73,17 @@ _LIBRARIES = (
         {"range": "reference-maximum", "pool": "pooled"},
         "torchmetrics PeakSignalNoiseRatio over a data set (older versions, data_range=None)",
     ),
-    *_of("psnr, 1e-8 added to the MSE", {}, "piq psnr"),
+    *_of("psnr, 1e-8 added to the MSE", {}, "piq psnr", "BasicSR calculate_psnr_pt"),
+    *_of(
+        "psnr, 1e-8 added to the MSE",
+        {"crop": SCALE},
+        "BasicSR calculate_psnr_pt (crop_border)",
+    ),
+    *_of(
+        "psnr, 1e-8 added to the MSE",
+        {"colour": "luma-studio", "crop": SCALE},
+        "BasicSR calculate_psnr_pt (crop_border, test_y_channel)",
+    ),
     *_of("psnr", {"colour": "luma-full"}, "pyiqa psnry"),
     *_of("psnr", {"colour": "luma-709"}, "scikit-image peak_signal_noise_ratio of rgb2gray"),
     *_of("psnr", {"colour": "gray-opencv"}, "PSNR of OpenCV's gray"),
@@ -109,6 +119,7 @@ _LIBRARIES = (
         "scikit-image structural_similarity (gaussian_weights, use_sample_covariance=False)",
     ),
     *_of("ssim-window=uniform", {}, "scikit-image structural_similarity"),
+    *_of("ssim, uniform 11x11", {}, "scikit-image structural_similarity (win_size=11)"),
     *_of(
         "ssim-window=uniform",
         {"colour": "luma-709"},

@@ -17,7 +17,7 @@ from iqbench.explain.pair import Extremes, Pair
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.ms_ssim import TAPS, WEIGHTS, MsSsim
-from iqbench.metrics.ssim import SIZES, Shape, filter_valid, ssim, ssim_terms
+from iqbench.metrics.ssim import SIZES, filter_valid, ssim, ssim_terms
 
 __all__ = ["MsSsimFamily", "SsimFamily"]
 
@@ -25,7 +25,14 @@ SAMPLE = "ssim, sample covariance"
 TOGETHER = "ms-ssim, channels together, last scale mirrored"
 PADDED = ("ssim-padding=zero", "ssim-padding=replicate", "ssim-padding=reflect")
 WHOLE = ("ssim-form=3d", "ssim-downsample=matlab", "ssim-downsample=pool")
-VALID = ("ssim", "ssim-window=uniform", SAMPLE)
+BOX_11 = "ssim, uniform 11x11"
+VALID = ("ssim", "ssim-window=uniform", SAMPLE, BOX_11)
+WINDOWS = {"ssim-window=uniform": "uniform", BOX_11: "uniform 11x11"}
+REACH: dict[str, int] = {
+    "gaussian": SIZES["gaussian"],
+    "uniform": SIZES["uniform"],
+    "uniform 11x11": 11,
+}
 MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 FLOAT_ERROR = 2e-5  # piq and torchmetrics take small differences of large moments in float32
 BORDER = SIZES["gaussian"] // 2
@@ -40,7 +47,7 @@ class Look(NamedTuple):
     colour: str
     quantise: str
     brightness: str
-    shape: Shape
+    shape: str
     scale: float
     offset: float
     sample: bool
@@ -91,7 +98,7 @@ class SsimFamily(MeanFamily):
         if convention.metric in PADDED:
             whole_image = convention.crop in (0, scale, *SCALES)
             whole_image &= convention.modcrop in (1, scale, *SCALES)
-        return convention.metric in VALID or whole_image
+        return whole_image or (convention.metric in VALID and convention.metric != BOX_11)
 
     def measure(self, pair: Pair, convention: Convention) -> float:
         """Score a part of the image."""
@@ -112,15 +119,15 @@ class SsimFamily(MeanFamily):
 
     def _valid(self, pair: Pair, convention: Convention) -> Tensor:
         """Return the map of the positions where the window lies within the part."""
-        shape: Shape = "uniform" if convention.metric == "ssim-window=uniform" else "gaussian"
+        shape = WINDOWS.get(convention.metric, "gaussian")
         rows, columns = pair.rows_and_columns(convention)
-        reach = SIZES[shape] - 1
+        reach = REACH[shape] - 1
         height, width = rows.stop - rows.start - reach, columns.stop - columns.start - reach
         if min(height, width) < 1:
             raise IqbenchError("the image is smaller than the window")
         scale, offset = _scale(pair, convention)
         seen = convention.colour, convention.quantise, convention.brightness
-        sample = shape == "uniform" or convention.metric == SAMPLE
+        sample = shape != "gaussian" or convention.metric == SAMPLE
         look = Look(*seen, shape, scale, offset, sample)
 
         def moments() -> Moments:
@@ -167,12 +174,25 @@ def _scale(pair: Pair, convention: Convention) -> tuple[float, float]:
     return extremes.scale(convention.range)
 
 
-def _moments(reference: Tensor, output: Tensor, shape: Shape) -> Moments:
+def _filter(image: Tensor, shape: str) -> Tensor:
+    """Filter with a window at all positions where it fits; uniform ones by running sums."""
+    if shape == "gaussian":
+        return filter_valid(image, "gaussian", (2, 3))
+    for axis in (2, 3):
+        size, count = REACH[shape], image.shape[axis] - REACH[shape] + 1
+        sums = image.cumsum(axis)
+        start = torch.zeros_like(sums.narrow(axis, 0, 1))
+        sums = torch.cat([start, sums], axis)
+        image = (sums.narrow(axis, size, count) - sums.narrow(axis, 0, count)) / size
+    return image
+
+
+def _moments(reference: Tensor, output: Tensor, shape: str) -> Moments:
     """Return local means, variances and covariance, in float64."""
     first, second = reference.double(), output.double()
-    mean, other = (filter_valid(image, shape, (2, 3)) for image in (first, second))
+    mean, other = (_filter(image, shape) for image in (first, second))
     products = (first.square(), second.square(), first * second)
-    squares, other_squares, mixed = (filter_valid(image, shape, (2, 3)) for image in products)
+    squares, other_squares, mixed = (_filter(image, shape) for image in products)
     return (
         mean,
         other,
@@ -185,7 +205,7 @@ def _moments(reference: Tensor, output: Tensor, shape: Shape) -> Moments:
 def _map(moments: Moments, look: Look) -> Tensor:
     """Return the map of pixels a x + b, whose moments follow from those of x."""
     mean, other, *second = moments
-    size = SIZES[look.shape] ** 2
+    size = REACH[look.shape] ** 2
     factor = look.scale**2 * (size / (size - 1) if look.sample else 1.0)
     variance, other_variance, covariance = (moment * factor for moment in second)
     first = (mean * look.scale + look.offset, other * look.scale + look.offset)

@@ -27,6 +27,7 @@ SHARED = Path(__file__).parents[2] / "../shared/data"
 # (H, W, C) arrays r, o or float32 (1, C, H, W) tensors in [0, 1] R, O:
 #   peak_signal_noise_ratio(r, o)                                   scikit-image
 #   structural_similarity(r, o, channel_axis=2)                     scikit-image, uniform 7x7
+#   ..., win_size=11                                                uniform 11x11
 #   ..., gaussian_weights=True                                      sample covariance
 #   ..., gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
 #   structural_similarity_index_measure(O, R)                       torchmetrics
@@ -40,6 +41,7 @@ CAT = [
     ("psnr", "26.430674", "torchmetrics peak_signal_noise_ratio (older", "rgb but peak = max"),
     ("psnr", "27.289217", "piq psnr", "rgb"),
     ("ssim", "0.693918", "scikit-image structural_similarity", "rgb"),
+    ("ssim", "0.765237", "structural_similarity (win_size=11)", "rgb"),
     ("ssim", "0.658480", "structural_similarity (gaussian_weights)", "rgb"),
     ("ssim", "0.659102", "use_sample_covariance=False", "rgb, "),
     ("ssim", "0.637407", "torchmetrics structural_similarity_index_measure", "rgb but peak ="),
@@ -105,6 +107,13 @@ def test_super_resolution_on_unrounded_luma_is_named_by_its_preset(cat):
         best = explain(*cat, metric="psnr", value=value, scale=scale).iloc[0]
         assert best["protocol"] == "sr-y:scale=4"
         assert "BasicSR calculate_psnr (crop_border, test_y_channel)" in best["library"]
+
+
+def test_basicsr_on_tensors_adds_to_the_error(cat):
+    reference, output = (studio(image)[4:-4, 4:-4] / 255 for image in pixels(cat))
+    value = f"{10 * math.log10(1 / (np.mean((reference - output) ** 2) + 1e-8)):.6f}"
+    frame = explain(*cat, metric="psnr", value=value, scale=4)
+    check_first_rows(frame, "BasicSR calculate_psnr_pt (crop_border, test_y_channel)", "sr-y")
 
 
 @pytest.mark.parametrize(
@@ -322,7 +331,7 @@ class TestOddImages:
         assert frame.iloc[0]["protocol"].startswith("rgb")
         piq = explain(cat[0], cat[0], metric="psnr", value="80.00").iloc[0]
         assert piq["reproduces"]
-        assert piq["library"] == "piq psnr"
+        assert piq["library"] == "piq psnr, BasicSR calculate_psnr_pt"
 
     @pytest.mark.parametrize("metric", ["psnr", "ssim", "tv"])
     def test_images_smaller_than_windows_have_what_fits(self, tmp_path, metric):
