@@ -84,6 +84,16 @@ _LIBRARIES = (
         {"colour": "luma-studio", "crop": SCALE},
         "BasicSR calculate_psnr_pt (crop_border, test_y_channel)",
     ),
+    *_of(
+        "psnr-b, edges between whole blocks counted, channel mean",
+        {},
+        "SwinIR calculate_psnrb, also QGAC's and FBCNN's",
+    ),
+    *_of(
+        "psnr-b, edges counted as in the paper",
+        {"colour": "luma-full-rounded"},
+        "torchmetrics peak_signal_noise_ratio_with_blocked_effect of OpenCV's gray",
+    ),
     *_of("psnr", {"colour": "luma-full"}, "pyiqa psnry"),
     *_of("psnr", {"colour": "luma-709"}, "scikit-image peak_signal_noise_ratio of rgb2gray"),
     *_of("psnr", {"colour": "gray-opencv"}, "PSNR of OpenCV's gray"),

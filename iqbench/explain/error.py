@@ -1,4 +1,4 @@
-"""PSNR and PSNR-B under the conventions in use."""
+"""PSNR under the conventions in use."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from iqbench.explain.convention import DATA_RANGES, OWN, Convention
-from iqbench.explain.family import Family, MeanFamily
+from iqbench.explain.family import Family
 from iqbench.explain.gray import INTEGER
 from iqbench.explain.pair import Extremes, Pair
 from iqbench.metrics.psnr import TAP, Psnr
-from iqbench.metrics.psnr_b import PsnrB
 
-__all__ = ["PsnrBFamily", "PsnrFamily"]
+__all__ = ["PsnrFamily"]
 
 WITH_EPSILON = "psnr, 1e-8 added to the MSE"
 EPSILON = 1e-8
@@ -136,21 +135,3 @@ def _psnr(errors: Errors, convention: Convention) -> float:
     if convention.metric == WITH_EPSILON:
         means = means + EPSILON
     return float(Psnr().close("psnr", {"squared_error": means}).mean())
-
-
-class PsnrBFamily(MeanFamily):
-    """PSNR-B, whose grid begins at the corner of what is left."""
-
-    metric = "psnr-b"
-
-    def values(self) -> Mapping[str, Sequence[str]]:
-        """Return colours and quantisations."""
-        return {"colour": ("rgb", *LUMA), "quantise": ("stored", "uint8", "truncated")}
-
-    def affordable(self, convention: Convention, scale: int | None) -> bool:
-        """Leave crops to the presets."""
-        return convention.crop in (0, scale) and convention.modcrop in (1, scale)
-
-    def measure(self, pair: Pair, convention: Convention) -> float:
-        """Score a part of the image."""
-        return float(PsnrB().values(*pair.part(convention))["psnr-b"])

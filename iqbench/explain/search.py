@@ -226,7 +226,8 @@ def _usual(frame: pd.DataFrame) -> pd.Series[Any] | None:
 
 def _family(metric: str) -> Family[Any]:
     """Look up how a metric is explained."""
-    from iqbench.explain.error import PsnrBFamily, PsnrFamily
+    from iqbench.explain.blocking import PsnrBFamily
+    from iqbench.explain.error import PsnrFamily
     from iqbench.explain.learned import LpipsFamily
     from iqbench.explain.similarity import MsSsimFamily, SsimFamily
     from iqbench.explain.variation import TvFamily
