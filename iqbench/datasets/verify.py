@@ -100,7 +100,9 @@ class Verification:
             return "missing"
         if self.problems:
             kinds = {problem.kind for problem in self.problems}
-            return "incomplete" if kinds <= {"missing", "wrong"} else "wrong"
+            # Where nothing could be listed, files and opinions may not fit, or be exchanged.
+            lacks = "missing" in kinds or bool(self.images)
+            return "incomplete" if lacks and kinds <= {"missing", "wrong"} else "wrong"
         return "as published" if self.listed else "complete, contents not known"
 
     def row(self) -> dict[str, Any]:

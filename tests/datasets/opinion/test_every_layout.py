@@ -214,3 +214,13 @@ def test_verify_notes_distorted_images_that_are_their_references(tmp_path: Path)
     result = verify(spec)
     assert result.problems == []
     assert "1 distorted images are byte for byte their references: I01_25_02" in result.notes
+
+
+def test_verify_calls_reversed_opinions_wrong_and_not_incomplete(tmp_path: Path) -> None:
+    made = tid2013(tmp_path)
+    file = tmp_path / made.folder / made.table
+    rows = [row.split(" ") for row in file.read_text().splitlines()]
+    file.write_text("".join(f"{9 - float(mos):.5f} {name}\n" for mos, name in rows))
+    result = verify(DatasetSpec(name="mini", root=tmp_path, data=made.data()))
+    assert result.verdict == "wrong"
+    assert "look reversed" in result.problems[0].problem
