@@ -36,7 +36,7 @@ REACH: dict[str, int] = {
 MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 FLOAT_ERROR = 2e-5  # piq and torchmetrics take small differences of large moments in float32
 BORDER = SIZES["gaussian"] // 2
-COMBINED = ("rgb", "luma-studio", "luma-full", "luma-709")
+COMBINED = ("rgb", "luma-studio", "luma-full", "luma-full-rounded", "luma-709")
 
 Moments = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 

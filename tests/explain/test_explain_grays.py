@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from made_pairs import pixels, psnr
+from made_pairs import pixels, psnr, write_pair
 from PIL import Image
+from skimage import data
 from skimage.color import rgb2gray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -102,3 +103,15 @@ def test_integer_grays_are_those_of_opencv_and_pillow_to_the_last_bit(name, thei
     image = np.random.default_rng(1).integers(0, 256, (200, 300, 3)).astype(np.uint8)
     ours = to_gray(name, to_tensor(image, torch.device("cpu"))) * 255
     assert (ours[0, 0].round().numpy() == theirs(image)).all()
+
+
+def test_the_range_of_the_output_is_found_with_grays_too(tmp_path):
+    # What scikit-image's gallery does, on a picture of little contrast.
+    dark = (data.chelsea()[60:188, 100:260] // 3 + 40).astype(np.uint8)
+    pair = write_pair(tmp_path, dark)
+    seen = [opencv_gray(image) for image in pixels(pair)]
+    span = int(seen[1].max()) - int(seen[1].min())
+    value = f"{structural_similarity(*seen, data_range=span):.5f}"
+    best = explain(*pair, metric="ssim", value=value).iloc[0]
+    assert best["metric"] == "ssim-window=uniform"
+    assert best["protocol"] == "denoise-gray but peak = max - min of the output"
