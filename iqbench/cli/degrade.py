@@ -35,10 +35,12 @@ def degrade(
 
     \b
     SPEC is one of
-      bicubic:scale=4         MATLAB's imresize on 8 bits, after a cut to a multiple of the scale
+      bicubic:scale=4         MATLAB's imresize on 8 bits, after a cut to a multiple of the scale;
+                              edges replicated, or with edge=symmetric mirrored as newer MATLAB's
       noise:sigma=25          white Gaussian noise, of 0 to 255, rounded and clipped
       jpeg:quality=30         JPEG, 4:2:0; the decoded picture is written, as PNG
       blur:sigma=1.6,noise=2  Gaussian blur of so many pixels, then noise (0 if left out)
+      kernel:file=K,noise=2   blur by a kernel: a gray image, a .npy array, or rows of numbers
 
     \b
     Every file is a PNG of the reference's path and name. The noise of an image follows from --seed

@@ -68,3 +68,7 @@ def show_protocol(name: str, form: str) -> None:
     for family, template in (("fidelity", preset.fidelity), ("perception", preset.perception)):
         fields = ", ".join(f"{key} {value}" for key, value in template.model_dump().items())
         click.echo(f"{family}: {fields}")
+    for metric, variant in preset.variants.items():
+        click.echo(f"{metric} means {variant}")
+    if preset.metrics:
+        click.echo(f"metrics by default: {', '.join(preset.metrics)}")

@@ -9,13 +9,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny
 
+from iqbench.datasets.digests import read_checksums
 from iqbench.datasets.download import Download
-from iqbench.datasets.files import check_text, did_you_mean, numbering_gaps
+from iqbench.datasets.files import check_text, did_you_mean, numbering_gaps, some
 from iqbench.datasets.layout import Layout
 from iqbench.datasets.layouts.csv_paths import CsvLayout
 from iqbench.datasets.layouts.folder import FolderLayout
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.template import OutputName
+from iqbench.datasets.tree import join
 from iqbench.errors import IqbenchError
 
 __all__ = [
@@ -104,12 +106,17 @@ class DatasetSpec(Block):
         MissingDataError
             If its data is not there, or nobody said where.
         IqbenchError
-            If what is there is not this dataset: no images, another number of them than the
-            block says, two of one id.
+            If what is there is not this dataset: no images, one missing of those that the list
+            of checksums has, another number of them than the block says, two of one id.
         """
         samples, ignored = self.list_samples()
         for problem in self.count_problems(samples):
             raise problem
+        if missing := self.missing_files():
+            raise IqbenchError(
+                f"dataset {self.name!r} lacks {len(missing)} of its files: {some(missing)}",
+                hint=f"Complete the data; `iqbench datasets verify {self.name}` looks at all of it",
+            )
         return Dataset(self.name, self, samples, ignored)
 
     def list_samples(self) -> tuple[list[Sample], list[str]]:
@@ -127,6 +134,28 @@ class DatasetSpec(Block):
             message = f"dataset {self.name!r}: {error.message}"
             raise type(error)(message, hint=error.hint) from error
 
+    def missing_files(self) -> list[str]:
+        """Name the files of the list of checksums that are not there, without opening any.
+
+        Only those that are needed to score, not low-resolution inputs, say; nothing where the
+        dataset has no such list.
+
+        Raises
+        ------
+        IqbenchError
+            If the list is not as it should be.
+        """
+        if self.root is None:
+            return []
+        places = self.data.places()
+        return [
+            path
+            for path in read_checksums(self.checksums)
+            if not places
+            or any(path == place or path.startswith(join(place, "")) for place in places)
+            if not (self.root / path).is_file()
+        ]
+
     def count_problems(self, samples: Sequence[Sample]) -> list[IqbenchError]:
         """Compare numbers with those that the block states."""
         brought = sum(len(sample.outputs) for sample in samples)
@@ -143,6 +172,8 @@ class DatasetSpec(Block):
             if gaps and len(gaps) == expected - found:
                 verb = "its number {} is" if len(gaps) == 1 else "their numbers {} are"
                 named = f"; by {verb.format(', '.join(gaps))} missing"
+            elif key == "images" and (missing := self.missing_files()):
+                named = f"; missing: {some(missing)}"
             message = f"dataset {self.name!r} has {expected} {what}, but {found} were found{named}"
             hint = f"Complete the data, or correct `{key}:` in the dataset's block"
             problems.append(IqbenchError(message, hint=hint))
@@ -174,6 +205,15 @@ class Dataset:
     def brings_outputs(self) -> bool:
         """Whether it has images of its own to be scored, and so takes no methods."""
         return any(sample.outputs for sample in self.samples)
+
+    def published(self) -> dict[str, str]:
+        """Return, by image, the digest that its reference must have, where the list has it."""
+        listed, root = read_checksums(self.spec.checksums), self.spec.root
+        if not listed or root is None:
+            return {}
+        by_file = {str(root / path): digest for path, digest in listed.items()}
+        names = {sample.image: sample.reference.name for sample in self.samples}
+        return {image: by_file[name] for image, name in names.items() if name in by_file}
 
 
 def check_dataset_name(name: str) -> str:

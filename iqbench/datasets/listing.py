@@ -9,7 +9,6 @@ from typing import Any
 from iqbench.datasets.dataset import DatasetSpec
 from iqbench.datasets.fetch import by_hand
 from iqbench.datasets.layout import MissingDataError
-from iqbench.datasets.verify import missing_files
 from iqbench.errors import IqbenchError, unknown_name
 
 __all__ = ["describe", "overview"]
@@ -93,7 +92,7 @@ def describe(spec: DatasetSpec) -> dict[str, Any]:
     return {
         **_row(spec, found),
         "problem": found.problem,
-        "missing": [] if found.data == "complete" else missing_files(spec),
+        "missing": [] if found.data == "complete" else spec.missing_files(),
         "metrics": spec.metrics,
         "output_name": spec.output_name,
         "layout": spec.data.model_dump(exclude_none=True),

@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 from iqbench.datasets.dataset import DatasetSpec
 from iqbench.datasets.digests import file_digest, read_checksums
+from iqbench.datasets.files import some
 from iqbench.datasets.layout import MissingDataError
 from iqbench.datasets.sample import Sample
-from iqbench.datasets.tree import join
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource, Source
 
-__all__ = ["Problem", "Progress", "Verification", "missing_files", "verify"]
+__all__ = ["Problem", "Progress", "Verification", "verify"]
 
 _DEGRADED = frozenset(
     {"blur", "degraded", "distorted", "hazy", "input", "inputs", "low", "lq", "lr", "noisy"}
@@ -100,7 +100,9 @@ class Verification:
             return "missing"
         if self.problems:
             kinds = {problem.kind for problem in self.problems}
-            return "incomplete" if kinds <= {"missing", "wrong"} else "wrong"
+            # Where nothing could be listed, files and opinions may not fit, or be exchanged.
+            lacks = "missing" in kinds or bool(self.images)
+            return "incomplete" if lacks and kinds <= {"missing", "wrong"} else "wrong"
         return "as published" if self.listed else "complete, contents not known"
 
     def row(self) -> dict[str, Any]:
@@ -111,22 +113,6 @@ class Verification:
             "problems": [vars(problem) for problem in self.problems],
             "notes": self.notes,
         }
-
-
-def missing_files(spec: DatasetSpec) -> list[str]:
-    """Name the files of the list of checksums that are not there, without opening any.
-
-    Only those that are needed to score: nothing where the dataset has no such list.
-
-    Raises
-    ------
-    IqbenchError
-        If the list is not as it should be.
-    """
-    if spec.root is None:
-        return []
-    listed = read_checksums(spec.checksums)
-    return [path for path in listed if _is_needed(spec, path) and not (spec.root / path).is_file()]
 
 
 def verify(
@@ -169,7 +155,7 @@ def verify(
     if samples:
         wrong = spec.count_problems(samples)
         found.problems += [Problem("wrong", spec.name, error.message) for error in wrong]
-    for path in missing_files(spec):
+    for path in spec.missing_files():
         found.problems.append(Problem("missing", path, "the file is not there"))
     if not found.absent:
         _Reading(spec, known, decode, found).read_all(samples, progress)
@@ -203,6 +189,17 @@ class _Reading:
                 self._compare(group, source, digest)
             if progress is not None:
                 progress.advance(1)
+        copies = [
+            output.image
+            for sample in samples
+            for output in sample.outputs
+            if sample.reference.name in digests
+            and digests.get(output.source.name) == digests[sample.reference.name]
+        ]
+        if copies:
+            self.found.notes.append(
+                f"{len(copies)} distorted images are byte for byte their references: {some(copies)}"
+            )
         for path in companions:
             self._check_digest(path, path, file_digest(self._below(path)))
             self.found.checked += 1
@@ -269,12 +266,6 @@ def _images(samples: Iterable[Sample]) -> Iterator[tuple[str, Source]]:
         yield f"reference{own}", sample.reference
         for output in sample.outputs:
             yield f"output of {output.method}{own}", output.source
-
-
-def _is_needed(spec: DatasetSpec, path: str) -> bool:
-    """Tell whether a listed file is scored with; low-resolution inputs, say, are not."""
-    places = spec.data.places()
-    return not places or any(path == place or path.startswith(join(place, "")) for place in places)
 
 
 def _hints(spec: DatasetSpec, samples: list[Sample], known: Mapping[str, str]) -> list[str]:

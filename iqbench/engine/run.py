@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from iqbench.datasets.bitstreams import FOLDER, TABLE
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.bands import PIXELS_AT_ONCE
 from iqbench.engine.compute import Compute
+from iqbench.engine.doubts import Doubts
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.ledger import Ledger, Summary
 from iqbench.engine.plan import DatasetPlan, RunPlan
@@ -160,7 +161,7 @@ class _DatasetRun:
             method: store.current(self._name, method) for method in plan.assignments
         }
         self._scorers: dict[frozenset[str], Scorer] = {}
-        self._copies: Counter[str] = Counter()
+        self._doubts = Doubts(plan.dataset.published())
 
     def announce(self) -> Ledger:
         """Enter what is missing, what is still to come and what the dataset no longer has."""
@@ -200,11 +201,7 @@ class _DatasetRun:
                     advance(self._finish(waiting.popleft()))
             while waiting:
                 advance(self._finish(waiting.popleft()))
-        for method, count in self._copies.items():
-            self._summary.warnings.append(
-                f"method {method!r}: {count} of its files for {self._name!r} are byte for byte the "
-                "references themselves"
-            )
+        self._summary.warnings.extend(self._doubts.warnings(self._name))
 
     def _settle(
         self, jobs: Iterable[ReadJob], advance: Callable[[int], None]
@@ -212,9 +209,8 @@ class _DatasetRun:
         """Enter what failed, count what is known, and give what is left to score."""
         for job in jobs:
             left = []
+            self._doubts.see(job.outputs)
             for output in job.outputs:
-                if output.digest is not None and output.digest == output.reference_digest:
-                    self._copies[output.image.method] += 1
                 if output.error:
                     self._ledger.fail(output, output.error)
                 elif output.picture:

@@ -73,8 +73,37 @@ _LIBRARIES = (
         {"range": "reference-maximum", "pool": "pooled"},
         "torchmetrics PeakSignalNoiseRatio over a data set (older versions, data_range=None)",
     ),
-    *_of("psnr, 1e-8 added to the MSE", {}, "piq psnr"),
+    *_of("psnr, 1e-8 added to the MSE", {}, "piq psnr", "BasicSR calculate_psnr_pt"),
+    *_of(
+        "psnr, 1e-8 added to the MSE",
+        {"crop": SCALE},
+        "BasicSR calculate_psnr_pt (crop_border)",
+    ),
+    *_of(
+        "psnr, 1e-8 added to the MSE",
+        {"colour": "luma-studio", "crop": SCALE},
+        "BasicSR calculate_psnr_pt (crop_border, test_y_channel)",
+    ),
+    *_of(
+        "psnr-b, edges between whole blocks counted, channel mean",
+        {},
+        "SwinIR calculate_psnrb, also QGAC's and FBCNN's",
+    ),
+    *_of(
+        "psnr-b, edges counted as in the paper",
+        {"colour": "luma-full-rounded"},
+        "torchmetrics peak_signal_noise_ratio_with_blocked_effect of OpenCV's gray",
+    ),
     *_of("psnr", {"colour": "luma-full"}, "pyiqa psnry"),
+    *_of("psnr", {"colour": "luma-709"}, "scikit-image peak_signal_noise_ratio of rgb2gray"),
+    *_of("psnr", {"colour": "gray-opencv"}, "PSNR of OpenCV's gray"),
+    *_of("psnr", {"colour": "gray-14-bit"}, "PSNR of OpenCV's YCrCb, or its gray before version 4"),
+    *_of("psnr", {"colour": "gray-pillow"}, "PSNR of Pillow's convert('L')"),
+    *_of(
+        "psnr, uint8 differences wrapped around",
+        {},
+        "NumPy's mean((a - b) ** 2) of uint8 arrays, a mistake",
+    ),
     *_of(
         "psnr",
         {"quantise": "uint8", "crop": SCALE},
@@ -100,6 +129,17 @@ _LIBRARIES = (
         "scikit-image structural_similarity (gaussian_weights, use_sample_covariance=False)",
     ),
     *_of("ssim-window=uniform", {}, "scikit-image structural_similarity"),
+    *_of("ssim, uniform 11x11", {}, "scikit-image structural_similarity (win_size=11)"),
+    *_of(
+        "ssim-window=uniform",
+        {"colour": "luma-709"},
+        "scikit-image structural_similarity of rgb2gray (data_range=1)",
+    ),
+    *_of(
+        "ssim-window=uniform",
+        {"colour": "luma-full-rounded"},
+        "scikit-image structural_similarity of OpenCV's or Pillow's gray",
+    ),
     *_of(
         "ssim, sample covariance",
         {},
@@ -154,9 +194,37 @@ _LIBRARIES = (
         "tf.image.ssim_multiscale (sides that halve evenly)",
     ),
     *_of("ms-ssim", {"colour": "luma-full"}, "pyiqa ms_ssim"),
-    *_of("lpips-alex", {}, "lpips (net='alex', inputs in [-1,1])", "pyiqa lpips"),
-    *_of("lpips-vgg", {}, "lpips (net='vgg', inputs in [-1,1])", "pyiqa lpips-vgg"),
-    *_of("lpips-squeeze", {}, "lpips (net='squeeze', inputs in [-1,1])"),
+    *_of(
+        "ms-ssim, channels together, last scale mirrored",
+        {"range": "larger-range"},
+        "torchmetrics multiscale_structural_similarity_index_measure",
+    ),
+    *_of(
+        "ms-ssim, channels together, last scale mirrored",
+        {},
+        "torchmetrics multiscale_structural_similarity_index_measure (data_range=1)",
+    ),
+    *_of(
+        "lpips-alex",
+        {},
+        "lpips (net='alex', inputs in [-1,1])",
+        "torchmetrics learned_perceptual_image_patch_similarity",
+        "pyiqa lpips",
+    ),
+    *_of(
+        "lpips-vgg",
+        {},
+        "lpips (net='vgg', inputs in [-1,1])",
+        "torchmetrics learned_perceptual_image_patch_similarity (net_type='vgg')",
+        "piq LPIPS",
+        "pyiqa lpips-vgg",
+    ),
+    *_of(
+        "lpips-squeeze",
+        {},
+        "lpips (net='squeeze', inputs in [-1,1])",
+        "torchmetrics learned_perceptual_image_patch_similarity (net_type='squeeze')",
+    ),
     *(
         _Library(f"lpips (net='{net}', inputs in [0,1] by mistake)", f"lpips-{net}", settings)
         for net in ("alex", "vgg", "squeeze")

@@ -8,7 +8,16 @@ from types import MappingProxyType
 
 from iqbench.protocols.view import View
 
-__all__ = ["COLOURS", "CROPS", "FIELDS", "MODCROPS", "RANGES", "Convention", "label"]
+__all__ = [
+    "COLOURS",
+    "CROPS",
+    "FIELDS",
+    "MODCROPS",
+    "RANGES",
+    "SCALES",
+    "Convention",
+    "label",
+]
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -21,7 +30,16 @@ COLOURS: Mapping[str, str] = MappingProxyType(
         "luma-full": "full-range Y",
         "luma-full-rounded": "full-range Y rounded",
         "luma-full-truncated": "full-range Y truncated to uint8",
+        "luma-studio-bgr-rounded": "MATLAB's Y rounded, red and blue swapped",
         "luma-full-bgr": "full-range Y, red and blue swapped",
+        "luma-full-bgr-rounded": "full-range Y rounded, red and blue swapped",
+        "luma-709": "gray as scikit-image's rgb2gray (BT.709)",
+        "luma-709-truncated": "gray as scikit-image's rgb2gray, truncated to uint8",
+        "gray-opencv": "gray as OpenCV's cvtColor",
+        "gray-opencv-bgr": "gray as OpenCV's cvtColor, red and blue swapped",
+        "gray-14-bit": "Y as OpenCV's cvtColor to YCrCb",
+        "gray-pillow": "gray as Pillow's convert('L')",
+        "mean-of-channels": "mean of red, green and blue",
         "red": "red alone",
         "green": "green alone",
         "blue": "blue alone",
@@ -60,6 +78,8 @@ DATA_RANGES: Mapping[str, str] = MappingProxyType(
 
 CROPS = (0, 1, 2, 3, 4, 6, 8)
 MODCROPS = (1, 2, 3, 4, 8)
+SCALES = (2, 3, 4, 8)
+"""Of super-resolution, tried where nobody says which."""
 
 _PLAIN = {
     ("quantise", "stored"): "not quantised",
@@ -68,6 +88,7 @@ _PLAIN = {
     ("brightness", "reference"): "brightness of the reference (GT-mean)",
     ("pool", "images"): "mean of the images' values",
     ("pool", "pooled"): "pooled MSE",
+    ("pool", "mean-mse"): "PSNR of the mean of the images' MSEs",
     ("modcrop", 1): "no modcrop",
     ("crop", 0): "no crop",
 }
@@ -92,7 +113,8 @@ class Convention:
     range
         One of `RANGES` or `DATA_RANGES`.
     pool
-        Over a folder: ``images``, the mean of their values, or ``pooled``, of the mean error.
+        Over a folder: ``images``, the mean of their values; ``pooled``, of the mean error of all
+        pixels; ``mean-mse``, of the mean of the images' errors.
     """
 
     metric: str

@@ -1,4 +1,4 @@
-"""PSNR and PSNR-B under the conventions in use."""
+"""PSNR under the conventions in use."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from iqbench.explain.convention import DATA_RANGES, OWN, Convention
-from iqbench.explain.family import Family, MeanFamily
+from iqbench.explain.family import Family
+from iqbench.explain.gray import INTEGER
 from iqbench.explain.pair import Extremes, Pair
 from iqbench.metrics.psnr import TAP, Psnr
-from iqbench.metrics.psnr_b import PsnrB
 
-__all__ = ["PsnrBFamily", "PsnrFamily"]
+__all__ = ["PsnrFamily"]
 
 WITH_EPSILON = "psnr, 1e-8 added to the MSE"
 EPSILON = 1e-8
+WRAPPED = "psnr, uint8 differences wrapped around"
 LUMA = ("luma-studio", "luma-studio-rounded", "luma-full", "luma-full-rounded")
 
 
@@ -35,7 +36,7 @@ class PsnrFamily(Family[Errors]):
     """PSNR: one map of squared errors serves every crop, peak and way to average."""
 
     metric = "psnr"
-    forms = (WITH_EPSILON,)
+    forms = (WITH_EPSILON, WRAPPED)
 
     def values(self) -> Mapping[str, Sequence[str]]:
         """Return all colours, quantisations, peaks and means."""
@@ -47,7 +48,15 @@ class PsnrFamily(Family[Errors]):
                 "luma-studio-truncated",
                 "luma-full-truncated",
                 "luma-studio-bgr",
+                "luma-studio-bgr-rounded",
                 "luma-full-bgr",
+                "luma-709",
+                "luma-709-truncated",
+                "gray-opencv",
+                "gray-opencv-bgr",
+                "gray-14-bit",
+                "gray-pillow",
+                "mean-of-channels",
                 "red",
                 "green",
                 "blue",
@@ -63,13 +72,18 @@ class PsnrFamily(Family[Errors]):
                 "0..255-peak-1",
                 "0..1-peak-255",
             ),
-            "pool": ("images", "pooled"),
-            "metric": ("psnr", WITH_EPSILON),
+            "pool": ("images", "pooled", "mean-mse"),
+            "metric": ("psnr", WITH_EPSILON, WRAPPED),
         }
 
     def affordable(self, convention: Convention, scale: int | None) -> bool:
-        """Leave out what nobody does: a mean of channels' PSNRs has no pooled error."""
-        return not (convention.pool == "pooled" and convention.colour == "rgb-channels")
+        """Leave out what cannot be.
+
+        A mean of channels' PSNRs has no pooled error, and only integers wrap around.
+        """
+        if convention.metric == WRAPPED and convention.colour not in {"rgb", *INTEGER}:
+            return False
+        return convention.pool == "images" or convention.colour != "rgb-channels"
 
     def measure(self, pair: Pair, convention: Convention) -> Errors:
         """Return the errors in a part of the image."""
@@ -77,28 +91,41 @@ class PsnrFamily(Family[Errors]):
         seen = base, convention.quantise, convention.brightness
 
         from_data = convention.range in DATA_RANGES
+        wrapped = convention.metric == WRAPPED
 
         def squares() -> Tensor:
             reference, output = pair.seen(convention)
+            if wrapped:
+                return _wrapped_squares(reference, output)
             return Psnr().maps(TAP, (reference,), output, {})["squared_error"].double()
 
         def errors() -> Errors:
             rows, columns = pair.rows_and_columns(convention)
             extremes = pair.extremes(convention) if from_data else Extremes.full()
-            part = pair.once(("squares", *seen), squares)[0, :, rows, columns]
+            part = pair.once(("squares", *seen, wrapped), squares)[0, :, rows, columns]
             return Errors(part.mean((1, 2)), part[0].numel(), extremes)
 
         window = convention.modcrop, convention.crop
-        return pair.once(("errors", *seen, *window, from_data), errors, large=False)
+        return pair.once(("errors", *seen, *window, from_data, wrapped), errors, large=False)
 
     def close(self, found: Sequence[Errors], convention: Convention) -> float:
-        """Return the mean of the images' PSNRs, or the PSNR of the pooled error."""
+        """Return the mean of the images' PSNRs, or the PSNR of a mean error."""
         if convention.pool == "images":
             return sum(_psnr(errors, convention) for errors in found) / len(found)
-        count = sum(errors.count for errors in found)
-        means = sum((errors.means.mean() * errors.count for errors in found), torch.zeros(()))
+        weights = [errors.count if convention.pool == "pooled" else 1 for errors in found]
+        means = [
+            errors.means.mean() * weight for errors, weight in zip(found, weights, strict=True)
+        ]
+        mean = torch.stack(means).sum()[None] / sum(weights)
         extremes = reduce(Extremes.united, (errors.extremes for errors in found))
-        return _psnr(Errors(means[None] / count, count, extremes), convention)
+        return _psnr(Errors(mean, sum(weights), extremes), convention)
+
+
+def _wrapped_squares(reference: Tensor, output: Tensor) -> Tensor:
+    """Return what NumPy makes of ``(a - b) ** 2`` of uint8 arrays: it keeps the last 8 bits."""
+    levels = (torch.round(image.double() * 255) for image in (reference, output))
+    difference = next(levels) - next(levels)
+    return torch.remainder(difference.square(), 256) / 255**2
 
 
 def _psnr(errors: Errors, convention: Convention) -> float:
@@ -108,21 +135,3 @@ def _psnr(errors: Errors, convention: Convention) -> float:
     if convention.metric == WITH_EPSILON:
         means = means + EPSILON
     return float(Psnr().close("psnr", {"squared_error": means}).mean())
-
-
-class PsnrBFamily(MeanFamily):
-    """PSNR-B, whose grid begins at the corner of what is left."""
-
-    metric = "psnr-b"
-
-    def values(self) -> Mapping[str, Sequence[str]]:
-        """Return colours and quantisations."""
-        return {"colour": ("rgb", *LUMA), "quantise": ("stored", "uint8", "truncated")}
-
-    def affordable(self, convention: Convention, scale: int | None) -> bool:
-        """Leave crops to the presets."""
-        return convention.crop in (0, scale) and convention.modcrop in (1, scale)
-
-    def measure(self, pair: Pair, convention: Convention) -> float:
-        """Score a part of the image."""
-        return float(PsnrB().values(*pair.part(convention))["psnr-b"])

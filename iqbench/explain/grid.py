@@ -27,6 +27,8 @@ class Facts:
     ----------
     pairs
         How many there are.
+    sizes
+        Height and width of the references: where all are equal, so are their weights in a mean.
     colour, deep
         Whether any has colours, or more than 8 bits.
     touching
@@ -34,6 +36,7 @@ class Facts:
     """
 
     pairs: int = 0
+    sizes: frozenset[tuple[int, int]] = frozenset()
     colour: bool = False
     deep: bool = False
     touching: frozenset[int] = frozenset()
@@ -41,18 +44,20 @@ class Facts:
     def add(self, pair: Pair, modcrops: Sequence[int]) -> None:
         """Take another pair into account."""
         self.pairs += 1
+        self.sizes |= {(pair.reference.height, pair.reference.width)}
         self.colour |= pair.colour
         self.deep |= pair.deep
         self.touching |= {factor for factor in modcrops if not pair.untouched(factor)}
 
     def collapse(self, convention: Convention) -> Convention:
         """Give conventions that cannot differ on these pairs one form."""
+        pool = convention.pool if self.pairs > 1 else "images"
         return replace(
             convention,
             colour=convention.colour if self.colour else "rgb",
             quantise=convention.quantise if self.deep else "stored",
             modcrop=convention.modcrop if convention.modcrop in self.touching else 1,
-            pool=convention.pool if self.pairs > 1 else "images",
+            pool="pooled" if pool == "mean-mse" and len(self.sizes) == 1 else pool,
         )
 
     def distinct(self, values: Values) -> Values:

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from iqbench.errors import IqbenchError
 from iqbench.explain.convention import RANGES, Convention
+from iqbench.explain.gray import to_gray
 from iqbench.images.picture import Picture
-from iqbench.protocols.view import Brightness, Colour, Pixels, View
+from iqbench.protocols.view import Brightness, Pixels, View
 
 __all__ = ["Extremes", "Pair"]
 
@@ -21,8 +22,6 @@ Result = TypeVar("Result")
 
 CPU = torch.device("cpu")
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
-# A luma that is an integer may be a little less than that in float32.
-INTEGER_TOLERANCE = 2e-5
 LARGE = 6
 
 
@@ -141,7 +140,8 @@ class Pair:
         base = "rgb" if convention.colour in (*CHANNELS, "rgb-channels") else convention.colour
         key = base, convention.quantise, convention.brightness
         reference, output = self.once(("seen", *key), lambda: self._convert(*key))
-        if convention.colour in CHANNELS:
+        # A gray image among colour ones is what it is, whatever the channel.
+        if convention.colour in CHANNELS and reference.shape[1] == len(CHANNELS):
             channel = CHANNELS[convention.colour]
             return reference[:, channel : channel + 1], output[:, channel : channel + 1]
         return reference, output
@@ -159,39 +159,24 @@ class Pair:
 
     def _convert(self, colour: str, quantise: str, brightness: str) -> tuple[Tensor, Tensor]:
         known: Brightness = "reference" if brightness == "reference" else "own"
-        swapped = colour.endswith("bgr")
-        form = _colour(colour)
-        view = View(form, quantise=quantise == "uint8", brightness=known)
+        view = View(quantise=quantise == "uint8", brightness=known)
         height = min(self.reference.height, self.output.height)
         width = min(self.reference.width, self.output.width)
         pixels = [self.reference.pixels, self.output.pixels]
         gains = (1.0, view.gain(*pixels))
         images = []
         for stored, gain in zip(pixels, gains, strict=True):
-            part = stored[:height, :width, ::-1] if swapped else stored[:height, :width]
+            part = stored[:height, :width]
             if quantise == "truncated":
                 part = _truncate(part)
             image = view.band(part, slice(0, height), CPU, gain)
-            if colour.endswith("truncated"):
-                image = torch.floor(image * 255 + INTEGER_TOLERANCE) / 255
+            if colour == "bgr":
+                image = image.flip(1)
+            elif colour != "rgb":
+                image = to_gray(colour, image)
             # Planes one after the other: parts of a plane are summed quickly.
             images.append(image.contiguous())
         return images[0], images[1]
-
-
-def _colour(name: str) -> Colour:
-    """Return the view's colour that a convention's is made from."""
-    forms: dict[str, Colour] = {
-        "luma-studio": "luma-studio",
-        "luma-studio-rounded": "luma-studio-rounded",
-        "luma-studio-truncated": "luma-studio",
-        "luma-studio-bgr": "luma-studio",
-        "luma-full": "luma-full",
-        "luma-full-rounded": "luma-full-rounded",
-        "luma-full-truncated": "luma-full",
-        "luma-full-bgr": "luma-full",
-    }
-    return forms.get(name, "rgb")
 
 
 def _truncate(pixels: Pixels) -> Pixels:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from iqbench.errors import IqbenchError, unknown_name
-from iqbench.explain.convention import CROPS, FIELDS, MODCROPS, Convention, label
+from iqbench.explain.convention import CROPS, FIELDS, MODCROPS, SCALES, Convention, label
 from iqbench.explain.value import Reported
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["METRICS", "changes", "explain"]
 
 METRICS = ("psnr", "ssim", "ms-ssim", "ms-ssim-db", "psnr-b", "tv", "lpips")
-SCALES = (2, 3, 4, 8)
 
 
 def explain(
@@ -60,7 +59,8 @@ def explain(
     -------
     DataFrame
         One row a convention: what reproduces the value first, with the fewest departures from a
-        preset or library in front; then the others, nearest first. Columns: metric, protocol (the
+        preset or library in front, of these the plainest, of these the nearest; then the others,
+        nearest first. Columns: metric, protocol (the
         preset's name, or the nearest and what is different), library, value, difference,
         reproduces, departures, and the convention itself: colour, quantise, modcrop, crop,
         brightness, range, pool.
@@ -121,8 +121,11 @@ def explain(
             }
         )
     if not rows:
-        raise IqbenchError(f"no convention of {metric!r} fits these images: are they too small?")
-    return _sorted(_different(pd.DataFrame(rows)), scale)
+        raise IqbenchError(
+            f"no convention of {metric!r} fits these images",
+            hint="They are too small for it, or of two sizes: then give the scale",
+        )
+    return _sorted(_different(pd.DataFrame(rows)), scale, columns)
 
 
 def _measure(
@@ -223,7 +226,8 @@ def _usual(frame: pd.DataFrame) -> pd.Series[Any] | None:
 
 def _family(metric: str) -> Family[Any]:
     """Look up how a metric is explained."""
-    from iqbench.explain.error import PsnrBFamily, PsnrFamily
+    from iqbench.explain.blocking import PsnrBFamily
+    from iqbench.explain.error import PsnrFamily
     from iqbench.explain.learned import LpipsFamily
     from iqbench.explain.similarity import MsSsimFamily, SsimFamily
     from iqbench.explain.variation import TvFamily
@@ -261,21 +265,27 @@ def _different(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(frame["departures"] == 0) | (frame["departures"] == simplest)]
 
 
-def _sorted(frame: pd.DataFrame, scale: int | None) -> pd.DataFrame:
+def _sorted(frame: pd.DataFrame, scale: int | None, columns: Sequence[str]) -> pd.DataFrame:
     """Put what reproduces the value first, the simplest in front; then the nearest.
 
-    Of equally simple ones, those of the scale that was given come first, then presets.
+    Of equally simple ones, those of the scale that was given come first, then presets, then what
+    differs least from the metric itself on stored pixels: within the printed digits, nearer tells
+    nothing.
     """
     matches = frame["reproduces"]
     preset = ~frame["protocol"].str.contains(" but ", regex=False)
     scaled = frame["protocol"].str.contains(rf":scale={scale}\b") if scale else True
+    usual = vars(Convention(""))
+    plain = sum(frame[name] != usual[name] for name in FIELDS if name != "metric")
     order = frame.assign(
         missed=~matches,
         first=frame["departures"].where(matches, 0),
         unscaled=matches & ~(matches & scaled),
         unnamed=matches & ~preset,
+        plain=(plain + ~frame["metric"].isin(columns)).where(matches, 0),
         distance=frame["difference"].abs(),
     ).sort_values(
-        ["missed", "first", "unscaled", "unnamed", "distance", "departures"], kind="stable"
+        ["missed", "first", "unscaled", "unnamed", "plain", "distance", "departures"],
+        kind="stable",
     )
     return frame.loc[order.index].reset_index(drop=True)

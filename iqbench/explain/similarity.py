@@ -5,28 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.explain.convention import DATA_RANGES, OWN, Convention
+from iqbench.explain.convention import DATA_RANGES, OWN, SCALES, Convention
 from iqbench.explain.error import LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Extremes, Pair
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_tensors
-from iqbench.metrics.ms_ssim import MsSsim
-from iqbench.metrics.ssim import SIZES, Shape, filter_valid, ssim_terms
+from iqbench.metrics.ms_ssim import TAPS, WEIGHTS, MsSsim
+from iqbench.metrics.ssim import SIZES, filter_valid, ssim, ssim_terms
 
 __all__ = ["MsSsimFamily", "SsimFamily"]
 
 SAMPLE = "ssim, sample covariance"
+TOGETHER = "ms-ssim, channels together, last scale mirrored"
 PADDED = ("ssim-padding=zero", "ssim-padding=replicate", "ssim-padding=reflect")
 WHOLE = ("ssim-form=3d", "ssim-downsample=matlab", "ssim-downsample=pool")
-VALID = ("ssim", "ssim-window=uniform", SAMPLE)
+BOX_11 = "ssim, uniform 11x11"
+VALID = ("ssim", "ssim-window=uniform", SAMPLE, BOX_11)
+WINDOWS = {"ssim-window=uniform": "uniform", BOX_11: "uniform 11x11"}
+REACH: dict[str, int] = {
+    "gaussian": SIZES["gaussian"],
+    "uniform": SIZES["uniform"],
+    "uniform 11x11": 11,
+}
 MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 FLOAT_ERROR = 2e-5  # piq and torchmetrics take small differences of large moments in float32
 BORDER = SIZES["gaussian"] // 2
+COMBINED = ("rgb", "luma-studio", "luma-full", "luma-full-rounded", "luma-709")
 
 Moments = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
@@ -37,7 +47,7 @@ class Look(NamedTuple):
     colour: str
     quantise: str
     brightness: str
-    shape: Shape
+    shape: str
     scale: float
     offset: float
     sample: bool
@@ -53,7 +63,14 @@ class SsimFamily(MeanFamily):
     def values(self) -> Mapping[str, Sequence[str]]:
         """Return colours, quantisations, ranges and forms."""
         return {
-            "colour": ("rgb", *LUMA, "luma-studio-bgr"),
+            "colour": (
+                "rgb",
+                *LUMA,
+                "luma-studio-bgr",
+                "luma-full-bgr-rounded",
+                "luma-709",
+                "luma-709-truncated",
+            ),
             "quantise": ("stored", "uint8", "truncated"),
             "brightness": ("own", "reference"),
             "range": (
@@ -75,12 +92,13 @@ class SsimFamily(MeanFamily):
             if convention.metric not in ("ssim", "ssim-window=uniform", "ssim-padding=reflect"):
                 return False
             alone = OWN in (convention.range, convention.brightness)
-            return (
-                alone and whole_image and convention.colour in ("rgb", "luma-studio", "luma-full")
-            )
+            return alone and whole_image and convention.colour in COMBINED
         if convention.metric == "ssim-form=3d" and convention.colour != "rgb":
             return False  # a plane is no volume
-        return convention.metric in VALID or whole_image
+        if convention.metric in PADDED:
+            whole_image = convention.crop in (0, scale, *SCALES)
+            whole_image &= convention.modcrop in (1, scale, *SCALES)
+        return whole_image or (convention.metric in VALID and convention.metric != BOX_11)
 
     def measure(self, pair: Pair, convention: Convention) -> float:
         """Score a part of the image."""
@@ -101,15 +119,15 @@ class SsimFamily(MeanFamily):
 
     def _valid(self, pair: Pair, convention: Convention) -> Tensor:
         """Return the map of the positions where the window lies within the part."""
-        shape: Shape = "uniform" if convention.metric == "ssim-window=uniform" else "gaussian"
+        shape = WINDOWS.get(convention.metric, "gaussian")
         rows, columns = pair.rows_and_columns(convention)
-        reach = SIZES[shape] - 1
+        reach = REACH[shape] - 1
         height, width = rows.stop - rows.start - reach, columns.stop - columns.start - reach
         if min(height, width) < 1:
             raise IqbenchError("the image is smaller than the window")
         scale, offset = _scale(pair, convention)
         seen = convention.colour, convention.quantise, convention.brightness
-        sample = shape == "uniform" or convention.metric == SAMPLE
+        sample = shape != "gaussian" or convention.metric == SAMPLE
         look = Look(*seen, shape, scale, offset, sample)
 
         def moments() -> Moments:
@@ -156,12 +174,25 @@ def _scale(pair: Pair, convention: Convention) -> tuple[float, float]:
     return extremes.scale(convention.range)
 
 
-def _moments(reference: Tensor, output: Tensor, shape: Shape) -> Moments:
+def _filter(image: Tensor, shape: str) -> Tensor:
+    """Filter with a window at all positions where it fits; uniform ones by running sums."""
+    if shape == "gaussian":
+        return filter_valid(image, "gaussian", (2, 3))
+    for axis in (2, 3):
+        size, count = REACH[shape], image.shape[axis] - REACH[shape] + 1
+        sums = image.cumsum(axis)
+        start = torch.zeros_like(sums.narrow(axis, 0, 1))
+        sums = torch.cat([start, sums], axis)
+        image = (sums.narrow(axis, size, count) - sums.narrow(axis, 0, count)) / size
+    return image
+
+
+def _moments(reference: Tensor, output: Tensor, shape: str) -> Moments:
     """Return local means, variances and covariance, in float64."""
     first, second = reference.double(), output.double()
-    mean, other = (filter_valid(image, shape, (2, 3)) for image in (first, second))
+    mean, other = (_filter(image, shape) for image in (first, second))
     products = (first.square(), second.square(), first * second)
-    squares, other_squares, mixed = (filter_valid(image, shape, (2, 3)) for image in products)
+    squares, other_squares, mixed = (_filter(image, shape) for image in products)
     return (
         mean,
         other,
@@ -174,7 +205,7 @@ def _moments(reference: Tensor, output: Tensor, shape: Shape) -> Moments:
 def _map(moments: Moments, look: Look) -> Tensor:
     """Return the map of pixels a x + b, whose moments follow from those of x."""
     mean, other, *second = moments
-    size = SIZES[look.shape] ** 2
+    size = REACH[look.shape] ** 2
     factor = look.scale**2 * (size / (size - 1) if look.sample else 1.0)
     variance, other_variance, covariance = (moment * factor for moment in second)
     first = (mean * look.scale + look.offset, other * look.scale + look.offset)
@@ -190,6 +221,7 @@ class MsSsimFamily(MeanFamily):
 
     def __init__(self, column: str) -> None:
         self.metric = column
+        self.forms = (TOGETHER,) if column == "ms-ssim" else ()
 
     def requests(self) -> list[Request]:
         """Return the one column."""
@@ -202,6 +234,7 @@ class MsSsimFamily(MeanFamily):
             "quantise": ("stored", "uint8", "truncated"),
             "brightness": ("own", "reference"),
             "range": (OWN, "larger-range", "0..1-peak-2", "0..255-peak-1"),
+            "metric": (self.metric, *self.forms),
         }
 
     def affordable(self, convention: Convention, scale: int | None) -> bool:
@@ -210,6 +243,35 @@ class MsSsimFamily(MeanFamily):
 
     def measure(self, pair: Pair, convention: Convention) -> float:
         """Score a part of the image."""
+        reference, output = pair.part(convention)
+        if convention.metric == TOGETHER and convention.range == "larger-range":
+            return _together(reference, output, range_of_scale=True)
         scale, offset = _scale(pair, convention)
-        reference, output = (image * scale + offset for image in pair.part(convention))
+        reference, output = (image * scale + offset for image in (reference, output))
+        if convention.metric == TOGETHER:
+            return _together(reference, output)
         return float(score_tensors(MsSsim(), self.metric, reference, output))
+
+
+def _together(reference: Tensor, output: Tensor, *, range_of_scale: bool = False) -> float:
+    """Return torchmetrics' MS-SSIM.
+
+    Channels are averaged at each scale, not after the product; the last scale's SSIM is over
+    mirrored edges; where nobody gives the range, it is taken anew from the images of each scale.
+    """
+    metric, value = MsSsim(), 1.0
+    if min(reference.shape[2:]) < SIZES["gaussian"] * 2 ** (len(WEIGHTS) - 1):
+        raise IqbenchError("the image is too small for five scales")
+    for tap, weight in zip(TAPS, WEIGHTS, strict=True):
+        first, second = reference, output
+        if range_of_scale:
+            peak = max(float(image.max() - image.min()) for image in (first, second))
+            first, second = first / (peak or 1.0), second / (peak or 1.0)
+        if tap is TAPS[-1]:
+            mean = ssim(first, second, padding="reflect").mean()
+        else:
+            maps = metric.maps(tap, metric.prepare(tap, first, {}), second, {})
+            mean = torch.stack([each.mean() for each in maps.values()]).mean()
+            reference, output = (F.avg_pool2d(image, 2) for image in (reference, output))
+        value *= float(mean.clamp_min(0)) ** weight
+    return value

@@ -17,11 +17,14 @@ from iqbench.metrics.tv import Form, Reduction, Tv, safe_sqrt, total_variation
 __all__ = ["TvFamily"]
 
 NAMES: tuple[Form, ...] = ("aniso", "iso", "sq")
+OF_A_CHANNEL = "sum of a channel"
 FORMS = (
     "tv-aniso-{}, sum",
     "tv-iso-{}, sum",
     "tv-sq-{}, sum",
-    "tv-aniso-{}, sum of a channel",
+    "tv-aniso-{}, " + OF_A_CHANNEL,
+    "tv-aniso-{}, sum by pixel",
+    "tv-aniso-{}, sum by pixel and channel",
     "tv-sq-{}, root of the sum",
     "tv-sq-{}, twice the mean",
 )
@@ -64,7 +67,11 @@ class TvFamily(MeanFamily):
             return total_variation(image, form=known, reduction=reduction)
 
         parts = pair.once((view, side, form, reduction), totals, large=False)
-        total = parts.mean() if reduction == "mean" or "channel" in how else parts.sum()
+        total = parts.mean() if reduction == "mean" or how == OF_A_CHANNEL else parts.sum()
+        if "by pixel" in how:
+            rows, columns = pair.rows_and_columns(convention)
+            pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
+            total = total / pixels / (len(parts) if "channel" in how else 1)
         if how == "root of the sum":
             total = safe_sqrt(total)
         return float(total) * (2 if how == "twice the mean" else 1)

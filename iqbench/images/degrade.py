@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
 from iqbench.errors import IqbenchError
-from iqbench.images.resize import imresize_uint8
+from iqbench.images.resize import Edge, imresize_uint8
 
 __all__ = [
     "bicubic_downscale",
@@ -19,6 +19,7 @@ __all__ = [
     "gaussian_kernel",
     "gaussian_noise",
     "jpeg",
+    "kernel_blur",
 ]
 
 Image = NDArray[np.uint8]
@@ -54,8 +55,8 @@ def gaussian_noise(image: Image, sigma: float, seed: int) -> Image:
     return _to_uint8(image + noise)
 
 
-def bicubic_downscale(image: Image, scale: int) -> Image:
-    """Shrink by a whole factor as MATLAB's ``imresize`` does, edges replicated.
+def bicubic_downscale(image: Image, scale: int, edge: Edge = "replicate") -> Image:
+    """Shrink by a whole factor as MATLAB's ``imresize`` does.
 
     Parameters
     ----------
@@ -63,6 +64,8 @@ def bicubic_downscale(image: Image, scale: int) -> Image:
         (H, W, C) uint8. The field crops H and W to multiples of ``scale`` first.
     scale
         The factor, at least 1.
+    edge
+        ``replicate`` as older MATLAB, ``symmetric`` as newer; see `imresize`.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def bicubic_downscale(image: Image, scale: int) -> Image:
     """
     if scale < 1:
         raise IqbenchError(f"the scale {scale} of a bicubic downscale is below 1")
-    return imresize_uint8(image, scale=1 / scale)
+    return imresize_uint8(image, scale=1 / scale, edge=edge)
 
 
 def jpeg(image: Image, quality: int) -> Image:
@@ -142,6 +145,40 @@ def gaussian_blur(image: Image, sigma: float, noise_sigma: float = 0.0, seed: in
         blurred = correlate1d(blurred, profile, axis=axis, mode="nearest")
     noise = np.random.default_rng(seed).normal(0.0, noise_sigma, image.shape)
     return _to_uint8(blurred + noise)
+
+
+def kernel_blur(
+    image: Image, kernel: NDArray[np.float64], noise_sigma: float = 0.0, seed: int = 0
+) -> Image:
+    """Convolve with any kernel, edge pixels replicated, then add noise; round once.
+
+    Parameters
+    ----------
+    image
+        (H, W, C) uint8.
+    kernel
+        (rows, columns), both odd; its centre is the pixel itself. A true convolution, as MATLAB's
+        ``conv2``: the kernel is turned by half a turn.
+    noise_sigma, seed
+        As for :func:`gaussian_blur`.
+
+    Returns
+    -------
+    ndarray
+        (H, W, C) uint8, rounded and clipped.
+
+    Raises
+    ------
+    IqbenchError
+        If ``noise_sigma`` is negative or not finite.
+    """
+    _at_least_zero("noise_sigma", noise_sigma)
+    turned = np.ascontiguousarray(kernel[::-1, ::-1])
+    blurred: Any = cv2.filter2D(
+        image.astype(np.float64), -1, turned, borderType=cv2.BORDER_REPLICATE
+    )
+    noise = np.random.default_rng(seed).normal(0.0, noise_sigma, image.shape)
+    return _to_uint8(np.reshape(blurred, image.shape) + noise)
 
 
 def gaussian_kernel(sigma: float) -> NDArray[np.float64]:

@@ -11,12 +11,12 @@ from torch import Tensor
 from iqbench.errors import IqbenchError
 from iqbench.metrics._base import Column, Maps, Metric, check_pair
 
-__all__ = ["PsnrB", "psnr_b"]
+__all__ = ["BLOCK", "PsnrB", "differences", "psnr_b"]
 
 BLOCK = 8
 
 
-def _differences(image: Tensor) -> tuple[Tensor, Tensor]:
+def differences(image: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean squared differences across block edges, and elsewhere, (N,) each."""
     across: list[Tensor] = []
     elsewhere: list[Tensor] = []
@@ -34,7 +34,9 @@ class PsnrB(Metric):
 
     BEF = log2(8) / log2(min(H, W)) (D_B - D_C) where D_B > D_C, else 0. D_B is the mean squared
     difference of neighbours across the edges of blocks, D_C that of all other neighbours. Every
-    pair of neighbours that is there is counted. For gray images, or luma.
+    pair of neighbours that is there is counted. For gray images, or luma. Others divide the same
+    sums by other counts: the paper's formula (torchmetrics) ever, SwinIR, QGAC and FBCNN where
+    sides are no multiples of 8; `iqbench explain` knows both.
     """
 
     name: ClassVar[str] = "psnr-b"
@@ -51,7 +53,7 @@ class PsnrB(Metric):
         if min(height, width) <= BLOCK:
             raise IqbenchError(f"images of ({height}, {width}) are too small for 8x8 blocks")
         error = (reference - output).double().square().flatten(1).mean(1)
-        across, elsewhere = _differences(output.double())
+        across, elsewhere = differences(output.double())
         factor = math.log2(BLOCK) / math.log2(min(height, width))
         effect = factor * (across - elsewhere).clamp_min(0)
         return {"psnr-b": -10 * torch.log10(error + effect)}

@@ -40,3 +40,8 @@ def test_an_unknown_one_is_refused_with_the_nearest(iqbench):
     ran = iqbench("protocols", "show", "sry")
     assert ran.code == 2
     assert ran.err == "error: unknown protocol 'sry'. Did you mean 'sr-y'?\n"
+
+
+def test_show_tells_the_variants_that_a_field_means_and_what_it_computes(iqbench):
+    assert "ssim means ssim:form=3d" in iqbench("protocols", "show", "deblur-ssim3d").out
+    assert "metrics by default: bpp, psnr" in iqbench("protocols", "show", "compression").out

@@ -70,12 +70,12 @@ def test_opinions_and_distortions_are_carried(read) -> None:
         "reference,output,mos,mos_std,mos_direction,distortion,note\n"
         "r/a.png,o/a.png,3.5,0.25,lower,blur,x\n"
         "r/a.png,p/a.png,,,,,\n"
-        "r/a.png,o/b.png,1,,higher,,\n"
+        "r/a.png,o/b.png,1,,lower,,\n"
     )
     assert [(output.opinion, output.distortion) for output in sample.outputs] == [
         (Opinion(3.5, 0.25, "lower"), "blur"),
         (None, None),
-        (Opinion(1.0, None, "higher"), None),
+        (Opinion(1.0, None, "lower"), None),
     ]
 
 
@@ -139,6 +139,11 @@ def test_a_byte_order_mark_and_empty_lines_are_no_rows(read) -> None:
             "line 2: unknown mos_direction 'up'",
         ),
         ("reference,output,mos,mos_direction\nr/a.png,o/a.png,3,\n", "unknown mos_direction ''"),
+        (
+            "reference,output,mos,mos_direction\n"
+            "r/a.png,o/a.png,3,higher\nr/b.png,o/b.png,2,lower\n",
+            "line 3: mos_direction is 'lower', but 'higher' in line 2",
+        ),
         (
             "reference,output,mos,mos_direction\nr/a.png,o/a.png,inf,higher\n",
             "line 2: mos is 'inf', not a finite number",

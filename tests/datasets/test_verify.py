@@ -12,11 +12,12 @@ from zlib import crc32
 import numpy as np
 import pytest
 
+from iqbench.api import Evaluation, run_evaluation
 from iqbench.datasets import digests as digests_module
 from iqbench.datasets.dataset import DatasetSpec
 from iqbench.datasets.digests import FOLDER, read_checksums
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
-from iqbench.datasets.verify import Verification, missing_files, verify
+from iqbench.datasets.verify import Verification, verify
 from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png
 
@@ -76,8 +77,17 @@ def test_a_missing_file_is_named(spec: DatasetSpec) -> None:
     result = verify(spec)
     assert found(result) == [("wrong", "Mini"), ("missing", "HR/b.png")]
     assert result.verdict == "incomplete"
-    assert missing_files(spec) == ["mini/HR/b.png"]
-    with pytest.raises(IqbenchError, match="has 3 reference images, but 2 were found"):
+    assert spec.missing_files() == ["mini/HR/b.png"]
+    with pytest.raises(IqbenchError, match=r"but 2 were found; missing: mini/HR/b\.png\."):
+        spec.open()
+
+
+def test_a_stray_image_in_place_of_a_missing_one_does_not_make_the_dataset_whole(spec) -> None:
+    hr(spec, "b.png").rename(hr(spec, "stray.png"))
+    assert ("missing", "HR/b.png") in found(verify(spec))
+    with pytest.raises(
+        IqbenchError, match=r"'Mini' lacks 1 of its files: mini/HR/b\.png\. .*verify"
+    ):
         spec.open()
 
 
@@ -93,6 +103,30 @@ def test_a_changed_file_is_named_with_its_digest(spec: DatasetSpec) -> None:
     assert found(result) == [("changed", "HR/b.png")]
     assert digest(hr(spec, "b.png")) in result.problems[0].problem
     assert result.verdict == "wrong"
+
+
+def test_a_run_warns_of_references_that_are_not_the_published_files(
+    spec: DatasetSpec, tmp_path: Path
+) -> None:
+    outputs = tmp_path / "outputs"
+    shutil.copytree(hr(spec), outputs)
+    first, second = hr(spec, "a.png"), hr(spec, "c.png")
+    first.rename(tmp_path / "aside.png")
+    second.rename(first)
+    (tmp_path / "aside.png").rename(second)
+    summary = run_evaluation(
+        Evaluation(
+            datasets=["Mini"],
+            datasets_file=tmp_path / "datasets.yaml",
+            methods=[f"mine={outputs}"],
+            metrics=["psnr"],
+            results=tmp_path / "results",
+        )
+    )
+    assert summary.warnings[0] == (
+        "2 references of 'Mini' are not the published files: a, c. "
+        "See `iqbench datasets verify Mini`"
+    )
 
 
 def test_exchanged_folders_are_told(spec: DatasetSpec) -> None:
@@ -155,7 +189,7 @@ def test_a_dataset_that_is_not_there_is_missing_as_a_whole(spec: DatasetSpec) ->
     result = verify(spec)
     assert (result.verdict, result.absent, result.checked) == ("missing", True, 0)
     assert found(result)[0] == ("missing", "Mini")
-    assert len(missing_files(spec)) == 3
+    assert len(spec.missing_files()) == 3
 
 
 def test_a_layout_that_refuses_is_a_problem_of_the_whole(spec: DatasetSpec) -> None:

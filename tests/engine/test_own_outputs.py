@@ -144,3 +144,12 @@ def test_beside_datasets_that_take_methods_it_is_scored_alone(spec, made):
     methods = resolve_methods([str(made.root / "out" / "one")])
     plans = planning.plan_run(datasets, methods, metrics=["psnr"]).datasets
     assert [list(plan.assignments) for plan in plans] == [[DISTORTED], ["one"]]
+
+
+def test_a_file_that_was_copied_over_another_is_warned_of_by_name(spec, run):
+    (spec.root / "b_2.png").write_bytes((spec.root / "b_0.png").read_bytes())
+    summary, _ = run(spec)
+    assert summary.warnings == [
+        "method 'distorted': 1 of its files for 'tid' are byte for byte another of the same "
+        "reference: b_2 is b_0"
+    ]

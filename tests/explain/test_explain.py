@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_pairs import pixels, psnr, studio, write_pair
 from skimage import data
 
 from iqbench.errors import IqbenchError
@@ -16,46 +18,30 @@ from iqbench.explain import Reported, changes, explain
 from iqbench.functional import ssim, total_variation
 from iqbench.images import degrade
 from iqbench.images.resize import imresize_uint8
-from iqbench.images.source import FileSource
 from iqbench.images.write import write_png
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
-
-
-def write_pair(folder, reference):
-    output = degrade.gaussian_noise(degrade.gaussian_blur(reference, 1.0), 8, seed=7)
-    write_png(folder / "ref.png", reference)
-    write_png(folder / "out.png", output)
-    return folder / "ref.png", folder / "out.png"
-
-
-@pytest.fixture(scope="module")
-def cat(tmp_path_factory):
-    """128x160, from 0 to 231."""
-    return write_pair(tmp_path_factory.mktemp("cat"), data.chelsea()[60:188, 100:260].copy())
-
-
-@pytest.fixture(scope="module")
-def coffee(tmp_path_factory):
-    """392x400: large enough for piq to halve it."""
-    return write_pair(tmp_path_factory.mktemp("coffee"), data.coffee()[:392, :400].copy())
 
 
 # Made with scikit-image 0.26.0, torchmetrics 1.9.0 and piq 0.8.0 on the pairs above, read as uint8
 # (H, W, C) arrays r, o or float32 (1, C, H, W) tensors in [0, 1] R, O:
 #   peak_signal_noise_ratio(r, o)                                   scikit-image
 #   structural_similarity(r, o, channel_axis=2)                     scikit-image, uniform 7x7
+#   ..., win_size=11                                                uniform 11x11
 #   ..., gaussian_weights=True                                      sample covariance
 #   ..., gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
 #   structural_similarity_index_measure(O, R)                       torchmetrics
 #   peak_signal_noise_ratio(O, R, data_range=R.max() - R.min())     its former default
 #   total_variation(O)                                              torchmetrics, and piq
 #   piq.ssim(O, R), piq.psnr(O, R), piq.multi_scale_ssim(O, R), norm_type="l1" or "l2"
+#   multiscale_structural_similarity_index_measure(O, R)            torchmetrics, in float64, and
+#   ..., data_range=1.0
 CAT = [
     ("psnr", "27.289239", "scikit-image peak_signal_noise_ratio", "rgb"),
     ("psnr", "26.430674", "torchmetrics peak_signal_noise_ratio (older", "rgb but peak = max"),
     ("psnr", "27.289217", "piq psnr", "rgb"),
     ("ssim", "0.693918", "scikit-image structural_similarity", "rgb"),
+    ("ssim", "0.765237", "structural_similarity (win_size=11)", "rgb"),
     ("ssim", "0.658480", "structural_similarity (gaussian_weights)", "rgb"),
     ("ssim", "0.659102", "use_sample_covariance=False", "rgb, "),
     ("ssim", "0.637407", "torchmetrics structural_similarity_index_measure", "rgb but peak ="),
@@ -68,6 +54,8 @@ CAT = [
 COFFEE = [
     ("ssim", "0.862574", "piq ssim", "rgb"),
     ("ms-ssim", "0.9330", "piq multi_scale_ssim", "rgb"),
+    ("ms-ssim", "0.9329833", "torchmetrics multiscale", "rgb but peak = larger"),
+    ("ms-ssim", "0.9330040", "torchmetrics multiscale", "rgb"),
 ]
 
 
@@ -112,19 +100,6 @@ def test_lpips_is_found_by_net_version_and_range(tmp_path, value, metric, protoc
     assert best["protocol"].startswith(protocol)
 
 
-def studio(image):
-    """BasicSR's and SwinIR's Y, not rounded."""
-    return image.astype(np.float64) @ [65.481, 128.553, 24.966] / 255 + 16
-
-
-def psnr(first, second):
-    return 10 * math.log10(255**2 / np.mean((first - second) ** 2))
-
-
-def pixels(paths):
-    return [FileSource(path).read().decode().pixels for path in paths]
-
-
 def test_super_resolution_on_unrounded_luma_is_named_by_its_preset(cat):
     reference, output = (studio(image)[4:-4, 4:-4] for image in pixels(cat))
     value = f"{psnr(reference, output):.4f}"
@@ -132,6 +107,13 @@ def test_super_resolution_on_unrounded_luma_is_named_by_its_preset(cat):
         best = explain(*cat, metric="psnr", value=value, scale=scale).iloc[0]
         assert best["protocol"] == "sr-y:scale=4"
         assert "BasicSR calculate_psnr (crop_border, test_y_channel)" in best["library"]
+
+
+def test_basicsr_on_tensors_adds_to_the_error(cat):
+    reference, output = (studio(image)[4:-4, 4:-4] / 255 for image in pixels(cat))
+    value = f"{10 * math.log10(1 / (np.mean((reference - output) ** 2) + 1e-8)):.6f}"
+    frame = explain(*cat, metric="psnr", value=value, scale=4)
+    check_first_rows(frame, "BasicSR calculate_psnr_pt (crop_border, test_y_channel)", "sr-y")
 
 
 @pytest.mark.parametrize(
@@ -150,6 +132,24 @@ def test_mistakes_are_said_in_words(cat, change, says):
     assert says is None or says in best["protocol"]
 
 
+def test_of_what_the_digits_cannot_tell_apart_the_plainest_is_first(cat):
+    exact = psnr(*(image.astype(np.float64) for image in pixels(cat)))
+    for digits in (0, 1, 2, 4):
+        frame = explain(*cat, metric="psnr", value=f"{exact:.{digits}f}")
+        assert frame.iloc[0]["protocol"] == RGB
+    assert frame.iloc[0]["metric"] == "psnr"
+
+
+def test_a_border_of_super_resolution_is_found_with_mirrored_edges_too(coffee):
+    # What torchmetrics says of a cropped luma in [0, 1].
+    luma = [
+        torch.from_numpy(studio(image)[4:-4, 4:-4])[None, None] / 255 for image in pixels(coffee)
+    ]
+    value = f"{ssim(*luma, padding='reflect').item():.6f}"
+    best = explain(*coffee, metric="ssim", value=value).iloc[0]
+    assert (best["metric"], best["protocol"]) == ("ssim-padding=reflect", "sr-y:scale=4")
+
+
 def test_the_mean_of_channels_psnrs_is_told_from_the_psnr_of_their_mean(cat):
     reference, output = (image.astype(np.float64) for image in pixels(cat))
     value = sum(psnr(reference[..., c], output[..., c]) for c in range(3)) / 3
@@ -158,8 +158,6 @@ def test_the_mean_of_channels_psnrs_is_told_from_the_psnr_of_their_mean(cat):
 
 
 def test_every_ssim_is_that_of_the_metric_on_the_cropped_image(cat):
-    import torch
-
     frame = explain(*cat, metric="ssim", value="0.7")
     reference, output = (
         torch.from_numpy(image).permute(2, 0, 1)[None] / 255 for image in pixels(cat)
@@ -194,8 +192,6 @@ def test_every_ssim_is_that_of_the_metric_on_the_cropped_image(cat):
 
 
 def test_every_total_variation_is_that_of_the_function(cat):
-    import torch
-
     frame = explain(*cat, metric="tv", value="0.05")
     frame = frame[(frame["crop"] == 0) & (frame["colour"] == "rgb") & (frame["range"] == "0..255")]
     values = frame[frame["brightness"] == "own"].set_index("metric")["value"]
@@ -203,6 +199,9 @@ def test_every_total_variation_is_that_of_the_function(cat):
     for form in ("aniso", "iso", "sq"):
         total = total_variation(image, form=form, reduction="sum").item()
         assert values[f"tv-{form}-output, sum"] == pytest.approx(total, rel=1e-6)
+    total, size = values["tv-aniso-output, sum"], 128 * 160
+    assert values["tv-aniso-output, sum by pixel"] == pytest.approx(total / size)
+    assert values["tv-aniso-output, sum by pixel and channel"] == pytest.approx(total / size / 3)
 
 
 def test_single_changes_start_from_the_best_match_and_from_rgb(cat):
@@ -265,6 +264,13 @@ class TestFolders:
             assert best["pool"] == pool
         assert "torchmetrics PeakSignalNoiseRatio over a data set" in best["library"]
 
+    def test_images_of_several_sizes_may_weigh_the_same_in_a_mean_error(self, folders):
+        errors = [np.square(first - second).mean() for first, second in self.images(folders)]
+        value = f"{10 * math.log10(255**2 / np.mean(errors)):.5f}"
+        best = explain(*folders, metric="psnr", value=value, output_name="{id}_x4").iloc[0]
+        assert best["reproduces"]
+        assert best["protocol"] == "rgb but PSNR of the mean of the images' MSEs"
+
     def test_an_image_without_output_is_named(self, folders):
         with pytest.raises(IqbenchError, match=r"missing output: no a\.\*.*--output-name"):
             explain(*folders, metric="psnr", value="30")
@@ -293,6 +299,20 @@ class TestOddImages:
         assert set(frame["colour"]) == {"rgb"}
         assert frame.iloc[0]["protocol"].startswith("rgb, y-full")
 
+    def test_gray_among_colour_counts_in_every_mean(self, tmp_path):
+        for name, image in (("a", data.chelsea()[:64, :80]), ("b", data.camera()[:64, :80, None])):
+            pair = write_pair(tmp_path, image.copy())
+            for path, folder in zip(pair, ("hr", "sr"), strict=True):
+                (tmp_path / folder).mkdir(exist_ok=True)
+                path.rename(tmp_path / folder / f"{name}.png")
+        folders = tmp_path / "hr", tmp_path / "sr"
+        a, b = (pixels([folder / name for folder in folders]) for name in ("a.png", "b.png"))
+        green = psnr(*(image[..., 1].astype(float) for image in a))
+        value = f"{(green + psnr(*(image.astype(float) for image in b))) / 2:.5f}"
+        best = explain(*folders, metric="psnr", value=value).iloc[0]
+        assert best["reproduces"]
+        assert best["protocol"] == "rgb but green alone"
+
     def test_16_bits_are_quantised_or_not_or_truncated(self, tmp_path):
         rng = np.random.default_rng(0)
         reference = rng.integers(2000, 60000, (32, 40, 3)).astype(np.uint16)
@@ -311,7 +331,7 @@ class TestOddImages:
         assert frame.iloc[0]["protocol"].startswith("rgb")
         piq = explain(cat[0], cat[0], metric="psnr", value="80.00").iloc[0]
         assert piq["reproduces"]
-        assert piq["library"] == "piq psnr"
+        assert piq["library"] == "piq psnr, BasicSR calculate_psnr_pt"
 
     @pytest.mark.parametrize("metric", ["psnr", "ssim", "tv"])
     def test_images_smaller_than_windows_have_what_fits(self, tmp_path, metric):

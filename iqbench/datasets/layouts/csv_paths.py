@@ -35,7 +35,7 @@ class CsvLayout(Layout):
                         without a column ``method``, the output's
     mos, mos_std        mean opinion and its standard deviation; both may be empty
     mos_direction       ``higher`` (MOS) or ``lower`` (DMOS) is better, or ``choice``; needed
-                        wherever there is a mos
+                        wherever there is a mos, and the same in all rows
     distortion          kind of distortion; may be empty
     ==================  ==========================================================================
 
@@ -131,6 +131,7 @@ class _Pairs:
     lines: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
     ids: dict[tuple[str, str], int] = field(default_factory=dict)
+    direction: tuple[Direction, int] | None = None
 
     def add(self, row: _Row) -> None:
         """Take a row in."""
@@ -230,9 +231,20 @@ class _Pairs:
                 std = self._number(row, "mos_std") if row.cells.get("mos_std") else None
                 if std is not None and std < 0:
                     raise self._error(row, f"mos_std is {std}, below 0")
+                self._check_direction(row, known)
                 return Opinion(self._number(row, "mos"), std, known)
         error = unknown_name("mos_direction", direction, get_args(Direction))
         raise self._error(row, error.message, error.hint)
+
+    def _check_direction(self, row: _Row, direction: Direction) -> None:
+        """Refuse opinions of two kinds: no metric could agree with both."""
+        first, line = self.direction = self.direction or (direction, row.line)
+        if direction != first:
+            raise self._error(
+                row,
+                f"mos_direction is {direction!r}, but {first!r} in line {line}",
+                "A MOS may have been taken for a DMOS; else write two files, a dataset each",
+            )
 
     def _number(self, row: _Row, column: str) -> float:
         number = finite(row.cells[column])

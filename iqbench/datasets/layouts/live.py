@@ -105,8 +105,9 @@ class LiveLayout(RatedLayout):
         distorted = [rating.opinion.mos for rating in ratings]
         what = "copies of references", "distorted images"
         check_order(originals, distorted, _SCALE.direction, self.opinions, what)
+        samples = rated_samples(tree, ratings, self.opinions)
         self._refuse_extra(tree, names)
-        return rated_samples(tree, ratings, self.opinions)
+        return samples
 
     def _opinions(self, tree: Tree) -> tuple[list[float], list[float | None], list[bool]]:
         """Read means, standard deviations, and which images are copies of references."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from miniatures import BUILDERS, Miniature, pipal, tid2013
+from miniatures import BUILDERS, Miniature, kadid10k, paint, pipal, tid2013
 
 from iqbench.datasets.dataset import DatasetSpec
 from iqbench.datasets.fetch import by_hand
@@ -18,6 +18,7 @@ from iqbench.datasets.layout import MissingDataError, layouts
 from iqbench.datasets.listing import describe
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
 from iqbench.datasets.sample import DISTORTED
+from iqbench.datasets.verify import verify
 from iqbench.errors import IqbenchError
 
 
@@ -203,3 +204,23 @@ def test_many_files_are_paired_by_one_listing_without_opening_an_image(tmp_path:
     assert sorted(file.name for file in opened) == [f"A{n:04}.txt" for n in range(1, 51)]
     listed = [folder for event, folder in events if event != "open"]
     assert len(listed) == len(set(listed)) == 8  # each folder once: the work grows with the files
+
+
+def test_verify_notes_distorted_images_that_are_their_references(tmp_path: Path) -> None:
+    made = kadid10k(tmp_path, paint)
+    images = tmp_path / made.folder / "images"
+    shutil.copy(images / "I01.png", images / "I01_25_02.png")
+    spec = DatasetSpec(name="mini", root=tmp_path, data=made.data())
+    result = verify(spec)
+    assert result.problems == []
+    assert "1 distorted images are byte for byte their references: I01_25_02" in result.notes
+
+
+def test_verify_calls_reversed_opinions_wrong_and_not_incomplete(tmp_path: Path) -> None:
+    made = tid2013(tmp_path)
+    file = tmp_path / made.folder / made.table
+    rows = [row.split(" ") for row in file.read_text().splitlines()]
+    file.write_text("".join(f"{9 - float(mos):.5f} {name}\n" for mos, name in rows))
+    result = verify(DatasetSpec(name="mini", root=tmp_path, data=made.data()))
+    assert result.verdict == "wrong"
+    assert "look reversed" in result.problems[0].problem

@@ -35,6 +35,17 @@ def test_live_spread_is_that_of_single_opinions(tmp_path: Path) -> None:
     assert {out.opinion.std for one in samples for out in one.outputs if out.opinion} == {10.0}
 
 
+def test_a_folder_exchanged_with_that_of_the_references_is_told_by_what_is_missing(
+    tmp_path: Path,
+) -> None:
+    made = live(tmp_path)
+    folder = tmp_path / "databaserelease2"
+    for old, new in (("refimgs", "aside"), ("jpeg", "refimgs"), ("aside", "jpeg")):
+        (folder / old).rename(folder / new)
+    with pytest.raises(IqbenchError, match=r"2 of 2 reference images .* There is jpeg/buildings"):
+        made.samples(tmp_path)
+
+
 def test_opinions_of_the_first_release_have_no_spread(tmp_path: Path) -> None:
     samples = live(tmp_path).samples(tmp_path, opinions="dmos.mat", raters=16.0)
     assert {out.opinion.std for one in samples for out in one.outputs if out.opinion} == {None}

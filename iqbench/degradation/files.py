@@ -1,129 +1,26 @@
-"""Standard inputs from references: one degradation, a folder of images, PNG files."""
+"""One degradation, a folder of images, PNG files."""
 
 from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from iqbench.datasets.dataset import reference_folder
 from iqbench.datasets.files import split_suffix
 from iqbench.datasets.sample import Sample
-from iqbench.errors import IqbenchError, unknown_name
-from iqbench.images import degrade
+from iqbench.degradation.kinds import Degradation
+from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 from iqbench.images.write import write_png
-from iqbench.specs import build, parse_spec
 
 if TYPE_CHECKING:
     from iqbench.engine.run import Reporter
 
-__all__ = ["DEGRADATIONS", "Degradation", "Done", "degrade_files", "resolve_degradation", "seed_of"]
-
-Image = NDArray[np.uint8]
-Deviation = Annotated[float, Field(ge=0, le=1000)]
-
-
-class Degradation(Protocol):
-    """What is done to an image."""
-
-    @property
-    def multiple(self) -> int:
-        """Height and width are cut to a multiple of this first."""
-        ...
-
-    def apply(self, image: Image, seed: int) -> Image:
-        """Degrade (H, W, C) uint8; the seed is that of the noise, if any."""
-        ...
-
-
-class _Options(BaseModel):
-    """The options of a degradation's spec."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @property
-    def multiple(self) -> int:
-        """Nothing is cut off."""
-        return 1
-
-
-class Bicubic(_Options):
-    """Shrink by a whole factor as MATLAB's imresize does, after a modcrop."""
-
-    scale: Annotated[int, Field(ge=1, le=64)]
-
-    @property
-    def multiple(self) -> int:
-        """The factor."""
-        return self.scale
-
-    def apply(self, image: Image, seed: int) -> Image:
-        """Shrink."""
-        return degrade.bicubic_downscale(image, self.scale)
-
-
-class Noise(_Options):
-    """Add white Gaussian noise, rounded and clipped to 8 bits."""
-
-    sigma: Deviation
-
-    def apply(self, image: Image, seed: int) -> Image:
-        """Add noise."""
-        return degrade.gaussian_noise(image, self.sigma, seed)
-
-
-class Jpeg(_Options):
-    """Compress as JPEG and decode again."""
-
-    quality: Annotated[int, Field(ge=1, le=100)]
-
-    def apply(self, image: Image, seed: int) -> Image:
-        """Compress and decode."""
-        return degrade.jpeg(image, self.quality)
-
-
-class Blur(_Options):
-    """Blur by a Gaussian of some pixels, then add noise."""
-
-    sigma: Annotated[float, Field(ge=0, le=100)]
-    noise: Deviation = 0.0
-
-    def apply(self, image: Image, seed: int) -> Image:
-        """Blur, add noise, round once."""
-        return degrade.gaussian_blur(image, self.sigma, self.noise, seed)
-
-
-DEGRADATIONS: dict[str, type[Bicubic | Noise | Jpeg | Blur]] = {
-    "bicubic": Bicubic,
-    "noise": Noise,
-    "jpeg": Jpeg,
-    "blur": Blur,
-}
-
-
-def resolve_degradation(spec: str) -> Degradation:
-    """Read a degradation.
-
-    Parameters
-    ----------
-    spec
-        ``bicubic:scale=4``, ``noise:sigma=25``, ``jpeg:quality=30``, ``blur:sigma=1.6,noise=2``.
-
-    Raises
-    ------
-    IqbenchError
-        On an unknown name or option, or a value out of its range.
-    """
-    name, options = parse_spec(spec)
-    if name not in DEGRADATIONS:
-        raise unknown_name("degradation", name, DEGRADATIONS)
-    return build(DEGRADATIONS[name], options, where=f"degradation {name!r}")
+__all__ = ["Done", "degrade_files", "seed_of"]
 
 
 def seed_of(seed: int, image: str) -> int:

@@ -1,0 +1,64 @@
+"""Files that can be scored and look wrong all the same: found by digests, told as warnings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from iqbench.datasets.files import some
+from iqbench.engine.reading import Output
+
+__all__ = ["Doubts"]
+
+
+class Doubts:
+    """Finds outputs that are copies, and references that are not the published files.
+
+    A method has one output a reference; a dataset that people judged has many, and the same file
+    twice with two opinions is a file that was copied over another.
+
+    Parameters
+    ----------
+    published
+        Image to the digest of its reference, where it is known.
+    """
+
+    def __init__(self, published: Mapping[str, str]) -> None:
+        self._published = published
+        self._changed: set[str] = set()
+        self._references: Counter[str] = Counter()
+        self._twins: dict[str, list[str]] = {}
+
+    def see(self, outputs: Iterable[Output]) -> None:
+        """Compare the outputs of one reference; those that could not be read have no digest."""
+        first: dict[tuple[str, str], str] = {}
+        for output in outputs:
+            method, image = output.image.method, output.image.image
+            right = self._published.get(image)
+            if right is not None and output.reference_digest not in (None, right):
+                self._changed.add(image)
+            if output.digest is None:
+                continue
+            if output.digest == output.reference_digest:
+                self._references[method] += 1
+            other = first.setdefault((method, output.digest), image)
+            if other != image:
+                self._twins.setdefault(method, []).append(f"{image} is {other}")
+
+    def warnings(self, dataset: str) -> Iterator[str]:
+        """Say what was found, in sentences."""
+        if self._changed:
+            yield (
+                f"{len(self._changed)} references of {dataset!r} are not the published files: "
+                f"{some(self._changed)}. See `iqbench datasets verify {dataset}`"
+            )
+        for method, count in self._references.items():
+            yield (
+                f"method {method!r}: {count} of its files for {dataset!r} are byte for byte the "
+                "references themselves"
+            )
+        for method, twins in self._twins.items():
+            yield (
+                f"method {method!r}: {len(twins)} of its files for {dataset!r} are byte for byte "
+                f"another of the same reference: {some(twins)}"
+            )

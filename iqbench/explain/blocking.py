@@ -1,0 +1,77 @@
+"""PSNR-B under the conventions in use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from iqbench.errors import IqbenchError
+from iqbench.explain.convention import Convention
+from iqbench.explain.error import LUMA
+from iqbench.explain.family import MeanFamily
+from iqbench.explain.pair import Pair
+from iqbench.metrics.psnr_b import BLOCK, PsnrB, differences
+
+__all__ = ["PsnrBFamily"]
+
+WHOLE_BLOCKS = "psnr-b, edges between whole blocks counted, channel mean"
+PAPER_COUNTS = "psnr-b, edges counted as in the paper"
+
+
+class PsnrBFamily(MeanFamily):
+    """PSNR-B, whose grid begins at the corner of what is left."""
+
+    metric = "psnr-b"
+    forms = (WHOLE_BLOCKS, PAPER_COUNTS)
+
+    def values(self) -> Mapping[str, Sequence[str]]:
+        """Return colours, quantisations and ways to count."""
+        return {
+            "colour": ("rgb", *LUMA),
+            "quantise": ("stored", "uint8", "truncated"),
+            "metric": (self.metric, *self.forms),
+        }
+
+    def affordable(self, convention: Convention, scale: int | None) -> bool:
+        """Leave crops to the presets."""
+        return convention.crop in (0, scale) and convention.modcrop in (1, scale)
+
+    def measure(self, pair: Pair, convention: Convention) -> float:
+        """Score a part of the image."""
+        reference, output = pair.part(convention)
+        if convention.metric == self.metric:
+            return float(PsnrB().values(reference, output)["psnr-b"])
+        if convention.metric == PAPER_COUNTS and reference.shape[1] > 1:
+            raise IqbenchError("counted so of gray images only")
+        channels = [slice(channel, channel + 1) for channel in range(reference.shape[1])]
+        values = [
+            _value(reference[:, channel].double(), output[:, channel].double(), convention.metric)
+            for channel in channels
+        ]
+        return sum(values) / len(values)
+
+
+def _value(reference: Tensor, output: Tensor, form: str) -> float:
+    """Return PSNR-B of a plane, its squared steps divided by numbers that are not theirs.
+
+    Where the sides are no multiples of 8, or by the paper's formula ever, these are other numbers
+    than those of the steps that are there.
+    """
+    height, width = output.shape[2:]
+    if min(height, width) < 2 * BLOCK:
+        raise IqbenchError("the image has no two blocks")
+    across, elsewhere = (float(mean) for mean in differences(output))
+    steps = height * (width - 1) + width * (height - 1)
+    there = height * len(range(BLOCK - 1, width - 1, BLOCK))
+    there += width * len(range(BLOCK - 1, height - 1, BLOCK))
+    counted: float = height * (width // BLOCK - 1) + width * (height // BLOCK - 1)
+    if form == PAPER_COUNTS:
+        counted = 2 * height * width / BLOCK - 2
+    across *= there / counted
+    elsewhere *= (steps - there) / (steps - counted)
+    factor = math.log2(BLOCK) / math.log2(min(height, width))
+    error = float((reference - output).square().mean())
+    total = error + factor * max(0.0, across - elsewhere)
+    return -10 * math.log10(total) if total > 0 else math.inf

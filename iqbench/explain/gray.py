@@ -1,0 +1,82 @@
+"""One number a pixel, in the ways that people make it of red, green and blue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from iqbench.images.colour import luma_full, luma_studio
+from iqbench.images.rounding import quantise_uint8, round_half_away
+
+__all__ = ["INTEGER", "to_gray"]
+
+FIXED_POINT = {
+    "gray-opencv": ((9798, 19235, 3735), 15),
+    "gray-opencv-bgr": ((3735, 19235, 9798), 15),
+    "gray-14-bit": ((4899, 9617, 1868), 14),
+    "gray-pillow": ((19595, 38470, 7471), 16),
+}
+"""Weights of red, green and blue and the bits they are shifted by: integers, so that a value in a
+thousand is another than the rounded luma. A test holds them to OpenCV and Pillow themselves."""
+
+REC709 = (0.2125, 0.7154, 0.0721)
+"""scikit-image's ``rgb2gray``, by its documentation; BT.709 has 0.2126, 0.7152, 0.0722."""
+
+# A luma that is an integer may be a little less than that.
+INTEGER_TOLERANCE = 2e-5
+
+_BASES: dict[str, Callable[[Tensor], Tensor]] = {
+    "luma-studio": luma_studio,
+    "luma-full": luma_full,
+    "luma-709": lambda image: _weighted(image, REC709),
+    "mean-of-channels": lambda image: image.mean(1, keepdim=True),
+}
+_ROUNDED: dict[str, Callable[[Tensor], Tensor]] = {
+    "luma-studio": lambda image: luma_studio(image, rounded=True),
+    "luma-full": lambda image: luma_full(image, rounded=True),
+}
+
+INTEGER = frozenset(
+    {*FIXED_POINT}
+    | {f"{base}{swap}-rounded" for base in _ROUNDED for swap in ("", "-bgr")}
+    | {f"{base}-truncated" for base in _BASES}
+)
+"""The colours whose values are integers of 0 to 255."""
+
+
+def to_gray(name: str, image: Tensor) -> Tensor:
+    """Make one plane of a colour image.
+
+    Parameters
+    ----------
+    name
+        A key of `iqbench.explain.convention.COLOURS` that stands for one plane.
+    image
+        (1, 3, H, W) in [0, 1], red first; of one channel it is returned as it is.
+
+    Returns
+    -------
+    Tensor
+        (1, 1, H, W) in [0, 1].
+    """
+    if image.shape[1] == 1:
+        return image
+    if name in FIXED_POINT:
+        weights, bits = FIXED_POINT[name]
+        levels = _weighted(round_half_away(quantise_uint8(image).double() * 255), weights)
+        return (torch.floor((levels + 2 ** (bits - 1)) / 2**bits) / 255).to(image.dtype)
+    if "-bgr" in name:
+        image, name = image.flip(1), name.replace("-bgr", "")
+    base, _, how = name.rpartition("-")
+    if how == "rounded":
+        return _ROUNDED[base](image)
+    if how == "truncated":
+        return torch.floor(_BASES[base](image) * 255 + INTEGER_TOLERANCE) / 255
+    return _BASES[name](image)
+
+
+def _weighted(image: Tensor, weights: tuple[float, float, float]) -> Tensor:
+    factors = torch.tensor(weights, dtype=torch.float64).view(1, 3, 1, 1)
+    return (image * factors).sum(1, keepdim=True).to(image.dtype)
