@@ -150,6 +150,7 @@ def _people(found: Correlations) -> Iterator[str]:
             (found.differences["dataset"] == dataset) & (found.differences["statistic"] == "srcc")
         ]
         own = others[(others["first"] == best["metric"]) | (others["second"] == best["metric"])]
+        own = own[own["p_holm"].notna()]
         limit = 1 - found.bootstrap.confidence
         equal = own[~(own["p_holm"] < limit)]
         names = [
@@ -159,7 +160,7 @@ def _people(found: Correlations) -> Iterator[str]:
         if names:
             text += f"; not significantly better than {', '.join(names)}"
         elif len(own):
-            text += "; significantly better than every other metric (Williams, Holm)"
+            text += "; significantly better than every other metric (bootstrap, Holm)"
         yield text + "."
 
 
