@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _IDENTITY = ["dataset", "method", "image"]
+_LONG = [name for name in SCORES.names if name != "pair"]
 _INTEGERS = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
 
 
@@ -136,18 +137,26 @@ def iter_datasets(
     for dataset, found in of_dataset.items():
         if not wanted.admit("dataset", dataset):
             continue
-        images, scores = [], []
-        for group in found:
-            table = current_images(group.images)
-            images.append(table.select(_IDENTITY))
-            if wanted.admit("method", group.method):
-                scores.append(wanted.select(current_scores(group.scores, table)))
-        frame = _long(scores, sort=False)
-        some |= not frame.empty
-        yield DatasetTables(dataset, frame, _frame(images, IMAGES, _IDENTITY, sort=False))
+        tables = _tables_of(dataset, found, wanted)
+        some |= not tables.scores.empty
+        yield tables
+        del tables  # while the next one is read
     wanted.refuse_unknown()
     if not some and wanted.wanted:
         wanted.refuse_none()
+
+
+def _tables_of(dataset: str, found: list[Group], wanted: Filters) -> DatasetTables:
+    images, scores = [], []
+    for group in found:
+        table = current_images(group.images)
+        images.append(table.select(_IDENTITY))
+        if wanted.admit("method", group.method):
+            rows = wanted.select(current_scores(group.scores, table))
+            scores.append(rows.select(_LONG))
+    return DatasetTables(
+        dataset, _long(scores, sort=False), _frame(images, IMAGES, _IDENTITY, sort=False)
+    )
 
 
 def load_images(path: str | PathLike[str] = "results") -> pd.DataFrame:
@@ -252,8 +261,7 @@ def _columns_of(found: list[Group]) -> dict[str, ColumnInfo]:
 
 
 def _long(tables: list[pa.Table], *, sort: bool = True) -> pd.DataFrame:
-    names = [name for name in SCORES.names if name != "pair"]
-    return _frame([table.select(names) for table in tables], SCORES, names, sort=sort)
+    return _frame([table.select(_LONG) for table in tables], SCORES, _LONG, sort=sort)
 
 
 def _frame(
