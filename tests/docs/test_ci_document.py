@@ -1,4 +1,4 @@
-"""The workflow of docs/ci.md does what it says: it passes, and fails on worse outputs."""
+"""The workflow of docs/ci.md does what it says, and so does the Python of pages on results."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -74,3 +76,19 @@ def test_the_check_fails_on_worse_outputs_and_leaves_what_the_workflow_keeps(pro
     assert [failure.get("type") for failure in failures] == ["worse", "worse"]
     kept = STEPS[-1]["with"]["path"].split()
     assert [name for name in kept if not (project / name).exists()] == []
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("document", ["docs/ci.md", "docs/leaderboard.md", "docs/correlation.md"])
+def test_results_are_dataframes_from_python_too(document: str) -> None:
+    evaluate(EVALUATE)
+    (snippet,) = blocks(document, "python")
+    names: dict[str, Any] = {}
+    exec(compile(snippet, document, "exec"), names)
+    shown = {
+        "docs/ci.md": lambda: names["found"].rows,
+        "docs/leaderboard.md": lambda: names["board"],
+        "docs/correlation.md": lambda: names["found"].between,
+    }[document]()
+    assert isinstance(shown, pd.DataFrame)
+    assert len(shown)
