@@ -11,6 +11,7 @@ images is nearly unbiased, and the plain form is the one that readers can check.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +32,7 @@ RESAMPLES = 2000
 SEED = 0
 
 _BLOCK = 8_000_000  # drawings that are in memory at a time
+_KEPT = 4_000_000  # counts that are kept for the next who asks, 32 MB
 
 Floats = NDArray[np.float64]
 
@@ -66,13 +68,14 @@ def bootstrap_counts(n: int, resamples: int = RESAMPLES, seed: int = SEED) -> It
     Yields
     ------
     numpy.ndarray
-        Counts as floats, shape (some of the resamples, n), in the order of the resamples. The sum
-        over images of counts times values is a product of matrices, which is what makes it fast.
+        Counts as floats, shape (some of the resamples, n), in the order of the resamples; not to be
+        written to. The sum over images of counts times values is a product of matrices, which is
+        what makes it fast.
     """
-    for drawn in _drawings(n, resamples, seed):
-        rows = len(drawn)
-        places = drawn + n * np.arange(rows)[:, np.newaxis]
-        yield np.bincount(places.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+    if 0 < n * resamples <= _KEPT:
+        yield _kept_counts(n, resamples, seed)
+    else:
+        yield from map(_counted, _drawings(n, resamples, seed))
 
 
 def bootstrap_means(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int = SEED) -> Floats:
@@ -179,6 +182,20 @@ def _drawings(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
     rows = max(1, _BLOCK // n)
     for start in range(0, resamples, rows):
         yield generator.integers(0, n, (min(rows, resamples - start), n))
+
+
+def _counted(drawn: NDArray[np.int64]) -> Floats:
+    rows, n = drawn.shape
+    places = drawn + n * np.arange(rows)[:, np.newaxis]
+    return np.bincount(places.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+
+
+@lru_cache(maxsize=2)
+def _kept_counts(n: int, resamples: int, seed: int) -> Floats:
+    """Count once what a report of correlations asks for a hundred times."""
+    counts = _counted(bootstrap_indices(n, resamples, seed))
+    counts.flags.writeable = False
+    return counts
 
 
 def _special_means(counts: Floats, sums: Floats, columns: Floats) -> Floats:

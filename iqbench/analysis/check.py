@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from iqbench.analysis.matching import (
     MISSING,
     NOT_COMPARABLE,
     Matched,
+    PairsByRow,
     Scored,
     match,
 )
@@ -55,6 +57,11 @@ class Check:
     pairs: pd.DataFrame
     new: pd.DataFrame
     alpha: float = ALPHA
+
+    @cached_property
+    def by_row(self) -> PairsByRow:
+        """The pairs of each row."""
+        return PairsByRow(self.pairs)
 
     @property
     def gated(self) -> int:
@@ -164,9 +171,7 @@ def worst_images(found: Check, row: Mapping[Any, Any], limit: int) -> pd.DataFra
     pandas.DataFrame
         image, baseline, candidate, gain, the worst first; only images that lost.
     """
-    pairs = found.pairs
-    for name in COMPARISON:
-        pairs = pairs[pairs[name] == row[name]]
+    pairs = found.by_row.of(row)
     lost = pairs[pairs["gain"] < 0].sort_values(["gain", "image"]).head(limit)
     return lost[["image", "baseline", "candidate", "gain"]].reset_index(drop=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from iqbench.analysis.matching import (
     COMPARISON,
     MISSING,
     NOT_COMPARABLE,
+    PairsByRow,
     Scored,
     match,
 )
@@ -46,6 +48,11 @@ class Comparison:
     rows: pd.DataFrame
     pairs: pd.DataFrame
     new: pd.DataFrame
+
+    @cached_property
+    def by_row(self) -> PairsByRow:
+        """The pairs of each row."""
+        return PairsByRow(self.pairs)
 
 
 def compare(
@@ -115,9 +122,7 @@ def apart(found: Comparison, row: Mapping[Any, Any], limit: int) -> pd.DataFrame
     pandas.DataFrame
         image, baseline, candidate, difference, the largest difference first.
     """
-    pairs = found.pairs
-    for name in COMPARISON:
-        pairs = pairs[pairs[name] == row[name]]
+    pairs = found.by_row.of(row)
     pairs = pairs[pairs["difference"] != 0].assign(size=lambda frame: frame["difference"].abs())
     largest = pairs.sort_values(["size", "image"], ascending=[False, True]).head(limit)
     return largest[["image", "baseline", "candidate", "difference"]].reset_index(drop=True)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from iqbench.analysis.columns import natural, ordered
+from iqbench.results.names import coded, combinations_of, used_names
 from iqbench.results.read import with_headings
 from iqbench.results.schema import UNDEFINED, ColumnInfo
 
@@ -81,48 +82,43 @@ def cube_of(scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Cube:
     Cube
         Methods that have no row are not in it.
     """
-    image, images = _coded(scores["image"])
-    method, methods = _coded(scores["method"])
-    head, headings = _coded(with_headings(scores))
-    images_order, methods_order = sorted(images), sorted(methods, key=natural)
-    headings_order = ordered(headings, columns)
-    place = (
-        _places(images, images_order)[image],
-        _places(methods, methods_order)[method],
-        _places(headings, headings_order)[head],
-    )
+    heads = with_headings(scores)
+    images = sorted(used_names(scores["image"]))
+    methods = sorted(used_names(scores["method"]), key=natural)
+    headings = ordered(used_names(heads), columns)
     shape = (len(images), len(methods), len(headings))
+    place = _places(scores["image"], images)
+    for column, order in ((scores["method"], methods), (heads, headings)):
+        place *= len(order)
+        place += _places(column, order)
     values, undefined = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
-    values[place] = scores["value"].to_numpy(dtype=np.float64)
+    values.reshape(-1)[place] = scores["value"].to_numpy(dtype=np.float64)
     error = scores["error"]
     if error.notna().any():  # rarely: looking at text takes longer than all the rest
         text = error.astype("string").str.startswith(UNDEFINED)
-        undefined[place] = text.fillna(False).to_numpy(dtype=bool)
-    codes, rows = np.unique(head, return_index=True)
-    first = scores.iloc[rows][["metric", "signature"]].astype(str).itertuples(index=False)
-    signatures = {headings[code]: tuple(pair) for code, pair in zip(codes, first, strict=True)}
+        undefined.reshape(-1)[place] = text.fillna(False).to_numpy(dtype=bool)
+    met = ~heads.cat.codes.duplicated().to_numpy()
+    first = scores.loc[met, ["metric", "signature"]].astype(str)
+    kinds = dict(zip(heads[met].astype(str), first.itertuples(index=False, name=None), strict=True))
     return Cube(
-        images_order,
-        methods_order,
-        headings_order,
-        {heading: signatures[heading] for heading in headings_order},
+        images,
+        methods,
+        headings,
+        {heading: kinds[heading] for heading in headings},
         values,
         undefined,
         _protocols(scores),
     )
 
 
-def _coded(column: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
-    """Give the number of each row's name, and the names that are in use."""
-    codes, names = pd.factorize(column)
-    return codes, [str(name) for name in names]
-
-
-def _places(names: list[str], order: list[str]) -> NDArray[np.intp]:
+def _places(column: pd.Series, order: list[str]) -> NDArray[np.intp]:
+    """Say for each row where its name stands."""
+    numbers, names = coded(column)
     place = {name: number for number, name in enumerate(order)}
-    return np.array([place[name] for name in names], dtype=np.intp)
+    found: NDArray[np.intp] = np.array([place.get(name, 0) for name in names], np.intp)[numbers]
+    return found
 
 
 def _protocols(scores: pd.DataFrame) -> dict[str, str]:
-    used = scores[["method", "protocol"]].drop_duplicates().astype(str).sort_values("protocol")
+    used = combinations_of(scores, ["method", "protocol"])[1].sort_values("protocol")
     return {str(method): " + ".join(rows["protocol"]) for method, rows in used.groupby("method")}

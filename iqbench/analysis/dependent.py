@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import t as student
 
-from iqbench.analysis.influence import Floats
+from iqbench.analysis.influence import EQUAL, Floats
 
 __all__ = ["williams"]
 
@@ -28,8 +28,8 @@ def williams(first: Floats, second: Floats, between: Floats, n: int) -> tuple[Fl
     Returns
     -------
     tuple of ndarray
-        t with n - 3 degrees of freedom, and two-sided p-values. Equal correlations have p = 1;
-        NaN for fewer than four images or an undefined correlation.
+        t with n - 3 degrees of freedom, and two-sided p-values. Correlations closer than
+        `EQUAL` have p = 1; NaN for fewer than four images or an undefined correlation.
     """
     first, second, between = (np.asarray(r, np.float64) for r in (first, second, between))
     nothing = np.isnan(first) | np.isnan(second) | np.isnan(between) | (n < 4)
@@ -40,6 +40,6 @@ def williams(first: Floats, second: Floats, between: Floats, n: int) -> tuple[Fl
     spread = 2 * (n - 1) / max(n - 3, 1) * np.maximum(determinant, 0) + mean**2 * (1 - between) ** 3
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (first - second) * np.sqrt((n - 1) * (1 + between) / spread)
-    t = np.where(first == second, 0.0, t)
+    t = np.where(np.abs(first - second) < EQUAL, 0.0, t)
     p_values = 2 * student.sf(np.abs(t), max(n - 3, 1))
     return np.where(nothing, np.nan, t), np.where(nothing, np.nan, p_values)

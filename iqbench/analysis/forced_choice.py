@@ -109,7 +109,7 @@ def choice_differences(
         difference = scores.mean()[first].to_numpy() - scores.mean()[second].to_numpy()
         moved = spread[first].to_numpy() - spread[second].to_numpy()
         low, high = percentile_interval(moved, bootstrap.confidence)
-        p_values = two_sided(difference, moved)
+        p_values = two_sided(difference, moved, len(images), bootstrap)
         parts.append(
             pd.DataFrame(
                 {
@@ -117,7 +117,7 @@ def choice_differences(
                     **{"statistic": STATISTIC, "value": difference},
                     **{"low": difference + low, "high": difference + high},
                     **{"n": len(scores), "images": len(images), "p_value": p_values},
-                    **{"p_bootstrap": p_values, "p_holm": holm(p_values)},
+                    **{"p_bootstrap": p_values, "p_williams": np.nan, "p_holm": holm(p_values)},
                 }
             )
         )

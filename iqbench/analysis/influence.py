@@ -31,6 +31,7 @@ from iqbench.analysis.bootstrap import (
 
 __all__ = [
     "DEFAULT",
+    "EQUAL",
     "FEWEST",
     "Bootstrap",
     "Floats",
@@ -44,6 +45,9 @@ Floats = NDArray[np.float64]
 
 Scale = Literal["correlation", "share", "positive", "plain"]
 """Where a number lives: [-1, 1], [0, 1], above 0, or anywhere."""
+
+EQUAL = 1e-6
+"""Coefficients that are closer than this are equal: two fits of one curve agree to no more."""
 
 FEWEST = 5
 """Images below which no interval is given: the resamples of four are too few kinds."""
@@ -92,8 +96,7 @@ def deviations(influence: Floats, bootstrap: Bootstrap) -> Floats:
     centred = influence - influence.mean(axis=0)
     counts = bootstrap_counts(images, bootstrap.resamples, bootstrap.seed)
     drawn = [block @ centred for block in counts]
-    tail = (1 + bootstrap.confidence) / 2
-    widened = float(np.sqrt(images / (images - 1)) * t.ppf(tail, images - 2) / norm.ppf(tail))
+    widened = float(np.sqrt(images / (images - 1))) * _student(images, bootstrap)
     return np.concatenate(drawn) * widened
 
 
@@ -141,8 +144,11 @@ def intervals(
     return ends[0], ends[1]
 
 
-def two_sided(differences: Floats, spread: Floats) -> Floats:
+def two_sided(differences: Floats, spread: Floats, images: int, bootstrap: Bootstrap) -> Floats:
     """Give bootstrap p-values of numbers being zero.
+
+    Resamples on the other side of zero are not counted: their share is no smaller than one of all
+    resamples, which a correction for the pairs of a dozen metrics multiplies beyond any level.
 
     Parameters
     ----------
@@ -150,18 +156,29 @@ def two_sided(differences: Floats, spread: Floats) -> Floats:
         (numbers,).
     spread
         (resamples, numbers) deviations of them.
+    images
+        How many were drawn from.
+    bootstrap
+        The one that made the deviations.
 
     Returns
     -------
     ndarray
-        (numbers,): twice the share of resamples on the other side of zero, the value itself
-        counted as one of them; 1 where the difference is 0.
+        (numbers,): of Student's t, the number over its bootstrap standard error, with images - 2
+        degrees of freedom. 1 where the number is below `EQUAL`. Where nothing varies, what as many
+        images that all say the same have by a test of signs.
     """
-    resamples = len(spread)
-    below = (spread + differences <= 0).sum(axis=0)
-    above = (spread + differences >= 0).sum(axis=0)
-    p_values: Floats = np.minimum(1.0, 2 * (np.minimum(below, above) + 1) / (resamples + 1))
-    return np.where(np.isnan(differences), np.nan, p_values)
+    error = spread.std(axis=0) / _student(images, bootstrap)
+    same, exact = np.abs(differences) < EQUAL, error < EQUAL / 1000
+    ratio = np.divide(differences, error, out=np.zeros(len(error)), where=~exact)
+    p_values: Floats = np.where(exact, 2.0 ** (1 - images), 2 * t.sf(np.abs(ratio), images - 2))
+    return np.where(np.isnan(differences), np.nan, np.where(same, 1.0, p_values))
+
+
+def _student(images: int, bootstrap: Bootstrap) -> float:
+    """Say by what few images widen an interval: their deviation is itself not known well."""
+    tail = (1 + bootstrap.confidence) / 2
+    return float(t.ppf(tail, images - 2) / norm.ppf(tail))
 
 
 def _moved(values: Floats, by: Floats, scale: Scale) -> Floats:

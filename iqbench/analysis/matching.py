@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from iqbench.results.signature import differing_fields
 
-__all__ = ["COMPARED", "COMPARISON", "MISSING", "NOT_COMPARABLE", "Matched", "Scored", "match"]
+__all__ = [
+    "COMPARED",
+    "COMPARISON",
+    "MISSING",
+    "NOT_COMPARABLE",
+    "Matched",
+    "PairsByRow",
+    "Scored",
+    "match",
+]
 
 COMPARISON = ["dataset", "baseline_method", "method", "metric", "signature"]
 """What one comparison is about; its pairs are the images."""
@@ -21,6 +31,7 @@ NOT_COMPARABLE = "not comparable"
 
 _PICTURE = ["dataset", "method", "image"]
 _VALUE = [*_PICTURE, "metric", "signature"]
+_NONE = np.empty(0, dtype=np.intp)
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,28 @@ class Matched:
 
     pairs: pd.DataFrame
     new: pd.DataFrame
+
+
+class PairsByRow:
+    """Pairs, found by the comparison that they belong to.
+
+    They are grouped once: looking through all of them for each row would take minutes where there
+    are hundreds of rows.
+
+    Parameters
+    ----------
+    pairs
+        With the columns of `COMPARISON`.
+    """
+
+    def __init__(self, pairs: pd.DataFrame) -> None:
+        self._pairs = pairs
+        self._places = pairs.groupby(COMPARISON, sort=False).indices
+
+    def of(self, row: Mapping[Any, Any]) -> pd.DataFrame:
+        """Give the pairs of one row of a table of comparisons, in their order."""
+        key = tuple(row[name] for name in COMPARISON)
+        return self._pairs.iloc[self._places.get(key, _NONE)]
 
 
 def match(baseline: Scored, candidate: Scored, methods: Mapping[str, str] | None = None) -> Matched:

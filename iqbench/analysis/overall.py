@@ -47,6 +47,11 @@ class _Scope:
         ranked = [set(one.ranked()) for one in self.found]
         return [name for name in self.methods if all(name in names for names in ranked)]
 
+    @property
+    def drawn(self) -> bool:
+        """Say whether every dataset has resamples to average over."""
+        return all(one.samples is not None for one in self.found)
+
     def interval(self, samples: Floats) -> tuple[Floats, Floats]:
         """Cut the tails off averages of resamples; none where a dataset has only one image."""
         low, high = percentile_interval(samples)
@@ -54,9 +59,7 @@ class _Scope:
         return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 
-def overall_of(
-    found: Sequence[Standing], columns: Mapping[str, ColumnInfo], *, intervals: bool = True
-) -> pd.DataFrame:
+def overall_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
     """Average over the datasets of each task, and over all.
 
     Parameters
@@ -66,8 +69,6 @@ def overall_of(
         method are left out.
     columns
         Directions and the order of metrics.
-    intervals
-        Whether averages get intervals; the datasets need theirs.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def overall_of(
         - rank, by average_rank: the mean over datasets of the rank among the methods that are
           complete on all of them, where ties have their mean rank; null for the other methods;
         - average_rank_low and average_rank_high: its interval, with the images of each dataset
-          drawn anew and the datasets kept;
+          drawn anew and the datasets kept; like all intervals, only where the datasets have them;
         - tie: from five datasets and three methods on, a letter that methods share which do not
           differ significantly from the best of their group by Nemenyi's test;
         - n and expected: on how many datasets the method is complete, of how many;
@@ -91,7 +92,7 @@ def overall_of(
     scopes = [_Scope("task", task, [one for one in ranked if one.task == task]) for task in tasks]
     if len(ranked) > 1:
         scopes.append(_Scope("overall", "", ranked))
-    parts = [_rows(scope, columns, intervals) for scope in scopes]
+    parts = [_rows(scope, columns) for scope in scopes]
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_FRONT))
     ends = {f"{name}{end}" for name in frame.columns for end in ENDS}
     metrics = [name for name in frame.columns if name not in {*_FRONT, *ends}]
@@ -133,7 +134,7 @@ def _average_ranks(
     return np.asarray(stats.rankdata(distance, axis=1, nan_policy="propagate"), dtype=np.float64)
 
 
-def _rows(scope: _Scope, columns: Mapping[str, ColumnInfo], intervals: bool) -> pd.DataFrame:
+def _rows(scope: _Scope, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
     methods, complete = scope.methods, scope.complete
     on = [sum(name in one.ranked() for one in scope.found) for name in methods]
     used = dict.fromkeys(str(one.ranked_by) for one in scope.found)
@@ -149,22 +150,20 @@ def _rows(scope: _Scope, columns: Mapping[str, ColumnInfo], intervals: bool) -> 
             "complete": [name in complete for name in methods],
         }
     )
-    averaged = pd.concat(
-        [_ranks(scope, columns, intervals), _means(scope, intervals)], axis=1
-    ).reindex(methods)
+    averaged = pd.concat([_ranks(scope, columns), _means(scope)], axis=1).reindex(methods)
     rows = pd.concat([rows, averaged.reset_index(drop=True)], axis=1)
     rows["rank"] = rows["rank"].astype("Int64")
     rows["tie"] = rows["tie"].fillna("")
     return rows.sort_values("rank", kind="stable", ignore_index=True)
 
 
-def _ranks(scope: _Scope, columns: Mapping[str, ColumnInfo], intervals: bool) -> pd.DataFrame:
+def _ranks(scope: _Scope, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
     methods = scope.complete
     table = rank_table(scope.found, columns)
     average = table.mean().to_numpy()
     rows = pd.DataFrame({"average_rank": average}, index=pd.Index(methods, dtype=object))
     rows["rank"] = competition_ranks(round_digits(average)) if methods else np.empty(0)
-    if intervals:
+    if scope.drawn:
         drawn = [
             _average_ranks(one, one.samples, methods, columns)
             for one in scope.found
@@ -184,7 +183,7 @@ def _ranks(scope: _Scope, columns: Mapping[str, ColumnInfo], intervals: bool) ->
     return rows
 
 
-def _means(scope: _Scope, intervals: bool) -> pd.DataFrame:
+def _means(scope: _Scope) -> pd.DataFrame:
     """Average what all datasets have under one signature, each dataset counting alike."""
     methods = scope.complete
     kinds = [{kind: name for name, kind in one.cube.signatures.items()} for one in scope.found]
@@ -197,7 +196,7 @@ def _means(scope: _Scope, intervals: bool) -> pd.DataFrame:
             table[heads[kind]] = np.mean(
                 [_at(one, one.means, methods, name) for one, name in pairs], axis=0
             )
-            if intervals:
+            if scope.drawn:
                 drawn = [
                     _at(one, one.samples, methods, name)
                     for one, name in pairs

@@ -110,7 +110,8 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
                         similar ones, better from worse, and share in the right order
       2AFC              mean share of people who choose as the metric does
     Intervals: bootstrap over images; all methods of an image are drawn together. Differences
-    between metrics: paired bootstrap and Williams' test, corrected by Holm.
+    between metrics: paired bootstrap, or Williams' test of PLCC where all rows are different
+    images, corrected by Holm.
     docs/correlation.md defines every number.
 
     \b

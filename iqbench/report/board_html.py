@@ -12,6 +12,7 @@ __all__ = ["html_page"]
 _STYLE = """\
 :root { color-scheme: light dark; }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; }
+body { padding: 0 1rem; }
 h2 { font-size: 1.15rem; margin: 2.2rem 0 0; }
 p { margin: .2rem 0 .8rem; opacity: .7; }
 div { overflow-x: auto; }

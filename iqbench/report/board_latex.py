@@ -11,6 +11,7 @@ from iqbench.report.text import escape_latex
 __all__ = ["latex_tables"]
 
 _PLACES = {1: "\\textbf", 2: "\\underline"}
+_PAGE = 45  # lines of a table that fit on a page beside its caption
 
 
 def latex_tables(sections: Sequence[Section], *, spread: bool = False) -> str:
@@ -19,7 +20,7 @@ def latex_tables(sections: Sequence[Section], *, spread: bool = False) -> str:
     Parameters
     ----------
     sections
-        Those that have equal columns follow each other in one table.
+        Those that have equal columns follow each other in one table, as many as a page holds.
     spread
         Whether means have their intervals.
 
@@ -30,7 +31,8 @@ def latex_tables(sections: Sequence[Section], *, spread: bool = False) -> str:
     """
     groups: list[list[Section]] = []
     for section in sections:
-        if groups and _headings(groups[-1][0]) == _headings(section):
+        alike = groups and _headings(groups[-1][0]) == _headings(section)
+        if alike and sum(map(_lines, (*groups[-1], section))) <= _PAGE:
             groups[-1].append(section)
         else:
             groups.append([section])
@@ -70,6 +72,10 @@ def _table(group: Sequence[Section], spread: bool) -> Iterator[str]:
     yield "\\end{table}"
 
 
+def _lines(section: Section) -> int:
+    return 1 + sum(len(rows) for rows in section.parts)
+
+
 def _shown(section: Section) -> list[Column]:
     """Leave out rank and extras, which the order and a caption's words say better in print."""
     return [column for column in section.columns if column.key in ("method", "value", "text")]
@@ -92,6 +98,8 @@ def _cell(entry: Entry, spread: bool, numeric: bool) -> str:
     text = escape_latex(entry.text)
     if numeric:
         text = "$\\infty$" if text == "inf" else re.sub(r"^-(?=[0-9])", "$-$", text)
+        if entry.place == 1 and "$" in text:
+            text = f"\\boldmath{text}"  # \textbf leaves formulas as they are
     if entry.place in _PLACES:
         text = f"{_PLACES[entry.place]}{{{text}}}"
     reach = f" $\\pm$ {entry.spread.removeprefix('±')}" if spread and entry.spread else ""

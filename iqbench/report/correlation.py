@@ -25,7 +25,8 @@ __all__ = ["Correlations", "read_correlations"]
 
 _ROWS = [
     *("kind", "scope", "dataset", "method", "distortion", "first", "second", "statistic"),
-    *("value", "low", "high", "n", "images", "groups", "p_value", "p_bootstrap", "p_holm", "note"),
+    *("value", "low", "high", "n", "images", "groups"),
+    *("p_value", "p_bootstrap", "p_williams", "p_holm", "note"),
 ]
 
 

@@ -83,9 +83,14 @@ def facts(found: Correlations) -> str:
     facts = [
         ", ".join(datasets),
         f"{len(methods)} methods" if len(methods) > 1 else "",
-        f"{images} images",
-        f"{len(index)} rows",
-        f"{len(found.table.names)} metrics",
+        *(
+            f"{count} {what}{'s' * (count != 1)}"
+            for count, what in (
+                (images, "image"),
+                (len(index), "row"),
+                (len(found.table.names), "metric"),
+            )
+        ),
     ]
     if found.bootstrap.resamples:
         facts.append(

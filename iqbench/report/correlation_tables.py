@@ -57,7 +57,7 @@ def tables(found: Correlations, matrices: Sequence[Matrix]) -> list[tuple[str, p
         kinds = part[(part["distortion"] != "") & part["statistic"].isin(["srcc", "2afc"])]
         if len(kinds):
             wide = kinds.pivot(index="distortion", columns="metric", values="value")
-            wide = wide[list(dict.fromkeys(kinds["metric"]))].map(lambda v: number(v, 3))
+            wide = wide[list(dict.fromkeys(kinds["metric"]))].map(lambda v: _coefficient(v, 3))
             frame = wide.reset_index().rename(columns={"distortion": "group"})
             what = "SRCC" if (kinds["statistic"] == "srcc").all() else "2AFC"
             arranged.append((f"{what} by distortion on {dataset!s}", frame))
@@ -74,7 +74,7 @@ def square_text(values: pd.DataFrame) -> pd.DataFrame:
     """Write the lower half of a symmetric matrix; its rows are named in column ``metric``."""
     used = [str(name) for name in values.columns]
     texts = [
-        [number(value, 2) if column < row else "" for column, value in enumerate(line[:-1])]
+        [_coefficient(value, 2) if column < row else "" for column, value in enumerate(line[:-1])]
         for row, line in enumerate(values.to_numpy())
     ]
     frame = pd.DataFrame(texts, columns=used[:-1]).assign(metric=used)
@@ -109,9 +109,14 @@ def _layers(found: Correlations) -> pd.DataFrame:
     return pd.DataFrame(table) if perceptual and against and rows else pd.DataFrame()
 
 
+def _coefficient(value: float, decimals: int) -> str:
+    """Write what lies between -1 and 1: next to nothing is nothing, without a sign or exponent."""
+    return number(round(value, decimals) + 0.0, decimals)
+
+
 def _cell(numbers: Sequence[float], decimals: int = 2) -> str:
     """Write a value with the ends of its interval, where it has one."""
-    value, low, high = (number(float(one), decimals) for one in numbers)
+    value, low, high = (_coefficient(float(one), decimals) for one in numbers)
     return value if pd.isna(numbers[1]) else f"{value} [{low}, {high}]"
 
 
@@ -124,8 +129,11 @@ def _opinion(part: pd.DataFrame) -> pd.DataFrame:
             if statistic in own:
                 one = own[statistic]
                 whole = (one["value"], one["low"], one["high"])
-                short = statistic not in ("srcc", "2afc")
-                row[heading] = number(one["value"], 3) if short else _cell(whole, 3)
+                if statistic in ("srcc", "2afc"):
+                    row[heading] = _cell(whole, 3)
+                else:
+                    write = number if statistic.startswith("rmse") else _coefficient
+                    row[heading] = write(one["value"], 3)
         said = [
             f"{name[-1]}: {one['note']}"
             for name, one in own.items()

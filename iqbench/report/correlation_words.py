@@ -31,7 +31,8 @@ def sentences(found: Correlations) -> list[str]:
     list of str
         Plain text, the most telling first of each kind: where total variation and perceptual
         distance part, what the layers tell, metrics that say the same or contradict each other,
-        and which metric agrees best with people. Only what an interval supports is said.
+        and which metric agrees best with people. Only what an interval supports is said. Last, what
+        has no coefficient at all, and why.
     """
     return [
         *_parting(found),
@@ -41,6 +42,7 @@ def sentences(found: Correlations) -> list[str]:
         *_people(found),
         *_choices(found),
         *_reversed(found),
+        *_undefined(found),
     ]
 
 
@@ -150,6 +152,7 @@ def _people(found: Correlations) -> Iterator[str]:
             (found.differences["dataset"] == dataset) & (found.differences["statistic"] == "srcc")
         ]
         own = others[(others["first"] == best["metric"]) | (others["second"] == best["metric"])]
+        own = own[own["p_holm"].notna()]
         limit = 1 - found.bootstrap.confidence
         equal = own[~(own["p_holm"] < limit)]
         names = [
@@ -159,7 +162,7 @@ def _people(found: Correlations) -> Iterator[str]:
         if names:
             text += f"; not significantly better than {', '.join(names)}"
         elif len(own):
-            text += "; significantly better than every other metric (Williams, Holm)"
+            text += "; significantly better than every other metric (bootstrap, Holm)"
         yield text + "."
 
 
@@ -186,6 +189,32 @@ def _reversed(found: Correlations) -> Iterator[str]:
                 f"{row['metric']} runs the wrong way on {row['dataset']}: SRCC "
                 f"{row['value']:.3f}{_interval(row)}."
             )
+
+
+def _undefined(found: Correlations) -> Iterator[str]:
+    """Say which metrics are in no table, and why."""
+    values = found.table.values
+    if values.shape[1] == 1 and found.opinion.empty:
+        yield f"{values.columns[0]} is the only metric: there is no other to correlate it with."
+        return
+    given = found.between[found.between["value"].notna()]
+    known = {*given["first"], *given["second"]}
+    known |= set(found.opinion.loc[found.opinion["value"].notna(), "metric"])
+    lacking = [str(name) for name in values.columns if str(name) not in known]
+    constant = [name for name in lacking if values[name].nunique() == 1]
+    few = [name for name in lacking if name not in constant]
+    if constant:
+        yield f"Of one value throughout, so that nothing can correlate with it: {_list(constant)}."
+    if few:
+        yield (
+            "Without any coefficient, because others are constant or have fewer than three values "
+            f"where it has some: {_list(few)}."
+        )
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
 
 
 def _of(opinion: pd.DataFrame, statistic: str) -> pd.DataFrame:

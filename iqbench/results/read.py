@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from iqbench.errors import unknown_name
 from iqbench.results.current import Group, current_images, current_scores, groups
 from iqbench.results.filters import Filters
+from iqbench.results.names import combinations_of
 from iqbench.results.schema import IMAGES, SCORES, ColumnInfo, Manifest
 from iqbench.results.signature import headings
 
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 _IDENTITY = ["dataset", "method", "image"]
+_LONG = [name for name in SCORES.names if name != "pair"]
 _INTEGERS = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
 
 
@@ -136,18 +139,35 @@ def iter_datasets(
     for dataset, found in of_dataset.items():
         if not wanted.admit("dataset", dataset):
             continue
-        images, scores = [], []
-        for group in found:
-            table = current_images(group.images)
-            images.append(table.select(_IDENTITY))
-            if wanted.admit("method", group.method):
-                scores.append(wanted.select(current_scores(group.scores, table)))
-        frame = _long(scores, sort=False)
-        some |= not frame.empty
-        yield DatasetTables(dataset, frame, _frame(images, IMAGES, _IDENTITY, sort=False))
+        tables = _tables_of(dataset, found, wanted)
+        some |= not tables.scores.empty
+        yield tables
+        del tables  # while the next one is read
     wanted.refuse_unknown()
     if not some and wanted.wanted:
         wanted.refuse_none()
+
+
+def _tables_of(dataset: str, found: list[Group], wanted: Filters) -> DatasetTables:
+    """Read method by method: a frame takes half of the memory that its parts take."""
+    images, scores = [], []
+    for group in found:
+        table = current_images(group.images)
+        images.append(_frame([table.select(_IDENTITY)], IMAGES, _IDENTITY, sort=False))
+        if wanted.admit("method", group.method):
+            rows = wanted.select(current_scores(group.scores, table))
+            scores.append(_long([rows], sort=False))
+    return DatasetTables(dataset, _joined(scores) if scores else _long([]), _joined(images))
+
+
+def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put frames of equal columns below each other; names stay categories."""
+    for name in frames[0].columns:
+        if isinstance(frames[0][name].dtype, pd.CategoricalDtype):
+            known = sorted({text for frame in frames for text in frame[name].cat.categories})
+            for frame in frames:
+                frame[name] = frame[name].cat.set_categories(known)
+    return pd.concat(frames, ignore_index=True)
 
 
 def load_images(path: str | PathLike[str] = "results") -> pd.DataFrame:
@@ -216,21 +236,15 @@ def with_headings(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.Series:
     pandas.Series
         Categories, aligned with the rows: ``psnr``, or ``psnr [view=luma]`` where it has several.
     """
-    keys = [*by, "metric", "signature"]
-    rows = scores[keys].reset_index(drop=True)  # labels may repeat where frames were joined
-    group = rows.groupby(keys, observed=True, sort=False).ngroup()
-    first = rows.loc[~group.duplicated()].astype(str)
-    heads: dict[int, str] = {}
+    group, first = combinations_of(scores, [*by, "metric", "signature"])
+    heads = pd.Series(index=first.index, dtype=object)
     for _, part in first.groupby(list(by), sort=False) if by else [((), first)]:
         pairs = list(zip(part["metric"], part["signature"], strict=True))
         of_pair = headings(pairs)
-        heads.update({label: of_pair[pair] for label, pair in zip(part.index, pairs, strict=True)})
-    of_group = {group[label]: head for label, head in heads.items()}
-    names = [of_group[number] for number in range(len(of_group))]
-    categories = pd.Index(list(dict.fromkeys(names)), dtype=object)
-    code = categories.get_indexer(pd.Index(names, dtype=object))
+        heads[part.index] = [of_pair[pair] for pair in pairs]
+    code, names = pd.factorize(heads)
     return pd.Series(
-        pd.Categorical.from_codes(code[group.to_numpy()], categories=categories),
+        pd.Categorical.from_codes(code.astype(np.int32)[group], categories=pd.Index(names)),
         index=scores.index,
         name="column",
     )
@@ -252,8 +266,7 @@ def _columns_of(found: list[Group]) -> dict[str, ColumnInfo]:
 
 
 def _long(tables: list[pa.Table], *, sort: bool = True) -> pd.DataFrame:
-    names = [name for name in SCORES.names if name != "pair"]
-    return _frame([table.select(names) for table in tables], SCORES, names, sort=sort)
+    return _frame([table.select(_LONG) for table in tables], SCORES, _LONG, sort=sort)
 
 
 def _frame(

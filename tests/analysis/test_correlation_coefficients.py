@@ -172,8 +172,21 @@ def test_shares_stay_shares_and_errors_stay_positive():
     assert intervals(np.array([0.05]), influence, "positive", Bootstrap())[0][0] > 0
 
 
-def test_bootstrap_p_values_count_the_other_side_of_zero():
-    spread = np.linspace(-1, 1, 999)[:, np.newaxis]
-    assert two_sided(np.array([5.0]), spread)[0] == pytest.approx(2 / 1000)
-    assert two_sided(np.array([0.0]), spread)[0] == 1
-    assert two_sided(np.array([0.5]), spread)[0] == pytest.approx(0.5, abs=0.01)
+def test_bootstrap_p_values_are_those_of_student():
+    """The standard error is 1; intervals of 20 images are wider by what t has over normal."""
+    bootstrap, images = Bootstrap(), 20
+    wider = stats.t.ppf(0.975, 18) / stats.norm.ppf(0.975)
+    spread = wider * stats.norm.ppf((np.arange(9999) + 0.5) / 9999)[:, np.newaxis]
+    for number, expected in (
+        (0.0, 1.0),
+        (2.0, 2 * stats.t.sf(2, 18)),
+        (-9.0, 2 * stats.t.sf(9, 18)),
+    ):
+        p_value = two_sided(np.array([number]), spread, images, bootstrap)[0]
+        assert p_value == pytest.approx(expected, rel=0.01)
+    assert np.isnan(two_sided(np.array([np.nan]), spread, images, bootstrap)[0])
+
+
+def test_images_that_all_say_the_same_are_no_proof():
+    p_values = two_sided(np.array([0.5, 1e-9]), np.zeros((200, 2)), 6, Bootstrap())
+    assert p_values.tolist() == [2 / 2**6, 1]

@@ -328,16 +328,47 @@ def test_equal_metrics_are_rarely_called_different():
     found = [associate(v.T, np.arange(60), 60, "pearson") for v in values]
     between, first, second = np.array([f.value for f in found]).T
     of_williams = williams(first, second, between, 60)[1]
+    few = Bootstrap(resamples=200)
     of_bootstrap = [
         two_sided(
             np.array([f.value[1] - f.value[2]]),
-            deviations(f.influence[:, [1]] - f.influence[:, [2]], Bootstrap(resamples=200)),
+            deviations(f.influence[:, [1]] - f.influence[:, [2]], few),
+            *(60, few),
         )
         for f in found
     ]
     # Three standard errors of 300 trials are 3.8 points.
     for p_values in (of_williams, np.array(of_bootstrap)):
         assert 0.012 <= np.mean(p_values < 0.05) <= 0.088
+
+
+def test_rows_of_one_image_are_not_taken_for_independent():
+    """Each image shifts each metric: 20 images say less than 400 rows seem to."""
+    generator = np.random.default_rng(0)
+    found = []
+    for _ in range(100):
+        table = table_of(generator, n=400, image=[str(row % 20) for row in range(400)])
+        shifts = generator.normal(size=(20, 2))[np.arange(400) % 20]
+        quality = table[["mos"]].to_numpy() + generator.normal(size=(400, 2))
+        table[["one", "other"]] = quality + shifts
+        found.append(opinion_differences(table, ["one", "other"], Bootstrap(resamples=100)))
+    rows = pd.concat(found).set_index("statistic")
+    # 5 %, and three standard errors of 100 trials.
+    for statistic in ("srcc", "krcc", "plcc", "plcc-logistic5"):
+        assert (rows.loc[statistic, "p_value"] < 0.05).mean() <= 0.115
+    assert (rows.loc["plcc", "p_williams"] < 0.05).mean() > 0.2
+
+
+def test_the_pairs_of_a_dozen_metrics_can_differ_significantly():
+    generator = np.random.default_rng(0)
+    table = table_of(generator, n=300)
+    names = [f"m{number}" for number in range(12)]
+    for number, name in enumerate(names):
+        table[name] = table["mos"] + 0.3 * (number + 1) * generator.normal(size=300)
+    found = opinion_differences(table, names, Bootstrap(resamples=100)).set_index(
+        ["first", "second", "statistic"]
+    )
+    assert (found.sort_index().loc[("m0", "m11"), "p_holm"] < 1e-4).all()
 
 
 def test_metrics_are_compared_on_the_images_that_all_have():

@@ -14,8 +14,8 @@ from iqbench.analysis.overall import overall_of, rank_table
 from iqbench.analysis.standing import Choice
 
 
-def overall(values, tasks=None, **options):
-    return overall_of(standings_of(values, tasks), COLUMNS, **options)
+def overall(values, tasks=None, **choice):
+    return overall_of(standings_of(values, tasks, **choice), COLUMNS)
 
 
 def of(frame, scope, task=""):

@@ -36,8 +36,9 @@ def test_p_is_scipys_exact_one_without_ties(n, alternative):
 
 
 @pytest.mark.parametrize("alternative", ALTERNATIVES)
-def test_p_is_scipys_approximate_one_above_fifty_pairs(alternative):
-    values = np.round(np.random.default_rng(4).normal(0.1, 1, 51), 1)
+def test_p_is_scipys_approximate_one_where_more_than_fifty_pairs_differ(alternative):
+    values = np.round(np.random.default_rng(4).normal(0.1, 1, 60), 1)
+    assert 51 <= np.count_nonzero(values) < 60
     theirs = stats.wilcoxon(values, zero_method="pratt", alternative=alternative)
     assert paired_test(values, alternative).p_value == pytest.approx(theirs.pvalue, rel=1e-12)
 
@@ -50,15 +51,25 @@ def test_the_exact_and_the_approximate_p_meet(monkeypatch, alternative):
     assert paired_test(values, alternative).p_value == pytest.approx(exact, abs=0.005)
 
 
-@given(st.lists(st.integers(-3, 3), min_size=1, max_size=8), st.sampled_from(ALTERNATIVES))
-def test_ties_and_zeros_are_counted_over_all_assignments_of_signs(values, alternative):
-    found = np.array(values, dtype=float)
+@given(
+    st.lists(st.integers(-3, 3), min_size=1, max_size=8),
+    st.sampled_from([0, 1, 5, 40, 1000]),
+    st.sampled_from(ALTERNATIVES),
+)
+def test_ties_and_zeros_are_counted_over_all_assignments_of_signs(values, zeros, alternative):
+    found = np.array([*values, *[0] * zeros], dtype=float)
     ranks = stats.rankdata(np.abs(found))[found != 0]
     observed = ranks[found[found != 0] > 0].sum()
     sums = np.array([ranks[np.array(s, bool)].sum() for s in product([0, 1], repeat=len(ranks))])
     less, greater = np.mean(sums <= observed), np.mean(sums >= observed)
     expected = {"less": less, "greater": greater, "two-sided": min(1, 2 * min(less, greater))}
-    assert paired_test(values, alternative).p_value == pytest.approx(expected[alternative])
+    assert paired_test(found, alternative).p_value == pytest.approx(expected[alternative])
+
+
+@pytest.mark.parametrize("equal", [0, 95, 100_000])
+def test_few_pairs_that_differ_are_few_among_however_many(equal):
+    """Five of one sign: 2 of 32 assignments. The normal approximation would have p = 0.025."""
+    assert paired_test([1.0, 2.0, 3.0, 4.0, 5.0, *[0.0] * equal]).p_value == 2 / 32
 
 
 def test_p_holds_its_rate_where_nothing_is_different():

@@ -217,6 +217,13 @@ def test_averages_over_datasets(results: Path) -> None:
     assert {row["dataset"] for row in rows(results, "--by", "dataset")} == {"set5", "set14"}
 
 
+def test_averages_without_intervals(results: Path) -> None:
+    assert "±" not in run(results, "--no-intervals").stdout
+    names = rows(results, "--by", "overall", "--no-intervals")[0]
+    assert "average_rank" in names
+    assert not [name for name in names if name.endswith(("_low", "_high"))]
+
+
 def test_pairs_of_methods(results: Path) -> None:
     (row,) = rows(results, "--pairs")
     assert (row["method"], row["other"], row["wins"], row["losses"]) == (

@@ -171,9 +171,18 @@ def test_datasets_of_equal_columns_share_a_latex_table() -> None:
     assert shown(other, "latex").count("\\begin{table}") == 2
 
 
+def test_a_latex_table_is_no_longer_than_a_page() -> None:
+    """A dataset takes five lines here, and a page holds 45."""
+    many = pd.concat([board(dataset=f"set{number:02}") for number in range(11)], ignore_index=True)
+    first, second = shown(many, "latex").split("\\end{table}")[:2]
+    assert "set08 (" in first
+    assert "set09 (" in second
+    assert "\\label{tab:set09-set10}" in second
+
+
 def test_infinity_and_minus_in_latex() -> None:
     text = shown(board(psnr=[math.inf, 3.0, -2.0, math.nan]), "latex")
-    assert "\\textbf{$\\infty$}" in text
+    assert "\\textbf{\\boldmath$\\infty$}" in text
     assert "$-$2.00" in text
     assert "new (3/14 images) & - &" in text
 

@@ -19,6 +19,7 @@ from iqbench.analysis.opinion_differences import opinion_differences
 from iqbench.analysis.parting import parting
 from iqbench.report.correlation import Correlations
 from iqbench.report.correlation_folder import markdown_report, write_correlations
+from iqbench.report.correlation_tables import square_text
 from iqbench.report.correlation_text import render_correlations
 from iqbench.report.correlation_words import sentences
 from iqbench.report.terminal import Window
@@ -234,6 +235,20 @@ def test_one_metric_gives_a_report_without_matrix(tmp_path):
         "correlation.parquet",
         "report.md",
     ]
+
+
+def test_what_has_no_coefficient_is_said():
+    (alone,) = sentences(correlations(scores()[["psnr"]]))
+    assert alone.startswith("psnr is the only metric")
+    constant = sentences(correlations(scores()[["psnr"]].assign(ssim=1.0)))
+    assert [sentence.rpartition(": ")[2] for sentence in constant] == ["ssim.", "psnr."]
+    assert constant[0].startswith("Of one value throughout")
+    assert not any("Of one value" in said for said in sentences(correlations()))
+
+
+def test_next_to_nothing_is_written_without_sign_or_exponent():
+    values = pd.DataFrame([[1.0, -0.0014], [-0.0014, 1.0]], index=["a", "b"], columns=["a", "b"])
+    assert square_text(values).loc[1, "a"] == "0.00"
 
 
 def test_markdown_without_figures_links_none():
