@@ -39,6 +39,12 @@ def datasets() -> None:
 
     Where data lies is said by the environment variable IQBENCH_DATA or by `root:` in the datasets
     file.
+
+    \b
+    Examples:
+      iqbench datasets list --here
+      iqbench datasets show Set5-x4
+      iqbench datasets verify Set5-x4
     """
 
 
