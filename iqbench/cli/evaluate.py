@@ -21,7 +21,7 @@ FOLDER = click.Path(path_type=Path)
 SOME_FAILED = 3
 
 
-@click.command()
+@click.command(short_help="Score methods' outputs against references.")
 @click.option(
     "--method",
     "methods",
