@@ -167,6 +167,26 @@ def test_plots_are_drawn_and_say_what_a_point_is(view, page):
         assert "is not in this file" in viewed.page.locator("#picked").inner_text()
 
 
+def test_what_is_chosen_while_plotly_is_unpacked_is_what_is_drawn(view, page):
+    viewed = view(page, plots=True)
+    viewed.page.evaluate(
+        """() => {
+          const [load, gate] = [iqbench.plotly, new Promise((open) => { window.open = open; })];
+          window.asked = 0;
+          iqbench.plotly = () => { window.asked += 1; return gate.then(load); };
+        }"""
+    )
+    viewed.page.locator("#plot-spread").scroll_into_view_if_needed()
+    viewed.page.wait_for_function("() => asked > 0")
+    before = viewed.page.evaluate("asked")
+    viewed.page.locator("#tradeoff .dataset-choice").select_option(label="set5")
+    viewed.page.wait_for_function(f"() => asked > {before}")
+    viewed.page.evaluate("window.open()")
+    viewed.drawn("spread")
+    assert viewed.page.locator("#plot-spread[data-drawn=set5]").count() == 1
+    viewed.page.wait_for_selector("#plot-spread .boxes path", timeout=5_000)
+
+
 def test_names_of_points_keep_off_each_other(view, page):
     viewed = view(page)
     crowd = [{"x": 100 + 9 * place, "y": 60 + place % 2, "width": 70} for place in range(12)]

@@ -19,30 +19,36 @@
   async function draw(name) {
     if (!near.has(name) || !dataset) return;
     const figure = figures[name];
-    const drawn = { front, spread, scatter }[name]();
+    const make = { front, spread, scatter }[name];
+    let drawn = make();
+    if (typeof drawn !== "string" && !window.Plotly) {
+      try {
+        await iqbench.plotly();
+      } catch {
+        say(figure, "This browser cannot unpack plotly.js: plots need one of 2024 or later.");
+        return;
+      }
+      drawn = make(); // meanwhile something else may have been chosen
+    }
+    figure.dataset.drawn = dataset.name;
     if (typeof drawn === "string") {
       if (made.delete(name)) window.Plotly.purge(figure);
       say(figure, drawn);
-      figure.dataset.drawn = dataset.name;
-      return;
+    } else {
+      await show(name, drawn);
     }
-    let plotly;
-    try {
-      plotly = await iqbench.plotly();
-    } catch {
-      say(figure, "This browser cannot unpack plotly.js: plots need one of 2024 or later.");
-      return;
-    }
-    if (!made.has(name)) figure.replaceChildren();
+    next();
+  }
+
+  async function show(name, drawn) {
+    const figure = figures[name];
+    const first = !made.has(name);
+    if (first) figure.replaceChildren();
+    made.add(name);
     figure.style.height = drawn.height ? `${drawn.height}px` : "";
     if (printing) Object.assign(drawn.layout, { width: paper, height: figure.clientHeight });
-    await plotly.react(figure, drawn.traces, drawn.layout, iqbench.config);
-    if (!made.has(name)) {
-      made.add(name);
-      figure.on("plotly_click", pick);
-    }
-    figure.dataset.drawn = dataset.name;
-    next();
+    await window.Plotly.react(figure, drawn.traces, drawn.layout, iqbench.config);
+    if (first) figure.on("plotly_click", pick);
   }
 
   /** Draw the others while nothing else is to be done, so that they are there for paper. */
