@@ -85,6 +85,7 @@ class Contents:
             "cards": list(cards_of(board, columns)),
             "averages": list(overall_tables(self.found, self.every)),
             "tables": tables,
+            "kinds": {head.key for table in tables for head in table.heads},
             "metrics": [(name, name in shown) for name in self.headings],
             "shown_metric": shown.__contains__,
             "definitions": definitions_of(self.signatures, columns),

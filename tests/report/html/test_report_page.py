@@ -104,6 +104,17 @@ class TestPictures:
 
 
 @pytest.mark.usefixtures("without_plotly")
+def test_columns_that_are_not_there_are_not_explained(tmp_path):
+    several = made_results(tmp_path / "several")
+    alone = made_results(tmp_path / "alone", ("edsr",), ("a",))
+    found = [
+        set(re.findall(r"<b>(tie|front|ranks)</b>", report_page(made.folder, {}).html))
+        for made in (several, alone)
+    ]
+    assert found == [{"front", "ranks"}, {"front"}]
+
+
+@pytest.mark.usefixtures("without_plotly")
 class TestSize:
     """The file stays as small as it has to, and says what it lacks."""
 
