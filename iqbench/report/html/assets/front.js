@@ -49,11 +49,11 @@
     return { traces, layout };
   };
 
-  /** From the worst to the best end of the intervals, and a little more. */
+  /** From the worst to the best end of the intervals, and room for a name beyond. */
   function range(points, place, reversed) {
     const ends = points.flatMap((point) => point.at[place].filter((value) => value !== null));
     const [low, high] = [Math.min(...ends), Math.max(...ends)];
-    const more = 0.07 * (high - low) || 0.1 * Math.abs(high) || 1;
+    const more = 0.12 * (high - low) || 0.1 * Math.abs(high) || 1;
     return reversed ? [high + more, low - more] : [low - more, high + more];
   }
 
