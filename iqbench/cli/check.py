@@ -31,7 +31,7 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     return frozenset(name.replace("-", " ") for name in names)
 
 
-@click.command()
+@click.command(short_help="Say whether anything got worse than in a baseline.")
 @results_argument
 @click.option(
     "--baseline",

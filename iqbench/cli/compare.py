@@ -12,7 +12,7 @@ from iqbench.cli.options import filter_options, format_option, output_option, wa
 _SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
 
 
-@click.command()
+@click.command(short_help="Compare two methods, or two runs, image by image.")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @click.option(

@@ -39,10 +39,16 @@ def datasets() -> None:
 
     Where data lies is said by the environment variable IQBENCH_DATA or by `root:` in the datasets
     file.
+
+    \b
+    Examples:
+      iqbench datasets list --here
+      iqbench datasets show Set5-x4
+      iqbench datasets verify Set5-x4
     """
 
 
-@datasets.command("list")
+@datasets.command("list", short_help="List datasets, and whether their data is there.")
 @click.option("--task", metavar="NAME", help="Only those of a task, e.g. denoising.")
 @click.option("--here", is_flag=True, help="Only those of which there is something here.")
 @_FILE
@@ -85,7 +91,7 @@ def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     Console(width=Window.of_stdout().width).print(table)
 
 
-@datasets.command("show")
+@datasets.command("show", short_help="Show all that is known of a dataset.")
 @click.argument("name")
 @_FILE
 @_FORMAT
@@ -114,7 +120,7 @@ def show_dataset(name: str, datasets_file: Path | None, layout: str) -> None:
     Console().print(table)
 
 
-@datasets.command("verify")
+@datasets.command("verify", short_help="Read every file of datasets; name what is wrong.")
 @click.argument("names", nargs=-1, metavar="[NAME ...]")
 @click.option("--decode", is_flag=True, help="Decode the pixels of every image too.")
 @_FILE
@@ -155,7 +161,7 @@ def verify_datasets(
         click.get_current_context().exit(_NOT_RIGHT)
 
 
-@datasets.command("fetch")
+@datasets.command("fetch", short_help="Fetch datasets that have a public address.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME ...")
 @_FILE
 @_QUIET

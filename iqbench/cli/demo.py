@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["demo"]
 
 
-@click.command()
+@click.command(short_help="See it work: photographs, classical methods, all results.")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -103,7 +103,7 @@ def demo(
 
 
 def write_report(results: Path, page: Path, progress: Progress) -> None:
-    """Write a report with a few images of each dataset and the map that needs no network."""
+    """Write a report with a few images of each dataset and the maps that need no network."""
     from iqbench.report.files import write_text
     from iqbench.report.html.report import Appearance, report_page
     from iqbench.report.html.where import Folders
@@ -112,7 +112,7 @@ def write_report(results: Path, page: Path, progress: Progress) -> None:
         results,
         {},
         [Folders(outputs_in=results / "outputs")],
-        appearance=Appearance(images=2, maps=("absolute-error",)),
+        appearance=Appearance(images=2, maps=("absolute-error", "ssim")),
         progress=progress,
     )
     write_text(page, made.html)

@@ -25,7 +25,7 @@ NAMED = 20
 """So many failures of a method on a dataset are named on stderr; the tables have all."""
 
 
-@click.command()
+@click.command(short_help="Score methods' outputs against references.")
 @click.option(
     "--method",
     "methods",

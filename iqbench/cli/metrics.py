@@ -13,7 +13,13 @@ _FORMAT = click.option(
 
 @click.group()
 def metrics() -> None:
-    """Metrics: list, show."""
+    """Metrics: list, show.
+
+    \b
+    Examples:
+      iqbench metrics list
+      iqbench metrics show lpips-vgg
+    """
 
 
 @metrics.command("list")

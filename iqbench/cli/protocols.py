@@ -13,7 +13,13 @@ _FORMAT = click.option(
 
 @click.group()
 def protocols() -> None:
-    """Protocols: list, show."""
+    """Protocols: list, show.
+
+    \b
+    Examples:
+      iqbench protocols list
+      iqbench protocols show sr-y
+    """
 
 
 @protocols.command("list")

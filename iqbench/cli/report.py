@@ -15,7 +15,7 @@ __all__ = ["report"]
 _NO_MAPS = "none"
 
 
-@click.command()
+@click.command(short_help="Write a report: one file of HTML, with pictures and maps.")
 @results_argument
 @output_option("Write the page to this file.", required=True)
 @filter_options

@@ -17,6 +17,12 @@ def weights() -> None:
 
     They are looked for in the folder given by --weights, in $IQBENCH_WEIGHTS, in the cache
     ($IQBENCH_CACHE); then they are fetched into the cache, unless $IQBENCH_OFFLINE is set.
+
+    \b
+    Examples:
+      iqbench weights list
+      iqbench weights fetch
+      iqbench weights show vgg16
     """
 
 
@@ -38,18 +44,28 @@ def list_weights(folder: Path | None, layout: str) -> None:
 
         click.echo(json.dumps(rows, indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
+    import pandas as pd
 
-    table = Table("network", "status", "digest", "fetched from", "used by default")
+    from iqbench.report.tables import render_records
+    from iqbench.report.terminal import Window
+
     places: dict[str, list[str]] = {}
     for row in rows:
-        table.add_row(
-            row["network"], row["status"], row["digest"][:12], row["source"], row["used_by"]
-        )
         if row["file"]:
             places.setdefault(str(Path(row["file"]).parent), []).append(row["network"])
-    Console().print(table)
+    shown = [
+        {
+            "network": row["network"],
+            "status": row["status"],
+            "digest": row["digest"][:12],
+            "fetched from": row["source"],
+            "used by default": row["used_by"],
+        }
+        for row in rows
+    ]
+    window = Window.of_stdout()
+    table = render_records(pd.DataFrame(shown), "table", window=window)
+    click.echo(table, color=window.color)
     for place, names in places.items():
         click.echo(f"{place}: {', '.join(names)}")
 

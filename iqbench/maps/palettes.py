@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from iqbench.maps.model import DifferenceMap, Kind
 
-__all__ = ["NO_VALUE", "legend", "render"]
+__all__ = ["NO_VALUE", "legend", "ramp", "render"]
 
 # Black is no difference in all of them, so that what glows is what to look at.
 PALETTES: dict[Kind, str] = {"difference": "inferno", "similarity": "inferno_r", "change": "berlin"}
@@ -78,6 +78,12 @@ def render(
     picture = _palette(map_.kind)[np.clip(steps, 0, STEPS - 1).astype(np.uint8)]
     picture[~known] = NO_VALUE
     return picture
+
+
+def ramp(kind: Kind, count: int = 9) -> list[str]:
+    """Return a palette's colours at equal distances, from low to high, e.g. ``#000003``."""
+    places = np.linspace(0, STEPS - 1, count).round().astype(int)
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in _palette(kind)[places]]
 
 
 def legend(map_: DifferenceMap, *, low: float | None = None, high: float | None = None) -> str:

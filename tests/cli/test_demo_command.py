@@ -54,6 +54,7 @@ def test_it_leaves_tables_and_pictures_and_shows_a_leaderboard(tiny, iqbench):
     page = Path("my demo/report.html").read_text(encoding="utf-8")
     assert page.count('class="thumb"') == 2 * len(tiny)
     assert "absolute-error" in page
+    assert "Structural similarity, Gaussian 11x11, valid region, channel mean; on" in page
     assert "Restoring photographs: 16 images" in ran.err
     assert "Outputs: 32 scored." in ran.err
     assert "warning" not in ran.err

@@ -30,10 +30,10 @@ def test_every_command_has_help_with_an_example_of_itself(path):
     shown = CliRunner().invoke(cli, [*path, "--help"])
     assert shown.exit_code == 0
     command = dict(commands())[path]
-    if not isinstance(command, click.Group):
-        assert "Example" in shown.output
-        assert f"iqbench {' '.join(path)}" in shown.output.partition("Example")[2]
-    assert command.get_short_help_str()
+    assert f"iqbench {' '.join(path)}" in shown.output.partition("Example")[2]
+    # In a list of commands on 80 columns nothing is broken off.
+    room = 61 if len(path) == 1 else 67
+    assert not command.get_short_help_str(room).endswith("...")
 
 
 @pytest.mark.parametrize("path", [path for path, _ in commands()], ids=" ".join)

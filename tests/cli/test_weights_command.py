@@ -63,6 +63,15 @@ def test_list_as_a_table_ends_with_the_folders(folder):
     assert result.output.splitlines()[-1] == f"{folder}: {SMALL}"
 
 
+def test_the_table_cuts_nothing_off_in_a_narrow_window(folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    table, _, place = run("list", "--weights", folder).output.rpartition("\n\n")
+    assert place.startswith(str(folder))
+    assert max(map(len, table.splitlines())) <= 50
+    for word in ("squeezenet1_1", "package index", "perceptual, lpips-vgg"):
+        assert word in table
+
+
 def test_list_shows_a_damaged_file_as_such(folder):
     (folder / f"{SMALL}_features.safetensors").write_bytes(b"damaged")
     rows = json.loads(run("list", "--weights", folder, "--format", "json").output)

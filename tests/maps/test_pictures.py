@@ -7,6 +7,7 @@ from PIL import Image
 
 from iqbench.errors import IqbenchError
 from iqbench.maps import DifferenceMap, legend, render, write_maps
+from iqbench.maps.palettes import ramp
 
 KINDS = ("difference", "similarity", "change")
 
@@ -95,6 +96,14 @@ def test_the_legend_says_what_the_colours_mean():
     assert legend(made("similarity")) == "yellow 0 to black 1"
     assert legend(made("change", low=-0.2, high=0.2)) == "blue -0.2, black 0, red 0.2"
     assert legend(made(values=[[0, np.nan]]), high=3) == "black 0 to yellow 3; gray: no value"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_ramp_has_the_colours_of_pictures(kind):
+    ends = render(made(kind, values=[[0.0, 1.0]]))
+    first, *between, last = ramp(kind)
+    assert [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in ends[0].tolist()] == [first, last]
+    assert len({first, last, *between}) == 9
 
 
 def test_files_are_the_pictures_and_the_values(tmp_path):

@@ -12,6 +12,7 @@ import pandas as pd
 
 from iqbench.analysis.columns import metric_columns, ordered
 from iqbench.report.html.definitions import definitions_of
+from iqbench.report.html.protocols import protocol_notes
 from iqbench.report.html.summary import cards_of
 from iqbench.report.html.tables import dataset_tables, overall_tables, with_metrics
 from iqbench.report.html.values import Matrix, matrices_of
@@ -84,12 +85,16 @@ class Contents:
             "cards": list(cards_of(board, columns)),
             "averages": list(overall_tables(self.found, self.every)),
             "tables": tables,
+            "kinds": {head.key for table in tables for head in table.heads},
             "metrics": [(name, name in shown) for name in self.headings],
             "shown_metric": shown.__contains__,
             "definitions": definitions_of(self.signatures, columns),
             "matrices": list(self._matrices()),
             "tasks": sorted({table.task for table in tables if table.task}),
             "protocols": sorted({name for table in tables for name in table.protocols}),
+            "protocol_notes": protocol_notes(
+                text for texts in self.signatures.values() for text in texts
+            ),
             "runs": load_runs(self.results)[::-1],
         }
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.maps.model import DEFAULT_MAPS, DifferenceMap
-from iqbench.maps.palettes import legend, render
+from iqbench.maps.palettes import legend, ramp, render
 from iqbench.report.html.painting import Crop
 
 __all__ = ["DEFAULT_MAPS", "MapMaker", "Painted", "paint"]
@@ -29,6 +29,10 @@ class Painted:
     ----------
     name, legend, summary
         What it is, and what its colours mean.
+    low, high
+        What the first and the last colour stand for.
+    colours
+        From low to high, as CSS has them.
     pixels
         (H, W, 3) uint8, aligned with the part of the image that is shown.
     """
@@ -36,6 +40,9 @@ class Painted:
     name: str
     legend: str
     summary: str
+    low: float
+    high: float
+    colours: list[str]
     pixels: NDArray[np.uint8]
 
 
@@ -126,6 +133,9 @@ def paint(maps: Sequence[DifferenceMap], crop: Crop) -> list[Painted]:
             one.name,
             legend(one, low=low, high=high),
             one.summary,
+            low,
+            high,
+            ramp(one.kind),
             render(_fewer_colours(_aligned(one, crop), low, high), low=low, high=high),
         )
         for one in maps

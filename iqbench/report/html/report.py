@@ -26,7 +26,16 @@ from iqbench.results.read import load_images
 
 __all__ = ["Appearance", "Made", "report_page"]
 
-_SCRIPTS = ("core.js", "tables.js", "plotly.js", "plots.js", "viewer.js", "gestures.js")
+_SCRIPTS = (
+    "core.js",
+    "tables.js",
+    "plotly.js",
+    "labels.js",
+    "front.js",
+    "plots.js",
+    "viewer.js",
+    "gestures.js",
+)
 _MANY = 3000
 """Points from which WebGL draws them."""
 _SENTENCES = 2000

@@ -279,11 +279,14 @@ def _maps_of(one: Shown, budget: Budget, maker: MapMaker) -> int:
     full = 0
     for of_outputs in drawn.values():
         painted = paint([made for _, made in of_outputs], one.crop)
-        entries: list[dict[str, str]] = [
+        entries: list[dict[str, Any]] = [
             {
                 "name": each.name,
                 "legend": each.legend,
                 "summary": each.summary,
+                "low": f"{each.low:.3g}",
+                "high": f"{each.high:.3g}",
+                "colours": each.colours,
                 "source": lossless(each.pixels),
             }
             for each in painted

@@ -22,10 +22,12 @@ from iqbench.report.html.definitions import definitions_of
 from iqbench.report.html.difference import paint
 from iqbench.report.html.page import embedded_json
 from iqbench.report.html.painting import LONGEST, THUMBNAIL, Crop, crop_of, thumbnail
+from iqbench.report.html.protocols import protocol_notes
 from iqbench.report.html.report import Appearance, report_page
 from iqbench.report.html.where import Folders
 from iqbench.report.overview import read_leaderboard
 from iqbench.results.schema import ColumnInfo
+from iqbench.results.signature import signature
 
 PLAIN = Appearance(images=2, maps=())
 
@@ -99,6 +101,17 @@ class TestPictures:
     def test_folders_that_are_not_there_are_refused_by_name(self, tmp_path):
         with pytest.raises(IqbenchError, match=r"reference folder .*nowhere does not exist"):
             Folders(references=[f"set5={tmp_path / 'nowhere'}"]).check()
+
+
+@pytest.mark.usefixtures("without_plotly")
+def test_columns_that_are_not_there_are_not_explained(tmp_path):
+    several = made_results(tmp_path / "several")
+    alone = made_results(tmp_path / "alone", ("edsr",), ("a",))
+    found = [
+        set(re.findall(r"<b>(tie|front|ranks)</b>", report_page(made.folder, {}).html))
+        for made in (several, alone)
+    ]
+    assert found == [{"front", "ranks"}, {"front"}]
 
 
 @pytest.mark.usefixtures("without_plotly")
@@ -228,3 +241,21 @@ def test_nothing_is_loaded_from_anywhere(tmp_path):
     assert "default-src 'none'" in html
     assert len(html.encode()) < 3_000_000
     assert Path(made.folder).is_dir()
+
+
+def test_protocols_are_described_if_they_are_those_that_were_used():
+    texts = [
+        signature({"metric": "psnr", "version": "1", "protocol": name, "view": "rgb"})
+        for name in ("sr-y:scale=4/1", "rgb/1", "rgb/1", "sr-y:scale=4/99", "of-another/1")
+    ]
+    foreign, rgb, luma, newer = protocol_notes(texts)
+    assert rgb.summary == "Pixels as they are"
+    assert rgb.views == (("all metrics", "rgb"),)
+    assert luma.views == (
+        ("fidelity metrics", "luma-studio,uint8,modcrop4,crop4"),
+        ("perceptual ones", "rgb,uint8,modcrop4,crop4"),
+    )
+    assert "doi:" in luma.citation
+    # What is not what is known here under the name is not explained by it.
+    assert (foreign.name, foreign.summary, foreign.views) == ("of-another/1", "", ())
+    assert (newer.name, newer.summary, newer.views) == ("sr-y:scale=4/99", "", ())

@@ -86,6 +86,13 @@ const iqbench = {};
     }
     paint();
   });
+  let before = null;
+  /** Be light for as long as a page is printed. */
+  iqbench.light = (printing) => {
+    if (printing) before ??= root.dataset.theme || "auto";
+    root.dataset.theme = printing ? "light" : before ?? "auto";
+    if (!printing) before = null;
+  };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
   paint();
 })();

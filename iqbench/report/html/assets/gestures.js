@@ -5,9 +5,11 @@
   const stage = document.getElementById("stage");
   const scale = document.getElementById("viewer-scale");
   const largest = 48;
+  // The scale is that of the style; people see and count the screen's own pixels.
   const view = { x: 0, y: 0, scale: 1 };
   const pointers = new Map();
   let cutting = false;
+  let fitted = true;
 
   const pane = () => stage.querySelector(".pane");
 
@@ -17,6 +19,7 @@
   }
 
   function apply() {
+    fitted = false;
     const picture = iqbench.picture();
     const { width, height } = box();
     // A picture does not leave its frame: at least a quarter of the frame shows it.
@@ -26,19 +29,23 @@
     stage.style.setProperty("--x", `${view.x}px`);
     stage.style.setProperty("--y", `${view.y}px`);
     stage.style.setProperty("--scale", view.scale);
-    scale.textContent = `${Math.round(view.scale * 100)} %`;
+    scale.textContent = `${Math.round(view.scale * devicePixelRatio * 100)} %`;
   }
 
   iqbench.fit = () => {
     const picture = iqbench.picture();
     const { width, height } = box();
-    const largestThatFits = Math.min(width / picture.width, height / picture.height);
-    // Whole multiples keep all pixels of one size.
-    view.scale = largestThatFits >= 1 ? Math.floor(largestThatFits) : largestThatFits;
+    const largestThatFits = devicePixelRatio * Math.min(width / picture.width, height / picture.height);
+    // Whole multiples of the screen's pixels keep all of the picture's of one size.
+    view.scale = (largestThatFits >= 1 ? Math.floor(largestThatFits) : largestThatFits) / devicePixelRatio;
     view.x = (width - picture.width * view.scale) / 2;
     view.y = (height - picture.height * view.scale) / 2;
     apply();
+    fitted = true;
   };
+
+  /** Fit again what was fitted; what somebody has zoomed or moved stays. */
+  iqbench.refit = () => (fitted ? iqbench.fit() : apply());
 
   /** Zoom so that the point under the pointer stays where it is. */
   function zoom(factor, at) {
@@ -61,7 +68,7 @@
     const what = event.target.closest("[data-zoom]")?.dataset.zoom;
     if (what === "in") zoom(2);
     if (what === "out") zoom(0.5);
-    if (what === "one") zoom(1 / view.scale);
+    if (what === "one") zoom(1 / devicePixelRatio / view.scale);
     if (what === "fit") iqbench.fit();
   });
 
@@ -133,9 +140,5 @@
     else if (event.key === "0") iqbench.fit();
     else return;
     event.preventDefault();
-  });
-
-  addEventListener("resize", () => {
-    if (document.getElementById("viewer").open) iqbench.fit();
   });
 })();

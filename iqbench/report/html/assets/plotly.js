@@ -25,12 +25,12 @@
     return getComputedStyle(probe).color;
   };
 
-  /** Okabe and Ito's colours, told apart with every common colour blindness; then other marks. */
-  const colors = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8a8a8a"];
+  /** Colours told apart with every common colour blindness; then other marks. */
+  const colors = 7;
   const symbols = ["circle", "square", "diamond", "triangle-up", "x", "star", "cross", "hexagon", "pentagon"];
   iqbench.mark = (number) => ({
-    color: colors[number % colors.length],
-    symbol: symbols[Math.floor(number / colors.length + number) % symbols.length],
+    color: color(`--mark-${number % colors}`),
+    symbol: symbols[Math.floor(number / colors + number) % symbols.length],
   });
 
   /** What plotly would read as markup in a name is text. */
@@ -50,6 +50,7 @@
   };
 
   iqbench.layout = (more = {}) => ({
+    autosize: true,
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: color("--text") },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
@@ -58,6 +59,11 @@
       bgcolor: color("--raised"),
       bordercolor: color("--line"),
       font: { color: color("--text") },
+    },
+    modebar: {
+      bgcolor: "rgba(0,0,0,0)",
+      color: color("--muted"),
+      activecolor: color("--accent"),
     },
     hovermode: "closest",
     dragmode: finger ? false : "zoom",

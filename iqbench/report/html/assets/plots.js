@@ -9,93 +9,65 @@
   const choices = { spread: get("spread-metric"), x: get("scatter-x"), y: get("scatter-y") };
   const webgl = () => Boolean(document.createElement("canvas").getContext("webgl"));
   const near = new Set();
-  const wide = new Set();
+  const made = new Set();
+  const paper = 660; // pixels across a printed page
+  let printing = false;
   let dataset = data.datasets[0];
 
   const say = (figure, text) => figure.replaceChildren(iqbench.element("p", { class: "muted" }, text));
 
-  const lower = (name) => iqbench.column(name)?.direction === "lower";
-
   async function draw(name) {
     if (!near.has(name) || !dataset) return;
     const figure = figures[name];
-    const made = { front, spread, scatter }[name]();
-    if (typeof made === "string") {
-      if (wide.delete(name)) window.Plotly.purge(figure);
-      say(figure, made);
-      return;
-    }
-    let plotly;
-    try {
-      plotly = await iqbench.plotly();
-    } catch {
-      say(figure, "This browser cannot unpack plotly.js: plots need one of 2024 or later.");
-      return;
-    }
-    if (!wide.has(name)) figure.replaceChildren();
-    figure.style.height = made.height ? `${made.height}px` : "";
-    await plotly.react(figure, made.traces, made.layout, iqbench.config);
-    if (!wide.has(name)) {
-      wide.add(name);
-      figure.on("plotly_click", pick);
+    const make = { front, spread, scatter }[name];
+    let drawn = make();
+    if (typeof drawn !== "string" && !window.Plotly) {
+      try {
+        await iqbench.plotly();
+      } catch {
+        say(figure, "This browser cannot unpack plotly.js: plots need one of 2024 or later.");
+        return;
+      }
+      drawn = make(); // meanwhile something else may have been chosen
     }
     figure.dataset.drawn = dataset.name;
+    if (typeof drawn === "string") {
+      if (made.delete(name)) window.Plotly.purge(figure);
+      say(figure, drawn);
+    } else {
+      await show(name, drawn);
+    }
+    next();
   }
+
+  async function show(name, drawn) {
+    const figure = figures[name];
+    const first = !made.has(name);
+    if (first) figure.replaceChildren();
+    made.add(name);
+    figure.style.height = drawn.height ? `${drawn.height}px` : "";
+    if (printing) Object.assign(drawn.layout, { width: paper, height: figure.clientHeight });
+    await window.Plotly.react(figure, drawn.traces, drawn.layout, iqbench.config);
+    if (first) figure.on("plotly_click", pick);
+  }
+
+  /** Draw the others while nothing else is to be done, so that they are there for paper. */
+  function next() {
+    const left = Object.keys(figures).find((name) => !near.has(name));
+    if (!left || dataset.methods.length * dataset.images.length > data.many) return;
+    (window.requestIdleCallback ?? setTimeout)(() => {
+      near.add(left);
+      draw(left);
+    });
+  }
+
+  /** How wide a plot is, or will be on paper. */
+  const across = (figure) => (printing ? paper : figure.clientWidth);
 
   function front() {
     const found = dataset.front;
     if (!found) return "This dataset lacks a fidelity metric and a perceptual one that its methods have in common.";
-    const [across, up] = found.axes;
-    const few = found.points.length <= (innerWidth < 700 ? 4 : 14);
-    // Names of neighbours stand above and below by turns, so that they overlap less.
-    const inOrder = [...found.points].sort((one, two) => one.at[0][0] - two.at[0][0]);
-    const places = new Map(inOrder.map((point, at) => [point, at % 2 ? "bottom center" : "top center"]));
-    const trace = (points, more) => ({
-      type: "scatter",
-      x: points.map((point) => point.at[0][0]),
-      y: points.map((point) => point.at[1][0]),
-      error_x: bars(points, 0),
-      error_y: bars(points, 1),
-      text: points.map((point) => iqbench.plain(point.method)),
-      textposition: points.map((point) => places.get(point)),
-      mode: few ? "markers+text" : "markers",
-      hovertemplate: `%{text}<br>${iqbench.plain(across)} %{x}<br>${iqbench.plain(up)} %{y}<extra></extra>`,
-      ...more,
-    });
-    const on = found.points.filter((point) => point.front).sort((one, two) => one.at[0][0] - two.at[0][0]);
-    const off = found.points.filter((point) => !point.front && point.complete);
-    const rest = found.points.filter((point) => !point.complete);
-    const traces = [
-      trace(off, { name: "beaten", marker: { color: iqbench.color("--muted"), size: 9 } }),
-      trace(rest, { name: "incomplete", marker: { color: iqbench.color("--muted"), size: 9, symbol: "circle-open" } }),
-      trace(on, {
-        name: "on the front",
-        mode: on.length <= 20 ? "lines+markers+text" : "lines+markers",
-        line: { color: iqbench.color("--accent"), width: 1.5, dash: "dot" },
-        marker: { color: iqbench.color("--accent"), size: 11, symbol: "diamond" },
-      }),
-    ].filter((one) => one.x.length);
-    const layout = iqbench.layout({
-      xaxis: iqbench.axis(across, { autorange: lower(across) ? "reversed" : true }),
-      yaxis: iqbench.axis(up, { autorange: lower(up) ? "reversed" : true }),
-      showlegend: true,
-      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
-      margin: { l: 56, r: 16, t: 36, b: 48 },
-    });
-    return { traces, layout };
-  }
-
-  function bars(points, place) {
-    const ends = points.map((point) => point.at[place]);
-    return {
-      type: "data",
-      symmetric: false,
-      array: ends.map(([mean, , high]) => (high === null ? 0 : high - mean)),
-      arrayminus: ends.map(([mean, low]) => (low === null ? 0 : mean - low)),
-      color: iqbench.color("--bar"),
-      thickness: 1,
-      width: 0,
-    };
+    return iqbench.front(found, { width: across(figures.front), height: figures.front.clientHeight });
   }
 
   /** One method's finite values, and the numbers of their images. */
@@ -112,18 +84,22 @@
     return found;
   }
 
+  /** A metric's name and number, as plotly's templates have them. */
+  const value = (axis, name) =>
+    `${iqbench.plain(name)} %{${axis}:.${iqbench.column(name)?.decimals ?? 4}f}`;
+
   function spread() {
     const name = choices.spread.value;
     const values = iqbench.values(dataset, name);
     if (!values) return "This file has no values by image of this dataset and metric.";
     const few = dataset.images.length <= 60;
     const order = [...dataset.order].reverse(); // plotly counts upwards
-    const traces = order.map((method) => {
+    const traces = order.map((method, place) => {
       const { values: own, images } = ofMethod(values, method);
       return {
         type: "box",
         orientation: "h",
-        name: iqbench.plain(dataset.methods[method]),
+        y0: place,
         x: own,
         customdata: images.map((image) => [method, image]),
         text: images.map((image) => iqbench.plain(dataset.images[image])),
@@ -131,22 +107,32 @@
         jitter: 0.5,
         pointpos: 0,
         hoveron: "points",
-        hovertemplate: "%{text}: %{x}<extra></extra>",
+        hovertemplate: `%{text}<br>${value("x", name)}<extra></extra>`,
         line: { color: iqbench.color("--accent"), width: 1.2 },
         fillcolor: iqbench.color("--wash"),
         marker: { color: iqbench.color("--accent"), size: 4, opacity: 0.7 },
       };
     });
+    const signs = Math.max(12, Math.min(48, Math.floor(across(figures.spread) / 20)));
     const layout = iqbench.layout({
-      xaxis: iqbench.axis(name),
-      yaxis: { automargin: true, ticks: "", tickfont: { size: 12 } },
+      // What does not fit on a screen has its numbers at the top.
+      xaxis: iqbench.axis(name, order.length > 20 ? { side: "top" } : {}),
+      yaxis: {
+        automargin: true,
+        ticks: "",
+        tickfont: { size: 12 },
+        tickvals: order.map((_, place) => place),
+        ticktext: order.map((method) => iqbench.plain(iqbench.short(dataset.methods[method], signs))),
+        range: [-0.6, order.length - 0.4],
+        zeroline: false,
+      },
     });
     return { traces, layout, height: Math.max(260, 90 + 26 * traces.length) };
   }
 
   function scatter() {
-    const [across, up] = [choices.x.value, choices.y.value];
-    const values = [across, up].map((name) => iqbench.values(dataset, name));
+    const [right, up] = [choices.x.value, choices.y.value];
+    const values = [right, up].map((name) => iqbench.values(dataset, name));
     if (values.includes(null)) return "This file has no values by image of this dataset and metric.";
     const count = dataset.images.length;
     const type = dataset.methods.length * count > data.many && webgl() ? "scattergl" : "scatter";
@@ -158,20 +144,22 @@
       return {
         type,
         mode: "markers",
-        name: iqbench.plain(dataset.methods[method]),
+        name: iqbench.plain(iqbench.short(dataset.methods[method], 24)),
+        meta: [iqbench.plain(iqbench.short(dataset.methods[method], 80))],
         x: images.map((image) => values[0][method * count + image]),
         y: images.map((image) => values[1][method * count + image]),
         customdata: images.map((image) => [method, image]),
         text: images.map((image) => iqbench.plain(dataset.images[image])),
-        hovertemplate: "%{text}<br>%{fullData.name}<br>%{x}, %{y}<extra></extra>",
-        marker: { ...mark, size: type === "scatter" ? 7 : 5, opacity: 0.75 },
+        hovertemplate: `%{text}<br>%{meta[0]}<br>${value("x", right)}<br>${value("y", up)}<extra></extra>`,
+        marker: { ...mark, size: type === "scatter" ? 8 : 5, opacity: 0.8 },
       };
     });
     const layout = iqbench.layout({
-      xaxis: iqbench.axis(across),
+      xaxis: iqbench.axis(right),
       yaxis: iqbench.axis(up),
       showlegend: true,
       legend: innerWidth < 700 ? { orientation: "h", y: -0.2 } : { itemsizing: "constant" },
+      margin: { l: 56, r: 16, t: 40, b: 48 }, // the buttons stand above the legend
     });
     return { traces, layout };
   }
@@ -217,6 +205,15 @@
       draw("scatter");
       get("scatter").scrollIntoView();
       choices.x.focus({ preventScroll: true });
+    });
+  }
+
+  /* What is printed is light, whatever the screen is, and no wider than paper. */
+  for (const [event, start] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(event, () => {
+      printing = start;
+      iqbench.light(start);
+      Object.keys(figures).forEach(draw);
     });
   }
 

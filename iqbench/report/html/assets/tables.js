@@ -100,6 +100,13 @@
       if (!menu.contains(event.target)) menu.open = false;
     }
   });
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && event.target.closest("details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
   // Browsers keep what was chosen over a reload.
   filter();
 })();

@@ -33,10 +33,11 @@
     iqbench.fill(fields.map, [["", "pictures"], ...[...maps].map((name) => [name, `map: ${name}`])]);
     fields.part.replaceChildren(...overview(), scene.part, ...(scene.part && scene.note ? [" "] : []), scene.note);
     table();
+    const closed = !dialog.open;
+    if (closed) dialog.showModal();
     arrange();
-    if (!dialog.open) dialog.showModal();
-    stage.focus();
     iqbench.fit();
+    if (closed) stage.focus(); // who steps from image to image stays on the button
   };
 
   /** Where the part that is shown lies in the whole image. */
@@ -115,12 +116,36 @@
       panes = scene.pictures.map((picture) => pane(picture));
       stage.replaceChildren(...panes.map((each) => each.element));
     }
-    const columns = Math.min(panes.length, Math.max(1, Math.floor(stage.clientWidth / 260)));
-    stage.style.setProperty("--columns", mode === "slider" ? 1 : columns);
-    stage.style.setProperty("--rows", mode === "slider" ? 1 : Math.ceil(panes.length / columns));
     const map = panes.map((each) => each.map).find(Boolean);
-    fields.legend.textContent = map ? `${map.name}: ${map.legend}. ${map.summary}.` : "";
+    fields.legend.replaceChildren(...(map ? [ramp(map), `${map.name}: ${map.legend}. ${map.summary}.`] : []));
+    const columns = mode === "slider" ? 1 : columnsOf(panes.length);
+    stage.style.setProperty("--columns", columns);
+    stage.style.setProperty("--rows", mode === "slider" ? 1 : Math.ceil(panes.length / columns));
     cut();
+  }
+
+  /** In so many columns pictures are largest. */
+  function columnsOf(count) {
+    const [{ width, height }] = scene.pictures;
+    const scale = (columns) => {
+      const rows = Math.ceil(count / columns);
+      return Math.min(stage.clientWidth / columns / width, stage.clientHeight / rows / height);
+    };
+    const choices = [...Array(count).keys()].map((place) => place + 1);
+    return choices.reduce((best, columns) => (scale(columns) > scale(best) ? columns : best));
+  }
+
+  /** The colours of a map, and what their ends stand for; in words it is said beside. */
+  function ramp(map) {
+    const colours = iqbench.element("i");
+    colours.style.background = `linear-gradient(to right, ${map.colours.join(", ")})`;
+    return iqbench.element("span", { class: "ramp", "aria-hidden": "true" }, map.low, colours, map.high);
+  }
+
+  /** What is on the stage, or its room, has changed. */
+  function again() {
+    arrange();
+    iqbench.refit();
   }
 
   function cut() {
@@ -163,6 +188,7 @@
       iqbench.fit();
     }
   });
-  for (const field of [fields.left, fields.right, fields.map]) field.addEventListener("change", arrange);
+  for (const field of [fields.left, fields.right, fields.map]) field.addEventListener("change", again);
+  addEventListener("resize", () => dialog.open && again());
   fields.cut.addEventListener("input", cut);
 })();

@@ -1,0 +1,63 @@
+"use strict";
+
+/* Names of points: beside their points, on no other point and on no other name. */
+(() => {
+  const line = 15; // of text, in pixels, and how far it stays from its point
+  const gap = 8;
+  // plotly's words, and where a name lies from its point: -1 before, 0 centred, 1 behind.
+  const places = [
+    ["top center", 0, -1],
+    ["bottom center", 0, 1],
+    ["top right", 1, -1],
+    ["bottom right", 1, 1],
+    ["top left", -1, -1],
+    ["bottom left", -1, 1],
+    ["middle right", 1, 0],
+    ["middle left", -1, 0],
+  ];
+
+  const start = (at, size, side) => at + [-gap - size, -size / 2, gap][side + 1];
+
+  function box(point, across, down) {
+    const [left, top] = [start(point.x, point.width, across), start(point.y, line, down)];
+    return { left: left - 3, top, right: left + point.width + 3, bottom: top + line };
+  }
+
+  const meet = (one, two) =>
+    one.left < two.right && two.left < one.right && one.top < two.bottom && two.top < one.bottom;
+
+  /**
+   * Say where the name of each point goes; null where there is no room. The first points have the
+   * first choice. Positions and widths are in pixels, from the frame's upper left corner.
+   */
+  iqbench.placed = (points, frame) => {
+    const taken = points.map(({ x, y }) => ({ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }));
+    return points.map((point) => {
+      for (const [words, across, down] of places) {
+        const name = box(point, across, down);
+        const inside =
+          name.left >= 0 && name.right <= frame.width && name.top >= 0 && name.bottom <= frame.height;
+        if (inside && !taken.some((other) => meet(name, other))) {
+          taken.push(name);
+          return words;
+        }
+      }
+      return null;
+    });
+  };
+
+  const ruler = document.createElement("canvas").getContext("2d");
+  /** How wide a name is drawn. */
+  iqbench.width = (text) => {
+    ruler.font = `13px ${getComputedStyle(document.body).fontFamily}`;
+    return ruler.measureText(text).width;
+  };
+
+  /** Shorten a name to so many signs; its end stays, where names of one family differ. */
+  iqbench.short = (text, most) => {
+    const signs = [...text];
+    if (signs.length <= most) return text;
+    const end = Math.floor((most - 1) / 3);
+    return `${signs.slice(0, most - 1 - end).join("")}…${signs.slice(signs.length - end).join("")}`;
+  };
+})();
