@@ -22,10 +22,10 @@ from floor import BUNDLE_LAYERS, gigaflops_by_layer, measure_rates
 from torch.profiler import ProfilerActivity, profile, record_function
 from workloads import WORKLOADS, find_jobs, make_images
 
-from iqbench.engine import lanes
 from iqbench.engine.compute import resolve_compute
 from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.scorer import Batch, Scorer
+from iqbench.engine.sums import Sums
 from iqbench.images.source import FileSource
 from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
 from iqbench.networks.backbone import Backbone
@@ -33,6 +33,7 @@ from iqbench.networks.layers import Convolution, MaxPool, Relu
 from iqbench.networks.stream import WindowStream
 from iqbench.protocols.presets import resolve_protocol
 from iqbench.protocols.view import View
+from iqbench.readers.cpu import CpuPixelReader, CpuSimilarityReader
 
 PREFIX = "part:"
 
@@ -72,7 +73,9 @@ def marked_parts(resources: Resources, metrics: Iterable[Any]) -> Iterator[None]
         (MaxPool, "_pool", lambda *_: "max pooling"),
         (Relu, "forward", lambda *_: "rectifier"),
         (WindowStream, "push", lambda *_: "joining bands"),
-        (lanes.Sums, "add", lambda *_: "sums over maps"),
+        (Sums, "add", lambda *_: "sums over maps"),
+        (CpuPixelReader, "totals", lambda *_: "PSNR and total variation"),
+        (CpuSimilarityReader, "_compare", lambda *_: "SSIM"),
     ]
     for kind in {type(metric) for metric in metrics}:
         places += [(kind, method, metric_name) for method in ("prepare", "maps")]

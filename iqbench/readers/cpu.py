@@ -5,7 +5,9 @@ They stand behind the same door as the plain reader and are tested equal to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import cv2
 import numpy as np
@@ -127,20 +129,37 @@ class CpuSimilarityReader:
         size = SIZES[self._shape]
         _, height, width, channels = outputs.shape
         kept = height - size + 1
-        # Of each output: sums of SSIM and of contrast times structure, by channel.
-        totals = np.zeros((len(outputs), 2, channels))
         together = max(size, _BLOCK // (width * channels))
-        for start in range(0, kept, together):
-            block = slice(start, min(start + together, kept) + size - 1)
-            known: dict[int, _Reference] = {}
-            for number, owner in enumerate(owners.owners):
-                if owner not in known:
-                    known[owner] = _Reference(references[owner, block], self._shape)
-                totals[number] += known[owner].compare(outputs[number, block])
-        found = torch.from_numpy(totals)
+        blocks = [
+            slice(start, min(start + together, kept) + size - 1)
+            for start in range(0, kept, together)
+        ]
+        compare = partial(self._compare, references, outputs, owners.owners)
+        found = torch.from_numpy(sum(_in_threads(compare, blocks)))
         positions = kept * (width - size + 1)
         for metric in self._metrics:
             yield from metric_sums(metric, self.tap, found, positions)
+
+    def _compare(
+        self, references: Rows, outputs: Rows, owners: Sequence[int], block: slice
+    ) -> Moments:
+        """Return of each output the sums of SSIM and of contrast times structure, (N, 2, C)."""
+        known: dict[int, _Reference] = {}
+        sums = []
+        for output, owner in zip(outputs, owners, strict=True):
+            if owner not in known:
+                known[owner] = _Reference(references[owner, block], self._shape)
+            sums.append(known[owner].compare(output[block]))
+        return np.stack(sums)
+
+
+def _in_threads(work: Callable[[slice], Moments], blocks: Sequence[slice]) -> list[Moments]:
+    """Do all blocks, in order, in as many threads as torch computes with."""
+    threads = min(torch.get_num_threads(), len(blocks))
+    if threads < 2:
+        return [work(block) for block in blocks]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, blocks))
 
 
 def metric_sums(metric: Metric, tap: Tap, totals: Tensor, positions: int) -> Iterator[Sum]:
