@@ -125,11 +125,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workload", choices=list(WORKLOADS), default="W1")
     parser.add_argument("--methods", type=int, default=1)
+    parser.add_argument("--precision", choices=("exact", "bf16"), default="exact")
     parser.add_argument("--repeats", type=int, default=3, help="the fastest counts")
     options = parser.parse_args()
     workload = replace(WORKLOADS[options.workload], pairs=1)
     requests = resolve_metrics(DEFAULT_METRICS)
-    compute = resolve_compute("cpu")
+    compute = resolve_compute("cpu", options.precision)
     resources = load_resources(requests, compute)
     scorer = Scorer(requests, resolve_protocol("rgb"), resources, compute)
     with tempfile.TemporaryDirectory() as name:

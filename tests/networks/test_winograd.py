@@ -16,6 +16,12 @@ from iqbench.networks.layers import Convolution
 from iqbench.networks.winograd import INPUT, KERNEL, OUTPUT, Winograd, pays
 
 
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch):
+    """As on a processor without AVX-512, where this way is taken."""
+    monkeypatch.setattr(winograd, "_WIDE", False)
+
+
 def product(rows, vector):
     return [sum(Fraction(a) * b for a, b in zip(row, vector, strict=True)) for row in rows]
 
@@ -94,6 +100,11 @@ class TestWhen:
         assert not pays(self.x.bfloat16(), self.weight.bfloat16())
         assert not pays(self.x.double(), self.weight.double())
         assert not pays(self.x.to("meta"), self.weight.to("meta"))
+
+    @torch.inference_mode()
+    def test_never_where_convolutions_have_wider_vectors_than_matrix_products(self, monkeypatch):
+        monkeypatch.setattr(winograd, "_WIDE", True)
+        assert not pays(self.x, self.weight)
 
     def test_never_in_training_not_even_for_what_has_no_gradients(self):
         with torch.no_grad():
