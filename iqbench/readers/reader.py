@@ -17,6 +17,10 @@ Prepared = Sequence[tuple[Tensor, ...]]
 """What a reader keeps of the references' rows: for each of its metrics, or once for all."""
 
 
+_BLOCK = 1 << 19
+"""Values of a feature map whose temporaries stay in the caches (measured)."""
+
+
 class Sum(NamedTuple):
     """The sum of one map over some rows.
 
@@ -150,22 +154,32 @@ class MapReader:
         self._parameters = parameters
 
     def prepare(self, rows: Tensor) -> Prepared:
-        """Return what each metric prepares, in float32."""
-        rows = rows.float()
+        """Return what each metric prepares of each block of rows, in float32."""
         return [
-            metric.prepare(self.tap, rows, self._parameters[metric]) for metric in self._metrics
+            metric.prepare(self.tap, block.float(), self._parameters[metric])
+            for block in self._blocks(rows)
+            for metric in self._metrics
         ]
 
     def sums(
         self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
     ) -> Iterator[Sum]:
-        """Sum each metric's maps: float32 within these rows, float64 across."""
-        rows = rows.float()
-        for metric, shared in zip(self._metrics, prepared, strict=True):
-            parameters = self._parameters[metric]
-            # One map at a time is alive where a metric gives several.
-            maps = dict(metric.maps(self.tap, owners.select(shared), rows, parameters))
-            for name, values in maps.items():
-                # Not flattened: channels lie last in memory, it would copy the map.
-                total = values.sum(tuple(range(1, values.ndim))).double()
-                yield Sum(metric, name, total, values[0].numel())
+        """Sum each metric's maps: float32 within a block, float64 across."""
+        waiting = iter(prepared)
+        for block in self._blocks(rows):
+            seen = block.float()
+            for metric in self._metrics:
+                shared = owners.select(next(waiting))
+                maps = dict(metric.maps(self.tap, shared, seen, self._parameters[metric]))
+                for name, values in maps.items():
+                    # Not flattened: channels lie last in memory, it would copy the map.
+                    total = values.sum(tuple(range(1, values.ndim))).double()
+                    yield Sum(metric, name, total, values[0].numel())
+
+    def _blocks(self, rows: Tensor) -> Sequence[Tensor]:
+        """Cut features into rows whose maps stay in a processor's caches; each row stands alone."""
+        if rows.device.type != "cpu" or self.tap.window > 1:
+            return (rows,)
+        # Of one image, so that sums do not depend on the images beside it.
+        size = max(1, _BLOCK // (rows.shape[1] * rows.shape[3]))
+        return torch.split(rows, size, dim=2)
