@@ -152,6 +152,19 @@ def test_blocks_of_rows_make_no_difference(monkeypatch):
     assert_equal(sums_of(made(opencv_readers, ["tv", "ssim"]), references, outputs, owners), whole)
 
 
+def test_sums_do_not_depend_on_where_in_memory_an_image_lies():
+    made_of = images(1, 3, 24, 33, torch.device("cpu"))
+    owners = Owners([0], 1, torch.device("cpu"))
+    found = set()
+    for offset in range(16):
+        room = torch.empty(made_of.numel() + 16)[offset : offset + made_of.numel()]
+        moved = room.view(1, 24, 33, 3).permute(0, 3, 1, 2).copy_(made_of)
+        sums = sums_of(made(opencv_readers, ["psnr", "tv", "ssim"]), made_of, moved + 0.1, owners)
+        own = sums_of(made(opencv_readers, ["tv", "ssim"]), moved, moved, owners)
+        found.add(str([[total.tolist() for total, _ in some.values()] for some in (sums, own)]))
+    assert len(found) == 1
+
+
 @needs_triton
 @pytest.mark.parametrize("channels", [3, 64, 192, 384])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
