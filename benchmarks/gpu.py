@@ -89,9 +89,9 @@ def rate(report: dict[str, Any]) -> float:
 
 def trial(bench: Bench, tool: str, images: Path, precision: str, number: int) -> dict[str, Any]:
     """Run one tool once on the GPU, in a process of its own."""
-    os.environ |= {"BENCH_DEVICE": "cuda", "BENCH_PRECISION": precision}
+    os.environ["BENCH_DEVICE"] = "cuda"
     print(f"{images.name}, {precision}: {tool}", file=sys.stderr, flush=True)
-    return bench.run(tool, images, number)
+    return replace(bench, precision=precision).run(tool, images, number)
 
 
 def section(bench: Bench, workload: Workload, methods: int, options: argparse.Namespace) -> str:

@@ -29,10 +29,14 @@ PEERS = ("piq", "torchmetrics", "lpips_skimage")
 
 @dataclass(frozen=True)
 class Bench:
-    """Where everything lies, and with how many threads tools compute if not with torch's own."""
+    """Where everything lies, with how many threads tools compute if not with torch's own.
+
+    And in what precision iqbench does.
+    """
 
     folder: Path
     threads: int | None
+    precision: str = "exact"
 
     def environment(self) -> dict[str, str]:
         """Give peers iqbench's weights in torch's cache, and every tool the same threads."""
@@ -41,6 +45,7 @@ class Bench:
             **os.environ,
             **dict.fromkeys(variables, str(self.threads)),
             "TORCH_HOME": str(self.folder / "torch"),
+            "BENCH_PRECISION": self.precision,
             "PYTHONWARNINGS": "ignore",  # of deprecations between the peers and torch
         }
 
@@ -96,7 +101,7 @@ def run(options: argparse.Namespace) -> str:
     """Run all rounds of all workloads; return the page."""
     sections = []
     with tempfile.TemporaryDirectory(prefix="iqbench-benchmark-") as name:
-        bench = Bench(Path(name), options.threads)
+        bench = Bench(Path(name), options.threads, options.precision)
         _say("writing the weights where the peers look for them")
         code = "import checkpoints, pathlib, sys; "
         code += "checkpoints.write_checkpoints(pathlib.Path(sys.argv[1]))"
@@ -137,6 +142,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", type=int, choices=(1, 4), default=[1])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peer", nargs="+", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--precision", choices=("exact", "bf16"), default="exact")
     parser.add_argument("--threads", type=int, help="of every tool; default: torch's own choice")
     parser.add_argument("--keep", action="store_true", help="write the page into results/ too")
     return parser.parse_args()
