@@ -98,3 +98,6 @@ def show_metric(spec: str, form: str) -> None:
         click.echo(f"Option {name} = {format_value(value) or '(none)'}")
     click.echo()
     click.echo(table, nl=False, color=window.color)
+    whole = [item.column.name for item in requests if item.needs_whole_images]
+    if whole:
+        click.echo(f"\nNot streamed: {', '.join(whole)}. Memory grows with the size of the image.")

@@ -1,4 +1,4 @@
-"""Files that can be scored and look wrong all the same: found by digests, told as warnings."""
+"""Files that can be scored and look wrong all the same, or too large: told as warnings."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from iqbench.datasets.files import some
+from iqbench.engine.compute import Compute
 from iqbench.engine.reading import Output
+from iqbench.images.picture import Picture
 
 __all__ = ["Doubts"]
+
+_BYTES_A_VALUE = 160
+"""What a metric of whole images takes for each pixel and channel: some twenty float64 maps."""
 
 
 class Doubts:
@@ -28,6 +33,14 @@ class Doubts:
         self._changed: set[str] = set()
         self._references: Counter[str] = Counter()
         self._twins: dict[str, list[str]] = {}
+        self._large: dict[str, str] = {}
+
+    def see_size(self, columns: Iterable[str], reference: Picture, compute: Compute) -> None:
+        """Compare what columns that take whole images may need with the budget."""
+        values = reference.height * reference.width * reference.channels
+        if values * _BYTES_A_VALUE > compute.memory:
+            for column in columns:
+                self._large.setdefault(column, reference.name)
 
     def see(self, outputs: Iterable[Output]) -> None:
         """Compare the outputs of one reference; those that could not be read have no digest."""
@@ -47,6 +60,11 @@ class Doubts:
 
     def warnings(self, dataset: str) -> Iterator[str]:
         """Say what was found, in sentences."""
+        for column, name in self._large.items():
+            yield (
+                f"{column} is not streamed: it took whole images of {dataset!r}, {name} among "
+                "them, and may have taken more memory than --memory says"
+            )
         if self._changed:
             yield (
                 f"{len(self._changed)} references of {dataset!r} are not the published files: "

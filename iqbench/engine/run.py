@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from iqbench.datasets.bitstreams import FOLDER, TABLE
 from iqbench.datasets.sample import OutputImage
-from iqbench.engine.bands import PIXELS_AT_ONCE
+from iqbench.engine.batching import Work, batch_of, join
 from iqbench.engine.compute import Compute
 from iqbench.engine.doubts import Doubts
 from iqbench.engine.grouping import Outcome
@@ -19,7 +19,7 @@ from iqbench.engine.ledger import Ledger, Summary
 from iqbench.engine.plan import DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
 from iqbench.engine.resources import Resources
-from iqbench.engine.scorer import Batch, Scorer
+from iqbench.engine.scorer import Scorer
 from iqbench.engine.sums import Scores
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
@@ -195,17 +195,15 @@ class _DatasetRun:
         waiting: deque[_Started] = deque()
         # Closed at once whatever happens, so that no thread goes on reading.
         with closing(jobs):
-            for group in self._batches(self._settle(jobs, advance)):
-                waiting.append(self._start(group))
+            for works in join(self._settle(jobs, advance), self._settings.compute.device):
+                waiting.append(self._start(works))
                 if len(waiting) > ahead:
                     advance(self._finish(waiting.popleft()))
             while waiting:
                 advance(self._finish(waiting.popleft()))
         self._summary.warnings.extend(self._doubts.warnings(self._name))
 
-    def _settle(
-        self, jobs: Iterable[ReadJob], advance: Callable[[int], None]
-    ) -> Iterator[tuple[ReadJob, tuple[Output, ...]]]:
+    def _settle(self, jobs: Iterable[ReadJob], advance: Callable[[int], None]) -> Iterator[Work]:
         """Enter what failed, count what is known, and give what is left to score."""
         for job in jobs:
             left = []
@@ -224,40 +222,15 @@ class _DatasetRun:
                 together.setdefault(output.columns, []).append(output)
             advance(len(job.outputs) - len(left))
             for outputs in together.values():
-                yield job, tuple(outputs)
+                yield Work.of(job, outputs)
 
-    def _batches(
-        self, jobs: Iterable[tuple[ReadJob, tuple[Output, ...]]]
-    ) -> Iterator[list[tuple[ReadJob, tuple[Output, ...]]]]:
-        """Join references of one size: on a GPU up to a budget; on a CPU it gains nothing."""
-        limit = PIXELS_AT_ONCE["cuda"] if self._settings.compute.device.type == "cuda" else 0
-        batch: list[tuple[ReadJob, tuple[Output, ...]]] = []
-        for job, outputs in jobs:
-            kind = _kind(job, outputs)
-            if batch and (
-                kind != _kind(*batch[0]) or _pixels(batch) + _pixels([(job, outputs)]) > limit
-            ):
-                yield batch
-                batch = []
-            batch.append((job, outputs))
-        if batch:
-            yield batch
-
-    def _start(self, batch: list[tuple[ReadJob, tuple[Output, ...]]]) -> _Started:
+    def _start(self, works: list[Work]) -> _Started:
         """Set a batch going."""
-        references: list[Picture] = []
-        outputs: list[Output] = []
-        owners: list[int] = []
-        for job, several in batch:
-            assert job.reference is not None
-            outputs += several
-            owners += [len(references)] * len(several)
-            references.append(job.reference)
-        pictures = [output.picture for output in outputs if output.picture is not None]
-        assert len(pictures) == len(outputs)
-        pairs = Batch(references, pictures, owners)
+        outputs = [output for work in works for output in work.outputs]
+        scorer = self._scorer(works[0].columns)
+        self._doubts.see_size(scorer.whole_columns, works[0].reference, self._settings.compute)
         try:
-            return _Started(outputs, self._scorer(outputs[0].columns).start(pairs))
+            return _Started(outputs, scorer.start(batch_of(works)))
         except IqbenchError as error:
             return _Started(outputs, error)
 
@@ -307,19 +280,3 @@ class _Started(NamedTuple):
 
     outputs: list[Output]
     scores: Scores | IqbenchError
-
-
-def _kind(job: ReadJob, outputs: tuple[Output, ...]) -> tuple[int, int, int, frozenset[str]]:
-    """Return what must be equal for references to be scored in one batch."""
-    assert job.reference is not None
-    reference = job.reference
-    return reference.height, reference.width, reference.channels, outputs[0].columns
-
-
-def _pixels(batch: list[tuple[ReadJob, tuple[Output, ...]]]) -> int:
-    """Return the pixels of a batch, all its images together."""
-    total = 0
-    for job, outputs in batch:
-        assert job.reference is not None
-        total += job.reference.height * job.reference.width * (1 + len(outputs))
-    return total

@@ -79,6 +79,11 @@ class Scorer:
         self._resources = resources
         self._compute = compute
 
+    @property
+    def whole_columns(self) -> tuple[str, ...]:
+        """Names of the columns that are not streamed: they take whole images."""
+        return tuple(column.name for columns in self._whole.values() for column in columns)
+
     def score(self, batch: Batch) -> list[dict[str, Outcome]]:
         """Score every output of a batch; see `start`.
 

@@ -31,6 +31,11 @@ class Request:
     metric: Metric
     column: Column
 
+    @property
+    def needs_whole_images(self) -> bool:
+        """Whether the column is not streamed: memory then grows with the image."""
+        return not self.column.taps and not self.metric.reads_bitstream
+
 
 @cache
 def metric_classes() -> dict[str, type[Metric]]:

@@ -39,6 +39,13 @@ def test_a_metric_is_shown_with_definition_source_options_and_columns(iqbench):
     assert "perceptual-vgg19-conv5_4-l1" in ran.out
 
 
+def test_what_needs_whole_images_says_so_by_name(iqbench):
+    shown = iqbench("metrics", "show", "ssim:form=3d").out
+    assert shown.endswith("Not streamed: ssim-form=3d. Memory grows with the size of the image.\n")
+    for spec in ("ssim", "lpips:net=vgg", "bpp"):
+        assert "Not streamed" not in iqbench("metrics", "show", spec).out
+
+
 def test_a_column_s_name_shows_that_column(iqbench):
     rows = json.loads(iqbench("metrics", "show", "lpips-vgg", "--format", "json").out)
     assert [row["column"] for row in rows] == ["lpips-vgg"]

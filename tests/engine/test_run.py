@@ -13,9 +13,10 @@ import torch
 from made_folders import IMAGES, PIXEL_METRICS, noisy, picture
 
 from iqbench import functional
+from iqbench.engine.batching import BATCH_PIXELS
 from iqbench.engine.compute import Compute
 from iqbench.engine.manifest import manifest_of
-from iqbench.engine.run import AHEAD, _DatasetRun
+from iqbench.engine.run import AHEAD
 from iqbench.engine.scorer import Scorer
 from iqbench.engine.sums import Scores
 from iqbench.errors import IqbenchError
@@ -422,15 +423,9 @@ def test_references_of_one_size_joined_as_on_a_gpu_have_the_same_values(made, mo
     made.evaluate(metrics=PIXEL_METRICS)
     expected = made.scores()
 
-    class Settings:
-        compute = Compute(torch.device("cuda"), "exact", 2**30)
-
-    class OnGpu:
-        _settings = Settings
-
     sizes = []
-    batches, start = _DatasetRun._batches, Scorer.start
-    monkeypatch.setattr(_DatasetRun, "_batches", lambda _, jobs: batches(OnGpu, jobs))
+    start = Scorer.start
+    monkeypatch.setitem(BATCH_PIXELS, "cpu", BATCH_PIXELS["cuda"])
     monkeypatch.setattr(
         *(Scorer, "start"),
         lambda self, batch: sizes.append(tuple(batch.owners)) or start(self, batch),
@@ -464,6 +459,16 @@ def test_a_batch_set_going_before_the_last_is_finished_has_the_same_rows(made, m
     assert made.evaluate(metrics=PIXEL_METRICS, recompute=True).scored == 4
     assert order == ["start", *["start", "finish"] * 3, "finish"]
     pd.testing.assert_frame_equal(made.scores(), expected)
+
+
+def test_what_is_not_streamed_is_told_where_images_are_large_for_the_budget(made):
+    made.references(("a", "b"))
+    made.method(images=("a", "b"))
+    metrics = ("psnr", "ssim:form=3d")
+    assert made.evaluate(metrics=metrics).warnings == []
+    (warning,) = made.evaluate(metrics=metrics, memory=100_000, recompute=True).warnings
+    assert warning.startswith("ssim-form=3d is not streamed: it took whole images of 'hr'")
+    assert "a.png" in warning
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")

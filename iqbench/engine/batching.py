@@ -1,0 +1,79 @@
+"""References of one size, joined into batches where that pays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from iqbench.engine.bands import PIXELS_AT_ONCE
+from iqbench.engine.reading import Output, ReadJob
+from iqbench.engine.scorer import Batch
+from iqbench.images.picture import Picture
+
+__all__ = ["BATCH_PIXELS", "Work", "batch_of", "join"]
+
+BATCH_PIXELS = {"cuda": PIXELS_AT_ONCE["cuda"]}
+"""Pixels of a batch by the kind of device; elsewhere joining gains nothing (measured on CPUs)."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A reference and those of its outputs that miss the same columns.
+
+    Attributes
+    ----------
+    reference
+        Decoded.
+    outputs
+        Decoded, of all methods.
+    """
+
+    reference: Picture
+    outputs: tuple[Output, ...]
+
+    @classmethod
+    def of(cls, job: ReadJob, outputs: Iterable[Output]) -> Work:
+        """Take outputs of a job, whose reference was decoded for them."""
+        assert job.reference is not None
+        return cls(job.reference, tuple(outputs))
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns to compute."""
+        return self.outputs[0].columns
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of all images together."""
+        return self.reference.height * self.reference.width * (1 + len(self.outputs))
+
+    @property
+    def kind(self) -> tuple[int, int, int, frozenset[str]]:
+        """What must be equal for references to be scored in one batch."""
+        reference = self.reference
+        return reference.height, reference.width, reference.channels, self.columns
+
+
+def join(works: Iterable[Work], device: torch.device) -> Iterator[list[Work]]:
+    """Join neighbours of one kind, up to as many pixels as suit the device."""
+    limit = BATCH_PIXELS.get(device.type, 0)
+    joined: list[Work] = []
+    for work in works:
+        pixels = sum(one.pixels for one in joined) + work.pixels
+        if joined and (work.kind != joined[0].kind or pixels > limit):
+            yield joined
+            joined = []
+        joined.append(work)
+    if joined:
+        yield joined
+
+
+def batch_of(works: Sequence[Work]) -> Batch:
+    """Make what the scorer takes: outputs in the order of their references."""
+    outputs = [output.picture for work in works for output in work.outputs]
+    owners = [owner for owner, work in enumerate(works) for _ in work.outputs]
+    pictures = [picture for picture in outputs if picture is not None]
+    assert len(pictures) == len(outputs)
+    return Batch([work.reference for work in works], pictures, owners)
