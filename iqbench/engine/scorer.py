@@ -21,7 +21,7 @@ from iqbench.metrics._registry import Request
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
 from iqbench.readers.choose import choose_readers
-from iqbench.readers.reader import Owners, Reader
+from iqbench.readers.reader import Owners, Prepared, Reader
 
 __all__ = ["Batch", "Scorer"]
 
@@ -193,12 +193,13 @@ class Scorer:
         owners = [Owners(batch.owners[chunk], len(batch.references), device) for chunk in chunks]
         for rows in plan.bands():
             last = rows.stop == plan.height
-            seen = _band(batch.references, group.view, rows, device)
-            prepared = {
-                reader: reader.prepare(values)
-                for tap, values in lane.push(seen, last=last)
-                for reader in readers[tap]
+            prepared: dict[Reader, Prepared] = {
+                reader: () for tap in readers for reader in readers[tap]
             }
+            if any(reader.reads_reference for reader in prepared):
+                seen = _band(batch.references, group.view, rows, device)
+                for tap, values in lane.push(seen, last=last):
+                    prepared |= {reader: reader.prepare(values) for reader in readers[tap]}
             for chunk, other, owner, total in zip(chunks, lanes, owners, sums, strict=True):
                 outputs = _band(batch.outputs[chunk], group.view, rows, device, gains[chunk])
                 for tap, values in other.push(outputs, last=last):

@@ -83,10 +83,6 @@ def _take(
 
 def _pixel_reader(kind: type[PixelReader], left: dict[Tap, list[Metric]]) -> list[Reader]:
     """Take out what reads pixels and their neighbours."""
-    # Who reads more than one row says that there are two; an image of one has no neighbours below.
-    rows = max((tap.window for tap in left if tap.network == PIXELS), default=0)
-    if rows < kind.tap.window:
-        return []
     served: dict[Metric, list[Tap]] = {}
     for tap in left:
         if tap.network == PIXELS:

@@ -107,6 +107,8 @@ class CpuSimilarityReader:
         Of those that `serves` admits, with one window.
     """
 
+    reads_reference = True
+
     def __init__(self, tap: Tap, metrics: Sequence[Metric]) -> None:
         self.tap = tap
         self._metrics = tuple(metrics)

@@ -80,6 +80,8 @@ class FeatureReader:
         Of the metrics.
     """
 
+    reads_reference = True
+
     def __init__(
         self, tap: Tap, metrics: Sequence[Metric], parameters: Mapping[Metric, Maps]
     ) -> None:
@@ -176,6 +178,8 @@ class GpuSimilarityReader:
     metric
         One that is streamed.
     """
+
+    reads_reference = True
 
     def __init__(self, tap: Tap, metric: Ssim) -> None:
         self.tap = tap

@@ -31,9 +31,12 @@ class PixelReader:
     ----------
     wanted
         Those of the two that are read, and the taps that each declares.
-    """
 
-    tap = Tap(layer="a pixel and its neighbours", window=2)
+    Attributes
+    ----------
+    names
+        Of the maps that are summed, in the order of `PIXEL_SUMS`.
+    """
 
     def __init__(self, wanted: dict[Metric, list[Tap]]) -> None:
         self._metrics: dict[str, Metric] = {}
@@ -44,6 +47,10 @@ class PixelReader:
                 what, _, side = tap.layer.partition(" ")
                 self._metrics[f"{what}_{side}"] = metric
         self.names = tuple(name for name in PIXEL_SUMS if name in self._metrics)
+        # PSNR alone reads no neighbours.
+        window = 1 if self.names == PIXEL_SUMS[:1] else 2
+        self.tap = Tap(layer="a pixel and its neighbours", window=window)
+        self.reads_reference = not all(name.endswith("_output") for name in self.names)
 
     @staticmethod
     def serves(metric: Metric) -> bool:
@@ -58,11 +65,14 @@ class PixelReader:
         self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
     ) -> Iterator[Sum]:
         """Sum over channels and positions."""
-        ((reference,),) = prepared
         output = channels_last(rows)
-        _, height, width, channels = output.shape
+        images, height, width, channels = output.shape
+        if self.reads_reference:
+            ((reference,),) = prepared
+        else:  # any pixels of that size will do
+            reference, owners = output, Owners(range(images), images, output.device)
         # The last row of a band comes again as the first of the next.
-        own = height if last else height - 1
+        own = height if last or self.tap.window == 1 else height - 1
         sizes = {
             "squared": own * width,
             "dx": own * (width - 1),

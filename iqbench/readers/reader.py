@@ -85,9 +85,12 @@ class Reader(Protocol):
     ----------
     tap
         Where the rows come from.
+    reads_reference
+        Whether the references' rows matter; where not, `prepare` is not called.
     """
 
     tap: Tap
+    reads_reference: bool
 
     def prepare(self, rows: Tensor) -> Prepared:
         """Do the work that depends on the references alone, once for all outputs.
@@ -145,6 +148,8 @@ class MapReader:
     parameters
         Of the metrics.
     """
+
+    reads_reference = True
 
     def __init__(
         self, tap: Tap, metrics: Sequence[Metric], parameters: Mapping[Metric, Maps]

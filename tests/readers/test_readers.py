@@ -217,9 +217,25 @@ def test_what_is_read_at_once_on_a_processor():
 
 
 @pytest.mark.parametrize("make", [kernel_readers, opencv_readers])
-def test_an_image_of_one_row_has_no_neighbours(make):
-    # A reader that waits for two rows would never be served.
-    assert kinds(make, ["psnr"]) == [MapReader]
+def test_psnr_alone_waits_for_no_neighbours(make):
+    # An image of one row has none below, and must be served all the same.
+    (reader,) = made(make, ["psnr"])
+    assert reader.tap.window == 1
+    assert made(make, ["psnr", "tv"])[0].tap.window == 2
+
+
+@pytest.mark.parametrize(
+    "make", [pytest.param(kernel_readers, marks=needs_triton), opencv_readers]
+)
+def test_what_reads_the_reference(make):
+    assert not made(make, ["tv-aniso-output"])[0].reads_reference
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    output = images(1, 3, 4, 5, device)
+    (alone,) = made(make, ["tv-aniso-output"])
+    # An output of the fourth of four references, which it does not need.
+    assert len(list(alone.sums((), Owners([3], 4, device), output, last=True))) == 2
+    assert made(make, ["tv-ratio"])[0].reads_reference
+    assert made(make, ["psnr"])[0].reads_reference
 
 
 def test_the_device_decides():
