@@ -224,9 +224,7 @@ def test_psnr_alone_waits_for_no_neighbours(make):
     assert made(make, ["psnr", "tv"])[0].tap.window == 2
 
 
-@pytest.mark.parametrize(
-    "make", [pytest.param(kernel_readers, marks=needs_triton), opencv_readers]
-)
+@pytest.mark.parametrize("make", [pytest.param(kernel_readers, marks=needs_triton), opencv_readers])
 def test_what_reads_the_reference(make):
     assert not made(make, ["tv-aniso-output"])[0].reads_reference
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
