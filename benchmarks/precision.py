@@ -20,9 +20,10 @@ from machine import describe_machine, keep
 from numpy.typing import NDArray
 from workloads import PHOTOGRAPHS, photograph
 
+from iqbench.engine.batch import Batch
 from iqbench.engine.compute import Compute, resolve_compute
 from iqbench.engine.resources import load_resources
-from iqbench.engine.scorer import Batch, Scorer
+from iqbench.engine.scorer import Scorer
 from iqbench.images.picture import Picture
 from iqbench.metrics._registry import resolve_metrics
 from iqbench.networks import layers

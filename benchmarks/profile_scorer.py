@@ -22,9 +22,10 @@ from floor import BUNDLE_LAYERS, gigaflops_by_layer, measure_rates
 from torch.profiler import ProfilerActivity, profile, record_function
 from workloads import WORKLOADS, find_jobs, make_images
 
+from iqbench.engine.batch import Batch
 from iqbench.engine.compute import resolve_compute
 from iqbench.engine.resources import Resources, load_resources
-from iqbench.engine.scorer import Batch, Scorer
+from iqbench.engine.scorer import Scorer
 from iqbench.engine.sums import Sums
 from iqbench.images.source import FileSource
 from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics

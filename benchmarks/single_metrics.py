@@ -34,9 +34,10 @@ Score = Callable[[Image, Image], float]
 
 def ours(columns: list[str]) -> dict[str, Score]:
     """Score by the engine, as ``iqbench evaluate`` does."""
+    from iqbench.engine.batch import Batch
     from iqbench.engine.compute import resolve_compute
     from iqbench.engine.resources import load_resources
-    from iqbench.engine.scorer import Batch, Scorer
+    from iqbench.engine.scorer import Scorer
     from iqbench.images.picture import Picture
     from iqbench.metrics._registry import resolve_metrics
     from iqbench.protocols.presets import resolve_protocol

@@ -185,11 +185,12 @@ def measure(
     """
     import pandas as pd
 
+    from iqbench.engine.batch import Batch
     from iqbench.engine.compute import resolve_compute
     from iqbench.engine.grouping import Outcome
     from iqbench.engine.reading import fit_output
     from iqbench.engine.resources import load_resources
-    from iqbench.engine.scorer import Batch, Scorer
+    from iqbench.engine.scorer import Scorer
     from iqbench.engine.signatures import signatures_of
     from iqbench.images.source import FileSource
     from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics

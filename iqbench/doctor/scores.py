@@ -11,11 +11,12 @@ from pathlib import Path
 from iqbench.doctor.finding import NOT_CHECKED, OFF, Finding, compared
 from iqbench.doctor.golden import FOLDER, Recorded, load_golden
 from iqbench.doctor.tolerances import TOLERANCES, family_of
+from iqbench.engine.batch import Batch
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.reading import fit_output
 from iqbench.engine.resources import Resources, load_resources, networks_of
-from iqbench.engine.scorer import Batch, Scorer
+from iqbench.engine.scorer import Scorer
 from iqbench.images.picture import Picture
 from iqbench.images.source import FileSource
 from iqbench.metrics._registry import Request, resolve_metrics

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from iqbench.engine.bands import PIXELS_AT_ONCE
+from iqbench.engine.batch import Batch
 from iqbench.engine.reading import Output, ReadJob
-from iqbench.engine.scorer import Batch
 from iqbench.images.picture import Picture
 
 __all__ = ["BATCH_PIXELS", "Work", "batch_of", "join"]

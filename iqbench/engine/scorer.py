@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from iqbench.engine.bands import Plan, pixels_at_once, plan_bands
+from iqbench.engine.batch import Batch
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Group, Outcome, group_requests
 from iqbench.engine.lanes import Lane
@@ -23,32 +23,7 @@ from iqbench.protocols.view import View
 from iqbench.readers.choose import choose_readers
 from iqbench.readers.reader import Owners, Prepared, Reader
 
-__all__ = ["Batch", "Scorer"]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """References of one size and their outputs.
-
-    Attributes
-    ----------
-    references
-        Of one height, width and number of channels.
-    outputs
-        As large as the references after the protocol's crop, with as many channels.
-    owners
-        For each output the index of its reference.
-    """
-
-    references: Sequence[Picture]
-    outputs: Sequence[Picture]
-    owners: Sequence[int]
-
-    @property
-    def pixels(self) -> int:
-        """Pixels of all references, or of all outputs if these are more."""
-        first = self.references[0]
-        return first.height * first.width * max(len(self.references), len(self.outputs))
+__all__ = ["Scorer"]
 
 
 class Scorer:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from iqbench.engine.batch import Batch
 from iqbench.engine.grouping import Outcome, undefined
 from iqbench.metrics._base import Column, Metric
 from iqbench.metrics._registry import Request
 from iqbench.readers.reader import Sum
-
-if TYPE_CHECKING:
-    from iqbench.engine.scorer import Batch
 
 __all__ = ["Scores", "Sums", "outcome"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from iqbench.engine.scorer import Batch
+from iqbench.engine.batch import Batch
 from iqbench.images.picture import Picture
 from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
 

@@ -14,7 +14,8 @@ import json, resource, sys
 import numpy as np, torch
 from iqbench.engine.compute import resolve_compute
 from iqbench.engine.resources import Resources
-from iqbench.engine.scorer import Batch, Scorer
+from iqbench.engine.batch import Batch
+from iqbench.engine.scorer import Scorer
 from iqbench.images.picture import Picture
 from iqbench.metrics._registry import resolve_metrics
 from iqbench.networks.registry import architecture, assemble

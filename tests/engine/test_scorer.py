@@ -6,7 +6,7 @@ import torch
 from made_batches import BANDS, assert_same, batch_of, noisy, photograph, picture, values
 
 from iqbench import functional
-from iqbench.engine.scorer import Batch
+from iqbench.engine.batch import Batch
 from iqbench.metrics._registry import DEFAULT_METRICS
 
 

@@ -4,10 +4,11 @@ import pytest
 import torch
 from made_batches import BANDS, assert_same, batch_of, photograph, picture
 
+from iqbench.engine.batch import Batch
 from iqbench.engine.compute import resolve_compute
 from iqbench.engine.lanes import Lane
 from iqbench.engine.resources import load_resources
-from iqbench.engine.scorer import Batch, Scorer
+from iqbench.engine.scorer import Scorer
 from iqbench.errors import IqbenchError
 from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
 from iqbench.protocols.presets import resolve_protocol

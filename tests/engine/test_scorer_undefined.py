@@ -5,7 +5,7 @@ import pytest
 import torch
 from made_batches import DEFAULTS, batch_of, photograph, picture
 
-from iqbench.engine.scorer import Batch
+from iqbench.engine.batch import Batch
 from iqbench.metrics._registry import DEFAULT_METRICS
 from iqbench.metrics.psnr import Psnr
 

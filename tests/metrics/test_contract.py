@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from iqbench.engine.scorer import Batch
+from iqbench.engine.batch import Batch
 from iqbench.images.picture import Picture
 from iqbench.metrics._registry import metric_classes, resolve_metrics
 from iqbench.networks import weights

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 import torchvision
 from skimage import data
 
-from iqbench.engine.scorer import Batch
+from iqbench.engine.batch import Batch
 from iqbench.errors import IqbenchError
 from iqbench.functional import perceptual
 from iqbench.images.picture import Picture

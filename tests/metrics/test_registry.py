@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iqbench.engine.scorer import Batch
+from iqbench.engine.batch import Batch
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.metrics import _registry
