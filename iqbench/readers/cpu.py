@@ -19,7 +19,7 @@ from iqbench.metrics._base import Metric, Tap
 from iqbench.metrics.ms_ssim import MsSsim
 from iqbench.metrics.ssim import C1, C2, SIZES, Shape, Ssim, sample_scale, window_weights
 from iqbench.readers.pixels import PixelReader
-from iqbench.readers.reader import Owners, Prepared, Sum, channels_last
+from iqbench.readers.reader import Owners, Prepared, RawReader, Sum, channels_last
 
 __all__ = ["CpuPixelReader", "CpuSimilarityReader"]
 
@@ -96,7 +96,7 @@ def _isotropic(image: Rows, step: int) -> float:
     return total
 
 
-class CpuSimilarityReader:
+class CpuSimilarityReader(RawReader):
     """SSIM and MS-SSIM at the positions where their window fits, with OpenCV's filters.
 
     Parameters
@@ -106,8 +106,6 @@ class CpuSimilarityReader:
     metrics
         Of those that `serves` admits, with one window.
     """
-
-    reads_reference = True
 
     def __init__(self, tap: Tap, metrics: Sequence[Metric]) -> None:
         self.tap = tap
@@ -119,10 +117,6 @@ class CpuSimilarityReader:
     def serves(metric: Metric) -> bool:
         """Tell whether a metric's maps are among those that are summed."""
         return type(metric) in (Ssim, MsSsim)
-
-    def prepare(self, rows: Tensor) -> Prepared:
-        """Keep the pixels as they are."""
-        return [(channels_last(rows),)]
 
     def sums(
         self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool

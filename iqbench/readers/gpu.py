@@ -21,7 +21,7 @@ from iqbench.metrics.perceptual import Perceptual
 from iqbench.metrics.psnr import Psnr
 from iqbench.metrics.ssim import C1, C2, SIZES, Ssim, sample_scale, window_weights
 from iqbench.readers.pixels import PIXEL_SUMS, PixelReader
-from iqbench.readers.reader import Owners, Prepared, Sum, channels_last
+from iqbench.readers.reader import Owners, Prepared, RawReader, Sum, channels_last
 
 __all__ = ["FeatureReader", "GpuPixelReader", "GpuSimilarityReader", "available"]
 
@@ -67,7 +67,7 @@ def _blocks(values: int, block: int) -> int:
     return -(-values // block)
 
 
-class FeatureReader:
+class FeatureReader(RawReader):
     """Perceptual distances and LPIPS at one layer, which both read it whole.
 
     Parameters
@@ -79,8 +79,6 @@ class FeatureReader:
     parameters
         Of the metrics.
     """
-
-    reads_reference = True
 
     def __init__(
         self, tap: Tap, metrics: Sequence[Metric], parameters: Mapping[Metric, Maps]
@@ -100,10 +98,6 @@ class FeatureReader:
     def serves(metric: Metric) -> bool:
         """Tell whether a metric's maps are among those the kernel sums."""
         return type(metric) in (Lpips, Perceptual)
-
-    def prepare(self, rows: Tensor) -> Prepared:
-        """Keep the features as they are."""
-        return [(channels_last(rows),)]
 
     def sums(
         self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
@@ -168,7 +162,7 @@ class GpuPixelReader(PixelReader):
         return [total for row, total in enumerate(sums.sum(2, dtype=torch.float64)) if row in rows]
 
 
-class GpuSimilarityReader:
+class GpuSimilarityReader(RawReader):
     """SSIM at the positions where its window fits.
 
     Parameters
@@ -179,8 +173,6 @@ class GpuSimilarityReader:
         One that is streamed.
     """
 
-    reads_reference = True
-
     def __init__(self, tap: Tap, metric: Ssim) -> None:
         self.tap = tap
         self._metric = metric
@@ -189,10 +181,6 @@ class GpuSimilarityReader:
     def serves(metric: Metric) -> bool:
         """Tell whether a metric's maps are among those the kernel sums."""
         return type(metric) is Ssim
-
-    def prepare(self, rows: Tensor) -> Prepared:
-        """Keep the pixels as they are."""
-        return [(channels_last(rows),)]
 
     def sums(
         self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool

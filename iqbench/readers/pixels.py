@@ -9,7 +9,7 @@ from torch import Tensor
 from iqbench.metrics._base import Metric, Tap
 from iqbench.metrics.psnr import Psnr
 from iqbench.metrics.tv import Tv
-from iqbench.readers.reader import Owners, Prepared, Sum, channels_last
+from iqbench.readers.reader import Owners, Prepared, RawReader, Sum, channels_last
 
 __all__ = ["PIXEL_SUMS", "PixelReader"]
 
@@ -24,7 +24,7 @@ PIXEL_SUMS = (
 """Names of the maps: those of `Psnr` and `Tv`."""
 
 
-class PixelReader:
+class PixelReader(RawReader):
     """Sums the maps of `Psnr` and `Tv`; how is what a subclass knows of its device.
 
     Parameters
@@ -56,10 +56,6 @@ class PixelReader:
     def serves(metric: Metric) -> bool:
         """Tell whether a metric's maps are among those that are summed."""
         return type(metric) in (Psnr, Tv)
-
-    def prepare(self, rows: Tensor) -> Prepared:
-        """Keep the pixels as they are."""
-        return [(channels_last(rows),)]
 
     def sums(
         self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool

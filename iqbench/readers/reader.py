@@ -11,7 +11,15 @@ from torch import Tensor
 
 from iqbench.metrics._base import Maps, Metric, Tap
 
-__all__ = ["MapReader", "Owners", "Prepared", "Reader", "Sum", "channels_last"]
+__all__ = [
+    "MapReader",
+    "Owners",
+    "Prepared",
+    "RawReader",
+    "Reader",
+    "Sum",
+    "channels_last",
+]
 
 Prepared = Sequence[tuple[Tensor, ...]]
 """What a reader keeps of the references' rows: for each of its metrics, or once for all."""
@@ -134,6 +142,16 @@ class Reader(Protocol):
 def channels_last(rows: Tensor) -> Tensor:
     """Return (N, h, W, C), contiguous: as a rule without a copy."""
     return rows.permute(0, 2, 3, 1).contiguous()
+
+
+class RawReader:
+    """Keeps the references' rows as they are: a subclass reads both images at once."""
+
+    reads_reference = True
+
+    def prepare(self, rows: Tensor) -> Prepared:
+        """Keep the rows, channels last."""
+        return [(channels_last(rows),)]
 
 
 class MapReader:
