@@ -6,13 +6,14 @@ torch on Linux; where it is missing or cannot compile, everything is read the pl
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
+from packaging.version import Version
 from torch import Tensor
 
 from iqbench.metrics._base import Maps, Metric, Tap
@@ -23,7 +24,15 @@ from iqbench.metrics.ssim import C1, C2, SIZES, Ssim, sample_scale, window_weigh
 from iqbench.readers.pixels import PIXEL_SUMS, PixelReader
 from iqbench.readers.reader import Owners, Prepared, RawReader, Sum, channels_last
 
-__all__ = ["FeatureReader", "GpuPixelReader", "GpuSimilarityReader", "available"]
+__all__ = [
+    "FeatureReader",
+    "GpuPixelReader",
+    "GpuSimilarityReader",
+    "available",
+    "has_triton",
+]
+
+_OLDEST_TRITON = Version("3.2")
 
 # Multiplication and addition are rounded each, as in the plain way: equal images differ by 0.
 _EXACT = {"enable_fp_fusion": False}
@@ -39,10 +48,18 @@ def _kernels() -> Any:
     return kernels
 
 
+def has_triton() -> bool:
+    """Tell whether there is a Triton that the kernels were tried with, or a newer one."""
+    try:
+        return Version(version("triton")) >= _OLDEST_TRITON
+    except PackageNotFoundError:
+        return False
+
+
 @lru_cache(maxsize=8)
 def available(device: torch.device) -> bool:
     """Tell whether kernels run on a device, by running one; warns where they should and do not."""
-    if device.type != "cuda" or importlib.util.find_spec("triton") is None:
+    if device.type != "cuda" or not has_triton():
         return False
     image = torch.zeros(1, 1, 2, 2, device=device)
     reader = GpuPixelReader({Psnr(): []})

@@ -4,7 +4,6 @@ Kernels run on a GPU, or where there is none on the CPU in Triton's interpreter.
 """
 
 import os
-from importlib.util import find_spec
 
 import pytest
 import torch
@@ -26,7 +25,9 @@ SUMS = 1e-5
 WINDOWS = 1e-10
 OWNERS = [0, 1, 1, 0, 1]
 
-needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
+needs_triton = pytest.mark.skipif(
+    not gpu.has_triton(), reason="Triton is not installed, or older than the kernels"
+)
 
 
 @pytest.fixture(params=["opencv", pytest.param("kernels", marks=needs_triton)])
@@ -243,10 +244,17 @@ def test_the_device_decides():
     assert not gpu.available(torch.device("cpu"))
 
 
+@pytest.mark.parametrize(("installed", "known"), [("3.1.9", False), ("3.2.0", True)])
+def test_an_older_triton_is_left_alone(monkeypatch, installed, known):
+    monkeypatch.setattr(gpu, "version", lambda _: installed)
+    assert gpu.has_triton() is known
+
+
 def test_kernels_that_do_not_compile_are_told_of_and_not_used(monkeypatch):
     def broken():
         raise RuntimeError("no compiler")
 
+    monkeypatch.setattr(gpu, "has_triton", lambda: True)
     monkeypatch.setattr(gpu, "_kernels", broken)
     # No device is needed before the kernel is.
     monkeypatch.setattr(torch, "zeros", lambda *size, device: torch.ones(size))
