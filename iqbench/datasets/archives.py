@@ -129,7 +129,8 @@ def _unpack_all(archive: Path, folder: Path, limits: Limits) -> int:
                     file.write(part)
     except _DAMAGE as error:
         raise IqbenchError(f"{archive.name} is damaged: {error}", hint="Fetch it again") from error
-    except (NotImplementedError, RuntimeError) as error:  # encrypted, or an unknown compression
+    # What zipfile raises for an encrypted file, and for a compression that it does not know.
+    except (NotImplementedError, RuntimeError) as error:
         raise IqbenchError(f"{archive.name} cannot be unpacked: {error}") from error
     return len(seen)
 

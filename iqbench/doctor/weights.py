@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from iqbench.doctor.finding import NOT_CHECKED, OFF, OK, Finding
 from iqbench.errors import IqbenchError
@@ -46,10 +47,10 @@ def _network(name: str, folder: Path | None) -> Finding:
     return Finding(PART, name, OK, note=f"{file.digest[:12]} as known: {path}")
 
 
-def _linear(net: str) -> Finding:
+def _linear(net: Literal["alex", "vgg"]) -> Finding:
     check = f"lpips-{net}"
     try:
-        weights = lpips_linear(net)  # type: ignore[arg-type]  # one of the two above
+        weights = lpips_linear(net)
     except IqbenchError as error:
         return Finding(PART, check, OFF, note=str(error))
     note = f"{weights.digest[:12]} as known: linear layers in the package lpips"

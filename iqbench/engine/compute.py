@@ -113,15 +113,16 @@ def resolve_compute(
     IqbenchError
         If the device is not there or does not know the precision.
     """
-    if precision not in get_args(Precision):
-        raise unknown_name("precision", precision, get_args(Precision))
+    known: tuple[Precision, ...] = get_args(Precision)
+    if precision not in known:
+        raise unknown_name("precision", precision, known)
     place = _resolve_device(device)
     if precision == "tf32" and place.type != "cuda":
         raise IqbenchError(
             "precision tf32 exists on GPUs only", hint="Use --precision exact or bf16"
         )
     budget = default_memory(place) if memory is None else memory
-    return Compute(place, precision, budget)  # type: ignore[arg-type]  # checked above
+    return Compute(place, known[known.index(precision)], budget)
 
 
 def _resolve_device(name: str) -> torch.device:

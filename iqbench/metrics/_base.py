@@ -5,6 +5,7 @@ Files of this folder whose names begin with an underscore are no metrics.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -131,9 +132,9 @@ class Metric(BaseModel):
         """
         return {} if stem in {column.name for column in cls().columns()} else None
 
+    @abstractmethod
     def columns(self) -> tuple[Column, ...]:
         """Return the values that the metric gives, in the order of the table."""
-        raise NotImplementedError
 
     def parameters(self) -> Callable[[], Weights] | None:
         """Return what loads the parameters that the maps need besides a network; None if none."""
@@ -180,7 +181,7 @@ class Metric(BaseModel):
             Name to map, (N, ...) or (1, ...); names differ between taps. Every map of a name has
             the same number of values a row.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} has columns with taps, but no maps")
 
     def close(self, column: str, means: Maps) -> Tensor:
         """Turn means into the value of a column.
@@ -197,7 +198,7 @@ class Metric(BaseModel):
         Tensor
             (N,); NaN where undefined.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} has columns with taps, but no closing formula")
 
     def values(self, reference: Tensor, output: Tensor) -> Maps:
         """Score whole images: what the engine calls for columns without taps.
@@ -215,7 +216,7 @@ class Metric(BaseModel):
         mapping
             Column name to (N,).
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} has columns without taps, but no values")
 
     def bitstream_value(self, size: int, height: int, width: int) -> float:
         """Score a bitstream: all that the engine calls where `reads_bitstream` is set.
@@ -232,7 +233,7 @@ class Metric(BaseModel):
         float
             The value of the metric's one column.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} reads bitstreams, but gives no value of one")
 
 
 def check_pair(reference: Tensor, output: Tensor) -> None:

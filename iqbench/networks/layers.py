@@ -6,6 +6,7 @@ load as they are; and each can open a stream of itself (see ``stream.py``).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import partial
 
@@ -40,16 +41,16 @@ Size = tuple[int, int, int]
 """Channels, height, width."""
 
 
-class Layer(nn.Module):
+class Layer(nn.Module, ABC):
     """What the backbones are made of; called, it applies to a whole image, (N, C, H, W)."""
 
+    @abstractmethod
     def stream(self) -> Stream:
         """Begin a pass in bands."""
-        raise NotImplementedError(f"{type(self).__name__} cannot be streamed")
 
+    @abstractmethod
     def size(self, size: Size) -> Size:
         """Return the size of the output for an input's; 0 where the input is too small."""
-        raise NotImplementedError(f"{type(self).__name__} does not say its size")
 
 
 class Convolution(nn.Conv2d, Layer):

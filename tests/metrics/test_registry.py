@@ -286,14 +286,23 @@ def test_two_metrics_of_one_name_are_refused(installed):
 
 
 def test_a_metric_must_say_what_it_computes():
-    bare = Metric()
-    with pytest.raises(NotImplementedError):
-        bare.columns()
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(TypeError, match=r"abstract class Metric .*columns"):
+        Metric()
+
+    class Bare(Metric):
+        name = "bare"
+
+        def columns(self):
+            return ()
+
+    bare = Bare()
+    with pytest.raises(NotImplementedError, match="bare has columns with taps, but no maps"):
         bare.maps(None, (), None, {})
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError, match=r"bare has .* but no closing formula"):
         bare.close("x", {})
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError, match="bare has columns without taps, but no values"):
         bare.values(None, None)
+    with pytest.raises(NotImplementedError, match="bare reads bitstreams, but gives no value"):
+        bare.bitstream_value(1, 1, 1)
     assert bare.parameters() is None
     assert bare.prepare(None, "rows", {}) == ("rows",)

@@ -190,7 +190,8 @@ class _Pairs:
     def _check_files(self) -> None:
         folder = os.fspath(self.path.parent)
         named = {**self.outputs, **self.lines}
-        missing = [name for name in named if not os.path.isfile(os.path.join(folder, name))]  # noqa: PTH113, PTH118 - twice as fast as pathlib, for 100,000 rows
+        # For 100,000 rows, os.path takes half of pathlib's time.
+        missing = [name for name in named if not os.path.isfile(os.path.join(folder, name))]  # noqa: PTH113, PTH118
         if missing:
             missing.sort(key=named.__getitem__)
             shown = ", ".join(f"{name} (line {named[name]})" for name in missing[:3])

@@ -72,8 +72,8 @@ def check_whole(file: BufferReader) -> None:
     marker = 0
     scans = 0
     while marker != EOI:
-        for marker, start, length in _segments(file, offset):  # noqa: B007 - the last is used
-            offset = start + length
+        for found, start, length in _segments(file, offset):
+            marker, offset = found, start + length
         if marker == SOS:
             scans += 1
             end = SCAN_END.search(file.data, offset)
