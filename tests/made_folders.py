@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from iqbench.api import Evaluation, run_evaluation
 from iqbench.engine.ledger import Summary
+from iqbench.images.tensors import to_tensor
 from iqbench.images.write import write_png
 from iqbench.results.read import load_images, load_scores
 
@@ -19,6 +22,12 @@ PIXEL_METRICS = ("psnr", "ssim", "tv")
 IMAGES = ("a", "b", "c")
 
 Pixels = NDArray[Any]
+
+TV_COLUMNS = [
+    *(f"tv-{form}-{side}" for form in ("aniso", "iso", "sq") for side in ("output", "reference")),
+    "tv-ratio",
+    "tv-residual",
+]
 
 
 def picture(
@@ -37,6 +46,11 @@ def noisy(pixels: Pixels, seed: int = 1, amount: int = 9) -> Pixels:
     change = np.random.default_rng(seed).integers(-amount, amount + 1, pixels.shape)
     peak = np.iinfo(pixels.dtype).max
     return np.clip(pixels.astype(np.int64) + change, 0, peak).astype(pixels.dtype)
+
+
+def tensor(pixels: Pixels) -> Tensor:
+    """The pixels as the functions take them."""
+    return to_tensor(pixels, torch.device("cpu"))
 
 
 class Made:

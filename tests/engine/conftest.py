@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from made_folders import Made
 
+from iqbench.engine.scorer import Scorer
 from iqbench.images import source
 
 pytest.register_assert_rewrite("made_batches")
@@ -30,3 +31,18 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(source, "decode", listen)
     return names
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, frozenset[str]]]:
+    """For each batch that is scored the number of outputs and the columns."""
+    batches = []
+    start = Scorer.start
+
+    def listen(self, batch):
+        found = start(self, batch)
+        batches.append((len(batch.outputs), frozenset(found.names)))
+        return found
+
+    monkeypatch.setattr(Scorer, "start", listen)
+    return batches
