@@ -29,3 +29,9 @@ def psnr(first, second):
 
 def pixels(paths):
     return [FileSource(path).read().decode().pixels for path in paths]
+
+
+def explain_value(pair, protocol):
+    import iqbench
+
+    return f"{iqbench.measure(*pair, metrics='psnr', protocol=protocol)['value'].item():.4f}"
