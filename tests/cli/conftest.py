@@ -39,3 +39,12 @@ def iqbench(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
         return Ran(exit_.value.code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def folders(made: Made) -> Made:
+    """References, and two methods that have an output of each."""
+    made.references()
+    made.method("one")
+    made.method("two")
+    return made

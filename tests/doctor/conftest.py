@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from iqbench.doctor import doctor
 from iqbench.networks.weights import WEIGHTS_VARIABLE
 from iqbench.networks.weights.store import CACHE_VARIABLE
 
@@ -18,3 +20,9 @@ def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache" / "weights"
     folder.mkdir(parents=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def whole() -> pd.DataFrame:
+    """Everything at once."""
+    return doctor("cpu")

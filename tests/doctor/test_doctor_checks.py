@@ -3,68 +3,23 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from importlib import metadata
-from operator import attrgetter
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from made_findings import CPU, off, statuses
 
 from iqbench.doctor import doctor, verdict
-from iqbench.doctor import precision as precision_part
 from iqbench.doctor.decoder import FILES, check_decoder
 from iqbench.doctor.device import check_device
 from iqbench.doctor.finding import Finding, compared
 from iqbench.doctor.golden import check_files
-from iqbench.doctor.precision import EXACT, OVERRIDE, check_precision
-from iqbench.doctor.scores import FEW_BYTES, Bench, check_bands, check_scores, check_tables
 from iqbench.doctor.versions import check_versions
 from iqbench.doctor.weights import check_weights
-from iqbench.engine import bands, compute, scorer
-from iqbench.engine.compute import resolve_compute
 from iqbench.errors import IqbenchError
-from iqbench.metrics.psnr import Psnr
 from iqbench.networks import weights
-
-NEW_SWITCHES = hasattr(torch.backends.cuda.matmul, "fp32_precision")
-NOT_HERE = dict.fromkeys(weights.DEFAULT_NETWORKS, "not here")
-CPU = resolve_compute("cpu")
-
-
-@contextmanager
-def switched(place):
-    """Turn TF32 on as a user's program does; gives the flag's name and its value."""
-    flag, value = ("fp32_precision", "tf32") if NEW_SWITCHES else ("allow_tf32", True)
-    holder = attrgetter(place)(torch.backends)
-    before = getattr(holder, flag)
-    setattr(holder, flag, value)
-    try:
-        yield flag, value
-    finally:
-        setattr(holder, flag, before)
-
-
-def statuses(findings):
-    return {finding.check: finding.status for finding in findings}
-
-
-def off(findings):
-    return [finding for finding in findings if finding.status == "off"]
-
-
-@pytest.fixture(scope="module")
-def pixel_bench():
-    """A bench without networks: quick."""
-    return Bench.set_up(CPU, NOT_HERE, None)
-
-
-@pytest.fixture(scope="module")
-def whole():
-    """Everything at once."""
-    return doctor("cpu")
 
 
 @pytest.mark.usefixtures("pretrained_networks")
@@ -171,68 +126,6 @@ class TestDecoder:
         assert "Install iqbench anew" in wrong.note
 
 
-class TestPrecision:
-    def test_float32_is_float32(self):
-        findings = list(check_precision(CPU))
-        assert {finding.status for finding in findings} == {"ok"}
-        deviations = [finding.deviation for finding in findings if finding.deviation is not None]
-        assert len(deviations) == 2
-        assert 0 < max(deviations) < EXACT / 5
-
-    def test_tf32_left_on_is_named(self):
-        with switched("cuda.matmul") as (flag, value):
-            (wrong,) = off(check_precision(CPU))
-            # Looking changes nothing.
-            assert getattr(torch.backends.cuda.matmul, flag) == value
-        assert f"torch.backends.cuda.matmul.{flag} is {value!r}" in wrong.note
-        assert "set_float32_matmul_precision('highest')" in wrong.note
-
-    @pytest.mark.parametrize(("value", "status"), [("1", "off"), ("0", "ok"), (None, "ok")])
-    def test_the_environment_can_force_tf32(self, monkeypatch, value, status):
-        if value is None:
-            monkeypatch.delenv(OVERRIDE, raising=False)
-        else:
-            monkeypatch.setenv(OVERRIDE, value)
-        assert statuses(check_precision(CPU))[OVERRIDE] == status
-
-    def test_products_of_tf32_are_recognised_whatever_the_switches_say(self, monkeypatch):
-        right = torch.matmul
-
-        def ten_bits(values):
-            if values.dtype != torch.float32:
-                return values
-            return (values.view(torch.int32) + 0x1000 & ~0x1FFF).view(torch.float32)
-
-        monkeypatch.setattr(torch, "matmul", lambda a, b: right(ten_bits(a), ten_bits(b)))
-        (wrong,) = off(check_precision(CPU))
-        assert wrong.check == "float32 matrix product against float64"
-        assert 10 * EXACT < wrong.deviation < 1e-3
-        assert "TF32 or bfloat16 is on" in wrong.note
-
-    def test_switches_that_do_not_work_are_named(self, monkeypatch):
-        monkeypatch.setattr(compute, "_switches", lambda tf32: ([], "", False))
-        with switched("cudnn.conv" if NEW_SWITCHES else "cudnn"):
-            found = statuses(check_precision(CPU))
-        assert found["torch's settings while iqbench computes"] == "off"
-        assert found["torch's settings as found"] == "ok"  # it is torch's default
-
-    def test_the_switches_of_an_older_torch_are_read(self, monkeypatch):
-        older = SimpleNamespace(
-            cuda=SimpleNamespace(matmul=SimpleNamespace(allow_tf32=True)),
-            cudnn=SimpleNamespace(allow_tf32=True),
-        )
-        fake = SimpleNamespace(backends=older)
-        monkeypatch.setattr(precision_part, "torch", fake)
-        assert precision_part._switches() == {
-            "torch.backends.cuda.matmul.allow_tf32": True,
-            "torch.backends.cudnn.allow_tf32": True,
-        }
-        found = precision_part._left_on()
-        assert found.status == "off"
-        assert "cuda.matmul.allow_tf32 is True" in found.note
-        assert "cudnn" not in found.note
-
-
 class TestWeights:
     def test_what_is_missing_is_not_checked_and_nothing_is_fetched(self, no_weights, monkeypatch):
         monkeypatch.delenv(weights.OFFLINE_VARIABLE)
@@ -276,66 +169,6 @@ class TestWeights:
         }
         notes = frame[frame["group"] == "lpips-vgg"]["note"].unique().tolist()
         assert notes == ["weights of vgg16: damaged"]
-
-
-class TestScores:
-    def test_a_wrong_metric_is_named_with_its_deviation(self, pixel_bench, monkeypatch):
-        right = Psnr.close
-        monkeypatch.setattr(Psnr, "close", lambda *given: right(*given) + 0.01)
-        bench = Bench.set_up(CPU, NOT_HERE, None)
-        wrong = off(check_scores(bench))
-        assert {finding.group for finding in wrong} == {"psnr"}
-        assert [finding.deviation for finding in wrong] == pytest.approx([0.01] * 7, rel=1e-3)
-        assert (wrong[0].tolerance, wrong[0].unit) == (1e-5, "dB")
-        assert "by scikit-image" in wrong[0].note
-        # It is the metric that is wrong, not the streaming.
-        assert not off(check_bands(bench))
-        assert {finding.group for finding in off(check_tables(CPU))} == {
-            "scores written as Parquet and read back"
-        }
-
-    def test_a_value_that_is_not_there_is_off(self, monkeypatch):
-        right = Psnr.close
-        monkeypatch.setattr(Psnr, "close", lambda *given: right(*given) * torch.nan)
-        wrong = off(check_scores(Bench.set_up(CPU, NOT_HERE, None)))
-        assert {finding.note for finding in wrong} == {"the value is not a number"}
-
-    @pytest.mark.usefixtures("pretrained_networks")
-    def test_few_bytes_make_several_bands(self, monkeypatch):
-        plans = []
-
-        def plan(*given, **options):
-            plans.append(bands.plan_bands(*given, **options))
-            return plans[-1]
-
-        monkeypatch.setattr(scorer, "plan_bands", plan)
-        bench = Bench.set_up(CPU, {}, None)
-        statuses = {finding.status for finding in check_bands(bench)}
-        assert statuses == {"ok"}
-        whole, banded = plans
-        assert len(whole.bands()) == 1
-        assert len(banded.bands()) >= 2
-        assert CPU.memory > FEW_BYTES
-
-    def test_rows_that_streaming_gets_wrong_are_off(self, pixel_bench, monkeypatch):
-        right = Bench.score
-
-        def score(self, recorded, memory=None):
-            found = right(self, recorded, memory)
-            if memory is not None:
-                found["ssim"] = type(found["ssim"])(found["ssim"].value + 1e-3)
-            return found
-
-        monkeypatch.setattr(Bench, "score", score)
-        (wrong,) = off(check_bands(pixel_bench))
-        assert wrong.check == "ssim of astronaut in bands"
-
-    def test_tables_are_read_back_and_nothing_is_left(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        findings = list(check_tables(CPU))
-        assert len(findings) == 9
-        assert {finding.status for finding in findings} == {"ok"}
-        assert not list(tmp_path.iterdir())
 
 
 def test_the_device_computes():
