@@ -32,7 +32,9 @@ def source(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sdist")
     archive = build("sdist", ROOT, folder / "built")
     with tarfile.open(archive) as packed:
-        packed.extractall(folder, filter="data")
+        # Python before 3.10.12 and 3.11.4, Debian 12's among them, has no filters.
+        packed.extraction_filter = getattr(tarfile, "data_filter", None)
+        packed.extractall(folder)
     return folder / archive.name.removesuffix(".tar.gz")
 
 
