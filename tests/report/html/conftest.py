@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_pages import MAPS, made_results
 from needed import missing
 
 from iqbench.report.html import page as pages
+from iqbench.report.html.report import Appearance, report_page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -101,3 +103,23 @@ def without_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave plotly.js out: 2 MB that only a browser needs."""
     monkeypatch.setattr(pages, "packed_plotly", lambda: "")
     monkeypatch.setattr("iqbench.report.html.report.packed_plotly", lambda: "")
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two datasets, four methods of which one is incomplete, pictures and maps."""
+    root = tmp_path_factory.mktemp("report")
+    methods = ("edsr", "swinir", "bicubic", "new")
+    made = made_results(
+        root,
+        methods,
+        datasets=("set5", "other"),
+        lacking=("new",),
+        protocols={"other": "derain-y"},
+    )
+    appearance = Appearance(images=3, maps=MAPS, device="cpu")
+    report = report_page(made.folder, {}, made.places, appearance=appearance)
+    assert report.left_out == []
+    path = root / "report.html"
+    path.write_text(report.html, encoding="utf-8")
+    return path

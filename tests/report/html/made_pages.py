@@ -156,3 +156,21 @@ def many_results(root: Path, methods: int, images: int) -> Path:
                     for metric in ("psnr", "ssim", "lpips-alex")
                 )
     return root
+
+
+MAPS = ("absolute-error",)
+
+
+def place_of(viewed, trace, point) -> list:
+    """Say where on the screen a point of the scatter plot is, whose it is, and what image."""
+    return viewed.page.evaluate(
+        """([trace, point]) => {
+          const figure = document.getElementById("plot-scatter");
+          const {xaxis, yaxis} = figure._fullLayout;
+          const box = figure.getBoundingClientRect();
+          const {x, y, meta, text} = figure.data[trace];
+          return [box.left + xaxis._offset + xaxis.c2p(x[point]),
+                  box.top + yaxis._offset + yaxis.c2p(y[point]), meta[0], text[point]];
+        }""",
+        [trace, point],
+    )
