@@ -15,6 +15,7 @@ from iqbench.engine.batching import Work, batch_of, join
 from iqbench.engine.compute import Compute
 from iqbench.engine.doubts import Doubts
 from iqbench.engine.grouping import Outcome
+from iqbench.engine.heap import keep_freed_memory
 from iqbench.engine.ledger import Ledger, Summary
 from iqbench.engine.plan import DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
@@ -111,7 +112,10 @@ def run(
     """
     summary = Summary(warnings=list(plan.warnings))
     reporter = reporter or _Silent()
-    with store.writer(manifest, plan.columns, plan.tasks) as writer:
+    with (
+        keep_freed_memory(settings.compute),
+        store.writer(manifest, plan.columns, plan.tasks) as writer,
+    ):
         open_dataset = partial(
             _DatasetRun,
             store=store,
