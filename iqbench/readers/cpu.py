@@ -127,7 +127,10 @@ class CpuSimilarityReader(RawReader):
         size = SIZES[self._shape]
         _, height, width, channels = outputs.shape
         kept = height - size + 1
-        together = max(size, _BLOCK // (width * channels))
+        # As much work for every thread, in blocks of equal height.
+        threads = torch.get_num_threads()
+        count = -(-kept * width * channels // (_BLOCK * threads)) * threads
+        together = max(-(-kept // count), min(size, kept))
         blocks = [
             slice(start, min(start + together, kept) + size - 1)
             for start in range(0, kept, together)
