@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from iqbench.networks import onednn
 from iqbench.networks.stream import (
     ChainStream,
     ParallelStream,
@@ -22,7 +23,7 @@ from iqbench.networks.stream import (
     WindowStream,
     window_count,
 )
-from iqbench.networks.winograd import Winograd, pays
+from iqbench.networks.winograd.choose import Minimal, pays, rows_at_once, transformed
 
 __all__ = [
     "AveragePool",
@@ -70,8 +71,12 @@ class Convolution(nn.Conv2d, Layer):
             channels_in, channels_out, kernel, stride=stride, padding=padding, bias=bias
         )
         self._kernel, self._step, self._border = kernel, stride, padding
-        self._winograd: Winograd | None = None
-        self._winograd_of = (0, 0)
+        self._transformed: Minimal | None = None
+        self._transformed_of = (0, 0)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out what can be made again: a packed kernel can be neither copied nor pickled."""
+        return {**self.__dict__, "_transformed": None}
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve a whole image."""
@@ -84,16 +89,22 @@ class Convolution(nn.Conv2d, Layer):
         return F.conv2d(x, self.weight, self.bias, self.stride, padding)
 
     def _rectified(self, x: Tensor, above: int) -> Tensor:
-        """Convolve and cut off below zero; on a GPU in one step, which spares two readings."""
-        if x.is_cuda and torch.is_inference_mode_enabled() and not self._minimal(x):
-            y = self._in_one_step(x, (above, self._border))
-            if y is not None:
-                return y
+        """Convolve and cut off below zero, in one step where that spares two readings."""
+        padding = (above, self._border)
+        if self._minimal(x):
+            return self._fast()(x, padding, rectify=True)
+        y = self._in_one_step(x, padding) if torch.is_inference_mode_enabled() else None
+        if y is not None:
+            return y
         y = self._convolve(x, above)
         return F.relu(y) if torch.is_grad_enabled() else y.relu_()
 
     def _in_one_step(self, x: Tensor, padding: tuple[int, int]) -> Tensor | None:
-        """Let cuDNN rectify what it convolves; None where it cannot."""
+        """Let the library rectify what it convolves; None where it cannot."""
+        if x.device.type == "cpu":
+            if not onednn.rectifies(x, self.weight):
+                return None
+            return onednn.convolve_and_rectify(x, self.weight, self.bias, self.stride, padding)
         known = self.bias is not None and x.dtype in (torch.float32, torch.bfloat16)
         if not known or torch.version.cuda is None or not torch.backends.cudnn.enabled:
             return None
@@ -111,13 +122,16 @@ class Convolution(nn.Conv2d, Layer):
         """Tell whether Winograd's way is taken."""
         return self._step == 1 and not self.weight.is_inference() and pays(x, self.weight)
 
-    def _fast(self) -> Winograd:
+    def _fast(self) -> Minimal:
         """Transform the kernel once, and again when it has changed."""
         weight = self.weight
         state = weight.data_ptr(), weight._version
-        if self._winograd is None or self._winograd_of != state:
-            self._winograd, self._winograd_of = Winograd(weight, self.bias), state
-        return self._winograd
+        if self._transformed is None or self._transformed_of != state:
+            self._transformed, self._transformed_of = transformed(weight, self.bias), state
+        return self._transformed
+
+    def _rows(self, width: int) -> int:
+        return rows_at_once(self.weight, width) if self._step == 1 else 1
 
     def stream(self, *, rectify: bool = False) -> Stream:
         """Begin a pass in bands.
@@ -135,6 +149,7 @@ class Convolution(nn.Conv2d, Layer):
             fill=0.0,
             whole=partial(apply, above=self._border),
             inner=partial(apply, above=0),
+            rows=self._rows,
         )
 
     def size(self, size: Size) -> Size:

@@ -71,6 +71,9 @@ class WindowStream:
         The layer without padding along the rows; columns are padded as ever.
     ceil
         Whether a last window that overhangs the end counts (``ceil_mode`` of pooling).
+    rows
+        Given the width, in which numbers of rows the layer works best: before the last push it
+        emits multiples of that.
     """
 
     def __init__(
@@ -83,7 +86,9 @@ class WindowStream:
         whole: Callable[[Tensor], Tensor],
         inner: Callable[[Tensor], Tensor],
         ceil: bool = False,
+        rows: Callable[[int], int] | None = None,
     ) -> None:
+        self._rows = rows
         self._kernel = kernel
         self._stride = stride
         self._padding = padding
@@ -111,6 +116,7 @@ class WindowStream:
                 held = self._pad(held, 0, overhang)
             self._kept = None
         else:
+            count -= count % self._rows(held.shape[3]) if self._rows else 0
             # A copy: a view would keep the whole band alive.
             self._kept = held[:, :, count * self._stride :].clone()
         if count < 1:

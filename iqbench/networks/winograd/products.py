@@ -1,4 +1,4 @@
-"""Convolutions with a 3x3 kernel by Winograd's minimal filtering: fewer multiplications.
+"""Winograd's F(3x3, 3x3) for GPUs: all of it matrix products.
 
 A tile of 3x3 outputs is computed from 5x5 inputs in 25 multiplications a pair of channels instead
 of 81: Y = A' [(G g G') * (B' d B)] A, where * multiplies element by element and the sum over
@@ -7,43 +7,26 @@ Lavin and Gray, Fast algorithms for convolutional neural networks, CVPR 2016,
 doi:10.1109/CVPR.2016.435. Points of interpolation: 0, 1, -1, 1/2 and infinity, which Barabasz,
 Anderson, Soodhalter and Gregg (ACM TOMS 46, 2020, doi:10.1145/3412380) found to lose little.
 
-For float32 that is to stay float32: on processors without AVX-512, and on GPUs without TF32, whose
-libraries take the direct sum for images that lie channels last. The transforms are matrix products
-too, so that nothing need be compiled; they pay from about a hundred channels on.
+For float32 that is to stay float32, where libraries take the direct sum for images that lie
+channels last. The transforms are matrix products too, so that nothing need be compiled.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["INPUT", "KERNEL", "OUTPUT", "Winograd", "pays"]
+__all__ = ["INPUT", "KERNEL", "OUTPUT", "Products"]
 
 _TILE = 3  # outputs along a side
 _SIDE = 5  # inputs along a side
-_BYTES = 6 << 20
-"""A chunk's transformed tiles, for each thread: they go through the caches (measured)."""
 
-_WIDE = torch.backends.cpu.get_cpu_capability() == "AVX512"
-"""Whether oneDNN convolves with 512 bits. Matrix products do not on every make: on an AMD EPYC the
-direct sum then takes four fifths of the time, 2.2 times as fast as a matrix product (measured)."""
-
-_BYTES_GPU = 256 << 20
-"""On a GPU: large matrix products, and little beside the features themselves."""
-
-_CHANNELS = 96
-"""Fewer channels on either side, and the transforms cost more than they save (measured)."""
-
-_CHANNELS_GPU = 128 * 256
-"""The same on a GPU, the product of both (measured on an H200)."""
-
-_POSITIONS = 256
-"""So few positions are too few for the matrix products to gain (measured)."""
+_BYTES = 256 << 20
+"""Of transformed tiles at once: large matrix products, and little beside the features."""
 
 _HALF, _SIXTH, _THIRD = Fraction(1, 2), Fraction(1, 6), Fraction(1, 3)
 
@@ -73,48 +56,7 @@ OUTPUT = (
 """A': how three outputs are made of five products."""
 
 
-def pays(x: Tensor, weight: Tensor) -> bool:
-    """Tell whether this way is the faster one, and may be taken.
-
-    Parameters
-    ----------
-    x
-        What is to be convolved, (N, C, H, W).
-    weight
-        (C', C, k, k).
-
-    Returns
-    -------
-    bool
-        False outside inference mode, in other types than float32, and where TF32 is allowed. A
-        loss takes the same way for both of its images, though only one has gradients: equal
-        images differ by 0.
-    """
-    return (
-        weight.shape[2:] == (3, 3)
-        and x.shape[2] * x.shape[3] >= _POSITIONS
-        and _enough(x.device, *weight.shape[:2])
-        and x.dtype == weight.dtype == torch.float32
-        and torch.is_inference_mode_enabled()
-    )
-
-
-def _enough(device: torch.device, outputs: int, inputs: int) -> bool:
-    """Tell whether there are so many channels that the transforms are worth it on a device."""
-    if device.type == "cuda":
-        return outputs * inputs >= _CHANNELS_GPU and not _tf32()
-    return device.type == "cpu" and not _WIDE and min(outputs, inputs) >= _CHANNELS
-
-
-def _tf32() -> bool:
-    """Tell whether a GPU may convolve with TF32, which is faster still."""
-    convolutions: Any = getattr(torch.backends.cudnn, "conv", None)
-    if hasattr(convolutions, "fp32_precision"):  # torch 2.9 and newer
-        return bool(convolutions.fp32_precision != "ieee")
-    return torch.backends.cudnn.allow_tf32
-
-
-class Winograd:
+class Products:
     """A convolution of stride 1 with its kernel transformed.
 
     Parameters
@@ -135,7 +77,7 @@ class Winograd:
         self._before = _both_ways(INPUT).float().to(weight.device)
         self._after = _both_ways(OUTPUT).float().to(weight.device)
 
-    def __call__(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
+    def __call__(self, x: Tensor, padding: tuple[int, int], *, rectify: bool = False) -> Tensor:
         """Convolve.
 
         Parameters
@@ -144,6 +86,8 @@ class Winograd:
             (N, C, H, W) float32.
         padding
             Zeros above and below, left and right.
+        rectify
+            Cut off below zero as well.
 
         Returns
         -------
@@ -157,7 +101,7 @@ class Winograd:
         below, right = down * _TILE - height, across * _TILE - width
         padded = F.pad(x, (beside, beside + right, above, above + below)).permute(0, 2, 3, 1)
         out = x.new_empty(x.shape[0], height, width, self._kernel.shape[2])
-        together, chunk = self._chunks(x.device, down, across)
+        together, chunk = self._chunks(down, across)
         for images, seen in zip(
             torch.split(out, together), torch.split(padded, together), strict=True
         ):
@@ -166,6 +110,8 @@ class Winograd:
                 found = self._tiles(tiles[:, :, :, start : start + chunk])
                 target = images[:, start * _TILE : (start + chunk) * _TILE]
                 torch.add(found[:, : target.shape[1], :width], self._bias, out=target)
+                if rectify:
+                    target.relu_()
         return out.permute(0, 3, 1, 2)
 
     def _tiles(self, tiles: Tensor) -> Tensor:
@@ -177,13 +123,10 @@ class Winograd:
         spread = found.view(_TILE, _TILE, images, rows, across, -1).permute(2, 3, 0, 4, 1, 5)
         return spread.reshape(images, rows * _TILE, across * _TILE, -1)
 
-    def _chunks(self, device: torch.device, down: int, across: int) -> tuple[int, int]:
+    def _chunks(self, down: int, across: int) -> tuple[int, int]:
         """Say how many images, and of these how many rows of tiles, go through at once."""
         row = across * _SIDE * _SIDE * max(self._kernel.shape[1:]) * 4
-        if device.type == "cpu":
-            return 1, max(1, _BYTES * torch.get_num_threads() // row)
-        together = max(1, _BYTES_GPU // (row * down))
-        return together, max(1, _BYTES_GPU // row)
+        return max(1, _BYTES // (row * down)), max(1, _BYTES // row)
 
 
 def _both_ways(rows: tuple[tuple[Fraction | int, ...], ...]) -> Tensor:
