@@ -34,7 +34,8 @@ from iqbench.networks.layers import Convolution, MaxPool, Relu
 from iqbench.networks.stream import WindowStream
 from iqbench.protocols.presets import resolve_protocol
 from iqbench.protocols.view import View
-from iqbench.readers.cpu import CpuPixelReader, CpuSimilarityReader
+from iqbench.readers import cpu
+from iqbench.readers.cpu import CpuPixelReader
 
 PREFIX = "part:"
 
@@ -76,7 +77,7 @@ def marked_parts(resources: Resources, metrics: Iterable[Any]) -> Iterator[None]
         (WindowStream, "push", lambda *_: "joining bands"),
         (Sums, "add", lambda *_: "sums over maps"),
         (CpuPixelReader, "totals", lambda *_: "PSNR and total variation"),
-        (CpuSimilarityReader, "_compare", lambda *_: "SSIM"),
+        (cpu, "_in_threads", lambda *_: "SSIM"),
     ]
     for kind in {type(metric) for metric in metrics}:
         places += [(kind, method, metric_name) for method in ("prepare", "maps")]
