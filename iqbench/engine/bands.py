@@ -13,7 +13,7 @@ __all__ = ["Plan", "pixels_at_once", "plan_bands"]
 # Pixels times images in a band: on a CPU as many as its caches like (measured), on a GPU as many
 # as keep it busy.
 PIXELS_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 24}
-# Where no network is read: readers of pixels take what their caches like by themselves.
+# Where no trained network is read: readers of pixels take what their caches like by themselves.
 PIXELS_ALONE = 1 << 22
 ALIGNMENT = 16
 FLOAT = 4
@@ -72,7 +72,8 @@ def plan_bands(
     """
     channels, height, width = size
     held, passing = _bytes_a_pixel(group, backbones, channels)
-    limit = pixels_at_once(compute, alone=not group.layer_taps)
+    trained = any(backbones[network].trained for network, _ in group.layer_taps)
+    limit = pixels_at_once(compute, alone=not trained)
     rows = max(1, min(height, limit // (width * max(1, references))))
     affordable = compute.memory // (width * (held * references + passing * max(1, references)))
     rows = max(1, min(rows, affordable))
@@ -93,7 +94,7 @@ def plan_bands(
 
 
 def pixels_at_once(compute: Compute, *, alone: bool = False) -> int:
-    """Return how many pixels times images may be pushed together; `alone` if through no network."""
+    """Return how many pixels times images go together; `alone` where no trained network reads."""
     suits = PIXELS_AT_ONCE.get(compute.device.type, PIXELS_AT_ONCE["cuda"])
     return compute.pixels_at_once or (max(suits, PIXELS_ALONE) if alone else suits)
 

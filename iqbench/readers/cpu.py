@@ -127,9 +127,11 @@ class CpuSimilarityReader(RawReader):
         size = SIZES[self._shape]
         _, height, width, channels = outputs.shape
         kept = height - size + 1
-        # As much work for every thread, in blocks of equal height.
-        threads = torch.get_num_threads()
-        count = -(-kept * width * channels // (_BLOCK * threads)) * threads
+        # As many blocks for every thread, of equal height.
+        count = -(-kept * width * channels // _BLOCK)
+        if count > 1:
+            threads = torch.get_num_threads()
+            count = -(-count // threads) * threads
         together = max(-(-kept // count), min(size, kept))
         blocks = [
             slice(start, min(start + together, kept) + size - 1)
