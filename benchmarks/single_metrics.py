@@ -62,6 +62,7 @@ def ours(columns: list[str]) -> dict[str, Score]:
 
 def peers() -> dict[str, dict[str, Score]]:
     """Return the peers' functions by column and name."""
+    import frame_analytics
     import lpips
     import piq
     import torch
@@ -95,6 +96,15 @@ def peers() -> dict[str, dict[str, Score]]:
         pixels = output.astype(np.float32)
         return float(sum(np.abs(np.diff(pixels, axis=axis)).sum() for axis in (0, 1)))
 
+    def on_bytes(function: Callable[..., Tensor]) -> Score:
+        def score(reference: Image, output: Image) -> float:
+            first, second = (
+                torch.from_numpy(image).permute(2, 0, 1) for image in (reference, output)
+            )
+            return float(function(second, first, data_range=255.0))
+
+        return score
+
     networks = {net: lpips.LPIPS(net=net, verbose=False) for net in ("alex", "vgg")}
     content = piq.ContentLoss("vgg16", layers=["relu3_3"], weights=[1.0], distance="mae")
     piq_lpips = piq.LPIPS()
@@ -103,6 +113,7 @@ def peers() -> dict[str, dict[str, Score]]:
             "piq": on_tensors(partial(piq.psnr, data_range=1.0)),
             "torchmetrics": on_tensors(partial(tm.peak_signal_noise_ratio, data_range=1.0)),
             "scikit-image": sk_psnr,
+            "frame-analytics": on_bytes(frame_analytics.psnr),
         },
         "ssim": {
             "piq": on_tensors(partial(piq.ssim, data_range=1.0, downsample=False)),
@@ -110,12 +121,14 @@ def peers() -> dict[str, dict[str, Score]]:
                 partial(tm.structural_similarity_index_measure, data_range=1.0)
             ),
             "scikit-image": sk_ssim,
+            "frame-analytics": on_bytes(frame_analytics.ssim),
         },
         "ms-ssim": {
             "piq": on_tensors(partial(piq.multi_scale_ssim, data_range=1.0)),
             "torchmetrics": on_tensors(
                 partial(tm.multiscale_structural_similarity_index_measure, data_range=1.0)
             ),
+            "frame-analytics": on_bytes(frame_analytics.ms_ssim),
         },
         "tv-aniso-output": {
             "piq": on_tensors(lambda output, _: piq.total_variation(output, norm_type="l1")),
@@ -179,13 +192,18 @@ def main() -> None:
         images = [decode(path) for path in (job.reference, *job.outputs.values())]
         theirs = peers()
         mine = ours(list(theirs))
+    from iqbench.engine.compute import resolve_compute
+    from iqbench.engine.heap import keep_freed_memory
+
     rows = [
         "| metric | iqbench, ms | peers, ms | fastest peer | iqbench over it: min / median / max |",
         "| --- | --- | --- | --- | --- |",
     ]
     for column, functions in theirs.items():
         print(column, file=sys.stderr, flush=True)
-        found = measure({"iqbench": mine[column], **functions}, images, options.rounds)
+        # As in a run of iqbench; the peers have it as well.
+        with keep_freed_memory(resolve_compute("cpu")):
+            found = measure({"iqbench": mine[column], **functions}, images, options.rounds)
         rows.append(line(column, found))
     size = f"One pair of {workload.height}x{workload.width}, 8-bit RGB; medians."
     keep("\n\n".join([head, size, "\n".join(rows)]) + "\n", "single-metrics", options.keep)
