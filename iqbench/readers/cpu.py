@@ -5,9 +5,10 @@ They stand behind the same door as the plain reader and are tested equal to it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ __all__ = ["CpuPixelReader", "CpuSimilarityReader"]
 Rows = NDArray[np.float32]
 Moments = NDArray[np.float64]
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 17
 """Values of a block of rows that stay in the caches while they are filtered (measured)."""
 
 
@@ -158,11 +159,20 @@ class CpuSimilarityReader(RawReader):
 
 def _in_threads(work: Callable[[slice], Moments], blocks: Sequence[slice]) -> list[Moments]:
     """Do all blocks, in order, in as many threads as torch computes with."""
-    threads = min(torch.get_num_threads(), len(blocks))
-    if threads < 2:
+    threads = torch.get_num_threads()
+    if min(threads, len(blocks)) < 2:
         return [work(block) for block in blocks]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, blocks))
+    return list(_threads(threads).map(work, blocks))
+
+
+@lru_cache(maxsize=1)
+def _threads(count: int) -> ThreadPoolExecutor:
+    """Keep threads: new ones have memory of their own, every page of which must be cleared."""
+    return ThreadPoolExecutor(count, thread_name_prefix="iqbench-read")
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has none of them
+    os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
 def metric_sums(metric: Metric, tap: Tap, totals: Tensor, positions: int) -> Iterator[Sum]:
@@ -194,25 +204,40 @@ class _Reference:
         """
         other = rows.astype(np.float64)
         mean = self._filter(other)
-        product = self._filter(self._pixels * other)
-        squares = self._filter(np.add(np.square(other), self._squares, out=other))
-        both = np.multiply(self._mean, mean)
-        energy = np.square(mean, out=mean)
+        products = self._filter(self._pixels * other)
+        np.square(other, out=other)
+        other += self._squares
+        squares = self._filter(other)
+        both = self._mean * mean
+        energy = np.square(mean)
         energy += self._mean_squares
-        product -= both
+        structure = products - both
+        structure *= 2 * self._scale
+        structure += C2
         squares -= energy
-        structure = (2 * self._scale * product + C2) / (self._scale * squares + C2)
+        squares *= self._scale
+        squares += C2
+        structure /= squares
         both *= 2
         both += C1
         energy += C1
         both /= energy
         both *= structure
-        return np.stack([both.sum((0, 1)), structure.sum((0, 1))])
+        return np.stack([_sum_positions(both), _sum_positions(structure)])
 
     def _filter(self, image: Moments) -> Moments:
         """Filter both ways at the positions where the window fits, (h, w, C)."""
         border = len(self._kernel) // 2
-        filtered = cv2.sepFilter2D(image, cv2.CV_64F, self._kernel, self._kernel)
-        inner = filtered[border:-border, border:-border]
+        filtered: Moments = np.asarray(
+            cv2.sepFilter2D(image, cv2.CV_64F, self._kernel, self._kernel), np.float64
+        )
         # OpenCV leaves a single channel out.
-        return np.ascontiguousarray(inner if inner.ndim == 3 else inner[..., np.newaxis])
+        return filtered.reshape(image.shape)[border:-border, border:-border]
+
+
+def _sum_positions(image: Moments) -> Moments:
+    """Sum (h, w, C) to (C,): whole rows first, since few channels are a short inner loop."""
+    height, width, channels = image.shape
+    rows = image.reshape(height, width * channels).sum(axis=0)
+    total: Moments = rows.reshape(width, channels).sum(axis=0)
+    return total

@@ -4,6 +4,8 @@ Kernels run on a GPU, or where there is none on the CPU in Triton's interpreter.
 """
 
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -261,3 +263,39 @@ def test_kernels_that_do_not_compile_are_told_of_and_not_used(monkeypatch):
     monkeypatch.setattr(gpu, "Owners", lambda *_: None)
     with pytest.warns(RuntimeWarning, match="Triton cannot compile here.*no compiler"):
         assert not gpu.available.__wrapped__(torch.device("cuda"))
+
+
+FORKED = """
+import os, sys, torch
+from iqbench.metrics._registry import resolve_metrics
+from iqbench.readers.cpu import CpuSimilarityReader
+from iqbench.readers.reader import Owners
+
+torch.set_num_threads(2)
+(request,) = resolve_metrics(["ssim"])
+reader = CpuSimilarityReader(request.column.taps[0], [request.metric])
+image = torch.rand(1, 3, 512, 256)
+
+def score():
+    owners = Owners([0], 1, torch.device("cpu"))
+    (one,) = reader.sums(reader.prepare(image), owners, 1 - image, last=True)
+    return float(one.total)
+
+expected = score()
+if child := os.fork():
+    assert os.waitpid(child, 0)[1] == 0
+else:
+    os._exit(0 if score() == expected else 1)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_has_threads_of_its_own():
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
