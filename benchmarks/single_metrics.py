@@ -4,7 +4,7 @@
 
 Rounds are interleaved (iqbench, peer, peer, iqbench, ...). Networks and weights are ready before
 the clock starts; each takes uint8 arrays as a decoder gives them, so what a metric needs to convert
-is its own cost.
+is its own cost. ``pip install frame-analytics`` adds that peer.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -62,7 +63,6 @@ def ours(columns: list[str]) -> dict[str, Score]:
 
 def peers() -> dict[str, dict[str, Score]]:
     """Return the peers' functions by column and name."""
-    import frame_analytics
     import lpips
     import piq
     import torch
@@ -105,6 +105,12 @@ def peers() -> dict[str, dict[str, Score]]:
 
         return score
 
+    fused: dict[str, dict[str, Score]] = {"psnr": {}, "ssim": {}, "ms-ssim": {}}
+    if find_spec("frame_analytics"):  # has no wheel but for Linux
+        import frame_analytics as fa
+
+        for column, function in (("psnr", fa.psnr), ("ssim", fa.ssim), ("ms-ssim", fa.ms_ssim)):
+            fused[column] = {"frame-analytics": on_bytes(function)}
     networks = {net: lpips.LPIPS(net=net, verbose=False) for net in ("alex", "vgg")}
     content = piq.ContentLoss("vgg16", layers=["relu3_3"], weights=[1.0], distance="mae")
     piq_lpips = piq.LPIPS()
@@ -113,7 +119,7 @@ def peers() -> dict[str, dict[str, Score]]:
             "piq": on_tensors(partial(piq.psnr, data_range=1.0)),
             "torchmetrics": on_tensors(partial(tm.peak_signal_noise_ratio, data_range=1.0)),
             "scikit-image": sk_psnr,
-            "frame-analytics": on_bytes(frame_analytics.psnr),
+            **fused["psnr"],
         },
         "ssim": {
             "piq": on_tensors(partial(piq.ssim, data_range=1.0, downsample=False)),
@@ -121,14 +127,14 @@ def peers() -> dict[str, dict[str, Score]]:
                 partial(tm.structural_similarity_index_measure, data_range=1.0)
             ),
             "scikit-image": sk_ssim,
-            "frame-analytics": on_bytes(frame_analytics.ssim),
+            **fused["ssim"],
         },
         "ms-ssim": {
             "piq": on_tensors(partial(piq.multi_scale_ssim, data_range=1.0)),
             "torchmetrics": on_tensors(
                 partial(tm.multiscale_structural_similarity_index_measure, data_range=1.0)
             ),
-            "frame-analytics": on_bytes(frame_analytics.ms_ssim),
+            **fused["ms-ssim"],
         },
         "tv-aniso-output": {
             "piq": on_tensors(lambda output, _: piq.total_variation(output, norm_type="l1")),
