@@ -274,11 +274,12 @@ from iqbench.readers.reader import Owners
 torch.set_num_threads(2)
 (request,) = resolve_metrics(["ssim"])
 reader = CpuSimilarityReader(request.column.taps[0], [request.metric])
-image = torch.rand(1, 3, 512, 256)
+image = torch.rand(1, 512, 256, 3).permute(0, 3, 1, 2)
+other, prepared = 1 - image, reader.prepare(image)
+owners = Owners([0], 1, torch.device("cpu"))
 
 def score():
-    owners = Owners([0], 1, torch.device("cpu"))
-    (one,) = reader.sums(reader.prepare(image), owners, 1 - image, last=True)
+    (one,) = reader.sums(prepared, owners, other, last=True)
     return float(one.total)
 
 expected = score()
