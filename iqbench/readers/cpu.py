@@ -26,6 +26,7 @@ __all__ = ["CpuPixelReader", "CpuSimilarityReader"]
 
 Rows = NDArray[np.float32]
 Moments = NDArray[np.float64]
+Block = tuple[slice, slice]
 
 _BLOCK = 1 << 17
 """Values of a block of rows that stay in the caches while they are filtered (measured)."""
@@ -122,42 +123,54 @@ class CpuSimilarityReader(RawReader):
     def sums(
         self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
     ) -> Iterator[Sum]:
-        """Filter and sum, some rows at a time."""
+        """Filter and sum, block by block."""
         ((reference,),) = prepared
         references, outputs = reference.numpy(), channels_last(rows).numpy()
-        size = SIZES[self._shape]
-        _, height, width, channels = outputs.shape
-        kept = height - size + 1
-        # As many blocks for every thread, of equal height.
-        count = -(-kept * width * channels // _BLOCK)
-        if count > 1:
-            threads = torch.get_num_threads()
-            count = -(-count // threads) * threads
-        together = max(-(-kept // count), min(size, kept))
-        blocks = [
-            slice(start, min(start + together, kept) + size - 1)
-            for start in range(0, kept, together)
-        ]
+        border = SIZES[self._shape] - 1
+        height, width, channels = outputs.shape[1:]
+        blocks = _blocks(height - border, width - border, channels, border)
         compare = partial(self._compare, references, outputs, owners.owners)
         found = torch.from_numpy(sum(_in_threads(compare, blocks)))
-        positions = kept * (width - size + 1)
+        positions = (height - border) * (width - border)
         for metric in self._metrics:
             yield from metric_sums(metric, self.tap, found, positions)
 
     def _compare(
-        self, references: Rows, outputs: Rows, owners: Sequence[int], block: slice
+        self, references: Rows, outputs: Rows, owners: Sequence[int], block: Block
     ) -> Moments:
         """Return of each output the sums of SSIM and of contrast times structure, (N, 2, C)."""
         known: dict[int, _Reference] = {}
         sums = []
         for output, owner in zip(outputs, owners, strict=True):
             if owner not in known:
-                known[owner] = _Reference(references[owner, block], self._shape)
+                known[owner] = _Reference(references[owner][block], self._shape)
             sums.append(known[owner].compare(output[block]))
         return np.stack(sums)
 
 
-def _in_threads(work: Callable[[slice], Moments], blocks: Sequence[slice]) -> list[Moments]:
+def _blocks(height: int, width: int, channels: int, border: int) -> list[Block]:
+    """Cut positions into blocks, with the pixels around that the window reads.
+
+    Of equal size, as many for every thread; the border costs no more than the block. So much of a
+    row that a block stays in the caches: as a rule all of it.
+    """
+    columns = -(-width // -(-width * channels * border // _BLOCK))
+    count = -(-height * columns * channels // _BLOCK)
+    if count > 1:
+        threads = torch.get_num_threads()
+        count = -(-count // threads) * threads
+    rows = max(-(-height // count), min(border, height))
+    return [
+        (
+            slice(top, min(top + rows, height) + border),
+            slice(left, min(left + columns, width) + border),
+        )
+        for top in range(0, height, rows)
+        for left in range(0, width, columns)
+    ]
+
+
+def _in_threads(work: Callable[[Block], Moments], blocks: Sequence[Block]) -> list[Moments]:
     """Do all blocks, in order, in as many threads as torch computes with."""
     threads = torch.get_num_threads()
     if min(threads, len(blocks)) < 2:

@@ -53,12 +53,18 @@ class TestWhen:
 
 class TestRows:
     @needs_onednn
-    @pytest.mark.parametrize("width", [5, 30, 96, 384, 5000])
+    @pytest.mark.parametrize("width", [5, 30, 96, 384, 2000])
     def test_they_are_whole_tiles_and_as_many_as_are_multiplied_at_once(self, width):
         weight = torch.zeros(256, 256, 3, 3)
         rows, across = rows_at_once(weight, width), -(-width // 4)
         assert rows % 4 == 0
         assert rows // 4 * across >= 96 > (rows // 4 - 1) * across
+
+    @needs_onednn
+    def test_rows_so_wide_that_keeping_them_would_fill_the_memory_go_one_by_one(self):
+        weight = torch.zeros(512, 512, 3, 3)
+        assert rows_at_once(weight, 1 << 10) == 4
+        assert rows_at_once(weight, (1 << 10) + 1) == 1
 
     def test_they_do_not_matter_where_the_plain_sum_is_taken(self, monkeypatch):
         assert rows_at_once(torch.zeros(32, 64, 3, 3), 30) == 1

@@ -16,6 +16,10 @@ __all__ = ["Minimal", "pays", "rows_at_once", "transformed"]
 _PAIRS = 64 * (128 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 64)
 """Channels in times channels out from which it pays on a CPU (measured)."""
 
+_ROW = 1 << 19
+"""Values of a row from which it is not done on a CPU: a stream keeps up to five rows of each layer,
+and 100 megapixels are to be scored in 2.5 GiB (measured)."""
+
 _PLAIN_KERNEL, _PLAIN_POSITIONS = 1 << 20, 1 << 10
 """Values of a kernel from which so many positions should be convolved at once (measured)."""
 
@@ -52,7 +56,7 @@ def pays(x: Tensor, weight: Tensor) -> bool:
         images differ by 0.
     """
     return (
-        _suits(weight)
+        _suits(weight, x.shape[3])
         and x.dtype == torch.float32
         and x.device == weight.device
         and x.shape[2] * x.shape[3] >= _fewest(weight)
@@ -79,7 +83,7 @@ def rows_at_once(weight: Tensor, width: int) -> int:
     """
     if weight.device.type != "cpu":
         return 1
-    if _suits(weight):
+    if _suits(weight, width):
         across = -(-width // TILE)
         return TILE * -(-tiles_at_once(*weight.shape[:2]) // across)
     return -(-_PLAIN_POSITIONS // width) if weight.shape.numel() >= _PLAIN_KERNEL else 1
@@ -90,14 +94,16 @@ def transformed(weight: Tensor, bias: Tensor | None) -> Minimal:
     return Products(weight, bias) if weight.is_cuda else Sums(weight, bias)
 
 
-def _suits(weight: Tensor) -> bool:
+def _suits(weight: Tensor, width: int) -> bool:
     """Tell whether a kernel has so many channels that the transforms are worth it."""
     outputs, inputs, *size = weight.shape
     if size != [3, 3] or weight.dtype != torch.float32:
         return False
     if weight.is_cuda:
         return outputs * inputs >= _PAIRS_GPU and not _tf32()
-    return weight.device.type == "cpu" and onednn.AVAILABLE and outputs * inputs >= _PAIRS
+    if weight.device.type != "cpu" or not onednn.AVAILABLE:
+        return False
+    return outputs * inputs >= _PAIRS and inputs * width <= _ROW
 
 
 def _fewest(weight: Tensor) -> int:
