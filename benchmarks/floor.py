@@ -55,7 +55,7 @@ def _fastest(work: Callable[[], object]) -> float:
 
 def gigaflops_by_layer(network: str, deepest: str, height: int, width: int) -> dict[str, float]:
     """Count the GFLOP of each convolution for one image: two for a multiply-add, no bias."""
-    from iqbench.networks.layers import Convolution
+    from iqbench.networks.convolution import Convolution
     from iqbench.networks.registry import architecture
 
     backbone = architecture(network)

@@ -30,7 +30,8 @@ from iqbench.engine.sums import Sums
 from iqbench.images.source import FileSource
 from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.layers import Convolution, MaxPool, Relu
+from iqbench.networks.convolution import Convolution
+from iqbench.networks.layers import MaxPool, Relu
 from iqbench.networks.stream import WindowStream
 from iqbench.protocols.presets import resolve_protocol
 from iqbench.protocols.view import View

@@ -6,7 +6,9 @@ Layers: ``conv1`` before activation, ``relu1`` after it, ``pool1`` after max poo
 from __future__ import annotations
 
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.layers import Chain, Convolution, Layer, MaxPool, Relu
+from iqbench.networks.convolution import Convolution
+from iqbench.networks.layer import Layer
+from iqbench.networks.layers import Chain, MaxPool, Relu
 
 __all__ = ["NAMES", "build"]
 

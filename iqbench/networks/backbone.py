@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from iqbench.errors import unknown_name
-from iqbench.networks.layers import Convolution, Layer, Relu, Size
+from iqbench.networks.convolution import Convolution
+from iqbench.networks.layer import Layer, Size
+from iqbench.networks.layers import Relu
 from iqbench.networks.stream import PointwiseStream, Stream
 
 __all__ = [

@@ -7,7 +7,8 @@ column is left out.
 from __future__ import annotations
 
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.layers import AveragePool, Layer
+from iqbench.networks.layer import Layer
+from iqbench.networks.layers import AveragePool
 
 __all__ = ["NAMES", "build"]
 

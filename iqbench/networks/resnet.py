@@ -7,15 +7,9 @@ as ``layer1.0``, ``layer1.1``, ..., and the last block of a stage by the stage's
 from __future__ import annotations
 
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.layers import (
-    BatchNorm,
-    Chain,
-    Convolution,
-    Layer,
-    MaxPool,
-    Relu,
-    Residual,
-)
+from iqbench.networks.convolution import Convolution
+from iqbench.networks.layer import Layer
+from iqbench.networks.layers import BatchNorm, Chain, MaxPool, Relu, Residual
 
 __all__ = ["NAMES", "build"]
 

@@ -7,7 +7,9 @@ module before them, and the fire modules ``fire2`` ... ``fire9`` of the paper.
 from __future__ import annotations
 
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.layers import Chain, Convolution, Fire, Layer, MaxPool, Relu
+from iqbench.networks.convolution import Convolution
+from iqbench.networks.layer import Layer
+from iqbench.networks.layers import Chain, Fire, MaxPool, Relu
 
 __all__ = ["NAMES", "build"]
 

@@ -7,7 +7,9 @@ activation, ``pool1`` after the block's max pooling.
 from __future__ import annotations
 
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.layers import BatchNorm, Chain, Convolution, Layer, MaxPool, Relu
+from iqbench.networks.convolution import Convolution
+from iqbench.networks.layer import Layer
+from iqbench.networks.layers import BatchNorm, Chain, MaxPool, Relu
 
 __all__ = ["NAMES", "build"]
 

@@ -11,7 +11,8 @@ from iqbench.errors import IqbenchError
 from iqbench.losses import LPIPSLoss, PerceptualLoss, TVLoss
 from iqbench.metrics.lpips import NETWORKS
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.layers import Convolution, Relu
+from iqbench.networks.convolution import Convolution
+from iqbench.networks.layers import Relu
 
 SIZE = 64
 

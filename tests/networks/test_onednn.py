@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from iqbench.networks import onednn
-from iqbench.networks.layers import Convolution
+from iqbench.networks.convolution import Convolution
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])

@@ -6,7 +6,9 @@ import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from iqbench.networks.layers import BatchNorm, Chain, Convolution, Layer, MaxPool, Relu, Residual
+from iqbench.networks.convolution import Convolution
+from iqbench.networks.layer import Layer
+from iqbench.networks.layers import BatchNorm, Chain, MaxPool, Relu, Residual
 from iqbench.networks.stream import WindowStream, window_count
 
 WIDTH = 9
@@ -189,3 +191,16 @@ def test_a_chain_applies_its_layers_in_turn():
 def test_a_new_kind_of_layer_must_say_how_it_streams_and_how_large_it_is():
     with pytest.raises(TypeError, match=r"abstract class Layer .*size.*stream"):
         Layer()
+
+
+@torch.inference_mode()
+def test_a_large_kernel_is_convolved_with_many_rows_at_once():
+    with torch.inference_mode(mode=False):
+        layer = Convolution(1024, 114, 3, padding=1).bfloat16()
+    x = torch.rand(1, 1024, 40, 64, generator=torch.Generator().manual_seed(1)).bfloat16()
+    stream = layer.stream()
+    bands = [stream.push(x[:, :, top : top + 8], last=top == 32) for top in range(0, 40, 8)]
+    # Sixteen rows of 64 are 1024 positions; one row of the first band waits for the next.
+    assert [band if band is None else band.shape[2] for band in bands] == [None, None, 16, None, 24]
+    found = torch.cat([band for band in bands if band is not None], dim=2)
+    torch.testing.assert_close(found, layer(x), rtol=1e-2, atol=1e-2)

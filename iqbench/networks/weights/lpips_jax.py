@@ -16,7 +16,7 @@ import sys
 import tarfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +180,7 @@ class _ArrayUnpickler(pickle.Unpickler):
     version 1 and 2, stand for the two classes above, and every other is refused.
     """
 
-    ADMITTED = {  # noqa: RUF012 - never changed, and a class has no better place for it
+    ADMITTED: ClassVar = {
         ("numpy", "dtype"): _Float32,
         ("numpy", "ndarray"): _Array,
         ("numpy.core.multiarray", "_reconstruct"): _Array,

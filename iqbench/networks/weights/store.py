@@ -175,9 +175,10 @@ def _read_safetensors(
         # Typed Any: the type stubs that safetensors has do not cover its numpy side.
         opened: Any = safe_open(path, framework="numpy")
         with opened as file:
+            names: list[str] = file.keys()
             # Keys and shapes are looked at before any tensor is read, so that a file of another
             # kind, however large, costs nothing.
-            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - no mapping
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in names}
             if problem := _shape_difference(shapes, expected):
                 raise _damaged(entry, path, problem)
             return {key: file.get_tensor(key) for key in expected}, file.metadata() or {}

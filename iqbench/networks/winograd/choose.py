@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from iqbench.networks import onednn
+from iqbench.networks.winograd.minimal import Minimal
 from iqbench.networks.winograd.products import Products
 from iqbench.networks.winograd.sums import TILE, Sums, tiles_at_once
 
-__all__ = ["Minimal", "pays", "rows_at_once", "transformed"]
+__all__ = ["pays", "rows_at_once", "transformed"]
 
 _PAIRS = 64 * (128 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 64)
 """Channels in times channels out from which it pays on a CPU (measured)."""
@@ -20,22 +21,11 @@ _ROW = 1 << 19
 """Values of a row from which it is not done on a CPU: a stream keeps up to five rows of each layer,
 and 100 megapixels are to be scored in 2.5 GiB (measured)."""
 
-_PLAIN_KERNEL, _PLAIN_POSITIONS = 1 << 20, 1 << 10
-"""Values of a kernel from which so many positions should be convolved at once (measured)."""
-
 _PAIRS_GPU = 128 * 256
-"""The same on a GPU (measured on an H200)."""
+"""Channels in times channels out from which it pays on a GPU (measured on an H200)."""
 
 _POSITIONS = 256
 """So few positions are too few for a GPU to gain (measured)."""
-
-
-class Minimal(Protocol):
-    """A convolution with its kernel transformed."""
-
-    def __call__(self, x: Tensor, padding: tuple[int, int], *, rectify: bool = False) -> Tensor:
-        """Convolve (N, C, H, W) with zeros above and below, and beside; rectify if asked."""
-        ...
 
 
 def pays(x: Tensor, weight: Tensor) -> bool:
@@ -64,8 +54,8 @@ def pays(x: Tensor, weight: Tensor) -> bool:
     )
 
 
-def rows_at_once(weight: Tensor, width: int) -> int:
-    """Say in which numbers of rows a stream should convolve.
+def rows_at_once(weight: Tensor, width: int) -> int | None:
+    """Say in which numbers of rows a stream should convolve, to multiply less.
 
     Parameters
     ----------
@@ -76,17 +66,14 @@ def rows_at_once(weight: Tensor, width: int) -> int:
 
     Returns
     -------
-    int
-        As many as fill whole tiles, and as many of them as are multiplied at once. Of a plain
-        convolution, as many as make it worth to lay out a large kernel anew, which is done each
-        time. 1 where that does not matter.
+    int or None
+        As many as fill whole tiles, and as many of them as are multiplied at once. None where it
+        is not done, or is done with any number.
     """
-    if weight.device.type != "cpu":
-        return 1
-    if _suits(weight, width):
-        across = -(-width // TILE)
-        return TILE * -(-tiles_at_once(*weight.shape[:2]) // across)
-    return -(-_PLAIN_POSITIONS // width) if weight.shape.numel() >= _PLAIN_KERNEL else 1
+    if weight.device.type != "cpu" or not _suits(weight, width):
+        return None
+    across = -(-width // TILE)
+    return TILE * -(-tiles_at_once(*weight.shape[:2]) // across)
 
 
 def transformed(weight: Tensor, bias: Tensor | None) -> Minimal:

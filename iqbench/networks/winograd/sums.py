@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iqbench.networks.onednn import add_grouped_products, pack_grouped_kernel
+from iqbench.networks.winograd.minimal import Minimal
 
 __all__ = [
     "KERNEL",
@@ -122,20 +123,12 @@ def tiles_at_once(outputs: int, inputs: int) -> int:
     return next(tiles for pairs, tiles in _TILES if outputs * inputs >= pairs)
 
 
-class Sums:
-    """A convolution of stride 1 with its kernel transformed and packed.
-
-    Parameters
-    ----------
-    weight
-        (C', C, 3, 3) float32, on a CPU.
-    bias
-        (C',), or None.
-    """
+class Sums(Minimal):
+    """The convolution on a processor; within 3e-5 of the direct sum, of its largest output."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self._outputs, self._inputs = weight.shape[:2]
-        self._tiles = tiles_at_once(*weight.shape[:2])
+        super().__init__(weight, bias)
+        self._tiles = tiles_at_once(self._outputs, self._inputs)
         kernel = _transform_kernel(weight.detach())
         self._kernel = pack_grouped_kernel(kernel, _POINTS, self._tiles)
         spread = kernel.new_zeros(_SIDE, _SIDE, self._outputs)
@@ -143,28 +136,10 @@ class Sums:
             spread[_ONE, _ONE] = bias.detach()
         self._bias = spread.flatten()
 
-    def __call__(self, x: Tensor, padding: tuple[int, int], *, rectify: bool = False) -> Tensor:
-        """Convolve.
-
-        Parameters
-        ----------
-        x
-            (N, C, H, W) float32.
-        padding
-            Zeros above and below, left and right.
-        rectify
-            Cut off below zero as well.
-
-        Returns
-        -------
-        Tensor
-            (N, C', H', W'), channels last in memory. Equal to the direct sum within 3e-5 of the
-            largest output.
-        """
+    def _fill(self, out: Tensor, x: Tensor, padding: tuple[int, int], *, rectify: bool) -> None:
+        """Convolve a block of tiles at a time."""
         above, beside = padding
-        images, _, height, width = x.shape
-        high, wide = height + 2 * above - 2, width + 2 * beside - 2
-        out = x.new_empty(images, high, wide, self._outputs)
+        high, wide = out.shape[1:3]
         rows, columns = _shape(-(-high // TILE), -(-wide // TILE), self._tiles)
         blocks: dict[tuple[int, int], _Block] = {}
         for seen, found in zip(x.permute(0, 2, 3, 1).contiguous(), out, strict=True):
@@ -180,7 +155,6 @@ class Sums:
                     block.give(to)
                     if rectify:
                         to.relu_()
-        return out.permute(0, 3, 1, 2)
 
 
 def _transform_kernel(weight: Tensor) -> Tensor:

@@ -1,0 +1,133 @@
+"""Convolution, by whichever way is the fastest that may be taken."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from iqbench.networks import onednn
+from iqbench.networks.layer import Layer, Size
+from iqbench.networks.stream import Stream, WindowStream, window_count
+from iqbench.networks.winograd.choose import pays, rows_at_once, transformed
+from iqbench.networks.winograd.minimal import Minimal
+
+__all__ = ["Convolution"]
+
+_LARGE, _POSITIONS = 1 << 20, 1 << 10
+"""Values of a kernel from which a processor should convolve so many positions at once: oneDNN lays
+the kernel out anew each time (measured)."""
+
+
+class Convolution(nn.Conv2d, Layer):
+    """Convolution with square kernel, stride and zero padding."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            channels_in, channels_out, kernel, stride=stride, padding=padding, bias=bias
+        )
+        self._kernel, self._step, self._border = kernel, stride, padding
+        self._transformed: Minimal | None = None
+        self._transformed_of = (0, 0)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out what can be made again: a packed kernel can be neither copied nor pickled."""
+        return {**self.__dict__, "_transformed": None}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve a whole image."""
+        return self._convolve(x, self._border)
+
+    def _convolve(self, x: Tensor, above: int) -> Tensor:
+        padding = (above, self._border)
+        if self._minimal(x):
+            return self._fast()(x, padding)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding)
+
+    def _rectified(self, x: Tensor, above: int) -> Tensor:
+        """Convolve and cut off below zero, in one step where that spares two readings."""
+        padding = (above, self._border)
+        if self._minimal(x):
+            return self._fast()(x, padding, rectify=True)
+        y = self._in_one_step(x, padding) if torch.is_inference_mode_enabled() else None
+        if y is not None:
+            return y
+        y = self._convolve(x, above)
+        return F.relu(y) if torch.is_grad_enabled() else y.relu_()
+
+    def _in_one_step(self, x: Tensor, padding: tuple[int, int]) -> Tensor | None:
+        """Let the library rectify what it convolves; None where it cannot."""
+        if x.device.type == "cpu":
+            if not onednn.rectifies(x, self.weight):
+                return None
+            return onednn.convolve_and_rectify(x, self.weight, self.bias, self.stride, padding)
+        known = self.bias is not None and x.dtype in (torch.float32, torch.bfloat16)
+        if not known or torch.version.cuda is None or not torch.backends.cudnn.enabled:
+            return None
+        options = self.stride, padding, self.dilation, self.groups
+        try:
+            return torch.cudnn_convolution_relu(x, self.weight, self.bias, *options)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError:
+            return None  # no engine for this card and shape: the plain way raises what is wrong
+
+    def _minimal(self, x: Tensor) -> bool:
+        """Tell whether Winograd's way is taken."""
+        return self._step == 1 and not self.weight.is_inference() and pays(x, self.weight)
+
+    def _fast(self) -> Minimal:
+        """Transform the kernel once, and again when it has changed."""
+        weight = self.weight
+        state = weight.data_ptr(), weight._version
+        if self._transformed is None or self._transformed_of != state:
+            self._transformed, self._transformed_of = transformed(weight, self.bias), state
+        return self._transformed
+
+    def _rows(self, width: int) -> int:
+        """Say in which numbers of rows a stream had better convolve."""
+        tiles = rows_at_once(self.weight, width) if self._step == 1 else None
+        if tiles is not None:
+            return tiles
+        large = self.weight.device.type == "cpu" and self.weight.numel() >= _LARGE
+        return -(-_POSITIONS // width) if large else 1
+
+    def stream(self, *, rectify: bool = False) -> Stream:
+        """Begin a pass in bands.
+
+        Parameters
+        ----------
+        rectify
+            Cut off below zero as well: the layer and the `Relu` after it as one.
+        """
+        apply = self._rectified if rectify else self._convolve
+        return WindowStream(
+            kernel=self._kernel,
+            stride=self._step,
+            padding=self._border,
+            fill=0.0,
+            whole=partial(apply, above=self._border),
+            inner=partial(apply, above=0),
+            rows=self._rows,
+        )
+
+    def size(self, size: Size) -> Size:
+        """Return the size of the output."""
+        height, width = (
+            window_count(
+                side + 2 * self._border, self._kernel, self._step, ceil=False, below=self._border
+            )
+            for side in size[1:]
+        )
+        return self.out_channels, height, width

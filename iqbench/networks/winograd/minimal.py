@@ -1,0 +1,53 @@
+"""What every way of multiplying less has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+__all__ = ["Minimal"]
+
+
+class Minimal(ABC):
+    """A convolution of stride 1 with its 3x3 kernel transformed.
+
+    Parameters
+    ----------
+    weight
+        (C', C, 3, 3) float32.
+    bias
+        (C',), or None.
+    """
+
+    @abstractmethod
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._outputs, self._inputs = weight.shape[:2]
+
+    def __call__(self, x: Tensor, padding: tuple[int, int], *, rectify: bool = False) -> Tensor:
+        """Convolve.
+
+        Parameters
+        ----------
+        x
+            (N, C, H, W) float32.
+        padding
+            Zeros above and below, left and right.
+        rectify
+            Cut off below zero as well.
+
+        Returns
+        -------
+        Tensor
+            (N, C', H', W'), channels last in memory. How near it is to the direct sum, a subclass
+            says.
+        """
+        images, _, height, width = x.shape
+        above, beside = padding
+        out = x.new_empty(images, height + 2 * above - 2, width + 2 * beside - 2, self._outputs)
+        self._fill(out, x, padding, rectify=rectify)
+        return out.permute(0, 3, 1, 2)
+
+    @abstractmethod
+    def _fill(self, out: Tensor, x: Tensor, padding: tuple[int, int], *, rectify: bool) -> None:
+        """Convolve into (N, H', W', C')."""
