@@ -129,8 +129,9 @@ def _unpack_all(archive: Path, folder: Path, limits: Limits) -> int:
                     file.write(part)
     except _DAMAGE as error:
         raise IqbenchError(f"{archive.name} is damaged: {error}", hint="Fetch it again") from error
-    # What zipfile raises for an encrypted file, and for a compression that it does not know.
-    except (NotImplementedError, RuntimeError) as error:
+    # zipfile raises a RuntimeError for an encrypted file, and the one of its kinds that says "not
+    # implemented" for a compression that it does not know.
+    except RuntimeError as error:
         raise IqbenchError(f"{archive.name} cannot be unpacked: {error}") from error
     return len(seen)
 

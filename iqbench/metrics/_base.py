@@ -181,7 +181,7 @@ class Metric(BaseModel):
             Name to map, (N, ...) or (1, ...); names differ between taps. Every map of a name has
             the same number of values a row.
         """
-        raise NotImplementedError(f"{self.name} has columns with taps, but no maps")
+        raise self._lacks("has columns with taps, but no maps")
 
     def close(self, column: str, means: Maps) -> Tensor:
         """Turn means into the value of a column.
@@ -198,7 +198,7 @@ class Metric(BaseModel):
         Tensor
             (N,); NaN where undefined.
         """
-        raise NotImplementedError(f"{self.name} has columns with taps, but no closing formula")
+        raise self._lacks("has columns with taps, but no closing formula")
 
     def values(self, reference: Tensor, output: Tensor) -> Maps:
         """Score whole images: what the engine calls for columns without taps.
@@ -216,7 +216,7 @@ class Metric(BaseModel):
         mapping
             Column name to (N,).
         """
-        raise NotImplementedError(f"{self.name} has columns without taps, but no values")
+        raise self._lacks("has columns without taps, but no values")
 
     def bitstream_value(self, size: int, height: int, width: int) -> float:
         """Score a bitstream: all that the engine calls where `reads_bitstream` is set.
@@ -233,7 +233,11 @@ class Metric(BaseModel):
         float
             The value of the metric's one column.
         """
-        raise NotImplementedError(f"{self.name} reads bitstreams, but gives no value of one")
+        raise self._lacks("reads bitstreams, but gives no value of one")
+
+    def _lacks(self, what: str) -> NotImplementedError:
+        """Say what is missing: not abstract, for a metric has only what its columns are made of."""
+        return NotImplementedError(f"{self.name} {what}")
 
 
 def check_pair(reference: Tensor, output: Tensor) -> None:

@@ -81,11 +81,13 @@ def _take(
     return taken
 
 
-def _pixel_reader(kind: type[PixelReader], left: dict[Tap, list[Metric]]) -> list[Reader]:
+def _pixel_reader(
+    make: Callable[[dict[Metric, list[Tap]]], PixelReader], left: dict[Tap, list[Metric]]
+) -> list[Reader]:
     """Take out what reads pixels and their neighbours."""
     served: dict[Metric, list[Tap]] = {}
     for tap in left:
         if tap.network == PIXELS:
-            for metric in _take(left, tap, kind.serves):
+            for metric in _take(left, tap, PixelReader.serves):
                 served.setdefault(metric, []).append(tap)
-    return [kind(served)] if served else []
+    return [make(served)] if served else []

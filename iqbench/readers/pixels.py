@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 from torch import Tensor
@@ -24,7 +25,7 @@ PIXEL_SUMS = (
 """Names of the maps: those of `Psnr` and `Tv`."""
 
 
-class PixelReader(RawReader):
+class PixelReader(RawReader, ABC):
     """Sums the maps of `Psnr` and `Tv`; how is what a subclass knows of its device.
 
     Parameters
@@ -81,6 +82,7 @@ class PixelReader(RawReader):
             kind = name.partition("_")[0].rstrip("2")
             yield Sum(self._metrics[name], name, total, sizes[kind] * channels)
 
+    @abstractmethod
     def totals(
         self, reference: Tensor, output: Tensor, owners: Owners, own: int
     ) -> Sequence[Tensor]:
@@ -100,4 +102,3 @@ class PixelReader(RawReader):
         sequence of Tensor
             (N,) float64 each.
         """
-        raise NotImplementedError

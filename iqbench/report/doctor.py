@@ -59,7 +59,10 @@ def render_checkup(
         return json_records(frame.drop(columns="group"))
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
-    rows: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]  # keys are text
+    rows: list[dict[str, Any]] = [
+        dict(zip(frame.columns, values, strict=True))
+        for values in frame.itertuples(index=False, name=None)
+    ]
     shown = rows if verbose else _gathered(rows)
     if format == "markdown":
         cells = [[escape_markdown(cell) for cell in _cells(row)] for row in shown]

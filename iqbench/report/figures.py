@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from iqbench.analysis.logistic import fit_logistic
 
@@ -24,7 +25,7 @@ __all__ = ["draw_gaps", "draw_matrix", "draw_scatter", "svg"]
 _POINTS, _CURVE, _GRAY = "#0072B2", "#D55E00", "#666666"
 _COLUMNS = 3
 _MOST_POINTS = 3000  # a figure with more takes seconds to open
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 8.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -38,7 +39,7 @@ def svg(draw: Callable[[], Figure]) -> str:
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    with rc_context(_STYLE):  # type: ignore[arg-type]  # its names are literals there
+    with rc_context(_STYLE):
         figure = draw()
         FigureCanvasSVG(figure)
         stream = BytesIO()
@@ -108,9 +109,9 @@ def draw_scatter(table: pd.DataFrame, metrics: Sequence[str], title: str) -> Fig
     for axes, metric in zip(all_axes.flat, metrics, strict=False):
         known = np.isfinite(table[[metric, "mos"]].to_numpy(np.float64)).all(axis=1)
         x, y = (table.loc[known, name].to_numpy(np.float64) for name in (metric, "mos"))
-        shown = slice(None)
+        shown: slice | NDArray[np.int64] = slice(None)
         if len(x) > _MOST_POINTS:
-            shown = np.random.default_rng(0).choice(len(x), _MOST_POINTS, replace=False)  # type: ignore[assignment]  # indices
+            shown = np.random.default_rng(0).choice(len(x), _MOST_POINTS, replace=False)
         axes.plot(
             *(x[shown], y[shown], "o"),
             **{"color": _POINTS, "markersize": 2.2, "alpha": 0.35, "markeredgewidth": 0},

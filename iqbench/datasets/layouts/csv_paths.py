@@ -188,10 +188,8 @@ class _Pairs:
         ]
 
     def _check_files(self) -> None:
-        folder = os.fspath(self.path.parent)
         named = {**self.outputs, **self.lines}
-        # For 100,000 rows, os.path takes half of pathlib's time.
-        missing = [name for name in named if not os.path.isfile(os.path.join(folder, name))]  # noqa: PTH113, PTH118
+        missing = [name for name in named if not (self.path.parent / name).is_file()]
         if missing:
             missing.sort(key=named.__getitem__)
             shown = ", ".join(f"{name} (line {named[name]})" for name in missing[:3])
