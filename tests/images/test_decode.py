@@ -9,24 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from made_images import MASKS, bmp, chunk, exif, noise, packed, pillow, png, smooth, tiff
+from made_images import bmp, chunk, exif, noise, packed, pillow, png, smooth, tiff
 from made_images import whole_files as made_files
+from made_pixels import decode, over_white, pixels
 from PIL import Image, ImageOps
 
 from iqbench.errors import IqbenchError
 from iqbench.images.source import EncodedImage
-
-
-def decode(data, **options):
-    return EncodedImage("picture", data).decode(**options)
-
-
-def pixels(data, **options):
-    picture = decode(data, **options)
-    assert picture.pixels.flags.c_contiguous
-    assert picture.pixels.ndim == 3
-    return picture.pixels
-
 
 WHOLE = made_files()
 SEEN_BY_PILLOW = [label for label in WHOLE if "16" not in label]
@@ -229,113 +218,6 @@ class TestBmp:
             image = Image.fromarray(noise(9, 16)).convert(mode)
             expected = np.asarray(image.convert("L"))
             np.testing.assert_array_equal(pixels(pillow(image, "BMP"))[..., 0], expected)
-
-
-def over_white(colours, opacity):
-    """Composite by the definition, in floating point."""
-    peak = float(np.iinfo(colours.dtype).max)
-    share = opacity[..., None] / peak
-    return np.floor(colours * share + peak * (1 - share) + 0.5 + 1e-9).astype(colours.dtype)
-
-
-class TestAlpha:
-    def test_is_an_error_that_names_the_option(self):
-        for mode in ("RGBA", "LA"):
-            with pytest.raises(IqbenchError, match=r"picture has transparency.*--alpha composite"):
-                decode(pillow(Image.fromarray(noise(5, 7, 4)).convert(mode), "PNG"))
-        for data in (
-            pillow(noise(5, 7, 4), "WEBP", lossless=True, exact=True),
-            pillow(noise(5, 7, 4), "WEBP", quality=80),
-            png(noise(5, 7), 8, 0, chunk(b"tRNS", b"\0\1")),
-        ):
-            with pytest.raises(IqbenchError, match="--alpha composite"):
-                decode(data)
-
-    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-    def test_colour_is_composited_over_white(self, dtype):
-        stored = noise(16, 16, 4, dtype=dtype)
-        depth = stored.itemsize * 8
-        data = png(stored.reshape(16, -1), depth, 6, width=16)
-        expected = over_white(stored[..., :3], stored[..., 3])
-        np.testing.assert_array_equal(pixels(data, alpha="composite"), expected)
-
-    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-    def test_gray_stays_gray(self, dtype):
-        stored = noise(16, 16, 2, dtype=dtype)
-        data = png(stored.reshape(16, -1), stored.itemsize * 8, 4, width=16)
-        expected = over_white(stored[..., :1], stored[..., 1])
-        np.testing.assert_array_equal(pixels(data, alpha="composite"), expected)
-
-    def test_opaque_and_invisible_pixels(self):
-        stored = noise(1, 2, 4, dtype=np.uint16)
-        stored[0, :, 3] = 65535, 0
-        actual = pixels(png(stored.reshape(1, -1), 16, 6, width=2), alpha="composite")
-        np.testing.assert_array_equal(actual[0, 0], stored[0, 0, :3])
-        np.testing.assert_array_equal(actual[0, 1], [65535] * 3)
-
-    def test_webp(self):
-        stored = noise(5, 7, 4)
-        data = pillow(stored, "WEBP", lossless=True, exact=True)
-        expected = over_white(stored[..., :3], stored[..., 3])
-        np.testing.assert_array_equal(pixels(data, alpha="composite"), expected)
-
-    def test_palette_entries(self):
-        values = noise(5, 8) % 3
-        colours, opacity = noise(3, 3, seed=1), np.array([0, 128, 255], np.uint8)
-        extra = chunk(b"PLTE", colours.tobytes()), chunk(b"tRNS", opacity.tobytes()[:2])
-        expected = over_white(colours[values], opacity[values])
-        actual = pixels(png(values, 8, 3, *extra), alpha="composite")
-        np.testing.assert_array_equal(actual, expected)
-
-    def test_a_transparent_gray_is_refused_for_opencv_ignores_it(self):
-        data = png(noise(5, 7), 8, 0, chunk(b"tRNS", b"\0\1"))
-        with pytest.raises(IqbenchError, match="Save it without transparency"):
-            decode(data, alpha="composite")
-
-    def test_a_picture_without_alpha_is_unchanged(self):
-        expected = pixels(WHOLE["png"])
-        np.testing.assert_array_equal(pixels(WHOLE["png"], alpha="composite"), expected)
-
-
-RED = Image.new("RGB", (8, 8), "red")
-APNG = pillow(RED, "PNG", save_all=True, append_images=[Image.new("RGB", (8, 8))])
-
-REFUSED = {
-    "CMYK JPEG": pillow(RED.convert("CMYK"), "JPEG"),
-    "CMYK TIFF": pillow(RED.convert("CMYK"), "TIFF"),
-    "float": tiff(np.zeros((4, 4), np.float32)),
-    "float or signed": tiff(np.zeros((4, 4), np.int16)),
-    "32 bits": tiff(np.zeros((4, 4), np.uint32)),
-    "several pages": pillow(RED, "TIFF", save_all=True, append_images=[RED]),
-    "unusual colour": tiff(np.zeros((4, 4), np.uint16), photometric="miniswhite"),
-    "TIFF with an alpha": tiff(noise(4, 4, 4), extrasamples=["unassalpha"]),
-    "separate planes": tiff(
-        noise(3, 5, 7, dtype=np.uint16), photometric="rgb", planarconfig="separate"
-    ),
-    "animated PNG": APNG,
-    "animated WebP": pillow(RED, "WEBP", save_all=True, append_images=[Image.new("RGB", (8, 8))]),
-    "GIF": pillow(RED, "GIF"),
-    "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(20),
-    "AVIF, HEIC": b"\0\0\0\x1cftypavif" + bytes(20),
-    "OpenEXR": b"v/1\x01" + bytes(20),
-    "PBM": b"P4\n8 1\n\0",
-    "text form": b"P2\n1 1\n255\n9\n",
-    "maximum value 1023": b"P5 1 1 1023\n\0\0",
-    "run-length": bmp(b"\4\0\0\1", 4, 1, 8, compression=1, palette=bytes(1024)),
-    "16 bits a pixel": bmp(bytes(8), 4, 1, 16),
-    "own order": bmp(bytes(4), 1, 1, 32, compression=3, masks=MASKS[::-1]),
-    "BMP of OS/2": b"BM" + bytes(12) + struct.pack("<IHHHH", 12, 1, 1, 1, 24) + bytes(4),
-    "compressed BMP": bmp(bytes(4), 1, 1, 32, compression=4),
-}
-
-
-@pytest.mark.parametrize(("words", "data"), REFUSED.items(), ids=REFUSED)
-def test_kinds_that_are_not_read_are_refused_with_advice(words, data):
-    for alpha in ("error", "composite"):
-        with pytest.raises(IqbenchError, match=words) as caught:
-            decode(data, alpha=alpha)
-        assert caught.value.message.startswith("picture ")
-        assert caught.value.hint
 
 
 def test_fill_bytes_between_jpeg_markers():

@@ -1,0 +1,54 @@
+"""Leaderboards to be shown."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from iqbench.report.board import render_leaderboard
+from iqbench.results.schema import ColumnInfo
+
+__all__ = ["COLUMNS", "HOSTILE", "board", "shown"]
+
+COLUMNS = {
+    "psnr": ColumnInfo("higher", 2, summary="Peak signal-to-noise ratio, dB"),
+    "lpips-alex": ColumnInfo("lower", 4),
+}
+
+
+def board(**changes: Any) -> pd.DataFrame:
+    """Make a leaderboard of four methods, the last of them incomplete."""
+    columns: dict[str, Any] = {
+        "dataset": "Set14",
+        "task": "super-resolution",
+        "protocol": "sr-y:scale=4",
+        "ranked_by": "psnr",
+        "rank": pd.array([1, 2, 3, None], dtype="Int64"),
+        "rank_low": pd.array([1, 1, 3, None], dtype="Int64"),
+        "rank_high": pd.array([2, 2, 3, None], dtype="Int64"),
+        "tie": ["a", "a", "", ""],
+        "front": pd.array([True, False, True, None], dtype="boolean"),
+        "front_by": "psnr, lpips-alex",
+        "method": ["swinir", "edsr", "bi_cubic", "new"],
+        "n": [14, 14, 14, 3],
+        "expected": 14,
+        "complete": [True, True, True, False],
+        "psnr": [28.9, 28.8, 26.0, 33.0],
+        "psnr_low": [27.9, 27.9, 25.5, 32.0],
+        "psnr_high": [30.1, 29.8, 26.4, 34.0],
+        "lpips-alex": [0.25, 0.3, 0.2, 0.1],
+        "lpips-alex_low": [0.24, 0.29, 0.1, math.nan],
+        "lpips-alex_high": [0.26, 0.31, math.inf, math.nan],
+        "missing": ["", "", "", "psnr 11, lpips-alex 11"],
+        "undefined": "",
+    }
+    return pd.DataFrame({**columns, **changes})
+
+
+def shown(frame: pd.DataFrame, format: str = "table", **options: Any) -> str:
+    return render_leaderboard(frame, COLUMNS, format, **options)
+
+
+HOSTILE = "[a]&b_c%d$e#f{g}h~i^j\\k<script>\x1b\n"
