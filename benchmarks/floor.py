@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-__all__ = ["gigaflops", "gigaflops_by_layer", "measure_rates"]
+__all__ = ["fastest", "gigaflops", "gigaflops_by_layer", "measure_rates"]
 
 GEMM_SIZES = (1024, 2048, 4096)
 POINTWISE_CHANNELS = (128, 256, 512)
@@ -31,17 +31,17 @@ def measure_rates() -> dict[str, float]:
     with torch.inference_mode():
         for size in GEMM_SIZES:
             left, right = torch.randn(size, size), torch.randn(size, size)
-            gemm = max(gemm, 2e-9 * size**3 / _fastest(partial(torch.matmul, left, right)))
+            gemm = max(gemm, 2e-9 * size**3 / fastest(partial(torch.matmul, left, right)))
         for channels in POINTWISE_CHANNELS:
             image = torch.randn(1, channels, 128, 192).to(memory_format=torch.channels_last)
             kernel = torch.randn(channels, channels, 1, 1).to(memory_format=torch.channels_last)
             work = 2e-9 * channels**2 * 128 * 192
-            rate = work / _fastest(partial(F.conv2d, image, kernel))
+            rate = work / fastest(partial(F.conv2d, image, kernel))
             pointwise = max(pointwise, rate)
     return {"gemm": gemm, "pointwise": pointwise, "threads": torch.get_num_threads()}
 
 
-def _fastest(work: Callable[[], object]) -> float:
+def fastest(work: Callable[[], object]) -> float:
     """Return the seconds of the fastest of many repeats."""
     work()
     best = float("inf")
