@@ -69,12 +69,14 @@ test-lowest: ## run the tests with the lowest allowed version of every dependenc
 $(VENV)-lowest/lowest.txt $(VENV)/lowest.txt: pyproject.toml | $(BIN)/python
 	@sed -nE 's/^ +"([A-Za-z0-9_.-]+)(>=|~=)([0-9.]+)".*/\1==\3/p' $< > $@
 
-# Made anew when pyproject.toml changes. The stamp is written last: a failed install leaves none.
+COMPILED := hatch_build.py $(wildcard iqbench/native/*.[ch])
+
+# Made anew when pyproject.toml or what is compiled changes. The stamp is written last: a failed install leaves none.
 $(VENV)/.installed: EXTRA :=
 $(VENV)/.installed-test: EXTRA := [test]
 $(VENV)/.installed-docs: EXTRA := [docs]
 $(VENV)/.installed-dev: EXTRA := [dev]
-$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-docs $(VENV)/.installed-dev: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-docs $(VENV)/.installed-dev: pyproject.toml $(COMPILED) $(CONSTRAINTS) | $(BIN)/python
 	@echo "==> Installing iqbench$(EXTRA) into $(VENV): torch and its friends come along," \
 		"5 GB on Linux, minutes the first time"
 	@set -o pipefail; $(BIN)/python -m pip install --no-input --progress-bar off $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.$(EXTRA)' | $(PROGRESS)
@@ -91,5 +93,5 @@ $(BIN)/python:
 
 .PHONY: clean
 clean: ## remove the environments and everything that tools left behind
-	rm -rf $(VENV) $(VENV)-lowest build dist docs/_build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest iqbench/native/*.so build dist docs/_build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

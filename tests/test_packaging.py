@@ -64,6 +64,13 @@ def test_the_wheel_holds_every_file_of_the_package(installed):
     assert (information / "licenses" / "LICENSE").is_file()
 
 
+def test_a_wheel_with_compiled_loops_is_for_one_platform_and_any_python(installed):
+    (information,) = installed.glob("iqbench-*.dist-info")
+    compiled = any(installed.glob("iqbench/native/*.so"))
+    platform = "py3-none-linux_x86_64" if compiled else "py3-none-any"
+    assert f"Tag: {platform}\n" in (information / "WHEEL").read_text(encoding="utf-8")
+
+
 def test_the_source_distribution_can_be_worked_in(source):
     assert {"Makefile", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff"} <= {
         path.name for path in source.iterdir()

@@ -9,6 +9,7 @@ import torch
 
 from iqbench.doctor.finding import INFO, Finding, compared
 from iqbench.engine.compute import GIBIBYTE, Compute
+from iqbench.native import library
 
 __all__ = ["check_device", "why_no_cuda"]
 
@@ -34,6 +35,8 @@ def check_device(compute: Compute) -> Iterator[Finding]:
         wrong=f"{_describe(device)}: it computes the sum of a thousand squares wrongly",
     )
     yield Finding(PART, "memory", INFO, note=f"{compute.memory / GIBIBYTE:.1f} GiB for bands")
+    if device.type == "cpu":
+        yield Finding(PART, "compiled loops", INFO, note=_loops())
     if device.type != "cuda":
         yield Finding(PART, "cuda", INFO, note=why_no_cuda())
 
@@ -47,6 +50,15 @@ def _describe(device: torch.device) -> str:
         return f"{facts.name}, compute capability {facts.major}.{facts.minor}, {versions}"
     capability = torch.backends.cpu.get_cpu_capability()
     return f"torch {torch.__version__} uses {torch.get_num_threads()} threads and {capability}"
+
+
+def _loops() -> str:
+    """Say whether the fast ways of a processor are there, and if not, why."""
+    try:
+        library.find_library()
+    except library.NotCompiledError as error:
+        return f"{error}. Values are the same without them, only later"
+    return "there are such for this processor"
 
 
 def why_no_cuda() -> str:

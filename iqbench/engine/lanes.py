@@ -47,9 +47,7 @@ class Lane:
                 kernel=tap.window,
                 stride=1,
                 padding=0,
-                fill=0.0,
-                whole=lambda rows: rows,
-                inner=lambda rows: rows,
+                apply=lambda rows: rows.joined(0.0),
             )
             for tap in taps
             if tap.window > 1

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from iqbench.networks import onednn
 from iqbench.networks.layer import Layer, Size
-from iqbench.networks.stream import Stream, WindowStream, window_count
+from iqbench.networks.stream import Stream, Stretch, WindowStream, window_count
 from iqbench.networks.winograd.choose import pays, rows_at_once, transformed
 from iqbench.networks.winograd.minimal import Minimal
 
@@ -47,27 +45,37 @@ class Convolution(nn.Conv2d, Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve a whole image."""
-        return self._convolve(x, self._border)
+        return self._convolve(self._alone(x))
 
-    def _convolve(self, x: Tensor, above: int) -> Tensor:
-        padding = (above, self._border)
-        if self._minimal(x):
-            return self._fast()(x, padding)
+    def _alone(self, x: Tensor) -> Stretch:
+        return Stretch((x,), self._border, self._border, x.shape[2] + 2 * self._border)
+
+    def _convolve(self, rows: Stretch) -> Tensor:
+        if self._minimal(rows):
+            return self._fast()(rows, self._border)
+        x, padding = self._padded(rows)
         return F.conv2d(x, self.weight, self.bias, self.stride, padding)
 
-    def _rectified(self, x: Tensor, above: int) -> Tensor:
+    def _rectified(self, rows: Stretch) -> Tensor:
         """Convolve and cut off below zero, in one step where that spares two readings."""
-        padding = (above, self._border)
-        if self._minimal(x):
-            return self._fast()(x, padding, rectify=True)
-        y = self._in_one_step(x, padding) if torch.is_inference_mode_enabled() else None
+        if self._minimal(rows):
+            return self._fast()(rows, self._border, rectify=True)
+        y = self._in_one_step(rows) if torch.is_inference_mode_enabled() else None
         if y is not None:
             return y
-        y = self._convolve(x, above)
+        y = self._convolve(rows)
         return F.relu(y) if torch.is_grad_enabled() else y.relu_()
 
-    def _in_one_step(self, x: Tensor, padding: tuple[int, int]) -> Tensor | None:
+    def _padded(self, rows: Stretch) -> tuple[Tensor, tuple[int, int]]:
+        """Return the rows as one piece, and how torch must pad it still."""
+        whole = rows.whole(self._border)
+        if whole is not None:
+            return whole, (self._border, self._border)
+        return rows.joined(0.0), (0, self._border)
+
+    def _in_one_step(self, rows: Stretch) -> Tensor | None:
         """Let the library rectify what it convolves; None where it cannot."""
+        x, padding = self._padded(rows)
         if x.device.type == "cpu":
             if not onednn.rectifies(x, self.weight):
                 return None
@@ -83,9 +91,9 @@ class Convolution(nn.Conv2d, Layer):
         except RuntimeError:
             return None  # no engine for this card and shape: the plain way raises what is wrong
 
-    def _minimal(self, x: Tensor) -> bool:
+    def _minimal(self, rows: Stretch) -> bool:
         """Tell whether Winograd's way is taken."""
-        return self._step == 1 and not self.weight.is_inference() and pays(x, self.weight)
+        return self._step == 1 and not self.weight.is_inference() and pays(rows, self.weight)
 
     def _fast(self) -> Minimal:
         """Transform the kernel once, and again when it has changed."""
@@ -116,9 +124,7 @@ class Convolution(nn.Conv2d, Layer):
             kernel=self._kernel,
             stride=self._step,
             padding=self._border,
-            fill=0.0,
-            whole=partial(apply, above=self._border),
-            inner=partial(apply, above=0),
+            apply=apply,
             rows=self._rows,
         )
 

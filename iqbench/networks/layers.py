@@ -19,6 +19,7 @@ from iqbench.networks.stream import (
     ParallelStream,
     PointwiseStream,
     Stream,
+    Stretch,
     WindowStream,
     window_count,
 )
@@ -44,17 +45,17 @@ class MaxPool(Layer):
         self._kernel, self._stride, self._padding = kernel, stride, padding
         self._ceil = ceil_mode
 
-    def _pool(self, x: Tensor, rows: int) -> Tensor:
-        return F.max_pool2d(
-            x, self._kernel, self._stride, (rows, self._padding), ceil_mode=self._ceil
-        )
-
-    def _inner(self, x: Tensor) -> Tensor:
-        return self._pool(x, 0)
+    def _pool(self, rows: Stretch) -> Tensor:
+        whole = rows.whole(self._padding)
+        if whole is not None:
+            return self.forward(whole)
+        options = (0, self._padding)
+        x = rows.joined(float("-inf"))
+        return F.max_pool2d(x, self._kernel, self._stride, options, ceil_mode=self._ceil)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool a whole image."""
-        return self._pool(x, self._padding)
+        return F.max_pool2d(x, self._kernel, self._stride, self._padding, ceil_mode=self._ceil)
 
     def stream(self) -> Stream:
         """Begin a pass in bands."""
@@ -62,9 +63,7 @@ class MaxPool(Layer):
             kernel=self._kernel,
             stride=self._stride,
             padding=self._padding,
-            fill=float("-inf"),
-            whole=self.forward,
-            inner=self._inner,
+            apply=self._pool,
             ceil=self._ceil,
         )
 
@@ -100,9 +99,7 @@ class AveragePool(Layer):
             kernel=self._kernel,
             stride=self._kernel,
             padding=0,
-            fill=0.0,
-            whole=self.forward,
-            inner=self.forward,
+            apply=lambda rows: self.forward(rows.joined(0.0)),
         )
 
     def size(self, size: Size) -> Size:

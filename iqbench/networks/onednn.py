@@ -11,22 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = [
-    "AVAILABLE",
-    "add_grouped_products",
-    "convolve_and_rectify",
-    "pack_grouped_kernel",
-    "rectifies",
-]
+__all__ = ["AVAILABLE", "convolve_and_rectify", "rectifies"]
 
 AVAILABLE = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512") and all(
     hasattr(torch.ops.mkldnn, name)
-    for name in (
-        "_convolution_pointwise",
-        "_convolution_pointwise_",
-        "_is_mkldnn_bf16_supported",
-        "_reorder_convolution_weight",
-    )
+    for name in ("_convolution_pointwise", "_is_mkldnn_bf16_supported")
 )
 """Whether this is a processor, and a torch, where all of them are known to work."""
 
@@ -67,46 +56,3 @@ def convolve_and_rectify(
     convolve: Any = torch.ops.mkldnn._convolution_pointwise
     found: Tensor = convolve(x, weight, bias, padding, stride, _UNITY, 1, "relu", [], "")
     return found
-
-
-def pack_grouped_kernel(kernel: Tensor, groups: int, positions: int) -> Tensor:
-    """Lay the kernel of a grouped 1x1 convolution out as oneDNN wants it.
-
-    Parameters
-    ----------
-    kernel
-        (G C', C, 1, 1) float32.
-    groups
-        G.
-    positions
-        Of the images to come: the layout suits this number and must not be used with others.
-
-    Returns
-    -------
-    Tensor
-        Opaque: it can be neither read nor copied.
-    """
-    pack: Any = torch.ops.mkldnn._reorder_convolution_weight
-    size = [1, groups * kernel.shape[1], positions, 1]
-    packed: Tensor = pack(kernel, [0, 0], _UNITY, _UNITY, groups, size)
-    return packed
-
-
-def add_grouped_products(to: Tensor, x: Tensor, packed: Tensor, bias: Tensor, groups: int) -> None:
-    """Add a grouped 1x1 convolution to what is there, without room for a result of its own.
-
-    Parameters
-    ----------
-    to
-        (1, G C', P, 1), channels last in memory.
-    x
-        (1, G C, P, 1), channels last in memory.
-    packed
-        Of `pack_grouped_kernel`, for P positions.
-    bias
-        (G C',).
-    groups
-        G.
-    """
-    add: Any = torch.ops.mkldnn._convolution_pointwise_.binary
-    add(to, x, packed, bias, [0, 0], _UNITY, _UNITY, groups, "add", None, None, [], "")

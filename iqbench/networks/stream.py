@@ -8,6 +8,7 @@ width and the band, not with its height, and there is no overlap and no receptiv
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -19,6 +20,7 @@ __all__ = [
     "ParallelStream",
     "PointwiseStream",
     "Stream",
+    "Stretch",
     "WindowStream",
     "window_count",
 ]
@@ -56,6 +58,49 @@ class PointwiseStream:
         return None if rows is None else self._function(rows)
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Rows that windows lie in, as they came: who can read pieces need not have them joined.
+
+    Attributes
+    ----------
+    pieces
+        One or more (N, C, h, W), one below the other; none is empty.
+    above, below
+        Rows of padding around them.
+    reach
+        So many rows, padding included, the windows reach; there may be more, or fewer where a last
+        window overhangs.
+    """
+
+    pieces: tuple[Tensor, ...]
+    above: int = 0
+    below: int = 0
+    reach: int = 0
+
+    @property
+    def height(self) -> int:
+        """How many rows there are, without padding."""
+        return sum(piece.shape[2] for piece in self.pieces)
+
+    def whole(self, padding: int) -> Tensor | None:
+        """Return the rows where they are one piece between so many rows of padding, else None."""
+        one = len(self.pieces) == 1 and self.above == self.below == padding
+        return self.pieces[0] if one else None
+
+    def unpadded(self) -> Tensor:
+        """Return the rows as one piece; a copy where they are several."""
+        return self.pieces[0] if len(self.pieces) == 1 else torch.cat(self.pieces, dim=2)
+
+    def joined(self, fill: float) -> Tensor:
+        """Return what the windows reach as one piece, padded with a value."""
+        rows = self.unpadded()
+        beyond = max(0, self.reach - self.above - self.height)
+        if self.above or beyond:
+            rows = F.pad(rows, (0, 0, self.above, beyond), value=fill)
+        return rows[:, :, : self.reach]
+
+
 class WindowStream:
     """A layer with a window: convolution, pooling, or the rows that a windowed metric needs.
 
@@ -63,12 +108,8 @@ class WindowStream:
     ----------
     kernel, stride, padding
         Along the rows.
-    fill
-        The value of padding rows.
-    whole
-        The layer on a whole image, with its own padding.
-    inner
-        The layer without padding along the rows; columns are padded as ever.
+    apply
+        The layer on a stretch of rows; columns it pads by itself.
     ceil
         Whether a last window that overhangs the end counts (``ceil_mode`` of pooling).
     rows
@@ -82,73 +123,67 @@ class WindowStream:
         kernel: int,
         stride: int,
         padding: int,
-        fill: float,
-        whole: Callable[[Tensor], Tensor],
-        inner: Callable[[Tensor], Tensor],
+        apply: Callable[[Stretch], Tensor],
         ceil: bool = False,
         rows: Callable[[int], int] | None = None,
     ) -> None:
-        self._rows = rows
         self._kernel = kernel
         self._stride = stride
         self._padding = padding
-        self._fill = fill
-        self._whole = whole
-        self._inner = inner
+        self._apply = apply
         self._ceil = ceil
-        self._started = False
+        self._rows = rows
+        self._above = padding
         self._kept: Tensor | None = None
 
     def push(self, rows: Tensor | None, *, last: bool) -> Tensor | None:
-        """Join kept and new rows, emit all windows that are complete, keep the rest."""
-        if not self._started and rows is not None and last:
-            self._started = True
-            return self._whole(rows) if self._outputs(rows, last) else None
-        held = self._join(rows)
-        if held is None:
+        """Put new rows below the kept ones, emit all windows that are complete, keep the rest."""
+        pieces = tuple(
+            piece for piece in (self._kept, rows) if piece is not None and piece.shape[2]
+        )
+        if not pieces:
             return None
-        if last and self._padding:
-            held = self._pad(held, 0, self._padding)
-        count = self._outputs_of(held.shape[2], last)
-        if last:
-            overhang = (count - 1) * self._stride + self._kernel - held.shape[2]
-            if overhang > 0:
-                held = self._pad(held, 0, overhang)
-            self._kept = None
-        else:
-            count -= count % self._rows(held.shape[3]) if self._rows else 0
-            # A copy: a view would keep the whole band alive.
-            self._kept = held[:, :, count * self._stride :].clone()
+        held = Stretch(pieces, self._above, self._padding if last else 0)
+        count = self._outputs(held, last=last)
+        start = count * self._stride
+        self._kept = None if last else _from(held, start)
+        self._above = max(0, self._above - start)
         if count < 1:
             return None
-        return self._inner(held[:, :, : (count - 1) * self._stride + self._kernel])
+        reach = start - self._stride + self._kernel
+        # On the last push all rows are handed on: one piece between its padding needs no copy.
+        read = pieces if last else _first(pieces, reach - held.above)
+        return self._apply(Stretch(read, held.above, held.below, reach))
 
-    def _join(self, rows: Tensor | None) -> Tensor | None:
-        """Put new rows below the kept ones; padding above the first."""
-        if rows is None:
-            return self._kept
-        if not self._started:
-            self._started = True
-            return self._pad(rows, self._padding, 0) if self._padding else rows
-        if self._kept is None or self._kept.shape[2] == 0:
-            return rows
-        return torch.cat([self._kept, rows], dim=2)
-
-    def _pad(self, rows: Tensor, above: int, below: int) -> Tensor:
-        return F.pad(rows, (0, 0, above, below), value=self._fill)
-
-    def _outputs(self, rows: Tensor, last: bool) -> int:
-        return self._outputs_of(rows.shape[2] + 2 * self._padding, last)
-
-    def _outputs_of(self, height: int, last: bool) -> int:
-        """Return how many windows lie in `height` rows, padding included."""
+    def _outputs(self, held: Stretch, *, last: bool) -> int:
+        """Return how many windows are complete."""
+        height = held.above + held.height + held.below
         if last:
             return window_count(
                 height, self._kernel, self._stride, ceil=self._ceil, below=self._padding
             )
         # No more than the rows from which the next window can still begin.
         whole = (height - self._kernel) // self._stride + 1
-        return max(0, min(whole, height // self._stride))
+        count = max(0, min(whole, height // self._stride))
+        return count - count % self._rows(held.pieces[0].shape[3]) if self._rows else count
+
+
+def _from(held: Stretch, start: int) -> Tensor:
+    """Copy the rows from one on, counted from the padding: a view would keep a whole band alive."""
+    first, *rest = held.pieces
+    start = max(0, start - held.above)
+    if rest and start < first.shape[2]:
+        return torch.cat([first[:, :, start:], *rest], dim=2)
+    last = held.pieces[-1]
+    return last[:, :, max(0, start - (held.height - last.shape[2])) :].clone()
+
+
+def _first(pieces: tuple[Tensor, ...], count: int) -> tuple[Tensor, ...]:
+    """Return the first rows, at least one."""
+    first, *rest = pieces
+    if count <= first.shape[2] or not rest:
+        return (first[:, :, :count],)
+    return first, rest[0][:, :, : count - first.shape[2]]
 
 
 def window_count(height: int, kernel: int, stride: int, *, ceil: bool, below: int) -> int:

@@ -173,7 +173,7 @@ class TestWeights:
 
 def test_the_device_computes():
     found = statuses(check_device(CPU))
-    assert found == {"cpu": "ok", "memory": "info", "cuda": "info"}
+    assert found == {"cpu": "ok", "memory": "info", "compiled loops": "info", "cuda": "info"}
 
 
 def test_a_device_that_is_not_there_is_off_and_what_needs_it_is_not_checked(

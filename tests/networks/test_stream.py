@@ -123,14 +123,7 @@ def test_a_residual_block_in_any_bands_is_that_of_the_whole_image(height, split,
 @settings(deadline=None, max_examples=80)
 @given(height=heights, split=splits, window=st.integers(1, 11), flush=st.booleans())
 def test_the_rows_of_a_windowed_metric_overlap_by_all_but_one(height, split, window, flush):
-    stream = WindowStream(
-        kernel=window,
-        stride=1,
-        padding=0,
-        fill=0.0,
-        whole=lambda rows: rows,
-        inner=lambda rows: rows,
-    )
+    stream = WindowStream(kernel=window, stride=1, padding=0, apply=lambda rows: rows.joined(0.0))
     image = torch.arange(height, dtype=torch.float64).view(1, 1, height, 1)
     windows = []
     bands = cut(image, split)

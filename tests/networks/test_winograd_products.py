@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from iqbench.networks.stream import Stretch
 from iqbench.networks.winograd import products
 from iqbench.networks.winograd.products import INPUT, KERNEL, OUTPUT, Products
 
@@ -35,6 +36,10 @@ def filters(inputs, outputs, seed=0):
     return weight, torch.randn(outputs, generator=generator)
 
 
+def convolved(x, weight, bias, **options):
+    return Products(weight, bias)(Stretch((x,), 1, 1), 1, **options)
+
+
 @given(
     images=st.integers(1, 2),
     height=st.integers(3, 20),
@@ -49,7 +54,8 @@ def test_it_equals_the_plain_sum_for_every_size(images, height, width, padding, 
     if channels_last:
         x = x.contiguous(memory_format=torch.channels_last)
     exact = F.conv2d(x.double(), weight.double(), bias.double(), padding=padding)
-    found = Products(weight, bias)(x, padding)
+    above, beside = padding
+    found = Products(weight, bias)(Stretch((x,), above, above), beside)
     assert found.shape == exact.shape
     assert found.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(found.double(), exact, rtol=0, atol=1e-5)
@@ -64,21 +70,21 @@ def test_it_is_nearly_as_exact_as_the_plain_sum(channels):
     def error(found):
         return float((found - exact).abs().max() / exact.abs().max())
 
-    assert error(Products(weight, bias)(x, (1, 1))) < 1e-5
+    assert error(convolved(x, weight, bias)) < 1e-5
     assert error(F.conv2d(x, weight, bias, padding=1)) < 1e-5
 
 
 def test_chunks_make_no_difference(monkeypatch):
     weight, bias = filters(8, 8)
     x = torch.rand(1, 8, 31, 17, generator=torch.Generator().manual_seed(2))
-    whole = Products(weight, bias)(x, (1, 1))
+    whole = convolved(x, weight, bias)
     monkeypatch.setattr(products, "_BYTES", 1)
-    torch.testing.assert_close(Products(weight, bias)(x, (1, 1)), whole, rtol=0, atol=2e-6)
+    torch.testing.assert_close(convolved(x, weight, bias), whole, rtol=0, atol=2e-6)
 
 
 def test_rectifying_cuts_off_below_zero():
     weight, bias = filters(8, 8)
     x = torch.rand(1, 8, 9, 9, generator=torch.Generator().manual_seed(4))
-    plain = Products(weight, bias)(x, (1, 1))
+    plain = convolved(x, weight, bias)
     assert (plain < 0).any()
-    assert torch.equal(Products(weight, bias)(x, (1, 1), rectify=True), plain.relu())
+    assert torch.equal(convolved(x, weight, bias, rectify=True), plain.relu())

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
+from iqbench.networks.stream import Stretch
+
 __all__ = ["Minimal"]
 
 
@@ -24,15 +26,15 @@ class Minimal(ABC):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._outputs, self._inputs = weight.shape[:2]
 
-    def __call__(self, x: Tensor, padding: tuple[int, int], *, rectify: bool = False) -> Tensor:
+    def __call__(self, rows: Stretch, beside: int, *, rectify: bool = False) -> Tensor:
         """Convolve.
 
         Parameters
         ----------
-        x
-            (N, C, H, W) float32.
-        padding
-            Zeros above and below, left and right.
+        rows
+            (N, C, H, W) in pieces, with rows of zeros above and below.
+        beside
+            Zeros left and right.
         rectify
             Cut off below zero as well.
 
@@ -42,12 +44,13 @@ class Minimal(ABC):
             (N, C', H', W'), channels last in memory. How near it is to the direct sum, a subclass
             says.
         """
-        images, _, height, width = x.shape
-        above, beside = padding
-        out = x.new_empty(images, height + 2 * above - 2, width + 2 * beside - 2, self._outputs)
-        self._fill(out, x, padding, rectify=rectify)
+        first = rows.pieces[0]
+        images, _, _, width = first.shape
+        height = rows.above + rows.height + rows.below
+        out = first.new_empty(images, height - 2, width + 2 * beside - 2, self._outputs)
+        self._fill(out, rows, beside, rectify=rectify)
         return out.permute(0, 3, 1, 2)
 
     @abstractmethod
-    def _fill(self, out: Tensor, x: Tensor, padding: tuple[int, int], *, rectify: bool) -> None:
+    def _fill(self, out: Tensor, rows: Stretch, beside: int, *, rectify: bool) -> None:
         """Convolve into (N, H', W', C')."""

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from iqbench.networks.stream import Stretch
 from iqbench.networks.winograd.minimal import Minimal
 
 __all__ = ["INPUT", "KERNEL", "OUTPUT", "Products"]
@@ -71,13 +72,13 @@ class Products(Minimal):
         self._before = _both_ways(INPUT).float().to(weight.device)
         self._after = _both_ways(OUTPUT).float().to(weight.device)
 
-    def _fill(self, out: Tensor, x: Tensor, padding: tuple[int, int], *, rectify: bool) -> None:
+    def _fill(self, out: Tensor, rows: Stretch, beside: int, *, rectify: bool) -> None:
         """Convolve some rows of tiles at a time."""
-        above, beside = padding
         height, width = out.shape[1:3]
         down, across = -(-height // _TILE), -(-width // _TILE)
         below, right = down * _TILE - height, across * _TILE - width
-        padded = F.pad(x, (beside, beside + right, above, above + below)).permute(0, 2, 3, 1)
+        sides = (beside, beside + right, rows.above, rows.below + below)
+        padded = F.pad(rows.unpadded(), sides).permute(0, 2, 3, 1)
         together, chunk = self._chunks(down, across)
         for images, seen in zip(
             torch.split(out, together), torch.split(padded, together), strict=True

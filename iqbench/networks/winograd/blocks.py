@@ -1,0 +1,73 @@
+"""Winograd's F(4x4, 3x3) for processors, by compiled loops: see ``iqbench/native/winograd.c``.
+
+A tile of 4x4 outputs is computed from 6x6 inputs in 36 multiplications a pair of channels instead
+of 144. A block of tiles is transformed, multiplied and transformed back while the caches hold it.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import torch
+from torch import Tensor
+
+from iqbench.native import library
+from iqbench.networks.stream import Stretch
+from iqbench.networks.winograd.minimal import Minimal
+
+__all__ = ["TILE", "Blocks", "suits"]
+
+TILE = 4
+"""Outputs along a side."""
+
+_INPUTS, _OUTPUTS = 16, 64
+"""Numbers of channels are multiples of these."""
+
+_room = threading.local()
+
+
+def suits(outputs: int, inputs: int) -> bool:
+    """Tell whether the loops are there, and made for so many channels."""
+    return outputs % _OUTPUTS == 0 and inputs % _INPUTS == 0 and library.available()
+
+
+class Blocks(Minimal):
+    """The convolution on a processor; within 3e-5 of the direct sum, of its largest output.
+
+    Features in bfloat16 are widened and rounded on the way; the sums are float32 all the same.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__(weight, bias)
+        weight = weight.detach().float().contiguous()
+        self._kernel = weight.new_empty(36 * self._outputs * self._inputs)
+        library.call("winograd_pack", [weight, self._kernel, self._outputs, self._inputs])
+        zeros = weight.new_zeros(max(self._outputs, self._inputs))
+        self._zeros = zeros
+        self._bias = zeros if bias is None else bias.detach().float().contiguous()
+
+    def _fill(self, out: Tensor, rows: Stretch, beside: int, *, rectify: bool) -> None:
+        """Convolve blocks of tiles in as many threads as torch computes with."""
+        pieces = rows.pieces if len(rows.pieces) <= 2 else (rows.unpadded(),)
+        first, *more = (piece.permute(0, 2, 3, 1).contiguous() for piece in pieces)
+        second = more[0] if more else first[:, :0]
+        images, _, width, channels = first.shape
+        library.call(
+            "winograd_convolve",
+            [
+                *(first, second, first.shape[1], second.shape[1]),
+                *(out, self._kernel, self._bias, self._zeros, _room_for(self._inputs)),
+                *(images, width, channels, self._outputs, rows.above, rows.below, beside),
+                *(first.dtype == torch.bfloat16, rectify),
+            ],
+        )
+
+
+def _room_for(channels: int) -> Tensor:
+    """Return room to work in, kept for the next call; each thread has its own."""
+    size = library.call("winograd_room", [channels])
+    room: Tensor | None = getattr(_room, "floats", None)
+    if room is None or room.numel() < size:
+        with torch.inference_mode(mode=False):  # it must also serve calls outside
+            room = _room.floats = torch.empty(size)
+    return room
