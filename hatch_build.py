@@ -28,7 +28,17 @@ PROCESSORS = {
 }
 """A library for each, with what torch takes for granted where it names the capability."""
 
-FLAGS = ["-std=c11", "-O3", "-fPIC", "-fopenmp", "-mfma", "-Wall", "-Wextra", "-Werror"]
+FLAGS = [
+    "-std=c11",
+    "-O3",
+    "-fPIC",
+    "-fopenmp",
+    "-mfma",
+    "-fno-math-errno",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+]
 
 FUSED = "winograd"
 """Multiplies and adds with one rounding. Elsewhere each step rounds: equal images differ by 0."""

@@ -36,8 +36,7 @@ from iqbench.networks.layers import MaxPool, Relu
 from iqbench.networks.stream import WindowStream
 from iqbench.protocols.presets import resolve_protocol
 from iqbench.protocols.view import View
-from iqbench.readers import cpu
-from iqbench.readers.cpu import CpuPixelReader
+from iqbench.readers.cpu import CpuFeatureReader, CpuPixelReader, CpuSimilarityReader
 
 PREFIX = "part:"
 
@@ -79,7 +78,8 @@ def marked_parts(resources: Resources, metrics: Iterable[Any]) -> Iterator[None]
         (WindowStream, "push", lambda *_: "joining bands"),
         (Sums, "add", lambda *_: "sums over maps"),
         (CpuPixelReader, "totals", lambda *_: "PSNR and total variation"),
-        (cpu, "_in_threads", lambda *_: "SSIM"),
+        (CpuSimilarityReader, "totals", lambda *_: "SSIM"),
+        (CpuFeatureReader, "totals", lambda reader, *_: f"distances at {reader.tap.network}"),
     ]
     for kind in {type(metric) for metric in metrics}:
         places += [(kind, method, metric_name) for method in ("prepare", "maps")]

@@ -7,6 +7,7 @@ threads are those of torch: the OpenMP that torch has loaded serves both.
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -79,4 +80,18 @@ def call(name: str, arguments: Sequence[Tensor | int]) -> int:
         ctypes.c_void_p(item.data_ptr()) if isinstance(item, Tensor) else ctypes.c_long(item)
         for item in arguments
     ]
-    return int(function(*given, ctypes.c_long(torch.get_num_threads())))
+    threads = 1 if _forked else torch.get_num_threads()
+    return int(function(*given, ctypes.c_long(threads)))
+
+
+_forked = False
+"""OpenMP's threads do not follow into a forked process, which would wait for them."""
+
+
+def _note_the_fork() -> None:
+    global _forked  # noqa: PLW0603 (that is what it is)
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_the_fork)

@@ -8,12 +8,19 @@ import torch
 
 from iqbench.metrics._base import PIXELS, Maps, Metric, Tap
 from iqbench.metrics.ssim import Ssim
-from iqbench.readers.cpu import CpuPixelReader, CpuSimilarityReader
-from iqbench.readers.gpu import FeatureReader, GpuPixelReader, GpuSimilarityReader, available
+from iqbench.native import library
+from iqbench.readers.cpu import CpuFeatureReader, CpuPixelReader, CpuSimilarityReader
+from iqbench.readers.features import FeatureReader
+from iqbench.readers.gpu import (
+    GpuFeatureReader,
+    GpuPixelReader,
+    GpuSimilarityReader,
+    available,
+)
 from iqbench.readers.pixels import PixelReader
 from iqbench.readers.reader import MapReader, Reader
 
-__all__ = ["choose_readers", "kernel_readers", "opencv_readers", "plain_readers"]
+__all__ = ["choose_readers", "compiled_readers", "kernel_readers", "plain_readers"]
 
 Wanted = Mapping[Tap, Sequence[Metric]]
 Parameters = Mapping[Metric, Maps]
@@ -39,8 +46,10 @@ def choose_readers(
         Several may read one tap.
     """
     if device.type == "cpu":
-        return opencv_readers(wanted, parameters)
-    return (kernel_readers if available(device) else plain_readers)(wanted, parameters)
+        make = compiled_readers if library.available() else plain_readers
+    else:
+        make = kernel_readers if available(device) else plain_readers
+    return make(wanted, parameters)
 
 
 def plain_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]:
@@ -48,13 +57,15 @@ def plain_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]:
     return tuple(MapReader(tap, metrics, parameters) for tap, metrics in wanted.items() if metrics)
 
 
-def opencv_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]:
-    """Read pixels and their windows with OpenCV, for processors."""
+def compiled_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]:
+    """Read pixels, windows and layers with compiled loops, for processors."""
     left = {tap: list(metrics) for tap, metrics in wanted.items()}
     found = _pixel_reader(CpuPixelReader, left)
     for tap in left:
         if similar := _take(left, tap, CpuSimilarityReader.serves):
             found.append(CpuSimilarityReader(tap, similar))
+        if features := _take(left, tap, FeatureReader.serves):
+            found.append(CpuFeatureReader(tap, features, parameters))
     return (*found, *plain_readers(left, parameters))
 
 
@@ -68,7 +79,7 @@ def kernel_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]
             GpuSimilarityReader(tap, metric) for metric in similar if isinstance(metric, Ssim)
         ]
         if features := _take(left, tap, FeatureReader.serves):
-            found.append(FeatureReader(tap, features, parameters))
+            found.append(GpuFeatureReader(tap, features, parameters))
     return (*found, *plain_readers(left, parameters))
 
 

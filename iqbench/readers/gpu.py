@@ -16,16 +16,16 @@ import torch
 from packaging.version import Version
 from torch import Tensor
 
-from iqbench.metrics._base import Maps, Metric, Tap
-from iqbench.metrics.lpips import EPSILON, LAYERS, Lpips
-from iqbench.metrics.perceptual import Perceptual
+from iqbench.metrics._base import Metric, Tap
+from iqbench.metrics.lpips import EPSILON
 from iqbench.metrics.psnr import Psnr
 from iqbench.metrics.ssim import C1, C2, SIZES, Ssim, sample_scale, window_weights
+from iqbench.readers.features import ABSOLUTE, SQUARED, UNIT, FeatureReader
 from iqbench.readers.pixels import PIXEL_SUMS, PixelReader
 from iqbench.readers.reader import Owners, Prepared, RawReader, Sum, channels_last
 
 __all__ = [
-    "FeatureReader",
+    "GpuFeatureReader",
     "GpuPixelReader",
     "GpuSimilarityReader",
     "available",
@@ -84,71 +84,33 @@ def _blocks(values: int, block: int) -> int:
     return -(-values // block)
 
 
-class FeatureReader(RawReader):
-    """Perceptual distances and LPIPS at one layer, which both read it whole.
+class GpuFeatureReader(FeatureReader):
+    """All sums by one kernel."""
 
-    Parameters
-    ----------
-    tap
-        A layer of a network.
-    metrics
-        Of those that `serves` admits.
-    parameters
-        Of the metrics.
-    """
-
-    def __init__(
-        self, tap: Tap, metrics: Sequence[Metric], parameters: Mapping[Metric, Maps]
-    ) -> None:
-        self.tap = tap
-        self._kinds: list[tuple[Metric, int]] = []
-        self._weight: Tensor | None = None
-        for metric in metrics:
-            if isinstance(metric, Lpips):
-                layer = LAYERS[metric.net].index(tap.layer)
-                self._weight = parameters[metric][f"lin{layer}"].flatten().float()
-                self._kinds.append((metric, 2))
-            elif isinstance(metric, Perceptual):
-                self._kinds.append((metric, 0 if metric.distance == "l1" else 1))
-
-    @staticmethod
-    def serves(metric: Metric) -> bool:
-        """Tell whether a metric's maps are among those the kernel sums."""
-        return type(metric) in (Lpips, Perceptual)
-
-    def sums(
-        self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
-    ) -> Iterator[Sum]:
-        """Sum over channels and positions in one reading."""
-        ((reference,),) = prepared
-        output = channels_last(rows)
+    def totals(self, reference: Tensor, output: Tensor, owners: Owners) -> Mapping[int, Tensor]:
+        """Return the sums of `kinds`."""
         images, height, width, channels = output.shape
         padded = 1 << (channels - 1).bit_length()
         tile = max(1, _FEATURE_TILE // padded)
         blocks = _blocks(height * width, tile)
-        kinds = {kind for _, kind in self._kinds}
         sums = torch.empty(3, images, blocks, device=output.device)
         _kernels().feature_sums[(blocks, images)](
             reference,
             output,
             owners.index,
-            output if self._weight is None else self._weight,
+            output if self.weight is None else self.weight,
             sums,
             height * width,
             channels,
             EPSILON,
-            ABSOLUTE=0 in kinds,
-            SQUARED=1 in kinds,
-            UNIT=2 in kinds,
+            ABSOLUTE=ABSOLUTE in self.kinds,
+            SQUARED=SQUARED in self.kinds,
+            UNIT=UNIT in self.kinds,
             ROWS=tile,
             WIDTH=padded,
             **_EXACT,
         )
-        positions = height * width
-        totals = {kind: sums[kind].sum(1, dtype=torch.float64) for kind in kinds}
-        for metric, kind in self._kinds:
-            count = positions if kind == 2 else positions * channels
-            yield Sum(metric, self.tap.layer, totals[kind], count)
+        return {kind: sums[kind].sum(1, dtype=torch.float64) for kind in self.kinds}
 
 
 class GpuPixelReader(PixelReader):

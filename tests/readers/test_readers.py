@@ -11,15 +11,16 @@ import pytest
 import torch
 
 from iqbench.metrics._registry import resolve_metrics
+from iqbench.native import library
 from iqbench.readers import gpu
 from iqbench.readers.choose import (
     choose_readers,
+    compiled_readers,
     kernel_readers,
-    opencv_readers,
     plain_readers,
 )
-from iqbench.readers.cpu import CpuPixelReader, CpuSimilarityReader
-from iqbench.readers.gpu import FeatureReader, GpuPixelReader, GpuSimilarityReader
+from iqbench.readers.cpu import CpuFeatureReader, CpuPixelReader, CpuSimilarityReader
+from iqbench.readers.gpu import GpuFeatureReader, GpuPixelReader, GpuSimilarityReader
 from iqbench.readers.reader import MapReader, Owners
 
 # float32 sums in another order; windows are float64 throughout.
@@ -27,15 +28,19 @@ SUMS = 1e-5
 WINDOWS = 1e-10
 OWNERS = [0, 1, 1, 0, 1]
 
+needs_loops = pytest.mark.usefixtures("compiled_loops")
 needs_triton = pytest.mark.skipif(
     not gpu.has_triton(), reason="Triton is not installed, or older than the kernels"
 )
 
 
-@pytest.fixture(params=["opencv", pytest.param("kernels", marks=needs_triton)])
+@pytest.fixture(params=["loops", pytest.param("kernels", marks=needs_triton)])
 def way(request):
     """What makes the readers, and the device they are for."""
-    return (opencv_readers, torch.device("cpu")) if request.param == "opencv" else kernels()
+    if request.param == "kernels":
+        return kernels()
+    request.getfixturevalue("compiled_loops")
+    return compiled_readers, torch.device("cpu")
 
 
 def kernels():
@@ -130,6 +135,7 @@ def test_a_band_counts_its_last_row_only_where_the_image_ends(way):
         assert added.tolist() == pytest.approx(total.tolist(), rel=SUMS)
 
 
+@needs_loops
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("scale", [1, 5])
 def test_scales_of_ms_ssim(channels, scale):
@@ -140,40 +146,54 @@ def test_scales_of_ms_ssim(channels, scale):
     owners = Owners(OWNERS, 2, device)
     given, expected = (
         sums_of(made(how, ["ms-ssim", "ssim"], layer=layer), references, outputs, owners)
-        for how in (opencv_readers, plain_readers)
+        for how in (compiled_readers, plain_readers)
     )
     assert len(expected) == channels + (scale == 1)
     assert_equal(given, expected)
 
 
-def test_blocks_of_rows_make_no_difference(monkeypatch):
+@needs_loops
+@pytest.mark.parametrize(
+    ("specs", "layer"),
+    [(["psnr", "tv", "ssim"], None), (["ssim:window=uniform"], None), (["ms-ssim"], "pixels")],
+)
+def test_large_images_are_read_in_blocks(specs, layer):
     device = torch.device("cpu")
-    references, outputs = (images(1, 3, 60, 30, device, seed=seed) for seed in (0, 1))
+    references, outputs = (images(1, 3, 200, 600, device, seed=seed) for seed in (0, 1))
     owners = Owners([0], 1, device)
-    whole = sums_of(made(opencv_readers, ["tv", "ssim"]), references, outputs, owners)
-    monkeypatch.setattr("iqbench.readers.cpu._BLOCK", 1)
-    assert_equal(sums_of(made(opencv_readers, ["tv", "ssim"]), references, outputs, owners), whole)
+    given, expected = (
+        sums_of(made(how, specs, layer=layer), references, outputs, owners)
+        for how in (compiled_readers, plain_readers)
+    )
+    assert expected
+    assert_equal(given, expected)
 
 
-def test_sums_do_not_depend_on_where_in_memory_an_image_lies():
-    made_of = images(1, 3, 24, 33, torch.device("cpu"))
+@needs_loops
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_sums_depend_neither_on_threads_nor_on_where_in_memory_an_image_lies(threads):
+    made_of = images(1, 3, 130, 300, torch.device("cpu"))
     owners = Owners([0], 1, torch.device("cpu"))
-    found = set()
-    for offset in range(16):
-        room = torch.empty(made_of.numel() + 16)[offset : offset + made_of.numel()]
-        moved = room.view(1, 24, 33, 3).permute(0, 3, 1, 2).copy_(made_of)
-        sums = sums_of(made(opencv_readers, ["psnr", "tv", "ssim"]), made_of, moved + 0.1, owners)
-        own = sums_of(made(opencv_readers, ["tv", "ssim"]), moved, moved, owners)
-        found.add(str([[total.tolist() for total, _ in some.values()] for some in (sums, own)]))
-    assert len(found) == 1
+    specs = ["psnr", "tv", "ssim"]
+    expected = sums_of(made(compiled_readers, specs), made_of, made_of + 0.1, owners)
+    room = torch.empty(made_of.numel() + 16)[threads : threads + made_of.numel()]
+    moved = room.view(1, 130, 300, 3).permute(0, 3, 1, 2).copy_(made_of)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = sums_of(made(compiled_readers, specs), moved, moved + 0.1, owners)
+    finally:
+        torch.set_num_threads(before)
+    assert {key: total.tolist() for key, (total, _) in found.items()} == {
+        key: total.tolist() for key, (total, _) in expected.items()
+    }
 
 
-@needs_triton
 @pytest.mark.parametrize("channels", [3, 64, 192, 384])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("distance", ["l1", "l2"])
-def test_features(channels, dtype, distance):
-    make, device = kernels()
+def test_features(way, channels, dtype, distance):
+    make, device = way
     specs = [f"perceptual:layers=relu1_2,distance={distance}", "lpips:net=vgg"]
     weight = {f"lin{layer}": torch.rand(1, channels, 1, 1, device=device) for layer in range(5)}
     references = (images(2, channels, 5, 27, device) - 0.3).relu().to(dtype)
@@ -189,9 +209,8 @@ def test_features(channels, dtype, distance):
     assert_equal(given, expected)
 
 
-@needs_triton
-def test_features_of_equal_images_differ_by_nothing():
-    make, device = kernels()
+def test_features_of_equal_images_differ_by_nothing(way):
+    make, device = way
     same = images(1, 64, 4, 4, device)
     weight = {f"lin{layer}": torch.ones(1, 64, 1, 1, device=device) for layer in range(5)}
     specs = ["perceptual:layers=relu1_2", "lpips:net=vgg"]
@@ -208,18 +227,18 @@ def kinds(make, specs):
 def test_what_is_read_at_once_on_a_gpu():
     assert kinds(kernel_readers, ["psnr", "tv"]) == [GpuPixelReader]
     assert kinds(kernel_readers, ["psnr", "tv", "ssim"]) == [GpuPixelReader, GpuSimilarityReader]
-    assert kinds(kernel_readers, ["perceptual", "lpips:net=vgg"]) == [FeatureReader] * 5
+    assert kinds(kernel_readers, ["perceptual", "lpips:net=vgg"]) == [GpuFeatureReader] * 5
     assert set(kinds(kernel_readers, ["ms-ssim"])) == {MapReader}
 
 
 def test_what_is_read_at_once_on_a_processor():
-    assert kinds(opencv_readers, ["psnr", "tv", "ssim"]) == [CpuPixelReader, CpuSimilarityReader]
+    assert kinds(compiled_readers, ["psnr", "tv", "ssim"]) == [CpuPixelReader, CpuSimilarityReader]
     # Both read the first scale.
-    assert kinds(opencv_readers, ["ssim", "ms-ssim"]) == [CpuSimilarityReader] * 5
-    assert set(kinds(opencv_readers, ["lpips:net=vgg"])) == {MapReader}
+    assert kinds(compiled_readers, ["ssim", "ms-ssim"]) == [CpuSimilarityReader] * 5
+    assert kinds(compiled_readers, ["perceptual", "lpips:net=vgg"]) == [CpuFeatureReader] * 5
 
 
-@pytest.mark.parametrize("make", [kernel_readers, opencv_readers])
+@pytest.mark.parametrize("make", [kernel_readers, compiled_readers])
 def test_psnr_alone_waits_for_no_neighbours(make):
     # An image of one row has none below, and must be served all the same.
     (reader,) = made(make, ["psnr"])
@@ -227,7 +246,9 @@ def test_psnr_alone_waits_for_no_neighbours(make):
     assert made(make, ["psnr", "tv"])[0].tap.window == 2
 
 
-@pytest.mark.parametrize("make", [pytest.param(kernel_readers, marks=needs_triton), opencv_readers])
+@pytest.mark.parametrize(
+    "make", [pytest.param(kernel_readers, marks=needs_triton), compiled_readers]
+)
 def test_what_reads_the_reference(make):
     assert not made(make, ["tv-aniso-output"])[0].reads_reference
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -239,10 +260,15 @@ def test_what_reads_the_reference(make):
     assert made(make, ["psnr"])[0].reads_reference
 
 
-def test_the_device_decides():
+@needs_loops
+def test_the_device_decides(monkeypatch):
     wanted = wanted_by(["psnr", "tv"])
     (reader,) = choose_readers(wanted, {}, torch.device("cpu"))
     assert isinstance(reader, CpuPixelReader)
+    monkeypatch.setattr(library, "available", lambda: False)
+    parameters = {metric: None for metrics in wanted.values() for metric in metrics}
+    plain = choose_readers(wanted, parameters, torch.device("cpu"))
+    assert {type(reader) for reader in plain} == {MapReader}
     assert not gpu.available(torch.device("cpu"))
 
 
@@ -290,8 +316,9 @@ else:
 """
 
 
+@needs_loops
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_process_has_threads_of_its_own():
+def test_a_forked_process_does_not_wait_for_threads_that_are_not_there():
     ran = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORKED],
         capture_output=True,

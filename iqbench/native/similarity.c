@@ -1,0 +1,148 @@
+/* SSIM at the positions where its window fits, in one reading of both images.
+ *
+ * Wang, Bovik, Sheikh and Simoncelli, Image quality assessment: from error visibility to structural
+ * similarity, IEEE TIP 2004, doi:10.1109/TIP.2003.819861.
+ *
+ * Images lie channels last, (height, width, channels), in float32; all that is made of them is
+ * float64. A row is filtered along its length when it comes, and kept until no window reaches it.
+ */
+
+enum {
+    LARGEST = 11,       /* rows and columns of a window, at most */
+    MOMENTS = 4,        /* two means, the sum of the mean squares, the mean product */
+    LONG = 768,         /* values of a row that are filtered together: they stay in the caches */
+    ROWS = 64,          /* positions down that a thread takes together */
+    CHANNELS = 4,       /* at most */
+};
+
+typedef double Row[LONG + (LARGEST - 1) * CHANNELS];
+
+typedef struct {
+    const double *window;
+    double scale, c1, c2;
+    long channels;
+} Measure;
+
+static inline long smaller(long a, long b) { return a < b ? a : b; }
+static inline long columns_of(long channels) { return LONG / channels; }
+
+/* How many blocks `similarity_sums` makes of so many positions. */
+long similarity_blocks(long down, long across, long channels, long threads)
+{
+    (void)threads;
+    long columns = columns_of(channels);
+    return ((down + ROWS - 1) / ROWS) * ((across + columns - 1) / columns);
+}
+
+/* Filters what both images have in a row, along its length. */
+static inline __attribute__((always_inline)) void filter_row(
+    const Measure *measure, const float *x, const float *y, long count, int size,
+    double (*to)[LONG])
+{
+    Row first, second, squares, products;
+    long step = measure->channels;
+#pragma omp simd
+    for (long k = 0; k < count + (size - 1) * step; k++) {
+        first[k] = x[k];
+        second[k] = y[k];
+        squares[k] = first[k] * first[k] + second[k] * second[k];
+        products[k] = first[k] * second[k];
+    }
+    const double *rows[MOMENTS] = {first, second, squares, products};
+    for (int m = 0; m < MOMENTS; m++) {
+        const double *row = rows[m];
+        double *filtered = to[m];
+#pragma omp simd
+        for (long k = 0; k < count; k++) {
+            double sum = 0;
+#pragma GCC unroll 11
+            for (int t = 0; t < size; t++)
+                sum = __builtin_fma(measure->window[t], row[k + t * step], sum);
+            filtered[k] = sum;
+        }
+    }
+}
+
+/* Adds the similarity at each place of a row, and of it contrast times structure alone. */
+static inline __attribute__((always_inline)) void add_row(
+    const Measure *measure, double (*const *rows)[LONG], long count, int size, int parts,
+    double *similarity, double *structure)
+{
+    double scale = measure->scale, c1 = measure->c1, c2 = measure->c2;
+#pragma omp simd
+    for (long k = 0; k < count; k++) {
+        double mean_x = 0, mean_y = 0, squares = 0, products = 0;
+#pragma GCC unroll 11
+        for (int t = 0; t < size; t++) {
+            double weight = measure->window[t];
+            mean_x = __builtin_fma(weight, rows[t][0][k], mean_x);
+            mean_y = __builtin_fma(weight, rows[t][1][k], mean_y);
+            squares = __builtin_fma(weight, rows[t][2][k], squares);
+            products = __builtin_fma(weight, rows[t][3][k], products);
+        }
+        double both = mean_x * mean_y, energy = mean_x * mean_x + mean_y * mean_y;
+        double upper = (products - both) * (2 * scale) + c2;
+        double lower = (squares - energy) * scale + c2;
+        if (parts) {
+            double ratio = upper / lower;
+            structure[k] += ratio;
+            similarity[k] += (2 * both + c1) / (energy + c1) * ratio;
+        } else
+            similarity[k] += (2 * both + c1) * upper / ((energy + c1) * lower);
+    }
+}
+
+/* Sums some rows and columns of positions: (2, channels). */
+static inline __attribute__((always_inline)) void sum_block(
+    const Measure *measure, const float *x, const float *y, long row_size, long down, long count,
+    int size, int parts, double *sums)
+{
+    double kept[LARGEST][MOMENTS][LONG], found[2][LONG];
+    double(*rows[LARGEST])[LONG];
+    for (long k = 0; k < count; k++)
+        found[0][k] = found[1][k] = 0;
+    for (long i = 0; i < down + size - 1; i++) {
+        filter_row(measure, x + i * row_size, y + i * row_size, count, size, kept[i % size]);
+        if (i < size - 1)
+            continue;
+        for (int t = 0; t < size; t++)
+            rows[t] = kept[(i + 1 + t) % size];
+        add_row(measure, rows, count, size, parts, found[0], found[1]);
+    }
+    for (long n = 0; n < 2; n++)
+        for (long channel = 0; channel < measure->channels; channel++) {
+            double sum = 0;
+            for (long k = channel; k < count; k += measure->channels)
+                sum += found[n][k];
+            sums[n * measure->channels + channel] = sum;
+        }
+}
+
+/* Sums SSIM, and where it is wanted contrast times structure: `sums` is (blocks, 2, channels).
+ *
+ * `window` holds the weights of `size` places, 7 or 11; after them what makes sample moments of those
+ * of the population, and the two constants.
+ */
+void similarity_sums(
+    const float *reference, const float *output, const double *window, double *sums, long height,
+    long width, long channels, long size, long parts, long threads)
+{
+    Measure measure = {window, window[size], window[size + 1], window[size + 2], channels};
+    long down = height - size + 1, across = width - size + 1, columns = columns_of(channels);
+    long wide = (across + columns - 1) / columns;
+    long blocks = similarity_blocks(down, across, channels, threads);
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    for (long b = 0; b < blocks; b++) {
+        long top = b / wide * ROWS, left = b % wide * columns;
+        long high = smaller(ROWS, down - top), count = smaller(columns, across - left) * channels;
+        long start = (top * width + left) * channels, row_size = width * channels;
+        const float *x = reference + start, *y = output + start;
+        double *to = sums + b * 2 * channels;
+        if (size == 11 && parts)
+            sum_block(&measure, x, y, row_size, high, count, 11, 1, to);
+        else if (size == 11)
+            sum_block(&measure, x, y, row_size, high, count, 11, 0, to);
+        else
+            sum_block(&measure, x, y, row_size, high, count, 7, parts, to);
+    }
+}
