@@ -2,7 +2,8 @@
 
 ``python benchmarks/single_metrics.py [--workload W2] [--rounds 5] [--keep]``
 
-Rounds are interleaved (iqbench, peer, peer, iqbench, ...). Networks and weights are ready before
+Rounds are interleaved (iqbench, peer, peer, iqbench, ...); a turn is as many calls as a tenth of a
+second takes, at least one. Networks and weights are ready before
 the clock starts; each takes uint8 arrays as a decoder gives them, so what a metric needs to convert
 is its own cost. ``pip install frame-analytics`` adds that peer.
 """
@@ -31,6 +32,9 @@ from workloads import WORKLOADS, find_jobs, make_images
 
 Image = NDArray[np.uint8]
 Score = Callable[[Image, Image], float]
+
+TURN = 0.1
+"""Seconds: nobody scores one pair and goes."""
 
 
 def ours(columns: list[str]) -> dict[str, Score]:
@@ -153,21 +157,28 @@ def peers() -> dict[str, dict[str, Score]]:
 def measure(
     functions: dict[str, Score], images: list[Image], rounds: int
 ) -> dict[str, list[float]]:
-    """Time each function once a round, after one call that is not counted.
+    """Time each function in turns, after one turn that is not counted.
 
     Another begins every round: the first finds the caches as the last left them.
     """
     for function in functions.values():
-        function(*images)
+        turn(function, images)
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     names = list(functions)
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            start = time.perf_counter()
-            functions[name](*images)
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(turn(functions[name], images))
     return seconds
+
+
+def turn(function: Score, images: list[Image]) -> float:
+    """Call a function for `TURN`, at least once; return the seconds of a call."""
+    calls, start = 0, time.perf_counter()
+    while calls == 0 or time.perf_counter() - start < TURN:
+        function(*images)
+        calls += 1
+    return (time.perf_counter() - start) / calls
 
 
 def line(column: str, seconds: dict[str, list[float]]) -> str:
