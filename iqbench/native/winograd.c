@@ -252,7 +252,7 @@ long winograd_room(long channels, long threads)
 {
     long shared = point_step(SHARED_TILES, channels) + threads * point_step(SHARED_TILES, GROUP);
     long own = threads * (point_step(OWN_TILES, channels) + point_step(OWN_TILES, GROUP));
-    return POINTS * (shared > own ? shared : own);
+    return POINTS * (channels >= SHARED_CHANNELS || shared > own ? shared : own);
 }
 
 /* Every thread takes blocks of its own: all of them stays in its caches. */

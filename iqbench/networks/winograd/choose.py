@@ -14,7 +14,7 @@ from iqbench.networks.winograd.products import Products
 
 __all__ = ["pays", "rows_at_once", "transformed"]
 
-_TILES = 28
+_TILES = 84
 """So many tiles a stream hands on at once, on a processor: the kernel is read for all of them
 (measured; with two it is faster than the direct sum already)."""
 
