@@ -150,7 +150,8 @@ def _parse() -> argparse.Namespace:
 
 def main() -> None:
     options = _parse()
-    keep(run(options), "side-by-side", options.keep)
+    kind = "side-by-side" if options.precision == "exact" else "side-by-side-bf16"
+    keep(run(options), kind, options.keep)
 
 
 if __name__ == "__main__":
