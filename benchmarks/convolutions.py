@@ -25,7 +25,7 @@ from iqbench.networks.stream import Stretch
 from iqbench.networks.winograd.blocks import Blocks
 from iqbench.networks.winograd.choose import rows_at_once
 
-BAND = 1 << 17
+BAND = 1 << 16
 """Pixels of a band, as in a run."""
 
 LAYERS = {

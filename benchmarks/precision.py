@@ -26,7 +26,7 @@ from iqbench.engine.resources import load_resources
 from iqbench.engine.scorer import Scorer
 from iqbench.images.picture import Picture
 from iqbench.metrics._registry import resolve_metrics
-from iqbench.networks import layers
+from iqbench.networks import convolution
 from iqbench.protocols.presets import resolve_protocol
 
 METRICS = ("perceptual", "lpips-alex", "lpips-vgg")
@@ -89,7 +89,7 @@ def main() -> None:
     found = {name: score(replace(compute, precision=name)) for name in precisions}
     if not on_gpu:
         head[-1:-1] = ["exact, convolved directly: mean, largest", "exact from that, largest"]
-        with mock.patch.object(layers, "pays", return_value=False):
+        with mock.patch.object(convolution, "pays", return_value=False):
             direct = score(compute)
     rows = []
     for column, exact in standard.items():

@@ -58,7 +58,7 @@ def _loops() -> str:
         library.find_library()
     except library.NotCompiledError as error:
         return f"{error}. Values are the same without them, only later"
-    return "there are such for this processor"
+    return f"for {torch.backends.cpu.get_cpu_capability()}"
 
 
 def why_no_cuda() -> str:

@@ -12,7 +12,7 @@ __all__ = ["Plan", "pixels_at_once", "plan_bands"]
 
 # Pixels times images in a band: on a CPU as many as its caches like (measured), on a GPU as many
 # as keep it busy.
-PIXELS_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 24}
+PIXELS_AT_ONCE = {"cpu": 1 << 16, "cuda": 1 << 24}
 # Where no trained network is read: readers of pixels take what their caches like by themselves.
 PIXELS_ALONE = 1 << 22
 ALIGNMENT = 16

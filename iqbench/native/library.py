@@ -43,6 +43,8 @@ def find_library() -> ctypes.CDLL:
     if not file.is_file():
         raise NotCompiledError(f"none are for processors without AVX2 (torch says {capability})")
     try:
+        for runtime in (Path(torch.__file__).parent / "lib").glob("libgomp*"):
+            ctypes.CDLL(str(runtime), ctypes.RTLD_GLOBAL)  # is loaded already: may be found now
         return ctypes.CDLL(str(file))
     except OSError as error:
         raise NotCompiledError(f"they cannot be loaded: {error}") from error

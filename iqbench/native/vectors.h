@@ -1,4 +1,4 @@
-/* Vectors of as many float32 as a register holds: operators become single instructions. */
+/* Vectors of as many numbers as a register holds: operators become single instructions. */
 
 #ifndef IQBENCH_VECTORS_H
 #define IQBENCH_VECTORS_H
@@ -12,6 +12,8 @@
 typedef float floats __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef int ints __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef unsigned bits __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef double doubles __attribute__((vector_size(4 * LANES)));
+typedef float narrowed __attribute__((vector_size(2 * LANES), aligned(4), may_alias));
 typedef unsigned short halves __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))

@@ -61,9 +61,9 @@ INLINE void transform_products(const floats m[SIDE], floats *to, long step)
 }
 
 /* G: what becomes of three weights. */
-INLINE void transform_weights(const double g[3], double *to, long step)
+INLINE void transform_weights(const doubles g[3], doubles *to, long step)
 {
-    double near = -(g[0] + g[2]) / 6, far = (g[0] + 4 * g[2]) / 24;
+    doubles near = -(g[0] + g[2]) / 6, far = (g[0] + 4 * g[2]) / 24;
     to[0] = g[0] / 4;
     to[step] = near - g[1] / 6;
     to[2 * step] = near + g[1] / 6;
@@ -323,19 +323,23 @@ void winograd_convolve(
  * read: (outputs / PANEL, POINTS, channels, PANEL). */
 void winograd_pack(const float *weight, float *kernel, long outputs, long channels, long threads)
 {
+    enum { WIDE = LANES / 2 };      /* outputs that are transformed together */
 #pragma omp parallel for num_threads(threads)
-    for (long panel = 0; panel < outputs / PANEL; panel++)
-        for (long k = 0; k < channels; k++)
-            for (long n = 0; n < PANEL; n++) {
-                const float *g = weight + ((panel * PANEL + n) * channels + k) * 9;
-                double columns[SIDE][3], both[POINTS];
-                for (long j = 0; j < 3; j++) {
-                    double column[3] = {g[j], g[3 + j], g[6 + j]};
-                    transform_weights(column, &columns[0][j], 3);
+    for (long o = 0; o < outputs; o += WIDE)
+        for (long k = 0; k < channels; k++) {
+            doubles g[3][3], columns[SIDE][3], both[SIDE];
+            for (long n = 0; n < WIDE; n++)
+                for (long j = 0; j < 9; j++)
+                    g[j % 3][j / 3][n] = weight[((o + n) * channels + k) * 9 + j];
+            for (long j = 0; j < 3; j++)
+                transform_weights(g[j], &columns[0][j], 3);
+            for (long i = 0; i < SIDE; i++) {
+                transform_weights(columns[i], both, 1);
+                for (long j = 0; j < SIDE; j++) {
+                    long point = o / PANEL * POINTS + i * SIDE + j;
+                    float *to = kernel + (point * channels + k) * PANEL + o % PANEL;
+                    *(narrowed *)to = __builtin_convertvector(both[j], narrowed);
                 }
-                for (long i = 0; i < SIDE; i++)
-                    transform_weights(columns[i], both + i * SIDE, 1);
-                for (long point = 0; point < POINTS; point++)
-                    kernel[((panel * POINTS + point) * channels + k) * PANEL + n] = both[point];
             }
+        }
 }

@@ -19,6 +19,7 @@ from iqbench.doctor.golden import check_files
 from iqbench.doctor.versions import check_versions
 from iqbench.doctor.weights import check_weights
 from iqbench.errors import IqbenchError
+from iqbench.native import library
 from iqbench.networks import weights
 
 
@@ -174,6 +175,15 @@ class TestWeights:
 def test_the_device_computes():
     found = statuses(check_device(CPU))
     assert found == {"cpu": "ok", "memory": "info", "compiled loops": "info", "cuda": "info"}
+
+
+def test_it_says_why_there_are_no_compiled_loops(monkeypatch):
+    def missing():
+        raise library.NotCompiledError("not compiled: gcc")
+
+    monkeypatch.setattr(library, "find_library", missing)
+    (loops,) = (one for one in check_device(CPU) if one.check == "compiled loops")
+    assert loops.note == "not compiled: gcc. Values are the same without them, only later"
 
 
 def test_a_device_that_is_not_there_is_off_and_what_needs_it_is_not_checked(
