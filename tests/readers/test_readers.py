@@ -247,7 +247,16 @@ def test_psnr_alone_waits_for_no_neighbours(make):
 
 
 @pytest.mark.parametrize(
-    "make", [pytest.param(kernel_readers, marks=needs_triton), compiled_readers]
+    "make",
+    [
+        pytest.param(kernel_readers, marks=needs_triton),
+        pytest.param(
+            compiled_readers,
+            marks=pytest.mark.skipif(
+                not library.available(), reason="there are no compiled loops here"
+            ),
+        ),
+    ],
 )
 def test_what_reads_the_reference(make):
     assert not made(make, ["tv-aniso-output"])[0].reads_reference
