@@ -10,6 +10,7 @@ that both find their kernels and rows in the caches, as they do in a run.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from functools import partial
 
@@ -24,6 +25,9 @@ from iqbench.networks import onednn
 from iqbench.networks.stream import Stretch
 from iqbench.networks.winograd.blocks import Blocks
 from iqbench.networks.winograd.choose import rows_at_once
+
+LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
+"""What makes torch, and the library it convolves with, leave wider vectors alone."""
 
 BAND = 1 << 16
 """Pixels of a band, as in a run."""
@@ -84,7 +88,8 @@ def main() -> None:
     options = parser.parse_args()
     if not onednn.AVAILABLE:
         sys.exit("this torch, or this processor, lacks the parts of oneDNN that are used")
-    command = "python benchmarks/convolutions.py " + " ".join(sys.argv[1:])
+    limits = [f"{name}={os.environ[name]}" for name in LIMITS if name in os.environ]
+    command = " ".join([*limits, "python benchmarks/convolutions.py", *sys.argv[1:]])
     capability = torch.backends.cpu.get_cpu_capability()
     parts = [describe_machine("Convolutions", command), f"torch computes with {capability}."]
     rows = [

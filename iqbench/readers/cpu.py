@@ -27,6 +27,8 @@ class CpuFeatureReader(FeatureReader):
 
     def totals(self, reference: Tensor, output: Tensor, owners: Owners) -> Mapping[int, Tensor]:
         """Return the sums of `kinds`."""
+        if output.dtype not in (torch.float32, torch.bfloat16):
+            reference, output = reference.float(), output.float()
         images, height, width, channels = output.shape
         positions = height * width
         weight = torch.empty(0) if self.weight is None else self.weight
@@ -47,6 +49,7 @@ class CpuPixelReader(PixelReader):
         self, reference: Tensor, output: Tensor, owners: Owners, own: int
     ) -> Sequence[Tensor]:
         """Return the sums of `names`."""
+        reference, output = reference.float(), output.float()
         images, *size = output.shape
         wanted = torch.tensor([name in self.names for name in PIXEL_SUMS], dtype=torch.int64)
         sums = torch.empty(images, size[0], len(PIXEL_SUMS), dtype=torch.float64)
@@ -108,6 +111,7 @@ class CpuSimilarityReader(RawReader):
         Tensor
             (N, 2, C) float64; the second is 0 where nobody reads it.
         """
+        reference, output = reference.float(), output.float()
         images, height, width, channels = output.shape
         positions = height - self._size + 1, width - self._size + 1
         blocks = library.call("similarity_blocks", [*positions, channels])

@@ -68,7 +68,7 @@ def test_the_alignment_of_bands_never_exceeds_the_budget(affordable, rows):
 
 
 def test_a_small_image_goes_through_as_one_band_with_all_its_outputs():
-    assert planned(128, 256, outputs=2) == Plan(128, 256, 2)
+    assert planned(128, 256, outputs=2) == Plan(128, 128, 2)
 
 
 def test_a_large_image_is_cut_into_equal_bands_of_aligned_height():

@@ -136,6 +136,16 @@ def test_a_band_counts_its_last_row_only_where_the_image_ends(way):
 
 
 @needs_loops
+def test_pixels_of_another_type_are_read_as_float32():
+    device = torch.device("cpu")
+    references, outputs = (images(1, 3, 12, 13, device, seed=seed) for seed in (0, 1))
+    owners = Owners([0], 1, device)
+    readers = made(compiled_readers, ["psnr", "tv", "ssim"])
+    given = sums_of(readers, references.double(), outputs.double(), owners)
+    assert given == sums_of(readers, references, outputs, owners)
+
+
+@needs_loops
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("scale", [1, 5])
 def test_scales_of_ms_ssim(channels, scale):
@@ -190,7 +200,7 @@ def test_sums_depend_neither_on_threads_nor_on_where_in_memory_an_image_lies(thr
 
 
 @pytest.mark.parametrize("channels", [3, 64, 192, 384])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("distance", ["l1", "l2"])
 def test_features(way, channels, dtype, distance):
     make, device = way
