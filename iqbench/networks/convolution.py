@@ -45,10 +45,7 @@ class Convolution(nn.Conv2d, Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve a whole image."""
-        return self._convolve(self._alone(x))
-
-    def _alone(self, x: Tensor) -> Stretch:
-        return Stretch((x,), self._border, self._border, x.shape[2] + 2 * self._border)
+        return self._convolve(Stretch((x,), self._border, self._border))
 
     def _convolve(self, rows: Stretch) -> Tensor:
         if self._minimal(rows):

@@ -69,14 +69,14 @@ class Stretch:
     above, below
         Rows of padding around them.
     reach
-        So many rows, padding included, the windows reach; there may be more, or fewer where a last
-        window overhangs.
+        So many rows, padding included, the windows reach, if not all; there may be fewer where a
+        last window overhangs.
     """
 
     pieces: tuple[Tensor, ...]
     above: int = 0
     below: int = 0
-    reach: int = 0
+    reach: int | None = None
 
     @property
     def height(self) -> int:
@@ -94,11 +94,11 @@ class Stretch:
 
     def joined(self, fill: float) -> Tensor:
         """Return what the windows reach as one piece, padded with a value."""
-        rows = self.unpadded()
-        beyond = max(0, self.reach - self.above - self.height)
-        if self.above or beyond:
-            rows = F.pad(rows, (0, 0, self.above, beyond), value=fill)
-        return rows[:, :, : self.reach]
+        rows, inner = self.unpadded(), self.above + self.height
+        reach = inner + self.below if self.reach is None else self.reach
+        if self.above or reach > inner:
+            rows = F.pad(rows, (0, 0, self.above, max(0, reach - inner)), value=fill)
+        return rows[:, :, :reach]
 
 
 class WindowStream:

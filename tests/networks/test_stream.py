@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from iqbench.networks.convolution import Convolution
 from iqbench.networks.layer import Layer
 from iqbench.networks.layers import BatchNorm, Chain, MaxPool, Relu, Residual
-from iqbench.networks.stream import WindowStream, window_count
+from iqbench.networks.stream import Stretch, WindowStream, window_count
 
 WIDTH = 9
 
@@ -137,6 +137,25 @@ def test_the_rows_of_a_windowed_metric_overlap_by_all_but_one(height, split, win
     assert windows == [
         [float(top + row) for row in range(window)] for top in range(height - window + 1)
     ]
+
+
+class TestStretch:
+    image = torch.arange(6.0).view(1, 1, 6, 1)
+    pieces = (image[:, :, :2], image[:, :, 2:])
+
+    def test_one_piece_between_its_padding_is_whole(self):
+        assert Stretch((self.image,), 1, 1).whole(1) is self.image
+        assert Stretch((self.image,), 1, 0).whole(1) is None
+        assert Stretch(self.pieces, 1, 1).whole(1) is None
+
+    def test_pieces_are_joined_and_padded(self):
+        joined = Stretch(self.pieces, 1, 2).joined(-1.0)
+        assert joined.flatten().tolist() == [-1, 0, 1, 2, 3, 4, 5, -1, -1]
+
+    @pytest.mark.parametrize("reach", [3, 7, 9])
+    def test_no_further_than_the_windows_reach(self, reach):
+        joined = Stretch(self.pieces, 1, 0, reach).joined(-1.0)
+        assert joined.flatten().tolist() == [-1, 0, 1, 2, 3, 4, 5, -1, -1][:reach]
 
 
 def test_nothing_comes_of_an_image_without_rows():
