@@ -150,8 +150,10 @@ def _parse() -> argparse.Namespace:
 
 def main() -> None:
     options = _parse()
-    kind = "side-by-side" if options.precision == "exact" else "side-by-side-bf16"
-    keep(run(options), kind, options.keep)
+    parts = ["side-by-side", *options.workload]
+    if options.precision != "exact":
+        parts.append(options.precision)
+    keep(run(options), "-".join(parts).lower(), options.keep)
 
 
 if __name__ == "__main__":
