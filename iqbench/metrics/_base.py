@@ -235,8 +235,10 @@ class Metric(BaseModel):
         """
         raise self._lacks("reads bitstreams, but gives no value of one")
 
+    # Methods are not abstract, since a metric has only those that its columns are made of. What it
+    # lacks shows when a column is computed: then its author is told, by Python's error for that.
     def _lacks(self, what: str) -> NotImplementedError:
-        """Say what is missing: not abstract, for a metric has only what its columns are made of."""
+        """Say what a metric should have."""
         return NotImplementedError(f"{self.name} {what}")
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 __all__ = ["NotCompiledError", "available", "call", "find_library"]
 
 _FOLDER = Path(__file__).parent
+_PROCESS = os.getpid()
 
 
 class NotCompiledError(Exception):
@@ -82,18 +83,6 @@ def call(name: str, arguments: Sequence[Tensor | int]) -> int:
         ctypes.c_void_p(item.data_ptr()) if isinstance(item, Tensor) else ctypes.c_long(item)
         for item in arguments
     ]
-    threads = 1 if _forked else torch.get_num_threads()
+    # OpenMP's threads do not follow into a forked process, which would wait for them.
+    threads = torch.get_num_threads() if os.getpid() == _PROCESS else 1
     return int(function(*given, ctypes.c_long(threads)))
-
-
-_forked = False
-"""OpenMP's threads do not follow into a forked process, which would wait for them."""
-
-
-def _note_the_fork() -> None:
-    global _forked  # noqa: PLW0603 (that is what it is)
-    _forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_the_fork)

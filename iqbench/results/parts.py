@@ -52,7 +52,7 @@ def list_parts(folder: Path) -> list[Path]:
 
 def _listing(folder: Path) -> list[str]:
     with suppress(FileNotFoundError, NotADirectoryError):
-        names = os.listdir(folder)  # noqa: PTH208 - names are what is compared
+        names = [path.name for path in folder.iterdir()]
         return sorted(name for name in names if name.endswith(".parquet") and name[0] != ".")
     return []
 

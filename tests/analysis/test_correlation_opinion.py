@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from made_opinions import NONE, table_of
+from needs import SHARED, needs
 from scipy import stats
 
 from iqbench.analysis.coefficients import associate
@@ -17,24 +16,23 @@ from iqbench.analysis.opinion import opinion_agreement
 from iqbench.analysis.opinion_table import opinions_alone
 from iqbench.results.opinion import read_opinion
 
-SHARED = Path(__file__).parents[2] / "../shared/data/mos"
-needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="opinion scores are not there")
+OPINIONS = SHARED / "data/mos"
 
 
 def agreement(path, column, metrics=None):
     """The statistics of a file of opinions over all its images, by metric and name."""
-    read = read_opinion(SHARED / path, {"mos": column})
+    read = read_opinion(OPINIONS / path, {"mos": column})
     rows = read.rows.drop(columns=["distortion", "image"], errors="ignore")
     _, table = opinions_alone(rows, read.metrics, "higher")
     found = opinion_agreement(table, metrics or read.metrics, {}, NONE)
     return found.set_index(["metric", "statistic"])["value"]
 
 
-@needs_shared
+@needs(OPINIONS)
 def test_tid2013_as_published_with_twelve_indices():
     found = agreement("tid2013_indices/data.csv", "MOS")
     for file, statistic in (("Spearman", "srcc"), ("Kendall", "krcc")):
-        published = pd.read_csv(SHARED / f"tid2013_indices/{file}-correlation.csv", index_col=0)
+        published = pd.read_csv(OPINIONS / f"tid2013_indices/{file}-correlation.csv", index_col=0)
         assert len(published) == 12
         for metric, value in published["Full"].items():
             assert found[metric, statistic] == pytest.approx(value, abs=6e-11), (metric, statistic)
@@ -55,7 +53,7 @@ TID2013 mos -0.773 -0.860908 -0.678464 -0.663 -0.673300 -0.485133 -0.648 -0.7603
 """
 
 
-@needs_shared
+@needs(OPINIONS)
 @pytest.mark.parametrize("line", PUBLISHED.strip().splitlines())
 def test_six_datasets_as_published_with_three_metrics(line):
     name, column, *numbers = line.split()
@@ -69,7 +67,7 @@ def test_six_datasets_as_published_with_three_metrics(line):
             assert f"{found[metric, statistic]:.{digits}f}" == printed, (metric, statistic)
 
 
-@needs_shared
+@needs(OPINIONS)
 @pytest.mark.parametrize(
     ("name", "column", "srcc", "krcc", "plcc", "fitted"),
     [

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from needs import SHARED, needs
 
 from iqbench.cli.correlate import correlate
 from iqbench.errors import IqbenchError
@@ -28,7 +28,7 @@ MANIFEST = Manifest(
     **{"device": "cpu", "precision": "exact", "command": "iqbench evaluate"},
     time="2026-01-01T00:00:00Z",
 )
-SHARED = Path(__file__).parents[2] / "../shared/data/mos"
+OPINIONS = SHARED / "data/mos"
 
 
 @pytest.fixture(scope="module")
@@ -179,10 +179,10 @@ def test_the_help_defines_its_numbers_and_has_examples():
         assert word in text
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="opinion scores are not there")
+@needs(OPINIONS)
 def test_a_published_table_comes_out_of_the_command():
     found = rows(
-        *("--mos", SHARED / "vqmt/IVC.VQMT.csv", "--mos-column", "image=dist_img"),
+        *("--mos", OPINIONS / "vqmt/IVC.VQMT.csv", "--mos-column", "image=dist_img"),
         *("--mos-column", "distortion=dst_type", "--metric", "DSSIM"),
     )
     values = {

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from needs import SHARED, needs
 
 from iqbench.cli.degrade import degrade
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 from iqbench.images.write import write_png
 
-DATA = Path(__file__).parents[2] / "../shared/data/Set5"
+DATA = SHARED / "data/Set5"
 
 
 def run(*arguments: str | Path) -> Result:
@@ -64,7 +65,7 @@ def test_the_seed_chooses_the_noise(references: Path, tmp_path: Path) -> None:
     assert first == second != third
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="Set5 is not beside this repository")
+@needs(DATA)
 def test_set5_comes_out_bit_exact(tmp_path: Path) -> None:
     assert run("bicubic:scale=3", DATA / "HR_x3", "-o", tmp_path).exit_code == 0
     for stored in (DATA / "LR_bicubic_x3").iterdir():

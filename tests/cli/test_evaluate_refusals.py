@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from made_options import HR, ONE, PSNR
+from needs import needs_permissions
 
 from iqbench.engine.scorer import Scorer
 
@@ -177,8 +177,8 @@ def test_a_limit_of_pixels_that_is_no_number_is_refused_once(folders, iqbench, m
     assert not Path("results").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root lists and writes everywhere")
-def test_folders_without_permission_are_named(folders, iqbench):  # pragma: no cover
+@needs_permissions
+def test_folders_without_permission_are_named(folders, iqbench):
     for folder, message in (
         ("out/one", "cannot list folder out/one: Permission denied"),
         ("results", "cannot write results to"),

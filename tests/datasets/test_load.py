@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from needs import SHARED, needs
 
 from iqbench.datasets import layout as layout_module
 from iqbench.datasets.layout import Layout, MissingDataError, layouts
@@ -19,7 +20,7 @@ from iqbench.protocols.presets import resolve_protocol
 from iqbench.specs import parse_spec
 
 REPOSITORY = Path(__file__).parents[2]
-SHARED_DATA = REPOSITORY / "../shared/data"
+DATA = SHARED / "data"
 
 
 def write(folder: Path, text: str) -> Path:
@@ -83,9 +84,9 @@ def test_the_demo_datasets_are_always_there(name: str, monkeypatch: pytest.Monke
     assert len(load_datasets(PACKAGED_FILE)[name].open().samples) == 8
 
 
-@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the images of Set5 and Set14 are not here")
+@needs(DATA)
 def test_set5_and_set14_open_below_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IQBENCH_DATA", str(SHARED_DATA))
+    monkeypatch.setenv("IQBENCH_DATA", str(DATA))
     specs = load_datasets(PACKAGED_FILE)
     dataset = specs["Set5-x4"].open()
     assert [sample.image for sample in dataset.samples] == [f"img_{n:03}" for n in range(1, 6)]

@@ -11,6 +11,7 @@ from zlib import crc32
 
 import numpy as np
 import pytest
+from needs import SHARED, needs
 
 from iqbench.api import Evaluation, run_evaluation
 from iqbench.datasets import digests as digests_module
@@ -21,7 +22,7 @@ from iqbench.datasets.verify import Verification, verify
 from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png
 
-SHARED_DATA = Path(__file__).parents[2] / "../shared/data"
+DATA = SHARED / "data"
 NAMES = ("HR/a.png", "HR/b.png", "HR/c.png", "LR/a.png", "LR/b.png", "LR/c.png")
 
 
@@ -264,9 +265,9 @@ def test_every_list_belongs_to_a_dataset_and_names_its_references(path: Path) ->
         assert {download.address(name) is not None for name in needed for download in spec.fetch}
 
 
-@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the images of Set5 and Set14 are not here")
+@needs(DATA)
 def test_set5_and_set14_are_as_published(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IQBENCH_DATA", os.fspath(SHARED_DATA))
+    monkeypatch.setenv("IQBENCH_DATA", os.fspath(DATA))
     for name, spec in load_datasets(PACKAGED_FILE).items():
         if name.startswith(("Set5", "Set14")):
             result = verify(spec)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from made_folders import IMAGES, Made, noisy, picture
+from needs import needs_permissions
 from PIL import Image
 
 from iqbench.datasets.sample import OutputImage
@@ -113,8 +114,8 @@ def test_a_bad_output_is_named_and_all_others_are_scored(made, damage, error):
     assert board.loc["fine", "rank"] == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_an_unreadable_output_is_named(made):  # pragma: no cover - tests often run as root
+@needs_permissions
+def test_an_unreadable_output_is_named(made):
     made.references()
     path = made.method() / "b.png"
     path.chmod(0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from made_folders import PIXEL_METRICS, TV_COLUMNS, noisy, picture, tensor
+from needs import SHARED, needs
 
 from iqbench import functional
 from iqbench.engine.scorer import Scorer
@@ -20,7 +19,6 @@ from iqbench.report.overview import read_leaderboard
 from iqbench.results.read import load_scores
 from iqbench.results.signature import parse_signature
 
-SHARED = Path(__file__).parents[2] / "../shared"
 DEFAULT_COLUMNS = [
     "psnr",
     "ssim",
@@ -95,7 +93,7 @@ class TestValues:
             sum(row[name] for name in layers), rel=1e-5
         )
 
-    @pytest.mark.skipif(not (SHARED / "data/Set5").is_dir(), reason="../shared/data is not there")
+    @needs(SHARED / "data/Set5")
     def test_set5_x2_reproduces_the_published_psnr_of_bicubic(self, made, monkeypatch):
         monkeypatch.setenv("IQBENCH_DATA", str(SHARED / "data"))
         for path in sorted((SHARED / "data/Set5/LR_bicubic_x2").iterdir()):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from made_pairs import explain_value, pixels, psnr, write_pair
+from needs import SHARED, needs
 from skimage import data
 
 from iqbench.errors import IqbenchError
@@ -16,7 +16,7 @@ from iqbench.images import degrade
 from iqbench.images.resize import imresize_uint8
 from iqbench.images.write import write_png
 
-SHARED = Path(__file__).parents[2] / "../shared/data"
+DATA = SHARED / "data"
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +66,13 @@ class TestFolders:
             explain(folders[0], cat[0], metric="psnr", value="30")
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="Set5 is not beside this repository")
+@needs(DATA)
 @pytest.mark.parametrize(("metric", "value"), [("psnr", "28.42"), ("ssim", ".8101")])
 def test_the_published_table_is_sr_y_rounded(metric, value, tmp_path):
-    for path in sorted((SHARED / "Set5" / "LR_bicubic_x4").iterdir()):
+    for path in sorted((DATA / "Set5" / "LR_bicubic_x4").iterdir()):
         (low,) = pixels([path])
         write_png(tmp_path / path.name, imresize_uint8(low, scale=4))
-    frame = explain(SHARED / "Set5" / "HR_x4", tmp_path, metric=metric, value=value, scale=4)
+    frame = explain(DATA / "Set5" / "HR_x4", tmp_path, metric=metric, value=value, scale=4)
     best = frame.iloc[0]
     assert best["reproduces"]
     assert best["protocol"] == "sr-y-rounded:scale=4"

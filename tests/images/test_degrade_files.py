@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from made_images import noise, smooth
+from needs import SHARED, needs
 
 from iqbench.degradation import degrade_files, resolve_degradation
 from iqbench.errors import IqbenchError
@@ -144,10 +144,10 @@ def test_a_spec_that_is_none_is_refused(spec, message):
         resolve_degradation(spec)
 
 
-DATA = Path(__file__).parents[2] / "../shared/data"
+DATA = SHARED / "data"
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="Set5 and Set14 are not beside this repository")
+@needs(DATA)
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_set5_comes_out_as_it_was_published(scale, tmp_path):
     job = resolve_degradation(f"bicubic:scale={scale}")

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needs import SHARED, needs
 
 from iqbench.errors import IqbenchError
 from iqbench.images.resize import imresize, imresize_uint8, resize_weights
 from iqbench.images.source import FileSource
 
-DATA = Path(__file__).parents[2] / "../shared/data"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the benchmark images are not here")
+DATA = SHARED / "data"
 
 steady = settings(deadline=None, derandomize=True)
 lengths = st.integers(1, 40)
@@ -29,7 +28,7 @@ def pixels(path):
     return FileSource(path).read().decode().pixels
 
 
-@needs_data
+@needs(DATA)
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", ["Set5", "Set14"])
 def test_published_low_resolution_files_are_met_to_the_bit(name, scale):

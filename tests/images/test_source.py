@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from made_images import bmp, chunk, exif, noise, pillow, png, smooth, tiff
 from made_images import whole_files as made_files
+from needs import needs_permissions
 
 from iqbench.errors import IqbenchError
 from iqbench.images.probe import Facts, maximum_pixels
@@ -92,9 +93,7 @@ class TestUnreadable:
         os.mkfifo(tmp_path / "pipe.png")
         self.check(FileSource(tmp_path / "pipe.png"), "not a regular file")
 
-    @pytest.mark.skipif(
-        not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser reads everything"
-    )
+    @needs_permissions
     def test_forbidden(self, tmp_path):
         source = write(tmp_path, WHOLE["png"])
         source.path.chmod(0)

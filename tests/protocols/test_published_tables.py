@@ -1,17 +1,17 @@
 """Published tables, image by image, from the authors' own images."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
+from needs import SHARED, needs
 
 from iqbench import functional
 from iqbench.images.resize import imresize_uint8
 from iqbench.images.source import FileSource
 from iqbench.protocols.presets import resolve_protocol
 
-DATA = Path(__file__).parents[2] / "../shared/data"
+DATA = SHARED / "data"
 TABLE = DATA / "published_bicubic.json"
 CPU = torch.device("cpu")
 
@@ -20,7 +20,7 @@ def read(path):
     return FileSource(path).read().decode().pixels
 
 
-@pytest.mark.skipif(not TABLE.is_file(), reason="Set5, Set14 and the published table are not here")
+@needs(TABLE)
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("dataset", ["Set5", "Set14"])
 def test_bicubic_of_selfexsr(dataset, scale):

@@ -12,18 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from miniatures import CSIQ_COLUMNS, CSIQ_KINDS, lines, table
+from needs import SHARED, read_beside
 
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.layouts.live import _SCALE
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
 
-OPINIONS = Path(__file__).parents[4] / "shared" / "data" / "mos"
+OPINIONS = SHARED / "data/mos"
 
 
 def published(name: str) -> pd.DataFrame:
-    path = OPINIONS / name
-    if not path.is_file():
-        pytest.skip("the published opinions are not beside the repository")
+    path = read_beside(OPINIONS / name)
     return pd.read_csv(path, dtype={"image": str} if "csiq" in name else None)
 
 
