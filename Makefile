@@ -79,7 +79,7 @@ $(VENV)/.installed-dev: EXTRA := [dev]
 $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-docs $(VENV)/.installed-dev: pyproject.toml $(COMPILED) $(CONSTRAINTS) | $(BIN)/python
 	@echo "==> Installing iqbench$(EXTRA) into $(VENV): torch and its friends come along," \
 		"5 GB on Linux, minutes the first time"
-	@command -v gcc >/dev/null || echo "    there is no gcc: iqbench will compute the same, but some two times slower"
+	@command -v gcc >/dev/null || echo "    there is no gcc: iqbench will compute the same values, but slower"
 	@set -o pipefail; $(BIN)/python -m pip install --no-input --progress-bar off $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.$(EXTRA)' | $(PROGRESS)
 	@touch $@
 

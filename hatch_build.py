@@ -76,7 +76,7 @@ def compile_library(compiler: list[str], flags: list[str], target: Path) -> None
             rounding = f"-ffp-contract={contract}"
             run(*compiler, *FLAGS, *flags, rounding, "-c", str(source), "-o", objects[-1])
         linked = Path(folder, target.name)
-        run(*compiler, "-shared", *objects, "-lm", "-o", str(linked))
+        run(*compiler, "-shared", *objects, "-o", str(linked))
         linked.replace(target)
 
 

@@ -79,6 +79,8 @@ class Lane:
                 yield tap, seen
         for (name, normalise), layers in self._layer_taps.items():
             image = self._backbones[name].see(rows, normalise=normalise).to(self._dtypes[name])
+            # As pixels lie everywhere here: gray that is replicated lies otherwise.
+            image = image.contiguous(memory_format=torch.channels_last)
             for layer, features in self._passes[name, normalise].push(image, last=last):
                 for tap in layers[layer]:
                     yield from self._give(tap, features, last=last)

@@ -40,7 +40,7 @@ class Convolution(nn.Conv2d, Layer):
         self._transformed_of = (0, 0)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out what can be made again: a packed kernel can be neither copied nor pickled."""
+        """Leave out what can be made again, and is four times as large as what it is made of."""
         return {**self.__dict__, "_transformed": None}
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,17 +50,20 @@ class Convolution(nn.Conv2d, Layer):
     def _convolve(self, rows: Stretch) -> Tensor:
         if self._minimal(rows):
             return self._fast()(rows, self._border)
-        x, padding = self._padded(rows)
+        return self._directly(*self._padded(rows))
+
+    def _directly(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
         return F.conv2d(x, self.weight, self.bias, self.stride, padding)
 
     def _rectified(self, rows: Stretch) -> Tensor:
         """Convolve and cut off below zero, in one step where that spares two readings."""
         if self._minimal(rows):
             return self._fast()(rows, self._border, rectify=True)
-        y = self._in_one_step(rows) if torch.is_inference_mode_enabled() else None
+        x, padding = self._padded(rows)
+        y = self._in_one_step(x, padding) if torch.is_inference_mode_enabled() else None
         if y is not None:
             return y
-        y = self._convolve(rows)
+        y = self._directly(x, padding)
         return F.relu(y) if torch.is_grad_enabled() else y.relu_()
 
     def _padded(self, rows: Stretch) -> tuple[Tensor, tuple[int, int]]:
@@ -70,9 +73,8 @@ class Convolution(nn.Conv2d, Layer):
             return whole, (self._border, self._border)
         return rows.joined(0.0), (0, self._border)
 
-    def _in_one_step(self, rows: Stretch) -> Tensor | None:
+    def _in_one_step(self, x: Tensor, padding: tuple[int, int]) -> Tensor | None:
         """Let the library rectify what it convolves; None where it cannot."""
-        x, padding = self._padded(rows)
         if x.device.type == "cpu":
             if not onednn.rectifies(x, self.weight):
                 return None
