@@ -19,6 +19,7 @@ from iqbench.datasets.sample import Sample
 from iqbench.datasets.template import OutputName
 from iqbench.datasets.tree import join
 from iqbench.errors import IqbenchError
+from iqbench.user_files import expand_user
 
 __all__ = [
     "Block",
@@ -247,7 +248,7 @@ def reference_folder(folder: Path, name: str | None = None) -> Dataset:
     IqbenchError
         If the name is not allowed, if the folder does not exist, is none, or holds no images.
     """
-    folder = folder.expanduser()
+    folder = expand_user(folder)
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         hint = did_you_mean(folder, folder=True) or "Give --reference DIR"
@@ -273,7 +274,7 @@ def pairs_file(file: Path, name: str | None = None) -> Dataset:
     IqbenchError
         If the name is not allowed, or the file is not there or not as it should be.
     """
-    file = file.expanduser()
+    file = expand_user(file)
     if not file.is_file():
         what = "is a folder, not a file" if file.is_dir() else "does not exist"
         hint = did_you_mean(file, folder=False) or "Give --pairs FILE.csv"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from iqbench.datasets.dataset import Block, DatasetSpec, check_dataset_name
 from iqbench.datasets.layout import Layout, layouts
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.user_files import expand_user
 from iqbench.yaml_file import read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -34,7 +35,7 @@ def find_datasets_file(file: Path | None = None) -> Path:
         If the file given does not exist.
     """
     if file is not None:
-        file = file.expanduser()
+        file = expand_user(file)
         if not file.is_file():
             raise IqbenchError(f"datasets file {file} does not exist")
         return file
@@ -95,12 +96,12 @@ def _root(path: Path, stated: object) -> Path | None:
     variable = os.environ.get(DATA_VARIABLE)
     if variable:
         # Not looked for here: the embedded datasets need no root.
-        return Path(variable).expanduser()
+        return expand_user(Path(variable))
     if stated is None:
         return None
     if not isinstance(stated, str) or not stated:
         raise IqbenchError(f"{path}: 'root' must be the path of a folder, not {stated!r}")
-    return path.parent / Path(stated).expanduser()
+    return path.parent / expand_user(Path(stated))
 
 
 def _mapping(content: object, where: str) -> dict[Any, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from iqbench.datasets.files import check_text, did_you_mean, is_folder, natural_key
 from iqbench.errors import IqbenchError
+from iqbench.user_files import expand_user
 
 __all__ = ["Method", "resolve_methods"]
 
@@ -67,7 +68,7 @@ def _method(text: str) -> Method:
         name, folder = "", text
     if not folder:
         raise IqbenchError(f"method {text!r} names no folder", hint="Give --method [NAME=]DIR")
-    path = Path(folder).expanduser()
+    path = expand_user(Path(folder))
     _check_folder(path, "method folder")
     if not _visible(path):
         raise IqbenchError(f"method folder {path} is empty", hint="Put the method's outputs there")
@@ -75,7 +76,7 @@ def _method(text: str) -> Method:
 
 
 def _methods_in(folder: Path) -> list[Method]:
-    folder = folder.expanduser()
+    folder = expand_user(folder)
     _check_folder(folder, "folder of methods")
     names = [entry.name for entry in _visible(folder) if is_folder(entry)]
     if not names:

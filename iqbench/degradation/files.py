@@ -16,6 +16,7 @@ from iqbench.degradation.kinds import Degradation
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 from iqbench.images.write import write_png
+from iqbench.user_files import expand_user
 
 if TYPE_CHECKING:
     from iqbench.engine.run import Reporter
@@ -89,11 +90,11 @@ def degrade_files(
         If there are no references, or a file would be written over or among them, or the only
         reference cannot be degraded; nothing was written then.
     """
-    references = references.expanduser()
+    references = expand_user(references)
     samples = _samples(references)
-    places = [target.expanduser()]
+    places = [expand_user(target)]
     if modcrop is not None:
-        places.append(modcrop.expanduser())
+        places.append(expand_user(modcrop))
     _check_places(references, samples, places)
     done = Done()
     if reporter is not None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from iqbench.datasets.files import is_image_name
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
+from iqbench.user_files import expand_user
 
 __all__ = ["read_kernel"]
 
@@ -37,7 +38,7 @@ def read_kernel(path: Path) -> NDArray[np.float64]:
         If the file cannot be read, or holds no plane of finite numbers, none below 0, with odd
         sides of at most 1001.
     """
-    path = path.expanduser()
+    path = expand_user(path)
     kernel = _values(path)
     sides = kernel.shape
     if kernel.ndim != 2 or any(side % 2 == 0 or side > _LARGEST for side in sides):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from iqbench.doctor.finding import NOT_CHECKED, OFF, OK, Finding
 from iqbench.doctor.privacy import redact
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.user_files import expand_user
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,7 @@ def doctor(
 
     if device.partition(":")[0] not in ("auto", "cpu", "cuda"):
         raise unknown_name("device", device, ("auto", "cpu", "cuda", "cuda:0"))
-    folder = None if weights is None else Path(weights).expanduser()
+    folder = None if weights is None else expand_user(Path(weights))
     if folder is not None and not folder.is_dir():
         raise IqbenchError(
             f"the folder given for the weights does not exist: {folder}",

@@ -14,6 +14,7 @@ from iqbench.explain.pair import Pair
 from iqbench.images.source import FileSource, Source
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
+from iqbench.user_files import expand_user
 
 __all__ = ["Sources", "find_pairs", "read_pair"]
 
@@ -43,7 +44,7 @@ def find_pairs(
         If one is a folder and the other a file, or an output is missing: the mean over part of a
         data set is no value that anybody reported.
     """
-    first, second = Path(reference).expanduser(), Path(output).expanduser()
+    first, second = expand_user(Path(reference)), expand_user(Path(output))
     if not first.is_dir() and not second.is_dir():
         if output_name is not None:
             raise IqbenchError("--output-name is for folders, but two files are given")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
+from iqbench.user_files import write_file
 
 __all__ = ["write_png"]
 
@@ -40,19 +40,8 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
     _, encoded = cv2.imencode(".png", stored)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, encoded.tobytes())
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise IqbenchError(f"{path} cannot be written: {reason}") from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write beside the target, where renaming is atomic, and rename."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        raise IqbenchError(f"cannot write {path}: {reason}") from error
+    # Pictures can be made again: waiting for the disk after each would take most of the time.
+    write_file(path, encoded.tobytes(), durable=False)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from iqbench.errors import IqbenchError
 from iqbench.maps.model import DifferenceMap
 from iqbench.maps.palettes import render
 from iqbench.results.paths import slug
+from iqbench.user_files import write_file
 
 __all__ = ["write_maps"]
 
@@ -60,7 +62,7 @@ def write_maps(
     for map_, file in zip(maps, files, strict=True):
         write_png(_named(file, ".png"), render(map_))
         if raw:
-            _write_array(_named(file, ".npy"), map_)
+            write_file(_named(file, ".npy"), partial(_save, map_), durable=False)
     return [_named(file, ".png") for file in files]
 
 
@@ -69,15 +71,5 @@ def _named(file: Path, suffix: str) -> Path:
     return file.with_name(file.name + suffix)
 
 
-def _write_array(path: Path, map_: DifferenceMap) -> None:
-    """Write beside the target, where renaming is atomic, and rename."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with temporary.open("xb") as file:
-            np.save(file, map_.values, allow_pickle=False)
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise IqbenchError(f"{path} cannot be written: {reason}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+def _save(map_: DifferenceMap, file: IO[bytes]) -> None:
+    np.save(file, map_.values, allow_pickle=False)

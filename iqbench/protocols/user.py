@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.protocols.model import Preset, ViewTemplate
+from iqbench.user_files import expand_user
 from iqbench.yaml_file import read_yaml
 
 __all__ = ["PROTOCOLS_VARIABLE", "find_protocols_file", "load_user_presets"]
@@ -28,7 +29,7 @@ def find_protocols_file() -> Path | None:
     """
     named = os.environ.get(PROTOCOLS_VARIABLE)
     if named:
-        path = Path(named).expanduser()
+        path = expand_user(Path(named))
         if not path.is_file():
             raise IqbenchError(
                 f"{path} does not exist", hint=f"Correct or unset {PROTOCOLS_VARIABLE}"

@@ -1,29 +1,28 @@
-"""Write a result to a file that appears whole or not at all."""
+"""Write texts and tables to the files that a user names."""
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from iqbench.errors import IqbenchError
+from iqbench.user_files import Render, write_file
 
 __all__ = ["export_frame", "write_text"]
 
+_HINT = "Choose another place with -o"
+
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8, replacing what was there only once all of it is written.
+    """Write text as UTF-8; see `iqbench.user_files.write_file`.
 
     Raises
     ------
     IqbenchError
         Where the file cannot be written.
     """
-    # newline="": the text has its line ends already, CSV on Windows included
-    _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline=""))
+    write_file(path, text.encode(errors="backslashreplace"), hint=_HINT)
 
 
 def export_frame(frame: pd.DataFrame, path: Path) -> None:
@@ -41,7 +40,7 @@ def export_frame(frame: pd.DataFrame, path: Path) -> None:
     IqbenchError
         For another suffix, or where the file cannot be written.
     """
-    writers: dict[str, Callable[[Path], object]] = {
+    writers: dict[str, Render] = {
         ".csv": lambda file: frame.to_csv(file, index=False, lineterminator="\n"),
         ".parquet": lambda file: frame.to_parquet(file, index=False, engine="pyarrow"),
     }
@@ -51,20 +50,4 @@ def export_frame(frame: pd.DataFrame, path: Path) -> None:
             f"cannot tell the format of {path} from its name",
             hint="Let it end in .csv or .parquet",
         )
-    _replace(path, writer)
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise IqbenchError(
-            f"cannot write {path}: {error.strerror or error}",
-            hint="Choose another place with -o",
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_file(path, writer, hint=_HINT)

@@ -53,7 +53,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(IqbenchError, match=r"picture\.png cannot be written: No space left"):
+    with pytest.raises(IqbenchError, match=r"cannot write .*picture\.png: No space left"):
         write_png(path, noise(4, 4, 1, seed=1))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -61,7 +61,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(IqbenchError, match="cannot be written"):
+    with pytest.raises(IqbenchError, match="cannot write"):
         write_png(tmp_path / "file" / "picture.png", noise(4, 4, 1))
 
 

@@ -20,6 +20,7 @@ from iqbench.networks.weights.store import (
     read,
     save,
 )
+from iqbench.user_files import expand_user
 
 __all__ = ["fetch", "missing_weights"]
 
@@ -56,7 +57,7 @@ def fetch(
     wanted = [name for name in names if name not in files]
     if wanted and offline():
         raise missing_weights(dict.fromkeys(wanted, f"{OFFLINE_VARIABLE} is set, nothing fetched"))
-    target = cache_folder() if folder is None else Path(folder).expanduser()
+    target = cache_folder() if folder is None else expand_user(Path(folder))
     reasons: dict[str, str] = {}
     hint = ""
     for name in wanted:
@@ -78,7 +79,7 @@ def _already_there(names: Iterable[str], folder: Path | None) -> dict[str, Path]
         if folder is None:
             path = locate(name)
         else:
-            path = Path(folder).expanduser() / network(name).file_name
+            path = expand_user(Path(folder)) / network(name).file_name
         if path is not None and path.is_file():
             found[name] = read(name, path).path
     return found

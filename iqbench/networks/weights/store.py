@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
 from iqbench.networks.weights.catalogue import Network, expected_shapes, network
+from iqbench.user_files import expand_user, write_file
 
 __all__ = [
     "CACHE_VARIABLE",
@@ -84,7 +84,7 @@ def cache_folder() -> Path:
     """
     root = os.environ.get(CACHE_VARIABLE)
     if root:
-        return Path(root).expanduser() / "weights"
+        return expand_user(Path(root)) / "weights"
     import pooch
 
     return Path(pooch.os_cache("iqbench")) / "weights"
@@ -108,9 +108,9 @@ def locate(name: str, folder: Path | None = None) -> Path | None:
 def _places(folder: Path | None) -> list[Path]:
     named: list[tuple[str, Path]] = []
     if folder is not None:
-        named.append(("given for the weights", Path(folder).expanduser()))
+        named.append(("given for the weights", expand_user(Path(folder))))
     if variable := os.environ.get(WEIGHTS_VARIABLE):
-        named.append((f"named by {WEIGHTS_VARIABLE}", Path(variable).expanduser()))
+        named.append((f"named by {WEIGHTS_VARIABLE}", expand_user(Path(variable))))
     for how, place in named:
         if not place.is_dir():
             raise IqbenchError(
@@ -252,19 +252,14 @@ def save(name: str, arrays: Arrays, *, origin: str, folder: Path) -> Path:
     content = {key: np.ascontiguousarray(values) for key, values in arrays.items()}
     metadata = {"format": "pt", _DIGEST_KEY: digest, _ORIGIN_KEY: origin}
     path = folder / entry.file_name
-    part = folder / f".{entry.file_name}.{uuid.uuid4().hex}.part"
+    hint = f"Set {CACHE_VARIABLE} to a folder that can be written to."
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            # Written by ourselves: safetensors' own writer makes files that only their owner can
-            # read, and a cache may be shared.
-            part.write_bytes(to_bytes(content, metadata))
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
     except OSError as error:
         raise IqbenchError(
-            f"cannot write the weights of {name} to {folder}: {error.strerror or error}",
-            hint=f"Set {CACHE_VARIABLE} to a folder that can be written to.",
+            f"cannot write the weights of {name} to {folder}: {error.strerror or error}", hint=hint
         ) from error
+    # Written by ourselves: safetensors' own writer makes files that only their owner can read, and
+    # a cache may be shared.
+    write_file(path, to_bytes(content, metadata), hint=hint)
     return path

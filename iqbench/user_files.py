@@ -1,0 +1,235 @@
+"""Files that users name: expand their paths, open regular files only, write them whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import IO, BinaryIO, TypeAlias
+
+from iqbench.errors import IqbenchError
+
+__all__ = ["Render", "expand_user", "open_regular", "write_file"]
+
+Render: TypeAlias = Callable[[IO[bytes]], object]
+"""Writes all of a file's bytes into an open, seekable file."""
+
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|\d+))/fd/(\d+)")
+_MOST_LINKS = 40
+_NOT_BESIDE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV}
+"""Why a new file may not take an old one's place, though the old one may be written."""
+
+
+def expand_user(path: Path) -> Path:
+    """Replace a leading ``~`` or ``~user`` by that user's home folder.
+
+    Raises
+    ------
+    IqbenchError
+        If there is no such user.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise IqbenchError(
+            f"{path} begins with the home folder of a user who is not known here",
+            hint="Write the folder's whole path",
+        ) from error
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file to read; a FIFO or a device would be waited for without an end.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be opened.
+    IqbenchError
+        Where it is not a regular file.
+    """
+    # A FIFO is opened without waiting, and the file that is open is the one that is judged:
+    # between a check of the path and the opening, another file could take its place.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if path.is_dir():  # which Windows cannot open
+        raise IqbenchError(f"{path} is a folder, not a regular file")
+    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise IqbenchError(f"{path} is not a regular file", hint="Give a file, no pipe or device")
+    return os.fdopen(descriptor, "rb")
+
+
+def write_file(
+    path: Path,
+    content: bytes | Render,
+    *,
+    hint: str = "Check the path, its permissions and the free space",
+    durable: bool = True,
+) -> None:
+    """Write a file: whole or not at all, and without destroying what stands in its place.
+
+    - A symbolic link stays, and the file that it leads to is written.
+    - An existing file keeps its mode and owner. A reader sees the old content or the new one,
+      unless the file can only be written in place: because it has several names (hard links), or
+      because this user may write the file but may not put another one into its folder.
+    - A pipe, a terminal, ``/dev/null``, ``/dev/stdout`` and the like are written to.
+
+    Parameters
+    ----------
+    path
+        Where to. Its folder must exist.
+    content
+        The bytes, or what writes them into an open file.
+    hint
+        What to do where it cannot be written.
+    durable
+        Whether the content must survive a power cut once this function has returned.
+
+    Raises
+    ------
+    IqbenchError
+        Naming the file, where it cannot be written: no space, no permission, no such folder.
+    """
+    render = (lambda file: file.write(content)) if isinstance(content, bytes) else content
+    try:
+        _write(path, render, durable)
+    except OSError as error:
+        raise IqbenchError(
+            f"cannot write {path}: {error.strerror or error or type(error).__name__}", hint=hint
+        ) from error
+
+
+def _write(path: Path, render: Render, durable: bool) -> None:
+    number = _descriptor(path)
+    if number is not None:
+        _write_through(os.dup(number), render)
+        return
+    try:
+        there = path.stat()
+    except FileNotFoundError:  # a link may lead to a file that is still to be made
+        _put_in_place(Path(os.path.realpath(path)), None, render, durable)
+        return
+    if stat.S_ISBLK(there.st_mode):
+        raise OSError("it is a disk, not a file")
+    if not stat.S_ISREG(there.st_mode):
+        _write_through(os.open(path, os.O_WRONLY), render)
+        return
+    target = Path(os.path.realpath(path))
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    if there.st_nlink > 1 or not _put_in_place(target, there, render, durable):
+        _overwrite(target, render, durable)
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return the number of the open file that a path such as ``/dev/stdout`` stands for."""
+    name = os.path.normpath(Path.cwd() / path)
+    for _ in range(_MOST_LINKS):
+        match = _DESCRIPTOR.fullmatch(name)
+        if match:
+            mine = name.startswith(("/dev/", "/proc/self/", "/proc/thread-self/"))
+            return int(match[1]) if mine or name.startswith(f"/proc/{os.getpid()}/") else None
+        try:
+            link = Path(name).readlink()
+        except OSError:
+            return None
+        name = os.path.normpath(Path(name).parent / link)
+    return None
+
+
+def _write_through(descriptor: int, render: Render) -> None:
+    """Write to what is no regular file: rendered first, so that no half of it goes out."""
+    # Who reads a pipe may have had enough.
+    with suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as file:
+        rendered = BytesIO()
+        render(rendered)
+        for stream in (sys.stdout, sys.stderr):  # what was printed before comes before
+            if stream is not None:
+                stream.flush()
+        file.write(rendered.getbuffer())
+
+
+def _put_in_place(
+    target: Path, replaced: os.stat_result | None, render: Render, durable: bool
+) -> bool:
+    """Write beside the target and rename; False where the old file must be written itself."""
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        try:
+            file = temporary.open("xb")
+        except OSError as error:
+            if replaced is None or error.errno not in _NOT_BESIDE:
+                raise
+            return False
+        with file:
+            if replaced is not None and not _take_over(file, replaced):
+                return False
+            render(file)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        try:
+            temporary.replace(target)
+        except OSError as error:  # e.g. of a file that is mounted into a container
+            if replaced is None or error.errno not in _NOT_BESIDE:
+                raise
+            return False
+        if durable:
+            _sync(target.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+    return True
+
+
+def _take_over(file: IO[bytes], replaced: os.stat_result) -> bool:
+    """Give a new file the owner and mode of the one that it replaces, if that is allowed."""
+    if os.name != "posix":
+        return True
+    own = os.fstat(file.fileno())
+    try:
+        if (own.st_uid, own.st_gid) != (replaced.st_uid, replaced.st_gid):
+            os.fchown(file.fileno(), replaced.st_uid, replaced.st_gid)
+        os.fchmod(file.fileno(), stat.S_IMODE(replaced.st_mode))
+    except OSError:
+        return False
+    return True
+
+
+def _overwrite(target: Path, render: Render, durable: bool) -> None:
+    """Write a file in place; where that fails, put back what it held."""
+    rendered = BytesIO()
+    render(rendered)
+    with target.open("r+b") as file:
+        before = file.read()
+        try:
+            _fill(file, rendered.getbuffer(), durable)
+        except OSError:
+            _fill(file, before, durable)
+            raise
+
+
+def _fill(file: IO[bytes], content: bytes | memoryview, durable: bool) -> None:
+    file.seek(0)
+    file.write(content)
+    file.truncate()
+    file.flush()
+    if durable:
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Make a new name durable."""
+    if os.name == "posix":  # elsewhere a folder cannot be opened, and the rename is durable
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
