@@ -215,7 +215,7 @@ class Scorer:
 def _gains(view: View, batch: Batch) -> list[float]:
     """Return by what each output is multiplied before it is scored."""
     return [
-        view.gain(batch.references[owner].pixels, output.pixels)
+        view.gain(batch.references[owner], output)
         for output, owner in zip(batch.outputs, batch.owners, strict=True)
     ]
 
@@ -229,7 +229,7 @@ def _band(
 ) -> Tensor:
     """Return some rows of all pictures, (N, C, rows, W)."""
     gains = gains or [1.0] * len(pictures)
-    return view.bands([picture.pixels for picture in pictures], rows, device, gains)
+    return view.bands(pictures, rows, device, gains)
 
 
 def _chunks(outputs: int, together: int) -> list[slice]:

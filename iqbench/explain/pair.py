@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from iqbench.errors import IqbenchError
 from iqbench.explain.convention import RANGES, Convention
 from iqbench.explain.gray import to_gray
 from iqbench.images.picture import Picture
-from iqbench.protocols.view import Brightness, Pixels, View
+from iqbench.protocols.view import Brightness, View
 
 __all__ = ["Extremes", "Pair"]
 
@@ -162,11 +162,10 @@ class Pair:
         view = View(quantise=quantise == "uint8", brightness=known)
         height = min(self.reference.height, self.output.height)
         width = min(self.reference.width, self.output.width)
-        pixels = [self.reference.pixels, self.output.pixels]
-        gains = (1.0, view.gain(*pixels))
+        gains = (1.0, view.gain(self.reference, self.output))
         images = []
-        for stored, gain in zip(pixels, gains, strict=True):
-            part = stored[:height, :width]
+        for picture, gain in zip((self.reference, self.output), gains, strict=True):
+            part = replace(picture, pixels=picture.pixels[:height, :width])
             if quantise == "truncated":
                 part = _truncate(part)
             image = view.band(part, slice(0, height), CPU, gain)
@@ -179,8 +178,9 @@ class Pair:
         return images[0], images[1]
 
 
-def _truncate(pixels: Pixels) -> Pixels:
+def _truncate(picture: Picture) -> Picture:
     """Bring 16 bits to 8 without rounding."""
-    if pixels.dtype == np.uint8:
-        return pixels
-    return (pixels.astype(np.uint32) * 255 // 65535).astype(np.uint8)
+    if picture.pixels.dtype == np.uint8:
+        return picture
+    pixels = (picture.pixels.astype(np.uint32) * 255 // picture.peak).astype(np.uint8)
+    return replace(picture, pixels=pixels, peak=255)

@@ -24,12 +24,19 @@ class Picture:
         What to call it in messages: the path.
     bytes
         Size of the file.
+    peak
+        The sample value that means white; by default the largest of the pixels' type.
     """
 
     pixels: NDArray[np.uint8] | NDArray[np.uint16]
     digest: str
     name: str
     bytes: int
+    peak: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.peak:
+            object.__setattr__(self, "peak", int(np.iinfo(self.pixels.dtype).max))
 
     @property
     def height(self) -> int:

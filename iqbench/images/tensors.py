@@ -15,8 +15,8 @@ __all__ = ["pinned", "to_tensor", "to_tensors"]
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
 
-def to_tensor(pixels: Pixels, device: torch.device) -> Tensor:
-    """Turn stored pixels into a float32 tensor, each depth divided by its own maximum.
+def to_tensor(pixels: Pixels, device: torch.device, peak: int | None = None) -> Tensor:
+    """Turn stored pixels into a float32 tensor, divided by the sample value of white.
 
     Parameters
     ----------
@@ -24,17 +24,19 @@ def to_tensor(pixels: Pixels, device: torch.device) -> Tensor:
         (H, W, C) uint8 or uint16.
     device
         Where the tensor shall be.
+    peak
+        The sample value that becomes 1; by default the largest of the pixels' type.
 
     Returns
     -------
     Tensor
         (1, C, H, W) float32 in [0, 1], channels last in memory.
     """
-    return to_tensors([pixels], device)
+    return to_tensors([pixels], device, peak)
 
 
-def to_tensors(images: Sequence[Pixels], device: torch.device) -> Tensor:
-    """Turn images of one size and depth into one tensor; see `to_tensor`.
+def to_tensors(images: Sequence[Pixels], device: torch.device, peak: int | None = None) -> Tensor:
+    """Turn images of one size, depth and peak into one tensor; see `to_tensor`.
 
     Integers travel to a GPU, the division happens there; from memory that a GPU reads by itself
     (see `pinned`) they travel while others are still computed.
@@ -45,13 +47,15 @@ def to_tensors(images: Sequence[Pixels], device: torch.device) -> Tensor:
         (H, W, C) uint8 or uint16 each, all of one type.
     device
         Where the tensor shall be.
+    peak
+        The sample value that becomes 1; by default the largest of the images' type.
 
     Returns
     -------
     Tensor
         (N, C, H, W) float32 in [0, 1], channels last in memory.
     """
-    peak = float(np.iinfo(images[0].dtype).max)
+    largest = float(peak or np.iinfo(images[0].dtype).max)
     raw = [_integers(pixels) for pixels in images]
     if device.type == "cuda":
         there = torch.empty((len(raw), *raw[0].shape), dtype=raw[0].dtype, device=device)
@@ -59,7 +63,7 @@ def to_tensors(images: Sequence[Pixels], device: torch.device) -> Tensor:
             target.copy_(pixels, non_blocking=True)
     else:
         there = raw[0].unsqueeze(0) if len(raw) == 1 else torch.stack(raw)
-    return there.permute(0, 3, 1, 2).to(torch.float32).div_(peak)
+    return there.permute(0, 3, 1, 2).to(torch.float32).div_(largest)
 
 
 def _integers(pixels: Pixels) -> Tensor:

@@ -96,11 +96,11 @@ class Pair:
             references=1,
             outputs=1,
         )
-        gain = view.gain(self.reference.pixels, self.output.pixels)
+        gain = view.gain(self.reference, self.output)
         for rows in plan.bands():
             yield Band(
-                view.band(self.reference.pixels, rows, device),
-                view.band(self.output.pixels, rows, device, gain),
+                view.band(self.reference, rows, device),
+                view.band(self.output, rows, device, gain),
                 rows.stop == plan.height,
             )
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
+from iqbench.images.picture import Picture
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
-
 __all__ = ["Brightness", "Colour", "View", "Window"]
 
+EIGHT_BITS = 255
 GRAY = (0.299, 0.587, 0.114)
 
 Colour = Literal["rgb", "luma-studio", "luma-studio-rounded", "luma-full", "luma-full-rounded"]
@@ -100,13 +99,13 @@ class View:
         """Return how many channels are seen of an image with `stored` channels."""
         return stored if self.colour == "rgb" else 1
 
-    def gain(self, reference: Pixels, output: Pixels) -> float:
+    def gain(self, reference: Picture, output: Picture) -> float:
         """Return by what the output is multiplied before it is scored.
 
         Parameters
         ----------
         reference, output
-            (H, W, C) as stored, the whole images.
+            The whole images.
 
         Returns
         -------
@@ -121,7 +120,7 @@ class View:
 
     def band(
         self,
-        pixels: Pixels,
+        picture: Picture,
         rows: slice,
         device: torch.device,
         gain: float = 1.0,
@@ -130,8 +129,8 @@ class View:
 
         Parameters
         ----------
-        pixels
-            (H, W, C) as stored, the whole image.
+        picture
+            The whole image.
         rows
             Which rows of the window.
         device
@@ -144,11 +143,11 @@ class View:
         Tensor
             (1, C, rows, width) float32 in [0, 1].
         """
-        return self.bands([pixels], rows, device, [gain])
+        return self.bands([picture], rows, device, [gain])
 
     def bands(
         self,
-        images: Sequence[Pixels],
+        pictures: Sequence[Picture],
         rows: slice,
         device: torch.device,
         gains: Sequence[float],
@@ -157,8 +156,8 @@ class View:
 
         Parameters
         ----------
-        images
-            (H, W, C) each.
+        pictures
+            Whole images.
         rows
             Which rows of the window.
         device
@@ -175,15 +174,17 @@ class View:
 
         from iqbench.images.tensors import to_tensors
 
-        # Together, unless their depths differ: each depth is divided by its own maximum.
-        if len({pixels.dtype for pixels in images}) > 1:
-            single = zip(images, gains, strict=True)
-            return torch.cat([self.band(image, rows, device, gain) for image, gain in single])
-        window = self.window(*images[0].shape[:2])
+        first = pictures[0]
+        # Together, unless their depths or peaks differ: each is divided by its own.
+        if len({(picture.pixels.dtype, picture.peak) for picture in pictures}) > 1:
+            single = zip(pictures, gains, strict=True)
+            return torch.cat([self.band(picture, rows, device, gain) for picture, gain in single])
+        window = self.window(first.height, first.width)
         down = slice(window.top + rows.start, window.top + rows.stop)
         along = slice(window.left, window.left + window.width)
-        seen = to_tensors([pixels[down, along] for pixels in images], device)
-        return self._convert(seen, gains, eight_bits=images[0].dtype == np.uint8)
+        parts = [picture.pixels[down, along] for picture in pictures]
+        seen = to_tensors(parts, device, first.peak)
+        return self._convert(seen, gains, eight_bits=first.peak == EIGHT_BITS)
 
     def _convert(self, image: Tensor, gains: Sequence[float], *, eight_bits: bool) -> Tensor:
         """Quantise, scale to the reference's brightness, convert the colour."""
@@ -201,7 +202,7 @@ class View:
         return luma_studio(image, rounded=self.colour == "luma-studio-rounded")
 
 
-def _mean_gray(pixels: Pixels) -> float:
+def _mean_gray(picture: Picture) -> float:
     """Return the mean gray value in [0, 1]."""
-    means = pixels.mean(axis=(0, 1), dtype=np.float64) / np.iinfo(pixels.dtype).max
+    means = picture.pixels.mean(axis=(0, 1), dtype=np.float64) / picture.peak
     return float(means[0] if len(means) == 1 else np.dot(means, GRAY))

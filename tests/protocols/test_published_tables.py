@@ -7,6 +7,7 @@ import torch
 from needs import SHARED, needs
 
 from iqbench import functional
+from iqbench.images.picture import Picture
 from iqbench.images.resize import imresize_uint8
 from iqbench.images.source import FileSource
 from iqbench.protocols.presets import resolve_protocol
@@ -33,6 +34,8 @@ def test_bicubic_of_selfexsr(dataset, scale):
         low = read(DATA / dataset / f"LR_bicubic_x{scale}" / f"{image}.png")
         output = imresize_uint8(low, scale=scale)
         rows = slice(0, view.window(*reference.shape[:2]).height)
-        seen = [view.band(pixels, rows, CPU) for pixels in (reference, output)]
+        seen = [
+            view.band(Picture(pixels, "", image, 0), rows, CPU) for pixels in (reference, output)
+        ]
         assert functional.psnr(*seen).item() == pytest.approx(expected["psnr"], abs=0.001), image
         assert functional.ssim(*seen).item() == pytest.approx(expected["ssim"], abs=0.0001), image

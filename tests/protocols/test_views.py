@@ -6,6 +6,7 @@ import torch
 
 from iqbench.errors import IqbenchError
 from iqbench.images.colour import luma_full, luma_studio
+from iqbench.images.picture import Picture
 from iqbench.images.rounding import quantise_uint8, round_half_away
 from iqbench.images.tensors import to_tensor
 from iqbench.protocols.view import View, Window
@@ -19,9 +20,13 @@ def pixels(height, width, channels=3, depth=np.uint8, seed=0):
     return generator.integers(0, np.iinfo(depth).max + 1, (height, width, channels), dtype=depth)
 
 
-def seen(view, image, rows=ALL):
+def stored(image, peak=0):
+    return Picture(image, digest="", name="made", bytes=0, peak=peak)
+
+
+def seen(view, image, rows=ALL, peak=0):
     """What the view shows, (rows, columns, channels)."""
-    tensor = view.band(image, slice(rows.start, min(rows.stop, 1000)), CPU)
+    tensor = view.band(stored(image, peak), slice(rows.start, min(rows.stop, 1000)), CPU)
     assert tensor.dtype == torch.float32
     return tensor[0].permute(1, 2, 0).numpy()
 
@@ -173,5 +178,35 @@ def test_tensors_are_channels_last_in_memory():
 def test_a_view_on_the_gpu_is_that_on_the_cpu(colour):
     image = pixels(17, 19, depth=np.uint16)
     view = View(colour, quantise=True)
+    image = stored(image)
     there = view.band(image, slice(0, 17), torch.device("cuda")).cpu()
     assert torch.allclose(there, view.band(image, slice(0, 17), CPU), rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("peak", [1023, 4095, 65535])
+def test_samples_are_relative_to_their_own_peak(peak):
+    """Ten bits in a file of sixteen mean what the same share of 65535 does."""
+    image = (np.arange(6, dtype=np.uint16) * (peak // 6)).reshape(1, -1, 1)
+    expected = image[0, :, 0].astype(np.float32) / np.float32(peak)
+    assert np.array_equal(seen(View(), image, peak=peak)[0, :, 0], expected)
+    levels = np.rint(seen(View(quantise=True), image, peak=peak)[0, :, 0] * 255)
+    assert np.array_equal(levels, np.floor(image[0, :, 0] / peak * 255 + 0.5))
+
+
+def test_pictures_of_several_peaks_are_each_divided_by_their_own():
+    samples = pixels(6, 7, depth=np.uint8)
+    alike = [
+        stored(samples),
+        stored(samples.astype(np.uint16) * 4, peak=1020),
+        stored(samples.astype(np.uint16) * 257),
+    ]
+    first, *others = View("luma-studio").bands(alike, slice(0, 6), CPU, [1.0] * 3)
+    for other in others:
+        assert torch.allclose(first, other, rtol=0, atol=1e-7)
+
+
+def test_brightness_follows_the_reference_whatever_the_peaks():
+    samples = pixels(6, 7, depth=np.uint8)
+    view = View(brightness="reference")
+    deep = stored(samples.astype(np.uint16) * 4, peak=1020)
+    assert view.gain(deep, stored(samples)) == pytest.approx(1)

@@ -79,32 +79,38 @@ def crop_of(reference: Picture, outputs: Sequence[Picture]) -> Crop:
 
 
 def _squared_error(reference: Picture, output: Picture) -> NDArray[np.float32]:
-    difference = reference.pixels.astype(np.float32) - output.pixels
-    peak = np.float32(np.iinfo(reference.pixels.dtype).max)
-    squared: NDArray[np.float32] = np.square(difference / peak).mean(axis=2)
+    seen = [one.pixels / np.float32(one.peak) for one in (reference, output)]
+    squared: NDArray[np.float32] = np.square(seen[0] - seen[1]).mean(axis=2)
     return squared
 
 
-def lossless(pixels: NDArray[np.generic]) -> str:
+def lossless(pixels: NDArray[np.generic], peak: int | None = None) -> str:
     """Write pixels as a data URI, as a screen shows them: 8 bits, nothing else is lost.
 
     Parameters
     ----------
     pixels
         (H, W, 1 or 3), 8 or 16 bits.
+    peak
+        The sample value of white; by default the largest of the pixels' type.
     """
-    return _webp(_eight_bits(pixels), lossless=True, quality=50, method=2)
+    return _webp(_eight_bits(pixels, peak), lossless=True, quality=50, method=2)
 
 
-def thumbnail(pixels: NDArray[np.generic]) -> tuple[str, int, int]:
+def thumbnail(pixels: NDArray[np.generic], peak: int | None = None) -> tuple[str, int, int]:
     """Write a small version of a whole image.
+
+    Parameters
+    ----------
+    pixels, peak
+        As of `lossless`.
 
     Returns
     -------
     tuple
         Data URI, width and height.
     """
-    whole = _eight_bits(pixels)
+    whole = _eight_bits(pixels, peak)
     height, width = whole.shape[:2]
     scale = min(1.0, THUMBNAIL / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -112,9 +118,10 @@ def thumbnail(pixels: NDArray[np.generic]) -> tuple[str, int, int]:
     return _webp(np.asarray(small, dtype=np.uint8), quality=80, method=4), *size
 
 
-def _eight_bits(pixels: NDArray[np.generic]) -> Pixels:
+def _eight_bits(pixels: NDArray[np.generic], peak: int | None) -> Pixels:
     if pixels.dtype == np.uint16:
-        pixels = np.round(pixels.astype(np.float32) / 257).astype(np.uint8)
+        share = pixels.astype(np.float32) / np.float32(peak or np.iinfo(np.uint16).max)
+        pixels = np.round(share.clip(0, 1) * 255).astype(np.uint8)
     plain = np.asarray(pixels, dtype=np.uint8)
     return plain[..., 0] if plain.ndim == 3 and plain.shape[2] == 1 else plain
 

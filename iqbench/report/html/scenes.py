@@ -211,7 +211,7 @@ def _pictures(scene: Scene, number: int, budget: Budget) -> tuple[int, int, Show
         return missing, 0, None
     whole = reference.picture
     crop = crop_of(whole, [picture for _, picture in there])
-    small = thumbnail(whole.pixels)
+    small = thumbnail(whole.pixels, whole.peak)
     first = _picture("reference", "", whole, crop)
     second = _picture(there[0][0].name, there[0][0].note, there[0][1], crop)
     shown = Shown(number, scene, crop, whole.width, whole.height, small)
@@ -236,7 +236,7 @@ def _picture(name: str, note: str, picture: Picture, crop: Crop) -> dict[str, An
         "note": printable(note),
         "width": int(part.shape[1]),
         "height": int(part.shape[0]),
-        "source": lossless(part),
+        "source": lossless(part, picture.peak),
         "maps": [],
     }
 
