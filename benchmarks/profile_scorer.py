@@ -27,7 +27,7 @@ from iqbench.engine.compute import resolve_compute
 from iqbench.engine.heap import keep_freed_memory
 from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.scorer import Scorer
-from iqbench.engine.sums import Sums
+from iqbench.engine.sums import Observations
 from iqbench.images.source import FileSource
 from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
 from iqbench.networks.backbone import Backbone
@@ -76,7 +76,7 @@ def marked_parts(resources: Resources, metrics: Iterable[Any]) -> Iterator[None]
         (MaxPool, "_pool", lambda *_: "max pooling"),
         (Relu, "forward", lambda *_: "rectifier"),
         (WindowStream, "push", lambda *_: "joining bands"),
-        (Sums, "add", lambda *_: "sums over maps"),
+        (Observations, "add", lambda *_: "statistics"),
         (CpuPixelReader, "totals", lambda *_: "PSNR and total variation"),
         (CpuSimilarityReader, "totals", lambda *_: "SSIM"),
         (CpuFeatureReader, "totals", lambda reader, *_: f"distances at {reader.tap.network}"),

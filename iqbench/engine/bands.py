@@ -68,9 +68,12 @@ def plan_bands(
     Returns
     -------
     Plan
-        At least one row and one output, even where the budget is too small for that.
+        At least one row and one output, even where the budget is too small for that. Where a
+        metric reads whole images, all rows, and outputs one by one.
     """
     channels, height, width = size
+    if group.whole:
+        return Plan(height, height, 1)
     held, passing = _bytes_a_pixel(group, backbones, channels)
     trained = any(backbones[network].trained for network, _ in group.layer_taps)
     limit = pixels_at_once(compute, alone=not trained)

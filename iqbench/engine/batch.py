@@ -28,6 +28,15 @@ class Batch:
     outputs: Sequence[Picture]
     owners: Sequence[int]
 
+    def part(self, places: slice) -> Batch:
+        """Return some neighbouring outputs and their references."""
+        owners = self.owners[places]
+        if len(owners) == len(self.owners):
+            return self
+        mine = sorted(set(owners))
+        references = [self.references[owner] for owner in mine]
+        return Batch(references, self.outputs[places], [mine.index(owner) for owner in owners])
+
     @property
     def pixels(self) -> int:
         """Pixels of all references, or of all outputs if these are more."""

@@ -36,12 +36,15 @@ class Group:
     requests
         The columns to close.
     readers
-        Tap to the metrics that turn its rows into maps.
+        Tap to the metrics that turn its rows into statistics.
+    whole
+        Whether all rows are read at once.
     """
 
     view: View
     requests: tuple[Request, ...]
     readers: dict[Tap, tuple[Metric, ...]]
+    whole: bool = False
 
     @property
     def pixel_taps(self) -> tuple[Tap, ...]:
@@ -70,8 +73,12 @@ class Group:
     def without(self, taps: Iterable[Tap]) -> Group:
         """Return the group without the columns that read some taps."""
         gone = set(taps)
-        kept = tuple(item for item in self.requests if not gone & set(item.column.taps))
-        return Group(self.view, kept, _readers(kept))
+        return self.of(item for item in self.requests if not gone & set(item.column.taps))
+
+    def of(self, requests: Iterable[Request]) -> Group:
+        """Return the group with some of its columns only."""
+        kept = tuple(requests)
+        return Group(self.view, kept, _readers(kept), self.whole)
 
 
 def _readers(requests: Iterable[Request]) -> dict[Tap, tuple[Metric, ...]]:
@@ -83,28 +90,19 @@ def _readers(requests: Iterable[Request]) -> dict[Tap, tuple[Metric, ...]]:
     return {tap: tuple(metrics) for tap, metrics in readers.items()}
 
 
-def group_requests(
-    requests: Iterable[Request], protocol: Protocol
-) -> tuple[tuple[Group, ...], dict[Metric, list[Column]]]:
+def group_requests(requests: Iterable[Request], protocol: Protocol) -> tuple[Group, ...]:
     """Sort columns by the view that the protocol gives their metric's family.
 
-    Returns
-    -------
-    tuple
-        The groups of streamed columns, and the metrics that need whole images with theirs; what
-        reads bitstreams is in neither.
+    Columns that read all rows at once have groups of their own; what reads bitstreams is in none.
     """
-    views: dict[View, list[Request]] = {}
-    whole: dict[Metric, list[Column]] = {}
+    found: dict[tuple[View, bool], list[Request]] = {}
     for request in requests:
-        if request.metric.reads_bitstream:
-            continue
-        if not request.column.taps:
-            whole.setdefault(request.metric, []).append(request.column)
-        else:
-            views.setdefault(protocol.view(request.metric.family), []).append(request)
-    groups = tuple(Group(view, tuple(items), _readers(items)) for view, items in views.items())
-    return groups, whole
+        if request.metric.needs != "bitstream":
+            view = protocol.view(request.metric.family)
+            found.setdefault((view, request.needs_whole_images), []).append(request)
+    return tuple(
+        Group(view, tuple(items), _readers(items), whole) for (view, whole), items in found.items()
+    )
 
 
 def taps_by_pass(taps: Iterable[Tap]) -> dict[NetworkKey, dict[str, list[Tap]]]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from iqbench.engine.grouping import taps_by_pass
-from iqbench.metrics._base import PIXELS, Tap
+from iqbench.metrics._base import PIXELS, Place, Tap
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.stream import WindowStream
 
@@ -26,13 +26,20 @@ class Lane:
         The networks by name.
     dtype
         What the networks compute in.
+    size
+        Height and width of the whole image.
     """
 
     def __init__(
-        self, taps: Iterable[Tap], backbones: dict[str, Backbone], dtype: torch.dtype
+        self,
+        taps: Iterable[Tap],
+        backbones: dict[str, Backbone],
+        dtype: torch.dtype,
+        size: tuple[int, int],
     ) -> None:
         taps = tuple(taps)
-        self._pixel_taps = tuple(tap for tap in taps if tap.network == PIXELS)
+        self._pixel_taps = tuple(tap for tap in taps if tap.network == PIXELS and not tap.whole)
+        self._whole_taps = tuple(tap for tap in taps if tap.whole)
         self._layer_taps = taps_by_pass(taps)
         self._backbones = backbones
         self._dtypes = {
@@ -50,10 +57,16 @@ class Lane:
                 apply=lambda rows: rows.joined(0.0),
             )
             for tap in taps
-            if tap.window > 1
+            if tap.window > 1 and not tap.whole
         }
+        self._pieces: list[Tensor] = []
+        self._heights = dict.fromkeys(taps, size[0])
+        for (name, _), layers in self._layer_taps.items():
+            sizes = backbones[name].sizes(layers, *size)
+            self._heights |= {tap: sizes[layer][1] for layer in layers for tap in layers[layer]}
+        self._tops = dict.fromkeys(taps, 0)
 
-    def push(self, rows: Tensor, *, last: bool) -> Iterator[tuple[Tap, Tensor]]:
+    def push(self, rows: Tensor, *, last: bool) -> Iterator[tuple[Tap, Tensor, Place]]:
         """Push the next rows of pixels, and give what each tap can read now.
 
         Parameters
@@ -66,8 +79,8 @@ class Lane:
         Yields
         ------
         tuple
-            A tap and its rows, of pixels float32, of a network what it computes in; use them
-            before asking for the next.
+            A tap, its rows, of pixels float32, of a network what it computes in, and where they
+            lie; use them before asking for the next.
         """
         # Taps that read equally many rows of pixels share them.
         ready: dict[int, Tensor | None] = {1: rows}
@@ -76,22 +89,40 @@ class Lane:
                 ready[tap.window] = self._windows[_window_key(tap)].push(rows, last=last)
             seen = ready[tap.window]
             if seen is not None:
-                yield tap, seen
+                yield tap, seen, self._place(tap, seen)
+        if self._whole_taps:
+            yield from self._give_whole(rows, last=last)
         for (name, normalise), layers in self._layer_taps.items():
             image = self._backbones[name].see(rows, normalise=normalise).to(self._dtypes[name])
-            # As pixels lie everywhere here: gray that is replicated lies otherwise.
+            # Expanded gray is not channels-last; make it so, as everywhere else.
             image = image.contiguous(memory_format=torch.channels_last)
             for layer, features in self._passes[name, normalise].push(image, last=last):
                 for tap in layers[layer]:
                     yield from self._give(tap, features, last=last)
 
-    def _give(self, tap: Tap, rows: Tensor, *, last: bool) -> Iterator[tuple[Tap, Tensor]]:
+    def _give_whole(self, rows: Tensor, *, last: bool) -> Iterator[tuple[Tap, Tensor, Place]]:
+        """Keep the rows until the image ends, then give all of them at once."""
+        self._pieces.append(rows)
+        if not last:
+            return
+        image = rows if len(self._pieces) == 1 else torch.cat(self._pieces, dim=2)
+        self._pieces.clear()
+        for tap in self._whole_taps:
+            yield tap, image, self._place(tap, image)
+
+    def _place(self, tap: Tap, rows: Tensor) -> Place:
+        """Say where the next rows of a tap lie."""
+        place = Place(self._tops[tap], rows.shape[2], self._heights[tap])
+        self._tops[tap] += rows.shape[2] - (0 if tap.whole else tap.window - 1)
+        return place
+
+    def _give(self, tap: Tap, rows: Tensor, *, last: bool) -> Iterator[tuple[Tap, Tensor, Place]]:
         if tap.window > 1:
             ready = self._windows[_window_key(tap)].push(rows, last=last)
             if ready is None:
                 return
             rows = ready
-        yield tap, rows
+        yield tap, rows, self._place(tap, rows)
 
 
 def _window_key(tap: Tap) -> Tap | int:

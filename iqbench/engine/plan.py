@@ -206,7 +206,7 @@ def plan_run(
             with _blamed_on(dataset, not metrics and dataset.spec.metrics):
                 requests = resolve_metrics(specs, chosen.variants)
             bitstreams: dict[str, dict[str, int]] = {}
-            if any(request.metric.reads_bitstream for request in requests):
+            if any(request.metric.needs == "bitstream" for request in requests):
                 bitstreams = {
                     name: bitstream_sizes(assignment.folder)
                     for name, assignment in assignments.items()

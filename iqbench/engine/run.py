@@ -184,7 +184,7 @@ class _DatasetRun:
             recompute=self._settings.recompute,
             # No digest covers the bitstreams: what is counted of them is counted anew.
             always=frozenset(
-                item.column.name for item in self._plan.requests if item.metric.reads_bitstream
+                item.column.name for item in self._plan.requests if item.metric.needs == "bitstream"
             ),
         )
         on_gpu = self._settings.compute.device.type == "cuda"
@@ -256,7 +256,7 @@ class _DatasetRun:
         """Score an image's bitstream, where some metric reads it."""
         found: dict[str, Outcome] = {}
         for request in self._plan.requests:
-            if request.metric.reads_bitstream:
+            if request.metric.needs == "bitstream":
                 size = self._plan.bitstreams.get(image.method, {}).get(image.image)
                 folder = self._plan.assignments[image.method].folder or self._name
                 why = f"no bitstream: {folder} has no {FOLDER}/{image.image}.* or {TABLE}"

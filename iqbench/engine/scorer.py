@@ -13,15 +13,15 @@ from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Group, Outcome, group_requests
 from iqbench.engine.lanes import Lane
 from iqbench.engine.resources import Resources
-from iqbench.engine.sums import Scores, Sums, outcome
+from iqbench.engine.sums import Observations, Scores, reason_of
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
-from iqbench.metrics._base import Column, Metric, Tap
+from iqbench.metrics._base import Column, Tap
 from iqbench.metrics._registry import Request
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
 from iqbench.readers.choose import choose_readers
-from iqbench.readers.reader import Owners, Prepared, Reader
+from iqbench.readers.reader import MetricError, Owners, Prepared, Reader
 
 __all__ = ["Scorer"]
 
@@ -49,15 +49,14 @@ class Scorer:
         compute: Compute,
     ) -> None:
         self._requests = tuple(requests)
-        self._groups, self._whole = group_requests(requests, protocol)
-        self._protocol = protocol
+        self._groups = group_requests(requests, protocol)
         self._resources = resources
         self._compute = compute
 
     @property
     def whole_columns(self) -> tuple[str, ...]:
         """Names of the columns that are not streamed: they take whole images."""
-        return tuple(column.name for columns in self._whole.values() for column in columns)
+        return tuple(item.column.name for item in self._requests if item.needs_whole_images)
 
     def score(self, batch: Batch) -> list[dict[str, Outcome]]:
         """Score every output of a batch; see `start`.
@@ -107,15 +106,11 @@ class Scorer:
 
     def _start(self, batch: Batch, compute: Compute) -> Scores:
         # In the order asked for.
-        names = [
-            request.column.name for request in self._requests if not request.metric.reads_bitstream
-        ]
+        names = [item.column.name for item in self._requests if item.metric.needs != "bitstream"]
         scores = Scores(batch, names)
         with compute.active():
             for group in self._groups:
                 self._start_group(group, batch, compute, scores)
-            for metric, columns in self._whole.items():
-                self._score_whole(metric, columns, batch, scores.found)
         return scores
 
     def _start_group(self, group: Group, batch: Batch, compute: Compute, scores: Scores) -> None:
@@ -135,18 +130,46 @@ class Scorer:
         group = group.without(small)
         if not group.requests:
             return
+        everything = slice(0, len(batch.outputs))
+        self._observe(group, batch, everything, compute, scores)
+
+    def _observe(
+        self, group: Group, batch: Batch, places: slice, compute: Compute, scores: Scores
+    ) -> None:
+        """Observe the outputs at some places of a batch.
+
+        What a metric raises is an error of its own values, of the outputs that it fails on: the
+        others are observed again without it.
+        """
+        part = batch.part(places)
+        first = part.references[0]
+        window = group.view.window(first.height, first.width)
         plan = plan_bands(
             group,
             self._resources.backbones,
             compute,
             size=(group.view.channels(first.channels), window.height, window.width),
-            references=len(batch.references),
-            outputs=len(batch.outputs),
+            references=len(part.references),
+            outputs=len(part.outputs),
         )
-        chunks = _chunks(len(batch.outputs), plan.outputs)
-        sums = self._stream(group, batch, compute, plan, chunks)
-        for chunk, total in zip(chunks, sums, strict=True):
-            scores.add(group.requests, chunk, total)
+        chunks = _chunks(len(part.outputs), plan.outputs)
+        try:
+            found = self._stream(group, part, compute, plan, chunks)
+        except MetricError as failure:
+            if len(part.outputs) > 1:
+                for place in range(places.start, places.stop):
+                    self._observe(group, batch, slice(place, place + 1), compute, scores)
+                return
+            mine = [item for item in group.requests if item.metric == failure.metric]
+            reason = reason_of(failure.metric, failure.__cause__)
+            _fill(scores.found[places], [item.column for item in mine], reason)
+            others = group.of(item for item in group.requests if item not in mine)
+            if others.requests:
+                self._observe(others, batch, places, compute, scores)
+            return
+        for chunk, observations in zip(chunks, found, strict=True):
+            there = slice(places.start + chunk.start, places.start + chunk.stop)
+            scores.add(group.requests, there, observations)
 
     def _stream(
         self,
@@ -155,15 +178,18 @@ class Scorer:
         compute: Compute,
         plan: Plan,
         chunks: list[slice],
-    ) -> list[Sums]:
+    ) -> list[Observations]:
         """Push bands: the references once, then every chunk of outputs against them."""
         backbones, device = self._resources.backbones, compute.device
         readers: dict[Tap, list[Reader]] = {}
         for reader in choose_readers(group.readers, self._resources.parameters, device):
             readers.setdefault(reader.tap, []).append(reader)
-        lane = Lane(readers, backbones, compute.dtype)
-        lanes = [Lane(readers, backbones, compute.dtype) for _ in chunks]
-        sums = [Sums() for _ in chunks]
+        window = group.view.window(batch.references[0].height, batch.references[0].width)
+        size = window.height, window.width
+        lane, *lanes = (
+            Lane(readers, backbones, compute.dtype, size) for _ in range(len(chunks) + 1)
+        )
+        found = [Observations() for _ in chunks]
         gains = _gains(group.view, batch)
         owners = [Owners(batch.owners[chunk], len(batch.references), device) for chunk in chunks]
         for rows in plan.bands():
@@ -173,43 +199,14 @@ class Scorer:
             }
             if any(reader.reads_reference for reader in prepared):
                 seen = _band(batch.references, group.view, rows, device)
-                for tap, values in lane.push(seen, last=last):
+                for tap, values, _ in lane.push(seen, last=last):
                     prepared |= {reader: reader.prepare(values) for reader in readers[tap]}
-            for chunk, other, owner, total in zip(chunks, lanes, owners, sums, strict=True):
+            for chunk, other, owner, kept in zip(chunks, lanes, owners, found, strict=True):
                 outputs = _band(batch.outputs[chunk], group.view, rows, device, gains[chunk])
-                for tap, values in other.push(outputs, last=last):
+                for tap, values, place in other.push(outputs, last=last):
                     for reader in readers[tap]:
-                        total.add(reader.sums(prepared[reader], owner, values, last=last))
-        return sums
-
-    def _score_whole(
-        self,
-        metric: Metric,
-        columns: Sequence[Column],
-        batch: Batch,
-        found: list[dict[str, Outcome]],
-    ) -> None:
-        """Score the outputs one by one with a metric that needs whole images."""
-        view, device = self._protocol.view(metric.family), self._compute.device
-        first = batch.references[0]
-        try:
-            window = view.window(first.height, first.width)
-        except IqbenchError as error:
-            _fill(found, columns, f"undefined: {error.message}")
-            return
-        rows = slice(0, window.height)
-        gains = _gains(view, batch)
-        for outcomes, output, owner, gain in zip(
-            found, batch.outputs, batch.owners, gains, strict=True
-        ):
-            reference = _band([batch.references[owner]], view, rows, device)
-            try:
-                values = metric.values(reference, _band([output], view, rows, device, [gain]))
-            except IqbenchError as error:
-                _fill([outcomes], columns, f"undefined: {error.message}")
-                continue
-            for column in columns:
-                outcomes[column.name] = outcome(column, float(values[column.name]))
+                        kept.add(reader.observe(prepared[reader], owner, values, place))
+        return found
 
 
 def _gains(view: View, batch: Batch) -> list[float]:

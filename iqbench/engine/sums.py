@@ -1,50 +1,45 @@
-"""Sums on their way to values: what is left of a batch once all rows have gone through."""
+"""Statistics on their way to values: what is left of a batch once all rows have gone through."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from iqbench.engine.batch import Batch
 from iqbench.engine.grouping import Outcome, undefined
-from iqbench.metrics._base import Column, Metric
+from iqbench.errors import IqbenchError
+from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request
-from iqbench.readers.reader import Sum
+from iqbench.metrics._statistics import Statistic
+from iqbench.readers.reader import Found
 
-__all__ = ["Scores", "Sums", "outcome"]
+__all__ = ["Observations", "Scores", "reason_of"]
+
+_Key: TypeAlias = tuple[Metric, str]
 
 
-class Sums:
-    """Sums and counts of maps, per image, in float64."""
+class Observations:
+    """The statistics of some images, merged over bands."""
 
     def __init__(self) -> None:
-        self._totals: dict[tuple[Metric, str], Tensor] = {}
-        self._counts: dict[tuple[Metric, str], int] = {}
+        self._statistics: dict[_Key, Statistic] = {}
 
-    def add(self, found: Iterable[Sum]) -> None:
-        """Add what a reader found in a band."""
-        for metric, name, total, size in found:
-            key = metric, name
-            self._totals[key] = self._totals[key] + total if key in self._totals else total
-            self._counts[key] = self._counts.get(key, 0) + size
+    def add(self, found: Iterable[Found]) -> None:
+        """Merge what a reader found in a band."""
+        for metric, name, statistic in found:
+            known = self._statistics.get((metric, name))
+            self._statistics[metric, name] = known.merge(statistic) if known else statistic
 
-    @property
-    def keys(self) -> list[tuple[Metric, str]]:
-        """Metric and name of every map, in the order of `stack`."""
-        return list(self._totals)
-
-    @property
-    def counts(self) -> list[int]:
-        """How many values went into each."""
-        return list(self._counts.values())
-
-    def stack(self, images: int) -> Tensor:
-        """Return all sums, (maps, images) float64."""
-        return torch.stack([total.expand(images) for total in self._totals.values()])
+    def values(self, images: int) -> dict[_Key, Tensor]:
+        """Return the value of every statistic, (images, ...) float64, by metric and name."""
+        return {
+            key: (value := statistic.value).expand(images, *value.shape[1:])
+            for key, statistic in self._statistics.items()
+        }
 
 
 class Scores:
@@ -69,22 +64,25 @@ class Scores:
         self.batch = batch
         self.found: list[dict[str, Outcome]] = [{} for _ in batch.outputs]
         self.names = names
-        self._open: list[tuple[Sequence[Request], slice, Sums, Tensor]] = []
+        self._open: list[tuple[Sequence[Request], slice, dict[_Key, torch.Size], Tensor]] = []
         self._left: Any = None  # a CUDA event
 
-    def add(self, requests: Sequence[Request], chunk: slice, sums: Sums) -> None:
-        """Add the sums of some outputs; they set out from the device."""
-        totals = sums.stack(chunk.stop - chunk.start)
-        if totals.is_cuda:
-            there = torch.empty(totals.shape, dtype=totals.dtype, pin_memory=True)
-            totals = there.copy_(totals, non_blocking=True)
+    def add(self, requests: Sequence[Request], chunk: slice, observations: Observations) -> None:
+        """Add the statistics of some outputs; their values set out from the device."""
+        images = chunk.stop - chunk.start
+        values = observations.values(images)
+        shapes = {key: value.shape for key, value in values.items()}
+        flat = torch.cat([value.reshape(images, -1) for value in values.values()], dim=1)
+        if flat.is_cuda:
+            there = torch.empty(flat.shape, dtype=flat.dtype, device="cpu", pin_memory=True)
+            flat = there.copy_(flat, non_blocking=True)
             cuda: Any = torch.cuda  # its type hints lag behind
             self._left = cuda.Event()
             self._left.record()
-        self._open.append((requests, chunk, sums, totals))
+        self._open.append((requests, chunk, shapes, flat))
 
     def finish(self) -> list[dict[str, Outcome]]:
-        """Wait for the device, and turn means into values.
+        """Wait for the device, and close the statistics.
 
         Returns
         -------
@@ -94,30 +92,45 @@ class Scores:
         if self._left is not None:  # the last, so all before it are there
             self._left.synchronize()
         with torch.inference_mode():
-            for requests, chunk, sums, totals in self._open:
-                means = totals / torch.tensor(sums.counts, dtype=torch.float64)[:, None]
-                _close(requests, sums.keys, means, self.found[chunk])
+            for requests, chunk, shapes, flat in self._open:
+                sizes = [shape[1:].numel() for shape in shapes.values()]
+                parts = zip(shapes.items(), torch.split(flat, sizes, dim=1), strict=True)
+                values = {key: part.reshape(shape) for (key, shape), part in parts}
+                _close(requests, values, self.found[chunk])
         self._open.clear()
         return [{name: outcomes[name] for name in self.names} for outcomes in self.found]
 
 
 def _close(
     requests: Sequence[Request],
-    keys: Sequence[tuple[Metric, str]],
-    means: Tensor,
+    values: Mapping[_Key, Tensor],
     found: Sequence[dict[str, Outcome]],
 ) -> None:
-    """Apply the closing formulas to the means of some outputs."""
+    """Apply the closing formulas to the statistics of some outputs."""
     by_metric: dict[Metric, dict[str, Tensor]] = {}
-    for (metric, name), mean in zip(keys, means, strict=True):
-        by_metric.setdefault(metric, {})[name] = mean
+    for (metric, name), value in values.items():
+        by_metric.setdefault(metric, {})[name] = value
     for request in requests:
-        closed = request.metric.close(request.column.name, by_metric[request.metric])
-        values = closed.double().expand(len(found)).tolist()
-        for outcomes, value in zip(found, values, strict=True):
-            outcomes[request.column.name] = outcome(request.column, value)
+        outcomes = _closed(request, by_metric[request.metric], len(found))
+        for known, outcome in zip(found, outcomes, strict=True):
+            known[request.column.name] = outcome
 
 
-def outcome(column: Column, value: float) -> Outcome:
-    """Tell a value from the lack of one."""
-    return undefined(column) if math.isnan(value) else Outcome(value)
+def _closed(request: Request, values: Mapping[str, Tensor], images: int) -> list[Outcome]:
+    """Close one column; where that fails, output by output, so that others keep their values."""
+    metric, column = request.metric, request.column
+    try:
+        closed = metric.close(column.name, values).double().expand(images).tolist()
+    except Exception as error:  # a metric's own code, which may be another package's
+        if images == 1:
+            return [Outcome(None, reason_of(metric, error))]
+        single = ({name: value[i : i + 1] for name, value in values.items()} for i in range(images))
+        return [outcome for alone in single for outcome in _closed(request, alone, 1)]
+    return [undefined(column) if math.isnan(value) else Outcome(value) for value in closed]
+
+
+def reason_of(metric: Metric, error: BaseException | None) -> str:
+    """Say why a metric gave no value: an `IqbenchError` says that none exists."""
+    if isinstance(error, IqbenchError):
+        return f"undefined: {error.message}"
+    return f"metric {metric.name} failed: {type(error).__name__}: {error}"

@@ -12,7 +12,7 @@ from iqbench.explain.convention import Convention
 from iqbench.explain.error import LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
-from iqbench.metrics.psnr_b import BLOCK, PsnrB, differences
+from iqbench.metrics.psnr_b import BLOCK, differences, psnr_b
 
 __all__ = ["PsnrBFamily"]
 
@@ -42,7 +42,7 @@ class PsnrBFamily(MeanFamily):
         """Score a part of the image."""
         reference, output = pair.part(convention)
         if convention.metric == self.metric:
-            return float(PsnrB().values(reference, output)["psnr-b"])
+            return float(psnr_b(reference, output))
         if convention.metric == PAPER_COUNTS and reference.shape[1] > 1:
             raise IqbenchError("counted so of gray images only")
         channels = [slice(channel, channel + 1) for channel in range(reference.shape[1])]

@@ -113,7 +113,7 @@ class SsimFamily(MeanFamily):
             raise IqbenchError("this form is tried with the files' own range only")
         (request,) = resolve_metrics([convention.metric])
         try:
-            return float(next(iter(request.metric.values(reference, output).values())))
+            return float(score_tensors(request.metric, request.column.name, reference, output))
         except RuntimeError as error:  # torch reflects no more than it has
             raise IqbenchError("the image is smaller than the window") from error
 

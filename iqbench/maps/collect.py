@@ -34,6 +34,7 @@ def collect(
     backbones: dict[str, Backbone],
     parameters: Mapping[Metric, Maps],
     dtype: torch.dtype,
+    size: tuple[int, int],
 ) -> Collected:
     """Push two images through everything that a group reads, and keep its metrics' maps.
 
@@ -49,21 +50,23 @@ def collect(
         Of the metrics.
     dtype
         What networks compute in.
+    size
+        Height and width of the images.
 
     Returns
     -------
     dict
         Metric to its maps.
     """
-    first, second = (Lane(group.readers, backbones, dtype) for _ in range(2))
+    first, second = (Lane(group.readers, backbones, dtype, size) for _ in range(2))
     parts: dict[Metric, dict[str, list[Tensor]]] = {}
     for band in bands:
         prepared = {
             (tap, metric): metric.prepare(tap, _seen(tap, rows), parameters[metric])
-            for tap, rows in first.push(band.reference, last=band.last)
+            for tap, rows, _ in first.push(band.reference, last=band.last)
             for metric in group.readers[tap]
         }
-        for tap, rows in second.push(band.output, last=band.last):
+        for tap, rows, _ in second.push(band.output, last=band.last):
             seen = _seen(tap, rows)
             for metric in group.readers[tap]:
                 maps = metric.maps(tap, prepared[tap, metric], seen, parameters[metric])

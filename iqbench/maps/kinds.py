@@ -144,7 +144,7 @@ def kind_of(request: Request) -> MapKind:
         gap = "none in the last row and column" if metric.form == "iso" else ""
         return MapKind(request, forward, "change", gap)
     if metric.name == "ssim":
-        if not column.taps:
+        if request.needs_whole_images:
             raise IqbenchError(
                 f"there is no map of {column.name}", hint="Use ssim or ssim-window=uniform"
             )

@@ -46,7 +46,7 @@ class Pair:
         IqbenchError
             If an image is too small for one of them.
         """
-        groups, _ = group_requests([kind.request for kind in kinds], protocol)
+        groups = group_requests([kind.request for kind in kinds], protocol)
         found: dict[str, DifferenceMap] = {}
         for group in groups:
             mine = [kind for kind in kinds if kind.request in group.requests]
@@ -64,6 +64,7 @@ class Pair:
                 backbones=self.resources.backbones,
                 parameters=self.resources.parameters,
                 dtype=self.compute.dtype,
+                size=(window.height, window.width),
             )
             for kind in kinds:
                 size = window.height, window.width

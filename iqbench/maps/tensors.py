@@ -201,5 +201,6 @@ def _map(
         backbones=backbones,
         parameters={metric: parameters or {}},
         dtype=output.dtype,
+        size=size,
     )
     return kind_of(request).assemble(collected[metric], size)

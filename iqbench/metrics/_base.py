@@ -1,4 +1,4 @@
-"""What a metric is: where it reads, its maps, its closing formula.
+"""What a metric is: what it needs, where it reads, its statistics, its closing formula.
 
 Files of this folder whose names begin with an underscore are no metrics.
 """
@@ -8,13 +8,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
+from iqbench.metrics._statistics import Mean, Statistic
 from iqbench.networks.weights import Weights
 from iqbench.protocols.presets import Family
 
@@ -23,7 +24,10 @@ __all__ = [
     "Column",
     "Maps",
     "Metric",
+    "Needs",
     "Options",
+    "Place",
+    "Statistics",
     "Tap",
     "check_pair",
 ]
@@ -31,7 +35,10 @@ __all__ = [
 PIXELS = "pixels"
 
 Maps = Mapping[str, Tensor]
+Statistics = Mapping[str, Statistic]
 Options = tuple[tuple[str, str], ...]
+Needs = Literal["output", "reference and output", "bitstream"]
+"""What a metric reads: the output alone, both images, or the compressed file."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +56,53 @@ class Tap:
         forward difference along the columns, 1 where each row stands alone.
     normalise
         Whether the network sees ImageNet-normalised pixels.
+    whole
+        Whether the metric reads all rows at once (sorting, Fourier transforms, attention). Only
+        pixels can be read so; memory grows with the image. `window` is then the shortest side.
     """
 
     network: str = PIXELS
     layer: str = PIXELS
     window: int = 1
     normalise: bool = True
+    whole: bool = False
 
     def __str__(self) -> str:
         """Name the tap in messages."""
+        if self.whole:
+            return f"a metric that needs {self.window}x{self.window}"
         if self.network == PIXELS:
             return f"windows of {self.window}x{self.window} pixels"
         return f"layer {self.layer} of {self.network}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where some rows lie among all rows of the image, or of a layer's features.
+
+    Attributes
+    ----------
+    top
+        Index of the first row, from 0.
+    rows
+        How many there are. Neighbouring bands of a tap with a window overlap by ``window - 1``.
+    height
+        How many rows the whole image has.
+    """
+
+    top: int
+    rows: int
+    height: int
+
+    @property
+    def first(self) -> bool:
+        """Whether the image begins here."""
+        return self.top == 0
+
+    @property
+    def last(self) -> bool:
+        """Whether the image ends here."""
+        return self.top + self.rows == self.height
 
 
 @dataclass(frozen=True)
@@ -76,7 +118,7 @@ class Column:
     summary
         One line that says what the number is.
     taps
-        Where it reads; none for a column that needs the whole image.
+        Where it reads; none for a column of a bitstream.
     options
         The choices the value depends on, for the signature.
     decimals
@@ -99,11 +141,12 @@ class Column:
 
 
 class Metric(BaseModel):
-    """A full-reference metric; its fields are its options.
+    """A metric; its fields are its options.
 
-    A subclass gives `columns`, `maps` and `close`, and, where work on the reference can be shared
-    between methods, `prepare`. It does no I/O and knows no devices. Nothing needs the whole image:
-    maps are summed and counted band by band, and only their means are kept.
+    A subclass gives `columns`, `maps` (or `observe`) and `close`, and, where work on the reference
+    can be shared between methods, `prepare`. It does no I/O and knows no devices. Rows become
+    statistics, the statistics of all rows are merged, and `close` turns them into values; only a
+    tap with ``whole`` gets all rows at once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -114,7 +157,7 @@ class Metric(BaseModel):
     version: ClassVar[int] = 1
     family: ClassVar[Family] = "fidelity"
     symmetric: ClassVar[bool] = False
-    reads_bitstream: ClassVar[bool] = False
+    needs: ClassVar[Needs] = "reference and output"
 
     @classmethod
     def parse_column(cls, stem: str) -> dict[str, str] | None:
@@ -137,7 +180,7 @@ class Metric(BaseModel):
         """Return the values that the metric gives, in the order of the table."""
 
     def parameters(self) -> Callable[[], Weights] | None:
-        """Return what loads the parameters that the maps need besides a network; None if none."""
+        """Return what loads the trained parameters besides those of networks; None if none."""
         return None
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
@@ -183,15 +226,45 @@ class Metric(BaseModel):
         """
         raise self._lacks("has columns with taps, but no maps")
 
+    def observe(
+        self,
+        tap: Tap,
+        reference: tuple[Tensor, ...],
+        output: Tensor,
+        parameters: Maps,
+        place: Place,
+    ) -> Statistics:
+        """Turn rows into statistics: by default the mean of each of the `maps`.
+
+        Parameters
+        ----------
+        tap, reference, output, parameters
+            As for `maps`. A metric that needs the output alone gets an empty `reference`.
+        place
+            Where the rows lie in the image.
+
+        Returns
+        -------
+        mapping
+            Name to statistic of N images; names differ between taps.
+        """
+        maps = self.maps(tap, reference, output, parameters)
+        return {
+            # Not flattened: channels lie last in memory, it would copy the map.
+            name: Mean(values.sum(tuple(range(1, values.ndim))), values[0].numel())
+            for name, values in maps.items()
+        }
+
     def close(self, column: str, means: Maps) -> Tensor:
-        """Turn means into the value of a column.
+        """Turn the statistics of an image into the value of a column.
 
         Parameters
         ----------
         column
             Name of the column.
         means
-            Name of a map to its means, (N,). Those of the column's taps are there.
+            Name of a statistic to its value, (N, ...): of a map its mean, (N,). Those of the
+            column's taps are there.
 
         Returns
         -------
@@ -200,26 +273,8 @@ class Metric(BaseModel):
         """
         raise self._lacks("has columns with taps, but no closing formula")
 
-    def values(self, reference: Tensor, output: Tensor) -> Maps:
-        """Score whole images: what the engine calls for columns without taps.
-
-        Such a column is of the opaque kind: it needs the image as a whole (attention, sorting,
-        Fourier transforms), is not streamed, and memory grows with the image.
-
-        Parameters
-        ----------
-        reference, output
-            (N, C, H, W) in [0, 1].
-
-        Returns
-        -------
-        mapping
-            Column name to (N,).
-        """
-        raise self._lacks("has columns without taps, but no values")
-
     def bitstream_value(self, size: int, height: int, width: int) -> float:
-        """Score a bitstream: all that the engine calls where `reads_bitstream` is set.
+        """Score a bitstream: all that the engine calls of a metric that needs one.
 
         Parameters
         ----------

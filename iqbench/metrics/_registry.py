@@ -34,7 +34,7 @@ class Request:
     @property
     def needs_whole_images(self) -> bool:
         """Whether the column is not streamed: memory then grows with the image."""
-        return not self.column.taps and not self.metric.reads_bitstream
+        return any(tap.whole for tap in self.column.taps)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.metrics._base import PIXELS, Column, Maps, Metric, check_pair
+from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Place, check_pair
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.registry import load_backbone
 
@@ -49,15 +49,16 @@ def score_tensors(
     check_pair(reference, output)
     (wanted,) = (item for item in metric.columns() if item.name == column)
     rows = _read(wanted, reference, output, backbone)
-    means: dict[str, Tensor] = {}
+    values: dict[str, Tensor] = {}
     for tap in wanted.taps:
         seen, other = rows[PIXELS if tap.network == PIXELS else tap.layer]
         if min(seen.shape[2:]) < tap.window:
             raise IqbenchError(f"images of {tuple(reference.shape[2:])} are too small for {tap}")
         prepared = metric.prepare(tap, seen, parameters or {})
-        maps = metric.maps(tap, prepared, other, parameters or {})
-        means |= {name: values.flatten(1).mean(1) for name, values in maps.items()}
-    return metric.close(column, means)
+        place = Place(0, other.shape[2], other.shape[2])
+        found = metric.observe(tap, prepared, other, parameters or {}, place)
+        values |= {name: statistic.value for name, statistic in found.items()}
+    return metric.close(column, values)
 
 
 def _read(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from iqbench.metrics._base import Column, Metric
+from iqbench.metrics._base import Column, Metric, Needs
 
 __all__ = ["BitsPerPixel"]
 
@@ -19,7 +19,7 @@ class BitsPerPixel(Metric):
     name: ClassVar[str] = "bpp"
     summary: ClassVar[str] = "Bits of the bitstream per pixel of the reference"
     citation: ClassVar[str] = "Begaint et al. 2020, arXiv:2011.03029 (CompressAI)"
-    reads_bitstream: ClassVar[bool] = True
+    needs: ClassVar[Needs] = "bitstream"
 
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``bpp``."""

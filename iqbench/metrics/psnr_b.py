@@ -8,12 +8,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from iqbench.errors import IqbenchError
-from iqbench.metrics._base import Column, Maps, Metric, check_pair
+from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._tensors import score_tensors
 
 __all__ = ["BLOCK", "PsnrB", "differences", "psnr_b"]
 
 BLOCK = 8
+TAP = Tap(window=BLOCK + 1, whole=True)
 
 
 def differences(image: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,18 +46,21 @@ class PsnrB(Metric):
 
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``psnr-b``; the grid is the whole image's."""
-        return (Column("psnr-b", "higher", self.summary, (), decimals=2, headline=True),)
+        return (Column("psnr-b", "higher", self.summary, (TAP,), decimals=2, headline=True),)
 
-    def values(self, reference: Tensor, output: Tensor) -> Maps:
-        """Score whole images."""
-        height, width = output.shape[2:]
-        if min(height, width) <= BLOCK:
-            raise IqbenchError(f"images of ({height}, {width}) are too small for 8x8 blocks")
-        error = (reference - output).double().square().flatten(1).mean(1)
+    def maps(
+        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
+    ) -> Maps:
+        """Return the squared error and, one value an image, the blocking effect."""
+        error = (reference[0] - output).double().square()
         across, elsewhere = differences(output.double())
-        factor = math.log2(BLOCK) / math.log2(min(height, width))
+        factor = math.log2(BLOCK) / math.log2(min(output.shape[2:]))
         effect = factor * (across - elsewhere).clamp_min(0)
-        return {"psnr-b": -10 * torch.log10(error + effect)}
+        return {"squared_error": error, "blocking_effect": effect[:, None]}
+
+    def close(self, column: str, means: Maps) -> Tensor:
+        """Return -10 log10 of the error with the blocking effect."""
+        return -10 * torch.log10(means["squared_error"] + means["blocking_effect"])
 
 
 def psnr_b(reference: Tensor, output: Tensor) -> Tensor:
@@ -81,5 +85,4 @@ def psnr_b(reference: Tensor, output: Tensor) -> Tensor:
     -----
     Yim and Bovik 2011, doi:10.1109/TIP.2010.2061859; the terms as in `PsnrB`.
     """
-    check_pair(reference, output)
-    return PsnrB().values(reference, output)["psnr-b"]
+    return score_tensors(PsnrB(), "psnr-b", reference, output)

@@ -11,7 +11,8 @@ from pydantic import model_validator
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.metrics._base import Column, Maps, Metric, Tap, check_pair
+from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._tensors import score_tensors
 
 __all__ = [
     "Downsample",
@@ -158,10 +159,15 @@ class Ssim(Metric):
         }
         name = "".join([self.name, *(f"-{key}={value}" for key, value in chosen.items())])
         summary = f"SSIM with {', '.join(chosen.values())}" if chosen else self.summary
-        # Only the positions where the window fits can be had in bands.
-        streamed = (self.padding, self.form, self.downsample) == ("valid", "2d", "none")
-        taps = (Tap(window=SIZES[self.window]),) if streamed else ()
-        return (Column(name, "higher", summary, taps, options, headline=True),)
+        return (Column(name, "higher", summary, (self._tap(),), options, headline=True),)
+
+    def _tap(self) -> Tap:
+        """Read in bands where only positions count at which the window fits, else whole images."""
+        size = SIZES[self.window]
+        if self.form == "2d" and self.padding == "valid":
+            return Tap(window=size, whole=self.downsample != "none")
+        # Reflected are at most as many pixels as there are beside the edge.
+        return Tap(window=size // 2 + 1 if self.padding == "reflect" else 1, whole=True)
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
         """Return the reference, its local mean and variance.
@@ -169,7 +175,9 @@ class Ssim(Metric):
         In float64: in flat bright areas the variance is a small difference of large numbers, and
         float32 is off by 7e-4 there.
         """
-        image = self._pad(reference.double())
+        if self._sees_plane(reference):
+            return self._plane().prepare(tap, reference, parameters)
+        image = self._pad(shrink(reference, self.downsample).double())
         mean = self._filter(image)
         return image, mean, self._filter(image.square()) - mean.square()
 
@@ -177,8 +185,10 @@ class Ssim(Metric):
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
         """Return the SSIM map, smaller than the rows by the window."""
+        if self._sees_plane(output):
+            return self._plane().maps(tap, reference, output, parameters)
         image, mean, variance = reference
-        other = self._pad(output.double())
+        other = self._pad(shrink(output, self.downsample).double())
         other_mean = self._filter(other)
         other_variance = self._filter(other.square()) - other_mean.square()
         covariance = self._filter(image * other) - mean * other_mean
@@ -192,22 +202,13 @@ class Ssim(Metric):
         """Return the mean of the map."""
         return means["ssim"]
 
-    def values(self, reference: Tensor, output: Tensor) -> Maps:
-        """Score whole images, downsampled first where asked for."""
-        if self.form == "3d" and reference.shape[1] == 1:
-            # MATLAB sees a gray image as a plane, whose edges it replicates.
-            flat = self.model_copy(update={"form": "2d", "padding": "replicate"})
-            return {self.columns()[0].name: next(iter(flat.values(reference, output).values()))}
-        reference, output = (shrink(image, self.downsample) for image in (reference, output))
-        size = SIZES[self.window]
-        if self.padding == "valid" and self.form == "2d" and min(reference.shape[2:]) < size:
-            shape = tuple(reference.shape[2:])
-            raise IqbenchError(
-                f"images of {shape} are too small for windows of {size}x{size} pixels"
-            )
-        tap = Tap(window=size)
-        maps = self.maps(tap, self.prepare(tap, reference, {}), output, {})
-        return {self.columns()[0].name: maps["ssim"].flatten(1).mean(1)}
+    def _sees_plane(self, image: Tensor) -> bool:
+        """Tell whether a gray image is scored as a volume: MATLAB sees a plane then."""
+        return self.form == "3d" and image.shape[1] == 1
+
+    def _plane(self) -> Ssim:
+        """Return what MATLAB computes of a plane: 2d, edges replicated."""
+        return self.model_copy(update={"form": "2d", "padding": "replicate"})
 
     def _filter(self, image: Tensor) -> Tensor:
         return filter_valid(image, self.window, (2, 3) if self.form == "2d" else (1, 2, 3))
@@ -265,7 +266,5 @@ def ssim(
     ``ssim`` is ``padding="replicate"`` on gray and ``form="3d"`` on RGB arrays, the common PyTorch
     port ``padding="zero"``.
     """
-    check_pair(reference, output)
     metric = Ssim(window=window, padding=padding, form=form, downsample=downsample)
-    (values,) = metric.values(reference, output).values()
-    return values
+    return score_tensors(metric, metric.columns()[0].name, reference, output)

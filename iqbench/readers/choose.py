@@ -18,7 +18,7 @@ from iqbench.readers.gpu import (
     available,
 )
 from iqbench.readers.pixels import PixelReader
-from iqbench.readers.reader import MapReader, Reader
+from iqbench.readers.reader import PlainReader, Reader
 
 __all__ = ["choose_readers", "compiled_readers", "kernel_readers", "plain_readers"]
 
@@ -29,7 +29,7 @@ Parameters = Mapping[Metric, Maps]
 def choose_readers(
     wanted: Wanted, parameters: Parameters, device: torch.device
 ) -> tuple[Reader, ...]:
-    """Return the readers that give every metric all sums of its maps.
+    """Return the readers that give every metric all of its statistics.
 
     Parameters
     ----------
@@ -53,8 +53,9 @@ def choose_readers(
 
 
 def plain_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]:
-    """Read everything by the metrics' own maps."""
-    return tuple(MapReader(tap, metrics, parameters) for tap, metrics in wanted.items() if metrics)
+    """Read everything by the metrics' own statistics."""
+    left = {tap: metrics for tap, metrics in wanted.items() if metrics}
+    return tuple(PlainReader(tap, metrics, parameters) for tap, metrics in left.items())
 
 
 def compiled_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]:
@@ -86,8 +87,8 @@ def kernel_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]
 def _take(
     left: dict[Tap, list[Metric]], tap: Tap, serves: Callable[[Metric], bool]
 ) -> list[Metric]:
-    """Take out the metrics of a tap that a reader serves."""
-    taken = [metric for metric in left[tap] if serves(metric)]
+    """Take out the metrics of a tap that a reader serves; whole images are read plainly."""
+    taken = [metric for metric in left[tap] if serves(metric) and not tap.whole]
     left[tap] = [metric for metric in left[tap] if metric not in taken]
     return taken
 

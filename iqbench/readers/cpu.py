@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from iqbench.metrics._base import Metric, Tap
+from iqbench.metrics._base import Metric, Place, Tap
+from iqbench.metrics._statistics import Mean
 from iqbench.metrics.ms_ssim import MsSsim
 from iqbench.metrics.ssim import C1, C2, SIZES, Shape, Ssim, sample_scale, window_weights
 from iqbench.native import library
 from iqbench.readers.features import ABSOLUTE, SQUARED, UNIT, FeatureReader
 from iqbench.readers.pixels import PIXEL_SUMS, PixelReader
-from iqbench.readers.reader import Owners, Prepared, RawReader, Sum, channels_last
+from iqbench.readers.reader import Found, Owners, Prepared, RawReader, channels_last
 
 __all__ = ["CpuFeatureReader", "CpuPixelReader", "CpuSimilarityReader"]
 
@@ -85,9 +86,9 @@ class CpuSimilarityReader(RawReader):
         """Tell whether a metric's maps are among those that are summed."""
         return type(metric) in (Ssim, MsSsim)
 
-    def sums(
-        self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
-    ) -> Iterator[Sum]:
+    def observe(
+        self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
+    ) -> Iterator[Found]:
         """Filter and sum, row by row."""
         ((reference,),) = prepared
         output = channels_last(rows)
@@ -123,12 +124,12 @@ class CpuSimilarityReader(RawReader):
         return sums.sum(1)
 
 
-def _metric_sums(metric: Metric, tap: Tap, totals: Tensor, positions: int) -> Iterator[Sum]:
+def _metric_sums(metric: Metric, tap: Tap, totals: Tensor, positions: int) -> Iterator[Found]:
     """Say which of the sums, (N, 2, C), a metric's maps are."""
     if isinstance(metric, Ssim):
-        yield Sum(metric, "ssim", totals[:, 0].sum(1), positions * totals.shape[2])
+        yield Found(metric, "ssim", Mean(totals[:, 0].sum(1), positions * totals.shape[2]))
         return
     names = MsSsim.map_names(tap, totals.shape[2])
     whole = MsSsim.whole_at(tap)
     for channel, name in enumerate(names):
-        yield Sum(metric, name, totals[:, 0 if whole else 1, channel], positions)
+        yield Found(metric, name, Mean(totals[:, 0 if whole else 1, channel], positions))

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from torch import Tensor
 
-from iqbench.metrics._base import Maps, Metric, Tap
+from iqbench.metrics._base import Maps, Metric, Place, Tap
+from iqbench.metrics._statistics import Mean
 from iqbench.metrics.lpips import LAYERS, Lpips
 from iqbench.metrics.perceptual import Perceptual
-from iqbench.readers.reader import Owners, Prepared, RawReader, Sum, channels_last
+from iqbench.readers.reader import Found, Owners, Prepared, RawReader, channels_last
 
 __all__ = ["ABSOLUTE", "SQUARED", "UNIT", "FeatureReader"]
 
@@ -58,9 +59,9 @@ class FeatureReader(RawReader, ABC):
         """Tell whether a metric's maps are among those that are summed."""
         return type(metric) in (Lpips, Perceptual)
 
-    def sums(
-        self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
-    ) -> Iterator[Sum]:
+    def observe(
+        self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
+    ) -> Iterator[Found]:
         """Sum over channels and positions in one reading."""
         ((reference,),) = prepared
         output = channels_last(rows)
@@ -69,7 +70,7 @@ class FeatureReader(RawReader, ABC):
         positions = height * width
         for metric, kind in self._metrics:
             count = positions if kind == UNIT else positions * channels
-            yield Sum(metric, self.tap.layer, totals[kind], count)
+            yield Found(metric, self.tap.layer, Mean(totals[kind], count))
 
     @abstractmethod
     def totals(self, reference: Tensor, output: Tensor, owners: Owners) -> Mapping[int, Tensor]:

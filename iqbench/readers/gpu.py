@@ -16,13 +16,14 @@ import torch
 from packaging.version import Version
 from torch import Tensor
 
-from iqbench.metrics._base import Metric, Tap
+from iqbench.metrics._base import Metric, Place, Tap
+from iqbench.metrics._statistics import Mean
 from iqbench.metrics.lpips import EPSILON
 from iqbench.metrics.psnr import Psnr
 from iqbench.metrics.ssim import C1, C2, SIZES, Ssim, sample_scale, window_weights
 from iqbench.readers.features import ABSOLUTE, SQUARED, UNIT, FeatureReader
 from iqbench.readers.pixels import PIXEL_SUMS, PixelReader
-from iqbench.readers.reader import Owners, Prepared, RawReader, Sum, channels_last
+from iqbench.readers.reader import Found, Owners, Prepared, RawReader, channels_last
 
 __all__ = [
     "GpuFeatureReader",
@@ -65,7 +66,7 @@ def available(device: torch.device) -> bool:
     reader = GpuPixelReader({Psnr(): []})
     owners = Owners([0], 1, device)
     try:
-        list(reader.sums(reader.prepare(image), owners, image, last=True))
+        list(reader.observe(reader.prepare(image), owners, image, Place(0, 2, 2)))
         torch.cuda.synchronize(device)
     except torch.cuda.OutOfMemoryError:
         raise
@@ -161,9 +162,9 @@ class GpuSimilarityReader(RawReader):
         """Tell whether a metric's maps are among those the kernel sums."""
         return type(metric) is Ssim
 
-    def sums(
-        self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
-    ) -> Iterator[Sum]:
+    def observe(
+        self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
+    ) -> Iterator[Found]:
         """Filter along the columns, then along the rows, and sum."""
         ((reference,),) = prepared
         output = channels_last(rows)
@@ -199,7 +200,7 @@ class GpuSimilarityReader(RawReader):
             BLOCK=_FILTER_BLOCK,
             **_EXACT,
         )
-        yield Sum(self._metric, "ssim", sums.sum(1), count)
+        yield Found(self._metric, "ssim", Mean(sums.sum(1), count))
 
     def _constants(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return the window and what the closing needs, float64, on the device."""

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from iqbench.metrics._base import Metric, Tap
+from iqbench.metrics._base import Metric, Place, Tap
+from iqbench.metrics._statistics import Mean
 from iqbench.metrics.psnr import Psnr
 from iqbench.metrics.tv import Tv
-from iqbench.readers.reader import Owners, Prepared, RawReader, Sum, channels_last
+from iqbench.readers.reader import Found, Owners, Prepared, RawReader, channels_last
 
 __all__ = ["PIXEL_SUMS", "PixelReader"]
 
@@ -58,9 +59,9 @@ class PixelReader(RawReader, ABC):
         """Tell whether a metric's maps are among those that are summed."""
         return type(metric) in (Psnr, Tv)
 
-    def sums(
-        self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
-    ) -> Iterator[Sum]:
+    def observe(
+        self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
+    ) -> Iterator[Found]:
         """Sum over channels and positions."""
         output = channels_last(rows)
         images, height, width, channels = output.shape
@@ -69,7 +70,7 @@ class PixelReader(RawReader, ABC):
         else:  # any pixels of that size will do
             reference, owners = output, Owners(range(images), images, output.device)
         # The last row of a band comes again as the first of the next.
-        own = height if last or self.tap.window == 1 else height - 1
+        own = height if place.last or self.tap.window == 1 else height - 1
         sizes = {
             "squared": own * width,
             "dx": own * (width - 1),
@@ -80,7 +81,7 @@ class PixelReader(RawReader, ABC):
             self.names, self.totals(reference, output, owners, own), strict=True
         ):
             kind = name.partition("_")[0].rstrip("2")
-            yield Sum(self._metrics[name], name, total, sizes[kind] * channels)
+            yield Found(self._metrics[name], name, Mean(total, sizes[kind] * channels))
 
     @abstractmethod
     def totals(

@@ -1,23 +1,26 @@
-"""What stands between streams and sums: the door that plain and fused ways share."""
+"""What stands between streams and statistics: the interface that plain and fused ways share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from iqbench.metrics._base import Maps, Metric, Tap
+from iqbench.metrics._base import Maps, Metric, Place, Tap
+from iqbench.metrics._statistics import Statistic
 
 __all__ = [
-    "MapReader",
+    "Found",
+    "MetricError",
     "Owners",
+    "PlainReader",
     "Prepared",
     "RawReader",
     "Reader",
-    "Sum",
     "channels_last",
 ]
 
@@ -29,23 +32,45 @@ _BLOCK = 1 << 19
 """Values of a feature map whose temporaries stay in the caches (measured)."""
 
 
-class Sum(NamedTuple):
-    """The sum of one map over some rows.
+class MetricError(Exception):
+    """A metric failed on some rows; the cause says why.
+
+    Attributes
+    ----------
+    metric
+        Which one.
+    """
+
+    def __init__(self, metric: Metric) -> None:
+        super().__init__(metric.name)
+        self.metric = metric
+
+
+@contextmanager
+def blame(metric: Metric) -> Iterator[None]:
+    """Name the metric whose code raised; a device without memory is nobody's fault."""
+    try:
+        yield
+    except (torch.cuda.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:
+        raise MetricError(metric) from error
+
+
+class Found(NamedTuple):
+    """A statistic of some rows.
 
     Attributes
     ----------
     metric, name
-        Whose map it is, and which.
-    total
-        (N,), or (1,) of a map that all outputs share; float64.
-    size
-        How many values of one image went into it.
+        Whose statistic it is, and which.
+    statistic
+        Of the outputs, float64.
     """
 
     metric: Metric
     name: str
-    total: Tensor
-    size: int
+    statistic: Statistic
 
 
 class Owners:
@@ -115,10 +140,10 @@ class Reader(Protocol):
         """
         ...
 
-    def sums(
-        self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
-    ) -> Iterator[Sum]:
-        """Sum the maps of some outputs over these rows.
+    def observe(
+        self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
+    ) -> Iterator[Found]:
+        """Take the statistics of some outputs over these rows.
 
         Parameters
         ----------
@@ -128,13 +153,13 @@ class Reader(Protocol):
             To which reference each output belongs.
         rows
             (N, C, h, W) of the outputs.
-        last
-            Whether the image ends here.
+        place
+            Where the rows lie in the image.
 
         Yields
         ------
-        Sum
-            One a map.
+        Found
+            One a statistic.
         """
         ...
 
@@ -154,54 +179,60 @@ class RawReader:
         return [(channels_last(rows),)]
 
 
-class MapReader:
-    """The plain way: every metric's own maps, on any device.
+class PlainReader:
+    """The plain way: every metric's own statistics, on any device.
 
     Parameters
     ----------
     tap
         Where the rows come from.
     metrics
-        Whose maps are summed.
+        Whose statistics are taken.
     parameters
         Of the metrics.
     """
-
-    reads_reference = True
 
     def __init__(
         self, tap: Tap, metrics: Sequence[Metric], parameters: Mapping[Metric, Maps]
     ) -> None:
         self.tap = tap
+        self.reads_reference = any(metric.needs != "output" for metric in metrics)
         self._metrics = tuple(metrics)
         self._parameters = parameters
 
     def prepare(self, rows: Tensor) -> Prepared:
         """Return what each metric prepares of each block of rows, in float32."""
-        return [
-            metric.prepare(self.tap, block.float(), self._parameters[metric])
-            for block in self._blocks(rows)
-            for metric in self._metrics
-        ]
-
-    def sums(
-        self, prepared: Prepared, owners: Owners, rows: Tensor, *, last: bool
-    ) -> Iterator[Sum]:
-        """Sum each metric's maps: float32 within a block, float64 across."""
-        waiting = iter(prepared)
+        prepared = []
         for block in self._blocks(rows):
             seen = block.float()
             for metric in self._metrics:
-                shared = owners.select(next(waiting))
-                maps = dict(metric.maps(self.tap, shared, seen, self._parameters[metric]))
-                for name, values in maps.items():
-                    # Not flattened: channels lie last in memory, it would copy the map.
-                    total = values.sum(tuple(range(1, values.ndim))).double()
-                    yield Sum(metric, name, total, values[0].numel())
+                if metric.needs != "output":
+                    with blame(metric):
+                        parameters = self._parameters[metric]
+                        prepared.append(metric.prepare(self.tap, seen, parameters))
+        return prepared
+
+    def observe(
+        self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
+    ) -> Iterator[Found]:
+        """Take each metric's statistics: in its own precision within a block, float64 across."""
+        waiting = iter(prepared)
+        top = place.top
+        for block in self._blocks(rows):
+            seen = block.float()
+            here = Place(top, block.shape[2], place.height)
+            for metric in self._metrics:
+                shared = () if metric.needs == "output" else owners.select(next(waiting))
+                with blame(metric):
+                    parameters = self._parameters[metric]
+                    found = metric.observe(self.tap, shared, seen, parameters, here)
+                for name, statistic in found.items():
+                    yield Found(metric, name, statistic.double())
+            top += block.shape[2]
 
     def _blocks(self, rows: Tensor) -> Sequence[Tensor]:
         """Cut features into rows whose maps stay in a processor's caches; each row stands alone."""
-        if rows.device.type != "cpu" or self.tap.window > 1:
+        if rows.device.type != "cpu" or self.tap.window > 1 or self.tap.whole:
             return (rows,)
         # Of one image, so that sums do not depend on the images beside it.
         size = max(1, _BLOCK // (rows.shape[1] * rows.shape[3]))

@@ -12,7 +12,7 @@ from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
 from iqbench.networks.registry import architecture
 from iqbench.protocols.presets import resolve_protocol
 
-(GROUP,), WHOLE = group_requests(resolve_metrics(DEFAULT_METRICS), resolve_protocol("rgb"))
+(GROUP,) = group_requests(resolve_metrics(DEFAULT_METRICS), resolve_protocol("rgb"))
 BACKBONES = {name: architecture(name) for name in ("vgg16", "alexnet")}
 
 
@@ -100,18 +100,18 @@ def test_a_gpu_takes_more_at_once_than_a_cpu():
 
 
 def test_deeper_networks_and_more_channels_cost_more():
-    (pixels,), _ = group_requests(resolve_metrics(["psnr"]), resolve_protocol("rgb"))
+    (pixels,) = group_requests(resolve_metrics(["psnr"]), resolve_protocol("rgb"))
     cheap = _bytes_a_pixel(pixels, {}, 1), _bytes_a_pixel(pixels, {}, 3)
     assert cheap[0] < cheap[1] < _bytes_a_pixel(GROUP, BACKBONES, 3)
 
 
 @pytest.mark.parametrize("metric", ["perceptual", "lpips:net=vgg"])
 def test_what_is_held_of_a_reference_are_the_features_that_metrics_read(metric):
-    (group,), _ = group_requests(resolve_metrics([metric]), resolve_protocol("rgb"))
+    (group,) = group_requests(resolve_metrics([metric]), resolve_protocol("rgb"))
     held, _ = _bytes_a_pixel(group, BACKBONES, 3)
     # relu1_2 to relu5_3: 64 + 128/4 + 256/16 + 512/64 + 512/256 float32 values a pixel.
     assert held == 4 * (64 + 32 + 16 + 8 + 2)
 
 
 def test_default_metrics_need_no_whole_image():
-    assert WHOLE == {}
+    assert not GROUP.whole

@@ -20,7 +20,7 @@ SPECS = (
     "perceptual:layers=conv3_3+pool4,weights=.1+1,normalise=none",
 )
 REQUESTS = tuple(
-    request for request in resolve_metrics(SPECS) if not request.metric.reads_bitstream
+    request for request in resolve_metrics(SPECS) if request.metric.needs != "bitstream"
 )
 NETWORKS = frozenset(weights.NETWORKS)
 COLUMNS = [request.column.name for request in REQUESTS]

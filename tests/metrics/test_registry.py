@@ -15,7 +15,7 @@ from iqbench.engine.batch import Batch
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.metrics import _registry
-from iqbench.metrics._base import Column, Metric
+from iqbench.metrics._base import Column, Metric, Tap
 from iqbench.metrics._registry import DEFAULT_METRICS, metric_classes, resolve_metrics
 from iqbench.metrics.perceptual import default_layers
 from iqbench.networks.registry import architecture
@@ -194,17 +194,21 @@ class Whole(Metric):
     calls: ClassVar[list[int]] = []
 
     def columns(self):
+        taps = (Tap(whole=True),)
         return (
-            Column("worst", "lower", "Largest absolute error", ()),
-            Column("worst-root", "lower", "Its root", (), undefined="the images are equal"),
+            Column("worst", "lower", "Largest absolute error", taps),
+            Column("worst-root", "lower", "Its root", taps, undefined="the images are equal"),
         )
 
-    def values(self, reference, output):
-        if reference.shape[3] < 2:
+    def maps(self, tap, reference, output, parameters):
+        if output.shape[3] < 2:
             raise IqbenchError("one column is too few")
-        self.calls.append(len(reference))
-        worst = (reference - output).abs().flatten(1).amax(1)
-        return {"worst": worst, "worst-root": torch.where(worst > 0, worst.sqrt(), torch.nan)}
+        self.calls.append(tuple(output.shape))
+        return {"worst": (reference[0] - output).abs().flatten(1).amax(1)[:, None]}
+
+    def close(self, column, means):
+        worst = means["worst"]
+        return worst if column == "worst" else torch.where(worst > 0, worst.sqrt(), torch.nan)
 
 
 @pytest.fixture
@@ -241,7 +245,8 @@ def test_a_metric_of_another_package_is_discovered_and_scored(installed, make_sc
         assert outcomes["worst"].value == pytest.approx(worst, abs=1e-6)
         assert outcomes["worst-root"].value == pytest.approx(worst**0.5, abs=1e-6)
         assert list(outcomes) == ["worst", "worst-root", "psnr"]
-    assert Whole.calls == [1, 1], "once for each output, whatever the number of its columns"
+    # Once for each output, whatever the number of its columns.
+    assert Whole.calls == [(1, 3, 17, 13)] * 2
 
 
 def test_a_whole_image_metric_sees_what_the_protocol_shows(installed, make_scorer):
@@ -272,6 +277,46 @@ def test_a_whole_image_metric_says_why_a_value_is_undefined(installed, make_scor
         assert outcome.error.startswith("undefined: nothing of 7x7 pixels is left under the view")
 
 
+class Fragile(Metric):
+    """Fails on outputs whose first pixel is white, in its maps or in its closing formula."""
+
+    name: ClassVar[str] = "fragile"
+    summary: ClassVar[str] = "Fails"
+    citation: ClassVar[str] = "none"
+    place: str = "maps"
+
+    def columns(self):
+        return (Column("fragile", "lower", "Fails", (Tap(),), (("place", self.place),)),)
+
+    def maps(self, tap, reference, output, parameters):
+        white = output[:, :, 0, 0].amin(1) == 1
+        if self.place == "maps" and white.any():
+            raise ZeroDivisionError("white")
+        return {"white": white.float()[:, None]}
+
+    def close(self, column, means):
+        if means["white"].any():
+            raise ZeroDivisionError("white")
+        return means["white"]
+
+
+@pytest.mark.parametrize("place", ["maps", "close"])
+def test_what_a_metric_raises_is_an_error_of_its_own_values(installed, make_scorer, place):
+    installed(Fragile)
+    generator = np.random.default_rng(0)
+    reference, good, bad = generator.integers(0, 200, (3, 17, 13, 3), dtype=np.uint8)
+    bad[0, 0] = 255
+    outputs = [picture(image) for image in (good, bad, good)]
+    scorer = make_scorer([f"fragile:place={place}", "psnr", "ssim"])
+    found = scorer.score(Batch([picture(reference)], outputs, [0, 0, 0]))
+    alone = make_scorer(["psnr", "ssim"]).score(Batch([picture(reference)], outputs, [0, 0, 0]))
+    for outcomes, expected in zip(found, alone, strict=True):
+        assert outcomes["psnr"] == expected["psnr"]
+        assert outcomes["ssim"] == expected["ssim"]
+    assert found[1]["fragile"].error == "metric fragile failed: ZeroDivisionError: white"
+    assert [found[index]["fragile"].value for index in (0, 2)] == [0.0, 0.0]
+
+
 @pytest.mark.parametrize("thing", [int, "psnr", lambda: 1])
 def test_an_entry_point_that_is_no_metric_is_refused(installed, thing):
     installed(thing)
@@ -300,8 +345,6 @@ def test_a_metric_must_say_what_it_computes():
         bare.maps(None, (), None, {})
     with pytest.raises(NotImplementedError, match=r"bare has .* but no closing formula"):
         bare.close("x", {})
-    with pytest.raises(NotImplementedError, match="bare has columns without taps, but no values"):
-        bare.values(None, None)
     with pytest.raises(NotImplementedError, match="bare reads bitstreams, but gives no value"):
         bare.bitstream_value(1, 1, 1)
     assert bare.parameters() is None

@@ -10,6 +10,7 @@ import sys
 import pytest
 import torch
 
+from iqbench.metrics._base import Place
 from iqbench.metrics._registry import resolve_metrics
 from iqbench.native import library
 from iqbench.readers import gpu
@@ -21,7 +22,7 @@ from iqbench.readers.choose import (
 )
 from iqbench.readers.cpu import CpuFeatureReader, CpuPixelReader, CpuSimilarityReader
 from iqbench.readers.gpu import GpuFeatureReader, GpuPixelReader, GpuSimilarityReader
-from iqbench.readers.reader import MapReader, Owners
+from iqbench.readers.reader import Owners, PlainReader
 
 # float32 sums in another order; windows are float64 throughout.
 SUMS = 1e-5
@@ -71,9 +72,11 @@ def sums_of(readers, references, outputs, owners, *, last=True, rows=slice(None)
     found = {}
     for reader in readers:
         prepared = reader.prepare(references[:, :, rows])
-        for one in reader.sums(prepared, owners, outputs[:, :, rows], last=last):
+        band = outputs[:, :, rows]
+        place = Place(0, band.shape[2], band.shape[2] + (not last))
+        for one in reader.observe(prepared, owners, band, place):
             key = type(one.metric).__name__, str(one.metric), one.name
-            found[key] = one.total.expand(len(outputs)), one.size
+            found[key] = one.statistic.total.expand(len(outputs)), one.statistic.count
     return found
 
 
@@ -238,7 +241,7 @@ def test_what_is_read_at_once_on_a_gpu():
     assert kinds(kernel_readers, ["psnr", "tv"]) == [GpuPixelReader]
     assert kinds(kernel_readers, ["psnr", "tv", "ssim"]) == [GpuPixelReader, GpuSimilarityReader]
     assert kinds(kernel_readers, ["perceptual", "lpips:net=vgg"]) == [GpuFeatureReader] * 5
-    assert set(kinds(kernel_readers, ["ms-ssim"])) == {MapReader}
+    assert set(kinds(kernel_readers, ["ms-ssim"])) == {PlainReader}
 
 
 def test_what_is_read_at_once_on_a_processor():
@@ -274,7 +277,7 @@ def test_what_reads_the_reference(make):
     output = images(1, 3, 4, 5, device)
     (alone,) = made(make, ["tv-aniso-output"])
     # An output of the fourth of four references, which it does not need.
-    assert len(list(alone.sums((), Owners([3], 4, device), output, last=True))) == 2
+    assert len(list(alone.observe((), Owners([3], 4, device), output, Place(0, 4, 4)))) == 2
     assert made(make, ["tv-ratio"])[0].reads_reference
     assert made(make, ["psnr"])[0].reads_reference
 
@@ -287,7 +290,7 @@ def test_the_device_decides(monkeypatch):
     monkeypatch.setattr(library, "available", lambda: False)
     parameters = {metric: None for metrics in wanted.values() for metric in metrics}
     plain = choose_readers(wanted, parameters, torch.device("cpu"))
-    assert {type(reader) for reader in plain} == {MapReader}
+    assert {type(reader) for reader in plain} == {PlainReader}
     assert not gpu.available(torch.device("cpu"))
 
 
@@ -312,6 +315,7 @@ def test_kernels_that_do_not_compile_are_told_of_and_not_used(monkeypatch):
 
 FORKED = """
 import os, sys, torch
+from iqbench.metrics._base import Place
 from iqbench.metrics._registry import resolve_metrics
 from iqbench.readers.cpu import CpuSimilarityReader
 from iqbench.readers.reader import Owners
@@ -324,8 +328,8 @@ other, prepared = 1 - image, reader.prepare(image)
 owners = Owners([0], 1, torch.device("cpu"))
 
 def score():
-    (one,) = reader.sums(prepared, owners, other, last=True)
-    return float(one.total)
+    (one,) = reader.observe(prepared, owners, other, Place(0, 512, 512))
+    return float(one.statistic.total)
 
 expected = score()
 if child := os.fork():

@@ -1,0 +1,124 @@
+"""Statistics of an image: what is kept of its rows, merged over bands, closed into a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+__all__ = ["Mean", "PairMoments", "Statistic", "pair_moments"]
+
+Self = TypeVar("Self")
+
+
+class Statistic(Protocol):
+    """What a metric keeps of some rows of N images.
+
+    Merging is associative: rows of an image can be observed in bands of any height.
+    """
+
+    def merge(self: Self, other: Self) -> Self:
+        """Return the statistic of both sets of rows together."""
+        ...
+
+    def double(self: Self) -> Self:
+        """Return the statistic in float64, before it is merged over bands."""
+        ...
+
+    @property
+    def value(self) -> Tensor:
+        """What closing formulas get, (N, ...) or (1, ...)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Mean:
+    """The mean of a map over positions.
+
+    Attributes
+    ----------
+    total
+        The sum, (N, ...), or (1, ...) of a map that all outputs share.
+    count
+        How many values of one image went into each sum.
+    """
+
+    total: Tensor
+    count: int
+
+    def merge(self, other: Mean) -> Mean:
+        """Add sums and counts."""
+        return Mean(self.total + other.total, self.count + other.count)
+
+    def double(self) -> Mean:
+        """Return the sum in float64."""
+        return Mean(self.total.double(), self.count)
+
+    @property
+    def value(self) -> Tensor:
+        """The mean, of the shape of `total`."""
+        return self.total / self.count
+
+
+@dataclass(frozen=True, eq=False)
+class PairMoments:
+    """Means, variances and covariance of two images, channel by channel.
+
+    Attributes
+    ----------
+    count
+        How many positions were read.
+    means
+        (N, 2, C): of the reference, of the output.
+    squares
+        (N, 3, C): sums of (x - mean x)^2, (y - mean y)^2 and (x - mean x)(y - mean y).
+    """
+
+    count: int
+    means: Tensor
+    squares: Tensor
+
+    def merge(self, other: PairMoments) -> PairMoments:
+        """Merge by the formula of Chan, Golub and LeVeque 1983, doi:10.1080/00031305.1983.10483115.
+
+        Nothing cancels: sums stay centred on the mean of the rows that they are of.
+        """
+        count = self.count + other.count
+        step = other.means - self.means
+        means = self.means + step * (other.count / count)
+        products = torch.stack([step[:, 0] ** 2, step[:, 1] ** 2, step[:, 0] * step[:, 1]], dim=1)
+        squares = self.squares + other.squares + products * (self.count * other.count / count)
+        return PairMoments(count, means, squares)
+
+    def double(self) -> PairMoments:
+        """Return the moments in float64."""
+        return PairMoments(self.count, self.means.double(), self.squares.double())
+
+    @property
+    def value(self) -> Tensor:
+        """(N, 5, C): both means, both variances, the covariance (of the population)."""
+        return torch.cat([self.means, self.squares / self.count], dim=1)
+
+
+def pair_moments(reference: Tensor, output: Tensor) -> PairMoments:
+    """Take the moments of some rows, in the precision of the tensors.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, h, W); one reference serves all outputs.
+
+    Returns
+    -------
+    PairMoments
+        With gradients if the tensors have them.
+    """
+    first, second = (image.permute(0, 2, 3, 1).flatten(1, 2) for image in (reference, output))
+    first = first.expand_as(second)
+    means = torch.stack([first.mean(1), second.mean(1)], dim=1)
+    first, second = first - means[:, None, 0], second - means[:, None, 1]
+    products = first * first, second * second, first * second
+    squares = torch.stack([product.sum(1) for product in products], dim=1)
+    return PairMoments(first.shape[1], means, squares)
