@@ -13,6 +13,7 @@ from iqbench.results.schema import ColumnInfo
 
 COLUMNS = {
     "psnr": ColumnInfo("higher", 2),
+    "ssim": ColumnInfo("higher", 4),
     "lpips-alex": ColumnInfo("lower", 4),
     "tv-output": ColumnInfo("none", 4),
     "tv-ratio": ColumnInfo("target:1", 3),

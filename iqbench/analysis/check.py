@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iqbench.analysis.gains import Floats, gains
-from iqbench.analysis.margins import Margin, margin_of
+from iqbench.analysis.gains import Floats, finite_mean, gains
+from iqbench.analysis.margins import Margin, image_margin_of, margin_of
 from iqbench.analysis.matching import (
     COMPARED,
     COMPARISON,
@@ -22,7 +22,7 @@ from iqbench.analysis.matching import (
     Scored,
     match,
 )
-from iqbench.analysis.verdicts import ALPHA, Judgement, judge
+from iqbench.analysis.verdicts import ALPHA, IMAGE, Judgement, judge
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["ALLOWABLE", "ALPHA", "DOUBTFUL", "VERDICTS", "Check", "check", "worst_images"]
@@ -96,6 +96,7 @@ def check(
     *,
     methods: Mapping[str, str] | None = None,
     margins: Mapping[str, Margin] | None = None,
+    image_margins: Mapping[str, Margin | None] | None = None,
     alpha: float = ALPHA,
     allow: Collection[str] = (),
 ) -> Check:
@@ -114,29 +115,38 @@ def check(
         The candidate's names of methods that have another name in the baseline.
     margins
         Margins that come before the default ones, see `iqbench.analysis.margins.margin_of`.
+    image_margins
+        How much a single image may lose, likewise, see `iqbench.analysis.margins.image_margin_of`.
     alpha
-        At most this often does a check without small comparisons call noise worse.
+        At most this often does the rule on means call noise worse, in a check without small
+        comparisons.
     allow
         Of `ALLOWABLE`: what is not to fail the check. Comparisons are then judged by the rest.
 
     Returns
     -------
     Check
-        Its rows have dataset, method, baseline_method, metric, signature, verdict, failed, n
-        (images compared), baseline and candidate (means over these), gain (how much better the
-        mean got, in the metric's unit; nearer, for a target; see `mean_difference` for infinite
-        values), margin, p_value (corrected, of the side that the gain is on), margin_alone (n was
-        too small for significance), changed, missing and not_comparable (how many images), lacking
-        (why), and a note. Metrics without direction are ``changed`` or ``same`` and have no margin.
+        Its rows have dataset, method, baseline_method, metric, signature, verdict, reason (of
+        ``worse``: ``image`` where any image lost its margin or more, else ``mean``), failed, n
+        (images compared), baseline and candidate (means of the finite values of these),
+        baseline_infinite and candidate_infinite (how many are infinite), gain (how much better the
+        mean got, in the metric's unit; nearer, for a target; over the pairs whose gain is finite),
+        infinite_gains and infinite_losses (how many are not), margin, p_value (corrected, of the
+        side that the gain is on), margin_alone (too few images changed for significance),
+        image_margin (as text: ``1``, ``20 %`` of the image's value, ``none``), images_beyond (how
+        many images lost that or more), changed, missing and not_comparable (how many images),
+        lacking (why), and a note. Metrics without direction are ``changed`` or ``same`` and have
+        no margins.
     """
     matched = match(baseline, candidate, methods)
     pairs = matched.pairs.assign(gain=_gains(matched, columns))
-    described = _describe(pairs, columns, margins or {})
+    described = _describe(pairs, columns, margins or {}, image_margins or {})
     compared = pairs["gain"].notna().to_numpy()
     gain = pairs["gain"].to_numpy()
     judged = judge(
         [gain[places[compared[places]]] for places in described["places"]],
         described["margin"].tolist(),
+        described["limits"].tolist(),
         alpha,
     )
     rows = pd.concat(
@@ -177,20 +187,16 @@ def worst_images(found: Check, row: Mapping[Any, Any], limit: int) -> pd.DataFra
 
 
 _DESCRIBED = [
-    "n",
-    "baseline",
-    "candidate",
-    "margin",
-    "missing",
-    "not_comparable",
-    "reason",
-    "places",
+    *("n", "baseline", "candidate", "baseline_infinite", "candidate_infinite"),
+    *("margin", "image_margin", "limits", "missing", "not_comparable", "told", "places"),
 ]
 _JUDGED = [field.name for field in fields(Judgement)]
 _ROW = [
-    *("dataset", "method", "baseline_method", "metric", "signature", "verdict", "failed"),
-    *("n", "baseline", "candidate", "gain", "margin", "p_value", "margin_alone"),
-    *("changed", "missing", "not_comparable", "lacking", "note"),
+    *("dataset", "method", "baseline_method", "metric", "signature"),
+    *("verdict", "reason", "failed", "n"),
+    *("baseline", "baseline_infinite", "candidate", "candidate_infinite"),
+    *("gain", "infinite_gains", "infinite_losses", "margin", "p_value", "margin_alone"),
+    *("image_margin", "images_beyond", "changed", "missing", "not_comparable", "lacking", "note"),
 ]
 
 
@@ -204,33 +210,38 @@ def _gains(matched: Matched, columns: Mapping[str, ColumnInfo]) -> pd.Series:
 
 
 def _describe(
-    pairs: pd.DataFrame, columns: Mapping[str, ColumnInfo], margins: Mapping[str, Margin]
+    pairs: pd.DataFrame,
+    columns: Mapping[str, ColumnInfo],
+    margins: Mapping[str, Margin],
+    image_margins: Mapping[str, Margin | None],
 ) -> pd.DataFrame:
-    """Describe each comparison, before it is judged; ``places`` are those of its rows in pairs."""
+    """Describe each comparison, before it is judged.
+
+    ``places`` are those of its rows in pairs, ``limits`` the image margins of its pairs, NaN where
+    there is none, and ``told`` says why values are lacking.
+    """
     group = pairs.groupby(COMPARISON, sort=False).ngroup().to_numpy()
     order = np.argsort(group, kind="stable")
     places = np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []
-    before, after = pairs["baseline"].to_numpy(), pairs["candidate"].to_numpy()
-    metric, state = pairs["metric"].to_numpy(), pairs["state"].to_numpy()
+    before, after = (pairs[side].to_numpy(dtype=np.float64) for side in ("baseline", "candidate"))
+    metrics, state = pairs["metric"].to_numpy(), pairs["state"].to_numpy()
     rows = []
     for rows_of_group in places:
         states = state[rows_of_group]
         both = rows_of_group[states == COMPARED]
-        old = before[both]
-        directed = columns.get(metric[rows_of_group[0]], ColumnInfo("none")).direction != "none"
-        finite = old[np.isfinite(old)]
-        margin = margin_of(metric[rows_of_group[0]], margins)
+        old, new, metric = before[both], after[both], metrics[rows_of_group[0]]
+        directed = columns.get(metric, ColumnInfo("none")).direction != "none"
         rows.append(
             {
                 "n": len(both),
-                "baseline": _mean(old),
-                "candidate": _mean(after[both]),
-                "margin": margin.of(_mean(finite) if finite.size else 0.0)
-                if directed and both.size
-                else np.nan,
+                "baseline": finite_mean(old),
+                "candidate": finite_mean(new),
+                "baseline_infinite": int(np.isinf(old).sum()),
+                "candidate_infinite": int(np.isinf(new).sum()),
+                **_margins(metric, old, margins, image_margins, directed=directed),
                 "missing": int((states == MISSING).sum()),
                 "not_comparable": int((states == NOT_COMPARABLE).sum()),
-                "reason": _reasons(pairs.iloc[rows_of_group]) if (states != COMPARED).any() else {},
+                "told": _reasons(pairs.iloc[rows_of_group]) if (states != COMPARED).any() else {},
                 "places": rows_of_group,
             }
         )
@@ -239,9 +250,27 @@ def _describe(
     return pd.concat([keys.reset_index(drop=True), described], axis=1)
 
 
-def _mean(values: Floats) -> float:
-    with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
-        return float(values.mean()) if values.size else np.nan
+def _margins(
+    metric: str,
+    old: Floats,
+    margins: Mapping[str, Margin],
+    image_margins: Mapping[str, Margin | None],
+    *,
+    directed: bool,
+) -> dict[str, Any]:
+    """Give the margin of the mean, and the image margin as text and for each image."""
+    if not directed or not old.size:
+        return {"margin": np.nan, "image_margin": "", "limits": np.full(old.shape, np.nan)}
+    mean = finite_mean(old[np.isfinite(old)]) if np.isfinite(old).any() else 0.0
+    margin = margin_of(metric, margins).of(mean)
+    limit = image_margin_of(metric, image_margins, margins)
+    if limit is None:
+        return {"margin": margin, "image_margin": "none", "limits": np.full(old.shape, np.nan)}
+    return {
+        "margin": margin,
+        "image_margin": str(limit),
+        "limits": limit.of_each(old, mean, margin),
+    }
 
 
 def _reasons(group: pd.DataFrame) -> dict[str, str]:
@@ -257,13 +286,24 @@ def _final(row: Mapping[Any, Any], allow: Collection[str]) -> dict[str, Any]:
     verdict = row["verdict"]
     if verdict != "worse" and (forbidden or not row["n"]):
         verdict = max(forbidden or lacking, key=lambda state: lacking[state])
-    told = "; ".join(
-        f"{state}: {number} of {row['n'] + sum(lacking.values())} images ({row['reason'][state]})"
+    lacks = "; ".join(
+        f"{state}: {number} of {row['n'] + sum(lacking.values())} images ({row['told'][state]})"
         for state, number in lacking.items()
         if number
     )
-    note = f"beyond the margin, but {DOUBTFUL}" if row["doubtful"] else ""
-    if row["margin_alone"]:
-        note = "too few images for significance: the margin alone decides"
     failed = verdict == "worse" or bool(forbidden)
-    return {"verdict": verdict, "failed": failed, "lacking": told, "note": note}
+    return {"verdict": verdict, "failed": failed, "lacking": lacks, "note": _note(row)}
+
+
+def _note(row: Mapping[Any, Any]) -> str:
+    """Say how the verdict came about, where the numbers of the row do not."""
+    notes = []
+    if row["reason"] == IMAGE:
+        beyond, n = row["images_beyond"], row["n"]
+        also = ", and the mean is worse too" if row["mean_is_worse"] else ""
+        notes.append(f"{beyond} of {n} images lost the image margin or more{also}")
+    if row["doubtful"]:
+        notes.append(f"beyond the margin, but {DOUBTFUL}")
+    elif row["margin_alone"] and (row["reason"] != IMAGE or row["mean_is_worse"]):
+        notes.append("too few images changed for significance: the margin alone decides the mean")
+    return "; ".join(notes)

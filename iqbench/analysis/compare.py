@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.analysis.bootstrap import mean_interval
-from iqbench.analysis.gains import gains, mean_difference
+from iqbench.analysis.gains import finite_mean, gains, infinite_counts
 from iqbench.analysis.matching import (
     COMPARED,
     COMPARISON,
@@ -27,7 +27,9 @@ from iqbench.results.schema import ColumnInfo
 __all__ = ["Comparison", "apart", "compare"]
 
 _NUMBERS = ["n", "first", "second", "difference", "low", "high", "p_value", "effect"]
-_COUNTS = ["wins", "losses", "ties", "missing", "not_comparable"]
+_INFINITE = ["first_infinite", "second_infinite", "infinite_rises", "infinite_falls"]
+_FOUND = [*_INFINITE, "wins", "losses", "ties"]
+_COUNTS = [*_FOUND, "missing", "not_comparable"]
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,17 @@ def compare(
     -------
     Comparison
         Its rows have dataset, baseline_method and method (of the first and the second side),
-        metric, signature, n (images compared), first and second (means over these), difference
-        (second minus first), low and high (of its 95 % bootstrap interval), p_value (Wilcoxon's
-        signed-rank test, two-sided, corrected by Holm over all rows), effect (rank-biserial
-        correlation, from -1 to 1: positive if the second is better), wins, losses and ties (images
-        on which the second is better, worse or equal; of a metric without direction, greater,
-        smaller or equal), how many images are missing or not
-        comparable, and why not: the fields that differ. For a metric with a
-        target, p_value, effect and wins are of the distances to it.
+        metric, signature, n (images compared), first and second (means of the finite values of
+        these), difference (mean of second minus first, where that is finite), low and high (of its
+        95 % bootstrap interval), p_value (Wilcoxon's signed-rank test, two-sided, corrected by
+        Holm over all rows), effect (rank-biserial correlation, from -1 to 1: positive if the
+        second is better), first_infinite and second_infinite (how many values are infinite),
+        infinite_rises and infinite_falls (on how many images the difference is +inf or -inf),
+        wins, losses and ties (images on which the second is better, worse or equal; of a metric
+        without direction, greater, smaller or equal), how many images are missing or not
+        comparable, and why not: the fields that differ. For a metric with a target, p_value,
+        effect and wins are of the distances to it. A change between a finite and an infinite value
+        is the largest in the test; infinite on both sides is equal.
     """
     matched = match(first, second, methods)
     pairs = matched.pairs
@@ -152,15 +157,20 @@ def _numbers(compared: pd.DataFrame) -> pd.DataFrame:
     for key, pairs in compared.groupby(COMPARISON):
         gain = pairs["gain"].to_numpy()
         test = paired_test(gain)
+        rises, falls = infinite_counts(pairs["difference"])
         rows[key] = {
             "n": len(pairs),
-            "first": _mean(pairs["baseline"]),
-            "second": _mean(pairs["candidate"]),
-            "difference": mean_difference(pairs["difference"].to_numpy()),
+            "first": finite_mean(pairs["baseline"]),
+            "second": finite_mean(pairs["candidate"]),
+            "difference": finite_mean(pairs["difference"]),
             "low": intervals[key][0],
             "high": intervals[key][1],
             "p_value": test.p_value,
             "effect": test.effect,
+            "first_infinite": int(np.isinf(pairs["baseline"]).sum()),
+            "second_infinite": int(np.isinf(pairs["candidate"]).sum()),
+            "infinite_rises": rises,
+            "infinite_falls": falls,
             "wins": int((gain > 0).sum()),
             "losses": int((gain < 0).sum()),
             "ties": int((gain == 0).sum()),
@@ -168,21 +178,20 @@ def _numbers(compared: pd.DataFrame) -> pd.DataFrame:
     index = pd.MultiIndex.from_arrays(
         [[key[place] for key in rows] for place in range(len(COMPARISON))], names=COMPARISON
     )
-    columns = [*_NUMBERS, *_COUNTS[:3]]
+    columns = [*_NUMBERS, *_FOUND]
     return pd.DataFrame(list(rows.values()), index=index, columns=columns).astype("float64")
 
 
 def _intervals(compared: pd.DataFrame) -> dict[Any, tuple[float, float]]:
-    """Bootstrap all metrics of two methods at once: each resample has the same images for all."""
+    """Bootstrap all metrics of two methods at once: each resample has the same images for all.
+
+    Infinite differences are left out, as they are of the mean.
+    """
     found: dict[Any, tuple[float, float]] = {}
-    for place, pairs in compared.groupby(COMPARISON[:3]):
-        table = pairs.pivot(index="image", columns=["metric", "signature"], values="difference")
+    finite = compared["difference"].where(np.isfinite(compared["difference"]))
+    for place, pairs in compared.assign(finite=finite).groupby(COMPARISON[:3]):
+        table = pairs.pivot(index="image", columns=["metric", "signature"], values="finite")
         low, high = mean_interval(table.to_numpy())
         for column, bounds in zip(table.columns, zip(low, high, strict=True), strict=True):
             found[(*place, *column)] = (float(bounds[0]), float(bounds[1]))
     return found
-
-
-def _mean(values: pd.Series) -> float:
-    with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
-        return float(values.to_numpy().mean())

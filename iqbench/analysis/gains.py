@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from iqbench.results.schema import ColumnInfo
 
-__all__ = ["Floats", "gains", "mean_difference"]
+__all__ = ["Floats", "finite_mean", "gains", "infinite_counts"]
 
 _ROUNDING = 1e-9  # values closer than this, relatively, are sums of the same in another order
 
@@ -29,7 +29,8 @@ def gains(before: ArrayLike, after: ArrayLike, info: ColumnInfo) -> Floats:
     numpy.ndarray
         Positive is better: the difference of a metric whose ``higher`` values are better, its
         negative for ``lower``, and for ``target`` how much nearer to it; without a direction the
-        difference. Exactly 0 where both are infinite, or equal to 9 digits.
+        difference. Exactly 0 where both are the same infinity, or equal to 9 digits. A change
+        between a finite and an infinite value is an infinite gain or loss: the largest there is.
     """
     old, new = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     if info.target is not None:
@@ -40,22 +41,29 @@ def gains(before: ArrayLike, after: ArrayLike, info: ColumnInfo) -> Floats:
     return sign * np.subtract(new, old, out=np.zeros_like(new), where=~equal)
 
 
-def mean_difference(differences: Floats) -> float:
-    """Average differences of which some may be infinite.
+def finite_mean(values: ArrayLike) -> float:
+    """Average the finite values: one infinite value must not decide a mean.
 
     Parameters
     ----------
-    differences
-        At least one, none NaN.
+    values
+        Values or differences of them; NaN ones are left out.
 
     Returns
     -------
     float
-        The mean. One infinite difference makes it infinite; of differences that are infinite both
-        ways the more frequent ones decide, and where they are as many, the finite ones alone.
+        The mean of the finite values. Without a finite one: the infinity that all values are, or
+        NaN where there is none, or where they are of both signs.
     """
-    finite = differences[np.isfinite(differences)]
-    balance = float(np.sum(np.sign(differences[np.isinf(differences)])))
-    if balance:
-        return balance * np.inf
-    return float(finite.mean()) if finite.size else 0.0
+    found = np.asarray(values, dtype=np.float64)
+    finite = found[np.isfinite(found)]
+    if finite.size:
+        return float(finite.mean())
+    infinite = np.unique(found[np.isinf(found)])
+    return float(infinite[0]) if len(infinite) == 1 else float("nan")
+
+
+def infinite_counts(values: ArrayLike) -> tuple[int, int]:
+    """Count the values that are +inf, and those that are -inf."""
+    found = np.asarray(values, dtype=np.float64)
+    return int(np.isposinf(found).sum()), int(np.isneginf(found).sum())

@@ -1,24 +1,45 @@
-"""Practical margins: how large a difference has to be before anybody should care."""
+"""Practical margins: how large a difference of means, or of one image, must be to matter."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from iqbench.analysis.gains import Floats
 from iqbench.errors import IqbenchError, unknown_name
 
-__all__ = ["DEFAULT_MARGINS", "OTHER_MARGIN", "Margin", "margin_of", "parse_margins"]
+__all__ = [
+    "DEFAULT_MARGINS",
+    "IMAGE_FACTOR",
+    "OTHER_MARGIN",
+    "Margin",
+    "image_margin_of",
+    "margin_of",
+    "parse_image_margins",
+    "parse_margins",
+]
+
+IMAGE_FACTOR = 20
+"""How many margins a single image may lose, unless its margin is given."""
+
+_FORMS = ("psnr=0.1 in the metric's unit", "lpips-alex=2% of the baseline's value")
+
+NO_MARGIN = "none"
+"""What switches the image margin off."""
 
 
 @dataclass(frozen=True)
 class Margin:
-    """How far a mean has to move to count.
+    """How far a value has to move to count.
 
     Parameters
     ----------
     value
-        Not negative, finite: in the metric's own unit, or a share of the baseline's mean.
+        Not negative, finite: in the metric's own unit, or a share of the baseline's value, which
+        is the mean over images or, of an image margin, that of the image.
     relative
         Whether it is a share: 0.01 is one per cent.
     reason
@@ -29,9 +50,32 @@ class Margin:
     relative: bool = False
     reason: str = ""
 
-    def of(self, mean: float) -> float:
-        """Give the margin in the metric's unit, for a baseline of this (finite) mean."""
-        return self.value * abs(mean) if self.relative else self.value
+    def of(self, value: float) -> float:
+        """Give the margin in the metric's unit, for a baseline of this finite value."""
+        return self.value * abs(value) if self.relative else self.value
+
+    def of_each(self, values: Floats, mean: float, margin: float) -> Floats:
+        """Give the image margin of each image.
+
+        Parameters
+        ----------
+        values
+            The baseline's values, shape (n,).
+        mean
+            Of the finite ones.
+        margin
+            Of the mean, in the metric's unit.
+
+        Returns
+        -------
+        numpy.ndarray
+            In the metric's unit, shape (n,). A share of a tiny value would be passed by noise: it
+            is raised to the margin of the mean, but not above what this share gives for the mean.
+        """
+        if not self.relative:
+            return np.full(values.shape, self.value)
+        shares = self.value * np.abs(np.where(np.isfinite(values), values, mean))
+        return np.maximum(shares, min(margin, self.of(mean)))
 
     def __str__(self) -> str:
         return f"{100 * self.value:g} %" if self.relative else f"{self.value:g}"
@@ -76,7 +120,40 @@ def margin_of(metric: str, given: Mapping[str, Margin] | None = None) -> Margin:
     return OTHER_MARGIN
 
 
-def parse_margins(texts: Sequence[str], metrics: Collection[str]) -> dict[str, Margin]:
+def image_margin_of(
+    metric: str,
+    given: Mapping[str, Margin | None] | None = None,
+    margins: Mapping[str, Margin] | None = None,
+) -> Margin | None:
+    """Find how much a single image may lose in a metric.
+
+    Parameters
+    ----------
+    metric
+        Column name.
+    given
+        Image margins by column name or its beginning; None switches the limit off.
+    margins
+        Margins of the mean that were given, as for `margin_of`.
+
+    Returns
+    -------
+    Margin or None
+        The given one of the longest name that fits; else `IMAGE_FACTOR` times the margin of the
+        mean. Where that was given as 0 it has no scale, and the metric's default one is taken.
+    """
+    fitting = [name for name in given or {} if _fits(name, metric)]
+    if given and fitting:
+        return given[max(fitting, key=len)]
+    margin = margin_of(metric, margins)
+    if not margin.value:
+        margin = margin_of(metric)
+    return replace(margin, value=IMAGE_FACTOR * margin.value)
+
+
+def parse_margins(
+    texts: Sequence[str], metrics: Collection[str], option: str = "--margin"
+) -> dict[str, Margin]:
     """Read margins as they are given on the command line.
 
     Parameters
@@ -86,6 +163,8 @@ def parse_margins(texts: Sequence[str], metrics: Collection[str]) -> dict[str, M
         beginning of some up to a hyphen.
     metrics
         Column names that there are.
+    option
+        What messages call it.
 
     Returns
     -------
@@ -99,18 +178,65 @@ def parse_margins(texts: Sequence[str], metrics: Collection[str]) -> dict[str, M
     """
     margins: dict[str, Margin] = {}
     for text in texts:
-        name, _, value = text.rpartition("=")
-        if not any(_fits(name, metric) for metric in metrics):
-            raise unknown_name("metric of --margin", name or text, metrics)
-        number = _number(value.strip().removesuffix("%"))
-        if number is None:
-            raise IqbenchError(
-                f"--margin {text} has no number from 0 on",
-                hint="Write it as psnr=0.1 in the metric's unit, or as lpips-alex=2%",
-            )
-        relative = value.strip().endswith("%")
-        margins[name] = Margin(number / 100 if relative else number, relative, "as given")
+        name, value = _named(text, metrics, option)
+        margins[name] = _margin(text, value, option)
     return margins
+
+
+def parse_image_margins(
+    texts: Sequence[str], metrics: Collection[str], option: str = "--image-margin"
+) -> dict[str, Margin | None]:
+    """Read image margins as they are given on the command line.
+
+    Parameters
+    ----------
+    texts
+        As for `parse_margins`, and ``METRIC=none``, which switches the limit of a metric off, or
+        ``none``, which switches off those of all metrics that are not named.
+    metrics
+        Column names that there are.
+    option
+        What messages call it.
+
+    Returns
+    -------
+    dict
+        Margin by name, None where there is no limit.
+
+    Raises
+    ------
+    IqbenchError
+        As for `parse_margins`.
+    """
+    named: dict[str, Margin | None] = {}
+    forms = (*_FORMS, "psnr=none for no limit")
+    for text in texts:
+        if text.strip() != NO_MARGIN:
+            name, value = _named(text, metrics, option)
+            named[name] = None if value == NO_MARGIN else _margin(text, value, option, forms)
+    if all(text.strip() != NO_MARGIN for text in texts):
+        return named
+    unnamed = [metric for metric in metrics if not any(_fits(name, metric) for name in named)]
+    return {**named, **dict.fromkeys(unnamed, None)}
+
+
+def _named(text: str, metrics: Collection[str], option: str) -> tuple[str, str]:
+    """Split ``METRIC=VALUE``."""
+    name, _, value = text.rpartition("=")
+    if not any(_fits(name, metric) for metric in metrics):
+        raise unknown_name(f"metric of {option}", name or text, metrics)
+    return name, value.strip()
+
+
+def _margin(text: str, value: str, option: str, forms: Sequence[str] = _FORMS) -> Margin:
+    number = _number(value.removesuffix("%"))
+    if number is None:
+        raise IqbenchError(
+            f"{option} {text} has no number from 0 on",
+            hint=f"Write it as {', '.join(forms)}",
+        )
+    relative = value.endswith("%")
+    return Margin(number / 100 if relative else number, relative, "as given")
 
 
 def _fits(name: str, metric: str) -> bool:

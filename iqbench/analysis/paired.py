@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
+from iqbench.analysis.gains import Floats, finite_mean
+
 __all__ = ["Alternative", "Paired", "differences", "holm", "paired_test", "smallest_p"]
 
 Alternative = Literal["two-sided", "less", "greater"]
 
 _EXACT = 50  # pairs that differ up to which p is exact
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Paired:
     n
         How many pairs have a difference.
     mean
-        Mean difference; NaN without any, or where it would be infinite with both signs.
+        Mean of the finite differences, see `iqbench.analysis.gains.finite_mean`.
     p_value
         How likely a rank sum at least this extreme is, if differences are symmetric about zero.
     effect
@@ -88,17 +88,16 @@ def paired_test(values: ArrayLike, alternative: Alternative = "two-sided") -> Pa
     found = np.asarray(values, dtype=np.float64)
     found = found[~np.isnan(found)]
     n = len(found)
-    infinite = set(found[np.isinf(found)])
-    mean = infinite.pop() if len(infinite) == 1 else np.nan if infinite or not n else found.mean()
+    mean = finite_mean(found)
     if not np.any(found):
-        return Paired(n, float(mean), 1.0, 0.0)
+        return Paired(n, mean, 1.0, 0.0)
     ranks = stats.rankdata(np.abs(found))
     above, below = ranks[found > 0].sum(), ranks[found < 0].sum()
     effect = (above - below) / (n * (n + 1) / 2)
     differ = found != 0
     share = _exact_p if differ.sum() <= _EXACT else _normal_p
     p_value = share(ranks[differ], found[differ] > 0, alternative)
-    return Paired(n, float(mean), min(p_value, 1.0), float(effect))
+    return Paired(n, mean, min(p_value, 1.0), float(effect))
 
 
 def smallest_p(n: int, alternative: Alternative = "two-sided") -> float:

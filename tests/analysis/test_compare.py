@@ -68,11 +68,33 @@ def test_one_image_has_no_interval():
     assert math.isnan(row["low"])
 
 
-def test_infinite_values():
+def test_infinite_on_both_sides_is_equal():
     row = only(compared([math.inf, 30.0, 31.0], [math.inf, 30.5, 32.0]))
-    assert (row["first"], row["difference"]) == (math.inf, 0.5)
-    assert (row["wins"], row["ties"]) == (2, 1)
-    assert only(compared([math.inf, 30.0], [40.0, 30.0]))["difference"] == -math.inf
+    assert (row["first"], row["second"], row["difference"]) == (30.5, 31.25, 0.5)
+    assert (row["first_infinite"], row["second_infinite"]) == (1, 1)
+    assert (row["wins"], row["losses"], row["ties"]) == (2, 0, 1)
+
+
+@pytest.mark.parametrize(("sign", "first", "second"), [(1, 0, 1), (-1, 1, 0)])
+def test_one_image_that_becomes_infinite_or_finite_decides_no_mean_and_no_interval(
+    sign, first, second
+):
+    finite, end = [value - 0.8 * sign for value in VALUES], [30.0, math.inf]
+    row = only(compared([*VALUES, end[::sign][0]], [*finite, end[::sign][1]]))
+    assert row["difference"] == pytest.approx(-0.8 * sign)
+    assert (row["low"], row["high"]) == pytest.approx((-0.8 * sign, -0.8 * sign))
+    assert (row["first_infinite"], row["second_infinite"]) == (first, second)
+    assert (row["infinite_rises"], row["infinite_falls"]) == (second, first)
+    assert sorted((row["wins"], row["losses"])) == [1, 6]
+    # It has the largest of the seven ranks: 21 against 7 of 28.
+    assert row["effect"] == pytest.approx(-sign * (21 - 7) / 28)
+
+
+def test_where_all_differences_are_infinite_the_difference_is_and_has_no_interval():
+    row = only(compared([math.inf] * 3, [40.0] * 3))
+    assert (row["difference"], row["first"], row["second"]) == (-math.inf, math.inf, 40.0)
+    assert math.isnan(row["low"])
+    assert math.isnan(only(compared([math.inf, 30.0], [30.0, math.inf]))["difference"])
 
 
 def test_two_methods_of_one_table():
