@@ -1,11 +1,11 @@
-"""The one kind of error that a user can mend."""
+"""The error that a user can mend, and the warning of what looks wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["IqbenchError", "unknown_name"]
+__all__ = ["IqbenchError", "IqbenchWarning", "out_of_memory", "unknown_name"]
 
 
 class IqbenchError(Exception):
@@ -33,6 +33,22 @@ class IqbenchError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+class IqbenchWarning(UserWarning):
+    """Something about the input or the scores that the user should know."""
+
+
+_MEMORY = ("not enough memory", "can't allocate memory", "insufficient memory", "out of memory")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory ran out, as Python, torch and OpenCV word it.
+
+    torch raises a `RuntimeError` and OpenCV its own error, so their texts are read.
+    """
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in text for words in _MEMORY)
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> IqbenchError:

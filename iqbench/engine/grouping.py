@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
-from iqbench.metrics._base import PIXELS, Column, Metric, Tap
+from iqbench.metrics._base import PIXELS, Column, Metric, Tap, too_few_pixels
 from iqbench.metrics._registry import Request
 from iqbench.networks.backbone import Backbone
 from iqbench.protocols.presets import Protocol
@@ -56,24 +56,28 @@ class Group:
         """Taps that read networks: for each pass, layer to taps."""
         return taps_by_pass(self.readers)
 
-    def too_small(self, backbones: dict[str, Backbone], height: int, width: int) -> dict[Tap, str]:
-        """Say which taps an image is too small for, and why."""
-        reasons: dict[Tap, str] = {}
+    def too_small(self, backbones: dict[str, Backbone], height: int, width: int) -> dict[str, str]:
+        """Say for which columns an image is too small, and how large it must be."""
+        least: dict[Tap, int] = {}
         for tap in self.pixel_taps:
             if min(height, width) < tap.window:
-                reasons[tap] = f"{width}x{height} pixels are too few for {tap}"
+                least[tap] = tap.window
         for (network, _), layers in self.layer_taps.items():
             sizes = backbones[network].sizes(layers, height, width)
             for layer, taps in layers.items():
                 for tap in taps:
                     if min(sizes[layer][1:]) < tap.window:
-                        reasons[tap] = f"{width}x{height} pixels are too few for {tap}"
+                        least[tap] = backbones[network].least_side(layer, tap.window)
+        reasons: dict[str, str] = {}
+        for column in (request.column for request in self.requests):
+            needed = max((least.get(tap, 0) for tap in column.taps), default=0)
+            if needed:
+                reasons[column.name] = too_few_pixels(column.name, height, width, needed)
         return reasons
 
-    def without(self, taps: Iterable[Tap]) -> Group:
-        """Return the group without the columns that read some taps."""
-        gone = set(taps)
-        return self.of(item for item in self.requests if not gone & set(item.column.taps))
+    def without(self, columns: Container[str]) -> Group:
+        """Return the group without some columns."""
+        return self.of(item for item in self.requests if item.column.name not in columns)
 
     def of(self, requests: Iterable[Request]) -> Group:
         """Return the group with some of its columns only."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -73,7 +73,8 @@ class Scorer:
 
         Each reference goes through each network once, whatever the number of its outputs; each
         output once. On a GPU that runs out of memory the bands are halved and the batch begins
-        anew.
+        anew; where that does not help, its outputs are scored one by one. Whatever fails for a
+        column and an output is the error of that one value.
 
         Parameters
         ----------
@@ -88,7 +89,7 @@ class Scorer:
         Raises
         ------
         IqbenchError
-            If not even one row fits into the device's memory.
+            If the batch has one output, and not even one row of it fits into the device's memory.
         """
         compute = self._compute
         while True:
@@ -96,6 +97,8 @@ class Scorer:
                 return self._start(batch, compute)
             except torch.cuda.OutOfMemoryError as error:
                 if compute.memory < 1 << 20:
+                    if len(batch.outputs) > 1:
+                        break
                     raise IqbenchError(
                         f"{batch.references[0].name} does not fit into the memory of the device",
                         hint="Use --device cpu or free the device",
@@ -103,11 +106,27 @@ class Scorer:
             # Not before the error is gone: its traceback holds the tensors.
             torch.cuda.empty_cache()
             compute = compute.halved(min(pixels_at_once(compute), batch.pixels))
+        torch.cuda.empty_cache()
+        return self._one_by_one(batch)
+
+    @property
+    def _names(self) -> list[str]:
+        """Names of the columns that read pixels, in the order asked for."""
+        return [item.column.name for item in self._requests if item.metric.needs != "bitstream"]
+
+    def _one_by_one(self, batch: Batch) -> Scores:
+        """Score each output as a batch of its own, and keep the error of those that fail."""
+        scores = Scores(batch, self._names)
+        for place, outcomes in enumerate(scores.found):
+            try:
+                (found,) = self.score(batch.part(slice(place, place + 1)))
+            except IqbenchError as error:
+                found = {name: Outcome(None, str(error)) for name in self._names}
+            outcomes.update(found)
+        return scores
 
     def _start(self, batch: Batch, compute: Compute) -> Scores:
-        # In the order asked for.
-        names = [item.column.name for item in self._requests if item.metric.needs != "bitstream"]
-        scores = Scores(batch, names)
+        scores = Scores(batch, self._names)
         with compute.active():
             for group in self._groups:
                 self._start_group(group, batch, compute, scores)
@@ -124,9 +143,9 @@ class Scorer:
             return
         small = group.too_small(self._resources.backbones, window.height, window.width)
         for request in group.requests:
-            reasons = [small[tap] for tap in request.column.taps if tap in small]
-            if reasons:
-                _fill(scores.found, (request.column,), f"undefined: {reasons[0]}")
+            reason = small.get(request.column.name)
+            if reason:
+                _fill(scores.found, (request.column,), f"undefined: {reason}")
         group = group.without(small)
         if not group.requests:
             return
@@ -139,7 +158,8 @@ class Scorer:
         """Observe the outputs at some places of a batch.
 
         What a metric raises is an error of its own values, of the outputs that it fails on: the
-        others are observed again without it.
+        others are observed again without it. Where something else fails, columns and outputs are
+        halved until the value that makes it fail is alone.
         """
         part = batch.part(places)
         first = part.references[0]
@@ -167,9 +187,20 @@ class Scorer:
             if others.requests:
                 self._observe(others, batch, places, compute, scores)
             return
-        for chunk, observations in zip(chunks, found, strict=True):
-            there = slice(places.start + chunk.start, places.start + chunk.stop)
-            scores.add(group.requests, there, observations)
+        except torch.cuda.OutOfMemoryError:
+            raise  # smaller bands may help
+        except Exception as error:  # of a network, a reader or a view: whose fault is to be found
+            reason = reason_of(None, error)
+        else:
+            for chunk, observations in zip(chunks, found, strict=True):
+                there = slice(places.start + chunk.start, places.start + chunk.stop)
+                scores.add(group.requests, there, observations)
+            return
+        # Not before the error is gone: its traceback holds the tensors.
+        for smaller, some in _halves(group, places):
+            self._observe(smaller, batch, some, compute, scores)
+        if len(group.requests) == 1 and places.stop - places.start == 1:
+            _fill(scores.found[places], [group.requests[0].column], reason)
 
     def _stream(
         self,
@@ -227,6 +258,18 @@ def _band(
     """Return some rows of all pictures, (N, C, rows, W)."""
     gains = gains or [1.0] * len(pictures)
     return view.bands(pictures, rows, device, gains)
+
+
+def _halves(group: Group, places: slice) -> Iterator[tuple[Group, slice]]:
+    """Halve what failed: first the columns, then the outputs; nothing is left of one value."""
+    columns, outputs = len(group.requests), places.stop - places.start
+    if columns > 1:
+        for part in (slice(columns // 2), slice(columns // 2, None)):
+            yield group.of(group.requests[part]), places
+    elif outputs > 1:
+        middle = places.start + outputs // 2
+        yield group, slice(places.start, middle)
+        yield group, slice(middle, places.stop)
 
 
 def _chunks(outputs: int, together: int) -> list[slice]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from iqbench.engine.batch import Batch
 from iqbench.engine.grouping import Outcome, undefined
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, out_of_memory
 from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request
 from iqbench.metrics._statistics import Statistic
@@ -129,8 +129,12 @@ def _closed(request: Request, values: Mapping[str, Tensor], images: int) -> list
     return [undefined(column) if math.isnan(value) else Outcome(value) for value in closed]
 
 
-def reason_of(metric: Metric, error: BaseException | None) -> str:
-    """Say why a metric gave no value: an `IqbenchError` says that none exists."""
+def reason_of(metric: Metric | None, error: BaseException | None) -> str:
+    """Say why there is no value: a metric's `IqbenchError` says that none exists."""
     if isinstance(error, IqbenchError):
-        return f"undefined: {error.message}"
-    return f"metric {metric.name} failed: {type(error).__name__}: {error}"
+        return f"undefined: {error.message}" if metric else str(error)
+    if error is not None and out_of_memory(error):
+        return "there is not enough memory for this image"
+    what = f"metric {metric.name}" if metric else "scoring"
+    first_line = str(error).partition("\n")[0]
+    return f"{what} failed: {type(error).__name__}: {first_line}"

@@ -79,12 +79,12 @@ class Pair:
     def _check_size(self, group: Group, kinds: Sequence[MapKind], window: Window) -> None:
         small = group.too_small(self.resources.backbones, window.height, window.width)
         for kind in kinds:
-            for tap in kind.request.column.taps:
-                if tap in small:
-                    raise IqbenchError(
-                        f"there is no map {kind.name} of {self.reference.name}: {small[tap]}",
-                        hint="Name the maps that shall be made",
-                    )
+            reason = small.get(kind.request.column.name)
+            if reason:
+                raise IqbenchError(
+                    f"there is no map {kind.name} of {self.reference.name}: {reason}",
+                    hint="Name the maps that shall be made",
+                )
 
     def _bands(self, group: Group, window: Window) -> Iterator[Band]:
         """Cut both images as the engine does."""

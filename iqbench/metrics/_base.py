@@ -30,6 +30,7 @@ __all__ = [
     "Statistics",
     "Tap",
     "check_pair",
+    "too_few_pixels",
 ]
 
 PIXELS = "pixels"
@@ -295,6 +296,21 @@ class Metric(BaseModel):
     def _lacks(self, what: str) -> NotImplementedError:
         """Say what a metric should have."""
         return NotImplementedError(f"{self.name} {what}")
+
+
+def too_few_pixels(what: str, height: int, width: int, side: int) -> str:
+    """Say that an image is too small for a metric, and how large it must be.
+
+    Parameters
+    ----------
+    what
+        The metric or column.
+    height, width
+        Of the image.
+    side
+        The least height and width that suffice.
+    """
+    return f"{width}x{height} pixels are too few for {what}, which needs at least {side}x{side}"
 
 
 def check_pair(reference: Tensor, output: Tensor) -> None:

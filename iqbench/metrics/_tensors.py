@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Place, check_pair
+from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Place, check_pair, too_few_pixels
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.registry import load_backbone
 
@@ -53,7 +53,7 @@ def score_tensors(
     for tap in wanted.taps:
         seen, other = rows[PIXELS if tap.network == PIXELS else tap.layer]
         if min(seen.shape[2:]) < tap.window:
-            raise IqbenchError(f"images of {tuple(reference.shape[2:])} are too small for {tap}")
+            raise _too_small(wanted, reference, backbone)
         prepared = metric.prepare(tap, seen, parameters or {})
         place = Place(0, other.shape[2], other.shape[2])
         found = metric.observe(tap, prepared, other, parameters or {}, place)
@@ -74,12 +74,21 @@ def _read(
     layers = [tap.layer for tap in taps]
     for layer, size in backbone.sizes(layers, *reference.shape[2:]).items():
         if layer in layers and min(size) == 0:
-            raise IqbenchError(
-                f"images of {tuple(reference.shape[2:])} are too small for {layer} of "
-                f"{backbone.name}"
-            )
+            raise _too_small(column, reference, backbone)
     features = [
         backbone(backbone.see(image, normalise=taps[0].normalise), layers)
         for image in (reference, output)
     ]
     return rows | {layer: (features[0][layer], features[1][layer]) for layer in layers}
+
+
+def _too_small(column: Column, image: Tensor, backbone: Backbone | None) -> IqbenchError:
+    """Say how large an image must be for all that a column reads."""
+    sides = []
+    for tap in column.taps:
+        if tap.network == PIXELS:
+            sides.append(tap.window)
+        else:
+            network = backbone or load_backbone(tap.network, image.device, image.dtype)
+            sides.append(network.least_side(tap.layer, tap.window))
+    return IqbenchError(too_few_pixels(column.name, image.shape[2], image.shape[3], max(sides)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
@@ -135,6 +136,26 @@ class Backbone(nn.Module):
             size = layer.size(size) if min(size) > 0 else (size[0], 0, 0)
             sizes[name] = size
         return sizes
+
+    def least_side(self, layer: str, window: int = 1) -> int:
+        """Return the shortest side of a square image whose layer holds one window.
+
+        Parameters
+        ----------
+        layer
+            Name of a layer.
+        window
+            Rows and columns of the layer's features that must be there.
+        """
+
+        def features(side: int) -> int:
+            return min(self.sizes([layer], side, side)[layer][1:])
+
+        # Layers grow with the image, so a side that suffices limits the search.
+        enough = 1
+        while features(enough) < window:
+            enough *= 2
+        return bisect_left(range(enough + 1), window, key=features)
 
     def begin(self, wanted: Iterable[str]) -> Pass:
         """Begin one pass of one batch, in bands."""

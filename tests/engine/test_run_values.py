@@ -129,7 +129,7 @@ class TestUndefined:
         frame = made.scores().set_index("metric")
         assert np.isfinite(frame.loc["psnr", "value"])
         assert frame.loc["ssim", "error"] == (
-            "undefined: 8x8 pixels are too few for windows of 11x11 pixels"
+            "undefined: 8x8 pixels are too few for ssim, which needs at least 11x11"
         )
 
     def test_a_metric_that_gives_no_number_where_it_should_is_a_failure(self, made, monkeypatch):

@@ -248,7 +248,10 @@ def test_equal_images_have_no_difference_anywhere(random_network):
         (lambda x, y: functional.absolute_error_map(x, y[..., :-1]), "differ in shape"),
         (lambda x, y: functional.absolute_error_map(x, y[:, :1]), "differ in shape"),
         (lambda x, y: functional.absolute_error_map(x[0], y[0]), "expected"),
-        (lambda x, y: functional.ssim_map(x[..., :9], y[..., :9]), "too few for windows of 11x11"),
+        (
+            lambda x, y: functional.ssim_map(x[..., :9], y[..., :9]),
+            "too few for ssim, which needs at least 11x11",
+        ),
         (lambda x, y: functional.ssim_map(x, y, window="round"), "window of SSIM"),
         (lambda x, y: functional.lpips_map(x, y, net="resnet"), "net of LPIPS"),
         (lambda x, y: functional.perceptual_map(x, y, layers=("relu9",)), "unknown layer of vgg16"),
