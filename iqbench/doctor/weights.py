@@ -8,7 +8,7 @@ from typing import Literal
 from iqbench.doctor.finding import NOT_CHECKED, OFF, OK, Finding
 from iqbench.errors import IqbenchError
 from iqbench.networks.weights import DEFAULT_NETWORKS, locate, lpips_linear
-from iqbench.networks.weights.catalogue import network
+from iqbench.networks.weights.catalogue import weight_set
 from iqbench.networks.weights.store import read
 
 __all__ = ["check_weights"]
@@ -39,7 +39,7 @@ def _network(name: str, folder: Path | None) -> Finding:
     try:
         path = locate(name, folder)
         if path is None:
-            used_by = ", ".join(network(name).used_by)
+            used_by = ", ".join(weight_set(name).used_by)
             return Finding(PART, name, NOT_CHECKED, note=f"{FETCH}; needed by {used_by}")
         file = read(name, path)
     except IqbenchError as error:

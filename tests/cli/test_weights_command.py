@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from iqbench.cli.weights import weights
 from iqbench.errors import IqbenchError
 from iqbench.networks.weights import store, torchvision_urls
-from iqbench.networks.weights.catalogue import NETWORKS, expected_shapes
+from iqbench.networks.weights.catalogue import WEIGHT_SETS, expected_shapes
 
 SMALL = "squeezenet1_1"
 
@@ -37,7 +37,7 @@ def test_list_says_of_every_network_whether_it_is_there(folder):
     result = run("list", "--weights", folder, "--format", "json")
     rows = {row["network"]: row for row in json.loads(result.output)}
     assert result.exit_code == 0
-    assert set(rows) == set(NETWORKS)
+    assert set(rows) == set(WEIGHT_SETS)
     assert rows[SMALL] == {
         "network": SMALL,
         "status": "present",

