@@ -15,6 +15,7 @@ from iqbench.cli.options import (
     wanted,
 )
 from iqbench.cli.pictures import file_bytes, picture_folders, picture_options, told
+from iqbench.cli.streams import print_result, say
 
 _SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
 _ALLOWABLE = ("missing", "not-comparable")
@@ -162,7 +163,7 @@ def check(
         raise click.UsageError("pictures are shown by --html FILE: give it, or leave them out")
     format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
     if results.resolve() == baseline.resolve() and not renamed:
-        click.echo(f"warning: {baseline} is compared with itself", err=True)
+        say(f"warning: {baseline} is compared with itself")
     with waiting("Comparing with the baseline"):
         sides = read_sides(baseline, results, wanted(options), renamed)
         found = compare_with(
@@ -195,10 +196,10 @@ def check(
             )
         write_text(html, made.html)
     if output is None:
-        click.echo(text, nl=False, color=window.color)
+        print_result(text, format, color=window.color)
     else:
         write_text(output, text)
     if output is not None or format in ("csv", "json"):
-        click.echo(f"check {'passed' if found.passed else 'failed'}: {found.why()}", err=True)
+        say(f"check {'passed' if found.passed else 'failed'}: {found.why()}")
     if not found.passed:
         click.get_current_context().exit(_SAYS_NO)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from iqbench.cli.options import filter_options, format_option, output_option, wanted
+from iqbench.cli.streams import print_result, say
 
 _SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
 
@@ -99,7 +100,7 @@ def compare(
         found, sides.columns, format, names=(first, second), images=images, window=window
     )
     if output is None:
-        click.echo(text, nl=False, color=window.color)
+        print_result(text, format, color=window.color)
     else:
         write_text(output, text)
-        click.echo(f"wrote {output}", err=True)
+        say(f"wrote {output}")

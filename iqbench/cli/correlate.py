@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iqbench.cli.options import filter_options, results_argument, wanted
+from iqbench.cli.streams import print_result, say
 
 if TYPE_CHECKING:
     from iqbench.report.correlation_inputs import OpinionSource
@@ -156,13 +157,13 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
     if output is None:
         window = Window.of_stdout()
         text = render_correlations(found, format or "table", window)
-        click.echo(text, nl=False, color=window.color)
+        print_result(text, format, color=window.color)
     elif to_folder:
         for path in write_correlations(found, output):
-            click.echo(f"wrote {path}", err=True)
+            say(f"wrote {path}")
     else:
         write_text(output, render_correlations(found, format or "table"))
-        click.echo(f"wrote {output}", err=True)
+        say(f"wrote {output}")
 
 
 def _scores(context: click.Context, results: Path, source: OpinionSource) -> Path | None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from iqbench.cli.streams import say
+
 if TYPE_CHECKING:
     from iqbench.datasets.verify import Verification
 
@@ -70,7 +72,7 @@ def list_datasets(task: str | None, here: bool, datasets_file: Path | None, layo
     elif rows:
         _print_rows(rows)
     else:
-        click.echo(_NOTHING_HERE if here else "The datasets file has no datasets.", err=True)
+        say(_NOTHING_HERE if here else "The datasets file has no datasets.")
 
 
 def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -151,7 +153,7 @@ def verify_datasets(
     if not names:
         results = [result for result in results if not result.absent]
         if not results:
-            click.echo(_NOTHING_HERE, err=True)
+            say(_NOTHING_HERE)
     if layout == "json":
         click.echo(json.dumps([result.row() for result in results], indent=2))
     else:
@@ -181,7 +183,7 @@ def fetch_datasets(names: tuple[str, ...], datasets_file: Path | None, quiet: bo
     for spec in select(load_datasets(datasets_file), names):
         if spec.fetch:
             terms = spec.licence or "not stated"
-            click.echo(printable(f"{spec.name}: licence: {terms}. {spec.home}"), err=True)
+            say(printable(f"{spec.name}: licence: {terms}. {spec.home}"))
         with progress_bar(quiet=quiet, unit="files") as bar:
             done = fetch(spec, progress=bar)
         kept = f", {done.kept} already there" if done.kept else ""
@@ -207,8 +209,10 @@ def _print_verification(result: Verification) -> None:
 
 
 def _words(value: Any) -> str:
+    from iqbench.report.text import printable
+
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_words(part)}" for key, part in value.items())
     if isinstance(value, list):
         return " ".join(map(_words, value))
-    return "" if value is None else str(value)
+    return "" if value is None else printable(str(value))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from iqbench.cli.streams import say
+
 __all__ = ["degrade"]
 
 PARTIAL = 3
@@ -61,15 +63,14 @@ def degrade(
         done = degrade_files(
             degradation, references, output, seed=seed, modcrop=modcrop, reporter=reporter
         )
-    click.echo(f"{len(done.written)} images degraded by {spec}, written to {output}", err=True)
+    say(f"{len(done.written)} images degraded by {spec}, written to {output}")
     if done.cropped:
         kept = "" if modcrop is None else f"; what was left is in {modcrop}"
-        click.echo(
+        say(
             f"{len(done.cropped)} references were cut to a multiple of {degradation.multiple} "
             f"first{kept}",
-            err=True,
         )
     for image, why in done.failed.items():
-        click.echo(printable(f"failed: {image}: {why}"), err=True)
+        say(printable(f"failed: {image}: {why}"))
     if done.failed:
         raise click.exceptions.Exit(PARTIAL)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
+from iqbench.cli.streams import print_result
 
 if TYPE_CHECKING:
     from iqbench.report.html.scenes import Progress
@@ -83,7 +84,7 @@ def demo(
         found.board, found.columns, "table", hidden=found.hidden, window=window
     )
     click.echo()
-    click.echo(text, nl=False, color=window.color)
+    print_result(text, color=window.color)
     page = output / "report.html"
     with progress_bar(unit="images") as bar:
         write_report(output, page, told(bar))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from iqbench.cli.streams import print_result
+
 __all__ = ["doctor"]
 
 
@@ -59,6 +61,6 @@ def doctor(device: str, weights: Path | None, *, strict: bool, verbose: bool, fo
         )
     window = Window.of_stdout()
     text = render_checkup(frame, form, verbose=verbose, window=window)
-    click.echo(text, nl=False, color=window.color)
+    print_result(text, form, color=window.color)
     found = verdict(frame)
     return int(found == "off" or (strict and found != "ok"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
+from iqbench.cli.streams import say
 
 if TYPE_CHECKING:
     from typing import Any
@@ -109,7 +110,7 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
     code = report_summary(summary, quiet=quiet)
     folder = shlex.quote(printable(str(evaluation.results)))
     shown = "" if evaluation.results == Path("results") else f" {folder}"
-    click.echo(f"Tables are in {folder}. Next: iqbench leaderboard{shown}", err=True)
+    say(f"Tables are in {folder}. Next: iqbench leaderboard{shown}")
     if code:
         click.get_current_context().exit(code)
 
@@ -134,16 +135,16 @@ def report_summary(summary: Summary, *, quiet: bool = False) -> int:
     if not quiet:
         for warning in summary.warnings:
             click.secho("warning: ", fg="yellow", err=True, nl=False)
-            click.echo(printable(warning), err=True)
+            say(printable(warning))
     for line in _failures(summary):
         click.secho("not scored: ", fg="red", err=True, nl=False)
-        click.echo(printable(line), err=True)
+        say(printable(line))
     parts = [f"{summary.scored} scored"]
     if summary.current:
         parts.append(f"{summary.current} already in the tables")
     if summary.failures:
         parts.append(f"{len(summary.failures)} could not be scored")
-    click.echo(f"Outputs: {', '.join(parts)}.", err=True)
+    say(f"Outputs: {', '.join(parts)}.")
     return SOME_FAILED if summary.failures else 0
 
 

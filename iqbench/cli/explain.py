@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from iqbench.cli.streams import print_result, say
+
 __all__ = ["explain"]
 
 PATH = click.Path(path_type=Path)
@@ -95,10 +97,10 @@ def explain(
     text = render_explanation(
         frame, changes(frame), form, reported=f"{metric} {value}", top=top, window=window
     )
-    click.echo(text, nl=False, color=window.color)
+    print_result(text, form, color=window.color)
     if not frame["reproduces"].any():
         sys.stdout.flush()
-        click.echo(_hint(metric, scale), err=True)
+        say(_hint(metric, scale))
 
 
 def _hint(metric: str, scale: int | None) -> str:

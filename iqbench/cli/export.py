@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from iqbench.cli.options import filter_options, output_option, results_argument, wanted
+from iqbench.cli.streams import say
 
 
 @click.command()
@@ -34,4 +35,4 @@ def export(results: Path, wide: bool, output: Path, **filters: Any) -> None:
     with waiting("Exporting"):
         frame = load_scores(results, wide=wide, filters=wanted(filters))
         export_frame(frame.reset_index() if wide else frame, output)
-    click.echo(f"wrote {len(frame):,} rows to {output}", err=True)
+    say(f"wrote {len(frame):,} rows to {output}")

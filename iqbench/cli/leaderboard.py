@@ -14,6 +14,7 @@ from iqbench.cli.options import (
     results_argument,
     wanted,
 )
+from iqbench.cli.streams import print_result, say
 
 _SUFFIXES = {
     ".md": "markdown",
@@ -152,10 +153,10 @@ def leaderboard(
         text = render_view(found, view, format, intervals=intervals, top=top or 3, window=window)
     for file, content in ((output, text), (diagram, drawn)):
         if file is None and content is text:
-            click.echo(text, nl=False, color=window.color)
+            print_result(text, format, color=window.color)
         elif file is not None:
             write_text(file, content)
-            click.echo(f"wrote {file}", err=True)
+            say(f"wrote {file}")
 
 
 def _shown(columns: str | None, format: str) -> str | tuple[str, ...]:

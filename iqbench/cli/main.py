@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from io import StringIO
 from typing import Any
 
 import click
 
 from iqbench import __version__
+from iqbench.cli.streams import say, standard_streams
 from iqbench.errors import IqbenchError
+from iqbench.report.text import printable
 
 __all__ = ["INTERRUPTED", "cli", "main"]
 
@@ -128,28 +130,31 @@ def cli(context: click.Context, quiet: bool, verbose: bool, debug: bool) -> None
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with standard_streams():
+        _run(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: list[str]) -> None:
     debug = "--debug" in arguments
     try:
         with _termination_interrupts():
             code = cli.main(args=arguments, prog_name="iqbench", standalone_mode=False)
-        if sys.stdout is not None:  # as `>&-` leaves it
-            sys.stdout.flush()
+        sys.stdout.flush()
     except IqbenchError as error:
         if debug:
             raise
         _complain(str(error))
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        shown = StringIO()
+        error.show(shown)
+        say(shown.getvalue().rstrip("\n"))
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _complain("interrupted; what was scored is kept, and evaluate goes on from there")
         sys.exit(INTERRUPTED)
     except (BrokenPipeError, _ReaderGoneError):
-        # Whoever read the output has gone, e.g. `| head`: not an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.exit(0)  # whoever read the output has gone, e.g. `| head`: not an error
     except Exception as error:
         if debug:
             raise
@@ -197,12 +202,10 @@ def _account(seconds: float) -> None:
     if torch is not None:
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
         parts.append(f"torch {torch.__version__} ({torch.get_num_threads()} threads, {device})")
-    click.echo(f"{', '.join(parts)}; {seconds:.1f} s", err=True)
+    say(f"{', '.join(parts)}; {seconds:.1f} s")
 
 
 def _complain(message: str) -> None:
     """Print an error on stderr, in one line that cannot move the cursor."""
-    from iqbench.report.text import printable
-
     click.secho("error: ", fg="red", bold=True, err=True, nl=False)
-    click.echo(printable(message), err=True)
+    say(printable(message))

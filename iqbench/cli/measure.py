@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
+from iqbench.cli.streams import print_result, say
 
 __all__ = ["measure"]
 
@@ -98,7 +99,7 @@ def measure(
     if folder is not None:
         _write_maps(reference, output, folder, names=names, raw=raw, seen=seen)
     window = Window.of_stdout()
-    click.echo(render_measurement(frame, form, window=window), nl=False, color=window.color)
+    print_result(render_measurement(frame, form, window=window), form, color=window.color)
 
 
 def _write_maps(
@@ -118,4 +119,4 @@ def _write_maps(
     paths = write_maps(maps, folder, raw=raw, sources=(reference, output))
     for map_, path in zip(maps, paths, strict=True):
         text = f"{path}: {legend(map_)}; mean {map_.mean:.4g}. {map_.summary}."
-        click.echo(printable(text), err=True)
+        say(printable(text))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from iqbench.cli.streams import print_result
+
 __all__ = ["metrics"]
 
 _FORMAT = click.option(
@@ -48,9 +50,7 @@ def list_metrics(form: str) -> None:
         for column in metric().columns()
     ]
     window = Window.of_stdout()
-    click.echo(
-        render_records(pd.DataFrame(rows), form, window=window), nl=False, color=window.color
-    )
+    print_result(render_records(pd.DataFrame(rows), form, window=window), form, color=window.color)
 
 
 @metrics.command("show")
@@ -89,7 +89,7 @@ def show_metric(spec: str, form: str) -> None:
     window = Window.of_stdout()
     table = render_records(columns, form, window=window)
     if form == "json":
-        click.echo(table, nl=False)
+        print_result(table, form)
         return
     text = (inspect.getdoc(type(metric)) or "").replace("``", "`")
     click.echo(f"{metric.name}, version {metric.version}\n\n{text}\n")
@@ -97,7 +97,7 @@ def show_metric(spec: str, form: str) -> None:
     for name, value in metric:
         click.echo(f"Option {name} = {format_value(value) or '(none)'}")
     click.echo()
-    click.echo(table, nl=False, color=window.color)
+    print_result(table, color=window.color)
     whole = [item.column.name for item in requests if item.needs_whole_images]
     if whole:
         click.echo(f"\nNot streamed: {', '.join(whole)}. Memory grows with the size of the image.")

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from iqbench.cli.streams import say
+from iqbench.report.text import printable
+
 if TYPE_CHECKING:
     from iqbench.engine.run import Reporter
 
@@ -35,7 +38,7 @@ class _Lines:
 
     def begin(self, what: str, total: int) -> None:
         """Say what begins."""
-        click.echo(f"{what}: {total} {self._unit}", err=True)
+        say(f"{what}: {total} {self._unit}")
 
     def advance(self, done: int) -> None:
         """Show nothing."""
@@ -80,7 +83,7 @@ def waiting(what: str) -> Iterator[None]:
         console=Console(stderr=True),
         transient=True,
     )
-    progress.add_task(what, total=None)
+    progress.add_task(printable(what), total=None)
     timer = threading.Timer(PATIENCE, progress.start)
     timer.daemon = True
     timer.start()
@@ -142,7 +145,7 @@ def progress_bar(
             self._task: TaskID | None = None
 
         def begin(self, what: str, total: int) -> None:
-            self._task = progress.add_task(what, total=total)
+            self._task = progress.add_task(printable(what), total=total)
 
         def advance(self, done: int) -> None:
             if self._task is not None:

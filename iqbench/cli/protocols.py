@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from iqbench.cli.streams import print_result
+
 __all__ = ["protocols"]
 
 _FORMAT = click.option(
@@ -45,9 +47,7 @@ def list_protocols(form: str) -> None:
         for name, preset in load_presets().items()
     ]
     window = Window.of_stdout()
-    click.echo(
-        render_records(pd.DataFrame(rows), form, window=window), nl=False, color=window.color
-    )
+    print_result(render_records(pd.DataFrame(rows), form, window=window), form, color=window.color)
 
 
 @protocols.command("show")

@@ -9,6 +9,7 @@ import click
 
 from iqbench.cli.options import filter_options, output_option, results_argument, wanted
 from iqbench.cli.pictures import file_bytes, picture_folders, picture_options, told
+from iqbench.cli.streams import say
 
 __all__ = ["report"]
 
@@ -92,9 +93,9 @@ def report(
         made = report_page(results, filters, places, appearance=appearance, progress=told(bar))
     write_text(output, made.html)
     for text in made.left_out:
-        click.echo(f"left out: {text}", err=True)
+        say(f"left out: {text}")
     size = len(made.html.encode()) / 1e6
-    click.echo(f"wrote {output}: {size:.1f} MB, {made.pictures} images", err=True)
+    say(f"wrote {output}: {size:.1f} MB, {made.pictures} images")
 
 
 def _two(front: str | None) -> tuple[str, str] | None:

@@ -96,12 +96,14 @@ def show_weights(network: str, folder: Path | None) -> None:
     """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from iqbench.networks.weights.listing import describe
+    from iqbench.report.text import printable
 
     table = Table(show_header=False, box=None)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for heading, text in describe(network, folder).items():
-        table.add_row(heading, text)
+        table.add_row(heading, Text(printable(text)))
     Console().print(table)

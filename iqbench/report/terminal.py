@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 
 from rich import box
@@ -14,6 +14,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from iqbench.report.text import encodable
 
 __all__ = ["Cell", "Sheet", "Window", "draw", "pieces", "write_line"]
 
@@ -32,10 +34,13 @@ class Window:
         Characters in a line.
     color
         Whether bold and colours show. Where not, the best are marked by an asterisk.
+    encoding
+        What a text may hold; what it lacks is replaced before columns are laid out.
     """
 
     width: int = _UNLIMITED
     color: bool = False
+    encoding: str = "utf-8"
 
     @property
     def limited(self) -> bool:
@@ -45,10 +50,11 @@ class Window:
     @classmethod
     def of_stdout(cls) -> Window:
         """Take the terminal's; a pipe or file has no colours, and no limit but ``COLUMNS``."""
-        terminal = sys.stdout.isatty()
+        terminal = sys.stdout is not None and sys.stdout.isatty()
         limited = terminal or os.environ.get("COLUMNS", "").isdigit()
         width = shutil.get_terminal_size().columns if limited else _UNLIMITED
-        return cls(max(width, 20), terminal and "NO_COLOR" not in os.environ)
+        encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+        return cls(max(width, 20), terminal and "NO_COLOR" not in os.environ, encoding)
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,20 @@ class Sheet:
     fixed: int = 1
     glued: Collection[int] = ()
 
+    def encoded(self, encoding: str) -> Sheet:
+        """Replace what an encoding lacks."""
+        return replace(
+            self,
+            headings=[[encodable(line, encoding) for line in lines] for lines in self.headings],
+            sections=[
+                [
+                    [replace(cell, text=encodable(cell.text, encoding)) for cell in row]
+                    for row in rows
+                ]
+                for rows in self.sections
+            ],
+        )
+
     def width(self, column: int) -> int:
         """Say how many characters a column takes."""
         texts = [row[column].text for rows in self.sections for row in rows]
@@ -113,6 +133,7 @@ def draw(sheet: Sheet, window: Window) -> str:
     str
         Lines, with escape sequences if the window has colours.
     """
+    sheet = sheet.encoded(window.encoding)
     return "\n\n".join(_piece(sheet, columns, window) for columns in pieces(sheet, window.width))
 
 

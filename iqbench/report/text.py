@@ -6,7 +6,16 @@ import html
 import math
 import re
 
-__all__ = ["escape_html", "escape_latex", "escape_markdown", "fold_heading", "number", "printable"]
+__all__ = [
+    "encodable",
+    "escape_html",
+    "escape_latex",
+    "escape_markdown",
+    "fold_heading",
+    "number",
+    "printable",
+    "spell_out",
+]
 
 NOTHING = "-"
 
@@ -30,6 +39,90 @@ def printable(text: str) -> str:
         sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
         for sign in text
     )
+
+
+def spell_out(text: str) -> str:
+    r"""Spell control characters and the like as JSON does, ``\u001b``; the rest stays.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else _escape(sign) for sign in text)
+
+
+def _escape(sign: str) -> str:
+    code = ord(sign)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+# Read as well as the signs themselves, for streams whose encoding lacks these.
+_ASCII = {
+    **{"↑": "^", "↓": "v", "→": "->", "←": "<-", "±": "+/-", "●": "o", "★": "*", "·": "-"},
+    **{
+        "•": "*",
+        "\u00d7": "x",
+        "≤": "<=",
+        "≥": ">=",
+        "≠": "!=",
+        "≈": "~",
+        "\u2212": "-",
+        "∞": "inf",
+    },
+    **{
+        "\u2013": "-",
+        "—": "-",
+        "\u2018": "'",
+        "\u2019": "'",
+        "“": '"',
+        "”": '"',
+        "…": "...",
+        "✓": "+",
+        "✗": "x",
+    },
+    **{"²": "^2", "³": "^3", "µ": "u", "°": " deg", "\u00a0": " ", "\u202f": " "},
+    **dict.fromkeys("─━╌╍┄┅┈┉═╴╶╸╺", "-"),
+    **dict.fromkeys("│┃║╎╏┆┇┊┋", "|"),
+    **{chr(code): "+" for code in (*range(0x250C, 0x254C), *range(0x2552, 0x256D))},
+    **{chr(code): "#" for code in range(0x2580, 0x25A0)},
+    **{chr(code): "*" for code in range(0x2800, 0x2900)},
+}
+
+
+def encodable(text: str, encoding: str) -> str:
+    r"""Replace what an encoding lacks: arrows, lines and the like by ASCII that reads well.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    encoding
+        Of the stream that it goes to.
+
+    Returns
+    -------
+    str
+        The text itself where the encoding has all of it. Letters and signs without a counterpart
+        are spelt, ``\u00e9``, so that two names never become one.
+    """
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_encodable(sign, encoding) for sign in text)
+    except LookupError:  # an encoding that Python does not know
+        return encodable(text, "ascii")
+    return text
+
+
+def _encodable(sign: str, encoding: str) -> str:
+    try:
+        sign.encode(encoding)
+    except UnicodeEncodeError:
+        return _ASCII.get(sign) or _escape(sign)
+    return sign
 
 
 def escape_markdown(text: str) -> str:

@@ -1,0 +1,248 @@
+"""Results and messages come out on every stream: any encoding, closed, full, without reader."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from iqbench.cli.main import main
+from iqbench.report.text import encodable, spell_out
+from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.store import Store
+
+MAIN = "from iqbench.cli.main import main; main()"
+TABLES = (
+    ("leaderboard", "results"),
+    ("leaderboard", "results", "--pairs"),
+    ("leaderboard", "results", "--format", "markdown"),
+    ("check", "results", "--baseline", "results", "--rows", "all"),
+    ("compare", "mine", "yours", "--results", "results"),
+    ("protocols", "list"),
+    ("metrics", "list"),
+    ("leaderboard", "--help"),
+)
+ARROWS = "↑↓→±●─✓"
+
+
+@pytest.fixture
+def scored(made):
+    made.references()
+    made.method("mine")
+    made.method("yours", amount=20)
+    made.evaluate(metrics=("psnr", "ssim"))
+    return made
+
+
+def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+    """Run the command in a process of its own, as only there streams are real."""
+    options.setdefault("stdout", subprocess.PIPE)
+    options.setdefault("stderr", subprocess.PIPE)
+    environment = {**os.environ, **options.pop("env", {})}
+    command = [sys.executable, "-c", MAIN, *arguments]
+    return subprocess.run(command, check=False, env=environment, **options)
+
+
+def in_shell(script: str) -> subprocess.CompletedProcess[bytes]:
+    whole = script.replace("iqbench", f"'{sys.executable}' -c '{MAIN}'")
+    return subprocess.run(["bash", "-c", whole], check=False, capture_output=True)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_every_table_comes_out_on_every_encoding(scored, encoding):
+    # In one process: starting Python for each takes most of the time.
+    code = (
+        "import sys, json\nfrom iqbench.cli.main import main\n"
+        f"for arguments in {TABLES!r}:\n"
+        "    try: main(list(arguments))\n"
+        "    except SystemExit as leaving: assert leaving.code == 0, (arguments, leaving.code)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert ran.returncode == 0, ran.stderr.decode(encoding)
+    text = ran.stdout.decode(encoding)
+    assert "psnr" in text
+    assert "?" not in text.partition("Usage:")[0]
+    assert "\\u" not in text
+    for sign in ARROWS:
+        if encodable(sign, encoding) != sign:
+            assert sign not in text
+
+
+def test_columns_stay_aligned_in_ascii(scored):
+    out = run("leaderboard", "results", env={"PYTHONIOENCODING": "ascii"}).stdout.decode("ascii")
+    heading, rule, first = out.splitlines()[2:5]
+    assert set(rule) == {"-"}
+    # An asterisk hangs out to the right of the digits.
+    ends = [heading.index(name) + len(name) for name in ("psnr ^", "ssim ^")]
+    assert [first[end - 1] for end in ends] == ["*", "*"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ascii_text", "latin"),
+    [
+        ("psnr ↑", "psnr ^", "psnr ^"),
+        ("→1", "->1", "->1"),
+        ("29.1 ± 0.2", "29.1 +/- 0.2", "29.1 ± 0.2"),
+        ("├─┼─┤", "+-+-+", "+-+-+"),
+        ("café", "caf\\u00e9", "café"),
+        ("猫", "\\u732b", "\\u732b"),
+        ("😀", "\\U0001f600", "\\U0001f600"),
+    ],
+)
+def test_what_an_encoding_lacks_reads_well(text, ascii_text, latin):
+    assert encodable(text, "ascii") == ascii_text
+    assert encodable(text, "latin-1") == latin
+    assert encodable(text, "utf-8") == text
+    assert encodable(text, "no-such-encoding") == ascii_text
+
+
+def test_bytes_that_are_no_text_are_spelt_on_utf_8_too():
+    assert encodable("a\udcff", "utf-8") == "a\\udcff"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_json_stays_json_with_the_names_it_had(tmp_path, made, encoding):
+    made.references()
+    made.method("méthode 猫 😀 →")
+    made.evaluate()
+    ran = run("leaderboard", "--format", "json", env={"PYTHONIOENCODING": encoding})
+    (row,) = json.loads(ran.stdout.decode(encoding))
+    assert row["method"] == "méthode 猫 😀 →"
+
+
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [
+        ("leaderboard results", ">&-"),
+        ("datasets list", ">&- 2>&-"),
+        ("protocols show sr-y", "2>&-"),
+        ("protocols show sr-y", ">&- 2>&- <&-"),
+    ],
+)
+def test_closed_streams_are_no_error(scored, command, closed):
+    ran = in_shell(f"iqbench {command} {closed}")
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_no_table_is_written_into_a_file_that_took_a_closed_stream_s_place(scored):
+    assert in_shell("iqbench export results -o scores.csv >&- 2>&-").returncode == 0
+    assert Path("scores.csv").read_text().count("\n") == 13
+
+
+@pytest.mark.parametrize(
+    ("command", "pipe"),
+    [
+        ("leaderboard results", "| true"),
+        ("--help", "2>&1 | true"),
+        ("leaderboard nowhere", "2>&1 >/dev/null | true"),
+    ],
+)
+def test_a_reader_that_has_gone_is_no_error(scored, command, pipe):
+    script = f"iqbench {command} {pipe}; echo ${{PIPESTATUS[0]}}"
+    ran = in_shell(script)
+    assert ran.stdout in (b"0\n", b"2\n" if "nowhere" in command else b"0\n")
+    assert b"Traceback" not in ran.stderr
+    assert b"internal" not in ran.stderr
+    assert b"Exception ignored" not in ran.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_disk_behind_stdout_is_a_sentence(scored):
+    ran = in_shell("iqbench leaderboard results > /dev/full")
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(b"error: cannot write to the standard output: No space left")
+    assert b"Exception ignored" not in ran.stderr
+
+
+def test_messages_that_cannot_be_written_end_no_work(scored):
+    assert in_shell("iqbench export results -o scores.csv 2> /dev/full").returncode == 0
+
+
+class Terminal(io.TextIOWrapper):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+    screen = io.BytesIO()
+    terminal = Terminal(screen, "utf-8", write_through=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", terminal)
+        patch.setattr(sys, "stderr", terminal)
+        with pytest.raises(SystemExit) as leaving:
+            main(list(arguments))
+    assert leaving.value.code in (0, 1, 2)
+    terminal.detach()
+    return screen.getvalue().decode()
+
+
+HOSTILE = "m\x1b[2Jx\x9b1A\u202egnp\x07\x1b]0;title\x07"
+
+
+RUN = Manifest(
+    iqbench=HOSTILE,
+    python="3.11",
+    torch="2.4",
+    platform="Linux",
+    device="cpu",
+    precision="exact",
+    command=HOSTILE,
+    time="2026-01-01T00:00:00Z",
+)
+
+
+@pytest.fixture
+def hostile(made):
+    """Tables whose names would move the cursor, turn the text round and change the title."""
+    made.references()
+    made.method("mine")
+    made.evaluate()
+    row = ImageRow(HOSTILE, HOSTILE, HOSTILE, "a" * 64, "b" * 64)
+    text = f"metric={HOSTILE}|view=rgb"
+    score = ScoreRow(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 1.0, None, text, HOSTILE, row.pair)
+    columns = {HOSTILE: ColumnInfo("higher", 2, True, HOSTILE)}
+    with Store(made.results).writer(RUN, columns) as writer:
+        writer.add_image(row)
+        writer.add_scores([score])
+    return made
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("leaderboard",),
+        ("leaderboard", "--format", "csv"),
+        ("leaderboard", "--format", "json"),
+        ("leaderboard", "--format", "markdown"),
+        ("leaderboard", "--dataset", HOSTILE, "--by-image"),
+        ("leaderboard", "--dataset", f"{HOSTILE}2"),
+        ("check", "--baseline", "results", "--rows", "all"),
+        ("correlate", "--dataset", HOSTILE),
+        (f"--{HOSTILE}",),
+        ("leaderboard", f"--{HOSTILE}"),
+        (HOSTILE,),
+        ("datasets", HOSTILE),
+    ],
+)
+def test_no_name_moves_the_cursor_of_a_terminal(hostile, monkeypatch, arguments):
+    shown = on_a_terminal(monkeypatch, *arguments)
+    assert shown
+    for harm in ("\x1b[2J", "\x9b", "\u202e", "\x07", "\x1b]"):
+        assert harm not in shown
+
+
+def test_controls_are_spelt_as_json_spells_them():
+    assert spell_out("a\x1b[31m\n") == "a\\u001b[31m\\u000a"
+    assert json.loads(f'"{spell_out(HOSTILE)}"') == HOSTILE
