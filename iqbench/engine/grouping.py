@@ -71,7 +71,8 @@ class Group:
         reasons: dict[str, str] = {}
         for column in (request.column for request in self.requests):
             needed = max((least.get(tap, 0) for tap in column.taps), default=0)
-            if needed:
+            needed = max(needed, column.smallest)
+            if min(height, width) < needed:
                 reasons[column.name] = too_few_pixels(column.name, height, width, needed)
         return reasons
 

@@ -47,7 +47,7 @@ class Lane:
             for name, _ in self._layer_taps
         }
         self._passes = {
-            key: backbones[key[0]].begin(layers) for key, layers in self._layer_taps.items()
+            key: backbones[key[0]].begin(layers, size) for key, layers in self._layer_taps.items()
         }
         self._windows = {
             _window_key(tap): WindowStream(

@@ -186,14 +186,10 @@ _LIBRARIES = (
         {"colour": "luma-studio", "quantise": "uint8", "crop": SCALE},
         "BasicSR calculate_ssim (crop_border, test_y_channel)",
     ),
-    *_of(
-        "ms-ssim",
-        {},
-        "piq multi_scale_ssim (sides that halve evenly)",
-        "pytorch-msssim ms_ssim (sides that halve evenly)",
-        "tf.image.ssim_multiscale (sides that halve evenly)",
-    ),
-    *_of("ms-ssim", {"colour": "luma-full"}, "pyiqa ms_ssim"),
+    *_of("ms-ssim", {}, "the authors' msssim.m", "tf.image.ssim_multiscale"),
+    *_of("ms-ssim-odd=zero", {}, "pytorch-msssim ms_ssim", "CompressAI eval_model"),
+    *_of("ms-ssim-odd=repeat-first", {}, "piq multi_scale_ssim"),
+    *_of("ms-ssim-odd=zero", {"colour": "luma-full"}, "pyiqa ms_ssim"),
     *_of(
         "ms-ssim, channels together, last scale mirrored",
         {"range": "larger-range"},
@@ -287,7 +283,7 @@ def preset_anchors(requests: Sequence[Request], scales: Sequence[int]) -> list[A
         for scale, request in product(scales if preset.parameters else [0], requests):
             protocol = resolve_protocol(f"{name}:scale={scale}" if scale else name)
             family = request.metric.family
-            variant = preset.variants.get(request.metric.name)
+            variant = preset.variants.get(request.column.name)
             column = resolve_metrics([variant])[0].column if variant else request.column
             convention = Convention.of_view(column.name, protocol.view(family))
             anchors.append(Anchor(protocol.spec, True, convention))

@@ -125,7 +125,7 @@ def explain(
             f"no convention of {metric!r} fits these images",
             hint="They are too small for it, or of two sizes: then give the scale",
         )
-    return _sorted(_different(pd.DataFrame(rows)), scale, columns)
+    return _sorted(_different(pd.DataFrame(rows)), scale, columns, reported.half)
 
 
 def _measure(
@@ -265,12 +265,14 @@ def _different(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(frame["departures"] == 0) | (frame["departures"] == simplest)]
 
 
-def _sorted(frame: pd.DataFrame, scale: int | None, columns: Sequence[str]) -> pd.DataFrame:
+def _sorted(
+    frame: pd.DataFrame, scale: int | None, columns: Sequence[str], half: float
+) -> pd.DataFrame:
     """Put what reproduces the value first, the simplest in front; then the nearest.
 
-    Of equally simple ones, those of the scale that was given come first, then presets, then what
-    differs least from the metric itself on stored pixels: within the printed digits, nearer tells
-    nothing.
+    Of equally simple ones, those of the scale that was given come first, then what meets all
+    printed digits without the allowance for float32, then presets, then what differs least from
+    the metric itself on stored pixels: within the printed digits, nearer tells nothing.
     """
     matches = frame["reproduces"]
     preset = ~frame["protocol"].str.contains(" but ", regex=False)
@@ -281,11 +283,12 @@ def _sorted(frame: pd.DataFrame, scale: int | None, columns: Sequence[str]) -> p
         missed=~matches,
         first=frame["departures"].where(matches, 0),
         unscaled=matches & ~(matches & scaled),
+        inexact=matches & (frame["difference"].abs() > half),
         unnamed=matches & ~preset,
         plain=(plain + ~frame["metric"].isin(columns)).where(matches, 0),
         distance=frame["difference"].abs(),
     ).sort_values(
-        ["missed", "first", "unscaled", "unnamed", "plain", "distance", "departures"],
+        ["missed", "first", "unscaled", "inexact", "unnamed", "plain", "distance", "departures"],
         kind="stable",
     )
     return frame.loc[order.index].reset_index(drop=True)

@@ -16,12 +16,14 @@ from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Extremes, Pair
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_tensors
-from iqbench.metrics.ms_ssim import TAPS, WEIGHTS, MsSsim
+from iqbench.metrics.ms_ssim import SMALLEST, WEIGHTS, MsSsim
 from iqbench.metrics.ssim import SIZES, filter_valid, ssim, ssim_terms
+from iqbench.networks.pyramid import Halving
 
 __all__ = ["MsSsimFamily", "SsimFamily"]
 
 SAMPLE = "ssim, sample covariance"
+ODD: tuple[Halving, ...] = ("zero", "crop", "repeat-first")
 TOGETHER = "ms-ssim, channels together, last scale mirrored"
 PADDED = ("ssim-padding=zero", "ssim-padding=replicate", "ssim-padding=reflect")
 WHOLE = ("ssim-form=3d", "ssim-downsample=matlab", "ssim-downsample=pool")
@@ -221,7 +223,8 @@ class MsSsimFamily(MeanFamily):
 
     def __init__(self, column: str) -> None:
         self.metric = column
-        self.forms = (TOGETHER,) if column == "ms-ssim" else ()
+        halved = tuple(f"{column}-odd={odd}" for odd in ODD)
+        self.forms = (*halved, TOGETHER) if column == "ms-ssim" else halved
 
     def requests(self) -> list[Request]:
         """Return the one column."""
@@ -250,7 +253,8 @@ class MsSsimFamily(MeanFamily):
         reference, output = (image * scale + offset for image in (reference, output))
         if convention.metric == TOGETHER:
             return _together(reference, output)
-        return float(score_tensors(MsSsim(), self.metric, reference, output))
+        metric = resolve_metrics([convention.metric])[0].metric
+        return float(score_tensors(metric, convention.metric, reference, output))
 
 
 def _together(reference: Tensor, output: Tensor, *, range_of_scale: bool = False) -> float:
@@ -259,15 +263,16 @@ def _together(reference: Tensor, output: Tensor, *, range_of_scale: bool = False
     Channels are averaged at each scale, not after the product; the last scale's SSIM is over
     mirrored edges; where nobody gives the range, it is taken anew from the images of each scale.
     """
-    metric, value = MsSsim(), 1.0
-    if min(reference.shape[2:]) < SIZES["gaussian"] * 2 ** (len(WEIGHTS) - 1):
+    metric, value = MsSsim(odd="crop"), 1.0
+    if min(reference.shape[2:]) < SMALLEST:
         raise IqbenchError("the image is too small for five scales")
-    for tap, weight in zip(TAPS, WEIGHTS, strict=True):
+    taps = metric.taps()
+    for tap, weight in zip(taps, WEIGHTS, strict=True):
         first, second = reference, output
         if range_of_scale:
             peak = max(float(image.max() - image.min()) for image in (first, second))
             first, second = first / (peak or 1.0), second / (peak or 1.0)
-        if tap is TAPS[-1]:
+        if tap is taps[-1]:
             mean = ssim(first, second, padding="reflect").mean()
         else:
             maps = metric.maps(tap, metric.prepare(tap, first, {}), second, {})

@@ -25,11 +25,14 @@ class Reported:
         The number.
     tolerance
         Half a unit of the last digit, and what float32 arithmetic may be off by.
+    half
+        Half a unit of the last digit alone.
     """
 
     text: str
     value: float
     tolerance: float
+    half: float
 
     @classmethod
     def parse(cls, text: str | float, float_error: float = FLOAT_ERROR) -> Reported:
@@ -59,7 +62,7 @@ class Reported:
         value = float(number)
         exponent = number.as_tuple().exponent
         half = 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0
-        return cls(text, value, half + float_error * max(1.0, min(abs(value), 1e6)))
+        return cls(text, value, half + float_error * max(1.0, min(abs(value), 1e6)), half)
 
     def difference(self, value: float) -> float:
         """Return by how much another value is larger; 0 for equal infinities."""

@@ -126,6 +126,8 @@ class Column:
         Places that tables print.
     headline
         Whether tables for people show it without being asked.
+    smallest
+        Least pixels of an image's shorter side, where the taps alone would allow fewer.
     undefined
         What it means that the closing formula gives no number, e.g. ``the reference is flat``;
         empty where that must not happen.
@@ -139,6 +141,7 @@ class Column:
     decimals: int = 4
     headline: bool = False
     undefined: str = ""
+    smallest: int = 1
 
 
 class Metric(BaseModel):

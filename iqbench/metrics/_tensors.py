@@ -48,6 +48,8 @@ def score_tensors(
     """
     check_pair(reference, output)
     (wanted,) = (item for item in metric.columns() if item.name == column)
+    if min(reference.shape[2:]) < wanted.smallest:
+        raise _too_small(wanted, reference, backbone)
     rows = _read(wanted, reference, output, backbone)
     values: dict[str, Tensor] = {}
     for tap in wanted.taps:
@@ -84,7 +86,7 @@ def _read(
 
 def _too_small(column: Column, image: Tensor, backbone: Backbone | None) -> IqbenchError:
     """Say how large an image must be for all that a column reads."""
-    sides = []
+    sides = [column.smallest]
     for tap in column.taps:
         if tap.network == PIXELS:
             sides.append(tap.window)

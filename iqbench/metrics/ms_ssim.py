@@ -7,19 +7,19 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.ssim import SIZES, filter_valid, ssim_terms
+from iqbench.networks.pyramid import Halving, network_of
+from iqbench.specs import validate
 
-__all__ = ["MsSsim", "ms_ssim"]
+__all__ = ["WEIGHTS", "MsSsim", "ms_ssim"]
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 WINDOW = SIZES["gaussian"]
 LAST = len(WEIGHTS)
-TAPS = (
-    Tap(window=WINDOW),
-    *(Tap("pyramid", f"scale{scale}", WINDOW, normalise=False) for scale in range(2, LAST + 1)),
-)
+SMALLEST = WINDOW * 2 ** (LAST - 1)
+"""The authors' script refuses images whose shorter side is less, whatever halving would leave."""
 
 
 class MsSsim(Metric):
@@ -27,21 +27,59 @@ class MsSsim(Metric):
 
     SSIM's Gaussian 11x11 on valid positions; contrast and structure of scales 1 to 4 and SSIM of
     scale 5, each averaged over positions, to the powers .0448 .2856 .3001 .2363 .1333 and
-    multiplied; the mean over channels. Between scales the mean over 2x2; an odd last row or column
-    is left out. Negative means count as 0. The short side must have 176 pixels.
+    multiplied; the mean over channels. Negative means count as 0. Between scales the mean over
+    2x2. Option `odd`, what is done with a side that is odd: repeat, the last row or column is
+    repeated, as the authors' script does and TensorFlow (short side at least 176 pixels); zero, a
+    row or column of zeros before the first, as pytorch-msssim, CompressAI and pyiqa (161); crop,
+    the last row or column is left out, as torchmetrics (176); repeat-first, the first row and
+    column are repeated if either side is odd, as piq (161). Even sides give one value.
     """
 
     name: ClassVar[str] = "ms-ssim"
     summary: ClassVar[str] = "Multi-scale structural similarity, five scales, channel mean"
-    citation: ClassVar[str] = "Wang, Simoncelli, Bovik 2003, doi:10.1109/ACSSC.2003.1292216"
+    citation: ClassVar[str] = (
+        "Wang, Simoncelli, Bovik 2003, doi:10.1109/ACSSC.2003.1292216; the authors' msssim.m"
+    )
+    version: ClassVar[int] = 2
     symmetric: ClassVar[bool] = True
 
+    odd: Halving = "repeat"
+
     def columns(self) -> tuple[Column, ...]:
-        """Return ``ms-ssim`` and ``ms-ssim-db``."""
+        """Return ``ms-ssim`` and ``ms-ssim-db``, with the option if it is not the default."""
+        default = self.odd == "repeat"
+        suffix = "" if default else f"-odd={self.odd}"
+        also = "" if default else f"; odd sides: {self.odd}"
+        taps = self.taps()
+        smallest = SMALLEST if default else 1
+        options = (("odd", self.odd),)
         return (
-            Column("ms-ssim", "higher", self.summary, TAPS, headline=True),
-            Column("ms-ssim-db", "higher", "-10 log10(1 - MS-SSIM), dB", TAPS, decimals=2),
+            Column(
+                f"ms-ssim{suffix}",
+                "higher",
+                f"{self.summary}{also}",
+                taps,
+                options,
+                headline=True,
+                smallest=smallest,
+            ),
+            Column(
+                f"ms-ssim-db{suffix}",
+                "higher",
+                f"-10 log10(1 - MS-SSIM), dB{also}",
+                taps,
+                options,
+                decimals=2,
+                smallest=smallest,
+            ),
         )
+
+    def taps(self) -> tuple[Tap, ...]:
+        """Return where the five scales are read: the pixels, then the pyramid's layers."""
+        network = network_of(self.odd)
+        layers = (f"scale{scale}" for scale in range(2, LAST + 1))
+        pyramid = (Tap(network, layer, WINDOW, normalise=False) for layer in layers)
+        return (Tap(window=WINDOW), *pyramid)
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
         """Return the reference, its local mean and variance, in float64."""
@@ -66,12 +104,12 @@ class MsSsim(Metric):
     @staticmethod
     def whole_at(tap: Tap) -> bool:
         """Tell whether luminance counts at a tap: at the last scale only."""
-        return TAPS.index(tap) + 1 == LAST
+        return _scale(tap) == LAST
 
     @staticmethod
     def map_names(tap: Tap, channels: int) -> tuple[str, ...]:
         """Name a tap's maps, one a channel."""
-        return tuple(f"{TAPS.index(tap) + 1}.{channel}" for channel in range(channels))
+        return tuple(f"{_scale(tap)}.{channel}" for channel in range(channels))
 
     def close(self, column: str, means: Maps) -> Tensor:
         """Multiply the scales of each channel, average the channels."""
@@ -82,20 +120,28 @@ class MsSsim(Metric):
             powers = [mean**weight for mean, weight in zip(scales, WEIGHTS, strict=True)]
             products.append(torch.stack(powers).prod(0))
         value = torch.stack(products).mean(0)
-        return value if column == "ms-ssim" else -10 * torch.log10(1 - value)
+        return -10 * torch.log10(1 - value) if column.startswith("ms-ssim-db") else value
+
+
+def _scale(tap: Tap) -> int:
+    """Return which of the five scales a tap reads, from 1."""
+    return 1 if tap.network == PIXELS else int(tap.layer.removeprefix("scale"))
 
 
 def _filter(image: Tensor) -> Tensor:
     return filter_valid(image, "gaussian", (2, 3))
 
 
-def ms_ssim(reference: Tensor, output: Tensor) -> Tensor:
+def ms_ssim(reference: Tensor, output: Tensor, *, odd: Halving = "repeat") -> Tensor:
     """Multi-scale structural similarity of each image of a batch.
 
     Parameters
     ----------
     reference, output
         (N, C, H, W) in [0, 1], C 1 or 3, at least 176x176.
+    odd
+        What is done with odd sides between scales: ``repeat``, as the authors' script; ``zero``,
+        as pytorch-msssim; ``crop``, as torchmetrics; ``repeat-first``, as piq. See `MsSsim`.
 
     Returns
     -------
@@ -111,4 +157,5 @@ def ms_ssim(reference: Tensor, output: Tensor) -> Tensor:
     -----
     Wang, Simoncelli, Bovik 2003, doi:10.1109/ACSSC.2003.1292216; details as in `MsSsim`.
     """
-    return score_tensors(MsSsim(), "ms-ssim", reference, output)
+    metric = validate(MsSsim, {"odd": odd}, where="MS-SSIM")
+    return score_tensors(metric, metric.columns()[0].name, reference, output)

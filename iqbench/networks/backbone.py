@@ -157,9 +157,9 @@ class Backbone(nn.Module):
             enough *= 2
         return bisect_left(range(enough + 1), window, key=features)
 
-    def begin(self, wanted: Iterable[str]) -> Pass:
-        """Begin one pass of one batch, in bands."""
-        return Pass(self.upto(wanted := tuple(wanted)), frozenset(wanted))
+    def begin(self, wanted: Iterable[str], size: tuple[int, int]) -> Pass:
+        """Begin one pass of one batch, in bands; `size` is the height and width of the images."""
+        return Pass(self.upto(wanted := tuple(wanted)), frozenset(wanted), size)
 
     def forward(self, image: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
         """Return the features of a whole image.
@@ -176,14 +176,18 @@ class Backbone(nn.Module):
         dict
             Layer name to (N, C, h, w), with gradients if the image has them.
         """
-        return dict(self.begin(wanted).push(image, last=True))
+        size = image.shape[2], image.shape[3]
+        return dict(self.begin(wanted, size).push(image, last=True))
 
 
 class Pass:
     """One pass of one batch through the first layers of a network, in bands."""
 
-    def __init__(self, nodes: Sequence[tuple[str, Layer]], wanted: frozenset[str]) -> None:
+    def __init__(
+        self, nodes: Sequence[tuple[str, Layer]], wanted: frozenset[str], size: tuple[int, int]
+    ) -> None:
         self._streams: list[tuple[str, Stream]] = []
+        shape: Size = (3, *size)
         # Whether the rows before a rectifier are somebody's: the caller's own, or given to it.
         before: Layer | None = None
         for name, layer in nodes:
@@ -192,7 +196,8 @@ class Pass:
             elif isinstance(layer, Relu) and before is not None:
                 self._streams.append((name, PointwiseStream(_rectify)))
             else:
-                self._streams.append((name, layer.stream()))
+                self._streams.append((name, layer.stream_of(shape[1])))
+            shape = layer.size(shape)
             before = None if name in wanted else layer
         self._wanted = wanted
 

@@ -21,6 +21,11 @@ class Layer(nn.Module, ABC):
     def stream(self) -> Stream:
         """Begin a pass in bands."""
 
+    def stream_of(self, height: int) -> Stream:
+        """Begin a pass in bands over an image of so many rows; few layers need to know them."""
+        del height
+        return self.stream()
+
     @abstractmethod
     def size(self, size: Size) -> Size:
         """Return the size of the output for an input's; 0 where the input is too small."""

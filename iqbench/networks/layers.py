@@ -25,7 +25,6 @@ from iqbench.networks.stream import (
 )
 
 __all__ = [
-    "AveragePool",
     "BatchNorm",
     "Chain",
     "Fire",
@@ -80,31 +79,6 @@ class MaxPool(Layer):
             for side in size[1:]
         )
         return size[0], height, width
-
-
-class AveragePool(Layer):
-    """Mean over square blocks side by side; a remainder at the end is left out."""
-
-    def __init__(self, kernel: int) -> None:
-        super().__init__()
-        self._kernel = kernel
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Average a whole image."""
-        return F.avg_pool2d(x, self._kernel)
-
-    def stream(self) -> Stream:
-        """Begin a pass in bands."""
-        return WindowStream(
-            kernel=self._kernel,
-            stride=self._kernel,
-            padding=0,
-            apply=lambda rows: self.forward(rows.joined(0.0)),
-        )
-
-    def size(self, size: Size) -> Size:
-        """Return the size of the output."""
-        return size[0], size[1] // self._kernel, size[2] // self._kernel
 
 
 class BatchNorm(nn.BatchNorm2d, Layer):

@@ -15,8 +15,8 @@ def passes(monkeypatch):
     begun, rows, names = Counter(), Counter(), {}
     begin, push = Backbone.begin, Pass.push
 
-    def counting_begin(backbone, wanted):
-        started = begin(backbone, wanted)
+    def counting_begin(backbone, wanted, size):
+        started = begin(backbone, wanted, size)
         begun[backbone.name] += 1
         names[started] = backbone.name
         return started

@@ -27,6 +27,7 @@ from iqbench.functional import ssim, total_variation
 #   peak_signal_noise_ratio(O, R, data_range=R.max() - R.min())     its former default
 #   total_variation(O)                                              torchmetrics, and piq
 #   piq.ssim(O, R), piq.psnr(O, R), piq.multi_scale_ssim(O, R), norm_type="l1" or "l2"
+#   pytorch_msssim.ms_ssim(O, R, data_range=1.0)                    pytorch-msssim 1.0.0
 #   multiscale_structural_similarity_index_measure(O, R)            torchmetrics, in float64, and
 #   ..., data_range=1.0
 CAT = [
@@ -46,7 +47,8 @@ CAT = [
 ]
 COFFEE = [
     ("ssim", "0.862574", "piq ssim", "rgb"),
-    ("ms-ssim", "0.9330", "piq multi_scale_ssim", "rgb"),
+    ("ms-ssim", "0.9329852", "piq multi_scale_ssim", "rgb"),
+    ("ms-ssim", "0.9329899", "pytorch-msssim ms_ssim", "compression"),
     ("ms-ssim", "0.9329833", "torchmetrics multiscale", "rgb but peak = larger"),
     ("ms-ssim", "0.9330040", "torchmetrics multiscale", "rgb"),
 ]

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iqbench.errors import IqbenchError
+from iqbench.networks import pyramid
 from iqbench.networks.backbone import Backbone, imagenet_normalise
 from iqbench.networks.registry import (
     NETWORKS,
@@ -40,7 +41,7 @@ def image_of(height, width, count=1):
 def in_bands(backbone, image, heights):
     """Features of all layers, the image pushed in bands of these heights and a rest."""
     given = {}
-    streaming = backbone.begin(backbone.layers)
+    streaming = backbone.begin(backbone.layers, tuple(image.shape[2:]))
     top = 0
     for height in [*heights, image.shape[2]]:
         band = image[:, :, top : top + height]
@@ -133,7 +134,7 @@ def test_a_layer_that_was_given_is_never_changed_by_the_next(random_network, nam
     backbone, image = random_network(name), image_of(71, 67)
     original = image.clone()
     with torch.inference_mode():
-        streaming = backbone.begin(backbone.layers)
+        streaming = backbone.begin(backbone.layers, (71, 67))
         for top in range(0, 71, height):
             given = [
                 (layer, rows, rows.clone())
@@ -200,7 +201,7 @@ def test_layers_are_named_in_the_order_of_the_pass(name, first, last):
 
 def test_a_layer_that_is_not_there_is_refused_with_the_nearest():
     with pytest.raises(IqbenchError, match=r"unknown layer of vgg16 'relu2_9'. Did you mean"):
-        architecture("vgg16").begin(["relu2_9"])
+        architecture("vgg16").begin(["relu2_9"], (32, 32))
 
 
 @pytest.mark.parametrize("ask", [architecture, pretrained, lambda name: assemble(name, {})])
@@ -236,9 +237,24 @@ def test_gray_is_replicated_and_color_normalised(random_network):
         assert torch.allclose(normalised[:, channel], (gray[:, 0] - mean) / deviation)
 
 
+@pytest.mark.parametrize("heights", [[1] * 200, [2] * 100, [7] * 40, [16, 3, 40], [1000]])
+@pytest.mark.parametrize("size", [(176, 177), (183, 176), (179, 181), (33, 32), (1, 3)])
+@pytest.mark.parametrize("name", pyramid.NAMES)
+@torch.inference_mode()
+def test_a_pyramid_in_awkward_bands_is_that_of_the_whole_image(name, size, heights):
+    backbone, image = pretrained(name), image_of(*size)
+    layers = [layer for layer in backbone.layers if min(backbone.sizes([layer], *size)[layer])]
+    whole = backbone(image, layers) if layers else {}
+    given = in_bands(backbone, image, heights) if len(layers) == len(backbone.layers) else whole
+    assert list(given) == layers
+    for layer in layers:
+        assert torch.equal(given[layer], whole[layer])
+        assert given[layer].shape[1:] == backbone.sizes([layer], *size)[layer]
+
+
 def test_a_network_without_weights_takes_gray_as_it_is():
     gray = torch.rand(2, 1, 4, 5)
-    assert torch.equal(pretrained("pyramid").see(gray, normalise=False), gray)
+    assert torch.equal(pretrained("pyramid-repeat").see(gray, normalise=False), gray)
 
 
 def test_imagenet_normalisation_is_the_scaling_of_lpips():
