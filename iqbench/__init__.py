@@ -1,7 +1,7 @@
 """iqbench: score the outputs of image-restoration methods, and prove the numbers.
 
-Nothing heavy is imported here: ``evaluate``, ``measure`` and ``load_scores`` and the modules
-``functional`` and ``losses`` come in when they are first used.
+Nothing heavy is imported here: functions, and the modules ``functional`` and ``losses``, are
+imported when they are first used.
 """
 
 from __future__ import annotations
@@ -10,12 +10,31 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "evaluate", "functional", "load_scores", "losses", "measure"]
+__all__ = [
+    "__version__",
+    "check",
+    "compare",
+    "evaluate",
+    "functional",
+    "load_scores",
+    "losses",
+    "measure",
+]
 
 if TYPE_CHECKING:
     from iqbench import functional, losses
     from iqbench.api import evaluate, measure
+    from iqbench.report.gate import check, compare
     from iqbench.results.read import load_scores
+
+_HOMES = {
+    "check": "iqbench.report.gate",
+    "compare": "iqbench.report.gate",
+    "evaluate": "iqbench.api",
+    "load_scores": "iqbench.results.read",
+    "measure": "iqbench.api",
+}
+"""The module of each function."""
 
 
 def __getattr__(name: str) -> Any:
@@ -24,8 +43,6 @@ def __getattr__(name: str) -> Any:
 
     if name in ("functional", "losses"):
         return import_module(f"iqbench.{name}")
-    if name in ("evaluate", "measure"):
-        return getattr(import_module("iqbench.api"), name)
-    if name == "load_scores":
-        return import_module("iqbench.results.read").load_scores
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'iqbench' has no attribute {name!r}")

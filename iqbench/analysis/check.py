@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iqbench.analysis.gains import Floats, finite_mean, gains
+from iqbench.analysis.gains import Floats, finite_mean, gains, mean_distance
 from iqbench.analysis.margins import Margin, image_margin_of, margin_of
 from iqbench.analysis.matching import (
     COMPARED,
@@ -129,14 +129,15 @@ def check(
         Its rows have dataset, method, baseline_method, metric, signature, verdict, reason (of
         ``worse``: ``image`` where any image lost its margin or more, else ``mean``), failed, n
         (images compared), baseline and candidate (means of the finite values of these),
-        baseline_infinite and candidate_infinite (how many are infinite), gain (how much better the
-        mean got, in the metric's unit; nearer, for a target; over the pairs whose gain is finite),
-        infinite_gains and infinite_losses (how many are not), margin, p_value (corrected, of the
-        side that the gain is on), margin_alone (too few images changed for significance),
-        image_margin (as text: ``1``, ``20 %`` of the image's value, ``none``), images_beyond (how
-        many images lost that or more), changed, missing and not_comparable (how many images),
-        lacking (why), and a note. Metrics without direction are ``changed`` or ``same`` and have
-        no margins.
+        baseline_infinite and candidate_infinite (how many are infinite), baseline_distance and
+        candidate_distance (of a metric with a target: the mean distance to it), gain (how much
+        better the mean got, in the metric's unit; nearer, for a target; over the pairs whose gain
+        is finite), infinite_gains and infinite_losses (how many are not), margin, p_value
+        (corrected, of the side that the gain is on), margin_alone (too few images changed for
+        significance), image_margin (as text: ``1``, ``20 %`` of the image's value, ``none``),
+        images_beyond (how many images lost that or more), changed, missing and not_comparable (how
+        many images), lacking (why), and a note. Metrics without direction are ``changed`` or
+        ``same`` and have no margins.
     """
     matched = match(baseline, candidate, methods)
     pairs = matched.pairs.assign(gain=_gains(matched, columns))
@@ -188,13 +189,15 @@ def worst_images(found: Check, row: Mapping[Any, Any], limit: int) -> pd.DataFra
 
 _DESCRIBED = [
     *("n", "baseline", "candidate", "baseline_infinite", "candidate_infinite"),
+    *("baseline_distance", "candidate_distance"),
     *("margin", "image_margin", "limits", "missing", "not_comparable", "told", "places"),
 ]
 _JUDGED = [field.name for field in fields(Judgement)]
 _ROW = [
     *("dataset", "method", "baseline_method", "metric", "signature"),
     *("verdict", "reason", "failed", "n"),
-    *("baseline", "baseline_infinite", "candidate", "candidate_infinite"),
+    *("baseline", "baseline_infinite", "baseline_distance"),
+    *("candidate", "candidate_infinite", "candidate_distance"),
     *("gain", "infinite_gains", "infinite_losses", "margin", "p_value", "margin_alone"),
     *("image_margin", "images_beyond", "changed", "missing", "not_comparable", "lacking", "note"),
 ]
@@ -230,7 +233,7 @@ def _describe(
         states = state[rows_of_group]
         both = rows_of_group[states == COMPARED]
         old, new, metric = before[both], after[both], metrics[rows_of_group[0]]
-        directed = columns.get(metric, ColumnInfo("none")).direction != "none"
+        info = columns.get(metric, ColumnInfo("none"))
         rows.append(
             {
                 "n": len(both),
@@ -238,7 +241,9 @@ def _describe(
                 "candidate": finite_mean(new),
                 "baseline_infinite": int(np.isinf(old).sum()),
                 "candidate_infinite": int(np.isinf(new).sum()),
-                **_margins(metric, old, margins, image_margins, directed=directed),
+                "baseline_distance": mean_distance(old, info),
+                "candidate_distance": mean_distance(new, info),
+                **_margins(metric, old, margins, image_margins, directed=info.direction != "none"),
                 "missing": int((states == MISSING).sum()),
                 "not_comparable": int((states == NOT_COMPARABLE).sum()),
                 "told": _reasons(pairs.iloc[rows_of_group]) if (states != COMPARED).any() else {},
@@ -297,13 +302,14 @@ def _final(row: Mapping[Any, Any], allow: Collection[str]) -> dict[str, Any]:
 
 def _note(row: Mapping[Any, Any]) -> str:
     """Say how the verdict came about, where the numbers of the row do not."""
-    notes = []
     if row["reason"] == IMAGE:
-        beyond, n = row["images_beyond"], row["n"]
         also = ", and the mean is worse too" if row["mean_is_worse"] else ""
-        notes.append(f"{beyond} of {n} images lost the image margin or more{also}")
+        return (
+            f"image: {row['images_beyond']} of {row['n']} images lost the image margin"
+            f" ({row['image_margin']}) or more{also}"
+        )
     if row["doubtful"]:
-        notes.append(f"beyond the margin, but {DOUBTFUL}")
-    elif row["margin_alone"] and (row["reason"] != IMAGE or row["mean_is_worse"]):
-        notes.append("too few images changed for significance: the margin alone decides the mean")
-    return "; ".join(notes)
+        return f"beyond the margin, but {DOUBTFUL}"
+    if row["margin_alone"]:
+        return "too few images changed for significance: the margin alone decides"
+    return ""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.analysis.bootstrap import mean_interval
-from iqbench.analysis.gains import finite_mean, gains, infinite_counts
+from iqbench.analysis.gains import finite_mean, gains, infinite_counts, mean_distance
 from iqbench.analysis.matching import (
     COMPARED,
     COMPARISON,
@@ -27,6 +27,7 @@ from iqbench.results.schema import ColumnInfo
 __all__ = ["Comparison", "apart", "compare"]
 
 _NUMBERS = ["n", "first", "second", "difference", "low", "high", "p_value", "effect"]
+_DISTANCES = ["first_distance", "second_distance"]
 _INFINITE = ["first_infinite", "second_infinite", "infinite_rises", "infinite_falls"]
 _FOUND = [*_INFINITE, "wins", "losses", "ties"]
 _COUNTS = [*_FOUND, "missing", "not_comparable"]
@@ -83,7 +84,8 @@ def compare(
         these), difference (mean of second minus first, where that is finite), low and high (of its
         95 % bootstrap interval), p_value (Wilcoxon's signed-rank test, two-sided, corrected by
         Holm over all rows), effect (rank-biserial correlation, from -1 to 1: positive if the
-        second is better), first_infinite and second_infinite (how many values are infinite),
+        second is better), first_distance and second_distance (of a metric with a target: the mean
+        distance to it), first_infinite and second_infinite (how many values are infinite),
         infinite_rises and infinite_falls (on how many images the difference is +inf or -inf),
         wins, losses and ties (images on which the second is better, worse or equal; of a metric
         without direction, greater, smaller or equal), how many images are missing or not
@@ -95,7 +97,7 @@ def compare(
     pairs = matched.pairs
     compared = pairs[pairs["state"] == COMPARED].drop(columns=["state", "reason"])
     compared = _differences(compared, columns)
-    rows = _lacking(pairs).join(_numbers(compared))
+    rows = _lacking(pairs).join(_numbers(compared, columns))
     rows["n"] = rows["n"].fillna(0).astype("int64")
     tested = rows["p_value"].notna()
     rows.loc[tested, "p_value"] = holm(rows.loc[tested, "p_value"].to_numpy())
@@ -107,7 +109,9 @@ def compare(
     rows = rows.sort_values(
         ["dataset", "baseline_method", "method", "place", "metric", "signature"], ignore_index=True
     )
-    return Comparison(rows[[*COMPARISON, *_NUMBERS, *_COUNTS, "why"]], compared, matched.new)
+    return Comparison(
+        rows[[*COMPARISON, *_NUMBERS, *_DISTANCES, *_COUNTS, "why"]], compared, matched.new
+    )
 
 
 def apart(found: Comparison, row: Mapping[Any, Any], limit: int) -> pd.DataFrame:
@@ -151,10 +155,11 @@ def _lacking(pairs: pd.DataFrame) -> pd.DataFrame:
     return counts.assign(why=apart.groupby(COMPARISON)["reason"].first())
 
 
-def _numbers(compared: pd.DataFrame) -> pd.DataFrame:
+def _numbers(compared: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
     intervals = _intervals(compared)
     rows = {}
     for key, pairs in compared.groupby(COMPARISON):
+        info = columns.get(str(key[COMPARISON.index("metric")]), ColumnInfo("none"))
         gain = pairs["gain"].to_numpy()
         test = paired_test(gain)
         rises, falls = infinite_counts(pairs["difference"])
@@ -162,6 +167,8 @@ def _numbers(compared: pd.DataFrame) -> pd.DataFrame:
             "n": len(pairs),
             "first": finite_mean(pairs["baseline"]),
             "second": finite_mean(pairs["candidate"]),
+            "first_distance": mean_distance(pairs["baseline"], info),
+            "second_distance": mean_distance(pairs["candidate"], info),
             "difference": finite_mean(pairs["difference"]),
             "low": intervals[key][0],
             "high": intervals[key][1],
@@ -178,8 +185,8 @@ def _numbers(compared: pd.DataFrame) -> pd.DataFrame:
     index = pd.MultiIndex.from_arrays(
         [[key[place] for key in rows] for place in range(len(COMPARISON))], names=COMPARISON
     )
-    columns = [*_NUMBERS, *_FOUND]
-    return pd.DataFrame(list(rows.values()), index=index, columns=columns).astype("float64")
+    names = [*_NUMBERS, *_DISTANCES, *_FOUND]
+    return pd.DataFrame(list(rows.values()), index=index, columns=names).astype("float64")
 
 
 def _intervals(compared: pd.DataFrame) -> dict[Any, tuple[float, float]]:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from iqbench.results.schema import ColumnInfo
 
-__all__ = ["Floats", "finite_mean", "gains", "infinite_counts"]
+__all__ = ["Floats", "finite_mean", "gains", "infinite_counts", "mean_distance"]
 
 _ROUNDING = 1e-9  # values closer than this, relatively, are sums of the same in another order
 
@@ -61,6 +61,13 @@ def finite_mean(values: ArrayLike) -> float:
         return float(finite.mean())
     infinite = np.unique(found[np.isinf(found)])
     return float(infinite[0]) if len(infinite) == 1 else float("nan")
+
+
+def mean_distance(values: ArrayLike, info: ColumnInfo) -> float:
+    """Average the distances of the finite values to the metric's target; NaN without a target."""
+    if info.target is None:
+        return float("nan")
+    return finite_mean(np.abs(np.asarray(values, dtype=np.float64) - info.target))
 
 
 def infinite_counts(values: ArrayLike) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from iqbench.errors import IqbenchError, unknown_name
 __all__ = [
     "DEFAULT_MARGINS",
     "IMAGE_FACTOR",
+    "NO_MARGIN",
     "OTHER_MARGIN",
     "Margin",
     "image_margin_of",

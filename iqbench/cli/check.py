@@ -50,6 +50,15 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     "mean: psnr=0.1, lpips=2%. May be repeated.",
 )
 @click.option(
+    "--image-margin",
+    "image_margins",
+    multiple=True,
+    metavar="METRIC=VALUE",
+    help="Loss of a single image that fails the check, in the metric's unit or, with %, as a share "
+    "of that image's value: psnr=1, perceptual=20%; psnr=none for no limit, none for none at all. "
+    "By default 20 times the margin. May be repeated.",
+)
+@click.option(
     "--map",
     "renamed",
     multiple=True,
@@ -105,6 +114,7 @@ def check(
     results: Path,
     baseline: Path,
     margins: tuple[str, ...],
+    image_margins: tuple[str, ...],
     renamed: tuple[str, ...],
     alpha: float,
     allow: frozenset[str],
@@ -124,7 +134,8 @@ def check(
 
     \b
     Verdicts of each dataset, method and metric:
-      worse           the mean lost the margin or more, and significantly    exit 1
+      worse           an image lost the image margin or more, or
+                      the mean lost the margin or more, and significantly    exit 1
       missing         the baseline has values that RESULTS lacks             exit 1
       not comparable  another signature or reference file; it is named       exit 1
       changed         a metric without direction has other values
@@ -132,26 +143,33 @@ def check(
 
     Significant: one-sided Wilcoxon test, paired by image, corrected by Holm over all comparisons
     in which a value changed. Where too few images changed for any outcome to be significant, the
-    margin alone decides. Gain: how much better the mean got, in the metric's unit. If nothing
-    can be compared, the check fails.
+    margin alone decides. Changes below a tenth of the margin are ties in the test. Gain: how much
+    better the mean got, in the metric's unit. If nothing can be compared, the check fails.
+
+    Single images are not tested: one that collapses fails the check, whatever the others do. A
+    value that was infinite (equal images) and no longer is has lost more than any image margin.
+    Infinite values are counted and are in no mean.
 
     \b
-    Default margins:
-      psnr, psnr-b, ms-ssim-db  0.05 dB        ssim, ms-ssim  0.001
-      lpips                     0.002          tv-ratio       0.01 nearer to or farther from 1
-      perceptual and others     1 % of the baseline's mean
+    Default margins of             the mean                    one image
+      psnr, psnr-b, ms-ssim-db     0.05 dB                     1 dB
+      ssim, ms-ssim                0.001                       0.02
+      lpips                        0.002                       0.04
+      tv-ratio, its distance to 1  0.01                        0.2
+      perceptual and others        1 % of the baseline's mean  20 % of the image's value
 
     \b
     Examples:
       iqbench check --baseline results/baseline
       iqbench check new/ --baseline old/ --margin psnr=0.1 --margin lpips=2%
+      iqbench check new/ --baseline old/ --image-margin psnr=0.5 --image-margin ssim=none
       iqbench check --baseline old/ --map edsr-v1=edsr-v2 --method edsr-v2
       iqbench check --baseline results/baseline --allow missing --junit check.xml
       iqbench check new/ --baseline old/ --html check.html --outputs edsr=v1/ --outputs edsr=v2/
       iqbench check --baseline results/baseline --format markdown >> "$GITHUB_STEP_SUMMARY"
     """
     from iqbench.analysis.check import check as compare_with
-    from iqbench.analysis.margins import parse_margins
+    from iqbench.analysis.margins import parse_image_margins, parse_margins
     from iqbench.cli.progress import waiting
     from iqbench.report.check import render_check
     from iqbench.report.files import write_text
@@ -172,6 +190,7 @@ def check(
             sides.columns,
             methods=sides.methods,
             margins=parse_margins(margins, sides.columns),
+            image_margins=parse_image_margins(image_margins, sides.columns),
             alpha=alpha,
             allow=allow,
         )

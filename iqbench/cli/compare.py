@@ -59,9 +59,11 @@ def compare(
 
     \b
     Columns, by dataset and metric:
-      A, B        means over the images that both have (n of them)
-      difference  B minus A; 95 % interval: bootstrap over images, percentiles, fixed seed
-      p           Wilcoxon's signed-rank test, two-sided, corrected by Holm over all rows
+      A, B        means over the images that both have (n of them), of finite values;
+                  (+k inf): k values are infinite
+      difference  B minus A, where finite; 95 % interval: bootstrap over images, fixed seed
+      p           Wilcoxon's signed-rank test, two-sided, corrected by Holm over all rows;
+                  infinite on both sides is equal, on one side the largest difference
       effect      rank-biserial correlation: 1 if B is better on all images, -1 if on none
       wins, losses, ties  images on which B is better, worse, equal
                   (greater, smaller, equal for a metric without direction)

@@ -8,15 +8,24 @@ from typing import Any
 import pandas as pd
 
 from iqbench.analysis.check import DOUBTFUL, VERDICTS, Check, worst_images
+from iqbench.analysis.verdicts import IMAGE
 from iqbench.report.board import direction_arrow
-from iqbench.report.page import Page, signed
+from iqbench.report.page import Page, mean_change, signed
 from iqbench.report.tables import render_records
 from iqbench.report.terminal import Window
-from iqbench.report.text import number
+from iqbench.report.text import mean_number, number
 from iqbench.results.read import with_headings
 from iqbench.results.schema import ColumnInfo
 
-__all__ = ["FEW_ROWS", "check_records", "method_names", "render_check", "worst_text"]
+__all__ = [
+    "FEW_ROWS",
+    "check_records",
+    "gain_text",
+    "method_names",
+    "render_check",
+    "side_text",
+    "worst_text",
+]
 
 FEW_ROWS = 20
 """Up to as many rows are shown all; of more only those that are not ``same``."""
@@ -67,7 +76,7 @@ def render_check(
     ]
     for dataset in dict.fromkeys(found.rows["dataset"]):
         part = shown[shown["dataset"] == dataset]
-        sections = [_judged(part, columns, page), _lacking(part, page)]
+        sections = [_judged(part, columns, page), _reasons(part, page)]
         sections.append(_worst(found, part, columns, worst, page))
         if any(sections):
             parts += [page.title(str(dataset), level=4), *sections]
@@ -102,6 +111,16 @@ def method_names(row: Mapping[Any, Any]) -> str:
     return new if old == new else f"{old} → {new}"
 
 
+def side_text(row: Mapping[Any, Any], side: str, decimals: int | None = None) -> str:
+    """Write the mean of the baseline or the candidate of a row: ``31.20 (+1 inf)``."""
+    return mean_number(row[side], decimals, row[f"{side}_infinite"], row[f"{side}_distance"])
+
+
+def gain_text(row: Mapping[Any, Any], decimals: int | None = None) -> str:
+    """Write the gain of a row: ``-0.800 (1 +inf)``."""
+    return mean_change(row["gain"], decimals, row["infinite_gains"], row["infinite_losses"])
+
+
 def _heading(row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]) -> str:
     return f"{row['heading']} {direction_arrow(columns.get(row['metric'], _UNKNOWN))}".rstrip()
 
@@ -113,8 +132,8 @@ def _judged(rows: pd.DataFrame, columns: Mapping[str, ColumnInfo], page: Page) -
         cells.append(
             [
                 *(row["verdict"], method_names(row), _heading(row, columns)),
-                *(number(row[side], decimals) for side in ("baseline", "candidate")),
-                signed(row["gain"], decimals + 1),
+                *(side_text(row, side, decimals) for side in ("baseline", "candidate")),
+                gain_text(row, decimals + 1),
                 number(row["margin"]),
                 "margin alone" if row["margin_alone"] else number(row["p_value"], 4),
                 str(row["n"]),
@@ -124,11 +143,15 @@ def _judged(rows: pd.DataFrame, columns: Mapping[str, ColumnInfo], page: Page) -
     return page.table(headings, cells, text=3) if cells else ""
 
 
-def _lacking(rows: pd.DataFrame, page: Page) -> str:
-    lacking = rows[(rows["missing"] > 0) | (rows["not_comparable"] > 0)]
+def _reasons(rows: pd.DataFrame, page: Page) -> str:
+    """Tell of single images that decided, and of images that lack values."""
+    by_image = rows["reason"] == IMAGE
+    rows = rows[by_image | (rows["missing"] > 0) | (rows["not_comparable"] > 0)]
     cells = [
-        [row["verdict"], method_names(row), row["heading"], row["lacking"]]
-        for row in lacking.to_dict("index").values()
+        [row["verdict"], method_names(row), row["heading"], reason]
+        for row in rows.to_dict("index").values()
+        for reason in (row["note"] if row["reason"] == IMAGE else "", row["lacking"])
+        if reason
     ]
     headings = ["verdict", "method", "metric", "reason"]
     return page.table(headings, cells, text=4, fixed=3) if cells else ""
@@ -162,15 +185,21 @@ def _remarks(found: Check, shown: pd.DataFrame) -> list[str]:
             "gain: how much better the mean got, in the metric's unit, negative is worse; p: of the"
             f" one-sided Wilcoxon test, corrected by Holm, significant up to {found.alpha:g}"
         )
+    infinite = ["baseline_infinite", "candidate_infinite", "infinite_gains", "infinite_losses"]
+    if shown[infinite].to_numpy().any():
+        remarks.append("inf: infinite values are counted and are in no mean")
+    if shown["baseline_distance"].notna().any():
+        remarks.append("off: mean distance to the target (→), by which such a metric is judged")
     if alone := int(rows["margin_alone"].sum()):
         remarks.append(
             f"margin alone: in {alone} of {len(rows)} comparisons too few images changed for any"
             " to be significant, so that the margin alone decides"
         )
-    doubtful = rows[rows["note"].str.contains(DOUBTFUL, regex=False) & (rows["gain"] < 0)]
+    lost = (rows["gain"] < 0) | (rows["infinite_losses"] > rows["infinite_gains"])
+    doubtful = rows[rows["note"].str.contains(DOUBTFUL, regex=False) & lost]
     if len(doubtful):
         names = ", ".join(
-            f"{row['dataset']} {method_names(row)} {row['metric']} {signed(row['gain'])}"
+            f"{row['dataset']} {method_names(row)} {row['metric']} {gain_text(row)}"
             for row in doubtful.head(_NAMED).to_dict("index").values()
         )
         rest = f" and {len(doubtful) - _NAMED} more" if len(doubtful) > _NAMED else ""

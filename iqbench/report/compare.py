@@ -9,10 +9,10 @@ import pandas as pd
 
 from iqbench.analysis.compare import Comparison, apart
 from iqbench.report.board import direction_arrow
-from iqbench.report.page import Page, signed
+from iqbench.report.page import Page, mean_change, signed
 from iqbench.report.tables import render_records
 from iqbench.report.terminal import Window
-from iqbench.report.text import number
+from iqbench.report.text import mean_number, number
 from iqbench.results.read import with_headings
 from iqbench.results.schema import ColumnInfo
 
@@ -78,8 +78,16 @@ def _numbers(
         cells.append(
             [
                 _heading(row, columns),
-                *(number(row[side], decimals) for side in ("first", "second")),
-                signed(row["difference"], decimals + 1),
+                *(
+                    mean_number(
+                        row[side], decimals, row[f"{side}_infinite"], row[f"{side}_distance"]
+                    )
+                    for side in ("first", "second")
+                ),
+                mean_change(
+                    *(row["difference"], decimals + 1),
+                    *(row["infinite_rises"], row["infinite_falls"]),
+                ),
                 " to ".join(ends) if row["n"] > 1 else number(None),
                 number(row["p_value"], 4),
                 signed(row["effect"], 2),
@@ -125,8 +133,18 @@ def _remarks(rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
             f"difference: {names[1]} minus {names[0]}, with its bootstrap interval; p: Wilcoxon's"
             " test, two-sided, corrected by Holm over all rows",
             f"wins: images on which {names[1]} is better (without an arrow: greater); effect: from"
-            " -1, better on none, to 1, on all; with a target (→) distances to it are compared",
+            " -1, better on none, to 1, on all",
         ]
+    infinite = ["first_infinite", "second_infinite", "infinite_rises", "infinite_falls"]
+    if rows[infinite].to_numpy().any():
+        remarks.append(
+            "inf: infinite values are counted and are in no mean; in the test a change between a"
+            " finite and an infinite value is the largest"
+        )
+    if rows["first_distance"].notna().any():
+        remarks.append(
+            "off: mean distance to the target (→); p, effect and wins compare these distances"
+        )
     lacking = rows[(rows["missing"] > 0) | (rows["not_comparable"] > 0)]
     for row in lacking.to_dict("index").values():
         told = [

@@ -7,8 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from iqbench.analysis.check import Check
-from iqbench.report.check import method_names, worst_text
-from iqbench.report.page import signed
+from iqbench.report.check import gain_text, method_names, side_text, worst_text
 from iqbench.report.text import number, printable
 from iqbench.results.read import with_headings
 from iqbench.results.schema import ColumnInfo
@@ -78,8 +77,8 @@ def _case(
 def _message(row: Mapping[Any, Any]) -> str:
     parts = [row["verdict"]]
     if row["n"]:
-        parts.append(f"mean {number(row['baseline'])} to {number(row['candidate'])}")
-        parts.append(f"gain {signed(row['gain'])}, margin {number(row['margin'])}, n {row['n']}")
+        parts.append(f"mean {side_text(row, 'baseline')} to {side_text(row, 'candidate')}")
+        parts.append(f"gain {gain_text(row)}, margin {number(row['margin'])}, n {row['n']}")
     return "; ".join([*parts, *(row[name] for name in ("lacking", "note") if row[name])])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from iqbench.report.tables import markdown_table
 from iqbench.report.terminal import Cell, Sheet, Window, draw, write_line
 from iqbench.report.text import escape_markdown, fold_heading, number, printable
 
-__all__ = ["Page", "signed"]
+__all__ = ["Page", "mean_change", "signed"]
 
 
 @dataclass(frozen=True)
@@ -83,3 +84,25 @@ def signed(value: float, decimals: int | None = None) -> str:
     """Write a difference with its sign."""
     text = number(value, decimals)
     return f"+{text}" if value > 0 else text
+
+
+def mean_change(value: float, decimals: int | None, rises: int, falls: int) -> str:
+    """Write a mean of finite differences, and how many infinite ones there are besides.
+
+    Parameters
+    ----------
+    value, decimals
+        As for `signed`.
+    rises, falls
+        How many differences are +inf and -inf.
+
+    Returns
+    -------
+    str
+        ``-0.800 (1 +inf)``; only the infinity itself where there is no finite difference.
+    """
+    text = signed(value, decimals)
+    if math.isinf(value):
+        return text
+    counts = [f"{count} {sign}inf" for count, sign in ((rises, "+"), (falls, "-")) if count]
+    return f"{text} ({', '.join(counts)})" if counts else text

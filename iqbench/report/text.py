@@ -12,6 +12,7 @@ __all__ = [
     "escape_latex",
     "escape_markdown",
     "fold_heading",
+    "mean_number",
     "number",
     "printable",
     "spell_out",
@@ -183,6 +184,34 @@ def number(value: float | None, decimals: int | None = None) -> str:
     if value != 0 and abs(value) < 0.5 * 10**-decimals:
         return f"{value:.1e}"
     return f"{value:.{decimals}f}"
+
+
+def mean_number(
+    value: float, decimals: int | None = None, infinite: int = 0, distance: float = math.nan
+) -> str:
+    """Write a mean of finite values, with what it does not tell.
+
+    Parameters
+    ----------
+    value, decimals
+        As for `number`.
+    infinite
+        How many values are infinite and not in the mean.
+    distance
+        Of a metric with a target: the mean distance to it.
+
+    Returns
+    -------
+    str
+        ``31.20 (+1 inf)`` or ``1.002 (0.450 off)``; only the infinity itself where there is no
+        finite value.
+    """
+    text = number(value, decimals)
+    if math.isinf(value):
+        return text
+    if not math.isnan(distance):
+        text += f" ({number(distance, decimals)} off)"
+    return f"{text} (+{infinite} inf)" if infinite else text
 
 
 def fold_heading(heading: str, width: int = 10) -> list[str]:

@@ -44,7 +44,7 @@ def test_three_destroyed_of_30_among_jittering_ones_are_worse() -> None:
         after[place] = 8.0
     row = row_of(LARGE, after)
     assert (row["verdict"], row["reason"], row["images_beyond"]) == ("worse", "image", 3)
-    assert row["note"].startswith("3 of 30 images lost the image margin or more")
+    assert row["note"] == "image: 3 of 30 images lost the image margin (1) or more"
     assert not checked(side({PSNR: LARGE}), side({PSNR: after})).passed
 
 

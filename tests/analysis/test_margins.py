@@ -2,7 +2,14 @@
 
 import pytest
 
-from iqbench.analysis.margins import DEFAULT_MARGINS, margin_of, parse_margins
+from iqbench.analysis.margins import (
+    DEFAULT_MARGINS,
+    Margin,
+    image_margin_of,
+    margin_of,
+    parse_image_margins,
+    parse_margins,
+)
 from iqbench.errors import IqbenchError
 
 METRICS = ("psnr", "lpips-alex", "lpips-vgg", "tv-ratio")
@@ -53,3 +60,46 @@ def test_a_given_margin_comes_first_and_the_longest_name_wins():
 def test_what_is_no_margin_is_refused(text, message):
     with pytest.raises(IqbenchError, match=message):
         parse_margins([text], METRICS)
+
+
+@pytest.mark.parametrize(
+    ("metric", "margin"),
+    [
+        ("psnr", "1"),
+        ("psnr-b", "1"),
+        ("ms-ssim-db", "1"),
+        ("ssim", "0.02"),
+        ("ms-ssim", "0.02"),
+        ("lpips-vgg", "0.04"),
+        ("tv-ratio", "0.2"),
+        ("perceptual-vgg16-relu1_2-l1", "20 %"),
+        ("tv-residual", "20 %"),
+        ("another", "20 %"),
+    ],
+)
+def test_an_image_may_lose_twenty_margins(metric, margin):
+    assert str(image_margin_of(metric)) == margin
+
+
+def test_a_given_image_margin_comes_before_the_margin_of_the_mean():
+    margins = {"psnr": Margin(0.2)}
+    assert str(image_margin_of("psnr", {}, margins)) == "4"
+    assert str(image_margin_of("psnr", {"psnr": Margin(3)}, margins)) == "3"
+    assert image_margin_of("psnr", {"psnr": None}, margins) is None
+    assert str(image_margin_of("psnr", {}, {"psnr": Margin(0)})) == "1"
+
+
+def test_image_margins_are_read_as_margins_are_and_none_is_no_limit():
+    given = parse_image_margins(["psnr=2", "lpips=none", "lpips-vgg=5%"], METRICS)
+    assert str(image_margin_of("psnr", given)) == "2"
+    assert image_margin_of("lpips-alex", given) is None
+    assert str(image_margin_of("lpips-vgg", given)) == "5 %"
+    assert str(image_margin_of("tv-ratio", given)) == "0.2"
+
+
+@pytest.mark.parametrize("texts", [["none", "lpips=0.1"], ["lpips=0.1", "none"]])
+def test_none_is_for_all_metrics_that_are_not_named(texts):
+    given = parse_image_margins(texts, METRICS)
+    assert str(image_margin_of("lpips-vgg", given)) == "0.1"
+    assert image_margin_of("psnr", given) is None
+    assert image_margin_of("tv-ratio", given) is None

@@ -76,8 +76,33 @@ def test_five_images_and_three_decibels_less_exit_with_1(
 def test_nothing_worse_exits_with_0(iqbench: Any, old: Path, new: Path) -> None:
     assert iqbench("check", new, "--baseline", old, "--method", "bicubic").code == 0
     assert iqbench("check", old, "--baseline", new).code == 0  # better
+    # A margin of means scales the margin of single images too.
     assert iqbench("check", new, "--baseline", old, "--margin", "psnr=3.5").code == 0
     assert iqbench("check", new, "--baseline", old, "--margin", "psnr=20%").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ([], 1),
+        (["--image-margin", "psnr=17"], 0),
+        (["--image-margin", "psnr=16"], 1),
+        (["--image-margin", "psnr=60%"], 0),
+        (["--image-margin", "psnr=40%"], 1),
+        (["--image-margin", "psnr=none"], 0),
+        (["--image-margin", "none"], 0),
+        (["--image-margin", "none", "--image-margin", "psnr=1"], 1),
+    ],
+)
+def test_one_image_that_collapses_exits_with_1(
+    iqbench: Any, tmp_path: Path, options: list[str], code: int
+) -> None:
+    jitter = [value + 0.02 * (-1) ** place for place, value in enumerate([*VALUES, 33.0, 32.0])]
+    old = write(tmp_path / "old", "edsr", [*VALUES, 33.0, 32.0, 31.5])
+    new = write(tmp_path / "new", "edsr", [*jitter, 31.5 - 16.6])
+    ran = iqbench("check", new, "--baseline", old, *options)
+    assert ran.code == code
+    assert ("1 of 8 images lost the image margin" in ran.out) == bool(code)
 
 
 def test_results_default_to_the_folder_of_that_name(
@@ -154,6 +179,12 @@ def test_methods_are_mapped(iqbench: Any, old: Path, new: Path) -> None:
         (["--map", "edsr=edsr", "--map", "edsr=bicubic"], "names edsr of the baseline twice"),
         (["--margin", "pnsr=1"], "unknown metric of --margin 'pnsr'. Did you mean 'psnr'"),
         (["--margin", "psnr=much"], "--margin psnr=much has no number from 0 on"),
+        (["--margin", "psnr=none"], "--margin psnr=none has no number from 0 on"),
+        (["--image-margin", "pnsr=1"], "unknown metric of --image-margin 'pnsr'. Did you mean"),
+        (["--image-margin", "pnsr=none"], "unknown metric of --image-margin 'pnsr'"),
+        (["--image-margin", "psnr=-1"], "--image-margin psnr=-1 has no number from 0 on"),
+        (["--image-margin", "psnr=nil"], "psnr=none for no limit"),
+        (["--image-margin", "off"], "unknown metric of --image-margin 'off'"),
         (["--method", "esdr"], "unknown method 'esdr'"),
         (["--metric", "pnsr"], "unknown metric 'pnsr'"),
         (["--dataset", "set6"], "unknown dataset 'set6'"),
@@ -199,5 +230,24 @@ def test_the_same_input_gives_the_same_output(iqbench: Any, old: Path, new: Path
 
 def test_the_help_defines_its_numbers(iqbench: Any) -> None:
     text = iqbench("check", "--help").out
-    for word in ("Wilcoxon", "Holm", "0.05 dB", "not comparable", "exit 1", "Examples:"):
+    for word in ("Wilcoxon", "Holm", "0.05 dB", "not comparable", "exit 1", "1 dB", "Examples:"):
         assert word in text
+
+
+def test_every_format_says_that_one_image_decided(iqbench: Any, tmp_path: Path) -> None:
+    """The first image became equal as well: its infinite gain is counted beside the mean."""
+    before = [*VALUES, 33.0, 32.0, 31.5]
+    old = write(tmp_path / "old", "edsr", before)
+    new = write(tmp_path / "new", "edsr", [float("inf"), *before[1:-1], 14.9])
+    reason = "image: 1 of 8 images lost the image margin (1) or more, and the mean is worse too"
+    for format in ("table", "markdown", "csv", "json"):
+        ran = iqbench("check", new, "--baseline", old, "--format", format)
+        assert ran.code == 1
+        assert reason in " ".join(ran.out.replace("\\", "").split()), format
+    page, junit = tmp_path / "check.html", tmp_path / "check.xml"
+    assert iqbench("check", new, "--baseline", old, "--html", page, "--junit", junit).code == 1
+    text = page.read_text(encoding="utf-8")
+    assert reason in text
+    assert "29.56 (+1 inf)" in text
+    assert "-2.371 (1 +inf)" in text
+    assert reason in junit.read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 from xml.etree import ElementTree
@@ -54,10 +55,10 @@ def test_a_check_in_a_terminal() -> None:
         "",
         "set14",
         "",
-        "verdict  method  metric       baseline    now    gain  margin  p  n",
-        "───────────────────────────────────────────────────────────────────",
-        "missing  edsr    psnr ↑          31.50  31.50   0.000    0.05  -  4",
-        "same     edsr    tv-ratio →1     0.900  0.900  0.0000    0.01  -  5",
+        "verdict  method  metric                baseline                now    gain  margin  p  n",
+        "────────────────────────────────────────────────────────────────────────────────────────",
+        "missing  edsr    psnr ↑                   31.50              31.50   0.000    0.05  -  4",
+        "same     edsr    tv-ratio →1  0.900 (0.100 off)  0.900 (0.100 off)  0.0000    0.01  -  5",
         "",
         "verdict  method  metric  reason",
         "────────────────────────────────────────────────────────────",
@@ -72,7 +73,9 @@ def test_a_check_in_a_terminal() -> None:
         "better   edsr    lpips-alex ↓    0.2000  0.1000  +0.10000   0.002  margin alone  5",
         "",
         "verdict  method  metric  reason",
-        "────────────────────────────────────────────────────────────",
+        "─────────────────────────────────────────────────────────────────────",
+        "worse    edsr    psnr    image: 5 of 5 images lost the image margin",
+        "                         (1) or more, and the mean is worse too",
         "missing  gone    psnr    missing: 5 of 5 images (not scored)",
         "",
         "worst",
@@ -84,6 +87,7 @@ def test_a_check_in_a_terminal() -> None:
         "",
         "gain: how much better the mean got, in the metric's unit, negative is worse; p: of the",
         "one-sided Wilcoxon test, corrected by Holm, significant up to 0.05",
+        "off: mean distance to the target (→), by which such a metric is judged",
         "margin alone: in 2 of 6 comparisons too few images changed for any to be significant, so",
         "that the margin alone decides",
         "New, not in the baseline: set14 new: image00, image01, image02, image03, image04 and 2",
@@ -111,6 +115,56 @@ def test_a_loss_that_is_not_significant_is_pointed_out() -> None:
     after = {("set5", "edsr", "psnr"): [*[29.5] * 5, *[30.01] * 25]}
     text = shown(check(side(before), side(after), COLUMNS))
     assert "Lost more than the margin, but not significantly: set5 edsr psnr -0.075" in text
+
+
+def collapsed() -> Check:
+    """One of 30 images collapses while the others jitter; of another, one becomes equal."""
+    before = [30 + 0.1 * number for number in range(30)]
+    jittering = [value + 0.02 * (-1) ** place for place, value in enumerate(before)]
+    values = {("set5", "edsr", "psnr"): before, ("set5", "swin", "psnr"): before}
+    now = {
+        ("set5", "edsr", "psnr"): [*jittering[:-1], 14.0],
+        ("set5", "swin", "psnr"): [math.inf, *(value - 0.8 for value in before[1:])],
+    }
+    return check(side(values), side(now), COLUMNS)
+
+
+REASON = "image: 1 of 30 images lost the image margin (1) or more"
+
+
+@pytest.mark.parametrize("format", ["table", "markdown"])
+def test_people_are_told_which_rule_decided(format: str) -> None:
+    text = shown(collapsed(), format, window=Window(120))
+    assert "Regression check failed: 2 worse" in text
+    assert REASON in " ".join(text.split())
+    assert re.search(r"image29.*32\.90.*14\.00.*-18\.900", text)
+
+
+@pytest.mark.parametrize("format", ["table", "markdown"])
+def test_infinite_values_are_counted_beside_the_mean(format: str) -> None:
+    text = shown(collapsed(), format, window=Window(120))
+    assert re.search(r"worse.*swin.*31\.45.*30\.70 \(\+1 inf\).*-0\.800 \(1 \+inf\)", text)
+    assert "inf: infinite values are counted and are in no mean" in text
+
+
+def test_programs_are_told_which_rule_decided() -> None:
+    rows = {row["method"]: row for row in parsed(collapsed())}
+    edsr, swin = rows["edsr"], rows["swin"]
+    assert (edsr["verdict"], edsr["reason"], edsr["images_beyond"]) == ("worse", "image", 1)
+    assert (edsr["image_margin"], edsr["note"]) == ("1", REASON)
+    assert (swin["verdict"], swin["reason"], swin["images_beyond"]) == ("worse", "mean", 0)
+    assert (swin["baseline_infinite"], swin["candidate_infinite"]) == (0, 1)
+    assert (swin["infinite_gains"], swin["infinite_losses"]) == (1, 0)
+    assert swin["gain"] == pytest.approx(-0.8)
+
+
+def test_junit_says_which_rule_decided() -> None:
+    failures = junit(collapsed()).findall(".//failure")
+    assert [failure.get("type") for failure in failures] == ["worse", "worse"]
+    edsr, swin = (failure.get("message", "") for failure in failures)
+    assert edsr.endswith(f"; {REASON}")
+    assert (failures[0].text or "").startswith("worst images: image29 (-18.900), ")
+    assert "mean 31.45 to 30.7 (+1 inf); gain -0.8 (1 +inf)" in swin
 
 
 def test_markdown_escapes_names() -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from iqbench import __version__
 from iqbench.analysis.check import VERDICTS, Check, worst_images
-from iqbench.report.check import method_names
+from iqbench.report.check import gain_text, method_names, side_text
 from iqbench.report.html.definitions import definitions_of
 from iqbench.report.html.difference import MapMaker
 from iqbench.report.html.page import render_page
@@ -141,9 +141,9 @@ def _line(row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]) -> Line:
     info = columns.get(row["metric"], _UNKNOWN)
     p_value = "margin alone" if row["margin_alone"] else number(row["p_value"], 4)
     texts = [
-        number(row["baseline"], info.decimals),
-        number(row["candidate"], info.decimals),
-        signed(row["gain"], info.decimals + 1),
+        side_text(row, "baseline", info.decimals),
+        side_text(row, "candidate", info.decimals),
+        gain_text(row, info.decimals + 1),
         number(row["margin"]),
         p_value,
         str(row["n"]),
