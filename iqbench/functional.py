@@ -14,6 +14,7 @@ from iqbench.maps.tensors import (
     ssim_map,
     total_variation_map,
 )
+from iqbench.metrics.dists import dists
 from iqbench.metrics.lpips import lpips
 from iqbench.metrics.ms_ssim import ms_ssim
 from iqbench.metrics.perceptual import perceptual
@@ -24,6 +25,7 @@ from iqbench.metrics.tv import total_variation, tv_ratio, tv_residual
 
 __all__ = [
     "absolute_error_map",
+    "dists",
     "lpips",
     "lpips_map",
     "ms_ssim",

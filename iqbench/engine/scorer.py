@@ -51,6 +51,10 @@ class Scorer:
         self._requests = tuple(requests)
         self._groups = group_requests(requests, protocol)
         self._resources = resources
+        self._on_host = {
+            metric: {name: tensor.cpu() for name, tensor in tensors.items()}
+            for metric, tensors in resources.parameters.items()
+        }
         self._compute = compute
 
     @property
@@ -116,7 +120,7 @@ class Scorer:
 
     def _one_by_one(self, batch: Batch) -> Scores:
         """Score each output as a batch of its own, and keep the error of those that fail."""
-        scores = Scores(batch, self._names)
+        scores = Scores(batch, self._names, self._on_host)
         for place, outcomes in enumerate(scores.found):
             try:
                 (found,) = self.score(batch.part(slice(place, place + 1)))
@@ -126,7 +130,7 @@ class Scorer:
         return scores
 
     def _start(self, batch: Batch, compute: Compute) -> Scores:
-        scores = Scores(batch, self._names)
+        scores = Scores(batch, self._names, self._on_host)
         with compute.active():
             for group in self._groups:
                 self._start_group(group, batch, compute, scores)

@@ -12,7 +12,7 @@ from torch import Tensor
 from iqbench.engine.batch import Batch
 from iqbench.engine.grouping import Outcome, undefined
 from iqbench.errors import IqbenchError, out_of_memory
-from iqbench.metrics._base import Metric
+from iqbench.metrics._base import Maps, Metric
 from iqbench.metrics._registry import Request
 from iqbench.metrics._statistics import Statistic
 from iqbench.readers.reader import Found
@@ -51,6 +51,8 @@ class Scores:
         Kept until the end: what travels to the device lies in its pictures.
     names
         The columns in the order asked for.
+    parameters
+        What closing formulas need, by metric, on the CPU.
 
     Attributes
     ----------
@@ -60,8 +62,11 @@ class Scores:
         For each output what is known already.
     """
 
-    def __init__(self, batch: Batch, names: Sequence[str]) -> None:
+    def __init__(
+        self, batch: Batch, names: Sequence[str], parameters: Mapping[Metric, Maps]
+    ) -> None:
         self.batch = batch
+        self._parameters = parameters
         self.found: list[dict[str, Outcome]] = [{} for _ in batch.outputs]
         self.names = names
         self._open: list[tuple[Sequence[Request], slice, dict[_Key, torch.Size], Tensor]] = []
@@ -96,36 +101,37 @@ class Scores:
                 sizes = [shape[1:].numel() for shape in shapes.values()]
                 parts = zip(shapes.items(), torch.split(flat, sizes, dim=1), strict=True)
                 values = {key: part.reshape(shape) for (key, shape), part in parts}
-                _close(requests, values, self.found[chunk])
+                self._close(requests, values, self.found[chunk])
         self._open.clear()
         return [{name: outcomes[name] for name in self.names} for outcomes in self.found]
 
+    def _close(
+        self,
+        requests: Sequence[Request],
+        values: Mapping[_Key, Tensor],
+        found: Sequence[dict[str, Outcome]],
+    ) -> None:
+        """Apply the closing formulas to the statistics of some outputs."""
+        by_metric: dict[Metric, dict[str, Tensor]] = {}
+        for (metric, name), value in values.items():
+            by_metric.setdefault(metric, {})[name] = value
+        for request in requests:
+            parameters = self._parameters[request.metric]
+            outcomes = _closed(request, by_metric[request.metric], parameters, len(found))
+            for known, outcome in zip(found, outcomes, strict=True):
+                known[request.column.name] = outcome
 
-def _close(
-    requests: Sequence[Request],
-    values: Mapping[_Key, Tensor],
-    found: Sequence[dict[str, Outcome]],
-) -> None:
-    """Apply the closing formulas to the statistics of some outputs."""
-    by_metric: dict[Metric, dict[str, Tensor]] = {}
-    for (metric, name), value in values.items():
-        by_metric.setdefault(metric, {})[name] = value
-    for request in requests:
-        outcomes = _closed(request, by_metric[request.metric], len(found))
-        for known, outcome in zip(found, outcomes, strict=True):
-            known[request.column.name] = outcome
 
-
-def _closed(request: Request, values: Mapping[str, Tensor], images: int) -> list[Outcome]:
+def _closed(request: Request, values: Maps, parameters: Maps, images: int) -> list[Outcome]:
     """Close one column; where that fails, output by output, so that others keep their values."""
     metric, column = request.metric, request.column
     try:
-        closed = metric.close(column.name, values).double().expand(images).tolist()
+        closed = metric.close(column.name, values, parameters).double().expand(images).tolist()
     except Exception as error:  # a metric's own code, which may be another package's
         if images == 1:
             return [Outcome(None, reason_of(metric, error))]
         single = ({name: value[i : i + 1] for name, value in values.items()} for i in range(images))
-        return [outcome for alone in single for outcome in _closed(request, alone, 1)]
+        return [outcome for alone in single for outcome in _closed(request, alone, parameters, 1)]
     return [undefined(column) if math.isnan(value) else Outcome(value) for value in closed]
 
 

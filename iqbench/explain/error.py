@@ -134,4 +134,4 @@ def _psnr(errors: Errors, convention: Convention) -> float:
     means = means * scale**2
     if convention.metric == WITH_EPSILON:
         means = means + EPSILON
-    return float(Psnr().close("psnr", {"squared_error": means}).mean())
+    return float(Psnr().close("psnr", {"squared_error": means}, {}).mean())

@@ -66,7 +66,7 @@ class MapKind:
             (N, 1, height, width).
         """
         placed = {name: self.place(values, size) for name, values in maps.items()}
-        return self.request.metric.close(self.name, placed).unsqueeze(1)
+        return self.request.metric.close(self.name, placed, {}).unsqueeze(1)
 
 
 class AbsoluteError(Metric):
@@ -86,7 +86,7 @@ class AbsoluteError(Metric):
         """Return the absolute error."""
         return {"absolute_error": (reference[0] - output).abs()}
 
-    def close(self, column: str, means: Maps) -> Tensor:
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return the mean."""
         return means["absolute_error"]
 
@@ -118,7 +118,7 @@ class VariationChange(Metric):
         ours, theirs = (variation_maps(image, self.form)[which] for image in (output, reference[0]))
         return {f"window{tap.window}": ours - theirs}
 
-    def close(self, column: str, means: Maps) -> Tensor:
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return the sum over both directions."""
         first, *others = means.values()
         return first + others[0] if others else first

@@ -259,7 +259,7 @@ class Metric(BaseModel):
             for name, values in maps.items()
         }
 
-    def close(self, column: str, means: Maps) -> Tensor:
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Turn the statistics of an image into the value of a column.
 
         Parameters
@@ -269,6 +269,8 @@ class Metric(BaseModel):
         means
             Name of a statistic to its value, (N, ...): of a map its mean, (N,). Those of the
             column's taps are there.
+        parameters
+            What `parameters` loads, by name.
 
         Returns
         -------

@@ -60,7 +60,7 @@ def score_tensors(
         place = Place(0, other.shape[2], other.shape[2])
         found = metric.observe(tap, prepared, other, parameters or {}, place)
         values |= {name: statistic.value for name, statistic in found.items()}
-    return metric.close(column, values)
+    return metric.close(column, values, parameters or {})
 
 
 def _read(

@@ -84,7 +84,7 @@ class Lpips(Metric):
         # Channels lie last in memory: a matrix-vector product.
         return {tap.layer: difference.permute(0, 2, 3, 1) @ weight.to(difference.dtype)}
 
-    def close(self, column: str, means: Maps) -> Tensor:
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return the sum over layers."""
         return sum((means[layer] for layer in LAYERS[self.net][1:]), means[LAYERS[self.net][0]])
 

@@ -111,7 +111,7 @@ class MsSsim(Metric):
         """Name a tap's maps, one a channel."""
         return tuple(f"{_scale(tap)}.{channel}" for channel in range(channels))
 
-    def close(self, column: str, means: Maps) -> Tensor:
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Multiply the scales of each channel, average the channels."""
         channels = sorted({name.partition(".")[2] for name in means})
         products = []

@@ -138,7 +138,7 @@ class Perceptual(Metric):
         difference = reference[0] - output
         return {tap.layer: difference.abs_() if self.distance == "l1" else difference.square_()}
 
-    def close(self, column: str, means: Maps) -> Tensor:
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return a layer's mean, or the weighted sum."""
         part = column.split("-")[2]
         if part != "sum":

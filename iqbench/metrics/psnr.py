@@ -33,7 +33,7 @@ class Psnr(Metric):
         """Return the squared error."""
         return {"squared_error": (reference[0] - output).square()}
 
-    def close(self, column: str, means: Maps) -> Tensor:
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return -10 log10 of the mean; +inf for equal images."""
         return -10 * torch.log10(means["squared_error"])
 

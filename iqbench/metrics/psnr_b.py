@@ -58,7 +58,7 @@ class PsnrB(Metric):
         effect = factor * (across - elsewhere).clamp_min(0)
         return {"squared_error": error, "blocking_effect": effect[:, None]}
 
-    def close(self, column: str, means: Maps) -> Tensor:
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return -10 log10 of the error with the blocking effect."""
         return -10 * torch.log10(means["squared_error"] + means["blocking_effect"])
 

@@ -198,7 +198,7 @@ class Ssim(Metric):
         )
         return {"ssim": luminance * structure}
 
-    def close(self, column: str, means: Maps) -> Tensor:
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return the mean of the map."""
         return means["ssim"]
 

@@ -177,7 +177,7 @@ class Tv(Metric):
             found = _statistic(what, output if side == "output" else output - reference[0])
         return {f"{what}_{side}": found}
 
-    def close(self, column: str, means: Maps) -> Tensor:
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Add the means of a form; divide for the ratio (NaN if the reference is flat)."""
         if column == "tv-ratio":
             reference = means["dx_reference"] + means["dy_reference"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -66,22 +68,31 @@ class Backbone(nn.Module):
         The modules that hold the parameters, by torchvision's names.
     nodes
         The layers in the order of the pass, by the names that users ask for.
+    branches
+        Name of a layer to further layers that go on from it; they may share parameters with
+        `nodes`.
 
     Attributes
     ----------
     layers
-        The names of all layers, in the order of the pass.
+        The names of all layers in the order of the pass, without those of branches.
     """
 
     def __init__(
-        self, name: str, parts: Mapping[str, Layer], nodes: Sequence[tuple[str, Layer]]
+        self,
+        name: str,
+        parts: Mapping[str, Layer],
+        nodes: Sequence[tuple[str, Layer]],
+        branches: Mapping[str, Sequence[tuple[str, Layer]]] | None = None,
     ) -> None:
         super().__init__()
         self.name = name
         for key, part in parts.items():
             self.add_module(key, part)
-        self._nodes = tuple(nodes)
         self.layers = tuple(layer for layer, _ in nodes)
+        self._nodes = _chain(nodes, "")
+        for start, branch in (branches or {}).items():
+            self._nodes |= _chain(branch, start)
 
     @property
     def trained(self) -> bool:
@@ -116,25 +127,23 @@ class Backbone(nn.Module):
             With the nearest layer's name.
         """
         for layer in wanted:
-            if layer not in self.layers:
+            if layer not in self._nodes:
                 raise unknown_name(f"layer of {self.name}", layer, self.layers)
 
     def upto(self, wanted: Iterable[str]) -> tuple[tuple[str, Layer], ...]:
-        """Return the layers as far as the deepest one that is wanted."""
-        self.check(wanted := tuple(wanted))
-        deepest = max(self.layers.index(layer) for layer in wanted)
-        return self._nodes[: deepest + 1]
+        """Return the layers that are passed on the way to those that are wanted, in order."""
+        return tuple((name, node.layer) for name, node in self._path(wanted).items())
 
     def sizes(self, wanted: Iterable[str], height: int, width: int) -> dict[str, Size]:
-        """Return channels, height and width of every layer as far as the deepest wanted.
+        """Return channels, height and width of every layer on the way to those that are wanted.
 
         A size of 0 says that the image is too small for the layer.
         """
-        size: Size = (3, height, width)
-        sizes: dict[str, Size] = {}
-        for name, layer in self.upto(wanted):
-            size = layer.size(size) if min(size) > 0 else (size[0], 0, 0)
-            sizes[name] = size
+        sizes: dict[str, Size] = {"": (3, height, width)}
+        for name, node in self._path(wanted).items():
+            size = sizes[node.source]
+            sizes[name] = node.layer.size(size) if min(size) > 0 else (size[0], 0, 0)
+        del sizes[""]
         return sizes
 
     def least_side(self, layer: str, window: int = 1) -> int:
@@ -159,7 +168,20 @@ class Backbone(nn.Module):
 
     def begin(self, wanted: Iterable[str], size: tuple[int, int]) -> Pass:
         """Begin one pass of one batch, in bands; `size` is the height and width of the images."""
-        return Pass(self.upto(wanted := tuple(wanted)), frozenset(wanted), size)
+        wanted = tuple(wanted)
+        sizes = {"": (3, *size), **self.sizes(wanted, *size)}
+        heights = {name: height for name, (_, height, _) in sizes.items()}
+        return Pass(self._path(wanted), frozenset(wanted), heights)
+
+    def _path(self, wanted: Iterable[str]) -> dict[str, _Node]:
+        self.check(wanted := tuple(wanted))
+        needed: set[str] = set()
+        for name in wanted:
+            source = name
+            while source and source not in needed:
+                needed.add(source)
+                source = self._nodes[source].source
+        return {name: node for name, node in self._nodes.items() if name in needed}
 
     def forward(self, image: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
         """Return the features of a whole image.
@@ -180,26 +202,43 @@ class Backbone(nn.Module):
         return dict(self.begin(wanted, size).push(image, last=True))
 
 
+class _Node(NamedTuple):
+    """A layer, and the name of the layer whose rows it gets; empty for those of the image."""
+
+    layer: Layer
+    source: str
+
+
+def _chain(layers: Sequence[tuple[str, Layer]], start: str) -> dict[str, _Node]:
+    """Let each layer get the rows of the one before."""
+    sources = (start, *(name for name, _ in layers))
+    return {
+        name: _Node(layer, source) for (name, layer), source in zip(layers, sources, strict=False)
+    }
+
+
 class Pass:
-    """One pass of one batch through the first layers of a network, in bands."""
+    """One pass of one batch through some layers of a network, in bands."""
 
     def __init__(
-        self, nodes: Sequence[tuple[str, Layer]], wanted: frozenset[str], size: tuple[int, int]
+        self, nodes: Mapping[str, _Node], wanted: frozenset[str], heights: Mapping[str, int]
     ) -> None:
-        self._streams: list[tuple[str, Stream]] = []
-        shape: Size = (3, *size)
-        # Whether the rows before a rectifier are somebody's: the caller's own, or given to it.
-        before: Layer | None = None
-        for name, layer in nodes:
-            if isinstance(layer, Relu) and isinstance(before, Convolution):
-                self._streams[-1] = name, before.stream(rectify=True)
-            elif isinstance(layer, Relu) and before is not None:
-                self._streams.append((name, PointwiseStream(_rectify)))
+        readers = Counter(node.source for node in nodes.values())
+        self._streams: dict[str, tuple[Stream, str]] = {}
+        for name, (layer, source) in nodes.items():
+            # Rows that nobody else reads may be changed in place.
+            own = source != "" and source not in wanted and readers[source] == 1
+            if isinstance(layer, Relu) and own:
+                before = nodes[source]
+                if isinstance(before.layer, Convolution):
+                    del self._streams[source]
+                    self._streams[name] = before.layer.stream(rectify=True), before.source
+                else:
+                    self._streams[name] = PointwiseStream(_rectify), source
             else:
-                self._streams.append((name, layer.stream_of(shape[1])))
-            shape = layer.size(shape)
-            before = None if name in wanted else layer
+                self._streams[name] = layer.stream_of(heights[source]), source
         self._wanted = wanted
+        self._readers = Counter(source for _, source in self._streams.values())
 
     def push(self, rows: Tensor | None, *, last: bool) -> Iterator[tuple[str, Tensor]]:
         """Push the next rows through, and give each wanted layer's rows as soon as they are there.
@@ -217,12 +256,22 @@ class Pass:
             Name of the layer, and its next rows (N, C, h', W'). To be used before the next is
             asked for is what keeps memory small; they stay valid after.
         """
-        for name, stream in self._streams:
-            if rows is None and not last:
-                return
-            rows = stream.push(rows, last=last)
+        given: dict[str, Tensor | None] = {"": rows}
+        left = self._readers.copy()
+        for name, (stream, source) in self._streams.items():
+            arriving = given[source]
+            left[source] -= 1
+            if not left[source]:
+                del given[source]  # before the layer computes: its memory can be used again
+            given[name] = rows = (
+                None if arriving is None and not last else stream.push(arriving, last=last)
+            )
+            del arriving
             if name in self._wanted and rows is not None:
                 yield name, rows
+            del rows
+            if not left[name]:
+                del given[name]
 
 
 def _rectify(rows: Tensor) -> Tensor:

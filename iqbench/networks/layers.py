@@ -28,6 +28,7 @@ __all__ = [
     "BatchNorm",
     "Chain",
     "Fire",
+    "L2Pool",
     "MaxPool",
     "Relu",
     "Residual",
@@ -79,6 +80,42 @@ class MaxPool(Layer):
             for side in size[1:]
         )
         return size[0], height, width
+
+
+class L2Pool(Layer):
+    """Blurred L2 pooling: the root of squares filtered with a Hanning window, stride 2.
+
+    The window is [1 2 1]/4 along both axes, the padding one pixel of zeros at the image's border,
+    and 1e-12 is added under the root (Ding et al. 2020, arXiv:2004.07728).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool a whole image."""
+        return self._pool(Stretch((x,), 1, 1))
+
+    def _pool(self, rows: Stretch) -> Tensor:
+        squares = rows.joined(0.0).square()
+        for axis in (2, 3):
+            if axis == 3:
+                squares = F.pad(squares, (1, 1))
+            count = (squares.shape[axis] - 3) // 2 + 1
+            before, centre, after = (_every_second(squares, axis, at, count) for at in range(3))
+            squares = before.add(after).add_(centre, alpha=2)
+        return squares.mul_(1 / 16).add_(1e-12).sqrt_()
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return WindowStream(kernel=3, stride=2, padding=1, apply=self._pool)
+
+    def size(self, size: Size) -> Size:
+        """Return the size of the output."""
+        return size[0], (size[1] + 1) // 2, (size[2] + 1) // 2
+
+
+def _every_second(x: Tensor, axis: int, start: int, count: int) -> Tensor:
+    index = [slice(None)] * 4
+    index[axis] = slice(start, start + 2 * count - 1, 2)
+    return x[tuple(index)]
 
 
 class BatchNorm(nn.BatchNorm2d, Layer):

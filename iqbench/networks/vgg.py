@@ -1,15 +1,18 @@
 """VGG (Simonyan and Zisserman 2015, arXiv:1409.1556), with and without batch normalisation.
 
 Layers: ``conv1_1`` before activation, ``bn1_1`` after batch normalisation, ``relu1_1`` after
-activation, ``pool1`` after the block's max pooling.
+activation, ``pool1`` after the block's max pooling. VGG16 has a branch after ``relu1_2`` that has
+blurred L2 pooling in place of max pooling: ``l2pool/relu2_2`` and so on, which DISTS reads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.convolution import Convolution
 from iqbench.networks.layer import Layer
-from iqbench.networks.layers import BatchNorm, Chain, MaxPool, Relu
+from iqbench.networks.layers import BatchNorm, Chain, L2Pool, MaxPool, Relu
 
 __all__ = ["NAMES", "build"]
 
@@ -39,4 +42,14 @@ def build(name: str) -> Backbone:
             channels = wide
         nodes.append((f"pool{block}", MaxPool(2, 2)))
     features = Chain([(str(index), layer) for index, (_, layer) in enumerate(nodes)])
-    return Backbone(name, {"features": features}, nodes)
+    branches = {"relu1_2": _with_l2_pooling(nodes)} if name == "vgg16" else None
+    return Backbone(name, {"features": features}, nodes, branches)
+
+
+def _with_l2_pooling(nodes: Sequence[tuple[str, Layer]]) -> list[tuple[str, Layer]]:
+    """Repeat the layers after the first block, which share its convolutions."""
+    first = [layer for layer, _ in nodes].index("pool1")
+    return [
+        (f"l2pool/{name}", L2Pool() if isinstance(layer, MaxPool) else layer)
+        for name, layer in nodes[first:]
+    ]

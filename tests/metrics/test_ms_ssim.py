@@ -195,7 +195,7 @@ def test_another_way_to_halve_is_refused():
 def test_decibels_are_of_what_is_missing_to_1():
     values = {f"{scale}.0": torch.tensor([0.9], dtype=torch.float64) for scale in range(1, 6)}
     metric = MsSsim()
-    plain, decibels = (metric.close(name, values).item() for name in ("ms-ssim", "ms-ssim-db"))
+    plain, decibels = (metric.close(name, values, {}).item() for name in ("ms-ssim", "ms-ssim-db"))
     assert plain == pytest.approx(0.9 ** (0.0448 + 0.2856 + 0.3001 + 0.2363 + 0.1333))
     assert decibels == pytest.approx(-10 * np.log10(1 - plain))
 
@@ -203,7 +203,7 @@ def test_decibels_are_of_what_is_missing_to_1():
 def test_a_negative_scale_counts_as_nothing():
     values = {f"{scale}.0": torch.tensor([0.9]) for scale in range(1, 6)}
     values["3.0"] = torch.tensor([-0.1])
-    assert MsSsim().close("ms-ssim", values).item() == 0
+    assert MsSsim().close("ms-ssim", values, {}).item() == 0
 
 
 # msssim.m and torchmetrics refuse 175 pixels, pytorch-msssim and piq 160.

@@ -206,7 +206,7 @@ class Whole(Metric):
         self.calls.append(tuple(output.shape))
         return {"worst": (reference[0] - output).abs().flatten(1).amax(1)[:, None]}
 
-    def close(self, column, means):
+    def close(self, column, means, parameters):
         worst = means["worst"]
         return worst if column == "worst" else torch.where(worst > 0, worst.sqrt(), torch.nan)
 
@@ -294,7 +294,7 @@ class Fragile(Metric):
             raise ZeroDivisionError("white")
         return {"white": white.float()[:, None]}
 
-    def close(self, column, means):
+    def close(self, column, means, parameters):
         if means["white"].any():
             raise ZeroDivisionError("white")
         return means["white"]
@@ -344,7 +344,7 @@ def test_a_metric_must_say_what_it_computes():
     with pytest.raises(NotImplementedError, match="bare has columns with taps, but no maps"):
         bare.maps(None, (), None, {})
     with pytest.raises(NotImplementedError, match=r"bare has .* but no closing formula"):
-        bare.close("x", {})
+        bare.close("x", {}, {})
     with pytest.raises(NotImplementedError, match="bare reads bitstreams, but gives no value"):
         bare.bitstream_value(1, 1, 1)
     assert bare.parameters() is None

@@ -1,0 +1,120 @@
+"""Deep image structure and texture similarity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Place, Statistics, Tap
+from iqbench.metrics._statistics import pair_moments
+from iqbench.metrics._tensors import score_tensors
+from iqbench.networks.weights import Weights, load
+from iqbench.protocols.presets import Family
+
+if TYPE_CHECKING:
+    from iqbench.networks.backbone import Backbone
+
+__all__ = ["Dists", "dists"]
+
+LAYERS = (
+    "relu1_2",
+    *(f"l2pool/relu{layer}" for layer in ("2_2", "3_3", "4_3", "5_3")),
+)
+CHANNELS = (3, 64, 128, 256, 512, 512)
+C1 = C2 = 1e-6
+
+
+class Dists(Metric):
+    """DISTS: one minus a weighted sum of the texture and structure similarity of features.
+
+    The features are the image itself, in [0, 1], and five layers of VGG16 whose max pooling is
+    replaced by blurred L2 pooling. Of each channel, with means m, variances v and covariance c over
+    all positions: texture (2 mx my + C1) / (mx^2 + my^2 + C1), structure (2 c + C2) / (vx + vy +
+    C2), C1 = C2 = 1e-6, weighted by the authors' alpha and beta, which sum to 1. Gray is expanded
+    to three channels. Nothing is resized: the authors' script shrinks images whose short side is
+    longer than 256 pixels first, the paper's formula does not.
+    """
+
+    name: ClassVar[str] = "dists"
+    summary: ClassVar[str] = "Deep image structure and texture similarity"
+    citation: ClassVar[str] = "Ding et al. 2020, doi:10.1109/TPAMI.2020.3045810"
+    family: ClassVar[Family] = "perception"
+    symmetric: ClassVar[bool] = True
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the one column, ``dists``."""
+        taps = (Tap(), *(Tap("vgg16", layer) for layer in LAYERS))
+        return (Column("dists", "lower", self.summary, taps, headline=True),)
+
+    def parameters(self) -> Callable[[], Weights]:
+        """Return what loads alpha and beta."""
+        return partial(load, "dists")
+
+    def observe(
+        self,
+        tap: Tap,
+        reference: tuple[Tensor, ...],
+        output: Tensor,
+        parameters: Maps,
+        place: Place,
+    ) -> Statistics:
+        """Return the moments of every channel of a layer."""
+        return {tap.layer: pair_moments(reference[0], output)}
+
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
+        """Weigh texture and structure of all channels."""
+        moments = [means[layer] for layer in (PIXELS, *LAYERS)]
+        if moments[0].shape[2] == 1:
+            moments[0] = moments[0].expand(-1, -1, 3)
+        first, second, variance, other, covariance = torch.cat(moments, dim=2).unbind(1)
+        texture = (2 * first * second + C1) / (first.square() + second.square() + C1)
+        structure = (2 * covariance + C2) / (variance + other + C2)
+        alpha, beta = (
+            parameters[name].flatten().to(device=first.device, dtype=first.dtype)
+            for name in ("alpha", "beta")
+        )
+        similarity = (alpha * texture + beta * structure).sum(1)
+        return 1 - similarity / (alpha.sum() + beta.sum())
+
+
+@lru_cache(maxsize=2)
+def _weights(device: torch.device) -> dict[str, Tensor]:
+    """Return alpha and beta, loaded once and kept."""
+    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
+        return {name: tensor.to(device) for name, tensor in load("dists").tensors.items()}
+
+
+def dists(reference: Tensor, output: Tensor, *, backbone: Backbone | None = None) -> Tensor:
+    """DISTS of each image of a batch.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1], C 1 or 3; gray is expanded to three channels.
+    backbone
+        VGG16 with its weights; by default the pretrained one.
+
+    Returns
+    -------
+    Tensor
+        (N,), 0 for equal images up to rounding.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images, or pretrained weights are not there and cannot be
+        fetched.
+
+    Notes
+    -----
+    Ding et al. 2020, doi:10.1109/TPAMI.2020.3045810. Equal to the package ``dists-pytorch`` within
+    1e-5.
+    """
+    parameters = _weights(output.device)
+    return score_tensors(
+        Dists(), "dists", reference, output, backbone=backbone, parameters=parameters
+    )
