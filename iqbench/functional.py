@@ -15,6 +15,7 @@ from iqbench.maps.tensors import (
     total_variation_map,
 )
 from iqbench.metrics.dists import dists
+from iqbench.metrics.gmsd import gmsd
 from iqbench.metrics.lpips import lpips
 from iqbench.metrics.ms_ssim import ms_ssim
 from iqbench.metrics.perceptual import perceptual
@@ -26,6 +27,7 @@ from iqbench.metrics.tv import total_variation, tv_ratio, tv_residual
 __all__ = [
     "absolute_error_map",
     "dists",
+    "gmsd",
     "lpips",
     "lpips_map",
     "ms_ssim",

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-__all__ = ["Mean", "PairMoments", "Statistic", "pair_moments"]
+__all__ = ["Mean", "PairMoments", "Spread", "Statistic", "pair_moments", "spread"]
 
 Self = TypeVar("Self")
 
@@ -100,6 +100,62 @@ class PairMoments:
     def value(self) -> Tensor:
         """(N, 5, C): both means, both variances, the covariance (of the population)."""
         return torch.cat([self.means, self.squares / self.count], dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """The mean and the variance of a map over positions.
+
+    Attributes
+    ----------
+    count
+        How many values of one image were read.
+    mean
+        (N,).
+    squares
+        (N,): the sum of squared distances from the mean.
+    """
+
+    count: int
+    mean: Tensor
+    squares: Tensor
+
+    def merge(self, other: Spread) -> Spread:
+        """Merge as `PairMoments` does."""
+        count = self.count + other.count
+        step = other.mean - self.mean
+        mean = self.mean + step * (other.count / count)
+        squares = self.squares + other.squares + step**2 * (self.count * other.count / count)
+        return Spread(count, mean, squares)
+
+    def double(self) -> Spread:
+        """Return the statistic in float64."""
+        return Spread(self.count, self.mean.double(), self.squares.double())
+
+    @property
+    def value(self) -> Tensor:
+        """(N, 2): the mean, and the sample variance (n - 1); NaN of a single value."""
+        divisor = self.count - 1
+        variance = self.squares / divisor if divisor else torch.full_like(self.squares, torch.nan)
+        return torch.stack([self.mean, variance], dim=1)
+
+
+def spread(values: Tensor) -> Spread:
+    """Take mean and variance of a map, (N, ...), in its own precision.
+
+    Parameters
+    ----------
+    values
+        (N, ...), the map at some positions.
+
+    Returns
+    -------
+    Spread
+        With gradients if the map has them.
+    """
+    flat = values.flatten(1)
+    mean = flat.mean(1)
+    return Spread(flat.shape[1], mean, (flat - mean[:, None]).square().sum(1))
 
 
 def pair_moments(reference: Tensor, output: Tensor) -> PairMoments:

@@ -1,0 +1,90 @@
+"""Gradient magnitude of luma at half size: a network without weights (GMSD reads it).
+
+Layers: ``luma``, 0.299 R + 0.587 G + 0.114 B; ``half``, the mean over 2x2 of that; ``magnitude``,
+the length of the Prewitt gradient of that. Outside the image there are zeros, as in MATLAB's
+``conv2``.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from iqbench.images.colour import luma_full
+from iqbench.networks.backbone import Backbone
+from iqbench.networks.layer import Layer, Size
+from iqbench.networks.stream import PointwiseStream, Stream, Stretch, WindowStream
+
+__all__ = ["NAMES", "build"]
+
+NAMES = ("gradient",)
+
+
+def build(name: str) -> Backbone:
+    """Build the three layers."""
+    nodes: list[tuple[str, Layer]] = [
+        ("luma", Luma()),
+        ("half", HalfMean()),
+        ("magnitude", PrewittMagnitude()),
+    ]
+    return Backbone(name, {}, nodes)
+
+
+class Luma(Layer):
+    """Full-range luma of RGB; gray stays as it is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convert a whole image."""
+        return luma_full(x)
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return PointwiseStream(self.forward)
+
+    def size(self, size: Size) -> Size:
+        """Return the size of the output."""
+        return 1, size[1], size[2]
+
+
+class HalfMean(Layer):
+    """Mean over 2x2 blocks side by side; a block that overhangs the image counts zeros."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Halve a whole image."""
+        return self._halve(Stretch((x,)))
+
+    def _halve(self, rows: Stretch) -> Tensor:
+        x = rows.joined(0.0)
+        return F.avg_pool2d(F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2)), 2)
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return WindowStream(kernel=2, stride=2, padding=0, apply=self._halve, ceil=True)
+
+    def size(self, size: Size) -> Size:
+        """Return the size of the output."""
+        return size[0], (size[1] + 1) // 2, (size[2] + 1) // 2
+
+
+class PrewittMagnitude(Layer):
+    """Length of the gradient by Prewitt's 3x3 filters, divided by 3; zeros outside the image."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Filter a whole image."""
+        return self._filter(Stretch((x,), 1, 1))
+
+    def _filter(self, rows: Stretch) -> Tensor:
+        x = F.pad(rows.joined(0.0), (1, 1))
+        down = x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]
+        across = x[..., :-2] + x[..., 1:-1] + x[..., 2:]
+        horizontal = (down[..., :-2] - down[..., 2:]) / 3
+        vertical = (across[:, :, :-2] - across[:, :, 2:]) / 3
+        return (horizontal.square() + vertical.square()).sqrt()
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return WindowStream(kernel=3, stride=1, padding=1, apply=self._filter)
+
+    def size(self, size: Size) -> Size:
+        """Return the size of the output, unchanged."""
+        return size
