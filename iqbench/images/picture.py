@@ -26,6 +26,8 @@ class Picture:
         Size of the file.
     peak
         The sample value that means white; by default the largest of the pixels' type.
+    composited
+        Whether the file has transparency, so that this is the picture over white.
     """
 
     pixels: NDArray[np.uint8] | NDArray[np.uint16]
@@ -33,6 +35,7 @@ class Picture:
     name: str
     bytes: int
     peak: int = 0
+    composited: bool = False
 
     def __post_init__(self) -> None:
         if not self.peak:
