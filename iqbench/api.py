@@ -207,7 +207,7 @@ def measure(
     second = fit_output(first, second, chosen)
     compute = resolve_compute(device, precision, memory)
     resources = load_resources(requests, compute, folder=None if weights is None else Path(weights))
-    spelt = signatures_of(requests, chosen, resources.digests, compute.precision, alpha)
+    spelt = signatures_of(requests, chosen, resources.digests, compute.precision)
     scorer = Scorer(requests, chosen, resources, compute)
     no_bitstream = Outcome(None, "a pair of pictures has no bitstream: use iqbench evaluate")
     outcomes = defaultdict(lambda: no_bitstream, scorer.score(Batch([first], [second], [0]))[0])

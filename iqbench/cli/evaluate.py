@@ -82,7 +82,7 @@ NAMED = 20
     type=click.Choice(["error", "composite"]),
     default="error",
     show_default=True,
-    help="Images with transparency: refuse them, or composite over white.",
+    help="Images with transparency: refuse them, or put them over white. No other image changes.",
 )
 @click.option("--recompute", is_flag=True, help="Compute everything again.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")

@@ -30,7 +30,7 @@ FILE = click.Path(path_type=Path)
     type=click.Choice(["error", "composite"]),
     default="error",
     show_default=True,
-    help="Images with transparency: refuse them, or composite over white.",
+    help="Images with transparency: refuse them, or put them over white. No other image changes.",
 )
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
