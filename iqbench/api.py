@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from iqbench.errors import IqbenchError, unknown_name
+from iqbench.errors import IqbenchError, IqbenchWarning, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +57,9 @@ class Evaluation:
         Threads that decode ahead; by default one a core, at most 8, beside a GPU at most 32.
     alpha
         ``error``, or ``composite`` over white.
+    peak
+        The sample value of white, e.g. 4095 of 12 bits in a file of 16; by default the protocol's,
+        or what the files say.
     recompute
         Compute everything again.
     """
@@ -78,6 +81,7 @@ class Evaluation:
     memory: int | None = None
     workers: int | None = None
     alpha: Alpha = "error"
+    peak: int | None = None
     recompute: bool = False
 
 
@@ -159,6 +163,7 @@ def measure(
     memory: int | None = None,
     weights: str | Path | None = None,
     alpha: Alpha = "error",
+    peak: int | None = None,
 ) -> pd.DataFrame:
     """Score one pair of files.
 
@@ -170,47 +175,59 @@ def measure(
         Specs or column names; by default the protocol's or the default metrics.
     protocol
         Spec, e.g. ``sr-y:scale=4``.
-    device, precision, memory, weights, alpha
+    device, precision, memory, weights, alpha, peak
         As in `Evaluation`.
 
     Returns
     -------
     DataFrame
-        One row a metric: metric, value, error, direction, decimals to print, signature.
+        One row a metric: metric, value, error, direction, decimals to print, signature, and peak:
+        the sample value of white, as text (of reference and output, with a stroke between them,
+        where these differ).
+
+    Warns
+    -----
+    IqbenchWarning
+        Of what the two files say of their peaks and their EXIF orientation.
 
     Raises
     ------
     IqbenchError
         If a file cannot be read or the two do not fit.
     """
+    import warnings
+
     import pandas as pd
 
     from iqbench.engine.batch import Batch
     from iqbench.engine.compute import resolve_compute
     from iqbench.engine.grouping import Outcome
-    from iqbench.engine.reading import fit_output
+    from iqbench.engine.reading import fit_pair
     from iqbench.engine.resources import load_resources
     from iqbench.engine.scorer import Scorer
-    from iqbench.engine.signatures import signatures_of
+    from iqbench.engine.signatures import signatures_of, with_peak
     from iqbench.images.source import FileSource
     from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
     from iqbench.protocols.presets import resolve_protocol
 
     _check_alpha(alpha)
-    chosen = resolve_protocol(protocol)
+    chosen = resolve_protocol(protocol).with_peak(peak)
     requests = resolve_metrics(
         _texts(metrics) or chosen.metrics or DEFAULT_METRICS, chosen.variants
     )
     first, second = (
         FileSource(Path(path)).read().decode(alpha=alpha) for path in (reference, output)
     )
-    second = fit_output(first, second, chosen)
+    pair = fit_pair(first, second, chosen)
+    for remark in pair.remarks:
+        warnings.warn(str(remark), IqbenchWarning, stacklevel=2)
     compute = resolve_compute(device, precision, memory)
     resources = load_resources(requests, compute, folder=None if weights is None else Path(weights))
-    spelt = signatures_of(requests, chosen, resources.digests, compute.precision)
+    spelt = signatures_of(requests, chosen, resources.digests, compute.precision, alpha)
     scorer = Scorer(requests, chosen, resources, compute)
     no_bitstream = Outcome(None, "a pair of pictures has no bitstream: use iqbench evaluate")
-    outcomes = defaultdict(lambda: no_bitstream, scorer.score(Batch([first], [second], [0]))[0])
+    (found,) = scorer.score(Batch([pair.reference], [pair.output], [0]))
+    outcomes = defaultdict(lambda: no_bitstream, found)
     return pd.DataFrame(
         [
             {
@@ -219,7 +236,8 @@ def measure(
                 "error": outcomes[request.column.name].error,
                 "direction": request.column.direction,
                 "decimals": request.column.decimals,
-                "signature": spelt[request.column.name],
+                "signature": with_peak(spelt[request.column.name], pair.peaks.label),
+                "peak": str(pair.peaks),
             }
             for request in requests
         ]
@@ -245,6 +263,7 @@ def _plan(evaluation: Evaluation) -> RunPlan:
         metrics=evaluation.metrics,
         protocol=evaluation.protocol,
         output_name=evaluation.output_name,
+        peak=evaluation.peak,
     )
 
 

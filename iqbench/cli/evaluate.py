@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
+from iqbench.cli.options import peak_option
 from iqbench.cli.streams import say
 
 if TYPE_CHECKING:
@@ -82,8 +83,9 @@ NAMED = 20
     type=click.Choice(["error", "composite"]),
     default="error",
     show_default=True,
-    help="Images with transparency: refuse them, or put them over white. No other image changes.",
+    help="Images with transparency: refuse them, or composite over white.",
 )
+@peak_option
 @click.option("--recompute", is_flag=True, help="Compute everything again.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
 def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
+from iqbench.cli.options import peak_option
 from iqbench.cli.streams import print_result, say
 
 __all__ = ["measure"]
@@ -30,8 +34,9 @@ FILE = click.Path(path_type=Path)
     type=click.Choice(["error", "composite"]),
     default="error",
     show_default=True,
-    help="Images with transparency: refuse them, or put them over white. No other image changes.",
+    help="Images with transparency: refuse them, or composite over white.",
 )
+@peak_option
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
@@ -62,6 +67,7 @@ def measure(
     memory: str | None,
     weights: Path | None,
     alpha: str,
+    peak: int | None,
     form: str,
     folder: Path | None,
     names: tuple[str, ...],
@@ -89,17 +95,38 @@ def measure(
         "memory": memory_bytes(memory),
         "weights": weights,
         "alpha": alpha,
+        "peak": peak,
     }
     if folder is not None:
         from iqbench.maps.kinds import resolve_maps
 
         resolve_maps(names)  # a misspelt name is refused before anything is computed
-    with waiting("Measuring"):
+    with waiting("Measuring"), _told_warnings():
         frame = api.measure(reference, output, metrics=metrics, precision=precision, **seen)
     if folder is not None:
         _write_maps(reference, output, folder, names=names, raw=raw, seen=seen)
     window = Window.of_stdout()
     print_result(render_measurement(frame, form, window=window), form, color=window.color)
+
+
+@contextmanager
+def _told_warnings() -> Iterator[None]:
+    """Print what Python callers get as warnings, on stderr and after the work is done."""
+    from iqbench.errors import IqbenchWarning
+    from iqbench.report.text import printable
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", IqbenchWarning)
+        yield
+    quiet = click.get_current_context().find_root().params.get("quiet")
+    for one in told:
+        if issubclass(one.category, IqbenchWarning):
+            if quiet:
+                continue
+            click.secho("warning: ", fg="yellow", err=True, nl=False)
+            say(printable(str(one.message)))
+        else:
+            warnings.showwarning(one.message, one.category, one.filename, one.lineno)
 
 
 def _write_maps(

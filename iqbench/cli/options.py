@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["filter_options", "format_option", "output_option", "results_argument", "wanted"]
+__all__ = [
+    "filter_options",
+    "format_option",
+    "output_option",
+    "peak_option",
+    "results_argument",
+    "wanted",
+]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -35,6 +42,16 @@ def filter_options(command: _Command) -> _Command:
             f"--{name}", multiple=True, metavar="NAME", help=f"{text} May be repeated."
         )(command)
     return command
+
+
+def peak_option(command: _Command) -> _Command:
+    """Add --peak; None where it is not given."""
+    return click.option(
+        "--peak",
+        type=click.IntRange(1, 65535),
+        metavar="N",
+        help="Sample value of white, e.g. 4095 of 12 bits in 16; default: what the files say.",
+    )(command)
 
 
 def wanted(options: dict[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from iqbench.doctor.tolerances import TOLERANCES, family_of
 from iqbench.engine.batch import Batch
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Outcome
-from iqbench.engine.reading import fit_output
+from iqbench.engine.reading import fit_pair
 from iqbench.engine.resources import Resources, load_resources, networks_of
 from iqbench.engine.scorer import Scorer
 from iqbench.images.picture import Picture
@@ -88,8 +88,8 @@ class Bench:
         usable = [item for item in requests if not lacks[item.column.name]]
         protocol = resolve_protocol(recorded.protocol)
         compute = self.compute if memory is None else replace(self.compute, memory=memory)
-        reference, output = _pair(recorded.pair)
-        batch = Batch([reference], [fit_output(reference, output, protocol)], [0])
+        pair = fit_pair(*_pair(recorded.pair), protocol)
+        batch = Batch([pair.reference], [pair.output], [0])
         (found,) = Scorer(usable, protocol, self.resources, compute).score(batch)
         return {name: lack or found[name] for name, lack in lacks.items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -35,9 +35,12 @@ class Work:
 
     @classmethod
     def of(cls, job: ReadJob, outputs: Iterable[Output]) -> Work:
-        """Take outputs of a job, whose reference was decoded for them."""
+        """Take outputs of a job that share peaks, and its reference, which was decoded for them."""
+        taken = tuple(outputs)
+        peaks = taken[0].peaks
         assert job.reference is not None
-        return cls(job.reference, tuple(outputs))
+        assert peaks is not None
+        return cls(replace(job.reference, peak=peaks.reference), taken)
 
     @property
     def columns(self) -> frozenset[str]:

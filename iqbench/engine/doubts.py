@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from iqbench.datasets.files import some
 from iqbench.engine.compute import Compute
@@ -34,7 +34,8 @@ class Doubts:
         self._references: Counter[str] = Counter()
         self._twins: dict[str, list[str]] = {}
         self._large: dict[str, str] = {}
-        self._composited: dict[str, list[str]] = {}
+        self._remarks: dict[str, dict[str, None]] = {}
+        self._peaks: Counter[str] = Counter()
 
     def see_size(self, columns: Iterable[str], reference: Picture, compute: Compute) -> None:
         """Compare what columns that take whole images may need with the budget."""
@@ -47,12 +48,14 @@ class Doubts:
         """Compare the outputs of one reference; those that could not be read have no digest."""
         first: dict[tuple[str, str], str] = {}
         for output in outputs:
+            for remark in output.remarks:
+                self._remarks.setdefault(remark.text, {})[remark.name] = None
+            if output.picture and output.peaks:
+                self._peaks[output.peaks.label or "255 or 65535"] += 1
             method, image = output.image.method, output.image.image
             right = self._published.get(image)
             if right is not None and output.reference_digest not in (None, right):
                 self._changed.add(image)
-            if output.picture is not None and output.picture.composited:
-                self._composited.setdefault(method, []).append(image)
             if output.digest is None:
                 continue
             if output.digest == output.reference_digest:
@@ -68,15 +71,18 @@ class Doubts:
                 f"{column} is not streamed: it took whole images of {dataset!r}, {name} among "
                 "them, and may have taken more memory than --memory says"
             )
+        for text, names in self._remarks.items():
+            yield f"{dataset!r}, {_count(names)} ({some(names)}): {text}"
+        if len(self._peaks) > 1:
+            counts = ", ".join(f"{count} outputs of {peak}" for peak, count in self._peaks.items())
+            yield (
+                f"{dataset!r} has several sample values of white: {counts}. Their values are in "
+                "columns of their own, and no mean is over all; --peak takes one for all"
+            )
         if self._changed:
             yield (
                 f"{len(self._changed)} references of {dataset!r} are not the published files: "
                 f"{some(self._changed)}. See `iqbench datasets verify {dataset}`"
-            )
-        for method, images in self._composited.items():
-            yield (
-                f"method {method!r}: {len(images)} of its files for {dataset!r} have transparency "
-                f"and were put over white: {some(images)}"
             )
         for method, count in self._references.items():
             yield (
@@ -88,3 +94,7 @@ class Doubts:
                 f"method {method!r}: {len(twins)} of its files for {dataset!r} are byte for byte "
                 f"another of the same reference: {some(twins)}"
             )
+
+
+def _count(files: Collection[str]) -> str:
+    return "1 file" if len(files) == 1 else f"{len(files)} files"

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.plan import Absence, Assignment
 from iqbench.engine.reading import Output
+from iqbench.engine.signatures import Signatures
+from iqbench.images.peaks import Peaks
 from iqbench.images.picture import Picture
 from iqbench.results.schema import UNDEFINED, ImageRow, ScoreRow, placeholder, removed
 from iqbench.results.store import Current, ImageState, Writer
@@ -70,7 +72,7 @@ class Ledger:
 
     dataset: str
     protocol: str
-    signatures: Mapping[str, str]
+    signatures: Signatures
     writer: Writer
     summary: Summary
 
@@ -105,7 +107,7 @@ class Ledger:
             channels=picture.channels,
             bit_depth=picture.bit_depth,
         )
-        self._add(row, outcomes)
+        self._add(row, outcomes, output.peaks)
         # A value that does not exist is no failure; one that a metric could not give is.
         failed = [
             f"{column}: {outcome.error}"
@@ -130,18 +132,21 @@ class Ledger:
 
     def miss(self, method: str, image: str, error: str) -> None:
         """Enter an output that is not there: nothing is skipped in silence."""
-        self._fail(ImageRow(self.dataset, method, image), error, self.signatures.keys())
+        self._fail(ImageRow(self.dataset, method, image), error, self.signatures.plain)
 
     def fail(self, output: Output, error: str) -> None:
         """Enter an output that could not be scored."""
         # Values that are known of the very same files stay.
-        self._fail(self._row(output), error, output.columns or self.signatures.keys())
+        columns = output.columns or self.signatures.plain
+        self._fail(self._row(output), error, columns, output.peaks)
 
-    def _fail(self, row: ImageRow, error: str, columns: Collection[str]) -> None:
+    def _fail(
+        self, row: ImageRow, error: str, columns: Collection[str], peaks: Peaks | None = None
+    ) -> None:
         # Tables hold Unicode; the bytes of a folder's name may be none.
         error = error.encode("utf-8", "backslashreplace").decode()
-        outcomes = {name: Outcome(None, error) for name in self.signatures if name in columns}
-        self._add(replace(row, error=error), outcomes)
+        outcomes = {name: Outcome(None, error) for name in self.signatures.plain if name in columns}
+        self._add(replace(row, error=error), outcomes, peaks)
         self.summary.failures.append(Failure(self.dataset, row.method, row.image, error))
 
     def _row(self, output: Output) -> ImageRow:
@@ -160,7 +165,8 @@ class Ledger:
             distortion=image.distortion,
         )
 
-    def _add(self, row: ImageRow, outcomes: Mapping[str, Outcome]) -> None:
+    def _add(self, row: ImageRow, outcomes: Mapping[str, Outcome], peaks: Peaks | None) -> None:
+        signatures = self.signatures.of(peaks)
         self.writer.add_image(row)
         self.writer.add_scores(
             ScoreRow(
@@ -170,7 +176,7 @@ class Ledger:
                 metric=column,
                 value=outcome.value,
                 error=outcome.error,
-                signature=self.signatures[column],
+                signature=signatures[column],
                 protocol=self.protocol,
                 pair=row.pair,
             )

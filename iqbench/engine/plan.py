@@ -16,9 +16,9 @@ from iqbench.datasets.sample import OutputImage
 from iqbench.engine.compute import Compute
 from iqbench.engine.reading import Job
 from iqbench.engine.resources import Resources, load_resources
-from iqbench.engine.signatures import signatures_of
+from iqbench.engine.signatures import Signatures, signatures_of
 from iqbench.errors import IqbenchError
-from iqbench.images.source import FileSource
+from iqbench.images.source import Alpha, FileSource
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
 from iqbench.protocols.presets import Protocol, resolve_protocol
 from iqbench.results.schema import ColumnInfo
@@ -100,9 +100,15 @@ class DatasetPlan:
         """How many outputs there are."""
         return sum(len(assignment.outputs) for assignment in self.assignments.values())
 
-    def signatures(self, resources: Resources, compute: Compute) -> dict[str, str]:
+    def signatures(self, resources: Resources, compute: Compute, alpha: Alpha) -> Signatures:
         """Return the signature of every column."""
-        return signatures_of(self.requests, self.protocol, resources.digests, compute.precision)
+        plain = signatures_of(
+            self.requests, self.protocol, resources.digests, compute.precision, alpha
+        )
+        bitstreams = [
+            item.column.name for item in self.requests if item.metric.needs == "bitstream"
+        ]
+        return Signatures(plain, frozenset(bitstreams))
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,7 @@ def plan_run(
     metrics: Sequence[str] = (),
     protocol: str | None = None,
     output_name: str | None = None,
+    peak: int | None = None,
 ) -> RunPlan:
     """Match methods with datasets and resolve what is to be computed; no image is opened.
 
@@ -171,6 +178,8 @@ def plan_run(
         Spec of a protocol; by default the dataset's own.
     output_name
         Template of the outputs' names; by default the dataset's own.
+    peak
+        The sample value of white; by default the protocol's, or what the files say.
 
     Returns
     -------
@@ -199,7 +208,7 @@ def plan_run(
             assignments = _assign(dataset, methods, alone, output_name, notes)
         if assignments:
             with _blamed_on(dataset, not protocol):
-                chosen = resolve_protocol(protocol or dataset.spec.protocol)
+                chosen = resolve_protocol(protocol or dataset.spec.protocol).with_peak(peak)
             specs = metrics or dataset.spec.metrics or chosen.metrics or DEFAULT_METRICS
             with _blamed_on(dataset, not metrics and dataset.spec.metrics):
                 requests = resolve_metrics(specs, chosen.variants)

@@ -8,15 +8,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from iqbench.datasets.sample import OutputImage
+from iqbench.engine.signatures import Signatures
 from iqbench.errors import IqbenchError
+from iqbench.images.orientation import blame_orientation, orientation_remarks
+from iqbench.images.peaks import Peaks, peaks_of_headers, settle_peaks
 from iqbench.images.picture import Picture
 from iqbench.images.probe import Facts
+from iqbench.images.remark import Remark
 from iqbench.images.source import Alpha, Content, Source
 from iqbench.protocols.presets import Protocol
 from iqbench.results.schema import pair_digest
 from iqbench.results.store import Current
 
-__all__ = ["Job", "Output", "ReadJob", "fit_output", "job_cost", "pin", "read_job"]
+__all__ = [
+    "FittedPair",
+    "Job",
+    "Output",
+    "ReadJob",
+    "fit_output",
+    "fit_pair",
+    "job_cost",
+    "pin",
+    "read_job",
+]
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,10 @@ class Output:
         The columns that are not in the tables yet.
     error
         What is wrong with one of the two files.
+    peaks
+        Which sample values are white, once that is known.
+    remarks
+        What the user should know of the two files.
     """
 
     image: OutputImage
@@ -62,6 +80,8 @@ class Output:
     picture: Picture | None = None
     columns: frozenset[str] = frozenset()
     error: str | None = None
+    peaks: Peaks | None = None
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,12 +105,11 @@ def job_cost(job: Job) -> int:
 def read_job(
     job: Job,
     *,
-    signatures: Mapping[str, str],
+    signatures: Signatures,
     current: Mapping[str, Current],
     protocol: Protocol,
     alpha: Alpha,
     recompute: bool,
-    always: frozenset[str] = frozenset(),
 ) -> ReadJob:
     """Read a job's files and decode what has to be scored.
 
@@ -102,7 +121,8 @@ def read_job(
     job
         What to read.
     signatures
-        The columns to compute and their signatures.
+        The columns to compute and their signatures. What is counted of bitstreams is counted anew:
+        no digest covers them.
     current
         Method to what the tables have of it.
     protocol
@@ -111,8 +131,6 @@ def read_job(
         What to do with transparency.
     recompute
         Compute everything again.
-    always
-        Columns that are never known already.
 
     Returns
     -------
@@ -126,6 +144,7 @@ def read_job(
         failed = (Output(image, error=f"reference: {error}") for image in job.outputs)
         return ReadJob(None, tuple(failed))
     digest = content.digest
+    facts = _facts(content)
     reference: Picture | None = None
     broken: str | None = None
     outputs = []
@@ -137,11 +156,10 @@ def read_job(
             outputs.append(replace(output, error=str(error)))
             continue
         output = replace(output, digest=read.digest, bytes=read.bytes)
-        columns = set(signatures)
-        if not recompute:
-            columns -= _known(output, signatures, current[image.method]) - always
-        output = replace(output, columns=frozenset(columns))
-        if columns:
+        output = replace(output, peaks=_peaks(facts, _facts(read), protocol))
+        known = None if recompute else current[image.method]
+        output = replace(output, columns=_missing(output, signatures, known))
+        if output.columns:
             if content is not None:
                 reference, broken = _decode_reference(content, alpha)
                 content = None  # a file's bytes are not kept beside its pixels
@@ -150,6 +168,11 @@ def read_job(
                 if reference is None
                 else _decode(output, read, reference, protocol, alpha)
             )
+            if output.picture:  # now its peaks are known
+                columns = _missing(output, signatures, known)
+                output = replace(output, columns=columns)
+                if not columns:
+                    output = replace(output, picture=None, remarks=())
         outputs.append(output)
     return ReadJob(reference, tuple(outputs))
 
@@ -165,13 +188,35 @@ def pin(job: ReadJob) -> ReadJob:
     return ReadJob(there(job.reference), outputs)
 
 
-def _known(output: Output, signatures: Mapping[str, str], current: Current) -> set[str]:
-    """Name the columns that the tables have of these very files."""
+def _missing(output: Output, signatures: Signatures, current: Current | None) -> frozenset[str]:
+    """Name the columns that the tables lack of these very files: all, if peaks are not known."""
+    wanted = signatures.of(output.peaks)
     image = output.image.image
-    state = current.images.get(image)
-    if state is None or state.pair != pair_digest(output.reference_digest, output.digest):
-        return set()
-    return {name for name, text in signatures.items() if (image, name, text) in current.scored}
+    state = None if current is None else current.images.get(image)
+    if (
+        current is None
+        or state is None
+        or output.peaks is None
+        or state.pair != pair_digest(output.reference_digest, output.digest)
+    ):
+        return frozenset(wanted)
+    known = {name for name, text in wanted.items() if (image, name, text) in current.scored}
+    return frozenset(wanted) - (known - signatures.bitstreams)
+
+
+def _facts(content: Content) -> Facts | None:
+    """Read a header; None if it is damaged, which decoding says."""
+    try:
+        return content.probe()
+    except IqbenchError:
+        return None
+
+
+def _peaks(reference: Facts | None, output: Facts | None, protocol: Protocol) -> Peaks | None:
+    """Say which sample values are white, if the headers tell."""
+    if reference is None or output is None:
+        return Peaks(255, 255)  # nothing will be computed: what is known of the files stays known
+    return peaks_of_headers(reference, output, protocol.peak)
 
 
 def _decode_reference(content: Content, alpha: Alpha) -> tuple[Picture | None, str | None]:
@@ -189,10 +234,53 @@ def _decode(
     try:
         # Before it is decoded: the reference says how much memory this may take.
         _check_size(reference, content.probe(), output.image.source.name, protocol)
-        picture = fit_output(reference, content.decode(alpha=alpha), protocol)
+        pair = fit_pair(reference, content.decode(alpha=alpha), protocol)
     except IqbenchError as error:
         return replace(output, error=str(error))
-    return replace(output, picture=picture)
+    return replace(output, picture=pair.output, peaks=pair.peaks, remarks=pair.remarks)
+
+
+@dataclass(frozen=True)
+class FittedPair:
+    """A reference and an output that can be compared.
+
+    Attributes
+    ----------
+    reference, output
+        Of one size, at least after the protocol's modcrop, of equal channels, with their peaks.
+    remarks
+        What the user should know of them.
+    """
+
+    reference: Picture
+    output: Picture
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def peaks(self) -> Peaks:
+        """Which sample values are white."""
+        return Peaks(self.reference.peak, self.output.peak)
+
+
+def fit_pair(reference: Picture, output: Picture, protocol: Protocol) -> FittedPair:
+    """See that an output can be compared with its reference, and decide what is white in both.
+
+    Parameters
+    ----------
+    reference, output
+        As decoded.
+    protocol
+        Says which sizes fit together, and may say the peak.
+
+    Raises
+    ------
+    IqbenchError
+        As `fit_output` and `iqbench.images.peaks.settle_peaks`.
+    """
+    fitting = fit_output(reference, output, protocol)
+    first, second, remarks = settle_peaks(reference, fitting, protocol.peak)
+    remarks.extend(orientation_remarks(first, second))
+    return FittedPair(first, second, tuple(remarks))
 
 
 def fit_output(reference: Picture, output: Picture, protocol: Protocol) -> Picture:
@@ -234,14 +322,23 @@ def fit_output(reference: Picture, output: Picture, protocol: Protocol) -> Pictu
 
 def _check_size(reference: Picture, output: Picture | Facts, name: str, protocol: Protocol) -> None:
     """Refuse an output of another size than its reference's, after the protocol's modcrop."""
-    for view in (protocol.fidelity, protocol.perception):
-        sizes = [
-            (side.height - side.height % view.modcrop, side.width - side.width % view.modcrop)
-            for side in (reference, output)
-        ]
-        if sizes[0] != sizes[1]:
-            raise IqbenchError(
-                f"{name} has {output.width}x{output.height} pixels, its reference "
-                f"{reference.name} has {reference.width}x{reference.height}",
-                hint="Nothing is resized: write the output at the reference's size",
-            )
+    modcrops = {view.modcrop for view in (protocol.fidelity, protocol.perception)}
+
+    def fits(first: tuple[int, int], second: tuple[int, int]) -> bool:
+        return all(
+            one - one % modcrop == other - other % modcrop
+            for modcrop in modcrops
+            for one, other in zip(first, second, strict=True)
+        )
+
+    if fits((reference.height, reference.width), (output.height, output.width)):
+        return
+    message = (
+        f"{name} has {output.width}x{output.height} pixels, its reference {reference.name} has "
+        f"{reference.width}x{reference.height}"
+    )
+    hint = "Nothing is resized: write the output at the reference's size"
+    blamed = blame_orientation(reference, output, fits)
+    if blamed is not None:
+        message, hint = f"{message}: {blamed[0]}", blamed[1]
+    raise IqbenchError(message, hint=hint)

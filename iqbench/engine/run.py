@@ -21,8 +21,10 @@ from iqbench.engine.plan import DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
 from iqbench.engine.resources import Resources
 from iqbench.engine.scorer import Scorer
+from iqbench.engine.signatures import Signatures
 from iqbench.engine.sums import Scores
 from iqbench.errors import IqbenchError
+from iqbench.images.peaks import Peaks
 from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha
 from iqbench.loader import work_ahead
@@ -132,7 +134,7 @@ def run(
         }
         for absence in plan.absences:
             name = absence.dataset
-            ledger = ledgers.get(name) or Ledger(name, "", {}, writer, summary)
+            ledger = ledgers.get(name) or Ledger(name, "", Signatures(), writer, summary)
             ledger.withdraw(absence, store.current(name, absence.method))
         writer.flush()
         for dataset_plan in plan.datasets:
@@ -159,7 +161,7 @@ class _DatasetRun:
         self._resources = resources
         self._settings = settings
         self._summary = summary
-        self._signatures = plan.signatures(resources, settings.compute)
+        self._signatures = plan.signatures(resources, settings.compute, settings.alpha)
         self._ledger = Ledger(self._name, plan.protocol.spec, self._signatures, writer, summary)
         self._current: dict[str, Current] = {
             method: store.current(self._name, method) for method in plan.assignments
@@ -182,10 +184,6 @@ class _DatasetRun:
             protocol=self._plan.protocol,
             alpha=self._settings.alpha,
             recompute=self._settings.recompute,
-            # No digest covers the bitstreams: what is counted of them is counted anew.
-            always=frozenset(
-                item.column.name for item in self._plan.requests if item.metric.needs == "bitstream"
-            ),
         )
         on_gpu = self._settings.compute.device.type == "cuda"
         jobs = work_ahead(
@@ -221,9 +219,9 @@ class _DatasetRun:
                     method, image = output.image.method, output.image.image
                     self._ledger.keep(output, self._current[method].images[image])
             # Outputs that miss the same columns are scored together: as a rule, all of them.
-            together: dict[frozenset[str], list[Output]] = {}
+            together: dict[tuple[frozenset[str], Peaks | None], list[Output]] = {}
             for output in left:
-                together.setdefault(output.columns, []).append(output)
+                together.setdefault((output.columns, output.peaks), []).append(output)
             advance(len(job.outputs) - len(left))
             for outputs in together.values():
                 yield Work.of(job, outputs)

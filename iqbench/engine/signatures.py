@@ -1,22 +1,52 @@
-"""What a score's signature says: everything its value depends on, and nothing else.
-
-The option ``--alpha`` is not in it: it decides whether a picture with transparency has a value, not
-which value. The pixels that a file stands for depend on the file alone.
-"""
+"""What a score's signature says: everything its value depends on, and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from iqbench.engine.compute import Precision
+from iqbench.images.peaks import Peaks
+from iqbench.images.source import Alpha
 from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request
 from iqbench.protocols.presets import Protocol
-from iqbench.results.signature import signature
+from iqbench.results.signature import parse_signature, signature
 
-__all__ = ["signatures_of"]
+__all__ = ["Signatures", "signatures_of", "with_peak"]
 
 DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Signatures:
+    """The signatures of a run's columns.
+
+    Attributes
+    ----------
+    plain
+        By column, of pairs whose peaks are 255 and 65535.
+    bitstreams
+        The columns that read no pixels, and so know no peak.
+    """
+
+    plain: Mapping[str, str] = field(default_factory=dict)
+    bitstreams: frozenset[str] = frozenset()
+
+    def of(self, peaks: Peaks | None) -> Mapping[str, str]:
+        """Return the signatures of a pair's values; None if it is not known what is white."""
+        label = "" if peaks is None else peaks.label
+        if not label:
+            return self.plain
+        return {
+            column: text if column in self.bitstreams else with_peak(text, label)
+            for column, text in self.plain.items()
+        }
+
+
+def with_peak(text: str, label: str) -> str:
+    """Say in a signature which sample value is white, where it is not the largest of the type."""
+    return signature({**parse_signature(text), "peak": label}) if label else text
 
 
 def signatures_of(
@@ -24,6 +54,7 @@ def signatures_of(
     protocol: Protocol,
     digests: Mapping[str | Metric, str],
     precision: Precision,
+    alpha: Alpha = "error",
 ) -> dict[str, str]:
     """Spell the signature of every column.
 
@@ -39,6 +70,8 @@ def signatures_of(
         Of the networks' weights by name, of trained parameters by metric.
     precision
         Of the networks.
+    alpha
+        Recorded only if transparency is composited.
 
     Returns
     -------
@@ -60,5 +93,7 @@ def signatures_of(
             fields["weights"] = "+".join(trained)
         if networks:
             fields["precision"] = precision
+        if alpha == "composite":
+            fields["alpha"] = alpha
         spelt[column.name] = signature(fields)
     return spelt

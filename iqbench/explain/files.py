@@ -8,7 +8,7 @@ from pathlib import Path
 from iqbench.datasets.dataset import reference_folder
 from iqbench.datasets.matching import match_outputs
 from iqbench.datasets.methods import Method
-from iqbench.engine.reading import fit_output
+from iqbench.engine.reading import fit_pair
 from iqbench.errors import IqbenchError
 from iqbench.explain.pair import Pair
 from iqbench.images.source import FileSource, Source
@@ -90,10 +90,10 @@ def read_pair(sources: Sources, modcrops: Iterable[int]) -> Pair:
     for modcrop in modcrops:
         view = View(modcrop=modcrop)
         try:
-            fitted = fit_output(reference, output, Protocol("", 1, view, view))
+            fitted = fit_pair(reference, output, Protocol("", 1, view, view))
         except IqbenchError as error:
             first = first or error
             continue
-        return Pair(reference, fitted)
+        return Pair(fitted.reference, fitted.output)
     assert first is not None
     raise first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,10 @@ class Picture:
         Size of the file.
     peak
         The sample value that means white; by default the largest of the pixels' type.
-    composited
-        Whether the file has transparency, so that this is the picture over white.
+    noted_bits
+        How many bits the file says that samples had before they were stored in 16, or None.
+    orientation
+        The EXIF orientation, 1 to 8, that was applied.
     """
 
     pixels: NDArray[np.uint8] | NDArray[np.uint16]
@@ -35,7 +38,8 @@ class Picture:
     name: str
     bytes: int
     peak: int = 0
-    composited: bool = False
+    noted_bits: int | None = None
+    orientation: int = 1
 
     def __post_init__(self) -> None:
         if not self.peak:
@@ -60,3 +64,13 @@ class Picture:
     def bit_depth(self) -> int:
         """Bits per sample: 8 or 16."""
         return int(self.pixels.dtype.itemsize) * 8
+
+    @cached_property
+    def largest(self) -> int:
+        """The largest sample."""
+        return int(self.pixels.max())
+
+    @cached_property
+    def mean(self) -> float:
+        """The mean sample."""
+        return float(self.pixels.mean(dtype=np.float64))

@@ -30,6 +30,7 @@ def difference_maps(
     memory: int | None = None,
     weights: str | Path | None = None,
     alpha: Alpha = "error",
+    peak: int | None = None,
 ) -> list[DifferenceMap]:
     """Show where the difference between two image files lies.
 
@@ -46,7 +47,7 @@ def difference_maps(
         and tv-aniso.
     protocol
         Spec, e.g. ``sr-y:scale=4``.
-    device, memory, weights, alpha
+    device, memory, weights, alpha, peak
         As in `iqbench.measure`; networks compute in float32.
 
     Returns
@@ -61,7 +62,7 @@ def difference_maps(
         a map or the maps do not fit into `memory`.
     """
     from iqbench.engine.compute import resolve_compute
-    from iqbench.engine.reading import fit_output
+    from iqbench.engine.reading import fit_pair
     from iqbench.engine.resources import load_resources
     from iqbench.images.source import Alpha, FileSource
     from iqbench.maps.kinds import resolve_maps
@@ -71,19 +72,19 @@ def difference_maps(
     if alpha not in get_args(Alpha):
         raise unknown_name("way to treat alpha", alpha, get_args(Alpha))
     kinds = resolve_maps([maps] if isinstance(maps, str) else maps)
-    chosen = resolve_protocol(protocol)
+    chosen = resolve_protocol(protocol).with_peak(peak)
     compute = resolve_compute(device, "exact", memory)
     contents = [FileSource(Path(path)).read() for path in (reference, output)]
     for content in contents:
         _check_memory(content.name, content.probe(), len(kinds), compute)
     first, second = (content.decode(alpha=alpha) for content in contents)
-    second = fit_output(first, second, chosen)
+    pair = fit_pair(first, second, chosen)
     resources = load_resources(
         [kind.request for kind in kinds],
         compute,
         folder=None if weights is None else Path(weights),
     )
-    return Pair(first, second, resources, compute).maps(kinds, chosen)
+    return Pair(pair.reference, pair.output, resources, compute).maps(kinds, chosen)
 
 
 def _check_memory(name: str, facts: Facts, maps: int, compute: Compute) -> None:

@@ -34,3 +34,4 @@ class Preset(BaseModel):
     perception: ViewTemplate
     variants: dict[str, str] = {}
     metrics: tuple[str, ...] = ()
+    peak: int | str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 import yaml
 
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.images.peaks import check_peak
 from iqbench.protocols.model import Preset, ViewTemplate
 from iqbench.protocols.user import find_protocols_file, load_user_presets
 from iqbench.protocols.view import View
@@ -40,6 +41,8 @@ class Protocol:
         Bare name of a metric to the spec of the variant that the field means by it.
     metrics
         What is computed where nobody says it; none for the default metrics.
+    peak
+        The sample value of white; None for what the files say.
     """
 
     spec: str
@@ -48,6 +51,20 @@ class Protocol:
     perception: View
     variants: Mapping[str, str] = field(default_factory=dict, hash=False)
     metrics: tuple[str, ...] = ()
+    peak: int | None = None
+
+    def with_peak(self, peak: int | None) -> Protocol:
+        """Return the protocol with another peak; None leaves its own.
+
+        Raises
+        ------
+        IqbenchError
+            If it is not a whole number from 1 to 65535.
+        """
+        if peak is None:
+            return self
+        check_peak(peak)
+        return replace(self, peak=peak)
 
     def view(self, family: Family) -> View:
         """Return what a family of metrics sees."""
@@ -116,7 +133,7 @@ def resolve_protocol(spec: str) -> Protocol:
         perception=_fill(preset.perception, values),
         variants=preset.variants,
         metrics=preset.metrics,
-    )
+    ).with_peak(values[preset.peak] if isinstance(preset.peak, str) else preset.peak)
 
 
 def _fill(template: ViewTemplate, values: dict[str, int]) -> View:

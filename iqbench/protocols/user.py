@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.images.peaks import check_peak
 from iqbench.protocols.model import Preset, ViewTemplate
 from iqbench.user_files import expand_user
 from iqbench.yaml_file import read_yaml
@@ -94,6 +95,13 @@ def _preset(where: str, block: object) -> Preset:
         for value in (view.modcrop, view.crop)
         if isinstance(value, str)
     }
+    if isinstance(preset.peak, str):
+        named.add(preset.peak)
+    else:
+        try:
+            check_peak(preset.peak)
+        except IqbenchError as error:
+            raise IqbenchError(f"{where}: key 'peak': {error.message}", hint=error.hint) from None
     for value in sorted(named - set(preset.parameters)):
         raise IqbenchError(f"{where}: {value!r} is none of its parameters {preset.parameters}")
     return preset

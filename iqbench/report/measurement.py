@@ -12,6 +12,8 @@ from iqbench.results.schema import ColumnInfo
 
 __all__ = ["render_measurement"]
 
+_USUAL_PEAK = "255"
+
 
 def render_measurement(frame: pd.DataFrame, format: str, *, window: Window | None = None) -> str:
     """Render what `iqbench.measure` returned.
@@ -19,7 +21,7 @@ def render_measurement(frame: pd.DataFrame, format: str, *, window: Window | Non
     Parameters
     ----------
     frame
-        Columns metric, value, error, direction, decimals, signature.
+        Columns metric, value, error, direction, decimals, signature, peak.
     format
         One of `iqbench.report.tables.FORMATS`; all but the terminal's table hold every column.
     window
@@ -41,4 +43,6 @@ def render_measurement(frame: pd.DataFrame, format: str, *, window: Window | Non
     shown = pd.DataFrame(rows)
     if not shown["note"].any():
         shown = shown.drop(columns="note")
-    return render_records(shown, format, window=window)
+    text = render_records(shown, format, window=window)
+    peak = next(iter(frame["peak"]), _USUAL_PEAK)
+    return text if peak == _USUAL_PEAK else f"{text}Sample value of white: {peak}\n"

@@ -15,7 +15,7 @@ from iqbench.errors import unknown_name
 from iqbench.results.current import Group, current_images, current_scores, groups
 from iqbench.results.filters import Filters
 from iqbench.results.names import combinations_of
-from iqbench.results.schema import IMAGES, SCORES, ColumnInfo, Manifest
+from iqbench.results.schema import IMAGES, SCORES, UNDEFINED, ColumnInfo, Manifest
 from iqbench.results.signature import headings
 
 __all__ = [
@@ -44,6 +44,7 @@ class DatasetTables:
         Its name.
     scores
         The long form of `load_scores`: those of its rows that pass the filters, in no order.
+        Signatures that have errors only are left out where their metric has values of another.
     images
         Dataset, method and image of every image of every method, whatever the filters.
     """
@@ -157,7 +158,24 @@ def _tables_of(dataset: str, found: list[Group], wanted: Filters) -> DatasetTabl
         if wanted.admit("method", group.method):
             rows = wanted.select(current_scores(group.scores, table))
             scores.append(_long([rows], sort=False))
-    return DatasetTables(dataset, _joined(scores) if scores else _long([]), _joined(images))
+    every = _joined(scores) if scores else _long([])
+    return DatasetTables(dataset, _without_failed_columns(every), _joined(images))
+
+
+def _without_failed_columns(scores: pd.DataFrame) -> pd.DataFrame:
+    """Leave out signatures that have errors only, where the metric has values of another one.
+
+    A file that could not be read has its error under the signature of files that say nothing of
+    their peak. Where all others of the dataset do say it, that is no column to rank by.
+    """
+    group, first = combinations_of(scores, ["metric", "signature"])
+    answered = scores["value"].notna().to_numpy(copy=True)
+    failed = scores["error"][~answered]
+    answered[~answered] = failed.str.startswith(UNDEFINED).fillna(False).to_numpy(dtype=bool)
+    counts = np.bincount(group[answered], minlength=len(first))
+    has_values = pd.Series(counts > 0, index=first.index)
+    kept = has_values | ~has_values.groupby(first["metric"]).transform("any")
+    return scores if kept.all() else scores[kept.to_numpy()[group]].reset_index(drop=True)
 
 
 def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:

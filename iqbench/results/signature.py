@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-__all__ = ["differing_fields", "headings", "parse_signature", "signature"]
+__all__ = ["differing_fields", "headings", "parse_signature", "peak_of", "signature"]
 
 # The backslash comes first: escaping must not touch its own escapes.
 _ESCAPES = (("\\", "\\\\"), ("|", "\\p"), ("=", "\\e"), ("\n", "\\n"))
@@ -52,6 +52,12 @@ def parse_signature(text: str) -> dict[str, str]:
             raise ValueError(f"not a signature: {text!r}")
         fields[_unescape(name)] = _unescape(value)
     return fields
+
+
+def peak_of(text: str) -> int:
+    """Return the sample value of the reference that meant white; 65535 also stands for 255."""
+    peak = parse_signature(text).get("peak", "").partition("/")[0]
+    return int(peak) if peak.isdecimal() else 65535
 
 
 def differing_fields(signatures: Iterable[str]) -> list[str]:

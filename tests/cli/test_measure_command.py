@@ -219,3 +219,39 @@ def test_a_map_never_replaces_the_image_it_is_made_from(pair, iqbench):
     assert ran.code == 2
     assert "a map would replace ssim.png, which it is made from" in ran.err
     assert Path("ssim.png").read_bytes() == before
+
+
+class TestPeak:
+    """What sample value was taken as white is said."""
+
+    @pytest.fixture
+    def dark(self, made):
+        """Twelve bits in files of 16, without a note."""
+        sides = picture(0, dtype=np.uint16) >> 4, noisy(picture(0, dtype=np.uint16) >> 4, 1, 40)
+        for name, pixels in zip(("r.png", "o.png"), sides, strict=True):
+            write_png(Path(name), pixels)
+        return sides
+
+    def test_files_of_16_bits(self, dark, iqbench):
+        ran = iqbench("measure", "r.png", "o.png", "--metric", "psnr")
+        assert ran.code == 0
+        assert ran.out.splitlines()[-1] == "Sample value of white: 65535"
+        assert ran.err.startswith("warning: o.png: no sample of the 16-bit files exceeds 4095")
+
+    def test_a_given_one(self, dark, iqbench):
+        options = ("--metric", "psnr", "--peak", "4095", "--format", "json")
+        ran = iqbench("measure", "r.png", "o.png", *options)
+        (row,) = json.loads(ran.out)
+        assert (ran.code, ran.err, row["peak"]) == (0, "", "4095")
+        assert parse_signature(row["signature"])["peak"] == "4095"
+        error = np.square(dark[0].astype(float) - dark[1]).mean()
+        assert row["value"] == pytest.approx(10 * math.log10(4095**2 / error), abs=1e-4)
+
+    def test_warnings_are_not_printed_where_quiet_is_asked_for(self, dark, iqbench):
+        assert iqbench("--quiet", "measure", "r.png", "o.png", "--metric", "psnr").err == ""
+
+    @pytest.mark.parametrize("peak", ["0", "65536", "white"])
+    def test_what_is_none_is_refused(self, dark, iqbench, peak):
+        ran = iqbench("measure", "r.png", "o.png", "--peak", peak)
+        assert ran.code == 2
+        assert "--peak" in ran.err

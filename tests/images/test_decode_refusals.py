@@ -22,9 +22,10 @@ REFUSED = {
     "float or signed": tiff(np.zeros((4, 4), np.int16)),
     "32 bits": tiff(np.zeros((4, 4), np.uint32)),
     "several pages": pillow(RED, "TIFF", save_all=True, append_images=[RED]),
-    "unusual colour": tiff(noise(4, 4, 3), photometric="cielab"),
-    "5 samples a pixel": tiff(
-        noise(4, 4, 5), extrasamples=["unassalpha", "unspecified"], planarconfig="contig"
+    "unusual colour": tiff(np.zeros((4, 4), np.uint16), photometric="miniswhite"),
+    "TIFF with an alpha": tiff(noise(4, 4, 4), extrasamples=["unassalpha"]),
+    "separate planes": tiff(
+        noise(3, 5, 7, dtype=np.uint16), photometric="rgb", planarconfig="separate"
     ),
     "animated PNG": APNG,
     "animated WebP": pillow(RED, "WEBP", save_all=True, append_images=[Image.new("RGB", (8, 8))]),
@@ -34,7 +35,8 @@ REFUSED = {
     "OpenEXR": b"v/1\x01" + bytes(20),
     "PBM": b"P4\n8 1\n\0",
     "text form": b"P2\n1 1\n255\n9\n",
-    "maximum value 1023": b"P5 1 1 1023\n\0\0",
+    "maximum value 127": b"P5 1 1 127\n\0",
+    "maximum value 65536": b"P5 1 1 65536\n\0\0",
     "run-length": bmp(b"\4\0\0\1", 4, 1, 8, compression=1, palette=bytes(1024)),
     "16 bits a pixel": bmp(bytes(8), 4, 1, 16),
     "own order": bmp(bytes(4), 1, 1, 32, compression=3, masks=MASKS[::-1]),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
+from iqbench.images.formats.reader import BufferReader, Facts, Reader
 
-from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
-
-__all__ = ["decode", "facts"]
+__all__ = ["check_whole", "facts"]
 
 SIGNATURES = (b"P5", b"P6")
 HEADER_LIMIT = 4096  # comments may be of any length; this is more than anybody writes
@@ -31,17 +29,14 @@ def _header(file: Reader) -> tuple[int, int, int, int, int]:
 def facts(file: Reader) -> Facts:
     """Read the header."""
     channels, width, height, maximum, _ = _header(file)
-    if maximum not in (255, 65535):
+    if not 255 <= maximum <= 65535:
         raise file.refused(
-            f"has the maximum value {maximum}", "Scale it to a maximum of 255 or 65535"
+            f"has the maximum value {maximum}", "Scale it to a maximum of 255 to 65535"
         )
-    return Facts("pnm", height, width, channels, 8 if maximum == 255 else 16)
+    return Facts("pnm", height, width, channels, 8 if maximum == 255 else 16, maximum=maximum)
 
 
-def decode(file: BufferReader, facts: Facts) -> Samples:
-    """Take the pixels, which follow the header."""
-    channels, width, height, _, start = _header(file)
-    sample = np.dtype(">u2" if facts.bit_depth == 16 else "u1")
-    data = file.at(start, height * width * channels * sample.itemsize)
-    stored = np.frombuffer(data, sample).reshape(height, width, channels)
-    return stored.astype(sample.newbyteorder("="))
+def check_whole(file: BufferReader) -> None:
+    """Check that all pixels lie within the file."""
+    channels, width, height, maximum, start = _header(file)
+    file.reaches(start + height * width * channels * (1 if maximum == 255 else 2))

@@ -1,21 +1,14 @@
-"""Random access to a file's bytes, and the errors that reading a format raises."""
+"""Random access to a file's bytes, and the errors that reading a format's structure raises."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
 
-__all__ = ["BufferReader", "Facts", "Reader", "Samples", "unpack_bits"]
-
-Samples: TypeAlias = NDArray[Any]
-"""(H, W, C) uint8 or uint16 as stored: gray, gray and alpha, RGB or RGBA."""
+__all__ = ["BufferReader", "Facts", "Reader"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +30,10 @@ class Facts:
         Whether there is transparency of any kind.
     orientation
         The EXIF orientation, 1 to 8, that decoding applies.
+    maximum
+        The sample value of white where the format itself says it; 0 for the largest of the depth.
+    noted_bits
+        How many bits a file of 16 bits says that its samples had before; None if it does not.
     """
 
     format: str
@@ -46,6 +43,13 @@ class Facts:
     bit_depth: int = 8
     has_alpha: bool = False
     orientation: int = 1
+    maximum: int = 0
+    noted_bits: int | None = None
+
+    @property
+    def peak(self) -> int:
+        """The sample value of white, as far as the format says it."""
+        return self.maximum or (1 << self.bit_depth) - 1
 
     def oriented(self, orientation: int) -> Facts:
         """Give these facts of the picture as stored for the picture as shown."""
@@ -117,7 +121,7 @@ class BufferReader(Reader):
     data
         All bytes of the file.
     chunks
-        The chunks that a walk over the file found: it is walked once.
+        What a walk over the file found: it is walked once.
     """
 
     chunks: tuple[tuple[bytes, int, int], ...] | None = None
@@ -125,27 +129,3 @@ class BufferReader(Reader):
     def __init__(self, name: str, data: bytes) -> None:
         super().__init__(name, len(data), lambda offset, count: data[offset : offset + count])
         self.data = data
-
-
-def unpack_bits(rows: NDArray[np.uint8], bits: int, width: int) -> NDArray[np.uint8]:
-    """Return the samples of 1, 2, 4 or 8 bits that fill rows of bytes, the highest bits first.
-
-    Parameters
-    ----------
-    rows
-        (H, bytes).
-    bits
-        Of a sample.
-    width
-        Samples in a row; what is left of its last byte is padding.
-
-    Returns
-    -------
-    ndarray
-        (H, width), each sample in a byte of its own.
-    """
-    if bits == 8:
-        return rows[:, :width]
-    shifts = np.arange(8 - bits, -1, -bits, dtype=np.uint8)
-    separate = rows[..., np.newaxis] >> shifts & np.uint8(2**bits - 1)
-    return separate.reshape(len(rows), -1)[:, :width]

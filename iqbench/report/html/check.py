@@ -27,6 +27,7 @@ from iqbench.report.sides import Sides
 from iqbench.report.text import number
 from iqbench.results.read import load_runs, with_headings
 from iqbench.results.schema import ColumnInfo
+from iqbench.results.signature import peak_of
 
 __all__ = ["check_page"]
 
@@ -178,10 +179,16 @@ def _scenes(
     before, after = Digests(sides.baseline.images, names), Digests(sides.candidate.images, names)
     for place, told in losses.items():
         dataset, old, new, image = place
-        protocol = _protocol(sides, dataset, new)
+        protocol, peak = _seen(sides, dataset, new)
         reference, now = after.of(dataset, new, image)
         outputs = [
-            Output(label, method, partial(finder.output, dataset, method, image, digest), protocol)
+            Output(
+                label,
+                method,
+                partial(finder.output, dataset, method, image, digest),
+                protocol,
+                peak,
+            )
             for label, method, digest in (
                 ("baseline", old, before.of(dataset, old, image)[1]),
                 ("now", new, now),
@@ -228,10 +235,13 @@ def _loss(
     return f"{row['heading']} {old} → {now} ({signed(image['gain'], decimals + 1)})"
 
 
-def _protocol(sides: Sides, dataset: str, method: str) -> str:
+def _seen(sides: Sides, dataset: str, method: str) -> tuple[str, int]:
+    """Return the protocol and the peak by which a method was scored."""
     scores = sides.candidate.scores
     own = scores[(scores["dataset"] == dataset) & (scores["method"] == method)]
-    return str(own["protocol"].iloc[0]) if len(own) else "rgb"
+    if not len(own):
+        return "rgb", peak_of("")
+    return str(own["protocol"].iloc[0]), peak_of(str(own["signature"].iloc[0]))
 
 
 def _values(found: Check, sides: Sides, place: _Place) -> tuple[list[str], list[list[str]]]:

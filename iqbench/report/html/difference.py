@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
+from iqbench.images.peaks import settle_peaks
 from iqbench.images.picture import Picture
 from iqbench.maps.model import DEFAULT_MAPS, DifferenceMap
 from iqbench.maps.palettes import legend, ramp, render
 from iqbench.report.html.painting import Crop
 
-__all__ = ["DEFAULT_MAPS", "MapMaker", "Painted", "paint"]
+__all__ = ["DEFAULT_MAPS", "MapMaker", "Painted", "as_scored", "paint"]
 
 _STEPS = 40
 """Colours of a map: no eye tells more apart, and noise packs into half the bytes."""
@@ -82,7 +83,9 @@ class MapMaker:
         self._compute = resolve_compute(device, "exact", None)
         self._resources = load_resources([kind.request for kind in self._kinds], self._compute)
 
-    def maps(self, reference: Picture, output: Picture, protocol: str) -> list[DifferenceMap]:
+    def maps(
+        self, reference: Picture, output: Picture, protocol: str, peak: int
+    ) -> list[DifferenceMap]:
         """Make the maps of an output, without those that such an image has none of."""
         from iqbench.engine.reading import fit_output
         from iqbench.maps.pair import Pair
@@ -90,15 +93,25 @@ class MapMaker:
 
         try:  # tables may come from a machine that knows other protocols
             chosen = resolve_protocol(protocol)
-            fitting = fit_output(reference, output, chosen)
+            first, second = as_scored(reference, output, peak)
+            fitted = fit_output(first, second, chosen)
         except IqbenchError as error:
             self.problems[error.message] = None
             return []
-        pair = Pair(reference, fitting, self._resources, self._compute)
+        pair = Pair(first, fitted, self._resources, self._compute)
         try:
             return pair.maps(self._kinds, chosen)
         except IqbenchError:  # too small for one of them
             return [made for kind in self._kinds for made in _one(pair, kind, chosen)]
+
+
+def as_scored(reference: Picture, output: Picture, peak: int) -> tuple[Picture, Picture]:
+    """Take the peak by which a pair was scored; if files and table disagree, what the files say."""
+    try:
+        first, second, _ = settle_peaks(reference, output, peak)
+    except IqbenchError:
+        first, second, _ = settle_peaks(reference, output)
+    return first, second
 
 
 def _one(pair: Any, kind: Any, protocol: Any) -> list[DifferenceMap]:

@@ -23,6 +23,7 @@ from iqbench.report.html.where import Digests, Finder, Folders
 from iqbench.report.sections import direction_arrow
 from iqbench.report.text import number
 from iqbench.results.read import load_images
+from iqbench.results.signature import peak_of
 
 __all__ = ["Appearance", "Made", "report_page"]
 
@@ -227,6 +228,7 @@ def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> 
         for method in pick.methods
     }
     ranked = cube.headings.index(str(one.ranked_by))
+    peak = peak_of(cube.signatures[str(one.ranked_by)][1])
     of = [digests.of(pick.dataset, method, pick.image) for method in pick.methods]
     return Scene(
         dataset=pick.dataset,
@@ -239,6 +241,7 @@ def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> 
                 note=f"{one.ranked_by} {texts[method][ranked]}",
                 find=partial(finder.output, pick.dataset, method, pick.image, digest),
                 protocol=cube.protocols.get(method, "rgb").partition(" + ")[0],
+                peak=peak,
             )
             for method, (_, digest) in zip(pick.methods, of, strict=True)
         ],

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from iqbench.images.picture import Picture
-from iqbench.report.html.difference import MapMaker, paint
+from iqbench.report.html.difference import MapMaker, as_scored, paint
 from iqbench.report.html.page import embedded_json
 from iqbench.report.html.painting import Crop, crop_of, lossless, thumbnail
 from iqbench.report.html.where import Found
@@ -50,12 +50,15 @@ class Output:
         Finds it; None where it is gone or no longer the same.
     protocol
         By which it was scored.
+    peak
+        The sample value of white by which it was scored.
     """
 
     name: str
     note: str
     find: Callable[[], Found | None]
     protocol: str
+    peak: int
 
 
 @dataclass(frozen=True)
@@ -205,11 +208,16 @@ def _pictures(scene: Scene, number: int, budget: Budget) -> tuple[int, int, Show
     if reference is None:
         return len(scene.outputs) + 1, 0, None
     found = [(output, output.find()) for output in scene.outputs]
-    there = [(output, one.picture) for output, one in found if one is not None]
-    missing = len(found) - len(there)
-    if not there:
+    pairs = [
+        (output, as_scored(reference.picture, one.picture, output.peak))
+        for output, one in found
+        if one is not None
+    ]
+    missing = len(found) - len(pairs)
+    if not pairs:
         return missing, 0, None
-    whole = reference.picture
+    whole = pairs[0][1][0]
+    there = [(output, picture) for output, (_, picture) in pairs]
     crop = crop_of(whole, [picture for _, picture in there])
     small = thumbnail(whole.pixels, whole.peak)
     first = _picture("reference", "", whole, crop)
@@ -274,7 +282,7 @@ def _maps_of(one: Shown, budget: Budget, maker: MapMaker) -> int:
         picture = by_name.get(printable(output.name))
         found = output.find() if picture is not None else None
         if reference is not None and found is not None:
-            for made in maker.maps(reference.picture, found.picture, output.protocol):
+            for made in maker.maps(reference.picture, found.picture, output.protocol, output.peak):
                 drawn.setdefault(made.name, []).append((picture or {}, made))
     full = 0
     for of_outputs in drawn.values():

@@ -1,0 +1,261 @@
+"""Which sample value of a pair of images is white.
+
+A file of 16 bits may hold samples of 10 or 12 bits. PNG asks for such samples to be scaled up to 16
+bits and for sBIT to note how many bits they had before; other programs write them unscaled, with or
+without a note. So a note decides only where the samples of both images agree with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import log2
+
+import numpy as np
+
+from iqbench.errors import IqbenchError
+from iqbench.images.formats.reader import Facts
+from iqbench.images.picture import Picture
+from iqbench.images.remark import Remark
+
+__all__ = ["LARGEST_PEAK", "Peaks", "check_peak", "peaks_of_headers", "settle_peaks"]
+
+LARGEST_PEAK = 65535
+"""The largest sample of 16 bits."""
+
+_OWN = (255, LARGEST_PEAK)
+_DARK = 4095  # the largest sample of 12 bits, a sixteenth of the range of 16
+_LEAST_BITS = 2  # depths differ by two bits at least; a factor of 2 may be the image
+_NEAR_FACTOR = 0.15
+_ROWS = 64
+
+_HOW_TO_SAY = "`--peak N` says otherwise"
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """The sample values of reference and output that mean white."""
+
+    reference: int
+    output: int
+
+    @property
+    def label(self) -> str:
+        """Spell what a signature says of them; empty where 8 and 16 bits use their whole range.
+
+        An output of another peak than its reference's is spelt after a stroke.
+        """
+        if self.output in (*_OWN, self.reference):
+            return "" if self.reference in _OWN else str(self.reference)
+        return f"{self.reference}/{self.output}"
+
+    def __str__(self) -> str:
+        """Spell both, or the one that both have."""
+        if self.reference == self.output:
+            return str(self.reference)
+        return f"{self.reference}/{self.output}"
+
+
+def check_peak(peak: int | None) -> None:
+    """Refuse what no sample of 8 or 16 bits can be.
+
+    Raises
+    ------
+    IqbenchError
+        If it is not a whole number from 1 to 65535.
+    """
+    if peak is not None and (not isinstance(peak, int) or not 1 <= peak <= LARGEST_PEAK):
+        raise IqbenchError(
+            f"the peak must be a whole number from 1 to {LARGEST_PEAK}, not {peak!r}",
+            hint="It is the sample value of white: 1023 of 10 bits, 4095 of 12",
+        )
+
+
+def peaks_of_headers(reference: Facts, output: Facts, given: int | None = None) -> Peaks | None:
+    """Say what the peaks of a pair are, if that does not depend on its samples.
+
+    Parameters
+    ----------
+    reference, output
+        What the headers say.
+    given
+        The peak that the user says, if any.
+
+    Returns
+    -------
+    Peaks or None
+        None where a header notes fewer bits than the file has: then samples decide.
+    """
+    sides = (reference, output)
+    if given is None and _candidates(sides) and any(_is_open(side) for side in sides):
+        return None
+    return Peaks(*(_given_or_own(side, given) for side in sides))
+
+
+def settle_peaks(
+    reference: Picture, output: Picture, given: int | None = None
+) -> tuple[Picture, Picture, list[Remark]]:
+    """Decide which sample value of each image is white.
+
+    Parameters
+    ----------
+    reference, output
+        As decoded.
+    given
+        The peak that the user says, if any. It is the peak of every image that can hold it.
+
+    Returns
+    -------
+    tuple
+        Both with their peaks, and what the user should know of them.
+
+    Raises
+    ------
+    IqbenchError
+        If samples are above the peak that was given, or neither image can hold it.
+
+    Notes
+    -----
+    Without a given peak, a note of b bits in either file makes the peak 2**b - 1 if no sample of
+    either image exceeds that, unless the samples of both bear the marks of scaling from b bits to
+    16 (then they are dark). Images of 8 bits always have the peak 255.
+    """
+    remarks: list[Remark] = []
+    sides = (reference, output)
+    if given is None:
+        noted = _noted_peak(reference, output, remarks)
+        peaks = Peaks(*(noted if _is_open(side) else side.peak for side in sides))
+    else:
+        peaks = Peaks(*(_given_or_own(side, given) for side in sides))
+        _check_given(reference, output, given)
+    remarks.extend(_doubts(reference, output, peaks, given))
+    return _relative_to(reference, peaks.reference), _relative_to(output, peaks.output), remarks
+
+
+def _relative_to(picture: Picture, peak: int) -> Picture:
+    return picture if picture.peak == peak else replace(picture, peak=peak)
+
+
+def _is_open(side: Picture | Facts) -> bool:
+    """Tell whether a note may change the peak: of 16 bits, in a format that has no peak itself."""
+    return side.peak == LARGEST_PEAK
+
+
+def _is_deep(side: Picture | Facts) -> bool:
+    return side.bit_depth > 8
+
+
+def _given_or_own(side: Picture | Facts, given: int | None) -> int:
+    return given if given is not None and given < 1 << side.bit_depth else side.peak
+
+
+def _candidates(sides: tuple[Picture | Facts, Picture | Facts]) -> list[int]:
+    """Return the peaks below 65535 that either side says of itself, ascending."""
+    noted = {(1 << side.noted_bits) - 1 for side in sides if side.noted_bits}
+    stated = {side.peak for side in sides if _is_deep(side)}
+    return sorted(peak for peak in noted | stated if peak < LARGEST_PEAK)
+
+
+def _noted_peak(reference: Picture, output: Picture, remarks: list[Remark]) -> int:
+    """Return the peak of those images whose format leaves it open."""
+    sides = (reference, output)
+    opened = [side for side in sides if _is_open(side)]
+    candidates = _candidates(sides)
+    if not opened or not candidates:
+        return LARGEST_PEAK
+    largest = max(side.largest for side in sides if _is_deep(side))
+    for peak in candidates:
+        if largest > peak:
+            continue
+        said = f"a file notes {peak.bit_length()} bits a sample"
+        if all(_looks_scaled(side, peak.bit_length()) for side in opened):
+            text = (
+                f"the peak is {LARGEST_PEAK} although {said} and no sample exceeds {peak}: all "
+                f"samples are multiples, as of dark images that were scaled up to 16 bits; "
+                f"`--peak {peak}` says otherwise"
+            )
+            remarks.append(Remark(text, output.name))
+            return LARGEST_PEAK
+        text = (
+            f"the peak is {peak}, not {LARGEST_PEAK}: {said} and no sample exceeds {peak}; "
+            f"{_HOW_TO_SAY}"
+        )
+        remarks.append(Remark(text, output.name))
+        return peak
+    text = (
+        f"the peak is {LARGEST_PEAK} although a file notes {candidates[-1].bit_length()} bits a "
+        f"sample: samples exceed {candidates[-1]}, so they were scaled up to 16 bits; {_HOW_TO_SAY}"
+    )
+    remarks.append(Remark(text, output.name))
+    return LARGEST_PEAK
+
+
+def _looks_scaled(picture: Picture, bits: int) -> bool:
+    """Tell whether every sample is one that scaling from so many bits to 16 gives.
+
+    Programs shift to the left or multiply by 65535 / (2**bits - 1). Samples that are not scaled
+    have all values, unless they come from fewer bits themselves.
+    """
+    shift, peak = 16 - bits, (1 << bits) - 1
+    if not picture.largest:
+        return False
+    for start in range(0, picture.height, _ROWS):
+        samples = picture.pixels[start : start + _ROWS].astype(np.int64)
+        shifted = (samples & ((1 << shift) - 1)) == 0
+        source = (samples * peak + LARGEST_PEAK // 2) // LARGEST_PEAK
+        if not (shifted | (samples == (source * LARGEST_PEAK + peak // 2) // peak)).all():
+            return False
+    return True
+
+
+def _check_given(reference: Picture, output: Picture, given: int) -> None:
+    """Refuse a peak that the samples contradict."""
+    able = [side for side in (reference, output) if given < 1 << side.bit_depth]
+    if not able:
+        raise IqbenchError(
+            f"{output.name} and its reference have {output.bit_depth} bits a sample, too few "
+            f"for the peak {given}",
+            hint="Leave the peak out: of 8-bit files it is 255",
+        )
+    for side in able:
+        # The largest value of the type needs no look at the samples.
+        if given + 1 < 1 << side.bit_depth and side.largest > given:
+            raise IqbenchError(
+                f"{side.name} has samples up to {side.largest}, above the peak {given}",
+                hint="Give the sample value of white, or write the file with its values clipped",
+            )
+
+
+def _doubts(
+    reference: Picture, output: Picture, peaks: Peaks, given: int | None
+) -> Iterator[Remark]:
+    """Say what may be wrong with the peaks of a pair."""
+    sides = (reference, output)
+    deep = [side for side in sides if _is_deep(side)]
+    if not deep:
+        return
+    largest = max(side.largest for side in deep)
+    unnoted = given is None and not _candidates(sides)
+    if unnoted and all(_is_open(side) for side in deep) and 0 < largest <= _DARK:
+        yield Remark(
+            f"no sample of the 16-bit files exceeds {_DARK}, a sixteenth of their range: if they "
+            "hold 12 bits or fewer, `--peak` must say the sample value of white, e.g. 4095",
+            output.name,
+        )
+    if peaks.reference != peaks.output:
+        yield Remark(
+            f"white is {peaks.reference} in the reference and {peaks.output} in the output; "
+            "each is divided by its own",
+            output.name,
+        )
+    first, second = reference.mean / peaks.reference, output.mean / peaks.output
+    if first > 0 and second > 0:
+        ratio = second / first
+        power = round(log2(ratio))
+        if abs(power) >= _LEAST_BITS and abs(ratio / 2.0**power - 1) < _NEAR_FACTOR:
+            factor = f"{2**power}" if power > 0 else f"1/{2**-power}"
+            yield Remark(
+                f"the output is about {factor} times as bright as its reference: one of the two "
+                "seems to be scaled up to its whole range, and the other not; write both alike",
+                output.name,
+            )
