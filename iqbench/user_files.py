@@ -16,7 +16,7 @@ from typing import IO, BinaryIO, TypeAlias
 
 from iqbench.errors import IqbenchError
 
-__all__ = ["Render", "expand_user", "open_regular", "write_file"]
+__all__ = ["Render", "expand_user", "open_regular", "replace_file", "write_file"]
 
 Render: TypeAlias = Callable[[IO[bytes]], object]
 """Writes all of a file's bytes into an open, seekable file."""
@@ -97,16 +97,17 @@ def write_file(
     IqbenchError
         Naming the file, where it cannot be written: no space, no permission, no such folder.
     """
-    render = (lambda file: file.write(content)) if isinstance(content, bytes) else content
     try:
-        _write(path, render, durable)
+        replace_file(path, content, durable=durable)
     except OSError as error:
         raise IqbenchError(
             f"cannot write {path}: {error.strerror or error or type(error).__name__}", hint=hint
         ) from error
 
 
-def _write(path: Path, render: Render, durable: bool) -> None:
+def replace_file(path: Path, content: bytes | Render, *, durable: bool = True) -> None:
+    """Do what `write_file` does; what the system refuses is an OSError."""
+    render = (lambda file: file.write(content)) if isinstance(content, bytes) else content
     number = _descriptor(path)
     if number is not None:
         _write_through(os.dup(number), render)

@@ -40,6 +40,7 @@ COMMANDS = (
     "compare",
     "explain",
     "export",
+    "results",
     "datasets",
     "metrics",
     "protocols",

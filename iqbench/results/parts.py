@@ -1,16 +1,15 @@
 """Parquet parts: a folder of files that each appear whole or not at all.
 
 The name of a part begins with the moment it was written, so sorting by name is sorting by age, and
-where two parts have a row of the same identity the later one counts. Files whose names begin with
+where two parts have a row of the same identity the later one counts. It ends with the checksum of
+the file (`iqbench.results.part_file`). Files whose names begin with
 a dot are being written, or were when their process died; nobody reads them.
 """
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import reduce
 from pathlib import Path
@@ -19,11 +18,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import TypeAdapter, ValidationError
 
 from iqbench.errors import IqbenchError
-from iqbench.results.schema import FOOTER_KEY, FORMAT, SCHEMAS, Footer, Kind
+from iqbench.results.part_file import encode, open_part, part_name, read_part
+from iqbench.results.schema import SCHEMAS, Footer, Kind
+from iqbench.user_files import replace_file
 
 __all__ = ["MERGED_ROWS", "last_rows", "list_parts", "merge", "read_footers", "read_parts", "write"]
 
@@ -32,7 +31,6 @@ MERGED_ROWS = 250_000
 
 _TRIES = 20
 _ABANDONED_SECONDS = 24 * 3600
-_FOOTER = TypeAdapter(Footer)
 
 
 def list_parts(folder: Path) -> list[Path]:
@@ -51,10 +49,15 @@ def list_parts(folder: Path) -> list[Path]:
 
 
 def _listing(folder: Path) -> list[str]:
-    with suppress(FileNotFoundError, NotADirectoryError):
+    try:
         names = [path.name for path in folder.iterdir()]
-        return sorted(name for name in names if name.endswith(".parquet") and name[0] != ".")
-    return []
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise IqbenchError(
+            f"cannot list {folder}: {error.strerror or error}", hint="Check its permissions"
+        ) from error
+    return sorted(name for name in names if name.endswith(".parquet") and name[0] != ".")
 
 
 def write(folder: Path, table: pa.Table, footer: Footer, *, moment: int | None = None) -> Path:
@@ -82,21 +85,13 @@ def write(folder: Path, table: pa.Table, footer: Footer, *, moment: int | None =
     IqbenchError
         Where the folder cannot be written.
     """
-    unique = secrets.token_hex(4)
-    temporary = folder / f".{unique}.parquet.tmp"
-    table = table.replace_schema_metadata({FOOTER_KEY: _FOOTER.dump_json(footer)})
+    content = encode(table, footer)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            pq.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
         moment = _next_moment(folder) if moment is None else moment
-        part = folder / f"{moment:020d}-{unique}.parquet"
-        temporary.replace(part)
-        _sync(folder)
+        part = folder / part_name(moment, content)
+        replace_file(part, content)
     except OSError as error:
-        _delete(temporary)
         raise IqbenchError(
             f"cannot write results to {folder}: {error.strerror or error}",
             hint="Mend that or choose another folder with --results; the run then continues "
@@ -114,17 +109,8 @@ def _next_moment(folder: Path) -> int:
     return max([time.time_ns(), *(_moment(part) + 1 for part in list_parts(folder))])
 
 
-def _sync(folder: Path) -> None:
-    if os.name == "posix":  # elsewhere a folder cannot be opened, and the rename is durable
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def read_parts(
-    folder: Path, kind: Kind, columns: Sequence[str] | None = None
+    folder: Path, kind: Kind, columns: list[str] | None = None
 ) -> tuple[pa.Table, Footer | None]:
     """Read all rows of a folder, oldest first, those that newer ones replace included.
 
@@ -152,7 +138,7 @@ def read_parts(
     for _ in range(_TRIES):
         # A part that vanished was merged by another process: its rows are in a new one.
         with suppress(FileNotFoundError):
-            opened = [_read(part, kind, columns) for part in list_parts(folder)]
+            opened = [read_part(part, kind, columns) for part in list_parts(folder)]
             return _together([table for table, _ in opened], kind, columns), _united(
                 (footer for _, footer in opened), folder
             )
@@ -163,50 +149,18 @@ def read_footers(folder: Path, kind: Kind) -> Footer | None:
     """Read what the footers of a folder's parts say together, without reading rows."""
     for _ in range(_TRIES):
         with suppress(FileNotFoundError):
-            return _united((_open(part, kind)[1] for part in list_parts(folder)), folder)
+            return _united([_footer(part, kind) for part in list_parts(folder)], folder)
     raise _vanishing(folder)
+
+
+def _footer(part: Path, kind: Kind) -> Footer:
+    with open_part(part, kind) as (_, footer):
+        return footer
 
 
 def _vanishing(folder: Path) -> IqbenchError:
     return IqbenchError(
         f"{folder} keeps changing while it is read", hint="Try again when the other run is done"
-    )
-
-
-def _read(part: Path, kind: Kind, columns: Sequence[str] | None) -> tuple[pa.Table, Footer]:
-    file, footer = _open(part, kind)
-    try:
-        with file:
-            return file.read(columns=columns), footer
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(part, error) from error
-
-
-def _open(part: Path, kind: Kind) -> tuple[pq.ParquetFile, Footer]:
-    try:
-        file = pq.ParquetFile(part)
-    except FileNotFoundError:
-        raise
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(part, error) from error
-    with suppress(ValidationError, KeyError):
-        footer = _FOOTER.validate_json((file.metadata.metadata or {})[FOOTER_KEY])
-        if footer.format == FORMAT and file.schema_arrow.names == SCHEMAS[kind].names:
-            return file, footer
-    file.close()
-    raise IqbenchError(
-        f"{part} was written by another version of iqbench",
-        hint="Move the results folder away, or choose another one with --results, and run "
-        "iqbench evaluate again",
-    )
-
-
-def _damaged(part: Path, error: Exception) -> IqbenchError:
-    reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-    return IqbenchError(
-        f"cannot read {part}: {reason}",
-        hint="If it is damaged, delete it and run iqbench evaluate again: only what it held is "
-        "computed anew",
     )
 
 
@@ -220,10 +174,10 @@ def _united(footers: Iterable[Footer], folder: Path) -> Footer | None:
     return reduce(Footer.united, known) if known else None
 
 
-def _together(tables: list[pa.Table], kind: Kind, columns: Sequence[str] | None) -> pa.Table:
+def _together(tables: list[pa.Table], kind: Kind, columns: list[str] | None) -> pa.Table:
     if not tables:
         empty = SCHEMAS[kind].empty_table()
-        return empty if columns is None else empty.select(list(columns))
+        return empty if columns is None else empty.select(columns)
     bare = [table.replace_schema_metadata(None) for table in tables]
     return pa.concat_tables(bare).unify_dictionaries().combine_chunks()
 
@@ -275,7 +229,7 @@ def merge(folder: Path, kind: Kind) -> None:
     # When a part vanishes, another process is merging this folder, and will finish that.
     with suppress(FileNotFoundError):
         for parts in _neighbours(list_parts(folder), kind):
-            opened = [_read(part, kind, None) for part in parts]
+            opened = [read_part(part, kind) for part in parts]
             footer = _united((footer for _, footer in opened), folder)
             assert footer is not None
             table = last_rows(_together([table for table, _ in opened], kind, None), kind)
@@ -288,8 +242,7 @@ def _neighbours(parts: list[Path], kind: Kind) -> list[list[Path]]:
     groups: list[list[Path]] = []
     rows = MERGED_ROWS
     for part in parts:
-        file, _ = _open(part, kind)
-        with file:
+        with open_part(part, kind) as (file, _):
             size = file.metadata.num_rows
         if rows + size > MERGED_ROWS:
             groups.append([])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -203,6 +204,10 @@ def removed(dataset: str, method: str, image: str, why: str) -> ImageRow:
 _DIRECTION = re.compile(r"higher|lower|none|target:[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 
 
+_MOST_DECIMALS = 17
+"""No more are in a double."""
+
+
 @dataclass(frozen=True)
 class ColumnInfo:
     """How a metric's column is read.
@@ -227,6 +232,10 @@ class ColumnInfo:
     def __post_init__(self) -> None:
         if not _DIRECTION.fullmatch(self.direction):
             raise ValueError(f"no such direction: {self.direction!r}")
+        if self.target is not None and not math.isfinite(self.target):
+            raise ValueError(f"no such target: {self.direction!r}")
+        if not 0 <= self.decimals <= _MOST_DECIMALS:
+            raise ValueError(f"no such number of decimals: {self.decimals}")
 
     @property
     def target(self) -> float | None:

@@ -1,0 +1,315 @@
+"""One part: a Parquet file with a checksum in its name, read as a file from a stranger.
+
+The checksum stands in the name, where no damage of the content can change it. Parts of older
+releases have none; pages of newer ones carry a checksum too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
+
+from iqbench.errors import IqbenchError
+from iqbench.results.schema import FOOTER_KEY, FORMAT, SCHEMAS, Footer, Kind
+from iqbench.results.signature import parse_signature
+from iqbench.user_files import open_regular
+
+__all__ = ["ChecksumError", "checksum_in_name", "encode", "open_part", "part_name", "read_part"]
+
+_FOOTER = TypeAdapter(Footer)
+_NAME = re.compile(r"\d+-[0-9a-f]+-([0-9a-f]{64})\.parquet")
+_DISTINCT = ("reference_digest", "output_digest", "value")
+"""Columns that hardly repeat a value, so that a dictionary of values gains nothing."""
+
+_BLOCK = 2**20
+_IN_MEMORY = 64 * 2**20
+"""Smaller parts are read once, and what is checked is what is used."""
+
+# A small file can ask for any amount of memory: one text in a dictionary stands for all its rows.
+_ROWS = 1_000_000
+_ROWS_A_BYTE = 16
+_MOST_TEXT = 2**30
+_LONGEST_NAME = 2**16
+_MOST_GROUPS = 10_000
+
+_REFUSED = (
+    *(pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError),
+    *(MemoryError, NotImplementedError, RecursionError),
+)
+"""What pyarrow raises for files that are not as they should be."""
+
+
+class ChecksumError(IqbenchError):
+    """A part is not the file that was written."""
+
+
+def encode(table: pa.Table, footer: Footer) -> bytes:
+    """Write a table as the bytes of a part; each of its pages has a checksum.
+
+    Parameters
+    ----------
+    table
+        Rows of either schema.
+    footer
+        Goes into the file's key-value metadata.
+    """
+    sink = pa.BufferOutputStream()
+    repeated = [name for name in table.column_names if name not in _DISTINCT]
+    pq.write_table(
+        table.replace_schema_metadata({FOOTER_KEY: _FOOTER.dump_json(footer)}),
+        sink,
+        compression="zstd",
+        use_dictionary=repeated,
+        write_page_checksum=True,
+    )
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def part_name(moment: int, content: bytes) -> str:
+    """Name a part: by its age, by chance, and by the checksum of its content."""
+    return f"{moment:020d}-{secrets.token_hex(4)}-{hashlib.sha256(content).hexdigest()}.parquet"
+
+
+def checksum_in_name(part: Path) -> str | None:
+    """Return the SHA-256 that a part must have; None for parts of older releases."""
+    match = _NAME.fullmatch(part.name)
+    return match[1] if match else None
+
+
+@contextmanager
+def open_part(part: Path, kind: Kind) -> Iterator[tuple[pq.ParquetFile, Footer]]:
+    """Check a part's content, columns and footer, and open it.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the part is gone: another process has merged it.
+    IqbenchError
+        Naming the part, where it is no regular file, not what was written, or not of this table.
+    """
+    try:
+        source = _checked(part)
+    except FileNotFoundError:
+        if part.is_symlink():
+            raise _damaged(part, "it is a link that leads nowhere") from None
+        raise
+    except OSError as error:
+        raise _damaged(part, error.strerror or error) from error
+    with source:
+        try:
+            facts = pq.read_metadata(source)
+            file = pq.ParquetFile(
+                source,
+                metadata=facts,
+                read_dictionary=_large_texts(facts, source.size()),
+                page_checksum_verification=True,
+            )
+            footer = _footer(file, kind)
+        except _REFUSED as error:
+            raise _damaged(part, error) from error
+        if footer is None:
+            raise IqbenchError(
+                f"{part} was written by another version of iqbench",
+                hint="Move the results folder away, or choose another one with --results, and run "
+                "iqbench evaluate again",
+            )
+        _check_types(part, file.schema_arrow, SCHEMAS[kind])
+        yield file, footer
+
+
+def _footer(file: pq.ParquetFile, kind: Kind) -> Footer | None:
+    """Read what iqbench noted in the file; None where it is not this format of this table."""
+    found = (file.metadata.metadata or {}).get(FOOTER_KEY)
+    if found is None or file.schema_arrow.names != SCHEMAS[kind].names:
+        return None
+    with suppress(ValidationError):
+        footer = _FOOTER.validate_json(found)
+        return footer if footer.format == FORMAT else None
+    return None
+
+
+def read_part(part: Path, kind: Kind, columns: list[str] | None = None) -> tuple[pa.Table, Footer]:
+    """Read a part's rows; other types of columns that hold the same values are converted.
+
+    Parameters
+    ----------
+    part
+        The file.
+    kind
+        Which table.
+    columns
+        Which columns; all by default.
+
+    Raises
+    ------
+    FileNotFoundError, IqbenchError
+        As `open_part`; also where rows are damaged, lack a name, or are not what the footer says.
+    """
+    with open_part(part, kind) as (file, footer):
+        try:
+            table = _rows(file, SCHEMAS[kind], columns)
+            table.validate(full=True)
+            _check_names(table, footer)
+        except FileNotFoundError:
+            raise
+        except _REFUSED as error:
+            raise _damaged(part, error) from error
+    return table, footer
+
+
+def _checked(part: Path) -> pa.NativeFile:
+    """Read or open a part whose checksum is the one in its name."""
+    file = open_regular(part)
+    try:
+        wanted = checksum_in_name(part)
+        small = os.fstat(file.fileno()).st_size < _IN_MEMORY
+        content = file.read() if small else b""
+        if wanted is not None:
+            _compare(part, wanted, hashlib.sha256(content).hexdigest() if small else _digest(file))
+    except BaseException:
+        file.close()
+        raise
+    if small:
+        file.close()
+        return pa.BufferReader(content)
+    file.seek(0)
+    return pa.PythonFile(file, "r")
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _compare(part: Path, wanted: str, found: str) -> None:
+    if wanted != found:
+        raise ChecksumError(
+            f"{part} is not the file that was written: its SHA-256 is {found[:12]}..., not the "
+            f"{wanted[:12]}... in its name",
+            hint="Put back a copy of it; or delete it and run iqbench evaluate again: only what it "
+            "held is computed anew",
+        )
+
+
+def _check_types(part: Path, found: pa.Schema, wanted: pa.Schema) -> None:
+    for field in wanted:
+        kind = found.field(field.name).type
+        if not _holds(kind, field.type):
+            raise IqbenchError(
+                f"column {field.name!r} of {part} has the type {str(kind)[:80]}, which does not "
+                f"convert to {_plain(field.type)}",
+                hint="iqbench wrote no such part: move it out of the results folder",
+            )
+
+
+def _holds(kind: pa.DataType, wanted: pa.DataType) -> bool:
+    """Say whether values of a type may be those of a column."""
+    plain = _plain(kind)
+    if pa.types.is_null(kind):
+        fits = not pa.types.is_dictionary(wanted)
+    elif pa.types.is_string(_plain(wanted)):
+        fits = pa.types.is_string(plain) or pa.types.is_large_string(plain)
+    elif pa.types.is_integer(wanted):
+        fits = pa.types.is_integer(plain)
+    else:
+        fits = pa.types.is_integer(plain) or pa.types.is_floating(plain)
+    return bool(fits)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _large_texts(facts: pq.FileMetaData, size: int) -> list[str]:
+    """Name the columns whose texts could take far more memory than the file: read them once each.
+
+    Raises
+    ------
+    ValueError
+        Where a file declares far more rows than its size can hold.
+    """
+    if facts.num_rows > _ROWS and facts.num_rows > _ROWS_A_BYTE * size:
+        raise ValueError(f"it declares {facts.num_rows:,} rows in {size:,} bytes")
+    if facts.num_row_groups > _MOST_GROUPS:
+        raise ValueError(f"it has {facts.num_row_groups:,} groups of rows")
+    large: dict[str, None] = {}
+    for number in range(facts.num_row_groups):
+        group = facts.row_group(number)
+        for place in range(group.num_columns):
+            chunk = group.column(place)
+            bound = chunk.num_values * chunk.total_uncompressed_size
+            if chunk.physical_type == "BYTE_ARRAY" and bound > _MOST_TEXT:
+                large[chunk.path_in_schema] = None
+    return list(large)
+
+
+def _rows(file: pq.ParquetFile, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
+    names = schema.names if columns is None else columns
+    table = file.read(columns=names)
+    for place, name in enumerate(names):
+        column = _converted(table.column(name), schema.field(name))
+        table = table.set_column(place, schema.field(name), column)
+    return table
+
+
+def _converted(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type) and pa.types.is_string(_plain(field.type)):
+        _check_size(column, field.name)
+    if not field.nullable and column.null_count:
+        raise ValueError(f"column {field.name!r} has rows without a value")
+    if column.type == field.type:
+        return column
+    if pa.types.is_dictionary(field.type):
+        return column.cast(pa.string()).dictionary_encode().cast(field.type)
+    return column.cast(field.type)
+
+
+def _check_size(column: pa.ChunkedArray, name: str) -> None:
+    """Refuse texts that would take gigabytes once each row has its own."""
+    total = 0
+    for chunk in column.chunks:
+        chunk.validate(full=True)  # before an index is followed
+        lengths = pc.binary_length(chunk.dictionary)
+        total += pc.sum(pc.take(lengths, chunk.indices)).as_py() or 0
+        if (pc.max(lengths).as_py() or 0) > (_LONGEST_NAME if name != "error" else _MOST_TEXT):
+            raise ValueError(f"a text of column {name!r} is longer than {_LONGEST_NAME:,} bytes")
+    if total > _MOST_TEXT:
+        raise ValueError(f"the texts of column {name!r} take {total:,} bytes")
+
+
+def _check_names(table: pa.Table, footer: Footer) -> None:
+    """Compare rows with the footer; every signature must be one."""
+    for key, said in (("dataset", footer.dataset), ("method", footer.method)):
+        if key in table.column_names:
+            for name in table.column(key).unique().to_pylist():
+                if name != said:
+                    raise ValueError(
+                        f"it has rows of the {key} {name!r}, but its footer says {said!r}"
+                    )
+    if "signature" in table.column_names:
+        for text in table.column("signature").unique().to_pylist():
+            parse_signature(text)
+
+
+def _damaged(part: Path, error: Exception | str) -> IqbenchError:
+    text = str(error)
+    reason = text.splitlines()[0].rstrip(".")[:300] if text else type(error).__name__
+    return IqbenchError(
+        f"cannot read {part}: {reason}",
+        hint="If it is damaged, delete it and run iqbench evaluate again: only what it held is "
+        "computed anew",
+    )

@@ -1,0 +1,50 @@
+"""`iqbench results verify`: plain words, and exit code 1 if something differs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def scored(made):
+    made.references()
+    made.method("mine")
+    made.evaluate()
+    return made
+
+
+def test_sound_tables_are_said_to_be_sound(scored, iqbench):
+    ran = iqbench("results", "verify")
+    assert (ran.code, ran.out) == (0, "results: 2 parts, 6 rows: 2 ok\n")
+
+
+def test_a_part_that_differs_is_named(scored, iqbench):
+    (part,) = scored.results.glob("scores/*/*/*.parquet")
+    content = bytearray(part.read_bytes())
+    content[99] ^= 1
+    part.write_bytes(content)
+    ran = iqbench("results", "verify", "results")
+    assert ran.code == 1
+    assert ran.out.startswith(f"differs: {part} is not the file that was written: ")
+    assert ran.out.endswith("results: 2 parts, 3 rows: 1 differs, 1 ok\n")
+    rows = json.loads(iqbench("results", "verify", "--format", "json").out)
+    assert [row["state"] for row in rows] == ["differs", "ok"]
+
+
+def test_no_results_are_wrong_input(made, iqbench):
+    ran = iqbench("results", "verify", "nowhere")
+    assert ran.code == 2
+    assert "there are no results in nowhere" in ran.err
+
+
+def test_a_fifo_among_the_parts_holds_nobody_up(scored, iqbench):
+    import os
+
+    (part,) = scored.results.glob("scores/*/*/*.parquet")
+    os.mkfifo(part.with_name("x.parquet"))
+    for command in (["results", "verify"], ["leaderboard"], ["export", "-o", "x.csv"]):
+        ran = iqbench(*command)
+        assert ran.code == (1 if command[0] == "results" else 2)
+        assert "x.parquet is not a regular file" in ran.out + ran.err
