@@ -74,6 +74,8 @@ def show_protocol(name: str, form: str) -> None:
     for family, template in (("fidelity", preset.fidelity), ("perception", preset.perception)):
         fields = ", ".join(f"{key} {value}" for key, value in template.model_dump().items())
         click.echo(f"{family}: {fields}")
+    if preset.peak is not None:
+        click.echo(f"sample value of white: {preset.peak}")
     for metric, variant in preset.variants.items():
         click.echo(f"{metric} means {variant}")
     if preset.metrics:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import log2
+from numbers import Integral
 
 import numpy as np
 
@@ -56,15 +57,16 @@ class Peaks:
         return f"{self.reference}/{self.output}"
 
 
-def check_peak(peak: int | None) -> None:
-    """Refuse what no sample of 8 or 16 bits can be.
+def check_peak(peak: object) -> None:
+    """Refuse what no sample of 8 or 16 bits can be; None is no peak.
 
     Raises
     ------
     IqbenchError
         If it is not a whole number from 1 to 65535.
     """
-    if peak is not None and (not isinstance(peak, int) or not 1 <= peak <= LARGEST_PEAK):
+    whole = isinstance(peak, Integral) and 1 <= int(peak) <= LARGEST_PEAK
+    if peak is not None and not whole:
         raise IqbenchError(
             f"the peak must be a whole number from 1 to {LARGEST_PEAK}, not {peak!r}",
             hint="It is the sample value of white: 1023 of 10 bits, 4095 of 12",

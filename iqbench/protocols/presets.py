@@ -64,7 +64,7 @@ class Protocol:
         if peak is None:
             return self
         check_peak(peak)
-        return replace(self, peak=peak)
+        return replace(self, peak=int(peak))
 
     def view(self, family: Family) -> View:
         """Return what a family of metrics sees."""

@@ -30,6 +30,16 @@ def test_a_preset_is_shown_with_its_source_and_what_each_family_sees(iqbench):
         assert "modcrop scale" in line
 
 
+def test_a_peak_is_shown(iqbench, tmp_path, monkeypatch):
+    (tmp_path / "protocols.yaml").write_text(
+        "twelve: {version: 1, summary: x, citation: y, peak: 4095,\n"
+        "  fidelity: {colour: rgb}, perception: {colour: rgb}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert "sample value of white: 4095" in iqbench("protocols", "show", "twelve").out
+    assert "sample value" not in iqbench("protocols", "show", "rgb").out
+
+
 def test_json_holds_all_of_it(iqbench):
     (row,) = json.loads(iqbench("protocols", "show", "sr-y", "--format", "json").out)
     assert row["protocol"] == "sr-y"

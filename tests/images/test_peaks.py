@@ -132,6 +132,10 @@ class TestGiven:
             check_peak(peak)
 
 
+def test_numpys_integers_are_whole_numbers():
+    check_peak(np.uint16(4095))
+
+
 class TestDoubts:
     def test_dark_16_bits_without_a_note(self):
         _, (text,) = settled(deep(5, 4095), deep(6, 4090))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_folders import picture
 from made_pages import made_results
+from PIL import Image
 
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
@@ -19,15 +22,15 @@ from iqbench.images.write import write_png
 from iqbench.maps.model import DifferenceMap
 from iqbench.report.html.choice import METHODS, picks_of
 from iqbench.report.html.definitions import definitions_of
-from iqbench.report.html.difference import paint
+from iqbench.report.html.difference import as_scored, paint
 from iqbench.report.html.page import embedded_json
-from iqbench.report.html.painting import LONGEST, THUMBNAIL, Crop, crop_of, thumbnail
+from iqbench.report.html.painting import LONGEST, THUMBNAIL, Crop, crop_of, lossless, thumbnail
 from iqbench.report.html.protocols import protocol_notes
 from iqbench.report.html.report import Appearance, report_page
 from iqbench.report.html.where import Folders
 from iqbench.report.overview import read_leaderboard
 from iqbench.results.schema import ColumnInfo
-from iqbench.results.signature import signature
+from iqbench.results.signature import peak_of, signature
 
 PLAIN = Appearance(images=2, maps=())
 
@@ -159,6 +162,29 @@ def test_large_images_are_shown_in_part_where_they_are_worst():
     assert crop.left + crop.width >= 930
     _, width, height = thumbnail(pixels)
     assert (width, height) == (THUMBNAIL, THUMBNAIL * 3 // 4)
+
+
+@pytest.mark.parametrize("peak", [1023, 4095, 65535])
+def test_pictures_of_16_bits_are_shown_relative_to_their_peak(peak):
+    shades = np.array([0, 0.25, 0.5, 1])
+    pixels = np.round(shades * peak).astype(np.uint16).reshape(1, 4, 1)
+    shown = Image.open(BytesIO(b64decode(lossless(pixels, peak).partition(",")[2])))
+    assert np.asarray(shown.convert("L"))[0] == pytest.approx(shades * 255, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("scored", "peaks"),
+    [
+        ("metric=psnr|view=rgb|peak=4095", (4095, 4095)),
+        ("metric=psnr|view=rgb", (65535, 65535)),
+        ("metric=psnr|view=rgb|peak=100", (4095, 4095)),  # these samples say that it was another
+    ],
+)
+def test_pairs_are_shown_by_the_peak_that_they_were_scored_by(scored, peaks):
+    pixels = np.array([[[1], [4001]]], np.uint16)
+    side = Picture(pixels, "", "x.png", 0, noted_bits=12)
+    shown = as_scored(side, side, peak_of(scored))
+    assert tuple(one.peak for one in shown) == peaks
 
 
 def test_maps_of_several_outputs_share_their_colours_and_lie_on_the_part_that_is_shown():
