@@ -17,6 +17,7 @@ from iqbench.analysis.opinion_table import (
     opinions_of_images,
     references_of_images,
 )
+from iqbench.analysis.references import stale_rows
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.opinion import read_opinion
 from iqbench.results.read import load_images, load_scores
@@ -98,13 +99,16 @@ def read_inputs(
     if results is None:
         assert source.file is not None
         return _filtered(_alone(source, source.file), filters)
-    scores = load_scores(results, filters=filters)
+    images = load_images(results)
+    stale = stale_rows(images, filters.get("method"))
+    stale.warn()
+    images = stale.without(images)
+    scores = stale.without(load_scores(results, filters=filters))
     metrics = [str(name) for name in scores["metric"].cat.categories]
     shown = metrics
     if not every and "metric" not in filters:
         shown = [name for name in metrics if name in known and known[name].headline] or metrics
     table = metric_table(scores[scores["metric"].isin(shown)], known)
-    images = load_images(results)
     table = replace(table, references=references_of_images(images))
     hidden = len(metrics) - len(shown)
     if source.file is None:

@@ -75,7 +75,7 @@ def _no_results(root: Path) -> IqbenchError:
 
 
 def current_images(folder: Path, *, drop_removed: bool = True) -> pa.Table:
-    """Read the newest row of every image of one dataset and method.
+    """Read the newest row of every image of one dataset and method, and when it was written.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def current_images(folder: Path, *, drop_removed: bool = True) -> pa.Table:
     drop_removed
         Whether to leave out images that their dataset no longer has.
     """
-    table = last_rows(read_parts(folder, "images")[0], "images")
+    table = last_rows(read_parts(folder, "images", written=True)[0], "images")
     if not drop_removed:
         return table
     gone = pc.fill_null(pc.starts_with(table.column("error"), REMOVED), False)

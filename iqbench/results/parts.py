@@ -24,7 +24,19 @@ from iqbench.results.part_file import encode, open_part, part_name, read_part
 from iqbench.results.schema import SCHEMAS, Footer, Kind
 from iqbench.user_files import replace_file
 
-__all__ = ["MERGED_ROWS", "last_rows", "list_parts", "merge", "read_footers", "read_parts", "write"]
+__all__ = [
+    "MERGED_ROWS",
+    "WRITTEN",
+    "last_rows",
+    "list_parts",
+    "merge",
+    "read_footers",
+    "read_parts",
+    "write",
+]
+
+WRITTEN = pa.field("written", pa.timestamp("ns", tz="UTC"))
+"""When the part was written that a row is in, or the newest of the parts that were merged."""
 
 MERGED_ROWS = 250_000
 """Parts that together hold no more rows than this are merged into one."""
@@ -110,7 +122,7 @@ def _next_moment(folder: Path) -> int:
 
 
 def read_parts(
-    folder: Path, kind: Kind, columns: list[str] | None = None
+    folder: Path, kind: Kind, columns: list[str] | None = None, *, written: bool = False
 ) -> tuple[pa.Table, Footer | None]:
     """Read all rows of a folder, oldest first, those that newer ones replace included.
 
@@ -122,6 +134,8 @@ def read_parts(
         Which table.
     columns
         Which columns; all by default.
+    written
+        Whether to add the column `WRITTEN`.
 
     Returns
     -------
@@ -138,11 +152,22 @@ def read_parts(
     for _ in range(_TRIES):
         # A part that vanished was merged by another process: its rows are in a new one.
         with suppress(FileNotFoundError):
-            opened = [read_part(part, kind, columns) for part in list_parts(folder)]
-            return _together([table for table, _ in opened], kind, columns), _united(
-                (footer for _, footer in opened), folder
-            )
+            parts = list_parts(folder)
+            opened = [read_part(part, kind, columns) for part in parts]
+            table = _together([table for table, _ in opened], kind, columns)
+            if written:
+                table = table.append_column(WRITTEN, _moments(parts, opened))
+            return table, _united((footer for _, footer in opened), folder)
     raise _vanishing(folder)
+
+
+def _moments(parts: list[Path], opened: list[tuple[pa.Table, Footer]]) -> pa.Array:
+    """Give the age of the part that each row is in."""
+    rows = [table.num_rows for table, _ in opened]
+    # A name may hold any number.
+    moments = [min(_moment(part), np.iinfo(np.int64).max) for part in parts]
+    ages = np.repeat(np.array(moments, dtype=np.int64), rows)
+    return pa.array(ages).cast(WRITTEN.type)
 
 
 def read_footers(folder: Path, kind: Kind) -> Footer | None:

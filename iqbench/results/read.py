@@ -15,6 +15,7 @@ from iqbench.errors import unknown_name
 from iqbench.results.current import Group, current_images, current_scores, groups
 from iqbench.results.filters import Filters
 from iqbench.results.names import combinations_of
+from iqbench.results.parts import WRITTEN
 from iqbench.results.schema import IMAGES, SCORES, UNDEFINED, ColumnInfo, Manifest
 from iqbench.results.signature import headings
 
@@ -31,6 +32,16 @@ __all__ = [
 
 _IDENTITY = ["dataset", "method", "image"]
 _LONG = [name for name in SCORES.names if name != "pair"]
+_IMAGES = IMAGES.remove(IMAGES.get_field_index("pair")).append(WRITTEN)
+_REFERENCE = [*_IDENTITY, "reference_digest", WRITTEN.name]
+_REFERENCES = pa.schema(
+    [
+        field.with_type(pa.dictionary(pa.int32(), pa.string()))
+        if field.name == "reference_digest"
+        else field
+        for field in (_IMAGES.field(name) for name in _REFERENCE)
+    ]
+)
 _INTEGERS = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
 
 
@@ -46,7 +57,8 @@ class DatasetTables:
         The long form of `load_scores`: those of its rows that pass the filters, in no order.
         Signatures that have errors only are left out where their metric has values of another.
     images
-        Dataset, method and image of every image of every method, whatever the filters.
+        Dataset, method, image, reference_digest and written of every image of every method, as
+        `load_images` gives them, whatever the filters.
     """
 
     dataset: str
@@ -154,7 +166,7 @@ def _tables_of(dataset: str, found: list[Group], wanted: Filters) -> DatasetTabl
     images, scores = [], []
     for group in found:
         table = current_images(group.images)
-        images.append(_frame([table.select(_IDENTITY)], IMAGES, _IDENTITY, sort=False))
+        images.append(_frame([_with_coded_digests(table)], _REFERENCES, _REFERENCE, sort=False))
         if wanted.admit("method", group.method):
             rows = wanted.select(current_scores(group.scores, table))
             scores.append(_long([rows], sort=False))
@@ -176,6 +188,13 @@ def _without_failed_columns(scores: pd.DataFrame) -> pd.DataFrame:
     has_values = pd.Series(counts > 0, index=first.index)
     kept = has_values | ~has_values.groupby(first["metric"]).transform("any")
     return scores if kept.all() else scores[kept.to_numpy()[group]].reset_index(drop=True)
+
+
+def _with_coded_digests(table: pa.Table) -> pa.Table:
+    """Keep what tells references apart; methods repeat their digests, so a code takes less room."""
+    place = table.schema.get_field_index("reference_digest")
+    coded = table.column(place).dictionary_encode()
+    return table.set_column(place, _REFERENCES.field("reference_digest"), coded).select(_REFERENCE)
 
 
 def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -200,16 +219,17 @@ def load_images(path: str | PathLike[str] = "results") -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a dataset, method and image, the newest; images that their dataset no longer has
-        are left out. An ``error`` says why an image has no scores.
+        are left out. An ``error`` says why an image has no scores; ``written`` is when its row
+        was written.
 
     Raises
     ------
     IqbenchError
         As `load_scores`.
     """
-    names = [name for name in IMAGES.names if name != "pair"]
+    names = _IMAGES.names
     tables = [current_images(group.images).select(names) for group in groups(Path(path))]
-    return _frame(tables, IMAGES, names)
+    return _frame(tables, _IMAGES, names)
 
 
 def load_columns(path: str | PathLike[str] = "results") -> dict[str, ColumnInfo]:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from iqbench.analysis.columns import metric_columns, ordered
+from iqbench.analysis.references import stale_rows
 from iqbench.report.html.definitions import definitions_of
 from iqbench.report.html.protocols import protocol_notes
 from iqbench.report.html.summary import cards_of
@@ -101,7 +102,10 @@ class Contents:
     def _matrices(self) -> Iterator[tuple[str, list[Matrix]]]:
         """Correlate each dataset's metrics, one dataset in memory at a time, in natural order."""
         found = {
-            tables.dataset: matrices_of(tables.scores, self.found.columns)
+            tables.dataset: matrices_of(
+                stale_rows(tables.images, self.filters.get("method")).without(tables.scores),
+                self.found.columns,
+            )
             for tables in iter_datasets(self.results, filters=self.filters)
         }
         for one in self.board["dataset"].unique():
