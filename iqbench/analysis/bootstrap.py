@@ -3,9 +3,9 @@
 Images are drawn with replacement, whole rows at a time, so that what is computed on one resample
 stays paired: methods, metrics and differences of them see the same images. Intervals are those of
 percentiles (Efron & Tibshirani 1993, chapter 13): of B values sorted, the one at each end beyond
-which lie no more than (1 - confidence) / 2 of them. Nothing is interpolated, so that infinite
-values need no special care, and nothing is corrected for bias or acceleration (BCa): a mean over
-images is nearly unbiased, and the plain form is the one that readers can check.
+which lie no more than (1 - confidence) / 2 of them. Nothing is interpolated, and nothing is
+corrected for bias or acceleration (BCa): a mean over images is nearly unbiased, and the plain form
+is the one that readers can check. Infinite values are left out, as they are of every mean.
 """
 
 from __future__ import annotations
@@ -84,15 +84,15 @@ def bootstrap_means(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int 
     Parameters
     ----------
     values
-        Shape (images,) or (images, k), NaN where there is no value, infinities allowed.
+        Shape (images,) or (images, k), NaN where there is no value.
     resamples, seed
         As for `bootstrap_indices`.
 
     Returns
     -------
     numpy.ndarray
-        Shape (resamples,) or (resamples, k): the mean of the values that were drawn, infinite
-        where an infinite one was; NaN where none was drawn, or infinities of both signs.
+        Shape (resamples,) or (resamples, k): the mean of the finite values that were drawn; NaN
+        where none was.
     """
     table = np.asarray(values, dtype=np.float64)
     columns = table.reshape(len(table), int(np.prod(table.shape[1:])))
@@ -104,15 +104,17 @@ def bootstrap_means(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int 
     centre = np.where(finite.any(axis=0), first, 0.0)
     distance = np.subtract(columns, centre, out=np.zeros_like(columns), where=finite)
     # Counted is only where something is missing or infinite; as a rule that is nowhere.
-    special = np.flatnonzero(~finite.all(axis=0))
+    partial = np.flatnonzero(~finite.all(axis=0))
+    there = finite[:, partial].astype(np.float64)
+    usual = np.flatnonzero(finite.all(axis=0))
     means = np.empty((resamples, columns.shape[1]))
     done = 0
-    usual = np.flatnonzero(finite.all(axis=0))
     for counts in bootstrap_counts(len(table), resamples, seed):
         block = means[done : done + len(counts)]
         np.matmul(counts, distance, out=block)
-        block[:, special] = _special_means(counts, block[:, special], columns[:, special])
         block[:, usual] /= len(table)
+        with np.errstate(invalid="ignore"):  # 0 / 0 where nothing was drawn
+            block[:, partial] /= counts @ there
         done += len(counts)
     return (means + centre).reshape(resamples, *table.shape[1:])
 
@@ -129,7 +131,7 @@ def mean_interval(
     Parameters
     ----------
     values
-        Shape (images,) or (images, k), NaN where there is no value, infinities allowed.
+        Shape (images,) or (images, k), NaN where there is no value.
     confidence
         How often such an interval holds the mean of the population, if images are many.
     resamples, seed
@@ -138,15 +140,14 @@ def mean_interval(
     Returns
     -------
     tuple of numpy.ndarray
-        Lower and upper ends, shape () or (k,). NaN where a column has fewer than two values: one
-        image says nothing about the others. An end is infinite where more resamples than the
-        interval leaves out hold an infinite value.
+        Lower and upper ends, shape () or (k,). NaN where a column has fewer than two finite values:
+        one image says nothing about the others.
     """
     table = np.asarray(values, dtype=np.float64)
     low, high = percentile_interval(
         bootstrap_means(table, resamples=resamples, seed=seed), confidence
     )
-    enough = (~np.isnan(table)).sum(axis=0) >= 2
+    enough = np.isfinite(table).sum(axis=0) >= 2
     return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 
@@ -196,17 +197,3 @@ def _kept_counts(n: int, resamples: int, seed: int) -> Floats:
     counts = _counted(bootstrap_indices(n, resamples, seed))
     counts.flags.writeable = False
     return counts
-
-
-def _special_means(counts: Floats, sums: Floats, columns: Floats) -> Floats:
-    """Turn sums of the finite values into means of all that were drawn."""
-    drawn = counts @ (~np.isnan(columns)).astype(np.float64)
-    with np.errstate(invalid="ignore"):  # 0 / 0 where nothing was drawn
-        means: Floats = sums / drawn
-    above, below = (
-        (counts @ (columns == sign).astype(np.float64)) > 0 for sign in (np.inf, -np.inf)
-    )
-    means[above] = np.inf
-    means[below] = -np.inf
-    means[above & below] = np.nan
-    return means

@@ -12,7 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from iqbench.results.schema import ColumnInfo
 
 __all__ = [
+    "COUNTED",
+    "ENDS",
+    "FACTS",
+    "MEANS",
+    "SUFFIXES",
     "column_info",
+    "distance_name",
     "metric_columns",
     "metric_of",
     "natural",
@@ -25,12 +31,24 @@ FACTS = (
     *("dataset", "task", "protocol", "ranked_by", "scope", "datasets"),
     *("rank", "rank_low", "rank_high", "tie", "p_vs_best", "effect_vs_best", "front", "front_by"),
     *("average_rank", "average_rank_low", "average_rank_high"),
-    *("method", "n", "expected", "complete", "missing", "undefined"),
+    *("method", "n", "expected", "complete", "missing", "undefined", "other_reference"),
 )
 """Columns of a leaderboard that hold no values of metrics."""
 
 ENDS = ("_low", "_high")
 """What the names of the columns end in that hold the two ends of a mean's interval."""
+
+MEANS = ("", "_distance", "_compared")
+"""What the names of a metric's columns end in that hold means."""
+
+COUNTED = ("_compared_n", "_infinite", "_minus_infinite", "_rank")
+"""What the names of a metric's columns end in that hold whole numbers."""
+
+SUFFIXES = (
+    *(f"{mean}{end}" for mean in MEANS for end in ("", *ENDS)),
+    *COUNTED,
+)
+"""What the names of a metric's columns end in, in the order of a leaderboard."""
 
 _DIGITS = 12  # two means of the same values, added up in another order, are a tie
 
@@ -40,6 +58,12 @@ def metric_of(heading: str) -> str:
     return heading.partition(" [")[0]
 
 
+def distance_name(heading: str, target: float) -> str:
+    """Name the distance to a target: ``|tv-ratio-1|`` of ``tv-ratio``."""
+    metric, bracket, rest = heading.partition(" [")
+    return f"|{metric}-{target:g}|{bracket}{rest}"
+
+
 def column_info(heading: str, columns: Mapping[str, ColumnInfo]) -> ColumnInfo:
     """Say how the column under a heading is read: ``psnr [view=luma]`` as ``psnr`` is."""
     return columns.get(metric_of(heading), ColumnInfo("none"))
@@ -47,8 +71,8 @@ def column_info(heading: str, columns: Mapping[str, ColumnInfo]) -> ColumnInfo:
 
 def metric_columns(board: pd.DataFrame) -> list[str]:
     """Name the columns of a leaderboard that hold means of metrics."""
-    ends = {f"{name}{end}" for name in board.columns for end in ENDS}
-    return [name for name in board.columns if name not in FACTS and name not in ends]
+    derived = {f"{name}{suffix}" for name in board.columns for suffix in SUFFIXES[1:]}
+    return [name for name in board.columns if name not in FACTS and name not in derived]
 
 
 def ordered(headings: Iterable[str], columns: Mapping[str, ColumnInfo]) -> list[str]:

@@ -52,20 +52,6 @@ class Cube:
         column: NDArray[np.float64] = self.values[:, :, self.headings.index(heading)]
         return column
 
-    def means(self) -> NDArray[np.float64]:
-        """Average over the images that have a value, shape (methods, headings).
-
-        One infinite value makes the mean infinite. NaN where there is no value at all, or
-        infinities of both signs.
-        """
-        there = ~np.isnan(self.values)
-        with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
-            sums = np.where(there, self.values, 0.0).sum(axis=0)
-        count = there.sum(axis=0)
-        means: NDArray[np.float64] = np.full(sums.shape, np.nan)
-        np.divide(sums, count, out=means, where=count > 0)
-        return means
-
 
 def cube_of(scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Cube:
     """Arrange the scores of one dataset.

@@ -6,14 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from iqbench.analysis.columns import (
-    ENDS,
-    column_info,
-    metric_columns,
-    natural,
-    ordered,
-    shortfall,
-)
+from iqbench.analysis.columns import SUFFIXES, column_info, metric_columns, natural, ordered
 from iqbench.analysis.pareto import check_front
 from iqbench.analysis.ranking import check_sort
 from iqbench.analysis.standing import Choice, Standing, standing
@@ -45,7 +38,7 @@ _FRONT = (
         "complete",
     ),
 )
-_BACK = ("missing", "undefined")
+_BACK = ("missing", "undefined", "other_reference")
 
 
 def leaderboard(
@@ -68,7 +61,9 @@ def leaderboard(
         is shown, and a method is complete if it has a value, or one known to be undefined, in
         every column that its dataset has for every image that the dataset has.
     images
-        As `iqbench.results.read.load_images` gives them, of all methods.
+        As `iqbench.results.read.load_images` gives them, of all methods. Scores of an image that
+        were made with another reference than the newest are left out: nothing may be compared
+        across two references, see `iqbench.analysis.references`.
     columns
         Directions and the order of metrics.
     sort
@@ -89,18 +84,31 @@ def leaderboard(
         One row a dataset and method, the complete ones first and by rank, with
 
         - dataset, task, protocol, ranked_by (the column that ranks);
-        - rank (null where incomplete; ties share the best), and rank_low and rank_high, between
-          which it stays in 95 % of the resamples of the images;
-        - tie (a letter that methods share which do not differ significantly from the best of
+        - rank, that of the column that ranks, see below (null where incomplete), and rank_low and
+          rank_high, between which it stays in 95 % of the resamples of the images;
+        - tie (a letter that methods share which are not significantly worse than the best of
           their group, see `iqbench.analysis.ranking.ties`), and p_vs_best and effect_vs_best of
           the paired test against the best method, p corrected by Holm, effect -1 where every
           image is worse;
         - front (whether no other method is better in both of the columns front_by; null where
           those are not there, or the method is incomplete);
         - method, n (images with any value), expected (images that the dataset has), complete;
-        - for each metric the mean over the images that have a value, infinite if one is, and the
-          ends of its interval under its name and ``_low`` and ``_high``;
-        - as text which values are missing and how many are undefined.
+        - for each metric, with its name in the place of ``psnr``:
+
+          - ``psnr``, the mean of the finite values, infinite where there are only infinite ones;
+            ``psnr_low`` and ``psnr_high``, the ends of its interval;
+          - ``psnr_distance``, with its ends, for a metric with a target: the mean of the
+            distances to it;
+          - ``psnr_compared``, with its ends, and ``psnr_compared_n``, only where methods differ
+            in which images are finite: the mean, of the distances for a target, over the
+            ``psnr_compared_n`` images that are finite for all complete methods;
+          - ``psnr_infinite``, how many values are infinite; ``psnr_minus_infinite``, how many are
+            ``-inf``, only where there are any;
+          - ``psnr_rank``, the rank of the complete methods in this column: by ``psnr_compared``,
+            or else ``psnr_distance``, or else ``psnr``, and where these are equal by the infinite
+            values, see `iqbench.analysis.order.order_methods`. Equal ones share the best rank;
+        - as text which values are missing and how many are undefined; and other_reference, how
+          many images were left out because they were scored against another reference.
 
     Raises
     ------
@@ -161,45 +169,41 @@ def board_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd
         pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_FRONT, *_BACK])
     )
     headings = ordered({heading for one in found for heading in one.cube.headings}, columns)
-    names = [f"{heading}{end}" for heading in headings for end in ("", *ENDS)]
+    names = [f"{heading}{suffix}" for heading in headings for suffix in SUFFIXES]
     wanted = [name for name in (*_FRONT, *names, *_BACK) if name in board.columns]
     return board[wanted]
 
 
-def places(
-    board: pd.DataFrame, columns: Mapping[str, ColumnInfo], by: Sequence[str] = ("dataset",)
-) -> pd.DataFrame:
-    """Say which means are the best and the second best of their column.
+def places(board: pd.DataFrame, by: Sequence[str] = ("dataset",)) -> pd.DataFrame:
+    """Say which methods are the best and the second best in each column.
 
     Parameters
     ----------
     board
         As `leaderboard` gives it.
-    columns
-        Directions; a column without one has no best.
     by
         Columns within whose values rows are compared.
 
     Returns
     -------
     pandas.DataFrame
-        With the board's index and its metrics' columns: 1 for the best mean of the complete
-        methods, 2 for the next, 0 for the others. Where all are equal, none is best.
+        With the board's index and its metrics' columns: 1 for the best of the complete methods, 2
+        for the next, 0 for the others. Where all are equal, none is best.
     """
-    marks = pd.DataFrame(0, index=board.index, columns=metric_columns(board))
-    for _, rows in board[board["complete"].astype(bool)].groupby(list(by), observed=True):
-        for heading in marks.columns:
-            info = column_info(heading, columns)
-            distance = pd.Series(shortfall(rows[heading], info), index=rows.index)
-            if info.direction != "none" and distance.nunique() > 1:
-                place = distance.rank(method="dense")
-                marks.loc[rows.index, heading] = place.where(place <= 2, 0).astype(int)
+    metrics = metric_columns(board)
+    marks = pd.DataFrame(0, index=board.index, columns=metrics)
+    for heading in metrics:
+        if f"{heading}_rank" in board:
+            ranks = board[f"{heading}_rank"].astype(float)
+            groups = ranks.groupby([board[name] for name in by], observed=True)
+            place = groups.rank(method="dense").where(groups.transform("nunique") > 1)
+            marks[heading] = place.where(place <= 2, 0).fillna(0).astype(int)
     return marks
 
 
-def best_cells(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
-    """Mark the best means of each dataset among its complete methods, see `places`."""
-    return places(board, columns) == 1
+def best_cells(board: pd.DataFrame) -> pd.DataFrame:
+    """Mark the best methods of each dataset and column, see `places`."""
+    return places(board) == 1
 
 
 def _by_dataset(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from iqbench.analysis.columns import distance_name, metric_of
 from iqbench.results.read import with_headings
 from iqbench.results.schema import ColumnInfo
 
@@ -93,7 +94,7 @@ def metric_table(scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Met
     values[images.ngroup().to_numpy(), column] = headed["value"].to_numpy()
     table = pd.DataFrame(values, index=index, columns=names)
     order = {metric: place for place, metric in enumerate(columns)}
-    ordered = sorted(names, key=lambda name: (order.get(_metric(name), len(order)), name))
+    ordered = sorted(names, key=lambda name: (order.get(metric_of(str(name)), len(order)), name))
     return MetricTable(_with_distances(table[ordered], columns), _pools(headed))
 
 
@@ -117,12 +118,7 @@ def _with_distances(table: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> p
     parts: dict[str, pd.Series] = {}
     for name in table.columns:
         parts[str(name)] = table[name]
-        target = columns.get(_metric(name), ColumnInfo("none")).target
+        target = columns.get(metric_of(str(name)), ColumnInfo("none")).target
         if target is not None:
-            _, bracket, rest = str(name).partition(" [")
-            parts[f"|{_metric(name)}-{target:g}|{bracket}{rest}"] = (table[name] - target).abs()
+            parts[distance_name(str(name), target)] = (table[name] - target).abs()
     return pd.DataFrame(parts, index=table.index)
-
-
-def _metric(heading: str) -> str:
-    return heading.partition(" [")[0]

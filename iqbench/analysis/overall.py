@@ -10,10 +10,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from iqbench.analysis.bootstrap import percentile_interval
-from iqbench.analysis.columns import ENDS, column_info, natural, ordered, round_digits, shortfall
+from iqbench.analysis.columns import (
+    COUNTED,
+    SUFFIXES,
+    column_info,
+    metric_columns,
+    natural,
+    ordered,
+    round_digits,
+    shortfall,
+)
 from iqbench.analysis.critical import DATASETS, METHODS, critical_difference
-from iqbench.analysis.ranking import competition_ranks, tied_groups
+from iqbench.analysis.means import ColumnMeans, Infinite, Mean
+from iqbench.analysis.order import averaged_info, competition_ranks, lexicographic_ranks
+from iqbench.analysis.ranking import tied_groups
 from iqbench.analysis.standing import Standing
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.signature import headings
@@ -50,13 +60,12 @@ class _Scope:
     @property
     def drawn(self) -> bool:
         """Say whether every dataset has resamples to average over."""
-        return all(one.samples is not None for one in self.found)
+        return all(one.rank_samples is not None for one in self.found)
 
-    def interval(self, samples: Floats) -> tuple[Floats, Floats]:
-        """Cut the tails off averages of resamples; none where a dataset has only one image."""
-        low, high = percentile_interval(samples)
-        enough = all(one.enough for one in self.found)
-        return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+    @property
+    def certain(self) -> NDArray[np.bool_]:
+        """Say of each complete method whether intervals tell anything: of one image they do not."""
+        return np.full(len(self.complete), all(one.enough for one in self.found))
 
 
 def overall_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
@@ -84,8 +93,10 @@ def overall_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> 
         - tie: from five datasets and three methods on, a letter that methods share which do not
           differ significantly from the best of their group by Nemenyi's test;
         - n and expected: on how many datasets the method is complete, of how many;
-        - for every metric that all datasets have under one signature, the mean over datasets of
-          their means, each dataset counting alike, and the ends of its interval.
+        - for every metric that all datasets have under one signature, the columns of
+          `iqbench.analysis.leaderboard.leaderboard`: means over datasets of their means, each
+          dataset counting alike. A dataset on which some complete method has no mean to compare
+          is left out of the compared mean; infinite values are those of all datasets.
     """
     ranked = [one for one in found if one.ranked_by is not None]
     tasks = sorted({one.task for one in ranked} - {""}, key=natural)
@@ -94,44 +105,41 @@ def overall_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> 
         scopes.append(_Scope("overall", "", ranked))
     parts = [_rows(scope, columns) for scope in scopes]
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_FRONT))
-    ends = {f"{name}{end}" for name in frame.columns for end in ENDS}
-    metrics = [name for name in frame.columns if name not in {*_FRONT, *ends}]
-    names = [f"{name}{end}" for name in ordered(metrics, columns) for end in ("", *ENDS)]
-    return frame[[name for name in (*_FRONT, *names) if name in frame.columns]]
+    metrics = metric_columns(frame)
+    names = [f"{name}{suffix}" for name in ordered(metrics, columns) for suffix in SUFFIXES]
+    frame = frame[[name for name in (*_FRONT, *names) if name in frame.columns]]
+    return frame.astype(
+        {name: "Int64" for name in names if name in frame if name.endswith(COUNTED)}
+    )
 
 
-def rank_table(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+def rank_table(found: Sequence[Standing]) -> pd.DataFrame:
     """Rank the methods that are complete on all datasets, on each of them.
 
     Parameters
     ----------
     found
         The datasets; those that rank no method are left out.
-    columns
-        Directions.
 
     Returns
     -------
     pandas.DataFrame
-        One row a dataset, one column a method, ties have their mean rank.
+        One row a dataset, one column a method, ties have their mean rank. On each dataset these
+        methods stand in the order in which its own table has them.
     """
     scope = _Scope("overall", "", [one for one in found if one.ranked_by is not None])
     ranks = [
-        _average_ranks(one, one.means[np.newaxis], scope.complete, columns)[0]
+        _among(one.means[str(one.ranked_by)].ranks[np.newaxis], one, scope.complete)[0]
         for one in scope.found
     ]
     names = [one.dataset for one in scope.found]
     return pd.DataFrame(ranks, index=names, columns=scope.complete, dtype=np.float64)
 
 
-def _average_ranks(
-    one: Standing, means: Floats, methods: Sequence[str], columns: Mapping[str, ColumnInfo]
-) -> Floats:
-    """Rank methods by means of shape (..., methods of the dataset, headings)."""
-    assert one.ranked_by is not None
-    values = means[:, one.at(methods), one.cube.headings.index(one.ranked_by)]
-    distance = shortfall(values, column_info(one.ranked_by, columns))
-    return np.asarray(stats.rankdata(distance, axis=1, nan_policy="propagate"), dtype=np.float64)
+def _among(ranks: Floats, one: Standing, methods: Sequence[str]) -> Floats:
+    """Rank some of a dataset's methods among themselves, given ranks of shape (..., methods)."""
+    chosen = ranks[:, one.at(methods)]
+    return np.asarray(stats.rankdata(chosen, axis=1, nan_policy="propagate"), dtype=np.float64)
 
 
 def _rows(scope: _Scope, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
@@ -150,27 +158,28 @@ def _rows(scope: _Scope, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
             "complete": [name in complete for name in methods],
         }
     )
-    averaged = pd.concat([_ranks(scope, columns), _means(scope)], axis=1).reindex(methods)
+    averaged = pd.concat([_ranks(scope), _means(scope, columns)], axis=1).reindex(methods)
     rows = pd.concat([rows, averaged.reset_index(drop=True)], axis=1)
     rows["rank"] = rows["rank"].astype("Int64")
     rows["tie"] = rows["tie"].fillna("")
     return rows.sort_values("rank", kind="stable", ignore_index=True)
 
 
-def _ranks(scope: _Scope, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+def _ranks(scope: _Scope) -> pd.DataFrame:
     methods = scope.complete
-    table = rank_table(scope.found, columns)
+    table = rank_table(scope.found)
     average = table.mean().to_numpy()
     rows = pd.DataFrame({"average_rank": average}, index=pd.Index(methods, dtype=object))
     rows["rank"] = competition_ranks(round_digits(average)) if methods else np.empty(0)
     if scope.drawn:
         drawn = [
-            _average_ranks(one, one.samples, methods, columns)
+            _among(one.rank_samples, one, methods)
             for one in scope.found
-            if one.samples is not None
+            if one.rank_samples is not None
         ]
-        low, high = scope.interval(np.mean(drawn, axis=0))
-        rows["average_rank_low"], rows["average_rank_high"] = low, high
+        ends = Mean(average, np.mean(drawn, axis=0), scope.certain).ends()
+        assert ends is not None
+        rows["average_rank_low"], rows["average_rank_high"] = ends
     rows["tie"] = ""
     if len(scope.found) >= DATASETS and len(methods) >= METHODS:
         p_values = critical_difference(table).p_values
@@ -183,32 +192,75 @@ def _ranks(scope: _Scope, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
     return rows
 
 
-def _means(scope: _Scope) -> pd.DataFrame:
+def _means(scope: _Scope, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
     """Average what all datasets have under one signature, each dataset counting alike."""
-    methods = scope.complete
     kinds = [{kind: name for name, kind in one.cube.signatures.items()} for one in scope.found]
     common = [kind for kind in kinds[0] if all(kind in others for others in kinds)]
     heads = headings(common)
     table: dict[str, Floats] = {}
     for kind in common:
-        pairs = list(zip(scope.found, (names[kind] for names in kinds), strict=True))
-        with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
-            table[heads[kind]] = np.mean(
-                [_at(one, one.means, methods, name) for one, name in pairs], axis=0
-            )
-            if scope.drawn:
-                drawn = [
-                    _at(one, one.samples, methods, name)
-                    for one, name in pairs
-                    if one.samples is not None
-                ]
-                ends = scope.interval(np.mean(drawn, axis=0))
-                table |= {
-                    f"{heads[kind]}{end}": values for end, values in zip(ENDS, ends, strict=True)
-                }
-    return pd.DataFrame(table, index=pd.Index(methods, dtype=object))
+        found = [one.means[names[kind]] for one, names in zip(scope.found, kinds, strict=True)]
+        info = column_info(heads[kind], columns)
+        table |= dict(_average(scope, found, info).named(heads[kind]))
+    return pd.DataFrame(table, index=pd.Index(scope.complete, dtype=object))
 
 
-def _at(one: Standing, means: Floats, methods: Sequence[str], heading: str) -> Floats:
-    chosen: Floats = means[..., one.at(methods), one.cube.headings.index(heading)]
-    return chosen
+def _average(scope: _Scope, found: Sequence[ColumnMeans], info: ColumnInfo) -> ColumnMeans:
+    """Average one column of several datasets."""
+    places = [one.at(scope.complete) for one in scope.found]
+    mean = _mean_of(scope, [one.mean for one in found], places)
+    distances = [one.distance for one in found if one.distance is not None]
+    distance = _mean_of(scope, distances, places) if distances else None
+    infinite = Infinite.together(
+        [one.infinite.at(at) for one, at in zip(found, places, strict=True)]
+    )
+    deciding = [one.deciding for one in found]
+    there = np.array(
+        [np.isfinite(one.values[at]).all() for one, at in zip(deciding, places, strict=True)]
+    )
+    compared = None
+    if not there.all() or any(one.compared is not None for one in found):
+        compared = _mean_of(scope, deciding, places, there)
+    read = averaged_info(info)
+    means = (compared or distance or mean).values
+    ranks = np.full(means.shape, np.nan)
+    if info.direction != "none":
+        bad = infinite.bad(info)
+        ranks = competition_ranks(bad)
+        if there.any():
+            ranks = lexicographic_ranks(shortfall(means, read), bad)
+    count = np.full(means.shape, there.sum())
+    return ColumnMeans(mean, distance, compared, count, infinite, ranks)
+
+
+def _mean_of(
+    scope: _Scope,
+    means: Sequence[Mean],
+    places: Sequence[Sequence[int]],
+    there: NDArray[np.bool_] | None = None,
+) -> Mean:
+    """Average over the datasets that are there; by default over those that are no infinite."""
+    table = np.stack([mean.values[at] for mean, at in zip(means, places, strict=True)])
+    used = ~np.isinf(table) if there is None else np.broadcast_to(there[:, np.newaxis], table.shape)
+    values = _over(table, used)
+    samples = None
+    if scope.drawn:
+        drawn = [
+            m.samples[:, at] for m, at in zip(means, places, strict=True) if m.samples is not None
+        ]
+        samples = _over(np.stack(drawn), used[:, np.newaxis])
+    if there is None:
+        # A method that has infinite means on all datasets has an infinite one here.
+        with np.errstate(invalid="ignore"):
+            values = np.where(used.any(axis=0), values, table.sum(axis=0))
+    return Mean(values, samples, scope.certain)
+
+
+def _over(table: Floats, used: NDArray[np.bool_]) -> Floats:
+    """Average over the first axis what is used; NaN where nothing is."""
+    used = np.broadcast_to(used, table.shape)
+    count = used.sum(axis=0)
+    sums = np.where(used, table, 0.0).sum(axis=0)
+    means: Floats = np.full(sums.shape, np.nan)
+    np.divide(sums, count, out=means, where=count > 0)
+    return means

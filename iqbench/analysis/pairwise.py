@@ -10,6 +10,7 @@ import pandas as pd
 
 from iqbench.analysis.columns import column_info, natural
 from iqbench.analysis.gains import gains
+from iqbench.analysis.order import averaged_info
 from iqbench.analysis.paired import holm, paired_test
 from iqbench.analysis.ranking import ALPHA
 from iqbench.analysis.standing import Standing
@@ -19,7 +20,7 @@ __all__ = ["pairs_of"]
 
 _NAMES = (
     *("dataset", "metric", "method", "other", "n", "wins", "losses", "draws"),
-    *("gain", "p_value", "p_holm", "significant", "effect"),
+    *("infinite_gains", "infinite_losses", "gain", "p_value", "p_holm", "significant", "effect"),
 )
 
 
@@ -37,10 +38,12 @@ def pairs_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd
     -------
     pandas.DataFrame
         One row a dataset and pair, ``method`` ranked no worse than ``other``, by the column that
-        ranks the dataset: on how many of n images it wins, loses and draws (equal to 9 digits);
-        gain, the mean of how much better it is; p_value of Wilcoxon's signed-rank test, p_holm
-        corrected for all pairs of the dataset, whether that is at most 5 %; and effect, the
-        rank-biserial correlation, 1 where every image is better.
+        ranks the dataset: on how many of n images it wins, loses and draws (equal to 9 digits),
+        and by how many of these the gain or loss is infinite; gain, how much better its mean is
+        of those that decide the ranks, NaN where infinite values alone decide; p_value of
+        Wilcoxon's signed-rank test, p_holm corrected for all pairs of the dataset; significant,
+        whether that is at most 5 % and the test and the gain agree on which is better; and effect,
+        the rank-biserial correlation, 1 where every image is better.
     """
     parts = [
         _of_dataset(one, columns)
@@ -54,11 +57,15 @@ def _of_dataset(one: Standing, columns: Mapping[str, ColumnInfo]) -> pd.DataFram
     assert one.ranked_by is not None
     info = column_info(one.ranked_by, columns)
     values = one.cube.column(one.ranked_by)
+    order = one.orders[one.ranked_by]
+    sign = 1.0 if averaged_info(info).direction == "higher" else -1.0
     rows = []
     for method, other in combinations(one.ranked(), 2):
         at, against = one.at([method, other])
         gain = gains(values[:, against], values[:, at], info)
         outcome = paired_test(gain)
+        means = order.means[[at, against]]
+        together = order.groups[at] == order.groups[against]
         rows.append(
             {
                 "dataset": one.dataset,
@@ -69,12 +76,16 @@ def _of_dataset(one: Standing, columns: Mapping[str, ColumnInfo]) -> pd.DataFram
                 "wins": int(np.sum(gain > 0)),
                 "losses": int(np.sum(gain < 0)),
                 "draws": int(np.sum(gain == 0)),
-                "gain": outcome.mean,
+                "infinite_gains": int(np.isposinf(gain).sum()),
+                "infinite_losses": int(np.isneginf(gain).sum()),
+                "gain": sign * (means[0] - means[1]) + 0.0 if together else np.nan,
                 "p_value": outcome.p_value,
                 "effect": outcome.effect,
+                # Of two methods of one rank neither is the better one.
+                "ahead": order.ranks[at] < order.ranks[against],
             }
         )
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p_value"])
-    table["significant"] = table["p_holm"] <= ALPHA
+    table["significant"] = (table["p_holm"] <= ALPHA) & table["ahead"] & (table["effect"] > 0)
     return table[list(_NAMES)]

@@ -1,4 +1,4 @@
-"""Ranks of one dataset's methods: by which column, how certain, and who ties with whom."""
+"""Which column ranks a dataset's methods, and who ties with whom."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from iqbench.analysis.bootstrap import CONFIDENCE, percentile_interval
-from iqbench.analysis.columns import column_info, metric_of, shortfall
+from iqbench.analysis.columns import column_info, metric_of
 from iqbench.analysis.gains import gains
 from iqbench.analysis.paired import holm, paired_test, smallest_p
 from iqbench.errors import IqbenchError, unknown_name
@@ -19,8 +18,6 @@ __all__ = [
     "ALPHA",
     "Ties",
     "check_sort",
-    "competition_ranks",
-    "rank_interval",
     "sort_column",
     "tied_groups",
     "ties",
@@ -88,54 +85,9 @@ def check_sort(sort: str, headings: Iterable[str], columns: Mapping[str, ColumnI
         )
 
 
-def competition_ranks(distance: Floats) -> Floats:
-    """Rank along the last axis: 1 for the smallest, ties share the best rank ("1224").
-
-    Parameters
-    ----------
-    distance
-        Shape (..., methods), as `shortfall` gives it.
-
-    Returns
-    -------
-    numpy.ndarray
-        Of that shape; NaN where a distance is.
-    """
-    ordered = np.sort(distance, axis=-1)
-    flat = distance.reshape(-1, distance.shape[-1])
-    places = [
-        np.searchsorted(row, values) + 1.0
-        for row, values in zip(ordered.reshape(flat.shape), flat, strict=True)
-    ]
-    ranks = np.array(places).reshape(distance.shape)
-    return np.where(np.isnan(distance), np.nan, ranks)
-
-
-def rank_interval(
-    samples: Floats, info: ColumnInfo, confidence: float = CONFIDENCE
-) -> tuple[Floats, Floats]:
-    """Say between which ranks methods stay while images are drawn anew.
-
-    Parameters
-    ----------
-    samples
-        Means of resamples, shape (resamples, methods).
-    info
-        The column's direction.
-    confidence
-        The share of resamples that lies between.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Best and worst rank, shape (methods,); NaN where a method has no value.
-    """
-    return percentile_interval(competition_ranks(shortfall(samples, info)), confidence)
-
-
 @dataclass(frozen=True)
 class Ties:
-    """Which methods cannot be told apart from the best of their group.
+    """Which methods are not significantly worse than the best of their group.
 
     Attributes
     ----------
@@ -156,8 +108,8 @@ def ties(values: Floats, info: ColumnInfo, alpha: float = ALPHA) -> Ties:
     """Group methods by paired tests with the best of each group.
 
     The best method is tested against all others, on the images that both have a value for, and the
-    p values are corrected by Holm. It forms a group with those it does not differ from
-    significantly; the best of what is left forms the next group in the same way.
+    p values are corrected by Holm. It forms a group with those that are not significantly worse;
+    the best of what is left forms the next group in the same way.
 
     Parameters
     ----------
@@ -180,9 +132,11 @@ def ties(values: Floats, info: ColumnInfo, alpha: float = ALPHA) -> Ties:
     def compare(best: int, others: Sequence[int]) -> Floats:
         tests = [paired_test(gains(values[:, best], values[:, other], info)) for other in others]
         corrected = holm([test.p_value for test in tests])
+        found = np.array([test.effect for test in tests])
         if best == 0:
-            p_values[1:], effects[1:] = corrected, [test.effect for test in tests]
-        return corrected
+            p_values[1:], effects[1:] = corrected, found
+        # A method that is better on most images is not worse, however rarely that is by chance.
+        return np.where(found < 0, corrected, 1.0)
 
     return Ties(tied_groups(count, compare, alpha), p_values, effects)
 

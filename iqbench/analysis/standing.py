@@ -11,10 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from iqbench.analysis.bootstrap import bootstrap_means, percentile_interval
-from iqbench.analysis.columns import column_info, natural, shortfall
+from iqbench.analysis.columns import COUNTED, column_info, natural
 from iqbench.analysis.cube import Cube, cube_of
+from iqbench.analysis.means import ColumnMeans, Infinite, Mean, differs, finite_means
+from iqbench.analysis.order import Order, averaged, order_methods, resampled_ranks
 from iqbench.analysis.pareto import front_columns, pareto_front
-from iqbench.analysis.ranking import Ties, competition_ranks, rank_interval, sort_column, ties
+from iqbench.analysis.ranking import Ties, sort_column, ties
+from iqbench.analysis.references import Stale, stale_rows
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["Choice", "Standing", "standing"]
@@ -59,9 +62,12 @@ class Standing:
         One a method, the complete ones first and by rank; the columns of a leaderboard, without
         those of metrics.
     means
-        Shape (methods of the cube, headings).
-    samples
-        Means of resamples of the images, shape (resamples, methods, headings), or None.
+        By heading, over the methods of the cube.
+    orders
+        By heading, how the methods are ordered.
+    rank_samples
+        Ranks on resamples of the images in the column that ranks, shape (resamples, methods), or
+        None.
     ranked_by
         Heading by which methods are ranked, or None.
     """
@@ -70,8 +76,9 @@ class Standing:
     task: str
     cube: Cube
     rows: pd.DataFrame
-    means: Floats
-    samples: Floats | None
+    means: dict[str, ColumnMeans]
+    orders: dict[str, Order]
+    rank_samples: Floats | None
     ranked_by: str | None
 
     def ranked(self) -> list[str]:
@@ -88,27 +95,18 @@ class Standing:
         return len(self.cube.images) > 1
 
     def mean_columns(self) -> pd.DataFrame:
-        """Give the mean of every column, with the ends of its interval if there are any.
+        """Give the columns of every metric.
 
         Returns
         -------
         pandas.DataFrame
             Aligned with the rows: ``psnr``, ``psnr_low``, ``psnr_high``, ...
         """
-        names, index = self.cube.headings, pd.Index(self.cube.methods, dtype=object)
-        parts = {"": self.means}
-        if self.samples is not None:
-            low, high = percentile_interval(self.samples)
-            enough = (~np.isnan(self.cube.values)).sum(axis=0) >= 2
-            parts["_low"] = np.where(enough, low, np.nan)
-            parts["_high"] = np.where(enough, high, np.nan)
-        table = {
-            f"{name}{end}": values[:, place]
-            for place, name in enumerate(names)
-            for end, values in parts.items()
-        }
+        table = dict(pair for heading, means in self.means.items() for pair in means.named(heading))
+        index = pd.Index(self.cube.methods, dtype=object)
         frame = pd.DataFrame(table, index=index, dtype=np.float64)
-        return frame.reindex(self.rows["method"]).set_axis(self.rows.index)
+        frame = frame.reindex(self.rows["method"]).set_axis(self.rows.index)
+        return frame.astype({name: "Int64" for name in table if name.endswith(COUNTED)})
 
 
 def standing(
@@ -137,23 +135,42 @@ def standing(
     ------
     IqbenchError
         Where ``sort`` names several columns.
+
+    Warns
+    -----
+    IqbenchWarning
+        Of images that were scored against another reference than the newest one.
     """
     scores, images = tables
     if choice.methods is not None:
         scores = scores[scores["method"].isin(list(choice.methods))]
-    cube = cube_of(scores, columns)
-    means = cube.means()
-    filled = [cube.headings[at] for at in np.flatnonzero(~np.isnan(means).all(axis=0))]
+    stale = stale_rows(images, choice.methods)
+    stale.warn()
+    cube = cube_of(stale.without(scores), columns)
+    filled = [heading for heading in cube.headings if not np.isnan(cube.column(heading)).all()]
     ranked_by = sort_column(dataset, filled, columns, choice.sort)
-    rows = _counts(cube, images, choice.methods).assign(
+    rows = _counts(cube, images, choice.methods, stale).assign(
         dataset=dataset, task=task, ranked_by=ranked_by or ""
     )
-    samples = _samples(dataset, cube) if choice.intervals else None
-    found = Standing(dataset, task, cube, rows, means, samples, ranked_by)
+    complete = np.isin(cube.methods, rows.loc[rows["complete"], "method"].to_numpy(dtype=object))
+    orders = {
+        name: order_methods(cube.column(name), column_info(name, columns), complete)
+        for name in cube.headings
+    }
+    # A seed of its own: datasets of equal size would else draw the same places.
+    seed = zlib.crc32(dataset.encode())
+    means = _means(cube, orders, columns, seed if choice.intervals else None)
+    rank_samples = None
+    if ranked_by is not None and choice.intervals:
+        samples = means[ranked_by].deciding.samples
+        assert samples is not None
+        values, info = cube.column(ranked_by), column_info(ranked_by, columns)
+        rank_samples = resampled_ranks(values, info, orders[ranked_by], samples, seed)
+    found = Standing(dataset, task, cube, rows, means, orders, rank_samples, ranked_by)
     span = front_columns(cube.headings, choice.front)
     rows = rows.assign(
-        **_ranks(found, columns),
-        front=_front(found, columns, span),
+        **_ranks(found, choice.intervals),
+        front=_front(found, span),
         front_by=", ".join(span or ()),
     )
     # Within a rank, and among those without one, methods stay in natural order.
@@ -162,16 +179,50 @@ def standing(
     return replace(found, rows=found.rows.assign(**_ties(found, columns)))
 
 
-def _samples(dataset: str, cube: Cube) -> Floats:
-    """Average over resamples of the images, shape (resamples, methods, headings)."""
-    count, *shape = cube.values.shape
-    flat = cube.values.reshape(count, int(np.prod(shape)))
-    # A seed of its own: datasets of equal size would else draw the same places.
-    drawn = bootstrap_means(flat, seed=zlib.crc32(dataset.encode()))
-    return drawn.reshape(len(drawn), *shape)
+def _means(
+    cube: Cube,
+    orders: Mapping[str, Order],
+    columns: Mapping[str, ColumnInfo],
+    seed: int | None,
+) -> dict[str, ColumnMeans]:
+    """Average every column; with a seed, over resamples of the images too."""
+    tables: dict[tuple[str, str], Floats] = {}
+    for name, order in orders.items():
+        values, info = cube.column(name), column_info(name, columns)
+        taken = averaged(values, info)
+        tables[name, "mean"] = values
+        if info.target is not None:
+            tables[name, "distance"] = taken
+        if differs(order, taken):
+            tables[name, "compared"] = np.where(order.images, taken, np.nan)
+    samples = _samples(list(tables.values()), seed)
+    made = {
+        key: Mean(finite_means(table), drawn, np.isfinite(table).sum(axis=0) >= 2)
+        for (key, table), drawn in zip(tables.items(), samples, strict=True)
+    }
+    return {
+        name: ColumnMeans(
+            made[name, "mean"],
+            made.get((name, "distance")),
+            made.get((name, "compared")),
+            order.images.sum(axis=0),
+            Infinite.of(cube.column(name)),
+            order.ranks,
+        )
+        for name, order in orders.items()
+    }
 
 
-def _counts(cube: Cube, images: pd.DataFrame, wanted: Collection[str] | None) -> pd.DataFrame:
+def _samples(tables: list[Floats], seed: int | None) -> list[Floats] | list[None]:
+    """Average the finite values over resamples of the images, the same for all tables."""
+    if seed is None or not tables:
+        return [None] * len(tables)
+    return np.split(bootstrap_means(np.concatenate(tables, axis=1), seed=seed), len(tables), axis=1)
+
+
+def _counts(
+    cube: Cube, images: pd.DataFrame, wanted: Collection[str] | None, stale: Stale
+) -> pd.DataFrame:
     """Count what each method has of what the dataset has; methods in natural order."""
     listed = {str(name) for name in images["method"].unique()} | set(cube.methods)
     if wanted is not None:
@@ -196,10 +247,14 @@ def _counts(cube: Cube, images: pd.DataFrame, wanted: Collection[str] | None) ->
                 "complete": bool(len(cube.headings) and not missing.any()),
                 "missing": _listed(cube.headings, missing),
                 "undefined": "" if at is None else _listed(cube.headings, undefined[at]),
+                "other_reference": stale.counts.get(method, 0),
             }
         )
-    names = ["protocol", "method", "n", "expected", "complete", "missing", "undefined"]
-    return pd.DataFrame(rows, columns=names).astype({"complete": bool})
+    names = [
+        *("protocol", "method", "n", "expected", "complete", "missing", "undefined"),
+        "other_reference",
+    ]
+    return pd.DataFrame(rows, columns=names).astype({"complete": bool, "other_reference": int})
 
 
 def _listed(headings: list[str], counts: NDArray[np.int64]) -> str:
@@ -207,25 +262,19 @@ def _listed(headings: list[str], counts: NDArray[np.int64]) -> str:
     return ", ".join(f"{name} {n}" for name, n in zip(headings, counts, strict=True) if n > 0)
 
 
-def _ranks(found: Standing, columns: Mapping[str, ColumnInfo]) -> dict[str, pd.Series]:
-    """Rank the complete methods, with the interval of each rank."""
-    rows, heading = found.rows, found.ranked_by
-    names = ["rank", "rank_low", "rank_high"] if found.samples is not None else ["rank"]
-    chosen = rows.index[rows["complete"]]
-    values = [np.full(len(chosen), np.nan)] * len(names)
-    if heading is not None and len(chosen):
-        info, place = column_info(heading, columns), found.cube.headings.index(heading)
-        at = found.at(rows.loc[chosen, "method"])
-        values = [competition_ranks(shortfall(found.means[at, place], info))]
-        if found.samples is not None:
-            low, high = rank_interval(found.samples[:, at, place], info)
-            values += [low, high] if found.enough else [values[0] * np.nan] * 2
-    # A method without any value has no rank, and so none between which it stays.
-    known = ~np.isnan(values[0])
-    return {
-        name: pd.Series(of[known], chosen[known]).astype("Int64").reindex(rows.index)
-        for name, of in zip(names, values, strict=True)
-    }
+def _ranks(found: Standing, intervals: bool) -> dict[str, pd.Series]:
+    """Give ranks in the column that ranks, with their intervals."""
+    names = ["rank", "rank_low", "rank_high"] if intervals else ["rank"]
+    values = [np.full(len(found.cube.methods), np.nan)] * len(names)
+    if found.ranked_by is not None:
+        values[0] = found.means[found.ranked_by].ranks
+    if found.rank_samples is not None and found.enough:
+        values[1:] = percentile_interval(found.rank_samples)
+    table = pd.DataFrame(
+        dict(zip(names, values, strict=True)), index=pd.Index(found.cube.methods, dtype=object)
+    )
+    table = table.reindex(found.rows["method"]).set_axis(found.rows.index).astype("Int64")
+    return {name: table[name] for name in names}
 
 
 def _ties(found: Standing, columns: Mapping[str, ColumnInfo]) -> dict[str, pd.Series]:
@@ -244,20 +293,13 @@ def _ties(found: Standing, columns: Mapping[str, ColumnInfo]) -> dict[str, pd.Se
     }
 
 
-def _front(
-    found: Standing, columns: Mapping[str, ColumnInfo], span: tuple[str, str] | None
-) -> pd.Series:
+def _front(found: Standing, span: tuple[str, str] | None) -> pd.Series:
     """Mark the complete methods that no other one beats in fidelity and in perception."""
-    rows = found.rows
-    chosen = rows.index[rows["complete"]]
-    marks = np.empty(0, dtype=bool)
-    if span is None or chosen.empty:
-        chosen = chosen[:0]
-    else:
-        at = found.at(rows.loc[chosen, "method"])
-        distances = [
-            shortfall(found.means[at, found.cube.headings.index(name)], column_info(name, columns))
-            for name in span
-        ]
-        marks = pareto_front(np.stack(distances, axis=1))
-    return pd.Series(marks, chosen, dtype="boolean").reindex(rows.index)
+    marks = pd.array([pd.NA] * len(found.cube.methods), dtype="boolean")
+    if span is not None:
+        # Ranks say which of two methods is better, by the means that decide.
+        ranks = np.stack([found.means[name].ranks for name in span], axis=1)
+        there = np.flatnonzero(~np.isnan(ranks).any(axis=1))
+        marks[there] = pareto_front(ranks)[there]
+    on_front = pd.Series(marks, index=pd.Index(found.cube.methods, dtype=object))
+    return on_front.reindex(found.rows["method"]).set_axis(found.rows.index)

@@ -97,13 +97,17 @@ def leaderboard(
     better: ↑ higher, ↓ lower, →1 closer to 1; a column without arrow ranks nothing.
 
     \b
-    #      rank by the mean over images; equal means share it
+    #      rank by the mean over the images that are finite for all methods, for
+           a target by the mean distance to it; equal means share a rank
+    (+1 inf)  how many infinite values the mean leaves out
     ranks  the ranks in 95 % of 2,000 bootstrap resamples of the images
     ±      half of the mean's 95 % percentile bootstrap interval over images
-    tie    methods of one letter do not differ significantly from the best of
+    tie    methods of one letter are not significantly worse than the best of
            them: Wilcoxon's signed-rank test over images, Holm's correction, 5 %
     front  no other complete method is at least as good in fidelity and in
            perception, and better in one of them
+
+    Scores against another reference than the newest are left out, with a warning.
 
     Over several datasets: the average rank among the methods that are complete on all of them,
     and the mean over datasets of each metric that all have under one signature.
@@ -111,7 +115,7 @@ def leaderboard(
     \b
     --pairs gives for each two ranked methods of a dataset
       wins, losses, draws  images where the first is better, worse, equal
-      gain                 mean of how much better it is
+      gain                 by how much its mean is better
       p Holm               Wilcoxon's p, corrected for all pairs
       effect               rank-biserial correlation: 1 where all are better
 
@@ -128,6 +132,7 @@ def leaderboard(
       iqbench leaderboard other-results -o board.csv
     """
     from iqbench.cli.progress import waiting
+    from iqbench.cli.warned import warnings_told
     from iqbench.report.files import write_text
     from iqbench.report.overview import read_leaderboard
     from iqbench.report.terminal import Window
@@ -140,7 +145,7 @@ def leaderboard(
     format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
     window = Window() if output else Window.of_stdout()
     view = "pairs" if pairs else "images" if by_image else by
-    with waiting("Comparing methods"):
+    with warnings_told(), waiting("Comparing methods"):
         found = read_leaderboard(
             results,
             wanted(filters),

@@ -43,7 +43,7 @@ _NO_MAPS = "none"
 @click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="For maps."
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
 def report(
     results: Path,
     *,
@@ -76,6 +76,7 @@ def report(
       iqbench report -o report.html --images 8 --maps absolute-error,ssim --max-size 50M
     """
     from iqbench.cli.progress import progress_bar
+    from iqbench.cli.warned import warnings_told
     from iqbench.report.files import write_text
     from iqbench.report.html.report import Appearance, report_page
 
@@ -89,7 +90,7 @@ def report(
     appearance = Appearance(
         sort=sort, front=_two(front), images=shown, size=file_bytes(max_size), device=device, **more
     )
-    with progress_bar(quiet=quiet, unit="images") as bar:
+    with warnings_told(quiet=quiet), progress_bar(quiet=quiet, unit="images") as bar:
         made = report_page(results, filters, places, appearance=appearance, progress=told(bar))
     write_text(output, made.html)
     for text in made.left_out:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-import numpy as np
-
 from iqbench.datasets.files import some
-from iqbench.datasets.sample import OutputImage
 from iqbench.engine.compute import Compute
 from iqbench.engine.reading import Output
 from iqbench.images.picture import Picture
@@ -22,8 +19,6 @@ _BYTES_A_VALUE = 160
 class Doubts:
     """Finds outputs that are copies, and references that are not the published files.
 
-    An output whose pixels are those of its reference is a copy, whatever the bytes of its file.
-
     A method has one output a reference; a dataset that people judged has many, and the same file
     twice with two opinions is a file that was copied over another.
 
@@ -36,8 +31,7 @@ class Doubts:
     def __init__(self, published: Mapping[str, str]) -> None:
         self._published = published
         self._changed: set[str] = set()
-        self._read: Counter[str] = Counter()
-        self._equal: dict[str, set[str]] = {}
+        self._references: Counter[str] = Counter()
         self._twins: dict[str, list[str]] = {}
         self._large: dict[str, str] = {}
         self._remarks: dict[str, dict[str, None]] = {}
@@ -64,22 +58,11 @@ class Doubts:
                 self._changed.add(image)
             if output.digest is None:
                 continue
-            self._read[method] += 1
             if output.digest == output.reference_digest:
-                self._equal.setdefault(method, set()).add(image)
+                self._references[method] += 1
             other = first.setdefault((method, output.digest), image)
             if other != image:
                 self._twins.setdefault(method, []).append(f"{image} is {other}")
-
-    def see_pixels(self, image: OutputImage, reference: Picture, output: Picture) -> None:
-        """Compare an output's pixels with those of its reference."""
-        same = reference.peak == output.peak and (
-            # Most pairs differ in their first row already.
-            np.array_equal(reference.pixels[:1], output.pixels[:1])
-            and np.array_equal(reference.pixels, output.pixels)
-        )
-        if same:
-            self._equal.setdefault(image.method, set()).add(image.image)
 
     def warnings(self, dataset: str) -> Iterator[str]:
         """Say what was found, in sentences."""
@@ -101,18 +84,11 @@ class Doubts:
                 f"{len(self._changed)} references of {dataset!r} are not the published files: "
                 f"{some(self._changed)}. See `iqbench datasets verify {dataset}`"
             )
-        for method, images in self._equal.items():
-            if len(images) == self._read[method]:
-                yield (
-                    f"method {method!r}: every output for {dataset!r} has exactly the pixels of "
-                    "its reference. The references were scored against themselves: check the "
-                    "method's folder"
-                )
-            else:
-                yield (
-                    f"method {method!r}: {len(images)} of its {self._read[method]} outputs for "
-                    f"{dataset!r} have exactly the pixels of their references: {some(images)}"
-                )
+        for method, count in self._references.items():
+            yield (
+                f"method {method!r}: {count} of its files for {dataset!r} are byte for byte the "
+                "references themselves"
+            )
         for method, twins in self._twins.items():
             yield (
                 f"method {method!r}: {len(twins)} of its files for {dataset!r} are byte for byte "

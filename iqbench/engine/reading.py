@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.signatures import Signatures
-from iqbench.errors import IqbenchError, out_of_memory
+from iqbench.errors import IqbenchError
 from iqbench.images.orientation import blame_orientation, orientation_remarks
 from iqbench.images.peaks import Peaks, peaks_of_headers, settle_peaks
 from iqbench.images.picture import Picture
@@ -26,10 +25,8 @@ __all__ = [
     "Job",
     "Output",
     "ReadJob",
-    "check_size",
     "fit_output",
     "fit_pair",
-    "in_sentences",
     "job_cost",
     "pin",
     "read_job",
@@ -96,43 +93,13 @@ class ReadJob:
 
 
 def job_cost(job: Job) -> int:
-    """Return the bytes that reading a job takes, from the reference's header and file sizes.
-
-    At any time there are the pixels of the images decoded so far, those of one that is being
-    decoded a second time, the reference's file and that of one output.
-    """
-    files = job.reference.size() + max((one.source.size() for one in job.outputs), default=0)
+    """Return the bytes of a job's pixels, from the reference's header alone."""
     try:
         facts = job.reference.probe()
     except IqbenchError:
-        return files
+        return 0
     pixels = facts.height * facts.width * facts.channels * facts.bit_depth // 8
-    return pixels * (2 + len(job.outputs)) + files
-
-
-@contextmanager
-def in_sentences(name: str) -> Iterator[None]:
-    """Turn whatever reading or decoding an image raises into an error that names it.
-
-    Raises
-    ------
-    IqbenchError
-        In place of any other exception: the run goes on with the next image.
-    """
-    try:
-        yield
-    except IqbenchError:
-        raise
-    except Exception as error:
-        if out_of_memory(error):
-            raise IqbenchError(
-                f"there is not enough memory to read {name}",
-                hint="Free some memory, or crop the image",
-            ) from error
-        first_line = str(error).partition("\n")[0]
-        raise IqbenchError(
-            f"{name} cannot be read: {type(error).__name__}: {first_line}"
-        ) from error
+    return pixels * (1 + len(job.outputs))
 
 
 def read_job(
@@ -171,8 +138,7 @@ def read_job(
         One output each; errors are in it, none is raised.
     """
     try:
-        with in_sentences(job.reference.name):
-            content: Content | None = job.reference.read()
+        content: Content | None = job.reference.read()
         assert content is not None
     except IqbenchError as error:
         failed = (Output(image, error=f"reference: {error}") for image in job.outputs)
@@ -185,8 +151,7 @@ def read_job(
     for image in job.outputs:
         output = Output(image, reference_digest=digest)
         try:
-            with in_sentences(image.source.name):
-                read = image.source.read()
+            read = image.source.read()
         except IqbenchError as error:
             outputs.append(replace(output, error=str(error)))
             continue
@@ -196,7 +161,7 @@ def read_job(
         output = replace(output, columns=_missing(output, signatures, known))
         if output.columns:
             if content is not None:
-                reference, broken = _decode_reference(content, job.reference.name, alpha)
+                reference, broken = _decode_reference(content, alpha)
                 content = None  # a file's bytes are not kept beside its pixels
             output = (
                 replace(output, error=broken)
@@ -254,13 +219,10 @@ def _peaks(reference: Facts | None, output: Facts | None, protocol: Protocol) ->
     return peaks_of_headers(reference, output, protocol.peak)
 
 
-def _decode_reference(
-    content: Content, name: str, alpha: Alpha
-) -> tuple[Picture | None, str | None]:
+def _decode_reference(content: Content, alpha: Alpha) -> tuple[Picture | None, str | None]:
     """Decode a reference, or say what is wrong with it."""
     try:
-        with in_sentences(name):
-            return content.decode(alpha=alpha), None
+        return content.decode(alpha=alpha), None
     except IqbenchError as error:
         return None, f"reference: {error}"
 
@@ -269,12 +231,10 @@ def _decode(
     output: Output, content: Content, reference: Picture, protocol: Protocol, alpha: Alpha
 ) -> Output:
     """Decode an output and see that it fits its reference."""
-    name = output.image.source.name
     try:
-        with in_sentences(name):
-            # Before it is decoded: the reference says how much memory this may take.
-            check_size(reference, content.probe(), (reference.name, name), protocol)
-            pair = fit_pair(reference, content.decode(alpha=alpha), protocol)
+        # Before it is decoded: the reference says how much memory this may take.
+        _check_size(reference, content.probe(), output.image.source.name, protocol)
+        pair = fit_pair(reference, content.decode(alpha=alpha), protocol)
     except IqbenchError as error:
         return replace(output, error=str(error))
     return replace(output, picture=pair.output, peaks=pair.peaks, remarks=pair.remarks)
@@ -343,7 +303,7 @@ def fit_output(reference: Picture, output: Picture, protocol: Protocol) -> Pictu
     IqbenchError
         If sizes or channels do not fit. Nothing is ever resized.
     """
-    check_size(reference, output, (reference.name, output.name), protocol)
+    _check_size(reference, output, output.name, protocol)
     if reference.channels == output.channels:
         return output
     if reference.channels == 3:
@@ -360,28 +320,8 @@ def fit_output(reference: Picture, output: Picture, protocol: Protocol) -> Pictu
     return replace(output, pixels=output.pixels[..., :1].copy())
 
 
-def check_size(
-    reference: Picture | Facts,
-    output: Picture | Facts,
-    names: tuple[str, str],
-    protocol: Protocol,
-) -> None:
-    """Refuse an output of another size than its reference's, after the protocol's modcrop.
-
-    Parameters
-    ----------
-    reference, output
-        As decoded, or what their headers say.
-    names
-        What to call the two.
-    protocol
-        Its views may cut both to a multiple of the scale.
-
-    Raises
-    ------
-    IqbenchError
-        If the sizes differ. Nothing is ever resized.
-    """
+def _check_size(reference: Picture, output: Picture | Facts, name: str, protocol: Protocol) -> None:
+    """Refuse an output of another size than its reference's, after the protocol's modcrop."""
     modcrops = {view.modcrop for view in (protocol.fidelity, protocol.perception)}
 
     def fits(first: tuple[int, int], second: tuple[int, int]) -> bool:
@@ -394,7 +334,7 @@ def check_size(
     if fits((reference.height, reference.width), (output.height, output.width)):
         return
     message = (
-        f"{names[1]} has {output.width}x{output.height} pixels, its reference {names[0]} has "
+        f"{name} has {output.width}x{output.height} pixels, its reference {reference.name} has "
         f"{reference.width}x{reference.height}"
     )
     hint = "Nothing is resized: write the output at the reference's size"

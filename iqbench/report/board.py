@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from rich.text import Text
 
-from iqbench.analysis.columns import ENDS, metric_columns
+from iqbench.analysis.columns import ENDS, MEANS, metric_columns
 from iqbench.report.board_html import html_page
 from iqbench.report.board_latex import latex_tables
 from iqbench.report.board_sections import dataset_sections, overall_sections
@@ -103,8 +103,9 @@ def render_sections(
 
 def _without_intervals(board: pd.DataFrame) -> pd.DataFrame:
     """Leave out the ends of intervals."""
-    whole = (*metric_columns(board), "rank", "average_rank")
-    return board.drop(columns=[f"{name}{end}" for name in whole for end in ENDS], errors="ignore")
+    means = [f"{name}{kind}" for name in metric_columns(board) for kind in MEANS]
+    ends = [f"{name}{end}" for name in (*means, "rank", "average_rank") for end in ENDS]
+    return board.drop(columns=ends, errors="ignore")
 
 
 def _notes(
@@ -115,7 +116,7 @@ def _notes(
     if starred:
         found += dict.fromkeys(f"* {one.bold}" for one in sections if one.has_place(1))
     if "tie" in extras and any(one.has("tie") for one in sections):
-        found.append("tie: no significant difference from the best method with that letter")
+        found.append("tie: not significantly worse than the best method with that letter")
     fronts = dict.fromkeys(one.front for one in sections if one.has("front"))
     if "front" in extras and fronts:
         found.append(

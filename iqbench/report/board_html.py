@@ -84,7 +84,8 @@ def _cell(column: Column, row: int, spread: bool) -> str:
     text = escape_html(entry.text)
     if place:
         text = f'<span class="{place}">{text}</span>'
-    small = [entry.note, entry.spread if spread else ""]
+    note = f"({entry.note})" if entry.note and column.numeric else entry.note
+    small = [note, entry.spread if spread else ""]
     after = "".join(f" <small>{escape_html(part)}</small>" for part in small if part)
     kind = ' class="n"' if column.numeric else ""
     return f"<td{kind}>{text}{after}</td>"

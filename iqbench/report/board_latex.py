@@ -103,7 +103,10 @@ def _cell(entry: Entry, spread: bool, numeric: bool) -> str:
     if entry.place in _PLACES:
         text = f"{_PLACES[entry.place]}{{{text}}}"
     reach = f" $\\pm$ {entry.spread.removeprefix('±')}" if spread and entry.spread else ""
-    return text + (f" ({escape_latex(entry.note)})" if entry.note else "") + reach
+    note = escape_latex(entry.note)
+    if numeric:
+        note = note.replace("-inf", "$-\\infty$").replace("inf", "$\\infty$")
+    return text + (f" ({note})" if note else "") + reach
 
 
 def _label(titles: Iterator[str]) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from iqbench.analysis.columns import column_info
+from iqbench.analysis.columns import column_info, metric_columns
 from iqbench.analysis.critical import DATASETS
 from iqbench.analysis.leaderboard import places
 from iqbench.analysis.ranking import too_few
+from iqbench.analysis.references import AGAIN
 from iqbench.report.sections import Column, Entry, Section, direction_arrow
 from iqbench.report.text import NOTHING, number
 from iqbench.results.schema import ColumnInfo
@@ -30,7 +32,7 @@ def dataset_sections(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> 
     columns
         Directions and decimals.
     """
-    marks = places(board, columns)
+    marks = places(board)
     for dataset, rows in board.groupby("dataset", sort=False):
         expected = int(rows["expected"].iloc[0])
         protocols = [text for text in dict.fromkeys(rows["protocol"]) if text]
@@ -43,7 +45,10 @@ def dataset_sections(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> 
         if unclear:
             few = "1 image is" if expected == 1 else f"{expected} images are"
             remarks.insert(0, f"{few} too few for any difference to be significant")
-        found = [*_leading(rows, "image", ties=not unclear), *_values(rows, marks, columns)]
+        found = [
+            *_leading(rows, "image", ties=not unclear),
+            *_values(rows, marks, columns, "image"),
+        ]
         spans = _text(rows, "front_by")
         yield Section(str(dataset), facts, found, list(rows["complete"]), remarks, spans.iloc[0])
 
@@ -63,7 +68,7 @@ def overall_sections(
         Whether also those that say nothing new: of one dataset, of fewer than two methods that
         are complete, of all datasets where these are of one task.
     """
-    marks = places(overall, columns, ["scope", "task"])
+    marks = places(overall, ["scope", "task"])
     largest = overall["datasets"].max() if len(overall) else 0
     several = overall.loc[overall["scope"] == "task", "task"].nunique() > 1
     for (scope, task), rows in overall.groupby(["scope", "task"], sort=False):
@@ -76,16 +81,17 @@ def overall_sections(
             f"mean over {_plural(datasets, 'dataset')}",
             f"ranked by average rank in {rows['ranked_by'].iloc[0]}",
         ]
-        remarks = []
+        remarks = _compared(rows, "dataset")
         if datasets < DATASETS:
             remarks.append(f"no critical difference of ranks: it takes {DATASETS} datasets")
         average = Column(
             "value",
             "average rank",
-            [_entry(row, "average_rank", 2) for _, row in rows.iterrows()],
+            _entries(rows, "average_rank", 2),
             "Mean over datasets of the rank",
+            source="average_rank",
         )
-        found = [*_leading(rows, "dataset"), average, *_values(rows, marks, columns)]
+        found = [*_leading(rows, "dataset"), average, *_values(rows, marks, columns, "dataset")]
         unranked = "methods that are not complete on all datasets"
         complete = list(rows["complete"])
         yield Section(title, facts, found, complete, remarks, unranked=unranked)
@@ -119,7 +125,7 @@ def _leading(rows: pd.DataFrame, unit: str, *, ties: bool = True) -> list[Column
 
 
 _EXTRAS = {
-    "tie": "Methods of one letter do not differ significantly from the best of them",
+    "tie": "Methods of one letter are not significantly worse than the best of them",
     "front": "No other method is better in fidelity and in perception",
     "range": "Ranks in 95 % of the resamples of the images",
 }
@@ -142,37 +148,99 @@ def _ranges(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _values(
-    rows: pd.DataFrame, marks: pd.DataFrame, columns: Mapping[str, ColumnInfo]
+    rows: pd.DataFrame, marks: pd.DataFrame, columns: Mapping[str, ColumnInfo], unit: str
 ) -> Iterator[Column]:
-    """Give the columns of the metrics that have some value here."""
+    """Give the columns of the metrics that have some value here.
+
+    The best are marked in the column whose means decide: that of the values, or of the distances
+    to a target, or of what is finite for all methods.
+    """
     for metric in marks.columns:
         if rows[metric].notna().any():
             info = column_info(metric, columns)
-            entries = [
-                _entry(row, metric, info.decimals, int(place))
-                for (_, row), place in zip(
-                    rows.iterrows(), marks.loc[rows.index, metric], strict=True
-                )
-            ]
             heading = f"{metric} {direction_arrow(info)}".rstrip()
-            yield Column("value", heading, entries, info.summary)
+            kinds = [("", heading, info.summary)]
+            if info.target is not None:
+                summary = f"Mean of how far the values are from {info.target:g}"
+                kinds.append(("_distance", f"{metric} distance ↓", summary))
+            if _has(rows, f"{metric}_compared"):
+                count = _counted(rows, metric, unit)
+                kinds.append(("_compared", f"{kinds[-1][1]} on {count}", f"Mean over {count}"))
+            for kind, text, summary in kinds:
+                entries = _entries(rows, f"{metric}{kind}", info.decimals)
+                if kind == kinds[-1][0]:
+                    found = marks.loc[rows.index, metric]
+                    entries = [
+                        replace(entry, place=int(place))
+                        for entry, place in zip(entries, found, strict=True)
+                    ]
+                yield Column("value", text, entries, summary, metric, f"{metric}{kind}")
 
 
-def _entry(row: pd.Series, name: str, decimals: int, place: int = 0) -> Entry:
+def _has(rows: pd.DataFrame, name: str) -> bool:
+    return name in rows and bool(rows[name].notna().any())
+
+
+def _counted(rows: pd.DataFrame, metric: str, unit: str) -> str:
+    """Say over how many images, or datasets, methods are compared in a column."""
+    counts = sorted({int(n) for n in rows[f"{metric}_compared_n"].dropna() if n})
+    several = " or ".join(map(str, counts))
+    return f"{several} {unit}{'s' * (counts != [1])}"
+
+
+def _entries(rows: pd.DataFrame, name: str, decimals: int) -> list[Entry]:
+    return [_entry(row, name, decimals) for _, row in rows.iterrows()]
+
+
+def _entry(row: pd.Series, name: str, decimals: int) -> Entry:
     low, high = row.get(f"{name}_low", np.nan), row.get(f"{name}_high", np.nan)
     half = (high - low) / 2 if np.isfinite(high) and np.isfinite(low) else np.nan
     spread = "" if np.isnan(half) else f"±{half:.{decimals}f}"
-    return Entry(number(float(row[name]), decimals), place, spread)
+    value = float(row[name])
+    counts = {
+        sign: row.get(f"{name}{suffix}", 0)
+        for sign, suffix in (("inf", "_infinite"), ("-inf", "_minus_infinite"))
+    }
+    # An infinite mean says by itself that all values are.
+    found = {sign: n for sign, n in counts.items() if not pd.isna(n) and n and not np.isinf(value)}
+    note = ", ".join(f"+{n} {sign}" for sign, n in found.items())
+    return Entry(number(value, decimals), spread=spread, note=note)
 
 
 def _remarks(rows: pd.DataFrame) -> list[str]:
     """Say what the numbers leave out: values missing of images that are there, and undefined."""
+    remarks = [
+        f"{row['method']}: {_plural(row['other_reference'], 'image')} scored against other "
+        f"reference images than the newest, left out. {AGAIN}"
+        for _, row in rows.iterrows()
+        if row.get("other_reference", 0)
+    ]
     # That an image is missing in all columns is said beside the method's name.
     lacking = rows[(rows["n"] == rows["expected"]) & (rows["missing"] != "")]
-    remarks = [f"{row['method']} lacks values: {row['missing']}" for _, row in lacking.iterrows()]
+    remarks += [f"{row['method']} lacks values: {row['missing']}" for _, row in lacking.iterrows()]
     for text, same in rows[rows["undefined"] != ""].groupby("undefined", sort=False):
         who = "every method" if len(same) == len(rows) > 1 else ", ".join(same["method"])
         remarks.append(f"undefined and left out of the mean: {text} ({who})")
+    return remarks + _compared(rows, "image")
+
+
+def _compared(rows: pd.DataFrame, unit: str) -> list[str]:
+    """Say on what methods are compared where they differ in which values are finite."""
+    remarks = []
+    for metric in metric_columns(rows):
+        if f"{metric}_compared_n" in rows and rows[f"{metric}_compared_n"].notna().any():
+            if not _has(rows, f"{metric}_compared"):
+                text = f"no {unit} is finite for all methods: they are ranked by infinite values"
+            elif (rows[f"{metric}_compared_n"].dropna().nunique()) == 1:
+                text = f"ranked on the {_counted(rows, metric, unit)} finite for all methods"
+            else:
+                text = (
+                    f"no {unit} is finite for all methods: they are ranked by infinite values, and "
+                    f"those with as many on the {unit}s that are finite for all of these"
+                )
+            remarks.append(f"{metric}: {text}")
+        elif any(entry.note for entry in _entries(rows, metric, 0)):
+            remarks.append(f"{metric}: means are those of the finite values")
     return remarks
 
 

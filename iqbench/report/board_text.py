@@ -76,11 +76,15 @@ def _sheet(section: Section, extras: Collection[str]) -> Sheet:
     drawn: list[_Drawn] = []
     for column in _ordered(section, extras):
         dim = [not complete for complete in section.complete]
+        below = [f"\n{entry.note}" if entry.note else "" for entry in column.entries]
         cells = [
-            Cell(f"{printable(entry.text)}\n{entry.note}".rstrip("\n"), entry.place == 1, grey)
-            for entry, grey in zip(column.entries, dim, strict=True)
+            Cell(printable(entry.text) + ("" if column.numeric else note), entry.place == 1, grey)
+            for entry, note, grey in zip(column.entries, below, dim, strict=True)
         ]
         drawn.append(_Drawn(fold_heading(printable(column.heading)), column.numeric, cells))
+        if column.numeric and column.noted:
+            notes = [Cell(f"({entry.note})" if entry.note else "") for entry in column.entries]
+            drawn.append(_Drawn([""], False, notes, glued=True))
         if column.spread and "spread" in extras:
             reach = [Cell(entry.spread, dim=True) for entry in column.entries]
             drawn.append(_Drawn([""], True, reach, glued=True))

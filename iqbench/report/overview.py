@@ -60,7 +60,7 @@ class Overview:
 
     def ranks(self) -> pd.DataFrame:
         """Rank methods on each dataset, see `iqbench.analysis.overall.rank_table`."""
-        return rank_table(self.standings, self.columns)
+        return rank_table(self.standings)
 
 
 def read_leaderboard(

@@ -23,8 +23,12 @@ def pair_sections(pairs: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Ite
     for (dataset, metric), rows in pairs.groupby(["dataset", "metric"], sort=False):
         info = column_info(str(metric), columns)
         gains = [
-            Entry(number(gain, info.decimals), int(significant))
-            for gain, significant in zip(rows["gain"], rows["significant"], strict=True)
+            Entry(
+                number(row["gain"], info.decimals),
+                int(row["significant"]),
+                note=_infinite(row["infinite_gains"], row["infinite_losses"]),
+            )
+            for row in rows.to_dict("records")
         ]
         found = [
             _texts("method", rows["method"]),
@@ -64,6 +68,11 @@ def image_sections(images: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> I
                 ]
             title = f"furthest from {other}" if two else "worst and best images"
             yield Section(str(dataset), [title], found, [True] * len(part))
+
+
+def _infinite(gains: int, losses: int) -> str:
+    """Say how many gains and losses are infinite, which the mean leaves out."""
+    return ", ".join(f"{sign}{n} inf" for sign, n in (("+", gains), ("-", losses)) if n)
 
 
 def _texts(heading: str, values: pd.Series) -> Column:

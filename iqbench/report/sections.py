@@ -29,7 +29,7 @@ class Entry:
     spread
         How far the interval goes to each side.
     note
-        What stands below or after the text.
+        What stands after the text: below a method's name, in parentheses after a number.
     """
 
     text: str
@@ -52,17 +52,28 @@ class Column:
         One a row.
     summary
         What the numbers are.
+    metric
+        The metric's heading where the column holds means of one; else empty.
+    source
+        The column of the board whose numbers these are; empty where there is none.
     """
 
     key: str
     heading: str
     entries: list[Entry]
     summary: str = ""
+    metric: str = ""
+    source: str = ""
 
     @property
     def numeric(self) -> bool:
         """Whether it is aligned at the right."""
         return self.key in ("rank", "value")
+
+    @property
+    def noted(self) -> bool:
+        """Whether some entry has a note."""
+        return any(entry.note for entry in self.entries)
 
     @property
     def spread(self) -> bool:

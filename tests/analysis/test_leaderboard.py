@@ -14,7 +14,7 @@ from iqbench.errors import IqbenchError
 
 
 def best(board: pd.DataFrame, metric: str) -> set[str]:
-    return set(board.loc[best_cells(board, COLUMNS)[metric], "method"])
+    return set(board.loc[best_cells(board)[metric], "method"])
 
 
 def test_means_of_images_rank_methods() -> None:
@@ -44,8 +44,11 @@ def test_means_of_images_rank_methods() -> None:
             "psnr": mean,
             "psnr_low": mean - 1,
             "psnr_high": mean + 1,
+            "psnr_infinite": 0,
+            "psnr_rank": rank,
             "missing": "",
             "undefined": "",
+            "other_reference": 0,
         }
         for rank, method, mean in [(1, "edsr", 33.0), (2, "bicubic", 29.0)]
     ]
@@ -89,11 +92,14 @@ def test_where_all_are_equal_none_is_best() -> None:
     assert best(board, "psnr") == set()
 
 
-def test_infinity_is_the_best_psnr() -> None:
-    board = board_of({("set5", "a", "psnr"): [30.0, math.inf], ("set5", "b", "psnr"): [40.0, 40.0]})
-    assert ranks(board) == {"a": 1, "b": 2}
-    assert board["psnr"].tolist() == [math.inf, 40.0]
-    assert best(board, "psnr") == {"a"}
+def test_one_infinite_value_decides_neither_a_mean_nor_a_rank() -> None:
+    board = board_of({("set5", "a", "psnr"): [30.0, math.inf], ("set5", "b", "psnr"): [40.0, 41.0]})
+    assert ranks(board) == {"b": 1, "a": 2}
+    assert board["psnr"].tolist() == [40.5, 30.0]
+    assert board["psnr_infinite"].tolist() == [0, 1]
+    assert board["psnr_compared"].tolist() == [40.0, 30.0]
+    assert board["psnr_compared_n"].tolist() == [1, 1]
+    assert best(board, "psnr") == {"b"}
 
 
 def test_a_method_with_failed_images_is_incomplete_and_not_ranked() -> None:

@@ -38,7 +38,7 @@ def test_ranks_are_averaged_among_methods_that_are_complete_everywhere():
     assert rows.loc[["a", "b"], "rank"].tolist() == [1, 1]
     assert rows.loc["c", ["n", "expected", "complete"]].tolist() == [1, 2, False]
     assert rows.loc["c", ["rank", "psnr"]].isna().all()
-    assert rank_table(standings_of(TWO), COLUMNS).to_dict("index") == {
+    assert rank_table(standings_of(TWO)).to_dict("index") == {
         "x": {"a": 1.0, "b": 2.0},
         "y": {"a": 2.0, "b": 1.0},
     }

@@ -34,12 +34,14 @@ def test_each_pair_stands_once_the_better_one_first():
 def test_wins_losses_and_draws_are_counted_by_image():
     row = pairs(PSNR).iloc[0]
     assert row[["n", "wins", "losses", "draws"]].tolist() == [5, 2, 1, 2]
-    assert row["gain"] == pytest.approx(1 / 5)
+    assert row["gain"] == pytest.approx(1 / 4)  # what is infinite for both is in no mean
     assert row["effect"] == pytest.approx((4 + 4 - 4) / 15)
 
 
-def test_an_infinite_gain_does_not_decide_the_mean():
-    assert pairs(PSNR).iloc[1]["gain"] == pytest.approx((10 + 11 + 12 + 8) / 4)
+def test_an_infinite_gain_is_a_win_and_counted_and_in_no_mean():
+    row = pairs(PSNR).iloc[1]
+    assert row[["wins", "infinite_gains", "infinite_losses"]].tolist() == [5, 1, 0]
+    assert row["gain"] == pytest.approx((10 + 11 + 12 + 8) / 4)
 
 
 def test_p_is_corrected_for_the_pairs_of_the_dataset():

@@ -38,9 +38,11 @@ def board(**changes: Any) -> pd.DataFrame:
         "psnr": [28.9, 28.8, 26.0, 33.0],
         "psnr_low": [27.9, 27.9, 25.5, 32.0],
         "psnr_high": [30.1, 29.8, 26.4, 34.0],
+        "psnr_rank": pd.array([1, 2, 3, None], dtype="Int64"),
         "lpips-alex": [0.25, 0.3, 0.2, 0.1],
         "lpips-alex_low": [0.24, 0.29, 0.1, math.nan],
         "lpips-alex_high": [0.26, 0.31, math.inf, math.nan],
+        "lpips-alex_rank": pd.array([2, 3, 1, None], dtype="Int64"),
         "missing": ["", "", "", "psnr 11, lpips-alex 11"],
         "undefined": "",
     }

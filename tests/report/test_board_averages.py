@@ -31,6 +31,7 @@ def overall(**changes: Any) -> pd.DataFrame:
         "expected": [1, 1, 2, 2],
         "complete": True,
         "psnr": [30.0, 29.0, 28.0, 29.0],
+        "psnr_rank": [1, 2, 2, 1],
     }
     return pd.DataFrame({**columns, **changes})
 
@@ -73,6 +74,8 @@ PAIRS = pd.DataFrame(
         "wins": [12, 20],
         "losses": [8, 0],
         "draws": 0,
+        "infinite_gains": [2, 0],
+        "infinite_losses": [1, 0],
         "gain": [0.123, 2.0],
         "p_value": [0.4, 2e-6],
         "p_holm": [0.4, 4e-6],
@@ -87,10 +90,10 @@ def test_pairs_mark_what_is_significant() -> None:
     assert text.split("\n") == [
         "Set5  psnr ↑, 20 images",
         "",
-        "method  other  wins  losses  draws   gain   p Holm  effect",
-        "──────────────────────────────────────────────────────────",
-        "a       b        12       8      0   0.12    0.400    0.25",
-        "a       c        20       0      0  2.00*  4.0e-06    1.00",
+        "method  other  wins  losses  draws   gain                     p Holm  effect",
+        "────────────────────────────────────────────────────────────────────────────",
+        "a       b        12       8      0   0.12  (+2 inf, -1 inf)    0.400    0.25",
+        "a       c        20       0      0  2.00*                    4.0e-06    1.00",
         "",
         "* significant at 5 % after Holm's correction",
         "",

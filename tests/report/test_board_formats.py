@@ -60,7 +60,7 @@ def test_an_interval_stays_beside_its_value_where_the_table_is_broken() -> None:
 
 def test_marks_that_are_shown_are_explained_and_no_others() -> None:
     text = shown(board(), window=Window(100))
-    assert "tie: no significant difference from the best method with that letter" in text
+    assert "tie: not significantly worse than the best method with that letter" in text
     assert "front: no method is better in both psnr and lpips-alex" in text
     plain = shown(board(tie="", front=pd.NA), window=Window(100), intervals=False)
     assert "tie" not in plain

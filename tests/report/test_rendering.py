@@ -43,8 +43,13 @@ def board(**changes: Any) -> pd.DataFrame:
         "expected": 5,
         "complete": [True, True, False],
         "psnr": [math.inf, 28.4231, 33.0],
+        "psnr_infinite": [5, 0, 0],
+        "psnr_rank": pd.array([1, 2, None], dtype="Int64"),
         "perceptual-vgg16-sum-l1": [0.25, 0.5, 0.125],
+        "perceptual-vgg16-sum-l1_rank": pd.array([1, 2, None], dtype="Int64"),
         "tv-ratio": [0.9, 0.5, 1.0],
+        "tv-ratio_distance": [0.11, 0.5, 0.1],
+        "tv-ratio_rank": pd.array([1, 2, None], dtype="Int64"),
         "tv-output": [1.0, 2.0, 0.00001],
         "missing": ["", "", "psnr 2, tv-ratio 2"],
         "undefined": ["", "tv-ratio 1", ""],
@@ -61,13 +66,13 @@ def test_a_leaderboard_in_a_terminal() -> None:
         "Set5  sr-y:scale=4, 5 images, ranked by psnr",
         "",
         "                       perceptual-",
-        "                        vgg16-sum-       tv-",
-        "#  method      psnr ↑         l1 ↓  ratio →1  tv-output",
-        "───────────────────────────────────────────────────────",
-        "1  edsr          inf*      0.2500*    0.900*     1.0000",
-        "2  bicubic      28.42       0.5000     0.500     2.0000",
+        "                        vgg16-sum-       tv-    tv-ratio",
+        "#  method      psnr ↑         l1 ↓  ratio →1  distance ↓  tv-output",
+        "───────────────────────────────────────────────────────────────────",
+        "1  edsr          inf*      0.2500*     0.900      0.110*     1.0000",
+        "2  bicubic      28.42       0.5000     0.500       0.500     2.0000",
         "",
-        "-  swinir       33.00       0.1250     1.000    1.0e-05",
+        "-  swinir       33.00       0.1250     1.000       0.100    1.0e-05",
         "   3/5 images",
         "",
         "5 images are too few for any difference to be significant",
@@ -100,9 +105,9 @@ def test_in_colour_the_best_is_bold_instead_of_starred() -> None:
 def test_a_leaderboard_in_markdown_sets_incomplete_methods_apart() -> None:
     text = shown(board(), "markdown", hidden=1)
     ranked, unranked = text.split("Incomplete, not ranked:")
-    assert "| 1 | edsr | **inf** | **0.2500** | **0.900** | 1.0000 |" in ranked
-    assert "| psnr ↑ | perceptual-vgg16-sum-l1 ↓ | tv-ratio →1 | tv-output |" in ranked
-    assert "| - | swinir (3/5 images) | 33.00 | 0.1250 | 1.000 | 1.0e-05 |" in unranked
+    assert "| 1 | edsr | **inf** | **0.2500** | 0.900 | **0.110** | 1.0000 |" in ranked
+    assert "| psnr ↑ | perceptual-vgg16-sum-l1 ↓ | tv-ratio →1 | tv-ratio distance ↓ |" in ranked
+    assert "| - | swinir (3/5 images) | 33.00 | 0.1250 | 1.000 | 0.100 | 1.0e-05 |" in unranked
     assert "1 more column: --columns all" in unranked
 
 
@@ -158,7 +163,7 @@ def test_names_cannot_break_the_table(format: str) -> None:
     if format == "markdown":
         assert "<script>" not in text
         rows = [line for line in text.split("\n") if line.startswith("|")]
-        assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {7}
+        assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {8}
     else:
         assert "[red]<script>|*_`\\x1b[31m\\u202eevil\\n" in text
 

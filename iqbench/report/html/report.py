@@ -188,7 +188,7 @@ def _numbers(contents: Contents, budget: Budget) -> tuple[list[dict[str, Any]], 
     datasets, left_out = [], []
     for dataset, rows in contents.board.groupby("dataset", sort=False):
         standing = _standing(contents, str(dataset))
-        payload, lacking = standing_payload(standing, rows, budget)
+        payload, lacking = standing_payload(standing, rows, contents.found.columns, budget)
         datasets.append({"dataset": standing.dataset, **payload})
         if lacking:
             names = ", ".join(lacking)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from iqbench.analysis.columns import column_info
+from iqbench.analysis.columns import MEANS, column_info
 from iqbench.report.sections import direction_arrow
 from iqbench.report.text import number
 from iqbench.results.schema import ColumnInfo
@@ -26,7 +27,7 @@ class Card:
     leader
         The best method, or several that share the first rank; empty where none is ranked.
     value
-        Its mean, and by which metric.
+        Its mean, and by which metric; and the mean that decides, where that is another.
     tied
         Methods that do not differ significantly from it.
     front
@@ -60,8 +61,7 @@ def cards_of(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Iterator
         info = column_info(metric, columns)
         value, tied = "", []
         if len(first):
-            mean = number(float(first[metric].iloc[0]), info.decimals)
-            value = f"{metric} {mean} {direction_arrow(info)}".rstrip()
+            value = _value(first.iloc[0], metric, info)
             letter = first["tie"].iloc[0]
             if letter:
                 same = rows[(rows["tie"] == letter) & (rows["rank"] != 1)]
@@ -76,3 +76,15 @@ def cards_of(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Iterator
             front=[str(name) for name in rows.loc[rows["front"].eq(True).fillna(False), "method"]],
             incomplete=f"{left} of {len(rows)}" if left else "",
         )
+
+
+def _value(row: pd.Series, metric: str, info: ColumnInfo) -> str:
+    """Write a mean, and the one that decides where that is another."""
+    value = f"{metric} {number(float(row[metric]), info.decimals)} {direction_arrow(info)}".rstrip()
+    distance, compared = (row.get(f"{metric}{kind}", np.nan) for kind in MEANS[1:])
+    if not pd.isna(distance):
+        value += f", on average {number(float(distance), info.decimals)} from it"
+    if not pd.isna(compared):
+        count = int(row[f"{metric}_compared_n"])
+        value += f"; {number(float(compared), info.decimals)} on the {count} images compared"
+    return value

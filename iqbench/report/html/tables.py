@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iqbench.analysis.columns import ENDS, column_info, metric_columns, shortfall
-from iqbench.analysis.ranking import competition_ranks
+from iqbench.analysis.columns import SUFFIXES, column_info, metric_columns
 from iqbench.report.board_sections import dataset_sections, overall_sections
 from iqbench.report.overview import Overview
 from iqbench.report.sections import Column, Entry, Section
@@ -35,9 +34,7 @@ class Head:
     text
         What is shown.
     order
-        Which way values are sorted first: ``ascending``, ``descending``, or ``target``.
-    target
-        For the latter.
+        Which way values are sorted first: ``ascending`` or ``descending``.
     summary
         What the numbers are, where no definition says so.
     protocol
@@ -48,7 +45,6 @@ class Head:
     metric: str
     text: str
     order: str
-    target: float | None = None
     summary: str = ""
     protocol: str = ""
 
@@ -116,7 +112,8 @@ def with_metrics(board: pd.DataFrame, more: pd.DataFrame, by: Sequence[str]) -> 
         Columns that name a row.
     """
     extra = [name for name in metric_columns(more) if name not in board.columns]
-    names = [f"{name}{end}" for name in extra for end in ("", *ENDS) if f"{name}{end}" in more]
+    names = [f"{name}{suffix}" for name in extra for suffix in SUFFIXES]
+    names = [name for name in names if name in more]
     return board.merge(more[[*by, *names]], on=list(by), how="left") if names else board
 
 
@@ -183,20 +180,15 @@ def _content(
     protocols: Mapping[str, str],
 ) -> dict[str, Any]:
     """Give heads, rows and remarks of a table."""
-    metrics = iter([name for name in metric_columns(rows) if rows[name].notna().any()])
     complete = rows["complete"].to_numpy(dtype=bool)
     heads: list[Head] = []
     built: list[list[Cell]] = []
     for column in section.columns:
-        head, values, shades = _lead(column), None, None
-        if column.heading == _AVERAGE:
-            values = rows["average_rank"].to_numpy(dtype=np.float64)
-        elif column.key == "value":
-            name = next(metrics)
-            info = column_info(name, columns)
-            head = _metric_head(name, column, info, protocols.get(name, ""))
-            values = rows[name].to_numpy(dtype=np.float64)
-            shades = _shades(values, info, complete)
+        head, values, shades = _head(column, columns, protocols), None, None
+        if column.source:
+            values = rows[column.source].to_numpy(dtype=np.float64)
+        if column.metric and any(entry.place for entry in column.entries):
+            shades = _shades(rows[f"{column.metric}_rank"].to_numpy(np.float64, na_value=np.nan))
         heads.append(head)
         built.append(_cells(head, column.entries, values, shades))
     named = zip(rows["method"], complete, *built, strict=True)
@@ -207,16 +199,14 @@ def _content(
     }
 
 
-def _lead(column: Column) -> Head:
+def _head(column: Column, columns: Mapping[str, ColumnInfo], protocols: Mapping[str, str]) -> Head:
     order = "descending" if column.key == "front" else "ascending"
-    return Head(column.key, "", column.heading, order, summary=column.summary)
-
-
-def _metric_head(name: str, column: Column, info: ColumnInfo, protocol: str) -> Head:
-    order = "descending" if info.direction in ("higher", "none") else "ascending"
-    if info.target is not None:
-        order = "target"
-    return Head("value", name, column.heading, order, info.target, column.summary, protocol)
+    if column.metric:
+        direction = column_info(column.metric, columns).direction
+        # Distances to a target have a column of their own, and less of them is better.
+        order = "descending" if direction in ("higher", "none") else "ascending"
+    protocol = protocols.get(column.metric, "")
+    return Head(column.key, column.metric, column.heading, order, column.summary, protocol)
 
 
 def _cells(
@@ -235,14 +225,8 @@ def _cells(
     return cells
 
 
-def _shades(values: np.ndarray, info: ColumnInfo, complete: np.ndarray) -> np.ndarray:
-    """Say how good each rank among the complete methods is; NaN where nothing is ranked."""
-    shades = np.full(len(values), np.nan)
-    ranked = complete & ~np.isnan(values)
-    if info.direction == "none" or not ranked.any():
-        return shades
-    ranks = competition_ranks(shortfall(values[ranked], info))
-    last = ranks.max()
-    if last > 1:
-        shades[ranked] = 1 - (ranks - 1) / (last - 1)
+def _shades(ranks: np.ndarray) -> np.ndarray:
+    """Say how good each rank is: 1 for the first, 0 for the last; NaN where nothing is ranked."""
+    last = np.nanmax(ranks, initial=1.0)
+    shades: np.ndarray = 1 - (ranks - 1) / (last - 1) if last > 1 else np.full(len(ranks), np.nan)
     return shades

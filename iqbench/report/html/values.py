@@ -12,8 +12,9 @@ import pandas as pd
 
 from iqbench.analysis.agreement import ranking_agreement
 from iqbench.analysis.coefficients import Associations, associate
-from iqbench.analysis.columns import column_info
+from iqbench.analysis.columns import ENDS, MEANS, column_info, distance_name
 from iqbench.analysis.metric_table import MetricTable, metric_table
+from iqbench.analysis.order import averaged_info
 from iqbench.analysis.standing import Standing
 from iqbench.report.html.page import embedded_json
 from iqbench.report.html.scenes import Budget
@@ -47,24 +48,27 @@ class Matrix:
 def column_payload(
     headings: Sequence[str], columns: Mapping[str, ColumnInfo]
 ) -> list[dict[str, Any]]:
-    """Describe columns for the page's script."""
+    """Describe columns for the page's script, and the distances to targets by which some rank."""
     described = []
     for name in headings:
         info = column_info(name, columns)
-        described.append(
-            {
-                "name": printable(name),
-                "label": f"{printable(name)} {direction_arrow(info)}".rstrip(),
-                "direction": info.direction.partition(":")[0],
-                "target": info.target,
-                "decimals": info.decimals,
-            }
-        )
+        described.append(_described(name, info))
+        if info.target is not None:
+            described.append(_described(distance_name(name, info.target), averaged_info(info)))
     return described
 
 
+def _described(name: str, info: ColumnInfo) -> dict[str, Any]:
+    return {
+        "name": printable(name),
+        "label": f"{printable(name)} {direction_arrow(info)}".rstrip(),
+        "direction": info.direction.partition(":")[0],
+        "decimals": info.decimals,
+    }
+
+
 def standing_payload(
-    one: Standing, board: pd.DataFrame, budget: Budget
+    one: Standing, board: pd.DataFrame, columns: Mapping[str, ColumnInfo], budget: Budget
 ) -> tuple[dict[str, Any], list[str]]:
     """Give one dataset's numbers to the page's script.
 
@@ -74,6 +78,8 @@ def standing_payload(
         With all its columns.
     board
         Its rows of the leaderboard.
+    columns
+        Directions.
     budget
         What is left of the file's size; columns that do not fit are left out, from the last.
 
@@ -100,7 +106,7 @@ def standing_payload(
         "methods": [printable(name) for name in cube.methods],
         "order": order,
         "ranked": printable(one.ranked_by or ""),
-        "front": _front(board),
+        "front": _front(board, columns),
         "scenes": {},  # by number of the image, the number of the scene that shows it
     }
     # This much is always there: what comes after has less room.
@@ -108,14 +114,14 @@ def standing_payload(
     return payload | {"images": names if values else [], "values": values}, left_out
 
 
-def _front(board: pd.DataFrame) -> dict[str, Any] | None:
+def _front(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> dict[str, Any] | None:
     """Give fidelity and perception of every method, with intervals; None where either lacks."""
     axes = [name for name in str(board["front_by"].iloc[0]).split(", ") if name]
     if len(axes) != 2 or any(name not in board for name in axes):
         return None
     points = []
     for row in board.to_dict("records"):
-        ends = [[row[name], row.get(f"{name}_low"), row.get(f"{name}_high")] for name in axes]
+        ends = [_deciding(row, name) for name in axes]
         if all(np.isfinite(mean) for mean, _, _ in ends):
             points.append(
                 {
@@ -125,7 +131,20 @@ def _front(board: pd.DataFrame) -> dict[str, Any] | None:
                     "at": [[_finite(value) for value in triple] for triple in ends],
                 }
             )
-    return {"axes": [printable(name) for name in axes], "points": points} if points else None
+    targets = [column_info(name, columns).target for name in axes]
+    names = [
+        name if target is None else distance_name(name, target)
+        for name, target in zip(axes, targets, strict=True)
+    ]
+    return {"axes": [printable(name) for name in names], "points": points} if points else None
+
+
+def _deciding(row: Mapping[Any, Any], name: str) -> list[float]:
+    """Give the mean by which a method is ranked, with the ends of its interval."""
+    for kind in MEANS[::-1]:
+        if np.isfinite(row.get(f"{name}{kind}", np.nan)):
+            return [row.get(f"{name}{kind}{end}", np.nan) for end in ("", *ENDS)]
+    return [np.nan] * 3
 
 
 def _finite(value: Any) -> float | None:

@@ -4,13 +4,12 @@
 (() => {
   const missing = (text) => text === "" || text === "-";
 
-  function key(cell, head) {
+  function key(cell) {
     const text = cell.dataset.value;
     if (missing(text)) return null;
-    const value = Number(text);
-    if (Number.isNaN(value)) return text;
     if (text === "inf" || text === "-inf") return text === "inf" ? Infinity : -Infinity;
-    return head.dataset.order === "target" ? Math.abs(value - Number(head.dataset.target)) : value;
+    const value = Number(text);
+    return Number.isNaN(value) ? text : value;
   }
 
   function compare(one, two) {
@@ -26,7 +25,7 @@
     const sign = order === "ascending" ? 1 : -1;
     // Each part by itself: methods that are not complete stay below.
     for (const body of table.tBodies) {
-      const rows = [...body.rows].map((row) => [key(row.cells[place], head), row]);
+      const rows = [...body.rows].map((row) => [key(row.cells[place]), row]);
       rows.sort(([one], [two]) => {
         if (one === null || two === null) return (one === null) - (two === null);
         return sign * compare(one, two);

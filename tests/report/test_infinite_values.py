@@ -1,0 +1,108 @@
+"""Infinite values, targets and other references: what each format says of them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import pandas as pd
+import pytest
+from rich.text import Text
+
+from iqbench.analysis.leaderboard import leaderboard
+from iqbench.report.board import render_leaderboard
+from iqbench.report.terminal import Window
+from iqbench.results.schema import ColumnInfo
+
+COLUMNS = {"psnr": ColumnInfo("higher", 2), "tv-ratio": ColumnInfo("target:1", 3)}
+INF = math.inf
+
+LUCKY = {"lucky": [20.0, 22.0, INF], "best": [30.0, 32.0, 10.0]}
+BLACK = {"a": [INF, 30.0], "b": [INF, 31.0]}
+PERFECT = {"reference": [INF, INF], "a": [30.0, 30.0]}
+DISJOINT = {"a": [INF, 30.0], "b": [40.0, INF]}
+
+
+def shown(values: dict[str, list[float]], format: str, metric: str = "psnr") -> str:
+    scores = pd.DataFrame(
+        [
+            {
+                "dataset": "d",
+                "method": method,
+                "image": str(number),
+                "metric": metric,
+                "value": value,
+                "error": None,
+                "signature": f"metric={metric}",
+                "protocol": "rgb",
+            }
+            for method, several in values.items()
+            for number, value in enumerate(several)
+        ]
+    )
+    images = scores[["dataset", "method", "image"]].drop_duplicates()
+    board = leaderboard(scores, images, COLUMNS)
+    return render_leaderboard(board, COLUMNS, format, intervals=False, window=Window(100))
+
+
+@pytest.mark.parametrize(
+    ("format", "first", "second"),
+    [
+        ("table", "1 best 24.00 31.00*", "2 lucky 21.00 (+1 inf) 21.00"),
+        ("markdown", "| 1 | best | 24.00 | **31.00** |", "| 2 | lucky | 21.00 (+1 inf) | 21.00 |"),
+        ("latex", r"best & 24.00 & \textbf{31.00} \\", r"lucky & 21.00 (+1 $\infty$) & "),
+        ("html", '<span class="best">31.00</span>', "21.00 <small>(+1 inf)</small>"),
+    ],
+)
+def test_a_lucky_image_is_told_and_does_not_lead(format: str, first: str, second: str) -> None:
+    text = re.sub(" +", " ", shown(LUCKY, format))
+    assert text.index(first) < text.index(second)
+    assert format == "latex" or "psnr: ranked on the 2 images finite for all methods" in text
+
+
+def test_the_column_that_decides_says_on_how_many_images() -> None:
+    assert "| psnr ↑ | psnr ↑ on 2 images |" in shown(LUCKY, "markdown")
+
+
+def test_programs_get_mean_and_count() -> None:
+    rows = json.loads(shown(LUCKY, "json"))
+    wanted = ["method", "rank", "psnr", "psnr_infinite", "psnr_compared", "psnr_compared_n"]
+    assert [[row[name] for name in wanted] for row in rows] == [
+        ["best", 1, 24.0, 0, 31.0, 2],
+        ["lucky", 2, 21.0, 1, 21.0, 2],
+    ]
+    assert "lucky,3,3,True,21.0,21.0,2,1,2" in shown(LUCKY, "csv")
+
+
+def test_where_all_reproduce_the_same_image_the_mean_decides() -> None:
+    text = shown(BLACK, "markdown")
+    assert "| 1 | b | **31.00** (+1 inf) |" in text
+    assert "on 1 image" not in text
+    assert "psnr: means are those of the finite values" in text
+
+
+def test_a_perfect_method_has_no_finite_mean() -> None:
+    text = shown(PERFECT, "markdown")
+    assert "| 1 | reference | **inf** |" in text
+    assert "| 2 | a | 30.00 |" in text
+
+
+def test_where_no_image_is_left_the_counts_rank() -> None:
+    text = shown(DISJOINT, "table")
+    assert "1  a        30.00  (+1 inf)" in text
+    assert "1  b        40.00  (+1 inf)" in text
+    assert "psnr: no image is finite for all methods: they are ranked by infinite values" in text
+
+
+@pytest.mark.parametrize("format", ["table", "markdown", "latex", "html"])
+def test_the_distance_to_a_target_stands_beside_the_mean_and_is_what_is_best(format: str) -> None:
+    text = shown({"wild": [0.5, 1.5], "good": [0.9, 0.9]}, format, "tv-ratio")
+    best = {
+        "table": "0.100*",
+        "markdown": "| good | 0.900 | **0.100** |",
+        "latex": r"good & 0.900 & \textbf{0.100}",
+        "html": '<span class="best">0.100</span>',
+    }
+    assert best[format] in Text.from_ansi(text).plain
+    assert text.index("0.900") < text.index("1.000")
