@@ -223,7 +223,7 @@ def measure(
         warnings.warn(str(remark), IqbenchWarning, stacklevel=2)
     compute = resolve_compute(device, precision, memory)
     resources = load_resources(requests, compute, folder=None if weights is None else Path(weights))
-    spelt = signatures_of(requests, chosen, resources.digests, compute.precision, alpha)
+    spelt = signatures_of(requests, chosen, resources.digests, compute.precision)
     scorer = Scorer(requests, chosen, resources, compute)
     no_bitstream = Outcome(None, "a pair of pictures has no bitstream: use iqbench evaluate")
     (found,) = scorer.score(Batch([pair.reference], [pair.output], [0]))

@@ -83,7 +83,7 @@ NAMED = 20
     type=click.Choice(["error", "composite"]),
     default="error",
     show_default=True,
-    help="Images with transparency: refuse them, or composite over white.",
+    help="Images with transparency: refuse them, or put them over white. No other image changes.",
 )
 @peak_option
 @click.option("--recompute", is_flag=True, help="Compute everything again.")

@@ -34,7 +34,7 @@ FILE = click.Path(path_type=Path)
     type=click.Choice(["error", "composite"]),
     default="error",
     show_default=True,
-    help="Images with transparency: refuse them, or composite over white.",
+    help="Images with transparency: refuse them, or put them over white. No other image changes.",
 )
 @peak_option
 @click.option(

@@ -31,7 +31,7 @@ _ROUNDING = {
     "jpg": "this JPEG decoder rounds otherwise than libjpeg-turbo: values of JPEG files differ "
     "from those on other machines",
 }
-_MEND = "Install opencv-python-headless from the package index"
+_MEND = "Install imagecodecs and simplejpeg from the package index"
 
 
 def check_decoder() -> Iterator[Finding]:

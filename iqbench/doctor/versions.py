@@ -17,7 +17,10 @@ __all__ = ["check_versions"]
 
 PART = "versions"
 # What values may depend on: each has a line of its own.
-DECISIVE = ("torch", "torchvision", "numpy", "opencv-python-headless", "pyarrow")
+DECISIVE = (
+    *("torch", "torchvision", "numpy", "imagecodecs", "simplejpeg"),
+    *("opencv-python-headless", "pyarrow"),
+)
 # All of these bring the module cv2; any of them will do.
 OPENCV = (
     "opencv-python-headless",

@@ -34,6 +34,7 @@ class Doubts:
         self._references: Counter[str] = Counter()
         self._twins: dict[str, list[str]] = {}
         self._large: dict[str, str] = {}
+        self._composited: dict[str, list[str]] = {}
         self._remarks: dict[str, dict[str, None]] = {}
         self._peaks: Counter[str] = Counter()
 
@@ -56,6 +57,8 @@ class Doubts:
             right = self._published.get(image)
             if right is not None and output.reference_digest not in (None, right):
                 self._changed.add(image)
+            if output.picture is not None and output.picture.composited:
+                self._composited.setdefault(method, []).append(image)
             if output.digest is None:
                 continue
             if output.digest == output.reference_digest:
@@ -83,6 +86,11 @@ class Doubts:
             yield (
                 f"{len(self._changed)} references of {dataset!r} are not the published files: "
                 f"{some(self._changed)}. See `iqbench datasets verify {dataset}`"
+            )
+        for method, images in self._composited.items():
+            yield (
+                f"method {method!r}: {len(images)} of its files for {dataset!r} have transparency "
+                f"and were put over white: {some(images)}"
             )
         for method, count in self._references.items():
             yield (

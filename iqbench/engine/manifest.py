@@ -18,7 +18,10 @@ from iqbench.results.schema import Manifest
 
 __all__ = ["manifest_of"]
 
-PACKAGES = ("torchvision", "lpips", "numpy", "opencv-python-headless", "pandas", "pyarrow")
+PACKAGES = (
+    *("torchvision", "lpips", "numpy", "imagecodecs", "simplejpeg"),
+    *("opencv-python-headless", "pandas", "pyarrow"),
+)
 
 
 def manifest_of(compute: Compute) -> Manifest:

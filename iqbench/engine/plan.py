@@ -18,7 +18,7 @@ from iqbench.engine.reading import Job
 from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.signatures import Signatures, signatures_of
 from iqbench.errors import IqbenchError
-from iqbench.images.source import Alpha, FileSource
+from iqbench.images.source import FileSource
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
 from iqbench.protocols.presets import Protocol, resolve_protocol
 from iqbench.results.schema import ColumnInfo
@@ -100,11 +100,9 @@ class DatasetPlan:
         """How many outputs there are."""
         return sum(len(assignment.outputs) for assignment in self.assignments.values())
 
-    def signatures(self, resources: Resources, compute: Compute, alpha: Alpha) -> Signatures:
+    def signatures(self, resources: Resources, compute: Compute) -> Signatures:
         """Return the signature of every column."""
-        plain = signatures_of(
-            self.requests, self.protocol, resources.digests, compute.precision, alpha
-        )
+        plain = signatures_of(self.requests, self.protocol, resources.digests, compute.precision)
         bitstreams = [
             item.column.name for item in self.requests if item.metric.needs == "bitstream"
         ]

@@ -161,7 +161,7 @@ class _DatasetRun:
         self._resources = resources
         self._settings = settings
         self._summary = summary
-        self._signatures = plan.signatures(resources, settings.compute, settings.alpha)
+        self._signatures = plan.signatures(resources, settings.compute)
         self._ledger = Ledger(self._name, plan.protocol.spec, self._signatures, writer, summary)
         self._current: dict[str, Current] = {
             method: store.current(self._name, method) for method in plan.assignments

@@ -1,4 +1,8 @@
-"""What a score's signature says: everything its value depends on, and nothing else."""
+"""What a score's signature says: everything its value depends on, and nothing else.
+
+The option ``--alpha`` is not in it: it decides whether a picture with transparency has a value, not
+which value. The pixels that a file stands for depend on the file alone.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ from dataclasses import dataclass, field
 
 from iqbench.engine.compute import Precision
 from iqbench.images.peaks import Peaks
-from iqbench.images.source import Alpha
 from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request
 from iqbench.protocols.presets import Protocol
@@ -54,7 +57,6 @@ def signatures_of(
     protocol: Protocol,
     digests: Mapping[str | Metric, str],
     precision: Precision,
-    alpha: Alpha = "error",
 ) -> dict[str, str]:
     """Spell the signature of every column.
 
@@ -70,8 +72,6 @@ def signatures_of(
         Of the networks' weights by name, of trained parameters by metric.
     precision
         Of the networks.
-    alpha
-        Recorded only if transparency is composited.
 
     Returns
     -------
@@ -93,7 +93,5 @@ def signatures_of(
             fields["weights"] = "+".join(trained)
         if networks:
             fields["precision"] = precision
-        if alpha == "composite":
-            fields["alpha"] = alpha
         spelt[column.name] = signature(fields)
     return spelt

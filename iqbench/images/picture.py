@@ -27,6 +27,8 @@ class Picture:
         Size of the file.
     peak
         The sample value that means white; by default the largest of the pixels' type.
+    composited
+        Whether the file has transparency, so that this is the picture over white.
     noted_bits
         How many bits the file says that samples had before they were stored in 16, or None.
     orientation
@@ -38,6 +40,7 @@ class Picture:
     name: str
     bytes: int
     peak: int = 0
+    composited: bool = False
     noted_bits: int | None = None
     orientation: int = 1
 

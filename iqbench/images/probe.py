@@ -12,8 +12,8 @@ __all__ = ["Facts", "maximum_pixels", "probe"]
 
 VARIABLE = "IQBENCH_MAX_PIXELS"
 DEFAULT_MAXIMUM = 250_000_000
-OPENCV_MAXIMUM = 2**30  # pixels of CV_IO_MAX_IMAGE_PIXELS
-OPENCV_MAXIMUM_SIDE = 2**20
+HIGHEST_MAXIMUM = 2**30
+MAXIMUM_SIDE = 1_000_000  # of libpng
 
 
 def maximum_pixels() -> int:
@@ -22,15 +22,15 @@ def maximum_pixels() -> int:
     Raises
     ------
     IqbenchError
-        If the variable is not a whole number from 1 to 2**30, the most that OpenCV decodes.
+        If the variable is not a whole number from 1 to 2**30.
     """
     text = os.environ.get(VARIABLE, "").strip()
     if not text:
         return DEFAULT_MAXIMUM
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= OPENCV_MAXIMUM):
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= HIGHEST_MAXIMUM):
         raise IqbenchError(
             f"the environment variable {VARIABLE} is {text!r}",
-            hint=f"Give a whole number of pixels from 1 to {OPENCV_MAXIMUM}, or unset it",
+            hint=f"Give a whole number of pixels from 1 to {HIGHEST_MAXIMUM}, or unset it",
         )
     return int(text)
 
@@ -63,8 +63,6 @@ def probe(file: Reader) -> Facts:
             f"{size}, more than the {maximum_pixels():,} that are allowed",
             f"Set the environment variable {VARIABLE} to allow more",
         )
-    if max(facts.height, facts.width) > OPENCV_MAXIMUM_SIDE:
-        raise file.refused(
-            f"{size}, longer than the {OPENCV_MAXIMUM_SIDE:,} that OpenCV reads", "Crop it"
-        )
+    if max(facts.height, facts.width) > MAXIMUM_SIDE:
+        raise file.refused(f"{size}, longer than the {MAXIMUM_SIDE:,} that are read", "Crop it")
     return facts

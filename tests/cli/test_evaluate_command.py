@@ -156,7 +156,9 @@ def test_transparency_is_composited_on_request(made, iqbench):
 
     made.references(("a",))
     Path("out/x").mkdir(parents=True)
-    Image.fromarray(picture(0)).convert("RGBA").save("out/x/a.png")
+    shown = Image.fromarray(picture(0))
+    shown.putalpha(128)
+    shown.save("out/x/a.png")
     command = ("evaluate", "--method", "out/x", *HR, *PSNR)
     assert "has transparency. Pass --alpha composite" in iqbench(*command).err
     assert iqbench(*command, "--alpha", "composite").code == 0

@@ -45,6 +45,15 @@ def saved(suffix, mode=None, **form):
     return write
 
 
+def with_alpha(pixels, opacity):
+    height, width = pixels.shape[:2]
+    return Image.fromarray(np.dstack([pixels, np.full((height, width), opacity, np.uint8)]))
+
+
+def transparent(folder):
+    with_alpha(OUTPUT, 254).save(folder / "b.png")
+
+
 def holding(data):
     return lambda folder: (folder / "b.png").write_bytes(data)
 
@@ -74,7 +83,7 @@ BAD = {
     "wrong size": (saved(".png", height=23), r"b\.png has 32x23 pixels, its reference .* 32x24"),
     "turned": (saved(".png", height=32, width=24), r"b\.png has 24x32 pixels, .* has 32x24"),
     "gray": (saved(".png", channels=1), r"b\.png is gray, its reference .*hr/b\.png is colour"),
-    "alpha": (saved(".png", "RGBA"), r"b\.png has transparency"),
+    "alpha": (transparent, r"b\.png has transparency"),
     "CMYK": (saved(".jpg", "CMYK"), r"b\.jpg is .*CMYK"),
     "link to nothing": (
         lambda folder: (folder / "b.png").symlink_to("nowhere.png"),
@@ -153,18 +162,44 @@ def test_a_damaged_reference_fails_that_image_of_every_method_and_no_other(made,
         assert str(hr / "b.png") in error
 
 
-def test_transparency_is_composited_where_asked_for_and_the_signature_says_so(made):
-    made.references(("a",))
-    opaque = Image.fromarray(noisy(picture(0), 5)).convert("RGBA")
-    path = made.method(images=("a",)) / "a.png"
-    opaque.save(path)
+def test_transparency_is_composited_where_asked_for_and_said(made):
+    made.references(("a", "b"))
+    folder = made.method(images=("a", "b"))
+    with_alpha(noisy(picture(0), 5), 200).save(folder / "a.png")
     assert len(made.evaluate().failures) == 1
-    assert made.evaluate(alpha="composite").scored == 1
+    summary = made.evaluate(alpha="composite")
+    assert summary.scored == 1
+    assert any(
+        "method 'mine': 1 of its files for 'hr' have transparency and were put over white: a"
+        in warning
+        for warning in summary.warnings
+    )
     frame = made.scores()
-    composited = frame["signature"].str.contains("alpha=composite")
-    assert frame.loc[composited, "value"].notna().all()
-    assert frame.loc[~composited, "value"].isna().all()
-    assert composited.sum() == 1
+    assert len(frame) == 2
+    assert frame["value"].notna().all()
+    assert frame["signature"].nunique() == 1
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P"])
+def test_outputs_whose_alpha_is_opaque_are_scored_alike_with_and_without_the_option(made, mode):
+    made.references()
+    plain = made.method("plain")
+    opaque = plain.with_name("opaque")
+    opaque.mkdir()
+    for path in plain.iterdir():
+        if mode == "P":
+            few = Image.open(path).quantize(250)
+            few.convert("RGB").save(path)
+            few.save(opaque / path.name, transparency=b"\xff" * 250)
+        else:
+            Image.open(path).convert(mode).save(opaque / path.name)
+    assert made.evaluate(plain).scored == 3
+    assert made.evaluate(opaque, alpha="composite").scored == 3
+    assert made.evaluate(opaque).scored == 0  # nothing is left to do
+    board = read_leaderboard(made.results, {}).board.set_index("method")
+    assert board["complete"].all()
+    frame = made.scores().pivot(index="image", columns="method", values="value")
+    assert (frame["plain"] == frame["opaque"]).all()
 
 
 class TestFit:

@@ -13,12 +13,12 @@ from iqbench.results.signature import parse_signature
 DIGEST = "0123456789abcdef" * 4
 
 
-def spelt(*metrics, protocol="rgb", precision="exact", alpha="error", digests=None):
+def spelt(*metrics, protocol="rgb", precision="exact", digests=None):
     requests = resolve_metrics(metrics)
     if digests is None:
         trained = [request.metric for request in requests if request.metric.parameters()]
         digests = dict.fromkeys([*NETWORKS, *trained], DIGEST)
-    found = signatures_of(requests, resolve_protocol(protocol), digests, precision, alpha)
+    found = signatures_of(requests, resolve_protocol(protocol), digests, precision)
     assert list(found) == [request.column.name for request in requests]
     return found
 
@@ -51,11 +51,6 @@ def test_weights_of_networks_and_of_metrics_are_named_by_their_digests():
     assert fields("perceptual-vgg16-relu2_2-l1")["weights"] == f"vgg16:{short}"
     other = {"vgg16": "f" * 64}
     assert fields("perceptual-vgg16-relu2_2-l1", digests=other)["weights"] == f"vgg16:{'f' * 12}"
-
-
-def test_transparency_counts_only_where_it_is_composited():
-    assert "alpha" not in fields("psnr")
-    assert fields("psnr", alpha="composite")["alpha"] == "composite"
 
 
 def test_options_that_a_value_depends_on_are_in_it():

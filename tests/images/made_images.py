@@ -73,6 +73,24 @@ def packed(values, bits):
     return np.packbits(separate.reshape(len(values), -1), axis=1)
 
 
+PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4))
+PASSES += ((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+def interlaced(pixels, depth, colour):
+    """Write a PNG of Adam7's seven passes, by the definition in the standard."""
+    big_endian = pixels.astype(pixels.dtype.newbyteorder(">"))
+    rows = []
+    for left, top, right, down in PASSES:
+        part = big_endian[top::down, left::right]
+        if part.size:
+            for row in part:
+                rows.append(b"\0" + (packed(row[None], depth) if depth < 8 else row).tobytes())
+    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], depth, colour, 0, 0, 1)
+    parts = (b"IHDR", head), (b"IDAT", zlib.compress(b"".join(rows))), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
 def bmp(rows, width, height, bits, *, compression=0, masks=MASKS, alpha=0, header=40, palette=b""):
     """Write rows of bytes as they are, behind a header of any generation."""
     fields = struct.pack(

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from made_images import bmp, chunk, exif, noise, packed, pillow, png, smooth, tiff
+from made_images import bmp, chunk, exif, interlaced, noise, packed, pillow, png, smooth, tiff
 from made_images import whole_files as made_files
 from made_pixels import decode, over_white, pixels
 from PIL import Image, ImageOps
@@ -63,23 +63,34 @@ def test_gray_of_sixteen_bits():
     np.testing.assert_array_equal(pixels(plain)[..., 0], values)
 
 
-def test_a_palette_of_grays_is_colour():
+@pytest.mark.parametrize("opacity", [b"", b"\xff\xff"])
+def test_a_palette_of_grays_is_gray(opacity):
     values = noise(5, 8) % 4
-    grays = chunk(b"PLTE", bytes(level for level in (0, 50, 100, 255) for _ in range(3)))
-    expected = np.array([0, 50, 100, 255], np.uint8)[values]
-    np.testing.assert_array_equal(pixels(png(values, 8, 3, grays)), np.dstack([expected] * 3))
+    levels = np.array([0, 50, 100, 255], np.uint8)
+    extra = [chunk(b"PLTE", np.repeat(levels, 3).tobytes())]
+    extra += [chunk(b"tRNS", opacity)] if opacity else []
+    np.testing.assert_array_equal(pixels(png(values, 8, 3, *extra))[..., 0], levels[values])
+    assert pixels(pillow(Image.fromarray(values).convert("P"), "PNG")).shape == (5, 8, 1)
+    assert pixels(pillow(Image.fromarray(values).convert("P"), "TIFF")).shape == (5, 8, 1)
 
 
-def test_interlaced_png():
-    # Adam7 of a picture of one pixel is its first pass.
-    head = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 1)
-    parts = [
-        chunk(b"IHDR", head),
-        chunk(b"IDAT", zlib.compress(b"\0\1\2\3")),
-        chunk(b"IEND", b""),
-    ]
-    data = b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-    np.testing.assert_array_equal(pixels(data), [[[1, 2, 3]]])
+class TestInterlacedPng:
+    """All seven passes, or those that a small picture has, and no word on the way."""
+
+    @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (3, 2), (8, 8), (13, 21)])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_whole_samples(self, size, dtype, capfd):
+        for shape, colour in (((*size, 3), 2), (size, 0)):
+            stored = noise(*shape, dtype=dtype)
+            data = interlaced(stored, stored.itemsize * 8, colour)
+            np.testing.assert_array_equal(pixels(data), stored.reshape(*size, -1))
+        assert capfd.readouterr().err == ""
+
+    @pytest.mark.parametrize("bits", [1, 2, 4])
+    def test_parts_of_bytes(self, bits):
+        values = noise(13, 21) % 2**bits
+        expected = values * (255 // (2**bits - 1))
+        np.testing.assert_array_equal(pixels(interlaced(values, bits, 0))[..., 0], expected)
 
 
 def test_png_chunks_that_make_no_pixels_change_nothing_and_print_nothing(capfd):

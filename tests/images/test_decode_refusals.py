@@ -22,10 +22,9 @@ REFUSED = {
     "float or signed": tiff(np.zeros((4, 4), np.int16)),
     "32 bits": tiff(np.zeros((4, 4), np.uint32)),
     "several pages": pillow(RED, "TIFF", save_all=True, append_images=[RED]),
-    "unusual colour": tiff(np.zeros((4, 4), np.uint16), photometric="miniswhite"),
-    "TIFF with an alpha": tiff(noise(4, 4, 4), extrasamples=["unassalpha"]),
-    "separate planes": tiff(
-        noise(3, 5, 7, dtype=np.uint16), photometric="rgb", planarconfig="separate"
+    "unusual colour": tiff(noise(4, 4, 3), photometric="cielab"),
+    "5 samples a pixel": tiff(
+        noise(4, 4, 5), extrasamples=["unassalpha", "unspecified"], planarconfig="contig"
     ),
     "animated PNG": APNG,
     "animated WebP": pillow(RED, "WEBP", save_all=True, append_images=[Image.new("RGB", (8, 8))]),

@@ -1,7 +1,7 @@
-"""The file formats that are read: one module each, walking the structure of its files.
+"""The file formats that are read: one module each, for the header's facts and for the pixels.
 
-One walk serves two ends: it finds the header's facts without decoding, and it proves that the file
-is whole, which decoders do not: several give half a picture for half a file, without an error.
+Decoding is strict. Most decoders give a picture for half a file, or for one with a hole, and a
+picture that nobody made must not be scored.
 """
 
 from __future__ import annotations
@@ -11,40 +11,34 @@ from dataclasses import dataclass
 
 from iqbench.errors import IqbenchError
 from iqbench.images.formats import bmp, jpeg, png, pnm, tiff, webp
-from iqbench.images.formats.reader import BufferReader, Facts, Reader
+from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
 
 __all__ = ["Format", "recognise"]
 
 
 @dataclass(frozen=True)
 class Format:
-    """What is known of one format.
+    """How one format is read.
 
     Attributes
     ----------
     facts
         Reads the header.
-    check_whole
-        Raises :class:`IqbenchError` for a truncated or structurally damaged file.
-    decodable
-        Gives the bytes to hand to OpenCV.
-    blame
-        Raises :class:`IqbenchError` for what makes a decoder refuse a file that is whole; returns
-        where it finds nothing.
+    decode
+        Decodes strictly: raises :class:`IqbenchError` for a file that is truncated or damaged
+        anywhere, as far as the format allows to tell.
     """
 
     facts: Callable[[Reader], Facts]
-    check_whole: Callable[[BufferReader], None]
-    decodable: Callable[[BufferReader], bytes] = lambda file: file.data
-    blame: Callable[[BufferReader], None] = lambda file: None
+    decode: Callable[[BufferReader, Facts], Samples]
 
 
-PNG = Format(png.facts, png.check_whole, png.decodable, png.blame)
-JPEG = Format(jpeg.facts, jpeg.check_whole)
-BMP = Format(bmp.facts, bmp.check_whole)
-TIFF = Format(tiff.facts, tiff.check_whole, tiff.decodable)
-WEBP = Format(webp.facts, webp.check_whole)
-PNM = Format(pnm.facts, pnm.check_whole)
+PNG = Format(png.facts, png.decode)
+JPEG = Format(jpeg.facts, jpeg.decode)
+BMP = Format(bmp.facts, bmp.decode)
+TIFF = Format(tiff.facts, tiff.decode)
+WEBP = Format(webp.facts, webp.decode)
+PNM = Format(pnm.facts, pnm.decode)
 
 READ: dict[bytes, Format] = {
     png.SIGNATURE: PNG,

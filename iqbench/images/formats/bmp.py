@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from iqbench.images.formats.reader import BufferReader, Facts, Reader
+import numpy as np
 
-__all__ = ["check_whole", "facts"]
+from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples, unpack_bits
+
+__all__ = ["decode", "facts"]
 
 SIGNATURE = b"BM"
 FILE_HEADER = 14
-OS2_HEADERS = (12, 16, 64)  # OpenCV takes 24-bit colour behind them for gray
+OS2_HEADERS = (12, 16, 64)
 HEADERS = (40, 52, 56, 108, 124)
 RGB, RLE, BITFIELDS = 0, (1, 2), (3, 6)
 MASKS = (0xFF0000, 0xFF00, 0xFF)
+ALPHA_MASK = 0xFF000000
 
 
 def _layout(file: Reader) -> tuple[int, int, int, int, int]:
@@ -21,7 +24,9 @@ def _layout(file: Reader) -> tuple[int, int, int, int, int]:
         raise file.refused("is a BMP of OS/2", "Save it as PNG")
     if header not in HEADERS:
         raise file.damaged(f"there is no BMP header of {header} bytes")
-    width, height, _, bits, compression = file.unpack("<iiHHI", FILE_HEADER + 4)
+    width, height, planes, bits, compression = file.unpack("<iiHHI", FILE_HEADER + 4)
+    if planes != 1:
+        raise file.damaged(f"its BMP header says {planes} planes")
     return header, width, height, bits, compression
 
 
@@ -36,24 +41,46 @@ def facts(file: Reader) -> Facts:
     if compression in BITFIELDS:
         if file.unpack("<III", FILE_HEADER + 40) != MASKS:
             raise file.refused("is a BMP with channels of its own order", "Save it as PNG")
-        alpha = header >= 56 and file.unpack("<I", FILE_HEADER + 52) != (0,)
+        mask = file.unpack("<I", FILE_HEADER + 52)[0] if header >= 56 else 0
+        if mask not in (0, ALPHA_MASK):
+            raise file.refused("is a BMP with channels of its own order", "Save it as PNG")
+        alpha = mask == ALPHA_MASK
     elif compression != RGB:
         raise file.refused("is a compressed BMP", "Save it as PNG")
-    channels = 1 if bits <= 8 and _gray_palette(file, header, bits) else 3
+    channels = 3
+    if bits <= 8:
+        colours = _palette(file, header, bits)
+        channels = 1 if bool((colours[:, :1] == colours).all()) else 3
     return Facts("bmp", abs(height), max(width, 0), channels, 8, alpha)
 
 
-def _gray_palette(file: Reader, header: int, bits: int) -> bool:
-    """Tell whether all colours are grays: BMP has no other way to store a gray picture."""
+def _palette(file: Reader, header: int, bits: int) -> Samples:
+    """Return the colours, RGB."""
     (colours,) = file.unpack("<I", FILE_HEADER + 32)
     count = colours if 0 < colours < 2**bits else 2**bits
-    palette = file.at(FILE_HEADER + header, count * 4)
-    return palette[0::4] == palette[1::4] == palette[2::4]
+    table = np.frombuffer(file.at(FILE_HEADER + header, count * 4), np.uint8)
+    return table.reshape(count, 4)[:, 2::-1]
 
 
-def check_whole(file: BufferReader) -> None:
-    """Check that all rows lie within the file."""
-    _, width, height, bits, _ = _layout(file)
+def decode(file: BufferReader, facts: Facts) -> Samples:
+    """Take the rows, which end on multiples of four bytes and start with the lowest."""
+    header, width, height, bits, compression = _layout(file)
     (start,) = file.unpack("<I", 10)
+    masks = 12 if header == HEADERS[0] and compression != RGB else 0
+    if start < FILE_HEADER + header + masks:
+        raise file.damaged("its BMP pixels start inside the header")
     row = (width * bits + 31) // 32 * 4
-    file.reaches(start + row * abs(height))
+    stored = np.frombuffer(file.at(start, row * abs(height)), np.uint8).reshape(-1, row)
+    rows = stored if height < 0 else stored[::-1]
+    if bits > 8:
+        pixels = rows[:, : width * bits // 8].reshape(abs(height), width, bits // 8)
+        order = (2, 1, 0, 3) if facts.has_alpha else (2, 1, 0)
+        samples = np.empty((*pixels.shape[:2], len(order)), np.uint8)
+        for place, stored_place in enumerate(order):
+            samples[..., place] = pixels[..., stored_place]
+        return samples
+    colours = _palette(file, header, bits)
+    places = unpack_bits(rows, bits, width)
+    if int(places.max()) >= len(colours):
+        raise file.damaged("a pixel is none of its palette's colours")
+    return colours[:, : facts.channels][places]

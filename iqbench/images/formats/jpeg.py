@@ -1,19 +1,23 @@
-"""JPEG: ITU-T T.81, annex B."""
+"""JPEG: ITU-T T.81, annex B. libjpeg-turbo decodes, and what it warns of counts as damage."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from iqbench.images.formats.reader import BufferReader, Facts, Reader
-from iqbench.images.formats.tiff import exif_orientation
+import simplejpeg
 
-__all__ = ["check_whole", "facts"]
+from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
+from iqbench.images.formats.tiff_directory import exif_orientation
+
+__all__ = ["decode", "decode_stream", "facts"]
 
 SIGNATURE = b"\xff\xd8\xff"
 SOS, EOI, APP1 = 0xDA, 0xD9, 0xE1
 STANDALONE = {0x01, *range(0xD0, 0xD9)}  # TEM, restarts, SOI: no length follows
 FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15 without DHT, JPG, DAC
+PROGRESSIVE = {0xC2, 0xCA}
+READ = {0xC0, 0xC1, 0xC3, 0xC9, *PROGRESSIVE}  # baseline, sequential, lossless, arithmetic
 
 # Inside a scan FF is stuffed with 00 and restarts may stand: any other code after FF ends it.
 SCAN_END = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
@@ -47,6 +51,8 @@ def facts(file: Reader) -> Facts:
     orientation = 1
     for marker, offset, length in _segments(file, 2):
         if marker in FRAMES and stored is None:
+            if marker not in READ:
+                raise file.refused("is a hierarchical JPEG", "Save it as PNG")
             precision, height, width, components = file.unpack(">BHHB", offset)
             stored = _frame(file, precision, height, width, components)
         elif marker == APP1 and length > 6 and file.at(offset, 6) == b"Exif\0\0":
@@ -66,19 +72,54 @@ def _frame(file: Reader, precision: int, height: int, width: int, components: in
     return Facts("jpeg", height, width, components)
 
 
-def check_whole(file: BufferReader) -> None:
-    """Walk all segments and scans to EOI."""
-    offset = 2
-    marker = 0
-    scans = 0
+def decode(file: BufferReader, facts: Facts) -> Samples:
+    """Decode; refuse whatever libjpeg-turbo warns of, and scans that are missing."""
+    _check_scans(file)
+    return decode_stream(file, file.data, facts.channels)
+
+
+def decode_stream(file: Reader, stream: bytes, channels: int) -> Samples:
+    """Decode a JPEG stream of the file strictly: with the accurate DCT and smooth chroma."""
+    try:
+        samples: Samples = simplejpeg.decode_jpeg(
+            stream, "GRAY" if channels == 1 else "RGB", strict=True
+        )
+        return samples
+    except ValueError as error:
+        reason = str(error)
+    if "Premature end of JPEG file" in reason and len(stream) == file.size:
+        raise file.truncated()
+    if "subsampling" in reason:
+        raise file.refused("is a JPEG of unusual chroma subsampling", "Save it as PNG")
+    raise file.damaged(f"libjpeg-turbo says {reason!r}")
+
+
+def _check_scans(file: BufferReader) -> None:
+    """Check that the scans hold every bit of every coefficient.
+
+    Without the last scans of several, libjpeg decodes a coarser picture and warns of nothing.
+    """
+    missing: dict[tuple[int, int], int] = {}  # component and coefficient to bits that lack
+    progressive = False
+    offset, marker = 2, 0
     while marker != EOI:
         for found, start, length in _segments(file, offset):
             marker, offset = found, start + length
+            if found in FRAMES:
+                progressive = found in PROGRESSIVE
+                frame = file.at(start, length)
+                bands = range(64) if progressive else range(1)
+                missing = {(name, band): -1 for name in frame[6::3] for band in bands}
+            elif found == SOS:
+                scan = file.at(start, length)
+                first, last, bits = scan[-3], scan[-2], scan[-1] & 15
+                if not progressive:
+                    first = last = bits = 0
+                names = scan[1 : 1 + 2 * scan[0] : 2]
+                missing |= {(n, band): bits for n in names for band in range(first, last + 1)}
+        if not any(missing.values()):  # as a rule after the first scan
+            return
         if marker == SOS:
-            scans += 1
             end = SCAN_END.search(file.data, offset)
-            if end is None:
-                raise file.truncated()
-            offset = end.start()
-    if scans == 0:
-        raise file.damaged("it has no JPEG scan")
+            offset = len(file.data) if end is None else end.start()
+    raise file.damaged("scans of the JPEG are missing")

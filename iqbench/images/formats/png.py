@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import logging
+import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from struct import Struct
+from collections.abc import Iterable, Iterator
 
-from iqbench.images.formats.reader import BufferReader, Facts, Reader
-from iqbench.images.formats.tiff import exif_orientation
+import imagecodecs
 
-__all__ = ["blame", "check_whole", "decodable", "facts"]
+from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
+from iqbench.images.formats.tiff_directory import exif_orientation
+
+__all__ = ["decode", "facts"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-_HEAD = Struct(">I4s")  # of a chunk: length and type
+_HEAD = struct.Struct(">I4s")  # of a chunk: length and type
 
-# Colour type to channels, alpha and the bit depths it may have (table 8 of the standard).
+# Colour type to channels, alpha, samples a pixel and allowed bit depths (table 8 of the standard).
 COLOUR_TYPES = {
-    0: (1, False, (1, 2, 4, 8, 16)),
-    2: (3, False, (8, 16)),
-    3: (3, False, (1, 2, 4, 8)),
-    4: (1, True, (8, 16)),
-    6: (3, True, (8, 16)),
+    0: (1, False, 1, (1, 2, 4, 8, 16)),
+    2: (3, False, 3, (8, 16)),
+    3: (3, False, 1, (1, 2, 4, 8)),
+    4: (1, True, 2, (8, 16)),
+    6: (3, True, 4, (8, 16)),
 }
+PALETTE = 3
 
-# What makes pixels. Colour profiles, texts and the like only make libpng print warnings.
-PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+# The chunks that make pixels, in their order. libpng would only warn of damage to the others.
+PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+
+BLOCK = 0xFFFF  # bytes that a stored block of a zlib stream has at most
+
+# Of the seven passes of an interlaced picture: first column and row, steps (chapter 8).
+PASSES = (
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+    *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+)
+
+# imagecodecs logs this of every interlaced picture; it concerns its own call, and pixels are right.
+logging.getLogger("imagecodecs").addFilter(
+    lambda record: "Interlace handling" not in record.getMessage()
+)
 
 
 def _chunks(file: Reader) -> Iterable[tuple[bytes, int, int]]:
@@ -48,18 +65,30 @@ def _walk(file: Reader) -> Iterator[tuple[bytes, int, int]]:
         offset += length + 12
 
 
-def facts(file: Reader) -> Facts:
-    """Read the header chunk, transparency, animation, the orientation and significant bits."""
-    width, height, depth, colour = file.unpack(">IIBB", len(SIGNATURE) + 8)
+def _header(file: Reader) -> tuple[int, int, int, int, bool]:
+    """Width, height, bits a sample, colour type and whether it is interlaced."""
     if file.at(len(SIGNATURE), 8) != b"\0\0\0\x0dIHDR":
         raise file.damaged("its first chunk is no PNG header")
-    channels, alpha, depths = COLOUR_TYPES.get(colour, (0, False, ()))
-    if depth not in depths:
+    fields = file.unpack(">IIBBBBB", len(SIGNATURE) + 8)
+    width, height, depth, colour, compression, filters, interlaced = fields
+    if depth not in COLOUR_TYPES.get(colour, (0, False, 0, ()))[3]:
         raise file.damaged(f"there is no PNG of colour type {colour} with {depth} bits")
+    if compression or filters or interlaced > 1:
+        raise file.damaged("there is no PNG of its compression, filters or interlacing")
+    return width, height, depth, colour, bool(interlaced)
+
+
+def facts(file: Reader) -> Facts:
+    """Read header, palette, transparency, animation, the orientation and significant bits."""
+    width, height, depth, colour, _ = _header(file)
+    channels, alpha, _, _ = COLOUR_TYPES[colour]
     orientation, noted = 1, None
     for kind, offset, length in _chunks(file):
         if kind == b"tRNS":
             alpha = True
+        elif kind == b"PLTE" and colour == PALETTE:
+            table = file.at(offset, length)
+            channels = 1 if table[::3] == table[1::3] == table[2::3] else 3
         elif kind == b"acTL" and file.unpack(">I", offset) != (1,):
             raise file.refused("is an animated PNG", "Save each frame as a PNG of its own")
         elif kind == b"eXIf":
@@ -73,32 +102,84 @@ def facts(file: Reader) -> Facts:
     return stored.oriented(orientation)
 
 
-def check_whole(file: BufferReader) -> None:
-    """Walk all chunks to IEND and compare their checksums; those of pixels the decoder compares."""
-    _check(file, lambda kind: kind != b"IDAT")
+def decode(file: BufferReader, facts: Facts) -> Samples:
+    """Check all checksums, unpack the compressed stream as a whole, and decode.
+
+    libpng stops reading where it has all pixels, and only warns of what it finds after them. So it
+    gets the bytes that were unpacked and counted here, which it need not unpack again.
+    """
+    _check_chunks(file)
+    pieces: list[bytes | memoryview] = [SIGNATURE]
+    pieces += [
+        file.at(offset - 8, length + 12)
+        for kind, offset, length in _chunks(file)
+        if kind in PIXEL_CHUNKS and kind not in (b"IDAT", b"IEND")
+    ]
+    pieces += [*_stored(_unpacked(file)), *_chunk(b"IEND")]
+    try:
+        samples: Samples = imagecodecs.png_decode(b"".join(pieces))
+    except (imagecodecs.PngError, ValueError) as error:
+        raise file.damaged(f"libpng says {str(error)!r}") from None
+    samples = samples.reshape(*samples.shape[:2], -1)
+    if facts.channels == 1 and samples.shape[2] >= 3:  # a palette of grays
+        samples = samples[..., [0, 3] if samples.shape[2] == 4 else [0]]
+    return samples
 
 
-def blame(file: BufferReader) -> None:
-    """Compare the checksums of the pixels, where a decoder has refused them."""
-    _check(file, lambda kind: kind == b"IDAT")
-
-
-def _check(file: BufferReader, wanted: Callable[[bytes], bool]) -> None:
+def _check_chunks(file: BufferReader) -> None:
+    """Compare the chunks' checksums; see that those of the pixels stand in their order."""
     view = memoryview(file.data)
+    order: list[bytes] = []
     for kind, offset, length in _chunks(file):
         file.reaches(offset + length + 4)
-        if not wanted(kind):
-            continue
         (stored,) = file.unpack(">I", offset + length)
         if zlib.crc32(view[offset - 4 : offset + length]) != stored:
             label = kind.decode("ascii", errors="replace")
             raise file.damaged(f"the checksum of its {label!r} chunk is wrong")
+        if not (order and order[-1] == kind == b"IDAT"):
+            order.append(kind)
+    pixels = [PIXEL_CHUNKS.index(kind) for kind in order if kind in PIXEL_CHUNKS]
+    colour = _header(file)[3]
+    needed = {b"IHDR", b"IDAT", b"IEND"} | ({b"PLTE"} if colour == PALETTE else set())
+    if pixels != sorted(set(pixels)) or not needed <= set(order):
+        raise file.damaged("chunks of its pixels are missing or out of order")
 
 
-def decodable(file: BufferReader) -> bytes:
-    """Leave out the chunks that make no pixels."""
-    chunks = _chunks(file)
-    if all(kind in PIXEL_CHUNKS for kind, _, _ in chunks):
-        return file.data
-    kept = [file.at(o - 8, n + 12) for kind, o, n in chunks if kind in PIXEL_CHUNKS]
-    return SIGNATURE + b"".join(kept)
+def _unpacked(file: BufferReader) -> bytes:
+    """Unpack the rows, which must be whole and as many bytes as the header says."""
+    width, height, depth, colour, interlaced = _header(file)
+    bits = depth * COLOUR_TYPES[colour][2]
+    size = 0
+    for left, top, right, down in PASSES if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -((left - width) // right), -((top - height) // down)
+        if columns > 0 and rows > 0:
+            size += rows * (1 + (columns * bits + 7) // 8)
+    stream = b"".join(file.at(at, n) for kind, at, n in _chunks(file) if kind == b"IDAT")
+    try:
+        rows_of_bytes = bytes(imagecodecs.deflate_decode(stream, out=size))
+    except (imagecodecs.DeflateError, ValueError):
+        rows_of_bytes = b""
+    if len(rows_of_bytes) != size:
+        raise file.damaged("its compressed pixels do not unpack to what its header says")
+    return rows_of_bytes
+
+
+def _stored(data: bytes) -> Iterator[bytes | memoryview]:
+    """Give the chunks of a zlib stream without compression (RFC 1950 and 1951), in pieces."""
+    view = memoryview(data)
+    yield from _chunk(b"IDAT", b"\x78\x01")
+    for start in range(0, len(data), BLOCK):
+        part = view[start : start + BLOCK]
+        last = start + BLOCK >= len(data)
+        yield from _chunk(b"IDAT", struct.pack("<?HH", last, len(part), len(part) ^ BLOCK), part)
+    yield from _chunk(b"IDAT", struct.pack(">I", zlib.adler32(data)))
+
+
+def _chunk(kind: bytes, *data: bytes | memoryview) -> Iterator[bytes | memoryview]:
+    """Give a chunk in pieces, so that pixels are copied once, when all pieces are joined."""
+    checksum = zlib.crc32(kind)
+    for piece in data:
+        checksum = zlib.crc32(piece, checksum)
+    yield _HEAD.pack(sum(map(len, data)), kind)
+    yield from data
+    yield struct.pack(">I", checksum)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-from iqbench.images.formats.reader import BufferReader, Facts, Reader
+import numpy as np
 
-__all__ = ["check_whole", "facts"]
+from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
+
+__all__ = ["decode", "facts"]
 
 SIGNATURES = (b"P5", b"P6")
 HEADER_LIMIT = 4096  # comments may be of any length; this is more than anybody writes
@@ -36,7 +38,10 @@ def facts(file: Reader) -> Facts:
     return Facts("pnm", height, width, channels, 8 if maximum == 255 else 16, maximum=maximum)
 
 
-def check_whole(file: BufferReader) -> None:
-    """Check that all pixels lie within the file."""
-    channels, width, height, maximum, start = _header(file)
-    file.reaches(start + height * width * channels * (1 if maximum == 255 else 2))
+def decode(file: BufferReader, facts: Facts) -> Samples:
+    """Take the pixels, which follow the header."""
+    channels, width, height, _, start = _header(file)
+    sample = np.dtype(">u2" if facts.bit_depth == 16 else "u1")
+    data = file.at(start, height * width * channels * sample.itemsize)
+    stored = np.frombuffer(data, sample).reshape(height, width, channels)
+    return stored.astype(sample.newbyteorder("="))

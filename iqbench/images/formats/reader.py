@@ -1,14 +1,21 @@
-"""Random access to a file's bytes, and the errors that reading a format's structure raises."""
+"""Random access to a file's bytes, and the errors that reading a format raises."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
 
-__all__ = ["BufferReader", "Facts", "Reader"]
+__all__ = ["BufferReader", "Facts", "Reader", "Samples", "unpack_bits"]
+
+Samples: TypeAlias = NDArray[Any]
+"""(H, W, C) uint8 or uint16 as stored: gray, gray and alpha, RGB or RGBA."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ class BufferReader(Reader):
     data
         All bytes of the file.
     chunks
-        What a walk over the file found: it is walked once.
+        The chunks that a walk over the file found: it is walked once.
     """
 
     chunks: tuple[tuple[bytes, int, int], ...] | None = None
@@ -129,3 +136,27 @@ class BufferReader(Reader):
     def __init__(self, name: str, data: bytes) -> None:
         super().__init__(name, len(data), lambda offset, count: data[offset : offset + count])
         self.data = data
+
+
+def unpack_bits(rows: NDArray[np.uint8], bits: int, width: int) -> NDArray[np.uint8]:
+    """Return the samples of 1, 2, 4 or 8 bits that fill rows of bytes, the highest bits first.
+
+    Parameters
+    ----------
+    rows
+        (H, bytes).
+    bits
+        Of a sample.
+    width
+        Samples in a row; what is left of its last byte is padding.
+
+    Returns
+    -------
+    ndarray
+        (H, width), each sample in a byte of its own.
+    """
+    if bits == 8:
+        return rows[:, :width]
+    shifts = np.arange(8 - bits, -1, -bits, dtype=np.uint8)
+    separate = rows[..., np.newaxis] >> shifts & np.uint8(2**bits - 1)
+    return separate.reshape(len(rows), -1)[:, :width]

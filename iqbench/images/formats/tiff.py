@@ -1,107 +1,131 @@
-"""TIFF 6.0 and BigTIFF directories, which EXIF blocks are too."""
+"""TIFF 6.0 and BigTIFF: one picture of strips or tiles, in any of the usual compressions."""
 
 from __future__ import annotations
 
-import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from iqbench.errors import IqbenchError
-from iqbench.images.formats.reader import BufferReader, Facts, Reader
+import imagecodecs
+import numpy as np
 
-__all__ = ["check_whole", "decodable", "exif_orientation", "facts"]
+from iqbench.images.formats import jpeg
+from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples, unpack_bits
+from iqbench.images.formats.tiff_codecs import FAX, JPEG, check_compression, expand, expand_fax
+from iqbench.images.formats.tiff_directory import (
+    SIGNATURES,
+    UNSIGNED,
+    Directory,
+    orientation_of,
+    read_directory,
+)
 
-SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+__all__ = ["SIGNATURES", "decode", "facts"]
 
-WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
-STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_COUNTS = 273, 274, 277, 278, 279
-PLANAR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS = 284, 322, 323, 324, 325
-SAMPLE_FORMAT = 339
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
+STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_COUNTS = 273, 277, 278, 279
+PLANAR, T4_OPTIONS, PREDICTOR, COLOUR_MAP = 284, 292, 317, 320
+TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
+EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES = 338, 339, 347
 MAXIMA = (281, 341)  # MaxSampleValue, SMaxSampleValue
 
-# Field type to bytes per value; those that give unsigned integers to their struct code.
-TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-TYPE_SIZES |= {16: 8, 17: 8, 18: 8}
-UNSIGNED = {1: "B", 3: "H", 4: "I", 16: "Q"}
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
+GRAY = (WHITE_IS_ZERO, BLACK_IS_ZERO)
+UNASSOCIATED = 2
 
-UNCOMPRESSED, JPEG = 1, 7
-
-# (Photometric interpretation, bits) that OpenCV decodes rightly, to channels. White-is-zero at 16
-# bits comes out inverted, palettes of less than 8 bits and YCbCr outside JPEG are rare.
+# Photometric interpretation to the bits that a sample may have.
 KINDS = {
-    (0, 1): 1, (0, 8): 1, (1, 1): 1, (1, 8): 1, (1, 16): 1,
-    (2, 8): 3, (2, 16): 3, (3, 8): 3, (6, 8): 3,
-}  # fmt: skip
+    WHITE_IS_ZERO: (1, 2, 4, 8, 16),
+    BLACK_IS_ZERO: (1, 2, 4, 8, 16),
+    RGB: (8, 16),
+    PALETTE: (1, 2, 4, 8),
+    YCBCR: (8,),
+}
+
+LARGE_TILE = 2**24  # pixels: larger than any tile in use
 
 
 @dataclass(frozen=True)
-class _Directory:
-    """One image file directory: tag to (field type, count, offset of the values)."""
+class _Layout:
+    """How the samples lie in the file."""
 
-    file: Reader
-    order: str
-    entries: dict[int, tuple[int, int, int]]
-    following: int
+    height: int
+    width: int
+    bits: int
+    samples: int
+    photometric: int
+    compression: int
+    planar: bool
+    tiled: bool
+    rows: int
+    columns: int
 
-    def values(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        if tag not in self.entries:
-            return default
-        kind, count, offset = self.entries[tag]
-        if kind not in UNSIGNED:
-            raise self.file.damaged(f"its TIFF tag {tag} is no unsigned integer")
-        self.file.reaches(offset + count)  # before a count of billions becomes a layout
-        return self.file.unpack(f"{self.order}{count}{UNSIGNED[kind]}", offset)
+    @property
+    def peak(self) -> int:
+        return int(2**self.bits - 1)
 
-    def value(self, tag: int, default: int | None = None) -> int:
-        values = self.values(tag)
-        if not values:
-            if default is None:
-                raise self.file.damaged(f"its TIFF tag {tag} is missing")
-            return default
-        return values[0]
+    @property
+    def samples_a_piece(self) -> int:
+        """Samples that lie beside each other in a strip or tile."""
+        return 1 if self.planar else self.samples
 
+    @property
+    def row_bytes(self) -> int:
+        return (self.columns * self.samples_a_piece * self.bits + 7) // 8
 
-def _directory(file: Reader) -> _Directory:
-    """Read the first directory."""
-    order = "<" if file.at(0, 2) == b"II" else ">"
-    (version,) = file.unpack(f"{order}H", 2)
-    big = version == 43
-    word, counter, pointer_at = ("Q", "Q", 8) if big else ("I", "H", 4)
-    word_size = struct.calcsize(word)
-    (start,) = file.unpack(order + word, pointer_at)
-    (count,) = file.unpack(order + counter, start)
-    first = start + struct.calcsize(order + counter)
-    entry_size = 4 + 2 * word_size
-    file.reaches(first + count * entry_size + word_size)
-    entries: dict[int, tuple[int, int, int]] = {}
-    for entry in range(first, first + count * entry_size, entry_size):
-        tag, kind, number = file.unpack(f"{order}HH{word}", entry)
-        inline = entry + 4 + word_size
-        long = TYPE_SIZES.get(kind, 0) * number > word_size
-        offset = file.unpack(order + word, inline)[0] if long else inline
-        if tag in entries:  # two readers could take two different ones
-            raise file.damaged(f"its TIFF tag {tag} stands twice")
-        entries[tag] = (kind, number, offset)
-    (following,) = file.unpack(order + word, first + count * entry_size)
-    return _Directory(file, order, entries, following)
+    def places(self) -> Iterator[tuple[int, int, int]]:
+        """Give the plane, the top row and the left column of each strip or tile."""
+        for plane in range(self.samples if self.planar else 1):
+            for top in range(0, self.height, self.rows):
+                for left in range(0, self.width, self.columns):
+                    yield plane, top, left
 
 
-def exif_orientation(block: bytes) -> int:
-    """Read the orientation, 1 to 8, of an EXIF block; 1 where there is none or it is damaged."""
-    file = BufferReader("EXIF", block.removeprefix(b"Exif\0\0"))
-    if not file.data.startswith(SIGNATURES):
-        return 1
-    try:
-        return _orientation(_directory(file))
-    except IqbenchError:  # the pixels are sound: they are shown as they are stored
-        return 1
+def facts(file: Reader) -> Facts:
+    """Read the first directory; refuse kinds that are not read."""
+    directory = read_directory(file)
+    if directory.following:
+        raise file.refused("is a TIFF of several pages", "Save each page as a file of its own")
+    samples = directory.value(SAMPLES, 1)
+    bits = directory.values(BITS, (1,))
+    photometric = directory.value(PHOTOMETRIC)
+    compression = directory.value(COMPRESSION, 1)
+    if photometric == CMYK:
+        raise file.refused("is a CMYK TIFF", "Convert it to RGB and save it as PNG")
+    if set(directory.values(SAMPLE_FORMAT, (1,))) != {1}:
+        raise file.refused(
+            "holds float or signed samples", "Save it with 8 or 16 bits a sample, unsigned"
+        )
+    if len(set(bits)) != 1 or bits[0] not in (1, 2, 4, 8, 16):
+        raise file.refused(
+            f"has {'/'.join(map(str, sorted(set(bits))))} bits a sample",
+            "Save it with 8 or 16 bits a sample",
+        )
+    check_compression(file, compression, bits[0])
+    if bits[0] not in KINDS.get(photometric, ()) or (photometric == YCBCR and compression != JPEG):
+        raise file.refused("is a TIFF in an unusual colour space", "Save it as gray or RGB PNG")
+    if compression == JPEG and (photometric not in (*GRAY, RGB, YCBCR) or bits[0] != 8):
+        raise file.refused("is a TIFF of an unusual kind of JPEG", "Save it as PNG")
+    if directory.value(PREDICTOR, 1) not in (1, 2) or (
+        directory.value(PREDICTOR, 1) == 2 and bits[0] < 8
+    ):
+        raise file.refused("is a TIFF with an unusual predictor", "Save it as PNG")
+    own = 1 if photometric in (*GRAY, PALETTE) else 3
+    if samples < own:
+        raise file.damaged(f"it has {samples} TIFF samples a pixel")
+    if samples > own + (photometric in (*GRAY, RGB) and compression != JPEG and bits[0] >= 8):
+        raise file.refused(f"is a TIFF of {samples} samples a pixel", "Save it as PNG")
+    channels = own
+    if photometric == PALETTE:
+        colours = _colours(directory, bits[0])
+        channels = 1 if bool((colours[:, :1] == colours).all()) else 3
+    height, width = directory.value(HEIGHT), directory.value(WIDTH)
+    depth = 16 if bits[0] == 16 else 8
+    noted = _noted_bits(directory) if depth == 16 else None
+    stored = Facts("tiff", height, width, channels, depth, samples > own, noted_bits=noted)
+    return stored.oriented(orientation_of(directory))
 
 
-def _orientation(directory: _Directory) -> int:
-    orientation = directory.value(ORIENTATION, 1)
-    return orientation if 1 <= orientation <= 8 else 1
-
-
-def _noted_bits(directory: _Directory) -> int | None:
+def _noted_bits(directory: Directory) -> int | None:
     """Say how many bits hold the largest sample that the file claims; None for all 16."""
     for tag in MAXIMA:
         if tag in directory.entries and directory.entries[tag][0] in UNSIGNED:
@@ -111,71 +135,130 @@ def _noted_bits(directory: _Directory) -> int | None:
     return None
 
 
-def facts(file: Reader) -> Facts:
-    """Read the first directory; refuse what OpenCV would decode wrongly or not at all."""
-    directory = _directory(file)
-    if directory.following:
-        raise file.refused("is a TIFF of several pages", "Save each page as a file of its own")
+def _colours(directory: Directory, bits: int) -> Samples:
+    """Return the palette, RGB of 8 bits."""
+    stored = np.array(directory.values(COLOUR_MAP), np.uint32)
+    if len(stored) != 3 * 2**bits:
+        raise directory.file.damaged(f"its TIFF palette has {len(stored)} values")
+    # Some writers store 8 bits instead of 16: as libtiff does, they are known by their values.
+    high = stored >> 8 if int(stored.max()) >= 256 else stored
+    return high.astype(np.uint8).reshape(3, -1).T
+
+
+def decode(file: BufferReader, facts: Facts) -> Samples:
+    """Unpack every strip or tile, each to exactly the bytes of its pixels."""
+    directory = read_directory(file)
+    directory.check_within()
+    layout = _layout(directory)
+    offsets, counts = _pieces(directory, layout)
+    dtype = np.uint16 if layout.bits == 16 else np.uint8
+    stored = np.empty((layout.height, layout.width, layout.samples), dtype)
+    for (plane, top, left), offset, count in zip(layout.places(), offsets, counts, strict=False):
+        piece = _piece(directory, layout, file.at(offset, count), layout.height - top)
+        part = stored[top : top + layout.rows, left : left + layout.columns]
+        planes = slice(plane, plane + 1) if layout.planar else slice(None)
+        part[..., planes] = piece[: part.shape[0], : part.shape[1]]
+    return _shown(directory, layout, stored, facts)
+
+
+def _layout(directory: Directory) -> _Layout:
+    height, width = directory.value(HEIGHT), directory.value(WIDTH)
     samples = directory.value(SAMPLES, 1)
-    bits = directory.values(BITS, (1,))
-    photometric = directory.value(PHOTOMETRIC)
-    if photometric == 5:
-        raise file.refused("is a CMYK TIFF", "Convert it to RGB and save it as PNG")
-    if set(directory.values(SAMPLE_FORMAT, (1,))) != {1}:
-        raise file.refused(
-            "holds float or signed samples", "Save it with 8 or 16 bits a sample, unsigned"
-        )
-    if len(set(bits)) != 1 or bits[0] not in (1, 8, 16):
-        raise file.refused(
-            f"has {'/'.join(map(str, sorted(set(bits))))} bits a sample",
-            "Save it with 8 or 16 bits a sample",
-        )
-    channels = KINDS.get((photometric, bits[0]))
-    if channels is None or (photometric == 6 and directory.value(COMPRESSION, 1) != JPEG):
-        raise file.refused("is a TIFF in an unusual colour space", "Save it as gray or RGB PNG")
-    stored_samples = 1 if photometric == 3 else channels
-    if samples > stored_samples:
-        # OpenCV drops the alpha of gray and multiplies 8-bit colours by it: neither is alpha.
-        raise file.refused("is a TIFF with an alpha channel", "Save it as PNG")
-    if samples < stored_samples:
-        raise file.damaged(f"it has {samples} TIFF samples a pixel")
-    if bits[0] == 16 and samples > 1 and directory.value(PLANAR, 1) != 1:
-        raise file.refused("is a 16-bit TIFF of separate planes", "Save it as PNG")
-    height, width = directory.value(HEIGHT), directory.value(WIDTH)
-    depth = 16 if bits[0] == 16 else 8
-    noted = _noted_bits(directory) if depth == 16 else None
-    stored = Facts("tiff", height, width, channels, depth, noted_bits=noted)
-    return stored.oriented(_orientation(directory))
-
-
-def check_whole(file: BufferReader) -> None:
-    """Check that every value, strip and tile of the directory lies within the file."""
-    directory = _directory(file)
-    for kind, count, offset in directory.entries.values():
-        file.reaches(offset + TYPE_SIZES.get(kind, 0) * count)
-    height, width = directory.value(HEIGHT), directory.value(WIDTH)
-    if TILE_OFFSETS in directory.entries:
-        across = -(-width // max(directory.value(TILE_WIDTH), 1))
-        pieces = across * -(-height // max(directory.value(TILE_HEIGHT), 1))
-        offsets, counts = directory.values(TILE_OFFSETS), directory.values(TILE_COUNTS)
+    tiled = TILE_OFFSETS in directory.entries
+    if tiled:
+        rows, columns = directory.value(TILE_HEIGHT), directory.value(TILE_WIDTH)
     else:
-        pieces = -(-height // max(directory.value(ROWS_PER_STRIP, height), 1))
-        offsets, counts = directory.values(STRIP_OFFSETS), directory.values(STRIP_COUNTS)
-    if len(offsets) != len(counts) or len(offsets) < pieces or 0 in counts[:pieces]:
-        raise file.damaged("strips or tiles of the TIFF are missing")
-    for offset, count in zip(offsets, counts, strict=True):
-        file.reaches(offset + count)
-    if directory.value(COMPRESSION, UNCOMPRESSED) == UNCOMPRESSED:
-        row_bits = width * directory.value(SAMPLES, 1) * directory.value(BITS, 1)
-        if sum(counts) < height * (row_bits // 8):
-            raise file.damaged("the TIFF has fewer bytes than pixels")
+        rows, columns = min(directory.value(ROWS_PER_STRIP, height), height), width
+    if rows < 1 or columns < 1 or (tiled and rows * columns > max(LARGE_TILE, height * width)):
+        raise directory.file.damaged(f"its TIFF strips or tiles are of {columns}x{rows} pixels")
+    return _Layout(
+        height=height,
+        width=width,
+        bits=directory.value(BITS, 1),
+        samples=samples,
+        photometric=directory.value(PHOTOMETRIC),
+        compression=directory.value(COMPRESSION, 1),
+        planar=samples > 1 and directory.value(PLANAR, 1) == 2,
+        tiled=tiled,
+        rows=rows,
+        columns=columns,
+    )
 
 
-def decodable(file: BufferReader) -> bytes:
-    """Set the orientation tag to 1: OpenCV would apply it, and versions of it differ."""
-    directory = _directory(file)
-    if _orientation(directory) == 1:
-        return file.data
-    kind, _, offset = directory.entries[ORIENTATION]
-    upright = struct.pack(directory.order + UNSIGNED[kind], 1)
-    return file.data[:offset] + upright + file.data[offset + len(upright) :]
+def _pieces(directory: Directory, layout: _Layout) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Read where the strips or tiles lie; all must be there."""
+    tags = (TILE_OFFSETS, TILE_COUNTS) if layout.tiled else (STRIP_OFFSETS, STRIP_COUNTS)
+    offsets, counts = (directory.values(tag) for tag in tags)
+    down, across = -(-layout.height // layout.rows), -(-layout.width // layout.columns)
+    number = down * across * (layout.samples if layout.planar else 1)
+    if len(offsets) != len(counts) or len(offsets) < number or 0 in counts[:number]:
+        raise directory.file.damaged("strips or tiles of the TIFF are missing")
+    return offsets, counts
+
+
+def _piece(directory: Directory, layout: _Layout, data: bytes, below: int) -> Samples:
+    """Unpack a strip or tile, (rows, columns, samples), with `below` rows of the picture to go."""
+    file = directory.file
+    if layout.compression != JPEG and directory.value(FILL_ORDER, 1) == 2:
+        data = bytes(imagecodecs.bitorder_decode(data))
+    if layout.compression == JPEG:
+        piece = _jpeg_piece(directory, layout, data)
+    elif layout.compression in FAX:
+        options = directory.value(T4_OPTIONS, 0)
+        piece = expand_fax(file, layout.compression, data, layout.columns, options)[..., np.newaxis]
+    else:
+        unpacked = expand(file, layout.compression, data, layout.rows, layout.row_bytes)
+        piece = _samples(directory, layout, unpacked)
+    # The last strip ends with the picture; some writers fill it, as tiles always are.
+    if len(piece) != layout.rows and (layout.tiled or len(piece) != min(layout.rows, below)):
+        raise file.damaged("a strip or tile of the TIFF has not the length of its pixels")
+    return piece
+
+
+def _samples(directory: Directory, layout: _Layout, data: bytes | bytearray) -> Samples:
+    """Bring unpacked bytes into shape, and undo the predictor."""
+    if len(data) % layout.row_bytes:
+        raise directory.file.damaged("a strip or tile of the TIFF has not the length of its pixels")
+    if layout.bits < 8:
+        rows = np.frombuffer(data, np.uint8).reshape(-1, layout.row_bytes)
+        return unpack_bits(rows, layout.bits, layout.columns)[..., np.newaxis]
+    stored = np.frombuffer(data, f"{directory.order}u{layout.bits // 8}")
+    native: Samples = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+    piece = native.reshape(-1, layout.columns, layout.samples_a_piece)
+    if directory.value(PREDICTOR, 1) == 2:
+        return imagecodecs.delta_decode(piece, axis=1)
+    return piece
+
+
+def _jpeg_piece(directory: Directory, layout: _Layout, data: bytes) -> Samples:
+    """Decode an abbreviated JPEG stream with the tables of the directory (TIFF Technical Note 2).
+
+    The stream does not say whether it is YCbCr or RGB, so the marker of Adobe is put before it.
+    """
+    transform = {YCBCR: b"\1", RGB: b"\0"}.get(layout.photometric)
+    marker = b"" if transform is None or layout.planar else b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"
+    tables = directory.data(JPEG_TABLES).removeprefix(b"\xff\xd8").removesuffix(b"\xff\xd9")
+    stream = b"\xff\xd8" + (marker + (transform or b"") if marker else b"") + tables + data[2:]
+    piece = jpeg.decode_stream(directory.file, stream, layout.samples_a_piece)
+    if piece.shape[1:] != (layout.columns, layout.samples_a_piece):
+        raise directory.file.damaged("a strip or tile of the TIFF has not the size of its pixels")
+    return piece
+
+
+def _shown(directory: Directory, layout: _Layout, stored: Samples, facts: Facts) -> Samples:
+    """Turn stored samples into gray or RGB, with alpha where there is any."""
+    if layout.photometric == PALETTE:
+        return _colours(directory, layout.bits)[:, : facts.channels][stored[..., 0]]
+    if layout.bits < 8:
+        stored *= np.uint8(255 // layout.peak)
+    if layout.photometric == WHITE_IS_ZERO:
+        np.invert(stored[..., :1], out=stored[..., :1])
+    if facts.has_alpha and directory.values(EXTRA_SAMPLES) != (UNASSOCIATED,):
+        alpha = stored[..., -1]
+        if int(alpha.min()) != layout.peak:
+            raise directory.file.refused(
+                "is a TIFF whose colours are multiplied by alpha, or whose last channel is of "
+                "unknown meaning",
+                "Save it as PNG",
+            )
+    return stored

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iqbench.images.formats.reader import BufferReader, Facts, Reader
-from iqbench.images.formats.tiff import exif_orientation
+import imagecodecs
 
-__all__ = ["check_whole", "facts"]
+from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
+from iqbench.images.formats.tiff_directory import exif_orientation
+
+__all__ = ["decode", "facts"]
 
 RIFF_HEADER = 12
 ANIMATION, EXIF, ALPHA = 0x02, 0x08, 0x10
+PICTURES = (b"VP8 ", b"VP8L")
+
+# A writer ends a picture within this many bytes after the last one that its pixels need.
+SLACK = 8
 
 
 def _end(file: Reader) -> int:
@@ -52,14 +58,44 @@ def facts(file: Reader) -> Facts:
     return stored.oriented(exif_orientation(blocks[0]) if blocks else 1)
 
 
-def check_whole(file: BufferReader) -> None:
-    """Check that the RIFF and each chunk of it lie within the file."""
+def decode(file: BufferReader, facts: Facts) -> Samples:
+    """Decode; refuse a picture that needs more or fewer bytes than there are.
+
+    WebP has no checksum, and libwebp turns any bits into a picture. But bits that are not the
+    writer's take another number of bytes: libwebp says so where they are too few, and where they
+    are too many, the picture decodes without its last bytes, which a sound one does not.
+    """
     end = _end(file)
     file.reaches(end)
-    kinds = set()
-    for kind, offset, length in _chunks(file):
+    chunks = list(_chunks(file))
+    for _, offset, length in chunks:
         if offset + length > end:
             raise file.truncated()
-        kinds.add(kind)
-    if not kinds & {b"VP8 ", b"VP8L"}:
-        raise file.damaged("it has no WebP picture")
+    parts = [(kind, file.at(at, n)) for kind, at, n in chunks if kind in (*PICTURES, b"ALPH")]
+    if sum(kind in PICTURES for kind, _ in parts) != 1:
+        raise file.damaged("it has no WebP picture, or several")
+    samples = _decoded(file.data[:end], facts.has_alpha)
+    if samples is None:
+        raise file.damaged("libwebp cannot decode it")
+    for place, (kind, data) in enumerate(parts):
+        head = [(b"VP8X", file.at(chunks[0][1], 10))] if chunks[0][0] == b"VP8X" else []
+        cut = [*head, *parts[:place], (kind, data[:-SLACK]), *parts[place + 1 :]]
+        if _decoded(_riff(cut), facts.has_alpha) is not None:
+            label = kind.decode("ascii").strip()
+            raise file.damaged(f"its {label} chunk holds more bytes than its pixels need")
+    return samples
+
+
+def _decoded(data: bytes, has_alpha: bool) -> Samples | None:
+    try:
+        return imagecodecs.webp_decode(data, hasalpha=has_alpha)
+    except (imagecodecs.WebpError, ValueError):
+        return None
+
+
+def _riff(chunks: list[tuple[bytes, bytes]]) -> bytes:
+    body = b"".join(
+        kind + len(data).to_bytes(4, "little") + data + bytes(len(data) % 2)
+        for kind, data in chunks
+    )
+    return b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WEBP" + body
