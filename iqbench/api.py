@@ -85,7 +85,9 @@ class Evaluation:
     recompute: bool = False
 
 
-def run_evaluation(evaluation: Evaluation, reporter: Reporter | None = None) -> Summary:
+def run_evaluation(
+    evaluation: Evaluation, reporter: Reporter | None = None, *, own_process: bool = False
+) -> Summary:
     """Score methods' outputs and leave the values in the tables.
 
     Parameters
@@ -94,6 +96,8 @@ def run_evaluation(evaluation: Evaluation, reporter: Reporter | None = None) -> 
         What, and how.
     reporter
         Is told how far it is.
+    own_process
+        Whether this process does nothing else: then malloc is set up for the run.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def run_evaluation(evaluation: Evaluation, reporter: Reporter | None = None) -> 
     IqbenchError
         If the input is wrong; nothing was computed then.
     """
-    return _run(evaluation, _plan(evaluation), reporter)
+    return _run(evaluation, _plan(evaluation), reporter, own_process=own_process)
 
 
 def evaluate(**options: Any) -> pd.DataFrame:
@@ -267,7 +271,13 @@ def _plan(evaluation: Evaluation) -> RunPlan:
     )
 
 
-def _run(evaluation: Evaluation, plan: RunPlan, reporter: Reporter | None = None) -> Summary:
+def _run(
+    evaluation: Evaluation,
+    plan: RunPlan,
+    reporter: Reporter | None = None,
+    *,
+    own_process: bool = False,
+) -> Summary:
     """Load what the plan needs, and carry it out."""
     from iqbench.engine.compute import resolve_compute
     from iqbench.engine.manifest import manifest_of
@@ -282,6 +292,7 @@ def _run(evaluation: Evaluation, plan: RunPlan, reporter: Reporter | None = None
         workers=evaluation.workers or min(most, os.cpu_count() or 1),
         alpha=evaluation.alpha,
         recompute=evaluation.recompute,
+        own_process=own_process,
     )
     return run(
         plan,

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TypeVar
-
-import cv2
 
 __all__ = ["work_ahead"]
 
@@ -31,7 +28,7 @@ def work_ahead(
     jobs
         In the order in which results are given.
     work
-        Run in a thread; OpenCV and file reading release the interpreter lock.
+        Run in a thread; decoding and file reading release the interpreter lock.
     cost
         How much of the budget a job's result takes until the next result is asked for.
     workers
@@ -46,7 +43,7 @@ def work_ahead(
         One a job. What `work` raises is raised here.
     """
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="iqbench-load")
-    with _one_thread_a_call(), pool:
+    with pool:
         waiting: deque[tuple[Future[Result], int]] = deque()
         spent = 0
         queue = iter(jobs)
@@ -67,14 +64,3 @@ def work_ahead(
         finally:
             for future, _ in waiting:
                 future.cancel()
-
-
-@contextmanager
-def _one_thread_a_call() -> Iterator[None]:
-    """Keep OpenCV from threads of its own: they would only be in the way of ours."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

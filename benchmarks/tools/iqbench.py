@@ -34,5 +34,5 @@ def evaluate(
         device=os.environ.get("BENCH_DEVICE", "cpu"),
         precision=os.environ.get("BENCH_PRECISION", "exact"),
     )
-    summary = run_evaluation(evaluation, Listener(advance))
+    summary = run_evaluation(evaluation, Listener(advance), own_process=True)
     assert not summary.failures, summary.failures

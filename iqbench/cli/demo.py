@@ -74,7 +74,7 @@ def demo(
         weights=weights,
     )
     with progress_bar(lines=True) as bar:
-        summary = run_evaluation(evaluation, bar)
+        summary = run_evaluation(evaluation, bar, own_process=True)
     # That not every method fits every task is how the demo is made.
     summary.warnings.clear()
     code = report_summary(summary)

@@ -108,7 +108,7 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
 
     evaluation = Evaluation(memory=memory_bytes(memory), **options)
     with progress_bar(quiet=quiet) as bar:
-        summary = run_evaluation(evaluation, bar)
+        summary = run_evaluation(evaluation, bar, own_process=True)
     code = report_summary(summary, quiet=quiet)
     folder = shlex.quote(printable(str(evaluation.results)))
     shown = "" if evaluation.results == Path("results") else f" {folder}"

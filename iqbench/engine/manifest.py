@@ -52,6 +52,10 @@ def _versions() -> dict[str, str]:
 
 
 def _command() -> str:
-    """Return the command line, so that a shell reads it back; bytes that are no text are spelt."""
-    words = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """Return the command line, so that a shell reads it back; bytes that are no text are spelt.
+
+    It is empty where a program embeds Python and gives no arguments.
+    """
+    program, *arguments = getattr(sys, "argv", None) or [""]
+    words = shlex.join([Path(program).name, *arguments]) if program else ""
     return words.encode("utf-8", "backslashreplace").decode()

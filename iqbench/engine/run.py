@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -51,12 +51,16 @@ class Settings:
         What to do with transparency.
     recompute
         Compute everything again.
+    own_process
+        Whether the process serves this run alone: malloc may then be set up for it, which cannot
+        be undone. A program that calls iqbench keeps its malloc.
     """
 
     compute: Compute
     workers: int
     alpha: Alpha = "error"
     recompute: bool = False
+    own_process: bool = False
 
 
 class Reporter(Protocol):
@@ -115,7 +119,7 @@ def run(
     summary = Summary(warnings=list(plan.warnings))
     reporter = reporter or _Silent()
     with (
-        keep_freed_memory(settings.compute),
+        keep_freed_memory(settings.compute) if settings.own_process else nullcontext(),
         store.writer(manifest, plan.columns, plan.tasks) as writer,
     ):
         open_dataset = partial(

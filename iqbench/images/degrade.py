@@ -105,12 +105,12 @@ def jpeg(image: Image, quality: int) -> Image:
     if not 1 <= quality <= 100:
         raise IqbenchError(f"the JPEG quality {quality} is not from 1 to 100")
     colour = image.shape[2] == 3
-    stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if colour else image
+    stored = np.ascontiguousarray(image[..., ::-1]) if colour else image
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
     _, encoded = cv2.imencode(".jpg", stored, options)
     decoded: Any = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
-    result: Any = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB) if colour else decoded[..., None]
+    result: Any = np.ascontiguousarray(decoded[..., ::-1]) if colour else decoded[..., None]
     return np.asarray(result, dtype=np.uint8)
 
 
