@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import torch
 
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.native.threads import use_own_threads
 
 __all__ = ["Compute", "Precision", "default_memory", "resolve_compute"]
 
@@ -111,11 +112,13 @@ def resolve_compute(
     Raises
     ------
     IqbenchError
-        If the device is not there or does not know the precision.
+        If the device is not there, does not know the precision, or is a GPU and this process was
+        forked from one that uses it.
     """
     known: tuple[Precision, ...] = get_args(Precision)
     if precision not in known:
         raise unknown_name("precision", precision, known)
+    use_own_threads()
     place = _resolve_device(device)
     if precision == "tf32" and place.type != "cuda":
         raise IqbenchError(
@@ -128,12 +131,23 @@ def resolve_compute(
 def _resolve_device(name: str) -> torch.device:
     """Return the device of that name."""
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     if not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", name):
         raise unknown_name("device", name, ("auto", "cpu", "cuda", "cuda:0"))
     kind, _, index = name.partition(":")
     if kind == "cuda" and not torch.cuda.is_available():
         raise IqbenchError("there is no CUDA device", hint="Use --device cpu")
+    if kind == "cuda" and _lost_in_fork():
+        raise IqbenchError(
+            "CUDA cannot be used in a process that was forked from one that uses it",
+            hint="Start processes by multiprocessing's method 'spawn', or use the device cpu",
+        )
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
         raise IqbenchError(f"there is no device {name}", hint="See nvidia-smi")
     return torch.device(name)
+
+
+def _lost_in_fork() -> bool:
+    """Tell whether this process was forked from one that used CUDA, which torch then refuses."""
+    ask: Any = getattr(torch.cuda, "_is_in_bad_fork", None)
+    return ask is not None and bool(ask())

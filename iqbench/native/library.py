@@ -7,7 +7,6 @@ threads are those of torch: the OpenMP that torch has loaded serves both.
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,10 +14,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from iqbench.native.threads import use_own_threads
+
 __all__ = ["NotCompiledError", "available", "call", "find_library"]
 
 _FOLDER = Path(__file__).parent
-_PROCESS = os.getpid()
 
 
 class NotCompiledError(Exception):
@@ -83,6 +83,5 @@ def call(name: str, arguments: Sequence[Tensor | int]) -> int:
         ctypes.c_void_p(item.data_ptr()) if isinstance(item, Tensor) else ctypes.c_long(item)
         for item in arguments
     ]
-    # OpenMP's threads do not follow into a forked process, which would wait for them.
-    threads = torch.get_num_threads() if os.getpid() == _PROCESS else 1
-    return int(function(*given, ctypes.c_long(threads)))
+    use_own_threads()
+    return int(function(*given, ctypes.c_long(torch.get_num_threads())))
