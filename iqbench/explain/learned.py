@@ -14,8 +14,8 @@ from iqbench.explain.convention import OWN, RANGES, Convention
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
 from iqbench.metrics._registry import Request, resolve_metrics
-from iqbench.metrics._tensors import score_tensors
-from iqbench.metrics.lpips import NETWORKS, Lpips, Net, linear_weights
+from iqbench.metrics._tensors import score_as_they_are
+from iqbench.metrics.lpips import NETWORKS, Lpips, Net
 from iqbench.networks.backbone import IMAGENET_MEAN, IMAGENET_STD
 from iqbench.networks.weights import locate
 
@@ -63,11 +63,11 @@ class LpipsFamily(MeanFamily):
         (net,) = (item for item in self._nets if item == name)
         scale, offset, _ = RANGES[convention.range]
         reference, output = (image * scale + offset for image in pair.part(convention))
-        parameters = linear_weights(net, reference.device)
+        parameters = None
         if convention.metric.endswith(OLD):
             reference, output = _unscaled(reference), _unscaled(output)
             parameters = pair.once(("0.0", net), lambda: _old_weights(net), large=False)
-        value = score_tensors(
+        value = score_as_they_are(
             Lpips(net=net), f"lpips-{net}", reference, output, parameters=parameters
         )
         return float(value)

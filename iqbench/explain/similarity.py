@@ -15,9 +15,9 @@ from iqbench.explain.error import LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Extremes, Pair
 from iqbench.metrics._registry import Request, resolve_metrics
-from iqbench.metrics._tensors import score_tensors
+from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.ms_ssim import SMALLEST, WEIGHTS, MsSsim
-from iqbench.metrics.ssim import SIZES, filter_valid, ssim, ssim_terms
+from iqbench.metrics.ssim import SIZES, Ssim, filter_valid, ssim_terms
 from iqbench.networks.pyramid import Halving
 
 __all__ = ["MsSsimFamily", "SsimFamily"]
@@ -115,7 +115,7 @@ class SsimFamily(MeanFamily):
             raise IqbenchError("this form is tried with the files' own range only")
         (request,) = resolve_metrics([convention.metric])
         try:
-            return float(score_tensors(request.metric, request.column.name, reference, output))
+            return float(score_as_they_are(request.metric, request.column.name, reference, output))
         except RuntimeError as error:  # torch reflects no more than it has
             raise IqbenchError("the image is smaller than the window") from error
 
@@ -254,7 +254,7 @@ class MsSsimFamily(MeanFamily):
         if convention.metric == TOGETHER:
             return _together(reference, output)
         metric = resolve_metrics([convention.metric])[0].metric
-        return float(score_tensors(metric, convention.metric, reference, output))
+        return float(score_as_they_are(metric, convention.metric, reference, output))
 
 
 def _together(reference: Tensor, output: Tensor, *, range_of_scale: bool = False) -> float:
@@ -273,7 +273,9 @@ def _together(reference: Tensor, output: Tensor, *, range_of_scale: bool = False
             peak = max(float(image.max() - image.min()) for image in (first, second))
             first, second = first / (peak or 1.0), second / (peak or 1.0)
         if tap is taps[-1]:
-            mean = ssim(first, second, padding="reflect").mean()
+            mirrored = Ssim(padding="reflect")
+            name = mirrored.columns()[0].name
+            mean = score_as_they_are(mirrored, name, first, second).mean()
         else:
             maps = metric.maps(tap, metric.prepare(tap, first, {}), second, {})
             mean = torch.stack([each.mean() for each in maps.values()]).mean()

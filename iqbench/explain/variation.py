@@ -11,7 +11,7 @@ from iqbench.errors import IqbenchError
 from iqbench.explain.convention import OWN, RANGES, Convention
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
-from iqbench.metrics._tensors import score_tensors
+from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.tv import Form, Reduction, Tv, safe_sqrt, total_variation
 
 __all__ = ["TvFamily"]
@@ -54,7 +54,7 @@ class TvFamily(MeanFamily):
         """Measure a part of the image."""
         name, _, how = convention.metric.partition(", ")
         if name in ("tv-ratio", "tv-residual"):
-            return float(score_tensors(Tv(), name, *self._pixels(pair, convention)))
+            return float(score_as_they_are(Tv(), name, *self._pixels(pair, convention)))
         _, form, side = name.split("-")
         (known,) = (item for item in NAMES if item == form)
         reduction: Reduction = "sum" if "sum" in how else "mean"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-
-from iqbench.losses._reduction import Reduction, check_reduction, reduce
-from iqbench.metrics._tensors import score_tensors
+from iqbench.losses._network_loss import NetworkLoss
+from iqbench.losses._reduction import Reduction, check_reduction
 from iqbench.metrics.lpips import NETWORKS, Lpips, Net
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.registry import pretrained
@@ -14,7 +12,7 @@ from iqbench.networks.weights import lpips_linear
 __all__ = ["LPIPSLoss"]
 
 
-class LPIPSLoss(nn.Module):
+class LPIPSLoss(NetworkLoss):
     """LPIPS v0.1 between output and target.
 
     Parameters
@@ -33,30 +31,17 @@ class LPIPSLoss(nn.Module):
 
     Notes
     -----
-    Images are in [0, 1], not [-1, 1]. The network is part of the module, moves with it and takes
-    no gradients itself. Zhang et al. 2018, doi:10.1109/CVPR.2018.00068.
+    Called as ``loss(output, target)``; images are in [0, 1], not [-1, 1]. The network is part of
+    the module, moves with it and takes no gradients itself. Zhang et al. 2018,
+    doi:10.1109/CVPR.2018.00068.
     """
 
     def __init__(
         self, net: Net = "vgg", *, reduction: Reduction = "mean", backbone: Backbone | None = None
     ) -> None:
-        super().__init__()
         check_reduction(reduction)
         linear = lpips_linear(net).tensors
-        self.metric = Lpips(net=net)
-        self.reduction = reduction
-        self.backbone = backbone if backbone is not None else pretrained(NETWORKS[net])
+        network = backbone if backbone is not None else pretrained(NETWORKS[net])
+        super().__init__(Lpips(net=net), network, reduction)
         for name, weight in linear.items():
             self.register_buffer(name, weight.clone())
-
-    def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return the loss of (N, C, H, W) in [0, 1] against a target of the same shape."""
-        values = score_tensors(
-            self.metric,
-            self.metric.columns()[0].name,
-            target,
-            output,
-            backbone=self.backbone,
-            parameters=dict(self.named_buffers(recurse=False)),
-        )
-        return reduce(values, self.reduction)

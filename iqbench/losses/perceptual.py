@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-
-from iqbench.losses._reduction import Reduction, check_reduction, reduce
-from iqbench.metrics._tensors import score_tensors
+from iqbench.losses._network_loss import NetworkLoss
+from iqbench.losses._reduction import Reduction, check_reduction
 from iqbench.metrics.perceptual import Distance, Normalise, perceptual_metric
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.registry import pretrained
@@ -13,7 +11,7 @@ from iqbench.networks.registry import pretrained
 __all__ = ["PerceptualLoss"]
 
 
-class PerceptualLoss(nn.Module):
+class PerceptualLoss(NetworkLoss):
     """Weighted sum over layers of the distance between features of a pretrained network.
 
     Parameters
@@ -41,8 +39,9 @@ class PerceptualLoss(nn.Module):
 
     Notes
     -----
-    The network is part of the module, moves with it and takes no gradients itself. Johnson et al.
-    2016, doi:10.1007/978-3-319-46475-6_43. ESRGAN's form is ``PerceptualLoss("vgg19",
+    Called as ``loss(output, target)``; images are in [0, 1]. The network is part of the module,
+    moves with it and takes no gradients itself. Johnson et al. 2016,
+    doi:10.1007/978-3-319-46475-6_43. ESRGAN's form is ``PerceptualLoss("vgg19",
     ("conv5_4",))``.
     """
 
@@ -57,14 +56,6 @@ class PerceptualLoss(nn.Module):
         reduction: Reduction = "mean",
         backbone: Backbone | None = None,
     ) -> None:
-        super().__init__()
         check_reduction(reduction)
-        self.metric = perceptual_metric(net, layers, distance, weights, normalise)
-        self.reduction = reduction
-        self.backbone = backbone if backbone is not None else pretrained(net)
-
-    def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return the loss of (N, C, H, W) in [0, 1] against a target of the same shape."""
-        column = self.metric.columns()[-1].name
-        values = score_tensors(self.metric, column, target, output, backbone=self.backbone)
-        return reduce(values, self.reduction)
+        metric = perceptual_metric(net, layers, distance, weights, normalise)
+        super().__init__(metric, backbone if backbone is not None else pretrained(net), reduction)

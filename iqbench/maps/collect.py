@@ -81,5 +81,7 @@ def collect(
 
 
 def _seen(tap: Tap, rows: Tensor) -> Tensor:
-    """Return features in float32, whatever the network computes in; pixels as they are."""
-    return rows if tap.network == PIXELS else rows.float()
+    """Return features in float32 at least, whatever the network computes in; pixels as they are."""
+    return (
+        rows if tap.network == PIXELS else rows.to(torch.promote_types(rows.dtype, torch.float32))
+    )

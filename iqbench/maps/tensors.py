@@ -11,13 +11,14 @@ from iqbench.errors import IqbenchError
 from iqbench.maps.collect import Band, collect
 from iqbench.maps.kinds import AbsoluteError, kind_of
 from iqbench.maps.places import forward
-from iqbench.metrics._base import PIXELS, Maps, Metric, check_pair
+from iqbench.metrics._base import PIXELS, Metric
+from iqbench.metrics._images import accept_pair, accept_signal
 from iqbench.metrics._registry import Request
-from iqbench.metrics.lpips import Lpips, Net, linear_weights
+from iqbench.metrics._tensors import full_precision, network_of, trained_parameters
+from iqbench.metrics.lpips import Lpips, Net
 from iqbench.metrics.perceptual import Distance, Normalise, perceptual_metric
 from iqbench.metrics.ssim import Shape, Ssim
 from iqbench.metrics.tv import Form, check_form, variation_maps
-from iqbench.networks.registry import load_backbone
 from iqbench.protocols.view import View
 from iqbench.specs import validate
 
@@ -107,8 +108,7 @@ def lpips_map(
     area of the same interpolation. With ``vgg`` and sides that are multiples of 16 both are equal.
     """
     metric = validate(Lpips, {"net": net}, where="LPIPS")
-    parameters = linear_weights(net, output.device)
-    return _map(metric, reference, output, backbone, parameters)
+    return _map(metric, reference, output, backbone)
 
 
 def perceptual_map(
@@ -169,38 +169,35 @@ def total_variation_map(image: Tensor, *, form: Form = "aniso") -> Tensor:
         If the image has fewer than 2 rows or columns, or the form is unknown.
     """
     check_form(form)
-    if image.ndim != 4 or min(image.shape[2:]) < 2:
-        raise IqbenchError(f"expected (N, C, H, W) of at least 2x2, not {tuple(image.shape)}")
+    image = accept_signal(image)
     size = image.shape[2], image.shape[3]
     first, *others = (forward(values.mean(1), size) for values in variation_maps(image, form))
     return (first + others[0] if others else first).unsqueeze(1)
 
 
 def _map(
-    metric: Metric,
-    reference: Tensor,
-    output: Tensor,
-    backbone: Backbone | None = None,
-    parameters: Maps | None = None,
+    metric: Metric, reference: Tensor, output: Tensor, backbone: Backbone | None = None
 ) -> Tensor:
     """Make the map of a metric's last column of whole tensors."""
-    check_pair(reference, output)
+    reference, output = accept_pair(reference, output)
     request = Request(metric, metric.columns()[-1])
     taps = request.column.taps
     group = Group(View(), (request,), dict.fromkeys(taps, (metric,)))
     backbones: dict[str, Backbone] = {}
+    dtype = output.dtype
     if taps[0].network != PIXELS:
         network = taps[0].network
-        backbones[network] = backbone or load_backbone(network, output.device, output.dtype)
+        backbones[network], dtype = network_of(network, backbone, output)
     size = reference.shape[2], reference.shape[3]
     for reason in group.too_small(backbones, *size).values():
         raise IqbenchError(reason)
-    collected = collect(
-        group,
-        [Band(reference, output, last=True)],
-        backbones=backbones,
-        parameters={metric: parameters or {}},
-        dtype=output.dtype,
-        size=size,
-    )
-    return kind_of(request).assemble(collected[metric], size)
+    with full_precision(output.device):
+        collected = collect(
+            group,
+            [Band(reference, output, last=True)],
+            backbones=backbones,
+            parameters={metric: trained_parameters(metric, output.device)},
+            dtype=dtype,
+            size=size,
+        )
+        return kind_of(request).assemble(collected[metric], size)

@@ -10,11 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from iqbench.errors import IqbenchError
 from iqbench.metrics._statistics import Mean, Statistic
 from iqbench.networks.weights import Weights
 from iqbench.protocols.presets import Family
@@ -29,7 +27,6 @@ __all__ = [
     "Place",
     "Statistics",
     "Tap",
-    "check_pair",
     "too_few_pixels",
 ]
 
@@ -316,25 +313,3 @@ def too_few_pixels(what: str, height: int, width: int, side: int) -> str:
         The least height and width that suffice.
     """
     return f"{width}x{height} pixels are too few for {what}, which needs at least {side}x{side}"
-
-
-def check_pair(reference: Tensor, output: Tensor) -> None:
-    """Refuse tensors that are no pair of images.
-
-    Raises
-    ------
-    IqbenchError
-        If they are not (N, C, H, W) of one shape with 1 or 3 channels, or not floating point.
-    """
-    if reference.shape != output.shape:
-        raise IqbenchError(
-            f"reference and output differ in shape: {tuple(reference.shape)} "
-            f"and {tuple(output.shape)}"
-        )
-    if reference.ndim != 4 or reference.shape[1] not in (1, 3):
-        raise IqbenchError(
-            f"expected (N, C, H, W) with C 1 or 3, not {tuple(reference.shape)}",
-            hint="Add the batch dimension with unsqueeze(0)",
-        )
-    if not (torch.is_floating_point(reference) and torch.is_floating_point(output)):
-        raise IqbenchError("images must be floating point in [0, 1]", hint="Divide uint8 by 255")

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import torch
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Place, check_pair, too_few_pixels
+from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Place, too_few_pixels
+from iqbench.metrics._images import accept_pair
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.registry import load_backbone
 
-__all__ = ["score_tensors"]
+__all__ = [
+    "full_precision",
+    "network_of",
+    "score_as_they_are",
+    "score_tensors",
+    "trained_parameters",
+]
 
 
 def score_tensors(
@@ -19,48 +31,83 @@ def score_tensors(
     output: Tensor,
     *,
     backbone: Backbone | None = None,
-    parameters: Maps | None = None,
 ) -> Tensor:
-    """Score whole tensors with a metric that reads pixels, or layers of one network, or both.
+    """Score whole tensors with a metric: what a function of `iqbench.functional` does.
 
     Parameters
     ----------
     metric
-        The metric.
+        The metric; it reads pixels, or layers of one network, or both.
     column
         Which of its columns.
     reference, output
-        (N, C, H, W) in [0, 1], of one shape.
+        What `accept_pair` accepts.
     backbone
         The network; by default the pretrained one, kept after the first call.
-    parameters
-        What the metric needs besides the network.
 
     Returns
     -------
     Tensor
-        (N,).
+        (N,), float32 or float64.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images, or too small for a window or layer.
+        If the tensors are no pair of images in [0, 1], or too small for a window or layer.
     """
-    check_pair(reference, output)
+    reference, output = accept_pair(reference, output)
+    with full_precision(output.device):
+        return score_as_they_are(metric, column, reference, output, backbone=backbone)
+
+
+def score_as_they_are(
+    metric: Metric,
+    column: str,
+    reference: Tensor,
+    output: Tensor,
+    *,
+    backbone: Backbone | None = None,
+    parameters: Maps | None = None,
+) -> Tensor:
+    """Score tensors of any range; see `score_tensors`.
+
+    Parameters
+    ----------
+    metric, column, backbone
+        As there.
+    reference, output
+        (N, C, H, W) of one shape, type and device, float32 or float64.
+    parameters
+        What the metric needs besides the network; by default what it was published with.
+
+    Returns
+    -------
+    Tensor
+        (N,), float32 or float64. A network computes in the type of its weights, or in that of
+        `torch.autocast`; all that follows in float32 at least.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are too small for a window or layer, or the network is on another device.
+    """
     (wanted,) = (item for item in metric.columns() if item.name == column)
     if min(reference.shape[2:]) < wanted.smallest:
         raise _too_small(wanted, reference, backbone)
     rows = _read(wanted, reference, output, backbone)
+    if parameters is None:
+        parameters = trained_parameters(metric, output.device)
     values: dict[str, Tensor] = {}
-    for tap in wanted.taps:
-        seen, other = rows[PIXELS if tap.network == PIXELS else tap.layer]
-        if min(seen.shape[2:]) < tap.window:
-            raise _too_small(wanted, reference, backbone)
-        prepared = metric.prepare(tap, seen, parameters or {})
-        place = Place(0, other.shape[2], other.shape[2])
-        found = metric.observe(tap, prepared, other, parameters or {}, place)
-        values |= {name: statistic.value for name, statistic in found.items()}
-    return metric.close(column, values, parameters or {})
+    with full_precision(output.device):
+        for tap in wanted.taps:
+            seen, other = rows[PIXELS if tap.network == PIXELS else tap.layer]
+            if min(seen.shape[2:]) < tap.window:
+                raise _too_small(wanted, reference, backbone)
+            prepared = metric.prepare(tap, seen, parameters)
+            place = Place(0, other.shape[2], other.shape[2])
+            found = metric.observe(tap, prepared, other, parameters, place)
+            values |= {name: statistic.value for name, statistic in found.items()}
+        return metric.close(column, values, parameters)
 
 
 def _read(
@@ -71,17 +118,23 @@ def _read(
     taps = [tap for tap in column.taps if tap.network != PIXELS]
     if not taps:
         return rows
-    if backbone is None:
-        backbone = load_backbone(taps[0].network, output.device, output.dtype)
+    network, dtype = network_of(taps[0].network, backbone, output)
     layers = [tap.layer for tap in taps]
-    for layer, size in backbone.sizes(layers, *reference.shape[2:]).items():
+    for layer, size in network.sizes(layers, *reference.shape[2:]).items():
         if layer in layers and min(size) == 0:
             raise _too_small(column, reference, backbone)
     features = [
-        backbone(backbone.see(image, normalise=taps[0].normalise), layers)
+        network(network.see(image, normalise=taps[0].normalise).to(dtype), layers)
         for image in (reference, output)
     ]
-    return rows | {layer: (features[0][layer], features[1][layer]) for layer in layers}
+    first, second = (
+        {
+            name: rows.to(torch.promote_types(rows.dtype, torch.float32))
+            for name, rows in one.items()
+        }
+        for one in features
+    )
+    return rows | {layer: (first[layer], second[layer]) for layer in layers}
 
 
 def _too_small(column: Column, image: Tensor, backbone: Backbone | None) -> IqbenchError:
@@ -94,3 +147,53 @@ def _too_small(column: Column, image: Tensor, backbone: Backbone | None) -> Iqbe
             network = backbone or load_backbone(tap.network, image.device, image.dtype)
             sides.append(network.least_side(tap.layer, tap.window))
     return IqbenchError(too_few_pixels(column.name, image.shape[2], image.shape[3], max(sides)))
+
+
+def network_of(name: str, backbone: Backbone | None, image: Tensor) -> tuple[Backbone, torch.dtype]:
+    """Return the network for an image, and the type that it computes in.
+
+    Parameters
+    ----------
+    name
+        Of the network.
+    backbone
+        The network; by default the pretrained one in the image's type, kept after the first call.
+    image
+        On whose device the network has to be.
+
+    Raises
+    ------
+    IqbenchError
+        If it is on another device.
+    """
+    if backbone is None:
+        return load_backbone(name, image.device, image.dtype), image.dtype
+    weight = next(backbone.parameters(), None)
+    if weight is None:
+        return backbone, image.dtype
+    if weight.device != image.device:
+        raise IqbenchError(
+            f"the network {backbone.name} is on {weight.device}, the images on {image.device}",
+            hint="Move the loss, or the network, to the images: loss.to(image.device)",
+        )
+    return backbone, weight.dtype
+
+
+@lru_cache(maxsize=16)
+def trained_parameters(metric: Metric, device: torch.device) -> Maps:
+    """Return what a metric was trained with besides a network, loaded once and kept."""
+    load = metric.parameters()
+    if load is None:
+        return {}
+    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
+        return {name: tensor.to(device) for name, tensor in load().tensors.items()}
+
+
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Keep `torch.autocast` from computing in half precision, where the device has it."""
+    if not torch.amp.is_autocast_available(device.type):
+        yield
+        return
+    with torch.autocast(device.type, enabled=False):
+        yield

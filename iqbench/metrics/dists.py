@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -81,13 +81,6 @@ class Dists(Metric):
         return 1 - similarity / (alpha.sum() + beta.sum())
 
 
-@lru_cache(maxsize=2)
-def _weights(device: torch.device) -> dict[str, Tensor]:
-    """Return alpha and beta, loaded once and kept."""
-    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
-        return {name: tensor.to(device) for name, tensor in load("dists").tensors.items()}
-
-
 def dists(reference: Tensor, output: Tensor, *, backbone: Backbone | None = None) -> Tensor:
     """DISTS of each image of a batch.
 
@@ -114,7 +107,4 @@ def dists(reference: Tensor, output: Tensor, *, backbone: Backbone | None = None
     Ding et al. 2020, doi:10.1109/TPAMI.2020.3045810. Equal to the package ``dists-pytorch`` within
     1e-5.
     """
-    parameters = _weights(output.device)
-    return score_tensors(
-        Dists(), "dists", reference, output, backbone=backbone, parameters=parameters
-    )
+    return score_tensors(Dists(), "dists", reference, output, backbone=backbone)

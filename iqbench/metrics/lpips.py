@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
@@ -18,7 +18,7 @@ from iqbench.specs import validate
 if TYPE_CHECKING:
     from iqbench.networks.backbone import Backbone
 
-__all__ = ["Lpips", "Net", "linear_weights", "lpips"]
+__all__ = ["Lpips", "Net", "lpips"]
 
 Net = Literal["alex", "vgg", "squeeze"]
 
@@ -89,26 +89,6 @@ class Lpips(Metric):
         return sum((means[layer] for layer in LAYERS[self.net][1:]), means[LAYERS[self.net][0]])
 
 
-@lru_cache(maxsize=6)
-def linear_weights(net: Net, device: torch.device) -> dict[str, Tensor]:
-    """Return the trained weights of LPIPS v0.1 by layer, loaded once and kept.
-
-    Parameters
-    ----------
-    net
-        ``alex``, ``vgg`` or ``squeeze``.
-    device
-        Where they shall be.
-
-    Returns
-    -------
-    dict
-        ``lin0``, ``lin1``, ... to (1, C, 1, 1).
-    """
-    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
-        return {name: tensor.to(device) for name, tensor in lpips_linear(net).tensors.items()}
-
-
 def lpips(
     reference: Tensor, output: Tensor, *, net: Net = "alex", backbone: Backbone | None = None
 ) -> Tensor:
@@ -140,11 +120,4 @@ def lpips(
     ``normalize=True``.
     """
     metric = validate(Lpips, {"net": net}, where="LPIPS")
-    return score_tensors(
-        metric,
-        f"lpips-{net}",
-        reference,
-        output,
-        backbone=backbone,
-        parameters=linear_weights(net, output.device),
-    )
+    return score_tensors(metric, f"lpips-{net}", reference, output, backbone=backbone)

@@ -10,7 +10,7 @@ from torch import Tensor
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 
-__all__ = ["Psnr", "psnr"]
+__all__ = ["Psnr", "decibels", "psnr"]
 
 TAP = Tap()
 
@@ -35,7 +35,15 @@ class Psnr(Metric):
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return -10 log10 of the mean; +inf for equal images."""
-        return -10 * torch.log10(means["squared_error"])
+        return decibels(means["squared_error"])
+
+
+def decibels(error: Tensor) -> Tensor:
+    """Return -10 log10 of an error; +inf at 0, with gradient 0, which spares the batch NaN."""
+    if not torch.is_grad_enabled():
+        return -10 * torch.log10(error)
+    none = error == 0
+    return torch.where(none, torch.inf, -10 * torch.log10(torch.where(none, 1.0, error)))
 
 
 def psnr(reference: Tensor, output: Tensor) -> Tensor:
@@ -49,7 +57,7 @@ def psnr(reference: Tensor, output: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N,) in dB; +inf for equal images, where there is no gradient.
+        (N,) in dB; +inf for equal images, where the gradient is 0.
 
     Raises
     ------

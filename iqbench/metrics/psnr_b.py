@@ -10,6 +10,7 @@ from torch import Tensor
 
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
+from iqbench.metrics.psnr import decibels
 
 __all__ = ["BLOCK", "PsnrB", "differences", "psnr_b"]
 
@@ -60,7 +61,7 @@ class PsnrB(Metric):
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return -10 log10 of the error with the blocking effect."""
-        return -10 * torch.log10(means["squared_error"] + means["blocking_effect"])
+        return decibels(means["squared_error"] + means["blocking_effect"])
 
 
 def psnr_b(reference: Tensor, output: Tensor) -> Tensor:
@@ -74,7 +75,7 @@ def psnr_b(reference: Tensor, output: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N,) float64, dB.
+        (N,) float64, dB; +inf for equal images without blocking, where the gradient is 0.
 
     Raises
     ------

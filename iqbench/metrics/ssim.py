@@ -13,6 +13,7 @@ from torch import Tensor
 from iqbench.errors import IqbenchError
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
+from iqbench.specs import validate
 
 __all__ = [
     "Downsample",
@@ -154,9 +155,7 @@ class Ssim(Metric):
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``ssim``, with every option that is not the default."""
         options = tuple((key, str(value)) for key, value in self)
-        chosen = {
-            key: value for key, value in options if value != type(self).model_fields[key].default
-        }
+        chosen = {key: value for key, value in options if value != _DEFAULTS[key]}
         name = "".join([self.name, *(f"-{key}={value}" for key, value in chosen.items())])
         summary = f"SSIM with {', '.join(chosen.values())}" if chosen else self.summary
         return (Column(name, "higher", summary, (self._tap(),), options, headline=True),)
@@ -223,6 +222,9 @@ class Ssim(Metric):
         return F.pad(image, (border,) * 4, mode=_TORCH_PADDING[self.padding])
 
 
+_DEFAULTS = {key: field.default for key, field in Ssim.model_fields.items()}
+
+
 def ssim(
     reference: Tensor,
     output: Tensor,
@@ -266,5 +268,6 @@ def ssim(
     ``ssim`` is ``padding="replicate"`` on gray and ``form="3d"`` on RGB arrays, the common PyTorch
     port ``padding="zero"``.
     """
-    metric = Ssim(window=window, padding=padding, form=form, downsample=downsample)
+    options = {"window": window, "padding": padding, "form": form, "downsample": downsample}
+    metric = validate(Ssim, options, where="SSIM")
     return score_tensors(metric, metric.columns()[0].name, reference, output)

@@ -7,8 +7,9 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor
 
-from iqbench.errors import IqbenchError, unknown_name
+from iqbench.errors import unknown_name
 from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._images import accept_signal
 from iqbench.metrics._tensors import score_tensors
 from iqbench.protocols.presets import Family
 
@@ -58,8 +59,8 @@ def safe_sqrt(values: Tensor) -> Tensor:
     """Take the square root with gradient 0, not infinity, at 0."""
     if not torch.is_grad_enabled():
         return values.sqrt()
-    positive = values > 0
-    return torch.where(positive, torch.where(positive, values, 1.0).sqrt(), 0.0)
+    none = values <= 0
+    return torch.where(none, 0.0, torch.where(none, 1.0, values).sqrt())
 
 
 def _dx(image: Tensor) -> Tensor:
@@ -228,9 +229,7 @@ def total_variation(
     check_form(form)
     if reduction not in get_args(Reduction):
         raise unknown_name("reduction", reduction, get_args(Reduction))
-    if image.ndim != 4 or min(image.shape[2:]) < 2:
-        raise IqbenchError(f"expected (N, C, H, W) of at least 2x2, not {tuple(image.shape)}")
-    maps = [values.flatten(1) for values in variation_maps(image, form)]
+    maps = [values.flatten(1) for values in variation_maps(accept_signal(image), form)]
     totals = [values.mean(1) if reduction == "mean" else values.sum(1) for values in maps]
     return totals[0] if len(totals) == 1 else totals[0] + totals[1]
 

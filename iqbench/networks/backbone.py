@@ -42,19 +42,25 @@ def imagenet_normalise(image: Tensor) -> Tensor:
     Tensor
         The same shape. Equal to what LPIPS does to [-1, 1] input: (x - shift) / scale.
     """
-    mean, deviation = _imagenet(image.device, image.dtype)
+    constants = _constants if torch.compiler.is_compiling() else _kept_constants
+    mean, deviation = constants(image.device, image.dtype)
     return (image - mean) / deviation
 
 
+def _constants(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return ImageNet's mean and standard deviation, (1, 3, 1, 1) each."""
+    mean, deviation = (
+        torch.tensor(values, dtype=dtype, device=device).view(1, 3, 1, 1)
+        for values in (IMAGENET_MEAN, IMAGENET_STD)
+    )
+    return mean, deviation
+
+
 @lru_cache(maxsize=8)
-def _imagenet(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _kept_constants(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Carry the constants to a device once: waiting for them would stop a GPU at every band."""
     with torch.inference_mode(mode=False):  # they must also serve calls with gradients
-        mean, deviation = (
-            torch.tensor(values, dtype=dtype, device=device).view(1, 3, 1, 1)
-            for values in (IMAGENET_MEAN, IMAGENET_STD)
-        )
-    return mean, deviation
+        return _constants(device, dtype)
 
 
 class Backbone(nn.Module):

@@ -11,7 +11,8 @@ from skimage import data, io
 
 from iqbench.errors import IqbenchError
 from iqbench.functional import lpips
-from iqbench.metrics.lpips import LAYERS, NETWORKS, Lpips, linear_weights
+from iqbench.metrics._tensors import trained_parameters
+from iqbench.metrics.lpips import LAYERS, NETWORKS, Lpips
 from iqbench.networks.registry import pretrained
 
 EXAMPLE = SHARED / "data/lpips_example"
@@ -136,14 +137,14 @@ def test_gray_is_replicated(random_network):
 
 @pytest.mark.parametrize("net", NETWORKS)
 def test_every_layer_has_its_linear_weights(net):
-    weights = linear_weights(net, torch.device("cpu"))
+    weights = trained_parameters(Lpips(net=net), torch.device("cpu"))
     assert list(weights) == [f"lin{number}" for number in range(len(LAYERS[net]))]
     assert all(weight.min() >= 0 for weight in weights.values())
     assert Lpips(net=net).parameters()().tensors.keys() == weights.keys()
 
 
 def test_weights_that_were_first_loaded_without_gradients_serve_those_with(random_network):
-    linear_weights.cache_clear()
+    trained_parameters.cache_clear()
     reference, output = pairs()
     with torch.inference_mode():
         lpips(reference, output, backbone=random_network("alexnet"))
