@@ -160,5 +160,5 @@ def test_an_unknown_net_is_refused():
 
 def test_an_image_too_small_is_refused(random_network):
     image = torch.rand(1, 3, 14, 80)
-    with pytest.raises(IqbenchError, match=r"\(14, 80\) are too small for relu2 of alexnet"):
+    with pytest.raises(IqbenchError, match="80x14 pixels are too few for lpips-alex, which"):
         lpips(image, image, backbone=random_network("alexnet"))
