@@ -3,6 +3,10 @@
 They are differentiable, and they are the formulas that ``iqbench evaluate`` uses. Those that end in
 ``_map`` return (N, 1, H, W): where in the image the value comes from; the mean of a map is the
 value.
+
+Images may also be uint8 or uint16, which are divided by 255 or 65535. Half precision is computed in
+float32, also under ``torch.autocast``. Tensors of another range are refused; only
+`total_variation` and its map take any.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ _KEPT = 1 << 30
 def keep_freed_memory(compute: Compute) -> Iterator[None]:
     """Let freed memory wait for the next band; at the end the system has it back.
 
-    Does nothing on GPUs, and where the C library is not glibc.
+    For a process of one's own: glibc no longer adapts its thresholds once they were set. Does
+    nothing on GPUs, and where the C library is not glibc.
 
     Parameters
     ----------
