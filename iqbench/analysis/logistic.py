@@ -7,11 +7,14 @@ often credited to Sheikh, Sabir, Bovik 2006 (doi:10.1109/TIP.2006.881959).
 
 Given slope and place of the curve, the rest is linear least squares (Golub and Pereyra 1973). So
 only two numbers are searched for: first on a grid, then from its best few points on. The result
-needs no guess, and depends neither on the metric's scale nor on the way it runs.
+needs no guess, and depends neither on the metric's scale nor on the way it runs. The curve with 5
+parameters contains the one with 4, so its search also starts from the solution with 4: its error is
+never larger.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,7 +88,9 @@ def fit_logistic(x: Floats, y: Floats, parameters: Parameters) -> Logistic | Non
         return None
     centre, scale, middle, spread = (float(n) for n in (x.mean(), x.std(), y.mean(), y.std()))
     u, v = (x - centre) / scale, (y - middle) / spread
-    found, converged = _search(u, v, parameters)
+    found, converged = _search(u, v, 4, _starts(u, v, 4))
+    if parameters == 5:
+        found, converged = _search(u, v, 5, [found.where, *_starts(u, v, 5)])
     slope, place = found.slope / scale, centre + scale * float(found.where[1])
     floor, height, *tilts = found.named()
     if parameters == 4:
@@ -99,8 +104,10 @@ def fit_logistic(x: Floats, y: Floats, parameters: Parameters) -> Logistic | Non
     return Logistic(named, curve, converged, _shape(u, found), _monotonic(x, curve))
 
 
-def _search(u: Floats, v: Floats, parameters: Parameters) -> tuple[_Solved, bool]:
-    """Find slope and place; say whether it ended at a minimum."""
+def _search(
+    u: Floats, v: Floats, parameters: Parameters, starts: Sequence[Floats]
+) -> tuple[_Solved, bool]:
+    """Find slope and place from each start; say whether the best search ended at a minimum."""
     # Clipped, not bounded: MINPACK knows no bounds, but is ten times as fast as what does, and
     # stops where nothing changes any more.
     lowest, highest = np.array(
@@ -124,7 +131,7 @@ def _search(u: Floats, v: Floats, parameters: Parameters) -> tuple[_Solved, bool
 
     results = [
         least_squares(residuals, start, slopes, method="lm", xtol=1e-9, ftol=1e-12, gtol=1e-9)
-        for start in _starts(u, v, parameters)
+        for start in starts
     ]
     best = min(results, key=lambda result: float(result.cost))
     return at(best.x), bool(best.status > 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
 from iqbench.analysis.logistic import _slopes, _solved_at, fit_logistic
@@ -67,3 +69,44 @@ def test_too_few_images_or_one_value_have_no_fit():
     assert fit_logistic(x, x**2, 4) is not None
     assert fit_logistic(np.ones(20), np.arange(20.0), 4) is None
     assert fit_logistic(np.arange(20.0), np.ones(20), 4) is None
+
+
+METRICS = {
+    "psnr": lambda rng, n: rng.uniform(20, 50, n),
+    "ssim": lambda rng, n: rng.beta(8, 1.5, n),
+    "lpips": lambda rng, n: rng.lognormal(-2, 0.8, n),
+    "two groups": lambda rng, n: np.where(
+        np.arange(n) < n // 2, rng.normal(25, 1.5, n), rng.normal(40, 3, n)
+    ),
+    "levels": lambda rng, n: np.arange(n) % 4 + 0.0,
+    "outliers": lambda rng, n: rng.standard_cauchy(n),
+    "far from zero": lambda rng, n: 1e6 + rng.normal(0, 1e-3, n),
+}
+OPINIONS = {
+    "saturating": lambda z: 50 + 25 * np.tanh(z),
+    "linear": lambda z: 50 + 20 * z,
+    "bent": lambda z: 50 - 18 * z + 4 * z**2,
+    "sigmoid": lambda z: 50 + 30 / (1 + np.exp(-3 * z)),
+    "step": lambda z: 50 + 20.0 * (z > 0.3),
+    "wave": lambda z: 50 + 20 * np.sin(3 * z),
+    "unrelated": lambda z: np.full_like(z, 50.0),
+}
+
+
+@settings(deadline=None, derandomize=True, max_examples=150)
+@given(
+    st.sampled_from(sorted(METRICS)),
+    st.sampled_from(sorted(OPINIONS)),
+    st.sampled_from([10, 24, 80]),
+    st.sampled_from([0.0, 3.0, 12.0]),
+    st.integers(0, 2**32 - 1),
+)
+def test_five_parameters_never_fit_worse_than_four(metric, opinion, n, noise, seed):
+    """The curve with five contains the one with four."""
+    rng = np.random.default_rng(seed)
+    x = METRICS[metric](rng, n)
+    y = OPINIONS[opinion]((x - x.mean()) / x.std()) + rng.normal(0, noise, n)
+    four, five = (fit_logistic(x, y, parameters) for parameters in (4, 5))
+    if four is not None:
+        errors = [np.sqrt(np.mean((fit.fitted - y) ** 2)) for fit in (four, five)]
+        assert errors[1] <= errors[0] * (1 + 1e-9) + 1e-9 * np.ptp(y)
