@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -18,11 +19,14 @@ __all__ = [
     "opinions_of_file",
     "opinions_of_images",
     "references_of_images",
+    "unmatched_opinions",
+    "unscored_opinions",
 ]
 
 CHOICE = "choice"
 """Direction of an opinion that is the share of people who chose this output of two."""
 
+_NAMED = 3  # ids that a message gives as examples
 _SUFFIX = re.compile(r"\.(png|bmp|jpe?g|tiff?|webp|p[gnp]m)$", re.IGNORECASE)
 _FACTS = ["mos", "mos_std", "raters", "mos_direction", "distortion"]
 
@@ -52,6 +56,33 @@ def opinions_of_images(
     keys = ["dataset", "method", "image"]
     known = known.astype(dict.fromkeys(keys, str))[[*keys, *_FACTS]]
     return table.values.reset_index().merge(known, on=keys)
+
+
+def unscored_opinions(table: MetricTable, images: pd.DataFrame) -> list[str]:
+    """Say how many opinions that datasets bring along are of images without any score.
+
+    Parameters
+    ----------
+    table, images
+        As for `opinions_of_images`.
+
+    Returns
+    -------
+    list of str
+        A sentence a dataset.
+    """
+    keys = ["dataset", "method", "image"]
+    judged = images[images["mos"].notna() & (images["mos_direction"] != CHOICE)]
+    judged = judged[keys].astype(str)
+    judged = judged[judged["dataset"].isin(set(table.values.index.get_level_values("dataset")))]
+    scored = pd.MultiIndex.from_frame(judged).isin(table.values.index)
+    judged = judged.assign(lost=~scored)
+    return [
+        f"{part['lost'].sum()} of {len(part)} opinions of {dataset} are left out, as their images "
+        "have no score"
+        for dataset, part in judged.groupby("dataset")
+        if part["lost"].any()
+    ]
 
 
 def choices_of_images(images: pd.DataFrame) -> pd.DataFrame:
@@ -142,7 +173,7 @@ def opinions_of_file(
     """
     keys, rows = _keys(rows, table, ["dataset", "method", "image"])
     found = table.values.reset_index().merge(_facts(rows, direction, raters), on=keys)
-    _refuse_none(found)
+    _refuse_none(found, rows, table)
     several = found.duplicated(keys)
     if several.any():
         row = found[several].iloc[0]
@@ -229,13 +260,14 @@ def opinions_of_choices(
                 hint="Add columns 'first' and 'second' to the file, or choose two by --method",
             )
         rows = rows.assign(first=methods[0], second=methods[1])
-    _, rows = _keys(rows, table, ["dataset", "image", "first", "second"])
+    _, named = _keys(rows, table, ["dataset", "image", "first", "second"])
+    rows = named
     values = table.values.reset_index()
     for number, role in enumerate(("first", "second")):
         names = {text: f"{text}_{number}" for text in table.names} | {"method": role}
         side = values.rename(columns=names)
         rows = rows.merge(side, on=[*{"dataset", "image"}.intersection(rows.columns), role])
-    _refuse_none(rows)
+    _refuse_none(rows, named, table)
     return rows, table.names
 
 
@@ -270,9 +302,70 @@ def _keys(
     return keys, rows
 
 
-def _refuse_none(found: pd.DataFrame) -> None:
-    if found.empty:
-        raise IqbenchError(
-            "no image of the file of opinions has scores",
-            hint="Its images are to be named as in the results: see `iqbench export`",
+def unmatched_opinions(table: MetricTable, rows: pd.DataFrame) -> list[str]:
+    """Say which opinions of a file are of no scored image, and how many scores have no opinion.
+
+    Parameters
+    ----------
+    table, rows
+        As for `opinions_of_file`.
+
+    Returns
+    -------
+    list of str
+        Sentences; empty where all match.
+    """
+    keys, rows = _keys(rows, table, ["dataset", "method", "image"])
+    places = pd.MultiIndex.from_frame(table.values.index.to_frame(index=False)[keys])
+    named = pd.MultiIndex.from_frame(rows[keys])
+    lost = rows.loc[~named.isin(places), "image"]
+    notes = []
+    if len(lost):
+        examples = ", ".join(str(image) for image in lost[:_NAMED])
+        rest = ", ..." if len(lost) > _NAMED else ""
+        notes.append(
+            f"{len(lost)} of {len(rows)} opinions are of no scored image and are left out: "
+            f"{examples}{rest}"
         )
+    bare = int((~places.isin(named)).sum())
+    if bare:
+        notes.append(f"{bare} of {len(places)} scored images have no opinion and are left out")
+    return notes
+
+
+def _refuse_none(found: pd.DataFrame, rows: pd.DataFrame, table: MetricTable) -> None:
+    """Refuse a file of opinions none of which is of a scored image."""
+    if not found.empty:
+        return
+    places = table.values.index.to_frame(index=False).astype(str)
+    for key, what in (("dataset", "dataset"), ("method", "method"), ("first", "method")):
+        if key in rows and not set(rows[key]) & set(places[what]):
+            raise IqbenchError(
+                f"no {what} of the file of opinions has scores",
+                hint=f"It names {rows[key].iloc[0]!r}; scored are "
+                f"{', '.join(sorted(set(places[what]))[:_NAMED])}",
+            )
+    theirs, ours = list(rows["image"].astype(str)), sorted(set(places["image"]))
+    raise IqbenchError("no image of the file of opinions has scores", hint=_likeness(theirs, ours))
+
+
+def _likeness(theirs: list[str], ours: list[str]) -> str:
+    """Show an id of each side: two that differ in one way only, if there are such."""
+    ways: dict[str, Callable[[str], str]] = {
+        "in zeros at the beginning of numbers, which spreadsheets remove": lambda text: re.sub(
+            r"(?<![0-9])0+(?=[0-9])", "", text
+        ),
+        "in upper and lower case": str.casefold,
+        "in the folder": lambda text: text.rpartition("/")[2],
+        "in the suffix": lambda text: text.rpartition(".")[0] or text,
+    }
+    for way, plain in ways.items():
+        known = {plain(text): text for text in reversed(ours)}
+        for text in theirs:
+            if plain(text) in known:
+                other = known[plain(text)]
+                return f"They differ {way}: the file has {text!r}, the results {other!r}"
+    return (
+        f"Name images as the results do: the file has {theirs[0]!r}, the results {ours[0]!r}; see"
+        " `iqbench export`"
+    )

@@ -155,6 +155,9 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
             directions=dict(map(_direction, options["metric_directions"])),
             bootstrap=Bootstrap(options["confidence"], options["resamples"], options["seed"]),
         )
+    if to_folder or format in ("csv", "json"):  # the others hold these sentences
+        for note in found.notes:
+            say(f"note: {note}")
     if output is None:
         window = Window.of_stdout()
         text = render_correlations(found, format or "table", window)

@@ -54,7 +54,7 @@ def _from_folder(folder: Path) -> dict[str, int]:
 
 def _from_table(path: Path) -> dict[str, int]:
     sizes: dict[str, int] = {}
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if not {"image", "bytes"} <= set(reader.fieldnames or ()):
             raise IqbenchError(f"{path} must have the columns image and bytes")

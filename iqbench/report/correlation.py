@@ -54,6 +54,8 @@ class Correlations:
         How many metrics were left out.
     bootstrap
         How intervals were made.
+    notes
+        Opinions that are left out, counted in sentences.
     """
 
     table: MetricTable
@@ -65,6 +67,7 @@ class Correlations:
     opinions: pd.DataFrame
     hidden: int
     bootstrap: Bootstrap
+    notes: tuple[str, ...] = ()
 
     def rows(self) -> pd.DataFrame:
         """Put everything into one table, one row a number.
@@ -165,6 +168,7 @@ def read_correlations(
         opinions=opinions,
         hidden=read.hidden,
         bootstrap=bootstrap,
+        notes=read.notes,
     )
 
 

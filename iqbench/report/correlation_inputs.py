@@ -16,6 +16,8 @@ from iqbench.analysis.opinion_table import (
     opinions_of_file,
     opinions_of_images,
     references_of_images,
+    unmatched_opinions,
+    unscored_opinions,
 )
 from iqbench.analysis.references import stale_rows
 from iqbench.errors import IqbenchError, unknown_name
@@ -66,6 +68,8 @@ class Inputs:
         One row a choice of two outputs; empty where there are none.
     choice_metrics
         Metrics that ``choices`` has values of.
+    notes
+        Opinions that are left out, counted in sentences.
     """
 
     table: MetricTable
@@ -73,6 +77,7 @@ class Inputs:
     hidden: int = 0
     choices: pd.DataFrame = field(default_factory=pd.DataFrame)
     choice_metrics: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
 def read_inputs(
@@ -116,7 +121,9 @@ def read_inputs(
     read = read_opinion(source.file, source.columns)
     if "judge" in read.rows:
         choices, names = opinions_of_choices(table, read.rows, read.metrics)
-        return Inputs(table, _NONE, hidden, choices, names)
+        lost = len(read.rows) - len(choices)
+        told = (*read.notes, *([_lost_choices(lost, len(read.rows))] if lost else []))
+        return Inputs(table, _NONE, hidden, choices, names, told)
     direction = _direction(source)
     clash = sorted(set(read.metrics) & set(table.names))
     if clash:
@@ -125,18 +132,26 @@ def read_inputs(
             hint="Rename it in the file",
         )
     opinions = opinions_of_file(table, read.rows, direction, source.raters)
-    return Inputs(table, _with_references(opinions, table), hidden)
+    notes = (*read.notes, *unmatched_opinions(table, read.rows))
+    return Inputs(table, _with_references(opinions, table), hidden, notes=notes)
+
+
+def _lost_choices(lost: int, rows: int) -> str:
+    return f"{lost} of {rows} choices are left out, as an output has no scores"
 
 
 def _brought(table: MetricTable, images: pd.DataFrame, raters: float | None, hidden: int) -> Inputs:
     """Take the opinions that datasets bring along."""
     opinions = _with_references(opinions_of_images(table, images, raters), table)
     kept = images["dataset"].isin(set(table.values.index.get_level_values("dataset")))
+    notes = unscored_opinions(table, images)
     rows = choices_of_images(images[kept])
     if rows.empty:
-        return Inputs(table, opinions, hidden)
+        return Inputs(table, opinions, hidden, notes=tuple(notes))
     choices, names = opinions_of_choices(table, rows, [])
-    return Inputs(table, opinions, hidden, choices, names)
+    if len(choices) < len(rows):
+        notes.append(_lost_choices(len(rows) - len(choices), len(rows)))
+    return Inputs(table, opinions, hidden, choices, names, tuple(notes))
 
 
 def _with_references(opinions: pd.DataFrame, table: MetricTable) -> pd.DataFrame:
@@ -154,7 +169,7 @@ def _alone(source: OpinionSource, file: Path) -> Inputs:
             )
         empty = pd.DataFrame(index=pd.MultiIndex.from_arrays([[], [], []]))
         table = MetricTable(empty.rename_axis(["dataset", "method", "image"]), [])
-        return Inputs(table, _NONE, 0, choices, names)
+        return Inputs(table, _NONE, 0, choices, names, read.notes)
     if not read.metrics:
         raise IqbenchError(
             f"{file} has opinions, but no columns of metrics",
@@ -164,7 +179,7 @@ def _alone(source: OpinionSource, file: Path) -> Inputs:
     table, opinions = opinions_alone(
         read.rows, read.metrics, direction, source.raters, name=file.stem
     )
-    return Inputs(table, opinions)
+    return Inputs(table, opinions, notes=read.notes)
 
 
 def _filtered(whole: Inputs, filters: Mapping[str, tuple[str, ...]]) -> Inputs:
@@ -183,10 +198,11 @@ def _filtered(whole: Inputs, filters: Mapping[str, tuple[str, ...]]) -> Inputs:
     datasets = [name for name in datasets if name in filters.get("dataset", datasets)]
     rows = rows[rows["dataset"].isin(datasets)]
     if whole.choice_metrics:
-        return Inputs(whole.table, _NONE, 0, rows, kept)
+        return Inputs(whole.table, _NONE, 0, rows, kept, whole.notes)
     values = whole.table.values
     chosen = values.index.get_level_values("dataset").isin(datasets)
-    return Inputs(MetricTable(values.loc[chosen, kept], [[k] for k in datasets]), rows)
+    table = MetricTable(values.loc[chosen, kept], [[k] for k in datasets])
+    return Inputs(table, rows, notes=whole.notes)
 
 
 def _direction(source: OpinionSource) -> str:

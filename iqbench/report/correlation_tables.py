@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -124,7 +125,7 @@ def _opinion(part: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for metric, values in part.groupby("metric", sort=False):
         own = {row["statistic"]: row for row in values.to_dict("records")}
-        row = {"metric": str(metric), "n": str(int(values["n"].max()))}
+        row = {"metric": str(metric), "n": str(_ranked(own)["n"])}
         for statistic, heading in _OPINION.items():
             if statistic in own:
                 one = own[statistic]
@@ -139,6 +140,22 @@ def _opinion(part: pd.DataFrame) -> pd.DataFrame:
             for name, one in own.items()
             if name.startswith("plcc-logistic") and one["note"]
         ]
+        said += _other_counts(own)
         rows.append({**row, "note": "; ".join(said)})
     frame = pd.DataFrame(rows).fillna("-")
     return frame if (frame["note"] != "").any() else frame.drop(columns="note")
+
+
+def _ranked(own: Mapping[str, Mapping[Any, Any]]) -> Mapping[Any, Any]:
+    """Give the statistic whose count of rows stands in the column n."""
+    return own["srcc"] if "srcc" in own else own["2afc"]
+
+
+def _other_counts(own: Mapping[str, Mapping[Any, Any]]) -> list[str]:
+    """Name the statistics that are of fewer rows: infinite values have ranks, but no distance."""
+    n = _ranked(own)["n"]
+    others: dict[int, list[str]] = {}
+    for statistic, heading in _OPINION.items():
+        if statistic in own and own[statistic]["n"] != n:
+            others.setdefault(int(own[statistic]["n"]), []).append(heading)
+    return [f"n {count}: {', '.join(headings)}" for count, headings in others.items()]

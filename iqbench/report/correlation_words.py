@@ -32,7 +32,7 @@ def sentences(found: Correlations) -> list[str]:
         Plain text, the most telling first of each kind: where total variation and perceptual
         distance part, what the layers tell, metrics that say the same or contradict each other,
         and which metric agrees best with people. Only what an interval supports is said. Last, what
-        has no coefficient at all, and why.
+        has no coefficient at all, and why, and which opinions are left out.
     """
     return [
         *_parting(found),
@@ -43,6 +43,7 @@ def sentences(found: Correlations) -> list[str]:
         *_choices(found),
         *_reversed(found),
         *_undefined(found),
+        *(f"{note}." for note in found.notes),
     ]
 
 

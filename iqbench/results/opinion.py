@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,13 @@ ROLES = {
     "second": "method of the second output",
 }
 _TEXTS = ("dataset", "method", "image", "distortion", "first", "second")
+_CSV = ".csv"
+_NO_NUMBER = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>")
+"""How tables write that a number is missing."""
+_LEADING_ZERO = re.compile(r"0[0-9]")
+"""How an id starts that is no number: 0801 is not 801."""
+_WHOLE = re.compile(r"((?:0|[1-9][0-9]*))\.0+")
+"""How tables write whole numbers of a column that has gaps."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +47,13 @@ class OpinionFile:
         numbers under their own names.
     metrics
         Names of those.
+    notes
+        What is left out, and why, in sentences.
     """
 
     rows: pd.DataFrame
     metrics: list[str]
+    notes: tuple[str, ...] = ()
 
 
 def read_opinion(path: Path, columns: Mapping[str, str]) -> OpinionFile:
@@ -57,7 +69,9 @@ def read_opinion(path: Path, columns: Mapping[str, str]) -> OpinionFile:
     Returns
     -------
     OpinionFile
-        Rows without an opinion are left out.
+        Rows without an opinion are left out and counted. Names are text as it stands in the file:
+        ``0801`` keeps its zero. A column in which a number starts with a zero holds names, too, and
+        is no metric.
 
     Raises
     ------
@@ -85,34 +99,38 @@ def read_opinion(path: Path, columns: Mapping[str, str]) -> OpinionFile:
             for role, column in roles.items()
         }
     )
-    metrics = [
-        str(name)
-        for name in table.columns
-        if name not in used and pd.api.types.is_numeric_dtype(table[name])
-    ]
+    measured = _measured_text if _is_csv(path) else _measured
+    others = {name: measured(table[name]) for name in table.columns if name not in used}
+    values = {name: column for name, column in others.items() if column is not None}
+    metrics = list(values)
     clash = sorted(set(metrics) & set(ROLES))
     if clash:
         raise IqbenchError(
             f"column {clash[0]!r} of {path} would be a metric with the name of a role",
             hint="Rename it in the file",
         )
-    rows = rows.join(table[metrics].astype("float64"))
+    rows = rows.join(pd.DataFrame(values, index=rows.index))
     kept = rows[[role for role in ("mos", "judge") if role in roles]].notna().any(axis=1)
     if not kept.any():
         raise IqbenchError(f"{path} has no opinion in any row")
     _check_judge(rows, path)
-    return OpinionFile(rows[kept].reset_index(drop=True), metrics)
+    notes = [_mixed(table[name], path) for name in others if name not in values]
+    if not kept.all():
+        notes.append(f"{(~kept).sum()} of {len(kept)} rows of {path} have no opinion")
+    return OpinionFile(
+        rows[kept].reset_index(drop=True), metrics, tuple(note for note in notes if note)
+    )
 
 
 def _read(path: Path) -> pd.DataFrame:
     suffix = path.suffix.lower()
-    if suffix not in (".csv", ".parquet"):
+    if suffix not in (_CSV, ".parquet"):
         raise IqbenchError(
             f"cannot tell the format of {path} from its name",
             hint="Let it end in .csv or .parquet",
         )
     try:
-        table = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+        table = _read_csv(path) if _is_csv(path) else pd.read_parquet(path)
     except FileNotFoundError as error:
         raise IqbenchError(f"there is no file {path}", hint="Check --mos") from error
     except (OSError, ValueError) as error:  # parser errors of pandas and pyarrow are ValueErrors
@@ -123,20 +141,89 @@ def _read(path: Path) -> pd.DataFrame:
     return table.set_axis([str(name) for name in table.columns], axis=1)
 
 
+def _is_csv(path: Path) -> bool:
+    return path.suffix.lower() == _CSV
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Read all cells as text: a guessed type would turn 0801 into 801, and NA into nothing."""
+    # Without a header, pandas neither renames columns nor takes the first for an index.
+    cells = pd.read_csv(
+        path,
+        header=None,
+        dtype=str,
+        keep_default_na=False,
+        skipinitialspace=True,
+        encoding="utf-8-sig",
+    )
+    cells = cells.apply(lambda column: column.fillna("").str.strip())
+    table: pd.DataFrame = cells.iloc[1:].reset_index(drop=True)
+    return table.set_axis(list(cells.iloc[0]), axis=1)
+
+
 def _texts(column: pd.Series) -> pd.Series:
-    """Names as text; numbers such as 3.0 as 3."""
-    if pd.api.types.is_float_dtype(column):
-        whole = column.dropna()
-        if (whole % 1 == 0).all():
-            column = column.astype("Int64")
-    return column.astype("string").astype(object).where(column.notna(), None)
+    """Names as text, as they stand in the file; but 3.0 as 3 where all are such numbers."""
+    texts = column.astype("string").astype(object)
+    known = column.notna() & (texts != "")
+    if known.any() and texts[known].map(_WHOLE.fullmatch).notna().all():
+        texts = texts.where(~known, texts.str.partition(".")[0])
+    return texts.where(known, None)
 
 
 def _numbers(column: pd.Series, path: Path) -> pd.Series:
+    found = _floats(column)
+    if found is None:
+        raise IqbenchError(f"column {column.name!r} of {path} holds other than numbers")
+    return found
+
+
+def _measured(column: pd.Series) -> pd.Series | None:
+    """Give the values of a metric; None where the column's type is another."""
+    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    return column.astype("float64") if numeric else None
+
+
+def _measured_text(column: pd.Series) -> pd.Series | None:
+    """Give the values of a metric that are written as text; None for a column of names."""
+    if column.str.match(_LEADING_ZERO).any():
+        return None
+    found = _floats(column)
+    return None if found is None or found.isna().all() else found
+
+
+def _mixed(column: pd.Series, path: Path) -> str:
+    """Say why a column in which numbers stand is no metric."""
+    cells = [cell for cell in column if isinstance(cell, str) and not _LEADING_ZERO.match(cell)]
+    bad = [cell for cell in cells if _float(cell) is None]
+    numbers = len(cells) - len(bad) - sum(cell.casefold() in _NO_NUMBER for cell in cells)
+    if not bad or numbers < len(bad):
+        return ""
+    return f"column {column.name!r} of {path} is no metric: {bad[0]!r} is no number"
+
+
+def _floats(column: pd.Series) -> pd.Series | None:
+    """Read numbers, inf included; None where a cell is none and does not say that it is missing."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype("float64")
+    found = [_float(cell) for cell in column]
+    if None in found:
+        return None
+    return pd.Series(found, index=column.index, dtype="float64", name=column.name)
+
+
+def _float(cell: object) -> float | None:
+    if cell is None or cell is pd.NA:
+        return math.nan
+    text = str(cell)
+    if text.casefold() in _NO_NUMBER:
+        return math.nan
+    # float() would also take 1_000 and digits of other scripts.
+    if not text.isascii() or "_" in text:
+        return None
     try:
-        return pd.to_numeric(column).astype("float64")
-    except (ValueError, TypeError) as error:
-        raise IqbenchError(f"column {column.name!r} of {path} holds other than numbers") from error
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _check_judge(rows: pd.DataFrame, path: Path) -> None:

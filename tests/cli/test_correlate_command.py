@@ -191,3 +191,66 @@ def test_a_published_table_comes_out_of_the_command():
         if row["kind"] == "opinion" and not row["distortion"]
     }
     assert (values["srcc"], values["krcc"]) == ("-0.915765", "-0.748408")
+
+
+@pytest.fixture
+def padded(tmp_path):
+    """Images that are called 0001 and so on, one of them equal to its reference."""
+    root = tmp_path / "padded"
+    with Store(root).writer(MANIFEST, COLUMNS) as writer:
+        for k in range(1, 13):
+            image = ImageRow("set", "m", f"{k:04d}", f"r{k}", f"o{k}")
+            writer.add_image(image)
+            value = float("inf") if k == 12 else 30.0 + k + 0.3 * (-1) ** k
+            writer.add_scores(
+                [
+                    ScoreRow(
+                        *("set", "m", f"{k:04d}", "psnr", value, None),
+                        *("metric=psnr|view=rgb", "rgb", image.pair),
+                    )
+                ]
+            )
+    return root
+
+
+def opinions(path, *lines):
+    path.write_text("\n".join(["image,mos", *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_ids_with_zeros_in_front_are_found(padded, tmp_path):
+    file = opinions(tmp_path / "mos.csv", *(f"{k:04d},{k}" for k in range(1, 13)))
+    found = {row["statistic"]: row for row in rows(padded, "--mos", file)}
+    assert (found["srcc"]["value"], found["srcc"]["n"]) == ("1.0", "12")
+    assert found["plcc"]["n"] == "11"  # an infinite value has a rank, but no distance
+
+
+def test_each_coefficient_has_its_own_n_in_the_table(padded, tmp_path):
+    file = opinions(tmp_path / "mos.csv", *(f"{k:04d},{k}" for k in range(1, 13)))
+    text = " ".join(run(padded, "--mos", file, width=200).stdout.split())
+    assert "psnr 12 1.000" in text
+    assert "n 11: PLCC, PLCC 4, PLCC 5, RMSE 4, RMSE 5" in text
+
+
+def test_opinions_that_are_left_out_are_counted_in_words(padded, tmp_path):
+    lines = [*(f"{k:04d},{k}" for k in range(1, 11)), "0011,", "0012,", "0099,5", "x,4"]
+    file = opinions(tmp_path / "mos.csv", *lines)
+    notes = (
+        f"2 of 14 rows of {file} have no opinion",
+        "2 of 12 opinions are of no scored image and are left out: 0099, x",
+        "2 of 12 scored images have no opinion and are left out",
+    )
+    for format in ("table", "markdown"):
+        text = " ".join(run(padded, "--mos", file, "--format", format, width=300).stdout.split())
+        for note in notes:
+            assert note in text.replace("\\", "")
+    for format in ("csv", "json"):
+        done = run(padded, "--mos", file, "--format", format)
+        assert done.stderr.splitlines() == [f"note: {note}" for note in notes]
+
+
+def test_ids_that_lost_their_zeros_are_shown(padded, tmp_path):
+    file = opinions(tmp_path / "mos.csv", *(f"{k},{k}" for k in range(1, 13)))
+    with pytest.raises(IqbenchError, match="zeros") as caught:
+        run(padded, "--mos", file)
+    assert "the file has '1', the results '0001'" in str(caught.value)

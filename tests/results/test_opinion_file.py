@@ -14,6 +14,8 @@ from iqbench.analysis.opinion_table import (
     opinions_of_file,
     opinions_of_images,
     references_of_images,
+    unmatched_opinions,
+    unscored_opinions,
 )
 from iqbench.errors import IqbenchError
 from iqbench.results.opinion import read_opinion
@@ -216,3 +218,152 @@ def test_images_that_share_a_reference_are_known_by_it_and_others_by_themselves(
     }
     shown = contents(images, references)
     assert shown.tolist() == ["x", "x", "y", "y", "a", "b", "a", "b"]
+
+
+# -- names are text --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["0801", "0802"],
+        ["001", "010"],
+        ["0", "00"],
+        ["1e5", "2e5"],
+        ["1_000", "2_000"],
+        ["NA", "null"],
+        ["nan", "None"],
+        ["True", "False"],
+        ["inf", "-inf"],
+        ["2024-01-01", "2024-01-02"],
+        ["-1", "+1"],
+        ["1.50", "2.50"],
+        ["0x10", "0x11"],
+        ["12345678901234567890", "12345678901234567891"],
+        ["a b", "a,b"],
+        ["801", "802"],
+    ],
+)
+@pytest.mark.parametrize("role", ["image", "method", "dataset", "distortion"])
+def test_names_stand_as_they_are_written(written, names, role):
+    lines = [f'"{name}",{mos}' for name, mos in zip(names, (3.5, 4), strict=True)]
+    read = read_opinion(written("\n".join([f"{role},mos", *lines]) + "\n"), {})
+    assert list(read.rows[role]) == names
+    assert list(read.rows["mos"]) == [3.5, 4]
+
+
+def test_whole_numbers_of_a_column_with_gaps_lose_their_point(written):
+    """As pandas writes integers beside missing ones."""
+    read = read_opinion(written("image,distortion,mos\na,1.0,3\nb,,4\nc,12.0,5\n"), {})
+    assert list(read.rows["distortion"]) == ["1", None, "12"]
+
+
+def test_padded_numbers_are_names_and_no_metric(written):
+    read = read_opinion(written("image,mos,frame,psnr\na,3,001,30\nb,4,010,0.5\n"), {})
+    assert read.metrics == ["psnr"]
+
+
+def test_numbers_are_read_as_tables_write_them(written):
+    text = "image,mos,psnr,ssim\na,3,inf,1e-3\nb, 4 ,,NA\nc,5,-inf,nan\nd,6,+30.5,.5\n"
+    read = read_opinion(written("\ufeff" + text), {})
+    assert list(read.rows["mos"]) == [3, 4, 5, 6]
+    np.testing.assert_array_equal(read.rows["psnr"], [np.inf, np.nan, -np.inf, 30.5])
+    np.testing.assert_array_equal(read.rows["ssim"], [0.001, np.nan, np.nan, 0.5])
+    assert read.notes == ()
+
+
+def test_values_are_read_to_the_last_bit(written):
+    values = np.random.default_rng(0).normal(0, 1, 200)
+    text = "image,mos,psnr\n" + "".join(f"i{k},1,{float(v)!r}\n" for k, v in enumerate(values))
+    assert list(read_opinion(written(text), {}).rows["psnr"]) == list(values)
+
+
+def test_what_is_left_out_of_a_file_is_told(written):
+    path = written("image,mos,psnr,comment\na,3,30,x\nb,,31,y\nc,4,failed,z\n")
+    read = read_opinion(path, {})
+    assert read.metrics == []
+    assert read.notes == (
+        f"column 'psnr' of {path} is no metric: 'failed' is no number",
+        f"1 of 3 rows of {path} have no opinion",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image,mos\na,3,4\n", "cannot read .*Expected 2 fields in line 2, saw 3"),
+        ("image,mos,mos\na,3,4\n", "several columns of one name"),
+        ("image,mos, mos\na,3,4\n", "several columns of one name"),
+        ("image,mos\na,1_000\n", "'mos' of .* holds other than numbers"),
+        ("image,mos\na,\u0663\n", "'mos' of .* holds other than numbers"),
+    ],
+)
+def test_what_would_be_read_wrongly_is_refused(written, text, message):
+    with pytest.raises(IqbenchError, match=message):
+        read_opinion(written(text), {})
+
+
+def test_types_of_parquet_are_believed(tmp_path):
+    path = tmp_path / "opinions.parquet"
+    pd.DataFrame(
+        {"image": [801, 802], "mos": ["3", "4"], "scene": ["1", "2"], "psnr": [30, 31]}
+    ).to_parquet(path)
+    read = read_opinion(path, {})
+    assert list(read.rows["image"]) == ["801", "802"]
+    assert list(read.rows["mos"]) == [3.0, 4.0]
+    assert read.metrics == ["psnr"]
+
+
+# -- what does not match ---------------------------------------------------------------------------
+
+
+def named(*images):
+    return pd.DataFrame({"image": images, "mos": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("scored", "given", "hint"),
+    [
+        ("0801", "801", "zeros at the beginning.*the file has '801', the results '0801'"),
+        ("img_001", "img_1.png", "zeros at the beginning"),
+        ("Bird", "bird", "in upper and lower case"),
+        ("x4/bird", "bird", "in the folder"),
+        ("bird", "x4/bird", "in the folder"),
+        ("bird.v2", "bird", "in the suffix"),
+        ("bird", "baby", "the file has 'baby', the results 'bird'"),
+    ],
+)
+def test_where_nothing_matches_two_ids_are_shown(scored, given, hint):
+    with pytest.raises(IqbenchError, match=hint):
+        opinions_of_file(table_of([("d", "m", scored)]), named(given), "higher")
+
+
+@pytest.mark.parametrize("role", ["dataset", "method"])
+def test_a_dataset_or_method_that_is_not_scored_is_named(role):
+    with pytest.raises(IqbenchError, match=f"no {role} of the file .*It names 'other'; scored are"):
+        opinions_of_file(
+            table_of([("d", "m", "a")]), named("a").assign(**{role: "other"}), "higher"
+        )
+
+
+def test_what_has_no_partner_is_counted():
+    table = table_of([("d", "m", "a"), ("d", "m", "b"), ("d", "n", "a")])
+    rows = named("a", "x", "y", "z", "w").assign(method="m")
+    assert unmatched_opinions(table, rows) == [
+        "4 of 5 opinions are of no scored image and are left out: x, y, z, ...",
+        "2 of 3 scored images have no opinion and are left out",
+    ]
+    assert unmatched_opinions(table_of([("d", "m", "a")]), named("a.png")) == []
+
+
+def test_opinions_of_a_dataset_without_a_score_are_counted():
+    table = table_of([("d", "m", "a")])
+    images = pd.DataFrame(
+        {
+            **{"dataset": ["d", "d", "d", "e"], "method": "m", "image": ["a", "b", "c", "a"]},
+            **{"mos": [3.0, 4.0, np.nan, 1.0], "mos_direction": "higher"},
+        }
+    )
+    assert unscored_opinions(table, images) == [
+        "1 of 2 opinions of d are left out, as their images have no score"
+    ]
