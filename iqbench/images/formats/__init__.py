@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from iqbench.errors import IqbenchError
 from iqbench.images.formats import bmp, jpeg, png, pnm, tiff, webp
+from iqbench.images.formats.foreign import refusal
 from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
 
 __all__ = ["Format", "recognise"]
@@ -48,21 +49,6 @@ READ: dict[bytes, Format] = {
     **dict.fromkeys(pnm.SIGNATURES, PNM),
 }
 
-NOT_READ = {
-    b"GIF8": "a GIF",
-    b"P1": "a bilevel PBM",
-    b"P4": "a bilevel PBM",
-    b"P2": "a PGM in text form",
-    b"P3": "a PPM in text form",
-    b"Pf": "a PFM of float samples",
-    b"PF": "a PFM of float samples",
-    b"v/1\x01": "an OpenEXR of float samples",
-    b"#?RADIANCE": "a Radiance HDR of float samples",
-    b"\0\0\0\x0cjP  ": "a JPEG 2000",
-    b"\0\0\0\x0cJXL ": "a JPEG XL",
-    b"\x93NUMPY": "a numpy array",
-}
-
 
 def recognise(file: Reader) -> Format:
     """Tell the format by the first bytes; the suffix of the name plays no part.
@@ -80,12 +66,4 @@ def recognise(file: Reader) -> Format:
     for signature, known in READ.items():
         if head.startswith(signature):
             return known
-    for signature, label in NOT_READ.items():
-        if head.startswith(signature):
-            raise file.refused(f"is {label}, which is not read", "Save it as PNG")
-    if head[4:8] == b"ftyp":
-        raise file.refused("is an AVIF, HEIC or video, which is not read", "Save it as PNG")
-    raise file.refused(
-        "is not an image, or it is damaged",
-        "Save it as PNG; JPEG, BMP, TIFF, WebP, PPM and PGM are read, too",
-    )
+    raise refusal(file)

@@ -13,7 +13,7 @@ from iqbench.images.formats.tiff_directory import exif_orientation
 __all__ = ["decode", "decode_stream", "facts"]
 
 SIGNATURE = b"\xff\xd8\xff"
-SOS, EOI, APP1 = 0xDA, 0xD9, 0xE1
+SOS, EOI, APP1, LOSSLESS = 0xDA, 0xD9, 0xE1, 0xF7
 STANDALONE = {0x01, *range(0xD0, 0xD9)}  # TEM, restarts, SOI: no length follows
 FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15 without DHT, JPG, DAC
 PROGRESSIVE = {0xC2, 0xCA}
@@ -50,6 +50,8 @@ def facts(file: Reader) -> Facts:
     stored: Facts | None = None
     orientation = 1
     for marker, offset, length in _segments(file, 2):
+        if marker == LOSSLESS:
+            raise file.refused("is a JPEG-LS, which is not read", "Save it as PNG")
         if marker in FRAMES and stored is None:
             if marker not in READ:
                 raise file.refused("is a hierarchical JPEG", "Save it as PNG")

@@ -116,8 +116,10 @@ def decode(file: BufferReader, facts: Facts) -> Samples:
         if kind in PIXEL_CHUNKS and kind not in (b"IDAT", b"IEND")
     ]
     pieces += [*_stored(_unpacked(file)), *_chunk(b"IEND")]
+    stored = b"".join(pieces)
+    del pieces  # a large picture is in memory twice at most: unpacked and stored, or decoded
     try:
-        samples: Samples = imagecodecs.png_decode(b"".join(pieces))
+        samples: Samples = imagecodecs.png_decode(stored)
     except (imagecodecs.PngError, ValueError) as error:
         raise file.damaged(f"libpng says {str(error)!r}") from None
     samples = samples.reshape(*samples.shape[:2], -1)

@@ -26,6 +26,8 @@ STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_COUNTS = 273, 277, 278, 279
 PLANAR, T4_OPTIONS, PREDICTOR, COLOUR_MAP = 284, 292, 317, 320
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
 EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES = 338, 339, 347
+SUBFILE_TYPE, DNG_VERSION = 254, 50706
+REDUCED = 1
 MAXIMA = (281, 341)  # MaxSampleValue, SMaxSampleValue
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
@@ -85,6 +87,12 @@ def facts(file: Reader) -> Facts:
     directory = read_directory(file)
     if directory.following:
         raise file.refused("is a TIFF of several pages", "Save each page as a file of its own")
+    if DNG_VERSION in directory.entries or file.at(8, 2) == b"CR":
+        raise file.refused("is a camera's raw file (DNG or CR2), which is not read", "Develop it")
+    if directory.value(SUBFILE_TYPE, 0) & REDUCED:
+        raise file.refused(
+            "starts with a picture of reduced size, as a camera's raw file does", "Develop it"
+        )
     samples = directory.value(SAMPLES, 1)
     bits = directory.values(BITS, (1,))
     photometric = directory.value(PHOTOMETRIC)
