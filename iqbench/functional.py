@@ -22,6 +22,7 @@ from iqbench.metrics.dists import dists
 from iqbench.metrics.gmsd import gmsd
 from iqbench.metrics.lpips import lpips
 from iqbench.metrics.ms_ssim import ms_ssim
+from iqbench.metrics.niqe import niqe
 from iqbench.metrics.perceptual import perceptual
 from iqbench.metrics.psnr import psnr
 from iqbench.metrics.psnr_b import psnr_b
@@ -35,6 +36,7 @@ __all__ = [
     "lpips",
     "lpips_map",
     "ms_ssim",
+    "niqe",
     "perceptual",
     "perceptual_map",
     "psnr",

@@ -54,7 +54,7 @@ def list_protocols(form: str) -> None:
 @click.argument("name")
 @_FORMAT
 def show_protocol(name: str, form: str) -> None:
-    """Show a preset: its source, and what each family of metrics sees.
+    """Show a preset: its source, and what the metrics of each role see.
 
     Example: iqbench protocols show sr-y
     """
@@ -71,9 +71,9 @@ def show_protocol(name: str, form: str) -> None:
         click.echo(json.dumps([{"protocol": name, **preset.model_dump()}], indent=2))
         return
     click.echo(f"{name}, version {preset.version}: {preset.summary}\nSource: {preset.citation}")
-    for family, template in (("fidelity", preset.fidelity), ("perception", preset.perception)):
+    for role, template in preset.templates.items():
         fields = ", ".join(f"{key} {value}" for key, value in template.model_dump().items())
-        click.echo(f"{family}: {fields}")
+        click.echo(f"{role}: {fields}")
     if preset.peak is not None:
         click.echo(f"sample value of white: {preset.peak}")
     for metric, variant in preset.variants.items():

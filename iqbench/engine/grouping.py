@@ -39,12 +39,15 @@ class Group:
         Tap to the metrics that turn its rows into statistics.
     whole
         Whether all rows are read at once.
+    alone
+        Whether the outputs are read alone, without their references.
     """
 
     view: View
     requests: tuple[Request, ...]
     readers: dict[Tap, tuple[Metric, ...]]
     whole: bool = False
+    alone: bool = False
 
     @property
     def pixel_taps(self) -> tuple[Tap, ...]:
@@ -83,7 +86,7 @@ class Group:
     def of(self, requests: Iterable[Request]) -> Group:
         """Return the group with some of its columns only."""
         kept = tuple(requests)
-        return Group(self.view, kept, _readers(kept), self.whole)
+        return Group(self.view, kept, _readers(kept), self.whole, self.alone)
 
 
 def _readers(requests: Iterable[Request]) -> dict[Tap, tuple[Metric, ...]]:
@@ -96,17 +99,20 @@ def _readers(requests: Iterable[Request]) -> dict[Tap, tuple[Metric, ...]]:
 
 
 def group_requests(requests: Iterable[Request], protocol: Protocol) -> tuple[Group, ...]:
-    """Sort columns by the view that the protocol gives their metric's family.
+    """Sort columns by the view that the protocol gives their metric.
 
-    Columns that read all rows at once have groups of their own; what reads bitstreams is in none.
+    Columns that read all rows at once have groups of their own, and so have those that need the
+    output alone; what reads bitstreams is in none.
     """
-    found: dict[tuple[View, bool], list[Request]] = {}
+    found: dict[tuple[View, bool, bool], list[Request]] = {}
     for request in requests:
         if request.metric.needs != "bitstream":
-            view = protocol.view(request.metric.family)
-            found.setdefault((view, request.needs_whole_images), []).append(request)
+            view = protocol.view(request.metric.role, request.metric.name)
+            key = view, request.needs_whole_images, request.metric.needs == "output"
+            found.setdefault(key, []).append(request)
     return tuple(
-        Group(view, tuple(items), _readers(items), whole) for (view, whole), items in found.items()
+        Group(view, tuple(items), _readers(items), whole, alone)
+        for (view, whole, alone), items in found.items()
     )
 
 

@@ -85,7 +85,7 @@ def signatures_of(
         networks = sorted({tap.network for tap in column.taps} & digests.keys())
         fields = {"metric": metric.name, "version": str(metric.version), **dict(column.options)}
         fields["protocol"] = f"{protocol.spec}/{protocol.version}"
-        fields["view"] = str(protocol.view(metric.family))
+        fields["view"] = str(protocol.view(metric.role, metric.name))
         trained = [f"{name}:{digests[name][:DIGITS]}" for name in networks]
         if metric in digests:
             trained.append(f"{metric.name}:{digests[metric][:DIGITS]}")

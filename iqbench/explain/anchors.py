@@ -282,9 +282,9 @@ def preset_anchors(requests: Sequence[Request], scales: Sequence[int]) -> list[A
             continue
         for scale, request in product(scales if preset.parameters else [0], requests):
             protocol = resolve_protocol(f"{name}:scale={scale}" if scale else name)
-            family = request.metric.family
+            role = request.metric.role
             variant = preset.variants.get(request.column.name)
             column = resolve_metrics([variant])[0].column if variant else request.column
-            convention = Convention.of_view(column.name, protocol.view(family))
+            convention = Convention.of_view(column.name, protocol.view(role))
             anchors.append(Anchor(protocol.spec, True, convention))
     return anchors

@@ -16,7 +16,7 @@ from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics.lpips import NETWORKS
 from iqbench.metrics.tv import FORMS, Form, variation_maps
-from iqbench.protocols.presets import Family
+from iqbench.protocols.presets import Role
 
 __all__ = ["AbsoluteError", "MapKind", "VariationChange", "kind_of", "resolve_maps"]
 
@@ -73,7 +73,7 @@ class AbsoluteError(Metric):
     """Mean over channels of |reference - output|."""
 
     name: ClassVar[str] = "absolute-error"
-    family: ClassVar[Family] = "fidelity"
+    role: ClassVar[Role] = "fidelity"
 
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``absolute-error``."""
@@ -95,7 +95,7 @@ class VariationChange(Metric):
     """Local total variation of the output minus that of the reference."""
 
     name: ClassVar[str] = "tv-change"
-    family: ClassVar[Family] = "perception"
+    role: ClassVar[Role] = "perception"
 
     form: Form = "aniso"
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from iqbench.metrics._statistics import Mean, Statistic
 from iqbench.networks.weights import Weights
-from iqbench.protocols.presets import Family
+from iqbench.protocols.presets import Role
 
 __all__ = [
     "PIXELS",
@@ -156,7 +156,7 @@ class Metric(BaseModel):
     summary: ClassVar[str]
     citation: ClassVar[str]
     version: ClassVar[int] = 1
-    family: ClassVar[Family] = "fidelity"
+    role: ClassVar[Role] = "fidelity"
     symmetric: ClassVar[bool] = False
     needs: ClassVar[Needs] = "reference and output"
 

@@ -13,7 +13,7 @@ from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Place, Statistic
 from iqbench.metrics._statistics import pair_moments
 from iqbench.metrics._tensors import score_tensors
 from iqbench.networks.weights import Weights, load
-from iqbench.protocols.presets import Family
+from iqbench.protocols.presets import Role
 
 if TYPE_CHECKING:
     from iqbench.networks.backbone import Backbone
@@ -42,7 +42,7 @@ class Dists(Metric):
     name: ClassVar[str] = "dists"
     summary: ClassVar[str] = "Deep image structure and texture similarity"
     citation: ClassVar[str] = "Ding et al. 2020, doi:10.1109/TPAMI.2020.3045810"
-    family: ClassVar[Family] = "perception"
+    role: ClassVar[Role] = "perception"
     symmetric: ClassVar[bool] = True
 
     def columns(self) -> tuple[Column, ...]:

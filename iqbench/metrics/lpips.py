@@ -12,7 +12,7 @@ from torch import Tensor
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.networks.weights import Weights, lpips_linear
-from iqbench.protocols.presets import Family
+from iqbench.protocols.presets import Role
 from iqbench.specs import validate
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Lpips(Metric):
     name: ClassVar[str] = "lpips"
     summary: ClassVar[str] = "Learned perceptual image patch similarity, v0.1"
     citation: ClassVar[str] = "Zhang et al. 2018, doi:10.1109/CVPR.2018.00068"
-    family: ClassVar[Family] = "perception"
+    role: ClassVar[Role] = "perception"
     symmetric: ClassVar[bool] = True
 
     net: Net = "alex"

@@ -11,7 +11,7 @@ from iqbench.errors import IqbenchError
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.networks.registry import architecture
-from iqbench.protocols.presets import Family
+from iqbench.protocols.presets import Role
 from iqbench.specs import format_value, validate
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Perceptual(Metric):
     name: ClassVar[str] = "perceptual"
     summary: ClassVar[str] = "Distance between features of a pretrained network, layer by layer"
     citation: ClassVar[str] = "Johnson et al. 2016, doi:10.1007/978-3-319-46475-6_43"
-    family: ClassVar[Family] = "perception"
+    role: ClassVar[Role] = "perception"
     symmetric: ClassVar[bool] = True
 
     net: str = "vgg16"

@@ -11,7 +11,7 @@ from iqbench.errors import unknown_name
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._images import accept_signal
 from iqbench.metrics._tensors import score_tensors
-from iqbench.protocols.presets import Family
+from iqbench.protocols.presets import Role
 
 __all__ = [
     "Form",
@@ -130,7 +130,7 @@ class Tv(Metric):
     name: ClassVar[str] = "tv"
     summary: ClassVar[str] = "Total variation per pixel of output and reference, ratio, residual"
     citation: ClassVar[str] = "Rudin, Osher, Fatemi 1992, doi:10.1016/0167-2789(92)90242-F"
-    family: ClassVar[Family] = "perception"
+    role: ClassVar[Role] = "perception"
 
     def columns(self) -> tuple[Column, ...]:
         """Return tv-aniso|iso|sq-output|reference, tv-ratio and tv-residual."""

@@ -26,12 +26,24 @@ class Preset(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @property
+    def templates(self) -> dict[str, ViewTemplate]:
+        """All views, by role or by the name of the metric that has one of its own."""
+        return {
+            "fidelity": self.fidelity,
+            "perception": self.perception,
+            "naturalness": self.naturalness,
+            **self.views,
+        }
+
     version: int
     summary: str
     citation: str
     parameters: tuple[str, ...] = ()
     fidelity: ViewTemplate
     perception: ViewTemplate
+    naturalness: ViewTemplate = ViewTemplate(colour="rgb")
+    views: dict[str, ViewTemplate] = {}
     variants: dict[str, str] = {}
     metrics: tuple[str, ...] = ()
     peak: int | str | None = None

@@ -18,9 +18,10 @@ from iqbench.protocols.user import find_protocols_file, load_user_presets
 from iqbench.protocols.view import View
 from iqbench.specs import parse_spec
 
-__all__ = ["Family", "Preset", "Protocol", "load_presets", "resolve_protocol"]
+__all__ = ["Preset", "Protocol", "Role", "load_presets", "resolve_protocol"]
 
-Family = Literal["fidelity", "perception"]
+Role = Literal["fidelity", "perception", "naturalness"]
+"""What a metric measures: closeness to the reference, likeness to the eye, or natural looks."""
 
 _POSITIVE = re.compile(r"0*[1-9][0-9]{0,5}")  # no image is a million times too large
 
@@ -35,8 +36,10 @@ class Protocol:
         The canonical spelling, e.g. ``sr-y:scale=4``.
     version
         Of the preset.
-    fidelity, perception
-        What each family of metrics sees.
+    fidelity, perception, naturalness
+        What the metrics of each role see.
+    views
+        What single metrics see instead, by name.
     variants
         Bare name of a metric to the spec of the variant that the field means by it.
     metrics
@@ -49,6 +52,8 @@ class Protocol:
     version: int
     fidelity: View
     perception: View
+    naturalness: View = field(default_factory=View)
+    views: Mapping[str, View] = field(default_factory=dict, hash=False)
     variants: Mapping[str, str] = field(default_factory=dict, hash=False)
     metrics: tuple[str, ...] = ()
     peak: int | None = None
@@ -66,9 +71,14 @@ class Protocol:
         check_peak(peak)
         return replace(self, peak=int(peak))
 
-    def view(self, family: Family) -> View:
-        """Return what a family of metrics sees."""
-        return self.fidelity if family == "fidelity" else self.perception
+    def view(self, role: Role, metric: str = "") -> View:
+        """Return what a metric of some role sees; `metric` is its name."""
+        by_role = {
+            "fidelity": self.fidelity,
+            "perception": self.perception,
+            "naturalness": self.naturalness,
+        }
+        return self.views.get(metric, by_role[role])
 
 
 def load_presets() -> dict[str, Preset]:
@@ -101,7 +111,7 @@ def resolve_protocol(spec: str) -> Protocol:
     Returns
     -------
     Protocol
-        With a view for each family.
+        With a view for each role.
 
     Raises
     ------
@@ -131,6 +141,8 @@ def resolve_protocol(spec: str) -> Protocol:
         version=preset.version,
         fidelity=_fill(preset.fidelity, values),
         perception=_fill(preset.perception, values),
+        naturalness=_fill(preset.naturalness, values),
+        views={metric: _fill(template, values) for metric, template in preset.views.items()},
         variants=preset.variants,
         metrics=preset.metrics,
     ).with_peak(values[preset.peak] if isinstance(preset.peak, str) else preset.peak)

@@ -91,7 +91,7 @@ def _preset(where: str, block: object) -> Preset:
         raise IqbenchError(f"{where}: key {key!r}: {what}") from None
     named = {
         value
-        for view in (preset.fidelity, preset.perception)
+        for view in preset.templates.values()
         for value in (view.modcrop, view.crop)
         if isinstance(value, str)
     }

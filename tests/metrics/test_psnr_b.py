@@ -51,7 +51,9 @@ def test_blocks_cost_and_smooth_pictures_pay_nothing(gray_photograph):
 
 
 def test_a_picture_of_one_block_is_too_small():
-    with pytest.raises(IqbenchError, match="40x8 pixels are too few for psnr-b, which needs at least 9x9"):
+    with pytest.raises(
+        IqbenchError, match="40x8 pixels are too few for psnr-b, which needs at least 9x9"
+    ):
         psnr_b(*torch.rand(2, 1, 1, 8, 40))
 
 

@@ -23,7 +23,7 @@ class ProtocolNote:
     summary, citation
         What it is, and the code or paper that defines it; empty for one that is not known here.
     views
-        What metrics see, by family; a single one where they see the same.
+        What metrics see, by role; roles that see the same are one.
     """
 
     name: str
@@ -47,7 +47,12 @@ def _note(name: str) -> ProtocolNote:
         return ProtocolNote(name)
     if preset is None or str(known.version) != version:
         return ProtocolNote(name)  # another machine's, or another time's
-    views = {"fidelity metrics": str(known.fidelity), "perceptual ones": str(known.perception)}
-    if known.fidelity == known.perception:
+    views = {
+        "fidelity metrics": str(known.fidelity),
+        "perceptual ones": str(known.perception),
+        "those without a reference": str(known.naturalness),
+    }
+    if len(set(views.values())) == 1:
         views = {"all metrics": str(known.fidelity)}
+    views |= {f"{metric} alone": str(view) for metric, view in known.views.items()}
     return ProtocolNote(name, preset.summary, preset.citation, tuple(views.items()))

@@ -280,6 +280,7 @@ def test_protocols_are_described_if_they_are_those_that_were_used():
     assert luma.views == (
         ("fidelity metrics", "luma-studio,uint8,modcrop4,crop4"),
         ("perceptual ones", "rgb,uint8,modcrop4,crop4"),
+        ("those without a reference", "rgb"),
     )
     assert "doi:" in luma.citation
     # What is not what is known here under the name is not explained by it.

@@ -1,0 +1,286 @@
+"""Natural image quality evaluator: quality without a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Annotated, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from iqbench.errors import IqbenchError
+from iqbench.images.resize import imresize
+from iqbench.metrics._base import Column, Maps, Metric, Needs, Tap
+from iqbench.metrics._tensors import score_tensors
+from iqbench.networks.weights import Weights, load
+from iqbench.protocols.presets import Role
+
+__all__ = ["Luma", "Niqe", "niqe"]
+
+Luma = Literal["studio", "full"]
+
+BLOCK = 96
+SCALES = (1, 2)
+SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
+
+
+class Niqe(Metric):
+    """NIQE: how far an image's statistics are from those of natural photographs; no reference.
+
+    Luma in [0, 255] is made of mean 0 and variance 1 locally (7x7 Gaussian of sigma 7/6, edges
+    replicated, 1 added to the deviation). In each block of 96x96 pixels, and of the image at half
+    size (MATLAB's imresize) in blocks of 48x48, an asymmetric generalised Gaussian is fitted to the
+    values and to the products of neighbours in four directions: 36 features. The value is the
+    distance of their mean and covariance over blocks from those of natural photographs. Rows and
+    columns beyond the last whole block are left out. All in float64.
+
+    Options: `luma`, studio: MATLAB's rgb2ycbcr, or full: 0.299 R + 0.587 G + 0.114 B; `rounded`,
+    whether luma is rounded to 8 bits; `crop`, a border that is cut off first.
+    """
+
+    name: ClassVar[str] = "niqe"
+    summary: ClassVar[str] = "Natural image quality evaluator; no reference is read"
+    citation: ClassVar[str] = "Mittal et al. 2013, doi:10.1109/LSP.2012.2227726"
+    role: ClassVar[Role] = "naturalness"
+    needs: ClassVar[Needs] = "output"
+
+    luma: Luma = "studio"
+    rounded: bool = True
+    crop: Annotated[int, Field(ge=0)] = 0
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the one column, ``niqe``, with every option that is not the default."""
+        options = tuple((key, str(value).lower()) for key, value in self)
+        defaults = {
+            (key, str(field.default).lower()) for key, field in type(self).model_fields.items()
+        }
+        chosen = [f"-{key}={value}" for key, value in options if (key, value) not in defaults]
+        name = "".join([self.name, *chosen])
+        tap = Tap(window=BLOCK + 2 * self.crop, whole=True)
+        return (
+            Column(
+                name,
+                "lower",
+                self.summary,
+                (tap,),
+                options,
+                decimals=3,
+                headline=True,
+                undefined="the image is flat",
+            ),
+        )
+
+    def parameters(self) -> Callable[[], Weights]:
+        """Return what loads the statistics of natural photographs."""
+        return partial(load, "niqe")
+
+    def maps(
+        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
+    ) -> Maps:
+        """Return the value itself, of images one by one, on the CPU whatever the device."""
+        model = {name: tensor.double().cpu() for name, tensor in parameters.items()}
+        values = [
+            distance(features(plane, model["window"]), model) for plane in self._planes(output)
+        ]
+        return {"niqe": torch.stack(values)[:, None].to(output.device)}
+
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
+        """Return the value."""
+        return means["niqe"]
+
+    def _planes(self, output: Tensor) -> Tensor:
+        """Return luma in [0, 255] as whole blocks, (N, H, W) float32.
+
+        Gray counts as three equal channels.
+        """
+        rgb = output.cpu().float().expand(-1, 3, -1, -1).double()
+        plane = (_studio(rgb) if self.luma == "studio" else _full(rgb)) * 255
+        if self.crop:
+            plane = plane[:, self.crop : -self.crop, self.crop : -self.crop]
+        height, width = plane.shape[1:]
+        down, across = height // BLOCK, width // BLOCK
+        if down * across < 2:
+            raise IqbenchError(
+                f"NIQE needs two blocks of {BLOCK}x{BLOCK} pixels, such as an image of "
+                f"{2 * BLOCK}x{BLOCK}; this one has {width}x{height}"
+            )
+        plane = plane[:, : down * BLOCK, : across * BLOCK]
+        return plane.round() if self.rounded else plane
+
+
+def _studio(rgb: Tensor) -> Tensor:
+    """Return MATLAB's luma in [0, 1], float32, rounded where BasicSR rounds."""
+    red, green, blue = rgb.unbind(1)
+    return ((24.966 * blue + 128.553 * green + 65.481 * red + 16) / 255).float()
+
+
+def _full(rgb: Tensor) -> Tensor:
+    """Return 0.299 R + 0.587 G + 0.114 B in [0, 1], rounded where OpenCV rounds.
+
+    Luma between two integers is frequent, and the next rounding depends on the last digit.
+    OpenCV multiplies in float32 and adds fused: green, then blue, then red.
+    """
+    total = rgb.new_zeros(())
+    for channel, weight in ((1, 0.587), (2, 0.114), (0, 0.299)):
+        exact = torch.tensor(weight, dtype=torch.float32, device="cpu").double()
+        total = (rgb[:, channel] * exact + total).float().double()
+    return total.float()
+
+
+def features(plane: Tensor, window: Tensor) -> Tensor:
+    """Return the 36 features of every block.
+
+    Parameters
+    ----------
+    plane
+        (H, W) float32 in [0, 255], both sides multiples of 96.
+    window
+        (7, 7) float64, symmetric.
+
+    Returns
+    -------
+    Tensor
+        (blocks, 36) float64; NaN where a fit does not exist.
+
+    Notes
+    -----
+    Where the picture is flat, values are its distance from a local mean that equals it but for
+    rounding, and their signs decide the fit. So the precision of each step is that of BasicSR and
+    mmagic: float32 at full size, where flat areas are exactly 0; at half size float64, and sums in
+    the order of the window's values.
+    """
+    found = []
+    for scale in SCALES:
+        if scale == 2:
+            half = imresize((plane / 255)[None, None], scale=0.5, edge="symmetric")[0, 0]
+            plane = half.double() * 255
+        side = BLOCK // scale
+        blocks = _normalised(plane, window).double().unfold(0, side, side).unfold(1, side, side)
+        found.append(_block_features(blocks.reshape(-1, side, side)))
+    return torch.cat(found, dim=1)
+
+
+def _normalised(plane: Tensor, window: Tensor) -> Tensor:
+    """Subtract the local mean, divide by the local deviation plus 1."""
+    mean = _blurred(plane, window)
+    deviation = (_blurred(plane.square(), window) - mean.square()).abs_().sqrt_()
+    return (plane - mean).div_(deviation.add_(1))
+
+
+def _blurred(plane: Tensor, window: Tensor) -> Tensor:
+    """Filter with edges replicated, summed in float64 and rounded to the type of the plane."""
+    border = window.shape[0] // 2
+    image = F.pad(plane.double()[None, None], (border,) * 4, mode="replicate")[0, 0]
+    height, width = plane.shape
+    total = image.new_zeros(plane.shape)
+    part = torch.empty_like(total)
+    for row, weights in enumerate(window.tolist()):
+        for column, weight in enumerate(weights):
+            # Multiplied and added with a rounding each.
+            torch.mul(image[row : row + height, column : column + width], weight, out=part)
+            total.add_(part)
+    return total.to(plane.dtype)
+
+
+def _block_features(blocks: Tensor) -> Tensor:
+    """Fit every block, and its products with its neighbours; (B, side, side) to (B, 18)."""
+    shape, left, right = _fit(blocks)
+    found = [shape, (left + right) / 2]
+    for shift in SHIFTS:
+        shape, left, right = _fit(blocks * blocks.roll(shift, dims=(1, 2)))
+        mean = (right - left) * torch.exp(torch.lgamma(2 / shape) - torch.lgamma(1 / shape))
+        found += [shape, mean, left, right]
+    return torch.stack(found, dim=1)
+
+
+def _fit(blocks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Fit asymmetric generalised Gaussians by moments: shape, left and right scale, (B,) each."""
+    values = blocks.flatten(1)
+    squares = values.square()
+    deviations = []
+    for side in (values < 0, values > 0):
+        deviations.append(((squares * side).sum(1) / side.sum(1)).sqrt())
+    left, right = deviations
+    ratio = left / right
+    mean = values.abs().mean(1)
+    wanted = mean.square() / squares.mean(1)
+    wanted = wanted * (ratio**3 + 1) * (ratio + 1) / (ratio.square() + 1).square()
+    shapes, ratios, scales = _table()
+    # The nearest entry of an increasing table.
+    above = torch.searchsorted(ratios, wanted).clamp(1, len(ratios) - 1)
+    nearer = (wanted - ratios[above - 1]) <= (ratios[above] - wanted)
+    place = above - nearer.long()
+    scale = torch.where(wanted.isnan(), torch.nan, scales[place])
+    return torch.where(wanted.isnan(), torch.nan, shapes[place]), left * scale, right * scale
+
+
+@cache
+def _table() -> tuple[Tensor, Tensor, Tensor]:
+    """Return shapes from 0.2 to 10, the moment ratio of each, and what a deviation is scaled by."""
+    shapes = torch.arange(200, 10_001, dtype=torch.float64, device="cpu") / 1000
+    first, second, third = (torch.lgamma(order / shapes) for order in (1, 2, 3))
+    return shapes, torch.exp(2 * second - first - third), torch.exp((first - third) / 2)
+
+
+def distance(found: Tensor, model: Maps) -> Tensor:
+    """Return the distance of an image from natural photographs.
+
+    Parameters
+    ----------
+    found
+        (blocks, 36), as `features` gives them.
+    model
+        ``mean`` (36,) and ``covariance`` (36, 36) of natural photographs.
+
+    Returns
+    -------
+    Tensor
+        A scalar; NaN where a feature has no value in any block.
+    """
+    whole = found[~found.isnan().any(1)]
+    mean = found.nanmean(0)
+    if len(whole) < 2 or mean.isnan().any():
+        return found.new_tensor(torch.nan)
+    covariance = (model["covariance"] + torch.cov(whole.T)) / 2
+    step = model["mean"] - mean
+    inverse = torch.linalg.pinv(covariance, hermitian=True)
+    value: Tensor = step @ inverse @ step
+    return value.clamp_min(0).sqrt()
+
+
+def niqe(image: Tensor, *, luma: Luma = "studio", rounded: bool = True, crop: int = 0) -> Tensor:
+    """NIQE of each image of a batch; it has no gradient.
+
+    Parameters
+    ----------
+    image
+        (N, C, H, W) in [0, 1], C 1 or 3, of at least two blocks of 96x96 pixels.
+    luma
+        ``studio``: MATLAB's rgb2ycbcr; ``full``: 0.299 R + 0.587 G + 0.114 B. Gray stays as it is.
+    rounded
+        Round luma to 8 bits first, as MATLAB does.
+    crop
+        Border that is cut off first, in pixels.
+
+    Returns
+    -------
+    Tensor
+        (N,) float64, lower is better; NaN where the image is flat.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensor is no batch of images, or too small, or the model is not there and cannot be
+        fetched.
+
+    Notes
+    -----
+    Mittal et al. 2013, doi:10.1109/LSP.2012.2227726. The default is BasicSR's and mmagic's: 5.7296
+    for the baboon of Set14, as MATLAB R2021a gives.
+    """
+    metric = Niqe(luma=luma, rounded=rounded, crop=crop)
+    with torch.no_grad():
+        return score_tensors(metric, metric.columns()[0].name, image, image)
