@@ -126,7 +126,7 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
     """
     from iqbench.analysis.influence import Bootstrap
     from iqbench.cli.progress import waiting
-    from iqbench.cli.warned import warnings_told
+    from iqbench.cli.warned import told_warnings
     from iqbench.report.correlation import read_correlations
     from iqbench.report.correlation_folder import write_correlations
     from iqbench.report.correlation_inputs import OpinionSource
@@ -146,7 +146,7 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
         options["mos_direction"],
         options["raters"],
     )
-    with warnings_told(), waiting("Correlating metrics"):
+    with told_warnings(), waiting("Correlating metrics"):
         found = read_correlations(
             _scores(context, results, source),
             wanted(options),

@@ -132,7 +132,7 @@ def leaderboard(
       iqbench leaderboard other-results -o board.csv
     """
     from iqbench.cli.progress import waiting
-    from iqbench.cli.warned import warnings_told
+    from iqbench.cli.warned import told_warnings
     from iqbench.report.files import write_text
     from iqbench.report.overview import read_leaderboard
     from iqbench.report.terminal import Window
@@ -145,7 +145,7 @@ def leaderboard(
     format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
     window = Window() if output else Window.of_stdout()
     view = "pairs" if pairs else "images" if by_image else by
-    with warnings_told(), waiting("Comparing methods"):
+    with told_warnings(), waiting("Comparing methods"):
         found = read_leaderboard(
             results,
             wanted(filters),

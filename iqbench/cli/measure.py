@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +81,7 @@ def measure(
     """
     from iqbench import api
     from iqbench.cli.progress import waiting
+    from iqbench.cli.warned import told_warnings
     from iqbench.report.measurement import render_measurement
     from iqbench.report.terminal import Window
 
@@ -101,32 +99,12 @@ def measure(
         from iqbench.maps.kinds import resolve_maps
 
         resolve_maps(names)  # a misspelt name is refused before anything is computed
-    with waiting("Measuring"), _told_warnings():
+    with waiting("Measuring"), told_warnings():
         frame = api.measure(reference, output, metrics=metrics, precision=precision, **seen)
     if folder is not None:
         _write_maps(reference, output, folder, names=names, raw=raw, seen=seen)
     window = Window.of_stdout()
     print_result(render_measurement(frame, form, window=window), form, color=window.color)
-
-
-@contextmanager
-def _told_warnings() -> Iterator[None]:
-    """Print what Python callers get as warnings, on stderr and after the work is done."""
-    from iqbench.errors import IqbenchWarning
-    from iqbench.report.text import printable
-
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", IqbenchWarning)
-        yield
-    quiet = click.get_current_context().find_root().params.get("quiet")
-    for one in told:
-        if issubclass(one.category, IqbenchWarning):
-            if quiet:
-                continue
-            click.secho("warning: ", fg="yellow", err=True, nl=False)
-            say(printable(str(one.message)))
-        else:
-            warnings.showwarning(one.message, one.category, one.filename, one.lineno)
 
 
 def _write_maps(

@@ -76,7 +76,7 @@ def report(
       iqbench report -o report.html --images 8 --maps absolute-error,ssim --max-size 50M
     """
     from iqbench.cli.progress import progress_bar
-    from iqbench.cli.warned import warnings_told
+    from iqbench.cli.warned import told_warnings
     from iqbench.report.files import write_text
     from iqbench.report.html.report import Appearance, report_page
 
@@ -90,7 +90,7 @@ def report(
     appearance = Appearance(
         sort=sort, front=_two(front), images=shown, size=file_bytes(max_size), device=device, **more
     )
-    with warnings_told(quiet=quiet), progress_bar(quiet=quiet, unit="images") as bar:
+    with told_warnings(quiet=quiet), progress_bar(quiet=quiet, unit="images") as bar:
         made = report_page(results, filters, places, appearance=appearance, progress=told(bar))
     write_text(output, made.html)
     for text in made.left_out:

@@ -1,4 +1,4 @@
-"""Warnings on the command line: one line each on stderr, as evaluate has them."""
+"""Warnings of the library on the command line: one line each on stderr."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from contextlib import contextmanager
 
 import click
 
+from iqbench.cli.streams import say
 from iqbench.errors import IqbenchWarning
 from iqbench.report.text import printable
 
-__all__ = ["warnings_told"]
+__all__ = ["told_warnings"]
 
 
 @contextmanager
-def warnings_told(*, quiet: bool = False) -> Iterator[None]:
-    """Write what the library warns of to stderr when the block ends, each text once.
+def told_warnings(*, quiet: bool = False) -> Iterator[None]:
+    """Print what Python callers get as warnings on stderr, when the work is done or has failed.
 
     Parameters
     ----------
     quiet
-        Write nothing.
+        Print nothing; so does ``iqbench --quiet``.
     """
+    quiet = quiet or bool(click.get_current_context().find_root().params.get("quiet"))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", IqbenchWarning)
         try:
             yield
         finally:
-            ours = [one for one in caught if issubclass(one.category, IqbenchWarning)]
-            for text in dict.fromkeys(str(one.message) for one in ours):
-                if not quiet:
-                    click.secho("warning: ", fg="yellow", err=True, nl=False)
-                    click.echo(printable(text), err=True)
+            own = [one for one in caught if issubclass(one.category, IqbenchWarning)]
+            # What is read twice warns twice.
+            for text in dict.fromkeys(str(one.message) for one in own if not quiet):
+                click.secho("warning: ", fg="yellow", err=True, nl=False)
+                say(printable(text))
     for one in caught:
-        if one not in ours:
+        if not issubclass(one.category, IqbenchWarning):
             warnings.showwarning(one.message, one.category, one.filename, one.lineno)
