@@ -20,6 +20,8 @@ from iqbench.results.schema import ColumnInfo
 __all__ = ["dataset_sections", "overall_sections"]
 
 _ON_FRONT = "●"
+_COMMON = "common images"
+"""What methods are compared on where each dataset takes part with some of its images."""
 
 
 def dataset_sections(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Iterator[Section]:
@@ -184,6 +186,8 @@ def _has(rows: pd.DataFrame, name: str) -> bool:
 def _counted(rows: pd.DataFrame, metric: str, unit: str) -> str:
     """Say over how many images, or datasets, methods are compared in a column."""
     counts = sorted({int(n) for n in rows[f"{metric}_compared_n"].dropna() if n})
+    if unit == "dataset" and counts == [int(rows["datasets"].iloc[0])]:
+        return _COMMON
     several = " or ".join(map(str, counts))
     return f"{several} {unit}{'s' * (counts != [1])}"
 
@@ -232,7 +236,8 @@ def _compared(rows: pd.DataFrame, unit: str) -> list[str]:
             if not _has(rows, f"{metric}_compared"):
                 text = f"no {unit} is finite for all methods: they are ranked by infinite values"
             elif (rows[f"{metric}_compared_n"].dropna().nunique()) == 1:
-                text = f"ranked on the {_counted(rows, metric, unit)} finite for all methods"
+                counted = _counted(rows, metric, unit)
+                text = f"ranked on the {counted} that are finite for all methods"
             else:
                 text = (
                     f"no {unit} is finite for all methods: they are ranked by infinite values, and "

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from rich.text import Text
 
-from iqbench.analysis.leaderboard import leaderboard
+from iqbench.analysis.leaderboard import leaderboard, standings
+from iqbench.analysis.overall import overall_of
+from iqbench.analysis.standing import Choice
 from iqbench.report.board import render_leaderboard
 from iqbench.report.terminal import Window
 from iqbench.results.schema import ColumnInfo
@@ -24,11 +26,11 @@ PERFECT = {"reference": [INF, INF], "a": [30.0, 30.0]}
 DISJOINT = {"a": [INF, 30.0], "b": [40.0, INF]}
 
 
-def shown(values: dict[str, list[float]], format: str, metric: str = "psnr") -> str:
-    scores = pd.DataFrame(
+def table(values: dict[str, list[float]], metric: str = "psnr", dataset: str = "d") -> pd.DataFrame:
+    return pd.DataFrame(
         [
             {
-                "dataset": "d",
+                "dataset": dataset,
                 "method": method,
                 "image": str(number),
                 "metric": metric,
@@ -41,6 +43,10 @@ def shown(values: dict[str, list[float]], format: str, metric: str = "psnr") -> 
             for number, value in enumerate(several)
         ]
     )
+
+
+def shown(values: dict[str, list[float]], format: str, metric: str = "psnr") -> str:
+    scores = table(values, metric)
     images = scores[["dataset", "method", "image"]].drop_duplicates()
     board = leaderboard(scores, images, COLUMNS)
     return render_leaderboard(board, COLUMNS, format, intervals=False, window=Window(100))
@@ -58,7 +64,9 @@ def shown(values: dict[str, list[float]], format: str, metric: str = "psnr") -> 
 def test_a_lucky_image_is_told_and_does_not_lead(format: str, first: str, second: str) -> None:
     text = re.sub(" +", " ", shown(LUCKY, format))
     assert text.index(first) < text.index(second)
-    assert format == "latex" or "psnr: ranked on the 2 images finite for all methods" in text
+    assert (
+        format == "latex" or "psnr: ranked on the 2 images that are finite for all methods" in text
+    )
 
 
 def test_the_column_that_decides_says_on_how_many_images() -> None:
@@ -106,3 +114,16 @@ def test_the_distance_to_a_target_stands_beside_the_mean_and_is_what_is_best(for
     }
     assert best[format] in Text.from_ansi(text).plain
     assert text.index("0.900") < text.index("1.000")
+
+
+def test_averages_over_datasets_say_that_some_images_are_left_out() -> None:
+    board = pd.concat(
+        [table(LUCKY, dataset=dataset) for dataset in ("one", "two")], ignore_index=True
+    )
+    images = board[["dataset", "method", "image"]].drop_duplicates()
+    overall = overall_of(standings(board, images, COLUMNS, Choice(intervals=False), {}), COLUMNS)
+    text = render_leaderboard(overall, COLUMNS, "markdown")
+    assert "| psnr ↑ | psnr ↑ on common images |" in text
+    assert "| 1 | best | 1.00 | 24.00 | **31.00** |" in text
+    assert "| 2 | lucky | 2.00 | 21.00 (+2 inf) | 21.00 |" in text
+    assert "psnr: ranked on the common images that are finite for all methods" in text
