@@ -207,6 +207,8 @@ def _pieces(directory: Directory, layout: _Layout) -> tuple[tuple[int, ...], tup
 def _piece(directory: Directory, layout: _Layout, data: bytes, below: int) -> Samples:
     """Unpack a strip or tile, (rows, columns, samples), with `below` rows of the picture to go."""
     file = directory.file
+    # The last strip ends with the picture; some writers fill it, as tiles always are.
+    rows = (layout.rows,) if layout.tiled else (layout.rows, min(layout.rows, below))
     if layout.compression != JPEG and directory.value(FILL_ORDER, 1) == 2:
         data = bytes(imagecodecs.bitorder_decode(data))
     if layout.compression == JPEG:
@@ -215,10 +217,9 @@ def _piece(directory: Directory, layout: _Layout, data: bytes, below: int) -> Sa
         options = directory.value(T4_OPTIONS, 0)
         piece = expand_fax(file, layout.compression, data, layout.columns, options)[..., np.newaxis]
     else:
-        unpacked = expand(file, layout.compression, data, layout.rows, layout.row_bytes)
+        unpacked = expand(file, layout.compression, data, rows, layout.row_bytes)
         piece = _samples(directory, layout, unpacked)
-    # The last strip ends with the picture; some writers fill it, as tiles always are.
-    if len(piece) != layout.rows and (layout.tiled or len(piece) != min(layout.rows, below)):
+    if len(piece) not in rows:
         raise file.damaged("a strip or tile of the TIFF has not the length of its pixels")
     return piece
 

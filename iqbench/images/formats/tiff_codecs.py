@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 import imagecodecs
@@ -10,14 +11,13 @@ from iqbench.images.formats.reader import Reader, Samples
 
 __all__ = ["FAX", "JPEG", "check_compression", "expand", "expand_fax"]
 
-UNCOMPRESSED, JPEG = 1, 7
+UNCOMPRESSED, LZW, JPEG = 1, 5, 7
 FAX = {2: "ccittrle_decode", 3: "ccittfax3_decode", 4: "ccittfax4_decode"}
 FAX_LIMIT = 2**31
 
 Codec = Callable[..., bytes | bytearray]
 
 CODECS: dict[int, tuple[str, Codec]] = {
-    5: ("LZW", imagecodecs.lzw_decode),
     8: ("Deflate", imagecodecs.deflate_decode),
     32946: ("Deflate", imagecodecs.deflate_decode),
     32773: ("PackBits", imagecodecs.packbits_decode),
@@ -50,7 +50,7 @@ def check_compression(file: Reader, compression: int, bits: int) -> None:
     """Refuse a compression that is not read, by its name."""
     if compression in FAX and bits == 1:
         return
-    if compression in CODECS or compression in (UNCOMPRESSED, JPEG):
+    if compression in CODECS or compression in (UNCOMPRESSED, LZW, JPEG):
         return
     label = "fax compression" if compression in FAX else f"compression {compression}"
     raise file.refused(
@@ -60,7 +60,7 @@ def check_compression(file: Reader, compression: int, bits: int) -> None:
 
 
 def expand(
-    file: Reader, compression: int, data: bytes, rows: int, row_bytes: int
+    file: Reader, compression: int, data: bytes, rows: tuple[int, ...], row_bytes: int
 ) -> bytes | bytearray:
     """Undo a compression.
 
@@ -72,8 +72,10 @@ def expand(
         The value of the TIFF tag.
     data
         A strip or tile.
-    rows, row_bytes
-        Its size when it is full.
+    rows
+        How many it may have: those of a full one, and those that are left at the picture's end.
+    row_bytes
+        Bytes of a row.
 
     Returns
     -------
@@ -87,11 +89,37 @@ def expand(
     """
     if compression == UNCOMPRESSED:
         return data
+    if compression == LZW:
+        return _expand_lzw(file, data, rows, row_bytes)
     label, codec = CODECS[compression]
     try:
-        return codec(data, out=rows * row_bytes + 1)
+        return codec(data, out=max(rows) * row_bytes + 1)
     except (RuntimeError, ValueError, IndexError) as error:
         raise file.damaged(f"a piece of its {label} data cannot be unpacked ({error})") from None
+
+
+def _expand_lzw(file: Reader, data: bytes, rows: tuple[int, ...], row_bytes: int) -> bytes:
+    """Undo LZW by libtiff, which stops where it has the rows that it was asked for.
+
+    So it is asked for one row more, too: a sound strip does not have it.
+    """
+    for number in sorted(rows, reverse=True):
+        unpacked = _by_libtiff(data, number, row_bytes)
+        if unpacked is not None and _by_libtiff(data, number + 1, row_bytes) is None:
+            return unpacked
+    raise file.damaged("a piece of its LZW data has not the length of its pixels")
+
+
+def _by_libtiff(data: bytes, rows: int, row_bytes: int) -> bytes | None:
+    """Unpack LZW as the one strip of a gray picture; None if that does not work."""
+    tags = {256: row_bytes, 257: rows, 258: 8, 259: LZW, 262: 1, 277: 1, 278: rows}
+    tags |= {279: len(data), 273: 8 + 2 + 12 * (len(tags) + 2) + 4}
+    entries = (struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(tags))
+    try:
+        return imagecodecs.tiff_decode(b"".join((head, *entries, bytes(4), data))).tobytes()
+    except (RuntimeError, ValueError):
+        return None
 
 
 def expand_fax(file: Reader, compression: int, data: bytes, width: int, options: int) -> Samples:
