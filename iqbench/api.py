@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from iqbench.engine.plan import RunPlan
     from iqbench.engine.run import Reporter
     from iqbench.images.source import Alpha
+    from iqbench.protocols.view import GrayOutput
 
 __all__ = ["Evaluation", "evaluate", "measure", "run_evaluation"]
 
@@ -60,6 +61,10 @@ class Evaluation:
     peak
         The sample value of white, e.g. 4095 of 12 bits in a file of 16; by default the protocol's,
         or what the files say.
+    gray_output
+        What a gray output of a colour reference holds under a protocol that compares luma:
+        ``luma``, the protocol's own; ``expand``, gray of three equal channels; ``error``, it is
+        refused.
     recompute
         Compute everything again.
     """
@@ -82,6 +87,7 @@ class Evaluation:
     workers: int | None = None
     alpha: Alpha = "error"
     peak: int | None = None
+    gray_output: GrayOutput = "error"
     recompute: bool = False
 
 
@@ -168,6 +174,7 @@ def measure(
     weights: str | Path | None = None,
     alpha: Alpha = "error",
     peak: int | None = None,
+    gray_output: GrayOutput = "error",
 ) -> pd.DataFrame:
     """Score one pair of files.
 
@@ -179,7 +186,7 @@ def measure(
         Specs or column names; by default the protocol's or the default metrics.
     protocol
         Spec, e.g. ``sr-y:scale=4``.
-    device, precision, memory, weights, alpha, peak
+    device, precision, memory, weights, alpha, peak, gray_output
         As in `Evaluation`.
 
     Returns
@@ -205,7 +212,7 @@ def measure(
 
     from iqbench.engine.batch import Batch
     from iqbench.engine.compute import resolve_compute
-    from iqbench.engine.grouping import Outcome
+    from iqbench.engine.grouping import Outcome, views_of
     from iqbench.engine.reading import fit_pair
     from iqbench.engine.resources import load_resources
     from iqbench.engine.scorer import Scorer
@@ -215,14 +222,14 @@ def measure(
     from iqbench.protocols.presets import resolve_protocol
 
     _check_alpha(alpha)
-    chosen = resolve_protocol(protocol).with_peak(peak)
+    chosen = resolve_protocol(protocol).with_peak(peak).with_gray_output(gray_output)
     requests = resolve_metrics(
         _texts(metrics) or chosen.metrics or DEFAULT_METRICS, chosen.variants
     )
     first, second = (
         FileSource(Path(path)).read().decode(alpha=alpha) for path in (reference, output)
     )
-    pair = fit_pair(first, second, chosen)
+    pair = fit_pair(first, second, chosen, views_of(requests, chosen))
     for remark in pair.remarks:
         warnings.warn(str(remark), IqbenchWarning, stacklevel=2)
     compute = resolve_compute(device, precision, memory)
@@ -268,6 +275,7 @@ def _plan(evaluation: Evaluation) -> RunPlan:
         protocol=evaluation.protocol,
         output_name=evaluation.output_name,
         peak=evaluation.peak,
+        gray_output=evaluation.gray_output,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
-from iqbench.cli.options import peak_option
+from iqbench.cli.options import gray_output_option, peak_option
 from iqbench.cli.streams import say
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ NAMED = 20
     help="Images with transparency: refuse them, or put them over white. No other image changes.",
 )
 @peak_option
+@gray_output_option()
 @click.option("--recompute", is_flag=True, help="Compute everything again.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
 def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from iqbench.cli.options import gray_output_option
 from iqbench.cli.streams import print_result, say
+
+if TYPE_CHECKING:
+    from iqbench.protocols.view import GrayOutput
 
 __all__ = ["explain"]
 
@@ -35,6 +40,10 @@ PATH = click.Path(path_type=Path)
     metavar="TEMPLATE",
     help="Of folders: how outputs are named, e.g. '{id}_x4'.",
 )
+@gray_output_option(
+    "What gray outputs of colour references hold: the protocol's luma, or gray of three equal "
+    "channels; with error both are tried."
+)
 @click.option(
     "--top",
     type=click.IntRange(min=1),
@@ -58,6 +67,7 @@ def explain(
     value: str,
     scale: int | None,
     output_name: str | None,
+    gray_output: GrayOutput,
     top: int,
     form: str,
     quiet: bool,
@@ -91,6 +101,7 @@ def explain(
             value=value,
             scale=scale,
             output_name=output_name,
+            gray_output=gray_output,
             reporter=reporter,
         )
     window = Window.of_stdout()

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
-from iqbench.cli.options import peak_option
+from iqbench.cli.options import gray_output_option, peak_option
 from iqbench.cli.streams import print_result, say
 
 __all__ = ["measure"]
@@ -34,6 +34,7 @@ FILE = click.Path(path_type=Path)
     help="Images with transparency: refuse them, or put them over white. No other image changes.",
 )
 @peak_option
+@gray_output_option()
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
@@ -65,6 +66,7 @@ def measure(
     weights: Path | None,
     alpha: str,
     peak: int | None,
+    gray_output: str,
     form: str,
     folder: Path | None,
     names: tuple[str, ...],
@@ -94,6 +96,7 @@ def measure(
         "weights": weights,
         "alpha": alpha,
         "peak": peak,
+        "gray_output": gray_output,
     }
     if folder is not None:
         from iqbench.maps.kinds import resolve_maps

@@ -11,6 +11,7 @@ import click
 __all__ = [
     "filter_options",
     "format_option",
+    "gray_output_option",
     "output_option",
     "peak_option",
     "results_argument",
@@ -52,6 +53,23 @@ def peak_option(command: _Command) -> _Command:
         metavar="N",
         help="Sample value of white, e.g. 4095 of 12 bits in 16; default: what the files say.",
     )(command)
+
+
+GRAY_OUTPUT = (
+    "Gray outputs of colour references under a protocol that compares luma: refuse them, take "
+    "their values as the luma, or read them as three equal channels."
+)
+
+
+def gray_output_option(text: str = GRAY_OUTPUT) -> Callable[[_Command], _Command]:
+    """Add --gray-output; passed as ``gray_output``."""
+    return click.option(
+        "--gray-output",
+        type=click.Choice(["error", "luma", "expand"]),
+        default="error",
+        show_default=True,
+        help=text,
+    )
 
 
 def wanted(options: dict[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -72,8 +72,10 @@ def show_protocol(name: str, form: str) -> None:
         return
     click.echo(f"{name}, version {preset.version}: {preset.summary}\nSource: {preset.citation}")
     for role, template in preset.templates.items():
-        fields = ", ".join(f"{key} {value}" for key, value in template.model_dump().items())
-        click.echo(f"{role}: {fields}")
+        # What gray is matters to MATLAB's luma alone.
+        left_out = set() if template.colour.startswith("luma-studio") else {"gray"}
+        shown = template.model_dump(exclude=left_out)
+        click.echo(f"{role}: " + ", ".join(f"{key} {value}" for key, value in shown.items()))
     if preset.peak is not None:
         click.echo(f"sample value of white: {preset.peak}")
     for metric, variant in preset.variants.items():

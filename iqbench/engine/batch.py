@@ -17,9 +17,10 @@ class Batch:
     Attributes
     ----------
     references
-        Of one height, width and number of channels.
+        Of one height and width.
     outputs
-        As large as the references after the protocol's crop, with as many channels.
+        As large as the references after the protocol's crop. All pairs are of one kind, see
+        `iqbench.protocols.gray.kind_of_pair`.
     owners
         For each output the index of its reference.
     """

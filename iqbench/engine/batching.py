@@ -11,6 +11,7 @@ from iqbench.engine.bands import PIXELS_AT_ONCE
 from iqbench.engine.batch import Batch
 from iqbench.engine.reading import Output, ReadJob
 from iqbench.images.picture import Picture
+from iqbench.protocols.gray import kind_of_pair
 
 __all__ = ["BATCH_PIXELS", "Work", "batch_of", "join"]
 
@@ -20,7 +21,7 @@ BATCH_PIXELS = {"cuda": PIXELS_AT_ONCE["cuda"]}
 
 @dataclass(frozen=True)
 class Work:
-    """A reference and those of its outputs that miss the same columns.
+    """A reference and those of its outputs that miss the same columns, all gray or all colour.
 
     Attributes
     ----------
@@ -53,10 +54,12 @@ class Work:
         return self.reference.height * self.reference.width * (1 + len(self.outputs))
 
     @property
-    def kind(self) -> tuple[int, int, int, frozenset[str]]:
-        """What must be equal for references to be scored in one batch."""
-        reference = self.reference
-        return reference.height, reference.width, reference.channels, self.columns
+    def kind(self) -> tuple[object, ...]:
+        """What must be equal for outputs, and for references, to be scored in one batch."""
+        reference, output = self.reference, self.outputs[0].picture
+        assert output is not None
+        gray = kind_of_pair(reference, output)
+        return reference.height, reference.width, gray, self.columns
 
 
 def join(works: Iterable[Work], device: torch.device) -> Iterator[list[Work]]:

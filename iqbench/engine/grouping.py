@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iqbench.metrics._base import PIXELS, Column, Metric, Tap, too_few_pixels
 from iqbench.metrics._registry import Request
@@ -11,7 +11,7 @@ from iqbench.networks.backbone import Backbone
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
 
-__all__ = ["Group", "NetworkKey", "Outcome", "group_requests", "taps_by_pass"]
+__all__ = ["Group", "NetworkKey", "Outcome", "group_requests", "taps_by_pass", "views_of"]
 
 NetworkKey = tuple[str, bool]
 """Name of a network, and whether it sees normalised pixels: one pass each."""
@@ -114,6 +114,20 @@ def group_requests(requests: Iterable[Request], protocol: Protocol) -> tuple[Gro
         Group(view, tuple(items), _readers(items), whole, alone)
         for (view, whole, alone), items in found.items()
     )
+
+
+def views_of(requests: Iterable[Request], protocol: Protocol) -> tuple[View, ...]:
+    """Return the views under which columns compare pairs, each once.
+
+    Where no column compares any, it is the view of fidelity that reads gray in every way: sizes
+    are still to fit.
+    """
+    views = dict.fromkeys(
+        protocol.view(item.metric.role, item.metric.name)
+        for item in requests
+        if item.metric.needs == "reference and output"
+    )
+    return tuple(views) or (replace(protocol.fidelity, colour="rgb", gray_output="expand"),)
 
 
 def taps_by_pass(taps: Iterable[Tap]) -> dict[NetworkKey, dict[str, list[Tap]]]:

@@ -14,6 +14,7 @@ from iqbench.datasets.matching import match_outputs
 from iqbench.datasets.methods import Method
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.compute import Compute
+from iqbench.engine.grouping import views_of
 from iqbench.engine.reading import Job
 from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.signatures import Signatures, signatures_of
@@ -21,6 +22,7 @@ from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
 from iqbench.protocols.presets import Protocol, resolve_protocol
+from iqbench.protocols.view import View
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["Absence", "Assignment", "DatasetPlan", "RunPlan", "plan_run"]
@@ -80,6 +82,11 @@ class DatasetPlan:
     requests: tuple[Request, ...]
     assignments: Mapping[str, Assignment]
     bitstreams: Mapping[str, Mapping[str, int]]
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What the columns see of pixels."""
+        return views_of(self.requests, self.protocol)
 
     @property
     def jobs(self) -> list[Job]:
@@ -163,6 +170,7 @@ def plan_run(
     protocol: str | None = None,
     output_name: str | None = None,
     peak: int | None = None,
+    gray_output: str = "error",
 ) -> RunPlan:
     """Match methods with datasets and resolve what is to be computed; no image is opened.
 
@@ -178,6 +186,8 @@ def plan_run(
         Template of the outputs' names; by default the dataset's own.
     peak
         The sample value of white; by default the protocol's, or what the files say.
+    gray_output
+        What gray outputs of colour references hold; see `Protocol.with_gray_output`.
 
     Returns
     -------
@@ -207,6 +217,7 @@ def plan_run(
         if assignments:
             with _blamed_on(dataset, not protocol):
                 chosen = resolve_protocol(protocol or dataset.spec.protocol).with_peak(peak)
+            chosen = chosen.with_gray_output(gray_output)
             specs = metrics or dataset.spec.metrics or chosen.metrics or DEFAULT_METRICS
             with _blamed_on(dataset, not metrics and dataset.spec.metrics):
                 requests = resolve_metrics(specs, chosen.variants)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.signatures import Signatures
@@ -16,7 +14,9 @@ from iqbench.images.picture import Picture
 from iqbench.images.probe import Facts
 from iqbench.images.remark import Remark
 from iqbench.images.source import Alpha, Content, Source
+from iqbench.protocols.gray import check_pair
 from iqbench.protocols.presets import Protocol
+from iqbench.protocols.view import View
 from iqbench.results.schema import pair_digest
 from iqbench.results.store import Current
 
@@ -25,7 +25,7 @@ __all__ = [
     "Job",
     "Output",
     "ReadJob",
-    "fit_output",
+    "check_fit",
     "fit_pair",
     "job_cost",
     "pin",
@@ -108,6 +108,7 @@ def read_job(
     signatures: Signatures,
     current: Mapping[str, Current],
     protocol: Protocol,
+    views: Collection[View],
     alpha: Alpha,
     recompute: bool,
 ) -> ReadJob:
@@ -126,7 +127,9 @@ def read_job(
     current
         Method to what the tables have of it.
     protocol
-        Says which sizes fit together.
+        May say the peak.
+    views
+        Say which sizes, and gray and colour, fit together.
     alpha
         What to do with transparency.
     recompute
@@ -166,7 +169,7 @@ def read_job(
             output = (
                 replace(output, error=broken)
                 if reference is None
-                else _decode(output, read, reference, protocol, alpha)
+                else _decode(output, read, reference, protocol=protocol, views=views, alpha=alpha)
             )
             if output.picture:  # now its peaks are known
                 columns = _missing(output, signatures, known)
@@ -228,13 +231,19 @@ def _decode_reference(content: Content, alpha: Alpha) -> tuple[Picture | None, s
 
 
 def _decode(
-    output: Output, content: Content, reference: Picture, protocol: Protocol, alpha: Alpha
+    output: Output,
+    content: Content,
+    reference: Picture,
+    *,
+    protocol: Protocol,
+    views: Collection[View],
+    alpha: Alpha,
 ) -> Output:
     """Decode an output and see that it fits its reference."""
     try:
         # Before it is decoded: the reference says how much memory this may take.
-        _check_size(reference, content.probe(), output.image.source.name, protocol)
-        pair = fit_pair(reference, content.decode(alpha=alpha), protocol)
+        _check_size(reference, content.probe(), output.image.source.name, views)
+        pair = fit_pair(reference, content.decode(alpha=alpha), protocol, views)
     except IqbenchError as error:
         return replace(output, error=str(error))
     return replace(output, picture=pair.output, peaks=pair.peaks, remarks=pair.remarks)
@@ -247,7 +256,7 @@ class FittedPair:
     Attributes
     ----------
     reference, output
-        Of one size, at least after the protocol's modcrop, of equal channels, with their peaks.
+        Of one size, at least after the protocol's modcrop, with their peaks.
     remarks
         What the user should know of them.
     """
@@ -262,7 +271,12 @@ class FittedPair:
         return Peaks(self.reference.peak, self.output.peak)
 
 
-def fit_pair(reference: Picture, output: Picture, protocol: Protocol) -> FittedPair:
+def fit_pair(
+    reference: Picture,
+    output: Picture,
+    protocol: Protocol,
+    views: Collection[View] | None = None,
+) -> FittedPair:
     """See that an output can be compared with its reference, and decide what is white in both.
 
     Parameters
@@ -270,59 +284,53 @@ def fit_pair(reference: Picture, output: Picture, protocol: Protocol) -> FittedP
     reference, output
         As decoded.
     protocol
-        Says which sizes fit together, and may say the peak.
+        May say the peak.
+    views
+        What is computed sees; by default both views of the protocol.
 
     Raises
     ------
     IqbenchError
-        As `fit_output` and `iqbench.images.peaks.settle_peaks`.
+        As `check_fit` and `iqbench.images.peaks.settle_peaks`.
     """
-    fitting = fit_output(reference, output, protocol)
-    first, second, remarks = settle_peaks(reference, fitting, protocol.peak)
+    check_fit(reference, output, views or (protocol.fidelity, protocol.perception))
+    first, second, remarks = settle_peaks(reference, output, protocol.peak)
     remarks.extend(orientation_remarks(first, second))
     return FittedPair(first, second, tuple(remarks))
 
 
-def fit_output(reference: Picture, output: Picture, protocol: Protocol) -> Picture:
+def check_fit(reference: Picture, output: Picture, views: Collection[View]) -> None:
     """See that an output can be compared with its reference.
 
     Parameters
     ----------
     reference, output
         As decoded.
-    protocol
-        Its views may cut both to a multiple of the scale before sizes are compared.
-
-    Returns
-    -------
-    Picture
-        The output; of a gray reference's output with three equal channels, one of them.
+    views
+        What is computed sees. They may cut both to a multiple of the scale before sizes are
+        compared; what only some of them cannot compare is left to these.
 
     Raises
     ------
     IqbenchError
-        If sizes or channels do not fit. Nothing is ever resized.
+        If sizes do not fit, or gray and colour do not in any view. Nothing is ever resized.
     """
-    _check_size(reference, output, output.name, protocol)
-    if reference.channels == output.channels:
-        return output
-    if reference.channels == 3:
-        raise IqbenchError(
-            f"{output.name} is gray, its reference {reference.name} is colour",
-            hint="Write the output in colour",
-        )
-    first = output.pixels[..., :1]
-    if not np.array_equal(output.pixels, np.broadcast_to(first, output.pixels.shape)):
-        raise IqbenchError(
-            f"{output.name} is colour, its reference {reference.name} is gray",
-            hint="Write the output in gray, or with three equal channels",
-        )
-    return replace(output, pixels=output.pixels[..., :1].copy())
+    _check_size(reference, output, output.name, views)
+    errors = []
+    for view in views:
+        try:
+            check_pair(view, reference, output)
+        except IqbenchError as error:
+            errors.append(error)
+    if errors and len(errors) == len(views):
+        raise errors[0]
 
 
-def _check_size(reference: Picture, output: Picture | Facts, name: str, protocol: Protocol) -> None:
-    """Refuse an output of another size than its reference's, after the protocol's modcrop."""
-    modcrops = {view.modcrop for view in (protocol.fidelity, protocol.perception)}
+def _check_size(
+    reference: Picture, output: Picture | Facts, name: str, views: Collection[View]
+) -> None:
+    """Refuse an output of another size than its reference's, after the views' modcrop."""
+    modcrops = {view.modcrop for view in views}
 
     def fits(first: tuple[int, int], second: tuple[int, int]) -> bool:
         return all(

@@ -24,7 +24,6 @@ from iqbench.engine.scorer import Scorer
 from iqbench.engine.signatures import Signatures
 from iqbench.engine.sums import Scores
 from iqbench.errors import IqbenchError
-from iqbench.images.peaks import Peaks
 from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha
 from iqbench.loader import work_ahead
@@ -186,6 +185,7 @@ class _DatasetRun:
             signatures=self._signatures,
             current=self._current,
             protocol=self._plan.protocol,
+            views=self._plan.views,
             alpha=self._settings.alpha,
             recompute=self._settings.recompute,
         )
@@ -223,9 +223,10 @@ class _DatasetRun:
                     method, image = output.image.method, output.image.image
                     self._ledger.keep(output, self._current[method].images[image])
             # Outputs that miss the same columns are scored together: as a rule, all of them.
-            together: dict[tuple[frozenset[str], Peaks | None], list[Output]] = {}
+            together: dict[object, list[Output]] = {}
             for output in left:
-                together.setdefault((output.columns, output.peaks), []).append(output)
+                kind = Work.of(job, [output]).kind
+                together.setdefault((kind, output.peaks), []).append(output)
             advance(len(job.outputs) - len(left))
             for outputs in together.values():
                 yield Work.of(job, outputs)

@@ -18,6 +18,7 @@ from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.metrics._base import Column, Tap
 from iqbench.metrics._registry import Request
+from iqbench.protocols.gray import LumaInRgbError, arrange
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
 from iqbench.readers.choose import choose_readers
@@ -153,6 +154,14 @@ class Scorer:
         group = group.without(small)
         if not group.requests:
             return
+        try:
+            references, outputs = _arranged(group, batch)
+        except IqbenchError as error:
+            luma = isinstance(error, LumaInRgbError)
+            reason = f"undefined: {error.message}" if luma else str(error)
+            _fill(scores.found, [request.column for request in group.requests], reason)
+            return
+        batch = Batch(references, outputs, batch.owners)
         everything = slice(0, len(batch.outputs))
         self._observe(group, batch, everything, compute, scores)
 
@@ -242,6 +251,13 @@ class Scorer:
                     for reader in readers[tap]:
                         kept.add(reader.observe(prepared[reader], owner, values, place))
         return found
+
+
+def _arranged(group: Group, batch: Batch) -> tuple[Sequence[Picture], Sequence[Picture]]:
+    """Give references and outputs the channels that a group's view converts."""
+    if group.alone:
+        return batch.references, arrange(group.view, batch.outputs, batch.outputs)[1]
+    return arrange(group.view, batch.references, batch.outputs)
 
 
 def _gains(view: View, batch: Batch) -> list[float]:

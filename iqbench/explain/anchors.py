@@ -81,7 +81,7 @@ _LIBRARIES = (
     ),
     *_of(
         "psnr, 1e-8 added to the MSE",
-        {"colour": "luma-studio", "crop": SCALE},
+        {"colour": "luma-studio", "gray": "expand", "crop": SCALE},
         "BasicSR calculate_psnr_pt (crop_border, test_y_channel)",
     ),
     *_of(
@@ -111,7 +111,7 @@ _LIBRARIES = (
     ),
     *_of(
         "psnr",
-        {"colour": "luma-studio", "quantise": "uint8", "crop": SCALE},
+        {"colour": "luma-studio", "gray": "expand", "quantise": "uint8", "crop": SCALE},
         "BasicSR calculate_psnr (crop_border, test_y_channel)",
         "EDSR-PyTorch calc_psnr (benchmark)",
     ),
@@ -183,7 +183,7 @@ _LIBRARIES = (
     ),
     *_of(
         "ssim",
-        {"colour": "luma-studio", "quantise": "uint8", "crop": SCALE},
+        {"colour": "luma-studio", "gray": "expand", "quantise": "uint8", "crop": SCALE},
         "BasicSR calculate_ssim (crop_border, test_y_channel)",
     ),
     *_of("ms-ssim", {}, "the authors' msssim.m", "tf.image.ssim_multiscale"),

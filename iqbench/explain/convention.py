@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
+from typing import get_args
 
-from iqbench.protocols.view import View
+from iqbench.protocols.view import Brightness, Gray, View
 
 __all__ = [
+    "BRIGHTNESS",
     "COLOURS",
     "CROPS",
     "FIELDS",
+    "GRAYS",
     "MODCROPS",
     "RANGES",
     "SCALES",
@@ -76,6 +79,8 @@ DATA_RANGES: Mapping[str, str] = MappingProxyType(
 )
 """Peaks that are taken from the pixels."""
 
+BRIGHTNESS = get_args(Brightness)
+GRAYS = get_args(Gray)
 CROPS = (0, 1, 2, 3, 4, 6, 8)
 MODCROPS = (1, 2, 3, 4, 8)
 SCALES = (2, 3, 4, 8)
@@ -86,6 +91,10 @@ _PLAIN = {
     ("quantise", "truncated"): "truncated to uint8",
     ("brightness", "own"): "brightness as it is",
     ("brightness", "reference"): "brightness of the reference (GT-mean)",
+    ("brightness", "reference-bgr"): "brightness of the reference (GT-mean), red and blue swapped",
+    ("brightness", "reference-mean"): "brightness of the reference (GT-mean of all channels)",
+    ("gray", "keep"): "gray values as they are",
+    ("gray", "expand"): "gray read as three equal channels",
     ("pool", "images"): "mean of the images' values",
     ("pool", "pooled"): "pooled MSE",
     ("pool", "mean-mse"): "PSNR of the mean of the images' MSEs",
@@ -108,8 +117,11 @@ class Convention:
         ``stored``, ``uint8`` (rounded) or ``truncated``.
     modcrop, crop
         As in `View`.
+    gray
+        What MATLAB's Y is of gray images with one channel: ``keep``, their values; ``expand``, that
+        of three equal channels.
     brightness
-        ``own`` or ``reference``.
+        ``own``, or as in `View`.
     range
         One of `RANGES` or `DATA_RANGES`.
     pool
@@ -122,6 +134,7 @@ class Convention:
     quantise: str = "stored"
     modcrop: int = 1
     crop: int = 0
+    gray: str = "keep"
     brightness: str = "own"
     range: str = OWN
     pool: str = "images"
@@ -135,14 +148,26 @@ class Convention:
             "uint8" if view.quantise else "stored",
             view.modcrop,
             view.crop,
+            view.gray,
             view.brightness,
         )
 
     @property
     def order(self) -> tuple[object, ...]:
         """Sort key under which what is computed once for several stands together."""
-        view = list(COLOURS).index(self.colour), self.quantise, self.brightness, self.range
-        return *view, self.modcrop, self.crop, self.metric
+        return (
+            list(COLOURS).index(self.colour),
+            *self.seen[1:],
+            self.range,
+            self.modcrop,
+            self.crop,
+            self.metric,
+        )
+
+    @property
+    def seen(self) -> tuple[str, str, str, str]:
+        """What the pixels that are seen depend on, besides the part that is scored."""
+        return self.colour, self.quantise, self.gray, self.brightness
 
     def departures(self, other: Convention) -> list[str]:
         """Name the fields in which this differs from another."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import torch
 from torch import Tensor
 
-from iqbench.explain.convention import DATA_RANGES, OWN, Convention
+from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, OWN, Convention
 from iqbench.explain.family import Family
 from iqbench.explain.gray import INTEGER
 from iqbench.explain.pair import Extremes, Pair
@@ -62,7 +62,7 @@ class PsnrFamily(Family[Errors]):
                 "blue",
             ),
             "quantise": ("stored", "uint8", "truncated"),
-            "brightness": ("own", "reference"),
+            "brightness": BRIGHTNESS,
             "range": (
                 OWN,
                 *DATA_RANGES,
@@ -88,8 +88,7 @@ class PsnrFamily(Family[Errors]):
     def measure(self, pair: Pair, convention: Convention) -> Errors:
         """Return the errors in a part of the image."""
         base = convention.colour if convention.colour != "rgb-channels" else "rgb"
-        seen = base, convention.quantise, convention.brightness
-
+        seen = replace(convention, colour=base).seen
         from_data = convention.range in DATA_RANGES
         wrapped = convention.metric == WRAPPED
 

@@ -13,7 +13,7 @@ from iqbench.errors import IqbenchError
 from iqbench.explain.pair import Pair
 from iqbench.images.source import FileSource, Source
 from iqbench.protocols.presets import Protocol
-from iqbench.protocols.view import View
+from iqbench.protocols.view import GrayOutput, View
 from iqbench.user_files import expand_user
 
 __all__ = ["Sources", "find_pairs", "read_pair"]
@@ -70,7 +70,7 @@ def find_pairs(
     ]
 
 
-def read_pair(sources: Sources, modcrops: Iterable[int]) -> Pair:
+def read_pair(sources: Sources, modcrops: Iterable[int], gray_output: GrayOutput = "error") -> Pair:
     """Decode a pair.
 
     Parameters
@@ -79,6 +79,8 @@ def read_pair(sources: Sources, modcrops: Iterable[int]) -> Pair:
         Of reference and output.
     modcrops
         Under one of which the two must have one size; 1 comes first.
+    gray_output
+        What a gray output of a colour reference holds; ``error``: both readings are tried.
 
     Raises
     ------
@@ -88,12 +90,12 @@ def read_pair(sources: Sources, modcrops: Iterable[int]) -> Pair:
     reference, output = (source.read().decode() for source in sources)
     first: IqbenchError | None = None
     for modcrop in modcrops:
-        view = View(modcrop=modcrop)
+        view = View(modcrop=modcrop, gray_output="expand")
         try:
             fitted = fit_pair(reference, output, Protocol("", 1, view, view))
         except IqbenchError as error:
             first = first or error
             continue
-        return Pair(fitted.reference, fitted.output)
+        return Pair(fitted.reference, fitted.output, gray_output)
     assert first is not None
     raise first

@@ -29,8 +29,8 @@ class Facts:
         How many there are.
     sizes
         Height and width of the references: where all are equal, so are their weights in a mean.
-    colour, deep
-        Whether any has colours, or more than 8 bits.
+    colour, gray, deep
+        Whether any has three channels, gray that is read in several ways, or more than 8 bits.
     touching
         The modcrops that take something away of any.
     """
@@ -38,6 +38,7 @@ class Facts:
     pairs: int = 0
     sizes: frozenset[tuple[int, int]] = frozenset()
     colour: bool = False
+    gray: bool = False
     deep: bool = False
     touching: frozenset[int] = frozenset()
 
@@ -46,19 +47,30 @@ class Facts:
         self.pairs += 1
         self.sizes |= {(pair.reference.height, pair.reference.width)}
         self.colour |= pair.colour
+        self.gray |= pair.gray
         self.deep |= pair.deep
         self.touching |= {factor for factor in modcrops if not pair.untouched(factor)}
 
     def collapse(self, convention: Convention) -> Convention:
         """Give conventions that cannot differ on these pairs one form."""
         pool = convention.pool if self.pairs > 1 else "images"
+        colour, gray = self._colour(convention)
         return replace(
             convention,
-            colour=convention.colour if self.colour else "rgb",
+            colour=colour,
+            gray=gray,
             quantise=convention.quantise if self.deep else "stored",
             modcrop=convention.modcrop if convention.modcrop in self.touching else 1,
             pool="pooled" if pool == "mean-mse" and len(self.sizes) == 1 else pool,
         )
+
+    def _colour(self, convention: Convention) -> tuple[str, str]:
+        """Return colour and gray of `collapse`: MATLAB's Y alone makes other values of gray."""
+        studio = convention.colour.startswith("luma-studio")
+        gray = convention.gray if studio and self.gray else "keep"
+        if self.colour:
+            return convention.colour, gray
+        return (convention.colour.replace("-bgr", ""), gray) if gray == "expand" else ("rgb", gray)
 
     def distinct(self, values: Values) -> Values:
         """Leave out of the values what `collapse` would only undo."""
@@ -68,6 +80,7 @@ class Facts:
                 value
                 for value in choices
                 if value == getattr(start, name)
+                or (name == "gray" and self.gray)
                 or self.collapse(_with(start, name, value)) != start
             ]
             for name, choices in values.items()

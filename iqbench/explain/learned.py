@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.explain.convention import OWN, RANGES, Convention
+from iqbench.explain.convention import BRIGHTNESS, OWN, RANGES, Convention
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
 from iqbench.metrics._registry import Request, resolve_metrics
@@ -48,7 +48,7 @@ class LpipsFamily(MeanFamily):
         return {
             "colour": ("rgb", "bgr"),
             "quantise": ("stored", "uint8", "truncated"),
-            "brightness": ("own", "reference"),
+            "brightness": BRIGHTNESS,
             "range": (OWN, "0..1-as--1..1", "0..255-as--1..1"),
             "metric": (*(f"lpips-{net}" for net in self._nets), *self.forms),
         }

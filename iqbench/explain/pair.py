@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ from iqbench.errors import IqbenchError
 from iqbench.explain.convention import RANGES, Convention
 from iqbench.explain.gray import to_gray
 from iqbench.images.picture import Picture
-from iqbench.protocols.view import Brightness, View
+from iqbench.protocols.gray import arrange
+from iqbench.protocols.view import Brightness, GrayOutput, View
 
 __all__ = ["Extremes", "Pair"]
 
@@ -70,12 +71,17 @@ class Pair:
     Parameters
     ----------
     reference, output
-        Of one size, at least after a modcrop; of equal channels.
+        Of one size, at least after a modcrop.
+    gray_output
+        What a gray output of a colour reference holds, as in `View`; ``error``: both are tried.
     """
 
-    def __init__(self, reference: Picture, output: Picture) -> None:
+    def __init__(
+        self, reference: Picture, output: Picture, gray_output: GrayOutput = "error"
+    ) -> None:
         self.reference = reference
         self.output = output
+        self._gray_output = gray_output
         self._large: dict[tuple[object, ...], Any] = {}
         self._small: dict[tuple[object, ...], Any] = {}
 
@@ -96,8 +102,13 @@ class Pair:
 
     @property
     def colour(self) -> bool:
-        """Whether it has colours."""
-        return self.reference.channels == 3
+        """Whether its reference is stored with three channels."""
+        return self.reference.channels == len(CHANNELS)
+
+    @property
+    def gray(self) -> bool:
+        """Whether it matters how gray is read: see `iqbench.protocols.gray`."""
+        return self.reference.channels == 1 or self.reference.is_gray != self.output.is_gray
 
     @property
     def deep(self) -> bool:
@@ -138,8 +149,8 @@ class Pair:
             (1, C, H, W) float32 in [0, 1], the part that both have.
         """
         base = "rgb" if convention.colour in (*CHANNELS, "rgb-channels") else convention.colour
-        key = base, convention.quantise, convention.brightness
-        reference, output = self.once(("seen", *key), lambda: self._convert(*key))
+        wanted = replace(convention, colour=base)
+        reference, output = self.once(("seen", *wanted.seen), lambda: self._convert(wanted))
         # A gray image among colour ones is what it is, whatever the channel.
         if convention.colour in CHANNELS and reference.shape[1] == len(CHANNELS):
             channel = CHANNELS[convention.colour]
@@ -157,25 +168,39 @@ class Pair:
         ends = (torch.aminmax(image.contiguous()) for image in self.part(convention))
         return Extremes(*((float(low), float(high)) for low, high in ends))
 
-    def _convert(self, colour: str, quantise: str, brightness: str) -> tuple[Tensor, Tensor]:
-        known: Brightness = "reference" if brightness == "reference" else "own"
-        view = View(quantise=quantise == "uint8", brightness=known)
+    def _convert(self, convention: Convention) -> tuple[Tensor, Tensor]:
+        (brightness,) = (item for item in get_args(Brightness) if item == convention.brightness)
+        view = View(quantise=convention.quantise == "uint8", brightness=brightness)
         height = min(self.reference.height, self.output.height)
         width = min(self.reference.width, self.output.width)
-        gains = (1.0, view.gain(self.reference, self.output))
+        pair = self._arranged(convention)
+        gains = (1.0, view.gain(*pair))
         images = []
-        for picture, gain in zip((self.reference, self.output), gains, strict=True):
+        for picture, gain in zip(pair, gains, strict=True):
             part = replace(picture, pixels=picture.pixels[:height, :width])
-            if quantise == "truncated":
+            if convention.quantise == "truncated":
                 part = _truncate(part)
             image = view.band(part, slice(0, height), CPU, gain)
-            if colour == "bgr":
+            if convention.colour == "bgr":
                 image = image.flip(1)
-            elif colour != "rgb":
-                image = to_gray(colour, image)
+            elif convention.colour != "rgb":
+                image = to_gray(convention.colour, image)
             # Planes one after the other: parts of a plane are summed quickly.
             images.append(image.contiguous())
         return images[0], images[1]
+
+    def _arranged(self, convention: Convention) -> tuple[Picture, Picture]:
+        """Give both images the channels that the convention converts."""
+        studio = convention.colour.startswith("luma-studio")
+        expand = convention.gray == "expand" or not studio
+        given = self._gray_output
+        view = View(
+            "luma-studio" if studio else "rgb",
+            gray="expand" if expand else "keep",
+            gray_output=given if given != "error" else "expand" if expand else "luma",
+        )
+        (reference,), (output,) = arrange(view, [self.reference], [self.output])
+        return reference, output
 
 
 def _truncate(picture: Picture) -> Picture:

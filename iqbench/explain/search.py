@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from iqbench.errors import IqbenchError, unknown_name
-from iqbench.explain.convention import CROPS, FIELDS, MODCROPS, SCALES, Convention, label
+from iqbench.explain.convention import CROPS, FIELDS, GRAYS, MODCROPS, SCALES, Convention, label
 from iqbench.explain.value import Reported
+from iqbench.protocols.gray import check_gray_output
 
 if TYPE_CHECKING:
     from iqbench.engine.run import Reporter
     from iqbench.explain.family import Family
     from iqbench.explain.files import Sources
+    from iqbench.explain.pair import Pair
+    from iqbench.protocols.view import GrayOutput
 
 __all__ = ["METRICS", "changes", "explain"]
 
@@ -32,6 +35,7 @@ def explain(
     value: str | float,
     scale: int | None = None,
     output_name: str | None = None,
+    gray_output: GrayOutput = "error",
     reporter: Reporter | None = None,
 ) -> pd.DataFrame:
     """Find out under which conventions a reported value comes out.
@@ -52,6 +56,9 @@ def explain(
         Of super-resolution; if not given, 2, 3, 4 and 8 are tried of PSNR and SSIM.
     output_name
         Of folders: template of the outputs' names, e.g. ``{id}_x4``.
+    gray_output
+        What gray outputs of colour references hold: ``luma``, ``expand``; by default, ``error``,
+        both readings are tried.
     reporter
         Is told how far it is.
 
@@ -63,7 +70,7 @@ def explain(
         nearest first. Columns: metric, protocol (the
         preset's name, or the nearest and what is different), library, value, difference,
         reproduces, departures, and the convention itself: colour, quantise, modcrop, crop,
-        brightness, range, pool.
+        gray, brightness, range, pool.
 
     Raises
     ------
@@ -76,6 +83,7 @@ def explain(
 
     if scale is not None and scale < 1:
         raise IqbenchError(f"the scale {scale} is below 1")
+    reading = check_gray_output(gray_output)
     family = _family(metric)
     reported = Reported.parse(value, family.float_error)
     pairs = find_pairs(reference, output, output_name)
@@ -85,7 +93,7 @@ def explain(
     # Headers do not tell what quantising changes; the pixels of a folder may not fit into memory.
     facts = Facts()
     for _, sources in pairs:
-        facts.add(read_pair(sources, modcrops), modcrops)
+        facts.add(read_pair(sources, modcrops, reading), modcrops)
     requests = family.requests()
     columns = [request.column.name for request in requests]
     grid = Grid(
@@ -93,14 +101,18 @@ def explain(
             *preset_anchors(requests, scales),
             *library_anchors([*columns, *family.forms], scales),
         ],
-        {"crop": crops, "modcrop": modcrops, **family.values()},
+        {"crop": crops, "modcrop": modcrops, "gray": GRAYS, **family.values()},
         family.departures,
         lambda convention: family.affordable(convention, scale),
         facts,
     )
     with _threads(family):
         found = _measure(
-            family, grid.conventions, [sources for _, sources in pairs], modcrops, reporter
+            family,
+            grid.conventions,
+            [sources for _, sources in pairs],
+            lambda sources: read_pair(sources, modcrops, reading),
+            reporter,
         )
     rows = []
     for convention, statistics in found.items():
@@ -132,17 +144,15 @@ def _measure(
     family: Family[Any],
     conventions: Sequence[Convention],
     pairs: Sequence[Sources],
-    modcrops: Sequence[int],
+    read: Callable[[Sources], Pair],
     reporter: Reporter | None,
 ) -> dict[Convention, list[Any]]:
     """Measure all pairs under the conventions that fit all of them."""
-    from iqbench.explain.files import read_pair
-
     found: dict[Convention, list[Any]] = {convention: [] for convention in conventions}
     if reporter is not None:
         reporter.begin("explain", len(pairs))
     for sources in pairs:
-        pair = read_pair(sources, modcrops)
+        pair = read(sources)
         for convention in sorted(found, key=lambda convention: convention.order):
             try:
                 found[convention].append(family.measure(pair, convention))

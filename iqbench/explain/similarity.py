@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.explain.convention import DATA_RANGES, OWN, SCALES, Convention
+from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, OWN, SCALES, Convention
 from iqbench.explain.error import LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Extremes, Pair
@@ -48,6 +48,7 @@ class Look(NamedTuple):
 
     colour: str
     quantise: str
+    gray: str
     brightness: str
     shape: str
     scale: float
@@ -74,7 +75,7 @@ class SsimFamily(MeanFamily):
                 "luma-709-truncated",
             ),
             "quantise": ("stored", "uint8", "truncated"),
-            "brightness": ("own", "reference"),
+            "brightness": BRIGHTNESS,
             "range": (
                 OWN,
                 *DATA_RANGES,
@@ -128,7 +129,7 @@ class SsimFamily(MeanFamily):
         if min(height, width) < 1:
             raise IqbenchError("the image is smaller than the window")
         scale, offset = _scale(pair, convention)
-        seen = convention.colour, convention.quantise, convention.brightness
+        seen = convention.seen
         sample = shape != "gaussian" or convention.metric == SAMPLE
         look = Look(*seen, shape, scale, offset, sample)
 
@@ -148,7 +149,7 @@ class SsimFamily(MeanFamily):
         """
         inside = self._valid(pair, convention)
         scale, offset = _scale(pair, convention)
-        seen = convention.colour, convention.quantise, convention.brightness
+        seen = convention.seen
         look = Look(*seen, "gaussian", scale, offset, False)
         images = [F.pad(image, (BORDER,) * 4, mode=mode) for image in pair.part(convention)]
         height, width = images[0].shape[2:]
@@ -235,7 +236,7 @@ class MsSsimFamily(MeanFamily):
         return {
             "colour": ("rgb", *LUMA),
             "quantise": ("stored", "uint8", "truncated"),
-            "brightness": ("own", "reference"),
+            "brightness": BRIGHTNESS,
             "range": (OWN, "larger-range", "0..1-peak-2", "0..255-peak-1"),
             "metric": (self.metric, *self.forms),
         }

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 __all__ = ["Picture"]
 
+_ROWS = 64
+
 
 @dataclass(frozen=True, eq=False)
 class Picture:
@@ -62,6 +64,18 @@ class Picture:
     def channels(self) -> int:
         """1 for gray, 3 for RGB."""
         return int(self.pixels.shape[2])
+
+    @cached_property
+    def is_gray(self) -> bool:
+        """Whether it has one channel, or three that are equal everywhere."""
+        if self.channels == 1:
+            return True
+        # A few rows at a time: most colour images show their colour in the first.
+        for start in range(0, self.height, _ROWS):
+            rows = self.pixels[start : start + _ROWS]
+            if not (rows[..., 1:] == rows[..., :1]).all():
+                return False
+        return True
 
     @property
     def bit_depth(self) -> int:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from iqbench.engine.compute import Compute
     from iqbench.images.probe import Facts
     from iqbench.images.source import Alpha
+    from iqbench.protocols.view import GrayOutput
 
 __all__ = ["difference_maps"]
 
@@ -31,6 +32,7 @@ def difference_maps(
     weights: str | Path | None = None,
     alpha: Alpha = "error",
     peak: int | None = None,
+    gray_output: GrayOutput = "error",
 ) -> list[DifferenceMap]:
     """Show where the difference between two image files lies.
 
@@ -47,7 +49,7 @@ def difference_maps(
         and tv-aniso.
     protocol
         Spec, e.g. ``sr-y:scale=4``.
-    device, memory, weights, alpha, peak
+    device, memory, weights, alpha, peak, gray_output
         As in `iqbench.measure`; networks compute in float32.
 
     Returns
@@ -62,6 +64,7 @@ def difference_maps(
         a map or the maps do not fit into `memory`.
     """
     from iqbench.engine.compute import resolve_compute
+    from iqbench.engine.grouping import views_of
     from iqbench.engine.reading import fit_pair
     from iqbench.engine.resources import load_resources
     from iqbench.images.source import Alpha, FileSource
@@ -72,13 +75,14 @@ def difference_maps(
     if alpha not in get_args(Alpha):
         raise unknown_name("way to treat alpha", alpha, get_args(Alpha))
     kinds = resolve_maps([maps] if isinstance(maps, str) else maps)
-    chosen = resolve_protocol(protocol).with_peak(peak)
+    chosen = resolve_protocol(protocol).with_peak(peak).with_gray_output(gray_output)
     compute = resolve_compute(device, "exact", memory)
     contents = [FileSource(Path(path)).read() for path in (reference, output)]
     for content in contents:
         _check_memory(content.name, content.probe(), len(kinds), compute)
     first, second = (content.decode(alpha=alpha) for content in contents)
-    pair = fit_pair(first, second, chosen)
+    views = views_of([kind.request for kind in kinds], chosen)
+    pair = fit_pair(first, second, chosen, views)
     resources = load_resources(
         [kind.request for kind in kinds],
         compute,

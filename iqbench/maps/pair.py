@@ -17,6 +17,7 @@ from iqbench.images.picture import Picture
 from iqbench.maps.collect import Band, collect
 from iqbench.maps.kinds import MapKind
 from iqbench.maps.model import DifferenceMap, Kind
+from iqbench.protocols.gray import arrange
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View, Window
 
@@ -57,10 +58,11 @@ class Pair:
         """Make the maps of one view."""
         window = group.view.window(self.reference.height, self.reference.width)
         self._check_size(group, kinds, window)
+        (reference,), (output,) = arrange(group.view, [self.reference], [self.output])
         with self.compute.active():
             collected = collect(
                 group,
-                self._bands(group, window),
+                self._bands(group, window, reference, output),
                 backbones=self.resources.backbones,
                 parameters=self.resources.parameters,
                 dtype=self.compute.dtype,
@@ -86,22 +88,24 @@ class Pair:
                     hint="Name the maps that shall be made",
                 )
 
-    def _bands(self, group: Group, window: Window) -> Iterator[Band]:
+    def _bands(
+        self, group: Group, window: Window, reference: Picture, output: Picture
+    ) -> Iterator[Band]:
         """Cut both images as the engine does."""
         view, device = group.view, self.compute.device
         plan = plan_bands(
             group,
             self.resources.backbones,
             self.compute,
-            size=(view.channels(self.reference.channels), window.height, window.width),
+            size=(view.channels(reference.channels), window.height, window.width),
             references=1,
             outputs=1,
         )
-        gain = view.gain(self.reference, self.output)
+        gain = view.gain(reference, output)
         for rows in plan.bands():
             yield Band(
-                view.band(self.reference, rows, device),
-                view.band(self.output, rows, device, gain),
+                view.band(reference, rows, device),
+                view.band(output, rows, device, gain),
                 rows.stop == plan.height,
             )
 

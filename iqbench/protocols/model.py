@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from iqbench.protocols.view import Brightness, Colour
+from iqbench.protocols.view import Brightness, Colour, Gray
 
 __all__ = ["Preset", "ViewTemplate"]
 
@@ -19,6 +19,7 @@ class ViewTemplate(BaseModel):
     modcrop: int | str = 1
     crop: int | str = 0
     brightness: Brightness = "own"
+    gray: Gray = "keep"
 
 
 class Preset(BaseModel):

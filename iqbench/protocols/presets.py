@@ -13,6 +13,7 @@ import yaml
 
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.images.peaks import check_peak
+from iqbench.protocols.gray import check_gray_output
 from iqbench.protocols.model import Preset, ViewTemplate
 from iqbench.protocols.user import find_protocols_file, load_user_presets
 from iqbench.protocols.view import View
@@ -70,6 +71,28 @@ class Protocol:
             return self
         check_peak(peak)
         return replace(self, peak=int(peak))
+
+    def with_gray_output(self, gray_output: str) -> Protocol:
+        """Return the protocol with another reading of gray outputs of colour references.
+
+        Parameters
+        ----------
+        gray_output
+            ``luma``, ``expand`` or ``error``; see `View`.
+
+        Raises
+        ------
+        IqbenchError
+            If it is none of these.
+        """
+        reading = check_gray_output(gray_output)
+        return replace(
+            self,
+            fidelity=replace(self.fidelity, gray_output=reading),
+            perception=replace(self.perception, gray_output=reading),
+            naturalness=replace(self.naturalness, gray_output=reading),
+            views={name: replace(view, gray_output=reading) for name, view in self.views.items()},
+        )
 
     def view(self, role: Role, metric: str = "") -> View:
         """Return what a metric of some role sees; `metric` is its name."""
@@ -154,4 +177,6 @@ def _fill(template: ViewTemplate, values: dict[str, int]) -> View:
         values[field] if isinstance(field, str) else field
         for field in (template.modcrop, template.crop)
     )
-    return View(template.colour, template.quantise, modcrop, crop, template.brightness)
+    return View(
+        template.colour, template.quantise, modcrop, crop, template.brightness, template.gray
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,13 +15,21 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["Brightness", "Colour", "View", "Window"]
+__all__ = ["Brightness", "Colour", "Gray", "GrayOutput", "View", "Window"]
 
 EIGHT_BITS = 255
-GRAY = (0.299, 0.587, 0.114)
 
 Colour = Literal["rgb", "luma-studio", "luma-studio-rounded", "luma-full", "luma-full-rounded"]
-Brightness = Literal["own", "reference"]
+Brightness = Literal["own", "reference", "reference-bgr", "reference-mean"]
+Gray = Literal["keep", "expand"]
+GrayOutput = Literal["error", "luma", "expand"]
+
+GRAYS: Mapping[Brightness, tuple[float, float, float]] = {
+    "reference": (0.299, 0.587, 0.114),
+    "reference-bgr": (0.114, 0.587, 0.299),
+    "reference-mean": (1 / 3, 1 / 3, 1 / 3),
+}
+"""Weights of red, green and blue in the gray whose mean is an image's brightness."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class View:
     Attributes
     ----------
     colour
-        ``rgb`` (gray images stay gray) or a form of luma.
+        ``rgb`` or a form of luma. One channel is taken as it is.
     quantise
         Round values to the 256 of an 8-bit file first.
     modcrop
@@ -49,7 +57,15 @@ class View:
     crop
         Border that is cut off on each side, in pixels.
     brightness
-        ``reference``: the output is scaled to the reference's mean brightness, then clipped.
+        ``reference``: the output is scaled to the reference's mean brightness, then clipped;
+        ``reference-bgr``, ``reference-mean``: the same with another brightness, see `GRAYS`.
+    gray
+        What a studio luma is of a gray reference and its outputs: ``expand``, that of three equal
+        channels; ``keep``, of a reference with one channel the values as they are, and an output
+        with colours is refused.
+    gray_output
+        What a gray output of a colour reference holds: ``luma``, the view's own; ``expand``, three
+        equal channels; ``error``, it is refused where these differ.
     """
 
     colour: Colour = "rgb"
@@ -57,6 +73,13 @@ class View:
     modcrop: int = 1
     crop: int = 0
     brightness: Brightness = "own"
+    gray: Gray = "keep"
+    gray_output: GrayOutput = "error"
+
+    @property
+    def reads_luma_otherwise(self) -> bool:
+        """Whether the luma of three equal channels is another number than their value."""
+        return self.colour.startswith("luma-studio")
 
     def __str__(self) -> str:
         """Spell the view for signatures, e.g. ``luma-studio,uint8,modcrop4,crop4``."""
@@ -67,8 +90,12 @@ class View:
             parts.append(f"modcrop{self.modcrop}")
         if self.crop:
             parts.append(f"crop{self.crop}")
-        if self.brightness == "reference":
-            parts.append("gt-mean")
+        if self.brightness != "own":
+            parts.append(self.brightness.replace("reference", "gt-mean"))
+        if self.reads_luma_otherwise and self.gray == "expand":
+            parts.append("gray-expand")
+        if self.reads_luma_otherwise and self.gray_output != "error":
+            parts.append(f"gray-output-{self.gray_output}")
         return ",".join(parts)
 
     def window(self, height: int, width: int) -> Window:
@@ -110,13 +137,14 @@ class View:
         Returns
         -------
         float
-            1 unless brightness follows the reference: then the ratio of the mean gray values,
-            0.299 R + 0.587 G + 0.114 B. A black output cannot be scaled and is left as it is.
+            1 unless brightness follows the reference: then the ratio of the mean gray values, see
+            `GRAYS`. A black output cannot be scaled and is left as it is.
         """
         if self.brightness == "own":
             return 1.0
-        mean = _mean_gray(output)
-        return _mean_gray(reference) / mean if mean > 0 else 1.0
+        weights = GRAYS[self.brightness]
+        mean = _mean_gray(output, weights)
+        return _mean_gray(reference, weights) / mean if mean > 0 else 1.0
 
     def band(
         self,
@@ -202,7 +230,7 @@ class View:
         return luma_studio(image, rounded=self.colour == "luma-studio-rounded")
 
 
-def _mean_gray(picture: Picture) -> float:
+def _mean_gray(picture: Picture, weights: tuple[float, float, float]) -> float:
     """Return the mean gray value in [0, 1]."""
     means = picture.pixels.mean(axis=(0, 1), dtype=np.float64) / picture.peak
-    return float(means[0] if len(means) == 1 else np.dot(means, GRAY))
+    return float(means[0] if len(means) == 1 else np.dot(means, weights))

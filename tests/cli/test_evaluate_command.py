@@ -183,3 +183,14 @@ def test_pairs_that_bring_outputs_take_no_method(folders, iqbench):
     ran = iqbench("evaluate", "--pairs", "pairs.csv", "--dataset-name", "mine", *ONE, *PSNR)
     assert ran.code == 2
     assert "mine brings its own distorted images and takes no method" in ran.err
+
+
+def test_gray_outputs_of_colour_references_fail_until_it_is_said_how_to_read_them(made, iqbench):
+    made.references(("a",))
+    folder = made.method("luma", ("a",))
+    write_png(folder / "a.png", picture(0, channels=1))
+    asked = ("evaluate", "--method", "out/luma", *HR, "--protocol", "derain-y", *PSNR)
+    refused = iqbench(*asked)
+    assert refused.code == 3
+    assert "its values may be the protocol's luma, or gray of three equal channels" in refused.err
+    assert iqbench(*asked, "--gray-output", "luma").code == 0

@@ -62,7 +62,7 @@ def test_json_for_programs(pair, iqbench):
 def test_the_protocol_is_the_one_given(pair, iqbench):
     ran = iqbench("measure", *pair, *PIXELS, "--protocol", "sr-y:scale=4", "--format", "json")
     by_metric = {row["metric"]: parse_signature(row["signature"]) for row in json.loads(ran.out)}
-    assert by_metric["psnr"]["view"] == "luma-studio,uint8,modcrop4,crop4"
+    assert by_metric["psnr"]["view"] == "luma-studio,uint8,modcrop4,crop4,gray-expand"
     assert by_metric["tv-ratio"]["view"] == "rgb,uint8,modcrop4,crop4"
 
 
@@ -255,3 +255,21 @@ class TestPeak:
         ran = iqbench("measure", "r.png", "o.png", "--peak", peak)
         assert ran.code == 2
         assert "--peak" in ran.err
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_gray_output_of_a_colour_reference_is_read_as_it_is_said(made, iqbench, channels):
+    write_png(Path("r.png"), picture(0))
+    write_png(Path("o.png"), np.repeat(picture(0)[..., :1], channels, axis=2))
+    asked = ("measure", "r.png", "o.png", "--metric", "psnr", "--protocol", "derain-y")
+    refused = iqbench(*asked)
+    assert refused.code != 0
+    assert "--gray-output luma or --gray-output expand" in refused.err
+    values = {}
+    for reading in ("luma", "expand"):
+        ran = iqbench(*asked, "--gray-output", reading, "--format", "json")
+        assert (ran.code, ran.err) == (0, "")
+        (row,) = json.loads(ran.out)
+        assert f"gray-output-{reading}" in parse_signature(row["signature"])["view"]
+        values[reading] = row["value"]
+    assert values["luma"] != values["expand"]

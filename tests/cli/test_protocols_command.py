@@ -22,12 +22,13 @@ def test_all_presets_are_listed(iqbench):
 def test_a_preset_is_shown_with_its_source_and_what_each_family_sees(iqbench):
     ran = iqbench("protocols", "show", "sr-y")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("sr-y, version 1: ")
+    assert ran.out.startswith("sr-y, version 2: ")
     assert "Source: " in ran.out
     for family, colour in (("fidelity", "luma-studio"), ("perception", "rgb")):
         (line,) = (line for line in ran.out.splitlines() if line.startswith(family))
         assert f"colour {colour}," in line
         assert "modcrop scale" in line
+        assert ("gray expand" in line) == (family == "fidelity")
 
 
 def test_a_peak_is_shown(iqbench, tmp_path, monkeypatch):

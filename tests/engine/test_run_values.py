@@ -173,7 +173,10 @@ class TestProtocolsAndPrecisions:
         assert len(wide.columns) == 2
         assert all(name.startswith("psnr [") for name in wide.columns)
         assert wide.notna().all(axis=None)
-        for spec, view in (("rgb", "rgb"), ("sr-y:scale=4", "luma-studio,uint8,modcrop4,crop4")):
+        for spec, view in (
+            ("rgb", "rgb"),
+            ("sr-y:scale=4", "luma-studio,uint8,modcrop4,crop4,gray-expand"),
+        ):
             signatures = made.scores(protocol=spec)["signature"].unique()
             assert [parse_signature(text)["view"] for text in signatures] == [view]
 

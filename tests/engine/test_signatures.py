@@ -31,7 +31,9 @@ def test_a_pixel_metric_depends_on_its_version_and_its_view():
     found = fields("psnr")
     assert (found["metric"], found["version"], found["view"]) == ("psnr", "1", "rgb")
     assert "weights" not in found
-    assert fields("psnr", protocol="sr-y:scale=3")["view"] == "luma-studio,uint8,modcrop3,crop3"
+    assert fields("psnr", protocol="sr-y:scale=3")["view"] == (
+        "luma-studio,uint8,modcrop3,crop3,gray-expand"
+    )
 
 
 def test_each_family_has_its_own_view():

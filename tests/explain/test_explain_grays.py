@@ -17,6 +17,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from iqbench.explain import explain
 from iqbench.explain.gray import to_gray
 from iqbench.images.tensors import to_tensor
+from iqbench.images.write import write_png
 
 
 def opencv_gray(image):
@@ -115,3 +116,80 @@ def test_the_range_of_the_output_is_found_with_grays_too(tmp_path):
     best = explain(*pair, metric="ssim", value=value).iloc[0]
     assert best["metric"] == "ssim-window=uniform"
     assert best["protocol"] == "denoise-gray but peak = max - min of the output"
+
+
+def cited_gt_mean(conversion):
+    """PSNR after the output was scaled to the reference's mean of a gray."""
+
+    def measure(reference, output):
+        images = [np.float32(image) / 255 for image in (reference, output)]
+        means = [conversion(image).mean(dtype=np.float64) for image in images]
+        bright = np.clip(images[1] * (means[0] / means[1]), 0, 1)
+        return psnr(reference.astype(float), bright * 255.0)
+
+    return measure
+
+
+@pytest.mark.parametrize(
+    ("conversion", "says"),
+    [
+        (lambda image: cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), "lowlight-gtmean"),
+        (lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), "lowlight-gtmean-rgb"),
+        (np.asarray, "rgb but brightness of the reference (GT-mean of all channels)"),
+    ],
+    ids=["red and blue exchanged", "in their places", "mean of all"],
+)
+def test_every_way_to_scale_to_the_brightness_of_the_reference_is_named(tmp_path, conversion, says):
+    reference = data.astronaut()[:96, :112]
+    output = (reference * [0.55, 0.62, 0.8]).round().astype(np.uint8)
+    files = tmp_path / "reference.png", tmp_path / "output.png"
+    for path, image in zip(files, (reference, output), strict=True):
+        write_png(path, image)
+    value = f"{cited_gt_mean(conversion)(reference, output):.5f}"
+    best = explain(*files, metric="psnr", value=value).iloc[0]
+    assert best["reproduces"]
+    assert best["protocol"] == says
+
+
+class TestGrayFiles:
+    """MATLAB's Y of a gray file: its values, or those of three equal channels."""
+
+    GRAY = data.camera()[100:180, 200:296]
+
+    @pytest.fixture
+    def files(self, tmp_path):
+        noise = np.random.default_rng(0).normal(0, 8, self.GRAY.shape)
+        output = np.clip(self.GRAY + noise, 0, 255).round().astype(np.uint8)
+        colour = data.astronaut()[:80, 100:196]
+        for name, image in (("g", self.GRAY), ("o", output)):
+            write_png(tmp_path / f"{name}.png", image[..., None])
+        write_png(tmp_path / "o3.png", np.dstack([output] * 3))
+        write_png(tmp_path / "colour.png", colour)
+        self.images = self.GRAY.astype(float), output.astype(float), colour.astype(float)
+        return tmp_path
+
+    @pytest.mark.parametrize("output", ["o", "o3"])
+    def test_both_are_told_apart_by_their_presets(self, files, output):
+        reference, noisy, _ = (image[4:-4, 4:-4] for image in self.images)
+        for value, protocol in (
+            (psnr(reference, noisy), "sr-y-rounded:scale=4"),
+            (psnr(16 + reference * 219 / 255, 16 + noisy * 219 / 255), "sr-y:scale=4"),
+        ):
+            pair = files / "g.png", files / f"{output}.png"
+            best = explain(*pair, metric="psnr", value=f"{value:.5f}", scale=4).iloc[0]
+            assert best["reproduces"]
+            assert best["protocol"].startswith(protocol)
+
+    @pytest.mark.parametrize("output", ["o", "o3"])
+    def test_both_readings_of_a_gray_output_are_tried(self, files, output):
+        _, noisy, colour = (image[4:-4, 4:-4] for image in self.images)
+        luma = 16 + colour @ [65.481, 128.553, 24.966] / 255
+        pair = files / "colour.png", files / f"{output}.png"
+        for read, gray in ((noisy, "keep"), (16 + noisy * 219 / 255, "expand")):
+            value = f"{psnr(luma, read):.5f}"
+            best = explain(*pair, metric="psnr", value=value, scale=4).iloc[0]
+            assert best["reproduces"]
+            assert (best["colour"], best["gray"]) == ("luma-studio", gray)
+            other = "expand" if gray == "keep" else "luma"
+            told = explain(*pair, metric="psnr", value=value, scale=4, gray_output=other)
+            assert not told["reproduces"].any()

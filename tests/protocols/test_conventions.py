@@ -100,21 +100,45 @@ def test_ssim_of_a_volume_is_what_these_fields_mean_by_ssim(files, protocol):
     assert frame["value"][0] == pytest.approx(plain, rel=1e-9)
 
 
-def test_gt_mean_scales_the_output_to_the_brightness_of_the_reference(files):
-    reference, output = PAIR
-    gain = full(reference).mean() / full(output).mean()
-    bright = np.clip(output * gain, 0, 255)
-    psnr, ssim = scored(files, "lowlight-gtmean", "psnr", "ssim")
-    theirs = peak_signal_noise_ratio(reference, bright, data_range=255)
+@pytest.fixture(scope="module")
+def tinted(tmp_path_factory):
+    """A dark output whose red is darker than its blue, and its reference."""
+    folder = tmp_path_factory.mktemp("tinted")
+    output = np.clip(REFERENCE * [0.55, 0.62, 0.8] + NOISE / 3, 0, 255).round().astype(np.uint8)
+    write_png(folder / "reference.png", REFERENCE)
+    write_png(folder / "output.png", output)
+    return (folder / "reference.png", folder / "output.png"), output
+
+
+# Retinexformer's --GT_mean takes OpenCV's gray of BGR, although its arrays are RGB.
+@pytest.mark.parametrize(
+    ("protocol", "conversion"),
+    [("lowlight-gtmean", cv2.COLOR_BGR2GRAY), ("lowlight-gtmean-rgb", cv2.COLOR_RGB2GRAY)],
+)
+def test_gt_mean_scales_the_output_to_the_brightness_of_the_reference(tinted, protocol, conversion):
+    files, output = tinted
+    images = [np.float32(image) / 255 for image in (REFERENCE, output)]
+    means = [cv2.cvtColor(image, conversion).mean(dtype=np.float64) for image in images]
+    bright = np.clip(images[1] * (means[0] / means[1]), 0, 1) * 255.0
+    psnr, ssim = scored(files, protocol, "psnr", "ssim")
+    theirs = peak_signal_noise_ratio(PAIR[0], bright, data_range=255)
     assert psnr == pytest.approx(theirs, rel=1e-6)
-    assert ssim == pytest.approx(gaussian_ssim(reference, bright), rel=1e-6)
+    assert ssim == pytest.approx(gaussian_ssim(PAIR[0], bright), rel=1e-6)
     (dark,) = scored(files, "lowlight", "psnr")
     assert psnr > dark + 3
 
 
+def test_red_and_blue_exchanged_in_the_brightness_make_another_value(tinted):
+    cited, other = (scored(tinted[0], name, "psnr")[0] for name in GT_MEAN)
+    assert abs(cited - other) > 0.3
+
+
+GT_MEAN = ("lowlight-gtmean", "lowlight-gtmean-rgb")
+
+
 def test_every_preset_is_held_to_a_value_here():
     held = {protocol.partition(":")[0] for protocol in EXPECTED}
-    assert held | {"deblur-ssim3d", "sidd", "lowlight-gtmean"} == load_presets().keys()
+    assert held | {"deblur-ssim3d", "sidd", *GT_MEAN} == load_presets().keys()
 
 
 def test_what_is_quantised_of_a_16_bit_file(tmp_path):

@@ -36,12 +36,13 @@ def test_rgb_is_pixels_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("name", "colour"), [("sr-y", "luma-studio"), ("sr-y-rounded", "luma-studio-rounded")]
+    ("name", "colour", "gray"),
+    [("sr-y", "luma-studio", "expand"), ("sr-y-rounded", "luma-studio-rounded", "keep")],
 )
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_super_resolution_scores_fidelity_on_luma_and_the_rest_on_rgb(name, colour, scale):
+def test_super_resolution_scores_fidelity_on_luma_and_the_rest_on_rgb(name, colour, gray, scale):
     protocol = resolve_protocol(f"{name}:scale={scale}")
-    assert protocol.fidelity == View(colour, quantise=True, modcrop=scale, crop=scale)
+    assert protocol.fidelity == View(colour, quantise=True, modcrop=scale, crop=scale, gray=gray)
     assert protocol.perception == View("rgb", quantise=True, modcrop=scale, crop=scale)
 
 

@@ -65,6 +65,13 @@ def test_a_band_is_the_part_of_the_window_as_numpy_slices_it():
         (View(), "rgb"),
         (View("luma-studio", quantise=True, modcrop=4, crop=4), "luma-studio,uint8,modcrop4,crop4"),
         (View(crop=2), "rgb,crop2"),
+        # Only where values depend on it.
+        (View("luma-studio", gray="expand"), "luma-studio,gray-expand"),
+        (View("luma-full", gray="expand", gray_output="luma"), "luma-full"),
+        (View("rgb", gray="expand", gray_output="expand"), "rgb"),
+        (View("luma-studio", gray_output="luma"), "luma-studio,gray-output-luma"),
+        (View(brightness="reference"), "rgb,gt-mean"),
+        (View(brightness="reference-bgr"), "rgb,gt-mean-bgr"),
     ],
 )
 def test_a_view_is_spelt_for_signatures(view, text):

@@ -87,18 +87,20 @@ class MapMaker:
         self, reference: Picture, output: Picture, protocol: str, peak: int
     ) -> list[DifferenceMap]:
         """Make the maps of an output, without those that such an image has none of."""
-        from iqbench.engine.reading import fit_output
+        from iqbench.engine.grouping import views_of
+        from iqbench.engine.reading import check_fit
         from iqbench.maps.pair import Pair
         from iqbench.protocols.presets import resolve_protocol
 
         try:  # tables may come from a machine that knows other protocols
             chosen = resolve_protocol(protocol)
             first, second = as_scored(reference, output, peak)
-            fitted = fit_output(first, second, chosen)
+            requests = [kind.request for kind in self._kinds]
+            check_fit(first, second, views_of(requests, chosen))
         except IqbenchError as error:
             self.problems[error.message] = None
             return []
-        pair = Pair(first, fitted, self._resources, self._compute)
+        pair = Pair(first, second, self._resources, self._compute)
         try:
             return pair.maps(self._kinds, chosen)
         except IqbenchError:  # too small for one of them

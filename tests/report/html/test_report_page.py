@@ -272,13 +272,13 @@ def test_nothing_is_loaded_from_anywhere(tmp_path):
 def test_protocols_are_described_if_they_are_those_that_were_used():
     texts = [
         signature({"metric": "psnr", "version": "1", "protocol": name, "view": "rgb"})
-        for name in ("sr-y:scale=4/1", "rgb/1", "rgb/1", "sr-y:scale=4/99", "of-another/1")
+        for name in ("sr-y:scale=4/2", "rgb/1", "rgb/1", "sr-y:scale=4/99", "of-another/1")
     ]
     foreign, rgb, luma, newer = protocol_notes(texts)
     assert rgb.summary == "Pixels as they are"
     assert rgb.views == (("all metrics", "rgb"),)
     assert luma.views == (
-        ("fidelity metrics", "luma-studio,uint8,modcrop4,crop4"),
+        ("fidelity metrics", "luma-studio,uint8,modcrop4,crop4,gray-expand"),
         ("perceptual ones", "rgb,uint8,modcrop4,crop4"),
         ("those without a reference", "rgb"),
     )
