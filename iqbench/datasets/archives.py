@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from iqbench.datasets.files import unusable_name
 from iqbench.datasets.layout import is_below_root
 from iqbench.errors import IqbenchError
 
@@ -173,8 +174,10 @@ def _tar_file(opened: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _safe_name(archive: Path, name: str) -> str:
-    if not is_below_root(name) or "\\" in name or not name.isprintable():
+    if not is_below_root(name) or "\\" in name:
         raise _refused(archive, f"the path {name!r} leads out of it")
+    if why := unusable_name(name):
+        raise _refused(archive, f"the path {name!r} cannot be used: {why}")
     return PurePosixPath(name).as_posix()
 
 

@@ -228,9 +228,9 @@ def check_dataset_name(name: str) -> str:
     if name.startswith(".") or "/" in name or "\\" in name:
         raise IqbenchError(
             f"dataset name {name!r} is not allowed",
-            hint="It is the name of a folder: no slash, no leading dot",
+            hint="It is the name of a folder: no slash, no leading dot (--dataset-name)",
         )
-    return check_text("dataset", name)
+    return check_text("dataset", name, hint="Give another name, e.g. by --dataset-name")
 
 
 def reference_folder(folder: Path, name: str | None = None) -> Dataset:

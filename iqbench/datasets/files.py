@@ -9,6 +9,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import category
 
 from iqbench.errors import IqbenchError
 
@@ -22,7 +23,9 @@ __all__ = [
     "natural_key",
     "numbering_gaps",
     "some",
+    "spell_name",
     "split_suffix",
+    "unusable_name",
     "walk",
 ]
 
@@ -30,6 +33,14 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm"}
 )
 """Endings of file names, in lower case, that are taken for images."""
+
+_UNUSABLE = {
+    "Cc": "a control character",
+    "Cs": "a byte that is not UTF-8",
+    "Zl": "a line separator",
+    "Zp": "a paragraph separator",
+}
+"""Categories of Unicode that no name can hold: tables, terminals and pages cannot show them."""
 
 _DIGITS = re.compile(r"([0-9]+)")
 _LAST_NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.DOTALL)
@@ -108,19 +119,50 @@ def is_image_name(name: str) -> bool:
     return split_suffix(name)[1].lower() in IMAGE_SUFFIXES
 
 
-def check_text(kind: str, name: str) -> str:
+def unusable_name(name: str) -> str:
+    """Say why text cannot be the name of an image, a method or a dataset.
+
+    Spaces of any width, invisible signs such as joiners of emoji, and private characters are
+    allowed: they can be stored, and are escaped where they are printed.
+
+    Returns
+    -------
+    str
+        The reason, or ``""`` where the name can be used.
+    """
+    if not name:
+        return "it is empty"
+    if not name.isprintable():
+        for sign in name:
+            if what := _UNUSABLE.get(category(sign)):
+                return f"it holds {what}, {_escape(sign)}"
+    return ""
+
+
+def spell_name(name: str) -> str:
+    r"""Replace what a name cannot hold by escapes: a line break by ``\n``."""
+    if name.isprintable():
+        return name
+    return "".join(_escape(sign) if category(sign) in _UNUSABLE else sign for sign in name)
+
+
+def _escape(sign: str) -> str:
+    return sign.encode("unicode_escape").decode("ascii")
+
+
+def check_text(kind: str, name: str, *, hint: str = "Give another name") -> str:
     """Return a name that can be stored and printed, or refuse it.
 
     Raises
     ------
     IqbenchError
-        If the name is empty, holds a control character or is not valid Unicode (a file name whose
-        bytes are not UTF-8).
+        If the name is empty, holds a control character or a line separator, or is not valid
+        Unicode (a file name whose bytes are not UTF-8).
     """
-    if not name or not name.isprintable():
+    if why := unusable_name(name):
         raise IqbenchError(
-            f"{kind} {name!r} cannot be used as a name",
-            hint="Names need at least one character and only printable ones (UTF-8)",
+            f"{kind} {name!r} cannot be used as a name: {why}",
+            hint=hint,
         )
     return name
 

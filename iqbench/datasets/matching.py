@@ -104,7 +104,14 @@ def match_outputs(
         If the template is wrong or a folder cannot be listed.
     """
     template = OutputName.parse(output_name or dataset.spec.output_name)
-    stems = {sample.image: template.stem(sample.image) for sample in dataset.samples}
+    if method.problem:
+        refused = {sample.image: method.problem for sample in dataset.samples}
+        return Matches({}, refused, [], attempted=True, folder=method.folder)
+    stems = {
+        sample.image: template.stem(sample.image)
+        for sample in dataset.samples
+        if not sample.problem
+    }
     own = method.folder / dataset.name
     folder = method.folder if alone and not own.is_dir() else own
     if not folder.is_dir():
@@ -112,7 +119,7 @@ def match_outputs(
     levels = {level for stem in stems.values() for level in _levels(stem)}
     index = _list(folder, levels)
     outputs: dict[str, Path] = {}
-    problems: dict[str, str] = {}
+    problems = {sample.image: sample.problem for sample in dataset.samples if sample.problem}
     used: set[str] = set()
     for image, stem in stems.items():
         names = index.candidates(stem, template.suffix)

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from iqbench.datasets.files import check_text, did_you_mean, is_folder, natural_key
+from iqbench.datasets.files import (
+    check_text,
+    did_you_mean,
+    is_folder,
+    natural_key,
+    spell_name,
+    unusable_name,
+)
 from iqbench.errors import IqbenchError
 from iqbench.user_files import expand_user
 
@@ -16,10 +23,21 @@ __all__ = ["Method", "resolve_methods"]
 
 @dataclass(frozen=True)
 class Method:
-    """A folder of outputs and the name under which they are scored."""
+    """A folder of outputs and the name under which they are scored.
+
+    Attributes
+    ----------
+    name
+        The method's name.
+    folder
+        Where its outputs lie.
+    problem
+        Why none of them can be scored; ``""`` as a rule.
+    """
 
     name: str
     folder: Path
+    problem: str = ""
 
 
 def resolve_methods(methods: Sequence[str], methods_in: Path | None = None) -> list[Method]:
@@ -36,7 +54,8 @@ def resolve_methods(methods: Sequence[str], methods_in: Path | None = None) -> l
     Returns
     -------
     list of Method
-        In the order given; those of ``methods_in`` last, in natural order.
+        In the order given; those of ``methods_in`` last, in natural order. A sub-folder of
+        ``methods_in`` whose name cannot be used is there with its problem.
 
     Raises
     ------
@@ -72,7 +91,8 @@ def _method(text: str) -> Method:
     _check_folder(path, "method folder")
     if not _visible(path):
         raise IqbenchError(f"method folder {path} is empty", hint="Put the method's outputs there")
-    return Method(check_text("method", name or path.resolve().name), path)
+    hint = "Give it another name: --method NAME=DIR"
+    return Method(check_text("method", name or path.resolve().name, hint=hint), path)
 
 
 def _methods_in(folder: Path) -> list[Method]:
@@ -86,8 +106,17 @@ def _methods_in(folder: Path) -> list[Method]:
             "for a single method use --method",
         )
     return [
-        Method(check_text("method", name), folder / name) for name in sorted(names, key=natural_key)
+        Method(spell_name(name), folder / name, _problem(folder, name))
+        for name in sorted(names, key=natural_key)
     ]
+
+
+def _problem(folder: Path, name: str) -> str:
+    why = unusable_name(name)
+    return why and (
+        f"the name of the method's folder {str(folder / name)!r} cannot be used: {why}; rename it, "
+        "or give --method NAME=DIR"
+    )
 
 
 def _check_folder(folder: Path, kind: str) -> None:

@@ -76,8 +76,11 @@ class Sample:
     outputs
         What the dataset itself brings to be scored against it: distorted images with opinions, or
         the outputs that a list of paths names. Such a dataset takes no methods.
+    problem
+        Why no output of it can be scored, whatever a method has; ``""`` as a rule.
     """
 
     image: str
     reference: Source
     outputs: tuple[OutputImage, ...] = ()
+    problem: str = ""

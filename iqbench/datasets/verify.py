@@ -155,6 +155,11 @@ def verify(
     if samples:
         wrong = spec.count_problems(samples)
         found.problems += [Problem("wrong", spec.name, error.message) for error in wrong]
+    found.problems += [
+        Problem("wrong", sample.reference.name, sample.problem)
+        for sample in samples
+        if sample.problem
+    ]
     for path in spec.missing_files():
         found.problems.append(Problem("missing", path, "the file is not there"))
     if not found.absent:

@@ -180,6 +180,26 @@ def test_a_block_may_allow_paths_elsewhere(read, make_files: MakeFiles) -> None:
     assert Path(sample.outputs[0].source.name) == elsewhere / "b.png"
 
 
+@pytest.mark.parametrize(
+    "name", ["9.15\u202fAM", "v\u00a01", "\u56fe\u3000", "a\u200db", "a\u00adb"]
+)
+def test_ids_may_hold_spaces_of_any_kind_and_invisible_signs(read, name: str) -> None:
+    text = f"reference,output,method,image\nr/a.png,o/{name}.png,{name},{name}\n"
+    (sample,) = read(text, files=[*FILES, f"o/{name}.png"])
+    assert [(output.method, output.image) for output in sample.outputs] == [(name, name)]
+    (sample,) = read(f"reference,output\nr/a.png,o/{name}.png\n", files=[*FILES, f"o/{name}.png"])
+    assert [output.image for output in sample.outputs] == [f"o/{name}"]
+
+
+def test_a_path_that_cannot_be_an_id_needs_one(read) -> None:
+    files = [*FILES, "o/a\x1b.png"]
+    error = refusal(read, "reference,output\nr/a.png,o/a\x1b.png\n", files=files)
+    assert r"line 2: the path of output, 'o/a\x1b.png', cannot be used as an id" in error
+    assert "give an id in a column 'image'" in error
+    (sample,) = read("reference,output,image\nr/a.png,o/a\x1b.png,first\n", files=files)
+    assert [output.image for output in sample.outputs] == ["first"]
+
+
 def test_missing_files_are_named_with_their_lines(read) -> None:
     rows = "".join(f"r/a.png,o/{name}.png\n" for name in ("a", "x", "y", "z", "w"))
     error = refusal(read, "reference,output\n" + rows)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iqbench.datasets.dataset import reference_folder
-from iqbench.datasets.files import natural_key, numbering_gaps, split_suffix
+from iqbench.datasets.files import (
+    check_text,
+    natural_key,
+    numbering_gaps,
+    spell_name,
+    split_suffix,
+    unusable_name,
+)
 from iqbench.datasets.layout import MissingDataError
 from iqbench.datasets.layouts.folder import FolderLayout
 from iqbench.errors import IqbenchError
@@ -144,14 +152,69 @@ def test_loops_of_links_end_and_links_never_rename_real_files(
     assert ids(root) == ["linked/c", "z/a"]
 
 
-def test_a_name_that_is_not_unicode_is_refused(make_files: MakeFiles) -> None:
+def test_a_file_whose_name_is_not_unicode_is_listed_with_its_problem(
+    make_files: MakeFiles,
+) -> None:
     root = make_files("r", ["a.png"])
     try:
         Path(os.fsdecode(os.fsencode(root) + b"/\xff.png")).touch()
     except OSError:
         pytest.skip("this file system has Unicode names only")
+    sound, odd = FolderLayout(layout="folder", references=".").samples(root)[::-1]
+    assert (sound.image, sound.problem) == ("a", "")
+    assert odd.image == "\\udcff"
+    assert "it holds a byte that is not UTF-8, \\udcff; rename it" in odd.problem
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("9.15.02\u202fAM", "v\u00a013.05", "\u56fe\u30001", "soft\u00adhyphen", " a ", "a b"),
+        *(
+            "\U0001f468\u200d\U0001f469",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "a\u202eb",
+        ),
+        *("\ue000", "\U000f0000", "\ufeffa", "\u0378", "\uffff", "\U0001f3f4\U000e0067\U000e007f"),
+        *("e\u0301", "a\u034fb", "'", '"', "`", "<b>", "=1+1", "-rf", "%s", "{id}"),
+    ],
+)
+def test_any_name_that_can_be_stored_and_printed_is_one(name: str) -> None:
+    assert unusable_name(name) == ""
+    assert spell_name(name) == name
+    assert check_text("image", name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "why", "spelt"),
+    [
+        ("", "it is empty", ""),
+        ("a\nb", "it holds a control character, \\n", "a\\nb"),
+        ("a\tb", "it holds a control character, \\t", "a\\tb"),
+        ("\x1b[31m", "it holds a control character, \\x1b", "\\x1b[31m"),
+        ("\x7f", "it holds a control character, \\x7f", "\\x7f"),
+        ("\u00a0\x85", "it holds a control character, \\x85", "\u00a0\\x85"),
+        ("a\udcffb", "it holds a byte that is not UTF-8, \\udcff", "a\\udcffb"),
+        ("a\u2028b", "it holds a line separator, \\u2028", "a\\u2028b"),
+        ("a\u2029b", "it holds a paragraph separator, \\u2029", "a\\u2029b"),
+    ],
+)
+def test_what_breaks_a_line_or_cannot_be_stored_is_no_name(name: str, why: str, spelt: str) -> None:
+    assert unusable_name(name) == why
+    assert spell_name(name) == spelt
     with pytest.raises(IqbenchError, match="cannot be used as a name"):
-        ids(root)
+        check_text("image", name)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=()), min_size=1))
+def test_a_name_can_be_used_if_it_is_one_line_of_utf8_without_control_characters(
+    name: str,
+) -> None:
+    one_line = len(name.splitlines()) == 1 and not re.search(r"[\x00-\x1f\x7f-\x9f]", name)
+    encodable = name == name.encode("utf-8", "ignore").decode()
+    broken = name.splitlines(keepends=True)[-1][-1] in "\u2028\u2029"
+    assert (unusable_name(name) == "") == (one_line and encodable and not broken)
+    assert unusable_name(spell_name(name)) == ""
 
 
 def test_a_missing_folder_or_root_says_what_to_set(tmp_path: Path) -> None:

@@ -77,3 +77,16 @@ def test_a_method_without_a_folder_is_refused(text: str) -> None:
 def test_a_name_that_cannot_be_printed_is_refused(make_files: MakeFiles) -> None:
     with pytest.raises(IqbenchError, match="method 'a\\\\nb' cannot be used"):
         resolve_methods([f"a\nb={make_files('m', ['a.png'])}"])
+
+
+def test_a_sub_folder_whose_name_cannot_be_used_stops_no_other_method(
+    make_files: MakeFiles,
+) -> None:
+    folder = make_files("o", ["b/1.png", "a\tx/1.png", "c\u202fAM/1.png"])
+    odd, plain, narrow = resolve_methods([], folder)
+    assert (plain, narrow) == (
+        Method("b", folder / "b"),
+        Method("c\u202fAM", folder / "c\u202fAM"),
+    )
+    assert odd.name == "a\\tx"
+    assert "it holds a control character, \\t; rename it, or give --method NAME=DIR" in odd.problem

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from made_folders import IMAGES
 
-from iqbench.errors import IqbenchError
 from iqbench.report.overview import read_leaderboard
 
 
@@ -46,14 +45,57 @@ def test_images_of_any_name_come_back_as_they_are(made):
     assert {image for _, image in made.values()} == set(images)
 
 
-@pytest.mark.parametrize("name", ["a\nb", "a\x1b[31m", "bad\udcff"])
-def test_names_that_cannot_be_printed_are_refused_for_references(made, name):
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Screenshot at 9.15.02\u202fAM", "v\u00a013.05", "\u56fe\u30001", "a\u00adb"),
+        *("\U0001f468\u200d\U0001f469", "a\u202eb", "\ufeffa", "\ue000", "a "),
+    ],
+)
+def test_spaces_of_any_kind_and_invisible_signs_are_parts_of_names(made, name):
+    images = (name, "a", "b")
+    made.references(images, folder=f"hr {name}")
+    made.method(name, images=images)
+    summary = made.evaluate(reference=made.root / f"hr {name}")
+    assert (summary.scored, summary.failures) == (3, [])
+    assert set(made.values()) == {(name, image) for image in images}
+    assert set(made.scores()["dataset"]) == {f"hr {name}"}
+    read_leaderboard(made.results, {"method": (name,)})
+
+
+@pytest.mark.parametrize(
+    ("name", "spelt"),
+    [
+        ("a\nb", "a\\nb"),
+        ("a\x1b[31m", "a\\x1b[31m"),
+        ("bad\udcff", "bad\\udcff"),
+        ("x\u2028", "x\\u2028"),
+    ],
+)
+def test_a_reference_whose_name_cannot_be_used_stops_no_other(made, name, spelt):
     hr = made.references()
-    made.method()
-    (hr / "a.png").rename(hr / f"{name}.png")
-    with pytest.raises(IqbenchError, match="cannot be used as a name"):
-        made.evaluate()
-    assert made.files() == {}
+    out = made.method()
+    for folder in (hr, out):
+        (folder / "a.png").rename(folder / f"{name}.png")
+    summary = made.evaluate()
+    assert summary.scored == 2
+    assert [failure.image for failure in summary.failures] == [spelt]
+    error = made.errors()["mine", spelt]
+    assert error.startswith(f"the name of the reference {name + '.png'!r} cannot be used: it holds")
+    assert error.endswith("; rename it")
+    assert made.evaluate().current == 2
+
+
+def test_a_method_whose_name_cannot_be_used_stops_no_other(made):
+    made.references()
+    made.method("sound")
+    odd = made.method("odd")
+    odd.rename(odd.with_name("odd\x1b"))
+    summary = made.evaluate()
+    assert summary.scored == 3
+    assert {failure.method for failure in summary.failures} == {"odd\\x1b"}
+    assert len(summary.failures) == 3
+    assert "or give --method NAME=DIR" in made.errors()["odd\\x1b", "a"]
 
 
 def test_a_folder_whose_name_is_no_text_can_still_be_named_and_read(made):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-from iqbench.datasets.files import check_text, split_suffix
+from iqbench.datasets.files import check_text, spell_name, split_suffix, unusable_name
 from iqbench.datasets.layout import BelowRoot, Layout, find_below, is_below_root
 from iqbench.datasets.opinions import finite
 from iqbench.datasets.sample import DISTORTED, Direction, Opinion, OutputImage, Sample
@@ -149,8 +149,7 @@ class _Pairs:
         if reference not in self.references:
             self.lines[reference] = row.line
         method = self._text(row, "method") or DISTORTED
-        image = self._text(row, "image")
-        image = image or split_suffix(reference if "method" in row.cells else output)[0]
+        image = self._text(row, "image") or self._id(row, reference, output)
         other = self.ids.setdefault((method, image), row.line)
         if other != row.line:
             hint = "" if "image" in row.cells else "Give each an id of its own in a column 'image'"
@@ -174,7 +173,7 @@ class _Pairs:
         self._check_files()
         ids: dict[str, str] = {}
         for reference in self.references:
-            image = split_suffix(reference)[0]
+            image = split_suffix(spell_name(reference))[0]
             if ids.setdefault(image, reference) != reference:
                 raise IqbenchError(
                     f"{self.path}: two references have the id {image!r}: {ids[image]} in line "
@@ -220,6 +219,18 @@ class _Pairs:
             return check_text(column, row.cells[column])
         except IqbenchError as error:
             raise self._error(row, error.message, error.hint) from error
+
+    def _id(self, row: _Row, reference: str, output: str) -> str:
+        """Derive the output's id from a path."""
+        column = "reference" if "method" in row.cells else "output"
+        path = reference if column == "reference" else output
+        if why := unusable_name(path):
+            raise self._error(
+                row,
+                f"the path of {column}, {path!r}, cannot be used as an id: {why}",
+                "Rename the file, or give an id in a column 'image'",
+            )
+        return split_suffix(path)[0]
 
     def _opinion(self, row: _Row) -> Opinion | None:
         if not row.cells.get("mos"):

@@ -10,11 +10,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from iqbench.datasets.files import (
-    check_text,
     is_image_name,
     natural_key,
     some,
+    spell_name,
     split_suffix,
+    unusable_name,
     walk,
 )
 from iqbench.datasets.layout import BelowRoot, Layout, find_below
@@ -66,6 +67,8 @@ class FolderLayout(Layout):
     def samples(self, root: Path | None) -> list[Sample]:
         """List the references in natural order (``img_2`` before ``img_10``).
 
+        A file whose name cannot be used is listed with its problem, under its name with escapes.
+
         Raises
         ------
         MissingDataError
@@ -79,7 +82,7 @@ class FolderLayout(Layout):
         template = ReferenceName.parse(self.id)
         by_id: dict[str, str] = {}
         for name in self._chosen(root, [name for name in walk(folder) if wanted(name)]):
-            image = template.image(split_suffix(check_text("file", name))[0])
+            image = template.image(split_suffix(spell_name(name))[0])
             if image is None:
                 raise IqbenchError(
                     f"{folder / name} is not named as references are, {self.id!r}",
@@ -96,7 +99,7 @@ class FolderLayout(Layout):
             what = " or ".join(self.files) if self.files else "image (PNG, JPEG, BMP, TIFF, WebP)"
             raise IqbenchError(f"reference folder {folder} holds no {what}")
         return [
-            Sample(image=image, reference=FileSource(folder / by_id[image]))
+            Sample(image, FileSource(folder / by_id[image]), problem=_problem(by_id[image]))
             for image in sorted(by_id, key=natural_key)
         ]
 
@@ -131,6 +134,11 @@ class FolderLayout(Layout):
             return is_image_name
         globs = [glob.split("/") for glob in self.files]
         return lambda name: any(_matches(name.split("/"), glob) for glob in globs)
+
+
+def _problem(name: str) -> str:
+    why = unusable_name(name)
+    return f"the name of the reference {name!r} cannot be used: {why}; rename it" if why else ""
 
 
 def _last_stem(name: str) -> str:
