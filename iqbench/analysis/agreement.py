@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
-from iqbench.analysis.coefficients import Associations, Indices
+from iqbench.analysis.coefficients import Associations, Indices, tau_of_levels
 from iqbench.analysis.influence import Floats
 
 __all__ = ["ranking_agreement"]
 
 _BLOCK = 4_000_000  # signs in memory at a time
+_MANY = 300  # rows of one content from which on sorting is cheaper than comparing all pairs
 
 
 def ranking_agreement(table: pd.DataFrame, contents: pd.Series) -> Associations:
@@ -35,12 +38,11 @@ def ranking_agreement(table: pd.DataFrame, contents: pd.Series) -> Associations:
     """
     columns = table.shape[1]
     first, second = np.triu_indices(columns, 1)
-    taus = [
-        tau[:, first, second]
-        for cube in _cubes(table, contents)
-        for tau in map(_taus, np.array_split(cube, max(1, cube.size * cube.shape[1] // _BLOCK)))
-    ]
-    found = np.concatenate(taus) if taus else np.empty((0, len(first)))
+    content = _contents(table, contents)
+    found = np.full((content.max(initial=-1) + 1, len(first)), np.nan)
+    for members, group in _groups(table.to_numpy(np.float64), content):
+        taus = _taus_by_sorting(group) if group.shape[1] > _MANY else _taus_of_few(group)
+        found[members] = np.concatenate([tau[:, first, second] for tau in taus])
     defined = ~np.isnan(found)
     n: Indices = defined.sum(axis=0)
     share = np.maximum(n, 1)
@@ -49,22 +51,36 @@ def ranking_agreement(table: pd.DataFrame, contents: pd.Series) -> Associations:
     return Associations(first, second, value, n, defined, influence)
 
 
-def _cubes(table: pd.DataFrame, contents: pd.Series) -> Iterator[Floats]:
-    """Give each dataset as (contents, rows of each, metrics), NaN where one has fewer rows."""
-    index = table.index.to_frame(index=False).astype(str)
-    values = table.to_numpy(np.float64)
-    for _, rows in index.groupby("dataset", sort=True):
-        content, names = pd.factorize(contents.to_numpy()[rows.index], sort=True)
-        place = pd.Series(content).groupby(content).cumcount().to_numpy()
-        cube = np.full((len(names), place.max() + 1, values.shape[1]), np.nan)
-        cube[content, place] = values[rows.index]
-        yield cube
+def _contents(table: pd.DataFrame, contents: pd.Series) -> Indices:
+    """Number what each row shows; the contents of a dataset follow each other."""
+    datasets = table.index.get_level_values("dataset").astype(str)
+    places = pd.MultiIndex.from_arrays([datasets, contents.to_numpy()])
+    return pd.factorize(places, sort=True)[0].astype(np.intp)
 
 
-def _taus(cube: Floats) -> Floats:
+def _groups(values: Floats, content: Indices) -> Iterator[tuple[Indices, Floats]]:
+    """Give the contents that have equally many rows together, with their numbers.
+
+    Their rows have the shape (contents, rows of each, metrics).
+    """
+    order = np.argsort(content, kind="stable")
+    sizes = np.bincount(content)
+    starts = np.cumsum(sizes) - sizes
+    for size in np.unique(sizes):
+        members = np.flatnonzero(sizes == size)
+        yield members, values[order[starts[members][:, np.newaxis] + np.arange(size)]]
+
+
+def _taus_of_few(group: Floats) -> Iterator[Floats]:
+    """Compare all rows of each content, for several contents at once."""
+    signs = group.size * group.shape[1]
+    yield from map(_taus, np.array_split(group, max(1, signs // _BLOCK)))
+
+
+def _taus(group: Floats) -> Floats:
     """Tau-b of every content between all metrics: (contents, rows, m) -> (contents, m, m)."""
-    first, second = np.triu_indices(cube.shape[1], 1)
-    a, b = cube[:, first], cube[:, second]
+    first, second = np.triu_indices(group.shape[1], 1)
+    a, b = group[:, first], group[:, second]
     # Not the sign of a difference: two infinite values are equal, and NaN compares as neither.
     signs = (a > b).astype(np.float64) - (a < b)
     present: NDArray[np.float64] = (~(np.isnan(a) | np.isnan(b))).astype(np.float64)
@@ -74,3 +90,17 @@ def _taus(cube: Floats) -> Floats:
             untied * untied.transpose(0, 2, 1)
         )
     return taus
+
+
+def _taus_by_sorting(group: Floats) -> Iterator[Floats]:
+    """As `_taus`, a content and two metrics at a time: many rows have too many pairs."""
+    metrics = group.shape[2]
+    for values in group:
+        taus = np.full((1, metrics, metrics), np.nan)
+        for first, second in combinations(range(metrics), 2):
+            both = values[:, [first, second]]
+            both = both[~np.isnan(both).any(axis=1)]
+            if len(both) > 1:
+                levels = stats.rankdata(both, method="dense", axis=0).astype(np.int32) - 1
+                taus[0, first, second] = taus[0, second, first] = tau_of_levels(*levels.T)
+        yield taus

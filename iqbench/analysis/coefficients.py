@@ -16,7 +16,15 @@ from scipy import stats
 
 from iqbench.analysis.influence import Floats
 
-__all__ = ["COEFFICIENTS", "Associations", "Coefficient", "Indices", "associate", "clustered"]
+__all__ = [
+    "COEFFICIENTS",
+    "Associations",
+    "Coefficient",
+    "Indices",
+    "associate",
+    "clustered",
+    "tau_of_levels",
+]
 
 Coefficient = Literal["pearson", "spearman", "kendall"]
 COEFFICIENTS: tuple[Coefficient, ...] = ("pearson", "spearman", "kendall")
@@ -234,11 +242,12 @@ def _kendall(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Fl
         moved -= value * (spread[:, first] + spread[:, second])
     if len(values) > _PAIRWISE:
         pairs = zip(levels.T[first], levels.T[second], strict=True)
-        value = np.array([_tau(x, y) for x, y in pairs])
+        value = np.array([tau_of_levels(x, y) for x, y in pairs])
     return value, clustered(moved, clusters, images)
 
 
-def _tau(x: NDArray[np.int32], y: NDArray[np.int32]) -> float:
+def tau_of_levels(x: NDArray[np.int32], y: NDArray[np.int32]) -> float:
+    """Give tau-b of two columns of dense ranks from 0; NaN where either is constant."""
     if not x.any() or not y.any():
         return np.nan
     # The exact p-value, which is not used, would take longer than the coefficient.
