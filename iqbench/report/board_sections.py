@@ -52,7 +52,13 @@ def dataset_sections(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> 
             *_values(rows, marks, columns, "image"),
         ]
         spans = _text(rows, "front_by")
-        yield Section(str(dataset), facts, found, list(rows["complete"]), remarks, spans.iloc[0])
+        section = Section(
+            str(dataset), facts, found, list(rows["complete"]), remarks, spans.iloc[0]
+        )
+        lacking = rows[~rows["complete"].astype(bool)]
+        if "other_reference" in rows and (lacking["other_reference"] > 0).all():
+            section = replace(section, unranked="incomplete methods, for the reasons given above")
+        yield section
 
 
 def overall_sections(

@@ -98,6 +98,7 @@ def test_tables_for_people_say_it_too(results: Path) -> None:
     text = " ".join(run(leaderboard_command, results).stdout.split())
     assert "A: 8 images scored against other reference images than the newest, left out" in text
     assert "0/8 images" in text
+    assert "Not ranked: incomplete methods, for the reasons given above" in text
 
 
 def test_no_pair_is_of_two_references(results: Path) -> None:

@@ -8,6 +8,8 @@ import re
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.text import Text
 
 from iqbench.analysis.leaderboard import leaderboard, standings
@@ -48,7 +50,7 @@ def table(values: dict[str, list[float]], metric: str = "psnr", dataset: str = "
 def shown(values: dict[str, list[float]], format: str, metric: str = "psnr") -> str:
     scores = table(values, metric)
     images = scores[["dataset", "method", "image"]].drop_duplicates()
-    board = leaderboard(scores, images, COLUMNS)
+    board = leaderboard(scores, images, COLUMNS, intervals=False)
     return render_leaderboard(board, COLUMNS, format, intervals=False, window=Window(100))
 
 
@@ -127,3 +129,25 @@ def test_averages_over_datasets_say_that_some_images_are_left_out() -> None:
     assert "| 1 | best | 1.00 | 24.00 | **31.00** |" in text
     assert "| 2 | lucky | 2.00 | 21.00 (+2 inf) | 21.00 |" in text
     assert "psnr: ranked on the common images that are finite for all methods" in text
+
+
+values = st.sampled_from([0.5, 0.75, 1.0, 1.25, 1.5, INF, INF, -INF])
+"""Infinite ones often enough to leave no image that is finite for all."""
+
+
+def methods_of(images: int) -> st.SearchStrategy[list[list[float]]]:
+    of_one = st.lists(values, min_size=images, max_size=images)
+    return st.lists(of_one, min_size=1, max_size=4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 4).flatmap(methods_of), st.sampled_from(["psnr", "tv-ratio"]))
+def test_what_is_bold_is_what_is_ranked_first(several: list[list[float]], metric: str) -> None:
+    methods = {f"method{number}": given for number, given in enumerate(several)}
+    text = shown(methods, "markdown", metric)
+    rows = [line.split(" | ") for line in text.split("\n") if line.startswith("| ")][1:]
+    rows = [row for row in rows if row[0].strip("| ").isdigit()]
+    ranks = [int(row[0].strip("| ")) for row in rows]
+    bold = [any("**" in cell for cell in row) for row in rows]
+    assert ranks == sorted(ranks)
+    assert bold == [rank == 1 and max(ranks) > 1 for rank in ranks]
