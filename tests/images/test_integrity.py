@@ -125,7 +125,7 @@ def tiff_of(*entries):
         (b"\xff\xd8\xff\xc0\0\x0b\x0c\0\1\0\1\1\1\x11\0\xff\xd9", "12 bits a sample"),
         (b"\xff\xd8\xff\xc0\0\x0b\x08\0\1\0\1\2\1\x11\0\xff\xd9", "JPEG of 2 channels"),
         (tiff_of((262, 2, 1, 0)), "tag 262 is no unsigned integer"),
-        (tiff_of((262, 3, 1, 2), (258, 3, 1, 8)), "1 TIFF samples a pixel"),
+        (tiff_of((258, 3, 1, 8), (262, 3, 1, 2)), "1 TIFF samples a pixel"),
         (
             tiff_of((256, 3, 1, 1), (257, 3, 1, 1), (258, 3, 1, 8), (262, 3, 1, 1)),
             "strips or tiles of the TIFF are missing",
@@ -135,6 +135,16 @@ def tiff_of(*entries):
 def test_broken_structures_are_named(data, words):
     with pytest.raises(IqbenchError, match=words):
         decode(data)
+
+
+def test_tags_out_of_order_are_refused():
+    with pytest.raises(IqbenchError, match="tags are not in ascending order"):
+        decode(tiff_of((262, 3, 1, 2), (258, 3, 1, 8)))
+
+
+def test_a_tag_of_one_value_with_several_is_refused():
+    with pytest.raises(IqbenchError, match="tag 262 has 2 values"):
+        decode(tiff_of((258, 3, 1, 8), (262, 3, 2, 2)))
 
 
 def test_tags_that_stand_twice_are_refused():

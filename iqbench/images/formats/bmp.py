@@ -57,7 +57,9 @@ def facts(file: Reader) -> Facts:
 def _palette(file: Reader, header: int, bits: int) -> Samples:
     """Return the colours, RGB."""
     (colours,) = file.unpack("<I", FILE_HEADER + 32)
-    count = colours if 0 < colours < 2**bits else 2**bits
+    if colours > 2**bits:
+        raise file.damaged(f"its palette has {colours} colours for {bits} bits")
+    count = colours or 2**bits
     table = np.frombuffer(file.at(FILE_HEADER + header, count * 4), np.uint8)
     return table.reshape(count, 4)[:, 2::-1]
 

@@ -43,6 +43,9 @@ KINDS = {
     YCBCR: (8,),
 }
 
+START, END = b"\xff\xd8", b"\xff\xd9"  # of a JPEG stream
+ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"  # its marker, but for the transform
+
 LARGE_TILE = 2**24  # pixels: larger than any tile in use
 
 
@@ -85,6 +88,40 @@ class _Layout:
 def facts(file: Reader) -> Facts:
     """Read the first directory; refuse kinds that are not read."""
     directory = read_directory(file)
+    _check_single(directory)
+    bits = _bits(directory)
+    photometric = directory.value(PHOTOMETRIC)
+    compression = directory.value(COMPRESSION, 1)
+    check_compression(file, compression, bits)
+    if photometric == CMYK:
+        raise file.refused("is a CMYK TIFF", "Convert it to RGB and save it as PNG")
+    if bits not in KINDS.get(photometric, ()) or (photometric == YCBCR and compression != JPEG):
+        raise file.refused("is a TIFF in an unusual colour space", "Save it as gray or RGB PNG")
+    if compression == JPEG and (photometric not in (*GRAY, RGB, YCBCR) or bits != 8):
+        raise file.refused("is a TIFF of an unusual kind of JPEG", "Save it as PNG")
+    _check_order(directory, bits)
+    own = 1 if photometric in (*GRAY, PALETTE) else 3
+    samples = directory.value(SAMPLES, 1)
+    if samples < own:
+        raise file.damaged(f"it has {samples} TIFF samples a pixel")
+    if samples > own + (photometric in (*GRAY, RGB) and compression != JPEG and bits >= 8):
+        raise file.refused(f"is a TIFF of {samples} samples a pixel", "Save it as PNG")
+    channels = own
+    if photometric == PALETTE:
+        colours = _colours(directory, bits)
+        channels = 1 if bool((colours[:, :1] == colours).all()) else 3
+    height, width = directory.value(HEIGHT), directory.value(WIDTH)
+    depth = 16 if bits == 16 else 8
+    noted = _noted_bits(directory) if depth == 16 else None
+    stored = Facts("tiff", height, width, channels, depth, samples > own, noted_bits=noted)
+    return stored.oriented(orientation_of(directory))
+
+
+def _check_single(directory: Directory) -> None:
+    """Refuse several pages, and files whose first picture is not the picture."""
+    file = directory.file
+    if list(directory.entries) != sorted(directory.entries):
+        raise file.damaged("its TIFF tags are not in ascending order")
     if directory.following:
         raise file.refused("is a TIFF of several pages", "Save each page as a file of its own")
     if DNG_VERSION in directory.entries or file.at(8, 2) == b"CR":
@@ -93,44 +130,29 @@ def facts(file: Reader) -> Facts:
         raise file.refused(
             "starts with a picture of reduced size, as a camera's raw file does", "Develop it"
         )
-    samples = directory.value(SAMPLES, 1)
+
+
+def _bits(directory: Directory) -> int:
+    """Read the bits of a sample, of whole numbers without a sign."""
     bits = directory.values(BITS, (1,))
-    photometric = directory.value(PHOTOMETRIC)
-    compression = directory.value(COMPRESSION, 1)
-    if photometric == CMYK:
-        raise file.refused("is a CMYK TIFF", "Convert it to RGB and save it as PNG")
     if set(directory.values(SAMPLE_FORMAT, (1,))) != {1}:
-        raise file.refused(
+        raise directory.file.refused(
             "holds float or signed samples", "Save it with 8 or 16 bits a sample, unsigned"
         )
     if len(set(bits)) != 1 or bits[0] not in (1, 2, 4, 8, 16):
-        raise file.refused(
+        raise directory.file.refused(
             f"has {'/'.join(map(str, sorted(set(bits))))} bits a sample",
             "Save it with 8 or 16 bits a sample",
         )
-    check_compression(file, compression, bits[0])
-    if bits[0] not in KINDS.get(photometric, ()) or (photometric == YCBCR and compression != JPEG):
-        raise file.refused("is a TIFF in an unusual colour space", "Save it as gray or RGB PNG")
-    if compression == JPEG and (photometric not in (*GRAY, RGB, YCBCR) or bits[0] != 8):
-        raise file.refused("is a TIFF of an unusual kind of JPEG", "Save it as PNG")
-    if directory.value(PREDICTOR, 1) not in (1, 2) or (
-        directory.value(PREDICTOR, 1) == 2 and bits[0] < 8
-    ):
-        raise file.refused("is a TIFF with an unusual predictor", "Save it as PNG")
-    own = 1 if photometric in (*GRAY, PALETTE) else 3
-    if samples < own:
-        raise file.damaged(f"it has {samples} TIFF samples a pixel")
-    if samples > own + (photometric in (*GRAY, RGB) and compression != JPEG and bits[0] >= 8):
-        raise file.refused(f"is a TIFF of {samples} samples a pixel", "Save it as PNG")
-    channels = own
-    if photometric == PALETTE:
-        colours = _colours(directory, bits[0])
-        channels = 1 if bool((colours[:, :1] == colours).all()) else 3
-    height, width = directory.value(HEIGHT), directory.value(WIDTH)
-    depth = 16 if bits[0] == 16 else 8
-    noted = _noted_bits(directory) if depth == 16 else None
-    stored = Facts("tiff", height, width, channels, depth, samples > own, noted_bits=noted)
-    return stored.oriented(orientation_of(directory))
+    return bits[0]
+
+
+def _check_order(directory: Directory, bits: int) -> None:
+    """See that it is known in which order samples and bits lie."""
+    if directory.value(PLANAR, 1) not in (1, 2) or directory.value(FILL_ORDER, 1) not in (1, 2):
+        raise directory.file.damaged("the order of its TIFF samples or bits is unknown")
+    if directory.value(PREDICTOR, 1) not in ((1, 2) if bits >= 8 else (1,)):
+        raise directory.file.refused("is a TIFF with an unusual predictor", "Save it as PNG")
 
 
 def _noted_bits(directory: Directory) -> int | None:
@@ -182,7 +204,7 @@ def _layout(directory: Directory) -> _Layout:
     return _Layout(
         height=height,
         width=width,
-        bits=directory.value(BITS, 1),
+        bits=directory.values(BITS, (1,))[0],
         samples=samples,
         photometric=directory.value(PHOTOMETRIC),
         compression=directory.value(COMPRESSION, 1),
@@ -244,10 +266,14 @@ def _jpeg_piece(directory: Directory, layout: _Layout, data: bytes) -> Samples:
 
     The stream does not say whether it is YCbCr or RGB, so the marker of Adobe is put before it.
     """
+    if data[-2:] != END and not data.rstrip(b"\0").endswith(END):
+        raise directory.file.damaged("a strip or tile of the TIFF does not end as a JPEG does")
     transform = {YCBCR: b"\1", RGB: b"\0"}.get(layout.photometric)
-    marker = b"" if transform is None or layout.planar else b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"
-    tables = directory.data(JPEG_TABLES).removeprefix(b"\xff\xd8").removesuffix(b"\xff\xd9")
-    stream = b"\xff\xd8" + (marker + (transform or b"") if marker else b"") + tables + data[2:]
+    adobe = b"" if transform is None or layout.planar else ADOBE + transform
+    tables = directory.data(JPEG_TABLES)
+    if tables and not (tables.startswith(START) and tables.endswith(END)):
+        raise directory.file.damaged("the JPEG tables of the TIFF are incomplete")
+    stream = START + adobe + tables[len(START) : -len(END)] + data[len(START) :]
     piece = jpeg.decode_stream(directory.file, stream, layout.samples_a_piece)
     if piece.shape[1:] != (layout.columns, layout.samples_a_piece):
         raise directory.file.damaged("a strip or tile of the TIFF has not the size of its pixels")

@@ -58,12 +58,13 @@ class Directory:
         return self.file.unpack(f"{self.order}{count}{UNSIGNED[kind]}", offset)
 
     def value(self, tag: int, default: int | None = None) -> int:
-        """Read the first unsigned integer of a tag."""
+        """Read the only unsigned integer of a tag."""
         values = self.values(tag)
-        if not values:
-            if default is None:
-                raise self.file.damaged(f"its TIFF tag {tag} is missing")
+        if not values and default is not None:
             return default
+        if len(values) != 1:
+            found = f"has {len(values)} values" if values else "is missing"
+            raise self.file.damaged(f"its TIFF tag {tag} {found}")
         return values[0]
 
     def data(self, tag: int) -> bytes:
