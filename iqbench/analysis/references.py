@@ -12,7 +12,7 @@ import pandas as pd
 from iqbench.errors import IqbenchWarning
 from iqbench.results.names import coded
 
-__all__ = ["AGAIN", "Stale", "stale_rows"]
+__all__ = ["AGAIN", "Stale", "stale_among", "stale_rows"]
 
 AGAIN = "Score all methods of the dataset again: iqbench evaluate"
 """What to do about scores that were made with another reference."""
@@ -44,17 +44,31 @@ class Stale:
         own = pd.MultiIndex.from_frame(frame[_ROW].astype(str))
         return frame[~own.isin(pd.MultiIndex.from_frame(self.rows))]
 
-    def warn(self) -> None:
-        """Warn of each dataset and method, if there are any."""
+    def warn(self, consequence: str = "and left out") -> None:
+        """Warn of each dataset and method, if there are any.
+
+        Parameters
+        ----------
+        consequence
+            What is done about them.
+        """
         several = self.rows.groupby(["dataset", "method"], as_index=False).size()
         for dataset, method, count in several.itertuples(index=False, name=None):
             warnings.warn(
                 f"{method} on {dataset}: {count} image{'s' * (count != 1)} scored against other "
-                "reference images than the newest, and left out, because scores of two "
-                f"references cannot be compared. {AGAIN}",
+                f"reference images than the newest, {consequence}: scores of two references "
+                f"cannot be compared. {AGAIN}",
                 IqbenchWarning,
                 stacklevel=3,
             )
+
+
+def stale_among(images: pd.DataFrame, filters: Mapping[str, Collection[str]]) -> Stale:
+    """Find such images among the datasets and methods that filters name, see `stale_rows`."""
+    datasets = filters.get("dataset")
+    if datasets is not None:
+        images = images[images["dataset"].isin(list(datasets))]
+    return stale_rows(images, filters.get("method"))
 
 
 def stale_rows(images: pd.DataFrame, methods: Collection[str] | None = None) -> Stale:

@@ -28,11 +28,15 @@ def export(results: Path, wide: bool, output: Path, **filters: Any) -> None:
       iqbench export --wide -o scores.csv
       iqbench export other-results --dataset Set5 --metric psnr -o psnr.csv
     """
+    from iqbench.analysis.references import stale_among
     from iqbench.cli.progress import waiting
+    from iqbench.cli.warned import told_warnings
     from iqbench.report.files import export_frame
-    from iqbench.results.read import load_scores
+    from iqbench.results.read import load_images, load_scores
 
-    with waiting("Exporting"):
-        frame = load_scores(results, wide=wide, filters=wanted(filters))
+    chosen = wanted(filters)
+    with told_warnings(), waiting("Exporting"):
+        frame = load_scores(results, wide=wide, filters=chosen)
+        stale_among(load_images(results), chosen).warn("and written beside the others")
         export_frame(frame.reset_index() if wide else frame, output)
     say(f"wrote {len(frame):,} rows to {output}")

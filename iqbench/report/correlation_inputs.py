@@ -19,7 +19,7 @@ from iqbench.analysis.opinion_table import (
     unmatched_opinions,
     unscored_opinions,
 )
-from iqbench.analysis.references import stale_rows
+from iqbench.analysis.references import stale_among
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.opinion import read_opinion
 from iqbench.results.read import load_images, load_scores
@@ -105,7 +105,7 @@ def read_inputs(
         assert source.file is not None
         return _filtered(_alone(source, source.file), filters)
     images = load_images(results)
-    stale = stale_rows(images, filters.get("method"))
+    stale = stale_among(images, filters)
     stale.warn()
     images = stale.without(images)
     scores = stale.without(load_scores(results, filters=filters))

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from iqbench.analysis.leaderboard import leaderboard
 from iqbench.analysis.references import stale_rows
 from iqbench.cli.correlate import correlate
+from iqbench.cli.export import export
 from iqbench.cli.leaderboard import leaderboard as leaderboard_command
 from iqbench.errors import IqbenchWarning
 from iqbench.report.html.contents import read_contents
@@ -202,6 +203,22 @@ def test_metrics_are_correlated_over_one_reference(results: Path) -> None:
     alone = run(correlate, results, "--method", "B", "--format", "csv")
     assert shown.stdout == alone.stdout
     assert alone.stderr == ""
+
+
+def test_only_what_was_asked_for_is_warned_of(results: Path) -> None:
+    score(results, "A", 30.0, dataset="other")
+    score(results, "B", 30.0, dataset="other")
+    for command in (leaderboard_command, correlate):
+        assert "warning" not in run(command, results, "--dataset", "other").stderr
+
+
+def test_an_export_has_all_scores_and_says_which_do_not_go_together(
+    results: Path, tmp_path: Path
+) -> None:
+    shown = run(export, results, "-o", tmp_path / "scores.csv")
+    assert "warning: A on set: 8 images scored against other reference images" in shown.stderr
+    assert "and written beside the others" in shown.stderr
+    assert set(pd.read_csv(tmp_path / "scores.csv")["method"]) == {"A", "B", "C"}
 
 
 def test_a_report_neither_correlates_nor_shows_them(results: Path) -> None:
