@@ -289,6 +289,7 @@ def _run(
     """Load what the plan needs, and carry it out."""
     from iqbench.engine.compute import resolve_compute
     from iqbench.engine.manifest import manifest_of
+    from iqbench.engine.places import places_of
     from iqbench.engine.run import Settings, run
     from iqbench.results.store import Store
 
@@ -305,7 +306,7 @@ def _run(
     return run(
         plan,
         Store(evaluation.results),
-        manifest=manifest_of(compute),
+        manifest=manifest_of(compute, places_of(plan.datasets)),
         resources=resources,
         settings=settings,
         reporter=reporter,

@@ -204,13 +204,14 @@ def check(
         from iqbench.cli.progress import progress_bar
         from iqbench.report.html.check import check_page
 
-        places = picture_folders([baseline, results], options)
+        places, recorded = picture_folders([baseline, results], options)
         with progress_bar(unit="images") as bar:
             made = check_page(
                 *(found, sides, (baseline, results), places),
                 worst=worst,
                 size=file_bytes(max_size),
                 maps=_MAPS,
+                recorded=recorded,
                 progress=told(bar),
             )
         write_text(html, made.html)

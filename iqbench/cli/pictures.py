@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from iqbench.engine.run import Reporter
+    from iqbench.report.html.recorded import Recorded
     from iqbench.report.html.where import Folders
 
 __all__ = ["file_bytes", "picture_folders", "picture_options", "told"]
@@ -49,6 +48,11 @@ _OPTIONS = (
     ),
     click.option("--no-pictures", is_flag=True, help="Show none."),
     click.option(
+        "--no-recorded-pictures",
+        is_flag=True,
+        help="Do not look where the tables say that files were.",
+    ),
+    click.option(
         "--max-size",
         default="20M",
         show_default=True,
@@ -79,12 +83,14 @@ def file_bytes(text: str) -> int:
     return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
-def picture_folders(results: Iterable[Path], options: dict[str, Any]) -> list[Folders]:
+def picture_folders(
+    results: Sequence[Path], options: dict[str, Any]
+) -> tuple[list[Folders], Recorded | None]:
     """Take the options above out of a command's, and say where to look for pictures.
 
-    That is where the options say, where the commands that wrote the tables were told to look, and
-    in ``outputs`` beside the tables, as the demo leaves them. Whatever is found there is shown
-    only if its digest is that of the file that was scored.
+    That is where the options say, in ``outputs`` beside the tables, as the demo leaves them, and,
+    file by file, where the tables say that files were. Whatever is found there is shown only if
+    its digest is that of the file that was scored.
 
     Parameters
     ----------
@@ -98,9 +104,10 @@ def picture_folders(results: Iterable[Path], options: dict[str, Any]) -> list[Fo
     IqbenchError
         If a folder that an option names is not there.
     """
+    from iqbench.report.html.recorded import recorded_places
     from iqbench.report.html.where import Folders
 
-    none = options.pop("no_pictures")
+    none, unrecorded = options.pop("no_pictures"), options.pop("no_recorded_pictures")
     said = Folders(
         **{
             name: options.pop(name)
@@ -109,44 +116,14 @@ def picture_folders(results: Iterable[Path], options: dict[str, Any]) -> list[Fo
     )
     said.check()
     if none:
-        return []
+        return [], None
     places = [said]
     for folder in results:
-        if (folder / "outputs").is_dir():
-            places.append(Folders(outputs_in=folder / "outputs"))
-        places += _recorded(folder)
-    return [place for place in places if _usable(place)]
-
-
-def _recorded(results: Path) -> Iterator[Folders]:
-    """Read the folders out of the command lines that the tables record."""
-    from iqbench.cli.evaluate import evaluate
-    from iqbench.report.html.where import Folders
-    from iqbench.results.read import load_runs
-
-    for command in dict.fromkeys(run.command for run in reversed(load_runs(results))):
-        with suppress(ValueError, click.ClickException):
-            words = [word for word in shlex.split(command)[1:] if word != "--debug"]
-            if words[:1] != ["evaluate"]:
-                continue
-            told_ = evaluate.make_context("evaluate", words[1:], resilient_parsing=True).params
-            name, reference = told_.get("dataset_name"), told_.get("reference")
-            references = [f"{name}={reference}" if name else str(reference)] if reference else []
-            folders = [*(told_.get("methods") or ()), *references, told_.get("methods_in") or ""]
-            # Tables may come from others: no name in them makes this machine ask another one.
-            if any(re.match(r"([^=]*=)?[\\/]{2}", str(folder)) for folder in folders):
-                continue
-            yield Folders(
-                outputs=[one for one in told_.get("methods") or () if _there(one)],
-                outputs_in=told_.get("methods_in"),
-                references=references,
-                output_name=told_.get("output_name"),
-                datasets_file=told_.get("datasets_file"),
-            )
-
-
-def _there(method: str) -> bool:
-    return Path(method).is_dir() or Path(method.partition("=")[2]).is_dir()
+        beside = folder / "outputs"
+        if beside.is_dir() and not beside.is_symlink():
+            places.append(Folders(outputs_in=beside))
+    recorded = None if unrecorded else recorded_places(results)
+    return [place for place in places if _usable(place)], recorded
 
 
 def _usable(place: Folders) -> bool:

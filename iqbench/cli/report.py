@@ -65,7 +65,7 @@ def report(
     side by side, with maps of where they differ; and how all of it was made.
 
     Pictures are shown where they still lie where they were scored, or where the options say, and
-    only if they are still the same files.
+    only if they are still the same files. --no-recorded-pictures looks where options say only.
 
     \b
     Examples:
@@ -82,7 +82,7 @@ def report(
 
     filters = wanted(options)
     shown = images if not options["no_pictures"] else 0
-    places = picture_folders([results], options)
+    places, recorded = picture_folders([results], options)
     more: dict[str, Any] = {}
     if maps is not None:
         names = [name.strip() for name in maps.split(",") if name.strip()]
@@ -91,7 +91,14 @@ def report(
         sort=sort, front=_two(front), images=shown, size=file_bytes(max_size), device=device, **more
     )
     with told_warnings(quiet=quiet), progress_bar(quiet=quiet, unit="images") as bar:
-        made = report_page(results, filters, places, appearance=appearance, progress=told(bar))
+        made = report_page(
+            results,
+            filters,
+            places,
+            recorded=recorded,
+            appearance=appearance,
+            progress=told(bar),
+        )
     write_text(output, made.html)
     for text in made.left_out:
         say(f"left out: {text}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,7 @@ import torch
 
 from iqbench import __version__
 from iqbench.engine.compute import Compute
-from iqbench.results.schema import Manifest
+from iqbench.results.schema import Manifest, Place
 
 __all__ = ["manifest_of"]
 
@@ -24,7 +25,7 @@ PACKAGES = (
 )
 
 
-def manifest_of(compute: Compute) -> Manifest:
+def manifest_of(compute: Compute, places: Sequence[Place] = ()) -> Manifest:
     """Say what a run on this machine, and so computed, is made with."""
     device = str(compute.device)
     if compute.device.type == "cuda":
@@ -39,6 +40,7 @@ def manifest_of(compute: Compute) -> Manifest:
         command=_command(),
         time=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         versions=_versions(),
+        places=list(places),
     )
 
 

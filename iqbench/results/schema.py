@@ -26,6 +26,7 @@ __all__ = [
     "ImageRow",
     "Kind",
     "Manifest",
+    "Place",
     "ScoreRow",
     "pair_digest",
     "placeholder",
@@ -244,6 +245,25 @@ class ColumnInfo:
         return float(value) if kind == "target" else None
 
 
+class Place(BaseModel):
+    """Where the files of a dataset's references, or of a method's outputs, lay.
+
+    Parameters
+    ----------
+    dataset, method
+        Whose; the method of references is empty.
+    before, after
+        What stands before and after an image's id in an absolute path.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+    method: str
+    before: str
+    after: str
+
+
 class Manifest(BaseModel):
     """What a run was made with.
 
@@ -257,6 +277,8 @@ class Manifest(BaseModel):
         When the run began, ISO 8601 in UTC.
     versions
         Any other packages.
+    places
+        Where the files lay; empty in tables of older releases.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -270,6 +292,7 @@ class Manifest(BaseModel):
     command: str
     time: str
     versions: dict[str, str] = {}
+    places: list[Place] = []
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from iqbench.cli.pictures import picture_folders
-from iqbench.results.schema import Manifest
+from iqbench.report.html import recorded
+from iqbench.report.html.recorded import recorded_places
+from iqbench.results.schema import FOOTER_KEY, ImageRow, Manifest, Place
 from iqbench.results.store import Store
-
-NOTHING_SAID = {
-    "outputs": (),
-    "outputs_in": None,
-    "references": (),
-    "output_name": None,
-    "datasets_file": None,
-    "no_pictures": False,
-}
 
 
 @pytest.fixture(autouse=True)
@@ -39,10 +34,8 @@ def scored(made):
     return made
 
 
-def remember(results: Path, command: str) -> None:
-    """Add a run to the tables, as if this command had written a row."""
-    from iqbench.results.schema import ImageRow
-
+def remember(results: Path, *places: Place) -> None:
+    """Add a run to the tables that says where files were."""
     run = Manifest(
         iqbench="0.1.0",
         python="3.10",
@@ -50,11 +43,25 @@ def remember(results: Path, command: str) -> None:
         platform="Linux",
         device="cpu",
         precision="exact",
-        command=command,
-        time="2026-01-02T03:04:05+00:00",
+        command="iqbench evaluate",
+        time="2030-01-02T03:04:05+00:00",
+        places=list(places),
     )
     with Store(results).writer(run, {}) as writer:
         writer.add_image(ImageRow("hr", "mine", "extra", error="not scored yet"))
+
+
+def forget(results: Path) -> None:
+    """Make of the tables such as a stranger has sent: nothing in them is about this machine."""
+    for part in results.rglob("*.parquet"):
+        table = pq.read_table(part)
+        footer = json.loads(table.schema.metadata[FOOTER_KEY])
+        footer["runs"] = [{**run, "places": []} for run in footer["runs"]]
+        metadata = {FOOTER_KEY: json.dumps(footer).encode()}
+        pq.write_table(
+            table.replace_schema_metadata(metadata), part.with_name(f"{part.name[:29]}.parquet")
+        )
+        part.unlink()
 
 
 def scenes(page: Path) -> list[dict]:
@@ -75,11 +82,14 @@ def test_it_writes_a_page_with_the_pictures_that_options_name(scored, iqbench):
     assert shown[0]["pictures"][1]["maps"][0]["name"] == "absolute-error"
 
 
-def test_it_looks_where_the_tables_say_that_files_were(scored, iqbench):
-    remember(scored.results, "iqbench evaluate --methods-in out --reference hr --metric psnr")
+def test_it_looks_where_the_files_were_scored(scored, iqbench):
     ran = iqbench("report", "-o", "report.html", "--maps", "none")
-    assert "2 pictures" not in ran.err
+    assert ran.code == 0
+    assert "left out" not in ran.err
     assert len(scenes(Path("report.html"))) == 3
+    ran = iqbench("report", "-o", "report.html", "--maps", "none", "--no-recorded-pictures")
+    assert "left out: pictures: none lies where it was scored" in ran.err
+    assert scenes(Path("report.html")) == []
 
 
 def test_it_looks_beside_the_tables(scored, iqbench):
@@ -89,17 +99,77 @@ def test_it_looks_beside_the_tables(scored, iqbench):
     assert len(scenes(Path("report.html"))) == 3
 
 
-@pytest.mark.parametrize("folder", ["//server/share", r"\\server\share", "NAME=//server/share"])
-def test_tables_of_others_make_this_machine_ask_no_server(scored, folder):
-    remember(scored.results, f"iqbench evaluate --method '{folder}' --reference hr")
-    (only,) = picture_folders([scored.results], dict(NOTHING_SAID))
-    assert only.outputs == ()
+@pytest.mark.parametrize(
+    "before",
+    [
+        *(
+            "//server/share/",
+            "\\\\server\\share\\",
+            "/\\server/",
+            "relative/",
+            "",
+            "~/",
+            "x" * 9999,
+        ),
+        *("/dev/zero?", "/root/", "/proc/self/mem", "/a\0b/", "{fifo}", "/nowhere/" * 300),
+    ],
+)
+def test_absurd_places_cost_their_pictures_alone(scored, iqbench, monkeypatch, before):
+    forget(scored.results)
+    os.mkfifo("fifo")
+    opened = []
+    real = os.open
+    monkeypatch.setattr(
+        os, "open", lambda path, *more: opened.append(str(path)) or real(path, *more)
+    )
+    before = before.replace("{fifo}", f"{Path.cwd()}/fifo")
+    remember(
+        scored.results,
+        *(
+            Place(dataset="hr", method=method, before=before, after=".png")
+            for method in ("", "mine")
+        ),
+        Place(dataset="hr", method="", before="/dev/zero", after=""),
+    )
+    ran = iqbench("report", "-o", "report.html", "--maps", "none")
+    assert ran.code == 0
+    assert "left out: pictures: none lies where it was scored" in ran.err
+    assert not any(path.startswith(("//", "\\\\", "/\\", "relative")) for path in opened)
 
 
-@pytest.mark.parametrize("command", ["python -c pass", "iqbench evaluate '", "iqbench", ""])
-def test_other_commands_say_nothing_of_folders(scored, command):
-    remember(scored.results, command)
-    assert len(picture_folders([scored.results], dict(NOTHING_SAID))) == 1
+def test_no_folder_is_listed_that_the_tables_name(scored, iqbench, monkeypatch):
+    listed = []
+    for name in ("scandir", "listdir"):
+        real = getattr(os, name)
+        monkeypatch.setattr(
+            os, name, lambda path=".", real=real: listed.append(os.fspath(path)) or real(path)
+        )
+    assert iqbench("report", "-o", "report.html", "--maps", "none").code == 0
+    assert len(scenes(Path("report.html"))) == 3
+    seen = {Path(str(path)).absolute() for path in listed}
+    assert not {Path("hr").absolute(), *Path("out").absolute().rglob("")} & seen
+
+
+def test_a_file_of_another_size_is_not_read(scored, iqbench, monkeypatch):
+    Path("out/mine/a.png").write_bytes(Path("out/mine/a.png").read_bytes() + b"x")
+    found = recorded_places([scored.results])
+    read = []
+    monkeypatch.setattr(recorded, "sha256", lambda data: read.append(data) or hashlib.sha256(data))
+    assert found.find("hr", "mine", "a", "0" * 64, size=10) is None
+    assert read == []
+
+
+def test_what_is_read_at_recorded_places_is_limited(scored):
+    found = recorded_places([scored.results])
+    digest = hashlib.sha256(Path("hr/a.png").read_bytes()).hexdigest()
+    assert found.find("hr", "", "a", digest) is not None
+    assert found.find("hr", "", "a", "0" * 64) is None
+    found.bytes_left = 10
+    assert found.find("hr", "", "a", digest) is None
+    assert found.sentences == ["pictures at recorded places: they are too large together"]
+    found.bytes_left, found.seconds_left = 10**9, 0
+    assert found.find("hr", "", "a", digest) is None
+    assert len(found.sentences) == 2
 
 
 def test_without_pictures_torch_is_not_needed(scored):

@@ -18,6 +18,7 @@ from iqbench.report.check import gain_text, method_names, side_text
 from iqbench.report.html.definitions import definitions_of
 from iqbench.report.html.difference import MapMaker
 from iqbench.report.html.page import render_page
+from iqbench.report.html.recorded import Recorded
 from iqbench.report.html.report import Made
 from iqbench.report.html.scenes import Budget, Output, Progress, Scene, Shown, show
 from iqbench.report.html.where import Digests, Finder, Folders
@@ -59,6 +60,7 @@ def check_page(
     worst: int = 3,
     size: int = 20_000_000,
     maps: Sequence[str] = (),
+    recorded: Recorded | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Made:
     """Make a page about a check.
@@ -79,6 +81,8 @@ def check_page(
         Of the file, in bytes.
     maps
         Which maps to draw.
+    recorded
+        Where tables say that files were, `iqbench.report.html.recorded.recorded_places`.
     progress
         Is told how far it is.
 
@@ -92,8 +96,10 @@ def check_page(
     context = _context(found, rows, sides, folders)
     bare = len(_page(context, [], []).encode())
     maker = partial(MapMaker, tuple(maps)) if maps else None
-    scenes = list(_scenes(found, rows, sides, places, worst))
+    finder = Finder(places, sorted({str(name) for name in rows["dataset"]}), recorded)
+    scenes = list(_scenes(found, rows, sides, finder, worst))
     shown, left_out = show(scenes, Budget(size - bare), maker, progress)
+    left_out += recorded.sentences if recorded else []
     return Made(_page(context, shown, left_out), len(shown), left_out)
 
 
@@ -170,11 +176,10 @@ _Place = tuple[str, str, str, str]
 
 
 def _scenes(
-    found: Check, rows: pd.DataFrame, sides: Sides, places: Sequence[Folders], worst: int
+    found: Check, rows: pd.DataFrame, sides: Sides, finder: Finder, worst: int
 ) -> Iterator[Scene]:
     """Describe the images that lost most, the worst of each comparison first."""
     losses = _losses(found, rows, sides.columns, worst)
-    finder = Finder(places, sorted({str(name) for name in rows["dataset"]}))
     names = {image for *_, image in losses}
     before, after = Digests(sides.baseline.images, names), Digests(sides.candidate.images, names)
     for place, told in losses.items():
@@ -185,13 +190,16 @@ def _scenes(
             Output(
                 label,
                 method,
-                partial(finder.output, dataset, method, image, digest),
+                partial(finder.output, dataset, method, image, digest, size),
                 protocol,
                 peak,
             )
-            for label, method, digest in (
-                ("baseline", old, before.of(dataset, old, image)[1]),
-                ("now", new, now),
+            for label, method, digest, size in (
+                (
+                    *("baseline", old, before.of(dataset, old, image)[1]),
+                    before.size(dataset, old, image),
+                ),
+                ("now", new, now, after.size(dataset, new, image)),
             )
         ]
         heads, values = _values(found, sides, place)

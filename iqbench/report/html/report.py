@@ -17,6 +17,7 @@ from iqbench.report.html.choice import Pick, picks_of
 from iqbench.report.html.contents import Contents, read_contents
 from iqbench.report.html.difference import MapMaker
 from iqbench.report.html.page import embedded_json, packed_plotly, render_page
+from iqbench.report.html.recorded import Recorded
 from iqbench.report.html.scenes import Budget, Output, Progress, Scene, Shown, show
 from iqbench.report.html.values import column_payload, metric_under, standing_payload
 from iqbench.report.html.where import Digests, Finder, Folders
@@ -100,6 +101,7 @@ def report_page(
     filters: Mapping[str, tuple[str, ...]],
     places: Sequence[Folders] = (),
     *,
+    recorded: Recorded | None = None,
     appearance: Appearance | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Made:
@@ -113,6 +115,8 @@ def report_page(
         As `load_scores` takes them.
     places
         Where pictures may lie; datasets that come with iqbench are found without.
+    recorded
+        Where tables say that files were, `iqbench.report.html.recorded.recorded_places`.
     appearance
         What to show.
     progress
@@ -144,8 +148,9 @@ def report_page(
     pictures = Budget(room - numbers.left)
     datasets, left_out = _numbers(contents, numbers)
     pictures.left += numbers.left  # what numbers do not take, pictures may
-    shown, unseen = show(_scenes(contents, places, chosen.images), pictures, chosen.maker, progress)
-    left_out += unseen
+    scenes = _scenes(contents, places, recorded, chosen.images)
+    shown, unseen = show(scenes, pictures, chosen.maker, progress)
+    left_out += unseen + (recorded.sentences if recorded else [])
     order = [item["dataset"] for item in datasets]
     shown.sort(key=lambda one: order.index(one.scene.dataset))
     for one in shown:
@@ -204,14 +209,16 @@ def _standing(contents: Contents, dataset: str) -> Any:
     return one
 
 
-def _scenes(contents: Contents, places: Sequence[Folders], count: int) -> list[Scene]:
+def _scenes(
+    contents: Contents, places: Sequence[Folders], recorded: Recorded | None, count: int
+) -> list[Scene]:
     """Describe the images that are to be shown, if they are found."""
     found = contents.found
     picks = picks_of(found.standings, found.columns, count) if count else []
     if not picks:
         return []
     digests = Digests(load_images(contents.results), {pick.image for pick in picks})
-    finder = Finder(places, [one.dataset for one in found.standings])
+    finder = Finder(places, [one.dataset for one in found.standings], recorded)
     return [_scene(contents, pick, finder, digests) for pick in picks]
 
 
@@ -239,7 +246,11 @@ def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> 
             Output(
                 name=method,
                 note=f"{one.ranked_by} {texts[method][ranked]}",
-                find=partial(finder.output, pick.dataset, method, pick.image, digest),
+                find=partial(
+                    finder.output,
+                    *(pick.dataset, method, pick.image, digest),
+                    digests.size(pick.dataset, method, pick.image),
+                ),
                 protocol=cube.protocols.get(method, "rgb").partition(" + ")[0],
                 peak=peak,
             )

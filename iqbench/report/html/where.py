@@ -8,6 +8,7 @@ picture that has changed since is never shown beside the old numbers.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.images.source import FileSource, Source
+from iqbench.report.html.recorded import Recorded
 
 __all__ = ["Digests", "Finder", "Folders", "Found"]
 
@@ -108,6 +110,19 @@ class Digests:
         both = zip(table["reference_digest"], table["output_digest"], strict=True)
         return {key: (_text(one), _text(two)) for key, (one, two) in zip(keys, both, strict=True)}
 
+    @cached_property
+    def _sizes(self) -> dict[tuple[str, str, str], int]:
+        table = self.images[self.images["image"].isin(list(self.wanted))]
+        table = table[table["bytes"].notna()] if "bytes" in table else table.iloc[:0]
+        keys = zip(
+            *(table[name].astype(str) for name in ("dataset", "method", "image")), strict=True
+        )
+        return dict(zip(keys, map(int, table["bytes"] if len(table) else ()), strict=True))
+
+    def size(self, dataset: str, method: str, image: str) -> int | None:
+        """Return the bytes of an output's file; None where the tables do not say."""
+        return self._sizes.get((dataset, method, image))
+
     def of(self, dataset: str, method: str, image: str) -> tuple[str | None, str | None]:
         """Give the digests of reference and output; None where there is none."""
         return self._rows.get((dataset, method, image), (None, None))
@@ -124,10 +139,13 @@ class Finder:
     names
         The datasets of the tables: a lone folder of references belongs to a lone dataset, whatever
         it is called.
+    recorded
+        Where the tables say that files were; looked at last. None for nowhere.
     """
 
     places: Sequence[Folders]
     names: Sequence[str]
+    recorded: Recorded | None = None
     _datasets: dict[str, list[tuple[Folders, Dataset]]] = field(default_factory=dict, init=False)
     _files: dict[tuple[Path, str, int], dict[str, Path]] = field(default_factory=dict, init=False)
     _samples: dict[int, dict[str, Sample]] = field(default_factory=dict, init=False)
@@ -139,11 +157,26 @@ class Finder:
             for _, found in self._of(dataset)
             if (sample := self._by_image(found).get(image)) is not None
         )
-        return _first(sources, digest)
+        return _first(sources, digest) or self._at_recorded(dataset, "", image, digest)
 
-    def output(self, dataset: str, method: str, image: str, digest: str | None) -> Found | None:
-        """Find a method's output, if it is still the same."""
-        return _first(self._outputs(dataset, method, image), digest)
+    def output(
+        self, dataset: str, method: str, image: str, digest: str | None, size: int | None = None
+    ) -> Found | None:
+        """Find a method's output, if it is still the same; ``size`` is its bytes, if known."""
+        found = _first(self._outputs(dataset, method, image), digest)
+        return found or self._at_recorded(dataset, method, image, digest, size)
+
+    def _at_recorded(
+        self, dataset: str, method: str, image: str, digest: str | None, size: int | None = None
+    ) -> Found | None:
+        if self.recorded is None:
+            return None
+        content = self.recorded.find(dataset, method, image, digest, size)
+        with suppress(IqbenchError):  # what cannot be decoded any more is not shown
+            if content is not None:
+                path = FileSource(Path(content.name))
+                return Found(content.decode(alpha="composite"), path)
+        return None
 
     def _outputs(self, dataset: str, method: str, image: str) -> Iterator[Source]:
         for _, found in self._of(dataset):

@@ -1,0 +1,56 @@
+"""Where the files of a run lie, for reports that show them later."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from iqbench.engine.plan import DatasetPlan
+from iqbench.images.source import FileSource, Source
+from iqbench.results.schema import Place
+
+__all__ = ["places_of"]
+
+_MOST_FORMS = 8
+"""Of one folder's files: as ``a.png`` and ``a.jpg`` are two."""
+
+
+def places_of(datasets: Iterable[DatasetPlan]) -> list[Place]:
+    """Say of each dataset's references and each method's outputs what stands around an image's id.
+
+    Parameters
+    ----------
+    datasets
+        What the run is to score.
+
+    Returns
+    -------
+    list of Place
+        For files whose paths hold the image's id; others are not found by it.
+    """
+    found: list[Place] = []
+    for item in datasets:
+        name = item.dataset.name
+        references = [(one.image, one.reference) for one in item.dataset.samples]
+        found += _places(name, "", references)
+        for method, assignment in item.assignments.items():
+            outputs = [(image, one.source) for image, one in assignment.outputs.items()]
+            found += _places(name, method, outputs)
+    return found
+
+
+def _places(dataset: str, method: str, files: Iterable[tuple[str, Source]]) -> Iterator[Place]:
+    forms: Counter[tuple[str, str]] = Counter()
+    folders: dict[Path, str] = {}
+    for image, source in files:
+        if not isinstance(source, FileSource):
+            continue
+        path = source.path
+        if path.parent not in folders:
+            folders[path.parent] = str(path.parent.absolute())
+        before, found, after = f"{folders[path.parent]}/{path.name}".rpartition(image)
+        if found and image:
+            forms[before, after] += 1
+    for (before, after), _ in forms.most_common(_MOST_FORMS):
+        yield Place(dataset=dataset, method=method, before=before, after=after)

@@ -1,0 +1,124 @@
+"""Find pictures where the tables say that they were, and trust the tables in nothing.
+
+Tables may come from a stranger, and so may the places that they name. So no folder is listed: one
+file is opened for one image, if it is a regular one of the size that was scored, and it is shown
+only if its digest is the one in the tables. What is read is limited in bytes and in time.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from iqbench.errors import IqbenchError
+from iqbench.images.source import EncodedImage
+from iqbench.results.read import load_runs
+from iqbench.results.schema import Place
+from iqbench.user_files import open_regular
+
+__all__ = ["Recorded", "recorded_places"]
+
+_MOST_PLACES = 1000
+_LONGEST_PATH = 4096
+_LARGEST_REFERENCE = 2**28
+"""Of references the tables do not say how large their files are."""
+
+
+@dataclass
+class Recorded:
+    """Files at places that tables record.
+
+    Attributes
+    ----------
+    places
+        Where they were, the newest first.
+    bytes_left
+        How many bytes may still be read.
+    seconds_left
+        How long may still be waited for files.
+    """
+
+    places: list[Place]
+    bytes_left: int = 2**31
+    seconds_left: float = 20.0
+    _refused: set[str] = field(default_factory=set, init=False)
+
+    def find(
+        self, dataset: str, method: str, image: str, digest: str | None, size: int | None = None
+    ) -> EncodedImage | None:
+        """Read the file of an image, if it is there and is the one that was scored.
+
+        Parameters
+        ----------
+        dataset, method, image
+            Which; the method of references is empty.
+        digest
+            SHA-256 of the file that was scored.
+        size
+            Its bytes, where the tables say.
+        """
+        started = time.monotonic()
+        try:
+            for path in self._paths(dataset, method, image) if digest is not None else ():
+                data = self._read(path, size)
+                if data is not None and sha256(data).hexdigest() == digest:
+                    return EncodedImage(str(path), data)
+        finally:
+            self.seconds_left -= time.monotonic() - started
+        return None
+
+    @property
+    def sentences(self) -> list[str]:
+        """Say what was not looked at, and why."""
+        return sorted(self._refused)
+
+    def _paths(self, dataset: str, method: str, image: str) -> Iterator[Path]:
+        for place in self.places:
+            if (place.dataset, place.method) == (dataset, method):
+                text = f"{place.before}{image}{place.after}"
+                # No name in tables makes this machine ask another one.
+                if _is_local(text):
+                    yield Path(text)
+
+    def _read(self, path: Path, size: int | None) -> bytes | None:
+        if self.seconds_left <= 0:
+            self._refused.add("pictures at recorded places: reading them took too long")
+            return None
+        try:
+            with open_regular(path) as file:
+                there = os.fstat(file.fileno()).st_size
+                if there != size if size is not None else there > _LARGEST_REFERENCE:
+                    return None
+                if there > self.bytes_left:
+                    self._refused.add("pictures at recorded places: they are too large together")
+                    return None
+                self.bytes_left -= there
+                return file.read(there)
+        except PermissionError:
+            self._refused.add("pictures at recorded places that this user may not read")
+        except (OSError, ValueError, IqbenchError):  # ValueError: a path with a zero in it
+            pass
+        return None
+
+
+def recorded_places(results: Iterable[Path]) -> Recorded:
+    """Read from results folders where the files were that were scored.
+
+    Raises
+    ------
+    IqbenchError
+        As `load_runs`.
+    """
+    runs = [run for folder in results for run in reversed(load_runs(folder))]
+    found = dict.fromkeys(place for run in runs for place in run.places)
+    return Recorded(list(found)[:_MOST_PLACES])
+
+
+def _is_local(path: str) -> bool:
+    """Say whether a path is an absolute one on this machine."""
+    network = path.startswith(("//", "\\\\", "/\\", "\\/"))
+    return len(path) <= _LONGEST_PATH and not network and Path(path).is_absolute()
