@@ -12,6 +12,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 from needs import SHARED, needs
+from PIL import Image
 
 from iqbench.api import Evaluation, run_evaluation
 from iqbench.datasets import digests as digests_module
@@ -20,6 +21,7 @@ from iqbench.datasets.digests import FOLDER, read_checksums
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
 from iqbench.datasets.verify import Verification, verify
 from iqbench.errors import IqbenchError
+from iqbench.images.source import FileSource
 from iqbench.images.write import write_png
 
 DATA = SHARED / "data"
@@ -166,6 +168,28 @@ def test_damage_is_found_by_the_structure_of_the_file_or_by_decoding(tmp_path, s
     decoded = verify(spec, decode=True)
     assert found(decoded)[2] == ("damaged", "HR/c.png")
     assert decoded.verdict == "wrong"
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif"])
+def test_damage_inside_is_found_by_decoding_as_a_run_finds_it(tmp_path, spec, suffix) -> None:
+    y, x = np.mgrid[:96, :128]
+    pixels = np.stack([y, x, y + x], axis=-1).astype(np.uint8) ^ 3
+    spec = make_spec(tmp_path)
+    for number, name in enumerate("abc"):
+        hr(spec, f"{name}.png").unlink()
+        options = {"compression": "tiff_lzw"} if suffix == ".tif" else {"quality": 90}
+        Image.fromarray(pixels + number).save(hr(spec, name + suffix), **options)
+    assert verify(spec, decode=True).problems == []
+    path = hr(spec, "b" + suffix)
+    data = path.read_bytes()
+    half, piece = len(data) // 2, len(data) // 5
+    path.write_bytes(data[:half] + bytes(piece) + data[half + piece :])
+    assert found(verify(spec)) == []
+    (problem,) = verify(spec, decode=True).problems
+    assert problem.kind == "damaged"
+    with pytest.raises(IqbenchError) as caught:
+        FileSource(path).read().decode()
+    assert problem.problem == caught.value.message
 
 
 def test_the_same_content_twice_is_told(tmp_path, spec: DatasetSpec) -> None:

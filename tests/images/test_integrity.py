@@ -142,9 +142,10 @@ def test_tags_out_of_order_are_refused():
         decode(tiff_of((262, 3, 1, 2), (258, 3, 1, 8)))
 
 
-def test_a_tag_of_one_value_with_several_is_refused():
-    with pytest.raises(IqbenchError, match="tag 262 has 2 values"):
-        decode(tiff_of((258, 3, 1, 8), (262, 3, 2, 2)))
+def test_a_tag_of_one_value_with_none_or_several_is_refused():
+    for count in (0, 2):
+        with pytest.raises(IqbenchError, match=f"tag 262 has {count} values"):
+            decode(tiff_of((258, 3, 1, 8), (262, 3, count, 2)))
 
 
 def test_tags_that_stand_twice_are_refused():

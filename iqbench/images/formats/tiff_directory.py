@@ -59,12 +59,13 @@ class Directory:
 
     def value(self, tag: int, default: int | None = None) -> int:
         """Read the only unsigned integer of a tag."""
-        values = self.values(tag)
-        if not values and default is not None:
+        if tag not in self.entries:
+            if default is None:
+                raise self.file.damaged(f"its TIFF tag {tag} is missing")
             return default
+        values = self.values(tag)
         if len(values) != 1:
-            found = f"has {len(values)} values" if values else "is missing"
-            raise self.file.damaged(f"its TIFF tag {tag} {found}")
+            raise self.file.damaged(f"its TIFF tag {tag} has {len(values)} values")
         return values[0]
 
     def data(self, tag: int) -> bytes:
