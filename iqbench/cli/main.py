@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from io import StringIO
+from types import FrameType
 from typing import Any
 
 import click
@@ -172,16 +175,32 @@ def _run(arguments: list[str]) -> None:
 
 @contextmanager
 def _termination_interrupts() -> Iterator[None]:
-    """Let SIGTERM, which schedulers send before they kill, do what Ctrl-C does: keep the scores."""
-    try:
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:  # not in the main thread
+    """Let SIGTERM, which schedulers send before they kill, do what Ctrl-C does: keep the scores.
+
+    So does SIGHUP, which comes where a terminal is closed or a connection breaks. A signal that is
+    ignored stays so: `nohup` ignores SIGHUP.
+    """
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    terminals = [number for number in (1, 2) if os.isatty(number)]
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for terminal in terminals:
+            if not os.isatty(terminal):  # it is gone, and writing there would be an error
+                os.dup2(os.open(os.devnull, os.O_WRONLY), terminal)
+        signal.default_int_handler(number, frame)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+    taken = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
+    for number in taken:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        for number, handler in taken.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def _refusal(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -104,7 +105,12 @@ def test_a_workable_memory_limit_changes_nothing(folders, iqbench):
     assert load_scores("small").equals(load_scores())
 
 
-@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
+@pytest.mark.parametrize("signal_", SIGNALS)
 def test_an_interrupt_exits_130_and_keeps_what_was_scored(folders, iqbench, monkeypatch, signal_):
     start = Scorer.start
     calls = []
@@ -124,6 +130,57 @@ def test_an_interrupt_exits_130_and_keeps_what_was_scored(folders, iqbench, monk
     )
     assert set(load_scores()["image"]) == {"a", "b"}
     assert "1 scored, 2 already in the tables" in iqbench("evaluate", *ONE, *HR, *PSNR).err
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP here")
+def test_a_signal_that_is_ignored_stays_so(folders, iqbench, monkeypatch):
+    start = Scorer.start
+
+    def hang_up(self, batch):
+        os.kill(os.getpid(), signal.SIGHUP)
+        return start(self, batch)
+
+    monkeypatch.setattr(Scorer, "start", hang_up)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        assert iqbench("evaluate", *ONE, *HR, *PSNR).code == 0
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+TERMINAL = """
+import time
+from iqbench.cli.main import main
+from iqbench.engine.scorer import Scorer
+
+start, calls = Scorer.start, []
+
+def wait(self, batch):
+    calls.append(batch)
+    if len(calls) == 3:
+        print("waiting", flush=True)
+        time.sleep(60)
+    return start(self, batch)
+
+Scorer.start = wait
+main(["evaluate", "--method", "one=out/one", "--reference", "hr", "--metric", "psnr"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pseudo-terminals differ elsewhere")
+def test_a_terminal_that_is_closed_interrupts_and_is_not_written_to(folders):
+    import pty  # is not there on Windows
+
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [sys.executable, "-c", TERMINAL])
+    shown = b""
+    while b"waiting" not in shown:
+        shown += os.read(terminal, 1024)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+    assert set(load_scores()["image"]) == {"a", "b"}
 
 
 @pytest.mark.usefixtures("folders")
