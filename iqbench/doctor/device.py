@@ -25,7 +25,7 @@ def check_device(compute: Compute) -> Iterator[Finding]:
         The device.
     """
     device = compute.device
-    numbers = torch.arange(1000, device=device)
+    numbers = torch.arange(1000, dtype=torch.int64, device=device)
     yield compared(
         PART,
         str(device),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -109,10 +110,11 @@ def _is_low(value: object) -> bool:
 
 def _deviations(device: torch.device) -> dict[str, float]:
     """Return the relative error of a matrix product and of a convolution."""
-    generator = torch.Generator().manual_seed(0)
-    matrices = torch.randn(2, 256, 256, generator=generator)
-    image = torch.randn(1, 32, 24, 24, generator=generator)
-    kernels = torch.randn(32, 32, 3, 3, generator=generator)
+    generator = torch.Generator("cpu").manual_seed(0)
+    draw = partial(torch.randn, generator=generator, dtype=torch.float32, device="cpu")
+    matrices = draw(2, 256, 256)
+    image = draw(1, 32, 24, 24)
+    kernels = draw(32, 32, 3, 3)
     products: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Tensor, Tensor]] = {
         "matrix product": (torch.matmul, matrices[0], matrices[1]),
         "convolution": (F.conv2d, image, kernels),

@@ -78,5 +78,5 @@ def to_gray(name: str, image: Tensor) -> Tensor:
 
 
 def _weighted(image: Tensor, weights: tuple[float, float, float]) -> Tensor:
-    factors = torch.tensor(weights, dtype=torch.float64).view(1, 3, 1, 1)
+    factors = torch.tensor(weights, dtype=torch.float64, device="cpu").view(1, 3, 1, 1)
     return (image * factors).sum(1, keepdim=True).to(image.dtype)

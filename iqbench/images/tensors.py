@@ -79,6 +79,6 @@ def pinned(pixels: Pixels) -> Pixels:
     The array must be kept until the GPU has read it.
     """
     shape, kind = pixels.shape, torch.from_numpy(pixels[:0].copy()).dtype
-    copy: Pixels = torch.empty(shape, dtype=kind, pin_memory=True).numpy()
+    copy: Pixels = torch.empty(shape, dtype=kind, device="cpu", pin_memory=True).numpy()
     copy[...] = pixels
     return copy

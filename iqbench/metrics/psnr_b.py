@@ -24,7 +24,10 @@ def differences(image: Tensor) -> tuple[Tensor, Tensor]:
     elsewhere: list[Tensor] = []
     for axis in (2, 3):
         steps = image.diff(dim=axis).square()
-        edge = torch.arange(steps.shape[axis], device=image.device) % BLOCK == BLOCK - 1
+        edge = (
+            torch.arange(steps.shape[axis], dtype=torch.int64, device=image.device) % BLOCK
+            == BLOCK - 1
+        )
         for places, found in ((edge, across), (~edge, elsewhere)):
             index = places.nonzero().flatten()
             found.append(steps.index_select(axis, index).flatten(1))

@@ -46,7 +46,7 @@ def window_weights(shape: Shape) -> tuple[float, ...]:
     size = SIZES[shape]
     if shape == "uniform":
         return (1 / size,) * size
-    offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+    offsets = torch.arange(size, dtype=torch.float64, device="cpu") - (size - 1) / 2
     weights = torch.exp(-offsets.square() / (2 * SIGMA**2))
     return tuple((weights / weights.sum()).tolist())
 

@@ -1,4 +1,4 @@
-"""Finds the compiled loops that suit this processor.
+"""Finds the compiled loops that suit this processor, and calls them; `loops` has one function each.
 
 They are in C because no library has them; everything that calls them has another, slower way. Their
 threads are those of torch: the OpenMP that torch has loaded serves both.
@@ -10,13 +10,14 @@ import ctypes
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from iqbench.native.threads import use_own_threads
 
-__all__ = ["NotCompiledError", "available", "call", "find_library"]
+__all__ = ["Buffer", "NotCompiledError", "available", "call", "count_threads", "find_library"]
 
 _FOLDER = Path(__file__).parent
 
@@ -61,7 +62,51 @@ def available() -> bool:
     return True
 
 
-def call(name: str, arguments: Sequence[Tensor | int]) -> int:
+class Buffer(NamedTuple):
+    """Memory that a loop reads or writes.
+
+    Attributes
+    ----------
+    name
+        What it is called, for errors.
+    tensor
+        Where it lies.
+    dtype
+        The type that the loop takes for granted.
+    size
+        So many values of it the loop may touch.
+    """
+
+    name: str
+    tensor: Tensor
+    dtype: torch.dtype
+    size: int
+
+    def address(self) -> ctypes.c_void_p:
+        """Return where the values are.
+
+        Raises
+        ------
+        BufferError
+            If they are not of that type, not contiguous, too few, or not in the processor's memory.
+        """
+        tensor = self.tensor
+        fits = tensor.device.type == "cpu" and tensor.is_contiguous()
+        if not fits or tensor.dtype != self.dtype or tensor.numel() < self.size:
+            raise BufferError(
+                f"{self.name} is {tensor.dtype} {tuple(tensor.shape)} on {tensor.device}, strides "
+                f"{tensor.stride()}; needed are {self.size} contiguous {self.dtype} on the cpu"
+            )
+        return ctypes.c_void_p(tensor.data_ptr())
+
+
+def count_threads() -> int:
+    """Return in how many threads a loop computes: as many as torch."""
+    use_own_threads()
+    return torch.get_num_threads()
+
+
+def call(name: str, arguments: Sequence[Buffer | int], threads: int | None = None) -> int:
     """Call a function of the library; other Python threads go on meanwhile.
 
     Parameters
@@ -69,19 +114,24 @@ def call(name: str, arguments: Sequence[Tensor | int]) -> int:
     name
         Of the function.
     arguments
-        Tensors, contiguous as the function wants them, and numbers, as C's ``long``; last the
-        number of threads is added.
+        Buffers, and numbers as C's ``long``; last the number of threads is added.
+    threads
+        By default as many as torch computes in.
 
     Returns
     -------
     int
         What the function returns, if anything.
+
+    Raises
+    ------
+    BufferError
+        If a buffer is not what the function takes for granted.
     """
     function = getattr(find_library(), name)
     function.restype = ctypes.c_long
     given = [
-        ctypes.c_void_p(item.data_ptr()) if isinstance(item, Tensor) else ctypes.c_long(item)
-        for item in arguments
+        item.address() if isinstance(item, Buffer) else ctypes.c_long(item) for item in arguments
     ]
-    use_own_threads()
-    return int(function(*given, ctypes.c_long(torch.get_num_threads())))
+    number = count_threads() if threads is None else threads
+    return int(function(*given, ctypes.c_long(number)))

@@ -59,7 +59,7 @@ def assemble(name: str, tensors: Mapping[str, Tensor]) -> Backbone:
     state = dict(tensors)
     for key in backbone.state_dict():
         if key.endswith("num_batches_tracked"):
-            state.setdefault(key, torch.zeros((), dtype=torch.long))
+            state.setdefault(key, torch.zeros((), dtype=torch.long, device="cpu"))
     backbone.load_state_dict(state, assign=True)
     return backbone.requires_grad_(False).eval()
 

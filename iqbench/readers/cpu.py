@@ -15,7 +15,7 @@ from iqbench.metrics._base import Metric, Place, Tap
 from iqbench.metrics._statistics import Mean
 from iqbench.metrics.ms_ssim import MsSsim
 from iqbench.metrics.ssim import C1, C2, SIZES, Shape, Ssim, sample_scale, window_weights
-from iqbench.native import library
+from iqbench.native import loops
 from iqbench.readers.features import ABSOLUTE, SQUARED, UNIT, FeatureReader
 from iqbench.readers.pixels import PIXEL_SUMS, PixelReader
 from iqbench.readers.reader import Found, Owners, Prepared, RawReader, channels_last
@@ -30,17 +30,12 @@ class CpuFeatureReader(FeatureReader):
         """Return the sums of `kinds`."""
         if output.dtype not in (torch.float32, torch.bfloat16):
             reference, output = reference.float(), output.float()
-        images, height, width, channels = output.shape
-        positions = height * width
-        weight = torch.empty(0) if self.weight is None else self.weight
-        blocks = library.call("feature_blocks", [positions, channels])
-        sums = torch.empty(images, blocks, 3, dtype=torch.float64)
-        half = output.dtype == torch.bfloat16
         wanted = [kind in self.kinds for kind in (ABSOLUTE, SQUARED, UNIT)]
-        for image, owner in enumerate(owners.owners):
-            pair = reference[owner], output[image], weight, sums[image]
-            library.call("feature_sums", [*pair, positions, channels, half, *wanted])
-        return dict(enumerate(sums.sum(1).unbind(1)))
+        sums = [
+            loops.feature_sums(reference[owner], output[image], self.weight, wanted)
+            for image, owner in enumerate(owners.owners)
+        ]
+        return dict(enumerate(torch.stack(sums, dim=1).unbind()))
 
 
 class CpuPixelReader(PixelReader):
@@ -51,13 +46,12 @@ class CpuPixelReader(PixelReader):
     ) -> Sequence[Tensor]:
         """Return the sums of `names`."""
         reference, output = reference.float(), output.float()
-        images, *size = output.shape
-        wanted = torch.tensor([name in self.names for name in PIXEL_SUMS], dtype=torch.int64)
-        sums = torch.empty(images, size[0], len(PIXEL_SUMS), dtype=torch.float64)
-        for image, owner in enumerate(owners.owners):
-            pair = reference[owner], output[image], wanted, sums[image]
-            library.call("pixel_sums", [*pair, *size, own])
-        totals = sums.sum(1)
+        wanted = [name in self.names for name in PIXEL_SUMS]
+        sums = [
+            loops.pixel_sums(reference[owner], output[image], wanted, own)
+            for image, owner in enumerate(owners.owners)
+        ]
+        totals = torch.stack(sums)
         return [totals[:, PIXEL_SUMS.index(name)] for name in self.names]
 
 
@@ -79,7 +73,7 @@ class CpuSimilarityReader(RawReader):
         shape: Shape = shapes.pop() if shapes else "gaussian"
         self._size = SIZES[shape]
         constants = (*window_weights(shape), sample_scale(shape), C1, C2)
-        self._window = torch.tensor(constants, dtype=torch.float64)
+        self._window = torch.tensor(constants, dtype=torch.float64, device="cpu")
 
     @staticmethod
     def serves(metric: Metric) -> bool:
@@ -113,15 +107,14 @@ class CpuSimilarityReader(RawReader):
             (N, 2, C) float64; the second is 0 where nobody reads it.
         """
         reference, output = reference.float(), output.float()
-        images, height, width, channels = output.shape
-        positions = height - self._size + 1, width - self._size + 1
-        blocks = library.call("similarity_blocks", [*positions, channels])
-        sums = torch.empty(images, blocks, 2, channels, dtype=torch.float64)
         parts = any(isinstance(metric, MsSsim) for metric in self._metrics)
-        for image, owner in enumerate(owners.owners):
-            pair = reference[owner], output[image], self._window, sums[image]
-            library.call("similarity_sums", [*pair, height, width, channels, self._size, parts])
-        return sums.sum(1)
+        sums = [
+            loops.similarity_sums(
+                reference[owner], output[image], self._window, self._size, parts=parts
+            )
+            for image, owner in enumerate(owners.owners)
+        ]
+        return torch.stack(sums)
 
 
 def _metric_sums(metric: Metric, tap: Tap, totals: Tensor, positions: int) -> Iterator[Found]:

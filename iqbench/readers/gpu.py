@@ -62,7 +62,7 @@ def available(device: torch.device) -> bool:
     """Tell whether kernels run on a device, by running one; warns where they should and do not."""
     if device.type != "cuda" or not has_triton():
         return False
-    image = torch.zeros(1, 1, 2, 2, device=device)
+    image = torch.zeros(1, 1, 2, 2, dtype=torch.float32, device=device)
     reader = GpuPixelReader({Psnr(): []})
     owners = Owners([0], 1, device)
     try:
@@ -94,7 +94,7 @@ class GpuFeatureReader(FeatureReader):
         padded = 1 << (channels - 1).bit_length()
         tile = max(1, _FEATURE_TILE // padded)
         blocks = _blocks(height * width, tile)
-        sums = torch.empty(3, images, blocks, device=output.device)
+        sums = torch.empty(3, images, blocks, dtype=torch.float32, device=output.device)
         _kernels().feature_sums[(blocks, images)](
             reference,
             output,
@@ -123,7 +123,9 @@ class GpuPixelReader(PixelReader):
         """Return the sums of `names`."""
         images, height, width, channels = output.shape
         blocks = _blocks(height * width * channels, _PIXEL_BLOCK)
-        sums = torch.empty(len(PIXEL_SUMS), images, blocks, device=output.device)
+        sums = torch.empty(
+            len(PIXEL_SUMS), images, blocks, dtype=torch.float32, device=output.device
+        )
         _kernels().pixel_sums[(blocks, images)](
             reference,
             output,

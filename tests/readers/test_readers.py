@@ -307,7 +307,7 @@ def test_kernels_that_do_not_compile_are_told_of_and_not_used(monkeypatch):
     monkeypatch.setattr(gpu, "has_triton", lambda: True)
     monkeypatch.setattr(gpu, "_kernels", broken)
     # No device is needed before the kernel is.
-    monkeypatch.setattr(torch, "zeros", lambda *size, device: torch.ones(size))
+    monkeypatch.setattr(torch, "zeros", lambda *size, **options: torch.ones(size))
     monkeypatch.setattr(gpu, "Owners", lambda *_: None)
     with pytest.warns(RuntimeWarning, match="Triton cannot compile here.*no compiler"):
         assert not gpu.available.__wrapped__(torch.device("cuda"))

@@ -6,12 +6,9 @@ of 144. A block of tiles is transformed, multiplied and transformed back while t
 
 from __future__ import annotations
 
-import threading
-
-import torch
 from torch import Tensor
 
-from iqbench.native import library
+from iqbench.native import library, loops
 from iqbench.networks.stream import Stretch
 from iqbench.networks.winograd.minimal import Minimal
 
@@ -22,8 +19,6 @@ TILE = 4
 
 _INPUTS, _OUTPUTS = 16, 64
 """Numbers of channels are multiples of these."""
-
-_room = threading.local()
 
 
 def suits(outputs: int, inputs: int) -> bool:
@@ -40,8 +35,7 @@ class Blocks(Minimal):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__(weight, bias)
         weight = weight.detach().float().contiguous()
-        self._kernel = weight.new_empty(36 * self._outputs * self._inputs)
-        library.call("winograd_pack", [weight, self._kernel, self._outputs, self._inputs])
+        self._kernel = loops.winograd_pack(weight)
         zeros = weight.new_zeros(max(self._outputs, self._inputs))
         self._zeros = zeros
         self._bias = zeros if bias is None else bias.detach().float().contiguous()
@@ -49,25 +43,14 @@ class Blocks(Minimal):
     def _fill(self, out: Tensor, rows: Stretch, beside: int, *, rectify: bool) -> None:
         """Convolve blocks of tiles in as many threads as torch computes with."""
         pieces = rows.pieces if len(rows.pieces) <= 2 else (rows.unpadded(),)
-        first, *more = (piece.permute(0, 2, 3, 1).contiguous() for piece in pieces)
-        second = more[0] if more else first[:, :0]
-        images, _, width, channels = first.shape
-        library.call(
-            "winograd_convolve",
-            [
-                *(first, second, first.shape[1], second.shape[1]),
-                *(out, self._kernel, self._bias, self._zeros, _room_for(self._inputs)),
-                *(images, width, channels, self._outputs, rows.above, rows.below, beside),
-                *(first.dtype == torch.bfloat16, rectify),
-            ],
+        loops.winograd_convolve(
+            [piece.permute(0, 2, 3, 1).contiguous() for piece in pieces],
+            out,
+            self._kernel,
+            self._bias,
+            self._zeros,
+            above=rows.above,
+            below=rows.below,
+            beside=beside,
+            rectify=rectify,
         )
-
-
-def _room_for(channels: int) -> Tensor:
-    """Return room to work in, kept for the next call; each thread has its own."""
-    size = library.call("winograd_room", [channels])
-    room: Tensor | None = getattr(_room, "floats", None)
-    if room is None or room.numel() < size:
-        with torch.inference_mode(mode=False):  # it must also serve calls outside
-            room = _room.floats = torch.empty(size)
-    return room

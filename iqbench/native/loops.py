@@ -1,0 +1,267 @@
+"""The loops in C as functions: each checks its buffers, for C writes where it is told.
+
+Every buffer has the type, the size and the device that the loop takes for granted, or
+``BufferError`` is raised and nothing is computed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from iqbench.native.library import Buffer, call, count_threads
+
+__all__ = [
+    "feature_sums",
+    "pixel_sums",
+    "similarity_sums",
+    "winograd_convolve",
+    "winograd_pack",
+]
+
+PIXEL_SUMS = 13
+"""How many sums `pixel_sums` gives; as in pixels.c."""
+
+_WINDOWS = (7, 11)
+_MOST_CHANNELS = 4
+_POINTS = 36
+_INPUTS, _OUTPUTS = 16, 64
+
+_room = threading.local()
+
+
+def feature_sums(
+    reference: Tensor, output: Tensor, weight: Tensor | None, wanted: Sequence[bool]
+) -> Tensor:
+    """Sum |a - b|, (a - b)^2 and the weighted squared difference at unit length of features.
+
+    Parameters
+    ----------
+    reference, output
+        (h, w, C) float32 or bfloat16 of one image each.
+    weight
+        (C,) float32 for the third; None where it is not wanted.
+    wanted
+        Which of the three are.
+
+    Returns
+    -------
+    Tensor
+        (3,) float64; 0 where not wanted.
+    """
+    height, width, channels = output.shape
+    positions, dtype = height * width, output.dtype
+    _require(
+        dtype in (torch.float32, torch.bfloat16) and channels > 0,
+        f"features of {channels} channels in {dtype}",
+    )
+    _require(weight is not None or not wanted[2], "no weight of the channels")
+    blocks = call("feature_blocks", [positions, channels])
+    sums = torch.empty(blocks, 3, dtype=torch.float64, device="cpu")
+    call(
+        "feature_sums",
+        [
+            Buffer("reference", reference, dtype, positions * channels),
+            Buffer("output", output, dtype, positions * channels),
+            Buffer("weight", weight, torch.float32, channels)
+            if weight is not None
+            else Buffer("weight", sums, torch.float64, 0),
+            Buffer("sums", sums, torch.float64, 3 * blocks),
+            *(positions, channels, dtype == torch.bfloat16, *wanted),
+        ],
+    )
+    return sums.sum(0)
+
+
+def pixel_sums(reference: Tensor, output: Tensor, wanted: Sequence[bool], own: int) -> Tensor:
+    """Sum what PSNR and total variation read.
+
+    Parameters
+    ----------
+    reference, output
+        (h, w, C) float32 of one image each.
+    wanted
+        Which of the `PIXEL_SUMS` sums are, in the order of pixels.c.
+    own
+        How many rows count where a row stands alone.
+
+    Returns
+    -------
+    Tensor
+        (13,) float64; 0 where not wanted.
+    """
+    height, width, channels = output.shape
+    size = height * width * channels
+    _require(0 <= own <= height and len(wanted) == PIXEL_SUMS, f"{own} rows of {height} count")
+    flags = torch.tensor(wanted, dtype=torch.int64, device="cpu")
+    sums = torch.empty(height, PIXEL_SUMS, dtype=torch.float64, device="cpu")
+    call(
+        "pixel_sums",
+        [
+            Buffer("reference", reference, torch.float32, size),
+            Buffer("output", output, torch.float32, size),
+            Buffer("wanted", flags, torch.int64, PIXEL_SUMS),
+            Buffer("sums", sums, torch.float64, height * PIXEL_SUMS),
+            *(height, width, channels, own),
+        ],
+    )
+    return sums.sum(0)
+
+
+def similarity_sums(
+    reference: Tensor, output: Tensor, window: Tensor, size: int, *, parts: bool
+) -> Tensor:
+    """Sum SSIM, and contrast times structure, over the positions where a window fits.
+
+    Parameters
+    ----------
+    reference, output
+        (h, w, C) float32 of one image each, C at most 4, at least as large as the window.
+    window
+        (size + 3,) float64: weights along an axis, the scale of moments, both constants.
+    size
+        Of the window, 7 or 11.
+    parts
+        Whether contrast times structure is wanted.
+
+    Returns
+    -------
+    Tensor
+        (2, C) float64; the second is 0 where not wanted.
+    """
+    height, width, channels = output.shape
+    down, across = height - size + 1, width - size + 1
+    _require(
+        size in _WINDOWS and 1 <= channels <= _MOST_CHANNELS and min(down, across) > 0,
+        f"windows of {size} on {height}x{width} pixels of {channels} channels",
+    )
+    blocks = call("similarity_blocks", [down, across, channels])
+    sums = torch.empty(blocks, 2, channels, dtype=torch.float64, device="cpu")
+    call(
+        "similarity_sums",
+        [
+            Buffer("reference", reference, torch.float32, height * width * channels),
+            Buffer("output", output, torch.float32, height * width * channels),
+            Buffer("window", window, torch.float64, size + 3),
+            Buffer("sums", sums, torch.float64, blocks * 2 * channels),
+            *(height, width, channels, size, parts),
+        ],
+    )
+    return sums.sum(0)
+
+
+def winograd_pack(weight: Tensor) -> Tensor:
+    """Transform a kernel.
+
+    Parameters
+    ----------
+    weight
+        (outputs, inputs, 3, 3) float32; 64 divides outputs, 16 divides inputs.
+
+    Returns
+    -------
+    Tensor
+        (36 * outputs * inputs,) float32, as `winograd_convolve` reads it.
+    """
+    outputs, inputs = weight.shape[:2]
+    _require_channels(outputs, inputs)
+    size = _POINTS * outputs * inputs
+    kernel = torch.empty(size, dtype=torch.float32, device="cpu")
+    call(
+        "winograd_pack",
+        [
+            Buffer("weight", weight, torch.float32, 9 * outputs * inputs),
+            Buffer("kernel", kernel, torch.float32, size),
+            *(outputs, inputs),
+        ],
+    )
+    return kernel
+
+
+def winograd_convolve(
+    pieces: Sequence[Tensor],
+    out: Tensor,
+    kernel: Tensor,
+    bias: Tensor,
+    zeros: Tensor,
+    *,
+    above: int,
+    below: int,
+    beside: int,
+    rectify: bool,
+) -> None:
+    """Convolve with a 3x3 kernel and stride 1.
+
+    Parameters
+    ----------
+    pieces
+        One or two (N, h, w, inputs), one below the other, float32 or bfloat16.
+    out
+        (N, H, W, outputs) of the same type, which is written.
+    kernel
+        What `winograd_pack` returned.
+    bias
+        (outputs,) float32.
+    zeros
+        At least `inputs` zeros, float32.
+    above, below, beside
+        Rows and columns of zeros around the image.
+    rectify
+        Cut off below zero as well.
+    """
+    first, second = pieces if len(pieces) == 2 else (pieces[0], pieces[0][:, :0])
+    images, _, width, inputs = first.shape
+    high = above + first.shape[1] + second.shape[1] + below - 2
+    wide, outputs, dtype = width + 2 * beside - 2, out.shape[3], out.dtype
+    _require_channels(outputs, inputs)
+    _require(
+        dtype in (torch.float32, torch.bfloat16)
+        and min(above, below, beside) >= 0
+        and second.shape == (images, second.shape[1], width, inputs)
+        and out.shape == (images, high, wide, outputs),
+        f"{tuple(first.shape)} and {tuple(second.shape)} into {tuple(out.shape)} in {dtype}",
+    )
+    threads = count_threads()
+    room = _room_for(inputs, threads)
+    call(
+        "winograd_convolve",
+        [
+            Buffer("first", first, dtype, first.numel()),
+            Buffer("second", second, dtype, second.numel()),
+            *(first.shape[1], second.shape[1]),
+            Buffer("out", out, dtype, images * high * wide * outputs),
+            Buffer("kernel", kernel, torch.float32, _POINTS * outputs * inputs),
+            Buffer("bias", bias, torch.float32, outputs),
+            Buffer("zeros", zeros, torch.float32, inputs),
+            Buffer("room", room, torch.float32, call("winograd_room", [inputs], threads)),
+            *(images, width, inputs, outputs, above, below, beside),
+            *(dtype == torch.bfloat16, rectify),
+        ],
+        threads,
+    )
+
+
+def _room_for(channels: int, threads: int) -> Tensor:
+    """Return room to work in, kept for the next call; each thread of Python has its own."""
+    size = call("winograd_room", [channels], threads)
+    room: Tensor | None = getattr(_room, "floats", None)
+    if room is None or room.numel() < size:
+        with torch.inference_mode(mode=False):  # it must also serve calls outside
+            room = _room.floats = torch.empty(size, dtype=torch.float32, device="cpu")
+    return room
+
+
+def _require_channels(outputs: int, inputs: int) -> None:
+    _require(
+        outputs > 0 and inputs > 0 and outputs % _OUTPUTS == 0 and inputs % _INPUTS == 0,
+        f"a kernel from {inputs} to {outputs} channels",
+    )
+
+
+def _require(condition: bool, what: str) -> None:
+    """Refuse sizes that a loop is not made for."""
+    if not condition:
+        raise BufferError(f"the compiled loops are not made for {what}")

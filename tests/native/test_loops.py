@@ -1,0 +1,137 @@
+"""What is no buffer for a loop is refused before a loop runs: C writes where it is told."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from iqbench.metrics.ssim import C1, C2, window_weights
+from iqbench.native import library, loops
+
+pytestmark = pytest.mark.usefixtures("compiled_loops")
+
+WINDOW = torch.tensor([*window_weights("gaussian"), 1.0, C1, C2], dtype=torch.float64)
+ALL = [True] * loops.PIXEL_SUMS
+
+
+@pytest.fixture(autouse=True)
+def _nothing_runs(monkeypatch):
+    """Fail where a loop is called; that counts its blocks, and so on, is harmless."""
+    find = library.find_library
+
+    def run(*arguments):
+        pytest.fail("a loop was called")
+
+    class Watched:
+        def __getattr__(self, name):
+            return getattr(find(), name) if name.endswith(("_blocks", "_room")) else run
+
+    monkeypatch.setattr(library, "find_library", Watched)
+
+
+def features(*shape, dtype=torch.float32, **options):
+    return torch.zeros(*shape, dtype=dtype, **options)
+
+
+def strided(*shape):
+    return features(*shape[:-1], 2 * shape[-1])[..., ::2]
+
+
+def convolve(pieces, out, *, kernel=None, bias=None, zeros=None, **options):
+    inputs, outputs = pieces[0].shape[3], out.shape[3]
+    given = {"above": 1, "below": 1, "beside": 1, "rectify": False} | options
+    loops.winograd_convolve(
+        pieces,
+        out,
+        features(36 * inputs * outputs) if kernel is None else kernel,
+        features(outputs) if bias is None else bias,
+        features(inputs) if zeros is None else zeros,
+        **given,
+    )
+
+
+REFUSED = {
+    "features of another type": lambda: loops.feature_sums(
+        features(4, 4, 8, dtype=torch.float16),
+        features(4, 4, 8, dtype=torch.float16),
+        None,
+        [*ALL[:2], False],
+    ),
+    "features of two types": lambda: loops.feature_sums(
+        features(4, 4, 8), features(4, 4, 8, dtype=torch.bfloat16), None, [True, True, False]
+    ),
+    "too few features": lambda: loops.feature_sums(
+        features(4, 3, 8), features(4, 4, 8), None, [True, True, False]
+    ),
+    "features apart in memory": lambda: loops.feature_sums(
+        features(4, 4, 8), strided(4, 4, 8), None, [True, True, False]
+    ),
+    "features elsewhere": lambda: loops.feature_sums(
+        features(4, 4, 8), features(4, 4, 8, device="meta"), None, [True, True, False]
+    ),
+    "no weight": lambda: loops.feature_sums(features(4, 4, 8), features(4, 4, 8), None, [True] * 3),
+    "a short weight": lambda: loops.feature_sums(
+        features(4, 4, 8), features(4, 4, 8), features(7), [True] * 3
+    ),
+    "a weight of another type": lambda: loops.feature_sums(
+        features(4, 4, 8), features(4, 4, 8), features(8, dtype=torch.bfloat16), [True] * 3
+    ),
+    "pixels of another type": lambda: loops.pixel_sums(
+        features(4, 4, 3, dtype=torch.float64), features(4, 4, 3, dtype=torch.float64), ALL, 4
+    ),
+    "pixels of another size": lambda: loops.pixel_sums(
+        features(4, 4, 1), features(4, 4, 3), ALL, 4
+    ),
+    "more own rows than rows": lambda: loops.pixel_sums(
+        features(4, 4, 3), features(4, 4, 3), ALL, 5
+    ),
+    "too few flags": lambda: loops.pixel_sums(features(4, 4, 3), features(4, 4, 3), ALL[1:], 4),
+    "an image smaller than the window": lambda: loops.similarity_sums(
+        features(10, 40, 3), features(10, 40, 3), WINDOW, 11, parts=False
+    ),
+    "another window": lambda: loops.similarity_sums(
+        features(40, 40, 3), features(40, 40, 3), WINDOW, 9, parts=False
+    ),
+    "a short window": lambda: loops.similarity_sums(
+        features(40, 40, 3), features(40, 40, 3), WINDOW[1:], 11, parts=False
+    ),
+    "a window in float32": lambda: loops.similarity_sums(
+        features(40, 40, 3), features(40, 40, 3), WINDOW.float(), 11, parts=False
+    ),
+    "more channels than four": lambda: loops.similarity_sums(
+        features(40, 40, 5), features(40, 40, 5), WINDOW, 11, parts=False
+    ),
+    "a kernel of odd channels": lambda: loops.winograd_pack(features(64, 24, 3, 3)),
+    "a kernel of no channels": lambda: loops.winograd_pack(features(64, 0, 3, 3)),
+    "a kernel of another type": lambda: loops.winograd_pack(
+        features(64, 16, 3, 3, dtype=torch.float64)
+    ),
+    "a kernel of another size": lambda: loops.winograd_pack(features(64, 16, 2, 3)),
+    "a packed kernel that is short": lambda: convolve(
+        [features(1, 8, 8, 16)], features(1, 8, 8, 64), kernel=features(36 * 16 * 64 - 1)
+    ),
+    "a short bias": lambda: convolve(
+        [features(1, 8, 8, 16)], features(1, 8, 8, 64), bias=features(63)
+    ),
+    "short zeros": lambda: convolve(
+        [features(1, 8, 8, 16)], features(1, 8, 8, 64), zeros=features(15)
+    ),
+    "an output of another size": lambda: convolve([features(1, 8, 8, 16)], features(1, 7, 8, 64)),
+    "an output of another type": lambda: convolve(
+        [features(1, 8, 8, 16)], features(1, 8, 8, 64, dtype=torch.bfloat16)
+    ),
+    "an output apart in memory": lambda: convolve([features(1, 8, 8, 16)], strided(1, 8, 8, 64)),
+    "pieces of two widths": lambda: convolve(
+        [features(1, 4, 8, 16), features(1, 4, 7, 16)], features(1, 8, 8, 64)
+    ),
+    "negative padding": lambda: convolve([features(1, 8, 8, 16)], features(1, 6, 8, 64), above=-1),
+    "an image smaller than the kernel": lambda: convolve(
+        [features(1, 1, 8, 16)], features(1, 0, 8, 64), above=0, below=0
+    ),
+}
+
+
+@pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED.keys())
+def test_it_is_refused(call):
+    with pytest.raises(BufferError):
+        call()
