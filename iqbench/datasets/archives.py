@@ -9,18 +9,29 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from iqbench.datasets.files import unusable_name
 from iqbench.datasets.layout import is_below_root
 from iqbench.errors import IqbenchError
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 __all__ = ["Limits", "unpack"]
 
 _PART = 2**20
+_EXTENDED = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.GNUTYPE_SPARSE),
+)
+_EXTENDED_HEADER = 2**20
+_EXTENDED_HEADERS = 2**28
+"""Bytes of one header of a tar that holds names and attributes, and of all: they are read whole."""
 _DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError),
 )
@@ -110,7 +121,7 @@ def _unpack_all(archive: Path, folder: Path, limits: Limits) -> int:
     allowed = min(limits.bytes, limits.ratio * size + 2**20)
     done, seen = 0, set[str]()
     try:
-        for member in _members(archive):
+        for member in _members(archive, limits.files):
             name = _safe_name(archive, member.name)
             if name in seen:
                 raise _refused(archive, f"{name!r} is in it twice")
@@ -137,13 +148,35 @@ def _unpack_all(archive: Path, folder: Path, limits: Limits) -> int:
     return len(seen)
 
 
-def _members(archive: Path) -> Iterator[_Member]:
+def _members(archive: Path, most: int) -> Iterator[_Member]:
     if zipfile.is_zipfile(archive):
         yield from _zip_members(archive)
-    elif tarfile.is_tarfile(archive):
-        yield from _tar_members(archive)
-    else:
-        raise IqbenchError(f"{archive.name} is neither a zip nor a tar archive")
+        return
+    with ExitStack() as stack:
+        try:  # opening reads the first header already
+            header = _bounded_headers(archive)
+            opened = stack.enter_context(tarfile.open(archive, tarinfo=header))
+        except tarfile.ReadError as error:
+            raise IqbenchError(f"{archive.name} is neither a zip nor a tar archive") from error
+        yield from _tar_members(archive, opened, most)
+
+
+def _bounded_headers(archive: Path) -> type[tarfile.TarInfo]:
+    """Make a reader of headers that refuses long ones before it reads what they announce."""
+    left = _EXTENDED_HEADERS
+
+    class Header(tarfile.TarInfo):
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+            nonlocal left
+            header = super().frombuf(buf, encoding, errors)
+            if header.type in _EXTENDED:
+                left -= max(header.size, 0)
+                if header.size > _EXTENDED_HEADER or left < 0:
+                    raise _refused(archive, "it has very long headers")
+            return header
+
+    return Header
 
 
 def _zip_members(archive: Path) -> Iterator[_Member]:
@@ -156,14 +189,18 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
                 yield _Member(info.filename, info.file_size, partial(opened.open, info))
 
 
-def _tar_members(archive: Path) -> Iterator[_Member]:
-    with tarfile.open(archive) as opened:
-        for info in opened:
-            if info.isdir():
-                continue
-            if not info.isreg():
-                raise _refused(archive, f"{info.name!r} is a link or no plain file")
-            yield _Member(info.name, info.size, partial(_tar_file, opened, info))
+def _tar_members(archive: Path, opened: tarfile.TarFile, most: int) -> Iterator[_Member]:
+    count = 0
+    while (info := opened.next()) is not None:
+        count += 1
+        if count > 2 * most:  # folders are members too
+            raise _refused(archive, f"it holds more than {most:,} files")
+        vars(opened).update(members=[])  # or all headers would be kept
+        if info.isdir():
+            continue
+        if not info.isreg() or info.issparse():
+            raise _refused(archive, f"{info.name!r} is a link or no plain file")
+        yield _Member(info.name, info.size, partial(_tar_file, opened, info))
 
 
 def _tar_file(opened: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:

@@ -6,12 +6,14 @@ import io
 import os
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from iqbench.datasets import archives
 from iqbench.datasets.archives import Limits, unpack
 from iqbench.errors import IqbenchError
 
@@ -187,3 +189,49 @@ def test_an_encrypted_archive_is_refused(tmp_path: Path, refused) -> None:
         content[content.index(signature) + offset] |= 1
     archive.write_bytes(content)
     assert "cannot be unpacked" in refused(archive)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.parametrize("first", [True, False])
+def test_long_headers_are_refused_before_they_are_read(
+    tmp_path: Path, refused, kind: bytes, first: bool
+) -> None:
+    """A small file, most of which is one header of 60 MB."""
+    size = 60_000_000
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        if not first:
+            archive.addfile(tarfile.TarInfo("a.png"))
+        header = tarfile.TarInfo("header")
+        header.type, header.size = kind, size
+        archive.addfile(header, io.BytesIO(b"60000000 comment=" + bytes(size)))
+        archive.addfile(tarfile.TarInfo("b.png"))
+    tracemalloc.start()
+    try:
+        assert "very long headers" in refused(tmp_path / "a.tar.gz")
+        assert tracemalloc.get_traced_memory()[1] < size / 4
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_headers_are_bounded_too(tmp_path: Path, refused, monkeypatch) -> None:
+    monkeypatch.setattr(archives, "_EXTENDED_HEADERS", 10_000)
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        for number in range(20):
+            info = tarfile.TarInfo(f"{number}.png")
+            info.pax_headers = {"comment": "x" * 900}
+            archive.addfile(info)
+    assert "very long headers" in refused(tmp_path / "a.tar")
+
+
+def test_sparse_files_and_endless_folders_are_refused(tmp_path: Path, refused) -> None:
+    sparse = make_tar(tmp_path / "a.tar", {"a.png": b""}, tarfile.GNUTYPE_SPARSE)
+    assert "a.tar" in refused(sparse)
+    folders = make_tar(tmp_path / "b.tar", {f"{n}": b"" for n in range(9)}, tarfile.DIRTYPE)
+    assert "more than 3 files" in refused(folders, limits=Limits(files=3))
+
+
+def test_names_of_usual_length_in_extended_headers_are_read(tmp_path: Path) -> None:
+    name = "/".join(["folder" * 10] * 5) + "/ä.png"
+    archive = make_tar(tmp_path / "a.tar", {name: b"a"})
+    assert unpack(archive, tmp_path / "target") == 1
+    assert everything(tmp_path / "target") == {name: b"a"}
