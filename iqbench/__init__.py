@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iqbench.errors import IqbenchError, IqbenchWarning
+
 __version__ = "0.1.0"
 
 __all__ = [
+    "IqbenchError",
+    "IqbenchWarning",
     "__version__",
     "check",
     "compare",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from iqbench.engine.ledger import Summary
     from iqbench.engine.plan import RunPlan
     from iqbench.engine.run import Reporter
+    from iqbench.images.picture import Picture
     from iqbench.images.source import Alpha
-    from iqbench.protocols.view import GrayOutput
+    from iqbench.protocols.view import GrayOutput, View
 
 __all__ = ["Evaluation", "evaluate", "measure", "run_evaluation"]
 
@@ -138,6 +140,11 @@ def evaluate(**options: Any) -> pd.DataFrame:
     IqbenchError
         If the input is wrong. Outputs that could not be scored have an error in their rows.
 
+    Warns
+    -----
+    IqbenchWarning
+        Of outputs that could not be scored, and of all else that the command line warns of.
+
     Examples
     --------
     >>> scores = iqbench.evaluate(methods=["outputs/mine"], reference="hr")  # doctest: +SKIP
@@ -156,7 +163,9 @@ def evaluate(**options: Any) -> pd.DataFrame:
             options[key] = _texts(options[key])
     evaluation = Evaluation(**options)
     plan = _plan(evaluation)
-    _run(evaluation, plan)
+    summary = _run(evaluation, plan)
+    for message in summary.messages:
+        warnings.warn(message, IqbenchWarning, stacklevel=2)
     methods = dict.fromkeys(name for item in plan.datasets for name in item.assignments)
     filters = {"dataset": [item.dataset.name for item in plan.datasets], "method": list(methods)}
     return load_scores(evaluation.results, filters=filters)
@@ -217,7 +226,6 @@ def measure(
     from iqbench.engine.resources import load_resources
     from iqbench.engine.scorer import Scorer
     from iqbench.engine.signatures import signatures_of, with_peak
-    from iqbench.images.source import FileSource
     from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
     from iqbench.protocols.presets import resolve_protocol
 
@@ -226,10 +234,9 @@ def measure(
     requests = resolve_metrics(
         _texts(metrics) or chosen.metrics or DEFAULT_METRICS, chosen.variants
     )
-    first, second = (
-        FileSource(Path(path)).read().decode(alpha=alpha) for path in (reference, output)
-    )
-    pair = fit_pair(first, second, chosen, views_of(requests, chosen))
+    views = views_of(requests, chosen)
+    first, second = _decoded_pair(Path(reference), Path(output), views, alpha)
+    pair = fit_pair(first, second, chosen, views)
     for remark in pair.remarks:
         warnings.warn(str(remark), IqbenchWarning, stacklevel=2)
     compute = resolve_compute(device, precision, memory)
@@ -253,6 +260,27 @@ def measure(
             for request in requests
         ]
     )
+
+
+def _decoded_pair(
+    reference: Path, output: Path, views: Collection[View], alpha: Alpha
+) -> tuple[Picture, Picture]:
+    """Read two files; their sizes are compared before a pixel is decoded."""
+    from iqbench.engine.reading import check_size, in_sentences
+    from iqbench.images.source import FileSource
+
+    contents = []
+    for path in (reference, output):
+        with in_sentences(str(path)):
+            contents.append(FileSource(path).read())
+    names = str(reference), str(output)
+    check_size(contents[0].probe(), contents[1].probe(), names, views)
+    pictures = []
+    for content in contents:
+        with in_sentences(content.name):
+            pictures.append(content.decode(alpha=alpha))
+    first, second = pictures
+    return first, second
 
 
 def _plan(evaluation: Evaluation) -> RunPlan:

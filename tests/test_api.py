@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from made_folders import IMAGES, Made, noisy, picture
 
 import iqbench
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.images.write import write_png
 
 
@@ -56,14 +57,35 @@ class TestEvaluate:
 
     def test_errors_are_in_the_rows(self, made):
         (made.root / "out/one/b.png").write_bytes(b"")
-        frame = evaluate(made, "one").set_index("image")
+        with pytest.warns(IqbenchWarning, match="hr / one: 1 output not scored, first b: .*empty"):
+            frame = evaluate(made, "one").set_index("image")
         assert frame["error"].notna().to_dict() == {"a": False, "b": True, "c": False}
         assert pd.isna(frame.loc["b", "value"])
 
-    def test_a_method_that_attempted_nothing_is_no_error_beside_one_that_did(self, made):
+    def test_a_method_without_a_single_output_has_rows_and_a_warning(self, made):
         (made.root / "out/idle/other").mkdir(parents=True)
-        frame = evaluate(made, "one", "idle")
-        assert set(frame["method"]) == {"one"}
+        with pytest.warns(IqbenchWarning, match="hr / idle: 3 outputs not scored, first a: miss"):
+            frame = evaluate(made, "one", "idle").set_index(["method", "image"])
+        assert frame["value"].notna().groupby("method", observed=True).sum().to_dict() == {
+            **{"idle": 0, "one": 3}
+        }
+
+    def test_all_that_the_command_line_warns_of_is_a_python_warning(self, made):
+        shutil.copytree(made.root / "hr", made.root / "out/copy")
+        write_png(made.root / "out/copy/z.png", picture(1))
+        with pytest.warns(IqbenchWarning) as caught:
+            evaluate(made, "copy")
+        found = [str(warning.message) for warning in caught]
+        assert len(found) == 2
+        assert "left out: z.png" in found[0]
+        assert "The references were scored against themselves" in found[1]
+        assert {warning.filename for warning in caught} == {__file__}
+
+    def test_values_that_do_not_exist_are_a_warning(self, made):
+        made.references(folder="thin", height=8)
+        made.method("small", height=8)
+        with pytest.warns(IqbenchWarning, match="thin / psnr-b: 3 outputs without a value, first"):
+            evaluate(made, "small", reference=made.root / "thin", metrics=["psnr", "psnr-b"])
 
     @pytest.mark.parametrize(
         ("options", "message"),

@@ -89,7 +89,7 @@ def test_the_public_names_are_there_when_they_are_used():
     assert callable(iqbench.functional.psnr)
     assert callable(iqbench.losses.TVLoss)
     assert set(iqbench.__all__) == {
-        *("__version__", "check", "compare", "evaluate"),
+        *("IqbenchError", "IqbenchWarning", "__version__", "check", "compare", "evaluate"),
         *("functional", "load_scores", "losses", "measure"),
     }
 

@@ -126,12 +126,13 @@ def report_summary(summary: Summary, *, quiet: bool = False) -> int:
     summary
         Of the run.
     quiet
-        Leave the warnings out; failures are always named, up to 20 of a method on a dataset.
+        Leave the warnings out. Failures are always named, up to 20 of a method on a dataset, and
+        so are columns that lack values.
 
     Returns
     -------
     int
-        The exit code: 3 if some outputs could not be scored.
+        The exit code: 3 if some outputs could not be scored or have no value at all.
     """
     from iqbench.report.text import printable
 
@@ -141,6 +142,9 @@ def report_summary(summary: Summary, *, quiet: bool = False) -> int:
             say(printable(warning))
     for line in _failures(summary):
         click.secho("not scored: ", fg="red", err=True, nl=False)
+        say(printable(line))
+    for line in summary.remarks:
+        click.secho("no value: ", fg="yellow", err=True, nl=False)
         say(printable(line))
     parts = [f"{summary.scored} scored"]
     if summary.current:

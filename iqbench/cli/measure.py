@@ -82,6 +82,7 @@ def measure(
       iqbench measure reference.png output.png --maps maps/ --map ssim --map lpips-alex
     """
     from iqbench import api
+    from iqbench.cli.evaluate import SOME_FAILED
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
     from iqbench.report.measurement import render_measurement
@@ -108,6 +109,8 @@ def measure(
         _write_maps(reference, output, folder, names=names, raw=raw, seen=seen)
     window = Window.of_stdout()
     print_result(render_measurement(frame, form, window=window), form, color=window.color)
+    if frame["value"].isna().all():
+        click.get_current_context().exit(SOME_FAILED)
 
 
 def _write_maps(

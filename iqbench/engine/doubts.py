@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+import numpy as np
+
 from iqbench.datasets.files import some
+from iqbench.datasets.sample import OutputImage
 from iqbench.engine.compute import Compute
 from iqbench.engine.reading import Output
 from iqbench.images.picture import Picture
@@ -19,6 +22,8 @@ _BYTES_A_VALUE = 160
 class Doubts:
     """Finds outputs that are copies, and references that are not the published files.
 
+    An output whose pixels are those of its reference is a copy, whatever the bytes of its file.
+
     A method has one output a reference; a dataset that people judged has many, and the same file
     twice with two opinions is a file that was copied over another.
 
@@ -31,7 +36,8 @@ class Doubts:
     def __init__(self, published: Mapping[str, str]) -> None:
         self._published = published
         self._changed: set[str] = set()
-        self._references: Counter[str] = Counter()
+        self._read: Counter[str] = Counter()
+        self._equal: dict[str, set[str]] = {}
         self._twins: dict[str, list[str]] = {}
         self._large: dict[str, str] = {}
         self._composited: dict[str, list[str]] = {}
@@ -61,11 +67,22 @@ class Doubts:
                 self._composited.setdefault(method, []).append(image)
             if output.digest is None:
                 continue
+            self._read[method] += 1
             if output.digest == output.reference_digest:
-                self._references[method] += 1
+                self._equal.setdefault(method, set()).add(image)
             other = first.setdefault((method, output.digest), image)
             if other != image:
                 self._twins.setdefault(method, []).append(f"{image} is {other}")
+
+    def see_pixels(self, image: OutputImage, reference: Picture, output: Picture) -> None:
+        """Compare an output's pixels with those of its reference."""
+        same = reference.peak == output.peak and (
+            # Most pairs differ in their first row already.
+            np.array_equal(reference.pixels[:1], output.pixels[:1])
+            and np.array_equal(reference.pixels, output.pixels)
+        )
+        if same:
+            self._equal.setdefault(image.method, set()).add(image.image)
 
     def warnings(self, dataset: str) -> Iterator[str]:
         """Say what was found, in sentences."""
@@ -92,11 +109,18 @@ class Doubts:
                 f"method {method!r}: {len(images)} of its files for {dataset!r} have transparency "
                 f"and were put over white: {some(images)}"
             )
-        for method, count in self._references.items():
-            yield (
-                f"method {method!r}: {count} of its files for {dataset!r} are byte for byte the "
-                "references themselves"
-            )
+        for method, equal in self._equal.items():
+            if len(equal) == self._read[method]:
+                yield (
+                    f"method {method!r}: every output for {dataset!r} has exactly the pixels of "
+                    "its reference. The references were scored against themselves: check the "
+                    "method's folder"
+                )
+            else:
+                yield (
+                    f"method {method!r}: {len(equal)} of its {self._read[method]} outputs for "
+                    f"{dataset!r} have exactly the pixels of their references: {some(equal)}"
+                )
         for method, twins in self._twins.items():
             yield (
                 f"method {method!r}: {len(twins)} of its files for {dataset!r} are byte for byte "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from iqbench.engine.grouping import Outcome
@@ -12,7 +12,7 @@ from iqbench.engine.signatures import Signatures
 from iqbench.images.peaks import Peaks
 from iqbench.images.picture import Picture
 from iqbench.results.schema import UNDEFINED, ImageRow, ScoreRow, placeholder, removed
-from iqbench.results.store import Current, ImageState, Writer
+from iqbench.results.store import Current, Writer
 
 __all__ = ["Failure", "Ledger", "Summary"]
 
@@ -41,7 +41,11 @@ class Summary:
     current
         Outputs for which the tables had everything already.
     failures
-        Outputs that could not be scored; they are in the tables with their error.
+        Outputs that could not be scored, or that have no value of any column; they are in the
+        tables with their error.
+    undefined
+        Values that do not exist, of outputs that have others: by dataset and column, each with
+        its output and the reason.
     warnings
         What else the user should know.
     """
@@ -49,7 +53,34 @@ class Summary:
     scored: int = 0
     current: int = 0
     failures: list[Failure] = field(default_factory=list)
+    undefined: dict[tuple[str, str], list[Failure]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def remarks(self) -> list[str]:
+        """Return one sentence for each column that lacks values."""
+        return [
+            f"{dataset} / {column}: {_outputs(lacking)} without a value, first "
+            f"{lacking[0].method} / {lacking[0].image}: {lacking[0].error}"
+            for (dataset, column), lacking in self.undefined.items()
+        ]
+
+    @property
+    def messages(self) -> list[str]:
+        """Return all that a caller should know, one sentence a warning or a kind of failure."""
+        groups: dict[tuple[str, str], list[Failure]] = {}
+        for failure in self.failures:
+            groups.setdefault((failure.dataset, failure.method), []).append(failure)
+        failed = [
+            f"{dataset} / {method}: {_outputs(failures)} not scored, first "
+            f"{failures[0].image}: {failures[0].error}"
+            for (dataset, method), failures in groups.items()
+        ]
+        return [*self.warnings, *failed, *self.remarks]
+
+
+def _outputs(failures: Sequence[Failure]) -> str:
+    return "1 output" if len(failures) == 1 else f"{len(failures)} outputs"
 
 
 @dataclass(frozen=True)
@@ -68,6 +99,8 @@ class Ledger:
         Takes the rows.
     summary
         Takes the counts.
+    current
+        By method what the tables had when the run began.
     """
 
     dataset: str
@@ -75,12 +108,14 @@ class Ledger:
     signatures: Signatures
     writer: Writer
     summary: Summary
+    current: Mapping[str, Current]
 
-    def announce(self, method: str, assignment: Assignment, known: Current) -> None:
+    def announce(self, method: str, assignment: Assignment) -> None:
         """Enter what a method lacks, what is to come, and what the dataset no longer has.
 
         A run that is killed then shows as incomplete, not as a complete run of fewer images.
         """
+        known = self.current[method]
         for image in sorted(known.images.keys() - set(assignment.images)):
             why = "the dataset no longer has this image"
             self.writer.add_image(removed(self.dataset, method, image, why))
@@ -108,27 +143,49 @@ class Ledger:
             bit_depth=picture.bit_depth,
         )
         self._add(row, outcomes, output.peaks)
-        # A value that does not exist is no failure; one that a metric could not give is.
-        failed = [
-            f"{column}: {outcome.error}"
-            for column, outcome in outcomes.items()
-            if outcome.error and not outcome.error.startswith(UNDEFINED)
-        ]
-        if failed:
-            failure = Failure(self.dataset, row.method, row.image, "; ".join(failed))
-            self.summary.failures.append(failure)
-        else:
-            self.summary.scored += 1
+        errors = {column: outcome.error for column, outcome in outcomes.items() if outcome.error}
+        known = self._known_errors(output, self.signatures.plain.keys() - outcomes.keys())
+        self.summary.scored += self._succeeds(row, errors | known)
 
-    def keep(self, output: Output, known: ImageState) -> None:
+    def keep(self, output: Output) -> None:
         """Count an output whose scores are known; what people say of it may have changed."""
         row = self._row(output)
+        known = self.current[row.method].images[row.image]
         facts = {
             name: getattr(known, name) for name in ("height", "width", "channels", "bit_depth")
         }
         if any(getattr(row, name) != getattr(known, name) for name in _OPINION):
             self.writer.add_image(replace(row, **facts))
-        self.summary.current += 1
+        errors = self._known_errors(output, self.signatures.plain.keys())
+        self.summary.current += self._succeeds(row, errors)
+
+    def _known_errors(self, output: Output, columns: Collection[str]) -> dict[str, str]:
+        """Return what the tables say of values that do not exist."""
+        undefined = self.current[output.image.method].undefined
+        signatures = self.signatures.of(output.peaks)
+        found = {
+            column: undefined.get((output.image.image, column, signatures[column]))
+            for column in columns
+        }
+        return {column: error for column, error in found.items() if error is not None}
+
+    def _succeeds(self, row: ImageRow, errors: Mapping[str, str]) -> bool:
+        """Tell whether an output counts as scored, and enter what it lacks.
+
+        A value that does not exist is no failure where the output has others; a value that a
+        metric could not give is one, and so is an output without any value.
+        """
+        missing = {column: error for column, error in errors.items() if error.startswith(UNDEFINED)}
+        failed = {column: error for column, error in errors.items() if column not in missing}
+        if len(errors) == len(self.signatures.plain):
+            failed, missing = dict(errors), {}
+        for column, error in missing.items():
+            lacking = self.summary.undefined.setdefault((self.dataset, column), [])
+            lacking.append(Failure(self.dataset, row.method, row.image, error))
+        if failed:
+            error = "; ".join(f"{column}: {error}" for column, error in failed.items())
+            self.summary.failures.append(Failure(self.dataset, row.method, row.image, error))
+        return not failed
 
     def miss(self, method: str, image: str, error: str) -> None:
         """Enter an output that is not there: nothing is skipped in silence."""

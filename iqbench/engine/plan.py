@@ -203,17 +203,7 @@ def plan_run(
     plans: list[DatasetPlan] = []
     notes = _Notes()
     _check_methods(datasets, methods, output_name)
-    alone = sum(not dataset.brings_outputs for dataset in datasets) == 1
-    for dataset in datasets:
-        if dataset.ignored:
-            notes.warnings.append(
-                f"dataset {dataset.name!r}: left out, because they are none of its images: "
-                f"{some(dataset.ignored)}"
-            )
-        if dataset.brings_outputs:
-            assignments = _own(dataset)
-        else:
-            assignments = _assign(dataset, methods, alone, output_name, notes)
+    for dataset, assignments in _assign_all(datasets, methods, output_name, notes):
         if assignments:
             with _blamed_on(dataset, not protocol):
                 chosen = resolve_protocol(protocol or dataset.spec.protocol).with_peak(peak)
@@ -236,6 +226,41 @@ def plan_run(
             hint="Outputs lie in METHOD/DATASET/ or, with one dataset, in METHOD/",
         )
     return RunPlan(tuple(plans), notes.warnings + skipped, tuple(notes.absences))
+
+
+def _assign_all(
+    datasets: Sequence[Dataset],
+    methods: Sequence[Method],
+    output_name: str | None,
+    notes: _Notes,
+) -> list[tuple[Dataset, dict[str, Assignment]]]:
+    """Find what each method has for each dataset.
+
+    A method may have left out some datasets. One that has nothing for any of them lacks every
+    output: it is listed, with nothing scored.
+    """
+    alone = sum(not dataset.brings_outputs for dataset in datasets) == 1
+    found: list[tuple[Dataset, dict[str, Assignment]]] = []
+    for dataset in datasets:
+        if dataset.ignored:
+            notes.warnings.append(
+                f"dataset {dataset.name!r}: left out, because they are none of its images: "
+                f"{some(dataset.ignored)}"
+            )
+        if dataset.brings_outputs:
+            found.append((dataset, _own(dataset)))
+        else:
+            found.append((dataset, _assign(dataset, methods, alone, output_name, notes)))
+    attempted = {name for _, assignments in found for name in assignments}
+    if attempted:
+        for dataset, assignments in found:
+            images = [sample.image for sample in dataset.samples]
+            for absence in notes.absences:
+                if absence.dataset == dataset.name and absence.method not in attempted:
+                    problems = dict.fromkeys(images, f"missing output: {absence.why}")
+                    assignments[absence.method] = Assignment(images, {}, problems)
+        notes.absences = [item for item in notes.absences if item.method in attempted]
+    return found
 
 
 @contextmanager

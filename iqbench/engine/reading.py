@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.signatures import Signatures
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, out_of_memory
 from iqbench.images.orientation import blame_orientation, orientation_remarks
 from iqbench.images.peaks import Peaks, peaks_of_headers, settle_peaks
 from iqbench.images.picture import Picture
@@ -26,7 +27,9 @@ __all__ = [
     "Output",
     "ReadJob",
     "check_fit",
+    "check_size",
     "fit_pair",
+    "in_sentences",
     "job_cost",
     "pin",
     "read_job",
@@ -93,13 +96,43 @@ class ReadJob:
 
 
 def job_cost(job: Job) -> int:
-    """Return the bytes of a job's pixels, from the reference's header alone."""
+    """Return the bytes that reading a job takes, from the reference's header and file sizes.
+
+    At any time there are the pixels of the images decoded so far, those of one that is being
+    decoded a second time, the reference's file and that of one output.
+    """
+    files = job.reference.size() + max((one.source.size() for one in job.outputs), default=0)
     try:
         facts = job.reference.probe()
     except IqbenchError:
-        return 0
+        return files
     pixels = facts.height * facts.width * facts.channels * facts.bit_depth // 8
-    return pixels * (1 + len(job.outputs))
+    return pixels * (2 + len(job.outputs)) + files
+
+
+@contextmanager
+def in_sentences(name: str) -> Iterator[None]:
+    """Turn whatever reading or decoding an image raises into an error that names it.
+
+    Raises
+    ------
+    IqbenchError
+        In place of any other exception: the run goes on with the next image.
+    """
+    try:
+        yield
+    except IqbenchError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise IqbenchError(
+                f"there is not enough memory to read {name}",
+                hint="Free some memory, or crop the image",
+            ) from error
+        first_line = str(error).partition("\n")[0]
+        raise IqbenchError(
+            f"{name} cannot be read: {type(error).__name__}: {first_line}"
+        ) from error
 
 
 def read_job(
@@ -141,7 +174,8 @@ def read_job(
         One output each; errors are in it, none is raised.
     """
     try:
-        content: Content | None = job.reference.read()
+        with in_sentences(job.reference.name):
+            content: Content | None = job.reference.read()
         assert content is not None
     except IqbenchError as error:
         failed = (Output(image, error=f"reference: {error}") for image in job.outputs)
@@ -154,7 +188,8 @@ def read_job(
     for image in job.outputs:
         output = Output(image, reference_digest=digest)
         try:
-            read = image.source.read()
+            with in_sentences(image.source.name):
+                read = image.source.read()
         except IqbenchError as error:
             outputs.append(replace(output, error=str(error)))
             continue
@@ -164,7 +199,7 @@ def read_job(
         output = replace(output, columns=_missing(output, signatures, known))
         if output.columns:
             if content is not None:
-                reference, broken = _decode_reference(content, alpha)
+                reference, broken = _decode_reference(content, job.reference.name, alpha)
                 content = None  # a file's bytes are not kept beside its pixels
             output = (
                 replace(output, error=broken)
@@ -222,10 +257,13 @@ def _peaks(reference: Facts | None, output: Facts | None, protocol: Protocol) ->
     return peaks_of_headers(reference, output, protocol.peak)
 
 
-def _decode_reference(content: Content, alpha: Alpha) -> tuple[Picture | None, str | None]:
+def _decode_reference(
+    content: Content, name: str, alpha: Alpha
+) -> tuple[Picture | None, str | None]:
     """Decode a reference, or say what is wrong with it."""
     try:
-        return content.decode(alpha=alpha), None
+        with in_sentences(name):
+            return content.decode(alpha=alpha), None
     except IqbenchError as error:
         return None, f"reference: {error}"
 
@@ -240,10 +278,12 @@ def _decode(
     alpha: Alpha,
 ) -> Output:
     """Decode an output and see that it fits its reference."""
+    name = output.image.source.name
     try:
-        # Before it is decoded: the reference says how much memory this may take.
-        _check_size(reference, content.probe(), output.image.source.name, views)
-        pair = fit_pair(reference, content.decode(alpha=alpha), protocol, views)
+        with in_sentences(name):
+            # Before it is decoded: the reference says how much memory this may take.
+            check_size(reference, content.probe(), (reference.name, name), views)
+            pair = fit_pair(reference, content.decode(alpha=alpha), protocol, views)
     except IqbenchError as error:
         return replace(output, error=str(error))
     return replace(output, picture=pair.output, peaks=pair.peaks, remarks=pair.remarks)
@@ -315,7 +355,7 @@ def check_fit(reference: Picture, output: Picture, views: Collection[View]) -> N
     IqbenchError
         If sizes do not fit, or gray and colour do not in any view. Nothing is ever resized.
     """
-    _check_size(reference, output, output.name, views)
+    check_size(reference, output, (reference.name, output.name), views)
     errors = []
     for view in views:
         try:
@@ -326,10 +366,28 @@ def check_fit(reference: Picture, output: Picture, views: Collection[View]) -> N
         raise errors[0]
 
 
-def _check_size(
-    reference: Picture, output: Picture | Facts, name: str, views: Collection[View]
+def check_size(
+    reference: Picture | Facts,
+    output: Picture | Facts,
+    names: tuple[str, str],
+    views: Collection[View],
 ) -> None:
-    """Refuse an output of another size than its reference's, after the views' modcrop."""
+    """Refuse an output of another size than its reference's, after the views' modcrop.
+
+    Parameters
+    ----------
+    reference, output
+        As decoded, or what their headers say.
+    names
+        What to call the two.
+    views
+        They may cut both to a multiple of the scale.
+
+    Raises
+    ------
+    IqbenchError
+        If the sizes differ. Nothing is ever resized.
+    """
     modcrops = {view.modcrop for view in views}
 
     def fits(first: tuple[int, int], second: tuple[int, int]) -> bool:
@@ -342,7 +400,7 @@ def _check_size(
     if fits((reference.height, reference.width), (output.height, output.width)):
         return
     message = (
-        f"{name} has {output.width}x{output.height} pixels, its reference {reference.name} has "
+        f"{names[1]} has {output.width}x{output.height} pixels, its reference {names[0]} has "
         f"{reference.width}x{reference.height}"
     )
     hint = "Nothing is resized: write the output at the reference's size"

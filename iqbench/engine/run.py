@@ -22,11 +22,12 @@ from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
 from iqbench.engine.resources import Resources
 from iqbench.engine.scorer import Scorer
 from iqbench.engine.signatures import Signatures
-from iqbench.engine.sums import Scores
+from iqbench.engine.sums import Scores, reason_of
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha
 from iqbench.loader import work_ahead
+from iqbench.metrics._base import Metric
 from iqbench.results.schema import Manifest
 from iqbench.results.store import Current, Store, Writer
 
@@ -137,7 +138,7 @@ def run(
         }
         for absence in plan.absences:
             name = absence.dataset
-            ledger = ledgers.get(name) or Ledger(name, "", Signatures(), writer, summary)
+            ledger = ledgers.get(name) or Ledger(name, "", Signatures(), writer, summary, {})
             ledger.withdraw(absence, store.current(name, absence.method))
         writer.flush()
         for dataset_plan in plan.datasets:
@@ -165,17 +166,19 @@ class _DatasetRun:
         self._settings = settings
         self._summary = summary
         self._signatures = plan.signatures(resources, settings.compute)
-        self._ledger = Ledger(self._name, plan.protocol.spec, self._signatures, writer, summary)
         self._current: dict[str, Current] = {
             method: store.current(self._name, method) for method in plan.assignments
         }
+        self._ledger = Ledger(
+            self._name, plan.protocol.spec, self._signatures, writer, summary, self._current
+        )
         self._scorers: dict[frozenset[str], Scorer] = {}
         self._doubts = Doubts(plan.dataset.published())
 
     def announce(self) -> Ledger:
         """Enter what is missing, what is still to come and what the dataset no longer has."""
         for method, assignment in self._plan.assignments.items():
-            self._ledger.announce(method, assignment, self._current[method])
+            self._ledger.announce(method, assignment)
         return self._ledger
 
     def score(self, advance: Callable[[int], None]) -> None:
@@ -220,8 +223,7 @@ class _DatasetRun:
                 elif output.picture:
                     left.append(output)
                 else:
-                    method, image = output.image.method, output.image.image
-                    self._ledger.keep(output, self._current[method].images[image])
+                    self._ledger.keep(output)
             # Outputs that miss the same columns are scored together: as a rule, all of them.
             together: dict[object, list[Output]] = {}
             for output in left:
@@ -240,6 +242,8 @@ class _DatasetRun:
             return _Started(outputs, scorer.start(batch_of(works)))
         except IqbenchError as error:
             return _Started(outputs, error)
+        except MemoryError:
+            return _Started(outputs, IqbenchError("there is not enough memory to score the image"))
 
     def _finish(self, started: _Started) -> int:
         """Enter the rows of a batch; return how many outputs it had."""
@@ -251,6 +255,7 @@ class _DatasetRun:
         for output, picture, outcomes, owner in zip(
             started.outputs, batch.outputs, found, batch.owners, strict=True
         ):
+            self._doubts.see_pixels(output.image, batch.references[owner], picture)
             counted = self._count_bits(output.image, batch.references[owner])
             self._ledger.score(output, picture, outcomes | counted)
         return len(started.outputs)
@@ -266,9 +271,7 @@ class _DatasetRun:
                 found[request.column.name] = (
                     Outcome(None, why)
                     if size is None
-                    else Outcome(
-                        request.metric.bitstream_value(size, reference.height, reference.width)
-                    )
+                    else _bitstream_outcome(request.metric, size, reference)
                 )
         return found
 
@@ -280,6 +283,13 @@ class _DatasetRun:
                 requests, self._plan.protocol, self._resources, self._settings.compute
             )
         return self._scorers[columns]
+
+
+def _bitstream_outcome(metric: Metric, size: int, reference: Picture) -> Outcome:
+    try:
+        return Outcome(metric.bitstream_value(size, reference.height, reference.width))
+    except Exception as error:  # a metric's own code, which may be another package's
+        return Outcome(None, reason_of(metric, error))
 
 
 class _Started(NamedTuple):

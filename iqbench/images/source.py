@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,9 @@ from iqbench.images.probe import Facts, maximum_pixels, probe
 
 __all__ = ["Alpha", "Content", "DecodedImage", "EncodedImage", "FileSource", "Source"]
 
+
+_METADATA = 64 << 20
+"""Bytes that a file may have besides its pixels."""
 
 _READ_WHOLE = 4 << 20
 """Up to this size a file is read at once: to walk its structure in steps takes longer."""
@@ -56,6 +60,10 @@ class Source(Protocol):
 
     def probe(self) -> Facts:
         """Read its header only."""
+        ...
+
+    def size(self) -> int:
+        """Return how many bytes reading takes in, 0 where that cannot be told beforehand."""
         ...
 
     def read(self) -> Content:
@@ -179,22 +187,36 @@ class FileSource:
         except OSError as error:
             raise self._unreadable(error) from error
 
+    def size(self) -> int:
+        """Return the size of the file, 0 where it cannot be read."""
+        with suppress(OSError, IqbenchError):
+            return self._size()
+        return 0
+
     def read(self) -> EncodedImage:
         """Read the file once.
 
         Raises
         ------
         IqbenchError
-            If the file cannot be read, is empty or is larger than any image that is allowed.
+            If the file cannot be read, is empty, or is larger than any image that is allowed or
+            than its own pixels can need.
         """
         try:
             size = self._size()
-            # Three samples of 16 bits a pixel, a fourth for alpha, and room for metadata.
-            if size > 8 * maximum_pixels() + 2**26:
+            if size > _most_bytes(maximum_pixels()):
                 raise IqbenchError(
                     f"{self.name} has {size:,} bytes, too many for an image of the allowed size",
                     hint="Set the environment variable IQBENCH_MAX_PIXELS to allow more",
                 )
+            if size > _METADATA:
+                facts = self.probe()
+                if size > _most_bytes(facts.height * facts.width):
+                    raise IqbenchError(
+                        f"{self.name} has {size:,} bytes, too many for its "
+                        f"{facts.width}x{facts.height} pixels",
+                        hint="Write the image again, without what else is in the file",
+                    )
             data = self.path.read_bytes()
         except OSError as error:
             raise self._unreadable(error) from error
@@ -217,6 +239,11 @@ class FileSource:
             return IqbenchError(f"{self.name} does not exist", hint="Check the path")
         reason = error.strerror or type(error).__name__
         return IqbenchError(f"{self.name} cannot be read: {reason}")
+
+
+def _most_bytes(pixels: int) -> int:
+    """Return how large a file may be: four samples of 16 bits a pixel, and metadata."""
+    return 8 * pixels + _METADATA
 
 
 def _read(file: BinaryIO, offset: int, count: int) -> bytes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
@@ -27,7 +27,7 @@ from iqbench.results.schema import (
     ScoreRow,
 )
 
-__all__ = ["Current", "ImageState", "Store", "Writer"]
+__all__ = ["Current", "Identity", "ImageState", "Store", "Writer"]
 
 FLUSH_SECONDS = 30.0
 """Rows wait no longer than this for the next one to be added, so that none waits a minute."""
@@ -53,6 +53,10 @@ class ImageState:
     distortion: str | None = None
 
 
+Identity: TypeAlias = tuple[str, str, str]
+"""Image, metric and signature: which value of a dataset and method it is."""
+
+
 @dataclass(frozen=True)
 class Current:
     """What a store knows about one dataset and method.
@@ -64,10 +68,13 @@ class Current:
     scored
         (image, metric, signature) of every current value, or value known to be undefined. What
         failed is not among them: it is computed again.
+    undefined
+        Why there is no value, of those that are known to be undefined.
     """
 
     images: Mapping[str, ImageState]
-    scored: frozenset[tuple[str, str, str]]
+    scored: frozenset[Identity]
+    undefined: Mapping[Identity, str] = field(default_factory=dict)
 
 
 class Store:
@@ -98,16 +105,13 @@ class Store:
         scores = current_scores(self.folder("scores", dataset, method), images)
         undefined = pc.fill_null(pc.starts_with(scores.column("error"), UNDEFINED), False)
         settled = scores.filter(pc.or_(pc.is_valid(scores.column("value")), undefined))
+        missing = scores.filter(undefined)
         states = images.select([field.name for field in fields(ImageState)]).to_pylist()
         names = images.column("image").to_pylist()
         return Current(
             {name: ImageState(**state) for name, state in zip(names, states, strict=True)},
-            frozenset(
-                zip(
-                    *(settled.column(key).to_pylist() for key in ("image", "metric", "signature")),
-                    strict=True,
-                )
-            ),
+            frozenset(_identities(settled)),
+            dict(zip(_identities(missing), missing.column("error").to_pylist(), strict=True)),
         )
 
     def writer(
@@ -211,6 +215,11 @@ class Writer:
             write(folder, _table(waiting[dataset, method], kind), footer)
             self._touched[folder] = kind
             del waiting[dataset, method]
+
+
+def _identities(scores: pa.Table) -> Iterator[Identity]:
+    keys = (scores.column(key).to_pylist() for key in ("image", "metric", "signature"))
+    return zip(*keys, strict=True)
 
 
 def _table(rows: Sequence[ScoreRow | ImageRow], kind: Kind) -> pa.Table:

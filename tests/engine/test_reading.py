@@ -252,13 +252,27 @@ class TestCost:
         source = FileSource(made.root / "hr/a.png")
         return Job(source, [OutputImage(str(n), "a", source) for n in range(outputs)])
 
-    def test_it_is_the_bytes_of_all_pixels(self, made):
-        assert job_cost(self.job(made, 3)) == 4 * 24 * 32 * 3 * 2
-
-    def test_a_reference_that_cannot_be_read_costs_nothing(self, made):
+    def test_it_is_the_bytes_of_all_pixels_of_one_more_image_and_of_two_files(self, made):
         job = self.job(made, 3)
-        (made.root / "hr/a.png").write_bytes(b"")
-        assert job_cost(job) == 0
+        file = (made.root / "hr/a.png").stat().st_size
+        assert job_cost(job) == 5 * 24 * 32 * 3 * 2 + 2 * file
+
+    def test_a_reference_that_is_no_image_costs_its_file(self, made):
+        job = self.job(made, 3)
+        (made.root / "hr/a.png").write_bytes(b"text")
+        assert job_cost(job) == 2 * len(b"text")
+
+    def test_a_large_file_that_is_no_image_costs_its_bytes(self, made):
+        """Files that are read at the same time fill the memory, whatever is in them."""
+        made.references(("a",))
+        large = made.method(images=("a",)) / "a.png"
+        os.truncate(large, 10**9)
+        job = Job(FileSource(made.root / "hr/a.png"), [OutputImage("mine", "a", FileSource(large))])
+        assert job_cost(job) > 10**9
+
+    def test_files_that_are_missing_cost_nothing(self, made):
+        source = FileSource(made.root / "nowhere.png")
+        assert job_cost(Job(source, [OutputImage("mine", "a", source)])) == 0
 
 
 def test_an_output_of_another_size_is_refused_before_it_is_decoded(made, decoded):

@@ -158,11 +158,18 @@ class TestNothingStale:
         assert len(scored.evaluate(**both).failures) == 6
         assert set(scored.scores()["dataset"]) == {"more"}
 
-    def test_a_method_that_was_never_scored_on_a_dataset_is_no_failure(self, scored):
+    def test_a_method_without_a_single_output_is_listed_with_none(self, scored):
         (scored.root / "out/three").mkdir()
         summary = scored.evaluate()
-        assert summary.failures == []
-        assert summary.warnings[0].startswith("method 'three' did not attempt dataset 'hr'")
+        assert [(failure.method, failure.image) for failure in summary.failures] == [
+            ("three", image) for image in IMAGES
+        ]
+        assert summary.failures[0].error.startswith(
+            "missing output: method 'three' did not attempt dataset 'hr'"
+        )
+        board = read_leaderboard(scored.results, {}).board.set_index("method")
+        assert board["n"].to_dict() == {"one": 3, "two": 3, "three": 0}
+        assert board["complete"].to_dict() == {"one": True, "two": True, "three": False}
 
     def test_a_vanished_reference_takes_its_image_along(self, scored):
         (scored.root / "hr/b.png").unlink()

@@ -93,9 +93,27 @@ class TestWhatIsScored:
         summary = made.evaluate(f"me={hr}")
         assert set(made.values().values()) == {np.inf}
         assert summary.warnings == [
-            "method 'me': 3 of its files for 'hr' are byte for byte the references themselves"
+            "method 'me': every output for 'hr' has exactly the pixels of its reference. The "
+            "references were scored against themselves: check the method's folder"
         ]
         assert made.evaluate(f"me={hr}").warnings == summary.warnings
+
+    def test_so_are_equal_pixels_in_other_bytes(self, made):
+        made.references()
+        for seed, image in enumerate(IMAGES):
+            path = made.root / "out/mine" / f"{image}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), picture(seed)[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 0])
+        (warning,) = made.evaluate().warnings
+        assert "every output for 'hr' has exactly the pixels of its reference" in warning
+
+    def test_some_outputs_that_are_their_references_are_named(self, made):
+        made.references()
+        write_png(made.method() / "b.png", picture(1))
+        assert made.evaluate().warnings == [
+            "method 'mine': 1 of its 3 outputs for 'hr' have exactly the pixels of their "
+            "references: b"
+        ]
 
     def test_the_footer_says_what_the_run_was_made_with(self, made, monkeypatch):
         monkeypatch.setattr("sys.argv", ["/bin/iqbench", "evaluate", "--method", "my out\udcff"])

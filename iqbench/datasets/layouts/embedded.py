@@ -92,6 +92,10 @@ class CropSource:
             channels=self.crop.channels,
         )
 
+    def size(self) -> int:
+        """Return the size of the whole photograph's file."""
+        return self.whole.size()
+
     def read(self) -> DecodedImage:
         """Read the file and cut the crop out.
 

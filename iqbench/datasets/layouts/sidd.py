@@ -119,6 +119,10 @@ class BlockSource:
         _, _, height, width, channels = self.file.shape
         return Facts("pixels", height, width, channels, 8, False)
 
+    def size(self) -> int:
+        """Return 0: the array is read once for all blocks."""
+        return 0
+
     def read(self) -> DecodedImage:
         """Take the block out of the array.
 
