@@ -69,6 +69,9 @@ class Evaluation:
         refused.
     recompute
         Compute everything again.
+    replace
+        Let a dataset or method replace another one of its name, whose files lay elsewhere and
+        were others; without it, that is refused.
     """
 
     methods: Sequence[str] = ()
@@ -91,6 +94,7 @@ class Evaluation:
     peak: int | None = None
     gray_output: GrayOutput = "error"
     recompute: bool = False
+    replace: bool = False
 
 
 def run_evaluation(
@@ -330,6 +334,7 @@ def _run(
         alpha=evaluation.alpha,
         recompute=evaluation.recompute,
         own_process=own_process,
+        replace=evaluation.replace,
     )
     return run(
         plan,

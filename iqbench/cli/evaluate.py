@@ -88,12 +88,19 @@ NAMED = 20
 @peak_option
 @gray_output_option()
 @click.option("--recompute", is_flag=True, help="Compute everything again.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Let a dataset or method replace another one of its name in the tables.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
 def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
     """Score methods' outputs against references; write Parquet tables.
 
     Outputs lie in METHOD/DATASET/ or, with one dataset, in METHOD/, and are paired with their
     references by name. What the tables already have for the very same files is not computed again.
+    A dataset or method whose name the tables have from another place is refused, unless its files
+    are the same: rename it (--dataset-name, --method NAME=DIR), or give --replace.
 
     \b
     Examples:

@@ -207,6 +207,15 @@ class Dataset:
         """Whether it has images of its own to be scored, and so takes no methods."""
         return any(sample.outputs for sample in self.samples)
 
+    @property
+    def place(self) -> str:
+        """Where its images lie, as absolute paths; two places are two sets of files."""
+        root, data = self.spec.root, self.spec.data
+        if root is None:
+            return "comes with a package"
+        below = (data.file,) if isinstance(data, CsvLayout) else data.places() or (".",)
+        return ", ".join(str((root / part).resolve()) for part in below)
+
     def published(self) -> dict[str, str]:
         """Return, by image, the digest that its reference must have, where the list has it."""
         listed, root = read_checksums(self.spec.checksums), self.spec.root

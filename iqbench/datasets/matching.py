@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from unicodedata import normalize
@@ -14,6 +14,7 @@ from iqbench.datasets.files import is_file, is_folder, is_image_name, natural_ke
 from iqbench.datasets.methods import Method
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
+from iqbench.images.source import FileSource
 
 __all__ = ["Matches", "match_outputs"]
 
@@ -112,12 +113,16 @@ def match_outputs(
         for sample in dataset.samples
         if not sample.problem
     }
+    levels = {level for stem in stems.values() for level in _levels(stem)}
     own = method.folder / dataset.name
-    folder = method.folder if alone and not own.is_dir() else own
+    folder = own
+    if alone and (not own.is_dir() or _holds_references(own, dataset)):
+        folder = method.folder
     if not folder.is_dir():
         return _not_attempted(method, dataset, folder, f"there is no folder {folder}")
-    levels = {level for stem in stems.values() for level in _levels(stem)}
     index = _list(folder, levels)
+    if alone and folder == own:
+        _refuse_two_folders(method, dataset, (index, _list(method.folder, levels)), stems, template)
     outputs: dict[str, Path] = {}
     problems = {sample.image: sample.problem for sample in dataset.samples if sample.problem}
     used: set[str] = set()
@@ -145,6 +150,37 @@ def match_outputs(
         folder=folder,
         hint="" if used else _hint(list(stems), index, extra),
     )
+
+
+def _holds_references(folder: Path, dataset: Dataset) -> bool:
+    """Tell whether a folder in a method's, named as the dataset, is that of the references."""
+    folders = {
+        sample.reference.path.parent
+        for sample in dataset.samples
+        if isinstance(sample.reference, FileSource)
+    }
+    resolved = folder.resolve()
+    return any(resolved in (place, *place.parents) for place in map(Path.resolve, folders))
+
+
+def _refuse_two_folders(
+    method: Method,
+    dataset: Dataset,
+    indices: tuple[_Index, _Index],
+    stems: Mapping[str, str],
+    template: OutputName,
+) -> None:
+    """Refuse outputs in the method's folder and in that of the dataset: either could be meant."""
+    if all(
+        any(index.candidates(stem, template.suffix) for stem in stems.values()) for index in indices
+    ):
+        own = method.folder / dataset.name
+        raise IqbenchError(
+            f"method {method.name!r} has outputs for dataset {dataset.name!r} in {own} and in "
+            f"{method.folder}",
+            hint=f"Say which: --method {method.name}={own}, or --dataset-name with another name "
+            f"for those in {method.folder}",
+        )
 
 
 def _not_attempted(method: Method, dataset: Dataset, folder: Path, why: str) -> Matches:

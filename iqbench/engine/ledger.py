@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from iqbench.engine.grouping import Outcome
@@ -124,6 +124,12 @@ class Ledger:
                 self.miss(method, image, assignment.problems[image])
             elif image not in known.images:
                 self.writer.add_image(placeholder(self.dataset, method, image))
+
+    def remove(self, method: str, images: Iterable[str]) -> None:
+        """Enter that a dataset of this name, which was replaced, had other images."""
+        for image in images:
+            why = "the dataset was replaced by another of its name"
+            self.writer.add_image(removed(self.dataset, method, image, why))
 
     def withdraw(self, absence: Absence, known: Current) -> None:
         """Enter as missing what the tables have of a method that has nothing left.

@@ -128,11 +128,14 @@ class RunPlan:
         What the user should know: extra files, datasets that were not attempted.
     absences
         Those datasets, by method: what the tables may have of them is no longer there.
+    folders
+        Method to its folder.
     """
 
     datasets: tuple[DatasetPlan, ...]
     warnings: list[str] = field(default_factory=list)
     absences: tuple[Absence, ...] = ()
+    folders: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, ColumnInfo]:
@@ -225,7 +228,8 @@ def plan_run(
             "; ".join(skipped) or "there is no dataset to score",
             hint="Outputs lie in METHOD/DATASET/ or, with one dataset, in METHOD/",
         )
-    return RunPlan(tuple(plans), notes.warnings + skipped, tuple(notes.absences))
+    folders = {method.name: method.folder for method in methods}
+    return RunPlan(tuple(plans), notes.warnings + skipped, tuple(notes.absences), folders)
 
 
 def _assign_all(

@@ -17,6 +17,7 @@ from iqbench.engine.doubts import Doubts
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.heap import keep_freed_memory
 from iqbench.engine.ledger import Ledger, Summary
+from iqbench.engine.origins import check_origins, origins_of
 from iqbench.engine.plan import DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
 from iqbench.engine.resources import Resources
@@ -54,6 +55,8 @@ class Settings:
     own_process
         Whether the process serves this run alone: malloc may then be set up for it, which cannot
         be undone. A program that calls iqbench keeps its malloc.
+    replace
+        Let datasets and methods replace others of their names.
     """
 
     compute: Compute
@@ -61,6 +64,7 @@ class Settings:
     alpha: Alpha = "error"
     recompute: bool = False
     own_process: bool = False
+    replace: bool = False
 
 
 class Reporter(Protocol):
@@ -116,11 +120,12 @@ def run(
     Summary
         Counts and failures.
     """
-    summary = Summary(warnings=list(plan.warnings))
+    replaced = check_origins(plan, store, replace=settings.replace)
+    summary = Summary(warnings=[*plan.warnings, *(one.sentence for one in replaced)])
     reporter = reporter or _Silent()
     with (
         keep_freed_memory(settings.compute) if settings.own_process else nullcontext(),
-        store.writer(manifest, plan.columns, plan.tasks) as writer,
+        store.writer(manifest, plan.columns, plan.tasks, origins_of(plan, store.root)) as writer,
     ):
         open_dataset = partial(
             _DatasetRun,
@@ -136,6 +141,8 @@ def run(
             dataset_plan.dataset.name: open_dataset(dataset_plan).announce()
             for dataset_plan in plan.datasets
         }
+        for one in replaced:
+            ledgers[one.dataset].remove(one.method, one.images)
         for absence in plan.absences:
             name = absence.dataset
             ledger = ledgers.get(name) or Ledger(name, "", Signatures(), writer, summary, {})

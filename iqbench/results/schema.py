@@ -26,6 +26,7 @@ __all__ = [
     "ImageRow",
     "Kind",
     "Manifest",
+    "Origin",
     "Place",
     "ScoreRow",
     "pair_digest",
@@ -296,10 +297,34 @@ class Manifest(BaseModel):
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where the images of a dataset and method came from when they were scored.
+
+    Parameters
+    ----------
+    references
+        Absolute path of the dataset's folder or file, or what its images come with.
+    outputs
+        Absolute path of the method's folder; of a dataset that brings its outputs, as `references`.
+    results
+        Absolute path of the results folder at that time.
+    """
+
+    references: str = ""
+    outputs: str = ""
+    results: str = ""
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is known: tables of earlier versions say nothing."""
+        return bool(self.references or self.outputs)
+
+
+@dataclass(frozen=True)
 class Footer:
     """What stands in the footer of a part: whose rows, from which runs, and how to read them.
 
     ``task`` is what the dataset's methods restore, as its block says; empty where it says nothing.
+    ``origin`` is where the images came from.
     """
 
     format: int
@@ -308,10 +333,12 @@ class Footer:
     runs: list[Manifest] = field(default_factory=list)
     columns: dict[str, ColumnInfo] = field(default_factory=dict)
     task: str = ""
+    origin: Origin = field(default_factory=Origin)
 
     def united(self, newer: Footer) -> Footer:
         """Join with the footer of a newer part of the same folder, which has the last word."""
         runs = self.runs + [run for run in newer.runs if run not in self.runs]
         columns = {**self.columns, **newer.columns}
         task = newer.task or self.task
-        return Footer(self.format, self.dataset, self.method, runs, columns, task)
+        origin = newer.origin or self.origin
+        return Footer(self.format, self.dataset, self.method, runs, columns, task, origin)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqbench.results.current import current_images, current_scores
-from iqbench.results.parts import merge, write
+from iqbench.results.parts import merge, read_footers, write
 from iqbench.results.paths import slug
 from iqbench.results.schema import (
     FORMAT,
@@ -24,10 +24,11 @@ from iqbench.results.schema import (
     ImageRow,
     Kind,
     Manifest,
+    Origin,
     ScoreRow,
 )
 
-__all__ = ["Current", "Identity", "ImageState", "Store", "Writer"]
+__all__ = ["Current", "Identity", "ImageState", "Key", "Store", "Writer"]
 
 FLUSH_SECONDS = 30.0
 """Rows wait no longer than this for the next one to be added, so that none waits a minute."""
@@ -52,6 +53,9 @@ class ImageState:
     mos_direction: str | None = None
     distortion: str | None = None
 
+
+Key: TypeAlias = tuple[str, str]
+"""Dataset and method."""
 
 Identity: TypeAlias = tuple[str, str, str]
 """Image, metric and signature: which value of a dataset and method it is."""
@@ -114,11 +118,21 @@ class Store:
             dict(zip(_identities(missing), missing.column("error").to_pylist(), strict=True)),
         )
 
+    def origins(self, dataset: str) -> dict[str, Origin]:
+        """Read by method where the images of a dataset came from, of all methods in the tables."""
+        found: dict[str, Origin] = {}
+        for folder in sorted((self.root / "images" / slug(dataset)).glob("*")):
+            footer = read_footers(folder, "images")
+            if footer is not None and footer.dataset == dataset:
+                found[footer.method] = footer.origin
+        return found
+
     def writer(
         self,
         manifest: Manifest,
         columns: Mapping[str, ColumnInfo],
         tasks: Mapping[str, str] | None = None,
+        origins: Mapping[Key, Origin] | None = None,
     ) -> Writer:
         """Open for writing, as a context manager.
 
@@ -130,11 +144,10 @@ class Store:
             How to read the metrics that it writes.
         tasks
             Dataset to what its methods restore, where that is known.
+        origins
+            Dataset and method to where their images come from.
         """
-        return Writer(self, manifest, columns, tasks or {})
-
-
-_Key: TypeAlias = tuple[str, str]  # dataset, method
+        return Writer(self, manifest, columns, tasks or {}, origins or {})
 
 
 class Writer:
@@ -150,13 +163,15 @@ class Writer:
         manifest: Manifest,
         columns: Mapping[str, ColumnInfo],
         tasks: Mapping[str, str],
+        origins: Mapping[Key, Origin],
     ) -> None:
         self._store = store
+        self._origins = dict(origins)
         self._manifest = manifest
         self._columns = dict(columns)
         self._tasks = dict(tasks)
-        self._images: dict[_Key, list[ImageRow]] = {}
-        self._scores: dict[_Key, list[ScoreRow]] = {}
+        self._images: dict[Key, list[ImageRow]] = {}
+        self._scores: dict[Key, list[ScoreRow]] = {}
         self._touched: dict[Path, Kind] = {}
         self._rows = 0
         self._flushed = time.monotonic()
@@ -206,12 +221,13 @@ class Writer:
         self._flushed = time.monotonic()
 
     def _write(
-        self, kind: Kind, waiting: dict[_Key, list[ImageRow]] | dict[_Key, list[ScoreRow]]
+        self, kind: Kind, waiting: dict[Key, list[ImageRow]] | dict[Key, list[ScoreRow]]
     ) -> None:
         for dataset, method in list(waiting):
             folder = self._store.folder(kind, dataset, method)
             task = self._tasks.get(dataset, "")
-            footer = Footer(FORMAT, dataset, method, [self._manifest], self._columns, task)
+            origin = self._origins.get((dataset, method), Origin())
+            footer = Footer(FORMAT, dataset, method, [self._manifest], self._columns, task, origin)
             write(folder, _table(waiting[dataset, method], kind), footer)
             self._touched[folder] = kind
             del waiting[dataset, method]

@@ -65,10 +65,22 @@ def test_with_one_dataset_the_outputs_may_lie_in_the_method_folder(
     assert not match(folder, dataset, alone=False).attempted
 
 
-def test_the_datasets_own_folder_comes_before_the_methods(
+def test_outputs_in_the_methods_folder_and_in_the_datasets_are_refused(
     make_files: MakeFiles, make_dataset: MakeDataset
 ) -> None:
     folder = make_files("m", [*REFERENCES, "refs/img_001.png"])
+    with pytest.raises(IqbenchError, match="has outputs for dataset 'refs' in") as caught:
+        match(folder, make_dataset(REFERENCES), alone=True)
+    assert f"--method m={folder / 'refs'}" in caught.value.hint
+    # With several datasets only the folder of the dataset counts.
+    found = match(folder, make_dataset(REFERENCES), alone=False)
+    assert found.outputs == {"img_001": folder / "refs" / "img_001.png"}
+
+
+def test_other_files_in_the_methods_folder_do_not_matter(
+    make_files: MakeFiles, make_dataset: MakeDataset
+) -> None:
+    folder = make_files("m", ["plot.png", "refs/img_001.png"])
     found = match(folder, make_dataset(REFERENCES), alone=True)
     assert found.outputs == {"img_001": folder / "refs" / "img_001.png"}
 
