@@ -48,7 +48,8 @@ NAMED = 20
     "--pairs",
     type=FOLDER,
     metavar="FILE.csv",
-    help="Table of paths instead: columns reference, output[, method, image, mos, ...].",
+    help="Table of paths instead: columns reference, output[, method, image, mos, ...], "
+    "separated by commas, semicolons or tabs.",
 )
 @click.option(
     "--dataset-name", metavar="NAME", help="Name for --reference or --pairs; default: theirs."

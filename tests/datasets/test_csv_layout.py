@@ -104,6 +104,81 @@ def test_a_byte_order_mark_and_empty_lines_are_no_rows(read) -> None:
     assert len(read("\ufeffreference,output\n\nr/a.png,o/a.png\n\n")) == 1
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", ", ", " ; ", "\t "])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_table_as_any_program_writes_it(read, separator: str, end: str, mark: str) -> None:
+    rows = [
+        ("reference", "output", "method", "mos", "mos_direction"),
+        ("r/a.png", "o/a.png", "m", "3.5", "higher"),
+        ('"r/b.png"', '"o/b.png"', '"m"', '"2"', "higher"),
+        ("", "", "", "", ""),
+    ]
+    between = (separator, separator, separator.lstrip(" "), separator)
+    lines = (sign.join(row) + end for sign, row in zip(between, rows, strict=True))
+    samples = read(mark + "".join(lines))
+    assert [(sample.image, sample.outputs[0].method) for sample in samples] == [
+        ("r/a", "m"),
+        ("r/b", "m"),
+    ]
+    assert [sample.outputs[0].opinion.mos for sample in samples] == [3.5, 2.0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_encodings_that_say_what_they_are_are_read(tmp_path, make_files, encoding: str) -> None:
+    root = make_files("data", ["r/\u00e9.png", "o/\u00e9.png"])
+    text = "reference\toutput\r\nr/\u00e9.png\to/\u00e9.png\r\n"
+    (root / "pairs.csv").write_bytes(text.encode(encoding))
+    (sample,) = CsvLayout(layout="csv", file="pairs.csv").samples(root)
+    assert sample.image == "r/\u00e9"
+
+
+def test_a_line_that_names_the_separator_is_no_row_and_counts_as_a_line(read) -> None:
+    text = "sep=;\nreference;output\nr/a.png;o/a.png\nr/b.png;\n"
+    assert "line 4: output is empty" in refusal(read, text)
+    assert len(read("sep=;\nreference;output\nr/a.png;o/a.png\n")) == 1
+
+
+def test_names_in_quotes_may_hold_separators_and_blanks(read) -> None:
+    files = ["r/a, b.png", "r/c;d.png", " x.png", "y.png "]
+    text = 'reference,output\n"r/a, b.png", "r/c;d.png"\n" x.png","y.png "\n'
+    first, second = read(text, files=files)
+    assert (first.image, first.outputs[0].image) == ("r/a, b", "r/c;d")
+    assert first.outputs[0].source.name.endswith("data/r/c;d.png")
+    assert second.reference.name.endswith("data/ x.png")
+    assert second.outputs[0].source.name.endswith("data/y.png ")
+
+
+def test_absolute_paths_below_the_folder_are_as_relative_ones(
+    read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    (sample,) = read(f"reference,output,method\n{folder}/r/a.png,{folder}/o/a.png,m\n")
+    assert (sample.image, sample.outputs[0].image) == ("r/a", "r/a")
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    layout = CsvLayout(layout="csv", file="pairs.csv")
+    for named in (tmp_path / "link", Path("link"), Path("data")):
+        assert [sample.image for sample in layout.samples(named)] == ["r/a"]
+
+
+def test_an_absolute_path_elsewhere_is_refused_even_through_the_folder(
+    read, tmp_path: Path
+) -> None:
+    for path in (f"{tmp_path}/data/../x.png", f"{tmp_path}/database/x.png"):
+        error = refusal(read, f"reference,output\n{path},o/a.png\n")
+        assert "leads out of the folder of the CSV" in error
+
+
+def test_backslashes_and_accents_in_either_form_are_found(read) -> None:
+    files = ["r/\u00fc.png", "o/u\u0308.png", "o/a\\b.png"]
+    (sample,) = read("reference,output\nr\\u\u0308.png,o\\\u00fc.png\n", files=files)
+    assert sample.reference.name.endswith("data/r/\u00fc.png")
+    assert sample.outputs[0].source.name.endswith("data/o/u\u0308.png")
+    (sample,) = read("reference,output\nr/\u00fc.png,o/a\\b.png\n", files=files)
+    assert sample.outputs[0].source.name.endswith("data/o/a\\b.png")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -117,6 +192,11 @@ def test_a_byte_order_mark_and_empty_lines_are_no_rows(read) -> None:
         ("reference,output\nr/a.png,\n", "line 2: output is empty"),
         ("reference,output\nr/a.png\n", "line 2: 1 cells where the header has 2"),
         ("reference,output\nr/a.png,o/a.png,x\n", "line 2: 3 cells where the header has 2"),
+        (
+            "reference;output\nr/a.png;o/a;b.png\n",
+            "line 2: 3 cells where the header has 2. Put cells that hold a semicolon in quotes",
+        ),
+        ("reference|output\n", "there are reference|output. The first line names the columns"),
         ("reference,output\nr/a.png,r/./a.png\n", "line 2: reference and output are one file"),
         ("reference,output,method\nr/a.png,o/a.png,\n", "line 2: method '' cannot be used"),
         ("reference,output,image\nr/a.png,o/a.png,\n", "line 2: image '' cannot be used"),
@@ -147,6 +227,10 @@ def test_a_byte_order_mark_and_empty_lines_are_no_rows(read) -> None:
         (
             "reference,output,mos,mos_direction\nr/a.png,o/a.png,inf,higher\n",
             "line 2: mos is 'inf', not a finite number",
+        ),
+        (
+            "reference;output;mos;mos_direction\nr/a.png;o/a.png;3,5;higher\n",
+            "line 2: mos is '3,5', not a finite number. Write a decimal point",
         ),
         (
             "reference,output,mos,mos_direction\nr/a.png,o/a.png,1_0,higher\n",

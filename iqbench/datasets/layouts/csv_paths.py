@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
+from unicodedata import normalize
 
 from iqbench.datasets.files import check_text, spell_name, split_suffix, unusable_name
 from iqbench.datasets.layout import BelowRoot, Layout, find_below, is_below_root
@@ -24,9 +28,14 @@ COLUMNS = (
 )
 """The columns that are read; the first two must be there."""
 
+_BLANKS = " \t"
+_SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
+
 
 class CsvLayout(Layout):
     """Pairs of paths, relative to the CSV's own folder. Columns that it does not know are left out.
+
+    Commas, semicolons or tabs separate the cells; blanks around a cell are no part of it.
 
     ==================  ==========================================================================
     reference, output   paths of image files
@@ -44,7 +53,7 @@ class CsvLayout(Layout):
     file
         The CSV, below the data root.
     outside
-        Whether paths may be absolute or lead out of the CSV's folder.
+        Whether paths may lead out of the CSV's folder.
     """
 
     layout: Literal["csv"]
@@ -65,14 +74,23 @@ class CsvLayout(Layout):
         path = find_below(root, self.file, "file of pairs")
         pairs = _Pairs(path, self.outside)
         try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
+            with path.open(newline="", encoding=_encoding(path)) as file:
                 for row in _rows(path, file):
                     pairs.add(row)
-        except UnicodeDecodeError as error:
-            raise IqbenchError(f"{path} is not UTF-8 text") from error
+        except UnicodeError as error:
+            raise IqbenchError(
+                f"{path} is not UTF-8 text", hint="Save it as UTF-8 (CSV UTF-8 in Excel)"
+            ) from error
         except OSError as error:
             raise IqbenchError(f"cannot read {path}: {error.strerror}") from error
         return pairs.samples()
+
+
+def _encoding(path: Path) -> str:
+    """Return UTF-8, with a byte order mark or without, or UTF-16 where its mark says so."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
 class _Row(NamedTuple):
@@ -83,22 +101,49 @@ class _Row(NamedTuple):
 
 
 def _rows(path: Path, file: Iterator[str]) -> Iterator[_Row]:
-    reader = csv.reader(file, strict=True)
+    first = next(file, "")
+    before = 0
+    separator = _separator(first)
+    if first.strip().lower() == f"sep={separator}":  # which Excel writes and reads
+        first, before = next(file, ""), 1
+    reader = csv.reader(
+        chain([first], file), strict=True, delimiter=separator, skipinitialspace=True
+    )
     try:
         header = [name.strip() for name in next(reader, [])]
         _check_header(path, header)
         for cells in reader:
-            if not cells:
+            if not any(cell.strip(_BLANKS) for cell in cells):
                 continue
+            line = reader.line_num + before
             if len(cells) != len(header):
                 raise IqbenchError(
-                    f"{path}, line {reader.line_num}: {len(cells)} cells where the header has "
-                    f"{len(header)}",
-                    hint="Put cells that hold a comma in quotes",
+                    f"{path}, line {line}: {len(cells)} cells where the header has {len(header)}",
+                    hint=f"Put cells that hold {_SEPARATORS[separator]} in quotes",
                 )
-            yield _Row(reader.line_num, dict(zip(header, cells, strict=True)))
+            # Of paths, blanks are looked at later: a file may be named so.
+            yield _Row(
+                line,
+                {
+                    name: cell if name in COLUMNS[:2] else cell.strip(_BLANKS)
+                    for name, cell in zip(header, cells, strict=True)
+                },
+            )
     except csv.Error as error:
-        raise IqbenchError(f"{path}, line {reader.line_num}: this is no CSV: {error}") from error
+        line = reader.line_num + before
+        raise IqbenchError(f"{path}, line {line}: this is no CSV: {error}") from error
+
+
+def _separator(line: str) -> str:
+    """Return what separates the cells: that by which the first line names most columns."""
+    if line.strip().lower() in {f"sep={sign}" for sign in _SEPARATORS}:
+        return line.strip()[-1]
+
+    def known(sign: str) -> int:
+        names = (name.strip().strip('"').lower() for name in line.split(sign))
+        return sum(name in COLUMNS for name in names)
+
+    return max(_SEPARATORS, key=known)
 
 
 def _check_header(path: Path, header: list[str]) -> None:
@@ -112,7 +157,7 @@ def _check_header(path: Path, header: list[str]) -> None:
         if name not in header:
             raise IqbenchError(
                 f"{path}: column {name!r} is missing; there are {', '.join(header) or 'none'}",
-                hint="The first line names the columns, separated by commas",
+                hint="The first line names the columns, separated by commas, semicolons or tabs",
             )
     if "mos" in header and "mos_direction" not in header:
         raise IqbenchError(
@@ -132,6 +177,11 @@ class _Pairs:
     outputs: dict[str, int] = field(default_factory=dict)
     ids: dict[tuple[str, str], int] = field(default_factory=dict)
     direction: tuple[Direction, int] | None = None
+
+    @cached_property
+    def folders(self) -> tuple[Path, ...]:
+        """The CSV's folder as an absolute path: as it was named, and with its links followed."""
+        return Path.cwd() / self.path.parent, self.path.parent.resolve()
 
     def add(self, row: _Row) -> None:
         """Take a row in."""
@@ -195,21 +245,46 @@ class _Pairs:
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             raise IqbenchError(
                 f"files named in {self.path} are not there: {shown}{more}",
-                hint="Paths are relative to the CSV's own folder",
+                hint="Paths are relative to the CSV's own folder, or absolute",
             )
 
     def _file(self, row: _Row, column: str) -> str:
         text = row.cells[column]
-        if not text:
+        if not text.strip(_BLANKS):
             raise self._error(row, f"{column} is empty")
-        if "\0" in text or not (self.outside or is_below_root(text)):
+        found = self._as_it_lies(text)
+        if "\0" in text or not (self.outside or is_below_root(found)):
             raise self._error(
                 row,
                 f"{column} {text!r} leads out of the folder of the CSV",
-                "Give paths relative to the CSV's folder. For a file that you trust, a dataset's "
-                "block may say `outside: true`",
+                "Give paths of files below the CSV's folder. For a file that you trust, a "
+                "dataset's block may say `outside: true`",
             )
-        return os.path.normpath(text)
+        return os.path.normpath(found)
+
+    def _as_it_lies(self, text: str) -> str:
+        """Return a path as the file is named, which may be spelt otherwise in the CSV.
+
+        Blanks around it are no part of it, Windows separates folders by backslashes, and accents
+        may stand apart from their letters. What is there as it is written comes first.
+        """
+        plain = text.strip(_BLANKS)
+        spellings = [text, plain, plain.replace("\\", "/")]
+        if not plain.isascii():
+            spellings += [normalize(form, spellings[-1]) for form in ("NFC", "NFD")]
+        if len(set(spellings)) > 1 and "\0" not in text:
+            for path in map(self._below, spellings):
+                if (self.path.parent / path).is_file():
+                    return path
+        return self._below(plain)
+
+    def _below(self, path: str) -> str:
+        """Make an absolute path below the CSV's folder relative to it."""
+        if not is_below_root(path) and Path(path).is_absolute():
+            for folder in self.folders:
+                if Path(path).is_relative_to(folder):
+                    return Path(path).relative_to(folder).as_posix()
+        return path
 
     def _text(self, row: _Row, column: str) -> str:
         """Return a name, or nothing where there is no such column."""
@@ -259,7 +334,11 @@ class _Pairs:
     def _number(self, row: _Row, column: str) -> float:
         number = finite(row.cells[column])
         if number is None:
-            raise self._error(row, f"{column} is {row.cells[column]!r}, not a finite number")
+            raise self._error(
+                row,
+                f"{column} is {row.cells[column]!r}, not a finite number",
+                "Write a decimal point, not a comma" if "," in row.cells[column] else "",
+            )
         return number
 
     def _error(self, row: _Row, message: str, hint: str = "") -> IqbenchError:
