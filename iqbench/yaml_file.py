@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
 from iqbench.errors import IqbenchError
 
-__all__ = ["read_yaml"]
+__all__ = ["found_in_working_folder", "read_yaml"]
 
 
 def read_yaml(path: Path) -> object:
@@ -39,6 +41,33 @@ def read_yaml(path: Path) -> object:
         raise IqbenchError(f"{path}: this is not valid YAML: {what}") from error
     except RecursionError as error:
         raise IqbenchError(f"{path}: this YAML is nested too deeply") from error
+
+
+@contextmanager
+def found_in_working_folder(path: Path, otherwise: str) -> Iterator[None]:
+    """Say of a file that nobody named where it lies, where something is wrong with it.
+
+    Parameters
+    ----------
+    path
+        The file, which was read because the working folder has it.
+    otherwise
+        How another file is named instead.
+
+    Raises
+    ------
+    IqbenchError
+        In place of what is raised inside.
+    """
+    try:
+        yield
+    except IqbenchError as error:
+        hint = f"{error.hint.rstrip('.')}. " if error.hint else ""
+        raise IqbenchError(
+            error.message,
+            hint=f"{hint}{path.absolute()} was read because it lies in the working folder. If it "
+            f"belongs to another program, {otherwise}",
+        ) from error
 
 
 def _refuse_duplicates(path: Path, root: yaml.Node | None) -> None:

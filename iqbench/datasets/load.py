@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from iqbench.datasets.dataset import Block, DatasetSpec, check_dataset_name
 from iqbench.datasets.layout import Layout, layouts
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.user_files import expand_user
-from iqbench.yaml_file import read_yaml
+from iqbench.yaml_file import found_in_working_folder, read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -59,9 +60,21 @@ def load_datasets(file: Path | None = None) -> dict[str, DatasetSpec]:
     Raises
     ------
     IqbenchError
-        If the file cannot be read or a block of it is wrong; names the file, the block, the key.
+        If the file cannot be read or a block of it is wrong; names the file, the block, the key,
+        and says so where the file was read only because it lies in the working folder.
     """
     path = find_datasets_file(file)
+    if file is not None or path == PACKAGED_FILE:
+        return _load(path)
+    with found_in_working_folder(
+        path,
+        "work in another folder, or name a datasets file: --datasets-file "
+        f"{shlex.quote(str(PACKAGED_FILE))} has the built-in datasets",
+    ):
+        return _load(path)
+
+
+def _load(path: Path) -> dict[str, DatasetSpec]:
     content = _mapping(read_yaml(path), f"{path}")
     known = ("root", "datasets")
     for key in content:

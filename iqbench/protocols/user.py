@@ -12,12 +12,15 @@ from iqbench.errors import IqbenchError, unknown_name
 from iqbench.images.peaks import check_peak
 from iqbench.protocols.model import Preset, ViewTemplate
 from iqbench.user_files import expand_user
-from iqbench.yaml_file import read_yaml
+from iqbench.yaml_file import found_in_working_folder, read_yaml
 
 __all__ = ["PROTOCOLS_VARIABLE", "find_protocols_file", "load_user_presets"]
 
 PROTOCOLS_VARIABLE = "IQBENCH_PROTOCOLS"
-"""The environment variable that names a file of presets; else ``./protocols.yaml`` is read."""
+"""The environment variable that names a file of presets, or the null device for none.
+
+Without it, ``./protocols.yaml`` is read.
+"""
 
 
 def find_protocols_file() -> Path | None:
@@ -29,6 +32,8 @@ def find_protocols_file() -> Path | None:
         If the environment variable names a file that does not exist.
     """
     named = os.environ.get(PROTOCOLS_VARIABLE)
+    if named == os.devnull:
+        return None
     if named:
         path = expand_user(Path(named))
         if not path.is_file():
@@ -58,8 +63,17 @@ def load_user_presets(path: Path, taken: Collection[str]) -> dict[str, Preset]:
     Raises
     ------
     IqbenchError
-        Naming the file, the block and the key that is wrong.
+        Naming the file, the block and the key that is wrong, and saying so where the file was read
+        only because it lies in the working folder.
     """
+    if os.environ.get(PROTOCOLS_VARIABLE):
+        return _load(path, taken)
+    otherwise = f"work in another folder, or set {PROTOCOLS_VARIABLE} to a file of your own, or to "
+    with found_in_working_folder(path, f"{otherwise}{os.devnull} for none"):
+        return _load(path, taken)
+
+
+def _load(path: Path, taken: Collection[str]) -> dict[str, Preset]:
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise IqbenchError(f"{path} must hold one block a protocol")
@@ -76,6 +90,8 @@ def load_user_presets(path: Path, taken: Collection[str]) -> dict[str, Preset]:
 
 def _preset(where: str, block: object) -> Preset:
     """Validate one block."""
+    if not isinstance(block, dict):
+        raise IqbenchError(f"{where} must hold keys with values, not {block!r}")
     try:
         preset = Preset.model_validate(block)
     except ValidationError as error:

@@ -110,6 +110,32 @@ def test_the_file_is_the_one_given_then_the_local_one_then_the_packaged_one(
         load_datasets(tmp_path / "missing.yaml")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "train: {path: a}\nval: {path: b}\n",  # another program's keys
+        "datasets: [a, b]\n",
+        "- a\n- b\n",
+        "datasets:\n  coco: {url: https://example.org}\n",
+        "name: !!python/tuple [a]\n",
+        "a: {\n",
+        "",
+    ],
+)
+def test_a_file_of_another_program_in_the_working_folder_is_named_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path, text)
+    with pytest.raises(IqbenchError) as caught:
+        load_datasets()
+    assert f"{path} was read because it lies in the working folder" in caught.value.hint
+    assert f"--datasets-file {PACKAGED_FILE}" in caught.value.hint
+    with pytest.raises(IqbenchError) as caught:
+        load_datasets(path)  # one that was asked for
+    assert "working folder" not in str(caught.value)
+
+
 def test_a_relative_root_is_relative_to_the_file_and_the_variable_wins(
     tmp_path: Path, make_files: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """Each preset held to a value from an independent implementation of what it cites."""
 
 import math
+import os
 
 import cv2
 import numpy as np
@@ -180,6 +181,24 @@ def test_a_preset_in_the_working_folder_is_found(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "text", ["http: {port: 80}\n", "protocols: [modbus]\n", "[mqtt]\n", "a: {\n", ""]
+)
+def test_a_file_of_another_program_in_the_working_folder_is_named_with_its_place(
+    tmp_path, monkeypatch, text
+):
+    monkeypatch.delenv(PROTOCOLS_VARIABLE, raising=False)
+    (tmp_path / "protocols.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IqbenchError) as caught:
+        load_presets()
+    place = tmp_path / "protocols.yaml"
+    assert f"{place} was read because it lies in the working folder" in caught.value.hint
+    assert f"set {PROTOCOLS_VARIABLE} to a file of your own" in caught.value.hint
+    monkeypatch.setenv(PROTOCOLS_VARIABLE, os.devnull)
+    assert "rgb" in load_presets()
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         (PRESET.replace("mine", "rgb"), "'rgb' is built in already"),
@@ -188,6 +207,7 @@ def test_a_preset_in_the_working_folder_is_found(tmp_path, monkeypatch):
         (PRESET.replace("crop: border", "crop: edge"), "'edge' is none of its parameters"),
         (PRESET.replace("mine", "'a:b'"), "a name has no blanks"),
         ("- rgb", "must hold one block a protocol"),
+        ("mine: 80", "protocol 'mine' must hold keys with values, not 80"),
         (PRESET.replace("summary", "sumary"), "sumary"),
     ],
 )
