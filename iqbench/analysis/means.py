@@ -99,8 +99,8 @@ class ColumnMeans:
         Shape (methods,): over how many images, or datasets, ``compared`` is.
     infinite
         What ``mean`` leaves out.
-    ranks
-        Shape (methods,), see `iqbench.analysis.order.order_methods`; NaN where not ranked.
+    groups, ranks
+        Shape (methods,), see `iqbench.analysis.order.Order`.
     """
 
     mean: Mean
@@ -108,6 +108,7 @@ class ColumnMeans:
     compared: Mean | None
     count: Counts
     infinite: Infinite
+    groups: Counts
     ranks: Floats
 
     @property

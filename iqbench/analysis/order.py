@@ -41,13 +41,13 @@ class Order:
         Shape (methods,): which methods have a rank.
     groups
         Shape (methods,): methods of one number are ordered by their means; those of different
-        ones by how many infinite values they have. -1 where not ranked.
+        ones by their infinite values. -1 where not ranked.
     images
         Shape (images, methods): over which images a method's mean is taken, the same for all
         methods of a group.
     means
         Shape (methods,): the means, of what `averaged` gives. NaN where a method is not ranked, or
-        its group has no such image, or it is the only one of several with as many infinite values.
+        its group has no such image, or is the method alone because of its infinite values.
     ranks
         Shape (methods,): 1 for the best, equal ones share the best rank; NaN where not ranked.
     """
@@ -129,8 +129,10 @@ def order_methods(values: Floats, info: ColumnInfo, complete: Flags) -> Order:
         The smaller mean over the images that are finite for all ranked methods is the better one,
         or the larger one, as the direction says. Equal means are ordered by the infinite values:
         more of the good ones and fewer of the bad ones are better, an infinite distance to a
-        target is bad. Where no image is finite for all, the infinite values decide alone, and
-        methods with as many are ordered among themselves by the same rule.
+        target is bad. Methods without a finite value have no mean: they stand before all others,
+        or after them, and take no part in choosing the images. Where still no image is finite for
+        all, the infinite values decide alone, and methods with as many are ordered among
+        themselves by the same rule.
     """
     ranked = complete & ~np.isnan(values).all(axis=0)
     if info.direction == "none":
@@ -200,16 +202,32 @@ def _compare(
         images = np.broadcast_to(finite[:, np.newaxis], taken.shape)
         ranks = lexicographic_ranks(shortfall(means, read), infinite)
         return np.zeros(methods, dtype=np.intp), images, means, ranks
-    groups, ranks = np.zeros(methods, dtype=np.intp), competition_ranks(infinite)
-    images, means = np.zeros(taken.shape, dtype=bool), np.full(methods, np.nan)
-    for number in np.unique(infinite):
-        alike = infinite == number
+    ranks, apart = _by_infinite(taken[weights > 0], infinite)
+    groups, images = np.full(methods, -1), np.zeros(taken.shape, dtype=bool)
+    means = np.full(methods, np.nan)
+    for number in np.unique(ranks):
+        alike = ranks == number
         inner = np.zeros(alike.sum(), dtype=np.intp)
-        if 1 < alike.sum() < methods:
+        # Of one method alone there is nothing to compare, but for the rest of those set apart.
+        if alike.sum() < methods and (alike.sum() > 1 or not apart[alike].any()):
             inner, images[:, alike], means[alike], within = _compare(taken[:, alike], read, weights)
             ranks[alike] += within - 1
         groups[alike] = inner + groups.max() + 1
     return groups, images, means, ranks
+
+
+def _by_infinite(taken: Floats, infinite: Floats) -> tuple[Floats, Flags]:
+    """Rank methods of which no image is finite for all, and say which are set apart.
+
+    Methods without any finite value stand before all others, or after them, as their infinite
+    values are good or bad; these are then compared without them. If there are no such methods, or
+    no others, the infinite values rank all.
+    """
+    without: Flags = np.logical_not(np.isfinite(taken).any(axis=0))
+    if not without.any() or without.all():
+        return competition_ranks(infinite), np.ones_like(without)
+    side = np.where(without, np.where(infinite < 0, -1.0, 1.0), 0.0)
+    return lexicographic_ranks(side, np.where(without, infinite, 0.0)), without
 
 
 def _infinite(taken: Floats, read: ColumnInfo) -> Floats:

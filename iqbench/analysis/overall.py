@@ -18,11 +18,15 @@ from iqbench.analysis.columns import (
     natural,
     ordered,
     round_digits,
-    shortfall,
 )
 from iqbench.analysis.critical import DATASETS, METHODS, critical_difference
-from iqbench.analysis.means import ColumnMeans, Infinite, Mean
-from iqbench.analysis.order import averaged_info, competition_ranks, lexicographic_ranks
+from iqbench.analysis.means import ColumnMeans, Infinite, Mean, differs
+from iqbench.analysis.order import (
+    averaged_info,
+    competition_ranks,
+    lexicographic_ranks,
+    order_methods,
+)
 from iqbench.analysis.ranking import tied_groups
 from iqbench.analysis.standing import Standing
 from iqbench.results.schema import ColumnInfo
@@ -214,34 +218,37 @@ def _average(scope: _Scope, found: Sequence[ColumnMeans], info: ColumnInfo) -> C
     infinite = Infinite.together(
         [one.infinite.at(at) for one, at in zip(found, places, strict=True)]
     )
-    deciding = [one.deciding for one in found]
-    there = np.array(
-        [np.isfinite(one.values[at]).all() for one, at in zip(deciding, places, strict=True)]
-    )
+    deciding = np.stack([_deciding(one, at) for one, at in zip(found, places, strict=True)])
+    order = order_methods(deciding, averaged_info(info), np.ones(len(scope.complete), dtype=bool))
     compared = None
-    if not there.all() or any(one.compared is not None for one in found):
-        compared = _mean_of(scope, deciding, places, there)
-    read = averaged_info(info)
-    means = (compared or distance or mean).values
-    ranks = np.full(means.shape, np.nan)
-    if info.direction != "none":
-        bad = infinite.bad(info)
-        ranks = competition_ranks(bad)
-        if there.any():
-            ranks = lexicographic_ranks(shortfall(means, read), bad)
-    count = np.full(means.shape, there.sum())
-    return ColumnMeans(mean, distance, compared, count, infinite, ranks)
+    if order.ranked.any() and (
+        differs(order, deciding) or any(one.compared is not None for one in found)
+    ):
+        compared = _mean_of(scope, [one.deciding for one in found], places, order.images)
+    ranks = lexicographic_ranks(order.ranks, infinite.bad(info))
+    count = order.images.sum(axis=0)
+    return ColumnMeans(mean, distance, compared, count, infinite, order.groups, ranks)
+
+
+def _deciding(one: ColumnMeans, at: Sequence[int]) -> Floats:
+    """Give the means of a dataset that can be compared with each other, NaN for none."""
+    values, shown = one.deciding.values[at], (one.distance or one.mean).values[at]
+    # A method without a finite value has no mean that is compared, but an infinite one.
+    values = np.where(np.isnan(values) & np.isinf(shown), shown, values)
+    over_other_images = len(np.unique(one.groups[at][np.isfinite(values)])) > 1
+    return np.full(len(values), np.nan) if over_other_images else values
 
 
 def _mean_of(
     scope: _Scope,
     means: Sequence[Mean],
     places: Sequence[Sequence[int]],
-    there: NDArray[np.bool_] | None = None,
+    used: NDArray[np.bool_] | None = None,
 ) -> Mean:
-    """Average over the datasets that are there; by default over those that are no infinite."""
+    """Average over the datasets that are used; by default over those without infinite means."""
     table = np.stack([mean.values[at] for mean, at in zip(means, places, strict=True)])
-    used = ~np.isinf(table) if there is None else np.broadcast_to(there[:, np.newaxis], table.shape)
+    every = used is None
+    used = ~np.isinf(table) if used is None else used
     values = _over(table, used)
     samples = None
     if scope.drawn:
@@ -249,7 +256,7 @@ def _mean_of(
             m.samples[:, at] for m, at in zip(means, places, strict=True) if m.samples is not None
         ]
         samples = _over(np.stack(drawn), used[:, np.newaxis])
-    if there is None:
+    if every:
         # A method that has infinite means on all datasets has an infinite one here.
         with np.errstate(invalid="ignore"):
             values = np.where(used.any(axis=0), values, table.sum(axis=0))

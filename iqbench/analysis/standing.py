@@ -207,6 +207,7 @@ def _means(
             made.get((name, "compared")),
             order.images.sum(axis=0),
             Infinite.of(cube.column(name)),
+            order.groups,
             order.ranks,
         )
         for name, order in orders.items()

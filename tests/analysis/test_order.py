@@ -85,7 +85,15 @@ def ranked_by_the_rule(columns: dict[int, list[float]], direction: str) -> dict[
         groups = [
             [one for one in methods if keys[one] == key] for key in sorted(set(keys.values()))
         ]
-        if common or len(groups) == 1:
+        if common:
+            return groups
+        whole = [one for one in methods if any(finite(value) for value in far[one])]
+        if whole and len(whole) < len(methods):
+            apart = [[one for one in group if one not in whole] for group in groups]
+            apart = [group for group in apart if group]
+            first = [group for group in apart if infinite[group[0]] < 0]
+            return first + places(whole) + [group for group in apart if group not in first]
+        if len(groups) == 1:
             return groups
         return [inner for group in groups for inner in places(group)]
 
@@ -200,6 +208,32 @@ def test_a_perfect_method_leaves_the_order_of_the_others_as_it_is() -> None:
     assert "psnr_compared" not in board
 
 
+def test_a_perfect_method_does_not_let_a_lucky_one_lead_the_others() -> None:
+    board = board_of(
+        {
+            ("d", "reference", "psnr"): [INF, INF, INF],
+            ("d", "lucky", "psnr"): [20.0, 21.0, INF],
+            ("d", "best", "psnr"): [30.0, 31.0, 29.0],
+        }
+    )
+    assert ranks(board) == {"reference": 1, "best": 2, "lucky": 3}
+    assert board["psnr_compared"].tolist()[1:] == [30.5, 20.5]
+    lower = board_of(
+        {
+            ("d", "broken", "lpips-alex"): [INF, INF, INF],
+            ("d", "a", "lpips-alex"): [0.1, 0.1, INF],
+            ("d", "b", "lpips-alex"): [0.2, 0.2, 0.2],
+        }
+    )
+    assert ranks(lower) == {"a": 1, "b": 2, "broken": 3}
+
+
+def test_beside_a_perfect_method_one_keeps_its_mean() -> None:
+    board = board_of({("d", "reference", "psnr"): [INF, INF], ("d", "a", "psnr"): [30.0, 31.0]})
+    assert ranks(board) == {"reference": 1, "a": 2}
+    assert "psnr_compared" not in board
+
+
 def test_without_a_common_image_the_counts_decide() -> None:
     board = board_of(
         {
@@ -271,6 +305,23 @@ def test_averages_over_datasets_leave_infinite_means_out_for_all() -> None:
     assert rows["psnr_compared_n"].to_dict() == {"a": 1, "b": 1}
     assert rows["psnr_rank"].to_dict() == {"a": 2, "b": 1}
     assert rows["average_rank"].to_dict() == {"a": 1.5, "b": 1.5}
+
+
+def test_averages_are_ordered_without_a_method_that_is_perfect_everywhere() -> None:
+    values = {
+        (dataset, method, "psnr"): several
+        for dataset in "xy"
+        for method, several in {
+            "reference": [INF, INF, INF],
+            "lucky": [20.0, 21.0, INF],
+            "best": [30.0, 31.0, 29.0],
+        }.items()
+    }
+    rows = overall_of(standings_of(values), COLUMNS).set_index("method")
+    assert rows["psnr_rank"].to_dict() == {"reference": 1, "best": 2, "lucky": 3}
+    assert rows["average_rank"].to_dict() == {"reference": 1.0, "best": 2.0, "lucky": 3.0}
+    assert rows["psnr"].to_dict() == {"reference": INF, "best": 30.0, "lucky": 20.5}
+    assert rows["psnr_compared"].dropna().to_dict() == {"best": 30.5, "lucky": 20.5}
 
 
 def test_averages_of_distances_stand_beside_averages_of_means() -> None:
