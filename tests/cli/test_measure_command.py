@@ -116,7 +116,7 @@ def test_all_default_metrics_at_once(pair, iqbench):
             "x.png ",
         ),
         (
-            lambda: Image.fromarray(picture(0)).convert("RGBA").save("x.png"),
+            lambda: Image.fromarray(picture(0)[..., [0, 1, 2, 0]]).save("x.png"),
             ("r.png", "x.png"),
             "x.png has transparency",
         ),

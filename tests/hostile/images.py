@@ -20,6 +20,7 @@ that make another picture without a trace, as in a file without compression, are
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import struct
@@ -54,10 +55,12 @@ FAULTS = ("wrong", "crashed", "unnamed", "printed", "slow")
 PIXELS = 1_000_000  # what a lying header may claim, so that no mutation takes a second to decode
 SECONDS = 2.0
 
+logging.getLogger("tifffile").disabled = True  # its opinion is asked for, not its words
+
 # libtiff also warns of tags that say nothing of pixels.
 MAKES_NO_PIXELS = re.compile(
     r'"(\w*Resolution\w*|Software|DateTime|ImageDescription|Artist|Orientation)"'
-    "|Unknown field with tag"
+    "|Unknown field with tag|of custom tag"
 )
 
 # OpenCV refuses sound TIFFs of uncompressed tiles, or of strips that are higher than it likes.
