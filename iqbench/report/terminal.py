@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from iqbench.report.text import encodable
+from iqbench.report.text import elided, encodable
 
 __all__ = ["Cell", "Sheet", "Window", "draw", "pieces", "write_line"]
 
@@ -91,13 +91,18 @@ class Sheet:
     glued: Collection[int] = ()
 
     def encoded(self, encoding: str) -> Sheet:
-        """Replace what an encoding lacks."""
+        """Replace what an encoding lacks, and shorten what is far longer than names are."""
         return replace(
             self,
-            headings=[[encodable(line, encoding) for line in lines] for lines in self.headings],
+            headings=[
+                [encodable(elided(line, 60), encoding) for line in lines] for lines in self.headings
+            ],
             sections=[
                 [
-                    [replace(cell, text=encodable(cell.text, encoding)) for cell in row]
+                    [
+                        replace(cell, text=encodable(elided(cell.text, 400), encoding))
+                        for cell in row
+                    ]
                     for row in rows
                 ]
                 for rows in self.sections

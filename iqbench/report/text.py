@@ -7,6 +7,7 @@ import math
 import re
 
 __all__ = [
+    "elided",
     "encodable",
     "escape_html",
     "escape_latex",
@@ -126,6 +127,22 @@ def _encodable(sign: str, encoding: str) -> str:
     return sign
 
 
+def elided(text: str, most: int = 200) -> str:
+    """Leave out the middle of a text that is far longer than names are.
+
+    Parameters
+    ----------
+    text
+        A name.
+    most
+        No more characters than this are left.
+    """
+    if len(text) <= most:
+        return text
+    end = (most - 3) // 2
+    return f"{text[: most - 3 - end]}...{text[-end:]}"
+
+
 def escape_markdown(text: str) -> str:
     """Make a name mean itself in a cell of a Markdown table, HTML and links included."""
     escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -156,7 +173,7 @@ _LATEX = {
 def escape_latex(text: str) -> str:
     """Make a name mean itself in the text of a LaTeX document."""
     # At the beginning of a row either sign would belong to the double backslash before it.
-    escaped = "".join(_LATEX.get(sign, sign) for sign in printable(text))
+    escaped = "".join(_LATEX.get(sign, sign) for sign in printable(elided(text)))
     return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
 
 

@@ -20,7 +20,7 @@ from iqbench.report.board import direction_arrow, render_leaderboard
 from iqbench.report.files import export_frame, write_text
 from iqbench.report.tables import FORMATS, render_records
 from iqbench.report.terminal import Window
-from iqbench.report.text import escape_markdown, fold_heading, number, printable
+from iqbench.report.text import escape_latex, escape_markdown, fold_heading, number, printable
 from iqbench.results.schema import ColumnInfo
 
 COLUMNS = {
@@ -293,3 +293,12 @@ def test_frames_are_exported_by_suffix(tmp_path: Path) -> None:
     assert pd.read_parquet(tmp_path / "a.parquet")["count"].tolist() == [3, 4]
     with pytest.raises(IqbenchError, match=r"cannot tell the format of .*a.xlsx"):
         export_frame(RECORDS, tmp_path / "a.xlsx")
+
+
+def test_names_that_are_far_too_long_do_not_make_a_table_wide() -> None:
+    name = "begin" + "x" * 10_000 + "end"
+    frame = pd.DataFrame({"method": [name], name: [1.0]})
+    shown = render_records(frame, "table")
+    assert max(map(len, shown.splitlines())) < 150
+    assert shown.count("begin") == shown.count("...") == 2
+    assert len(escape_latex(name)) <= 200
