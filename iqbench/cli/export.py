@@ -15,12 +15,18 @@ from iqbench.cli.streams import say
 @results_argument
 @filter_options
 @click.option("--wide", is_flag=True, help="One row an image and one column a metric.")
+@click.option(
+    "--spreadsheet",
+    is_flag=True,
+    help="CSV for a spreadsheet: names that it would take for formulas begin with an apostrophe.",
+)
 @output_option("Where to write: FILE.csv or FILE.parquet.", required=True)
-def export(results: Path, wide: bool, output: Path, **filters: Any) -> None:
+def export(results: Path, *, wide: bool, spreadsheet: bool, output: Path, **filters: Any) -> None:
     """Write the current scores of all images into one file.
 
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/. One row a value with its
-    error, signature and protocol, or with --wide one row an image.
+    error, signature and protocol, or with --wide one row an image. A CSV holds names as they are;
+    open one from a stranger in a spreadsheet only if it was written with --spreadsheet.
 
     \b
     Examples:
@@ -38,5 +44,7 @@ def export(results: Path, wide: bool, output: Path, **filters: Any) -> None:
     with told_warnings(), waiting("Exporting"):
         frame = load_scores(results, wide=wide, filters=chosen)
         stale_among(load_images(results), chosen).warn("and written beside the others")
-        export_frame(frame.reset_index() if wide else frame, output)
+        if spreadsheet and output.suffix.lower() != ".csv":
+            raise click.UsageError("--spreadsheet is for a CSV: let -o end in .csv")
+        export_frame(frame.reset_index() if wide else frame, output, spreadsheet=spreadsheet)
     say(f"wrote {len(frame):,} rows to {output}")

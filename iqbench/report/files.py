@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from iqbench.errors import IqbenchError
+from iqbench.report.tables import for_spreadsheet
 from iqbench.user_files import Render, write_file
 
 __all__ = ["export_frame", "write_text"]
@@ -25,7 +26,7 @@ def write_text(path: Path, text: str) -> None:
     write_file(path, text.encode(errors="backslashreplace"), hint=_HINT)
 
 
-def export_frame(frame: pd.DataFrame, path: Path) -> None:
+def export_frame(frame: pd.DataFrame, path: Path, *, spreadsheet: bool = False) -> None:
     """Write a table as CSV or Parquet, as the file's suffix says; its index is not written.
 
     Parameters
@@ -34,6 +35,8 @@ def export_frame(frame: pd.DataFrame, path: Path) -> None:
         Any rows.
     path
         Ends in ``.csv`` or ``.parquet``.
+    spreadsheet
+        Whether a CSV is for a spreadsheet, see `iqbench.report.tables.for_spreadsheet`.
 
     Raises
     ------
@@ -50,4 +53,6 @@ def export_frame(frame: pd.DataFrame, path: Path) -> None:
             f"cannot tell the format of {path} from its name",
             hint="Let it end in .csv or .parquet",
         )
+    if spreadsheet:
+        frame = for_spreadsheet(frame)
     write_file(path, writer, hint=_HINT)

@@ -15,7 +15,14 @@ from iqbench.errors import unknown_name
 from iqbench.report.terminal import Cell, Sheet, Window, draw, write_line
 from iqbench.report.text import NOTHING, escape_markdown, fold_heading, number, printable
 
-__all__ = ["FORMATS", "json_records", "markdown_table", "render_csv", "render_records"]
+__all__ = [
+    "FORMATS",
+    "for_spreadsheet",
+    "json_records",
+    "markdown_table",
+    "render_csv",
+    "render_records",
+]
 
 FORMATS = ("table", "markdown", "csv", "json")
 
@@ -79,6 +86,36 @@ def render_records(
 def render_csv(frame: pd.DataFrame) -> str:
     """Write CSV with a header: full precision, ``inf`` for infinite, nothing for missing values."""
     return frame.to_csv(index=False, lineterminator="\n")
+
+
+def for_spreadsheet(frame: pd.DataFrame) -> pd.DataFrame:
+    r"""Quote texts that a spreadsheet would take for a formula, and spell control characters.
+
+    Parameters
+    ----------
+    frame
+        Any rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows. A text or heading that begins with ``=``, ``+``, ``-``, ``@`` or an
+        apostrophe has an apostrophe before it: to read the name, remove one. Control characters
+        and backslashes before them are spelt, ``\\x1b``. Numbers stay numbers.
+    """
+    quoted = frame.rename(columns=lambda name: _quoted(str(name)))
+    for place, kind in enumerate(frame.dtypes):
+        if isinstance(kind, pd.CategoricalDtype) or not pd.api.types.is_numeric_dtype(kind):
+            column = quoted.iloc[:, place].astype(object)
+            quoted.isetitem(place, column.map(_quoted, na_action="ignore").to_numpy())
+    return quoted
+
+
+def _quoted(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "'")) else text
 
 
 def json_records(frame: pd.DataFrame) -> str:

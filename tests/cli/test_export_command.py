@@ -74,3 +74,22 @@ def test_where_to_write_has_to_be_said(results: Path) -> None:
 
 def test_the_help_has_examples() -> None:
     assert "iqbench export --wide -o scores.csv" in run("--help").stdout
+
+
+def test_a_csv_for_a_spreadsheet_has_no_formula_and_no_control_character(made, iqbench):
+    import pandas as pd
+
+    made.references()
+    names = ["=cmd|'calc'!A0", "+1x", "-1x", "@sum", "'quoted", "plain"]
+    for name in names:
+        made.method(name)
+    made.evaluate()
+    assert iqbench("export", "-o", "plain.csv").code == 0
+    assert set(pd.read_csv("plain.csv")["method"]) == set(names)
+    assert iqbench("export", "--spreadsheet", "-o", "quoted.csv").code == 0
+    quoted, plain = pd.read_csv("quoted.csv"), pd.read_csv("plain.csv")
+    assert not quoted["method"].str.match(r"[=+@-]").any()
+    assert set(quoted["method"].str.removeprefix("'")) == set(names)
+    assert sorted(quoted["value"]) == sorted(plain["value"])
+    ran = iqbench("export", "--spreadsheet", "-o", "x.parquet")
+    assert (ran.code, "is for a CSV" in ran.err) == (2, True)
