@@ -96,6 +96,22 @@ class TestJpeg:
             np.testing.assert_array_equal(pixels(JPEGS["baseline"] + tail), expected)
 
 
+@pytest.mark.parametrize(
+    ("decoder", "data", "words"),
+    [
+        ("simplejpeg.decode_jpeg", JPEGS["baseline"], "Insufficient memory (case 4)"),
+        ("imagecodecs.png_decode", pillow(PICTURE, "PNG"), "Out of memory"),
+    ],
+)
+def test_memory_that_ran_out_is_no_damage(monkeypatch, decoder, data, words):
+    def fail(*args, **options):
+        raise ValueError(words)
+
+    monkeypatch.setattr(decoder, fail)
+    with pytest.raises(IqbenchError, match="is 128x96 pixels, for which there is not enough"):
+        decode(data)
+
+
 class TestWebp:
     @pytest.mark.parametrize(
         "options", [{"quality": 90}, {"quality": 30}, {"lossless": True}], ids=str

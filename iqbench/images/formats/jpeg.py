@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import simplejpeg
 
+from iqbench.errors import out_of_memory
 from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
 from iqbench.images.formats.tiff_directory import exif_orientation
 
@@ -88,6 +89,8 @@ def decode_stream(file: Reader, stream: bytes, channels: int) -> Samples:
         )
         return samples
     except ValueError as error:
+        if out_of_memory(error):
+            raise MemoryError from None
         reason = str(error)
     if "Premature end of JPEG file" in reason and len(stream) == file.size:
         raise file.truncated()

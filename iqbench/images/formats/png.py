@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import imagecodecs
 
+from iqbench.errors import out_of_memory
 from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
 from iqbench.images.formats.tiff_directory import exif_orientation
 
@@ -121,6 +122,8 @@ def decode(file: BufferReader, facts: Facts) -> Samples:
     try:
         samples: Samples = imagecodecs.png_decode(stored)
     except (imagecodecs.PngError, ValueError) as error:
+        if out_of_memory(error):
+            raise MemoryError from None
         raise file.damaged(f"libpng says {str(error)!r}") from None
     samples = samples.reshape(*samples.shape[:2], -1)
     if facts.channels == 1 and samples.shape[2] >= 3:  # a palette of grays
