@@ -18,6 +18,8 @@ from iqbench.maps.tensors import (
     ssim_map,
     total_variation_map,
 )
+from iqbench.metrics._inception_features import inception_features
+from iqbench.metrics._set_distances import frechet_distance, kernel_distance
 from iqbench.metrics.dists import dists
 from iqbench.metrics.gmsd import gmsd
 from iqbench.metrics.lpips import lpips
@@ -32,7 +34,10 @@ from iqbench.metrics.tv import total_variation, tv_ratio, tv_residual
 __all__ = [
     "absolute_error_map",
     "dists",
+    "frechet_distance",
     "gmsd",
+    "inception_features",
+    "kernel_distance",
     "lpips",
     "lpips_map",
     "ms_ssim",

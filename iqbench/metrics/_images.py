@@ -11,7 +11,7 @@ from torch import Tensor
 from iqbench.errors import IqbenchError
 from iqbench.native.threads import use_own_threads
 
-__all__ = ["accept_pair", "accept_signal"]
+__all__ = ["accept_image", "accept_pair", "accept_signal"]
 
 MEAN_OVERSHOOT = 0.06
 """So far an image may lie outside [0, 1] on average. Photographs in [-1, 1] exceed it, noise of
@@ -86,6 +86,36 @@ def accept_pair(
         _check_range("the output", second, trained=trained)
     dtype = torch.promote_types(first.dtype, second.dtype)
     return first.to(dtype), second.to(dtype)
+
+
+def accept_image(image: Tensor) -> Tensor:
+    """Return images without a reference as metrics compute with them, or refuse them.
+
+    Parameters
+    ----------
+    image
+        As each of the two of `accept_pair`.
+
+    Returns
+    -------
+    Tensor
+        In float32, or in float64 if it is, with its gradients.
+
+    Raises
+    ------
+    IqbenchError
+        As `accept_pair`.
+    """
+    use_own_threads()
+    _check_tensor("the image", image)
+    if image.ndim != 4 or image.shape[1] not in (1, 3) or 0 in image.shape[2:]:
+        raise IqbenchError(
+            f"expected (N, C, H, W) with C 1 or 3, not {tuple(image.shape)}",
+            hint="Add the batch dimension with unsqueeze(0)",
+        )
+    accepted = _in_unit_range("the image", image)
+    _check_range("the image", accepted)
+    return accepted
 
 
 def accept_signal(image: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ from torch import Tensor
 from iqbench.errors import IqbenchError
 from iqbench.images.resize import imresize
 from iqbench.metrics._base import Column, Maps, Metric, Needs, Tap
-from iqbench.metrics._tensors import score_tensors
+from iqbench.metrics._images import accept_image
+from iqbench.metrics._tensors import score_as_they_are
 from iqbench.networks.weights import Weights, load
 from iqbench.protocols.presets import Role
 
@@ -283,4 +284,5 @@ def niqe(image: Tensor, *, luma: Luma = "studio", rounded: bool = True, crop: in
     """
     metric = Niqe(luma=luma, rounded=rounded, crop=crop)
     with torch.no_grad():
-        return score_tensors(metric, metric.columns()[0].name, image, image)
+        image = accept_image(image)
+        return score_as_they_are(metric, metric.columns()[0].name, image, image)

@@ -1,0 +1,90 @@
+"""Inception's features of images of any size: what FID and KID are computed from."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from iqbench.errors import unknown_name
+from iqbench.metrics._images import accept_image
+from iqbench.networks.inception import SIDE, load_inception
+
+__all__ = ["Resizer", "inception_features"]
+
+Resizer = Literal["clean", "pytorch", "tensorflow"]
+
+
+def inception_features(image: Tensor, *, resizer: Resizer = "clean") -> Tensor:
+    """Return the 2048 features of each image of a batch, for FID and KID; without gradients.
+
+    Parameters
+    ----------
+    image
+        (N, C, H, W) in [0, 1], C 1 or 3; gray counts as three equal channels.
+    resizer
+        How images are brought to 299x299. ``clean``: Pillow's bicubic filter on unrounded values,
+        clipped to 0..255, as clean-fid does. ``pytorch``: bilinear without antialiasing, pixel
+        centres aligned, as pytorch-fid. ``tensorflow``: bilinear without antialiasing, corners
+        aligned as TensorFlow 1 does, as the FID authors' code.
+
+    Returns
+    -------
+    Tensor
+        (N, 2048) float32, on the device of the images.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensor is no batch of images in [0, 1], the resizer is unknown, or the weights are
+        not there and cannot be fetched.
+
+    Notes
+    -----
+    Heusel et al. 2017, arXiv:1706.08500; Parmar et al. 2022, arXiv:2104.11222 on resizing.
+    """
+    if resizer not in get_args(Resizer):
+        raise unknown_name("resizer", resizer, get_args(Resizer))
+    pixels = accept_image(image).float().expand(-1, 3, -1, -1) * 255
+    network = load_inception(pixels.device)
+    with torch.inference_mode():
+        seen = _RESIZERS[resizer](pixels)
+        seen = ((seen - 128) / 128).contiguous(memory_format=torch.channels_last)
+        found: Tensor = network(seen)
+    return found.clone()
+
+
+def _clean(pixels: Tensor) -> Tensor:
+    """Resize each channel by Pillow, in float32."""
+    images = []
+    for image in pixels.detach().cpu().numpy():
+        planes = [
+            np.asarray(Image.fromarray(plane).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+            for plane in image
+        ]
+        images.append(np.stack(planes))
+    return torch.from_numpy(np.stack(images)).clamp_(0, 255).to(pixels.device)
+
+
+def _pytorch(pixels: Tensor) -> Tensor:
+    return F.interpolate(pixels, (SIDE, SIDE), mode="bilinear", align_corners=False)
+
+
+def _tensorflow(pixels: Tensor) -> Tensor:
+    """Interpolate between pixel floor(i s) and the next, s the ratio of the sides."""
+    for axis in (2, 3):
+        length = pixels.shape[axis]
+        place = torch.arange(SIDE, dtype=torch.float32, device=pixels.device) * (length / SIDE)
+        low = place.floor().long().clamp_max(length - 1)
+        high = (low + 1).clamp_max(length - 1)
+        share = (place - low).view(-1, 1) if axis == 2 else place - low
+        first, second = (pixels.index_select(axis, index) for index in (low, high))
+        pixels = first + (second - first) * share
+    return pixels
+
+
+_RESIZERS = {"clean": _clean, "pytorch": _pytorch, "tensorflow": _tensorflow}
