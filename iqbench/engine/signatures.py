@@ -14,7 +14,7 @@ from iqbench.images.peaks import Peaks
 from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request
 from iqbench.protocols.presets import Protocol
-from iqbench.results.signature import parse_signature, signature
+from iqbench.results.signature import GRAY_OUTPUT, parse_signature, signature
 
 __all__ = ["Signatures", "signatures_of", "with_peak"]
 
@@ -85,7 +85,10 @@ def signatures_of(
         networks = sorted({tap.network for tap in column.taps} & digests.keys())
         fields = {"metric": metric.name, "version": str(metric.version), **dict(column.options)}
         fields["protocol"] = f"{protocol.spec}/{protocol.version}"
-        fields["view"] = str(protocol.view(metric.role, metric.name))
+        view = protocol.view(metric.role, metric.name)
+        fields["view"] = str(view)
+        if view.choice_of_gray:
+            fields[GRAY_OUTPUT] = view.choice_of_gray
         trained = [f"{name}:{digests[name][:DIGITS]}" for name in networks]
         if metric in digests:
             trained.append(f"{metric.name}:{digests[metric][:DIGITS]}")

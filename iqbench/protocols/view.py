@@ -81,6 +81,12 @@ class View:
         """Whether the luma of three equal channels is another number than their value."""
         return self.colour.startswith("luma-studio")
 
+    @property
+    def choice_of_gray(self) -> str:
+        """How gray outputs of colour references are read, where values depend on it, else ""."""
+        chosen = self.reads_luma_otherwise and self.gray_output != "error"
+        return self.gray_output if chosen else ""
+
     def __str__(self) -> str:
         """Spell the view for signatures, e.g. ``luma-studio,uint8,modcrop4,crop4``."""
         parts: list[str] = [self.colour]
@@ -94,8 +100,6 @@ class View:
             parts.append(self.brightness.replace("reference", "gt-mean"))
         if self.reads_luma_otherwise and self.gray == "expand":
             parts.append("gray-expand")
-        if self.reads_luma_otherwise and self.gray_output != "error":
-            parts.append(f"gray-output-{self.gray_output}")
         return ",".join(parts)
 
     def window(self, height: int, width: int) -> Window:

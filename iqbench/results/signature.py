@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-__all__ = ["differing_fields", "headings", "parse_signature", "peak_of", "signature"]
+__all__ = [
+    "GRAY_OUTPUT",
+    "differing_fields",
+    "gray_output_of",
+    "headings",
+    "parse_signature",
+    "peak_of",
+    "signature",
+]
+
+GRAY_OUTPUT = "gray-output"
+"""The field that says how gray outputs of colour references were read, where that is said."""
 
 # The backslash comes first: escaping must not touch its own escapes.
 _ESCAPES = (("\\", "\\\\"), ("|", "\\p"), ("=", "\\e"), ("\n", "\\n"))
@@ -58,6 +69,12 @@ def peak_of(text: str) -> int:
     """Return the sample value of the reference that meant white; 65535 also stands for 255."""
     peak = parse_signature(text).get("peak", "").partition("/")[0]
     return int(peak) if peak.isdecimal() else 65535
+
+
+def gray_output_of(texts: Iterable[str]) -> str:
+    """Return how gray outputs were read, as some signature says it; else ``error``."""
+    chosen = (parse_signature(text).get(GRAY_OUTPUT) for text in texts)
+    return next(filter(None, chosen), "error")
 
 
 def differing_fields(signatures: Iterable[str]) -> list[str]:

@@ -270,6 +270,6 @@ def test_a_gray_output_of_a_colour_reference_is_read_as_it_is_said(made, iqbench
         ran = iqbench(*asked, "--gray-output", reading, "--format", "json")
         assert (ran.code, ran.err) == (0, "")
         (row,) = json.loads(ran.out)
-        assert f"gray-output-{reading}" in parse_signature(row["signature"])["view"]
+        assert parse_signature(row["signature"])["gray-output"] == reading
         values[reading] = row["value"]
     assert values["luma"] != values["expand"]

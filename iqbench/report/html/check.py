@@ -28,7 +28,7 @@ from iqbench.report.sides import Sides
 from iqbench.report.text import number
 from iqbench.results.read import load_runs, with_headings
 from iqbench.results.schema import ColumnInfo
-from iqbench.results.signature import peak_of
+from iqbench.results.signature import gray_output_of, peak_of
 
 __all__ = ["check_page"]
 
@@ -184,7 +184,7 @@ def _scenes(
     before, after = Digests(sides.baseline.images, names), Digests(sides.candidate.images, names)
     for place, told in losses.items():
         dataset, old, new, image = place
-        protocol, peak = _seen(sides, dataset, new)
+        protocol, signatures = _seen(sides, dataset, new)
         reference, now = after.of(dataset, new, image)
         outputs = [
             Output(
@@ -192,7 +192,8 @@ def _scenes(
                 method,
                 partial(finder.output, dataset, method, image, digest, size),
                 protocol,
-                peak,
+                peak_of(signatures[0]),
+                gray_output_of(signatures),
             )
             for label, method, digest, size in (
                 (
@@ -243,13 +244,13 @@ def _loss(
     return f"{row['heading']} {old} → {now} ({signed(image['gain'], decimals + 1)})"
 
 
-def _seen(sides: Sides, dataset: str, method: str) -> tuple[str, int]:
-    """Return the protocol and the peak by which a method was scored."""
+def _seen(sides: Sides, dataset: str, method: str) -> tuple[str, list[str]]:
+    """Return the protocol by which a method was scored, and the signatures of its scores."""
     scores = sides.candidate.scores
     own = scores[(scores["dataset"] == dataset) & (scores["method"] == method)]
     if not len(own):
-        return "rgb", peak_of("")
-    return str(own["protocol"].iloc[0]), peak_of(str(own["signature"].iloc[0]))
+        return "rgb", [""]
+    return str(own["protocol"].iloc[0]), [str(text) for text in own["signature"].unique()]
 
 
 def _values(found: Check, sides: Sides, place: _Place) -> tuple[list[str], list[list[str]]]:

@@ -84,7 +84,13 @@ class MapMaker:
         self._resources = load_resources([kind.request for kind in self._kinds], self._compute)
 
     def maps(
-        self, reference: Picture, output: Picture, protocol: str, peak: int
+        self,
+        reference: Picture,
+        output: Picture,
+        protocol: str,
+        *,
+        peak: int,
+        gray_output: str,
     ) -> list[DifferenceMap]:
         """Make the maps of an output, without those that such an image has none of."""
         from iqbench.engine.grouping import views_of
@@ -93,7 +99,7 @@ class MapMaker:
         from iqbench.protocols.presets import resolve_protocol
 
         try:  # tables may come from a machine that knows other protocols
-            chosen = resolve_protocol(protocol)
+            chosen = resolve_protocol(protocol).with_gray_output(gray_output)
             first, second = as_scored(reference, output, peak)
             requests = [kind.request for kind in self._kinds]
             check_fit(first, second, views_of(requests, chosen))

@@ -24,7 +24,7 @@ from iqbench.report.html.where import Digests, Finder, Folders
 from iqbench.report.sections import direction_arrow
 from iqbench.report.text import number
 from iqbench.results.read import load_images
-from iqbench.results.signature import peak_of
+from iqbench.results.signature import gray_output_of, peak_of
 
 __all__ = ["Appearance", "Made", "report_page"]
 
@@ -236,6 +236,7 @@ def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> 
     }
     ranked = cube.headings.index(str(one.ranked_by))
     peak = peak_of(cube.signatures[str(one.ranked_by)][1])
+    gray_output = gray_output_of(text for _, text in cube.signatures.values())
     of = [digests.of(pick.dataset, method, pick.image) for method in pick.methods]
     return Scene(
         dataset=pick.dataset,
@@ -253,6 +254,7 @@ def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> 
                 ),
                 protocol=cube.protocols.get(method, "rgb").partition(" + ")[0],
                 peak=peak,
+                gray_output=gray_output,
             )
             for method, (_, digest) in zip(pick.methods, of, strict=True)
         ],

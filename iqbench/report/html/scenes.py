@@ -52,6 +52,8 @@ class Output:
         By which it was scored.
     peak
         The sample value of white by which it was scored.
+    gray_output
+        How gray outputs of colour references were read; see `iqbench.protocols.view.View`.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Output:
     find: Callable[[], Found | None]
     protocol: str
     peak: int
+    gray_output: str
 
 
 @dataclass(frozen=True)
@@ -282,7 +285,13 @@ def _maps_of(one: Shown, budget: Budget, maker: MapMaker) -> int:
         picture = by_name.get(printable(output.name))
         found = output.find() if picture is not None else None
         if reference is not None and found is not None:
-            for made in maker.maps(reference.picture, found.picture, output.protocol, output.peak):
+            for made in maker.maps(
+                reference.picture,
+                found.picture,
+                output.protocol,
+                peak=output.peak,
+                gray_output=output.gray_output,
+            ):
                 drawn.setdefault(made.name, []).append((picture or {}, made))
     full = 0
     for of_outputs in drawn.values():
