@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from iqbench.cli.leaderboard import leaderboard
 from iqbench.errors import IqbenchError
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.signature import signature
 from iqbench.results.store import Store
 
 COLUMNS = {
@@ -53,8 +54,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 writer.add_scores(
                     ScoreRow(
                         *(dataset, method, image, metric, value, None),
-                        f"metric={metric}|protocol={protocol}"
-                        + ("|precision=bf16" if metric == "lpips-alex" else ""),
+                        signature(
+                            {"metric": metric, "protocol": protocol}
+                            | ({"precision": "bf16"} if metric == "lpips-alex" else {})
+                        ),
                         protocol,
                         row.pair,
                     )
