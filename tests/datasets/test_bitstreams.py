@@ -19,6 +19,12 @@ def test_a_table_names_image_and_bytes(tmp_path):
     assert bitstream_sizes(tmp_path) == {"a": 10, "sub/b": 20}
 
 
+def test_a_table_may_begin_with_a_byte_order_mark_and_names_keep_their_zeros(tmp_path):
+    text = "\ufeffimage,bytes\n0001,10\n1,20\n"
+    (tmp_path / "bitstreams.csv").write_text(text, encoding="utf-8")
+    assert bitstream_sizes(tmp_path) == {"0001": 10, "1": 20}
+
+
 def test_where_there_is_neither_there_is_nothing(tmp_path):
     assert bitstream_sizes(tmp_path) == {}
 
