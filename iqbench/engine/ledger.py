@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.plan import Absence, Assignment
@@ -110,17 +111,25 @@ class Ledger:
     summary: Summary
     current: Mapping[str, Current]
 
-    def announce(self, method: str, assignment: Assignment) -> None:
+    def announce(self, method: str, assignment: Assignment, unchanged: Mapping[str, Path]) -> None:
         """Enter what a method lacks, what is to come, and what the dataset no longer has.
 
         A run that is killed then shows as incomplete, not as a complete run of fewer images.
+        Scores stay where the file that they were computed from is still there, under another name
+        than this run looks for.
         """
         known = self.current[method]
         for image in sorted(known.images.keys() - set(assignment.images)):
             why = "the dataset no longer has this image"
             self.writer.add_image(removed(self.dataset, method, image, why))
         for image in assignment.images:
-            if image in assignment.problems:
+            if image in unchanged:
+                error = (
+                    f"{assignment.problems[image]}. Its scores stay in the tables: they are of "
+                    f"{unchanged[image]}, which is unchanged"
+                )
+                self.summary.failures.append(Failure(self.dataset, method, image, error))
+            elif image in assignment.problems:
                 self.miss(method, image, assignment.problems[image])
             elif image not in known.images:
                 self.writer.add_image(placeholder(self.dataset, method, image))
@@ -162,6 +171,8 @@ class Ledger:
         }
         if any(getattr(row, name) != getattr(known, name) for name in _OPINION):
             self.writer.add_image(replace(row, **facts))
+        signatures = self.signatures.of(output.peaks)
+        self.writer.rely(row, signatures)
         errors = self._known_errors(output, self.signatures.plain.keys())
         self.summary.current += self._succeeds(row, errors)
 

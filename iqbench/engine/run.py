@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from iqbench.datasets.bitstreams import FOLDER, TABLE
@@ -18,15 +19,16 @@ from iqbench.engine.grouping import Outcome
 from iqbench.engine.heap import keep_freed_memory
 from iqbench.engine.ledger import Ledger, Summary
 from iqbench.engine.origins import check_origins, origins_of
-from iqbench.engine.plan import DatasetPlan, RunPlan
+from iqbench.engine.plan import Assignment, DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
 from iqbench.engine.resources import Resources
 from iqbench.engine.scorer import Scorer
 from iqbench.engine.signatures import Signatures
 from iqbench.engine.sums import Scores, reason_of
+from iqbench.engine.unchanged import unchanged_files
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
-from iqbench.images.source import Alpha
+from iqbench.images.source import Alpha, FileSource
 from iqbench.loader import work_ahead
 from iqbench.metrics._base import Metric
 from iqbench.results.schema import Manifest
@@ -185,8 +187,26 @@ class _DatasetRun:
     def announce(self) -> Ledger:
         """Enter what is missing, what is still to come and what the dataset no longer has."""
         for method, assignment in self._plan.assignments.items():
-            self._ledger.announce(method, assignment)
+            self._ledger.announce(method, assignment, self._unchanged(method, assignment))
         return self._ledger
+
+    def _unchanged(self, method: str, assignment: Assignment) -> Mapping[str, Path]:
+        """Find the files of missing outputs that were scored under other names."""
+        known = self._current[method].images
+        missing = {
+            image: known[image]
+            for image, why in assignment.problems.items()
+            if image in known and why.startswith("missing output")
+        }
+        if assignment.folder is None or not missing:
+            return {}
+        taken = {
+            output.source.path
+            for output in assignment.outputs.values()
+            if isinstance(output.source, FileSource)
+        }
+        references = {one.image: one.reference for one in self._plan.dataset.samples}
+        return unchanged_files(assignment.folder, missing, taken, references)
 
     def score(self, advance: Callable[[int], None]) -> None:
         """Read ahead, score, write."""

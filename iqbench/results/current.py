@@ -13,7 +13,7 @@ from iqbench.errors import IqbenchError
 from iqbench.results.parts import last_rows, list_parts, read_footers, read_parts
 from iqbench.results.schema import NOT_SCORED_YET, REMOVED, Footer, Kind
 
-__all__ = ["Group", "current_images", "current_scores", "groups"]
+__all__ = ["Group", "current_images", "current_scores", "groups", "of_current_files"]
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,19 @@ def current_scores(folder: Path, images: pa.Table) -> pa.Table:
         Rows of an image that is unknown, removed, announced but not scored, or whose files were
         others, are left out.
     """
-    table = last_rows(read_parts(folder, "scores")[0], "scores")
+    return of_current_files(last_rows(read_parts(folder, "scores")[0], "scores"), images)
+
+
+def of_current_files(table: pa.Table, images: pa.Table) -> pa.Table:
+    """Keep the rows of scores whose two files are those of the image's row.
+
+    Parameters
+    ----------
+    table
+        Scores of one dataset and method, in one chunk a column.
+    images
+        `current_images` of the same dataset and method.
+    """
     if table.num_rows == 0:
         return table
     announced = pc.fill_null(pc.equal(images.column("error"), NOT_SCORED_YET), False)

@@ -9,7 +9,7 @@ a dot are being written, or were when their process died; nobody reads them.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import reduce
 from pathlib import Path
@@ -236,7 +236,7 @@ def last_rows(table: pa.Table, kind: Kind) -> pa.Table:
     return table.filter(pa.array(~replaced)).combine_chunks() if replaced.any() else table
 
 
-def merge(folder: Path, kind: Kind) -> None:
+def merge(folder: Path, kind: Kind, keep: Callable[[pa.Table], pa.Table] | None = None) -> None:
     """Merge neighbouring small parts, so that a folder does not fill with slivers.
 
     Safe against dying at any point and against other processes that read, write or merge: only
@@ -249,32 +249,40 @@ def merge(folder: Path, kind: Kind) -> None:
         One dataset and method of one table.
     kind
         Which table.
+    keep
+        Chooses the rows that are still current: parts with others are written anew without them.
     """
     _sweep(folder)
     # When a part vanishes, another process is merging this folder, and will finish that.
     with suppress(FileNotFoundError):
         for parts in _neighbours(list_parts(folder), kind):
+            if len(parts) == 1 and keep is None:
+                continue
             opened = [read_part(part, kind) for part in parts]
             footer = _united((footer for _, footer in opened), folder)
             assert footer is not None
             table = last_rows(_together([table for table, _ in opened], kind, None), kind)
-            write(folder, table, footer, moment=_moment(parts[-1]))
+            # After the parts were read: whoever wrote their rows had said before what is current.
+            current = table if keep is None else keep(table)
+            if len(parts) == 1 and current.num_rows == opened[0][0].num_rows:
+                continue
+            write(folder, current, footer, moment=_moment(parts[-1]))
             for part in parts:
                 _delete(part)
 
 
 def _neighbours(parts: list[Path], kind: Kind) -> list[list[Path]]:
     groups: list[list[Path]] = []
-    rows = MERGED_ROWS
+    rows = 0
     for part in parts:
         with open_part(part, kind) as (file, _):
             size = file.metadata.num_rows
-        if rows + size > MERGED_ROWS:
+        if not groups or rows + size > MERGED_ROWS:
             groups.append([])
             rows = 0
         groups[-1].append(part)
         rows += size
-    return [group for group in groups if len(group) > 1]
+    return groups
 
 
 def _delete(part: Path) -> None:

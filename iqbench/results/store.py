@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iqbench.results.current import current_images, current_scores
-from iqbench.results.parts import merge, read_footers, write
+from iqbench.errors import IqbenchError
+from iqbench.results.current import current_images, current_scores, of_current_files
+from iqbench.results.parts import merge, read_footers, read_parts, write
 from iqbench.results.paths import slug
 from iqbench.results.schema import (
     FORMAT,
@@ -29,6 +31,9 @@ from iqbench.results.schema import (
 )
 
 __all__ = ["Current", "Identity", "ImageState", "Key", "Store", "Writer"]
+
+_TABLES: tuple[Kind, Kind] = ("images", "scores")
+_KEYS: Mapping[Kind, list[str]] = {"images": ["image"], "scores": ["image", "metric", "signature"]}
 
 FLUSH_SECONDS = 30.0
 """Rows wait no longer than this for the next one to be added, so that none waits a minute."""
@@ -48,6 +53,7 @@ class ImageState:
     width: int | None = None
     channels: int | None = None
     bit_depth: int | None = None
+    bytes: int | None = None
     mos: float | None = None
     mos_std: float | None = None
     mos_direction: str | None = None
@@ -172,7 +178,8 @@ class Writer:
         self._tasks = dict(tasks)
         self._images: dict[Key, list[ImageRow]] = {}
         self._scores: dict[Key, list[ScoreRow]] = {}
-        self._touched: dict[Path, Kind] = {}
+        self._written: dict[Key, dict[Kind, list[pa.Table]]] = {}
+        self._relied: dict[Key, dict[str, tuple[str | None, Mapping[str, str]]]] = {}
         self._rows = 0
         self._flushed = time.monotonic()
 
@@ -186,8 +193,66 @@ class Writer:
         traceback: TracebackType | None,
     ) -> None:
         self.flush()
-        for folder, table in self._touched.items():
-            merge(folder, table)
+        for key in self._written:
+            images, scores = (self._store.folder(table, *key) for table in _TABLES)
+            merge(images, "images")
+            # Other readers of the scores then need no table of images to leave out what is stale.
+            merge(scores, "scores", partial(_current_rows, images))
+        if kind is None:
+            self._check()
+
+    def rely(self, row: ImageRow, signatures: Mapping[str, str]) -> None:
+        """Note that rows which were there before count as results of this run.
+
+        Parameters
+        ----------
+        row
+            Of the image.
+        signatures
+            Metric to signature of the values.
+        """
+        key = row.dataset, row.method
+        self._written.setdefault(key, {"images": [], "scores": []})
+        self._relied.setdefault(key, {})[row.image] = (row.pair, signatures)
+
+    def _check(self) -> None:
+        """Refuse to end as if all were well where rows have gone since they were written.
+
+        Raises
+        ------
+        IqbenchError
+            If the folder was removed, or parts of it, while the run went on.
+        """
+        lost = total = 0
+        for key, written in self._written.items():
+            mine = {image for table in written["images"] for (image,) in _rows(table)}
+            mine |= set(self._relied.get(key, ()))
+            images = self._store.folder("images", *key)
+            there = set(_rows(read_parts(images, "images", _KEYS["images"])[0]))
+            current = current_images(images)
+            # What another run has scored anew since then is no longer this one's.
+            pairs = dict(_rows(current.select(["image", "pair"])))
+            expected: set[tuple[str, ...]] = {
+                (image, *value)
+                for image, (pair, signatures) in self._relied.get(key, {}).items()
+                for value in signatures.items()
+                if pairs.get(image, pair) == pair
+            }
+            if written["scores"]:
+                table = pa.concat_tables(written["scores"]).unify_dictionaries().combine_chunks()
+                table = of_current_files(table, current)
+                expected |= set(_rows(table.select(_KEYS["scores"])))
+            scores = self._store.folder("scores", *key)
+            found = set(_rows(read_parts(scores, "scores", _KEYS["scores"])[0]))
+            lost += len({(image,) for image in mine} - there) + len(expected - found)
+            total += len(mine) + len(expected)
+        if lost:
+            raise IqbenchError(
+                f"{lost} of {total} rows that this run wrote or found in {self._store.root} are "
+                "not there any more: the folder, or a part of it, was removed while the run went "
+                "on",
+                hint="Run the same command again: it computes only what is missing",
+            )
 
     def add_image(self, row: ImageRow) -> None:
         """Add the row of an image; older scores of other files of that image vanish with it."""
@@ -228,9 +293,20 @@ class Writer:
             task = self._tasks.get(dataset, "")
             origin = self._origins.get((dataset, method), Origin())
             footer = Footer(FORMAT, dataset, method, [self._manifest], self._columns, task, origin)
-            write(folder, _table(waiting[dataset, method], kind), footer)
-            self._touched[folder] = kind
+            table = _table(waiting[dataset, method], kind)
+            write(folder, table, footer)
+            written = self._written.setdefault((dataset, method), {"images": [], "scores": []})
+            kept = _KEYS[kind] if kind == "images" else [*_KEYS[kind], "pair"]
+            written[kind].append(table.select(kept))
             del waiting[dataset, method]
+
+
+def _current_rows(images: Path, scores: pa.Table) -> pa.Table:
+    return of_current_files(scores, current_images(images))
+
+
+def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column.to_pylist() for column in table.columns), strict=True)
 
 
 def _identities(scores: pa.Table) -> Iterator[Identity]:

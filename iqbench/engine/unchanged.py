@@ -1,0 +1,75 @@
+"""Files that outputs were scored from, and that a template of names no longer finds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from iqbench.errors import IqbenchError
+from iqbench.images.source import FileSource, Source
+from iqbench.results.store import ImageState
+
+__all__ = ["unchanged_files"]
+
+
+def unchanged_files(
+    folder: Path,
+    missing: Mapping[str, ImageState],
+    taken: Collection[Path],
+    references: Mapping[str, Source],
+) -> dict[str, Path]:
+    """Find the files that the scores of missing outputs were computed from.
+
+    Digests decide, so tables of somebody else are not believed: an image is found only if a file
+    of the method, and the reference, are those that the tables know.
+
+    Parameters
+    ----------
+    folder
+        Of the method; its sub-folders are searched too.
+    missing
+        What the tables have of the images that no output was found for.
+    taken
+        Files that are outputs of other images.
+    references
+        Image to reference; one that is not there is not compared.
+
+    Returns
+    -------
+    dict
+        Image to file.
+    """
+    wanted = {
+        state.output_digest: image
+        for image, state in missing.items()
+        if state.output_digest is not None and _same_reference(state, references.get(image))
+    }
+    sizes = {missing[image].bytes for image in wanted.values()}
+    found: dict[str, Path] = {}
+    for path, size in _files(folder) if wanted else ():
+        if size in sizes and path not in taken:
+            with suppress(IqbenchError):
+                image = wanted.get(FileSource(path).read().digest)
+                if image is not None:
+                    found.setdefault(image, path)
+    return found
+
+
+def _same_reference(state: ImageState, reference: Source | None) -> bool:
+    if reference is None:
+        return True
+    with suppress(IqbenchError):
+        return reference.read().digest == state.reference_digest
+    return False
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, int]]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(root, name)
+            with suppress(OSError):
+                if path.is_file():
+                    yield path, path.stat().st_size
