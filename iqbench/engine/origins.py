@@ -51,7 +51,7 @@ class Replaced:
 
 def origins_of(plan: RunPlan, results: Path) -> dict[Key, Origin]:
     """Say where the images of a run lie, for the footers of its tables."""
-    root = str(results.expanduser().resolve())
+    root = _text(str(results.expanduser().resolve()))
     origins: dict[Key, Origin] = {}
     for item in plan.datasets:
         references = item.dataset.place
@@ -127,7 +127,7 @@ def _check_absent(plan: RunPlan, store: Store) -> None:
     for absence in plan.absences:
         then = store.origins(absence.dataset).get(absence.method, Origin())
         folder = plan.folders[absence.method].resolve()
-        results = str(store.root.expanduser().resolve())
+        results = _text(str(store.root.expanduser().resolve()))
         here = Origin("", _text(str(folder)), results)
         if _elsewhere(then, here, "outputs"):
             known = store.current(absence.dataset, absence.method).images.values()

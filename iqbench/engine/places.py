@@ -53,4 +53,9 @@ def _places(dataset: str, method: str, files: Iterable[tuple[str, Source]]) -> I
         if found and image:
             forms[before, after] += 1
     for (before, after), _ in forms.most_common(_MOST_FORMS):
-        yield Place(dataset=dataset, method=method, before=before, after=after)
+        yield Place(dataset=dataset, method=method, before=_text(before), after=_text(after))
+
+
+def _text(path: str) -> str:
+    """Spell a part of a path for the tables, which hold Unicode."""
+    return path.encode("utf-8", "backslashreplace").decode()
