@@ -42,8 +42,14 @@ class Evaluation:
         A folder of references instead, and the name its scores are kept under.
     pairs
         A CSV of paths instead, which names references and outputs; ``dataset_name`` names it too.
+    reference_name
+        Template of the names in the folder of references, e.g. ``{id}_GT`` or
+        ``{scene}/sharp/{frame}``: where each image's id is in them.
     output_name
         Template of the outputs' names, e.g. ``{id}_x4``.
+    match
+        How names are compared that are not spelt alike: ``case``, ``numbers`` or ``flat``, one
+        or several.
     datasets_file
         Instead of ``./datasets.yaml`` or the built-in one.
     protocol
@@ -80,7 +86,9 @@ class Evaluation:
     reference: Path | None = None
     dataset_name: str | None = None
     pairs: Path | None = None
+    reference_name: str | None = None
     output_name: str | None = None
+    match: str | Sequence[str] = ()
     datasets_file: Path | None = None
     protocol: str | None = None
     metrics: Sequence[str] = ()
@@ -289,6 +297,7 @@ def _decoded_pair(
 
 def _plan(evaluation: Evaluation) -> RunPlan:
     """Find out what is to be scored, by what."""
+    from iqbench.datasets.comparison import check_ways
     from iqbench.datasets.methods import resolve_methods
     from iqbench.engine.plan import plan_run
     from iqbench.images.probe import maximum_pixels
@@ -306,6 +315,7 @@ def _plan(evaluation: Evaluation) -> RunPlan:
         metrics=evaluation.metrics,
         protocol=evaluation.protocol,
         output_name=evaluation.output_name,
+        match=check_ways(evaluation.match),
         peak=evaluation.peak,
         gray_output=evaluation.gray_output,
     )
@@ -370,6 +380,11 @@ def _datasets(evaluation: Evaluation) -> list[Dataset]:
             "a datasets file is given, but no dataset of it",
             hint="Give --dataset NAME, or leave --datasets-file out",
         )
+    if evaluation.reference_name is not None and evaluation.reference is None:
+        raise IqbenchError(
+            "a template of the references' names is given without a folder of references",
+            hint="Give --reference DIR; a dataset's block says it by `id:`",
+        )
     if evaluation.pairs is not None:
         if evaluation.datasets or evaluation.reference is not None:
             raise IqbenchError(
@@ -380,7 +395,11 @@ def _datasets(evaluation: Evaluation) -> list[Dataset]:
     if evaluation.reference is not None:
         if evaluation.datasets:
             raise IqbenchError("give either datasets by name or a folder of references, not both")
-        return [reference_folder(evaluation.reference, evaluation.dataset_name)]
+        return [
+            reference_folder(
+                evaluation.reference, evaluation.dataset_name, evaluation.reference_name
+            )
+        ]
     if evaluation.dataset_name is not None:
         raise IqbenchError("a dataset name is given without a folder of references")
     if not evaluation.datasets:

@@ -55,9 +55,21 @@ NAMED = 20
     "--dataset-name", metavar="NAME", help="Name for --reference or --pairs; default: theirs."
 )
 @click.option(
+    "--reference-name",
+    metavar="TEMPLATE",
+    help="How references are named, e.g. '{id}_GT' or '{scene}/sharp/{frame}'; default: '{id}'.",
+)
+@click.option(
     "--output-name",
     metavar="TEMPLATE",
     help="How outputs are named, e.g. '{id}_x4'; {id} is the reference's path without suffix.",
+)
+@click.option(
+    "--match",
+    multiple=True,
+    metavar="WAYS",
+    help="Compare names that are not spelt alike: case (IMG is img), numbers (0001 is 1), flat "
+    "(s1/sharp/1 is s1_1), or several: case,numbers.",
 )
 @click.option("--datasets-file", type=FOLDER, metavar="FILE", help="Instead of ./datasets.yaml.")
 @click.option(

@@ -16,7 +16,7 @@ from iqbench.datasets.layout import Layout
 from iqbench.datasets.layouts.csv_paths import CsvLayout
 from iqbench.datasets.layouts.folder import FolderLayout
 from iqbench.datasets.sample import Sample
-from iqbench.datasets.template import OutputName
+from iqbench.datasets.template import OutputName, ReferenceName
 from iqbench.datasets.tree import join
 from iqbench.errors import IqbenchError
 from iqbench.user_files import expand_user
@@ -242,7 +242,9 @@ def check_dataset_name(name: str) -> str:
     return check_text("dataset", name, hint="Give another name, e.g. by --dataset-name")
 
 
-def reference_folder(folder: Path, name: str | None = None) -> Dataset:
+def reference_folder(
+    folder: Path, name: str | None = None, reference_name: str | None = None
+) -> Dataset:
     """Take a folder of reference images as a dataset, under the protocol ``rgb``.
 
     Parameters
@@ -251,11 +253,14 @@ def reference_folder(folder: Path, name: str | None = None) -> Dataset:
         The images, with sub-folders or without.
     name
         The dataset's name; that of the folder if not given.
+    reference_name
+        Template of the images' names, e.g. ``{id}_GT``: where the id is in them.
 
     Raises
     ------
     IqbenchError
-        If the name is not allowed, if the folder does not exist, is none, or holds no images.
+        If the name is not allowed, if the template is wrong, if the folder does not exist, is none,
+        or holds no images.
     """
     folder = expand_user(folder)
     if not folder.is_dir():
@@ -263,7 +268,9 @@ def reference_folder(folder: Path, name: str | None = None) -> Dataset:
         hint = did_you_mean(folder, folder=True) or "Give --reference DIR"
         raise IqbenchError(f"reference folder {folder} {what}", hint=hint)
     name = check_dataset_name(folder.resolve().name if name is None else name)
-    data = FolderLayout(layout="folder", references=".")
+    template = "{id}" if reference_name is None else reference_name
+    ReferenceName.parse(template)
+    data = FolderLayout(layout="folder", references=".", id=template)
     return DatasetSpec(name=name, root=folder, data=data).open()
 
 

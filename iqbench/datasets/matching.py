@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from unicodedata import normalize
 
 from iqbench.datasets.bitstreams import FOLDER as BITSTREAMS
+from iqbench.datasets.comparison import pair_names
 from iqbench.datasets.dataset import Dataset
-from iqbench.datasets.files import is_file, is_folder, is_image_name, natural_key, split_suffix
+from iqbench.datasets.files import (
+    is_file,
+    is_folder,
+    is_image_name,
+    natural_key,
+    split_suffix,
+    walk,
+)
+from iqbench.datasets.hints import suffix_hint, unlike_hint
+from iqbench.datasets.layouts.folder import FolderLayout
 from iqbench.datasets.methods import Method
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 
 __all__ = ["Matches", "match_outputs"]
-
-_CANDIDATES = 50
-"""How many file names are tried as the pattern behind all of them before giving up a hint."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Matches:
     message
         Where ``attempted`` is False, the line that says so.
     hint
-        Where every single output is missing, what might mend it.
+        Where outputs are missing or ambiguous, the options that would settle it, if any would.
     """
 
     outputs: dict[str, Path]
@@ -77,7 +85,12 @@ class _Index:
 
 
 def match_outputs(
-    method: Method, dataset: Dataset, *, alone: bool, output_name: str | None = None
+    method: Method,
+    dataset: Dataset,
+    *,
+    alone: bool,
+    output_name: str | None = None,
+    ways: Collection[str] = (),
 ) -> Matches:
     """Pair a dataset's images with a method's output files.
 
@@ -92,6 +105,9 @@ def match_outputs(
         the method's folder itself.
     output_name
         A template such as ``{id}_x4``, in place of the dataset's own.
+    ways
+        How names are compared of which none is spelt as it should be: some of
+        `iqbench.datasets.comparison.WAYS`. What is spelt so comes first.
 
     Returns
     -------
@@ -123,33 +139,114 @@ def match_outputs(
     index = _list(folder, levels)
     if alone and folder == own:
         _refuse_two_folders(method, dataset, (index, _list(method.folder, levels)), stems, template)
-    outputs: dict[str, Path] = {}
-    problems = {sample.image: sample.problem for sample in dataset.samples if sample.problem}
-    used: set[str] = set()
-    for image, stem in stems.items():
-        names = index.candidates(stem, template.suffix)
-        used.update(names)
-        if len(names) == 1:
-            outputs[image] = folder / names[0]
-        elif names:
-            problems[image] = f"ambiguous output in {folder}: {', '.join(names)}"
-        else:
-            problems[image] = f"missing output: no {stem}{template.suffix or '.*'} in {folder}"
-    if not used and not any(index.images()) and levels.isdisjoint(index.folders):
-        return _not_attempted(method, dataset, folder, _no_images(folder, index))
-    extra = [name for name in index.images() if name not in used]
+    pairs = _Pairs(folder, template)
+    pairs.find(stems, index)
+    others = [name for name in pairs.others(strict=bool(ways)) if name not in pairs.used]
+    if ways:
+        pairs.find_unlike(others, ways)
+        others = [name for name in others if name not in pairs.used]
+    hint = unlike_hint(stems, pairs.lost, others, ways, templates=_is_bare_folder(dataset))
+    if not pairs.used and not any(index.images()) and levels.isdisjoint(index.folders):
+        why = ". ".join(filter(None, [_no_images(folder, index), hint]))
+        return _not_attempted(method, dataset, folder, why)
+    extra = {name for name in index.images() if name not in pairs.used}
+    if ways:
+        extra |= set(others)
     # The method's own folder may hold other datasets' outputs, which are none of this one's.
     if folder == own:
-        known = levels | {f"{BITSTREAMS}/"}
-        extra += [name for name in index.folders if name not in known]
+        reached = {level for name in pairs.used for level in _levels(name)}
+        known = {f"{BITSTREAMS}/", *levels, *reached}
+        extra |= {name for name in index.folders if name not in known}
+    outputs, problems = pairs.outputs, pairs.problems
+    problems |= {sample.image: sample.problem for sample in dataset.samples if sample.problem}
     return Matches(
-        outputs=outputs,
+        outputs={image: folder / outputs[image] for image in stems if image in outputs},
         problems=problems,
         extra=sorted(extra, key=natural_key),
         attempted=True,
         folder=folder,
-        hint="" if used else _hint(list(stems), index, extra),
+        hint=hint or suffix_hint(template, pairs.claims.values()),
     )
+
+
+@dataclass
+class _Pairs:
+    """Which outputs have been found for which images, and which have not.
+
+    Attributes
+    ----------
+    outputs, problems
+        By image: the output's name; why there is none.
+    claims
+        By image: the files that are named as its output should be.
+    lost
+        By image: how its output should be named, where nothing is.
+    used
+        The names in any of these.
+    """
+
+    folder: Path
+    template: OutputName
+    outputs: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    claims: dict[str, list[str]] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def find(self, stems: Mapping[str, str], index: _Index) -> None:
+        """Find the outputs that are named as they should be."""
+        for image, stem in stems.items():
+            names = index.candidates(stem, self.template.suffix)
+            self.used.update(names)
+            if not names:
+                self._miss(image, stem)
+                continue
+            self.claims[image] = names
+            if len(names) == 1:
+                self.outputs[image] = names[0]
+            else:
+                self._doubt(image, ", ".join(names))
+
+    def find_unlike(self, others: Sequence[str], ways: Collection[str]) -> None:
+        """Find the outputs of other images among other names, compared in some ways."""
+        found = pair_names(self.lost, others, ways)
+        self.outputs |= found.outputs
+        self.used |= found.used
+        for image in found.outputs:
+            del self.problems[image], self.lost[image]
+        for image, why in found.doubts.items():
+            del self.lost[image]
+            self._doubt(image, why)
+
+    def others(self, *, strict: bool) -> list[str]:
+        """Name the images in the folder and below that outputs may be, if any output is missing.
+
+        Where not `strict`, a folder that cannot be listed ends the search in silence.
+        """
+        names: list[str] = []
+        if self.lost:
+            with nullcontext() if strict else suppress(IqbenchError):
+                names.extend(name for name in walk(self.folder) if is_image_name(name))
+        suffix = self.template.suffix.lower()
+        return [
+            name
+            for name in names
+            if not name.startswith(f"{BITSTREAMS}/") and name.lower().endswith(suffix)
+        ]
+
+    def _miss(self, image: str, stem: str) -> None:
+        wanted = f"{stem}{self.template.suffix or '.*'}"
+        self.problems[image] = f"missing output: no {wanted} in {self.folder}"
+        self.lost[image] = stem
+
+    def _doubt(self, image: str, why: str) -> None:
+        self.problems[image] = f"ambiguous output in {self.folder}: {why}"
+
+
+def _is_bare_folder(dataset: Dataset) -> bool:
+    """Tell whether the references are a folder whose names no template takes apart yet."""
+    data = dataset.spec.data
+    return isinstance(data, FolderLayout) and (data.references, data.id) == (".", "{id}")
 
 
 def _holds_references(folder: Path, dataset: Dataset) -> bool:
@@ -226,27 +323,3 @@ def _list(folder: Path, levels: Iterable[str]) -> _Index:
 
 def _composed(text: str) -> str:
     return text if text.isascii() else normalize("NFC", text)
-
-
-def _hint(images: list[str], index: _Index, extra: list[str]) -> str:
-    """Guess, where nothing fits, how the outputs are named."""
-    names = [name for name in extra if not name.endswith("/")]
-    if not names:
-        return ""
-    stems = {split_suffix(name)[0] for name in names}
-    best, best_count = "", 0
-    # An image with a long id is the one whose id is least likely to occur in a name by accident.
-    image = max(images, key=len)
-    holders = sorted((stem for stem in stems if image in stem), key=len)[:_CANDIDATES]
-    for holder in holders:
-        before, _, after = holder.partition(image)
-        count = sum(f"{before}{other}{after}" in stems for other in images)
-        if count > best_count:
-            best, best_count = f"{before}{{id}}{after}", count
-    if best_count * 2 > len(images):
-        return f"The outputs look like --output-name '{best}'"
-    example = min(names, key=natural_key)
-    return (
-        f"The references are named like {min(images, key=natural_key)!r}, the outputs like "
-        f"{example!r}; --output-name says how the one becomes the other"
-    )

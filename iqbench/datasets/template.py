@@ -10,7 +10,12 @@ from typing import NamedTuple
 from iqbench.datasets.files import is_image_name, split_suffix
 from iqbench.errors import IqbenchError
 
-__all__ = ["OutputName", "ReferenceName"]
+__all__ = ["OutputName", "ReferenceName", "escape"]
+
+
+def escape(text: str) -> str:
+    """Write text so that it stands for itself in a template."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 class OutputName(NamedTuple):
@@ -72,6 +77,11 @@ class OutputName(NamedTuple):
             after, suffix = split_suffix(f"id{after}")
             after = after.removeprefix("id")
         return cls(before, after, suffix)
+
+    @property
+    def text(self) -> str:
+        """The template as it is written."""
+        return f"{escape(self.before)}{{id}}{escape(self.after)}{self.suffix}"
 
     def stem(self, image: str) -> str:
         """Path of an image's output below the method's folder, without suffix."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -172,6 +172,7 @@ def plan_run(
     metrics: Sequence[str] = (),
     protocol: str | None = None,
     output_name: str | None = None,
+    match: Collection[str] = (),
     peak: int | None = None,
     gray_output: str = "error",
 ) -> RunPlan:
@@ -187,6 +188,8 @@ def plan_run(
         Spec of a protocol; by default the dataset's own.
     output_name
         Template of the outputs' names; by default the dataset's own.
+    match
+        How names are compared that are not spelt alike: ways of `iqbench.datasets.comparison`.
     peak
         The sample value of white; by default the protocol's, or what the files say.
     gray_output
@@ -205,8 +208,9 @@ def plan_run(
     """
     plans: list[DatasetPlan] = []
     notes = _Notes()
-    _check_methods(datasets, methods, output_name)
-    for dataset, assignments in _assign_all(datasets, methods, output_name, notes):
+    naming = _Naming(output_name, match)
+    _check_methods(datasets, methods, naming)
+    for dataset, assignments in _assign_all(datasets, methods, naming, notes):
         if assignments:
             with _blamed_on(dataset, not protocol):
                 chosen = resolve_protocol(protocol or dataset.spec.protocol).with_peak(peak)
@@ -235,7 +239,7 @@ def plan_run(
 def _assign_all(
     datasets: Sequence[Dataset],
     methods: Sequence[Method],
-    output_name: str | None,
+    naming: _Naming,
     notes: _Notes,
 ) -> list[tuple[Dataset, dict[str, Assignment]]]:
     """Find what each method has for each dataset.
@@ -254,7 +258,7 @@ def _assign_all(
         if dataset.brings_outputs:
             found.append((dataset, _own(dataset)))
         else:
-            found.append((dataset, _assign(dataset, methods, alone, output_name, notes)))
+            found.append((dataset, _assign(dataset, methods, alone, naming, notes)))
     attempted = {name for _, assignments in found for name in assignments}
     if attempted:
         for dataset, assignments in found:
@@ -278,6 +282,14 @@ def _blamed_on(dataset: Dataset, chosen_there: object) -> Iterator[None]:
         raise IqbenchError(f"dataset {dataset.name!r}: {error.message}", hint=error.hint) from error
 
 
+@dataclass(frozen=True)
+class _Naming:
+    """How outputs are named: by which template, and how loosely names are compared."""
+
+    output_name: str | None
+    match: Collection[str]
+
+
 @dataclass
 class _Notes:
     """What the user should know."""
@@ -286,9 +298,7 @@ class _Notes:
     absences: list[Absence] = field(default_factory=list)
 
 
-def _check_methods(
-    datasets: Sequence[Dataset], methods: Sequence[Method], output_name: str | None
-) -> None:
+def _check_methods(datasets: Sequence[Dataset], methods: Sequence[Method], naming: _Naming) -> None:
     """Refuse what nothing is asked of, and datasets that nothing is there for."""
     needing = [dataset.name for dataset in datasets if not dataset.brings_outputs]
     if needing and not methods:
@@ -296,11 +306,11 @@ def _check_methods(
             f"no method to score on {some(needing)}",
             hint="Give --method [NAME=]DIR or --methods-in DIR",
         )
-    if datasets and not needing and (methods or output_name):
+    if datasets and not needing and (methods or naming.output_name or naming.match):
         names = some([dataset.name for dataset in datasets])
         raise IqbenchError(
             f"{names} brings its own distorted images and takes no method",
-            hint="Leave --method, --methods-in and --output-name out",
+            hint="Leave --method, --methods-in, --output-name and --match out",
         )
 
 
@@ -317,14 +327,16 @@ def _assign(
     dataset: Dataset,
     methods: Sequence[Method],
     alone: bool,
-    output_name: str | None,
+    naming: _Naming,
     notes: _Notes,
 ) -> dict[str, Assignment]:
     """Look for every method's outputs."""
     assignments: dict[str, Assignment] = {}
     images = [sample.image for sample in dataset.samples]
     for method in methods:
-        found = match_outputs(method, dataset, alone=alone, output_name=output_name)
+        found = match_outputs(
+            method, dataset, alone=alone, output_name=naming.output_name, ways=naming.match
+        )
         if not found.attempted:
             notes.absences.append(Absence(dataset.name, method.name, found.message))
             continue
@@ -340,7 +352,7 @@ def _assign(
             )
         if found.hint:
             notes.warnings.append(
-                f"method {method.name!r} has no output for any image of {dataset.name!r}. "
-                f"{found.hint}"
+                f"method {method.name!r} lacks the output of {len(found.problems)} of "
+                f"{len(images)} images of {dataset.name!r}. {found.hint}"
             )
     return assignments

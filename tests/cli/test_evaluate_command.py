@@ -46,6 +46,34 @@ def test_another_results_folder_is_quoted_for_the_shell(folders, iqbench):
     assert Path("my results/scores").is_dir()
 
 
+def test_names_that_are_not_spelt_alike_are_paired_as_the_hint_says(folders, iqbench):
+    for number, image in enumerate("abc", start=1):
+        Path(f"hr/{image}.png").rename(f"hr/IMG_{number:04}.png")
+        Path(f"out/one/{image}.png").rename(f"out/one/img_{number}.png")
+    ran = iqbench("evaluate", *ONE, *HR, *PSNR)
+    assert ran.code == 3
+    assert (
+        "warning: method 'one' lacks the output of 3 of 3 images of 'hr'. 3 outputs would fit with "
+        "--match case,numbers: upper and lower case are the same and numbers are compared as "
+        "numbers (0001 is 1)\n"
+    ) in ran.err
+    for option in (("--match", "case,numbers"), ("--match", "numbers", "--match", "case")):
+        assert iqbench("evaluate", *ONE, *HR, *PSNR, *option, "--recompute").code == 0
+    assert set(load_scores()["image"]) == {"IMG_0001", "IMG_0002", "IMG_0003"}
+    assert load_scores()["value"].notna().all()
+
+
+def test_templates_say_where_the_id_is_on_both_sides(folders, iqbench):
+    for image in "abc":
+        Path(f"hr/{image}.png").rename(f"hr/{image}_HR.png")
+        Path(f"out/one/{image}.png").rename(f"out/one/{image}_SR.png")
+    options = ("--reference-name", "{id}_HR", "--output-name", "{id}_SR")
+    ran = iqbench("evaluate", *ONE, *HR, *PSNR)
+    assert "would fit with --reference-name '{id}_HR' --output-name '{id}_SR'\n" in ran.err
+    assert iqbench("evaluate", *ONE, *HR, *PSNR, *options).code == 0
+    assert {"a", "b", "c"} <= set(load_scores()["image"])
+
+
 def test_failures_are_named_on_stderr_and_make_exit_3(folders, iqbench):
     Path("out/two/b.png").write_bytes(b"")
     Path("out/one/x.png").write_bytes(b"")

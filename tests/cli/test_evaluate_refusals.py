@@ -119,6 +119,22 @@ REFUSED = {
         *(None, (*ONE, *HR, "--output-name", "x4")),
         "output name 'x4' must hold {id} once",
     ),
+    "an unknown way to match": (
+        *(None, (*ONE, *HR, "--match", "number")),
+        "unknown way to match names 'number'. Did you mean 'numbers'?",
+    ),
+    "a template of no references": (
+        *(None, (*ONE, "--dataset", "Set5-x2", "--reference-name", "{id}_HR")),
+        "a template of the references' names is given without a folder of references",
+    ),
+    "a template of references without a name": (
+        *(None, (*ONE, *HR, "--reference-name", "HR")),
+        "id template 'HR' must hold a name in braces",
+    ),
+    "a template that no reference fits": (
+        *(None, (*ONE, *HR, "--reference-name", "{id}_HR")),
+        "is not named as references are, '{id}_HR'",
+    ),
     "an unknown device": (None, (*ONE, *HR, "--device", "gpu"), "unknown device 'gpu'"),
     "tf32 on a CPU": (
         *(None, (*ONE, *HR, "--device", "cpu", "--precision", "tf32")),

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import re
+import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iqbench.datasets.dataset import Dataset
+from iqbench.datasets import matching
+from iqbench.datasets.comparison import check_ways, compared, pair_names
+from iqbench.datasets.dataset import Dataset, reference_folder
 from iqbench.datasets.matching import Matches, match_outputs
 from iqbench.datasets.methods import Method
 from iqbench.datasets.template import OutputName
@@ -21,9 +26,15 @@ REFERENCES = ["img_001.png", "img_002.png", "img_003.png"]
 IDS = ["img_001", "img_002", "img_003"]
 
 
-def match(folder: Path, dataset: Dataset, template: str | None = None, **options: bool) -> Matches:
-    alone = options.get("alone", False)
-    return match_outputs(Method("m", folder), dataset, alone=alone, output_name=template)
+def match(
+    folder: Path,
+    dataset: Dataset,
+    template: str | None = None,
+    *,
+    alone: bool = False,
+    ways: Collection[str] = (),
+) -> Matches:
+    return match_outputs(Method("m", folder), dataset, alone=alone, output_name=template, ways=ways)
 
 
 def test_an_output_is_the_file_of_the_images_stem_of_any_image_suffix(
@@ -95,7 +106,6 @@ def test_every_image_without_exactly_one_output_is_named(
     assert "ambiguous" in found.problems["img_001"]
     assert "missing" in found.problems["img_002"]
     assert "img_002.*" in found.problems["img_002"]
-    assert found.hint == ""
 
 
 def test_files_and_folders_of_no_image_are_named_hidden_and_other_files_are_not(
@@ -234,12 +244,276 @@ def test_where_nothing_fits_the_template_that_would_is_proposed(
     assert f"--output-name '{template}'" in found.hint
 
 
+Names = list[str]
+FRAMES = [f"{number}" for number in range(1, 13)]
+
+OFFERED = {
+    "numbers without zeros": (
+        *([f"{name:>04}" for name in FRAMES], FRAMES),
+        "--match numbers",
+    ),
+    "zeros in references of some": (
+        *([f"frame_{name}" for name in FRAMES], [f"frame_{name:>05}" for name in FRAMES]),
+        "--match numbers",
+    ),
+    "zeros beside one and two digits": (
+        *([f"{name:>02}" for name in FRAMES], FRAMES),
+        "--match numbers",
+    ),
+    "another case": (
+        *([f"IMG_{name}" for name in FRAMES], [f"img_{name}" for name in FRAMES]),
+        "--match case",
+    ),
+    "another case and zeros": (
+        *([f"IMG_{name}" for name in FRAMES], [f"img_{name:>04}" for name in FRAMES]),
+        "--match case,numbers",
+    ),
+    "another case of folders": (
+        *([f"Scene/{name}" for name in FRAMES], [f"scene/{name}" for name in FRAMES]),
+        "--match case",
+    ),
+    "flattened, one folder left out": (
+        *([f"s1/sharp/{name}" for name in FRAMES], [f"s1_{name}" for name in FRAMES]),
+        "--match flat",
+    ),
+    "flattened with hyphens": (
+        [f"s{scene}/{name}" for scene in "12" for name in FRAMES],
+        [f"s{scene}-{name}" for scene in "12" for name in FRAMES],
+        "--match flat",
+    ),
+    "a folder more": (
+        *(FRAMES, [f"images/{name}" for name in FRAMES]),
+        "--match flat",
+    ),
+    "other folders": (
+        [f"s{scene}/sharp/{name}" for scene in "12" for name in FRAMES],
+        [f"s{scene}/deblurred/{name}" for scene in "12" for name in FRAMES],
+        "--match flat",
+    ),
+    "flattened references": (
+        [f"s{scene}_{name}" for scene in "12" for name in FRAMES],
+        [f"s{scene}/{name}" for scene in "12" for name in FRAMES],
+        "--match flat",
+    ),
+    "flattened, with zeros and in another case": (
+        [f"S{scene}/{name:>03}" for scene in "12" for name in FRAMES],
+        [f"s{scene}_{name}" for scene in "12" for name in FRAMES],
+        "--match case,numbers,flat",
+    ),
+    "a suffix": (IDS, [f"{name}_SR" for name in IDS], "--output-name '{id}_SR'"),
+    "a suffix and zeros": (
+        *(FRAMES, [f"frame_{name:>04}_x4" for name in FRAMES]),
+        "--output-name 'frame_{id}_x4' --match numbers",
+    ),
+    "a prefix and another case": (
+        *([f"Img{name}" for name in FRAMES], [f"sr-img{name}" for name in FRAMES]),
+        "--output-name 'sr-{id}' --match case",
+    ),
+    "braces": (IDS, [f"{{x}}{name}" for name in IDS], "--output-name '{{x}}{id}'"),
+    "a blank at the end": (IDS, [f"{name} " for name in IDS], "--output-name '{id} '"),
+    "a quote": (IDS, [f"{name}'s" for name in IDS], """--output-name '{id}'"'"'s'"""),
+    "two suffixes of files": (
+        *(IDS, [f"{name}.jpg" for name in IDS]),
+        "--output-name '{id}.jpg.png'",
+    ),
+    "two suffixes of references": (
+        *([f"{name}.jpg" for name in IDS], IDS),
+        "--reference-name '{id}.jpg'",
+    ),
+    "a suffix of the references": (
+        *([f"{name}_GT" for name in IDS], IDS),
+        "--reference-name '{id}_GT'",
+    ),
+    "suffixes of both": (
+        *([f"{name}_SRF_4_HR" for name in IDS], [f"{name}_SRF_4_SRCNN" for name in IDS]),
+        "--reference-name '{id}_SRF_4_HR' --output-name '{id}_SRF_4_SRCNN'",
+    ),
+    "prefixes of both": (
+        *([f"norain-{name}" for name in FRAMES], [f"rain-{name}" for name in FRAMES]),
+        "--reference-name 'norain-{id}' --output-name 'rain-{id}'",
+    ),
+    "prefixes of both and zeros": (
+        *([f"gt{name:>04}" for name in FRAMES], [f"sr{name}" for name in FRAMES]),
+        "--reference-name 'gt{id}' --output-name 'sr{id}' --match numbers",
+    ),
+}
+
+
+@pytest.mark.parametrize(("references", "outputs", "options"), OFFERED.values(), ids=OFFERED)
+def test_the_options_that_are_offered_pair_everything(
+    make_files: MakeFiles, references: Names, outputs: Names, options: str
+) -> None:
+    hr = make_files("hr", [f"{name}.png" for name in references])
+    method = Method("m", make_files("m", [f"{name}.png" for name in outputs]))
+    found = match_outputs(method, reference_folder(hr), alone=True)
+    text = found.hint or found.message
+    assert f"would fit with {options}" in text
+    given = dict(pairwise(shlex.split(text.partition("would fit with ")[2].partition(": ")[0])))
+    settled = match_outputs(
+        method,
+        reference_folder(hr, reference_name=given.get("--reference-name")),
+        alone=True,
+        output_name=given.get("--output-name"),
+        ways=check_ways(given["--match"]) if "--match" in given else (),
+    )
+    assert (settled.problems, settled.hint, settled.extra) == ({}, "", [])
+    stems = [str(path.relative_to(method.folder)) for path in settled.outputs.values()]
+    assert sorted(stems) == sorted(f"{name}.png" for name in outputs)
+
+
+def test_what_is_offered_pairs_what_belongs_together(
+    make_files: MakeFiles, make_dataset: MakeDataset
+) -> None:
+    dataset = make_dataset([f"S{scene}/sharp/{n:03}.png" for scene in "12" for n in (1, 10)])
+    folder = make_files("m", [f"s{scene}_{n}.png" for scene in "12" for n in (1, 10)])
+    found = match(folder, dataset, ways=("case", "numbers", "flat"), alone=True)
+    assert {image: path.name for image, path in found.outputs.items()} == {
+        "S1/sharp/001": "s1_1.png",
+        "S1/sharp/010": "s1_10.png",
+        "S2/sharp/001": "s2_1.png",
+        "S2/sharp/010": "s2_10.png",
+    }
+
+
+def test_what_is_spelt_as_it_should_be_comes_first(
+    make_files: MakeFiles, make_dataset: MakeDataset
+) -> None:
+    dataset = make_dataset(["1.png", "01.png", "a.png", "A.png"])
+    names = ["1.png", "01.png", "001.png", "a.png", "A.png"]
+    found = match(make_files("m", names), dataset, ways=("numbers", "case"), alone=True)
+    assert {image: path.name for image, path in found.outputs.items()} == {
+        "1": "1.png",
+        "01": "01.png",
+        "a": "a.png",
+        "A": "A.png",
+    }
+    assert found.extra == ["001.png"]
+
+
+@pytest.mark.parametrize(
+    ("references", "outputs", "ways", "doubts"),
+    [
+        (["0001"], ["1", "01"], ["numbers"], {"0001": "01.png, 1.png"}),
+        (["01", "001"], ["1"], ["numbers"], {"01": "1.png, which", "001": "that of 001 or 01"}),
+        (["AB", "Ab"], ["ab"], ["case"], {"AB": "that of AB or Ab", "Ab": "ab.png, which"}),
+        (["a/1", "b/1"], ["1"], ["flat"], {"a/1": "that of a/1 or b/1", "b/1": "1.png, which"}),
+        (["x"], ["a/x", "b/x"], ["flat"], {"x": "b/x.png"}),
+        (
+            ["1/2/x", "2/1/x"],
+            ["1_x", "2_x"],
+            ["flat"],
+            {"1/2/x": "folders can be left out in two ways", "2/1/x": "two ways"},
+        ),
+    ],
+)
+def test_what_could_be_paired_in_two_ways_is_not(
+    make_files: MakeFiles,
+    make_dataset: MakeDataset,
+    references: Names,
+    outputs: Names,
+    ways: Names,
+    doubts: dict[str, str],
+) -> None:
+    dataset = make_dataset([f"{name}.png" for name in references])
+    folder = make_files("m", [f"{name}.png" for name in outputs])
+    found = match(folder, dataset, ways=ways, alone=True)
+    assert found.outputs == {}
+    assert found.problems.keys() == doubts.keys()
+    for image, text in doubts.items():
+        assert found.problems[image].startswith("ambiguous output in ")
+        assert text in found.problems[image]
+
+
+def test_folders_are_left_out_everywhere_or_nowhere(
+    make_files: MakeFiles, make_dataset: MakeDataset
+) -> None:
+    # Where the output of s2/sharp/1 is missing, the stray file 1.png is not taken for it.
+    dataset = make_dataset([f"{scene}/sharp/{n}.png" for scene in ("s1", "s2") for n in (1, 2)])
+    folder = make_files("m", ["s1_1.png", "s1_2.png", "s2_2.png", "1.png"])
+    found = match(folder, dataset, ways=["flat"], alone=True)
+    assert set(found.problems) == {"s2/sharp/1"}
+    assert found.extra == ["1.png"]
+    assert "missing output" in found.problems["s2/sharp/1"]
+
+
+@given(st.lists(st.text(alphabet="aA01_", min_size=1, max_size=4), unique=True), st.data())
+def test_no_output_is_given_twice_and_none_to_what_is_compared_otherwise(
+    stems: list[str], data: st.DataObject
+) -> None:
+    ways = data.draw(st.sets(st.sampled_from(["case", "numbers"])))
+    names = data.draw(st.lists(st.text(alphabet="aA01_", min_size=1, max_size=4), unique=True))
+    found = pair_names({stem: stem for stem in stems}, [f"{name}.png" for name in names], ways)
+    assert len(set(found.outputs.values())) == len(found.outputs)
+    for image, name in found.outputs.items():
+        assert compared(image, ways) == compared(name.removesuffix(".png"), ways)
+    for stem in stems:
+        equal = [name for name in names if compared(name, ways) == compared(stem, ways)]
+        assert bool(equal) == (stem in found.outputs or stem in found.doubts)
+
+
+@pytest.mark.parametrize("words", ["numbers,case", ["numbers", "case"], " case , numbers"])
+def test_ways_are_words(words: str | Names) -> None:
+    assert check_ways(words) == {"case", "numbers"}
+
+
+@pytest.mark.parametrize("words", ["number", "", "numbers,", ["flat", "fuzzy"]])
+def test_unknown_ways_are_refused(words: str | Names) -> None:
+    with pytest.raises(IqbenchError, match="unknown way to match names"):
+        check_ways(words)
+
+
+@pytest.mark.parametrize(
+    ("names", "template", "options"),
+    [
+        (["img_001.png", "img_001.jpg"], None, "--output-name '{id}.jpg' or .*'{id}.png'"),
+        (["img_001.png", "img_001.jpg", "img_002.jpg"], None, "--output-name '{id}.jpg'$"),
+        (["img_001_x4.png", "img_001_x4.JPG"], "{id}_x4", "'{id}_x4.jpg' or .*'{id}_x4.png'"),
+    ],
+)
+def test_the_template_that_settles_several_outputs_is_named(
+    make_files: MakeFiles,
+    make_dataset: MakeDataset,
+    names: Names,
+    template: str | None,
+    options: str,
+) -> None:
+    folder, dataset = make_files("m", names), make_dataset(REFERENCES[:2])
+    found = match(folder, dataset, template, alone=True)
+    assert re.search(options.replace("{id}", r"\{id\}"), found.hint)
+    named = shlex.split(found.hint.partition("--output-name ")[2])[0]
+    assert "img_001" in match(folder, dataset, named, alone=True).outputs
+
+
+def test_where_no_template_settles_it_the_files_are_to_be_moved(
+    make_files: MakeFiles, make_dataset: MakeDataset
+) -> None:
+    names = ["img_001.png", "img_001.PNG", "img_002.jpg"]
+    found = match(make_files("m", names), make_dataset(REFERENCES[:2]), alone=True)
+    assert found.hint == (
+        "Where several files may be the output of an image, leave one and move the others"
+    )
+
+
+def test_a_hint_is_no_reason_to_fail(make_files: MakeFiles, make_dataset: MakeDataset) -> None:
+    def refuse(folder: Path) -> None:
+        raise IqbenchError("cannot list folder")
+
+    with pytest.MonkeyPatch.context() as patch:
+        dataset = make_dataset(REFERENCES)
+        patch.setattr(matching, "walk", refuse)
+        folder = make_files("m", ["refs/img_001.png", "refs/x.png"])
+        assert list(match(folder, dataset).outputs) == ["img_001"]
+        with pytest.raises(IqbenchError, match="cannot list folder"):
+            match(folder, dataset, ways=["case"])
+
+
 def test_where_no_template_fits_an_example_of_both_is_shown(
     make_files: MakeFiles, make_dataset: MakeDataset
 ) -> None:
     found = match(make_files("m", ["refs/0801.png"]), make_dataset(REFERENCES))
     assert "'img_001'" in found.hint
     assert "'0801.png'" in found.hint
+    assert "--pairs FILE.csv" in found.hint
 
 
 def test_a_hint_survives_one_missing_file_and_short_ids(

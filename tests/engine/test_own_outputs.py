@@ -134,7 +134,7 @@ def test_a_method_is_refused_where_no_dataset_takes_one(spec, run):
 def test_so_is_a_template_of_a_method_s_names(spec):
     with pytest.raises(IqbenchError) as caught:
         planning.plan_run([spec.open()], [], output_name="{id}_x4")
-    assert caught.value.hint == "Leave --method, --methods-in and --output-name out"
+    assert caught.value.hint == "Leave --method, --methods-in, --output-name and --match out"
 
 
 def test_beside_datasets_that_take_methods_it_is_scored_alone(spec, made):

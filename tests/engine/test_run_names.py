@@ -108,3 +108,21 @@ def test_a_folder_whose_name_is_no_text_can_still_be_named_and_read(made):
     assert summary.scored == 2
     assert made.errors()["odd", "b"].startswith("missing output: no b.* in ")
     assert "\\udcff" in made.errors()["odd", "b"]
+
+
+@pytest.mark.parametrize("match", ["numbers", ["numbers"], "case,numbers"])
+def test_names_are_compared_as_they_are_asked_to_be(made, match):
+    made.references([f"{number:04}" for number in (1, 2, 10)])
+    made.method(images=("1", "2", "10"))
+    summary = made.evaluate(match=match)
+    assert (summary.scored, summary.failures) == (3, [])
+    assert {image for _, image in made.values()} == {"0001", "0002", "0010"}
+
+
+def test_one_output_that_two_references_claim_is_scored_for_neither(made):
+    made.references(("a/1", "b/1", "c/2"))
+    made.method(images=("1", "2"))
+    summary = made.evaluate(match="flat")
+    assert summary.scored == 1
+    assert made.errors()["mine", "a/1"].endswith("1.png, which could be that of a/1 or b/1")
+    assert made.errors()["mine", "b/1"].startswith("ambiguous output in ")

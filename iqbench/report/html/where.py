@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from iqbench.datasets.comparison import WAYS
 from iqbench.datasets.dataset import Dataset, reference_folder
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
 from iqbench.datasets.matching import match_outputs
@@ -196,7 +197,10 @@ class Finder:
         key = (method.folder, template or "", id(dataset))
         if key not in self._files:
             try:
-                found = match_outputs(method, dataset, alone=True, output_name=template)
+                # However names were compared in the run: digests tell whether it is the file.
+                found = match_outputs(
+                    method, dataset, alone=True, output_name=template, ways=tuple(WAYS)
+                )
                 self._files[key] = dict(found.outputs)
             except IqbenchError:  # a folder that cannot be listed has no pictures
                 self._files[key] = {}
