@@ -124,15 +124,16 @@ class Ledger:
             self.writer.add_image(removed(self.dataset, method, image, why))
         for image in assignment.images:
             if image in unchanged:
-                error = (
-                    f"{assignment.problems[image]}. Its scores stay in the tables: they are of "
-                    f"{unchanged[image]}, which is unchanged"
-                )
-                self.summary.failures.append(Failure(self.dataset, method, image, error))
+                self._stay(method, image, assignment.problems[image], unchanged[image])
             elif image in assignment.problems:
                 self.miss(method, image, assignment.problems[image])
             elif image not in known.images:
                 self.writer.add_image(placeholder(self.dataset, method, image))
+
+    def _stay(self, method: str, image: str, why: str, file: Path) -> None:
+        """Tell that an output was not found, and that its scores are those of a file there is."""
+        error = f"{why}. Its scores stay in the tables: they are of {file}, which is unchanged"
+        self.summary.failures.append(Failure(self.dataset, method, image, error))
 
     def remove(self, method: str, images: Iterable[str]) -> None:
         """Enter that a dataset of this name, which was replaced, had other images."""
@@ -140,13 +141,18 @@ class Ledger:
             why = "the dataset was replaced by another of its name"
             self.writer.add_image(removed(self.dataset, method, image, why))
 
-    def withdraw(self, absence: Absence, known: Current) -> None:
+    def withdraw(self, absence: Absence, known: Current, unchanged: Mapping[str, Path]) -> None:
         """Enter as missing what the tables have of a method that has nothing left.
 
-        Without this, outputs that vanish one and all would leave their scores behind.
+        Without this, outputs that vanish one and all would leave their scores behind. Scores of
+        files that are still there, in another folder than this run looks in, stay.
         """
         for image in known.images:
-            self.miss(absence.method, image, f"missing output: {absence.why}")
+            why = f"missing output: {absence.why}"
+            if image in unchanged:
+                self._stay(absence.method, image, why, unchanged[image])
+            else:
+                self.miss(absence.method, image, why)
 
     def score(self, output: Output, picture: Picture, outcomes: Mapping[str, Outcome]) -> None:
         """Enter the rows of an output that was scored: the image first, then its values."""

@@ -58,6 +58,12 @@ class Assignment:
     problems: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
 
+    @property
+    def files(self) -> set[Path]:
+        """The files of the outputs."""
+        sources = (output.source for output in self.outputs.values())
+        return {source.path for source in sources if isinstance(source, FileSource)}
+
 
 @dataclass(frozen=True)
 class DatasetPlan:

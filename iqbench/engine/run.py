@@ -19,7 +19,7 @@ from iqbench.engine.grouping import Outcome
 from iqbench.engine.heap import keep_freed_memory
 from iqbench.engine.ledger import Ledger, Summary
 from iqbench.engine.origins import check_origins, origins_of
-from iqbench.engine.plan import Assignment, DatasetPlan, RunPlan
+from iqbench.engine.plan import Absence, Assignment, DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
 from iqbench.engine.resources import Resources
 from iqbench.engine.scorer import Scorer
@@ -28,7 +28,7 @@ from iqbench.engine.sums import Scores, reason_of
 from iqbench.engine.unchanged import unchanged_files
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
-from iqbench.images.source import Alpha, FileSource
+from iqbench.images.source import Alpha, Source
 from iqbench.loader import work_ahead
 from iqbench.metrics._base import Metric
 from iqbench.results.schema import Manifest
@@ -148,12 +148,28 @@ def run(
         for absence in plan.absences:
             name = absence.dataset
             ledger = ledgers.get(name) or Ledger(name, "", Signatures(), writer, summary, {})
-            ledger.withdraw(absence, store.current(name, absence.method))
+            known = store.current(name, absence.method)
+            ledger.withdraw(absence, known, _unchanged_of(absence, known, plan))
         writer.flush()
         for dataset_plan in plan.datasets:
             reporter.begin(dataset_plan.dataset.name, dataset_plan.size)
             open_dataset(dataset_plan).score(reporter.advance)
     return summary
+
+
+def _unchanged_of(absence: Absence, known: Current, plan: RunPlan) -> Mapping[str, Path]:
+    """Find the files that a method was scored from, of a dataset for which it has no folder now."""
+    folder = plan.folders.get(absence.method)
+    if folder is None or not known.images:
+        return {}
+    taken: set[Path] = set()
+    references: dict[str, Source] = {}
+    for item in plan.datasets:
+        if absence.method in item.assignments:
+            taken |= item.assignments[absence.method].files
+        if item.dataset.name == absence.dataset:
+            references = {one.image: one.reference for one in item.dataset.samples}
+    return unchanged_files(folder, known.images, taken, references)
 
 
 class _DatasetRun:
@@ -200,13 +216,8 @@ class _DatasetRun:
         }
         if assignment.folder is None or not missing:
             return {}
-        taken = {
-            output.source.path
-            for output in assignment.outputs.values()
-            if isinstance(output.source, FileSource)
-        }
         references = {one.image: one.reference for one in self._plan.dataset.samples}
-        return unchanged_files(assignment.folder, missing, taken, references)
+        return unchanged_files(assignment.folder, missing, assignment.files, references)
 
     def score(self, advance: Callable[[int], None]) -> None:
         """Read ahead, score, write."""

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from made_folders import noisy, picture
 
+from iqbench.api import Evaluation, run_evaluation
 from iqbench.engine.scorer import Scorer
 from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png
@@ -46,6 +47,54 @@ class TestNames:
         (folder / "a.png").replace(folder / "b.png")
         scored.evaluate(folder)
         assert set(scored.errors()) == {("plain", "a")}
+
+
+class TestFolders:
+    """Outputs of two datasets, which this run looks for in METHOD/DATASET/."""
+
+    @pytest.fixture
+    def scored(self, made):
+        made.references()
+        shutil.copytree(made.root / "hr", made.root / "other")
+        made.method("mine")
+        made.evaluate(made.root / "out/mine")
+        (made.root / "out/mine/other").mkdir()
+        for file in (made.root / "out/mine").glob("*.png"):
+            write_png(made.root / "out/mine/other" / file.name, noisy(picture(3), 5))
+        return made
+
+    def both(self, scored):
+        file = scored.root / "datasets.yaml"
+        blocks = "".join(
+            f"  {name}:\n    data: {{layout: folder, references: {name}}}\n"
+            for name in ("hr", "other")
+        )
+        file.write_text(f"root: {scored.root}\ndatasets:\n{blocks}", encoding="utf-8")
+        return run_evaluation(
+            Evaluation(
+                methods=[f"mine={scored.root / 'out/mine'}"],
+                datasets=["hr", "other"],
+                datasets_file=file,
+                metrics=["psnr"],
+                results=scored.results,
+                device="cpu",
+            )
+        )
+
+    def test_scores_of_unchanged_files_elsewhere_stay(self, scored):
+        old = scored.values(dataset="hr")
+        summary = self.both(scored)
+        assert scored.values(dataset="hr") == old
+        told = [failure for failure in summary.failures if failure.dataset == "hr"]
+        assert len(told) == 3
+        assert all("Its scores stay in the tables" in failure.error for failure in told)
+
+    def test_scores_of_files_that_are_gone_do_not(self, scored):
+        for file in (scored.root / "out/mine").glob("*.png"):
+            file.unlink()
+        self.both(scored)
+        assert scored.errors().keys() == {("mine", image) for image in ("a", "b", "c")}
+        assert set(scored.scores()["dataset"]) == {"other"}
 
 
 class TestOtherReaders:

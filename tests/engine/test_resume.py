@@ -153,6 +153,8 @@ class TestNothingStale:
             "  more: {data: {layout: folder, references: more}}\n"
         )
         for name in ("one", "two"):
+            for output in (scored.root / "out" / name).glob("*.png"):
+                output.unlink()
             scored.method(name, folder=f"{name}/more")
         both = {"datasets": ("hr", "more"), "datasets_file": file}
         assert len(scored.evaluate(**both).failures) == 6
