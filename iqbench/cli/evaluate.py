@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
-from iqbench.cli.options import gray_output_option, peak_option
+from iqbench.cli.options import gray_output_option, naming_options, peak_option
 from iqbench.cli.streams import say
 
 if TYPE_CHECKING:
@@ -54,23 +54,7 @@ NAMED = 20
 @click.option(
     "--dataset-name", metavar="NAME", help="Name for --reference or --pairs; default: theirs."
 )
-@click.option(
-    "--reference-name",
-    metavar="TEMPLATE",
-    help="How references are named, e.g. '{id}_GT' or '{scene}/sharp/{frame}'; default: '{id}'.",
-)
-@click.option(
-    "--output-name",
-    metavar="TEMPLATE",
-    help="How outputs are named, e.g. '{id}_x4'; {id} is the reference's path without suffix.",
-)
-@click.option(
-    "--match",
-    multiple=True,
-    metavar="WAYS",
-    help="Compare names that are not spelt alike: case (IMG is img), numbers (0001 is 1), flat "
-    "(s1/sharp/1 is s1_1), or several: case,numbers.",
-)
+@naming_options
 @click.option("--datasets-file", type=FOLDER, metavar="FILE", help="Instead of ./datasets.yaml.")
 @click.option(
     "--protocol",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from iqbench.cli.options import gray_output_option
+from iqbench.cli.options import gray_output_option, naming_options
 from iqbench.cli.streams import print_result, say
 
 if TYPE_CHECKING:
@@ -35,11 +35,7 @@ PATH = click.Path(path_type=Path)
     help="The reported value as printed: its digits say how precise it is.",
 )
 @click.option("--scale", type=click.IntRange(min=1), metavar="S", help="Of super-resolution.")
-@click.option(
-    "--output-name",
-    metavar="TEMPLATE",
-    help="Of folders: how outputs are named, e.g. '{id}_x4'.",
-)
+@naming_options
 @gray_output_option(
     "What gray outputs of colour references hold: the protocol's luma, or gray of three equal "
     "channels; with error both are tried."
@@ -66,7 +62,9 @@ def explain(
     metric: str,
     value: str,
     scale: int | None,
+    reference_name: str | None,
     output_name: str | None,
+    match: tuple[str, ...],
     gray_output: GrayOutput,
     top: int,
     form: str,
@@ -100,7 +98,9 @@ def explain(
             metric=metric,
             value=value,
             scale=scale,
+            reference_name=reference_name,
             output_name=output_name,
+            match=match,
             gray_output=gray_output,
             reporter=reporter,
         )

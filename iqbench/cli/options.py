@@ -12,6 +12,7 @@ __all__ = [
     "filter_options",
     "format_option",
     "gray_output_option",
+    "naming_options",
     "output_option",
     "peak_option",
     "results_argument",
@@ -42,6 +43,33 @@ def filter_options(command: _Command) -> _Command:
         command = click.option(
             f"--{name}", multiple=True, metavar="NAME", help=f"{text} May be repeated."
         )(command)
+    return command
+
+
+def naming_options(command: _Command) -> _Command:
+    """Add --reference-name, --output-name and --match: which output is a reference's."""
+    for option in (
+        click.option(
+            "--match",
+            multiple=True,
+            metavar="WAYS",
+            help="Compare names that are not spelt alike: case (IMG is img), numbers (0001 is 1), "
+            "flat (s1/sharp/1 is s1_1), or several: case,numbers.",
+        ),
+        click.option(
+            "--output-name",
+            metavar="TEMPLATE",
+            help="How outputs are named, e.g. '{id}_x4'; {id} is the reference's path without "
+            "suffix.",
+        ),
+        click.option(
+            "--reference-name",
+            metavar="TEMPLATE",
+            help="How references are named, e.g. '{id}_GT' or '{scene}/sharp/{frame}'; default: "
+            "'{id}'.",
+        ),
+    ):
+        command = option(command)
     return command
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "did_you_mean",
     "is_file",
     "is_folder",
+    "is_hidden",
     "is_image_name",
     "natural_key",
     "numbering_gaps",
@@ -33,6 +34,11 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm"}
 )
 """Endings of file names, in lower case, that are taken for images."""
+
+_SYSTEM_NAMES = frozenset(
+    {"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found", "System Volume Information"}
+)
+"""What systems and their archives put beside files; some of it has images in it."""
 
 _UNUSABLE = {
     "Cc": "a control character",
@@ -82,6 +88,11 @@ def some(names: Collection[str]) -> str:
     return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
+def is_hidden(name: str) -> bool:
+    """Say whether a file or folder is none of the user's: a leading dot, or a system's own."""
+    return name.startswith(".") or name in _SYSTEM_NAMES
+
+
 def is_folder(entry: os.DirEntry[str]) -> bool:
     """Say whether an entry is a folder or a link to one."""
     with suppress(OSError):  # a link that leads to itself is dead, not an error
@@ -100,9 +111,10 @@ def did_you_mean(path: Path, *, folder: bool) -> str:
     """Ask for the folder, or file, whose name is nearest to that of one that is not there."""
     names: list[str] = []
     with suppress(OSError), os.scandir(path.parent) as entries:
-        visible = [entry for entry in entries if not entry.name.startswith(".")]
+        visible = [entry for entry in entries if not is_hidden(entry.name)]
         names = [entry.name for entry in visible if is_folder(entry) == folder]
-    near = get_close_matches(path.name, names, n=1, cutoff=0.5)
+    near = [name for name in names if name.casefold() == path.name.casefold()]
+    near = near or get_close_matches(path.name, names, n=1, cutoff=0.5)
     return f"Did you mean {path.parent / near[0]}?" if near else ""
 
 
@@ -170,9 +182,9 @@ def check_text(kind: str, name: str, *, hint: str = "Give another name") -> str:
 def walk(root: Path) -> Iterator[str]:
     """Yield the paths of all files below a folder, relative to it and ``/``-separated.
 
-    Hidden files and folders (a leading dot) are left out. Links are followed; a folder that was
-    already listed is not listed again under the name of a link, so loops end. The order is that
-    of the file system: sort what matters.
+    Hidden files and folders (a leading dot) and those of systems (``__MACOSX``) are left out.
+    Links are followed; a folder that was already listed is not listed again under the name of a
+    link, so loops end. The order is that of the file system: sort what matters.
 
     Raises
     ------
@@ -196,7 +208,7 @@ def walk(root: Path) -> Iterator[str]:
             seen.add(identity)
             with os.scandir(folder.path) as entries:
                 for entry in entries:
-                    if entry.name.startswith("."):
+                    if is_hidden(entry.name):
                         continue
                     name = folder.prefix + entry.name
                     if is_folder(entry):

@@ -65,8 +65,8 @@ def unlike_hint(
         return ""
     return (
         f"The references are named like {min(stems, key=natural_key)!r}, the outputs like "
-        f"{min(names, key=natural_key)!r}. Name each pair in a table, --pairs FILE.csv (columns "
-        "reference, output)"
+        f"{min(names, key=natural_key)!r}. Name each pair in a table: iqbench evaluate "
+        "--pairs FILE.csv (columns reference, output)"
     )
 
 

@@ -15,6 +15,7 @@ from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import (
     is_file,
     is_folder,
+    is_hidden,
     is_image_name,
     natural_key,
     split_suffix,
@@ -305,7 +306,7 @@ def _list(folder: Path, levels: Iterable[str]) -> _Index:
         try:
             with os.scandir(folder / level) as entries:
                 for entry in entries:
-                    if entry.name.startswith("."):
+                    if is_hidden(entry.name):
                         continue
                     if is_folder(entry):
                         index.folders.append(f"{level}{entry.name}/")

@@ -11,6 +11,7 @@ from iqbench.datasets.files import (
     check_text,
     did_you_mean,
     is_folder,
+    is_hidden,
     natural_key,
     spell_name,
     unusable_name,
@@ -130,6 +131,6 @@ def _check_folder(folder: Path, kind: str) -> None:
 def _visible(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
+            return [entry for entry in entries if not is_hidden(entry.name)]
     except OSError as error:
         raise IqbenchError(f"cannot list folder {folder}: {error.strerror}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from iqbench.datasets.comparison import check_ways
 from iqbench.datasets.dataset import reference_folder
 from iqbench.datasets.matching import match_outputs
 from iqbench.datasets.methods import Method
@@ -22,7 +23,12 @@ Sources = tuple[Source, Source]
 
 
 def find_pairs(
-    reference: str | Path, output: str | Path, output_name: str | None = None
+    reference: str | Path,
+    output: str | Path,
+    *,
+    reference_name: str | None = None,
+    output_name: str | None = None,
+    match: str | Sequence[str] = (),
 ) -> Sequence[tuple[str, Sources]]:
     """Pair references and outputs by name.
 
@@ -30,8 +36,8 @@ def find_pairs(
     ----------
     reference, output
         Two files, or two folders.
-    output_name
-        Of folders: template of the outputs' names, e.g. ``{id}_x4``.
+    reference_name, output_name, match
+        Of folders: how names are paired, as in `iqbench.api.Evaluation`.
 
     Returns
     -------
@@ -46,17 +52,26 @@ def find_pairs(
     """
     first, second = expand_user(Path(reference)), expand_user(Path(output))
     if not first.is_dir() and not second.is_dir():
-        if output_name is not None:
-            raise IqbenchError("--output-name is for folders, but two files are given")
+        naming = {
+            "--reference-name": reference_name is not None,
+            "--output-name": output_name is not None,
+            "--match": bool(match),
+        }
+        for option in (name for name, given in naming.items() if given):
+            raise IqbenchError(f"{option} is for folders, but two files are given")
         return [(str(first), (FileSource(first), FileSource(second)))]
     if not (first.is_dir() and second.is_dir()):
         names = (first, second) if first.is_dir() else (second, first)
         raise IqbenchError(
             f"{names[0]} is a folder, {names[1]} is none", hint="Give two files or two folders"
         )
-    dataset = reference_folder(first)
+    dataset = reference_folder(first, reference_name=reference_name)
     matches = match_outputs(
-        Method(second.name or "outputs", second), dataset, alone=True, output_name=output_name
+        Method(second.name or "outputs", second),
+        dataset,
+        alone=True,
+        output_name=output_name,
+        ways=check_ways(match),
     )
     if not matches.attempted:
         raise IqbenchError(matches.message)

@@ -34,7 +34,9 @@ def explain(
     metric: str,
     value: str | float,
     scale: int | None = None,
+    reference_name: str | None = None,
     output_name: str | None = None,
+    match: str | Sequence[str] = (),
     gray_output: GrayOutput = "error",
     reporter: Reporter | None = None,
 ) -> pd.DataFrame:
@@ -54,8 +56,8 @@ def explain(
         As printed: ``"28.42"`` is 28.415 to 28.425. A float counts with the digits it prints.
     scale
         Of super-resolution; if not given, 2, 3, 4 and 8 are tried of PSNR and SSIM.
-    output_name
-        Of folders: template of the outputs' names, e.g. ``{id}_x4``.
+    reference_name, output_name, match
+        Of folders: how names are paired, as in `iqbench.api.Evaluation`.
     gray_output
         What gray outputs of colour references hold: ``luma``, ``expand``; by default, ``error``,
         both readings are tried.
@@ -86,7 +88,9 @@ def explain(
     reading = check_gray_output(gray_output)
     family = _family(metric)
     reported = Reported.parse(value, family.float_error)
-    pairs = find_pairs(reference, output, output_name)
+    pairs = find_pairs(
+        reference, output, reference_name=reference_name, output_name=output_name, match=match
+    )
     scales = _scales(family.metric, scale)
     crops = sorted({*CROPS, *scales, *(number + 6 for number in scales)})
     modcrops = sorted({*MODCROPS, *scales})

@@ -45,7 +45,8 @@ def test_a_reference_is_the_file_itself(make_files: MakeFiles) -> None:
 
 
 def test_hidden_files_and_folders_are_left_out(make_files: MakeFiles) -> None:
-    assert ids(make_files("r", ["a.png", ".b.png", ".cache/c.png", "._a.png"])) == ["a"]
+    names = ["a.png", ".b.png", ".cache/c.png", "._a.png", "__MACOSX/a.png", "@eaDir/a.png/s.jpg"]
+    assert ids(make_files("r", names)) == ["a"]
 
 
 def test_files_that_no_image_ends_like_are_named(make_files: MakeFiles) -> None:

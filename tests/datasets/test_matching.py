@@ -112,6 +112,7 @@ def test_files_and_folders_of_no_image_are_named_hidden_and_other_files_are_not(
     make_files: MakeFiles, make_dataset: MakeDataset
 ) -> None:
     names = [*REFERENCES, "img_10.png", "img_9.png", "log.txt", ".img_001.png", "old/img_001.png"]
+    names += ["__MACOSX/._img_001.png", "@eaDir/img_001.png/thumb.jpg", "Thumbs.db"]
     folder = make_files("m", [f"refs/{name}" for name in names])
     found = match(folder, make_dataset(REFERENCES))
     assert found.extra == ["img_9.png", "img_10.png", "old/"]

@@ -34,7 +34,8 @@ def test_a_folder_whose_name_has_an_equals_sign_is_taken_as_it_is(
 def test_each_sub_folder_is_a_method_hidden_ones_and_files_are_not(
     make_files: MakeFiles,
 ) -> None:
-    folder = make_files("o", ["m10/a.png", "m9/a.png", ".git/a.png", "readme.txt"])
+    names = ["m10/a.png", "m9/a.png", ".git/a.png", "readme.txt", "__MACOSX/m9/._a.png"]
+    folder = make_files("o", [*names, "@eaDir/a.png/thumb.jpg", "Thumbs.db", "desktop.ini"])
     assert [method.name for method in resolve_methods([], folder)] == ["m9", "m10"]
 
 
@@ -53,6 +54,9 @@ def test_a_missing_folder_is_named_with_the_nearest_sibling(make_files: MakeFile
         resolve_methods([str(folder.parent / "swinr")])
     with pytest.raises(IqbenchError, match="does not exist"):
         resolve_methods([str(folder.parent / "no" / "where")])
+    make_files("outputs/x", ["a.png"])
+    with pytest.raises(IqbenchError, match=r"X does not exist. Did you mean .*/x\?"):
+        resolve_methods([str(folder.parent / "X")])
     with pytest.raises(IqbenchError, match=r"folder of methods .* does not exist"):
         resolve_methods([], folder.parent / "nowhere")
 

@@ -57,6 +57,28 @@ class TestFolders:
         assert best["reproduces"]
         assert best["protocol"] == "rgb but PSNR of the mean of the images' MSEs"
 
+    def test_names_are_paired_as_the_hint_says(self, tmp_path):
+        reference = data.chelsea()[:64, :80].copy()
+        for number in (1, 2):
+            output = degrade.gaussian_noise(reference, 8, number)
+            write_png(tmp_path / "hr" / f"{number:04}_HR.png", reference)
+            write_png(tmp_path / "sr" / f"{number}.png", output)
+        folders = (tmp_path / "hr", tmp_path / "sr")
+        with pytest.raises(IqbenchError, match=r"--reference-name '\{id\}_HR' --match numbers"):
+            explain(*folders, metric="psnr", value="30.1")
+        frame = explain(
+            *folders, metric="psnr", value="30.1", reference_name="{id}_HR", match="numbers"
+        )
+        assert frame["value"].notna().all()
+
+    @pytest.mark.parametrize(
+        "naming", [{"reference_name": "{id}"}, {"output_name": "{id}"}, {"match": "case"}]
+    )
+    def test_names_of_two_files_are_not_paired(self, folders, naming):
+        files = (folders[0] / "a.png", folders[1] / "a_x4.png")
+        with pytest.raises(IqbenchError, match="is for folders, but two files are given"):
+            explain(*files, metric="psnr", value="30.1", **naming)
+
     def test_an_image_without_output_is_named(self, folders):
         with pytest.raises(IqbenchError, match=r"missing output: no a\.\*.*--output-name"):
             explain(*folders, metric="psnr", value="30")
