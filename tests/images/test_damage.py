@@ -74,6 +74,16 @@ class TestJpeg:
             with pytest.raises(IqbenchError, match="scans of the JPEG are missing"):
                 decode(data[:cut] + b"\xff\xd9")
 
+    @pytest.mark.parametrize("length", [*range(12), 13, 20, 65000])
+    @pytest.mark.parametrize("label", JPEGS)
+    def test_a_scan_whose_header_has_another_length(self, label, length):
+        data = JPEGS[label]
+        start = data.index(b"\xff\xda") + 2
+        if struct.unpack_from(">H", data, start) == (length,):
+            pytest.skip("it is the right one")
+        with pytest.raises(IqbenchError, match=r"picture is (damaged|truncated)"):
+            decode(data[:start] + struct.pack(">H", length) + data[start + 2 :])
+
     def test_a_channel_without_a_scan_is_missed(self):
         rows = np.full((8, 8, 3), 90, np.uint8)
         data = pillow(rows, "JPEG", subsampling=0)
@@ -166,6 +176,17 @@ class TestTiff:
 
         with pytest.raises(IqbenchError, match="picture is damaged"):
             decode(strip(data, lose))
+
+    @pytest.mark.parametrize("place", [0, 1, -2, -1])
+    def test_a_jpeg_stream_without_its_first_or_last_marker(self, place):
+        def change(piece):
+            piece = bytearray(piece)
+            piece[place] ^= 8
+            return bytes(piece)
+
+        data = pillow(TEXTURE, "TIFF", compression="jpeg")
+        with pytest.raises(IqbenchError, match="does not start and end as a JPEG"):
+            decode(strip(data, change))
 
     @pytest.mark.parametrize("compression", ["zlib", "lzw", "packbits"])
     @pytest.mark.parametrize("tiled", [False, True])

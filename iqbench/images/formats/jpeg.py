@@ -117,6 +117,8 @@ def _check_scans(file: BufferReader) -> None:
                 missing = {(name, band): -1 for name in frame[6::3] for band in bands}
             elif found == SOS:
                 scan = file.at(start, length)
+                if not scan or len(scan) != 4 + 2 * scan[0]:
+                    raise file.damaged("a JPEG scan has a header of the wrong length")
                 first, last, bits = scan[-3], scan[-2], scan[-1] & 15
                 if not progressive:
                     first = last = bits = 0

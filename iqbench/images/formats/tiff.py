@@ -266,8 +266,11 @@ def _jpeg_piece(directory: Directory, layout: _Layout, data: bytes) -> Samples:
 
     The stream does not say whether it is YCbCr or RGB, so the marker of Adobe is put before it.
     """
-    if data[-2:] != END and not data.rstrip(b"\0").endswith(END):
-        raise directory.file.damaged("a strip or tile of the TIFF does not end as a JPEG does")
+    ended = data.endswith(END) or data.rstrip(b"\0").endswith(END)
+    if not (data.startswith(START) and ended):
+        raise directory.file.damaged(
+            "a strip or tile of the TIFF does not start and end as a JPEG does"
+        )
     transform = {YCBCR: b"\1", RGB: b"\0"}.get(layout.photometric)
     adobe = b"" if transform is None or layout.planar else ADOBE + transform
     tables = directory.data(JPEG_TABLES)
