@@ -57,6 +57,10 @@ bench: $(VENV)/.installed-dev ## iqbench beside its peers; BENCH="--workload W1 
 # The default takes a few minutes on two cores.
 BENCH ?= --workload W2 --pairs 6 --rounds 3
 
+.PHONY: hostile
+hostile: $(VENV)/.installed-test ## try hostile input; HOSTILE="--kind images --seed 7 --count 100000 --minutes 60"
+	@$(BIN)/python tests/hostile/campaign.py $(HOSTILE)
+
 # The lowest versions that pyproject.toml allows, each pinned, on the oldest Python there is here.
 LOWEST := $(VENV)-lowest
 .PHONY: test-lowest

@@ -32,7 +32,6 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
@@ -48,10 +47,10 @@ from iqbench.images.source import EncodedImage
 sys.path.insert(0, str(Path(__file__).parents[1] / "images"))
 from made_images import bmp, chunk, interlaced, noise, packed, pillow, png, smooth, tiff
 
-__all__ = ["FAULTS", "Outcome", "files", "judge", "mutated", "run"]
+__all__ = ["WRONG", "files", "judge", "mutated", "run"]
 
 NAME = "mutated.file"
-FAULTS = ("wrong", "crashed", "unnamed", "printed", "slow")
+WRONG = ("wrong", "crashed", "unnamed", "printed", "slow")
 PIXELS = 1_000_000  # what a lying header may claim, so that no mutation takes a second to decode
 SECONDS = 2.0
 
@@ -68,22 +67,6 @@ OWN_LIMITS = re.compile("Invalid tile byte count|Assertion failed.*tile_height0"
 
 Random = np.random.Generator
 Change = Callable[[bytes, Random], bytes]
-
-
-@dataclass
-class Outcome:
-    """What became of the mutated files.
-
-    Attributes
-    ----------
-    counts
-        How many ended in each class.
-    faults
-        Class, label of the file, number of the mutation and what happened, of each fault.
-    """
-
-    counts: Counter[str] = field(default_factory=Counter)
-    faults: list[tuple[str, str, int, str]] = field(default_factory=list)
 
 
 def files() -> dict[str, bytes]:
@@ -257,18 +240,36 @@ def mutated(seed: int, number: int, sound: dict[str, bytes]) -> tuple[str, bytes
     return label, CHANGES[int(random.integers(len(CHANGES)))](sound[label], random)
 
 
-def run(seed: int, count: int) -> Outcome:
-    """Mutate `count` files and sort what becomes of them."""
-    outcome = Outcome()
+def run(
+    seed: int, count: int, *, tell: Callable[[str], object] = lambda line: None
+) -> Counter[str]:
+    """Mutate files and sort what becomes of them.
+
+    Parameters
+    ----------
+    seed
+        Of everything that is chosen by chance.
+    count
+        How many files.
+    tell
+        Is told of each wrong outcome.
+
+    Returns
+    -------
+    Counter
+        ``tried`` and each outcome, of which those in `WRONG` may not be.
+    """
+    counts: Counter[str] = Counter()
     sound = files()
     with patch.dict(os.environ, {"IQBENCH_MAX_PIXELS": str(PIXELS)}), tempfile.TemporaryFile() as f:
         for number in range(count):
             label, data = mutated(seed, number, sound)
             kind, note = judge(data, f)
-            outcome.counts[kind] += 1
-            if kind in FAULTS:
-                outcome.faults.append((kind, label, number, note))
-    return outcome
+            counts["tried"] += 1
+            counts[kind] += 1
+            if kind in WRONG:
+                tell(f"{kind}: seed {seed}, image {number}, {label}: {note}")
+    return counts
 
 
 def judge(data: bytes, stream: io.BufferedRandom) -> tuple[str, str]:
