@@ -101,10 +101,11 @@ def test_the_published_table_is_sr_y_rounded(metric, value, tmp_path):
 
 
 class TestOddImages:
-    def test_gray_has_no_colours_to_choose_from(self, tmp_path):
+    def test_gray_is_tried_as_it_is_and_as_the_luma_of_equal_channels(self, tmp_path):
         pair = write_pair(tmp_path, data.camera()[:64, :80, None].copy())
         frame = explain(*pair, metric="psnr", value=explain_value(pair, "rgb"))
-        assert set(frame["colour"]) == {"rgb"}
+        # Full-range luma of equal channels is the gray itself.
+        assert set(frame["colour"]) == {"rgb", "luma-studio", "luma-studio-rounded"}
         assert frame.iloc[0]["protocol"].startswith("rgb, y-full")
 
     def test_gray_among_colour_counts_in_every_mean(self, tmp_path):
