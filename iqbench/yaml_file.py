@@ -10,7 +10,10 @@ import yaml
 
 from iqbench.errors import IqbenchError
 
-__all__ = ["found_in_working_folder", "read_yaml"]
+__all__ = ["found_in_working_folder", "kind_of", "read_yaml"]
+
+MOST_VALUES = 1_000_000
+"""What aliases stand for counts as often as it is named: ten lines of them can name billions."""
 
 
 def read_yaml(path: Path) -> object:
@@ -19,8 +22,9 @@ def read_yaml(path: Path) -> object:
     Raises
     ------
     IqbenchError
-        If the file cannot be read, is not UTF-8 or not YAML, asks for anything but plain data, or
-        has one key twice; the sentence names the file and, where there is one, the line.
+        If the file cannot be read, is not UTF-8 or not YAML, asks for anything but plain data, has
+        one key twice, a value that holds itself, or aliases that stand for millions of values; the
+        sentence names the file and, where there is one, the line.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -29,7 +33,9 @@ def read_yaml(path: Path) -> object:
     except UnicodeDecodeError as error:
         raise IqbenchError(f"{path} is not UTF-8 text") from error
     try:
-        _refuse_duplicates(path, yaml.compose(text, Loader=yaml.SafeLoader))
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_bombs(path, root)
+        _refuse_duplicates(path, root)
         return yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
@@ -70,6 +76,38 @@ def found_in_working_folder(path: Path, otherwise: str) -> Iterator[None]:
         ) from error
 
 
+def kind_of(value: object) -> str:
+    """Say what a value is, for messages; short, whatever it holds."""
+    known = {type(None): "empty", list: "a list", str: "text", dict: "keys with values"}
+    return known.get(type(value)) or f"{value!r:.60}"
+
+
+def _refuse_bombs(path: Path, root: yaml.Node | None) -> None:
+    """Refuse what is small in the file and large, or endless, for who walks through it."""
+    sizes: dict[int, int | None] = {}  # None while what a node holds is counted
+
+    def size(node: yaml.Node) -> int:
+        line = node.start_mark.line + 1
+        if id(node) not in sizes:
+            sizes[id(node)] = None
+            inner = node.value if isinstance(node, yaml.CollectionNode) else []
+            if isinstance(node, yaml.MappingNode):
+                inner = [one for pair in inner for one in pair]
+            sizes[id(node)] = 1 + sum(map(size, inner))
+        found = sizes[id(node)]
+        if found is None:
+            raise IqbenchError(f"{path}, line {line}: this value holds itself")
+        if found > MOST_VALUES:
+            raise IqbenchError(
+                f"{path}, line {line}: this stands for more than {MOST_VALUES:,} values",
+                hint="Write what is needed without aliases",
+            )
+        return found
+
+    if root is not None:
+        size(root)
+
+
 def _refuse_duplicates(path: Path, root: yaml.Node | None) -> None:
     """YAML readers let the last of two equal keys win; half a block would vanish in silence."""
     seen: set[int] = set()
@@ -85,8 +123,10 @@ def _refuse_duplicates(path: Path, root: yaml.Node | None) -> None:
             lines: dict[object, int] = {}
             for key, value in node.value:
                 nodes += [key, value]
+                if not isinstance(key, yaml.ScalarNode):
+                    continue  # no key can be a list or a mapping: reading it says so
                 line = key.start_mark.line + 1
-                identity = (key.tag, str(key.value))
+                identity = (key.tag, key.value)
                 if identity in lines:
                     raise IqbenchError(
                         f"{path}, line {line}: key {key.value!r} is there a second time "

@@ -14,7 +14,7 @@ from iqbench.datasets.dataset import Block, DatasetSpec, check_dataset_name
 from iqbench.datasets.layout import Layout, layouts
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.user_files import expand_user
-from iqbench.yaml_file import found_in_working_folder, read_yaml
+from iqbench.yaml_file import found_in_working_folder, kind_of, read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -113,18 +113,14 @@ def _root(path: Path, stated: object) -> Path | None:
     if stated is None:
         return None
     if not isinstance(stated, str) or not stated:
-        raise IqbenchError(f"{path}: 'root' must be the path of a folder, not {stated!r}")
+        raise IqbenchError(f"{path}: 'root' must be the path of a folder, not {kind_of(stated)}")
     return path.parent / expand_user(Path(stated))
 
 
 def _mapping(content: object, where: str) -> dict[Any, Any]:
     if not isinstance(content, dict):
-        raise IqbenchError(f"{where} must be keys with values, not {_kind(content)}")
+        raise IqbenchError(f"{where} must be keys with values, not {kind_of(content)}")
     return content
-
-
-def _kind(content: object) -> str:
-    return {type(None): "empty", list: "a list", str: "text"}.get(type(content), repr(content))
 
 
 def _spec(path: Path, name: object, block: object, root: Path | None) -> DatasetSpec:

@@ -12,7 +12,7 @@ from iqbench.errors import IqbenchError, unknown_name
 from iqbench.images.peaks import check_peak
 from iqbench.protocols.model import Preset, ViewTemplate
 from iqbench.user_files import expand_user
-from iqbench.yaml_file import found_in_working_folder, read_yaml
+from iqbench.yaml_file import found_in_working_folder, kind_of, read_yaml
 
 __all__ = ["PROTOCOLS_VARIABLE", "find_protocols_file", "load_user_presets"]
 
@@ -91,7 +91,7 @@ def _load(path: Path, taken: Collection[str]) -> dict[str, Preset]:
 def _preset(where: str, block: object) -> Preset:
     """Validate one block."""
     if not isinstance(block, dict):
-        raise IqbenchError(f"{where} must hold keys with values, not {block!r}")
+        raise IqbenchError(f"{where} must hold keys with values, not {kind_of(block)}")
     try:
         preset = Preset.model_validate(block)
     except ValidationError as error:

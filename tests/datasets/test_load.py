@@ -233,12 +233,52 @@ def test_a_wrong_layout_is_named(tmp_path: Path, data: str, sentence: str) -> No
         ("a: 2024-13-45\n", "this is not valid YAML: month must be in 1..12"),
         ("a: \x01\n", "this is not valid YAML"),
         ("a: " + "[" * 5000, "nested too deeply"),
+        ("&a [*a]", "line 1: this value holds itself"),
+        ("a: &a {b: [1, {c: *a}]}", "line 1: this value holds itself"),
+        ("? [1, 2]\n: 3", "this is not valid YAML: found unhashable key"),
     ],
 )
 def test_a_wrong_file_is_named_with_the_line_where_there_is_one(
     tmp_path: Path, text: str, sentence: str
 ) -> None:
     assert sentence in str(refusal(tmp_path, text))
+
+
+LEVELS = [
+    "[{0}, {0}]",
+    "{{a: {0}, b: {0}}}",
+    "{{<<: [{0}, {0}], c: 1}}",
+    "{{? {0} : 1, ? [{0}] : 2}}",
+]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("key", ["root", "datasets"])
+def test_aliases_of_billions_of_values_are_refused_at_once(
+    tmp_path: Path, key: str, level: str
+) -> None:
+    levels = ["&b0 {x: y}", *(f"&b{n} {level.format(f'*b{n - 1}')}" for n in range(1, 40))]
+    path = write(tmp_path, f"{key}: [\n{', '.join(levels)}]")
+    with pytest.raises(IqbenchError, match=r"line 2: this stands for more than 1,000,000 values"):
+        load_datasets(path)
+
+
+def test_aliases_within_reason_are_read(tmp_path: Path) -> None:
+    text = """
+datasets:
+  One: &one {task: denoising, data: &data {layout: folder, references: hr}}
+  Two: {task: denoising, data: *data}
+  Three: {<<: *one, task: deblurring}
+"""
+    specs = load_datasets(write(tmp_path, text))
+    assert [spec.task for spec in specs.values()] == ["denoising", "denoising", "deblurring"]
+    assert {spec.data for spec in specs.values()} == {specs["One"].data}
+
+
+def test_what_stands_in_a_wrong_place_is_not_spelt_out(tmp_path: Path) -> None:
+    with pytest.raises(IqbenchError) as caught:
+        load_datasets(write(tmp_path, f"datasets: {{Mine: !!binary {'a' * 4000}}}"))
+    assert len(str(caught.value)) < 300
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
