@@ -38,18 +38,22 @@ class Kind(NamedTuple):
         How many make a batch.
     count
         How many are tried where nobody says.
+    starts_processes
+        Whether it starts a process for each trial itself.
     """
 
     module: str
     what: str
     batch: int
     count: int
+    starts_processes: bool = False
 
 
 KINDS = {
     "images": Kind("images", "mutated images", 500, 20_000),
-    "kills": Kind("kills", "killed runs", 10, 100),
+    "kills": Kind("kills", "killed runs", 10, 100, starts_processes=True),
     "tables": Kind("tables", "hostile tables", 50, 1_000),
+    "yaml": Kind("yaml_files", "hostile YAML files", 100, 500, starts_processes=True),
 }
 
 BATCH_SECONDS = 900.0
@@ -88,7 +92,7 @@ def _batch(module: str, seed: int, count: int) -> tuple[Counter[str], list[str]]
 def _run_batch(kind: str, seed: int, count: int) -> tuple[Counter[str], list[str]]:
     """Run a batch in a process of its own."""
     module = KINDS[kind].module
-    if kind == "kills":  # its runs have processes of their own
+    if KINDS[kind].starts_processes:
         return _batch(module, seed, count)
     ended = Child(_batch, module, seed, count).wait(BATCH_SECONDS)
     if ended.result is not None:
