@@ -145,6 +145,10 @@ def _unpack_all(archive: Path, folder: Path, limits: Limits) -> int:
     # implemented" for a compression that it does not know.
     except RuntimeError as error:
         raise IqbenchError(f"{archive.name} cannot be unpacked: {error}") from error
+    except MemoryError as error:  # a header of LZMA asks for up to 4 GiB
+        raise IqbenchError(
+            f"{archive.name} needs more memory to be unpacked than there is"
+        ) from error
     return len(seen)
 
 
@@ -185,7 +189,7 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
                 raise _refused(archive, f"{info.filename!r} is a link or no plain file")
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # is_dir fails on an empty name
                 yield _Member(info.filename, info.file_size, partial(opened.open, info))
 
 

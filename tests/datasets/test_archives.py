@@ -111,6 +111,21 @@ def test_a_path_with_a_control_character_is_refused(tmp_path: Path, refused, kin
     assert "cannot be used: it holds a control character" in refused(archive)
 
 
+@pytest.mark.parametrize("kind", ["a.zip", "a.tar"])
+def test_a_path_of_nothing_is_refused(tmp_path: Path, refused, kind: str) -> None:
+    archive = MAKERS[kind](tmp_path / kind, {"top/a.png": b"a", "": b"b"})
+    assert f"{kind} is not unpacked: the path ''" in refused(archive)
+
+
+def test_memory_that_runs_out_is_told_from_damage(tmp_path: Path, refused, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    archive = make_zip(tmp_path / "a.zip", FILES)
+    monkeypatch.setattr(zipfile.ZipFile, "open", fail)
+    assert "a.zip needs more memory to be unpacked than there is" in refused(archive)
+
+
 @pytest.mark.parametrize("mode", [stat.S_IFLNK | 0o777, stat.S_IFIFO | 0o600, stat.S_IFCHR])
 def test_links_and_devices_in_a_zip_are_refused(tmp_path: Path, refused, mode: int) -> None:
     archive = make_zip(tmp_path / "a.zip", {"link.png": b"/etc/passwd"}, mode)
