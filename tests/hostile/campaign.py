@@ -54,6 +54,7 @@ KINDS = {
     "kills": Kind("kills", "killed runs", 10, 100, starts_processes=True),
     "tables": Kind("tables", "hostile tables", 50, 1_000),
     "yaml": Kind("yaml_files", "hostile YAML files", 100, 500, starts_processes=True),
+    "archives": Kind("archives", "hostile archives", 200, 2_000),
 }
 
 BATCH_SECONDS = 900.0
