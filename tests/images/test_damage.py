@@ -199,6 +199,17 @@ class TestTiff:
         with pytest.raises(IqbenchError, match="picture is damaged"):
             decode(bytes(data))
 
+    @pytest.mark.parametrize("tag", [273, 279])
+    def test_places_of_strips_that_are_bytes(self, tag):
+        # TIFF 6.0 allows 16 and 32 bits; libtiff, too, takes others for damage.
+        data = bytearray(tiff(TEXTURE, rowsperstrip=20))
+        start = struct.unpack_from("<I", data, 4)[0] + 2
+        entries = range(start, start + 12 * struct.unpack_from("<H", data, start - 2)[0], 12)
+        (entry,) = (at for at in entries if struct.unpack_from("<H", data, at) == (tag,))
+        data[entry + 2 : entry + 4] = struct.pack("<H", 1)
+        with pytest.raises(IqbenchError, match="picture is damaged: the places"):
+            decode(bytes(data))
+
     def test_a_last_strip_that_is_full_is_cut(self):
         full = np.concatenate([TEXTURE, TEXTURE[:4]])  # five strips of 20 rows
         data = bytearray(tiff(full, rowsperstrip=20, compression="zlib"))

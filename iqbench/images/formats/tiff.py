@@ -12,6 +12,7 @@ from iqbench.images.formats import jpeg
 from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples, unpack_bits
 from iqbench.images.formats.tiff_codecs import FAX, JPEG, check_compression, expand, expand_fax
 from iqbench.images.formats.tiff_directory import (
+    BYTE,
     SIGNATURES,
     UNSIGNED,
     Directory,
@@ -219,6 +220,8 @@ def _pieces(directory: Directory, layout: _Layout) -> tuple[tuple[int, ...], tup
     """Read where the strips or tiles lie; all must be there."""
     tags = (TILE_OFFSETS, TILE_COUNTS) if layout.tiled else (STRIP_OFFSETS, STRIP_COUNTS)
     offsets, counts = (directory.values(tag) for tag in tags)
+    if any(directory.entries[tag][0] == BYTE for tag in tags if tag in directory.entries):
+        raise directory.file.damaged("the places of the TIFF's strips or tiles are bytes")
     down, across = -(-layout.height // layout.rows), -(-layout.width // layout.columns)
     number = down * across * (layout.samples if layout.planar else 1)
     if len(offsets) != len(counts) or len(offsets) < number or 0 in counts[:number]:

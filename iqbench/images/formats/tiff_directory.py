@@ -9,6 +9,7 @@ from iqbench.errors import IqbenchError
 from iqbench.images.formats.reader import BufferReader, Reader
 
 __all__ = [
+    "BYTE",
     "SIGNATURES",
     "UNSIGNED",
     "Directory",
@@ -20,10 +21,11 @@ __all__ = [
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION = 274
 
-# Field type to bytes per value; those that give unsigned integers to their struct code.
+# Field type to bytes per value; those of unsigned integers to their struct code.
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 TYPE_SIZES |= {16: 8, 17: 8, 18: 8}
-UNSIGNED = {1: "B", 3: "H", 4: "I", 16: "Q"}
+BYTE = 1
+UNSIGNED = {BYTE: "B", 3: "H", 4: "I", 16: "Q"}
 
 
 @dataclass(frozen=True)
