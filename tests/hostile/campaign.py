@@ -55,6 +55,7 @@ KINDS = {
     "tables": Kind("tables", "hostile tables", 50, 1_000),
     "yaml": Kind("yaml_files", "hostile YAML files", 100, 500, starts_processes=True),
     "archives": Kind("archives", "hostile archives", 200, 2_000),
+    "names": Kind("names", "hostile names", 50, 300, starts_processes=True),
 }
 
 BATCH_SECONDS = 900.0

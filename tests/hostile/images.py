@@ -59,7 +59,7 @@ logging.getLogger("tifffile").disabled = True  # its opinion is asked for, not i
 # libtiff also warns of tags that say nothing of pixels.
 MAKES_NO_PIXELS = re.compile(
     r'"(\w*Resolution\w*|Software|DateTime|ImageDescription|Artist|Orientation)"'
-    "|Unknown field with tag|of custom tag"
+    "|Unknown field with tag|of custom tag|ASCII value for tag"
 )
 
 # OpenCV refuses sound TIFFs of uncompressed tiles, or of strips that are higher than it likes.
