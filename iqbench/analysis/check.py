@@ -133,7 +133,7 @@ def check(
         candidate_distance (of a metric with a target: the mean distance to it), gain (how much
         better the mean got, in the metric's unit; nearer, for a target; over the pairs whose gain
         is finite), infinite_gains and infinite_losses (how many are not), margin, p_value
-        (corrected, of the side that the gain is on), margin_alone (too few images changed for
+        (corrected, of the side that the verdict is about), margin_alone (too few images changed for
         significance), image_margin (as text: ``1``, ``20 %`` of the image's value, ``none``),
         images_beyond (how many images lost that or more), changed, missing and not_comparable (how
         many images), lacking (why), and a note. Metrics without direction are ``changed`` or

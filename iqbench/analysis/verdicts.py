@@ -41,7 +41,8 @@ class Judgement:
     changed
         How many pairs differ.
     p_value
-        Of the side that the gain is on, corrected by Holm; NaN where nothing was tested.
+        Of the side that moved by the margin (losses, if both did), else of the side that the gain
+        is on; corrected by Holm, NaN where nothing was tested.
     margin_alone
         Whether too few pairs changed by more than a tie for any outcome to be significant.
     mean_is_worse
@@ -169,7 +170,9 @@ def _judgement(gain: Floats, margin: float, limit: Floats, loss: _Test, win: _Te
         verdict = "worse"
     elif better:
         verdict = "better"
-    side = loss if worse or (not better and (mean < 0 or (not mean > 0 and falls > rises))) else win
+    # What is told is the side that the verdict is about, or that was in doubt.
+    lost_side = worse or (not better and (loses or (mean < 0 and not wins)))
+    side = loss if lost_side else win
     return Judgement(
         verdict=verdict,
         reason=(IMAGE if images_beyond else MEAN) if verdict == "worse" else "",

@@ -132,3 +132,18 @@ def test_infinite_gains_fewer_than_the_losses_hide_none(gains: list[float], luck
     losses = [gain for gain in gains if gain < 0]
     if len(losses) > lucky and np.isfinite(gains).all() and judged(gains) == "worse":
         assert judged([*gains, *[INF] * lucky]) == "worse"
+
+
+def test_a_gain_of_one_image_to_infinity_is_not_said_to_be_what_the_others_lost() -> None:
+    # 29 images lost less than the margin, significantly; one gained infinitely, which is not.
+    row = row_of([30.0] * 30, [INF] + [29.96] * 29)
+    assert (row["verdict"], row["note"]) == ("same", "beyond the margin, but not significant")
+    assert row["p_value"] == pytest.approx(1.0)
+
+
+def test_the_p_value_is_of_the_losses_where_these_are_in_doubt() -> None:
+    before, after = [30.0] * 40, [30.04] * 39 + [-INF]
+    found = checked(side({PSNR: before}), side({PSNR: after}), image_margins={"psnr": None})
+    row = only(found)
+    assert (row["verdict"], row["note"]) == ("same", "beyond the margin, but not significant")
+    assert row["p_value"] > 0.05
