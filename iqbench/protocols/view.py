@@ -123,7 +123,11 @@ class View:
         rows = height - height % self.modcrop - 2 * self.crop
         columns = width - width % self.modcrop - 2 * self.crop
         if rows < 1 or columns < 1:
-            raise IqbenchError(f"nothing of {width}x{height} pixels is left under the view {self}")
+            least = -(-(2 * self.crop + 1) // self.modcrop) * self.modcrop
+            raise IqbenchError(
+                f"{width}x{height} pixels are too few for the view {self}, which needs at least "
+                f"{least}x{least}"
+            )
         return Window(self.crop, self.crop, rows, columns)
 
     def channels(self, stored: int) -> int:

@@ -72,4 +72,5 @@ def test_an_image_of_which_nothing_is_left_is_undefined_under_that_view(make_sco
     scorer = make_scorer(["psnr", "tv-ratio"], protocol="sr-y:scale=4")
     for outcome in scorer.score(batch_of(8, 20, outputs=1))[0].values():
         assert outcome.value is None
-        assert outcome.error.startswith("undefined: nothing of 20x8 pixels is left under the view")
+        assert outcome.error.startswith("undefined: 20x8 pixels are too few for the view")
+        assert outcome.error.endswith("which needs at least 12x12")

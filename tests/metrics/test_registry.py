@@ -274,7 +274,7 @@ def test_a_whole_image_metric_says_why_a_value_is_undefined(installed, make_scor
     scorer = make_scorer(["worst"], protocol="sr-y:scale=4")
     for outcome in scorer.score(Batch([tiny], [tiny], [0]))[0].values():
         assert outcome.value is None
-        assert outcome.error.startswith("undefined: nothing of 7x7 pixels is left under the view")
+        assert outcome.error.startswith("undefined: 7x7 pixels are too few for the view")
 
 
 class Fragile(Metric):

@@ -47,8 +47,19 @@ def test_the_window_is_cut_to_a_multiple_and_then_at_the_border(size, modcrop, c
 
 @pytest.mark.parametrize("size", [(8, 20), (20, 8), (3, 3)])
 def test_a_view_of_nothing_is_refused(size):
-    with pytest.raises(IqbenchError, match=r"nothing of .* pixels is left under the view rgb,"):
+    with pytest.raises(IqbenchError, match=r"too few for the view rgb,.* at least 12x12"):
         View(modcrop=4, crop=4).window(*size)
+
+
+@pytest.mark.parametrize(("modcrop", "crop"), [(1, 1), (2, 2), (3, 3), (4, 4), (3, 1), (5, 0)])
+def test_the_size_that_an_error_names_is_the_least_that_leaves_something(modcrop, crop):
+    view = View(modcrop=modcrop, crop=crop)
+    with pytest.raises(IqbenchError, match="which needs at least") as caught:
+        view.window(1, 1)
+    least = int(caught.value.message.rpartition("x")[2])
+    assert view.window(least, least).height >= 1
+    with pytest.raises(IqbenchError):
+        view.window(least - 1, least)
 
 
 def test_a_band_is_the_part_of_the_window_as_numpy_slices_it():
