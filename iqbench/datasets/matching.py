@@ -138,15 +138,19 @@ def match_outputs(
     if not folder.is_dir():
         return _not_attempted(method, dataset, folder, f"there is no folder {folder}")
     index = _list(folder, levels)
+    beside = ""
     if alone and folder == own:
-        _refuse_two_folders(method, dataset, (index, _list(method.folder, levels)), stems, template)
+        indices = (index, _list(method.folder, levels))
+        beside = _outputs_beside(method, dataset, indices, stems, template)
     pairs = _Pairs(folder, template)
     pairs.find(stems, index)
     others = [name for name in pairs.others(strict=bool(ways)) if name not in pairs.used]
     if ways:
         pairs.find_unlike(others, ways)
         others = [name for name in others if name not in pairs.used]
-    hint = unlike_hint(stems, pairs.lost, others, ways, templates=_is_bare_folder(dataset))
+    hint = beside or unlike_hint(
+        stems, pairs.lost, others, ways, templates=_is_bare_folder(dataset)
+    )
     if not pairs.used and not any(index.images()) and levels.isdisjoint(index.folders):
         why = ". ".join(filter(None, [_no_images(folder, index), hint]))
         return _not_attempted(method, dataset, folder, why)
@@ -261,24 +265,34 @@ def _holds_references(folder: Path, dataset: Dataset) -> bool:
     return any(resolved in (place, *place.parents) for place in map(Path.resolve, folders))
 
 
-def _refuse_two_folders(
+def _outputs_beside(
     method: Method,
     dataset: Dataset,
     indices: tuple[_Index, _Index],
     stems: Mapping[str, str],
     template: OutputName,
-) -> None:
-    """Refuse outputs in the method's folder and in that of the dataset: either could be meant."""
-    if all(
+) -> str:
+    """Say where outputs are that lie in the method's folder, beside that of the dataset.
+
+    Where both have some, either could be meant: they are refused.
+    """
+    own = method.folder / dataset.name
+    inside, outside = (
         any(index.candidates(stem, template.suffix) for stem in stems.values()) for index in indices
-    ):
-        own = method.folder / dataset.name
+    )
+    if inside and outside:
         raise IqbenchError(
             f"method {method.name!r} has outputs for dataset {dataset.name!r} in {own} and in "
             f"{method.folder}",
             hint=f"Say which: --method {method.name}={own}, or --dataset-name with another name "
             f"for those in {method.folder}",
         )
+    if not outside:
+        return ""
+    return (
+        f"Outputs of these names lie in {method.folder}, which is not looked through because there "
+        f"is {own}. To score them rename that folder, or give another --dataset-name"
+    )
 
 
 def _not_attempted(method: Method, dataset: Dataset, folder: Path, why: str) -> Matches:

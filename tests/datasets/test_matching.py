@@ -88,6 +88,20 @@ def test_outputs_in_the_methods_folder_and_in_the_datasets_are_refused(
     assert found.outputs == {"img_001": folder / "refs" / "img_001.png"}
 
 
+@pytest.mark.parametrize("inside", ["refs/other.png", "refs/notes.txt"])
+def test_outputs_beside_an_unfit_folder_of_the_dataset_are_pointed_out(
+    make_files: MakeFiles, make_dataset: MakeDataset, inside: str
+) -> None:
+    folder = make_files("m", [*REFERENCES, inside])
+    found = match(folder, make_dataset(REFERENCES), alone=True)
+    assert not found.outputs
+    said = found.hint or found.message
+    assert f"Outputs of these names lie in {folder}, which is not looked through" in said
+    assert "--dataset-name" in said
+    # Taken in the way that is offered.
+    assert list(match(folder, make_dataset(REFERENCES, name="new"), alone=True).outputs) == IDS
+
+
 def test_other_files_in_the_methods_folder_do_not_matter(
     make_files: MakeFiles, make_dataset: MakeDataset
 ) -> None:
