@@ -29,6 +29,7 @@ COMPARED = "compared"
 MISSING = "missing"
 NOT_COMPARABLE = "not comparable"
 
+_REFERENCE = "another reference file"
 _PICTURE = ["dataset", "method", "image"]
 _VALUE = [*_PICTURE, "metric", "signature"]
 _NONE = np.empty(0, dtype=np.intp)
@@ -122,7 +123,7 @@ def match(baseline: Scored, candidate: Scored, methods: Mapping[str, str] | None
     there = pairs["found"] == "both"
     fields = _other_signature(pairs[~there], now, old).reindex(pairs.index)
     moved = (there | fields.notna()) & _other_reference(pairs, baseline.images, candidate.images)
-    fields[moved] = ("reference, " + fields[moved]).fillna("reference")
+    fields[moved] = (f"{_REFERENCE}, " + fields[moved]).fillna(_REFERENCE)
 
     lost = pairs["candidate"].isna() & fields.isna()
     apart = fields.notna()

@@ -203,7 +203,7 @@ def _difference(known: Mapping[str, set[str]], sources: Mapping[str, Source]) ->
             if expected and digests[source] not in expected:
                 changed.append(image)
     if changed:
-        return f"{len(changed)} of {len(known)} files are others: {some(changed)}"
+        return f"{len(changed)} of {len(known)} files differ: {some(changed)}"
     return ""
 
 

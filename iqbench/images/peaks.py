@@ -186,7 +186,7 @@ def _noted_peak(reference: Picture, output: Picture, remarks: list[Remark]) -> i
         return peak
     text = (
         f"the peak is {LARGEST_PEAK} although a file notes {candidates[-1].bit_length()} bits a "
-        f"sample: samples exceed {candidates[-1]}, so they were scaled up to 16 bits; {_HOW_TO_SAY}"
+        f"sample: samples exceed {candidates[-1]}, as those do that were scaled up; {_HOW_TO_SAY}"
     )
     remarks.append(Remark(text, output.name))
     return LARGEST_PEAK

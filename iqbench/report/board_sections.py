@@ -243,7 +243,8 @@ def _compared(rows: pd.DataFrame, unit: str) -> list[str]:
                 text = f"no {unit} is finite for all methods: they are ranked by infinite values"
             elif (rows[f"{metric}_compared_n"].dropna().nunique()) == 1:
                 counted = _counted(rows, metric, unit)
-                text = f"ranked on the {counted} that are finite for all methods"
+                verb = "is" if counted.startswith("1 ") else "are"
+                text = f"ranked on the {counted} that {verb} finite for all methods"
             else:
                 text = (
                     f"no {unit} is finite for all methods: they are ranked by infinite values, and "

@@ -148,10 +148,10 @@ def _remarks(rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
     lacking = rows[(rows["missing"] > 0) | (rows["not_comparable"] > 0)]
     for row in lacking.to_dict("index").values():
         told = [
-            f"{row[name]} images {words}"
+            f"{row[name]} {'image' if row[name] == 1 else 'images'} {words}"
             for name, words in (
-                ("missing", f"have no value of {names[1]}"),
-                ("not_comparable", f"are not comparable ({row['why']})"),
+                ("missing", f"without a value of {names[1]}"),
+                ("not_comparable", f"not comparable ({row['why']})"),
             )
             if row[name]
         ]

@@ -205,11 +205,11 @@ def _undefined(found: Correlations) -> Iterator[str]:
     constant = [name for name in lacking if values[name].nunique() == 1]
     few = [name for name in lacking if name not in constant]
     if constant:
-        yield f"Of one value throughout, so that nothing can correlate with it: {_list(constant)}."
+        yield f"No coefficient could be computed of {_list(constant)}: all rows have one value."
     if few:
         yield (
-            "Without any coefficient, because others are constant or have fewer than three values "
-            f"where it has some: {_list(few)}."
+            f"No coefficient could be computed of {_list(few)}: what to compare with has a single "
+            "value, or fewer than three rows have both."
         )
 
 

@@ -64,9 +64,9 @@ def test_of_two_signatures_each_is_compared_with_its_own() -> None:
 
 def test_another_reference_file_is_not_comparable() -> None:
     found = checked(side({PSNR: SMALL}), side({PSNR: SMALL}, reference="other"))
-    assert only(found)["lacking"] == "not comparable: 5 of 5 images (reference)"
+    assert only(found)["lacking"] == "not comparable: 5 of 5 images (another reference file)"
     luma = side({PSNR: SMALL}, reference="other", signature="metric={metric}|version=1|view=y")
-    assert "(reference, view)" in only(checked(side({PSNR: SMALL}), luma))["lacking"]
+    assert "(another reference file, view)" in only(checked(side({PSNR: SMALL}), luma))["lacking"]
 
 
 def test_what_is_allowed_does_not_fail_and_the_rest_is_judged() -> None:

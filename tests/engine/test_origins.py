@@ -53,7 +53,7 @@ class TestDatasets:
         for image, other in zip("abc", "xyz", strict=True):
             (sets.root / f"Set14/HR/{other}.png").rename(sets.root / f"Set14/HR/{image}.png")
             (sets.root / f"Set14/mine/{other}.png").rename(sets.root / f"Set14/mine/{image}.png")
-        with pytest.raises(IqbenchError, match="3 of 3 files are others: a, b, c"):
+        with pytest.raises(IqbenchError, match="3 of 3 files differ: a, b, c"):
             evaluate(sets, f"new={sets.root / 'Set14/mine'}", "Set14/HR")
 
     def test_a_part_of_the_dataset_under_its_name_is_refused(self, sets):
@@ -127,7 +127,7 @@ class TestMethods:
         before = runs.files()
         with pytest.raises(IqbenchError, match="another method 'out' on 'hr'") as caught:
             evaluate(runs, "out/exp2/out", "hr")
-        assert "3 of 3 files are others" in caught.value.message
+        assert "3 of 3 files differ" in caught.value.message
         assert "--method NAME=DIR" in caught.value.hint
         assert runs.files() == before
 
@@ -200,7 +200,7 @@ class TestProjects:
         options = {"reference": made.root / "data/hr", "results": moved}
         assert made.evaluate(folder, **options).current == 3
         write_png(folder / "b.png", picture(50))
-        with pytest.raises(IqbenchError, match="1 of 3 files are others: b"):
+        with pytest.raises(IqbenchError, match="1 of 3 files differ: b"):
             made.evaluate(folder, **options)
 
     def test_tables_that_say_nothing_of_origins_are_continued(self, made, monkeypatch):

@@ -151,3 +151,14 @@ def test_what_is_bold_is_what_is_ranked_first(several: list[list[float]], metric
     bold = [any("**" in cell for cell in row) for row in rows]
     assert ranks == sorted(ranks)
     assert bold == [rank == 1 and max(ranks) > 1 for rank in ranks]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"a": [30.0, INF], "b": [31.0, 32.0]}, "ranked on the 1 image that is finite for all"),
+        ({"a": [30.0, 31.0, INF], "b": [31.0, 32.0, 5.0]}, "ranked on the 2 images that are"),
+    ],
+)
+def test_the_images_that_rank_are_counted_in_words(values, said: str) -> None:
+    assert said in " ".join(shown(values, "table").split())
