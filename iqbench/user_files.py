@@ -131,7 +131,7 @@ def replace_file(path: Path, content: bytes | Render, *, durable: bool = True) -
 
 def _descriptor(path: Path) -> int | None:
     """Return the number of the open file that a path such as ``/dev/stdout`` stands for."""
-    name = os.path.normpath(Path.cwd() / path)
+    name = os.path.normpath(path.absolute())
     for _ in range(_MOST_LINKS):
         match = _DESCRIPTOR.fullmatch(name)
         if match:

@@ -44,6 +44,16 @@ def test_a_new_file_has_the_mode_of_any_new_file(tmp_path: Path) -> None:
     assert (tmp_path / "new").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
+def test_a_full_path_needs_no_working_folder(tmp_path: Path, monkeypatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    write_file(tmp_path / "new", NEW)
+    assert (tmp_path / "new").read_bytes() == NEW
+    monkeypatch.undo()
+
+
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o755])
 def test_an_old_file_keeps_its_mode(target: Path, mode: int) -> None:
     target.chmod(mode)
