@@ -56,6 +56,7 @@ KINDS = {
     "yaml": Kind("yaml_files", "hostile YAML files", 100, 500, starts_processes=True),
     "archives": Kind("archives", "hostile archives", 200, 2_000),
     "names": Kind("names", "hostile names", 50, 300, starts_processes=True),
+    "settings": Kind("settings", "strange processes", 50, 300, starts_processes=True),
 }
 
 BATCH_SECONDS = 900.0
