@@ -148,10 +148,10 @@ def _remarks(rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
     lacking = rows[(rows["missing"] > 0) | (rows["not_comparable"] > 0)]
     for row in lacking.to_dict("index").values():
         told = [
-            f"{row[name]} {'image' if row[name] == 1 else 'images'} {words}"
-            for name, words in (
-                ("missing", f"without a value of {names[1]}"),
-                ("not_comparable", f"not comparable ({row['why']})"),
+            f"{row[name]} {one if row[name] == 1 else several} {words}"
+            for name, one, several, words in (
+                ("missing", "image has", "images have", f"no value of {names[1]}"),
+                ("not_comparable", "image is", "images are", f"not comparable ({row['why']})"),
             )
             if row[name]
         ]

@@ -132,7 +132,7 @@ def test_another_signature_or_reference_is_not_comparable(iqbench: Any, old: Pat
     ran = iqbench("check", other, "--baseline", old)
     assert ran.code == 1
     assert "5 of 5 images (version)" in ran.out
-    assert "5 of 5 images (another reference file)" in ran.out
+    assert "5 of 5 images (another reference file)" in " ".join(ran.out.split())
     # Allowed or not, nothing is left to compare.
     ran = iqbench("check", other, "--baseline", old, "--allow", "missing,not-comparable")
     assert ran.code == 1
