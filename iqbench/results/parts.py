@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError
 from iqbench.results.part_file import encode, open_part, part_name, read_part
-from iqbench.results.schema import SCHEMAS, Footer, Kind
+from iqbench.results.schema import NOT_SCORED_YET, REMOVED, SCHEMAS, Footer, Kind
 from iqbench.user_files import replace_file
 
 __all__ = [
@@ -226,14 +227,31 @@ def last_rows(table: pa.Table, kind: Kind) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        In the same order, one row an identity.
+        In the same order, one row an identity. Of an image that was scored, or failed, rows that
+        only announce it are passed over: another run, which began before, wrote them.
     """
     if table.num_rows == 0:
         return table
+    if kind == "images":
+        table = _without_late_announcements(table)
     keys = ("image",) if kind == "images" else ("image", "metric", "signature")
     identity = pd.DataFrame({key: codes(table.column(key)) for key in keys})
     replaced = identity.duplicated(keep="last").to_numpy()
     return table.filter(pa.array(~replaced)).combine_chunks() if replaced.any() else table
+
+
+def _without_late_announcements(table: pa.Table) -> pa.Table:
+    """Drop rows that announce an image, unless it is new or was removed before."""
+    error = table.column("error")
+    announced = pc.fill_null(pc.equal(error, NOT_SCORED_YET), False).to_numpy()
+    if not announced.any():
+        return table
+    names = pd.Series(codes(table.column("image")))
+    last = ~names[~announced].duplicated(keep="last")
+    removed = pc.fill_null(pc.starts_with(error, REMOVED), False).to_numpy()
+    there = names[~announced][last & ~removed[~announced]]
+    late = announced & names.isin(there).to_numpy()
+    return table.filter(pa.array(~late)).combine_chunks() if late.any() else table
 
 
 def merge(folder: Path, kind: Kind, keep: Callable[[pa.Table], pa.Table] | None = None) -> None:

@@ -18,7 +18,14 @@ from iqbench.errors import IqbenchError
 from iqbench.results import parts, store
 from iqbench.results.parts import list_parts, merge
 from iqbench.results.read import load_images, load_runs, load_scores
-from iqbench.results.schema import FOOTER_KEY, ImageRow, ScoreRow
+from iqbench.results.schema import (
+    FOOTER_KEY,
+    NOT_SCORED_YET,
+    ImageRow,
+    ScoreRow,
+    placeholder,
+    removed,
+)
 
 
 class Died(BaseException):
@@ -186,6 +193,40 @@ def test_two_runs_side_by_side_both_count(bench: Bench) -> None:
         thread.join()
     assert shown(bench) == {f"{name}{number}": number for name in "xy" for number in range(8)}
     assert {run.command for run in load_runs(bench.root)} == {"x", "y"}
+
+
+def announce(bench: Bench, row: ImageRow) -> None:
+    """Enter a row without scores, as a run does that then dies."""
+    writer = bench.store.writer(manifest(), COLUMNS)
+    writer.add_image(row)
+    writer.flush()
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_run_that_began_before_another_one_scored_does_not_hide_its_scores(
+    bench: Bench, merged: bool
+) -> None:
+    announce(bench, placeholder("set5", "edsr", "b"))
+    flush(bench, "a")
+    announce(bench, placeholder("set5", "edsr", "a"))
+    if merged:
+        merge(bench.parts("images")[0].parent, "images")
+    assert shown(bench) == {"a": 30.0}
+    errors = load_images(bench.root).set_index("image")["error"].astype(object)
+    assert errors.where(errors.notna(), None).to_dict() == {"a": None, "b": NOT_SCORED_YET}
+    assert bench.store.current("set5", "edsr").scored == {("a", "psnr", "view=rgb")}
+
+
+def test_an_image_that_was_removed_and_is_announced_again_shows_as_not_scored(
+    bench: Bench,
+) -> None:
+    flush(bench, "a")
+    announce(bench, removed("set5", "edsr", "a", "the dataset no longer has this image"))
+    announce(bench, placeholder("set5", "edsr", "a"))
+    assert shown(bench) == {}
+    assert load_images(bench.root)["error"].tolist() == [NOT_SCORED_YET]
+    flush(bench, "a", 31.0)
+    assert shown(bench) == {"a": 31.0}
 
 
 def test_a_reader_tries_again_when_a_part_is_merged_under_it(
