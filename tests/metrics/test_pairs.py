@@ -40,6 +40,8 @@ NETWORKED = tuple(
 )
 LOSSES = ("PerceptualLoss", "LPIPSLoss")
 OF_ONE_IMAGE = ("total_variation", "total_variation_map")
+WITHOUT_REFERENCE = ("niqe", "inception_features")
+OF_FEATURES = ("frechet_distance", "kernel_distance")
 SIZE = {"ms_ssim": 176}
 
 
@@ -88,7 +90,31 @@ def images(name, count=1, channels=3, **options):
 
 
 def test_every_function_is_tested():
-    assert {*PAIRWISE, *OF_ONE_IMAGE} == {*functional.__all__, *LOSSES}
+    others = {*OF_ONE_IMAGE, *WITHOUT_REFERENCE, *OF_FEATURES}
+    assert {*PAIRWISE, *others} == {*functional.__all__, *LOSSES}
+
+
+@pytest.mark.parametrize("name", WITHOUT_REFERENCE)
+class TestWithoutReference:
+    @pytest.fixture(autouse=True)
+    def _weights(self, name):
+        weights = {"niqe": "niqe", "inception_features": "inception"}[name]
+        if locate(weights) is None:
+            pytest.skip(f"weights are not there: run `iqbench weights fetch {weights}`")
+
+    def test_integers_stand_for_unit_range(self, name):
+        function = getattr(functional, name)
+        pixels = torch.from_numpy(data.astronaut()[:192, :192]).permute(2, 0, 1)[None]
+        assert torch.equal(function(pixels.contiguous()), function(pixels.float() / 255))
+
+    @pytest.mark.parametrize("scale", [255.0, -1.0])
+    def test_other_ranges_are_refused(self, name, scale):
+        with pytest.raises(IqbenchError, match="the image has values from"):
+            getattr(functional, name)(torch.rand(1, 3, 192, 192) * scale)
+
+    def test_images_have_a_batch_and_one_or_three_channels(self, name):
+        with pytest.raises(IqbenchError, match=r"expected \(N, C, H, W\) with C 1 or 3"):
+            getattr(functional, name)(torch.rand(3, 192, 192))
 
 
 class TestShapes:
