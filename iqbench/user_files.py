@@ -8,21 +8,33 @@ import re
 import secrets
 import stat
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from io import BytesIO
+from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
 from typing import IO, BinaryIO, TypeAlias
 
 from iqbench.errors import IqbenchError
 
-__all__ = ["Render", "expand_user", "open_regular", "replace_file", "write_file"]
+__all__ = [
+    "Render",
+    "expand_user",
+    "open_regular",
+    "replace_file",
+    "why_no_file",
+    "write_file",
+]
 
 Render: TypeAlias = Callable[[IO[bytes]], object]
 """Writes all of a file's bytes into an open, seekable file."""
 
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|\d+))/fd/(\d+)")
 _MOST_LINKS = 40
+_READER_SECONDS = 60.0
+"""How long a named pipe may be without a reader: somebody may start one just now."""
+
+_PAUSE_SECONDS = 0.05
 _NOT_BESIDE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV}
 """Why a new file may not take an old one's place, though the old one may be written."""
 
@@ -44,6 +56,17 @@ def expand_user(path: Path) -> Path:
         ) from error
 
 
+def why_no_file(path: Path) -> str:
+    """Say what a path is, if not a regular file or a link to one; empty if it is one."""
+    if path.is_file():
+        return ""
+    if path.is_dir():
+        return "is a folder, not a file"
+    if path.exists():
+        return "is a pipe or a device, not a regular file"
+    return "is a link that leads nowhere" if path.is_symlink() else "does not exist"
+
+
 def open_regular(path: Path) -> BinaryIO:
     """Open a regular file to read; a FIFO or a device would be waited for without an end.
 
@@ -54,16 +77,19 @@ def open_regular(path: Path) -> BinaryIO:
     IqbenchError
         Where it is not a regular file.
     """
-    # A FIFO is opened without waiting, and the file that is open is the one that is judged:
-    # between a check of the path and the opening, another file could take its place.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if path.is_dir():  # which Windows cannot open
         raise IqbenchError(f"{path} is a folder, not a regular file")
-    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
+    # The file that is open is the one that is judged: between a check of the path and the opening,
+    # another file could take its place.
+    file = BufferedReader(FileIO(path, "rb", opener=_open_without_waiting))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
         raise IqbenchError(f"{path} is not a regular file", hint="Give a file, no pipe or device")
-    return os.fdopen(descriptor, "rb")
+    return file
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
 
 
 def write_file(
@@ -79,7 +105,8 @@ def write_file(
     - An existing file keeps its mode and owner. A reader sees the old content or the new one,
       unless the file can only be written in place: because it has several names (hard links), or
       because this user may write the file but may not put another one into its folder.
-    - A pipe, a terminal, ``/dev/null``, ``/dev/stdout`` and the like are written to.
+    - A pipe, a terminal, ``/dev/null``, ``/dev/stdout`` and the like are written to. A named pipe
+      may be without a reader for a minute.
 
     Parameters
     ----------
@@ -120,7 +147,7 @@ def replace_file(path: Path, content: bytes | Render, *, durable: bool = True) -
     if stat.S_ISBLK(there.st_mode):
         raise OSError("it is a disk, not a file")
     if not stat.S_ISREG(there.st_mode):
-        _write_through(os.open(path, os.O_WRONLY), render)
+        _write_through(_open_to_write(path), render)
         return
     target = Path(os.path.realpath(path))
     if not os.access(target, os.W_OK):
@@ -143,6 +170,23 @@ def _descriptor(path: Path) -> int | None:
             return None
         name = os.path.normpath(Path(name).parent / link)
     return None
+
+
+def _open_to_write(path: Path) -> int:
+    """Open what is no regular file; wait a minute for a reader of a pipe, not for ever."""
+    end = time.monotonic() + _READER_SECONDS
+    while True:
+        try:
+            descriptor = _open_without_waiting(str(path), os.O_WRONLY)
+        except OSError as error:
+            if error.errno != errno.ENXIO or not path.is_fifo():
+                raise
+            if time.monotonic() > end:
+                raise TimeoutError("nobody reads this pipe") from error
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
 
 
 def _write_through(descriptor: int, render: Render) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from iqbench.errors import IqbenchError
+from iqbench.user_files import open_regular
 
 __all__ = ["found_in_working_folder", "kind_of", "read_yaml"]
 
@@ -27,7 +28,8 @@ def read_yaml(path: Path) -> object:
         sentence names the file and, where there is one, the line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with open_regular(path) as file:
+            text = file.read().decode()
     except OSError as error:
         raise IqbenchError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

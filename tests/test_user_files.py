@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 import pytest
 
+from iqbench.datasets.dataset import pairs_file
+from iqbench.datasets.load import load_datasets
+from iqbench.datasets.matlab import read_numbers
+from iqbench.datasets.opinions import read_csv
+from iqbench.degradation.kernel import read_kernel
 from iqbench.errors import IqbenchError
-from iqbench.user_files import expand_user, open_regular, write_file
+from iqbench.images.source import FileSource
+from iqbench.protocols.presets import load_presets
+from iqbench.protocols.user import load_user_presets
+from iqbench.results.opinion import read_opinion
+from iqbench.user_files import expand_user, open_regular, why_no_file, write_file
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links, pipes and modes of POSIX")
 
@@ -284,3 +295,80 @@ def test_the_home_of_nobody_is_a_sentence() -> None:
     assert expand_user(Path("~")) == Path.home()
     with pytest.raises(IqbenchError, match="home folder of a user who is not known"):
         expand_user(Path("~no-such-user-here/x"))
+
+
+def test_what_a_path_is_if_no_regular_file(tmp_path: Path, target: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("table.csv")
+    (tmp_path / "dead").symlink_to("none")
+    pipe = "is a pipe or a device, not a regular file"
+    said = {
+        "table.csv": "",
+        "link": "",
+        "": "is a folder, not a file",
+        "fifo": pipe,
+        "/dev/null": pipe,
+        "dead": "is a link that leads nowhere",
+        "none": "does not exist",
+    }
+    assert {name: why_no_file(tmp_path / name) for name in said} == said
+
+
+def test_a_fifo_waits_for_its_reader(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=write_file, args=(fifo, NEW * 100_000))
+    writer.start()
+    time.sleep(0.2)
+    assert fifo.read_bytes() == NEW * 100_000
+    writer.join()
+
+
+def test_a_fifo_that_nobody_reads_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iqbench.user_files._READER_SECONDS", 0.1)
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(IqbenchError, match=r"cannot write .*fifo: nobody reads this pipe"):
+        write_file(tmp_path / "fifo", NEW)
+
+
+READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "datasets": ("x.yaml", load_datasets),
+    "protocols": ("x.yaml", lambda path: load_user_presets(path, [])),
+    "pairs": ("x.csv", pairs_file),
+    "opinions": ("x.csv", lambda path: read_opinion(path, {})),
+    "opinions in Parquet": ("x.parquet", lambda path: read_opinion(path, {})),
+    "opinions of a dataset": ("x.csv", lambda path: read_csv(path, ("a",))),
+    "MATLAB": ("x.mat", lambda path: read_numbers(path, ["a"])),
+    "kernel": ("x.txt", read_kernel),
+    "kernel in numpy": ("x.npy", read_kernel),
+    "kernel in an image": ("x.png", read_kernel),
+    "image": ("x.png", lambda path: FileSource(path).read()),
+    "header of an image": ("x.png", lambda path: FileSource(path).probe()),
+}
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("what", ["pipe", "link to a device", "folder", "dead link"])
+def test_whatever_is_read_must_be_a_regular_file(tmp_path: Path, kind: str, what: str) -> None:
+    name, read = READERS[kind]
+    path = tmp_path / name
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if what == "link to a device" else "none")
+    with pytest.raises(IqbenchError, match=re.escape(str(path))):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["datasets.yaml", "protocols.yaml"])
+def test_a_settings_file_that_cannot_be_read_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).symlink_to("none")
+    with pytest.raises(IqbenchError, match=f"{name}.* was read because it lies in the working"):
+        load_datasets() if name == "datasets.yaml" else load_presets()

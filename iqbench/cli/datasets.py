@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from iqbench.cli.streams import say
+from iqbench.cli.streams import print_renderable, say
 
 if TYPE_CHECKING:
     from iqbench.datasets.verify import Verification
@@ -78,7 +78,6 @@ def list_datasets(task: str | None, here: bool, datasets_file: Path | None, layo
 def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print a table that fits into 80 columns: no lines, and one space between columns."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -90,7 +89,7 @@ def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
         table.add_column(heading, no_wrap=heading == "dataset", justify=justify)
     for row in rows:
         table.add_row(*(Text(_words(value)) for value in row.values()))
-    Console(width=Window.of_stdout().width).print(table)
+    print_renderable(table, Window.of_stdout().width)
 
 
 @datasets.command("show", short_help="Show all that is known of a dataset.")
@@ -109,7 +108,6 @@ def show_dataset(name: str, datasets_file: Path | None, layout: str) -> None:
     if layout == "json":
         click.echo(json.dumps([row], indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -119,7 +117,7 @@ def show_dataset(name: str, datasets_file: Path | None, layout: str) -> None:
     for heading, value in row.items():
         if value not in (None, "", []):
             table.add_row(heading, Text(_words(value)))
-    Console().print(table)
+    print_renderable(table)
 
 
 @datasets.command("verify", short_help="Read every file of datasets; name what is wrong.")

@@ -20,8 +20,22 @@ from iqbench.cli.streams import say
     is_flag=True,
     help="CSV for a spreadsheet: names that it would take for formulas begin with an apostrophe.",
 )
-@output_option("Where to write: FILE.csv or FILE.parquet.", required=True)
-def export(results: Path, *, wide: bool, spreadsheet: bool, output: Path, **filters: Any) -> None:
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["csv", "parquet"]),
+    help="What to write; by default as the suffix of -o says.",
+)
+@output_option("Where to write, e.g. FILE.csv, FILE.parquet or /dev/stdout.", required=True)
+def export(
+    results: Path,
+    *,
+    wide: bool,
+    spreadsheet: bool,
+    format: str | None,
+    output: Path,
+    **filters: Any,
+) -> None:
     """Write the current scores of all images into one file.
 
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/. One row a value with its
@@ -32,19 +46,22 @@ def export(results: Path, *, wide: bool, spreadsheet: bool, output: Path, **filt
     Examples:
       iqbench export -o scores.parquet
       iqbench export --wide -o scores.csv
+      iqbench export --format csv -o /dev/stdout | gzip > scores.csv.gz
       iqbench export other-results --dataset Set5 --metric psnr -o psnr.csv
     """
     from iqbench.analysis.references import stale_among
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
-    from iqbench.report.files import export_frame
+    from iqbench.report.files import export_format, export_frame
     from iqbench.results.read import load_images, load_scores
 
     chosen = wanted(filters)
+    format = export_format(output, format)
+    if spreadsheet and format != "csv":
+        raise click.UsageError("--spreadsheet is for a CSV: let -o end in .csv")
     with told_warnings(), waiting("Exporting"):
         frame = load_scores(results, wide=wide, filters=chosen)
         stale_among(load_images(results), chosen).warn("and written beside the others")
-        if spreadsheet and output.suffix.lower() != ".csv":
-            raise click.UsageError("--spreadsheet is for a CSV: let -o end in .csv")
-        export_frame(frame.reset_index() if wide else frame, output, spreadsheet=spreadsheet)
+        table = frame.reset_index() if wide else frame
+        export_frame(table, output, format, spreadsheet=spreadsheet)
     say(f"wrote {len(frame):,} rows to {output}")

@@ -9,6 +9,7 @@ import click
 
 from iqbench.cli.options import results_argument
 from iqbench.cli.streams import print_result
+from iqbench.errors import IqbenchError
 
 __all__ = ["results"]
 
@@ -56,7 +57,9 @@ def verify(results: Path, form: str) -> None:
         ]
         print_result(json.dumps(rows, indent=2) + "\n", form)
     else:
-        lines = [f"{one.state}: {one.problem}. {one.hint}." for one in found if one.bad]
+        lines = [
+            f"{one.state}: {IqbenchError(one.problem, hint=one.hint)}" for one in found if one.bad
+        ]
         count = Counter(one.state for one in found)
         read = sum(one.rows or 0 for one in found)
         says = ", ".join(f"{number} {state}" for state, number in sorted(count.items()))

@@ -10,14 +10,17 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from iqbench.errors import IqbenchError
 from iqbench.report.text import encodable, spell_out
 
-__all__ = ["print_result", "say", "standard_streams"]
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["print_renderable", "print_result", "say", "standard_streams"]
 
 # What moves the cursor or hides what was shown. Colours and bold stay; so do, on stderr, the few
 # sequences by which rich draws a bar. Whatever has a name in it passes `say` before.
@@ -141,6 +144,16 @@ def _occupy_descriptors() -> None:
 def say(message: str) -> None:
     """Print a message on stderr; control characters in names are spelt out."""
     click.echo("\n".join(spell_out(line) for line in message.split("\n")), err=True)
+
+
+def print_renderable(content: RenderableType, width: int | None = None) -> None:
+    """Print what rich can draw; rich itself would end with exit code 1 where the reader left."""
+    from rich.console import Console
+
+    console = Console(width=width)
+    with console.capture() as drawn:
+        console.print(content)
+    click.echo(drawn.get(), nl=False)
 
 
 def print_result(text: str, format: str | None = None, *, color: bool = False) -> None:

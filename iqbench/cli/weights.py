@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from iqbench.cli.streams import print_renderable
+
 __all__ = ["weights"]
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -94,7 +96,6 @@ def show_weights(network: str, folder: Path | None) -> None:
 
     Example: iqbench weights show vgg16
     """
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -106,4 +107,4 @@ def show_weights(network: str, folder: Path | None) -> None:
     table.add_column(overflow="fold")
     for heading, text in describe(network, folder).items():
         table.add_row(heading, Text(printable(text)))
-    Console().print(table)
+    print_renderable(table)

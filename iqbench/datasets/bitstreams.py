@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
+from io import TextIOWrapper
 from pathlib import Path
 
 from iqbench.datasets.files import split_suffix
 from iqbench.errors import IqbenchError
+from iqbench.user_files import open_regular
 
 __all__ = ["FOLDER", "TABLE", "bitstream_sizes"]
 
@@ -35,7 +37,7 @@ def bitstream_sizes(outputs: Path) -> dict[str, int]:
         If an image has two bitstreams, or the table is not as it should be.
     """
     table = outputs / TABLE
-    return _from_table(table) if table.is_file() else _from_folder(outputs / FOLDER)
+    return _from_table(table) if os.path.lexists(table) else _from_folder(outputs / FOLDER)
 
 
 def _from_folder(folder: Path) -> dict[str, int]:
@@ -54,8 +56,8 @@ def _from_folder(folder: Path) -> dict[str, int]:
 
 def _from_table(path: Path) -> dict[str, int]:
     sizes: dict[str, int] = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
+    with open_regular(path) as file:
+        reader = csv.DictReader(TextIOWrapper(file, "utf-8-sig", newline=""))
         if not {"image", "bytes"} <= set(reader.fieldnames or ()):
             raise IqbenchError(f"{path} must have the columns image and bytes")
         for row in reader:

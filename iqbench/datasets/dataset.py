@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from iqbench.datasets.sample import Sample
 from iqbench.datasets.template import OutputName, ReferenceName
 from iqbench.datasets.tree import join
 from iqbench.errors import IqbenchError
-from iqbench.user_files import expand_user
+from iqbench.user_files import expand_user, why_no_file
 
 __all__ = [
     "Block",
@@ -291,10 +292,9 @@ def pairs_file(file: Path, name: str | None = None) -> Dataset:
         If the name is not allowed, or the file is not there or not as it should be.
     """
     file = expand_user(file)
-    if not file.is_file():
-        what = "is a folder, not a file" if file.is_dir() else "does not exist"
-        hint = did_you_mean(file, folder=False) or "Give --pairs FILE.csv"
-        raise IqbenchError(f"file of pairs {file} {what}", hint=hint)
+    if why := why_no_file(file):
+        near = "" if os.path.lexists(file) else did_you_mean(file, folder=False)
+        raise IqbenchError(f"file of pairs {file} {why}", hint=near or "Give --pairs FILE.csv")
     name = check_dataset_name(file.stem if name is None else name)
     data = CsvLayout(layout="csv", file=file.name)
     return DatasetSpec(name=name, root=file.parent, data=data).open()

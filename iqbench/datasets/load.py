@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from iqbench.datasets.dataset import Block, DatasetSpec, check_dataset_name
 from iqbench.datasets.layout import Layout, layouts
 from iqbench.errors import IqbenchError, unknown_name
-from iqbench.user_files import expand_user
+from iqbench.user_files import expand_user, why_no_file
 from iqbench.yaml_file import found_in_working_folder, kind_of, read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -37,11 +37,11 @@ def find_datasets_file(file: Path | None = None) -> Path:
     """
     if file is not None:
         file = expand_user(file)
-        if not file.is_file():
-            raise IqbenchError(f"datasets file {file} does not exist")
+        if why := why_no_file(file):
+            raise IqbenchError(f"datasets file {file} {why}")
         return file
     local = Path("datasets.yaml")
-    return local if local.is_file() else PACKAGED_FILE
+    return local if os.path.lexists(local) else PACKAGED_FILE
 
 
 def load_datasets(file: Path | None = None) -> dict[str, DatasetSpec]:

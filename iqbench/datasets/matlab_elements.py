@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
+from iqbench.user_files import open_regular
 
 __all__ = ["Array", "Declared", "open_arrays"]
 
@@ -102,8 +103,8 @@ def open_arrays(path: Path, most: int) -> Iterator[Iterator[Array]]:
         variable that is larger.
     """
     try:
-        with path.open("rb") as file:
-            yield _variables(file, most)
+        with open_regular(path) as file:
+            yield _variables(path, file, most)
     except OSError as error:
         raise IqbenchError(f"cannot read {path}: {error.strerror}") from error
     except _TooLargeError as error:
@@ -116,14 +117,14 @@ def open_arrays(path: Path, most: int) -> Iterator[Iterator[Array]]:
         ) from error
 
 
-def _variables(file: BinaryIO, most: int) -> Iterator[Array]:
+def _variables(path: Path, file: BinaryIO, most: int) -> Iterator[Array]:
     header = file.read(_HEADER)
     version, order = header[124:126], {b"IM": "<", b"MI": ">"}.get(header[126:128])
     if order is None:
         raise _DamagedError("it does not begin like one")
     if struct.unpack(f"{order}H", version)[0] == 0x0200:
         raise IqbenchError(
-            f"{os.fspath(file.name)} is a MATLAB file of version 7.3 (HDF5), which is not read",
+            f"{path} is a MATLAB file of version 7.3 (HDF5), which is not read",
             hint="Save it anew in MATLAB: save('FILE.mat', 'VARIABLE', '-v7')",
         )
     end, position = os.fstat(file.fileno()).st_size, _HEADER

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from iqbench.datasets.sample import Direction, Opinion
 from iqbench.errors import IqbenchError
+from iqbench.user_files import open_regular
 
 __all__ = ["MAXIMUM_BYTES", "Scale", "finite", "number", "read_csv", "read_lines"]
 
@@ -167,10 +168,13 @@ def _header(path: Path, cells: list[str], columns: Sequence[str]) -> list[str]:
 
 def _text(path: Path) -> str:
     try:
-        size = path.stat().st_size
-        if size > MAXIMUM_BYTES:
-            raise IqbenchError(f"{path} has {size:,} bytes, too many for a table of opinions")
-        text = path.read_text(encoding="utf-8-sig")
+        with open_regular(path) as file:
+            content = file.read(MAXIMUM_BYTES + 1)
+        if len(content) > MAXIMUM_BYTES:
+            raise IqbenchError(
+                f"{path} has more than {MAXIMUM_BYTES:,} bytes, too many for a table of opinions"
+            )
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise IqbenchError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

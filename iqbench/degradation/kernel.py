@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from iqbench.datasets.files import is_image_name
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
-from iqbench.user_files import expand_user
+from iqbench.user_files import expand_user, open_regular
 
 __all__ = ["read_kernel"]
 
@@ -62,11 +63,13 @@ def _values(path: Path) -> NDArray[np.float64]:
             raise IqbenchError(f"the kernel {path} is a colour image", hint="Write it in gray")
         return picture.pixels[..., 0].astype(np.float64)
     try:
-        if path.stat().st_size > _BYTES:
+        with open_regular(path) as file:
+            content = file.read(_BYTES + 1)
+        if len(content) > _BYTES:
             raise IqbenchError(f"the kernel {path} is larger than {_BYTES >> 20} MiB")
         if path.suffix.lower() == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
-        rows = path.read_text(encoding="utf-8").replace(",", " ").splitlines()
+            return np.asarray(np.load(BytesIO(content), allow_pickle=False), dtype=np.float64)
+        rows = content.decode().replace(",", " ").splitlines()
         return np.array([[float(item) for item in row.split()] for row in rows if row.strip()])
     except OSError as error:
         raise IqbenchError(f"cannot read the kernel {path}: {error.strerror}") from error

@@ -42,6 +42,8 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise IqbenchError(f"cannot write {path}: {reason}") from error
+        raise IqbenchError(
+            f"cannot make the folder {path.parent}: {reason}", hint="Choose another place"
+        ) from error
     # Pictures can be made again: waiting for the disk after each would take most of the time.
     write_file(path, encoded.tobytes(), durable=False)

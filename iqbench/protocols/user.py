@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.images.peaks import check_peak
 from iqbench.protocols.model import Preset, ViewTemplate
-from iqbench.user_files import expand_user
+from iqbench.user_files import expand_user, why_no_file
 from iqbench.yaml_file import found_in_working_folder, kind_of, read_yaml
 
 __all__ = ["PROTOCOLS_VARIABLE", "find_protocols_file", "load_user_presets"]
@@ -36,13 +36,13 @@ def find_protocols_file() -> Path | None:
         return None
     if named:
         path = expand_user(Path(named))
-        if not path.is_file():
+        if why := why_no_file(path):
             raise IqbenchError(
-                f"{path} does not exist", hint=f"Correct or unset {PROTOCOLS_VARIABLE}"
+                f"protocols file {path} {why}", hint=f"Correct or unset {PROTOCOLS_VARIABLE}"
             )
         return path
     local = Path("protocols.yaml")
-    return local if local.is_file() else None
+    return local if os.path.lexists(local) else None
 
 
 def load_user_presets(path: Path, taken: Collection[str]) -> dict[str, Preset]:

@@ -54,6 +54,11 @@ def write_correlations(found: Correlations, folder: Path) -> list[Path]:
     """
     from iqbench.report.figures import svg
 
+    if folder.exists() and not folder.is_dir():
+        raise IqbenchError(
+            f"{folder} is not a folder",
+            hint="Name a folder, or give --format markdown, csv or json to write one file",
+        )
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
     except OSError as error:

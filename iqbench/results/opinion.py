@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.user_files import open_regular
 
 __all__ = ["ROLES", "OpinionFile", "read_opinion"]
 
@@ -130,7 +132,8 @@ def _read(path: Path) -> pd.DataFrame:
             hint="Let it end in .csv or .parquet",
         )
     try:
-        table = _read_csv(path) if _is_csv(path) else pd.read_parquet(path)
+        with open_regular(path) as file:
+            table = _read_csv(file) if _is_csv(path) else pd.read_parquet(file)
     except FileNotFoundError as error:
         raise IqbenchError(f"there is no file {path}", hint="Check --mos") from error
     except (OSError, ValueError) as error:  # parser errors of pandas and pyarrow are ValueErrors
@@ -145,11 +148,11 @@ def _is_csv(path: Path) -> bool:
     return path.suffix.lower() == _CSV
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(file: BinaryIO) -> pd.DataFrame:
     """Read all cells as text: a guessed type would turn 0801 into 801, and NA into nothing."""
     # Without a header, pandas neither renames columns nor takes the first for an index.
     cells = pd.read_csv(
-        path,
+        file,
         header=None,
         dtype=str,
         keep_default_na=False,

@@ -198,8 +198,8 @@ def _digest(file: BinaryIO) -> str:
 def _compare(part: Path, wanted: str, found: str) -> None:
     if wanted != found:
         raise ChecksumError(
-            f"{part} is not the file that was written: its SHA-256 is {found[:12]}..., not the "
-            f"{wanted[:12]}... in its name",
+            f"{part} is not the file that was written: its SHA-256 is {found}, not the one in its "
+            "name",
             hint="Put back a copy of it; or delete it and run iqbench evaluate again: only what it "
             "held is computed anew",
         )

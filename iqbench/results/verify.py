@@ -72,6 +72,8 @@ def verify_results(root: Path) -> Iterator[Finding]:
             some |= bool(found)
             if found and not any(one is not None and one.bad for one in found):
                 yield from _together(folder, kind)
+            if kind == "scores" and found:
+                yield from _traced(folder, root / "images" / folder.relative_to(root / kind))
     if not some:
         raise IqbenchError(f"there are no results in {root}", hint="Name a results folder")
 
@@ -86,6 +88,18 @@ def _look(part: Path, kind: Kind) -> Finding | None:
         state: State = "differs" if isinstance(error, ChecksumError) else "unreadable"
         return Finding(part, state, None, error.message, error.hint)
     return Finding(part, "ok" if checksum_in_name(part) else "no checksum", table.num_rows)
+
+
+def _traced(folder: Path, images: Path) -> Iterator[Finding]:
+    if not list_parts(images):
+        yield Finding(
+            folder,
+            "unreadable",
+            None,
+            f"{folder} holds scores, but {images}, which says what they were computed from, is "
+            "missing or empty",
+            "Put that folder back; or delete the scores and run iqbench evaluate again",
+        )
 
 
 def _together(folder: Path, kind: Kind) -> Iterator[Finding]:

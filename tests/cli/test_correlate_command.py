@@ -254,3 +254,12 @@ def test_ids_that_lost_their_zeros_are_shown(padded, tmp_path):
     with pytest.raises(IqbenchError, match="zeros") as caught:
         run(padded, "--mos", file)
     assert "the file has '1', the results '0001'" in str(caught.value)
+
+
+def test_what_is_no_folder_needs_a_format(results, tmp_path):
+    target = tmp_path / "correlation"
+    target.write_text("")
+    with pytest.raises(IqbenchError, match=r"correlation is not a folder\. .* --format"):
+        run(results, "-o", target)
+    run(results, "-o", target, "--format", "csv")
+    assert target.read_text().startswith("kind,scope,")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -93,3 +95,27 @@ def test_a_csv_for_a_spreadsheet_has_no_formula_and_no_control_character(made, i
     assert sorted(quoted["value"]) == sorted(plain["value"])
     ran = iqbench("export", "--spreadsheet", "-o", "x.parquet")
     assert (ran.code, "is for a CSV" in ran.err) == (2, True)
+
+
+def test_a_file_without_a_suffix_needs_a_format(results: Path, tmp_path: Path) -> None:
+    target = tmp_path / "scores"
+    with pytest.raises(IqbenchError, match=r"end in \.csv or \.parquet, or give --format"):
+        run(results, "-o", target)
+    run(results, "-o", target, "--format", "csv")
+    assert pd.read_csv(target)["value"].dropna().tolist() == [30.0, 31.0]
+    run(results, "-o", target, "--format", "parquet")
+    assert pd.read_parquet(target)["value"].dropna().tolist() == [30.0, 31.0]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_a_pipe_gets_what_a_file_gets(results: Path, tmp_path: Path, format: str) -> None:
+    whole = tmp_path / f"scores.{format}"
+    run(results, "-o", whole)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as threads:
+        content = threads.submit(pipe.read_bytes)
+        run(results, "-o", pipe, "--format", format)
+        assert content.result(60) == whole.read_bytes()
+    assert pipe.is_fifo()

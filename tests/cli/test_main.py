@@ -223,7 +223,18 @@ def test_an_interrupt_exits_130(monkeypatch, iqbench, error):
     assert "interrupted" in ran.err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["protocols", "list"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["protocols", "list"],
+        ["datasets", "list"],
+        ["datasets", "show", "Set5-x4"],
+        ["metrics", "list"],
+        ["weights", "list"],
+        ["weights", "show", "vgg16"],
+    ],
+)
 def test_a_reader_that_leaves_early_is_no_error(arguments):
     """As in `iqbench protocols list | head -1`, but gone before anything is written."""
     command = f"from iqbench.cli.main import main; main({arguments})"

@@ -48,3 +48,21 @@ def test_a_fifo_among_the_parts_holds_nobody_up(scored, iqbench):
         ran = iqbench(*command)
         assert ran.code == (1 if command[0] == "results" else 2)
         assert "x.parquet is not a regular file" in ran.out + ran.err
+
+
+def test_scores_without_the_images_that_they_were_computed_from_are_named(scored, iqbench):
+    (folder,) = scored.results.glob("images/*/*")
+    folder.rename(folder.with_name("other"))
+    ran = iqbench("results", "verify", "results")
+    assert ran.code == 1
+    assert ran.out.startswith("unreadable: results/scores/")
+    assert f"{folder}, which says what they were computed from, is missing or empty" in ran.out
+
+
+def test_a_problem_without_a_hint_is_one_sentence(scored, iqbench):
+    (part,) = scored.results.glob("scores/*/*/*.parquet")
+    part.unlink()
+    part.mkdir()
+    ran = iqbench("results", "verify", "results")
+    assert ran.code == 1
+    assert ran.out.startswith(f"unreadable: {part} is a folder, not a regular file\n")

@@ -20,6 +20,7 @@ from iqbench.datasets.sample import Opinion, OutputImage, Sample
 from iqbench.datasets.tree import Tree, base_name, join
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
+from iqbench.user_files import open_regular
 
 __all__ = ["BappsLayout"]
 
@@ -124,7 +125,7 @@ def _sample(tree: Tree, subset: str, number: str) -> Sample:
 def _share(path: Path) -> float:
     """Read the share of people who chose the second: one number in an array file."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(_MAXIMUM_BYTES)
         start = 10 + int.from_bytes(data[8:10], "little")
         dtype = _dtype(data[:start])

@@ -8,9 +8,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import BinaryIO, Literal, NamedTuple, get_args
 from unicodedata import normalize
 
 from iqbench.datasets.files import check_text, spell_name, split_suffix, unusable_name
@@ -19,6 +20,7 @@ from iqbench.datasets.opinions import finite
 from iqbench.datasets.sample import DISTORTED, Direction, Opinion, OutputImage, Sample
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.images.source import FileSource
+from iqbench.user_files import open_regular
 
 __all__ = ["COLUMNS", "CsvLayout"]
 
@@ -74,7 +76,8 @@ class CsvLayout(Layout):
         path = find_below(root, self.file, "file of pairs")
         pairs = _Pairs(path, self.outside)
         try:
-            with path.open(newline="", encoding=_encoding(path)) as file:
+            with open_regular(path) as content:
+                file = TextIOWrapper(content, _encoding(content), newline="")
                 for row in _rows(path, file):
                     pairs.add(row)
         except UnicodeError as error:
@@ -86,10 +89,10 @@ class CsvLayout(Layout):
         return pairs.samples()
 
 
-def _encoding(path: Path) -> str:
+def _encoding(file: BinaryIO) -> str:
     """Return UTF-8, with a byte order mark or without, or UTF-16 where its mark says so."""
-    with path.open("rb") as file:
-        start = file.read(2)
+    start = file.read(2)
+    file.seek(0)
     return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
