@@ -40,7 +40,13 @@ class IqbenchWarning(UserWarning):
     """Something about the input or the scores that the user should know."""
 
 
-_MEMORY = ("not enough memory", "can't allocate memory", "insufficient memory", "out of memory")
+_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "insufficient memory",
+    "out of memory",
+    "failed to map segment",
+)
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from iqbench.cli.options import (
 )
 from iqbench.cli.pictures import file_bytes, picture_folders, picture_options, told
 from iqbench.cli.streams import print_result, say
+from iqbench.errors import IqbenchWarning
 
 _SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
 _ALLOWABLE = ("missing", "not-comparable")
@@ -171,6 +173,7 @@ def check(
     from iqbench.analysis.check import check as compare_with
     from iqbench.analysis.margins import parse_image_margins, parse_margins
     from iqbench.cli.progress import waiting
+    from iqbench.cli.warned import told_warnings
     from iqbench.report.check import render_check
     from iqbench.report.files import write_text
     from iqbench.report.junit import render_junit
@@ -180,9 +183,9 @@ def check(
     if html is None and any(options[name] for name in ("outputs", "outputs_in", "references")):
         raise click.UsageError("pictures are shown by --html FILE: give it, or leave them out")
     format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
-    if results.resolve() == baseline.resolve() and not renamed:
-        say(f"warning: {baseline} is compared with itself")
-    with waiting("Comparing with the baseline"):
+    with told_warnings(), waiting("Comparing with the baseline"):
+        if results.resolve() == baseline.resolve() and not renamed:
+            warnings.warn(f"{baseline} is compared with itself", IqbenchWarning, stacklevel=1)
         sides = read_sides(baseline, results, wanted(options), renamed)
         found = compare_with(
             sides.baseline,

@@ -19,7 +19,7 @@ import click
 
 from iqbench import __version__
 from iqbench.cli.streams import say, standard_streams
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, out_of_memory
 from iqbench.report.text import printable
 
 __all__ = ["INTERRUPTED", "cli", "main"]
@@ -205,6 +205,8 @@ def _termination_interrupts() -> Iterator[None]:
 
 def _refusal(error: Exception) -> str:
     """Say what the system refused, where a user can mend that; else nothing."""
+    if out_of_memory(error):
+        return "not enough memory. Allow the process more of it, or give smaller images"
     if not isinstance(error, OSError):
         return ""
     place = "" if error.filename is None else f"{error.filename}: "

@@ -18,6 +18,7 @@ from iqbench.datasets.files import (
     is_hidden,
     is_image_name,
     natural_key,
+    some,
     split_suffix,
     walk,
 )
@@ -77,9 +78,12 @@ class _Index:
     def images(self) -> Iterable[str]:
         return (name for names in self.files.values() for name in names if is_image_name(name))
 
-    def candidates(self, stem: str, suffix: str) -> list[str]:
+    def named(self, stem: str) -> list[str]:
         names = self.files.get(_composed(stem), [])
-        names = [name for name in names if split_suffix(name)[0] == stem] or names
+        return [name for name in names if split_suffix(name)[0] == stem] or names
+
+    def candidates(self, stem: str, suffix: str) -> list[str]:
+        names = self.named(stem)
         if suffix:
             return [name for name in names if split_suffix(name)[1].lower() == suffix.lower()]
         return sorted(name for name in names if is_image_name(name))
@@ -204,7 +208,7 @@ class _Pairs:
             names = index.candidates(stem, self.template.suffix)
             self.used.update(names)
             if not names:
-                self._miss(image, stem)
+                self._miss(image, stem, index)
                 continue
             self.claims[image] = names
             if len(names) == 1:
@@ -239,9 +243,11 @@ class _Pairs:
             if not name.startswith(f"{BITSTREAMS}/") and name.lower().endswith(suffix)
         ]
 
-    def _miss(self, image: str, stem: str) -> None:
+    def _miss(self, image: str, stem: str, index: _Index) -> None:
         wanted = f"{stem}{self.template.suffix or '.*'}"
-        self.problems[image] = f"missing output: no {wanted} in {self.folder}"
+        unread = sorted(name for name in index.named(stem) if not is_image_name(name))
+        there = f"; {unread[0]} does not end like an image that is read" if unread else ""
+        self.problems[image] = f"missing output: no {wanted} in {self.folder}{there}"
         self.lost[image] = stem
 
     def _doubt(self, image: str, why: str) -> None:
@@ -302,7 +308,9 @@ def _not_attempted(method: Method, dataset: Dataset, folder: Path, why: str) -> 
 
 def _no_images(folder: Path, index: _Index) -> str:
     inside = ", ".join(sorted(index.folders, key=natural_key)[:3])
-    return f"folder {folder} holds no images" + (f", only folders ({inside})" if inside else "")
+    files = [name for names in index.files.values() for name in names]
+    only = f"folders ({inside})" if inside else some(files)
+    return f"folder {folder} holds no images" + (f", only {only}" if only else "")
 
 
 def _levels(stem: str) -> Iterable[str]:

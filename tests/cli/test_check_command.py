@@ -117,6 +117,7 @@ def test_a_folder_compared_with_itself_is_warned_of(iqbench: Any, old: Path) -> 
     ran = iqbench("check", old, "--baseline", old)
     assert ran.code == 0
     assert "is compared with itself" in ran.err
+    assert iqbench("--quiet", "check", old, "--baseline", old).err == ""
 
 
 def test_missing_methods_fail_unless_they_are_allowed(iqbench: Any, old: Path) -> None:

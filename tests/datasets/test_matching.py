@@ -551,3 +551,25 @@ def test_many_files_match_quickly(make_files: MakeFiles, make_dataset: MakeDatas
     assert time.perf_counter() - start < 2
     assert "'x_{id}'" in by_hint.hint
     assert len(by_name.outputs) == 5000
+
+
+def test_a_file_of_the_right_name_that_is_not_read_is_named(
+    make_files: MakeFiles, make_dataset: MakeDataset
+) -> None:
+    folder = make_files("m", ["refs/img_001.gif", "refs/img_002.png", "refs/img_002.avif"])
+    found = match(folder, make_dataset(REFERENCES))
+    assert list(found.outputs) == ["img_002"]
+    assert found.problems == {
+        "img_001": f"missing output: no img_001.* in {folder}/refs; img_001.gif does not end like "
+        "an image that is read",
+        "img_003": f"missing output: no img_003.* in {folder}/refs",
+    }
+
+
+def test_files_of_formats_that_are_not_read_are_named_where_there_are_no_images(
+    make_files: MakeFiles, make_dataset: MakeDataset
+) -> None:
+    folder = make_files("m", ["refs/img_001.gif", "refs/img_002.gif"])
+    found = match(folder, make_dataset(REFERENCES))
+    assert not found.attempted
+    assert f"{folder}/refs holds no images, only img_001.gif, img_002.gif" in found.message
