@@ -11,7 +11,7 @@ from children import Ended
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there are no such signals")
 
-COUNT = 4
+COUNT = 3
 
 
 def test_runs_killed_at_random_moments_lose_nothing():
