@@ -233,7 +233,7 @@ def test_unknown_names_are_refused_before_anything_is_read(name, message):
         (picture(0, channels=1), {}, "o.png is gray, its reference"),
         (picture(1, 8, 9), {"reference": picture(0, 8, 9)}, "9x8 pixels are too few for"),
         (picture(1), {"protocol": "sr-y"}, "needs its parameter 'scale'"),
-        (picture(1), {"protocol": "sr-y:scale=12"}, "nothing of"),
+        (picture(1), {"protocol": "sr-y:scale=12"}, "too few for the view"),
         (picture(1), {"alpha": "drop"}, "unknown way to treat alpha 'drop'"),
         (picture(1), {"device": "tpu"}, "unknown device 'tpu'"),
         (picture(1), {"memory": 1000}, "take 0 MiB of memory"),
