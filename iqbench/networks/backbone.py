@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from iqbench.errors import unknown_name
 from iqbench.networks.convolution import Convolution
-from iqbench.networks.layer import Layer, Size
+from iqbench.networks.layer import Layer, NetworkLayer, Size
 from iqbench.networks.layers import Relu
 from iqbench.networks.stream import PointwiseStream, Stream
 
@@ -88,8 +88,8 @@ class Backbone(nn.Module):
         self,
         name: str,
         parts: Mapping[str, Layer],
-        nodes: Sequence[tuple[str, Layer]],
-        branches: Mapping[str, Sequence[tuple[str, Layer]]] | None = None,
+        nodes: Sequence[tuple[str, NetworkLayer]],
+        branches: Mapping[str, Sequence[tuple[str, NetworkLayer]]] | None = None,
     ) -> None:
         super().__init__()
         self.name = name
@@ -136,7 +136,7 @@ class Backbone(nn.Module):
             if layer not in self._nodes:
                 raise unknown_name(f"layer of {self.name}", layer, self.layers)
 
-    def upto(self, wanted: Iterable[str]) -> tuple[tuple[str, Layer], ...]:
+    def upto(self, wanted: Iterable[str]) -> tuple[tuple[str, NetworkLayer], ...]:
         """Return the layers that are passed on the way to those that are wanted, in order."""
         return tuple((name, node.layer) for name, node in self._path(wanted).items())
 
@@ -211,11 +211,11 @@ class Backbone(nn.Module):
 class _Node(NamedTuple):
     """A layer, and the name of the layer whose rows it gets; empty for those of the image."""
 
-    layer: Layer
+    layer: NetworkLayer
     source: str
 
 
-def _chain(layers: Sequence[tuple[str, Layer]], start: str) -> dict[str, _Node]:
+def _chain(layers: Sequence[tuple[str, NetworkLayer]], start: str) -> dict[str, _Node]:
     """Let each layer get the rows of the one before."""
     sources = (start, *(name for name, _ in layers))
     return {

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.layer import Layer, Size
+from iqbench.networks.layer import NetworkLayer, Size
 from iqbench.networks.stream import Stream
 
 __all__ = ["NAMES", "Halving", "build", "network_of"]
@@ -45,13 +45,13 @@ NAMES = tuple(_HALVINGS)
 
 def build(name: str) -> Backbone:
     """Build a pyramid of five scales; the first is the pixels themselves."""
-    nodes: list[tuple[str, Layer]] = [
+    nodes: list[tuple[str, NetworkLayer]] = [
         (f"scale{scale}", Halve(_HALVINGS[name])) for scale in range(2, SCALES + 1)
     ]
     return Backbone(name, {}, nodes)
 
 
-class Halve(Layer):
+class Halve(NetworkLayer):
     """Mean over 2x2 pixels side by side.
 
     Parameters
@@ -92,12 +92,8 @@ class Halve(Layer):
         """Average over 2x2; a last row or column without a partner is left out."""
         return F.avg_pool2d(self.lengthen(rows, left, right, axis=3), 2)
 
-    def stream(self) -> Stream:
-        """Refuse: the first row's partner depends on the height; see `stream_of`."""
-        raise NotImplementedError("a Halve layer needs the height of the image: call stream_of")
-
     def stream_of(self, height: int) -> Stream:
-        """Begin a pass in bands over an image of so many rows."""
+        """Begin a pass in bands; the height decides which row is the partner of the first."""
         return _HalvingStream(self, height)
 
     def size(self, size: Size) -> Size:
