@@ -151,22 +151,7 @@ def _unpacked(archive: Path, target: Path, *, checked: bool) -> tuple[str, str]:
 def run(
     seed: int, count: int, *, tell: Callable[[str], object] = lambda line: None
 ) -> Counter[str]:
-    """Try hostile archives.
-
-    Parameters
-    ----------
-    seed
-        Of everything that is chosen by chance.
-    count
-        How many archives.
-    tell
-        Is told of each wrong outcome.
-
-    Returns
-    -------
-    Counter
-        ``tried`` and each outcome, of which those in `WRONG` may not be.
-    """
+    """Try hostile archives; see `campaign.Run`."""
     counts: Counter[str] = Counter()
     for number in range(count):
         chance = random.Random(f"{seed}/{number}")

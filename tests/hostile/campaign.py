@@ -15,14 +15,39 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from children import Child
 
-__all__ = ["KINDS", "Figures", "campaign", "main", "table"]
+__all__ = ["KINDS", "Figures", "Run", "campaign", "main", "table"]
+
+
+class Run(Protocol):
+    """The function `run` of each kind: tries hostile input and sorts what becomes of it."""
+
+    def __call__(
+        self, seed: int, count: int, *, tell: Callable[[str], object] = ...
+    ) -> Counter[str]:
+        """Try one batch.
+
+        Parameters
+        ----------
+        seed
+            Of everything that is chosen by chance.
+        count
+            How many are tried.
+        tell
+            Is told of each wrong outcome.
+
+        Returns
+        -------
+        Counter
+            ``tried`` and each outcome, of which those in the module's `WRONG` may not be.
+        """
+        ...
 
 
 class Kind(NamedTuple):
@@ -88,7 +113,8 @@ class Figures:
 def _batch(module: str, seed: int, count: int) -> tuple[Counter[str], list[str]]:
     """Run a batch in this process, and return its counts and what was wrong."""
     wrong: list[str] = []
-    counts = import_module(module).run(seed, count, tell=wrong.append)
+    run: Run = import_module(module).run
+    counts = run(seed, count, tell=wrong.append)
     return counts, wrong
 
 

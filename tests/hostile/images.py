@@ -243,22 +243,7 @@ def mutated(seed: int, number: int, sound: dict[str, bytes]) -> tuple[str, bytes
 def run(
     seed: int, count: int, *, tell: Callable[[str], object] = lambda line: None
 ) -> Counter[str]:
-    """Mutate files and sort what becomes of them.
-
-    Parameters
-    ----------
-    seed
-        Of everything that is chosen by chance.
-    count
-        How many files.
-    tell
-        Is told of each wrong outcome.
-
-    Returns
-    -------
-    Counter
-        ``tried`` and each outcome, of which those in `WRONG` may not be.
-    """
+    """Mutate files and sort what becomes of them; see `campaign.Run`."""
     counts: Counter[str] = Counter()
     sound = files()
     with patch.dict(os.environ, {"IQBENCH_MAX_PIXELS": str(PIXELS)}), tempfile.TemporaryFile() as f:

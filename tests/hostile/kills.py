@@ -231,22 +231,7 @@ def _trial(made: _Images, folder: Path, chance: random.Random, counts: Counter[s
 def run(
     seed: int, count: int, *, tell: Callable[[str], object] = lambda line: None
 ) -> Counter[str]:
-    """Kill at least `count` runs.
-
-    Parameters
-    ----------
-    seed
-        Of everything that is chosen by chance, but the moment depends on the machine too.
-    count
-        How many runs.
-    tell
-        Is told of each wrong outcome.
-
-    Returns
-    -------
-    Counter
-        ``tried`` and each outcome, of which those in `WRONG` may not be.
-    """
+    """Kill at least `count` runs; the moments depend on the machine too. See `campaign.Run`."""
     counts: Counter[str] = Counter()
     trial, made = 0, None
     with tempfile.TemporaryDirectory(prefix="hostile-kills-") as name:

@@ -142,22 +142,7 @@ class _Trial:
 def run(
     seed: int, count: int, *, tell: Callable[[str], object] = lambda line: None
 ) -> Counter[str]:
-    """Try hostile names.
-
-    Parameters
-    ----------
-    seed
-        Of everything that is chosen by chance.
-    count
-        How many names.
-    tell
-        Is told of each wrong outcome.
-
-    Returns
-    -------
-    Counter
-        ``tried`` and each outcome, of which those in `WRONG` may not be.
-    """
+    """Try hostile names; see `campaign.Run`."""
     counts: Counter[str] = Counter()
     for number in range(count):
         chance = random.Random(f"{seed}/{number}")

@@ -133,22 +133,7 @@ def difference(ended: Ended, sound: dict[str, Any]) -> str:
 def run(
     seed: int, count: int, *, tell: Callable[[str], object] = lambda line: None
 ) -> Counter[str]:
-    """Try strange processes.
-
-    Parameters
-    ----------
-    seed
-        Of everything that is chosen by chance.
-    count
-        How many processes.
-    tell
-        Is told of each wrong outcome.
-
-    Returns
-    -------
-    Counter
-        ``tried`` and each outcome, of which those in `WRONG` may not be.
-    """
+    """Try strange processes; see `campaign.Run`."""
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="hostile-settings-") as folder:
         pixels = np.random.default_rng(0).integers(0, 256, (2, 40, 44, 3), np.uint8)

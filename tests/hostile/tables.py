@@ -364,22 +364,7 @@ def _outcome(
 def run(
     seed: int, count: int, *, tell: Callable[[str], object] = lambda line: None
 ) -> Counter[str]:
-    """Try hostile tables.
-
-    Parameters
-    ----------
-    seed
-        Of everything that is chosen by chance.
-    count
-        How many tables.
-    tell
-        Is told of each wrong outcome.
-
-    Returns
-    -------
-    Counter
-        ``tried`` and each outcome, of which those in `WRONG` may not be.
-    """
+    """Try hostile tables; see `campaign.Run`."""
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         model, root = Path(folder) / "model", Path(folder) / "results"

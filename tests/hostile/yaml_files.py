@@ -230,22 +230,7 @@ def _commands(kind: str, chance: random.Random) -> list[str]:
 def run(
     seed: int, count: int, *, tell: Callable[[str], object] = lambda line: None
 ) -> Counter[str]:
-    """Try hostile YAML.
-
-    Parameters
-    ----------
-    seed
-        Of everything that is chosen by chance.
-    count
-        How many files.
-    tell
-        Is told of each wrong outcome.
-
-    Returns
-    -------
-    Counter
-        ``tried`` and each outcome, of which those in `WRONG` may not be.
-    """
+    """Try hostile YAML; see `campaign.Run`."""
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="hostile-yaml-") as name:
         folder = Path(name)
