@@ -60,7 +60,7 @@ class Niqe(Metric):
         }
         chosen = [f"-{key}={value}" for key, value in options if (key, value) not in defaults]
         name = "".join([self.name, *chosen])
-        tap = Tap(window=BLOCK + 2 * self.crop, whole=True)
+        tap = Tap(whole=True)
         return (
             Column(
                 name,
@@ -105,8 +105,8 @@ class Niqe(Metric):
         down, across = height // BLOCK, width // BLOCK
         if down * across < 2:
             raise IqbenchError(
-                f"NIQE needs two blocks of {BLOCK}x{BLOCK} pixels, such as an image of "
-                f"{2 * BLOCK}x{BLOCK}; this one has {width}x{height}"
+                f"{width}x{height} pixels are too few for NIQE, which needs two blocks of "
+                f"{BLOCK}x{BLOCK}, side by side or one above the other"
             )
         plane = plane[:, : down * BLOCK, : across * BLOCK]
         return plane.round() if self.rounded else plane

@@ -124,15 +124,30 @@ def test_a_crop_and_a_remainder_are_left_out():
 
 
 @needs_model
-@pytest.mark.parametrize("size", [(96, 191), (191, 191), (95, 400)])
+@pytest.mark.parametrize("size", [(96, 191), (191, 191), (95, 400), (64, 96), (1, 1)])
 def test_too_few_blocks_are_an_error_that_names_the_size(make_scorer, size):
     image = Picture(np.zeros((*size, 3), np.uint8), digest="", name="made", bytes=0)
     (found,) = make_scorer(["niqe", "psnr"]).score(Batch([image], [image], [0]))
     assert found["niqe"].value is None
-    assert "96x96" in found["niqe"].error or "96" in found["niqe"].error
+    height, width = size
+    why = f"{width}x{height} pixels are too few for NIQE, which needs two blocks of 96x96"
+    assert found["niqe"].error.startswith(f"undefined: {why}")
     assert found["psnr"].error is None
-    with pytest.raises(IqbenchError, match="96"):
+    with pytest.raises(IqbenchError, match=why):
         niqe(torch.zeros(1, 3, *size))
+
+
+@needs_model
+@pytest.mark.parametrize("size", [(96, 192), (192, 96)])
+def test_two_blocks_are_enough(size):
+    height, width = size
+    assert niqe(tensor_of(data.astronaut()[:height, 100 : 100 + width])).isfinite().all()
+
+
+@needs_model
+def test_a_crop_that_leaves_nothing_is_refused():
+    with pytest.raises(IqbenchError, match="0x0 pixels are too few for NIQE"):
+        niqe(torch.zeros(1, 3, 8, 8), crop=6)
 
 
 @needs_model
