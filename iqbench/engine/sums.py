@@ -1,4 +1,4 @@
-"""Statistics on their way to values: what is left of a batch once all rows have gone through."""
+"""Merge the statistics of a batch over bands, and close them into values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an image comes from: the door between adapters, which find images, and the engine."""
+"""Where an image comes from: adapters find sources, the engine reads them."""
 
 from __future__ import annotations
 

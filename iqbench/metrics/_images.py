@@ -1,4 +1,4 @@
-"""The door for tensors: what every function and every loss accepts, and what it computes with."""
+"""Which tensors functions and losses accept, and in which type they compute."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Loops that a compiler turns into a processor's own instructions, and the door to them."""
+"""Loops in C, compiled for the processor, and the functions that call them."""

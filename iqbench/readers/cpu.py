@@ -1,6 +1,6 @@
 """Readers for processors: what metrics say with maps, in one reading of both images.
 
-The compiled loops are in ``iqbench/native``. They stand behind the same door as the plain reader
+The compiled loops are in ``iqbench/native``. They have the interface of the plain reader
 and are tested equal to it.
 """
 

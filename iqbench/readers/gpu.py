@@ -1,6 +1,6 @@
 """Readers for GPUs: what metrics say with maps, in one reading of both images by a kernel.
 
-They stand behind the same door as the plain reader and are tested equal to it. Triton comes with
+They have the interface of the plain reader and are tested equal to it. Triton comes with
 torch on Linux; where it is missing or cannot compile, everything is read the plain way.
 """
 

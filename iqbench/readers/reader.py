@@ -48,7 +48,7 @@ class MetricError(Exception):
 
 @contextmanager
 def blame(metric: Metric) -> Iterator[None]:
-    """Name the metric whose code raised; a device without memory is nobody's fault."""
+    """Name the metric whose code raised; memory that ran out is raised as it is."""
     try:
         yield
     except (torch.cuda.OutOfMemoryError, MemoryError):

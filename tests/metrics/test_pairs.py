@@ -1,4 +1,4 @@
-"""What every function and loss takes, and what all of them refuse: one door for all."""
+"""What every function and loss accepts, and what all of them refuse."""
 
 from __future__ import annotations
 
