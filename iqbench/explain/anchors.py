@@ -60,7 +60,6 @@ _LIBRARIES = (
         "MATLAB psnr",
         "torchmetrics peak_signal_noise_ratio (data_range=1)",
         "tf.image.psnr",
-        "pyiqa psnr",
     ),
     *_of("psnr", {"pool": "pooled"}, "torchmetrics PeakSignalNoiseRatio over a data set"),
     *_of(
@@ -73,14 +72,14 @@ _LIBRARIES = (
         {"range": "reference-maximum", "pool": "pooled"},
         "torchmetrics PeakSignalNoiseRatio over a data set (older versions, data_range=None)",
     ),
-    *_of("psnr, 1e-8 added to the MSE", {}, "piq psnr", "BasicSR calculate_psnr_pt"),
+    *_of("psnr-epsilon=1e-08", {}, "piq psnr", "pyiqa psnr", "BasicSR calculate_psnr_pt"),
     *_of(
-        "psnr, 1e-8 added to the MSE",
+        "psnr-epsilon=1e-08",
         {"crop": SCALE},
         "BasicSR calculate_psnr_pt (crop_border)",
     ),
     *_of(
-        "psnr, 1e-8 added to the MSE",
+        "psnr-epsilon=1e-08",
         {"colour": "luma-studio", "gray": "expand", "crop": SCALE},
         "BasicSR calculate_psnr_pt (crop_border, test_y_channel)",
     ),
@@ -94,7 +93,7 @@ _LIBRARIES = (
         {"colour": "luma-full-rounded"},
         "torchmetrics peak_signal_noise_ratio_with_blocked_effect of OpenCV's gray",
     ),
-    *_of("psnr", {"colour": "luma-full"}, "pyiqa psnry"),
+    *_of("psnr-epsilon=1e-08", {"colour": "luma-full"}, "pyiqa psnry"),
     *_of("psnr", {"colour": "luma-709"}, "scikit-image peak_signal_noise_ratio of rgb2gray"),
     *_of("psnr", {"colour": "gray-opencv"}, "PSNR of OpenCV's gray"),
     *_of("psnr", {"colour": "gray-14-bit"}, "PSNR of OpenCV's YCrCb, or its gray before version 4"),
@@ -166,7 +165,7 @@ _LIBRARIES = (
         "torchmetrics structural_similarity_index_measure (data_range=1)",
     ),
     *_of("ssim-downsample=pool", {}, "piq ssim"),
-    *_of("ssim", {"colour": "luma-full"}, "pyiqa ssim"),
+    *_of("ssim-structure=clipped", {"colour": "luma-full-rounded"}, "pyiqa ssim"),
     *_of("ssim-downsample=matlab", {"colour": "luma-full"}, "pyiqa ssim (downsample=True)"),
     *_of("ssim-form=3d", {}, "MATLAB ssim of an RGB array", "NAFNet _ssim_3d"),
     *_of(
@@ -285,6 +284,6 @@ def preset_anchors(requests: Sequence[Request], scales: Sequence[int]) -> list[A
             role = request.metric.role
             variant = preset.variants.get(request.column.name)
             column = resolve_metrics([variant])[0].column if variant else request.column
-            convention = Convention.of_view(column.name, protocol.view(role))
+            convention = Convention.of_view(column.name, protocol.view(role, request.metric.name))
             anchors.append(Anchor(protocol.spec, True, convention))
     return anchors

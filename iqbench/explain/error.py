@@ -17,7 +17,7 @@ from iqbench.metrics.psnr import TAP, Psnr
 
 __all__ = ["PsnrFamily"]
 
-WITH_EPSILON = "psnr, 1e-8 added to the MSE"
+WITH_EPSILON = "psnr-epsilon=1e-08"
 EPSILON = 1e-8
 WRAPPED = "psnr, uint8 differences wrapped around"
 LUMA = ("luma-studio", "luma-studio-rounded", "luma-full", "luma-full-rounded")

@@ -28,7 +28,8 @@ TOGETHER = "ms-ssim, channels together, last scale mirrored"
 PADDED = ("ssim-padding=zero", "ssim-padding=replicate", "ssim-padding=reflect")
 WHOLE = ("ssim-form=3d", "ssim-downsample=matlab", "ssim-downsample=pool")
 BOX_11 = "ssim, uniform 11x11"
-VALID = ("ssim", "ssim-window=uniform", SAMPLE, BOX_11)
+CLIPPED = "ssim-structure=clipped"
+VALID = ("ssim", "ssim-window=uniform", SAMPLE, BOX_11, CLIPPED)
 WINDOWS = {"ssim-window=uniform": "uniform", BOX_11: "uniform 11x11"}
 REACH: dict[str, int] = {
     "gaussian": SIZES["gaussian"],
@@ -44,7 +45,10 @@ Moments = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 class Look(NamedTuple):
-    """What a map of SSIM depends on: what is seen, the window, the range, the covariance."""
+    """What a map of SSIM depends on: what is seen, the window, the range, the covariance.
+
+    And whether a negative product of contrast and structure counts as 0.
+    """
 
     colour: str
     quantise: str
@@ -54,6 +58,7 @@ class Look(NamedTuple):
     scale: float
     offset: float
     sample: bool
+    clipped: bool = False
 
 
 class SsimFamily(MeanFamily):
@@ -131,7 +136,8 @@ class SsimFamily(MeanFamily):
         scale, offset = _scale(pair, convention)
         seen = convention.seen
         sample = shape != "gaussian" or convention.metric == SAMPLE
-        look = Look(*seen, shape, scale, offset, sample)
+        clipped = convention.metric == CLIPPED
+        look = Look(*seen, shape, scale, offset, sample, clipped)
 
         def moments() -> Moments:
             return _moments(*pair.seen(convention), shape)
@@ -213,7 +219,7 @@ def _map(moments: Moments, look: Look) -> Tensor:
     variance, other_variance, covariance = (moment * factor for moment in second)
     first = (mean * look.scale + look.offset, other * look.scale + look.offset)
     luminance, structure = ssim_terms((*first, variance, other_variance, covariance))
-    return luminance * structure
+    return luminance * (structure.clamp_min(0) if look.clipped else structure)
 
 
 class MsSsimFamily(MeanFamily):

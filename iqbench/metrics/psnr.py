@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._base import Column, Maps, Metric, Options, Tap
 from iqbench.metrics._tensors import score_tensors
+from iqbench.specs import format_value, validate
 
 __all__ = ["Psnr", "decibels", "psnr"]
 
@@ -16,16 +18,28 @@ TAP = Tap()
 
 
 class Psnr(Metric):
-    """PSNR = -10 log10(MSE) dB with peak 1; the MSE is over all channels and positions."""
+    """PSNR = -10 log10(MSE) dB with peak 1; the MSE is over all channels and positions.
+
+    Option: `epsilon` is added to the MSE, so that equal images have a finite value: 80 dB for the
+    1e-8 of pyiqa, piq and BasicSR's ``calculate_psnr_pt``.
+    """
 
     name: ClassVar[str] = "psnr"
     summary: ClassVar[str] = "Peak signal-to-noise ratio, dB, of each image"
     citation: ClassVar[str] = "ITU-T J.247 (2008); -10 log10(MSE), peak 1"
     symmetric: ClassVar[bool] = True
 
+    epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
     def columns(self) -> tuple[Column, ...]:
-        """Return the one column, ``psnr``."""
-        return (Column("psnr", "higher", self.summary, (TAP,), decimals=2, headline=True),)
+        """Return the one column, ``psnr``, with `epsilon` where it is not 0."""
+        name, summary = self.name, self.summary
+        options: Options = ()
+        if self.epsilon:
+            options = (("epsilon", format_value(self.epsilon)),)
+            name += f"-epsilon={format_value(self.epsilon)}"
+            summary += f", {format_value(self.epsilon)} added to the MSE"
+        return (Column(name, "higher", summary, (TAP,), options, decimals=2, headline=True),)
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
@@ -34,8 +48,8 @@ class Psnr(Metric):
         return {"squared_error": (reference[0] - output).square()}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
-        """Return -10 log10 of the mean; +inf for equal images."""
-        return decibels(means["squared_error"])
+        """Return -10 log10 of the mean; +inf for equal images where nothing is added."""
+        return decibels(means["squared_error"] + self.epsilon)
 
 
 def decibels(error: Tensor) -> Tensor:
@@ -46,18 +60,20 @@ def decibels(error: Tensor) -> Tensor:
     return torch.where(none, torch.inf, -10 * torch.log10(torch.where(none, 1.0, error)))
 
 
-def psnr(reference: Tensor, output: Tensor) -> Tensor:
+def psnr(reference: Tensor, output: Tensor, *, epsilon: float = 0.0) -> Tensor:
     """Peak signal-to-noise ratio of each image of a batch.
 
     Parameters
     ----------
     reference, output
         (N, C, H, W) in [0, 1], C 1 or 3.
+    epsilon
+        Added to the mean squared error; 1e-8 in pyiqa, piq and BasicSR's ``calculate_psnr_pt``.
 
     Returns
     -------
     Tensor
-        (N,) in dB; +inf for equal images, where the gradient is 0.
+        (N,) in dB; +inf for equal images and no epsilon, where the gradient is 0.
 
     Raises
     ------
@@ -69,4 +85,5 @@ def psnr(reference: Tensor, output: Tensor) -> Tensor:
     PSNR = -10 log10(mean((reference - output)^2)), the mean over channels and positions. Over a
     data set, average these values; pooling the MSE first gives another number.
     """
-    return score_tensors(Psnr(), "psnr", reference, output)
+    metric = validate(Psnr, {"epsilon": epsilon}, where="PSNR")
+    return score_tensors(metric, metric.columns()[0].name, reference, output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import ClassVar, Literal
 
@@ -21,8 +22,8 @@ __all__ = [
     "Padding",
     "Shape",
     "Ssim",
+    "Structure",
     "filter_valid",
-    "sample_scale",
     "shrink",
     "ssim",
     "ssim_terms",
@@ -32,6 +33,7 @@ Shape = Literal["gaussian", "uniform"]
 Padding = Literal["valid", "zero", "replicate", "reflect"]
 Form = Literal["2d", "3d"]
 Downsample = Literal["none", "matlab", "pool"]
+Structure = Literal["signed", "clipped"]
 
 SIZES: dict[Shape, int] = {"gaussian": 11, "uniform": 7}
 SIGMA = 1.5
@@ -133,7 +135,9 @@ class Ssim(Metric):
     with sample covariance, scikit-image's default; `padding`, valid, or zero, replicate, reflect:
     the map is as large as the image; `form`, 2d, or 3d: a colour image as a volume, as MATLAB's
     ssim takes an RGB array (11x11x11, edges replicated in all three directions); `downsample`,
-    none, matlab or pool: to a short side of about 256 first.
+    none, matlab or pool: to a short side of about 256 first; `structure`, signed, or clipped:
+    contrast times structure counts as 0 at positions where it is negative, as pyiqa does. That
+    matters where the output shows other details than the reference, as generative models' do.
     """
 
     name: ClassVar[str] = "ssim"
@@ -145,6 +149,13 @@ class Ssim(Metric):
     padding: Padding = "valid"
     form: Form = "2d"
     downsample: Downsample = "none"
+    structure: Structure = "signed"
+
+    @property
+    def constants(self) -> tuple[float, float, float, float]:
+        """Return the scale of moments, C1, C2, and the least contrast times structure."""
+        floor = 0.0 if self.structure == "clipped" else -math.inf
+        return sample_scale(self.window), C1, C2, floor
 
     @model_validator(mode="after")
     def _volumes_are_replicated(self) -> Ssim:
@@ -154,7 +165,10 @@ class Ssim(Metric):
 
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``ssim``, with every option that is not the default."""
-        options = tuple((key, str(value)) for key, value in self)
+        # Values that were stored before there was a choice of structure are still current.
+        options = tuple(
+            (key, str(value)) for key, value in self if key != "structure" or value != "signed"
+        )
         chosen = {key: value for key, value in options if value != _DEFAULTS[key]}
         name = "".join([self.name, *(f"-{key}={value}" for key, value in chosen.items())])
         summary = f"SSIM with {', '.join(chosen.values())}" if chosen else self.summary
@@ -191,11 +205,11 @@ class Ssim(Metric):
         other_mean = self._filter(other)
         other_variance = self._filter(other.square()) - other_mean.square()
         covariance = self._filter(image * other) - mean * other_mean
-        scale = sample_scale(self.window)
+        scale, *_, floor = self.constants
         luminance, structure = ssim_terms(
             (mean, other_mean, variance * scale, other_variance * scale, covariance * scale)
         )
-        return {"ssim": luminance * structure}
+        return {"ssim": luminance * structure.clamp_min(floor)}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return the mean of the map."""
@@ -233,6 +247,7 @@ def ssim(
     padding: Padding = "valid",
     form: Form = "2d",
     downsample: Downsample = "none",
+    structure: Structure = "signed",
 ) -> Tensor:
     """Structural similarity of each image of a batch.
 
@@ -248,6 +263,8 @@ def ssim(
         ``2d``: the mean over channels; ``3d``: a colour image as a volume, edges replicated.
     downsample
         ``none``; ``matlab``, ``pool``: see `shrink`.
+    structure
+        ``signed``; ``clipped``: contrast times structure is at least 0 at each position.
 
     Returns
     -------
@@ -266,8 +283,14 @@ def ssim(
     same with ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1``, and
     ``window="uniform"`` without these. The authors' script is ``downsample="matlab"``, MATLAB's
     ``ssim`` is ``padding="replicate"`` on gray and ``form="3d"`` on RGB arrays, the common PyTorch
-    port ``padding="zero"``.
+    port ``padding="zero"``, pyiqa's ``structure="clipped"`` on luma rounded to 8 bits.
     """
-    options = {"window": window, "padding": padding, "form": form, "downsample": downsample}
+    options = {
+        "window": window,
+        "padding": padding,
+        "form": form,
+        "downsample": downsample,
+        "structure": structure,
+    }
     metric = validate(Ssim, options, where="SSIM")
     return score_tensors(metric, metric.columns()[0].name, reference, output)

@@ -121,7 +121,8 @@ def similarity_sums(
     reference, output
         (h, w, C) float32 of one image each, C at most 4, at least as large as the window.
     window
-        (size + 3,) float64: weights along an axis, the scale of moments, both constants.
+        (size + 4,) float64: weights along an axis, the scale of moments, both constants, the least
+        contrast times structure (0, or minus infinity).
     size
         Of the window, 7 or 11.
     parts
@@ -145,7 +146,7 @@ def similarity_sums(
         [
             Buffer("reference", reference, torch.float32, height * width * channels),
             Buffer("output", output, torch.float32, height * width * channels),
-            Buffer("window", window, torch.float64, size + 3),
+            Buffer("window", window, torch.float64, size + 4),
             Buffer("sums", sums, torch.float64, blocks * 2 * channels),
             *(height, width, channels, size, parts),
         ],

@@ -19,7 +19,7 @@ typedef double Row[LONG + (LARGEST - 1) * CHANNELS];
 
 typedef struct {
     const double *window;
-    double scale, c1, c2;
+    double scale, c1, c2, floor;
     long channels;
 } Measure;
 
@@ -68,7 +68,7 @@ static inline __attribute__((always_inline)) void add_row(
     const Measure *measure, double (*const *rows)[LONG], long count, int size, int parts,
     double *similarity, double *structure)
 {
-    double scale = measure->scale, c1 = measure->c1, c2 = measure->c2;
+    double scale = measure->scale, c1 = measure->c1, c2 = measure->c2, floor = measure->floor;
 #pragma omp simd
     for (long k = 0; k < count; k++) {
         double mean_x = 0, mean_y = 0, squares = 0, products = 0;
@@ -83,6 +83,7 @@ static inline __attribute__((always_inline)) void add_row(
         double both = mean_x * mean_y, energy = mean_x * mean_x + mean_y * mean_y;
         double upper = (products - both) * (2 * scale) + c2;
         double lower = (squares - energy) * scale + c2;
+        upper = upper < floor ? floor : upper;  /* not fmax, which would hide NaN */
         if (parts) {
             double ratio = upper / lower;
             structure[k] += ratio;
@@ -121,13 +122,14 @@ static inline __attribute__((always_inline)) void sum_block(
 /* Sums SSIM, and where it is wanted contrast times structure: `sums` is (blocks, 2, channels).
  *
  * `window` holds the weights of `size` places, 7 or 11; after them what makes sample moments of those
- * of the population, and the two constants.
+ * of the population, the two constants, and the least contrast times structure: 0, or minus infinity.
  */
 void similarity_sums(
     const float *reference, const float *output, const double *window, double *sums, long height,
     long width, long channels, long size, long parts, long threads)
 {
-    Measure measure = {window, window[size], window[size + 1], window[size + 2], channels};
+    const double *constants = window + size;
+    Measure measure = {window, constants[0], constants[1], constants[2], constants[3], channels};
     long down = height - size + 1, across = width - size + 1, columns = columns_of(channels);
     long wide = (across + columns - 1) / columns;
     long blocks = similarity_blocks(down, across, channels, threads);

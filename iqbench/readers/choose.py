@@ -63,8 +63,8 @@ def compiled_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ..
     left = {tap: list(metrics) for tap, metrics in wanted.items()}
     found = _pixel_reader(CpuPixelReader, left)
     for tap in left:
-        if similar := _take(left, tap, CpuSimilarityReader.serves):
-            found.append(CpuSimilarityReader(tap, similar))
+        similar = _take(left, tap, CpuSimilarityReader.serves)
+        found += [CpuSimilarityReader(tap, some) for some in CpuSimilarityReader.alike(similar)]
         if features := _take(left, tap, FeatureReader.serves):
             found.append(CpuFeatureReader(tap, features, parameters))
     return (*found, *plain_readers(left, parameters))

@@ -14,7 +14,7 @@ from torch import Tensor
 from iqbench.metrics._base import Metric, Place, Tap
 from iqbench.metrics._statistics import Mean
 from iqbench.metrics.ms_ssim import MsSsim
-from iqbench.metrics.ssim import C1, C2, SIZES, Shape, Ssim, sample_scale, window_weights
+from iqbench.metrics.ssim import SIZES, Ssim, window_weights
 from iqbench.native import loops
 from iqbench.readers.features import ABSOLUTE, SQUARED, UNIT, FeatureReader
 from iqbench.readers.pixels import PIXEL_SUMS, PixelReader
@@ -63,22 +63,31 @@ class CpuSimilarityReader(RawReader):
     tap
         Of as many rows as the window has.
     metrics
-        Of those that `serves` admits, with one window.
+        Of those that `serves` admits, alike in window and constants.
     """
 
     def __init__(self, tap: Tap, metrics: Sequence[Metric]) -> None:
         self.tap = tap
         self._metrics = tuple(metrics)
-        shapes = {metric.window for metric in metrics if isinstance(metric, Ssim)}
-        shape: Shape = shapes.pop() if shapes else "gaussian"
-        self._size = SIZES[shape]
-        constants = (*window_weights(shape), sample_scale(shape), C1, C2)
-        self._window = torch.tensor(constants, dtype=torch.float64, device="cpu")
+        # MS-SSIM takes the moments of SSIM's default.
+        similarity = next((metric for metric in metrics if isinstance(metric, Ssim)), Ssim())
+        self._size = SIZES[similarity.window]
+        window = (*window_weights(similarity.window), *similarity.constants)
+        self._window = torch.tensor(window, dtype=torch.float64, device="cpu")
 
     @staticmethod
     def serves(metric: Metric) -> bool:
         """Tell whether a metric's maps are among those that are summed."""
         return type(metric) in (Ssim, MsSsim)
+
+    @staticmethod
+    def alike(metrics: Sequence[Metric]) -> list[list[Metric]]:
+        """Sort metrics of one tap by the constants of their similarity: a reader each."""
+        groups: dict[tuple[float, ...], list[Metric]] = {}
+        for metric in metrics:
+            similarity = metric if isinstance(metric, Ssim) else Ssim()
+            groups.setdefault(similarity.constants, []).append(metric)
+        return list(groups.values())
 
     def observe(
         self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place

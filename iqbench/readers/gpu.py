@@ -20,7 +20,7 @@ from iqbench.metrics._base import Metric, Place, Tap
 from iqbench.metrics._statistics import Mean
 from iqbench.metrics.lpips import EPSILON
 from iqbench.metrics.psnr import Psnr
-from iqbench.metrics.ssim import C1, C2, SIZES, Ssim, sample_scale, window_weights
+from iqbench.metrics.ssim import SIZES, Ssim, window_weights
 from iqbench.readers.features import ABSOLUTE, SQUARED, UNIT, FeatureReader
 from iqbench.readers.pixels import PIXEL_SUMS, PixelReader
 from iqbench.readers.reader import Found, Owners, Prepared, RawReader, channels_last
@@ -207,8 +207,7 @@ class GpuSimilarityReader(RawReader):
     def _constants(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return the window and what the closing needs, float64, on the device."""
         weights = window_weights(self._metric.window)
-        scale = sample_scale(self._metric.window)
-        return _on_device(weights, device), _on_device((scale, C1, C2), device)
+        return _on_device(weights, device), _on_device(self._metric.constants, device)
 
 
 @lru_cache(maxsize=16)

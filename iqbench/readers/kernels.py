@@ -191,10 +191,12 @@ def similarity_sums(
     factor = tl.load(constants)
     small = tl.load(constants + 1)
     smaller = tl.load(constants + 2)
+    floor = tl.load(constants + 3)
     variance_a = (square_a - mean_a * mean_a) * factor
     variance_b = (square_b - mean_b * mean_b) * factor
     covariance = (product - mean_a * mean_b) * factor
     luminance = (2 * mean_a * mean_b + small) / (mean_a * mean_a + mean_b * mean_b + small)
     structure = (2 * covariance + smaller) / (variance_a + variance_b + smaller)
+    structure = tl.where(structure < floor, floor, structure)
     found = tl.where(inside, luminance * structure, 0.0)
     tl.store(sums + image * tl.num_programs(0) + tl.program_id(0), tl.sum(found, 0))

@@ -32,7 +32,7 @@ class PixelReader(RawReader, ABC):
     Parameters
     ----------
     wanted
-        Those of the two that are read, and the taps that each declares.
+        The metrics of these two classes that are read, and the taps that each declares.
 
     Attributes
     ----------
@@ -41,13 +41,13 @@ class PixelReader(RawReader, ABC):
     """
 
     def __init__(self, wanted: dict[Metric, list[Tap]]) -> None:
-        self._metrics: dict[str, Metric] = {}
+        self._metrics: dict[str, list[Metric]] = {}
         for metric, taps in wanted.items():
             if isinstance(metric, Psnr):
-                self._metrics["squared_error"] = metric
+                self._metrics.setdefault("squared_error", []).append(metric)
             for tap in taps if isinstance(metric, Tv) else ():
                 what, _, side = tap.layer.partition(" ")
-                self._metrics[f"{what}_{side}"] = metric
+                self._metrics.setdefault(f"{what}_{side}", []).append(metric)
         self.names = tuple(name for name in PIXEL_SUMS if name in self._metrics)
         # PSNR alone reads no neighbours.
         window = 1 if self.names == PIXEL_SUMS[:1] else 2
@@ -81,7 +81,8 @@ class PixelReader(RawReader, ABC):
             self.names, self.totals(reference, output, owners, own), strict=True
         ):
             kind = name.partition("_")[0].rstrip("2")
-            yield Found(self._metrics[name], name, Mean(total, sizes[kind] * channels))
+            mean = Mean(total, sizes[kind] * channels)
+            yield from (Found(metric, name, mean) for metric in self._metrics[name])
 
     @abstractmethod
     def totals(

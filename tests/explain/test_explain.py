@@ -100,7 +100,7 @@ def test_super_resolution_on_unrounded_luma_is_named_by_its_preset(cat):
     value = f"{psnr(reference, output):.4f}"
     for scale in (4, None):
         best = explain(*cat, metric="psnr", value=value, scale=scale).iloc[0]
-        assert best["protocol"] == "sr-y:scale=4"
+        assert best["protocol"] == f"{SR_Y}, ntire-sr"
         assert "BasicSR calculate_psnr (crop_border, test_y_channel)" in best["library"]
 
 
@@ -167,6 +167,7 @@ def test_every_ssim_is_that_of_the_metric_on_the_cropped_image(cat):
         "ssim-padding=replicate": {"padding": "replicate"},
         "ssim-padding=reflect": {"padding": "reflect"},
         "ssim-form=3d": {"form": "3d"},
+        "ssim-structure=clipped": {"structure": "clipped"},
         "ssim-downsample=pool": {"downsample": "pool"},
     }
     seen = set()
@@ -200,10 +201,11 @@ def test_every_total_variation_is_that_of_the_function(cat):
 
 
 def test_single_changes_start_from_the_best_match_and_from_rgb(cat):
-    frame = explain(*cat, metric="psnr", value=explain_value(cat, "sr-y:scale=4"), scale=4)
+    frame = explain(*cat, metric="psnr", value=explain_value(cat, SR_Y), scale=4)
     table = changes(frame)
-    assert list(table["of"].unique()) == ["psnr under sr-y:scale=4", f"psnr under {RGB}"]
-    best = table[table["of"] == "psnr under sr-y:scale=4"].set_index("change")
+    best = f"psnr under {SR_Y}, ntire-sr"
+    assert list(table["of"].unique()) == [best, f"psnr under {RGB}"]
+    best = table[table["of"] == best].set_index("change")
     assert best.loc["no crop", "value"] + 0 == pytest.approx(
         frame.iloc[0]["value"] + best.loc["no crop", "effect"]
     )
@@ -213,6 +215,7 @@ def test_single_changes_start_from_the_best_match_and_from_rgb(cat):
     assert (table["effect"] != 0).all()
 
 
+SR_Y = "sr-y:scale=4"
 RGB = "rgb, denoise-rgb, deblur-rgb, deblur-ssim3d, lowlight, compression, sidd"
 
 

@@ -6,7 +6,9 @@ import torch
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio
 
+from iqbench.errors import IqbenchError
 from iqbench.functional import psnr
+from iqbench.metrics._registry import resolve_metrics
 
 
 def noisy(image, deviation, seed=0):
@@ -35,6 +37,29 @@ def test_psnr_is_that_of_scikit_image(photograph, deviation, dtype):
 def test_equal_images_have_infinite_psnr():
     image = torch.rand(2, 3, 8, 8)
     assert psnr(image, image).tolist() == [float("inf")] * 2
+
+
+@pytest.mark.parametrize("deviation", [0, 1e-4, 0.05])
+def test_an_epsilon_is_added_to_the_error(deviation):
+    reference = data.astronaut()[:40, :50] / 255
+    output = noisy(reference, deviation)
+    theirs = -10 * np.log10(np.mean((reference - output) ** 2) + 1e-8)
+    given = psnr(tensor(reference), tensor(output), epsilon=1e-8)
+    assert given.tolist() == pytest.approx([theirs], rel=1e-12)
+    assert deviation or given.item() == pytest.approx(80)
+
+
+def test_a_column_names_its_epsilon():
+    (request,) = resolve_metrics(["psnr:epsilon=1e-8"])
+    assert request.column.name == "psnr-epsilon=1e-08"
+    assert resolve_metrics([request.column.name]) == (request,)
+    assert resolve_metrics(["psnr:epsilon=0"])[0].column.name == "psnr"
+
+
+@pytest.mark.parametrize("epsilon", ["-1", "nan", "inf", "none"])
+def test_an_epsilon_is_a_finite_number_from_0(epsilon):
+    with pytest.raises(IqbenchError, match="epsilon"):
+        resolve_metrics([f"psnr:epsilon={epsilon}"])
 
 
 def test_the_error_is_averaged_over_channels_before_the_logarithm():

@@ -90,6 +90,32 @@ def test_matlabs_downsampling_averages_around_every_fth_pixel(height, factor):
     np.testing.assert_allclose(ours, theirs, atol=1e-14)
 
 
+def ghost(shape=(64, 70), channels=3):
+    """A crop of a photograph, and one whose details are partly the negatives of the first's."""
+    reference, _ = pair(shape, channels)
+    blurred = ndimage.gaussian_filter(reference, (3, 3, 0))
+    output = reference.copy()
+    output[:, 30:] = np.clip(2 * blurred - reference, 0, 1)[:, 30:]
+    return reference, output
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_clipped_structure_is_zero_where_details_are_reversed(channels):
+    reference, output = ghost(channels=channels)
+    mean, other = (gaussian(image, "mirror", (0, 1)) for image in (reference, output))
+    covariance = gaussian(reference * output, "mirror", (0, 1)) - mean * other
+    energy = gaussian(reference**2 + output**2, "mirror", (0, 1)) - mean**2 - other**2
+    luminance = (2 * mean * other + C1) / (mean**2 + other**2 + C1)
+    structure = (2 * covariance + C2) / (energy + C2)
+    assert (structure < 0).mean() > 0.1
+    inner = np.s_[5:-5, 5:-5]
+    theirs = (luminance * np.maximum(structure, 0))[inner].mean()
+    assert value(reference, output, structure="clipped") == pytest.approx(theirs, abs=1e-12)
+    signed = (luminance * structure)[inner].mean()
+    assert value(reference, output) == pytest.approx(signed, abs=1e-12)
+    assert theirs > signed + 0.01
+
+
 def test_pooling_is_the_default_of_piq():
     # piq 0.8.0: piq.ssim(tensor(reference), tensor(output), data_range=1.0), a 400x401 crop.
     reference, output = pair((400, 401))
@@ -103,6 +129,7 @@ def test_pooling_is_the_default_of_piq():
         ("ssim", "ssim"),
         ("ssim:window=uniform", "ssim-window=uniform"),
         ("ssim:form=3d", "ssim-form=3d"),
+        ("ssim:structure=clipped", "ssim-structure=clipped"),
         ("ssim:padding=zero,downsample=pool", "ssim-padding=zero-downsample=pool"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from iqbench.native import library, loops
 
 pytestmark = pytest.mark.usefixtures("compiled_loops")
 
-WINDOW = torch.tensor([*window_weights("gaussian"), 1.0, C1, C2], dtype=torch.float64)
+WINDOW = torch.tensor([*window_weights("gaussian"), 1.0, C1, C2, -inf], dtype=torch.float64)
 ALL = [True] * loops.PIXEL_SUMS
 
 

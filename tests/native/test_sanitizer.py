@@ -95,7 +95,7 @@ for window, count, parts in itertools.product([7, 11], [1, 2, 3, 4], [0, 1]):
     for height, width in sizes:
         size = height * width * count
         blocks = call("similarity_blocks", height - window + 1, width - window + 1, count, THREADS)
-        call("similarity_sums", call.floats(size), call.floats(size), call.doubles(window + 3),
+        call("similarity_sums", call.floats(size), call.floats(size), call.doubles(window + 4),
              call.doubles(2 * blocks * count), height, width, count, window, parts, THREADS)
         done += 1
 

@@ -26,6 +26,7 @@ WINDOW /= WINDOW.sum()
 # Presets whose code reads files by MATLAB's imread, which keeps their depth and channels.
 MATLAB = {"sr-y-rounded", "derain-y", "deblur-ssim3d", "sidd"}
 SCALE = 3
+NTIRE_SCALE = 4
 
 
 def spec(name):
@@ -45,14 +46,15 @@ def read(path, name):
 
 def seen(image, name):
     """What the cited code scores of an image."""
-    if name.startswith("sr-"):
-        height, width = (side - side % SCALE for side in image.shape[:2])
-        image = image[SCALE : height - SCALE, SCALE : width - SCALE]
+    if name.startswith("sr-") or name == "ntire-sr":
+        scale = NTIRE_SCALE if name == "ntire-sr" else SCALE
+        height, width = (side - side % scale for side in image.shape[:2])
+        image = image[scale : height - scale, scale : width - scale]
     if image.ndim == 2:
         return image
     if name == "y-full":
         return image @ [0.299, 0.587, 0.114]
-    if name == "sr-y":
+    if name in ("sr-y", "ntire-sr", "pyiqa-y"):
         return image @ STUDIO + 16
     return np.floor(image @ STUDIO + 16.5) if name in ("sr-y-rounded", "derain-y") else image
 
@@ -71,6 +73,21 @@ def volume_ssim(reference, output):
     luminance = (2 * mean * other + 2.55**2) / (mean**2 + other**2 + 2.55**2)
     structure = (2 * covariance + 7.65**2) / (variance + other_variance + 7.65**2)
     return (luminance * structure).mean()
+
+
+def clipped_ssim(reference, output):
+    """SSIM of planes at valid positions; contrast times structure counts as 0 where negative."""
+
+    def local(image):
+        for axis in range(2):
+            image = correlate1d(image, WINDOW, axis)
+        return image[5:-5, 5:-5]
+
+    mean, other = local(reference), local(output)
+    energy = local(reference**2) + local(output**2) - mean**2 - other**2
+    covariance = local(reference * output) - mean * other
+    luminance = (2 * mean * other + 2.55**2) / (mean**2 + other**2 + 2.55**2)
+    return (luminance * np.maximum((2 * covariance + 7.65**2) / (energy + 7.65**2), 0)).mean()
 
 
 def paper_ssim(reference, output):
@@ -95,7 +112,10 @@ def cited(reference, output, name):
         ]
         second = np.clip(second * (means[0] / means[1]), 0, 255)
     first, second = (seen(image, name) for image in (first, second))
-    psnr = 10 * math.log10(255**2 / np.mean((first - second) ** 2))
+    epsilon = 1e-8 if name == "pyiqa-y" else 0
+    psnr = -10 * math.log10(np.mean((first - second) ** 2) / 255**2 + epsilon)
+    if name == "pyiqa-y":
+        return psnr, clipped_ssim(np.floor(first + 0.5), np.floor(second + 0.5))
     if name.startswith("lowlight-gtmean"):
         second = np.rint(second)  # img_as_ubyte, for SSIM alone
     similarity = volume_ssim if name in ("deblur-ssim3d", "sidd") else paper_ssim
@@ -114,7 +134,7 @@ def noisy(image):
 PICTURES = {
     "odd sides": (photograph(101, 83), noisy(photograph(101, 83))),
     "odd by even": (photograph(64, 77), noisy(photograph(64, 77))),
-    "tiny": (photograph(19, 21), noisy(photograph(19, 21))),
+    "tiny": (photograph(21, 23), noisy(photograph(21, 23))),
     "a strip": (photograph(20, 240), noisy(photograph(20, 240))),
     "flat": (np.full((40, 41, 3), 200, np.uint8), noisy(np.full((40, 41, 3), 200, np.uint8))),
     "gray": tuple(image[..., :1] for image in (photograph(60, 61), noisy(photograph(60, 61)))),

@@ -77,6 +77,7 @@ EXPECTED = {
     "deblur-rgb": PAIR,
     "lowlight": PAIR,
     "compression": PAIR,
+    "ntire-sr": [studio(crop(image, 4, 4)) for image in PAIR],
 }
 
 
@@ -137,9 +138,59 @@ def test_red_and_blue_exchanged_in_the_brightness_make_another_value(tinted):
 GT_MEAN = ("lowlight-gtmean", "lowlight-gtmean-rgb")
 
 
+def clipped_ssim(reference, output):
+    """SSIM of two planes in 0..255 whose contrast times structure is at least 0, by OpenCV."""
+
+    def blurred(image):
+        return cv2.GaussianBlur(image, (11, 11), 1.5)[5:-5, 5:-5]
+
+    mean, other = blurred(reference), blurred(output)
+    covariance = blurred(reference * output) - mean * other
+    energy = blurred(reference**2) + blurred(output**2) - mean**2 - other**2
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    structure = np.maximum((2 * covariance + c2) / (energy + c2), 0)
+    return ((2 * mean * other + c1) / (mean**2 + other**2 + c1) * structure).mean()
+
+
+@pytest.fixture(scope="module")
+def reversed_details(tmp_path_factory):
+    """An output that shows the negatives of the reference's details on one side."""
+    folder = tmp_path_factory.mktemp("reversed")
+    blurred = cv2.GaussianBlur(REFERENCE.astype(float), (0, 0), 3)
+    output = OUTPUT.copy()
+    output[:, 60:] = np.clip(2 * blurred - REFERENCE, 0, 255)[:, 60:].round()
+    write_png(folder / "reference.png", REFERENCE)
+    write_png(folder / "output.png", output)
+    return (folder / "reference.png", folder / "output.png"), output
+
+
+def test_pyiqas_tables_clip_the_structure_of_rounded_luma(reversed_details):
+    files, output = reversed_details
+    planes = [studio(image.astype(float)) for image in (REFERENCE, output)]
+    psnr, ssim = scored(files, "pyiqa-y", "psnr", "ssim")
+    error = np.mean(((planes[0] - planes[1]) / 255) ** 2)
+    assert psnr == pytest.approx(-10 * np.log10(error + 1e-8), rel=1e-6)
+    rounded = [np.floor(plane + 0.5) for plane in planes]
+    assert ssim == pytest.approx(clipped_ssim(*rounded), rel=1e-6)
+    assert ssim > gaussian_ssim(*rounded) + 0.01
+
+
+def test_pyiqas_psnr_of_equal_images_is_80_db(files):
+    assert scored((files[0], files[0]), "pyiqa-y", "psnr") == pytest.approx([80])
+
+
+@pytest.mark.parametrize("protocol", ["pyiqa-y", "ntire-sr"])
+def test_the_row_of_a_perceptual_table_is_the_default(protocol):
+    resolved = resolve_protocol(protocol)
+    names = [item.column.name for item in resolve_metrics(resolved.metrics, resolved.variants)]
+    assert names[2:] == ["lpips-alex", "dists", "niqe-luma=full"]
+    assert str(resolved.view("perception", "dists")) == "rgb,uint8"
+    assert str(resolved.view("naturalness", "niqe")) == "rgb,uint8"
+
+
 def test_every_preset_is_held_to_a_value_here():
     held = {protocol.partition(":")[0] for protocol in EXPECTED}
-    assert held | {"deblur-ssim3d", "sidd", *GT_MEAN} == load_presets().keys()
+    assert held | {"deblur-ssim3d", "sidd", "pyiqa-y", *GT_MEAN} == load_presets().keys()
 
 
 def test_what_is_quantised_of_a_16_bit_file(tmp_path):

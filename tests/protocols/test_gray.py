@@ -73,7 +73,10 @@ def gray_reference(protocol, output):
         weights = FULL[::-1] if name == "lowlight-gtmean" else FULL
         gain = (reference @ weights).mean() / (output @ weights).mean()
         output = np.clip(output * gain, 0, 255)
-    if name == "sr-y":
+    if name == "pyiqa-y":
+        error = np.mean(((studio(reference) - studio(output)) / 255) ** 2)
+        return -10 * np.log10(error + 1e-8)
+    if name in ("sr-y", "ntire-sr"):
         return psnr(inside(studio(reference)), inside(studio(output)))
     if name == "sr-rgb":
         return psnr(inside(reference), inside(output))
@@ -137,7 +140,7 @@ def test_the_older_tables_refuse_colours_of_a_reference_with_one_channel(folder)
 class TestGrayOutputsOfColour:
     """Two readings, and nobody guesses which."""
 
-    STUDIO = ("sr-y:scale=4", "sr-y-rounded:scale=4", "derain-y")
+    STUDIO = ("sr-y:scale=4", "sr-y-rounded:scale=4", "derain-y", "pyiqa-y", "ntire-sr")
 
     @pytest.mark.parametrize("output", ["y", "y3"])
     @pytest.mark.parametrize("protocol", STUDIO)
@@ -152,10 +155,13 @@ class TestGrayOutputsOfColour:
     @pytest.mark.parametrize("protocol", STUDIO)
     @pytest.mark.parametrize("reading", ["luma", "expand"])
     def test_the_choice_is_in_the_value_and_in_the_signature(self, folder, protocol, reading):
-        crop = inside if protocol.startswith("sr") else np.asarray
-        rounded = np.asarray if protocol.startswith("sr-y:") else lambda y: np.floor(y + 0.5)
+        crop = inside if protocol.startswith(("sr", "ntire")) else np.asarray
+        exact = protocol.startswith(("sr-y:", "ntire", "pyiqa"))
+        rounded = np.asarray if exact else lambda y: np.floor(y + 0.5)
         output = LUMA if reading == "luma" else rounded(studio(three(LUMA)))
         expected = psnr(crop(rounded(studio(COLOUR))), crop(output))
+        if protocol == "pyiqa-y":
+            expected = -10 * np.log10(10 ** (-expected / 10) + 1e-8)
         found = [
             scored(folder, "colour", name, protocol, gray_output=reading) for name in ("y", "y3")
         ]

@@ -100,14 +100,15 @@ def images(count, channels, height, width, device, seed=0):
 @pytest.mark.parametrize("window", ["gaussian", "uniform"])
 def test_pixels_and_windows(way, channels, height, width, window):
     make, device = way
-    specs = ["psnr", "tv", f"ssim:window={window}"]
+    similar = [f"ssim:window={window}", f"ssim:window={window},structure=clipped"]
+    specs = ["psnr", "psnr:epsilon=1e-8", "tv", *similar]
     references = images(2, channels, height, width, device)
     outputs = images(5, channels, height, width, device, seed=1)
     owners = Owners(OWNERS, 2, device)
     given, expected = (
         sums_of(made(how, specs), references, outputs, owners) for how in (make, plain_readers)
     )
-    assert len(expected) == 14
+    assert len(expected) == 16
     assert_equal(given, expected)
 
 
