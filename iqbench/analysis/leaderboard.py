@@ -67,8 +67,8 @@ def leaderboard(
     columns
         Directions and the order of metrics.
     sort
-        Metric, or column of the result, to rank by; by default each dataset's first one that has
-        a direction.
+        Selector of the column to rank by, see `iqbench.results.selector`; by default each
+        dataset's first one that has a direction.
     methods
         Which methods to show; all by default. The images that a dataset has are those of all.
     tasks
@@ -152,11 +152,11 @@ def check_choice(
     IqbenchError
         Naming the nearest column there is.
     """
-    headings = [heading for one in found for heading in one.cube.headings]
+    known = {keys for one in found for keys in one.cube.signatures.values()}
     if choice.sort is not None:
-        check_sort(choice.sort, headings, columns)
+        check_sort(choice.sort, known, columns)
     if choice.front is not None:
-        check_front(choice.front, headings, columns)
+        check_front(choice.front, known, columns)
 
 
 def board_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:

@@ -7,14 +7,15 @@ front names those whose choice nobody beats.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iqbench.analysis.columns import column_info, metric_of
-from iqbench.errors import IqbenchError, unknown_name
+from iqbench.analysis.columns import column_info
+from iqbench.errors import IqbenchError
 from iqbench.results.schema import ColumnInfo
+from iqbench.results.selector import Keys, pick, select_one
 
 __all__ = ["check_front", "front_columns", "pareto_front"]
 
@@ -45,32 +46,42 @@ def pareto_front(distances: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def front_columns(
-    headings: Sequence[str], chosen: tuple[str, str] | None = None
+    headings: Mapping[str, Keys], chosen: tuple[str, str] | None = None, where: str = "the dataset"
 ) -> tuple[str, str] | None:
     """Say which two columns span the front.
 
     Parameters
     ----------
     headings
-        The columns that there are.
+        The columns that there are: metric and signature of each.
     chosen
-        Two metrics or headings; by default PSNR, or else SSIM, and LPIPS of AlexNet, or else of
-        VGG16 or SqueezeNet.
+        Two selectors, see `iqbench.results.selector`; by default PSNR, or else SSIM,
+        and LPIPS of AlexNet, or else of VGG16 or SqueezeNet, each the first column of its metric.
+    where
+        What has the columns, for the error.
 
     Returns
     -------
     tuple of str or None
-        Two headings, each the first of its metric; None where either is not there.
+        Two headings; None where either is not there.
+
+    Raises
+    ------
+    IqbenchError
+        Where one of those chosen means several columns.
     """
+    if chosen:
+        found = [select_one(text, headings, where) for text in chosen]
+        return None if found[0] is None or found[1] is None else (found[0], found[1])
     first: list[str] = []
-    for names in ((name,) for name in chosen) if chosen else (FIDELITY, PERCEPTION):
-        fit = [h for name in names for h in headings if name in (h, metric_of(h))]
+    for names in (FIDELITY, PERCEPTION):
+        fit = [h for name in names for h, (metric, _) in headings.items() if metric == name]
         first += fit[:1]
     return (first[0], first[1]) if len(first) == 2 else None
 
 
 def check_front(
-    chosen: tuple[str, str], headings: Sequence[str], columns: Mapping[str, ColumnInfo]
+    chosen: tuple[str, str], known: Collection[Keys], columns: Mapping[str, ColumnInfo]
 ) -> None:
     """Refuse to span a front by what is no column of any dataset, or has no direction.
 
@@ -80,8 +91,7 @@ def check_front(
         Naming the nearest column there is.
     """
     for name in chosen:
-        if name not in (known := {*headings, *map(metric_of, headings)}):
-            raise unknown_name("metric of the front", name, known)
+        pick([name], known, "metric of the front")
         if column_info(name, columns).direction == "none":
             raise IqbenchError(
                 f"{name} has no direction, so no method is better in it",

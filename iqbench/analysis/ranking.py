@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iqbench.analysis.columns import column_info, metric_of
+from iqbench.analysis.columns import column_info
 from iqbench.analysis.gains import gains
 from iqbench.analysis.paired import holm, paired_test, smallest_p
-from iqbench.errors import IqbenchError, unknown_name
+from iqbench.errors import IqbenchError
 from iqbench.results.schema import ColumnInfo
+from iqbench.results.selector import Keys, pick, select_one
 
 __all__ = [
     "ALPHA",
@@ -30,7 +31,10 @@ Floats = NDArray[np.float64]
 
 
 def sort_column(
-    dataset: str, headings: Sequence[str], columns: Mapping[str, ColumnInfo], sort: str | None
+    dataset: str,
+    headings: Mapping[str, Keys],
+    columns: Mapping[str, ColumnInfo],
+    sort: str | None,
 ) -> str | None:
     """Say which column ranks a dataset's methods.
 
@@ -39,11 +43,11 @@ def sort_column(
     dataset
         Its name, for the error.
     headings
-        The columns that hold some value.
+        The columns that hold some value: metric and signature of each.
     columns
         Directions.
     sort
-        A metric or heading; None for the first column that has a direction.
+        A selector, see `iqbench.results.selector`; None for the first column that has a direction.
 
     Returns
     -------
@@ -58,16 +62,10 @@ def sort_column(
     if sort is None:
         directed = (name for name in headings if column_info(name, columns).direction != "none")
         return next(directed, None)
-    fit = [name for name in headings if sort in (name, metric_of(name))]
-    if len(fit) > 1:
-        raise IqbenchError(
-            f"{sort} has several columns on dataset {dataset}: {', '.join(fit)}",
-            hint="Sort by one of these, or choose with --protocol or --precision",
-        )
-    return fit[0] if fit else None
+    return select_one(sort, headings, f"dataset {dataset}")
 
 
-def check_sort(sort: str, headings: Iterable[str], columns: Mapping[str, ColumnInfo]) -> None:
+def check_sort(sort: str, known: Collection[Keys], columns: Mapping[str, ColumnInfo]) -> None:
     """Refuse to rank by what is no column of any dataset, or has no direction.
 
     Raises
@@ -75,9 +73,7 @@ def check_sort(sort: str, headings: Iterable[str], columns: Mapping[str, ColumnI
     IqbenchError
         Naming the nearest column there is.
     """
-    names = list(headings)
-    if sort not in (known := {*names, *map(metric_of, names)}):
-        raise unknown_name("metric to sort by", sort, known)
+    pick([sort], known, "metric to sort by")
     if column_info(sort, columns).direction == "none":
         raise IqbenchError(
             f"{sort} has no direction, so it ranks nothing",

@@ -32,12 +32,13 @@ class Choice:
     Attributes
     ----------
     sort
-        Metric, or column of the result, to rank by; by default each dataset's first one that has
-        a direction.
+        Selector of the column to rank by, see `iqbench.results.selector`; by default each
+        dataset's first one that has a direction.
     methods
         Which methods to show; all by default.
     front
-        Two metrics that span the Pareto front; by default PSNR or else SSIM, and LPIPS.
+        Selectors of the two columns that span the Pareto front; by default PSNR or else SSIM, and
+        LPIPS.
     intervals
         Whether means and ranks get their bootstrap intervals.
     """
@@ -147,7 +148,11 @@ def standing(
     stale = stale_rows(images, choice.methods)
     stale.warn()
     cube = cube_of(stale.without(scores), columns)
-    filled = [heading for heading in cube.headings if not np.isnan(cube.column(heading)).all()]
+    filled = {
+        heading: keys
+        for heading, keys in cube.signatures.items()
+        if not np.isnan(cube.column(heading)).all()
+    }
     ranked_by = sort_column(dataset, filled, columns, choice.sort)
     rows = _counts(cube, images, choice.methods, stale).assign(
         dataset=dataset, task=task, ranked_by=ranked_by or ""
@@ -167,7 +172,7 @@ def standing(
         values, info = cube.column(ranked_by), column_info(ranked_by, columns)
         rank_samples = resampled_ranks(values, info, orders[ranked_by], samples, seed)
     found = Standing(dataset, task, cube, rows, means, orders, rank_samples, ranked_by)
-    span = front_columns(cube.headings, choice.front)
+    span = front_columns(cube.signatures, choice.front, f"dataset {dataset}")
     rows = rows.assign(
         **_ranks(found, choice.intervals),
         front=_front(found, span),

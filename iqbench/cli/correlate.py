@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from iqbench.cli.options import filter_options, results_argument, wanted
+from iqbench.cli.options import (
+    columns_option,
+    filter_options,
+    results_argument,
+    shown_columns,
+    wanted,
+)
 from iqbench.cli.streams import print_result, say
 
 if TYPE_CHECKING:
@@ -53,10 +59,8 @@ _SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
     metavar="METRIC=higher|lower",
     help="Which values of a metric of FILE are good. May be repeated.",
 )
-@click.option(
-    "--columns",
-    type=click.Choice(["headline", "all"]),
-    help="Which metrics to take; by default the headline ones for a terminal, all elsewhere.",
+@columns_option(
+    "Which metrics to take; by default the headline ones for a terminal, all elsewhere."
 )
 @click.option(
     "--confidence",
@@ -139,7 +143,7 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
     format = options["format"] or _SUFFIXES.get(suffix)
     to_folder = output is not None and format is None
     for_people = format == "table" or (format is None and not to_folder)
-    columns = options["columns"] or ("headline" if for_people else "all")
+    shown = shown_columns(options["columns"], "headline" if for_people else "all")
     source = OpinionSource(
         options["mos"],
         dict(map(_column, options["mos_columns"])),
@@ -150,7 +154,7 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
         found = read_correlations(
             _scores(context, results, source),
             wanted(options),
-            every=columns == "all",
+            shown=shown,
             source=source,
             directions=dict(map(_direction, options["metric_directions"])),
             bootstrap=Bootstrap(options["confidence"], options["resamples"], options["seed"]),

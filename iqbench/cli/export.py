@@ -14,6 +14,11 @@ from iqbench.cli.streams import say
 @click.command()
 @results_argument
 @filter_options
+@click.option(
+    "--columns",
+    metavar="NAME,...",
+    help="Which columns to write, in which order; with --wide, which metrics.",
+)
 @click.option("--wide", is_flag=True, help="One row an image and one column a metric.")
 @click.option(
     "--spreadsheet",
@@ -30,6 +35,7 @@ from iqbench.cli.streams import say
 def export(
     results: Path,
     *,
+    columns: str | None,
     wide: bool,
     spreadsheet: bool,
     format: str | None,
@@ -46,6 +52,7 @@ def export(
     Examples:
       iqbench export -o scores.parquet
       iqbench export --wide -o scores.csv
+      iqbench export --wide --columns 'psnr[protocol=rgb],ssim' -o scores.csv
       iqbench export --format csv -o /dev/stdout | gzip > scores.csv.gz
       iqbench export other-results --dataset Set5 --metric psnr -o psnr.csv
     """
@@ -54,13 +61,15 @@ def export(
     from iqbench.cli.warned import told_warnings
     from iqbench.report.files import export_format, export_frame
     from iqbench.results.read import load_images, load_scores
+    from iqbench.results.selector import split_selectors
 
     chosen = wanted(filters)
+    names = None if columns is None else split_selectors(columns)
     format = export_format(output, format)
     if spreadsheet and format != "csv":
         raise click.UsageError("--spreadsheet is for a CSV: let -o end in .csv")
     with told_warnings(), waiting("Exporting"):
-        frame = load_scores(results, wide=wide, filters=chosen)
+        frame = load_scores(results, wide=wide, columns=names, filters=chosen)
         stale_among(load_images(results), chosen).warn("and written beside the others")
         table = frame.reset_index() if wide else frame
         export_frame(table, output, format, spreadsheet=spreadsheet)

@@ -8,10 +8,14 @@ from typing import Any
 import click
 
 from iqbench.cli.options import (
+    columns_option,
     filter_options,
     format_option,
+    front_columns,
+    front_option,
     output_option,
     results_argument,
+    shown_columns,
     wanted,
 )
 from iqbench.cli.streams import print_result, say
@@ -33,11 +37,8 @@ _SUFFIXES = {
     metavar="METRIC",
     help="Rank by this metric; by default by the first column that has a direction.",
 )
-@click.option(
-    "--columns",
-    metavar="headline|all|NAME,...",
-    help="Which metrics to show, in which order; by default the headline ones, and all in csv and "
-    "json.",
+@columns_option(
+    "Which metrics to show, in which order; by default the headline ones, and all in csv and json."
 )
 @click.option(
     "--intervals/--no-intervals",
@@ -45,11 +46,7 @@ _SUFFIXES = {
     help="Show intervals or not; by default csv, json and html have them, and a terminal if they "
     "fit.",
 )
-@click.option(
-    "--front",
-    metavar="METRIC,METRIC",
-    help="Span the Pareto front by these two; by default by psnr, or else ssim, and lpips.",
-)
+@front_option
 @click.option(
     "--by",
     type=click.Choice(["dataset", "task", "overall"]),
@@ -109,6 +106,9 @@ def leaderboard(
 
     Scores against another reference than the newest are left out, with a warning.
 
+    A metric that was scored in several ways has a column for each. psnr names all of them,
+    psnr[protocol=sr-y:scale=4] the one whose signature says so; a heading names its column too.
+
     Over several datasets: the average rank among the methods that are complete on all of them,
     and the mean over datasets of each metric that all have under one signature.
 
@@ -126,6 +126,7 @@ def leaderboard(
       iqbench leaderboard
       iqbench leaderboard --dataset Set5 --dataset Set14 --sort lpips-alex
       iqbench leaderboard --columns psnr,ssim,lpips-alex --intervals -o table.tex
+      iqbench leaderboard --sort 'psnr[protocol=sr-y:scale=4]'
       iqbench leaderboard --by overall --diagram ranks.svg
       iqbench leaderboard --pairs --dataset Set5
       iqbench leaderboard --by-image --method edsr --method swinir --top 10
@@ -150,8 +151,8 @@ def leaderboard(
             results,
             wanted(filters),
             sort=sort,
-            shown=_shown(columns, format),
-            front=_two(front),
+            shown=shown_columns(columns, "all" if format in ("csv", "json") else "headline"),
+            front=front_columns(front),
             intervals=intervals is not False,
         )
         drawn = draw_ranks(found) if diagram else ""
@@ -162,24 +163,3 @@ def leaderboard(
         elif file is not None:
             write_text(file, content)
             say(f"wrote {file}")
-
-
-def _shown(columns: str | None, format: str) -> str | tuple[str, ...]:
-    if columns is None:
-        return "all" if format in ("csv", "json") else "headline"
-    return columns if columns in ("headline", "all") else tuple(_names(columns))
-
-
-def _two(front: str | None) -> tuple[str, str] | None:
-    if front is None:
-        return None
-    names = _names(front)
-    if len(names) != 2:
-        raise click.BadParameter(
-            "two metrics are needed, as in psnr,lpips-vgg", param_hint="--front"
-        )
-    return names[0], names[1]
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

@@ -9,13 +9,17 @@ from typing import Any, TypeVar
 import click
 
 __all__ = [
+    "columns_option",
     "filter_options",
     "format_option",
+    "front_columns",
+    "front_option",
     "gray_output_option",
     "naming_options",
     "output_option",
     "peak_option",
     "results_argument",
+    "shown_columns",
     "wanted",
 ]
 
@@ -25,7 +29,7 @@ _FILTERS = {
     "dataset": "Only this dataset.",
     "protocol": "Only scores under this protocol.",
     "precision": "Only scores of this precision, and those that do not depend on it.",
-    "metric": "Only this metric, by its column name.",
+    "metric": "Only this metric, or one column of it: psnr[protocol=sr-y:scale=4].",
     "method": "Only this method.",
 }
 
@@ -98,6 +102,44 @@ def gray_output_option(text: str = GRAY_OUTPUT) -> Callable[[_Command], _Command
         show_default=True,
         help=text,
     )
+
+
+def columns_option(text: str) -> Callable[[_Command], _Command]:
+    """Add --columns; see `shown_columns`."""
+    return click.option("--columns", metavar="headline|all|NAME,...", help=text)
+
+
+def shown_columns(columns: str | None, otherwise: str) -> str | tuple[str, ...]:
+    """Read --columns: ``headline``, ``all``, or selectors of columns in their order."""
+    from iqbench.results.selector import split_selectors
+
+    if columns is None or columns in ("headline", "all"):
+        return columns or otherwise
+    return tuple(split_selectors(columns))
+
+
+def front_option(command: _Command) -> _Command:
+    """Add --front; see `front_columns`."""
+    return click.option(
+        "--front",
+        metavar="METRIC,METRIC",
+        help="Fidelity and perception, which span the Pareto front; by default psnr, or else ssim, "
+        "and lpips.",
+    )(command)
+
+
+def front_columns(front: str | None) -> tuple[str, str] | None:
+    """Read --front: two selectors."""
+    from iqbench.results.selector import split_selectors
+
+    if front is None:
+        return None
+    names = split_selectors(front)
+    if len(names) != 2:
+        raise click.BadParameter(
+            "two metrics are needed, as in psnr,lpips-vgg", param_hint="--front"
+        )
+    return names[0], names[1]
 
 
 def wanted(options: dict[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from iqbench.cli.options import filter_options, output_option, results_argument, wanted
+from iqbench.cli.options import (
+    columns_option,
+    filter_options,
+    front_columns,
+    front_option,
+    output_option,
+    results_argument,
+    shown_columns,
+    wanted,
+)
 from iqbench.cli.pictures import file_bytes, picture_folders, picture_options, told
 from iqbench.cli.streams import say
 
@@ -21,11 +30,8 @@ _NO_MAPS = "none"
 @output_option("Write the page to this file.", required=True)
 @filter_options
 @click.option("--sort", metavar="METRIC", help="Rank by this metric, as in iqbench leaderboard.")
-@click.option(
-    "--front",
-    metavar="METRIC,METRIC",
-    help="Fidelity and perception; by default psnr, or else ssim, and lpips.",
-)
+@columns_option("Which metrics to show at first, in which order; by default the headline ones.")
+@front_option
 @click.option(
     "--images",
     type=click.IntRange(min=0),
@@ -49,6 +55,7 @@ def report(
     *,
     output: Path,
     sort: str | None,
+    columns: str | None,
     front: str | None,
     images: int,
     maps: str | None,
@@ -88,7 +95,13 @@ def report(
         names = [name.strip() for name in maps.split(",") if name.strip()]
         more["maps"] = () if names == [_NO_MAPS] else tuple(names)
     appearance = Appearance(
-        sort=sort, front=_two(front), images=shown, size=file_bytes(max_size), device=device, **more
+        sort=sort,
+        columns=shown_columns(columns, "headline"),
+        front=front_columns(front),
+        images=shown,
+        size=file_bytes(max_size),
+        device=device,
+        **more,
     )
     with told_warnings(quiet=quiet), progress_bar(quiet=quiet, unit="images") as bar:
         made = report_page(
@@ -104,14 +117,3 @@ def report(
         say(f"left out: {text}")
     size = len(made.html.encode()) / 1e6
     say(f"wrote {output}: {size:.1f} MB, {made.pictures} images")
-
-
-def _two(front: str | None) -> tuple[str, str] | None:
-    if front is None:
-        return None
-    names = [name.strip() for name in front.split(",") if name.strip()]
-    if len(names) != 2:
-        raise click.BadParameter(
-            "two metrics are needed, as in psnr,lpips-vgg", param_hint="--front"
-        )
-    return names[0], names[1]

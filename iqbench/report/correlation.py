@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from iqbench.analysis.columns import bracketed, column_info, metric_of
 from iqbench.analysis.correlation import between_metrics
 from iqbench.analysis.forced_choice import choice_agreement, choice_differences
 from iqbench.analysis.influence import DEFAULT, Bootstrap
@@ -20,6 +21,7 @@ from iqbench.errors import IqbenchError, unknown_name
 from iqbench.report.correlation_inputs import Inputs, OpinionSource, read_inputs
 from iqbench.results.read import load_columns
 from iqbench.results.schema import ColumnInfo
+from iqbench.results.selector import select
 
 __all__ = ["Correlations", "read_correlations"]
 
@@ -119,7 +121,7 @@ def read_correlations(
     results: Path | None,
     filters: Mapping[str, tuple[str, ...]],
     *,
-    every: bool = True,
+    shown: str | Sequence[str] = "all",
     source: OpinionSource | None = None,
     directions: Mapping[str, str] | None = None,
     bootstrap: Bootstrap = DEFAULT,
@@ -132,8 +134,9 @@ def read_correlations(
         The folder of scores; None to take metrics from the file of opinions.
     filters
         As `load_scores` takes them.
-    every
-        Whether to take all metrics, or the headline ones and those that filters name.
+    shown
+        ``all`` metrics; the ``headline`` ones, and those that filters name; or selectors, see
+        `iqbench.results.selector`.
     source
         Of opinions.
     directions
@@ -147,7 +150,7 @@ def read_correlations(
         As `load_scores`, `read_opinion` and `iqbench.analysis.opinion_table`.
     """
     known = {} if results is None else load_columns(results)
-    read = read_inputs(results, filters, every, known, source or OpinionSource())
+    read = read_inputs(results, filters, shown, known, source or OpinionSource())
     table, opinions = read.table, read.opinions
     found_directions = _directions([*table.names, *read.choice_metrics], known, directions or {})
     _check_choices(read.choice_metrics, found_directions)
@@ -175,14 +178,17 @@ def read_correlations(
 def _directions(
     names: list[str], known: Mapping[str, ColumnInfo], given: Mapping[str, str]
 ) -> dict[str, str]:
-    for name in given:
-        if name not in names:
-            raise unknown_name("metric", name, names)
+    heads = {name: (metric_of(name), bracketed(name)) for name in names}
+    said: dict[str, str] = {}
+    for text, direction in given.items():
+        meant = select(text, heads)
+        if not meant:
+            raise unknown_name("metric", text, names)
+        said |= dict.fromkeys(meant, direction)
     found = {}
     for name in names:
-        metric = name.partition(" [")[0]
-        info = known.get(metric, ColumnInfo("none"))
-        found[name] = given.get(name, "lower" if name.startswith("|") else info.direction)
+        info = column_info(name, known)
+        found[name] = said.get(name, "lower" if name.startswith("|") else info.direction)
     return found
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
+from iqbench.analysis.columns import shown_scores
 from iqbench.analysis.metric_table import MetricTable, contents, metric_table
 from iqbench.analysis.opinion_table import (
     choices_of_images,
@@ -24,6 +25,7 @@ from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.opinion import read_opinion
 from iqbench.results.read import load_images, load_scores
 from iqbench.results.schema import ColumnInfo
+from iqbench.results.selector import pick
 
 __all__ = ["Inputs", "OpinionSource", "read_inputs"]
 
@@ -83,7 +85,7 @@ class Inputs:
 def read_inputs(
     results: Path | None,
     filters: Mapping[str, tuple[str, ...]],
-    every: bool,
+    shown: str | Sequence[str],
     known: Mapping[str, ColumnInfo],
     source: OpinionSource,
 ) -> Inputs:
@@ -91,7 +93,7 @@ def read_inputs(
 
     Parameters
     ----------
-    results, filters, every, source
+    results, filters, shown, source
         As for `iqbench.report.correlation.read_correlations`.
     known
         How the columns of results are read.
@@ -103,19 +105,19 @@ def read_inputs(
     """
     if results is None:
         assert source.file is not None
-        return _filtered(_alone(source, source.file), filters)
+        return _filtered(_alone(source, source.file), filters, shown)
     images = load_images(results)
     stale = stale_among(images, filters)
     stale.warn()
     images = stale.without(images)
     scores = stale.without(load_scores(results, filters=filters))
-    metrics = [str(name) for name in scores["metric"].cat.categories]
-    shown = metrics
-    if not every and "metric" not in filters:
-        shown = [name for name in metrics if name in known and known[name].headline] or metrics
-    table = metric_table(scores[scores["metric"].isin(shown)], known)
+    narrow = "all" if shown == "headline" and "metric" in filters else shown
+    scores, there, taken = shown_scores(scores, narrow, known)
+    if not isinstance(shown, str):
+        pick(shown, there)
+    table = metric_table(scores, known)
     table = replace(table, references=references_of_images(images))
-    hidden = len(metrics) - len(shown)
+    hidden = len({metric for metric, _ in there} - {metric for metric, _ in taken})
     if source.file is None:
         return _brought(table, images, source.raters, hidden)
     read = read_opinion(source.file, source.columns)
@@ -182,8 +184,12 @@ def _alone(source: OpinionSource, file: Path) -> Inputs:
     return Inputs(table, opinions, notes=read.notes)
 
 
-def _filtered(whole: Inputs, filters: Mapping[str, tuple[str, ...]]) -> Inputs:
+def _filtered(
+    whole: Inputs, filters: Mapping[str, tuple[str, ...]], shown: str | Sequence[str]
+) -> Inputs:
     """Keep the metrics and datasets of a file that were asked for."""
+    if not isinstance(shown, str):
+        filters = {"metric": tuple(shown), **filters}
     names = whole.choice_metrics or whole.table.names
     rows = whole.choices if whole.choice_metrics else whole.opinions
     datasets = sorted(set(rows["dataset"]))

@@ -10,14 +10,14 @@ from pathlib import Path
 import pandas as pd
 
 from iqbench.analysis.by_image import images_of
-from iqbench.analysis.columns import column_info, metric_of
+from iqbench.analysis.columns import metric_of, shown_scores
 from iqbench.analysis.leaderboard import board_of, check_choice
 from iqbench.analysis.overall import overall_of, rank_table
 from iqbench.analysis.pairwise import pairs_of
 from iqbench.analysis.standing import Choice, Standing, standing
-from iqbench.errors import unknown_name
 from iqbench.results.read import iter_datasets, load_columns, load_tasks
 from iqbench.results.schema import ColumnInfo
+from iqbench.results.selector import Keys, pick
 
 __all__ = ["Overview", "read_leaderboard"]
 
@@ -81,12 +81,12 @@ def read_leaderboard(
     filters
         As `load_scores` takes them.
     sort
-        Metric to rank by; shown even if it was not asked for.
+        Selector of the column to rank by; shown even if it was not asked for.
     shown
-        ``all`` metrics; those that are named, in that order; or the ``headline`` ones: of each
+        ``all`` columns; those that selectors name, in that order; or the ``headline`` ones: of each
         dataset, those that the filters name, or all if none is a headline.
     front
-        Two metrics that span the Pareto front; shown too.
+        Two selectors of columns that span the Pareto front; shown too.
     intervals
         Whether means and ranks get their bootstrap intervals.
 
@@ -102,39 +102,26 @@ def read_leaderboard(
     """
     columns, tasks = load_columns(results), load_tasks(results)
     names = [] if isinstance(shown, str) else list(shown)
-    columns = {name: columns[name] for name in names if name in columns} | columns
-    extra = [metric_of(name) for name in (*([sort] if sort else []), *(front or ()))]
+    first = [metric_of(name) for name in names]
+    columns = {name: columns[name] for name in first if name in columns} | columns
+    extra = [*([sort] if sort else []), *(front or ())]
     methods = filters.get("method")
     choice = Choice(sort, methods, front, intervals)
     # Under these filters a dataset without any row was not asked for, rather than left incomplete.
     narrowed = bool(filters.keys() & {"dataset", "protocol", "precision", "metric"})
-    known: set[str] = set()
-    used: set[str] = set()
+    known: set[Keys] = set()
+    used: set[Keys] = set()
     found: list[Standing] = []
     for tables in iter_datasets(results, filters=filters):
         if tables.scores.empty and narrowed:
             continue
-        metrics = [str(metric) for metric in tables.scores["metric"].cat.categories]
-        if names:
-            wanted = set(names)
-        elif shown == "all" or "metric" in filters:
-            wanted = set(metrics)
-        else:
-            wanted = set(_headlines(metrics, columns))
-        wanted.update(extra)
-        scores = tables.scores
-        if not wanted.issuperset(metrics):
-            scores = scores[scores["metric"].isin(wanted)]
+        narrow = "all" if shown == "headline" and "metric" in filters else shown
+        scores, there, taken = shown_scores(tables.scores, narrow, columns, extra)
         task = tasks.get(tables.dataset, "")
         found.append(standing(tables.dataset, (scores, tables.images), columns, choice, task))
-        known.update(metrics)
-        used.update(wanted.intersection(metrics))
-    for name in names:
-        if name not in known:
-            raise unknown_name("metric", name, known)
+        known |= there
+        used |= taken
+    pick(names, known)
     check_choice(found, columns, choice)
-    return Overview([one for one in found if len(one.rows)], columns, len(known - used))
-
-
-def _headlines(metrics: list[str], columns: Mapping[str, ColumnInfo]) -> list[str]:
-    return [name for name in metrics if column_info(name, columns).headline] or metrics
+    hidden = {metric for metric, _ in known} - {metric for metric, _ in used}
+    return Overview([one for one in found if len(one.rows)], columns, len(hidden))

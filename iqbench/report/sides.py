@@ -12,6 +12,7 @@ from iqbench.analysis.matching import Scored
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.read import load_columns, load_images, load_scores
 from iqbench.results.schema import ColumnInfo
+from iqbench.results.selector import Selector
 
 __all__ = ["Sides", "read_methods", "read_sides"]
 
@@ -72,7 +73,11 @@ def read_sides(
     names = _parse_renamed(renamed, _names(old["method"]), _names(now["method"]))
     for key in ("dataset", "metric"):
         if key in asked:
-            now = now[now[key].isin(asked[key])]
+            # Of a metric, whatever its signature: another one is not comparable, and is named.
+            names_asked = [
+                Selector.of(text).metric if key == "metric" else text for text in asked[key]
+            ]
+            now = now[now[key].isin(names_asked)]
     if methods:
         known = _names(old["method"]) | _names(now["method"])
         for name in methods:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.results.selector import Keys, Selector, refusal
 from iqbench.results.signature import parse_signature
 
 __all__ = ["Filters"]
@@ -27,12 +28,16 @@ class Filters:
     wanted
         By column; a row passes if its value is among them, for every column. ``precision`` is a
         field of the signature, and a row without it passes: its value does not depend on it.
+        ``metric`` takes selectors, see `iqbench.results.selector`.
     met
         Every value met in a wanted column, to be named where a wanted one is not among them.
+    columns
+        Every column of values that was met, likewise, where metrics are wanted.
     """
 
     wanted: Mapping[str, tuple[str, ...]]
     met: dict[str, set[str]] = field(default_factory=dict)
+    columns: set[Keys] = field(default_factory=set)
 
     @classmethod
     def of(cls, filters: Mapping[str, str | Sequence[str]] | None) -> Filters:
@@ -59,7 +64,9 @@ class Filters:
         if not keys or table.num_rows == 0:
             return table
         # Each column is judged on all rows, so that every value there is counts as met.
-        masks = [self._mask(key, table) for key in keys]
+        masks = [
+            self._column_mask(table) if key == "metric" else self._mask(key, table) for key in keys
+        ]
         return table.filter(reduce(pc.and_, masks)).combine_chunks()
 
     def _mask(self, key: str, table: pa.Table) -> pa.Array:
@@ -69,6 +76,29 @@ class Filters:
         names = column.chunk(0).dictionary
         wanted = [index for index in used if self._admits(key, names[index].as_py())]
         return pc.is_in(column.chunk(0).indices, value_set=pa.array(wanted, pa.int32()))
+
+    def _column_mask(self, table: pa.Table) -> pa.Array:
+        """Judge each column of values once; there are few in the rows of a dataset and method."""
+        metrics, signatures = (table.column(name).chunk(0) for name in ("metric", "signature"))
+        # In 64 bits, so that one number stands for both.
+        count = max(len(signatures.dictionary), 1)
+        both = pc.add(
+            pc.multiply(metrics.indices.cast(pa.int64()), count),
+            signatures.indices.cast(pa.int64()),
+        )
+        used = {
+            number: (
+                metrics.dictionary[number // count].as_py(),
+                signatures.dictionary[number % count].as_py(),
+            )
+            for number in pc.unique(both).to_pylist()
+        }
+        self.columns.update(used.values())
+        selectors = [Selector.of(text) for text in self.wanted["metric"]]
+        wanted = [
+            number for number, keys in used.items() if any(one.fits(*keys) for one in selectors)
+        ]
+        return pc.is_in(both, value_set=pa.array(wanted, pa.int64()))
 
     def _admits(self, key: str, name: str) -> bool:
         if key != "precision":
@@ -88,7 +118,11 @@ class Filters:
         """
         for key, values in self.wanted.items():
             for value in values:
-                if key in self.met and value not in self.met[key]:
+                if key == "metric":
+                    selector = Selector.of(value)
+                    if self.columns and not any(selector.fits(*keys) for keys in self.columns):
+                        raise refusal(selector, self.columns)
+                elif key in self.met and value not in self.met[key]:
                     raise unknown_name(key, value, self.met[key])
 
     def refuse_none(self) -> None:

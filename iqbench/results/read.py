@@ -17,6 +17,7 @@ from iqbench.results.filters import Filters
 from iqbench.results.names import combinations_of
 from iqbench.results.parts import WRITTEN
 from iqbench.results.schema import IMAGES, SCORES, UNDEFINED, ColumnInfo, Manifest
+from iqbench.results.selector import Selector, refusal, select
 from iqbench.results.signature import headings
 
 __all__ = [
@@ -86,10 +87,10 @@ def load_scores(
         One row an image and one column a metric, instead of one row a value. A metric with several
         signatures has a column for each, headed by what differs: ``psnr [view=luma]``.
     columns
-        Which columns to give; of the wide form, which of the metrics'.
+        Which columns to give; of the wide form, which of the metrics', by selectors.
     filters
         Wanted value or values of ``dataset``, ``method``, ``metric``, ``protocol``, ``precision``
-        or ``image``.
+        or ``image``. A metric is a selector: ``psnr``, or ``psnr[protocol=sr-y:scale=4]``.
 
     Returns
     -------
@@ -117,9 +118,11 @@ def load_scores(
     frame = _long(tables)
     if frame.empty and wanted.wanted:
         wanted.refuse_none()
-    if wide:
-        frame = _wide(frame, _columns_of(found))
-    return frame if columns is None else _chosen(frame, columns)
+    if not wide:
+        return frame if columns is None else _chosen(frame, columns)
+    heads = with_headings(frame)
+    table = _wide(frame.assign(column=heads), _columns_of(found))
+    return table if columns is None else table[_chosen_metrics(frame, heads, columns)]
 
 
 def iter_datasets(
@@ -324,8 +327,7 @@ def _frame(
     return frame.sort_values(keys, kind="stable", ignore_index=True)
 
 
-def _wide(frame: pd.DataFrame, known: Mapping[str, ColumnInfo]) -> pd.DataFrame:
-    headed = frame.assign(column=with_headings(frame))
+def _wide(headed: pd.DataFrame, known: Mapping[str, ColumnInfo]) -> pd.DataFrame:
     order = {metric: place for place, metric in enumerate(known)}
     first = headed.drop_duplicates("column")
     heads = sorted(
@@ -342,6 +344,20 @@ def _wide(frame: pd.DataFrame, known: Mapping[str, ColumnInfo]) -> pd.DataFrame:
     at = column.categories.map(place).to_numpy()[column.codes.to_numpy()]
     values[row, at] = headed["value"].to_numpy()
     return pd.DataFrame(values, index=index, columns=table.columns)
+
+
+def _chosen_metrics(frame: pd.DataFrame, heads: pd.Series, columns: Sequence[str]) -> list[str]:
+    """Name the columns of the wide form that selectors mean, in their order."""
+    met = ~heads.cat.codes.duplicated().to_numpy()
+    first = frame.loc[met, ["metric", "signature"]].astype(str)
+    keys = dict(zip(heads[met].astype(str), first.itertuples(index=False, name=None), strict=True))
+    chosen: dict[str, None] = {}
+    for text in columns:
+        meant = select(text, keys)
+        if not meant:
+            raise refusal(Selector.of(text), keys.values(), "column")
+        chosen |= dict.fromkeys(meant)
+    return list(chosen)
 
 
 def _chosen(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -131,12 +131,13 @@ def read_contents(
     filters: Mapping[str, tuple[str, ...]],
     sort: str | None = None,
     front: tuple[str, str] | None = None,
+    shown: str | Sequence[str] = "headline",
 ) -> Contents:
     """Read what a results folder says.
 
     Parameters and errors are those of `iqbench.report.overview.read_leaderboard`.
     """
-    found = read_leaderboard(results, filters, sort=sort, front=front)
+    found = read_leaderboard(results, filters, sort=sort, front=front, shown=shown)
     every = found
     if found.hidden:
         every = read_leaderboard(results, filters, sort=sort, front=front, shown="all")

@@ -54,6 +54,8 @@ class Appearance:
     ----------
     sort, front
         As for `iqbench.report.overview.read_leaderboard`.
+    columns
+        Its ``shown``: the columns that are shown at first, and by which methods are complete.
     images
         How many images of each dataset to show, where they are found.
     maps
@@ -65,6 +67,7 @@ class Appearance:
     """
 
     sort: str | None = None
+    columns: str | Sequence[str] = "headline"
     front: tuple[str, str] | None = None
     images: int = 4
     maps: Sequence[str] = DEFAULT_MAPS
@@ -134,7 +137,7 @@ def report_page(
     """
     chosen = appearance or Appearance()
     progress("Comparing methods", 0, 1)
-    contents = read_contents(results, filters, chosen.sort, chosen.front)
+    contents = read_contents(results, filters, chosen.sort, chosen.front, chosen.columns)
     context = contents.context()
     progress("Comparing methods", 1, 1)
     bare = len(_page(context, [], [], contents, []).encode())
