@@ -1,7 +1,7 @@
-"""Bicubic resizing as MATLAB's ``imresize`` does it, which the field's low-resolution files are.
+"""Resizing as the field does it: MATLAB's bicubic ``imresize``, and Pillow's bilinear filter.
 
-The kernel is Keys' cubic with a = -0.5 (doi:10.1109/TASSP.1981.1163711), widened by 1/scale when
-shrinking, with pixel centres aligned and the weights of each output pixel normalised to sum 1.
+The bicubic kernel is Keys' cubic with a = -0.5 (doi:10.1109/TASSP.1981.1163711), widened by 1/scale
+when shrinking, with pixel centres aligned and the weights of each output pixel normalised to sum 1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from iqbench.errors import IqbenchError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Edge", "imresize", "imresize_uint8", "resize_weights"]
+__all__ = ["Edge", "imresize", "imresize_uint8", "pillow_bilinear_weights", "resize_weights"]
 
 Edge = Literal["replicate", "symmetric"]
 Size = tuple[int, int]
@@ -170,6 +170,44 @@ def resize_weights(
     indices, weights = np.ascontiguousarray(indices[:, used]), weights[:, used]
     indices.flags.writeable = weights.flags.writeable = False  # they are shared by the cache
     return indices, weights
+
+
+@lru_cache(maxsize=64)
+def pillow_bilinear_weights(
+    length: int, new_length: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Give the input pixels and their whole weights for each output pixel along one axis.
+
+    Pillow's bilinear filter of 8-bit images: a triangle, widened when shrinking, cut off at the
+    edges, in units of 2^-22.
+
+    Parameters
+    ----------
+    length, new_length
+        Pixels of the input and of the output.
+
+    Returns
+    -------
+    indices
+        (new_length, taps) positions in the input.
+    weights
+        (new_length, taps); 0 where a position does not count.
+    unit
+        What the weights of an output pixel add up to, but for rounding.
+    """
+    unit = 1 << 22
+    scale = length / new_length
+    support = max(scale, 1.0)
+    centres = (np.arange(new_length) + 0.5) * scale
+    first = np.maximum((centres - support + 0.5).astype(np.int64), 0)
+    end = np.minimum((centres + support + 0.5).astype(np.int64), length)
+    positions = first[:, None] + np.arange((end - first).max())
+    triangle = 1 - np.abs((positions - centres[:, None] + 0.5) * (1 / support))
+    weights = np.where(positions < end[:, None], triangle.clip(0), 0.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    indices, whole = positions.clip(0, length - 1), (weights * unit + 0.5).astype(np.int64)
+    indices.flags.writeable = whole.flags.writeable = False  # they are shared by the cache
+    return indices, whole, unit
 
 
 def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -12,13 +12,17 @@ from torch import Tensor
 from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Place, Statistics, Tap
 from iqbench.metrics._statistics import pair_moments
 from iqbench.metrics._tensors import score_tensors
+from iqbench.networks.vgg import SHRUNK
 from iqbench.networks.weights import Weights, load
 from iqbench.protocols.presets import Role
+from iqbench.specs import validate
 
 if TYPE_CHECKING:
     from iqbench.networks.backbone import Backbone
 
-__all__ = ["Dists", "dists"]
+__all__ = ["Dists", "Resize", "dists"]
+
+Resize = Literal["none", "256"]
 
 LAYERS = (
     "relu1_2",
@@ -35,8 +39,11 @@ class Dists(Metric):
     replaced by blurred L2 pooling. Of each channel, with means m, variances v and covariance c over
     all positions: texture (2 mx my + C1) / (mx^2 + my^2 + C1), structure (2 c + C2) / (vx + vy +
     C2), C1 = C2 = 1e-6, weighted by the authors' alpha and beta, which sum to 1. Gray is expanded
-    to three channels. Nothing is resized: the authors' script shrinks images whose short side is
-    longer than 256 pixels first, the paper's formula does not.
+    to three channels.
+
+    Option: `resize`, none: the paper's formula on the image as it is; or 256: images whose short
+    side is longer are shrunk to that first, as the authors' ``prepare_image(image, resize=True)``
+    does (Pillow's bilinear filter on 8 bits).
     """
 
     name: ClassVar[str] = "dists"
@@ -45,10 +52,25 @@ class Dists(Metric):
     role: ClassVar[Role] = "perception"
     symmetric: ClassVar[bool] = True
 
+    resize: Resize = "none"
+
     def columns(self) -> tuple[Column, ...]:
-        """Return the one column, ``dists``."""
-        taps = (Tap(), *(Tap("vgg16", layer) for layer in LAYERS))
-        return (Column("dists", "lower", self.summary, taps, headline=True),)
+        """Return the one column, ``dists``, or ``dists-resize=256``."""
+        if self.resize == "none":
+            taps = (Tap(), *(Tap("vgg16", layer) for layer in LAYERS))
+            return (Column("dists", "lower", self.summary, taps, headline=True),)
+        summary = f"{self.summary}, short side shrunk to {self.resize} pixels"
+        taps = tuple(Tap("vgg16", layer, normalise=False) for layer in self._layers)
+        options = (("resize", self.resize),)
+        name = f"dists-resize={self.resize}"
+        return (Column(name, "lower", summary, taps, options, headline=True),)
+
+    @property
+    def _layers(self) -> tuple[str, ...]:
+        """Name the layers that are read; the image is the first."""
+        if self.resize == "none":
+            return (PIXELS, *LAYERS)
+        return tuple(f"{SHRUNK}{layer}" for layer in ("image", *LAYERS))
 
     def parameters(self) -> Callable[[], Weights]:
         """Return what loads alpha and beta."""
@@ -67,7 +89,7 @@ class Dists(Metric):
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Weigh texture and structure of all channels."""
-        moments = [means[layer] for layer in (PIXELS, *LAYERS)]
+        moments = [means[layer] for layer in self._layers]
         if moments[0].shape[2] == 1:
             moments[0] = moments[0].expand(-1, -1, 3)
         first, second, variance, other, covariance = torch.cat(moments, dim=2).unbind(1)
@@ -81,13 +103,21 @@ class Dists(Metric):
         return 1 - similarity / (alpha.sum() + beta.sum())
 
 
-def dists(reference: Tensor, output: Tensor, *, backbone: Backbone | None = None) -> Tensor:
+def dists(
+    reference: Tensor,
+    output: Tensor,
+    *,
+    resize: Resize = "none",
+    backbone: Backbone | None = None,
+) -> Tensor:
     """DISTS of each image of a batch.
 
     Parameters
     ----------
     reference, output
         (N, C, H, W) in [0, 1], C 1 or 3; gray is expanded to three channels.
+    resize
+        ``none``; ``256``: images whose short side is longer are shrunk to that first.
     backbone
         VGG16 with its weights; by default the pretrained one.
 
@@ -107,4 +137,5 @@ def dists(reference: Tensor, output: Tensor, *, backbone: Backbone | None = None
     Ding et al. 2020, doi:10.1109/TPAMI.2020.3045810. Equal to the package ``dists-pytorch`` within
     1e-5.
     """
-    return score_tensors(Dists(), "dists", reference, output, backbone=backbone)
+    metric = validate(Dists, {"resize": resize}, where="DISTS")
+    return score_tensors(metric, metric.columns()[0].name, reference, output, backbone=backbone)

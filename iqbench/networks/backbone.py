@@ -21,6 +21,7 @@ __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "Backbone",
+    "Normalise",
     "Pass",
     "imagenet_normalise",
 ]
@@ -63,6 +64,22 @@ def _kept_constants(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, T
         return _constants(device, dtype)
 
 
+class Normalise(Layer):
+    """`imagenet_normalise`, where a network changes the image before."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise a whole image."""
+        return imagenet_normalise(x)
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return PointwiseStream(self.forward)
+
+    def size(self, size: Size) -> Size:
+        """Return the size, unchanged."""
+        return size
+
+
 class Backbone(nn.Module):
     """A feature network cut off before its classifier.
 
@@ -75,8 +92,8 @@ class Backbone(nn.Module):
     nodes
         The layers in the order of the pass, by the names that users ask for.
     branches
-        Name of a layer to further layers that go on from it; they may share parameters with
-        `nodes`.
+        Name of a layer, or "" for the image, to further layers that go on from it; they may share
+        parameters with `nodes`.
 
     Attributes
     ----------

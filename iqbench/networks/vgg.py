@@ -2,19 +2,25 @@
 
 Layers: ``conv1_1`` before activation, ``bn1_1`` after batch normalisation, ``relu1_1`` after
 activation, ``pool1`` after the block's max pooling. VGG16 has a branch after ``relu1_2`` that has
-blurred L2 pooling in place of max pooling: ``l2pool/relu2_2`` and so on, which DISTS reads.
+blurred L2 pooling in place of max pooling: ``l2pool/relu2_2`` and so on, which DISTS reads; and a
+branch before the first layer for pixels that are not normalised, which shrinks the image first:
+``short256/image``, ``short256/relu1_2``, ``short256/l2pool/relu2_2`` and so on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iqbench.networks.backbone import Backbone
+from iqbench.networks.backbone import Backbone, Normalise
 from iqbench.networks.convolution import Convolution
-from iqbench.networks.layer import Layer
+from iqbench.networks.layer import Layer, NetworkLayer
 from iqbench.networks.layers import BatchNorm, Chain, L2Pool, MaxPool, Relu
+from iqbench.networks.shrink import ShrinkShortSide
 
-__all__ = ["NAMES", "build"]
+__all__ = ["NAMES", "SHRUNK", "build"]
+
+SHRUNK = "short256/"
+"""Before the names of the layers that see the image shrunk."""
 
 CONVOLUTIONS = {
     "vgg11": (1, 1, 2, 2, 2),
@@ -42,14 +48,26 @@ def build(name: str) -> Backbone:
             channels = wide
         nodes.append((f"pool{block}", MaxPool(2, 2)))
     features = Chain([(str(index), layer) for index, (_, layer) in enumerate(nodes)])
-    branches = {"relu1_2": _with_l2_pooling(nodes)} if name == "vgg16" else None
+    branches: dict[str, list[tuple[str, NetworkLayer]]] = {}
+    if name == "vgg16":
+        pooled = _with_l2_pooling(nodes)
+        branches = {"relu1_2": pooled, "": _shrunk([*nodes[: len(nodes) - len(pooled)], *pooled])}
     return Backbone(name, {"features": features}, nodes, branches)
 
 
-def _with_l2_pooling(nodes: Sequence[tuple[str, Layer]]) -> list[tuple[str, Layer]]:
+def _with_l2_pooling(nodes: Sequence[tuple[str, Layer]]) -> list[tuple[str, NetworkLayer]]:
     """Repeat the layers after the first block, which share its convolutions."""
     first = [layer for layer, _ in nodes].index("pool1")
     return [
         (f"l2pool/{name}", L2Pool() if isinstance(layer, MaxPool) else layer)
         for name, layer in nodes[first:]
     ]
+
+
+def _shrunk(nodes: Sequence[tuple[str, NetworkLayer]]) -> list[tuple[str, NetworkLayer]]:
+    """Repeat the layers after one that shrinks the image to a short side of 256 pixels."""
+    before: list[tuple[str, NetworkLayer]] = [
+        ("image", ShrinkShortSide(256)),
+        ("normalised", Normalise()),
+    ]
+    return [(f"{SHRUNK}{name}", layer) for name, layer in (*before, *nodes)]

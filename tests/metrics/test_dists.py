@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from needs import SHARED, needs
+from PIL import Image
 from skimage import data
 
 from iqbench.api import measure
@@ -15,6 +18,7 @@ from iqbench.functional import dists
 from iqbench.images.picture import Picture
 from iqbench.metrics.dists import CHANNELS, LAYERS
 from iqbench.networks.layers import L2Pool
+from iqbench.networks.shrink import ShrinkShortSide
 from iqbench.networks.weights import load, locate
 
 GOLDEN = SHARED / "golden/dists_niqe.json"
@@ -147,6 +151,59 @@ def test_the_engine_gives_the_same_in_bands(make_scorer, random_network, memory)
     ]
     expected = dists(*tensors, backbone=random_network("vgg16"))
     assert found["dists"].value == pytest.approx(expected.item(), abs=1e-6)
+
+
+def prepared(pixels):
+    """The authors' ``prepare_image(image, resize=True)``, with Pillow.
+
+    Rows first: Pillow did so until version 10 at least; 13 takes columns first of tall images.
+    """
+    image = Image.fromarray(pixels)
+    if min(image.size) > 256:
+        size = tuple(int(256 * side / min(image.size)) for side in image.size)
+        for target in ((size[0], image.height), size):
+            image = image.resize(target, Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+
+
+@settings(max_examples=40, deadline=None)
+@given(height=st.integers(250, 700), width=st.integers(250, 700), rows=st.integers(1, 300))
+def test_the_short_side_is_shrunk_as_by_pillow_bit_by_bit(height, width, rows):
+    pixels = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    expected = prepared(pixels)
+    given_image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    layer = ShrinkShortSide(256)
+    assert torch.equal(layer(given_image), expected)
+    assert layer.size((3, height, width)) == expected.shape[1:]
+    stream = layer.stream_of(height)
+    for top in range(0, height, rows):
+        band = given_image[:, :, top : top + rows]
+        shrunk = stream.push(band, last=top + rows >= height)
+    assert torch.equal(shrunk, expected)
+
+
+@needs_weights
+@pytest.mark.parametrize("size", [(120, 300), (257, 300), (310, 270)])
+@pytest.mark.parametrize("memory", [1, 2**30])
+def test_resized_values_are_those_of_the_shrunk_image(make_scorer, random_network, size, memory):
+    reference = data.astronaut()[: size[0], : size[1]]
+    noise = np.random.default_rng(0).integers(-30, 31, reference.shape)
+    output = np.clip(reference + noise, 0, 255).astype(np.uint8)
+    expected = dists(*map(prepared, (reference, output)), backbone=random_network("vgg16"))
+    pictures = [Picture(pixels, digest="", name="made", bytes=0) for pixels in (reference, output)]
+    scorer = make_scorer(["dists-resize=256", "dists"], memory=memory)
+    (found,) = scorer.score(Batch(pictures[:1], pictures[1:], [0]))
+    assert found["dists-resize=256"].value == pytest.approx(expected.item(), abs=2e-6)
+    differs = min(size) > 256
+    assert (abs(found["dists"].value - found["dists-resize=256"].value) > 1e-4) == differs
+
+
+@needs_weights
+def test_gradients_pass_the_resizing(random_network):
+    reference, output = image(260, 270), image(260, 270, seed=1).requires_grad_()
+    dists(reference, output, resize="256", backbone=random_network("vgg16")).sum().backward()
+    assert output.grad.isfinite().all()
+    assert output.grad.abs().sum() > 0
 
 
 @needs(GOLDEN)
