@@ -71,6 +71,7 @@ def peers() -> dict[str, dict[str, Score]]:
     import piq
     import torch
     import torchmetrics.functional.image as tm
+    from skimage import color
     from skimage import metrics as sk
     from torch import Tensor
 
@@ -118,7 +119,13 @@ def peers() -> dict[str, dict[str, Score]]:
     networks = {net: lpips.LPIPS(net=net, verbose=False) for net in ("alex", "vgg")}
     content = piq.ContentLoss("vgg16", layers=["relu3_3"], weights=[1.0], distance="mae")
     piq_lpips = piq.LPIPS()
+
+    def sk_ciede(reference: Image, output: Image) -> float:
+        first, second = (color.rgb2lab(image) for image in (reference, output))
+        return float(color.deltaE_ciede2000(first, second).mean())
+
     return {
+        "ciede2000": {"scikit-image": sk_ciede},
         "psnr": {
             "piq": on_tensors(partial(piq.psnr, data_range=1.0)),
             "torchmetrics": on_tensors(partial(tm.peak_signal_noise_ratio, data_range=1.0)),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from iqbench.maps.tensors import (
     absolute_error_map,
+    ciede2000_map,
     lpips_map,
     perceptual_map,
     ssim_map,
@@ -20,6 +21,7 @@ from iqbench.maps.tensors import (
 )
 from iqbench.metrics._inception_features import inception_features
 from iqbench.metrics._set_distances import frechet_distance, kernel_distance
+from iqbench.metrics.ciede2000 import ciede2000
 from iqbench.metrics.dists import dists
 from iqbench.metrics.gmsd import gmsd
 from iqbench.metrics.lpips import lpips
@@ -33,6 +35,8 @@ from iqbench.metrics.tv import total_variation, tv_ratio, tv_residual
 
 __all__ = [
     "absolute_error_map",
+    "ciede2000",
+    "ciede2000_map",
     "dists",
     "frechet_distance",
     "gmsd",

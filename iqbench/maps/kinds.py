@@ -14,6 +14,7 @@ from iqbench.maps.model import DEFAULT_MAPS, Kind
 from iqbench.maps.places import Place, centre, forward, stretch
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._registry import Request, resolve_metrics
+from iqbench.metrics.ciede2000 import Ciede2000
 from iqbench.metrics.lpips import NETWORKS
 from iqbench.metrics.tv import FORMS, Form, variation_maps
 from iqbench.protocols.presets import Role
@@ -128,7 +129,7 @@ _OWN: dict[str, Metric] = {
     "absolute-error": AbsoluteError(),
     **{f"tv-{form}": VariationChange(form=form) for form in FORMS},
 }
-_METRICS = ("ssim", "lpips", "perceptual")
+_METRICS = ("ssim", "lpips", "perceptual", "ciede2000")
 
 
 def kind_of(request: Request) -> MapKind:
@@ -151,7 +152,7 @@ def kind_of(request: Request) -> MapKind:
         border = column.taps[0].window // 2
         gap = f"none within {border} pixels of its edge, where the window does not fit"
         return MapKind(request, centre, "similarity", gap)
-    return MapKind(request, centre if isinstance(metric, AbsoluteError) else stretch)
+    return MapKind(request, centre if isinstance(metric, AbsoluteError | Ciede2000) else stretch)
 
 
 def resolve_maps(names: Iterable[str]) -> tuple[MapKind, ...]:
@@ -160,7 +161,7 @@ def resolve_maps(names: Iterable[str]) -> tuple[MapKind, ...]:
     Parameters
     ----------
     names
-        Names of maps, or specs of the metrics ssim, lpips and perceptual.
+        Names of maps, or specs of the metrics ssim, lpips, perceptual and ciede2000.
 
     Returns
     -------
@@ -186,5 +187,5 @@ def _resolve(name: str) -> tuple[Request, ...]:
     if re.split("[-:]", name)[0] in _METRICS:
         return resolve_metrics([name])
     layers = (request.column.name for request in resolve_metrics(["perceptual"]))
-    known = (*_OWN, "ssim", *(f"lpips-{net}" for net in NETWORKS), *layers)
+    known = (*_OWN, "ssim", "ciede2000", *(f"lpips-{net}" for net in NETWORKS), *layers)
     raise unknown_name("map", name, known)

@@ -15,6 +15,7 @@ from iqbench.metrics._base import PIXELS, Metric
 from iqbench.metrics._images import accept_pair, accept_signal
 from iqbench.metrics._registry import Request
 from iqbench.metrics._tensors import full_precision, network_of, trained_parameters
+from iqbench.metrics.ciede2000 import Ciede2000
 from iqbench.metrics.lpips import Lpips, Net
 from iqbench.metrics.perceptual import Distance, Normalise, perceptual_metric
 from iqbench.metrics.ssim import Shape, Ssim
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "absolute_error_map",
+    "ciede2000_map",
     "lpips_map",
     "perceptual_map",
     "ssim_map",
@@ -53,6 +55,27 @@ def absolute_error_map(reference: Tensor, output: Tensor) -> Tensor:
         If the tensors are no pair of images.
     """
     return _map(AbsoluteError(), reference, output)
+
+
+def ciede2000_map(reference: Tensor, output: Tensor) -> Tensor:
+    """Colour difference CIEDE2000, pixel by pixel.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) sRGB in [0, 1], C 1 or 3.
+
+    Returns
+    -------
+    Tensor
+        (N, 1, H, W); its mean is `ciede2000`.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images.
+    """
+    return _map(Ciede2000(), reference, output)
 
 
 def ssim_map(reference: Tensor, output: Tensor, *, window: Shape = "gaussian") -> Tensor:
