@@ -64,7 +64,7 @@ def test_tables_need_no_torch():
         """
 import pkgutil
 from importlib import import_module
-for room in ("errors", "images", "results", "datasets", "analysis", "report"):
+for room in ("errors", "images", "results", "datasets", "document", "analysis", "report"):
     package = import_module(f"iqbench.{room}")
     if room != "images":  # some of its modules make tensors
         for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"iqbench.{room}."):

@@ -10,6 +10,7 @@ import click
 
 from iqbench.cli.options import (
     filter_options,
+    format_of,
     format_option,
     output_option,
     results_argument,
@@ -19,7 +20,6 @@ from iqbench.cli.pictures import file_bytes, picture_folders, picture_options, t
 from iqbench.cli.streams import print_result, say
 from iqbench.errors import IqbenchWarning
 
-_SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
 _ALLOWABLE = ("missing", "not-comparable")
 _SAYS_NO = 1
 _MAPS = ("absolute-error", "ssim")  # those that need no network: a check is to be quick
@@ -95,7 +95,7 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     metavar="N",
     help="List up to N images for each row that is worse.",
 )
-@format_option("table", "markdown", "csv", "json")
+@format_option("table", "markdown", "csv", "json", "latex", "html")
 @output_option("Write to this file instead of printing.")
 @click.option(
     "--junit",
@@ -174,15 +174,15 @@ def check(
     from iqbench.analysis.margins import parse_image_margins, parse_margins
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
+    from iqbench.document.terminal import Window
     from iqbench.report.check import render_check
     from iqbench.report.files import write_text
     from iqbench.report.junit import render_junit
     from iqbench.report.sides import read_sides
-    from iqbench.report.terminal import Window
 
     if html is None and any(options[name] for name in ("outputs", "outputs_in", "references")):
         raise click.UsageError("pictures are shown by --html FILE: give it, or leave them out")
-    format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
+    format = format or format_of(output)
     with told_warnings(), waiting("Comparing with the baseline"):
         if results.resolve() == baseline.resolve() and not renamed:
             warnings.warn(f"{baseline} is compared with itself", IqbenchWarning, stacklevel=1)

@@ -7,10 +7,8 @@ from typing import Any
 
 import click
 
-from iqbench.cli.options import filter_options, format_option, output_option, wanted
+from iqbench.cli.options import filter_options, format_of, format_option, output_option, wanted
 from iqbench.cli.streams import print_result, say
-
-_SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
 
 
 @click.command(short_help="Compare two methods, or two runs, image by image.")
@@ -38,7 +36,7 @@ _SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
     metavar="N",
     help="List up to N images for each row, those that differ most.",
 )
-@format_option("table", "markdown", "csv", "json")
+@format_option("table", "markdown", "csv", "json", "latex", "html")
 @output_option("Write to this file instead of printing.")
 def compare(
     *,
@@ -78,13 +76,13 @@ def compare(
     """
     from iqbench.analysis.compare import compare as compare_sides
     from iqbench.cli.progress import waiting
+    from iqbench.document.terminal import Window
     from iqbench.errors import IqbenchError
     from iqbench.report.compare import render_comparison
     from iqbench.report.files import write_text
     from iqbench.report.sides import read_methods, read_sides
-    from iqbench.report.terminal import Window
 
-    format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
+    format = format or format_of(output)
     chosen = wanted(filters)
     if results is None and all((Path(side) / "scores").is_dir() for side in (first, second)):
         sides = read_sides(Path(first), Path(second), chosen, renamed)

@@ -131,12 +131,12 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
     from iqbench.analysis.influence import Bootstrap
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
+    from iqbench.document.terminal import Window
     from iqbench.report.correlation import read_correlations
     from iqbench.report.correlation_folder import write_correlations
     from iqbench.report.correlation_inputs import OpinionSource
     from iqbench.report.correlation_text import render_correlations
     from iqbench.report.files import write_text
-    from iqbench.report.terminal import Window
 
     output: Path | None = options["output"]
     suffix = output.suffix.lower() if output else ""

@@ -81,7 +81,7 @@ def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from iqbench.report.terminal import Window
+    from iqbench.document.terminal import Window
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
     for heading in rows[0]:
@@ -176,7 +176,7 @@ def fetch_datasets(names: tuple[str, ...], datasets_file: Path | None, quiet: bo
     from iqbench.cli.progress import progress_bar
     from iqbench.datasets.fetch import fetch
     from iqbench.datasets.load import load_datasets, select
-    from iqbench.report.text import printable
+    from iqbench.document.text import printable
 
     for spec in select(load_datasets(datasets_file), names):
         if spec.fetch:
@@ -189,7 +189,7 @@ def fetch_datasets(names: tuple[str, ...], datasets_file: Path | None, quiet: bo
 
 
 def _print_verification(result: Verification) -> None:
-    from iqbench.report.text import printable
+    from iqbench.document.text import printable
 
     images = f"{result.images} references"
     if result.outputs:
@@ -207,7 +207,7 @@ def _print_verification(result: Verification) -> None:
 
 
 def _words(value: Any) -> str:
-    from iqbench.report.text import printable
+    from iqbench.document.text import printable
 
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_words(part)}" for key, part in value.items())

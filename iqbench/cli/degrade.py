@@ -56,7 +56,7 @@ def degrade(
     """
     from iqbench.cli.progress import progress_bar
     from iqbench.degradation import degrade_files, resolve_degradation
-    from iqbench.report.text import printable
+    from iqbench.document.text import printable
 
     degradation = resolve_degradation(spec)
     with progress_bar(quiet=quiet, unit="images") as reporter:

@@ -42,12 +42,12 @@ def demo(
     from iqbench.cli.progress import progress_bar
     from iqbench.datasets.load import PACKAGED_FILE
     from iqbench.demo.outputs import DATASETS, make_outputs
+    from iqbench.document.terminal import Window
+    from iqbench.document.text import printable
     from iqbench.engine.compute import resolve_compute
     from iqbench.networks import weights as pretrained
     from iqbench.report.board import render_leaderboard
     from iqbench.report.overview import read_leaderboard
-    from iqbench.report.terminal import Window
-    from iqbench.report.text import printable
 
     budget = memory_bytes(memory)
     resolve_compute(device, precision, budget)

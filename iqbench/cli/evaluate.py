@@ -109,7 +109,7 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
     """
     from iqbench.api import Evaluation, run_evaluation
     from iqbench.cli.progress import progress_bar
-    from iqbench.report.text import printable
+    from iqbench.document.text import printable
 
     evaluation = Evaluation(memory=memory_bytes(memory), **options)
     with progress_bar(quiet=quiet) as bar:
@@ -138,7 +138,7 @@ def report_summary(summary: Summary, *, quiet: bool = False) -> int:
     int
         The exit code: 3 if some outputs could not be scored or have no value at all.
     """
-    from iqbench.report.text import printable
+    from iqbench.document.text import printable
 
     if not quiet:
         for warning in summary.warnings:

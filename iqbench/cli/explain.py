@@ -86,10 +86,10 @@ def explain(
       iqbench explain hr/ sr/ --metric psnr --value 28.42 --output-name '{id}_x4' --format json
     """
     from iqbench.cli.progress import progress_bar
+    from iqbench.document.terminal import Window
     from iqbench.explain import changes
     from iqbench.explain import explain as search
     from iqbench.report.explanation import render_explanation
-    from iqbench.report.terminal import Window
 
     with progress_bar(quiet=quiet, lines=reference.is_dir(), unit="pairs") as reporter:
         frame = search(

@@ -10,6 +10,7 @@ import click
 from iqbench.cli.options import (
     columns_option,
     filter_options,
+    format_of,
     format_option,
     front_columns,
     front_option,
@@ -19,14 +20,6 @@ from iqbench.cli.options import (
     wanted,
 )
 from iqbench.cli.streams import print_result, say
-
-_SUFFIXES = {
-    ".md": "markdown",
-    ".csv": "csv",
-    ".json": "json",
-    ".tex": "latex",
-    ".html": "html",
-}
 
 
 @click.command()
@@ -134,16 +127,16 @@ def leaderboard(
     """
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
+    from iqbench.document.terminal import Window
     from iqbench.report.files import write_text
     from iqbench.report.overview import read_leaderboard
-    from iqbench.report.terminal import Window
     from iqbench.report.views import draw_ranks, render_view
 
     if sum([pairs, by_image, by is not None]) > 1:
         raise click.UsageError("--by, --pairs and --by-image are three tables: ask for one")
     if top is not None and not by_image:
         raise click.UsageError("--top belongs to --by-image")
-    format = format or _SUFFIXES.get(output.suffix.lower() if output else "", "table")
+    format = format or format_of(output)
     window = Window() if output else Window.of_stdout()
     view = "pairs" if pairs else "images" if by_image else by
     with told_warnings(), waiting("Comparing methods"):

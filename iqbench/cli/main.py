@@ -19,8 +19,8 @@ import click
 
 from iqbench import __version__
 from iqbench.cli.streams import say, standard_streams
+from iqbench.document.text import printable
 from iqbench.errors import IqbenchError, out_of_memory
-from iqbench.report.text import printable
 
 __all__ = ["INTERRUPTED", "cli", "main"]
 

@@ -85,8 +85,8 @@ def measure(
     from iqbench.cli.evaluate import SOME_FAILED
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
+    from iqbench.document.terminal import Window
     from iqbench.report.measurement import render_measurement
-    from iqbench.report.terminal import Window
 
     if folder is None and (names or raw):
         raise click.UsageError("--map and --raw need --maps DIR, the folder to write to.")
@@ -123,8 +123,8 @@ def _write_maps(
     seen: dict[str, Any],
 ) -> None:
     """Write the maps and say on stderr what each shows."""
+    from iqbench.document.text import printable
     from iqbench.maps import difference_maps, legend, write_maps
-    from iqbench.report.text import printable
 
     maps = difference_maps(reference, output, maps=names, **seen)
     paths = write_maps(maps, folder, raw=raw, sources=(reference, output))

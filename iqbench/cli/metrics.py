@@ -33,9 +33,9 @@ def list_metrics(form: str) -> None:
     """
     import pandas as pd
 
+    from iqbench.document.records import render_records
+    from iqbench.document.terminal import Window
     from iqbench.metrics._registry import DEFAULT_METRICS, metric_classes, resolve_metrics
-    from iqbench.report.tables import render_records
-    from iqbench.report.terminal import Window
 
     defaults = {request.column.name for request in resolve_metrics(DEFAULT_METRICS)}
     rows = [
@@ -69,9 +69,9 @@ def show_metric(spec: str, form: str) -> None:
 
     import pandas as pd
 
+    from iqbench.document.records import render_records
+    from iqbench.document.terminal import Window
     from iqbench.metrics._registry import resolve_metrics
-    from iqbench.report.tables import render_records
-    from iqbench.report.terminal import Window
     from iqbench.specs import format_value
 
     requests = resolve_metrics([spec])

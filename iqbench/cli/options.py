@@ -11,6 +11,7 @@ import click
 __all__ = [
     "columns_option",
     "filter_options",
+    "format_of",
     "format_option",
     "front_columns",
     "front_option",
@@ -31,6 +32,14 @@ _FILTERS = {
     "precision": "Only scores of this precision, and those that do not depend on it.",
     "metric": "Only this metric, or one column of it: psnr[protocol=sr-y:scale=4].",
     "method": "Only this method.",
+}
+
+_SUFFIXES = {
+    ".md": "markdown",
+    ".csv": "csv",
+    ".json": "json",
+    ".tex": "latex",
+    ".html": "html",
 }
 
 
@@ -145,6 +154,11 @@ def front_columns(front: str | None) -> tuple[str, str] | None:
 def wanted(options: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Take the filters out of a command's options, in the form that `load_scores` reads."""
     return {name: values for name in _FILTERS if (values := options[name])}
+
+
+def format_of(output: Path | None) -> str:
+    """Say which format the suffix of an output file means; a table where it means none."""
+    return _SUFFIXES.get(output.suffix.lower() if output else "", "table")
 
 
 def format_option(*formats: str) -> Callable[[_Command], _Command]:

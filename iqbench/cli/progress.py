@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from iqbench.cli.streams import say
-from iqbench.report.text import printable
+from iqbench.document.text import printable
 
 if TYPE_CHECKING:
     from iqbench.engine.run import Reporter

@@ -33,9 +33,9 @@ def list_protocols(form: str) -> None:
     """
     import pandas as pd
 
+    from iqbench.document.records import render_records
+    from iqbench.document.terminal import Window
     from iqbench.protocols.presets import load_presets
-    from iqbench.report.tables import render_records
-    from iqbench.report.terminal import Window
 
     rows = [
         {

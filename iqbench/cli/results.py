@@ -45,7 +45,7 @@ def verify(results: Path, form: str) -> None:
     import json
 
     from iqbench.cli.progress import waiting
-    from iqbench.report.text import printable
+    from iqbench.document.text import printable
     from iqbench.results.verify import verify_results
 
     with waiting("Reading parts"):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from iqbench.document.text import encodable, spell_out
 from iqbench.errors import IqbenchError
-from iqbench.report.text import encodable, spell_out
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import click
 
 from iqbench.cli.streams import say
+from iqbench.document.text import printable
 from iqbench.errors import IqbenchWarning
-from iqbench.report.text import printable
 
 __all__ = ["told_warnings"]
 

@@ -48,8 +48,8 @@ def list_weights(folder: Path | None, layout: str) -> None:
         return
     import pandas as pd
 
-    from iqbench.report.tables import render_records
-    from iqbench.report.terminal import Window
+    from iqbench.document.records import render_records
+    from iqbench.document.terminal import Window
 
     places: dict[str, list[str]] = {}
     for row in rows:
@@ -99,8 +99,8 @@ def show_weights(network: str, folder: Path | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from iqbench.document.text import printable
     from iqbench.networks.weights.listing import describe
-    from iqbench.report.text import printable
 
     table = Table(show_header=False, box=None)
     table.add_column(style="bold", no_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -13,8 +14,8 @@ from iqbench.analysis.critical import DATASETS
 from iqbench.analysis.leaderboard import places
 from iqbench.analysis.ranking import too_few
 from iqbench.analysis.references import AGAIN
-from iqbench.report.sections import Column, Entry, Section, direction_arrow
-from iqbench.report.text import NOTHING, number
+from iqbench.document.model import Entry, Section, TableColumn, direction_arrow
+from iqbench.document.text import NOTHING, number
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["dataset_sections", "overall_sections"]
@@ -53,7 +54,7 @@ def dataset_sections(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> 
         ]
         spans = _text(rows, "front_by")
         section = Section(
-            str(dataset), facts, found, list(rows["complete"]), remarks, spans.iloc[0]
+            str(dataset), facts, found, list(rows["complete"]), remarks, spans.iloc[0], fixed=2
         )
         lacking = rows[~rows["complete"].astype(bool)]
         if "other_reference" in rows and (lacking["other_reference"] > 0).all():
@@ -62,7 +63,11 @@ def dataset_sections(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> 
 
 
 def overall_sections(
-    overall: pd.DataFrame, columns: Mapping[str, ColumnInfo], *, every: bool = False
+    overall: pd.DataFrame,
+    columns: Mapping[str, ColumnInfo],
+    *,
+    every: bool = False,
+    among: pd.DataFrame | None = None,
 ) -> Iterator[Section]:
     """Make one section a task, and one of all datasets.
 
@@ -75,10 +80,13 @@ def overall_sections(
     every
         Whether also those that say nothing new: of one dataset, of fewer than two methods that
         are complete, of all datasets where these are of one task.
+    among
+        The averages that ``overall`` is a part of, where it is not all of them.
     """
+    whole = overall if among is None else among
     marks = places(overall, ["scope", "task"])
-    largest = overall["datasets"].max() if len(overall) else 0
-    several = overall.loc[overall["scope"] == "task", "task"].nunique() > 1
+    largest = whole["datasets"].max() if len(whole) else 0
+    several = whole.loc[whole["scope"] == "task", "task"].nunique() > 1
     for (scope, task), rows in overall.groupby(["scope", "task"], sort=False):
         datasets = int(rows["datasets"].to_numpy()[0])
         again = scope == "task" and datasets == largest and not several
@@ -92,22 +100,24 @@ def overall_sections(
         remarks = _compared(rows, "dataset")
         if datasets < DATASETS:
             remarks.append(f"no critical difference of ranks: it takes {DATASETS} datasets")
-        average = Column(
+        average = TableColumn(
             "value",
             "average rank",
             _entries(rows, "average_rank", 2),
             "Mean over datasets of the rank",
-            source="average_rank",
         )
         found = [*_leading(rows, "dataset"), average, *_values(rows, marks, columns, "dataset")]
         unranked = "methods that are not complete on all datasets"
         complete = list(rows["complete"])
-        yield Section(title, facts, found, complete, remarks, unranked=unranked)
+        yield Section(title, facts, found, complete, remarks, unranked=unranked, fixed=2)
 
 
-def _leading(rows: pd.DataFrame, unit: str, *, ties: bool = True) -> list[Column]:
+def _leading(rows: pd.DataFrame, unit: str, *, ties: bool = True) -> list[TableColumn]:
     """Give rank and method, and the extras that say anything."""
-    ranks = [NOTHING if pd.isna(rank) else str(rank) for rank in rows["rank"]]
+    ranks = [
+        Entry(NOTHING, value=math.nan) if pd.isna(rank) else Entry(str(rank), value=int(rank))
+        for rank in rows["rank"]
+    ]
     names = [
         Entry(
             str(row["method"]),
@@ -116,27 +126,22 @@ def _leading(rows: pd.DataFrame, unit: str, *, ties: bool = True) -> list[Column
         for _, row in rows.iterrows()
     ]
     tie, front = _text(rows, "tie"), _text(rows, "front")
-    extras = {
-        "tie": ("tie", list(tie) if ties else []),
-        "front": ("front", [_ON_FRONT if mark == "True" else "" for mark in front]),
-        "range": ("ranks", list(_ranges(rows))),
-    }
+    marks = [Entry(_ON_FRONT if mark == "True" else "") for mark in front]
+    extras = [
+        TableColumn("tie", "tie", [Entry(text) for text in tie] if ties else [], _TIE),
+        TableColumn("front", "front", marks, _FRONT, order="descending"),
+        TableColumn("range", "ranks", list(_ranges(rows)), _RANGE),
+    ]
     return [
-        Column("rank", "#", [Entry(text) for text in ranks], "Rank"),
-        Column("method", "method", names),
-        *(
-            Column(key, heading, [Entry(text) for text in texts], _EXTRAS[key])
-            for key, (heading, texts) in extras.items()
-            if any(texts)
-        ),
+        TableColumn("rank", "#", ranks, "Rank"),
+        TableColumn("method", "method", names),
+        *(column for column in extras if any(entry.text for entry in column.entries)),
     ]
 
 
-_EXTRAS = {
-    "tie": "Methods of one letter are not significantly worse than the best of them",
-    "front": "No other method is better in fidelity and in perception",
-    "range": "Ranks in 95 % of the resamples of the images",
-}
+_TIE = "Methods of one letter are not significantly worse than the best of them"
+_FRONT = "No other method is better in fidelity and in perception"
+_RANGE = "Ranks in 95 % of the resamples of the images"
 
 
 def _text(rows: pd.DataFrame, name: str) -> pd.Series:
@@ -146,18 +151,18 @@ def _text(rows: pd.DataFrame, name: str) -> pd.Series:
     return rows[name].astype(object).where(rows[name].notna(), "").astype(str)
 
 
-def _ranges(rows: pd.DataFrame) -> Iterator[str]:
+def _ranges(rows: pd.DataFrame) -> Iterator[Entry]:
     if "rank_low" in rows:
         for low, high in zip(rows["rank_low"], rows["rank_high"], strict=True):
             if pd.isna(low):
-                yield ""
+                yield Entry("", value=math.nan)
             else:
-                yield str(low) if low == high else f"{low}-{high}"
+                yield Entry(str(low) if low == high else f"{low}-{high}", value=int(low))
 
 
 def _values(
     rows: pd.DataFrame, marks: pd.DataFrame, columns: Mapping[str, ColumnInfo], unit: str
-) -> Iterator[Column]:
+) -> Iterator[TableColumn]:
     """Give the columns of the metrics that have some value here.
 
     The best are marked in the column whose means decide: that of the values, or of the distances
@@ -177,12 +182,23 @@ def _values(
             for kind, text, summary in kinds:
                 entries = _entries(rows, f"{metric}{kind}", info.decimals)
                 if kind == kinds[-1][0]:
-                    found = marks.loc[rows.index, metric]
-                    entries = [
-                        replace(entry, place=int(place))
-                        for entry, place in zip(entries, found, strict=True)
-                    ]
-                yield Column("value", text, entries, summary, metric, f"{metric}{kind}")
+                    entries = list(_ranked(entries, rows, metric, marks.loc[rows.index, metric]))
+                # Distances to a target have a column of their own, and less of them is better.
+                order = "descending" if info.direction in ("higher", "none") else "ascending"
+                yield TableColumn("value", text, entries, summary, metric, order)
+
+
+def _ranked(
+    entries: list[Entry], rows: pd.DataFrame, metric: str, places: pd.Series
+) -> Iterator[Entry]:
+    """Mark the best, and shade each by its rank in the column where any is marked."""
+    shades = np.full(len(entries), np.nan)
+    if places.any():
+        ranks = rows[f"{metric}_rank"].to_numpy(np.float64, na_value=np.nan)
+        last = np.nanmax(ranks, initial=1.0)
+        shades = 1 - (ranks - 1) / (last - 1) if last > 1 else shades
+    for entry, place, shade in zip(entries, places, shades, strict=True):
+        yield replace(entry, place=int(place), shade=None if np.isnan(shade) else float(shade))
 
 
 def _has(rows: pd.DataFrame, name: str) -> bool:
@@ -214,7 +230,7 @@ def _entry(row: pd.Series, name: str, decimals: int) -> Entry:
     # An infinite mean says by itself that all values are.
     found = {sign: n for sign, n in counts.items() if not pd.isna(n) and n and not np.isinf(value)}
     note = ", ".join(f"+{n} {sign}" for sign, n in found.items())
-    return Entry(number(value, decimals), spread=spread, note=note)
+    return Entry(number(value, decimals), spread=spread, note=note, value=value)
 
 
 def _remarks(rows: pd.DataFrame) -> list[str]:

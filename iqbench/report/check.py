@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from iqbench.analysis.check import DOUBTFUL, VERDICTS, Check, worst_images
 from iqbench.analysis.verdicts import IMAGE
-from iqbench.report.board import direction_arrow
-from iqbench.report.page import Page, mean_change, signed
-from iqbench.report.tables import render_records
-from iqbench.report.terminal import Window
-from iqbench.report.text import mean_number, number
+from iqbench.document.model import (
+    Document,
+    Entry,
+    Section,
+    TableColumn,
+    direction_arrow,
+    numbers,
+    texts,
+)
+from iqbench.document.render import render
+from iqbench.document.terminal import Window
+from iqbench.document.text import mean_change, mean_number, number, signed
 from iqbench.results.read import with_headings
 from iqbench.results.schema import ColumnInfo
 
 __all__ = [
     "FEW_ROWS",
+    "check_document",
     "check_records",
     "gain_text",
     "method_names",
@@ -43,7 +52,15 @@ def render_check(
     every: bool = False,
     window: Window | None = None,
 ) -> str:
-    """Render a check.
+    """Render a check, see `check_document` and `iqbench.document.render.render`."""
+    document = check_document(found, columns, worst=worst, every=every)
+    return render(document, format, window=window)
+
+
+def check_document(
+    found: Check, columns: Mapping[str, ColumnInfo], *, worst: int = 3, every: bool = False
+) -> Document:
+    """Arrange a check.
 
     Parameters
     ----------
@@ -51,37 +68,30 @@ def render_check(
         The check.
     columns
         Directions and decimals.
-    format
-        One of `iqbench.report.tables.FORMATS`.
     worst
         At most how many images are listed for each row that is worse.
     every
         Whether to show all rows, however many are ``same``. CSV and JSON always hold all.
-    window
-        What a terminal table has to fit into.
-
-    Returns
-    -------
-    str
-        Ends with a newline.
     """
-    if format not in ("table", "markdown"):
-        return render_records(check_records(found, columns, worst), format)
-    page = Page(format, window or Window())
     rows = found.rows.assign(heading=with_headings(found.rows, by=["dataset"]).astype(str))
     rows = rows.sort_values("verdict", key=lambda names: names.map(VERDICTS.index), kind="stable")
     shown = rows if every or len(rows) <= FEW_ROWS else rows[rows["verdict"] != "same"]
-    parts = [
-        page.title(f"Regression check {'passed' if found.passed else 'failed'}: {found.why()}")
-    ]
+    sections: list[Section] = []
     for dataset in dict.fromkeys(found.rows["dataset"]):
         part = shown[shown["dataset"] == dataset]
-        sections = [_judged(part, columns, page), _reasons(part, page)]
-        sections.append(_worst(found, part, columns, worst, page))
-        if any(sections):
-            parts += [page.title(str(dataset), level=4), *sections]
-    parts.append(page.sentences([*_remarks(found, shown), *_new(found.new)]))
-    return "\n".join(part for part in parts if part)
+        tables = [
+            _judged(part, columns),
+            _reasons(part),
+            _worst(found, part, columns, worst),
+        ]
+        own = [one for one in tables if one.rows]
+        sections += [replace(one, title=str(dataset)) for one in own[:1]] + own[1:]
+    return Document(
+        sections,
+        title=f"Regression check {'passed' if found.passed else 'failed'}: {found.why()}",
+        notes=[*_remarks(found, shown), *_new(found.new)],
+        records=check_records(found, columns, worst),
+    )
 
 
 def check_records(found: Check, columns: Mapping[str, ColumnInfo], worst: int) -> pd.DataFrame:
@@ -125,25 +135,41 @@ def _heading(row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]) -> str:
     return f"{row['heading']} {direction_arrow(columns.get(row['metric'], _UNKNOWN))}".rstrip()
 
 
-def _judged(rows: pd.DataFrame, columns: Mapping[str, ColumnInfo], page: Page) -> str:
-    cells = []
-    for row in rows[rows["n"] > 0].to_dict("index").values():
-        decimals = columns.get(row["metric"], _UNKNOWN).decimals
-        cells.append(
-            [
-                *(row["verdict"], method_names(row), _heading(row, columns)),
-                *(side_text(row, side, decimals) for side in ("baseline", "candidate")),
-                gain_text(row, decimals + 1),
-                number(row["margin"]),
-                "margin alone" if row["margin_alone"] else number(row["p_value"], 4),
-                str(row["n"]),
-            ]
-        )
-    headings = ["verdict", "method", "metric", "baseline", "now", "gain", "margin", "p", "n"]
-    return page.table(headings, cells, text=3) if cells else ""
+def _judged(rows: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Section:
+    judged = list(rows[rows["n"] > 0].to_dict("index").values())
+    decimals = [columns.get(row["metric"], _UNKNOWN).decimals for row in judged]
+    both = list(zip(judged, decimals, strict=True))
+    table = [
+        texts("verdict", (row["verdict"] for row in judged)),
+        texts("method", map(method_names, judged)),
+        texts("metric", (_heading(row, columns) for row in judged)),
+        *(
+            _numbers(heading, judged, side, (side_text(row, side, n) for row, n in both))
+            for heading, side in (("baseline", "baseline"), ("now", "candidate"))
+        ),
+        _numbers("gain", judged, "gain", (gain_text(row, n + 1) for row, n in both)),
+        numbers("margin", (row["margin"] for row in judged)),
+        _numbers(
+            *("p", judged, "p_value"),
+            (
+                "margin alone" if row["margin_alone"] else number(row["p_value"], 4)
+                for row in judged
+            ),
+        ),
+        _numbers("n", judged, "n", (str(row["n"]) for row in judged)),
+    ]
+    return Section("", columns=table, fixed=3, level=4)
 
 
-def _reasons(rows: pd.DataFrame, page: Page) -> str:
+def _numbers(
+    heading: str, rows: Sequence[Mapping[Any, Any]], name: str, written: Iterable[str]
+) -> TableColumn:
+    """Make a column of numbers that are written in their own way."""
+    entries = [Entry(text, value=float(row[name])) for row, text in zip(rows, written, strict=True)]
+    return TableColumn("value", heading, entries)
+
+
+def _reasons(rows: pd.DataFrame) -> Section:
     """Tell of single images that decided, and of images that lack values."""
     by_image = rows["reason"] == IMAGE
     rows = rows[by_image | (rows["missing"] > 0) | (rows["not_comparable"] > 0)]
@@ -154,25 +180,30 @@ def _reasons(rows: pd.DataFrame, page: Page) -> str:
         if reason
     ]
     headings = ["verdict", "method", "metric", "reason"]
-    return page.table(headings, cells, text=4, fixed=3) if cells else ""
+    table = [texts(heading, (row[at] for row in cells)) for at, heading in enumerate(headings)]
+    return Section("", columns=table, fixed=3, level=4)
 
 
 def _worst(
-    found: Check, rows: pd.DataFrame, columns: Mapping[str, ColumnInfo], limit: int, page: Page
-) -> str:
-    cells = []
-    for row in rows[rows["verdict"] == "worse"].to_dict("index").values():
-        decimals = columns.get(row["metric"], _UNKNOWN).decimals
-        for image in worst_images(found, row, limit).to_dict("index").values():
-            cells.append(
-                [
-                    *(image["image"], method_names(row), _heading(row, columns)),
-                    *(number(image[side], decimals) for side in ("baseline", "candidate")),
-                    signed(image["gain"], decimals + 1),
-                ]
-            )
-    headings = ["worst images", "method", "metric", "baseline", "now", "gain"]
-    return page.table(headings, cells, text=3) if cells else ""
+    found: Check, rows: pd.DataFrame, columns: Mapping[str, ColumnInfo], limit: int
+) -> Section:
+    lost = [
+        (row, image, columns.get(row["metric"], _UNKNOWN).decimals)
+        for row in rows[rows["verdict"] == "worse"].to_dict("index").values()
+        for image in worst_images(found, row, limit).to_dict("index").values()
+    ]
+    images = [image for _, image, _ in lost]
+    table = [
+        texts("worst images", (image["image"] for image in images)),
+        texts("method", (method_names(row) for row, _, _ in lost)),
+        texts("metric", (_heading(row, columns) for row, _, _ in lost)),
+        *(
+            _numbers(heading, images, side, (number(image[side], n) for _, image, n in lost))
+            for heading, side in (("baseline", "baseline"), ("now", "candidate"))
+        ),
+        _numbers("gain", images, "gain", (signed(image["gain"], n + 1) for _, image, n in lost)),
+    ]
+    return Section("", columns=table, fixed=3, level=4)
 
 
 def _remarks(found: Check, shown: pd.DataFrame) -> list[str]:

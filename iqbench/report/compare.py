@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from iqbench.analysis.compare import Comparison, apart
-from iqbench.report.board import direction_arrow
-from iqbench.report.page import Page, mean_change, signed
-from iqbench.report.tables import render_records
-from iqbench.report.terminal import Window
-from iqbench.report.text import mean_number, number
+from iqbench.document.model import (
+    Document,
+    Entry,
+    Section,
+    TableColumn,
+    direction_arrow,
+    texts,
+)
+from iqbench.document.render import render
+from iqbench.document.terminal import Window
+from iqbench.document.text import mean_change, mean_number, number, signed
 from iqbench.results.read import with_headings
 from iqbench.results.schema import ColumnInfo
 
-__all__ = ["render_comparison"]
+__all__ = ["comparison_document", "render_comparison"]
 
 _UNKNOWN = ColumnInfo("none")
 
@@ -30,72 +36,96 @@ def render_comparison(
     images: int = 3,
     window: Window | None = None,
 ) -> str:
-    """Render a comparison.
+    """Render a comparison, see `comparison_document` and `iqbench.document.render.render`."""
+    return render(
+        comparison_document(found, columns, names=names, images=images), format, window=window
+    )
+
+
+def comparison_document(
+    found: Comparison,
+    columns: Mapping[str, ColumnInfo],
+    *,
+    names: tuple[str, str],
+    images: int = 3,
+) -> Document:
+    """Arrange a comparison.
 
     Parameters
     ----------
     found
-        The comparison.
+        The comparison. CSV and JSON hold its rows as they are.
     columns
         Directions and decimals.
-    format
-        One of `iqbench.report.tables.FORMATS`. CSV and JSON hold the rows as they are.
     names
         What to call the first and the second side.
     images
         At most how many images are listed for each row.
-    window
-        What a terminal table has to fit into.
-
-    Returns
-    -------
-    str
-        Ends with a newline.
     """
-    if format not in ("table", "markdown"):
-        return render_records(found.rows, format)
-    page = Page(format, window or Window())
     rows = found.rows.assign(heading=with_headings(found.rows, by=["dataset"]).astype(str))
-    parts = []
+    sections = []
     for place, part in rows.groupby(["dataset", "baseline_method", "method"], sort=False):
         dataset, old, new = map(str, place)
-        title = page.title(f"{dataset}: {old} and {new}" if old != new else f"{dataset}: {new}")
+        title = f"{dataset}: {old} and {new}" if old != new else f"{dataset}: {new}"
         compared = part[part["n"] > 0]
         if len(compared):
-            parts += [title, _numbers(compared, columns, names, page)]
-            parts.append(_images(found, compared, columns, names, page, limit=images))
-    parts.append(page.sentences([*_remarks(rows, names), *_new(found.new, names[1])]))
-    return "\n".join(part for part in parts if part)
+            sections.append(Section(title, columns=_numbers(compared, columns, names)))
+            apart_images = _images(found, compared, columns, names, limit=images)
+            sections.append(Section("", columns=apart_images, fixed=2))
+    return Document(
+        [section for section in sections if section.rows],
+        notes=[*_remarks(rows, names), *_new(found.new, names[1])],
+        records=found.rows,
+    )
 
 
 def _numbers(
-    rows: pd.DataFrame, columns: Mapping[str, ColumnInfo], names: tuple[str, str], page: Page
-) -> str:
-    cells = []
-    for row in rows.to_dict("index").values():
-        decimals = columns.get(row["metric"], _UNKNOWN).decimals
-        ends = [signed(row[end], decimals + 1) for end in ("low", "high")]
-        cells.append(
-            [
-                _heading(row, columns),
-                *(
-                    mean_number(
-                        row[side], decimals, row[f"{side}_infinite"], row[f"{side}_distance"]
-                    )
-                    for side in ("first", "second")
-                ),
-                mean_change(
-                    *(row["difference"], decimals + 1),
-                    *(row["infinite_rises"], row["infinite_falls"]),
-                ),
-                " to ".join(ends) if row["n"] > 1 else number(None),
-                number(row["p_value"], 4),
-                signed(row["effect"], 2),
-                *(str(row[count]) for count in ("wins", "losses", "ties", "n")),
-            ]
+    rows: pd.DataFrame, columns: Mapping[str, ColumnInfo], names: tuple[str, str]
+) -> list[TableColumn]:
+    given = list(rows.to_dict("index").values())
+    decimals = [columns.get(row["metric"], _UNKNOWN).decimals for row in given]
+
+    def column(
+        heading: str, key: str, write: Callable[[Mapping[Any, Any], int], str]
+    ) -> TableColumn:
+        entries = [
+            Entry(write(row, n), value=float(row[key]))
+            for row, n in zip(given, decimals, strict=True)
+        ]
+        return TableColumn("value", heading, entries)
+
+    def mean(side: str) -> Callable[[Mapping[Any, Any], int], str]:
+        return lambda row, n: mean_number(
+            row[side], n, row[f"{side}_infinite"], row[f"{side}_distance"]
         )
-    headings = ["metric", *names, "difference", "95 % interval", "p", "effect"]
-    return page.table([*headings, "wins", "losses", "ties", "n"], cells)
+
+    return [
+        texts("metric", (_heading(row, columns) for row in given)),
+        *(
+            column(name, side, mean(side))
+            for name, side in zip(names, ("first", "second"), strict=True)
+        ),
+        column("difference", "difference", _change),
+        column("95 % interval", "low", _interval),
+        column("p", "p_value", lambda row, n: number(row["p_value"], 4)),
+        column("effect", "effect", lambda row, n: signed(row["effect"], 2)),
+        *(column(count, count, _count(count)) for count in ("wins", "losses", "ties", "n")),
+    ]
+
+
+def _count(name: str) -> Callable[[Mapping[Any, Any], int], str]:
+    return lambda row, decimals: str(row[name])
+
+
+def _change(row: Mapping[Any, Any], decimals: int) -> str:
+    return mean_change(
+        row["difference"], decimals + 1, row["infinite_rises"], row["infinite_falls"]
+    )
+
+
+def _interval(row: Mapping[Any, Any], decimals: int) -> str:
+    ends = [signed(row[end], decimals + 1) for end in ("low", "high")]
+    return " to ".join(ends) if row["n"] > 1 else number(None)
 
 
 def _images(
@@ -103,23 +133,30 @@ def _images(
     rows: pd.DataFrame,
     columns: Mapping[str, ColumnInfo],
     names: tuple[str, str],
-    page: Page,
     *,
     limit: int,
-) -> str:
-    cells = []
-    for row in rows.to_dict("index").values():
-        decimals = columns.get(row["metric"], _UNKNOWN).decimals
-        for image in apart(found, row, limit).to_dict("index").values():
-            cells.append(
-                [
-                    *(image["image"], _heading(row, columns)),
-                    *(number(image[side], decimals) for side in ("baseline", "candidate")),
-                    signed(image["difference"], decimals + 1),
-                ]
-            )
-    headings = ["differ most", "metric", *names, "difference"]
-    return page.table(headings, cells, text=2) if cells else ""
+) -> list[TableColumn]:
+    given = [
+        (row, image, columns.get(row["metric"], _UNKNOWN).decimals)
+        for row in rows.to_dict("index").values()
+        for image in apart(found, row, limit).to_dict("index").values()
+    ]
+
+    def column(
+        heading: str, key: str, write: Callable[[float, int], str], more: int
+    ) -> TableColumn:
+        entries = [
+            Entry(write(image[key], n + more), value=float(image[key])) for _, image, n in given
+        ]
+        return TableColumn("value", heading, entries)
+
+    return [
+        texts("differ most", (image["image"] for _, image, _ in given)),
+        texts("metric", (_heading(row, columns) for row, _, _ in given)),
+        column(names[0], "baseline", number, 0),
+        column(names[1], "candidate", number, 0),
+        column("difference", "difference", signed, 1),
+    ]
 
 
 def _heading(row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]) -> str:

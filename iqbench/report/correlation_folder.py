@@ -12,13 +12,13 @@ import pandas as pd
 
 from iqbench.analysis.correlation import POOLED
 from iqbench.analysis.parting import ALL_PERCEPTUAL, variation_names
+from iqbench.document.records import markdown_table, render_records
+from iqbench.document.text import escape_markdown
 from iqbench.errors import IqbenchError
 from iqbench.report.correlation import Correlations
 from iqbench.report.correlation_tables import MATRICES, TEXTS, Matrix, square, square_text, tables
 from iqbench.report.correlation_words import sentences
 from iqbench.report.files import export_frame, write_text
-from iqbench.report.tables import markdown_table, render_records
-from iqbench.report.text import escape_markdown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

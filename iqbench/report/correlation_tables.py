@@ -9,8 +9,8 @@ import pandas as pd
 
 from iqbench.analysis.correlation import WITHIN_IMAGE, matrix
 from iqbench.analysis.parting import perceptual_names, variation_names
+from iqbench.document.text import number
 from iqbench.report.correlation import Correlations
-from iqbench.report.text import number
 
 __all__ = ["MATRICES", "TEXTS", "Matrix", "square", "square_text", "tables"]
 

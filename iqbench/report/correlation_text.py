@@ -7,13 +7,13 @@ from textwrap import wrap
 
 from rich.text import Text
 
+from iqbench.document.records import json_records, render_csv
+from iqbench.document.terminal import Cell, Sheet, Window, draw, write_line
+from iqbench.document.text import fold_heading, printable
 from iqbench.report.correlation import Correlations
 from iqbench.report.correlation_folder import facts, markdown_report
 from iqbench.report.correlation_tables import MATRICES, TEXTS, tables
 from iqbench.report.correlation_words import sentences
-from iqbench.report.tables import json_records, render_csv
-from iqbench.report.terminal import Cell, Sheet, Window, draw, write_line
-from iqbench.report.text import fold_heading, printable
 
 __all__ = ["render_correlations"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from iqbench.analysis.critical import CriticalDifference
-from iqbench.report.text import printable
+from iqbench.document.text import printable
 
 __all__ = ["critical_difference_svg"]
 

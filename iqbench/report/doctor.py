@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from iqbench.doctor.finding import verdict
+from iqbench.document.records import json_records, markdown_table
+from iqbench.document.terminal import Window
+from iqbench.document.text import escape_markdown, printable
 from iqbench.errors import unknown_name
-from iqbench.report.tables import json_records, markdown_table
-from iqbench.report.terminal import Window
-from iqbench.report.text import escape_markdown, printable
 
 __all__ = ["FORMATS", "render_checkup"]
 

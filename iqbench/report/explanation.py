@@ -6,8 +6,8 @@ import json
 
 import pandas as pd
 
-from iqbench.report.tables import json_records, render_records
-from iqbench.report.terminal import Window
+from iqbench.document.records import json_records, render_records
+from iqbench.document.terminal import Window
 
 __all__ = ["render_explanation"]
 

@@ -185,6 +185,6 @@ def _plain(names: Any) -> list[str]:
 
 def _escape(text: str) -> str:
     """Keep dollars in a name from being read as mathematics, and control characters out."""
-    from iqbench.report.text import printable
+    from iqbench.document.text import printable
 
     return printable(text).replace("$", r"\$")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from iqbench.document.records import for_spreadsheet
 from iqbench.errors import IqbenchError
-from iqbench.report.tables import for_spreadsheet
 from iqbench.user_files import Render, write_file
 
 __all__ = ["EXPORT_FORMATS", "export_format", "export_frame", "write_text"]
@@ -59,7 +59,7 @@ def export_frame(
     format
         One of `EXPORT_FORMATS`; by default the file's suffix says it.
     spreadsheet
-        Whether a CSV is for a spreadsheet, see `iqbench.report.tables.for_spreadsheet`.
+        Whether a CSV is for a spreadsheet, see `iqbench.document.records.for_spreadsheet`.
 
     Raises
     ------

@@ -7,8 +7,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from iqbench.analysis.check import Check
+from iqbench.document.text import number, printable
 from iqbench.report.check import gain_text, method_names, side_text, worst_text
-from iqbench.report.text import number, printable
 from iqbench.results.read import with_headings
 from iqbench.results.schema import ColumnInfo
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from iqbench.report.sections import direction_arrow
-from iqbench.report.tables import render_records
-from iqbench.report.terminal import Window
-from iqbench.report.text import NOTHING, number
+from iqbench.document.model import direction_arrow
+from iqbench.document.records import render_records
+from iqbench.document.terminal import Window
+from iqbench.document.text import NOTHING, number
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["render_measurement"]
@@ -23,7 +23,7 @@ def render_measurement(frame: pd.DataFrame, format: str, *, window: Window | Non
     frame
         Columns metric, value, error, direction, decimals, signature, peak.
     format
-        One of `iqbench.report.tables.FORMATS`; all but the terminal's table hold every column.
+        One of `iqbench.document.records.FORMATS`; all but the terminal's table hold every column.
     window
         What a terminal table has to fit into.
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from iqbench.analysis.columns import column_info
-from iqbench.report.sections import Column, Entry, Section, direction_arrow
-from iqbench.report.text import number
+from iqbench.document.model import Entry, Section, TableColumn, direction_arrow, numbers, texts
+from iqbench.document.text import number
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["image_sections", "pair_sections"]
@@ -27,16 +27,17 @@ def pair_sections(pairs: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Ite
                 number(row["gain"], info.decimals),
                 int(row["significant"]),
                 note=_infinite(row["infinite_gains"], row["infinite_losses"]),
+                value=float(row["gain"]),
             )
             for row in rows.to_dict("records")
         ]
         found = [
-            _texts("method", rows["method"]),
-            _texts("other", rows["other"]),
-            *(_numbers(name, rows[name], _COUNT) for name in ("wins", "losses", "draws")),
-            Column("value", "gain", gains),
-            _numbers("p Holm", rows["p_holm"], _P),
-            _numbers("effect", rows["effect"], _EFFECT),
+            texts("method", rows["method"]),
+            texts("other", rows["other"]),
+            *(numbers(name, rows[name], _COUNT) for name in ("wins", "losses", "draws")),
+            TableColumn("value", "gain", gains),
+            numbers("p Holm", rows["p_holm"], _P),
+            numbers("effect", rows["effect"], _EFFECT),
         ]
         images = int(rows["n"].max())
         facts = [
@@ -44,7 +45,7 @@ def pair_sections(pairs: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Ite
             f"{images} image{'s' * (images != 1)}",
         ]
         bold = "significant at 5 % after Holm's correction"
-        yield Section(str(dataset), facts, found, [True] * len(rows), bold=bold)
+        yield Section(str(dataset), facts, found, bold=bold)
 
 
 def image_sections(images: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Iterator[Section]:
@@ -55,29 +56,21 @@ def image_sections(images: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> I
         heading = f"{metric} {direction_arrow(info)}".rstrip()
         for two, part in rows.groupby(apart.loc[rows.index], sort=False):
             found = [
-                _texts("method", part["method"]),
-                _texts("what", part["what"]),
-                _texts("image", part["image"]),
-                _numbers(heading, part["value"], info.decimals),
+                texts("method", part["method"]),
+                texts("what", part["what"]),
+                texts("image", part["image"]),
+                numbers(heading, part["value"], info.decimals),
             ]
             if two:
                 other = str(part["other"].iloc[0])
                 found += [
-                    _numbers(other, part["other_value"], info.decimals),
-                    _numbers("gain", part["gain"], info.decimals),
+                    numbers(other, part["other_value"], info.decimals),
+                    numbers("gain", part["gain"], info.decimals),
                 ]
             title = f"furthest from {other}" if two else "worst and best images"
-            yield Section(str(dataset), [title], found, [True] * len(part))
+            yield Section(str(dataset), [title], found)
 
 
 def _infinite(gains: int, losses: int) -> str:
     """Say how many gains and losses are infinite, which the mean leaves out."""
     return ", ".join(f"{sign}{n} inf" for sign, n in (("+", gains), ("-", losses)) if n)
-
-
-def _texts(heading: str, values: pd.Series) -> Column:
-    return Column("text", heading, [Entry(str(value)) for value in values])
-
-
-def _numbers(heading: str, values: pd.Series, decimals: int) -> Column:
-    return Column("value", heading, [Entry(number(float(value), decimals)) for value in values])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from iqbench.analysis.critical import critical_difference
+from iqbench.document.model import Document
+from iqbench.document.render import render
+from iqbench.document.terminal import Window
 from iqbench.errors import IqbenchError
-from iqbench.report.board import render_leaderboard, render_sections
+from iqbench.report.board import board_document
 from iqbench.report.overview import Overview
 from iqbench.report.pair_sections import image_sections, pair_sections
-from iqbench.report.tables import render_records
-from iqbench.report.terminal import Window
 
 __all__ = ["draw_ranks", "render_view"]
 
@@ -32,7 +33,7 @@ def render_view(
         ``dataset``, ``task``, ``overall``, ``pairs`` or ``images``. None for the datasets; below
         them, in the terminal's table, Markdown and HTML, the averages that say something new.
     format, intervals, window
-        As for `iqbench.report.board.render_leaderboard`.
+        As for `iqbench.document.render.render`.
     top
         How many images of each kind.
 
@@ -50,25 +51,23 @@ def render_view(
         frame = found.pairs() if view == "pairs" else found.images(top)
         if frame.empty:
             raise _nothing(view)
-        if format in ("csv", "json"):
-            return render_records(frame, format)
         make = pair_sections if view == "pairs" else image_sections
-        return render_sections(list(make(frame, found.columns)), format, window=window)
+        document = Document(list(make(frame, found.columns)), records=frame)
+        return render(document, format, window=window)
     board = found.board
     if view in ("task", "overall"):
         board = found.overall[found.overall["scope"] == view].reset_index(drop=True)
         if board.empty:
             raise _nothing(view)
     below = view is None and format in ("table", "markdown", "html")
-    return render_leaderboard(
+    document = board_document(
         board,
         found.columns,
-        format,
         overall=found.overall if below else None,
         hidden=found.hidden,
         intervals=intervals,
-        window=window,
     )
+    return render(document, format, intervals=intervals, window=window)
 
 
 def draw_ranks(found: Overview) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from iqbench.cli.main import main
-from iqbench.report.text import encodable, spell_out
+from iqbench.document.text import encodable, spell_out
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.store import Store
 

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from made_boards import COLUMNS, board, shown
 
-from iqbench.report.board import render_sections
+from iqbench.document.model import Document
+from iqbench.document.render import render
+from iqbench.document.terminal import Window
 from iqbench.report.pair_sections import image_sections, pair_sections
-from iqbench.report.terminal import Window
 
 
 def overall(**changes: Any) -> pd.DataFrame:
@@ -86,7 +87,7 @@ PAIRS = pd.DataFrame(
 
 
 def test_pairs_mark_what_is_significant() -> None:
-    text = render_sections(list(pair_sections(PAIRS, COLUMNS)), "table", window=Window(80))
+    text = render(Document(list(pair_sections(PAIRS, COLUMNS))), "table", window=Window(80))
     assert text.split("\n") == [
         "Set5  psnr ↑, 20 images",
         "",
@@ -117,7 +118,7 @@ IMAGES = pd.DataFrame(
 
 @pytest.mark.parametrize("format", ["table", "markdown", "latex", "html"])
 def test_images_at_the_ends_and_where_two_part(format: str) -> None:
-    text = render_sections(list(image_sections(IMAGES, COLUMNS)), format)
+    text = render(Document(list(image_sections(IMAGES, COLUMNS))), format)
     assert text.index("worst and best images") < text.index("furthest from b")
     assert "bird" in text
     assert "±" not in text

@@ -7,7 +7,7 @@ import re
 import pandas as pd
 from made_boards import board, shown
 
-from iqbench.report.terminal import Window
+from iqbench.document.terminal import Window
 
 
 def test_a_wide_terminal_shows_all_there_is() -> None:

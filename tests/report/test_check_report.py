@@ -12,9 +12,9 @@ import pytest
 from made_sides import COLUMNS, joined, side
 
 from iqbench.analysis.check import Check, check
+from iqbench.document.terminal import Window
 from iqbench.report.check import render_check
 from iqbench.report.junit import render_junit
-from iqbench.report.terminal import Window
 
 VALUES = [30.0, 31.0, 32.0, 33.0, 34.0]
 EVIL = 'a|b<script>&"]]>\x1b[31m\x00'

@@ -17,12 +17,12 @@ from iqbench.analysis.metric_table import MetricTable
 from iqbench.analysis.opinion import opinion_agreement
 from iqbench.analysis.opinion_differences import opinion_differences
 from iqbench.analysis.parting import parting
+from iqbench.document.terminal import Window
 from iqbench.report.correlation import Correlations
 from iqbench.report.correlation_folder import markdown_report, write_correlations
 from iqbench.report.correlation_tables import square_text
 from iqbench.report.correlation_text import render_correlations
 from iqbench.report.correlation_words import sentences
-from iqbench.report.terminal import Window
 
 FEW = Bootstrap(resamples=200)
 LAYERS = ("perceptual-vgg16-relu1_2-l1", "perceptual-vgg16-relu5_3-l1")

@@ -15,8 +15,8 @@ from rich.text import Text
 from iqbench.analysis.leaderboard import leaderboard, standings
 from iqbench.analysis.overall import overall_of
 from iqbench.analysis.standing import Choice
+from iqbench.document.terminal import Window
 from iqbench.report.board import render_leaderboard
-from iqbench.report.terminal import Window
 from iqbench.results.schema import ColumnInfo
 
 COLUMNS = {"psnr": ColumnInfo("higher", 2), "tv-ratio": ColumnInfo("target:1", 3)}
@@ -60,7 +60,11 @@ def shown(values: dict[str, list[float]], format: str, metric: str = "psnr") -> 
         ("table", "1 best 24.00 31.00*", "2 lucky 21.00 (+1 inf) 21.00"),
         ("markdown", "| 1 | best | 24.00 | **31.00** |", "| 2 | lucky | 21.00 (+1 inf) | 21.00 |"),
         ("latex", r"best & 24.00 & \textbf{31.00} \\", r"lucky & 21.00 (+1 $\infty$) & "),
-        ("html", '<span class="best">31.00</span>', "21.00 <small>(+1 inf)</small>"),
+        (
+            "html",
+            'best shaded" style="--shade:1.000" data-value="31.0" data-metric="psnr">31.00</td>',
+            "21.00 <small>(+1 inf)</small>",
+        ),
     ],
 )
 def test_a_lucky_image_is_told_and_does_not_lead(format: str, first: str, second: str) -> None:
@@ -112,10 +116,13 @@ def test_the_distance_to_a_target_stands_beside_the_mean_and_is_what_is_best(for
         "table": "0.100*",
         "markdown": "| good | 0.900 | **0.100** |",
         "latex": r"good & 0.900 & \textbf{0.100}",
-        "html": '<span class="best">0.100</span>',
+        "html": 'data-metric="tv-ratio">0.100</td>',
     }
     assert best[format] in Text.from_ansi(text).plain
-    assert text.index("0.900") < text.index("1.000")
+    if format == "html":
+        assert len(re.findall(r'class="[^"]* best[ "]', text)) == 1
+        assert re.search(r' best shaded"[^>]*>0.100<', text)
+    assert text.index("0.900") < text.index(">1.000" if format == "html" else "1.000")
 
 
 def test_averages_over_datasets_say_that_some_images_are_left_out() -> None:

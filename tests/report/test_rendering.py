@@ -15,12 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from iqbench.document.model import direction_arrow
+from iqbench.document.records import FORMATS, render_records
+from iqbench.document.terminal import Window
+from iqbench.document.text import escape_latex, escape_markdown, fold_heading, number, printable
 from iqbench.errors import IqbenchError
-from iqbench.report.board import direction_arrow, render_leaderboard
+from iqbench.report.board import render_leaderboard
 from iqbench.report.files import export_frame, write_text
-from iqbench.report.tables import FORMATS, render_records
-from iqbench.report.terminal import Window
-from iqbench.report.text import escape_latex, escape_markdown, fold_heading, number, printable
 from iqbench.results.schema import ColumnInfo
 
 COLUMNS = {

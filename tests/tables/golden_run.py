@@ -148,10 +148,10 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "correlate": (("correlate", "new", *_CORRELATED), ("table", "markdown", "csv")),
     "correlate-json": (("correlate", "new", *_CORRELATED[:-4], "--resamples", "0"), ("json",)),
-    "check": (("check", "new", "--baseline", "old"), ("table", "markdown", "csv")),
+    "check": (("check", "new", "--baseline", "old"), (*_FEW[:3], "latex", "html")),
     "check-same": (("check", "old", "--baseline", "same", "--rows", "all"), ("table",)),
     "compare-runs": (("compare", "old", "new"), ("table", "markdown", "csv")),
-    "compare-methods": (("compare", "bicubic", "edsr", "--results", "new"), _FEW),
+    "compare-methods": (("compare", "bicubic", "edsr", "--results", "new"), (*_FEW, "latex")),
 }
 """The arguments of each command, and the formats in which it is run."""
 
@@ -161,7 +161,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "export-spreadsheet.csv": ("export", "new", "--wide", "--spreadsheet", "-o"),
     "export.parquet": ("export", "new", "--dataset", "set5", "-o"),
     "check.xml": ("check", "new", "--baseline", "old", "--junit"),
-    "check.html": ("check", "new", "--baseline", "old", "--no-recorded-pictures", "--html"),
+    "check-page.html": ("check", "new", "--baseline", "old", "--no-recorded-pictures", "--html"),
     "report.html": ("report", "new", "--no-pictures", *_SORT, "-o"),
     "correlation": ("correlate", "new", *_CORRELATED, "-o"),
 }
@@ -226,9 +226,12 @@ class _Reader(HTMLParser):
         self.lines: list[str] = []
         self.silent = ""
         self.data = False
+        self.defining = 0  # definitions are the metrics' own words, which change with them
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
+        if self.defining or given.get("class") == "definition":
+            self.defining += tag == "div"
         self.data = tag == "script" and given.get("type") == "application/json"
         if tag in ("style", "script") and not self.data:
             self.silent = tag
@@ -236,6 +239,7 @@ class _Reader(HTMLParser):
             self.lines.append(f"[{given['data-value']}]")
 
     def handle_endtag(self, tag: str) -> None:
+        self.defining -= bool(self.defining) and tag == "div"
         if tag == self.silent:
             self.silent = ""
 
@@ -243,7 +247,7 @@ class _Reader(HTMLParser):
         text = " ".join(data.split())
         if self.data and text:
             text = json.dumps(json.loads(data), indent=1, ensure_ascii=False)
-        if text and not self.silent:
+        if text and not self.silent and not self.defining:
             self.lines.append(text)
 
 

@@ -14,18 +14,17 @@ import pandas as pd
 
 from iqbench import __version__
 from iqbench.analysis.check import VERDICTS, Check, worst_images
+from iqbench.document.model import direction_arrow
+from iqbench.document.page import render_page
+from iqbench.document.text import number, signed
 from iqbench.report.check import gain_text, method_names, side_text
 from iqbench.report.html.definitions import definitions_of
 from iqbench.report.html.difference import MapMaker
-from iqbench.report.html.page import render_page
 from iqbench.report.html.recorded import Recorded
 from iqbench.report.html.report import Made
 from iqbench.report.html.scenes import Budget, Output, Progress, Scene, Shown, show
 from iqbench.report.html.where import Digests, Finder, Folders
-from iqbench.report.page import signed
-from iqbench.report.sections import direction_arrow
 from iqbench.report.sides import Sides
-from iqbench.report.text import number
 from iqbench.results.read import load_runs, with_headings
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.signature import gray_output_of, peak_of

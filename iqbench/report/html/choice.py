@@ -13,7 +13,7 @@ from iqbench.analysis.by_image import images_of
 from iqbench.analysis.columns import column_info, shortfall
 from iqbench.analysis.disputes import METHODS_APART, disputed_images
 from iqbench.analysis.standing import Standing
-from iqbench.report.text import number
+from iqbench.document.text import number
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["METHODS", "Pick", "picks_of"]

@@ -15,7 +15,7 @@ from iqbench.analysis.references import stale_rows
 from iqbench.report.html.definitions import definitions_of
 from iqbench.report.html.protocols import protocol_notes
 from iqbench.report.html.summary import cards_of
-from iqbench.report.html.tables import dataset_tables, overall_tables, with_metrics
+from iqbench.report.html.tables import dataset_blocks, overall_blocks, with_metrics
 from iqbench.report.html.values import Matrix, matrices_of
 from iqbench.report.overview import Overview, read_leaderboard
 from iqbench.results.read import iter_datasets, load_runs
@@ -79,20 +79,20 @@ class Contents:
         """Give what the template names."""
         board, columns = self.board, self.found.columns
         shown = set(metric_columns(self.found.board))
-        tables = list(dataset_tables(board, columns, self.protocols))
+        tables = list(dataset_blocks(board, columns, self.protocols))
         return {
             "title": self.results.resolve().name,
             "facts": self._facts(),
             "cards": list(cards_of(board, columns)),
-            "averages": list(overall_tables(self.found, self.every)),
+            "averages": list(overall_blocks(self.found, self.every)),
             "tables": tables,
-            "kinds": {head.key for table in tables for head in table.heads},
+            "kinds": {column.key for table in tables for column in table.section.columns},
             "metrics": [(name, name in shown) for name in self.headings],
-            "shown_metric": shown.__contains__,
+            "hidden": [name for name in self.headings if name not in shown],
             "definitions": definitions_of(self.signatures, columns),
             "matrices": list(self._matrices()),
             "tasks": sorted({table.task for table in tables if table.task}),
-            "protocols": sorted({name for table in tables for name in table.protocols}),
+            "protocols": sorted({name for table in tables for name in table.protocols.values()}),
             "protocol_notes": protocol_notes(
                 text for texts in self.signatures.values() for text in texts
             ),

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 
 from iqbench.analysis.columns import metric_of
-from iqbench.report.sections import direction_arrow
+from iqbench.document.model import direction_arrow
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.signature import parse_signature
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from iqbench.document.page import data_uri
 from iqbench.images.picture import Picture
-from iqbench.report.html.page import data_uri
 
 __all__ = ["LONGEST", "THUMBNAIL", "Crop", "crop_of", "lossless", "thumbnail"]
 

@@ -11,18 +11,18 @@ from typing import Any
 
 from iqbench import __version__
 from iqbench.analysis.columns import column_info
+from iqbench.document.model import direction_arrow
+from iqbench.document.page import embedded_json, packed_plotly, render_page
+from iqbench.document.text import number
 from iqbench.errors import IqbenchError
 from iqbench.maps.model import DEFAULT_MAPS
 from iqbench.report.html.choice import Pick, picks_of
 from iqbench.report.html.contents import Contents, read_contents
 from iqbench.report.html.difference import MapMaker
-from iqbench.report.html.page import embedded_json, packed_plotly, render_page
 from iqbench.report.html.recorded import Recorded
 from iqbench.report.html.scenes import Budget, Output, Progress, Scene, Shown, show
 from iqbench.report.html.values import column_payload, metric_under, standing_payload
 from iqbench.report.html.where import Digests, Finder, Folders
-from iqbench.report.sections import direction_arrow
-from iqbench.report.text import number
 from iqbench.results.read import load_images
 from iqbench.results.signature import gray_output_of, peak_of
 

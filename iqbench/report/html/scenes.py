@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from iqbench.document.page import embedded_json
+from iqbench.document.text import printable
 from iqbench.images.picture import Picture
 from iqbench.report.html.difference import MapMaker, as_scored, paint
-from iqbench.report.html.page import embedded_json
 from iqbench.report.html.painting import Crop, crop_of, lossless, thumbnail
 from iqbench.report.html.where import Found
-from iqbench.report.text import printable
 
 __all__ = ["Budget", "Output", "Progress", "Scene", "Shown", "show"]
 

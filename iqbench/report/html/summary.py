@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from iqbench.analysis.columns import MEANS, column_info
-from iqbench.report.sections import direction_arrow
-from iqbench.report.text import number
+from iqbench.document.model import direction_arrow
+from iqbench.document.text import number
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["Card", "cards_of"]

@@ -16,10 +16,10 @@ from iqbench.analysis.columns import ENDS, MEANS, column_info, distance_name
 from iqbench.analysis.metric_table import MetricTable, metric_table
 from iqbench.analysis.order import averaged_info
 from iqbench.analysis.standing import Standing
-from iqbench.report.html.page import embedded_json
+from iqbench.document.model import direction_arrow
+from iqbench.document.page import embedded_json
+from iqbench.document.text import number, printable
 from iqbench.report.html.scenes import Budget
-from iqbench.report.sections import direction_arrow
-from iqbench.report.text import number, printable
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["Matrix", "column_payload", "matrices_of", "metric_under", "standing_payload"]

@@ -11,7 +11,7 @@ import pytest
 from made_pages import MAPS, made_results
 from needed import missing
 
-from iqbench.report.html import page as pages
+from iqbench.document import page as pages
 from iqbench.report.html.report import Appearance, report_page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

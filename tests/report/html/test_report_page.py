@@ -16,6 +16,7 @@ from made_folders import picture
 from made_pages import made_results
 from PIL import Image
 
+from iqbench.document.page import embedded_json
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.images.write import write_png
@@ -23,7 +24,6 @@ from iqbench.maps.model import DifferenceMap
 from iqbench.report.html.choice import METHODS, picks_of
 from iqbench.report.html.definitions import definitions_of
 from iqbench.report.html.difference import as_scored, paint
-from iqbench.report.html.page import embedded_json
 from iqbench.report.html.painting import LONGEST, THUMBNAIL, Crop, crop_of, lossless, thumbnail
 from iqbench.report.html.protocols import protocol_notes
 from iqbench.report.html.report import Appearance, report_page

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from rich.text import Text
 
+from iqbench.document.terminal import Cell, Sheet, Window, draw, write_line
+from iqbench.document.text import NOTHING, escape_markdown, fold_heading, number, printable
 from iqbench.errors import unknown_name
-from iqbench.report.terminal import Cell, Sheet, Window, draw, write_line
-from iqbench.report.text import NOTHING, escape_markdown, fold_heading, number, printable
 
 __all__ = [
     "FORMATS",

@@ -13,9 +13,11 @@ __all__ = [
     "escape_latex",
     "escape_markdown",
     "fold_heading",
+    "mean_change",
     "mean_number",
     "number",
     "printable",
+    "signed",
     "spell_out",
 ]
 
@@ -201,6 +203,34 @@ def number(value: float | None, decimals: int | None = None) -> str:
     if value != 0 and abs(value) < 0.5 * 10**-decimals:
         return f"{value:.1e}"
     return f"{value:.{decimals}f}"
+
+
+def signed(value: float, decimals: int | None = None) -> str:
+    """Write a difference with its sign."""
+    text = number(value, decimals)
+    return f"+{text}" if value > 0 else text
+
+
+def mean_change(value: float, decimals: int | None, rises: int, falls: int) -> str:
+    """Write a mean of finite differences, and how many infinite ones there are besides.
+
+    Parameters
+    ----------
+    value, decimals
+        As for `signed`.
+    rises, falls
+        How many differences are +inf and -inf.
+
+    Returns
+    -------
+    str
+        ``-0.800 (1 +inf)``; only the infinity itself where there is no finite difference.
+    """
+    text = signed(value, decimals)
+    if math.isinf(value):
+        return text
+    counts = [f"{count} {sign}inf" for count, sign in ((rises, "+"), (falls, "-")) if count]
+    return f"{text} ({', '.join(counts)})" if counts else text
 
 
 def mean_number(

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from iqbench.report.text import printable
+from iqbench.document.text import printable
 
 __all__ = ["data_uri", "embedded_json", "packed_plotly", "render_page"]
 
@@ -79,7 +79,7 @@ def data_uri(kind: str, data: bytes) -> str:
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("iqbench.report.html", "templates"),
+        loader=PackageLoader("iqbench.document", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -93,4 +93,4 @@ def _shown(value: Any) -> Any:
 
 
 def _asset(name: str) -> str:
-    return (files("iqbench.report.html") / "assets" / name).read_text(encoding="utf-8")
+    return (files("iqbench.document") / "assets" / name).read_text(encoding="utf-8")

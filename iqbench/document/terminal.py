@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from iqbench.report.text import elided, encodable
+from iqbench.document.text import elided, encodable
 
 __all__ = ["Cell", "Sheet", "Window", "draw", "pieces", "write_line"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from iqbench.report.sections import Column, Entry, Section
-from iqbench.report.text import escape_latex
+from iqbench.document.model import Entry, Section, TableColumn
+from iqbench.document.text import escape_latex
 
 __all__ = ["latex_tables"]
 
@@ -14,7 +15,7 @@ _PLACES = {1: "\\textbf", 2: "\\underline"}
 _PAGE = 45  # lines of a table that fit on a page beside its caption
 
 
-def latex_tables(sections: Sequence[Section], *, spread: bool = False) -> str:
+def latex_tables(sections: Sequence[Section], *, spread: bool = False, title: str = "") -> str:
     r"""Write tables that a paper can take as they are, given ``\usepackage{booktabs}``.
 
     Parameters
@@ -23,6 +24,8 @@ def latex_tables(sections: Sequence[Section], *, spread: bool = False) -> str:
         Those that have equal columns follow each other in one table, as many as a page holds.
     spread
         Whether means have their intervals.
+    title
+        Of the document, in a comment above its tables.
 
     Returns
     -------
@@ -30,17 +33,31 @@ def latex_tables(sections: Sequence[Section], *, spread: bool = False) -> str:
         Table environments, each with caption and label.
     """
     groups: list[list[Section]] = []
-    for section in sections:
+    for section in _titled(sections):
         alike = groups and _headings(groups[-1][0]) == _headings(section)
         if alike and sum(map(_lines, (*groups[-1], section))) <= _PAGE:
             groups[-1].append(section)
         else:
             groups.append([section])
-    tables = ["\n".join(_table(group, spread)) + "\n" for group in groups]
-    return "\n".join(["% needs \\usepackage{booktabs}", *tables])
+    labels = _labels(groups)
+    tables = [
+        "\n".join(_table(group, label, spread)) + "\n"
+        for group, label in zip(groups, labels, strict=True)
+    ]
+    above = [f"% {escape_latex(title)}"] if title else []
+    return "\n".join([*above, "% needs \\usepackage{booktabs}", *tables])
 
 
-def _table(group: Sequence[Section], spread: bool) -> Iterator[str]:
+def _titled(sections: Sequence[Section]) -> Iterator[Section]:
+    """Give each table the title that it stands under; words without a table are left out."""
+    title = ""
+    for section in sections:
+        title = section.title or title
+        if section.columns:
+            yield replace(section, title=title)
+
+
+def _table(group: Sequence[Section], label: str, spread: bool) -> Iterator[str]:
     columns = _shown(group[0])
     one = len(group) == 1
     parts = [_title(group[0])] if one else ["Means by dataset"]
@@ -52,7 +69,7 @@ def _table(group: Sequence[Section], spread: bool) -> Iterator[str]:
     yield "\\begin{table}[t]"
     yield "  \\centering"
     yield f"  \\caption{{{'. '.join(parts)}.}}"
-    yield f"  \\label{{tab:{_label(section.title for section in group)}}}"
+    yield f"  \\label{{tab:{label}}}"
     yield f"  \\begin{{tabular}}{{{''.join('r' if column.numeric else 'l' for column in columns)}}}"
     yield "    \\toprule"
     yield f"    {_row(escape_latex(column.heading) for column in columns)}"
@@ -76,7 +93,7 @@ def _lines(section: Section) -> int:
     return 1 + sum(len(rows) for rows in section.parts)
 
 
-def _shown(section: Section) -> list[Column]:
+def _shown(section: Section) -> list[TableColumn]:
     """Leave out rank and extras, which the order and a caption's words say better in print."""
     return [column for column in section.columns if column.key in ("method", "value", "text")]
 
@@ -109,5 +126,13 @@ def _cell(entry: Entry, spread: bool, numeric: bool) -> str:
     return text + (f" ({note})" if note else "") + reach
 
 
-def _label(titles: Iterator[str]) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", "-".join(titles).casefold()).strip("-") or "scores"
+def _labels(groups: Sequence[Sequence[Section]]) -> list[str]:
+    """Name the tables by their titles; several of one name are numbered."""
+    labels: list[str] = []
+    counts: dict[str, int] = {}
+    for group in groups:
+        titles = "-".join(section.title for section in group).casefold()
+        label = re.sub(r"[^a-z0-9]+", "-", titles).strip("-") or "scores"
+        counts[label] = counts.get(label, 0) + 1
+        labels.append(label if counts[label] == 1 else f"{label}-{counts[label]}")
+    return labels

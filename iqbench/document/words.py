@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
 
-from iqbench.report.sections import Column, Section
-from iqbench.report.tables import markdown_table
-from iqbench.report.terminal import Cell, Sheet, Window, draw, pieces, write_line
-from iqbench.report.text import escape_markdown, fold_heading, printable
+from iqbench.document.model import Section, TableColumn
+from iqbench.document.records import markdown_table
+from iqbench.document.terminal import Cell, Sheet, Window, draw, pieces, write_line
+from iqbench.document.text import escape_markdown, fold_heading, printable
 
 __all__ = ["markdown_section", "shown_extras", "terminal_section"]
 
@@ -52,14 +52,12 @@ def terminal_section(section: Section, extras: Collection[str], window: Window) 
         (printable(section.title), "bold"), ("  " + printable(", ".join(section.facts)), "dim")
     )
     remarks = [write_line(Text(printable(text), "dim"), window) for text in section.remarks]
-    lines = [
-        write_line(title, window),
-        "",
-        draw(_sheet(section, extras), window),
-        *([""] if remarks else []),
-        *remarks,
+    blocks = [
+        *([write_line(title, window)] if section.title else []),
+        *([draw(_sheet(section, extras), window)] if section.columns else []),
+        *(["\n".join(remarks)] if remarks else []),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(blocks) + "\n"
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ class _Drawn:
 def _sheet(section: Section, extras: Collection[str]) -> Sheet:
     drawn: list[_Drawn] = []
     for column in _ordered(section, extras):
-        dim = [not complete for complete in section.complete]
+        dim = [not section.is_complete(row) for row in range(section.rows)]
         below = [f"\n{entry.note}" if entry.note else "" for entry in column.entries]
         cells = [
             Cell(printable(entry.text) + ("" if column.numeric else note), entry.place == 1, grey)
@@ -92,12 +90,12 @@ def _sheet(section: Section, extras: Collection[str]) -> Sheet:
         [one.heading for one in drawn],
         [one.numeric for one in drawn],
         [[[one.cells[row] for one in drawn] for row in rows] for rows in section.parts],
-        fixed=2 if section.has("method") else 1,
+        fixed=section.fixed,
         glued={place for place, one in enumerate(drawn) if one.glued},
     )
 
 
-def _ordered(section: Section, extras: Collection[str]) -> list[Column]:
+def _ordered(section: Section, extras: Collection[str]) -> list[TableColumn]:
     """Put front and ranks last, so that the eye meets the means first."""
     last = [column for column in section.columns if column.key in ("front", "range")]
     first = [column for column in section.columns if column not in last]
@@ -107,19 +105,24 @@ def _ordered(section: Section, extras: Collection[str]) -> list[Column]:
 def markdown_section(section: Section, extras: Collection[str]) -> str:
     """Write a section with a heading; incomplete methods in a table of their own."""
     facts = escape_markdown(", ".join(section.facts))
-    lines = [f"### {escape_markdown(section.title)}", "", *([facts, ""] if facts else [])]
+    heading = [f"{'#' * section.level} {escape_markdown(section.title)}", ""]
+    lines = [*(heading if section.title else []), *([facts, ""] if facts else [])]
     columns = _ordered(section, extras)
     headings, numeric = [one.heading for one in columns], [one.numeric for one in columns]
     for number, rows in enumerate(section.parts):
-        if not section.complete[rows[0]]:
+        if not section.is_complete(rows[0]):
             lines += ["", "Incomplete, not ranked:", ""] if number else []
         table = [[_markdown(one, row, "spread" in extras) for one in columns] for row in rows]
         lines += markdown_table(headings, numeric, table)
-    lines += ["", *(f"{escape_markdown(text)}  " for text in section.remarks)]
+    lines += [*([""] if section.columns else []), *(_lines(section.remarks))]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _markdown(column: Column, row: int, spread: bool) -> str:
+def _lines(texts: Sequence[str]) -> list[str]:
+    return [f"{escape_markdown(text)}  " for text in texts]
+
+
+def _markdown(column: TableColumn, row: int, spread: bool) -> str:
     entry = column.entries[row]
     text = escape_markdown(entry.text)
     return " ".join(

@@ -1,0 +1,113 @@
+"""A document in every format: terminal, Markdown, CSV, JSON, LaTeX and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from iqbench.document.latex import latex_tables
+from iqbench.document.model import Document, Section
+from iqbench.document.records import FORMATS, render_records
+from iqbench.document.terminal import Window, write_line
+from iqbench.document.text import escape_markdown, printable
+from iqbench.document.words import markdown_section, shown_extras, terminal_section
+from iqbench.errors import unknown_name
+
+__all__ = ["DOCUMENT_FORMATS", "render"]
+
+DOCUMENT_FORMATS = (*FORMATS, "latex", "html")
+
+
+def render(
+    document: Document,
+    format: str,
+    *,
+    intervals: bool | None = None,
+    window: Window | None = None,
+) -> str:
+    """Render a document.
+
+    Parameters
+    ----------
+    document
+        What is rendered. Names are escaped as the format needs.
+    format
+        One of `DOCUMENT_FORMATS`. CSV and JSON hold the numbers in full.
+    intervals
+        Whether tables show them; by default a terminal does if its window has the room, Markdown
+        and LaTeX do not, and HTML does.
+    window
+        What a terminal's lines have to fit into; by default without limit and colours.
+
+    Returns
+    -------
+    str
+        Ends with a newline.
+
+    Raises
+    ------
+    IqbenchError
+        For an unknown format.
+    """
+    if format in ("csv", "json"):
+        return render_records(document.frame(), format)
+    sections = document.sections
+    if format == "latex":
+        return latex_tables(sections, spread=bool(intervals), title=document.title)
+    if format == "html":
+        from iqbench.document.html import document_page  # templates take their time
+
+        spread = intervals is not False
+        every = {"tie", "front", *(("range", "spread") if spread else ())}
+        notes = [*explained(sections, every), *document.notes]
+        shown = sections if spread else [one.without_intervals() for one in sections]
+        return document_page(shown, notes, title=document.title)
+    if format not in ("table", "markdown"):
+        raise unknown_name("format", format, DOCUMENT_FORMATS)
+    return _in_words(document, format, intervals, window or Window())
+
+
+def _in_words(document: Document, format: str, intervals: bool | None, window: Window) -> str:
+    """Render for a terminal or in Markdown."""
+    sections = document.sections
+    choices = [shown_extras(section, format, intervals, window) for section in sections]
+    extras = set.intersection(*choices) if choices else set()  # all tables alike
+    parts = []
+    if format == "markdown":
+        parts += [f"### {escape_markdown(document.title)}\n"] if document.title else []
+        parts += [markdown_section(section, extras) for section in sections]
+    else:
+        title = Text(printable(document.title), "bold")
+        parts += [write_line(title, window) + "\n"] if document.title else []
+        parts += [terminal_section(section, extras, window) for section in sections]
+    starred = format == "table" and not window.color
+    below = [*explained(sections, extras, starred=starred), *document.notes]
+    if below and format == "markdown":
+        parts.append("".join(f"{escape_markdown(note)}  \n" for note in below))
+    elif below:
+        lines = (write_line(Text(printable(note), "dim"), window) for note in below)
+        parts.append("".join(f"{line}\n" for line in lines))
+    return "\n".join(parts)
+
+
+def explained(sections: Sequence[Section], extras: set[str], *, starred: bool = False) -> list[str]:
+    """Say what the marks mean that are shown, and what is not ranked."""
+    found: list[str] = []
+    if starred:
+        found += dict.fromkeys(f"* {one.bold}" for one in sections if one.has_place(1))
+    if "tie" in extras and any(one.has("tie") for one in sections):
+        found.append("tie: not significantly worse than the best method with that letter")
+    fronts = dict.fromkeys(one.front for one in sections if one.has("front"))
+    if "front" in extras and fronts:
+        found.append(
+            f"front: no method is better in both {' or '.join(fronts).replace(', ', ' and ')}"
+        )
+    if "spread" in extras and any(column.spread for one in sections for column in one.columns):
+        found.append("±: half of the mean's 95 % bootstrap interval over images")
+    if "range" in extras and any(one.has("range") for one in sections):
+        found.append("ranks: those in 95 % of the resamples of the images")
+    found += dict.fromkeys(
+        f"Not ranked: {one.unranked}" for one in sections if not all(one.complete)
+    )
+    return found
