@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,15 +25,34 @@ PATH = click.Path(path_type=Path)
 @click.argument("output", type=PATH)
 @click.option(
     "--metric",
+    "metrics",
     required=True,
+    multiple=True,
     metavar="NAME",
-    help="psnr, ssim, ms-ssim, ms-ssim-db, psnr-b, tv, lpips, or a column of one of them.",
+    help="psnr, ssim, ms-ssim, ms-ssim-db, psnr-b, tv, lpips, or a column of one of them. "
+    "Repeat it for several metrics of one table: they share one cause.",
 )
 @click.option(
     "--value",
-    required=True,
+    "means",
+    multiple=True,
     metavar="X",
-    help="The reported value as printed: its digits say how precise it is.",
+    help="The reported value as printed: its digits say how precise it is. One for each --metric, "
+    "in the same order.",
+)
+@click.option(
+    "--values",
+    type=PATH,
+    metavar="FILE",
+    help="Values of single images, instead of --value or besides: a CSV (image,value or "
+    "image,psnr,ssim), JSON, or the lines that an evaluation script printed. One convention must "
+    "meet all of them, which leaves no coincidence.",
+)
+@click.option(
+    "--pattern",
+    metavar="REGEX",
+    help="How a line of FILE is read: a regular expression with the groups name and value, or "
+    "name and one for each metric, e.g. '(?P<name>\\S+): (?P<psnr>[0-9.]+) dB'.",
 )
 @click.option("--scale", type=click.IntRange(min=1), metavar="S", help="Of super-resolution.")
 @naming_options
@@ -48,6 +68,12 @@ PATH = click.Path(path_type=Path)
     help="How many conventions to show.",
 )
 @click.option(
+    "--changes",
+    "with_changes",
+    is_flag=True,
+    help="Show what each single change does to the number, the largest effect first.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["table", "json", "markdown"]),
@@ -59,44 +85,54 @@ def explain(
     reference: Path,
     output: Path,
     *,
-    metric: str,
-    value: str,
+    metrics: tuple[str, ...],
+    means: tuple[str, ...],
+    values: Path | None,
+    pattern: str | None,
     scale: int | None,
     reference_name: str | None,
     output_name: str | None,
     match: tuple[str, ...],
     gray_output: GrayOutput,
     top: int,
+    with_changes: bool,
     form: str,
     quiet: bool,
 ) -> None:
-    """Find out under which conventions a reported value comes out.
+    """Find out under which conventions reported values come out.
 
-    REFERENCE and OUTPUT are two files, or two folders whose images are paired by name; then the
+    REFERENCE and OUTPUT are two files, or two folders whose images are paired by name; then a
     value is a mean over images. Tried is everything within two changes of a protocol or of what a
     library does by default (MS-SSIM and LPIPS: one); crops of super-resolution with PSNR and SSIM,
-    with other metrics if --scale is given. Many conventions may agree in few digits:
-    those nearest to a protocol or library come first. Whether anything is found, the exit code is
-    0; in JSON, `reproduces` says so.
+    with other metrics if --scale is given.
+
+    The answer comes first: what was done, or that nothing plausible fits. Among many conventions
+    something always fits a few digits, so each match says how many would be expected to fit by
+    chance. Values of single images leave no chance. The exit code is 0 whether anything is found
+    or not; in JSON, `verdict` says it: explained, ambiguous, coincidence or nothing.
 
     \b
     Examples:
       iqbench explain hr.png sr.png --metric psnr --value 28.42 --scale 4
       iqbench explain reference.png output.png --metric ssim --value .8101
       iqbench explain hr/ sr/ --metric psnr --value 28.42 --output-name '{id}_x4' --format json
+      iqbench explain hr/ sr/ --metric psnr --value 28.42 --metric ssim --value .8101
+      iqbench explain hr/ sr/ --metric ssim --values ssim.csv
     """
     from iqbench.cli.progress import progress_bar
     from iqbench.document.terminal import Window
-    from iqbench.explain import changes
+    from iqbench.explain import answer, changes
     from iqbench.explain import explain as search
     from iqbench.report.explanation import render_explanation
 
-    with progress_bar(quiet=quiet, lines=reference.is_dir(), unit="pairs") as reporter:
+    with progress_bar(quiet=quiet, lines=reference.is_dir(), unit="steps") as reporter:
         frame = search(
             reference,
             output,
-            metric=metric,
-            value=value,
+            metric=metrics,
+            value=means or None,
+            values=values,
+            pattern=pattern,
             scale=scale,
             reference_name=reference_name,
             output_name=output_name,
@@ -105,20 +141,18 @@ def explain(
             reporter=reporter,
         )
     window = Window.of_stdout()
+    found = answer(frame)
+    table = changes(frame)
     text = render_explanation(
-        frame, changes(frame), form, reported=f"{metric} {value}", top=top, window=window
+        frame,
+        table if with_changes or form == "json" else table.head(0),
+        asdict(found),
+        form,
+        top=top,
+        window=window,
     )
     print_result(text, form, color=window.color)
-    if not frame["reproduces"].any():
+    if found.advice:
         sys.stdout.flush()
-        say(_hint(metric, scale))
-
-
-def _hint(metric: str, scale: int | None) -> str:
-    """Say what else may be the reason."""
-    given = "" if scale is not None else " Give --scale if this is super-resolution."
-    return (
-        f"Nothing reproduces the {metric}. Is it another pair of images, an output that was "
-        "resized, shifted or saved as JPEG, another checkpoint, or a mean over other images?"
-        f"{given}"
-    )
+        given = "" if scale is not None else " Give --scale if this is super-resolution."
+        say(found.advice + given)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from iqbench.explain.answer import Answer, answer
 from iqbench.explain.search import changes, explain
 from iqbench.explain.value import Reported
 
-__all__ = ["Reported", "changes", "explain"]
+__all__ = ["Answer", "Reported", "answer", "changes", "explain"]

@@ -30,11 +30,14 @@ class Anchor:
         Whether it is a protocol.
     convention
         What it stands for.
+    mistake
+        Whether it is what a common mistake gives.
     """
 
     name: str
     preset: bool
     convention: Convention
+    mistake: bool = False
 
 
 @dataclass(frozen=True)
@@ -261,7 +264,8 @@ def library_anchors(metrics: Iterable[str], scales: Sequence[int]) -> list[Ancho
             if crop:
                 settings["crop"] = scale if crop == SCALE else scale + 6
             convention = replace(Convention(library.metric), **settings)
-            anchors.append(Anchor(library.name, False, convention))
+            mistake = "mistake" in library.name
+            anchors.append(Anchor(library.name, False, convention, mistake))
     return anchors
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import get_args
+from typing import Any, get_args
 
 from iqbench.protocols.view import Brightness, Gray, View
 
@@ -20,6 +21,8 @@ __all__ = [
     "SCALES",
     "Convention",
     "label",
+    "phrases",
+    "split_names",
 ]
 
 COLOURS: Mapping[str, str] = MappingProxyType(
@@ -188,3 +191,32 @@ def label(name: str, value: str | int) -> str:
     if name == "range":
         return DATA_RANGES.get(str(value)) or RANGES[str(value)][2]
     return str(value)
+
+
+def phrases(metric: str, settings: Mapping[str, Any]) -> list[str]:
+    """Say a convention in words, what is usual left out.
+
+    Parameters
+    ----------
+    metric
+        The column or form.
+    settings
+        Field to value.
+    """
+    usual = Convention("")
+    said = [f"{metric} on {label('colour', settings['colour'])}"]
+    for name in FIELDS:
+        value = settings[name]
+        if name in ("metric", "colour") or value == getattr(usual, name):
+            continue
+        if (name, value) == ("quantise", "uint8"):
+            continue  # of 8-bit files this is nothing
+        said.append(label(name, value))
+    if settings["modcrop"] == 1 and settings["crop"] == 0:
+        said.append("no crop")
+    return said
+
+
+def split_names(text: str) -> list[str]:
+    """Split protocols or functions that are joined by commas; those in parentheses are theirs."""
+    return [name for name in re.split(r", (?![^(]*\))", text) if name]

@@ -20,6 +20,7 @@ __all__ = ["PsnrFamily"]
 WITH_EPSILON = "psnr-epsilon=1e-08"
 EPSILON = 1e-8
 WRAPPED = "psnr, uint8 differences wrapped around"
+COMBINED = ("rgb", "luma-studio", "luma-full", "luma-full-rounded", "luma-709")
 LUMA = ("luma-studio", "luma-studio-rounded", "luma-full", "luma-full-rounded")
 
 
@@ -37,6 +38,7 @@ class PsnrFamily(Family[Errors]):
 
     metric = "psnr"
     forms = (WITH_EPSILON, WRAPPED)
+    mistakes = (WRAPPED,)
 
     def values(self) -> Mapping[str, Sequence[str]]:
         """Return all colours, quantisations, peaks and means."""
@@ -79,8 +81,13 @@ class PsnrFamily(Family[Errors]):
     def affordable(self, convention: Convention, scale: int | None) -> bool:
         """Leave out what cannot be.
 
-        A mean of channels' PSNRs has no pooled error, and only integers wrap around.
+        A mean of channels' PSNRs has no pooled error, only integers wrap around, and a brightness
+        that is made equal is rare: it is combined with the usual colours.
         """
+        if convention.brightness != "own" and (
+            convention.colour not in COMBINED or convention.metric == WRAPPED
+        ):
+            return False
         if convention.metric == WRAPPED and convention.colour not in {"rgb", *INTEGER}:
             return False
         return convention.pool == "images" or convention.colour != "rgb-channels"

@@ -25,6 +25,8 @@ class Family(ABC, Generic[Statistic]):
         The metric's name.
     forms
         What is tried besides the metric's columns: forms that others call by its name.
+    mistakes
+        Those of the forms that come of a mistake.
     departures
         How many changes from a preset or a library are tried at once.
     networks
@@ -35,6 +37,7 @@ class Family(ABC, Generic[Statistic]):
 
     metric: str
     forms: tuple[str, ...] = ()
+    mistakes: tuple[str, ...] = ()
     departures = 2
     networks = False
     float_error = FLOAT_ERROR

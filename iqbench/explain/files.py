@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from threading import Lock
 
 from iqbench.datasets.comparison import check_ways
 from iqbench.datasets.dataset import reference_folder
@@ -11,15 +12,73 @@ from iqbench.datasets.matching import match_outputs
 from iqbench.datasets.methods import Method
 from iqbench.engine.reading import fit_pair
 from iqbench.errors import IqbenchError
+from iqbench.explain.names import Names
 from iqbench.explain.pair import Pair
+from iqbench.images.picture import Picture
 from iqbench.images.source import FileSource, Source
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import GrayOutput, View
 from iqbench.user_files import expand_user
 
-__all__ = ["Sources", "find_pairs", "read_pair"]
+__all__ = ["Pairs", "Sources", "find_pairs", "read_pair"]
 
 Sources = tuple[Source, Source]
+
+KEPT = 384 * 2**20
+"""How many bytes of decoded images are kept for the next look at them."""
+
+
+class Pairs:
+    """The pairs that are explained, decoded when they are needed; a few hundred MB stay decoded.
+
+    Parameters
+    ----------
+    found
+        Name and sources of each.
+    modcrops, gray_output
+        As in `read_pair`.
+    """
+
+    def __init__(
+        self,
+        found: Sequence[tuple[str, Sources]],
+        modcrops: Sequence[int],
+        gray_output: GrayOutput,
+    ) -> None:
+        self.names = Names(
+            [name for name, _ in found],
+            [[Path(source.name).name for source in sources] for _, sources in found],
+        )
+        self.modcrops = modcrops
+        self._sources = [sources for _, sources in found]
+        self._gray_output = gray_output
+        self._kept: dict[int, tuple[Picture, Picture]] = {}
+        self._room = KEPT
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._sources)
+
+    def read(self, place: int) -> Pair:
+        """Return a pair of which nothing is computed yet.
+
+        Raises
+        ------
+        IqbenchError
+            If a file cannot be read, or the two do not fit under any modcrop.
+        """
+        with self._lock:
+            kept = self._kept.get(place)
+        if kept is not None:
+            return Pair(*kept, self._gray_output)
+        pair = read_pair(self._sources[place], self.modcrops, self._gray_output)
+        size = pair.reference.pixels.nbytes + pair.output.pixels.nbytes
+        with self._lock:
+            if size <= self._room and place not in self._kept:
+                self._room -= size
+                self._kept[place] = (pair.reference, pair.output)
+        return pair
 
 
 def find_pairs(

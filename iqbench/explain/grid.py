@@ -11,10 +11,9 @@ from typing import Any
 from iqbench.explain.anchors import Anchor
 from iqbench.explain.convention import Convention, label
 from iqbench.explain.pair import Pair
+from iqbench.explain.plausibility import SINGLE, rate
 
 __all__ = ["Facts", "Grid", "Named"]
-
-SINGLE = ("red", "green", "blue")
 
 Values = Mapping[str, Sequence[str | int]]
 
@@ -44,12 +43,19 @@ class Facts:
 
     def add(self, pair: Pair, modcrops: Sequence[int]) -> None:
         """Take another pair into account."""
-        self.pairs += 1
-        self.sizes |= {(pair.reference.height, pair.reference.width)}
-        self.colour |= pair.colour
-        self.gray |= pair.gray
-        self.deep |= pair.deep
-        self.touching |= {factor for factor in modcrops if not pair.untouched(factor)}
+        size = pair.reference.height, pair.reference.width
+        touching = {factor for factor in modcrops if not pair.untouched(factor)}
+        alone = Facts(1, frozenset({size}), pair.colour, pair.gray, pair.deep, frozenset(touching))
+        self.unite(alone)
+
+    def unite(self, other: Facts) -> None:
+        """Take the pairs of another into account."""
+        self.pairs += other.pairs
+        self.sizes |= other.sizes
+        self.colour |= other.colour
+        self.gray |= other.gray
+        self.deep |= other.deep
+        self.touching |= other.touching
 
     def collapse(self, convention: Convention) -> Convention:
         """Give conventions that cannot differ on these pairs one form."""
@@ -104,11 +110,14 @@ class Named:
         The libraries' functions that it is.
     departures
         Changes from the nearest preset; 0 of what a library does.
+    plausibility
+        One of `iqbench.explain.plausibility.KINDS`.
     """
 
     protocol: str
     libraries: str
     departures: int
+    plausibility: str
 
 
 class Grid:
@@ -126,6 +135,10 @@ class Grid:
         Says of a convention that is no anchor whether it is worth its time.
     facts
         Of the pairs.
+    scales
+        Of super-resolution, that are tried.
+    mistakes
+        Forms of the metric that come of a mistake.
     """
 
     def __init__(
@@ -135,6 +148,9 @@ class Grid:
         departures: int,
         affordable: Callable[[Convention], bool],
         facts: Facts,
+        *,
+        scales: Sequence[int] = (),
+        mistakes: Sequence[str] = (),
     ) -> None:
         self._anchors: dict[Convention, list[Anchor]] = {}
         for anchor in anchors:
@@ -153,14 +169,21 @@ class Grid:
                     if convention not in found and affordable(convention):
                         found[convention] = None
         self.conventions = list(found)
+        mistaken = {
+            convention: all(item.mistake for item in named)
+            for convention, named in self._anchors.items()
+        }
+        rated = rate(self.conventions, mistaken, scales=scales, mistakes=mistakes)
+        self._plausible = dict(zip(self.conventions, (kind for kind, _ in rated), strict=True))
 
     def name(self, convention: Convention) -> Named:
         """Say what a convention is, in terms of the presets and the libraries."""
+        kind = self._plausible[convention]
         named = self._anchors.get(convention, [])
         libraries = ", ".join(dict.fromkeys(item.name for item in named if not item.preset))
         protocol = ", ".join(dict.fromkeys(item.name for item in named if item.preset))
         if protocol:
-            return Named(protocol, libraries, 0)
+            return Named(protocol, libraries, 0, kind)
         near = min(self._presets, key=lambda preset: _distance(convention, preset))
         changes = [
             label(name, getattr(convention, name))
@@ -169,7 +192,7 @@ class Grid:
         ]
         protocol = self._presets[near] + (f" but {', '.join(changes)}" if changes else "")
         departures = 0 if libraries else _distance(convention, near)
-        return Named(protocol, libraries, departures)
+        return Named(protocol, libraries, departures, kind)
 
 
 def _distance(convention: Convention, preset: Convention) -> int:

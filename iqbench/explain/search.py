@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.explain.chance import expected_matches
 from iqbench.explain.convention import CROPS, FIELDS, GRAYS, MODCROPS, SCALES, Convention, label
-from iqbench.explain.value import Reported
+from iqbench.explain.plausibility import KINDS, LIMITS
+from iqbench.explain.threads import in_threads
 from iqbench.protocols.gray import check_gray_output
 
 if TYPE_CHECKING:
     from iqbench.engine.run import Reporter
+    from iqbench.explain.evidence import Evidence, Number, Values
     from iqbench.explain.family import Family
-    from iqbench.explain.files import Sources
-    from iqbench.explain.pair import Pair
+    from iqbench.explain.files import Pairs
+    from iqbench.explain.grid import Facts, Grid
+    from iqbench.explain.survey import Survey
     from iqbench.protocols.view import GrayOutput
 
 __all__ = ["METRICS", "changes", "explain"]
+
+USUAL = ("rgb", "luma-studio", "luma-full")
+"""Colours under which the metric itself is measured on every pair."""
+
+WORKERS = 8
 
 METRICS = ("psnr", "ssim", "ms-ssim", "ms-ssim-db", "psnr-b", "tv", "lpips")
 
@@ -31,8 +41,10 @@ def explain(
     reference: str | Path,
     output: str | Path,
     *,
-    metric: str,
-    value: str | float,
+    metric: str | Sequence[str],
+    value: Number | Sequence[Number] | None = None,
+    values: Values | None = None,
+    pattern: str | None = None,
     scale: int | None = None,
     reference_name: str | None = None,
     output_name: str | None = None,
@@ -40,20 +52,28 @@ def explain(
     gray_output: GrayOutput = "error",
     reporter: Reporter | None = None,
 ) -> pd.DataFrame:
-    """Find out under which conventions a reported value comes out.
+    """Find out under which conventions reported values come out.
 
     Tried is everything within two changes (MS-SSIM, LPIPS: one) of a preset or of what a library
-    does, as far as it can make a difference to these images.
+    does, as far as it can make a difference to these images. Of a folder, all conventions are
+    measured on a few images, and those that may fit on all.
 
     Parameters
     ----------
     reference, output
-        Two files, or two folders whose images are paired by name; then values are means.
+        Two files, or two folders whose images are paired by name.
     metric
         ``psnr``, ``ssim``, ``ms-ssim``, ``ms-ssim-db``, ``psnr-b``, ``tv``, ``lpips``; a column of
-        one of them stands for its metric.
+        one of them stands for its metric. Several metrics of one table share one cause.
     value
-        As printed: ``"28.42"`` is 28.415 to 28.425. A float counts with the digits it prints.
+        The mean over all images as printed: ``"28.42"`` is 28.415 to 28.425. A float counts with
+        the digits it prints. Of several metrics, one of each, in their order.
+    values
+        Values of single images, instead of the mean or besides: a file (see
+        `iqbench.explain.values_file.read_values`), a mapping of image to value, or of metric to
+        such a mapping. One convention must then meet all of them.
+    pattern
+        Regular expression for the lines of the file, with the groups ``name`` and ``value``.
     scale
         Of super-resolution; if not given, 2, 3, 4 and 8 are tried of PSNR and SSIM.
     reference_name, output_name, match
@@ -67,37 +87,127 @@ def explain(
     Returns
     -------
     DataFrame
-        One row a convention: what reproduces the value first, with the fewest departures from a
-        preset or library in front, of these the plainest, of these the nearest; then the others,
-        nearest first. Columns: metric, protocol (the
-        preset's name, or the nearest and what is different), library, value, difference,
-        reproduces, departures, and the convention itself: colour, quantise, modcrop, crop,
-        gray, brightness, range, pool.
+        One row a convention: what reproduces the values first, the most plausible in front; then
+        the others, nearest first. Columns: metric, protocol (the preset's name, or the nearest and
+        what is different), library, value (the mean), difference (the largest from what was
+        reported), reproduces, plausibility (see `iqbench.explain.plausibility.KINDS`), chance (how
+        many as plausible ones would be expected to fit by chance), coincidence (it fits, but
+        chance may do that too), images (how many were measured; where that are not all, the mean
+        is an estimate), departures, reported, best (the answer), and the convention itself:
+        colour, quantise, modcrop, crop, gray, brightness, range, pool. Of several metrics, the
+        rows of each follow one another. `iqbench.explain.answer` says it in words.
 
     Raises
     ------
     IqbenchError
-        If a file cannot be read, the two do not fit, or metric or value are none.
+        If a file cannot be read, the two do not fit, or metrics or values are none.
     """
-    from iqbench.explain.anchors import library_anchors, preset_anchors
-    from iqbench.explain.files import find_pairs, read_pair
-    from iqbench.explain.grid import Facts, Grid
+    from iqbench.explain.evidence import gather
+    from iqbench.explain.files import Pairs, find_pairs
+    from iqbench.explain.joint import share_cause
 
     if scale is not None and scale < 1:
         raise IqbenchError(f"the scale {scale} is below 1")
-    reading = check_gray_output(gray_output)
-    family = _family(metric)
-    reported = Reported.parse(value, family.float_error)
-    pairs = find_pairs(
+    metrics = [metric] if isinstance(metric, str) else list(metric)
+    means = _means(value, metrics)
+    families = {name: _family(name) for name in metrics}
+    if len(families) < len(metrics):
+        raise IqbenchError("a metric is given twice")
+    found = find_pairs(
         reference, output, reference_name=reference_name, output_name=output_name, match=match
     )
+    modcrops = sorted({*MODCROPS, *(SCALES if scale is None else (scale,))})
+    pairs = Pairs(found, modcrops, check_gray_output(gray_output))
+    evidence = gather(
+        {name: family.float_error for name, family in families.items()},
+        means,
+        values,
+        pattern,
+        pairs.names,
+    )
+    workers = _workers()
+    with _one_thread():
+        facts, spreads = _facts(pairs, workers, reporter)
+    frames = []
+    for item in evidence:
+        family = families[item.metric]
+        with nullcontext() if family.networks else _one_thread():
+            row = _examine(
+                family,
+                item,
+                pairs=pairs,
+                facts=facts,
+                spreads=spreads,
+                scale=scale,
+                workers=1 if family.networks else workers,
+                reporter=reporter,
+            )
+            frames.append(row)
+    return share_cause(frames)
+
+
+def _means(
+    value: Number | Sequence[Number] | None, metrics: Sequence[str]
+) -> Sequence[Number | None]:
+    """Return the mean of each metric, or None of each."""
+    if value is None:
+        return [None] * len(metrics)
+    means = [value] if isinstance(value, str | float | int) else list(value)
+    if len(means) != len(metrics):
+        raise IqbenchError(
+            f"{len(metrics)} metrics and {len(means)} values are given",
+            hint="Give one value for each metric, in the same order, or none and --values FILE",
+        )
+    return means
+
+
+def _facts(pairs: Pairs, workers: int, reporter: Reporter | None) -> tuple[Facts, list[float]]:
+    """Read all pairs once: headers do not tell what quantising changes.
+
+    Returns
+    -------
+    tuple
+        What all pairs together say, and how much conventions differ on each.
+    """
+    from iqbench.explain.grid import Facts
+
+    facts = Facts()
+    if reporter is not None:
+        reporter.begin("explain, reading pairs", len(pairs))
+
+    def look(place: int) -> tuple[Facts, float]:
+        pair = pairs.read(place)
+        own = Facts()
+        own.add(pair, pairs.modcrops)
+        if reporter is not None:
+            reporter.advance(1)
+        return own, pair.spread()
+
+    spreads = []
+    for own, spread in in_threads(look, range(len(pairs)), workers):
+        facts.unite(own)
+        spreads.append(spread)
+    return facts, spreads
+
+
+def _examine(
+    family: Family[Any],
+    evidence: Evidence,
+    *,
+    pairs: Pairs,
+    facts: Facts,
+    spreads: Sequence[float],
+    scale: int | None,
+    workers: int,
+    reporter: Reporter | None,
+) -> pd.DataFrame:
+    """Return the rows of one metric."""
+    from iqbench.explain.anchors import library_anchors, preset_anchors
+    from iqbench.explain.grid import Grid
+    from iqbench.explain.survey import Survey
+
     scales = _scales(family.metric, scale)
     crops = sorted({*CROPS, *scales, *(number + 6 for number in scales)})
-    modcrops = sorted({*MODCROPS, *scales})
-    # Headers do not tell what quantising changes; the pixels of a folder may not fit into memory.
-    facts = Facts()
-    for _, sources in pairs:
-        facts.add(read_pair(sources, modcrops, reading), modcrops)
     requests = family.requests()
     columns = [request.column.name for request in requests]
     grid = Grid(
@@ -105,76 +215,112 @@ def explain(
             *preset_anchors(requests, scales),
             *library_anchors([*columns, *family.forms], scales),
         ],
-        {"crop": crops, "modcrop": modcrops, "gray": GRAYS, **family.values()},
+        {
+            "crop": crops,
+            "modcrop": sorted({*MODCROPS, *scales}),
+            "gray": GRAYS,
+            **family.values(),
+        },
         family.departures,
         lambda convention: family.affordable(convention, scale),
         facts,
+        scales=scales,
+        mistakes=family.mistakes,
     )
-    with _threads(family):
-        found = _measure(
-            family,
-            grid.conventions,
-            [sources for _, sources in pairs],
-            lambda sources: read_pair(sources, modcrops, reading),
-            reporter,
+    usual = [facts.collapse(Convention(columns[0], colour=colour)) for colour in USUAL]
+    survey = Survey(
+        family,
+        grid.conventions,
+        pairs=pairs,
+        evidence=evidence,
+        spreads=spreads,
+        usual=usual,
+        workers=workers,
+        reporter=reporter,
+    )
+    survey.run()
+    frame = _rows(survey, grid, evidence)
+    if frame.empty:
+        raise IqbenchError(
+            f"no convention of {evidence.metric!r} fits these images",
+            hint="They are too small for it, or of two sizes: then give the scale",
         )
+    frame = _with_chance(_different(frame), survey, evidence)
+    return _sorted(frame, scale, columns, evidence)
+
+
+def _rows(survey: Survey, grid: Grid, evidence: Evidence) -> pd.DataFrame:
+    """Return what was found, one row a convention."""
     rows = []
-    for convention, statistics in found.items():
-        number = family.close(statistics, convention)
+    for convention, known in survey.found.items():
+        number = survey.value(convention)
         if math.isnan(number):
             continue
         named = grid.name(convention)
+        worst, agrees = survey.worst(convention)
         rows.append(
             {
                 "metric": convention.metric,
                 "protocol": named.protocol,
                 "library": named.libraries,
                 "value": number,
-                "difference": reported.difference(number),
-                "reproduces": reported.matches(number),
+                "difference": worst,
+                "reproduces": agrees and survey.complete(convention),
+                "plausibility": named.plausibility,
+                "images": len(known),
                 "departures": named.departures,
+                "reported": str(evidence),
                 **vars(convention),
             }
         )
-    if not rows:
-        raise IqbenchError(
-            f"no convention of {metric!r} fits these images",
-            hint="They are too small for it, or of two sizes: then give the scale",
+    return pd.DataFrame(rows)
+
+
+def _with_chance(frame: pd.DataFrame, survey: Survey, evidence: Evidence) -> pd.DataFrame:
+    """Say of each row how many would fit by chance among those that are as plausible.
+
+    All conventions are compared on the pairs on which all were measured.
+    """
+    shown = [place for place in survey.screened if place in evidence.images]
+    numbers = [survey.images(_convention(row), shown) for row in frame.to_dict("records")]
+    table = np.array(numbers).reshape(len(frame), len(shown))
+    reported = [evidence.images[place] for place in shown]
+    if evidence.mean is not None:
+        table = np.column_stack([frame["value"], table])
+        reported.insert(0, evidence.mean)
+    ranks = frame["plausibility"].map(KINDS.index).to_numpy()
+    chances = {
+        rank: expected_matches(
+            table[ranks <= rank],
+            [item.value for item in reported],
+            [item.tolerance for item in reported],
         )
-    return _sorted(_different(pd.DataFrame(rows)), scale, columns, reported.half)
+        for rank in sorted(set(ranks))
+    }
+    chance = [chances[rank] for rank in ranks]
+    limits = frame["plausibility"].map(LIMITS)
+    frame = frame.assign(chance=chance, coincidence=frame["reproduces"] & (limits < chance))
+    return frame.assign(best=False)
 
 
-def _measure(
-    family: Family[Any],
-    conventions: Sequence[Convention],
-    pairs: Sequence[Sources],
-    read: Callable[[Sources], Pair],
-    reporter: Reporter | None,
-) -> dict[Convention, list[Any]]:
-    """Measure all pairs under the conventions that fit all of them."""
-    found: dict[Convention, list[Any]] = {convention: [] for convention in conventions}
-    if reporter is not None:
-        reporter.begin("explain", len(pairs))
-    for sources in pairs:
-        pair = read(sources)
-        for convention in sorted(found, key=lambda convention: convention.order):
-            try:
-                found[convention].append(family.measure(pair, convention))
-            except IqbenchError:  # too small for it, or nothing left of it: nobody's value
-                del found[convention]
-        if reporter is not None:
-            reporter.advance(1)
-    return found
+def _convention(row: Mapping[Any, Any]) -> Convention:
+    return Convention(**{name: row[name] for name in FIELDS})
+
+
+def _workers() -> int:
+    """Return how many pairs may be measured at a time: as many as torch may use threads."""
+    import torch
+
+    return max(1, min(WORKERS, torch.get_num_threads()))
 
 
 @contextmanager
-def _threads(family: Family[Any]) -> Iterator[None]:
+def _one_thread() -> Iterator[None]:
     """Let one thread compute what is a thousand small steps; more would wait for each other."""
     import torch
 
     before = torch.get_num_threads()
-    if not family.networks:
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
@@ -192,37 +338,43 @@ def changes(frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns: of (the best match, then the default ``rgb``), change, value, effect (value minus
-        that without the change), reproduces. Changes without effect are left out.
+        Columns: of (the best match, then the default ``rgb``; of each metric), change, value,
+        effect (value minus that without the change), reproduces, images (how many were measured:
+        where that are not all, the effect is an estimate). The largest effects come first;
+        changes without effect are left out.
     """
+    names = ["of", "change", "value", "effect", "reproduces", "images"]
+    parts = [_changes(part) for _, part in frame.groupby("reported", sort=False)]
+    return pd.DataFrame([row for part in parts for row in part], columns=names)
+
+
+def _changes(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the changes of one metric."""
     bases = [frame.iloc[0]]
     usual = _usual(frame)
     if usual is not None and usual.name != bases[0].name:
         bases.append(usual)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for base in bases:
-        start = Convention(**{name: base[name] for name in FIELDS})
+        start = _convention(base.to_dict())
+        found: list[dict[str, Any]] = []
         for row in frame.to_dict("records"):
-            names = Convention(**{name: row[name] for name in FIELDS}).departures(start)
+            names = _convention(row).departures(start)
             # Infinite values have no difference.
             effect = row["value"] - base["value"] if row["value"] != base["value"] else 0.0
             if len(names) == 1 and effect != 0:
-                rows.append(
+                found.append(
                     {
                         "of": f"{base['metric']} under {base['protocol']}",
                         "change": label(names[0], row[names[0]]),
                         "value": row["value"],
                         "effect": effect,
                         "reproduces": row["reproduces"],
-                        "order": (
-                            base is not bases[0],
-                            FIELDS.index(names[0]),
-                            str(row[names[0]]).zfill(3),
-                        ),
+                        "images": row["images"],
                     }
                 )
-    rows.sort(key=lambda row: row["order"])
-    return pd.DataFrame(rows, columns=["of", "change", "value", "effect", "reproduces"])
+        rows += sorted(found, key=lambda row: -abs(row["effect"]))
+    return rows
 
 
 def _usual(frame: pd.DataFrame) -> pd.Series[Any] | None:
@@ -275,19 +427,23 @@ def _scales(metric: str, scale: int | None) -> Sequence[int]:
 
 def _different(frame: pd.DataFrame) -> pd.DataFrame:
     """Leave out changes that make no difference: their value is that of something simpler."""
-    simplest = frame.groupby("value")["departures"].transform("min")
-    return frame[(frame["departures"] == 0) | (frame["departures"] == simplest)]
+    simplest = frame.groupby(["value", "images"])["departures"].transform("min")
+    kept = (frame["departures"] == 0) | (frame["departures"] == simplest)
+    return frame[kept | (frame["plausibility"] == KINDS[0])]
 
 
 def _sorted(
-    frame: pd.DataFrame, scale: int | None, columns: Sequence[str], half: float
+    frame: pd.DataFrame, scale: int | None, columns: Sequence[str], evidence: Evidence
 ) -> pd.DataFrame:
-    """Put what reproduces the value first, the simplest in front; then the nearest.
+    """Put what reproduces the values first, the most plausible in front; then the nearest.
 
-    Of equally simple ones, those of the scale that was given come first, then what meets all
-    printed digits without the allowance for float32, then presets, then what differs least from
-    the metric itself on stored pixels: within the printed digits, nearer tells nothing.
+    Of equally plausible ones, the simplest come first, then those of the scale that was given,
+    then what meets all printed digits without the allowance for float32, then presets, then what
+    differs least from the metric itself on stored pixels: within the printed digits, nearer tells
+    nothing.
     """
+    halves = [item.half for item in evidence.images.values()]
+    half = evidence.mean.half if evidence.mean else max(halves)
     matches = frame["reproduces"]
     preset = ~frame["protocol"].str.contains(" but ", regex=False)
     scaled = frame["protocol"].str.contains(rf":scale={scale}\b") if scale else True
@@ -295,6 +451,7 @@ def _sorted(
     plain = sum(frame[name] != usual[name] for name in FIELDS if name != "metric")
     order = frame.assign(
         missed=~matches,
+        rank=frame["plausibility"].map(KINDS.index).where(matches, 0),
         first=frame["departures"].where(matches, 0),
         unscaled=matches & ~(matches & scaled),
         inexact=matches & (frame["difference"].abs() > half),
@@ -302,7 +459,17 @@ def _sorted(
         plain=(plain + ~frame["metric"].isin(columns)).where(matches, 0),
         distance=frame["difference"].abs(),
     ).sort_values(
-        ["missed", "first", "unscaled", "inexact", "unnamed", "plain", "distance", "departures"],
+        [
+            "missed",
+            "rank",
+            "first",
+            "unscaled",
+            "inexact",
+            "unnamed",
+            "plain",
+            "distance",
+            "departures",
+        ],
         kind="stable",
     )
     return frame.loc[order.index].reset_index(drop=True)

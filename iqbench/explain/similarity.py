@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
 from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, OWN, SCALES, Convention
-from iqbench.explain.error import LUMA
+from iqbench.explain.error import COMBINED, LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Extremes, Pair
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.ms_ssim import SMALLEST, WEIGHTS, MsSsim
-from iqbench.metrics.ssim import SIZES, Ssim, filter_valid, ssim_terms
+from iqbench.metrics.ssim import SIZES, Ssim, ssim_terms, window_weights
 from iqbench.networks.pyramid import Halving
 
 __all__ = ["MsSsimFamily", "SsimFamily"]
@@ -39,8 +41,6 @@ REACH: dict[str, int] = {
 MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 FLOAT_ERROR = 2e-5  # piq and torchmetrics take small differences of large moments in float32
 BORDER = SIZES["gaussian"] // 2
-COMBINED = ("rgb", "luma-studio", "luma-full", "luma-full-rounded", "luma-709")
-
 Moments = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
@@ -111,7 +111,8 @@ class SsimFamily(MeanFamily):
     def measure(self, pair: Pair, convention: Convention) -> float:
         """Score a part of the image."""
         if convention.metric in VALID:
-            return float(self._valid(pair, convention).mean())
+            total, count = self._valid(pair, convention)
+            return total / count
         padding = convention.metric.removeprefix("ssim-padding=")
         reference, output = pair.part(convention)
         low = min(reference.shape[2:])
@@ -125,8 +126,8 @@ class SsimFamily(MeanFamily):
         except RuntimeError as error:  # torch reflects no more than it has
             raise IqbenchError("the image is smaller than the window") from error
 
-    def _valid(self, pair: Pair, convention: Convention) -> Tensor:
-        """Return the map of the positions where the window lies within the part."""
+    def _valid(self, pair: Pair, convention: Convention) -> tuple[float, int]:
+        """Return the sum over the positions where the window lies within the part, and how many."""
         shape = WINDOWS.get(convention.metric, "gaussian")
         rows, columns = pair.rows_and_columns(convention)
         reach = REACH[shape] - 1
@@ -142,21 +143,24 @@ class SsimFamily(MeanFamily):
         def moments() -> Moments:
             return _moments(*pair.seen(convention), shape)
 
-        whole = pair.once(
-            ("ssim", look), lambda: _map(pair.once(("moments", *seen, shape), moments), look)
-        )
+        def sums() -> Tensor:
+            whole = _map(pair.once(("moments", *seen, shape), moments), look)
+            return F.pad(whole.sum((0, 1)).cumsum(0).cumsum(1), (1, 0, 1, 0))
+
+        area = pair.once(("ssim", look), sums)
         top, left = rows.start, columns.start
-        return whole[:, :, top : top + height, left : left + width]
+        bottom, right = top + height, left + width
+        total = area[bottom, right] - area[top, right] - area[bottom, left] + area[top, left]
+        return float(total), height * width * pair.seen(convention)[0].shape[1]
 
     def _padded(self, pair: Pair, convention: Convention, mode: str) -> float:
         """Return the mean over all positions of the padded part.
 
         Inside it is the map of valid positions; only the border is computed.
         """
-        inside = self._valid(pair, convention)
+        total, count = self._valid(pair, convention)
         scale, offset = _scale(pair, convention)
-        seen = convention.seen
-        look = Look(*seen, "gaussian", scale, offset, False)
+        look = Look(*convention.seen, "gaussian", scale, offset, False)
         images = [F.pad(image, (BORDER,) * 4, mode=mode) for image in pair.part(convention)]
         height, width = images[0].shape[2:]
         edge = 3 * BORDER
@@ -167,13 +171,11 @@ class SsimFamily(MeanFamily):
             (between, slice(0, edge)),
             (between, slice(width - edge, None)),
         ]
-        total, count = inside.sum(), inside.numel()
         for rows, columns in strips:
             first, second = (image[:, :, rows, columns] for image in images)
-            moments = _moments(first, second, "gaussian")
-            border = _map(moments, look)
-            total, count = total + border.sum(), count + border.numel()
-        return float(total / count)
+            border = _map(_moments(first, second, "gaussian"), look)
+            total, count = total + float(border.sum()), count + border.numel()
+        return total / count
 
 
 def _scale(pair: Pair, convention: Convention) -> tuple[float, float]:
@@ -184,16 +186,15 @@ def _scale(pair: Pair, convention: Convention) -> tuple[float, float]:
 
 
 def _filter(image: Tensor, shape: str) -> Tensor:
-    """Filter with a window at all positions where it fits; uniform ones by running sums."""
-    if shape == "gaussian":
-        return filter_valid(image, "gaussian", (2, 3))
-    for axis in (2, 3):
-        size, count = REACH[shape], image.shape[axis] - REACH[shape] + 1
-        sums = image.cumsum(axis)
-        start = torch.zeros_like(sums.narrow(axis, 0, 1))
-        sums = torch.cat([start, sums], axis)
-        image = (sums.narrow(axis, size, count) - sums.narrow(axis, 0, count)) / size
-    return image
+    """Filter with a window at all positions where it fits, plane by plane."""
+    size = REACH[shape]
+    weights = np.array(window_weights("gaussian") if shape == "gaussian" else [1 / size] * size)
+    reach = size // 2
+    filtered = [
+        cv2.sepFilter2D(plane.numpy(), cv2.CV_64F, weights, weights)[reach:-reach, reach:-reach]
+        for plane in image[0]
+    ]
+    return torch.from_numpy(np.stack(filtered))[None]
 
 
 def _moments(reference: Tensor, output: Tensor, shape: str) -> Moments:

@@ -27,6 +27,7 @@ __all__ = [
     "shrink",
     "ssim",
     "ssim_terms",
+    "window_weights",
 ]
 
 Shape = Literal["gaussian", "uniform"]

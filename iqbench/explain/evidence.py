@@ -1,0 +1,125 @@
+"""What is to be explained: a metric's mean, its values of single images, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from iqbench.errors import IqbenchError
+from iqbench.explain.names import Names
+from iqbench.explain.value import Reported
+from iqbench.explain.values_file import read_values
+
+__all__ = ["Evidence", "Number", "Values", "gather"]
+
+Number = str | float
+Values = str | Path | Mapping[str, Number] | Mapping[str, Mapping[str, Number]]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was reported of one metric.
+
+    Attributes
+    ----------
+    metric
+        As the user named it.
+    mean
+        Over all images, if it was given.
+    images
+        By the place of the pair: the values of single images.
+    """
+
+    metric: str
+    mean: Reported | None
+    images: Mapping[int, Reported]
+
+    def __str__(self) -> str:
+        """Say it in a few words, e.g. ``ssim 0.7341`` or ``ssim of 100 images``."""
+        parts = [self.mean.text] if self.mean else []
+        if self.images:
+            count = len(self.images)
+            parts.append("of one image" if count == 1 else f"of {count} images")
+        return f"{self.metric} {' and '.join(parts)}"
+
+
+def gather(
+    metrics: Mapping[str, float],
+    means: Sequence[Number | None],
+    values: Values | None,
+    pattern: str | None,
+    names: Names,
+) -> list[Evidence]:
+    """Put together what was reported of each metric.
+
+    Parameters
+    ----------
+    metrics
+        Name of each metric to what float32 arithmetic may be off by, see `Reported`.
+    means
+        The mean of each metric, or None.
+    values
+        Values of single images: a file (CSV, JSON, or lines of a log), a mapping of image to value,
+        or of metric to such a mapping.
+    pattern
+        How a line of a log is read, see `read_values`.
+    names
+        Of the pairs.
+
+    Raises
+    ------
+    IqbenchError
+        If a metric has neither, a name is of no pair, or a value is no number.
+    """
+    if pattern is not None and not isinstance(values, str | Path):
+        raise IqbenchError("a pattern is for the lines of a file", hint="Give --values FILE too")
+    by_metric: Mapping[str, Mapping[str, Number]] = {}
+    where = "the values"
+    if isinstance(values, str | Path):
+        where = str(values)
+        by_metric = read_values(Path(values), list(metrics), names, pattern)
+    elif values is not None:
+        by_metric = _of_mapping(values, list(metrics))
+    found: list[Evidence] = []
+    for (metric, float_error), mean in zip(metrics.items(), means, strict=True):
+        images: dict[int, Reported] = {}
+        for name, text in by_metric.get(metric, {}).items():
+            place = names.find(name)
+            if place is None:
+                raise IqbenchError(
+                    f"{where}: {name!r} is none of the {len(names)} images ({names.examples()})",
+                    hint="Name images as their files, with or without suffix",
+                )
+            if place in images:
+                raise IqbenchError(f"{where}: {names.images[place]!r} has two values of {metric}")
+            images[place] = Reported.parse(text, float_error)
+        if mean is None and not images:
+            raise IqbenchError(
+                f"no value of {metric} is given",
+                hint="Give --value X, or --values FILE with a value of each image",
+            )
+        reported = None if mean is None else Reported.parse(mean, float_error)
+        found.append(Evidence(metric, reported, images))
+    return found
+
+
+def _of_mapping(
+    values: Mapping[str, Number] | Mapping[str, Mapping[str, Number]], metrics: Sequence[str]
+) -> dict[str, dict[str, Number]]:
+    """Return metric to image to value."""
+    nested: dict[str, dict[str, Number]] = {}
+    single: dict[str, Number] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            nested[name] = dict(value)
+        else:
+            single[name] = value
+    if single and (nested or len(metrics) > 1):
+        raise IqbenchError(
+            "values of several metrics are given by metric: {metric: {image: value}}"
+        )
+    unknown = [name for name in nested if name not in metrics]
+    if unknown:
+        raise IqbenchError(f"values of {unknown[0]!r} are given, which is not among the metrics")
+    return {metrics[0]: single} if single else nested

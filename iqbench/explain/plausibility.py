@@ -1,0 +1,114 @@
+"""How plausible a convention is before its value is known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.explain.convention import FIELDS, OWN, Convention
+
+__all__ = ["KINDS", "LIMITS", "SINGLE", "rate", "unlikely"]
+
+KINDS = ("named", "one change", "two changes", "a mistake", "two mistakes")
+"""From the most plausible to the least.
+
+A protocol or what a library does by default; one or two changes of it that somebody may have
+chosen; a choice that nobody would make on purpose; two of those at once.
+"""
+
+LIMITS: Mapping[str, float] = MappingProxyType(
+    dict(zip(KINDS, (0.1, 0.03, 0.02, 0.02, 1e-6), strict=True))
+)
+"""A match counts only if fewer matches than this are expected by chance among what is as plausible.
+
+The less plausible a kind is, the less chance it may need. Two mistakes at once are believed only
+where the values of several images leave no chance.
+"""
+
+PLAIN_RANGES = (OWN, "0..255", "-1..1")
+SINGLE = ("red", "green", "blue")
+CROP = FIELDS.index("crop")
+
+
+def unlikely(
+    name: str, value: str | int, *, scales: Collection[int], mistakes: Collection[str]
+) -> bool:
+    """Tell whether a field's value is one that nobody would choose on purpose.
+
+    Parameters
+    ----------
+    name, value
+        A field of a convention.
+    scales
+        Of super-resolution: other borders are unlikely.
+    mistakes
+        Forms of the metric that come of a mistake.
+    """
+    text = str(value)
+    if name == "colour":
+        return text in SINGLE or "bgr" in text or text.endswith("-truncated")
+    if name == "quantise":
+        return text == "truncated"
+    if name == "brightness":
+        return text != "own"
+    if name == "range":
+        return text not in PLAIN_RANGES
+    if name == "crop":
+        return value != 0 and value not in scales
+    return name == "metric" and text in mistakes
+
+
+def rate(
+    conventions: Sequence[Convention],
+    anchors: Mapping[Convention, bool],
+    *,
+    scales: Collection[int],
+    mistakes: Collection[str],
+) -> list[tuple[str, int]]:
+    """Say how plausible each convention is, and how many changes it needs.
+
+    Parameters
+    ----------
+    conventions
+        Any.
+    anchors
+        The conventions with a name, and whether what is named is a mistake.
+    scales, mistakes
+        As in `unlikely`.
+
+    Returns
+    -------
+    list of tuple
+        One of `KINDS`, and the number of changes from the anchor that makes it most plausible.
+    """
+    codes: dict[object, int] = {}
+
+    def encode(rows: Sequence[Convention]) -> NDArray[np.int64]:
+        values = [[getattr(row, name) for name in FIELDS] for row in rows]
+        table = [[codes.setdefault(value, len(codes)) for value in row] for row in values]
+        return np.array(table, dtype=np.int64).reshape(len(rows), len(FIELDS))
+
+    known: dict[tuple[str, str | int], bool] = {}
+
+    def odd(name: str, value: str | int) -> bool:
+        if (name, value) not in known:
+            known[name, value] = unlikely(name, value, scales=scales, mistakes=mistakes)
+        return known[name, value]
+
+    own = np.array(list(anchors.values()), dtype=np.int64)
+    starts = encode(list(anchors))
+    odds = np.array([[odd(name, getattr(row, name)) for name in FIELDS] for row in conventions])
+    best: list[tuple[str, int]] = []
+    for row, wrong in zip(encode(conventions), odds, strict=True):
+        changed = starts != row
+        count = changed.sum(1)
+        # A border that only its own library has is unlikely together with anything else.
+        carried = wrong[CROP] & ~changed[:, CROP] & (count > 0)
+        mistaken = (changed & wrong).sum(1) + carried + own
+        rank = np.where(mistaken > 0, np.minimum(mistaken + 2, 4), np.minimum(count, 2))
+        nearest = int(np.lexsort((count, rank))[0])
+        best.append((KINDS[int(rank[nearest])], int(count[nearest])))
+    return best

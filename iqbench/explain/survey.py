@@ -1,0 +1,282 @@
+"""Measure many conventions on many pairs: all of them on few pairs, those that may fit on all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.errors import IqbenchError
+from iqbench.explain.convention import Convention
+from iqbench.explain.evidence import Evidence
+from iqbench.explain.family import Family
+from iqbench.explain.threads import in_threads
+
+if TYPE_CHECKING:
+    from iqbench.engine.run import Reporter
+    from iqbench.explain.files import Pairs
+
+__all__ = ["Survey"]
+
+SCREENED = 6
+"""On so many pairs every convention is measured; a data set of no more is measured wholly."""
+
+ERRORS = 8.0
+"""So many standard errors may a mean over few pairs be off before a convention is given up."""
+
+ALLOWANCE = 1e-3
+"""What a mean may be off besides, by value above 1: few pairs need not show all that differs."""
+
+NEAREST = 10
+"""So many conventions that do not fit are measured wholly: the nearest."""
+
+ADVANCES = 64
+
+Statistics = dict[int, Any]
+
+
+class Survey:
+    """What conventions give on the pairs, measured as far as it takes to tell which fit.
+
+    Parameters
+    ----------
+    family
+        Of the metric.
+    conventions
+        That are tried.
+    pairs
+        All that there are.
+    evidence
+        What was reported.
+    spreads
+        How much conventions differ on each pair: where they differ most, fewer pairs tell more.
+    usual
+        Conventions that are measured on all pairs, whatever they give: others are compared with
+        them.
+    workers
+        How many pairs are measured at a time.
+    reporter
+        Is told how far it is.
+    """
+
+    def __init__(
+        self,
+        family: Family[Any],
+        conventions: Sequence[Convention],
+        *,
+        pairs: Pairs,
+        evidence: Evidence,
+        spreads: Sequence[float],
+        usual: Iterable[Convention],
+        workers: int,
+        reporter: Reporter | None,
+    ) -> None:
+        self._family = family
+        self._pairs = pairs
+        self._evidence = evidence
+        self._workers = workers
+        self._reporter = reporter
+        self.found: dict[Convention, Statistics] = {item: {} for item in conventions}
+        self._usual = list(usual)
+        places = range(len(pairs)) if evidence.mean else sorted(evidence.images)
+        self.places: list[int] = self._ordered(list(places), spreads)
+        self.screened = self.places[:SCREENED]
+        self._values: dict[tuple[Convention, int], float] = {}
+        self._singles: dict[tuple[Convention, int], float] = {}
+
+    def run(self) -> None:
+        """Measure: afterwards `found` has the pairs of each convention that were needed."""
+        self._measure(list(self.found), self.screened)
+        rest = self.places[len(self.screened) :]
+        if not rest:
+            return
+        self._measure([item for item in self._usual if item in self.found], rest)
+        done = len(self.screened)
+        for share in (4 * SCREENED, len(self.places)):
+            chunk = self.places[done:share]
+            if chunk:
+                self._measure(self._candidates(done), chunk)
+            done = max(done, min(share, len(self.places)))
+
+    def complete(self, convention: Convention) -> bool:
+        """Tell whether a convention was measured on all pairs that matter."""
+        return len(self.found[convention]) == len(self.places)
+
+    def value(self, convention: Convention) -> float:
+        """Return a convention's value over all pairs, estimated where it is not complete."""
+        key = (convention, len(self.found[convention]))
+        if key not in self._values:
+            complete = self.complete(convention)
+            close, estimate = self._close, self._estimate
+            number = close(convention, self.places) if complete else estimate(convention)[0]
+            self._values[key] = number
+        return self._values[key]
+
+    def images(self, convention: Convention, places: Sequence[int]) -> NDArray[np.float64]:
+        """Return a convention's values of single images."""
+        return np.array([self._single(convention, place) for place in places])
+
+    def worst(self, convention: Convention) -> tuple[float, bool]:
+        """Return the largest difference from what was reported, and whether all agree.
+
+        The largest in terms of what the digits allow; only of what was measured.
+        """
+        worst, agrees, ratio = 0.0, True, -1.0
+        for reported, value in self._compared(convention):
+            off = reported.difference(value)
+            agrees &= reported.matches(value)
+            share = abs(off) / reported.tolerance if reported.tolerance else abs(off)
+            if math.isnan(share) or share > ratio:
+                worst, ratio = off, share
+        return worst, agrees
+
+    def _compared(self, convention: Convention) -> list[tuple[Any, float]]:
+        known = self.found[convention]
+        rows: list[tuple[Any, float]] = [
+            (reported, self._single(convention, place))
+            for place, reported in self._evidence.images.items()
+            if place in known
+        ]
+        if self._evidence.mean is not None:
+            rows.append((self._evidence.mean, self.value(convention)))
+        return rows
+
+    def _ordered(self, places: list[int], spreads: Sequence[float]) -> list[int]:
+        """Put first what is measured first: images that tell most, or a fair sample for a mean."""
+        if self._evidence.images:
+            named = self._evidence.images
+            return sorted(places, key=lambda place: (place not in named, -spreads[place]))
+        count = min(SCREENED, len(places))
+        spaced = [places[len(places) * index // count] for index in range(count)]
+        # The next ones are spread out too.
+        others = [place for place in places if place not in spaced]
+        step = max(1, len(others) // (3 * SCREENED))
+        return [*spaced, *sorted(others, key=lambda place: (others.index(place) % step, place))]
+
+    def _candidates(self, done: int) -> list[Convention]:
+        """Return what may still fit after the first pairs, and the nearest of the others."""
+        distances: dict[Convention, float] = {}
+        keep: list[Convention] = []
+        for convention, known in self.found.items():
+            if len(known) == len(self.places):
+                continue
+            if len(known) < done:
+                continue
+            off, possible = self._outlook(convention)
+            if possible:
+                keep.append(convention)
+            elif not math.isnan(off):
+                distances[convention] = off
+        nearest = sorted(distances, key=lambda item: distances[item])[:NEAREST]
+        return [*keep, *nearest]
+
+    def _outlook(self, convention: Convention) -> tuple[float, bool]:
+        """Return how far a convention is off, and whether it may fit."""
+        off, possible = 0.0, True
+        for place, reported in self._evidence.images.items():
+            if place in self.found[convention]:
+                value = self._single(convention, place)
+                off = max(off, abs(reported.difference(value)))
+                possible &= reported.matches(value)
+        mean = self._evidence.mean
+        if mean is not None:
+            value, error = self._estimate(convention)
+            away = abs(mean.difference(value))
+            off = max(off, away)
+            room = ERRORS * error + ALLOWANCE * max(1.0, abs(mean.value))
+            possible &= not away > mean.tolerance + room
+        return off, possible
+
+    def _estimate(self, convention: Convention) -> tuple[float, float]:
+        """Estimate a mean over all pairs from few, and its standard error.
+
+        What is added to the value of a convention that is complete is the difference between the
+        two on the pairs that both have: of a pair's conventions, all are high or low together.
+        """
+        places = [place for place in self.places if place in self.found[convention]]
+        own = self.images(convention, places)
+        best = (self._close(convention, places), _error(own, len(self.places)))
+        for base in self._usual:
+            if base not in self.found or not self.complete(base):
+                continue
+            shifts = own - self.images(base, places)
+            error = _error(shifts, len(self.places))
+            if error < best[1]:
+                moved = self._close(convention, places) - self._close(base, places)
+                best = (self._close(base, self.places) + moved, error)
+        return best
+
+    def _single(self, convention: Convention, place: int) -> float:
+        key = (convention, place)
+        if key not in self._singles:
+            alone = replace(convention, pool="images")
+            self._singles[key] = self._family.close([self.found[convention][place]], alone)
+        return self._singles[key]
+
+    def _close(self, convention: Convention, places: Sequence[int]) -> float:
+        known = self.found[convention]
+        return self._family.close([known[place] for place in places], convention)
+
+    def _measure(self, conventions: Sequence[Convention], places: Sequence[int]) -> None:
+        """Measure pairs under the conventions that fit all of them; forget the others."""
+        ordered = sorted(set(conventions), key=lambda convention: convention.order)
+        if not ordered or not places:
+            return
+        advance = self._begin(len(ordered), len(places))
+        unfit: set[Convention] = set()
+
+        def look(place: int) -> Mapping[Convention, Any]:
+            pair = self._pairs.read(place)
+            values: dict[Convention, Any] = {}
+            for convention in ordered:
+                if convention not in unfit:
+                    try:
+                        values[convention] = self._family.measure(pair, convention)
+                    except IqbenchError:  # too small for it, or nothing left: nobody's value
+                        unfit.add(convention)
+                advance()
+            return values
+
+        results = in_threads(look, places, self._workers)
+        for place, values in zip(places, results, strict=True):
+            for convention, statistic in values.items():
+                self.found[convention][place] = statistic
+        for convention in unfit:
+            self.found.pop(convention, None)
+
+    def _begin(self, conventions: int, places: int) -> Callable[[], None]:
+        """Tell the reporter what comes; return what tells of one more value."""
+        reporter = self._reporter
+        if reporter is None:
+            return lambda: None
+        pairs = "one pair" if places == 1 else f"{places} pairs"
+        reporter.begin(
+            f"{self._evidence.metric}, {conventions} conventions on {pairs}", conventions * places
+        )
+        counts = iter(range(1, conventions * places + 1))
+        told = 0
+
+        def advance() -> None:
+            nonlocal told
+            count = next(counts, told)
+            if count - told >= ADVANCES or self._family.networks or count == conventions * places:
+                reporter.advance(count - told)
+                told = count
+
+        return advance
+
+
+def _error(values: NDArray[np.float64], total: int) -> float:
+    """Return the standard error of the mean of a sample of so many."""
+    count = len(values)
+    if count < 2:
+        return math.inf
+    with np.errstate(invalid="ignore"):
+        deviation = float(values.std(ddof=1))
+    if not math.isfinite(deviation):
+        return math.inf
+    return deviation * math.sqrt((1 - count / total) / count)

@@ -1,0 +1,21 @@
+"""A few threads, each at work on a pair of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+__all__ = ["in_threads"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_threads(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> list[Result]:
+    """Return what is made of each item, in their order; one worker is the caller itself."""
+    items = list(items)
+    if workers < 2 or len(items) < 2:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(work, items))
