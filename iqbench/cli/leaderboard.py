@@ -51,6 +51,12 @@ from iqbench.cli.streams import print_result, say
     "--by-image", is_flag=True, help="Show the worst and best images, and where two methods part."
 )
 @click.option(
+    "--section",
+    metavar="NAME",
+    help="Show a section of the report, e.g. second-ahead: images on which the second method is "
+    "ahead of the first.",
+)
+@click.option(
     "--top",
     type=click.IntRange(1),
     metavar="N",
@@ -74,6 +80,7 @@ def leaderboard(
     by: str | None,
     pairs: bool,
     by_image: bool,
+    section: str | None,
     top: int | None,
     diagram: Path | None,
     format: str | None,
@@ -132,13 +139,13 @@ def leaderboard(
     from iqbench.report.overview import read_leaderboard
     from iqbench.report.views import draw_ranks, render_view
 
-    if sum([pairs, by_image, by is not None]) > 1:
-        raise click.UsageError("--by, --pairs and --by-image are three tables: ask for one")
+    if sum([pairs, by_image, by is not None, section is not None]) > 1:
+        raise click.UsageError("--by, --pairs, --by-image and --section are tables: ask for one")
     if top is not None and not by_image:
         raise click.UsageError("--top belongs to --by-image")
     format = format or format_of(output)
     window = Window() if output else Window.of_stdout()
-    view = "pairs" if pairs else "images" if by_image else by
+    view = "pairs" if pairs else "images" if by_image else section or by
     with told_warnings(), waiting("Comparing methods"):
         found = read_leaderboard(
             results,

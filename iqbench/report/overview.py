@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +15,11 @@ from iqbench.analysis.leaderboard import board_of, check_choice
 from iqbench.analysis.overall import overall_of, rank_table
 from iqbench.analysis.pairwise import pairs_of
 from iqbench.analysis.standing import Choice, Standing, standing
-from iqbench.results.read import iter_datasets, load_columns, load_tasks
+from iqbench.results.read import DatasetTables, iter_datasets, load_columns, load_tasks
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.selector import Keys, pick
 
-__all__ = ["Overview", "read_leaderboard"]
+__all__ = ["Overview", "read_leaderboard", "read_overviews"]
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,33 @@ def read_leaderboard(
     IqbenchError
         As `load_scores` and `leaderboard`; and where ``shown`` names an unknown metric.
     """
+    (found,) = read_overviews(
+        results, filters, (shown,), sort=sort, front=front, intervals=intervals
+    )
+    return found
+
+
+def read_overviews(
+    results: Path,
+    filters: Mapping[str, tuple[str, ...]],
+    several: Sequence[str | Sequence[str]],
+    *,
+    sort: str | None = None,
+    front: tuple[str, str] | None = None,
+    intervals: bool = True,
+    each: Callable[[DatasetTables, Mapping[str, ColumnInfo]], None] | None = None,
+) -> list[Overview]:
+    """Read a results folder once, and compare its methods by several choices of columns.
+
+    Parameters and errors are those of `read_leaderboard`, and
+
+    several
+        What it calls ``shown``; the order of metrics is that of the first.
+    each
+        Is called with the tables of each dataset while they are in memory.
+    """
     columns, tasks = load_columns(results), load_tasks(results)
-    names = [] if isinstance(shown, str) else list(shown)
-    first = [metric_of(name) for name in names]
+    first = [metric_of(name) for name in _named(several[0])]
     columns = {name: columns[name] for name in first if name in columns} | columns
     extra = [*([sort] if sort else []), *(front or ())]
     methods = filters.get("method")
@@ -110,18 +134,38 @@ def read_leaderboard(
     # Under these filters a dataset without any row was not asked for, rather than left incomplete.
     narrowed = bool(filters.keys() & {"dataset", "protocol", "precision", "metric"})
     known: set[Keys] = set()
-    used: set[Keys] = set()
-    found: list[Standing] = []
+    used: list[set[Keys]] = [set() for _ in several]
+    found: list[list[Standing]] = [[] for _ in several]
     for tables in iter_datasets(results, filters=filters):
         if tables.scores.empty and narrowed:
             continue
-        narrow = "all" if shown == "headline" and "metric" in filters else shown
-        scores, there, taken = shown_scores(tables.scores, narrow, columns, extra)
         task = tasks.get(tables.dataset, "")
-        found.append(standing(tables.dataset, (scores, tables.images), columns, choice, task))
-        known |= there
-        used |= taken
-    pick(names, known)
-    check_choice(found, columns, choice)
-    hidden = {metric for metric, _ in known} - {metric for metric, _ in used}
-    return Overview([one for one in found if len(one.rows)], columns, len(hidden))
+        made: dict[frozenset[Keys], Standing] = {}
+        for place, shown in enumerate(several):
+            narrow = "all" if shown == "headline" and "metric" in filters else shown
+            scores, there, taken = shown_scores(tables.scores, narrow, columns, extra)
+            alike = frozenset(taken)
+            if alike not in made:
+                own = (scores, tables.images)
+                made[alike] = standing(tables.dataset, own, columns, choice, task)
+            found[place].append(made[alike])
+            known |= there
+            used[place] |= taken
+        if each is not None:
+            each(tables, columns)
+    for shown, standings in zip(several, found, strict=True):
+        pick(_named(shown), known)
+        check_choice(standings, columns, choice)
+    metrics = {metric for metric, _ in known}
+    return [
+        Overview(
+            [one for one in standings if len(one.rows)],
+            columns,
+            len(metrics - {metric for metric, _ in taken}),
+        )
+        for standings, taken in zip(found, used, strict=True)
+    ]
+
+
+def _named(shown: str | Sequence[str]) -> list[str]:
+    return [] if isinstance(shown, str) else list(shown)

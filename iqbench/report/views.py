@@ -10,6 +10,7 @@ from iqbench.errors import IqbenchError
 from iqbench.report.board import board_document
 from iqbench.report.overview import Overview
 from iqbench.report.pair_sections import image_sections, pair_sections
+from iqbench.report.sections import section_kind
 
 __all__ = ["draw_ranks", "render_view"]
 
@@ -30,7 +31,8 @@ def render_view(
     found
         What there is.
     view
-        ``dataset``, ``task``, ``overall``, ``pairs`` or ``images``. None for the datasets; below
+        ``dataset``, ``task``, ``overall``, ``pairs`` or ``images``; or the name of a module of
+        `iqbench.report.sections`. None for the datasets; below
         them, in the terminal's table, Markdown and HTML, the averages that say something new.
     format, intervals, window
         As for `iqbench.document.render.render`.
@@ -47,6 +49,12 @@ def render_view(
     IqbenchError
         Where there is nothing of that kind: no two methods, no task, one dataset.
     """
+    if view is not None and view not in ("dataset", *_NOTHING):
+        kind = section_kind(view)
+        sections = list(kind.make(found))
+        notes = [] if sections else ["There is none on any dataset."]
+        document = Document(sections, title=kind.title, notes=notes)
+        return render(document, format, intervals=intervals, window=window)
     if view in ("pairs", "images"):
         frame = found.pairs() if view == "pairs" else found.images(top)
         if frame.empty:
@@ -87,22 +95,25 @@ def draw_ranks(found: Overview) -> str:
 
 
 def _nothing(view: str) -> IqbenchError:
-    problem, hint = {
-        "pairs": (
-            "no dataset has two methods with a rank, so there is no pair",
-            "Incomplete methods have none: see iqbench leaderboard",
-        ),
-        "images": (
-            "no dataset has a column to rank its images by",
-            "Give --metric, one that has a direction",
-        ),
-        "task": (
-            "no run has said what the task of a dataset is",
-            "Give its block in datasets.yaml a `task:` and run iqbench evaluate --recompute",
-        ),
-        "overall": (
-            "an average over datasets takes at least two that rank their methods",
-            "See iqbench leaderboard",
-        ),
-    }[view]
+    problem, hint = _NOTHING[view]
     return IqbenchError(problem, hint=hint)
+
+
+_NOTHING = {
+    "pairs": (
+        "no dataset has two methods with a rank, so there is no pair",
+        "Incomplete methods have none: see iqbench leaderboard",
+    ),
+    "images": (
+        "no dataset has a column to rank its images by",
+        "Give --metric, one that has a direction",
+    ),
+    "task": (
+        "no run has said what the task of a dataset is",
+        "Give its block in datasets.yaml a `task:` and run iqbench evaluate --recompute",
+    ),
+    "overall": (
+        "an average over datasets takes at least two that rank their methods",
+        "See iqbench leaderboard",
+    ),
+}

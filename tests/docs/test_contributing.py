@@ -1,5 +1,6 @@
 """The worked examples of CONTRIBUTING.md work as they are written there."""
 
+import json
 import os
 import re
 import sys
@@ -12,26 +13,37 @@ from documents import blocks
 
 import iqbench.datasets.layouts
 import iqbench.metrics
+import iqbench.report.sections
 from iqbench.api import measure
 from iqbench.cli.datasets import datasets
 from iqbench.cli.evaluate import evaluate
+from iqbench.cli.leaderboard import leaderboard
+from iqbench.cli.report import report
 from iqbench.datasets.layout import layouts
 from iqbench.datasets.load import load_datasets
+from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png
 from iqbench.metrics._registry import metric_classes
+from iqbench.report.sections import section_kinds
 from iqbench.results.read import load_scores
+from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.store import Store
 
 
 def example(name):
-    """The block that holds a class."""
-    (block,) = (code for code in blocks("CONTRIBUTING.md", "python") if f"class {name}" in code)
+    """The block that holds a class or function."""
+    (block,) = (code for code in blocks("CONTRIBUTING.md", "python") if name in code)
     return block
 
 
 @pytest.fixture
 def drop_in(tmp_path, monkeypatch):
     """Put a new file into a folder of iqbench's, without touching the folder itself."""
-    found_by = {iqbench.metrics: metric_classes, iqbench.datasets.layouts: layouts}
+    found_by = {
+        iqbench.metrics: metric_classes,
+        iqbench.datasets.layouts: layouts,
+        iqbench.report.sections: section_kinds,
+    }
     added = []
 
     def add(package, file, code):
@@ -60,12 +72,70 @@ def pair(tmp_path):
 
 
 def test_a_metric_is_one_new_file(drop_in, pair):
-    drop_in(iqbench.metrics, "mae.py", example("Mae"))
+    drop_in(iqbench.metrics, "mae.py", example("class Mae"))
     frame = measure(*pair, metrics=["mae", "psnr"])
     assert frame["metric"].tolist() == ["mae", "psnr"]
     assert frame["value"].tolist() == pytest.approx([0.2, 20 * np.log10(5)], abs=1e-6)
     assert frame["direction"][0] == "lower"
     assert frame["signature"][0] == "metric=mae|version=1|protocol=rgb/1|view=rgb"
+
+
+TRAILING = {"img0": 20.0, "img1": 21.0}  # of all methods, below the median
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two methods and four images, of which two have no output that reaches the median."""
+    columns = {"psnr": ColumnInfo("higher", 2)}
+    run = {"iqbench": "1", "python": "3", "torch": "2", "platform": "Linux", "device": "cpu"}
+    manifest = Manifest(**run, precision="exact", command="iqbench", time="2026-01-01T00:00:00Z")
+    with Store(tmp_path / "results").writer(manifest, columns) as writer:
+        for method, gain in (("first", 0.5), ("second", 0.0)):
+            for image, value in {**TRAILING, "img2": 30.0, "img3": 31.0}.items():
+                row = ImageRow("Set5", method, image, "reference", f"{method} {image}")
+                writer.add_image(row)
+                keys = ("Set5", method, image, "psnr", value + gain, None, "metric=psnr", "rgb")
+                writer.add_scores([ScoreRow(*keys, row.pair)])
+    return tmp_path / "results"
+
+
+def test_a_section_is_one_new_file_in_every_format(drop_in, results, tmp_path, monkeypatch):
+    drop_in(iqbench.report.sections, "no_good_output.py", example("def sections"))
+    monkeypatch.setattr("iqbench.report.html.report.packed_plotly", lambda: "")
+    title, heading = "Images without a single good output", "psnr ↑"
+
+    def told(format):
+        arguments = [str(results), "--section", "no-good-output", "--format", format]
+        return CliRunner().invoke(leaderboard, arguments, catch_exceptions=False).stdout
+
+    rows = [("img0", "first", 20.5), ("img1", "first", 21.5)]
+    assert told("table").splitlines()[:3] == [title, "", "Set5  2 of 4 images"]
+    for image, method, value in rows:
+        assert re.search(rf"^{image} +{method} +{value:.2f}$", told("table"), re.MULTILINE)
+        assert f"| {image} | {method} | {value:.2f} |" in told("markdown")
+        assert f"    {image} & {method} & {value:.2f} \\\\" in told("latex")
+        assert re.search(rf'data-value="{value}">{value:.2f}</td>', told("html"))
+    assert told("csv") == (
+        f"section,image,best method,{heading}\n"
+        + "".join(f"Set5,{image},{method},{value}\n" for image, method, value in rows)
+    )
+    assert json.loads(told("json")) == [
+        {"section": "Set5", "image": image, "best method": method, heading: value}
+        for image, method, value in rows
+    ]
+    page = tmp_path / "report.html"
+    arguments = [str(results), "-o", str(page), "--no-pictures"]
+    assert CliRunner().invoke(report, arguments, catch_exceptions=False).exit_code == 0
+    shown = page.read_text(encoding="utf-8").partition('<section id="no-good-output">')[2]
+    assert f"<h2>{title}</h2>" in shown.partition("</section>")[0]
+    assert 'data-value="20.5">20.50</td>' in shown.partition("</section>")[0]
+
+
+def test_an_unknown_section_is_refused(results):
+    with pytest.raises(IqbenchError, match=r"unknown section 'second-a'.*'second-ahead'"):
+        CliRunner().invoke(
+            leaderboard, [str(results), "--section", "second-a"], catch_exceptions=False
+        )
 
 
 def test_another_package_adds_its_metric_by_entry_point(tmp_path, monkeypatch, pair):
@@ -80,7 +150,7 @@ def test_another_package_adds_its_metric_by_entry_point(tmp_path, monkeypatch, p
         "Metadata-Version: 2.1\nName: iqbench-mae\nVersion: 1.0\n"
     )
     (information / "entry_points.txt").write_text(f"[{group}]\n{name} = {value}\n")
-    (site / f"{value.partition(':')[0]}.py").write_text(example("Mae"), encoding="utf-8")
+    (site / f"{value.partition(':')[0]}.py").write_text(example("class Mae"), encoding="utf-8")
     monkeypatch.syspath_prepend(site)
     metric_classes.cache_clear()
     try:
@@ -95,7 +165,7 @@ def test_another_package_adds_its_metric_by_entry_point(tmp_path, monkeypatch, p
 def test_a_layout_is_one_new_file_with_a_miniature_and_a_dataset_one_block(
     drop_in, tmp_path, monkeypatch
 ):
-    drop_in(iqbench.datasets.layouts, "scenes.py", example("ScenesLayout"))
+    drop_in(iqbench.datasets.layouts, "scenes.py", example("class ScenesLayout"))
     (miniature,) = (code for code in blocks("CONTRIBUTING.md", "python") if "LAYOUT =" in code)
     tests = {}
     exec(compile(miniature, "CONTRIBUTING.md", "exec"), tests)

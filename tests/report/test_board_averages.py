@@ -13,7 +13,9 @@ from made_boards import COLUMNS, board, shown
 from iqbench.document.model import Document
 from iqbench.document.render import render
 from iqbench.document.terminal import Window
+from iqbench.report.overview import Overview
 from iqbench.report.pair_sections import image_sections, pair_sections
+from iqbench.report.views import render_view
 
 
 def overall(**changes: Any) -> pd.DataFrame:
@@ -124,3 +126,11 @@ def test_images_at_the_ends_and_where_two_part(format: str) -> None:
     assert "±" not in text
     if format == "markdown":
         assert "| a | worst | baby\\| | 20.00 |" in text
+
+
+def test_a_section_with_nothing_to_show_says_so() -> None:
+    found = Overview([], {}, 0)
+    assert render_view(found, "second-ahead", "table") == (
+        "Images on which the second method is ahead\n\nThere is none on any dataset.\n"
+    )
+    assert render_view(found, "second-ahead", "csv") == "section\n"

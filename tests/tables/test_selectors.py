@@ -10,6 +10,7 @@ from golden_run import make_results
 import iqbench
 from iqbench.cli.main import cli
 from iqbench.errors import IqbenchError
+from iqbench.results.current import current_scores
 
 LUMA = "psnr[protocol=sr-y:scale=4]"
 HEADING = "psnr [protocol=sr-y:scale=4/1]"
@@ -100,6 +101,19 @@ def test_the_wide_form_takes_selectors(results):
     assert wide[HEADING].notna().sum() == long["value"].notna().sum() == 17
     with pytest.raises(IqbenchError, match=r"no column fits column 'psnr\[view=rgb\]'"):
         iqbench.load_scores(results / "new", wide=True, columns=["psnr[view=rgb]"])
+
+
+def test_a_page_reads_the_scores_once(results, tmp_path, monkeypatch):
+    asked = []
+
+    def counted(folder, images):
+        asked.append(folder)
+        return current_scores(folder, images)
+
+    monkeypatch.setattr("iqbench.results.read.current_scores", counted)
+    arguments = ("--columns", "ssim", "--no-pictures")
+    assert run("report", results / "new", "-o", tmp_path / "page.html", *arguments).exit_code == 0
+    assert len(asked) == len(set(asked)) == 6
 
 
 def test_a_report_shows_the_columns_at_first_that_are_named(results, tmp_path):

@@ -17,8 +17,10 @@ from iqbench.report.html.protocols import protocol_notes
 from iqbench.report.html.summary import cards_of
 from iqbench.report.html.tables import dataset_blocks, overall_blocks, with_metrics
 from iqbench.report.html.values import Matrix, matrices_of
-from iqbench.report.overview import Overview, read_leaderboard
-from iqbench.results.read import iter_datasets, load_runs
+from iqbench.report.overview import Overview, read_overviews
+from iqbench.report.sections import section_kinds
+from iqbench.results.read import DatasetTables, load_runs
+from iqbench.results.schema import ColumnInfo
 from iqbench.results.signature import parse_signature
 
 __all__ = ["Contents", "read_contents"]
@@ -36,14 +38,14 @@ class Contents:
         By whose metrics methods are judged and ranked.
     every
         The same with all metrics.
-    filters
-        What was asked for.
+    matrices
+        By dataset, how its metrics correlate.
     """
 
     results: Path
     found: Overview
     every: Overview
-    filters: Mapping[str, tuple[str, ...]]
+    matrices: Mapping[str, list[Matrix]]
 
     @cached_property
     def board(self) -> pd.DataFrame:
@@ -89,6 +91,11 @@ class Contents:
             "kinds": {column.key for table in tables for column in table.section.columns},
             "metrics": [(name, name in shown) for name in self.headings],
             "hidden": [name for name in self.headings if name not in shown],
+            "sections": [
+                (kind, own)
+                for kind in section_kinds().values()
+                if (own := list(kind.make(self.found)))
+            ],
             "definitions": definitions_of(self.signatures, columns),
             "matrices": list(self._matrices()),
             "tasks": sorted({table.task for table in tables if table.task}),
@@ -100,17 +107,10 @@ class Contents:
         }
 
     def _matrices(self) -> Iterator[tuple[str, list[Matrix]]]:
-        """Correlate each dataset's metrics, one dataset in memory at a time, in natural order."""
-        found = {
-            tables.dataset: matrices_of(
-                stale_rows(tables.images, self.filters.get("method")).without(tables.scores),
-                self.found.columns,
-            )
-            for tables in iter_datasets(self.results, filters=self.filters)
-        }
+        """Give the correlations of each dataset's metrics, in natural order."""
         for one in self.board["dataset"].unique():
-            if found.get(str(one)):
-                yield str(one), found[str(one)]
+            if self.matrices.get(str(one)):
+                yield str(one), self.matrices[str(one)]
 
     def _facts(self) -> list[str]:
         board = self.board
@@ -133,15 +133,20 @@ def read_contents(
     front: tuple[str, str] | None = None,
     shown: str | Sequence[str] = "headline",
 ) -> Contents:
-    """Read what a results folder says.
+    """Read what a results folder says; its scores are read once.
 
     Parameters and errors are those of `iqbench.report.overview.read_leaderboard`.
     """
-    found = read_leaderboard(results, filters, sort=sort, front=front, shown=shown)
-    every = found
-    if found.hidden:
-        every = read_leaderboard(results, filters, sort=sort, front=front, shown="all")
-    return Contents(results, found, every, filters)
+    matrices: dict[str, list[Matrix]] = {}
+
+    def correlate(tables: DatasetTables, columns: Mapping[str, ColumnInfo]) -> None:
+        own = stale_rows(tables.images, filters.get("method")).without(tables.scores)
+        matrices[tables.dataset] = matrices_of(own, columns)
+
+    found, every = read_overviews(
+        results, filters, (shown, "all"), sort=sort, front=front, each=correlate
+    )
+    return Contents(results, found, every, matrices)
 
 
 def _protocol(signature: str) -> str:
