@@ -126,6 +126,10 @@ def peers() -> dict[str, dict[str, Score]]:
 
     return {
         "ciede2000": {"scikit-image": sk_ciede},
+        "haarpsi": {"piq": on_tensors(piq.haarpsi)},
+        "mdsi": {"piq": on_tensors(piq.mdsi)},
+        "ms-gmsd": {"piq": on_tensors(piq.multi_scale_gmsd)},
+        "vifp": {"piq": on_tensors(piq.vif_p)},
         "psnr": {
             "piq": on_tensors(partial(piq.psnr, data_range=1.0)),
             "torchmetrics": on_tensors(partial(tm.peak_signal_noise_ratio, data_range=1.0)),

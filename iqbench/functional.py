@@ -24,7 +24,10 @@ from iqbench.metrics._set_distances import frechet_distance, kernel_distance
 from iqbench.metrics.ciede2000 import ciede2000
 from iqbench.metrics.dists import dists
 from iqbench.metrics.gmsd import gmsd
+from iqbench.metrics.haarpsi import haarpsi
 from iqbench.metrics.lpips import lpips
+from iqbench.metrics.mdsi import mdsi
+from iqbench.metrics.ms_gmsd import ms_gmsd
 from iqbench.metrics.ms_ssim import ms_ssim
 from iqbench.metrics.niqe import niqe
 from iqbench.metrics.perceptual import perceptual
@@ -32,6 +35,7 @@ from iqbench.metrics.psnr import psnr
 from iqbench.metrics.psnr_b import psnr_b
 from iqbench.metrics.ssim import ssim
 from iqbench.metrics.tv import total_variation, tv_ratio, tv_residual
+from iqbench.metrics.vifp import vifp
 
 __all__ = [
     "absolute_error_map",
@@ -40,10 +44,13 @@ __all__ = [
     "dists",
     "frechet_distance",
     "gmsd",
+    "haarpsi",
     "inception_features",
     "kernel_distance",
     "lpips",
     "lpips_map",
+    "mdsi",
+    "ms_gmsd",
     "ms_ssim",
     "niqe",
     "perceptual",
@@ -56,4 +63,5 @@ __all__ = [
     "total_variation_map",
     "tv_ratio",
     "tv_residual",
+    "vifp",
 ]

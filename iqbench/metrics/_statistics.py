@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-__all__ = ["Mean", "PairMoments", "Spread", "Statistic", "pair_moments", "spread"]
+__all__ = ["Mean", "PairMoments", "Spread", "Statistic", "Total", "pair_moments", "spread"]
 
 Self = TypeVar("Self")
 
@@ -63,6 +63,32 @@ class Mean:
 
 
 @dataclass(frozen=True, eq=False)
+class Total:
+    """The sum of a map over positions.
+
+    Attributes
+    ----------
+    total
+        (N, ...).
+    """
+
+    total: Tensor
+
+    def merge(self, other: Total) -> Total:
+        """Add the sums."""
+        return Total(self.total + other.total)
+
+    def double(self) -> Total:
+        """Return the sum in float64."""
+        return Total(self.total.double())
+
+    @property
+    def value(self) -> Tensor:
+        """The sum itself."""
+        return self.total
+
+
+@dataclass(frozen=True, eq=False)
 class PairMoments:
     """Means, variances and covariance of two images, channel by channel.
 
@@ -114,11 +140,14 @@ class Spread:
         (N,).
     squares
         (N,): the sum of squared distances from the mean.
+    correction
+        1 for the sample variance, which is divided by n - 1; 0 for that of the population.
     """
 
     count: int
     mean: Tensor
     squares: Tensor
+    correction: int = 1
 
     def merge(self, other: Spread) -> Spread:
         """Merge as `PairMoments` does."""
@@ -126,27 +155,29 @@ class Spread:
         step = other.mean - self.mean
         mean = self.mean + step * (other.count / count)
         squares = self.squares + other.squares + step**2 * (self.count * other.count / count)
-        return Spread(count, mean, squares)
+        return Spread(count, mean, squares, self.correction)
 
     def double(self) -> Spread:
         """Return the statistic in float64."""
-        return Spread(self.count, self.mean.double(), self.squares.double())
+        return Spread(self.count, self.mean.double(), self.squares.double(), self.correction)
 
     @property
     def value(self) -> Tensor:
-        """(N, 2): the mean, and the sample variance (n - 1); NaN of a single value."""
-        divisor = self.count - 1
+        """(N, 2): the mean, and the variance; NaN of a single value's sample."""
+        divisor = self.count - self.correction
         variance = self.squares / divisor if divisor else torch.full_like(self.squares, torch.nan)
         return torch.stack([self.mean, variance], dim=1)
 
 
-def spread(values: Tensor) -> Spread:
+def spread(values: Tensor, *, correction: int = 1) -> Spread:
     """Take mean and variance of a map, (N, ...), in its own precision.
 
     Parameters
     ----------
     values
         (N, ...), the map at some positions.
+    correction
+        As of `Spread`.
 
     Returns
     -------
@@ -155,7 +186,8 @@ def spread(values: Tensor) -> Spread:
     """
     flat = values.flatten(1)
     mean = flat.mean(1)
-    return Spread(flat.shape[1], mean, (flat - mean[:, None]).square().sum(1))
+    squares = (flat - mean[:, None]).square().sum(1)
+    return Spread(flat.shape[1], mean, squares, correction)
 
 
 def pair_moments(reference: Tensor, output: Tensor) -> PairMoments:

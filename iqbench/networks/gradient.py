@@ -1,8 +1,9 @@
-"""Gradient magnitude of luma at half size: a network without weights (GMSD reads it).
+"""Gradient magnitude of luma: a network without weights (GMSD and MS-GMSD read it).
 
-Layers: ``luma``, 0.299 R + 0.587 G + 0.114 B; ``half``, the mean over 2x2 of that; ``magnitude``,
-the length of the Prewitt gradient of that. Outside the image there are zeros, as in MATLAB's
-``conv2``.
+Layers: ``luma``, 0.299 R + 0.587 G + 0.114 B; ``half``, ``quarter`` and ``eighth``, the mean over
+2x2 of the one before; ``magnitude``, the length of the Prewitt gradient of ``half``;
+``magnitude1``, ``magnitude3`` and ``magnitude4``, that of the others. Outside the image there are
+zeros, as in MATLAB's ``conv2``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,16 @@ def build(name: str) -> Backbone:
         ("half", HalfMean()),
         ("magnitude", PrewittMagnitude()),
     ]
-    return Backbone(name, {}, nodes)
+    branches: dict[str, list[tuple[str, Layer]]] = {
+        "luma": [("magnitude1", PrewittMagnitude())],
+        "half": [
+            ("quarter", HalfMean()),
+            ("eighth", HalfMean()),
+            ("magnitude4", PrewittMagnitude()),
+        ],
+        "quarter": [("magnitude3", PrewittMagnitude())],
+    }
+    return Backbone(name, {}, nodes, branches)
 
 
 class Luma(Layer):

@@ -1,0 +1,105 @@
+"""Haar wavelet-based perceptual similarity index."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from iqbench.metrics._base import Column, Maps, Metric, Place, Statistics, Tap
+from iqbench.metrics._statistics import Total
+from iqbench.metrics._tensors import score_tensors
+from iqbench.protocols.presets import Role
+
+__all__ = ["Haarpsi", "haarpsi"]
+
+C = 30 / 255**2
+ALPHA = 4.2
+TAP = Tap("haar", "coefficients", normalise=False)
+SMALLEST = 16
+
+
+class Haarpsi(Metric):
+    """HaarPSI: the similarity of small Haar wavelets, weighted by large ones.
+
+    In YIQ at half size (mean over 2x2), zeros outside the image. Down and across: the mean
+    similarity (2 x y + C) / (x^2 + y^2 + C) of the wavelets of 2 and 4 pixels of Y, weighted by the
+    larger of both images' wavelets of 8 pixels; of colour images also that of the means over 2x2 of
+    I and Q, with the mean of both weights. C = 30 of the peak 255; the weighted mean of
+    sigmoid(4.2 s) is transformed back and squared.
+    """
+
+    name: ClassVar[str] = "haarpsi"
+    summary: ClassVar[str] = "Haar wavelet-based perceptual similarity index"
+    citation: ClassVar[str] = "Reisenhofer et al. 2018, doi:10.1016/j.image.2017.11.001"
+    role: ClassVar[Role] = "perception"
+    symmetric: ClassVar[bool] = True
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the one column, ``haarpsi``."""
+        undefined = "both images are black"
+        return (
+            Column(
+                "haarpsi",
+                "higher",
+                self.summary,
+                (TAP,),
+                headline=True,
+                smallest=SMALLEST,
+                undefined=undefined,
+            ),
+        )
+
+    def observe(
+        self,
+        tap: Tap,
+        reference: tuple[Tensor, ...],
+        output: Tensor,
+        parameters: Maps,
+        place: Place,
+    ) -> Statistics:
+        """Return the weighted similarity, and the weights."""
+        first, second = reference[0], output
+        similar = (2 * first * second + C) / (first.square() + second.square() + C)
+        weights = torch.maximum(first[:, 4:6], second[:, 4:6])
+        similarity = (similar[:, 0:2] + similar[:, 2:4]) / 2
+        if output.shape[1] > 6:
+            of_colour = similar[:, 6:].mean(1, keepdim=True)
+            similarity = torch.cat([similarity, of_colour], dim=1)
+            weights = torch.cat([weights, weights.mean(1, keepdim=True)], dim=1)
+        weighted = torch.sigmoid(ALPHA * similarity) * weights
+        return {
+            "weighted": Total(weighted.double().sum((1, 2, 3))),
+            "weights": Total(weights.double().sum((1, 2, 3))),
+        }
+
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
+        """Transform the weighted mean back."""
+        return (torch.logit(means["weighted"] / means["weights"]) / ALPHA).square()
+
+
+def haarpsi(reference: Tensor, output: Tensor) -> Tensor:
+    """Haar wavelet-based perceptual similarity index of each image of a batch.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1], C 1 or 3, at least 16x16. A gray image has no similarity of colours.
+
+    Returns
+    -------
+    Tensor
+        (N,) float64, 1 for equal images; NaN where both are black.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images or are too small.
+
+    Notes
+    -----
+    Reisenhofer et al. 2018, doi:10.1016/j.image.2017.11.001, as the authors' code has it. ``piq``
+    rounds the coefficients of I and Q otherwise: colour images differ by some 1e-5.
+    """
+    return score_tensors(Haarpsi(), "haarpsi", reference, output)

@@ -1,0 +1,117 @@
+"""Mean deviation similarity index."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._tensors import score_tensors
+from iqbench.metrics.tv import safe_sqrt
+from iqbench.networks.gradient import PrewittMagnitude
+from iqbench.protocols.presets import Role
+
+__all__ = ["Mdsi", "mdsi"]
+
+LHM = ((0.2989, 0.5870, 0.1140), (0.30, 0.04, -0.35), (0.34, -0.60, 0.17))
+C1, C2, C3 = (constant / 255**2 for constant in (140, 55, 550))
+ALPHA = 0.6
+TAP = Tap(whole=True)
+
+
+class Mdsi(Metric):
+    """MDSI: how much the similarity of gradients and colours deviates over the image.
+
+    Images whose short side is longer are averaged to a short side of about 256 pixels. Of
+    L (0.2989 R + 0.587 G + 0.114 B): the similarity of Prewitt gradients of both images, and the
+    difference of their similarities to the gradient of the fused image; of H and M (0.3 R + 0.04 G
+    - 0.35 B, 0.34 R - 0.6 G + 0.17 B): the joint similarity; weighted .6 and .4. Of its fourth root
+    (complex where it is negative), the mean absolute deviation; of that, the fourth root. Zeros
+    outside the image. Gray counts as three equal channels.
+    """
+
+    name: ClassVar[str] = "mdsi"
+    summary: ClassVar[str] = "Mean deviation similarity index"
+    citation: ClassVar[str] = "Nafchi et al. 2016, doi:10.1109/ACCESS.2016.2604042"
+    role: ClassVar[Role] = "perception"
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the one column, ``mdsi``; the mean over the whole image comes first."""
+        return (Column("mdsi", "lower", self.summary, (TAP,), headline=True),)
+
+    def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
+        """Return L, H and M of the reference, and its gradient."""
+        channels = _channels(reference)
+        return channels, _gradient(channels[:, :1])
+
+    def maps(
+        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
+    ) -> Maps:
+        """Return the deviation from the mean at every position."""
+        first, slope = reference
+        second = _channels(output)
+        other = _gradient(second[:, :1])
+        fused = _gradient((first[:, :1] + second[:, :1]) / 2)
+        by_slope = _similar(slope, other, C1) + _similar(other, fused, C2)
+        by_slope = by_slope - _similar(slope, fused, C2)
+        products = (first[:, 1:] * second[:, 1:]).sum(1, keepdim=True)
+        squares = (first[:, 1:].square() + second[:, 1:].square()).sum(1, keepdim=True)
+        similarity = ALPHA * by_slope + (1 - ALPHA) * (2 * products + C3) / (squares + C3)
+        # The fourth root of a negative number lies on the diagonal of the complex plane.
+        root = safe_sqrt(safe_sqrt(similarity.abs()))
+        real = torch.where(similarity < 0, root * 0.5**0.5, root)
+        imaginary = torch.where(similarity < 0, real, 0.0)
+        parts = torch.cat([real, imaginary], dim=1)
+        away = parts - parts.mean((2, 3), keepdim=True)
+        return {"deviation": safe_sqrt(away.square().sum(1))}
+
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
+        """Return the fourth root of the mean."""
+        return safe_sqrt(safe_sqrt(means["deviation"]))
+
+
+def _channels(image: Tensor) -> Tensor:
+    """Average to a short side of about 256, and convert; (N, 3, h, w)."""
+    image = image.expand(-1, 3, -1, -1)
+    factor = max(1, int(min(image.shape[2:]) / 256 + 0.5))  # halves up, as MATLAB
+    before, after = (factor - 1) // 2, factor // 2
+    image = F.avg_pool2d(F.pad(image, (before, after, before, after)), factor)
+    red, green, blue = image.unbind(1)
+    return torch.stack([r * red + g * green + b * blue for r, g, b in LHM], dim=1)
+
+
+def _gradient(plane: Tensor) -> Tensor:
+    return PrewittMagnitude().forward(plane)
+
+
+def _similar(first: Tensor, second: Tensor, constant: float) -> Tensor:
+    return (2 * first * second + constant) / (first.square() + second.square() + constant)
+
+
+def mdsi(reference: Tensor, output: Tensor) -> Tensor:
+    """Mean deviation similarity index of each image of a batch.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1], C 1 or 3; gray counts as three equal channels.
+
+    Returns
+    -------
+    Tensor
+        (N,), 0 for equal images.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images.
+
+    Notes
+    -----
+    Nafchi et al. 2016, doi:10.1109/ACCESS.2016.2604042, as the authors' script has it: sum of both
+    similarities, mean absolute deviation.
+    """
+    return score_tensors(Mdsi(), "mdsi", reference, output)

@@ -1,0 +1,96 @@
+"""Haar wavelets of an image at half size: a network without weights (HaarPSI reads it).
+
+Layers: ``yiq``, Y, I and Q of RGB, or gray as it is; ``half``, the mean over 2x2 of that;
+``coefficients``, absolute values of the Haar wavelets of Y of 2, 4 and 8 pixels, of each first down
+and then across, and of the means over 2x2 of I and Q. Outside the image there are zeros, as in
+MATLAB's ``conv2``.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from iqbench.networks.backbone import Backbone
+from iqbench.networks.gradient import HalfMean
+from iqbench.networks.layer import Layer, Size
+from iqbench.networks.stream import PointwiseStream, Stream, Stretch, WindowStream
+
+__all__ = ["NAMES", "build"]
+
+NAMES = ("haar",)
+
+YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
+"""The authors' matrix."""
+SIZES = (2, 4, 8)
+BEFORE, AFTER = SIZES[-1] // 2 - 1, SIZES[-1] // 2
+"""Rows and columns that the largest wavelet reaches above and below its position."""
+
+
+def build(name: str) -> Backbone:
+    """Build the three layers."""
+    nodes: list[tuple[str, Layer]] = [
+        ("yiq", Yiq()),
+        ("half", HalfMean()),
+        ("coefficients", HaarCoefficients()),
+    ]
+    return Backbone(name, {}, nodes)
+
+
+class Yiq(Layer):
+    """Y, I and Q of RGB; gray stays as it is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convert a whole image."""
+        if x.shape[1] == 1:
+            return x
+        red, green, blue = x.unbind(1)
+        return torch.stack([r * red + g * green + b * blue for r, g, b in YIQ], dim=1)
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return PointwiseStream(self.forward)
+
+    def size(self, size: Size) -> Size:
+        """Return the size, unchanged."""
+        return size
+
+
+class HaarCoefficients(Layer):
+    """Six absolute wavelet coefficients of Y, and two means of I and Q where there are any."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform a whole image."""
+        return self._transform(Stretch((x,), AFTER, AFTER))
+
+    def _transform(self, rows: Stretch) -> Tensor:
+        # As many rows of padding above as below; the largest wavelet needs one less above.
+        x = F.pad(rows.joined(0.0)[:, :, 1:], (BEFORE, AFTER))
+        height, width = x.shape[2] - SIZES[-1] + 1, x.shape[3] - SIZES[-1] + 1
+        squares, found = x[:, 0], []
+        for size in SIZES:
+            start, half = AFTER - size // 2, size // 2
+            quarters = [
+                squares.narrow(1, start + down, height).narrow(2, start + across, width)
+                for down in (0, half)
+                for across in (0, half)
+            ]
+            first, second, third, fourth = quarters
+            found.append((first + second - third - fourth) / size)
+            found.append((first + third - second - fourth) / size)
+            squares = squares[:, :-half] + squares[:, half:]
+            squares = squares[:, :, :-half] + squares[:, :, half:]
+        for chroma in x[:, 1:].unbind(1):
+            inner = chroma[:, BEFORE:, BEFORE:][:, : height + 1, : width + 1]
+            pairs = inner[:, :-1] + inner[:, 1:]
+            found.append((pairs[:, :, :-1] + pairs[:, :, 1:]) / 4)
+        return torch.stack(found, dim=1).abs()
+
+    def stream(self) -> Stream:
+        """Begin a pass in bands."""
+        return WindowStream(kernel=SIZES[-1] + 1, stride=1, padding=AFTER, apply=self._transform)
+
+    def size(self, size: Size) -> Size:
+        """Return the size of the output."""
+        return 2 * len(SIZES) + size[0] - 1, size[1], size[2]
