@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from iqbench.analysis.coefficients import Associations, Indices, tau_of_levels
-from iqbench.analysis.influence import Floats
+from iqbench.analysis.arrays import Floats, Indices
+from iqbench.analysis.coefficients import Associations, tau_of_levels
 
 __all__ = ["ranking_agreement"]
 

@@ -16,6 +16,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from iqbench.analysis.arrays import Floats
+
 __all__ = [
     "CONFIDENCE",
     "RESAMPLES",
@@ -33,8 +35,6 @@ SEED = 0
 
 _BLOCK = 8_000_000  # drawings that are in memory at a time
 _KEPT = 4_000_000  # counts that are kept for the next who asks, 32 MB
-
-Floats = NDArray[np.float64]
 
 
 def bootstrap_indices(n: int, resamples: int = RESAMPLES, seed: int = SEED) -> NDArray[np.int64]:

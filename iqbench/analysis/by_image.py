@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from iqbench.analysis.arrays import Floats
 from iqbench.analysis.columns import column_info, natural, shortfall
 from iqbench.analysis.gains import gains
 from iqbench.analysis.standing import Standing
@@ -17,8 +17,6 @@ from iqbench.results.schema import ColumnInfo
 __all__ = ["images_of"]
 
 _NAMES = ("dataset", "metric", "what", "method", "other", "image", "value", "other_value", "gain")
-
-Floats = NDArray[np.float64]
 
 
 def images_of(

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iqbench.analysis.gains import Floats, finite_mean, gains, mean_distance
+from iqbench.analysis.arrays import Floats
+from iqbench.analysis.gains import finite_mean, gains, mean_distance
 from iqbench.analysis.margins import Margin, image_margin_of, margin_of
 from iqbench.analysis.matching import (
     COMPARED,

@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from iqbench.analysis.influence import Floats
+from iqbench.analysis.arrays import Floats, Indices
 
 __all__ = [
     "COEFFICIENTS",
     "Associations",
     "Coefficient",
-    "Indices",
     "associate",
     "clustered",
     "tau_of_levels",
@@ -29,7 +28,6 @@ __all__ = [
 Coefficient = Literal["pearson", "spearman", "kendall"]
 COEFFICIENTS: tuple[Coefficient, ...] = ("pearson", "spearman", "kendall")
 
-Indices = NDArray[np.intp]
 
 _FEWEST = 3  # of two points, every correlation is 1 or -1
 _PAIRWISE = 2000  # rows up to which signs of all differences are cheaper than sorting

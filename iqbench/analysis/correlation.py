@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from iqbench.analysis.agreement import ranking_agreement
-from iqbench.analysis.coefficients import COEFFICIENTS, Associations, Indices, associate
+from iqbench.analysis.arrays import Indices
+from iqbench.analysis.coefficients import COEFFICIENTS, Associations, associate
 from iqbench.analysis.influence import DEFAULT, FEWEST, Bootstrap, intervals
 from iqbench.analysis.metric_table import MetricTable
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import t as student
 
-from iqbench.analysis.influence import EQUAL, Floats
+from iqbench.analysis.arrays import Floats
+from iqbench.analysis.influence import EQUAL
 
 __all__ = ["williams"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
+from iqbench.analysis.arrays import Floats
 from iqbench.analysis.columns import column_info, natural, shortfall
 from iqbench.analysis.standing import Standing
 from iqbench.results.schema import ColumnInfo
@@ -20,7 +20,6 @@ METHODS_APART = "methods apart"
 METRICS_APART = "metrics apart"
 
 _NAMES = ("dataset", "what", "image", "value", "best", "worst", "metrics")
-Floats = NDArray[np.float64]
 
 
 def disputed_images(

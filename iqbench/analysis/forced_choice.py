@@ -12,17 +12,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from iqbench.analysis.arrays import Floats
 from iqbench.analysis.bootstrap import percentile_interval
 from iqbench.analysis.coefficients import clustered
-from iqbench.analysis.influence import (
-    DEFAULT,
-    FEWEST,
-    Bootstrap,
-    Floats,
-    deviations,
-    intervals,
-    two_sided,
-)
+from iqbench.analysis.influence import DEFAULT, FEWEST, Bootstrap, deviations, intervals, two_sided
 from iqbench.analysis.opinion import OPINION_COLUMNS
 from iqbench.analysis.opinion_differences import DIFFERENCE_COLUMNS
 from iqbench.analysis.paired import holm

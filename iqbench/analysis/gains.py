@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from iqbench.analysis.arrays import Floats
 from iqbench.results.schema import ColumnInfo
 
-__all__ = ["Floats", "finite_mean", "gains", "infinite_counts", "mean_distance"]
+__all__ = ["finite_mean", "gains", "infinite_counts", "mean_distance"]
 
 _ROUNDING = 1e-9  # values closer than this, relatively, are sums of the same in another order
-
-Floats = NDArray[np.float64]
 
 
 def gains(before: ArrayLike, after: ArrayLike, info: ColumnInfo) -> Floats:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm, t
 
+from iqbench.analysis.arrays import Floats
 from iqbench.analysis.bootstrap import (
     CONFIDENCE,
     RESAMPLES,
@@ -34,14 +34,12 @@ __all__ = [
     "EQUAL",
     "FEWEST",
     "Bootstrap",
-    "Floats",
     "Scale",
     "deviations",
     "intervals",
     "two_sided",
 ]
 
-Floats = NDArray[np.float64]
 
 Scale = Literal["correlation", "share", "positive", "plain"]
 """Where a number lives: [-1, 1], [0, 1], above 0, or anywhere."""

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from iqbench.analysis.arrays import Floats, Indices
 from iqbench.analysis.bootstrap import SEED
-from iqbench.analysis.coefficients import Indices
-from iqbench.analysis.influence import Floats
 
 __all__ = ["Krasula", "krasula"]
 

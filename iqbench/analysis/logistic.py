@@ -22,7 +22,7 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.special import expit
 
-from iqbench.analysis.influence import Floats
+from iqbench.analysis.arrays import Floats
 
 __all__ = ["Logistic", "Parameters", "Shape", "fit_logistic"]
 

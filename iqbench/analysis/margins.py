@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from iqbench.analysis.gains import Floats
+from iqbench.analysis.arrays import Floats
 from iqbench.errors import IqbenchError, unknown_name
 
 __all__ = [

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from iqbench.analysis.arrays import Counts, Floats
 from iqbench.analysis.bootstrap import percentile_interval
 from iqbench.analysis.order import Order
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["ColumnMeans", "Infinite", "Mean", "differs", "finite_means"]
-
-Floats = NDArray[np.float64]
-Counts = NDArray[np.intp]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from iqbench.analysis.coefficients import Associations, Coefficient, Indices, associate, clustered
-from iqbench.analysis.influence import DEFAULT, Bootstrap, Floats, Scale, intervals
+from iqbench.analysis.arrays import Floats, Indices
+from iqbench.analysis.coefficients import Associations, Coefficient, associate, clustered
+from iqbench.analysis.influence import DEFAULT, Bootstrap, Scale, intervals
 from iqbench.analysis.krasula import krasula
 from iqbench.analysis.logistic import Parameters, fit_logistic
 

@@ -8,10 +8,11 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from iqbench.analysis.arrays import Floats
 from iqbench.analysis.bootstrap import percentile_interval
 from iqbench.analysis.coefficients import Associations, Coefficient, associate
 from iqbench.analysis.dependent import williams
-from iqbench.analysis.influence import DEFAULT, FEWEST, Bootstrap, Floats, deviations, two_sided
+from iqbench.analysis.influence import DEFAULT, FEWEST, Bootstrap, deviations, two_sided
 from iqbench.analysis.logistic import fit_logistic
 from iqbench.analysis.opinion import RANKED
 from iqbench.analysis.paired import holm

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from iqbench.analysis.arrays import Flags, Floats
 from iqbench.analysis.bootstrap import bootstrap_counts
 from iqbench.analysis.columns import shortfall
 from iqbench.results.schema import ColumnInfo
@@ -26,9 +27,6 @@ __all__ = [
     "order_methods",
     "resampled_ranks",
 ]
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

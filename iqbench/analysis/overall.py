@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from iqbench.analysis.arrays import Floats
 from iqbench.analysis.columns import (
     COUNTED,
     SUFFIXES,
@@ -34,7 +35,6 @@ from iqbench.results.signature import headings
 
 __all__ = ["overall_of", "rank_table"]
 
-Floats = NDArray[np.float64]
 
 _FRONT = (
     *("scope", "task", "datasets", "ranked_by", "rank", "average_rank", "average_rank_low"),

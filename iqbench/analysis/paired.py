@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from iqbench.analysis.gains import Floats, finite_mean
+from iqbench.analysis.arrays import Floats
+from iqbench.analysis.gains import finite_mean
 
 __all__ = ["Alternative", "Paired", "differences", "holm", "paired_test", "smallest_p"]
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from iqbench.analysis.arrays import Floats
 from iqbench.analysis.coefficients import clustered
-from iqbench.analysis.influence import DEFAULT, Bootstrap, Floats, intervals
+from iqbench.analysis.influence import DEFAULT, Bootstrap, intervals
 from iqbench.analysis.metric_table import contents
 
 __all__ = ["ALL_PERCEPTUAL", "PARTING_COLUMNS", "parting", "perceptual_names", "variation_names"]

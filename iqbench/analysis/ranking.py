@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from iqbench.analysis.arrays import Floats
 from iqbench.analysis.columns import column_info
 from iqbench.analysis.gains import gains
 from iqbench.analysis.paired import holm, paired_test, smallest_p
@@ -26,8 +26,6 @@ __all__ = [
 ]
 
 ALPHA = 0.05
-
-Floats = NDArray[np.float64]
 
 
 def sort_column(

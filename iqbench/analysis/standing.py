@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from iqbench.analysis.arrays import Floats
 from iqbench.analysis.bootstrap import bootstrap_means, percentile_interval
 from iqbench.analysis.columns import COUNTED, column_info, natural
 from iqbench.analysis.cube import Cube, cube_of
@@ -21,8 +22,6 @@ from iqbench.analysis.references import Stale, stale_rows
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["Choice", "Standing", "standing"]
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

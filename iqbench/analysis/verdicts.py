@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iqbench.analysis.gains import Floats, finite_mean, infinite_counts
+from iqbench.analysis.arrays import Floats
+from iqbench.analysis.gains import finite_mean, infinite_counts
 from iqbench.analysis.paired import holm, paired_test, smallest_p
 
 __all__ = ["ALPHA", "IMAGE", "MEAN", "TIE", "Judgement", "judge"]

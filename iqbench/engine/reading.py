@@ -12,7 +12,7 @@ from iqbench.errors import IqbenchError, out_of_memory
 from iqbench.images.orientation import blame_orientation, orientation_remarks
 from iqbench.images.peaks import Peaks, peaks_of_headers, settle_peaks
 from iqbench.images.picture import Picture
-from iqbench.images.probe import Facts
+from iqbench.images.probe import ImageHeader
 from iqbench.images.remark import Remark
 from iqbench.images.source import Alpha, Content, Source
 from iqbench.protocols.gray import check_pair
@@ -242,7 +242,7 @@ def _missing(output: Output, signatures: Signatures, current: Current | None) ->
     return frozenset(wanted) - (known - signatures.bitstreams)
 
 
-def _facts(content: Content) -> Facts | None:
+def _facts(content: Content) -> ImageHeader | None:
     """Read a header; None if it is damaged, which decoding says."""
     try:
         return content.probe()
@@ -250,7 +250,9 @@ def _facts(content: Content) -> Facts | None:
         return None
 
 
-def _peaks(reference: Facts | None, output: Facts | None, protocol: Protocol) -> Peaks | None:
+def _peaks(
+    reference: ImageHeader | None, output: ImageHeader | None, protocol: Protocol
+) -> Peaks | None:
     """Say which sample values are white, if the headers tell."""
     if reference is None or output is None:
         return Peaks(255, 255)  # nothing will be computed: what is known of the files stays known
@@ -367,8 +369,8 @@ def check_fit(reference: Picture, output: Picture, views: Collection[View]) -> N
 
 
 def check_size(
-    reference: Picture | Facts,
-    output: Picture | Facts,
+    reference: Picture | ImageHeader,
+    output: Picture | ImageHeader,
     names: tuple[str, str],
     views: Collection[View],
 ) -> None:

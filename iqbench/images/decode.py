@@ -8,7 +8,7 @@ import numpy as np
 
 from iqbench.errors import IqbenchError
 from iqbench.images.formats import recognise
-from iqbench.images.formats.reader import BufferReader, Facts, Samples
+from iqbench.images.formats.reader import BufferReader, ImageHeader, Samples
 from iqbench.images.orientation import upright
 from iqbench.images.picture import Picture
 from iqbench.images.probe import probe
@@ -81,7 +81,7 @@ def decode(file: BufferReader, *, digest: str, alpha: Alpha = "error") -> Pictur
     )
 
 
-def _checked(file: BufferReader, facts: Facts, samples: Samples) -> Samples:
+def _checked(file: BufferReader, facts: ImageHeader, samples: Samples) -> Samples:
     """Hold what came out against the header, for decoders also guess."""
     depth = np.uint16 if facts.bit_depth == 16 else np.uint8
     shape = (*facts.stored_size, facts.channels + facts.has_alpha)

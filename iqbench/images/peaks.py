@@ -15,7 +15,7 @@ from numbers import Integral
 import numpy as np
 
 from iqbench.errors import IqbenchError
-from iqbench.images.formats.reader import Facts
+from iqbench.images.formats.reader import ImageHeader
 from iqbench.images.picture import Picture
 from iqbench.images.remark import Remark
 
@@ -73,7 +73,9 @@ def check_peak(peak: object) -> None:
         )
 
 
-def peaks_of_headers(reference: Facts, output: Facts, given: int | None = None) -> Peaks | None:
+def peaks_of_headers(
+    reference: ImageHeader, output: ImageHeader, given: int | None = None
+) -> Peaks | None:
     """Say what the peaks of a pair are, if that does not depend on its samples.
 
     Parameters
@@ -138,20 +140,20 @@ def _relative_to(picture: Picture, peak: int) -> Picture:
     return picture if picture.peak == peak else replace(picture, peak=peak)
 
 
-def _is_open(side: Picture | Facts) -> bool:
+def _is_open(side: Picture | ImageHeader) -> bool:
     """Tell whether a note may change the peak: of 16 bits, in a format that has no peak itself."""
     return side.peak == LARGEST_PEAK
 
 
-def _is_deep(side: Picture | Facts) -> bool:
+def _is_deep(side: Picture | ImageHeader) -> bool:
     return side.bit_depth > 8
 
 
-def _given_or_own(side: Picture | Facts, given: int | None) -> int:
+def _given_or_own(side: Picture | ImageHeader, given: int | None) -> int:
     return given if given is not None and given < 1 << side.bit_depth else side.peak
 
 
-def _candidates(sides: tuple[Picture | Facts, Picture | Facts]) -> list[int]:
+def _candidates(sides: tuple[Picture | ImageHeader, Picture | ImageHeader]) -> list[int]:
     """Return the peaks below 65535 that either side says of itself, ascending."""
     noted = {(1 << side.noted_bits) - 1 for side in sides if side.noted_bits}
     stated = {side.peak for side in sides if _is_deep(side)}

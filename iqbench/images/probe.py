@@ -1,4 +1,4 @@
-"""Facts from an image's header, without decoding."""
+"""What an image's header says, without decoding."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 
 from iqbench.errors import IqbenchError
 from iqbench.images.formats import recognise
-from iqbench.images.formats.reader import Facts, Reader
+from iqbench.images.formats.reader import ByteReader, ImageHeader
 
-__all__ = ["Facts", "maximum_pixels", "probe"]
+__all__ = ["ImageHeader", "maximum_pixels", "probe"]
 
 VARIABLE = "IQBENCH_MAX_PIXELS"
 DEFAULT_MAXIMUM = 250_000_000
@@ -35,7 +35,7 @@ def maximum_pixels() -> int:
     return int(text)
 
 
-def probe(file: Reader) -> Facts:
+def probe(file: ByteReader) -> ImageHeader:
     """Read the header of an image.
 
     Parameters
@@ -45,7 +45,7 @@ def probe(file: Reader) -> Facts:
 
     Returns
     -------
-    Facts
+    ImageHeader
         What decoding would give.
 
     Raises

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
 from iqbench.images.decode import Alpha, decode
-from iqbench.images.formats.reader import BufferReader, Reader
+from iqbench.images.formats.reader import BufferReader, ByteReader
 from iqbench.images.picture import Picture
-from iqbench.images.probe import Facts, maximum_pixels, probe
+from iqbench.images.probe import ImageHeader, maximum_pixels, probe
 
 __all__ = ["Alpha", "Content", "DecodedImage", "EncodedImage", "FileSource", "Source"]
 
@@ -41,7 +41,7 @@ class Content(Protocol):
         """How many bytes there are."""
         ...
 
-    def probe(self) -> Facts:
+    def probe(self) -> ImageHeader:
         """Tell size and kind without decoding."""
         ...
 
@@ -58,7 +58,7 @@ class Source(Protocol):
         """What to call it in messages."""
         ...
 
-    def probe(self) -> Facts:
+    def probe(self) -> ImageHeader:
         """Read its header only."""
         ...
 
@@ -99,7 +99,7 @@ class EncodedImage:
         """How many bytes there are."""
         return len(self.data)
 
-    def probe(self) -> Facts:
+    def probe(self) -> ImageHeader:
         """Read the header; see :func:`iqbench.images.probe.probe`."""
         return probe(self._file)
 
@@ -140,10 +140,10 @@ class DecodedImage:
         """Size of the pixels in memory."""
         return self.picture.bytes
 
-    def probe(self) -> Facts:
+    def probe(self) -> ImageHeader:
         """Tell size and kind."""
         picture = self.picture
-        return Facts(
+        return ImageHeader(
             "pixels", picture.height, picture.width, picture.channels, picture.bit_depth, False
         )
 
@@ -170,7 +170,7 @@ class FileSource:
         """The path as given."""
         return str(self.path)
 
-    def probe(self) -> Facts:
+    def probe(self) -> ImageHeader:
         """Read the header only.
 
         Raises
@@ -183,7 +183,7 @@ class FileSource:
             with self.path.open("rb") as file:
                 if size <= _READ_WHOLE:
                     return probe(BufferReader(self.name, file.read()))
-                return probe(Reader(self.name, size, partial(_read, file)))
+                return probe(ByteReader(self.name, size, partial(_read, file)))
         except OSError as error:
             raise self._unreadable(error) from error
 

@@ -11,7 +11,7 @@ from iqbench.maps.model import DifferenceMap
 
 if TYPE_CHECKING:
     from iqbench.engine.compute import Compute
-    from iqbench.images.probe import Facts
+    from iqbench.images.probe import ImageHeader
     from iqbench.images.source import Alpha
     from iqbench.protocols.view import GrayOutput
 
@@ -69,7 +69,7 @@ def difference_maps(
     from iqbench.engine.resources import load_resources
     from iqbench.images.source import Alpha, FileSource
     from iqbench.maps.kinds import resolve_maps
-    from iqbench.maps.pair import Pair
+    from iqbench.maps.pair import MappedPair
     from iqbench.protocols.presets import resolve_protocol
 
     if alpha not in get_args(Alpha):
@@ -88,10 +88,10 @@ def difference_maps(
         compute,
         folder=None if weights is None else Path(weights),
     )
-    return Pair(pair.reference, pair.output, resources, compute).maps(kinds, chosen)
+    return MappedPair(pair.reference, pair.output, resources, compute).maps(kinds, chosen)
 
 
-def _check_memory(name: str, facts: Facts, maps: int, compute: Compute) -> None:
+def _check_memory(name: str, facts: ImageHeader, maps: int, compute: Compute) -> None:
     """Refuse maps that would not fit, before anything is decoded."""
     needed = facts.height * facts.width * maps * BYTES_A_PIXEL
     if needed > compute.memory:

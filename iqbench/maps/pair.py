@@ -19,9 +19,9 @@ from iqbench.maps.kinds import MapKind
 from iqbench.maps.model import DifferenceMap, Kind
 from iqbench.protocols.gray import arrange
 from iqbench.protocols.presets import Protocol
-from iqbench.protocols.view import View, Window
+from iqbench.protocols.view import Region, View
 
-__all__ = ["Pair"]
+__all__ = ["MappedPair"]
 
 # This many percent lie within the limits, so that a few wild pixels do not darken all others; a
 # change of variation is large along a few edges only.
@@ -31,7 +31,7 @@ FAINT = 1e-3
 
 
 @dataclass(frozen=True)
-class Pair:
+class MappedPair:
     """A reference, an output that fits it, and what it takes to compare them."""
 
     reference: Picture
@@ -78,7 +78,7 @@ class Pair:
                     kind.name, values, low, high, summary, kind.kind, window.top, window.left
                 )
 
-    def _check_size(self, group: Group, kinds: Sequence[MapKind], window: Window) -> None:
+    def _check_size(self, group: Group, kinds: Sequence[MapKind], window: Region) -> None:
         small = group.too_small(self.resources.backbones, window.height, window.width)
         for kind in kinds:
             reason = small.get(kind.request.column.name)
@@ -89,7 +89,7 @@ class Pair:
                 )
 
     def _bands(
-        self, group: Group, window: Window, reference: Picture, output: Picture
+        self, group: Group, window: Region, reference: Picture, output: Picture
     ) -> Iterator[Band]:
         """Cut both images as the engine does."""
         view, device = group.view, self.compute.device
@@ -121,7 +121,7 @@ def _limits(values: NDArray[np.float32], kind: Kind) -> tuple[float, float]:
     return (-high if kind == "change" else 0.0), high
 
 
-def _summary(kind: MapKind, view: View, window: Window, reference: Picture) -> str:
+def _summary(kind: MapKind, view: View, window: Region, reference: Picture) -> str:
     """Say what the values are and where they lie."""
     stored = f"{reference.width}x{reference.height} pixels"
     if (window.height, window.width) == (reference.height, reference.width):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["Brightness", "Colour", "Gray", "GrayOutput", "View", "Window"]
+__all__ = ["Brightness", "Colour", "Gray", "GrayOutput", "Region", "View"]
 
 EIGHT_BITS = 255
 
@@ -33,7 +33,7 @@ GRAYS: Mapping[Brightness, tuple[float, float, float]] = {
 
 
 @dataclass(frozen=True)
-class Window:
+class Region:
     """The rows and columns of an image that are scored."""
 
     top: int
@@ -102,7 +102,7 @@ class View:
             parts.append("gray-expand")
         return ",".join(parts)
 
-    def window(self, height: int, width: int) -> Window:
+    def window(self, height: int, width: int) -> Region:
         """Say which part of an image is scored.
 
         Parameters
@@ -112,7 +112,7 @@ class View:
 
         Returns
         -------
-        Window
+        Region
             The part that remains.
 
         Raises
@@ -128,7 +128,7 @@ class View:
                 f"{width}x{height} pixels are too few for the view {self}, which needs at least "
                 f"{least}x{least}"
             )
-        return Window(self.crop, self.crop, rows, columns)
+        return Region(self.crop, self.crop, rows, columns)
 
     def channels(self, stored: int) -> int:
         """Return how many channels are seen of an image with `stored` channels."""

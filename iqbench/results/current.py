@@ -13,11 +13,11 @@ from iqbench.errors import IqbenchError
 from iqbench.results.parts import last_rows, list_parts, read_footers, read_parts
 from iqbench.results.schema import NOT_SCORED_YET, REMOVED, Footer, Kind
 
-__all__ = ["Group", "current_images", "current_scores", "groups", "of_current_files"]
+__all__ = ["Stored", "current_images", "current_scores", "groups", "of_current_files"]
 
 
 @dataclass(frozen=True)
-class Group:
+class Stored:
     """One dataset and method of a store: the two folders, and what the newest images part says."""
 
     dataset: str
@@ -34,7 +34,7 @@ class Group:
                 yield footer
 
 
-def groups(root: Path) -> list[Group]:
+def groups(root: Path) -> list[Stored]:
     """List the datasets and methods of a store, by its ``images`` folder.
 
     Raises
@@ -42,13 +42,13 @@ def groups(root: Path) -> list[Group]:
     IqbenchError
         Where there are no results, or one dataset and method lies in two folders.
     """
-    found: dict[tuple[str, str], Group] = {}
+    found: dict[tuple[str, str], Stored] = {}
     for folder in sorted((root / "images").glob("*/*")):
         footer = read_footers(folder, "images")
         if footer is None:
             continue
         scores = root / "scores" / folder.parent.name / folder.name
-        group = Group(footer.dataset, footer.method, folder, scores)
+        group = Stored(footer.dataset, footer.method, folder, scores)
         other = found.setdefault((group.dataset, group.method), group)
         if other is not group:
             raise IqbenchError(

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from iqbench.errors import unknown_name
-from iqbench.results.current import Group, current_images, current_scores, groups
+from iqbench.results.current import Stored, current_images, current_scores, groups
 from iqbench.results.filters import Filters
 from iqbench.results.names import combinations_of
 from iqbench.results.parts import WRITTEN
@@ -148,7 +148,7 @@ def iter_datasets(
         As `load_scores`; that no row passes is known, and said, when all datasets are read.
     """
     wanted = Filters.of(filters)
-    of_dataset: dict[str, list[Group]] = {}
+    of_dataset: dict[str, list[Stored]] = {}
     for group in groups(Path(path)):
         of_dataset.setdefault(group.dataset, []).append(group)
     some = False
@@ -164,7 +164,7 @@ def iter_datasets(
         wanted.refuse_none()
 
 
-def _tables_of(dataset: str, found: list[Group], wanted: Filters) -> DatasetTables:
+def _tables_of(dataset: str, found: list[Stored], wanted: Filters) -> DatasetTables:
     """Read method by method: a frame takes half of the memory that its parts take."""
     images, scores = [], []
     for group in found:
@@ -291,14 +291,14 @@ def with_headings(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.Series:
     )
 
 
-def _selected(found: list[Group], wanted: Filters) -> Iterator[Group]:
+def _selected(found: list[Stored], wanted: Filters) -> Iterator[Stored]:
     for group in found:
         dataset = wanted.admit("dataset", group.dataset)
         if wanted.admit("method", group.method) and dataset:
             yield group
 
 
-def _columns_of(found: list[Group]) -> dict[str, ColumnInfo]:
+def _columns_of(found: list[Stored]) -> dict[str, ColumnInfo]:
     columns: dict[str, ColumnInfo] = {}
     for group in found:
         for footer in group.footers():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iqbench.errors import IqbenchError
-from iqbench.images.formats.reader import Facts
+from iqbench.images.formats.reader import ImageHeader
 from iqbench.images.peaks import Peaks, check_peak, peaks_of_headers, settle_peaks
 from iqbench.images.picture import Picture
 
@@ -162,7 +162,7 @@ class TestHeaders:
     """What needs no samples is known before anything is decoded."""
 
     def facts(self, bits=16, noted=None, maximum=0):
-        return Facts("png", 4, 4, 3, bits, maximum=maximum, noted_bits=noted)
+        return ImageHeader("png", 4, 4, 3, bits, maximum=maximum, noted_bits=noted)
 
     def test_files_without_a_note_have_the_peak_of_their_depth(self):
         assert peaks_of_headers(self.facts(8), self.facts(16)) == Peaks(255, 65535)

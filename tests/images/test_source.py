@@ -13,7 +13,7 @@ from made_images import whole_files as made_files
 from needs import needs_permissions
 
 from iqbench.errors import IqbenchError
-from iqbench.images.probe import Facts, maximum_pixels
+from iqbench.images.probe import ImageHeader, maximum_pixels
 from iqbench.images.source import Content, EncodedImage, FileSource, Source
 
 WHOLE = made_files()
@@ -55,7 +55,7 @@ def test_probing_tells_what_decoding_gives(label, tmp_path):
 
 def test_size_is_told_as_shown_not_as_stored(tmp_path):
     facts = write(tmp_path, pillow(smooth(24, 36), "JPEG", exif=exif(6))).probe()
-    assert facts == Facts("jpeg", height=36, width=24, channels=3, orientation=6)
+    assert facts == ImageHeader("jpeg", height=36, width=24, channels=3, orientation=6)
     assert facts.stored_size == (24, 36)
 
 

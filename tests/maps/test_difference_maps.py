@@ -23,7 +23,7 @@ from iqbench.images.tensors import to_tensor
 from iqbench.images.write import write_png
 from iqbench.maps import DEFAULT_MAPS, difference_maps
 from iqbench.maps.kinds import resolve_maps
-from iqbench.maps.pair import Pair
+from iqbench.maps.pair import MappedPair
 from iqbench.protocols.presets import resolve_protocol
 
 PIXEL_MAPS = ("absolute-error", "ssim", "ssim-window=uniform", "tv-aniso", "tv-iso", "tv-sq")
@@ -67,7 +67,7 @@ def make_maps(random_network):
         resources = Resources(backbones, parameters, {})
         pictures = [Picture(pixels, "", "made", 0) for pixels in (reference, output)]
         compute = replace(resolve_compute("cpu"), memory=memory)
-        return Pair(*pictures, resources, compute).maps(kinds, resolve_protocol(protocol))
+        return MappedPair(*pictures, resources, compute).maps(kinds, resolve_protocol(protocol))
 
     return make
 

@@ -9,7 +9,7 @@ from iqbench.images.colour import luma_full, luma_studio
 from iqbench.images.picture import Picture
 from iqbench.images.rounding import quantise_uint8, round_half_away
 from iqbench.images.tensors import to_tensor
-from iqbench.protocols.view import View, Window
+from iqbench.protocols.view import Region, View
 
 CPU = torch.device("cpu")
 ALL = slice(0, 1000)
@@ -34,11 +34,11 @@ def seen(view, image, rows=ALL, peak=0):
 @pytest.mark.parametrize(
     ("size", "modcrop", "crop", "window"),
     [
-        ((10, 20), 1, 0, Window(0, 0, 10, 20)),
-        ((11, 23), 4, 0, Window(0, 0, 8, 20)),
-        ((11, 23), 4, 3, Window(3, 3, 2, 14)),
-        ((12, 24), 4, 4, Window(4, 4, 4, 16)),
-        ((9, 9), 1, 4, Window(4, 4, 1, 1)),
+        ((10, 20), 1, 0, Region(0, 0, 10, 20)),
+        ((11, 23), 4, 0, Region(0, 0, 8, 20)),
+        ((11, 23), 4, 3, Region(3, 3, 2, 14)),
+        ((12, 24), 4, 4, Region(4, 4, 4, 16)),
+        ((9, 9), 1, 4, Region(4, 4, 1, 1)),
     ],
 )
 def test_the_window_is_cut_to_a_multiple_and_then_at_the_border(size, modcrop, crop, window):

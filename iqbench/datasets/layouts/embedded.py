@@ -10,7 +10,7 @@ from typing import Literal
 from iqbench.datasets.layout import Layout
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
-from iqbench.images.probe import Facts
+from iqbench.images.probe import ImageHeader
 from iqbench.images.source import DecodedImage, FileSource, Source
 
 __all__ = ["PHOTOGRAPHS", "EmbeddedLayout", "Photograph"]
@@ -83,7 +83,7 @@ class CropSource:
             f"{crop.left + crop.width}]"
         )
 
-    def probe(self) -> Facts:
+    def probe(self) -> ImageHeader:
         """Tell the crop's size without decoding."""
         return replace(
             self.whole.probe(),

@@ -15,7 +15,7 @@ from iqbench.datasets.layout import BelowRoot, Layout, find_below
 from iqbench.datasets.matlab import Declared, declared_arrays, read_bytes_array
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
-from iqbench.images.probe import Facts
+from iqbench.images.probe import ImageHeader
 from iqbench.images.source import DecodedImage
 
 __all__ = ["BlockSource", "BlocksFile", "SiddLayout"]
@@ -114,10 +114,10 @@ class BlockSource:
         """The file and the block, for messages."""
         return f"{self.file.path}[{self.scene}, {self.block}]"
 
-    def probe(self) -> Facts:
+    def probe(self) -> ImageHeader:
         """Tell the block's size without reading the array."""
         _, _, height, width, channels = self.file.shape
-        return Facts("pixels", height, width, channels, 8, False)
+        return ImageHeader("pixels", height, width, channels, 8, False)
 
     def size(self) -> int:
         """Return 0: the array is read once for all blocks."""

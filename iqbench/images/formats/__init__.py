@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from iqbench.errors import IqbenchError
 from iqbench.images.formats import bmp, jpeg, png, pnm, tiff, webp
 from iqbench.images.formats.foreign import refusal
-from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
+from iqbench.images.formats.reader import BufferReader, ByteReader, ImageHeader, Samples
 
 __all__ = ["Format", "recognise"]
 
@@ -30,8 +30,8 @@ class Format:
         anywhere, as far as the format allows to tell.
     """
 
-    facts: Callable[[Reader], Facts]
-    decode: Callable[[BufferReader, Facts], Samples]
+    facts: Callable[[ByteReader], ImageHeader]
+    decode: Callable[[BufferReader, ImageHeader], Samples]
 
 
 PNG = Format(png.facts, png.decode)
@@ -50,7 +50,7 @@ READ: dict[bytes, Format] = {
 }
 
 
-def recognise(file: Reader) -> Format:
+def recognise(file: ByteReader) -> Format:
     """Tell the format by the first bytes; the suffix of the name plays no part.
 
     Raises

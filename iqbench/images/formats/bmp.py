@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples, unpack_bits
+from iqbench.images.formats.reader import (
+    BufferReader,
+    ByteReader,
+    ImageHeader,
+    Samples,
+    unpack_bits,
+)
 
 __all__ = ["decode", "facts"]
 
@@ -17,7 +23,7 @@ MASKS = (0xFF0000, 0xFF00, 0xFF)
 ALPHA_MASK = 0xFF000000
 
 
-def _layout(file: Reader) -> tuple[int, int, int, int, int]:
+def _layout(file: ByteReader) -> tuple[int, int, int, int, int]:
     """Header size, width, height (negative: top row first), bits a pixel and compression."""
     (header,) = file.unpack("<I", FILE_HEADER)
     if header in OS2_HEADERS:
@@ -30,7 +36,7 @@ def _layout(file: Reader) -> tuple[int, int, int, int, int]:
     return header, width, height, bits, compression
 
 
-def facts(file: Reader) -> Facts:
+def facts(file: ByteReader) -> ImageHeader:
     """Read the header and, to tell gray from colour, the palette."""
     header, width, height, bits, compression = _layout(file)
     if compression in RLE:
@@ -51,10 +57,10 @@ def facts(file: Reader) -> Facts:
     if bits <= 8:
         colours = _palette(file, header, bits)
         channels = 1 if bool((colours[:, :1] == colours).all()) else 3
-    return Facts("bmp", abs(height), max(width, 0), channels, 8, alpha)
+    return ImageHeader("bmp", abs(height), max(width, 0), channels, 8, alpha)
 
 
-def _palette(file: Reader, header: int, bits: int) -> Samples:
+def _palette(file: ByteReader, header: int, bits: int) -> Samples:
     """Return the colours, RGB."""
     (colours,) = file.unpack("<I", FILE_HEADER + 32)
     if colours > 2**bits:
@@ -64,7 +70,7 @@ def _palette(file: Reader, header: int, bits: int) -> Samples:
     return table.reshape(count, 4)[:, 2::-1]
 
 
-def decode(file: BufferReader, facts: Facts) -> Samples:
+def decode(file: BufferReader, facts: ImageHeader) -> Samples:
     """Take the rows, which end on multiples of four bytes and start with the lowest."""
     header, width, height, bits, compression = _layout(file)
     (start,) = file.unpack("<I", 10)

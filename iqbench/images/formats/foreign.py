@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from iqbench.errors import IqbenchError
-from iqbench.images.formats.reader import Reader
+from iqbench.images.formats.reader import ByteReader
 
 __all__ = ["refusal"]
 
@@ -97,7 +97,7 @@ WEB = (b"<!doctype html", b"<html", b"<head", b"<body")
 PAGE_HINT = "Download the file again: pages of errors are often saved in its place"
 
 
-def refusal(file: Reader) -> IqbenchError:
+def refusal(file: ByteReader) -> IqbenchError:
     """Return the error that says what a file is that is none of the formats that are read."""
     head = file.at(0, min(file.size, HEAD))
     if _targa(file, head):
@@ -115,7 +115,7 @@ def refusal(file: Reader) -> IqbenchError:
     return _unsigned(file, head)
 
 
-def _unsigned(file: Reader, head: bytes) -> IqbenchError:
+def _unsigned(file: ByteReader, head: bytes) -> IqbenchError:
     """Return the error for a file whose first bytes are no signature."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith(WEB):
@@ -129,7 +129,7 @@ def _unsigned(file: Reader, head: bytes) -> IqbenchError:
     return file.refused("is not an image, or it is damaged", READ)
 
 
-def _targa(file: Reader, head: bytes) -> bool:
+def _targa(file: ByteReader, head: bytes) -> bool:
     """Tell a TGA, which has no signature, by its footer or by a header that makes sense."""
     footer = b"TRUEVISION-XFILE.\0"
     if file.size >= 44 and file.at(file.size - len(footer), len(footer)) == footer:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import simplejpeg
 
 from iqbench.errors import out_of_memory
-from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
+from iqbench.images.formats.reader import BufferReader, ByteReader, ImageHeader, Samples
 from iqbench.images.formats.tiff_directory import exif_orientation
 
 __all__ = ["decode", "decode_stream", "facts"]
@@ -24,7 +24,7 @@ READ = {0xC0, 0xC1, 0xC3, 0xC9, *PROGRESSIVE}  # baseline, sequential, lossless,
 SCAN_END = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 
 
-def _segments(file: Reader, offset: int) -> Iterator[tuple[int, int, int]]:
+def _segments(file: ByteReader, offset: int) -> Iterator[tuple[int, int, int]]:
     """Walk marker segments up to SOS or EOI: marker, offset and length of the content."""
     marker = 0
     while marker not in (SOS, EOI):
@@ -46,9 +46,9 @@ def _segments(file: Reader, offset: int) -> Iterator[tuple[int, int, int]]:
             yield marker, offset, 0
 
 
-def facts(file: Reader) -> Facts:
+def facts(file: ByteReader) -> ImageHeader:
     """Read the frame header and the EXIF orientation, up to the first scan."""
-    stored: Facts | None = None
+    stored: ImageHeader | None = None
     orientation = 1
     for marker, offset, length in _segments(file, 2):
         if marker == LOSSLESS:
@@ -65,23 +65,25 @@ def facts(file: Reader) -> Facts:
     return stored.oriented(orientation)
 
 
-def _frame(file: Reader, precision: int, height: int, width: int, components: int) -> Facts:
+def _frame(
+    file: ByteReader, precision: int, height: int, width: int, components: int
+) -> ImageHeader:
     if precision != 8:
         raise file.refused(f"is a JPEG of {precision} bits a sample", "Save it as 16-bit PNG")
     if components == 4:
         raise file.refused("is a CMYK JPEG", "Convert it to RGB and save it as PNG")
     if components not in (1, 3):
         raise file.refused(f"is a JPEG of {components} channels", "Save it as RGB PNG")
-    return Facts("jpeg", height, width, components)
+    return ImageHeader("jpeg", height, width, components)
 
 
-def decode(file: BufferReader, facts: Facts) -> Samples:
+def decode(file: BufferReader, facts: ImageHeader) -> Samples:
     """Decode; refuse whatever libjpeg-turbo warns of, and scans that are missing."""
     _check_scans(file)
     return decode_stream(file, file.data, facts.channels)
 
 
-def decode_stream(file: Reader, stream: bytes, channels: int) -> Samples:
+def decode_stream(file: ByteReader, stream: bytes, channels: int) -> Samples:
     """Decode a JPEG stream of the file strictly: with the accurate DCT and smooth chroma."""
     try:
         samples: Samples = simplejpeg.decode_jpeg(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import imagecodecs
 
 from iqbench.errors import out_of_memory
-from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
+from iqbench.images.formats.reader import BufferReader, ByteReader, ImageHeader, Samples
 from iqbench.images.formats.tiff_directory import exif_orientation
 
 __all__ = ["decode", "facts"]
@@ -46,7 +46,7 @@ logging.getLogger("imagecodecs").addFilter(
 )
 
 
-def _chunks(file: Reader) -> Iterable[tuple[bytes, int, int]]:
+def _chunks(file: ByteReader) -> Iterable[tuple[bytes, int, int]]:
     """Return type, offset and length of each chunk's data, to IEND; walked once in memory."""
     if not isinstance(file, BufferReader):
         return _walk(file)
@@ -55,7 +55,7 @@ def _chunks(file: Reader) -> Iterable[tuple[bytes, int, int]]:
     return file.chunks
 
 
-def _walk(file: Reader) -> Iterator[tuple[bytes, int, int]]:
+def _walk(file: ByteReader) -> Iterator[tuple[bytes, int, int]]:
     head = _HEAD.unpack_from
     data = file.data if isinstance(file, BufferReader) else b""
     offset, end, kind = len(SIGNATURE), len(data) - _HEAD.size, b""
@@ -66,7 +66,7 @@ def _walk(file: Reader) -> Iterator[tuple[bytes, int, int]]:
         offset += length + 12
 
 
-def _header(file: Reader) -> tuple[int, int, int, int, bool]:
+def _header(file: ByteReader) -> tuple[int, int, int, int, bool]:
     """Width, height, bits a sample, colour type and whether it is interlaced."""
     if file.at(len(SIGNATURE), 8) != b"\0\0\0\x0dIHDR":
         raise file.damaged("its first chunk is no PNG header")
@@ -79,7 +79,7 @@ def _header(file: Reader) -> tuple[int, int, int, int, bool]:
     return width, height, depth, colour, bool(interlaced)
 
 
-def facts(file: Reader) -> Facts:
+def facts(file: ByteReader) -> ImageHeader:
     """Read header, palette, transparency, animation, the orientation and significant bits."""
     width, height, depth, colour, _ = _header(file)
     channels, alpha, _, _ = COLOUR_TYPES[colour]
@@ -97,13 +97,13 @@ def facts(file: Reader) -> Facts:
         elif kind == b"sBIT" and depth == 16 and length >= channels:
             bits = max(file.at(offset, channels))
             noted = bits if 0 < bits < depth else None
-    stored = Facts(
+    stored = ImageHeader(
         "png", height, width, channels, 16 if depth == 16 else 8, alpha, noted_bits=noted
     )
     return stored.oriented(orientation)
 
 
-def decode(file: BufferReader, facts: Facts) -> Samples:
+def decode(file: BufferReader, facts: ImageHeader) -> Samples:
     """Check all checksums, unpack the compressed stream as a whole, and decode.
 
     libpng stops reading where it has all pixels, and only warns of what it finds after them. So it

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
+from iqbench.images.formats.reader import BufferReader, ByteReader, ImageHeader, Samples
 
 __all__ = ["decode", "facts"]
 
@@ -19,7 +19,7 @@ HEADER = re.compile(
 )
 
 
-def _header(file: Reader) -> tuple[int, int, int, int, int]:
+def _header(file: ByteReader) -> tuple[int, int, int, int, int]:
     """Channels, width, height, maximum and where the pixels start."""
     match = HEADER.match(file.at(0, min(file.size, HEADER_LIMIT)))
     if match is None:
@@ -28,17 +28,17 @@ def _header(file: Reader) -> tuple[int, int, int, int, int]:
     return 1 if kind == 5 else 3, width, height, maximum, match.end()
 
 
-def facts(file: Reader) -> Facts:
+def facts(file: ByteReader) -> ImageHeader:
     """Read the header."""
     channels, width, height, maximum, _ = _header(file)
     if not 255 <= maximum <= 65535:
         raise file.refused(
             f"has the maximum value {maximum}", "Scale it to a maximum of 255 to 65535"
         )
-    return Facts("pnm", height, width, channels, 8 if maximum == 255 else 16, maximum=maximum)
+    return ImageHeader("pnm", height, width, channels, 8 if maximum == 255 else 16, maximum=maximum)
 
 
-def decode(file: BufferReader, facts: Facts) -> Samples:
+def decode(file: BufferReader, facts: ImageHeader) -> Samples:
     """Take the pixels, which follow the header."""
     channels, width, height, _, start = _header(file)
     sample = np.dtype(">u2" if facts.bit_depth == 16 else "u1")

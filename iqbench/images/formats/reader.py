@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
 
-__all__ = ["BufferReader", "Facts", "Reader", "Samples", "unpack_bits"]
+__all__ = ["BufferReader", "ByteReader", "ImageHeader", "Samples", "unpack_bits"]
 
 Samples: TypeAlias = NDArray[Any]
 """(H, W, C) uint8 or uint16 as stored: gray, gray and alpha, RGB or RGBA."""
 
 
 @dataclass(frozen=True)
-class Facts:
+class ImageHeader:
     """What a header says of an image: what decoding it will give.
 
     Attributes
@@ -58,7 +58,7 @@ class Facts:
         """The sample value of white, as far as the format says it."""
         return self.maximum or (1 << self.bit_depth) - 1
 
-    def oriented(self, orientation: int) -> Facts:
+    def oriented(self, orientation: int) -> ImageHeader:
         """Give these facts of the picture as stored for the picture as shown."""
         if orientation >= 5:  # 5 to 8 swap rows and columns
             return replace(self, orientation=orientation, height=self.width, width=self.height)
@@ -72,7 +72,7 @@ class Facts:
         return self.height, self.width
 
 
-class Reader:
+class ByteReader:
     """Bytes of one file at any offset; outside them, the error of a truncated file.
 
     Parameters
@@ -120,7 +120,7 @@ class Reader:
         return IqbenchError(f"{self.name} {what}", hint=hint)
 
 
-class BufferReader(Reader):
+class BufferReader(ByteReader):
     """A reader of a file that lies in memory.
 
     Attributes

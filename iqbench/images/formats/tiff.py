@@ -9,7 +9,13 @@ import imagecodecs
 import numpy as np
 
 from iqbench.images.formats import jpeg
-from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples, unpack_bits
+from iqbench.images.formats.reader import (
+    BufferReader,
+    ByteReader,
+    ImageHeader,
+    Samples,
+    unpack_bits,
+)
 from iqbench.images.formats.tiff_codecs import FAX, JPEG, check_compression, expand, expand_fax
 from iqbench.images.formats.tiff_directory import (
     BYTE,
@@ -86,7 +92,7 @@ class _Layout:
                     yield plane, top, left
 
 
-def facts(file: Reader) -> Facts:
+def facts(file: ByteReader) -> ImageHeader:
     """Read the first directory; refuse kinds that are not read."""
     directory = read_directory(file)
     _check_single(directory)
@@ -114,7 +120,7 @@ def facts(file: Reader) -> Facts:
     height, width = directory.value(HEIGHT), directory.value(WIDTH)
     depth = 16 if bits == 16 else 8
     noted = _noted_bits(directory) if depth == 16 else None
-    stored = Facts("tiff", height, width, channels, depth, samples > own, noted_bits=noted)
+    stored = ImageHeader("tiff", height, width, channels, depth, samples > own, noted_bits=noted)
     return stored.oriented(orientation_of(directory))
 
 
@@ -176,7 +182,7 @@ def _colours(directory: Directory, bits: int) -> Samples:
     return high.astype(np.uint8).reshape(3, -1).T
 
 
-def decode(file: BufferReader, facts: Facts) -> Samples:
+def decode(file: BufferReader, facts: ImageHeader) -> Samples:
     """Unpack every strip or tile, each to exactly the bytes of its pixels."""
     directory = read_directory(file)
     directory.check_within()
@@ -286,7 +292,7 @@ def _jpeg_piece(directory: Directory, layout: _Layout, data: bytes) -> Samples:
     return piece
 
 
-def _shown(directory: Directory, layout: _Layout, stored: Samples, facts: Facts) -> Samples:
+def _shown(directory: Directory, layout: _Layout, stored: Samples, facts: ImageHeader) -> Samples:
     """Turn stored samples into gray or RGB, with alpha where there is any."""
     if layout.photometric == PALETTE:
         return _colours(directory, layout.bits)[:, : facts.channels][stored[..., 0]]

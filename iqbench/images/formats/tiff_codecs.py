@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import imagecodecs
 
-from iqbench.images.formats.reader import Reader, Samples
+from iqbench.images.formats.reader import ByteReader, Samples
 
 __all__ = ["FAX", "JPEG", "check_compression", "expand", "expand_fax"]
 
@@ -46,7 +46,7 @@ NOT_READ = {
 }
 
 
-def check_compression(file: Reader, compression: int, bits: int) -> None:
+def check_compression(file: ByteReader, compression: int, bits: int) -> None:
     """Refuse a compression that is not read, by its name."""
     if compression in FAX and bits == 1:
         return
@@ -60,7 +60,7 @@ def check_compression(file: Reader, compression: int, bits: int) -> None:
 
 
 def expand(
-    file: Reader, compression: int, data: bytes, rows: tuple[int, ...], row_bytes: int
+    file: ByteReader, compression: int, data: bytes, rows: tuple[int, ...], row_bytes: int
 ) -> bytes | bytearray:
     """Undo a compression.
 
@@ -98,7 +98,7 @@ def expand(
         raise file.damaged(f"a piece of its {label} data cannot be unpacked ({error})") from None
 
 
-def _expand_lzw(file: Reader, data: bytes, rows: tuple[int, ...], row_bytes: int) -> bytes:
+def _expand_lzw(file: ByteReader, data: bytes, rows: tuple[int, ...], row_bytes: int) -> bytes:
     """Undo LZW by libtiff, which stops where it has the rows that it was asked for.
 
     So it is asked for one row more, too: a sound strip does not have it.
@@ -122,7 +122,9 @@ def _by_libtiff(data: bytes, rows: int, row_bytes: int) -> bytes | None:
         return None
 
 
-def expand_fax(file: Reader, compression: int, data: bytes, width: int, options: int) -> Samples:
+def expand_fax(
+    file: ByteReader, compression: int, data: bytes, width: int, options: int
+) -> Samples:
     """Undo the compression of fax machines, whose rows are of any number.
 
     Parameters

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from iqbench.errors import IqbenchError
-from iqbench.images.formats.reader import BufferReader, Reader
+from iqbench.images.formats.reader import BufferReader, ByteReader
 
 __all__ = [
     "BYTE",
@@ -44,7 +44,7 @@ class Directory:
         Offset of the next directory; 0 if there is none.
     """
 
-    file: Reader
+    file: ByteReader
     order: str
     entries: dict[int, tuple[int, int, int]]
     following: int
@@ -81,7 +81,7 @@ class Directory:
             self.file.reaches(offset + TYPE_SIZES.get(kind, 0) * count)
 
 
-def read_directory(file: Reader) -> Directory:
+def read_directory(file: ByteReader) -> Directory:
     """Read the first directory."""
     order = "<" if file.at(0, 2) == b"II" else ">"
     (version,) = file.unpack(f"{order}H", 2)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import imagecodecs
 
-from iqbench.images.formats.reader import BufferReader, Facts, Reader, Samples
+from iqbench.images.formats.reader import BufferReader, ByteReader, ImageHeader, Samples
 from iqbench.images.formats.tiff_directory import exif_orientation
 
 __all__ = ["decode", "facts"]
@@ -19,12 +19,12 @@ PICTURES = (b"VP8 ", b"VP8L")
 SLACK = 8
 
 
-def _end(file: Reader) -> int:
+def _end(file: ByteReader) -> int:
     (size,) = file.unpack("<I", 4)
     return size + 8
 
 
-def _chunks(file: Reader) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(file: ByteReader) -> Iterator[tuple[bytes, int, int]]:
     """Walk the chunks of the RIFF: type, offset and length of each one's data."""
     offset = RIFF_HEADER
     while offset < _end(file):
@@ -34,16 +34,16 @@ def _chunks(file: Reader) -> Iterator[tuple[bytes, int, int]]:
         offset += 8 + length + length % 2
 
 
-def facts(file: Reader) -> Facts:
+def facts(file: ByteReader) -> ImageHeader:
     """Read the first chunk, and the EXIF chunk if it says that there is one."""
     kind, offset, _ = next(_chunks(file), (b"", 0, 0))
     if kind == b"VP8 ":
         width, height = file.unpack("<HH", offset + 6)
-        return Facts("webp", height & 0x3FFF, width & 0x3FFF, 3)
+        return ImageHeader("webp", height & 0x3FFF, width & 0x3FFF, 3)
     if kind == b"VP8L":
         (bits,) = file.unpack("<I", offset + 1)
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-        return Facts("webp", height, width, 3, has_alpha=bool(bits >> 28 & 1))
+        return ImageHeader("webp", height, width, 3, has_alpha=bool(bits >> 28 & 1))
     if kind != b"VP8X":
         raise file.damaged("its first chunk is no WebP picture")
     (flags,) = file.at(offset, 1)
@@ -51,14 +51,14 @@ def facts(file: Reader) -> Facts:
         raise file.refused("is an animated WebP", "Save each frame as a PNG of its own")
     width = int.from_bytes(file.at(offset + 4, 3), "little") + 1
     height = int.from_bytes(file.at(offset + 7, 3), "little") + 1
-    stored = Facts("webp", height, width, 3, has_alpha=bool(flags & ALPHA))
+    stored = ImageHeader("webp", height, width, 3, has_alpha=bool(flags & ALPHA))
     if not flags & EXIF:
         return stored
     blocks = [file.at(at, length) for name, at, length in _chunks(file) if name == b"EXIF"]
     return stored.oriented(exif_orientation(blocks[0]) if blocks else 1)
 
 
-def decode(file: BufferReader, facts: Facts) -> Samples:
+def decode(file: BufferReader, facts: ImageHeader) -> Samples:
     """Decode; refuse a picture that needs more or fewer bytes than there are.
 
     WebP has no checksum, and libwebp turns any bits into a picture. But bits that are not the

@@ -22,7 +22,7 @@ from iqbench.report.html.definitions import definitions_of
 from iqbench.report.html.difference import MapMaker
 from iqbench.report.html.recorded import Recorded
 from iqbench.report.html.report import Made
-from iqbench.report.html.scenes import Budget, Output, Progress, Scene, Shown, show
+from iqbench.report.html.scenes import Budget, Progress, Scene, SceneOutput, Shown, show
 from iqbench.report.html.where import Digests, Finder, Folders
 from iqbench.report.sides import Sides
 from iqbench.results.read import load_runs, with_headings
@@ -186,7 +186,7 @@ def _scenes(
         protocol, signatures = _seen(sides, dataset, new)
         reference, now = after.of(dataset, new, image)
         outputs = [
-            Output(
+            SceneOutput(
                 label,
                 method,
                 partial(finder.output, dataset, method, image, digest, size),

@@ -95,7 +95,7 @@ class MapMaker:
         """Make the maps of an output, without those that such an image has none of."""
         from iqbench.engine.grouping import views_of
         from iqbench.engine.reading import check_fit
-        from iqbench.maps.pair import Pair
+        from iqbench.maps.pair import MappedPair
         from iqbench.protocols.presets import resolve_protocol
 
         try:  # tables may come from a machine that knows other protocols
@@ -106,7 +106,7 @@ class MapMaker:
         except IqbenchError as error:
             self.problems[error.message] = None
             return []
-        pair = Pair(first, second, self._resources, self._compute)
+        pair = MappedPair(first, second, self._resources, self._compute)
         try:
             return pair.maps(self._kinds, chosen)
         except IqbenchError:  # too small for one of them

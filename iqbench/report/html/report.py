@@ -20,7 +20,7 @@ from iqbench.report.html.choice import Pick, picks_of
 from iqbench.report.html.contents import Contents, read_contents
 from iqbench.report.html.difference import MapMaker
 from iqbench.report.html.recorded import Recorded
-from iqbench.report.html.scenes import Budget, Output, Progress, Scene, Shown, show
+from iqbench.report.html.scenes import Budget, Progress, Scene, SceneOutput, Shown, show
 from iqbench.report.html.values import column_payload, metric_under, standing_payload
 from iqbench.report.html.where import Digests, Finder, Folders
 from iqbench.results.read import load_images
@@ -247,7 +247,7 @@ def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> 
         reasons=pick.reasons,
         reference=partial(finder.reference, pick.dataset, pick.image, of[0][0]),
         outputs=[
-            Output(
+            SceneOutput(
                 name=method,
                 note=f"{one.ranked_by} {texts[method][ranked]}",
                 find=partial(

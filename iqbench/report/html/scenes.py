@@ -11,9 +11,9 @@ from iqbench.document.text import printable
 from iqbench.images.picture import Picture
 from iqbench.report.html.difference import MapMaker, as_scored, paint
 from iqbench.report.html.painting import Crop, crop_of, lossless, thumbnail
-from iqbench.report.html.where import Found
+from iqbench.report.html.where import FoundPicture
 
-__all__ = ["Budget", "Output", "Progress", "Scene", "Shown", "show"]
+__all__ = ["Budget", "Progress", "Scene", "SceneOutput", "Shown", "show"]
 
 Progress = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and how much there is."""
@@ -37,7 +37,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Output:
+class SceneOutput:
     """An output that a scene would like to show.
 
     Attributes
@@ -58,7 +58,7 @@ class Output:
 
     name: str
     note: str
-    find: Callable[[], Found | None]
+    find: Callable[[], FoundPicture | None]
     protocol: str
     peak: int
     gray_output: str
@@ -87,8 +87,8 @@ class Scene:
     dataset: str
     image: str
     reasons: Sequence[tuple[str, str]]
-    reference: Callable[[], Found | None]
-    outputs: Sequence[Output]
+    reference: Callable[[], FoundPicture | None]
+    outputs: Sequence[SceneOutput]
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
     left: str = "reference"

@@ -13,11 +13,11 @@ from iqbench.report.board_sections import dataset_sections, overall_sections
 from iqbench.report.overview import Overview
 from iqbench.results.schema import ColumnInfo
 
-__all__ = ["Block", "dataset_blocks", "overall_blocks", "with_metrics"]
+__all__ = ["PageTable", "dataset_blocks", "overall_blocks", "with_metrics"]
 
 
 @dataclass(frozen=True)
-class Block:
+class PageTable:
     """A section of a dataset, of a task, or of all datasets.
 
     Attributes
@@ -60,7 +60,7 @@ def dataset_blocks(
     board: pd.DataFrame,
     columns: Mapping[str, ColumnInfo],
     protocols: Mapping[str, Mapping[str, str]],
-) -> Iterator[Block]:
+) -> Iterator[PageTable]:
     """Make one block a dataset.
 
     Parameters
@@ -76,10 +76,10 @@ def dataset_blocks(
     for section in dataset_sections(board, columns):
         name, task = section.title, tasks[section.title]
         facts = [task, *section.facts] if task else section.facts
-        yield Block(name, task, replace(section, facts=facts), protocols[name])
+        yield PageTable(name, task, replace(section, facts=facts), protocols[name])
 
 
-def overall_blocks(found: Overview, more: Overview) -> Iterator[Block]:
+def overall_blocks(found: Overview, more: Overview) -> Iterator[PageTable]:
     """Make a block of the averages over datasets, those that say something new.
 
     Parameters
@@ -93,4 +93,4 @@ def overall_blocks(found: Overview, more: Overview) -> Iterator[Block]:
     for (_, task), rows in overall.groupby(["scope", "task"], sort=False):
         title = f"All datasets of {task}" if task else "All datasets"
         for section in overall_sections(rows, found.columns, among=overall):
-            yield Block("", str(task), replace(section, title=title), {})
+            yield PageTable("", str(task), replace(section, title=title), {})

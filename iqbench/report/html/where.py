@@ -26,7 +26,7 @@ from iqbench.images.picture import Picture
 from iqbench.images.source import FileSource, Source
 from iqbench.report.html.recorded import Recorded
 
-__all__ = ["Digests", "Finder", "Folders", "Found"]
+__all__ = ["Digests", "Finder", "Folders", "FoundPicture"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Folders:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPicture:
     """A picture that is the one that was scored, and where it was found."""
 
     picture: Picture
@@ -151,7 +151,7 @@ class Finder:
     _files: dict[tuple[Path, str, int], dict[str, Path]] = field(default_factory=dict, init=False)
     _samples: dict[int, dict[str, Sample]] = field(default_factory=dict, init=False)
 
-    def reference(self, dataset: str, image: str, digest: str | None) -> Found | None:
+    def reference(self, dataset: str, image: str, digest: str | None) -> FoundPicture | None:
         """Find the reference of an image, if it is still the same."""
         sources = (
             sample.reference
@@ -162,21 +162,21 @@ class Finder:
 
     def output(
         self, dataset: str, method: str, image: str, digest: str | None, size: int | None = None
-    ) -> Found | None:
+    ) -> FoundPicture | None:
         """Find a method's output, if it is still the same; ``size`` is its bytes, if known."""
         found = _first(self._outputs(dataset, method, image), digest)
         return found or self._at_recorded(dataset, method, image, digest, size)
 
     def _at_recorded(
         self, dataset: str, method: str, image: str, digest: str | None, size: int | None = None
-    ) -> Found | None:
+    ) -> FoundPicture | None:
         if self.recorded is None:
             return None
         content = self.recorded.find(dataset, method, image, digest, size)
         with suppress(IqbenchError):  # what cannot be decoded any more is not shown
             if content is not None:
                 path = FileSource(Path(content.name))
-                return Found(content.decode(alpha="composite"), path)
+                return FoundPicture(content.decode(alpha="composite"), path)
         return None
 
     def _outputs(self, dataset: str, method: str, image: str) -> Iterator[Source]:
@@ -243,13 +243,13 @@ def _named(text: str) -> tuple[str, str]:
     return (name, folder) if equals and name and not Path(text).is_dir() else ("", text)
 
 
-def _first(sources: Iterator[Source], digest: str | None) -> Found | None:
+def _first(sources: Iterator[Source], digest: str | None) -> FoundPicture | None:
     """Take the first whose bytes are those that were scored."""
     for source in sources if digest is not None else ():
         try:
             content = source.read()
             if content.digest == digest:
-                return Found(content.decode(alpha="composite"), source)
+                return FoundPicture(content.decode(alpha="composite"), source)
         except IqbenchError:
             continue
     return None
