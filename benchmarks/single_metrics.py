@@ -126,6 +126,7 @@ def peers() -> dict[str, dict[str, Score]]:
 
     return {
         "ciede2000": {"scikit-image": sk_ciede},
+        "fsim": {"piq": on_tensors(partial(piq.fsim, chromatic=False))},
         "haarpsi": {"piq": on_tensors(piq.haarpsi)},
         "mdsi": {"piq": on_tensors(piq.mdsi)},
         "ms-gmsd": {"piq": on_tensors(piq.multi_scale_gmsd)},

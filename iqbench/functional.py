@@ -23,6 +23,7 @@ from iqbench.metrics._inception_features import inception_features
 from iqbench.metrics._set_distances import frechet_distance, kernel_distance
 from iqbench.metrics.ciede2000 import ciede2000
 from iqbench.metrics.dists import dists
+from iqbench.metrics.fsim import fsim, fsimc
 from iqbench.metrics.gmsd import gmsd
 from iqbench.metrics.haarpsi import haarpsi
 from iqbench.metrics.lpips import lpips
@@ -43,6 +44,8 @@ __all__ = [
     "ciede2000_map",
     "dists",
     "frechet_distance",
+    "fsim",
+    "fsimc",
     "gmsd",
     "haarpsi",
     "inception_features",

@@ -17,7 +17,7 @@ from iqbench.networks.gradient import HalfMean
 from iqbench.networks.layer import Layer, Size
 from iqbench.networks.stream import PointwiseStream, Stream, Stretch, WindowStream
 
-__all__ = ["NAMES", "build"]
+__all__ = ["NAMES", "YIQ", "build"]
 
 NAMES = ("haar",)
 

@@ -1,0 +1,248 @@
+"""Feature similarity index, of luma and of colour."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._tensors import score_tensors
+from iqbench.metrics.tv import safe_sqrt
+from iqbench.networks.haar import YIQ
+from iqbench.protocols.presets import Role
+
+__all__ = ["Fsim", "fsim", "fsimc"]
+
+SCALES, ORIENTATIONS = 4, 4
+SHORTEST = 6
+"""Wavelength of the finest filter, in pixels; the others are twice as long as the one before."""
+SIGMA_ON_F = 0.55
+THETA_SIGMA = math.pi / ORIENTATIONS / 1.2
+CUTOFF, ORDER = 0.45, 15
+DEVIATIONS = 2.0
+SMALL = 1e-4
+C_CONGRUENCY, C_GRADIENT, C_COLOUR = 0.85, 160.0, 200.0
+LAMBDA = 0.03
+TAP = Tap(whole=True)
+SMALLEST = 2
+
+
+class Fsim(Metric):
+    """FSIM: the similarity of phase congruency and gradients, weighted by phase congruency.
+
+    Images whose short side is longer are averaged to a short side of about 256 pixels. Of Y of YIQ
+    in [0, 255]: phase congruency by log-Gabor filters at four scales and orientations (Kovesi), and
+    Scharr's gradients with zeros outside the image; their similarities are multiplied, and weighted
+    by the larger phase congruency. ``fsimc`` multiplies the similarity of I and Q to the power
+    0.03; of gray images it is ``fsim``.
+    """
+
+    name: ClassVar[str] = "fsim"
+    summary: ClassVar[str] = "Feature similarity index of luma"
+    citation: ClassVar[str] = "Zhang et al. 2011, doi:10.1109/TIP.2011.2109730"
+    role: ClassVar[Role] = "perception"
+    symmetric: ClassVar[bool] = True
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return ``fsim`` and ``fsimc``; the phase congruency of a point reads the whole image."""
+        undefined = "neither image has any structure"
+        summaries = {"fsim": self.summary, "fsimc": "Feature similarity index of colour"}
+        return tuple(
+            Column(
+                name,
+                "higher",
+                summary,
+                (TAP,),
+                headline=True,
+                smallest=SMALLEST,
+                undefined=undefined,
+            )
+            for name, summary in summaries.items()
+        )
+
+    def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
+        """Return channels, phase congruency and gradient of the reference."""
+        channels = _channels(reference)
+        return channels, phase_congruency(channels[:, 0]), _gradient(channels[:, :1])
+
+    def maps(
+        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
+    ) -> Maps:
+        """Return the weighted similarities, and the weights."""
+        first, congruency, slope = reference
+        second = _channels(output)
+        other = phase_congruency(second[:, 0])
+        weights = torch.maximum(congruency, other)
+        similarity = _similar(congruency, other, C_CONGRUENCY)
+        similarity = similarity * _similar(slope, _gradient(second[:, :1]), C_GRADIENT) * weights
+        coloured = similarity
+        if second.shape[1] == 3:
+            of_colour = _similar(first[:, 1:], second[:, 1:], C_COLOUR).prod(1)
+            # The real part of the power, where the product is negative.
+            power = of_colour.abs().clamp_min(torch.finfo(of_colour.dtype).tiny) ** LAMBDA
+            turn = math.cos(math.pi * LAMBDA)
+            coloured = similarity * torch.where(of_colour < 0, power * turn, power)
+        return {"fsim": similarity, "fsimc": coloured, "weights": weights}
+
+    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
+        """Divide by the mean weight."""
+        return means[column] / means["weights"]
+
+
+def _channels(image: Tensor) -> Tensor:
+    """Average to a short side of about 256, and convert to YIQ in [0, 255]; gray stays gray."""
+    factor = max(1, int(min(image.shape[2:]) / 256 + 0.5))  # halves up, as MATLAB
+    before, after = (factor - 1) // 2, factor // 2
+    image = F.avg_pool2d(F.pad(image, (before, after, before, after)), factor) * 255
+    if image.shape[1] == 1:
+        return image
+    red, green, blue = image.unbind(1)
+    return torch.stack([r * red + g * green + b * blue for r, g, b in YIQ], dim=1)
+
+
+def _gradient(plane: Tensor) -> Tensor:
+    """Return the length of Scharr's gradient, (N, h, w)."""
+    x = F.pad(plane[:, 0], (1, 1, 1, 1))
+    down = 3 * x[:, :-2] + 10 * x[:, 1:-1] + 3 * x[:, 2:]
+    across = 3 * x[..., :-2] + 10 * x[..., 1:-1] + 3 * x[..., 2:]
+    horizontal = (down[..., 2:] - down[..., :-2]) / 16
+    vertical = (across[:, 2:] - across[:, :-2]) / 16
+    return safe_sqrt(horizontal.square() + vertical.square())
+
+
+def _similar(first: Tensor, second: Tensor, constant: float) -> Tensor:
+    return (2 * first * second + constant) / (first.square() + second.square() + constant)
+
+
+def phase_congruency(plane: Tensor) -> Tensor:
+    """Return Kovesi's phase congruency, with the noise threshold that the authors take.
+
+    Parameters
+    ----------
+    plane
+        (N, h, w) in [0, 255].
+
+    Returns
+    -------
+    Tensor
+        (N, h, w), from 0 to 1; 0 where nothing answers to any filter.
+    """
+    filters, noise = _filters(plane.shape[1], plane.shape[2], plane.device, plane.dtype)
+    spectrum = torch.fft.fft2(plane)
+    energy, amplitude = torch.zeros_like(plane), torch.zeros_like(plane)
+    for orientation in range(ORIENTATIONS):
+        found = torch.fft.ifft2(spectrum[:, None] * filters[orientation])
+        even, odd = found.real, found.imag
+        sizes = safe_sqrt(even.square() + odd.square())
+        sum_even, sum_odd = even.sum(1, keepdim=True), odd.sum(1, keepdim=True)
+        length = safe_sqrt(sum_even.square() + sum_odd.square()) + SMALL
+        mean_even, mean_odd = sum_even / length, sum_odd / length
+        along = even * mean_even + odd * mean_odd - (even * mean_odd - odd * mean_even).abs()
+        # A Rayleigh distribution of the noise, its power from the median at the finest scale.
+        power = -_median(sizes[:, 0].square().flatten(1)) / math.log(0.5)
+        tau = safe_sqrt(power * noise[orientation])
+        threshold = tau * (math.sqrt(math.pi / 2) + DEVIATIONS * math.sqrt(2 - math.pi / 2)) / 1.7
+        energy = energy + (along.sum(1) - threshold[:, None, None]).clamp_min(0)
+        amplitude = amplitude + sizes.sum(1)
+    there = amplitude > 0
+    return torch.where(there, energy / torch.where(there, amplitude, 1.0), 0.0)
+
+
+def _median(values: Tensor) -> Tensor:
+    """Return the median along the last axis; of an even number, the mean of the middle two."""
+    count = values.shape[1]
+    lower, upper = (
+        values.kthvalue(place, 1).values for place in ((count + 1) // 2, count // 2 + 1)
+    )
+    return (lower + upper) / 2
+
+
+@lru_cache(maxsize=2)
+def _filters(
+    height: int, width: int, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Return log-Gabor filters, (orientations, scales, h, w), and what noise makes of energy.
+
+    The second, (orientations,), is the squared sum over scales of the filters in space, over the
+    power of the finest: half the expected squared energy of noise of power 1.
+    """
+    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
+        y, x = torch.meshgrid(_frequencies(height), _frequencies(width), indexing="ij")
+        radius, theta = (
+            torch.fft.ifftshift(torch.hypot(x, y)),
+            torch.fft.ifftshift(torch.atan2(-y, x)),
+        )
+        low_pass = 1 / (1 + (radius / CUTOFF) ** (2 * ORDER))
+        radius[0, 0] = 1
+        bands = []
+        for scale in range(SCALES):
+            ratio = torch.log(radius * SHORTEST * 2**scale)
+            band = torch.exp(-ratio.square() / (2 * math.log(SIGMA_ON_F) ** 2)) * low_pass
+            band[0, 0] = 0
+            bands.append(band)
+        turned = []
+        for orientation in range(ORIENTATIONS):
+            angle = theta - orientation * math.pi / ORIENTATIONS
+            distance = torch.atan2(angle.sin(), angle.cos())
+            turned.append(torch.exp(-distance.square() / (2 * THETA_SIGMA**2)))
+        filters = torch.stack(turned)[:, None] * torch.stack(bands)
+        spatial = torch.fft.ifft2(filters).real * math.sqrt(height * width)
+        noise = spatial.sum(1).square().sum((1, 2)) / filters[:, 0].square().sum((1, 2))
+        return filters.to(device=device, dtype=dtype), noise.to(device=device, dtype=dtype)
+
+
+def _frequencies(length: int) -> Tensor:
+    """Return the frequencies of one axis, zero in the middle; the last is 1/2 of an odd length."""
+    places = torch.arange(length, dtype=torch.float64, device="cpu") - length // 2
+    return places / (length - length % 2)
+
+
+def fsim(reference: Tensor, output: Tensor) -> Tensor:
+    """Feature similarity index of the luma of each image of a batch.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1], C 1 or 3, at least 2x2.
+
+    Returns
+    -------
+    Tensor
+        (N,), 1 for equal images; NaN where neither has any structure.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images or are too small.
+
+    Notes
+    -----
+    Zhang et al. 2011, doi:10.1109/TIP.2011.2109730, as the authors' script has it.
+    """
+    return score_tensors(Fsim(), "fsim", reference, output)
+
+
+def fsimc(reference: Tensor, output: Tensor) -> Tensor:
+    """Feature similarity index of the colour of each image of a batch; see `fsim`.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) in [0, 1], C 1 or 3, at least 2x2; of gray images it is `fsim`.
+
+    Returns
+    -------
+    Tensor
+        (N,), 1 for equal images; NaN where neither has any structure.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensors are no pair of images or are too small.
+    """
+    return score_tensors(Fsim(), "fsimc", reference, output)
