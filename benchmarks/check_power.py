@@ -98,13 +98,13 @@ def simulate(tables, columns, generator, *, images, noise, planted, image_margin
             info = columns[metric]
             better = 1 if info.direction == "higher" else -1
             mean = scores[:, number].mean()
-            margin = margin_of(metric).of(mean)
+            margin = margin_of(metric, info).of(mean)
             before = scores[:, number]
             after = before + noise * margin * (shared[:, 0] + own[:, number]) / np.sqrt(2)
             hit = place == chosen and metric in planted.metrics
             if hit:
                 before, after = plant(planted, before, after, better * margin)
-            limit = image_margin_of(metric, image_margins)
+            limit = image_margin_of(metric, info, image_margins)
             differences.append(gains(before, after, info))
             margins.append(margin)
             limits.append(

@@ -7,18 +7,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
+from made_columns import as_stated
 
 from iqbench.analysis.matching import Scored
 from iqbench.results.schema import ColumnInfo
 
-COLUMNS = {
-    "psnr": ColumnInfo("higher", 2),
-    "ssim": ColumnInfo("higher", 4),
-    "lpips-alex": ColumnInfo("lower", 4),
-    "tv-output": ColumnInfo("none", 4),
-    "tv-ratio": ColumnInfo("target:1", 3),
-    "sharpness": ColumnInfo("higher", 3),
-}
+COLUMNS = as_stated(
+    {
+        "psnr": ColumnInfo("higher", 2),
+        "ssim": ColumnInfo("higher", 4),
+        "lpips-alex": ColumnInfo("lower", 4),
+        "tv-output": ColumnInfo("none", 4),
+        "tv-ratio": ColumnInfo("target:1", 3),
+        "sharpness": ColumnInfo("higher", 3),
+    }
+)
 
 Key = tuple[str, str, str]
 Value = float | str | None

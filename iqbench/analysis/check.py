@@ -12,7 +12,7 @@ import pandas as pd
 
 from iqbench.analysis.arrays import Floats
 from iqbench.analysis.gains import finite_mean, gains, mean_distance
-from iqbench.analysis.margins import Margin, image_margin_of, margin_of
+from iqbench.analysis.margins import image_margin_of, margin_of
 from iqbench.analysis.matching import (
     COMPARED,
     COMPARISON,
@@ -24,6 +24,7 @@ from iqbench.analysis.matching import (
     match,
 )
 from iqbench.analysis.verdicts import ALPHA, IMAGE, Judgement, judge
+from iqbench.columns import Margin
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["ALLOWABLE", "ALPHA", "DOUBTFUL", "VERDICTS", "Check", "check", "worst_images"]
@@ -115,7 +116,7 @@ def check(
     methods
         The candidate's names of methods that have another name in the baseline.
     margins
-        Margins that come before the default ones, see `iqbench.analysis.margins.margin_of`.
+        Margins that come before those of the metrics, see `iqbench.analysis.margins.margin_of`.
     image_margins
         How much a single image may lose, likewise, see `iqbench.analysis.margins.image_margin_of`.
     alpha
@@ -244,7 +245,7 @@ def _describe(
                 "candidate_infinite": int(np.isinf(new).sum()),
                 "baseline_distance": mean_distance(old, info),
                 "candidate_distance": mean_distance(new, info),
-                **_margins(metric, old, margins, image_margins, directed=info.direction != "none"),
+                **_margins(metric, info, old, margins, image_margins),
                 "missing": int((states == MISSING).sum()),
                 "not_comparable": int((states == NOT_COMPARABLE).sum()),
                 "told": _reasons(pairs.iloc[rows_of_group]) if (states != COMPARED).any() else {},
@@ -258,18 +259,17 @@ def _describe(
 
 def _margins(
     metric: str,
+    info: ColumnInfo,
     old: Floats,
     margins: Mapping[str, Margin],
     image_margins: Mapping[str, Margin | None],
-    *,
-    directed: bool,
 ) -> dict[str, Any]:
     """Give the margin of the mean, and the image margin as text and for each image."""
-    if not directed or not old.size:
+    if info.direction == "none" or not old.size:
         return {"margin": np.nan, "image_margin": "", "limits": np.full(old.shape, np.nan)}
     mean = finite_mean(old[np.isfinite(old)]) if np.isfinite(old).any() else 0.0
-    margin = margin_of(metric, margins).of(mean)
-    limit = image_margin_of(metric, image_margins, margins)
+    margin = margin_of(metric, info, margins).of(mean)
+    limit = image_margin_of(metric, info, image_margins, margins)
     if limit is None:
         return {"margin": margin, "image_margin": "none", "limits": np.full(old.shape, np.nan)}
     return {

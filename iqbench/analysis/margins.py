@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
-
-from iqbench.analysis.arrays import Floats
+from iqbench.columns import Margin
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.results.schema import ColumnInfo
 
 __all__ = [
-    "DEFAULT_MARGINS",
     "IMAGE_FACTOR",
     "NO_MARGIN",
     "OTHER_MARGIN",
-    "Margin",
     "image_margin_of",
     "margin_of",
     "parse_image_margins",
@@ -32,97 +29,36 @@ NO_MARGIN = "none"
 """What switches the image margin off."""
 
 
-@dataclass(frozen=True)
-class Margin:
-    """How far a value has to move to count.
-
-    Parameters
-    ----------
-    value
-        Not negative, finite: in the metric's own unit, or a share of the baseline's value, which
-        is the mean over images or, of an image margin, that of the image.
-    relative
-        Whether it is a share: 0.01 is one per cent.
-    reason
-        Why a default is what it is.
-    """
-
-    value: float
-    relative: bool = False
-    reason: str = ""
-
-    def of(self, value: float) -> float:
-        """Give the margin in the metric's unit, for a baseline of this finite value."""
-        return self.value * abs(value) if self.relative else self.value
-
-    def of_each(self, values: Floats, mean: float, margin: float) -> Floats:
-        """Give the image margin of each image.
-
-        Parameters
-        ----------
-        values
-            The baseline's values, shape (n,).
-        mean
-            Of the finite ones.
-        margin
-            Of the mean, in the metric's unit.
-
-        Returns
-        -------
-        numpy.ndarray
-            In the metric's unit, shape (n,). A share of a tiny value would be passed by noise: it
-            is raised to the margin of the mean, but not above what this share gives for the mean.
-        """
-        if not self.relative:
-            return np.full(values.shape, self.value)
-        shares = self.value * np.abs(np.where(np.isfinite(values), values, mean))
-        return np.maximum(shares, min(margin, self.of(mean)))
-
-    def __str__(self) -> str:
-        return f"{100 * self.value:g} %" if self.relative else f"{self.value:g}"
-
-
-_DECIBEL = "smaller steps are below what papers print and what retraining with another seed moves"
-
-DEFAULT_MARGINS: Mapping[str, Margin] = {
-    "psnr": Margin(0.05, reason=_DECIBEL),
-    "ms-ssim-db": Margin(0.05, reason="a level in dB, as PSNR"),
-    "ssim": Margin(0.001, reason="papers print four digits and argue over the third"),
-    "ms-ssim": Margin(0.001, reason="as SSIM"),
-    "lpips": Margin(0.002, reason="papers print three digits and argue over the third"),
-    "perceptual": Margin(0.01, relative=True, reason="its scale depends on network and layer"),
-    "tv-ratio": Margin(0.01, reason="one per cent of the reference's total variation"),
-}
-"""By column name, or by its beginning up to a hyphen: ``lpips`` is for ``lpips-alex`` too."""
-
 OTHER_MARGIN = Margin(0.01, relative=True, reason="nothing is known of the metric's scale")
-"""For every other metric."""
+"""For a metric that states no margin."""
 
 
-def margin_of(metric: str, given: Mapping[str, Margin] | None = None) -> Margin:
+def margin_of(metric: str, info: ColumnInfo, given: Mapping[str, Margin] | None = None) -> Margin:
     """Find the margin of a metric.
 
     Parameters
     ----------
     metric
         Column name.
+    info
+        What the metric says of the column.
     given
-        Margins that come before `DEFAULT_MARGINS`, by column name or its beginning.
+        Margins that come before the metric's own, by column name or its beginning.
 
     Returns
     -------
     Margin
-        Of the longest name that fits; a given one before a default one.
+        The given one of the longest name that fits; else the metric's own, or `OTHER_MARGIN`.
     """
-    for margins in (given or {}, DEFAULT_MARGINS):
-        fitting = [name for name in margins if _fits(name, metric)]
-        if fitting:
-            return margins[max(fitting, key=len)]
-    return OTHER_MARGIN
+    fitting = [name for name in given or {} if _fits(name, metric)]
+    if given and fitting:
+        return given[max(fitting, key=len)]
+    return info.margin or OTHER_MARGIN
 
 
 def image_margin_of(
     metric: str,
+    info: ColumnInfo,
     given: Mapping[str, Margin | None] | None = None,
     margins: Mapping[str, Margin] | None = None,
 ) -> Margin | None:
@@ -132,6 +68,8 @@ def image_margin_of(
     ----------
     metric
         Column name.
+    info
+        What the metric says of the column.
     given
         Image margins by column name or its beginning; None switches the limit off.
     margins
@@ -141,14 +79,14 @@ def image_margin_of(
     -------
     Margin or None
         The given one of the longest name that fits; else `IMAGE_FACTOR` times the margin of the
-        mean. Where that was given as 0 it has no scale, and the metric's default one is taken.
+        mean. Where that was given as 0 it has no scale, and the metric's own is taken.
     """
     fitting = [name for name in given or {} if _fits(name, metric)]
     if given and fitting:
         return given[max(fitting, key=len)]
-    margin = margin_of(metric, margins)
+    margin = margin_of(metric, info, margins)
     if not margin.value:
-        margin = margin_of(metric)
+        margin = margin_of(metric, info)
     return replace(margin, value=IMAGE_FACTOR * margin.value)
 
 

@@ -19,8 +19,7 @@ from iqbench.results.selector import Keys, pick, select_one
 
 __all__ = ["check_front", "front_columns", "pareto_front"]
 
-FIDELITY = ("psnr", "ssim")
-PERCEPTION = ("lpips-alex", "lpips-vgg", "lpips-squeeze")
+ROLES = ("fidelity", "perception")
 
 
 def pareto_front(distances: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -46,7 +45,10 @@ def pareto_front(distances: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def front_columns(
-    headings: Mapping[str, Keys], chosen: tuple[str, str] | None = None, where: str = "the dataset"
+    headings: Mapping[str, Keys],
+    columns: Mapping[str, ColumnInfo],
+    chosen: tuple[str, str] | None = None,
+    where: str = "the dataset",
 ) -> tuple[str, str] | None:
     """Say which two columns span the front.
 
@@ -54,9 +56,11 @@ def front_columns(
     ----------
     headings
         The columns that there are: metric and signature of each.
+    columns
+        Roles and directions of metrics.
     chosen
-        Two selectors, see `iqbench.results.selector`; by default PSNR, or else SSIM,
-        and LPIPS of AlexNet, or else of VGG16 or SqueezeNet, each the first column of its metric.
+        Two selectors, see `iqbench.results.selector`; by default the first column of fidelity and
+        the first of perception, headline ones before others.
     where
         What has the columns, for the error.
 
@@ -73,11 +77,21 @@ def front_columns(
     if chosen:
         found = [select_one(text, headings, where) for text in chosen]
         return None if found[0] is None or found[1] is None else (found[0], found[1])
-    first: list[str] = []
-    for names in (FIDELITY, PERCEPTION):
-        fit = [h for name in names for h, (metric, _) in headings.items() if metric == name]
-        first += fit[:1]
+    first = [names[0] for role in ROLES if (names := _of_role(role, headings, columns))]
     return (first[0], first[1]) if len(first) == 2 else None
+
+
+def _of_role(
+    role: str, headings: Mapping[str, Keys], columns: Mapping[str, ColumnInfo]
+) -> list[str]:
+    """Name the columns of a role that rank, headline ones first."""
+    infos = {
+        name: columns.get(metric, ColumnInfo("none")) for name, (metric, _) in headings.items()
+    }
+    ranking = [
+        name for name, info in infos.items() if info.role == role and info.direction != "none"
+    ]
+    return sorted(ranking, key=lambda name: not infos[name].headline)
 
 
 def check_front(

@@ -17,7 +17,7 @@ from iqbench.analysis.coefficients import clustered
 from iqbench.analysis.influence import DEFAULT, Bootstrap, intervals
 from iqbench.analysis.metric_table import contents
 
-__all__ = ["ALL_PERCEPTUAL", "PARTING_COLUMNS", "parting", "perceptual_names", "variation_names"]
+__all__ = ["ALL_PERCEPTUAL", "PARTING_COLUMNS", "parting", "variation_names"]
 
 ALL_PERCEPTUAL = "all perceptual"
 PARTING_COLUMNS = [
@@ -32,13 +32,9 @@ def variation_names(names: Sequence[str]) -> list[str]:
     return [name for name in names if name.startswith(("|tv-ratio", "tv-residual"))]
 
 
-def perceptual_names(names: Sequence[str]) -> list[str]:
-    """Name the perceptual distances: every layer, their sums, LPIPS and DISTS."""
-    return [name for name in names if name.startswith(("perceptual-", "lpips", "dists"))]
-
-
 def parting(
     values: pd.DataFrame,
+    perceptual: Sequence[str],
     distortion: pd.Series | None = None,
     bootstrap: Bootstrap = DEFAULT,
     references: Mapping[tuple[str, str], str] | None = None,
@@ -49,6 +45,8 @@ def parting(
     ----------
     values
         One column a metric, indexed by dataset, method and image: `MetricTable.values`.
+    perceptual
+        Names of the perceptual distances among the columns.
     distortion
         Kind of each row's distortion, where the dataset tells; same index.
     bootstrap
@@ -67,7 +65,6 @@ def parting(
         (one method, all equal) are left out.
     """
     names = [str(name) for name in values.columns]
-    perceptual = perceptual_names(names)
     frames = [
         _gaps(rows, by, variation, perceptual, bootstrap)
         for rows, by in _datasets(values, distortion, references or {})

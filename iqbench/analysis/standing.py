@@ -171,7 +171,7 @@ def standing(
         values, info = cube.column(ranked_by), column_info(ranked_by, columns)
         rank_samples = resampled_ranks(values, info, orders[ranked_by], samples, seed)
     found = Standing(dataset, task, cube, rows, means, orders, rank_samples, ranked_by)
-    span = front_columns(cube.signatures, choice.front, f"dataset {dataset}")
+    span = front_columns(cube.signatures, columns, choice.front, f"dataset {dataset}")
     rows = rows.assign(
         **_ranks(found, choice.intervals),
         front=_front(found, span),

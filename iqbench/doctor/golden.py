@@ -29,6 +29,8 @@ class Recorded(BaseModel):
         Spec.
     columns
         Column to its value, by an independent implementation in float64.
+    by
+        Column to the package that gave its value.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +38,7 @@ class Recorded(BaseModel):
     pair: str
     protocol: str
     columns: dict[str, float]
+    by: dict[str, str]
 
 
 class Golden(BaseModel):

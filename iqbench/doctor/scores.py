@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from iqbench.columns import Tolerance
 from iqbench.doctor.finding import NOT_CHECKED, OFF, Finding, compared
 from iqbench.doctor.golden import FOLDER, Recorded, load_golden
-from iqbench.doctor.tolerances import TOLERANCES, family_of
 from iqbench.engine.batch import Batch
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Outcome
@@ -26,13 +26,8 @@ __all__ = ["Bench", "check_bands", "check_scores", "check_tables"]
 
 # As few bytes as leave bands of a third of the golden pair: rows at every kind of border.
 FEW_BYTES = 2**23
-SOURCES = {
-    "psnr": "scikit-image",
-    "ssim": "scikit-image",
-    "tv": "numpy",
-    "perceptual": "torchvision",
-    "lpips": "lpips",
-}
+OTHER_TOLERANCE = Tolerance(1e-5, relative=True, unit="relative", reason="float32 arithmetic")
+"""For columns that state none."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +110,7 @@ def check_scores(bench: Bench) -> Iterator[Finding]:
         found = bench.whole(recorded)
         for column, right in recorded.columns.items():
             check = f"{column} of {recorded.pair} under {recorded.protocol}"
-            source = SOURCES[family_of(column)]
+            source = recorded.by[column]
             source += f" {load_golden().recorded_with[source]}"
             yield _judge("scores", check, found[column], column=column, right=right, source=source)
 
@@ -142,12 +137,13 @@ def _judge(
     part: str, check: str, found: Outcome | str, *, column: str, right: float, source: str
 ) -> Finding:
     """Compare one value with the right one."""
-    group = column if column.startswith("lpips") else family_of(column)
+    request = next(item for item in resolve_metrics([column]) if item.column.name == column)
+    group = request.metric.name if len(request.metric.columns()) > 1 else column
     if isinstance(found, str):
         return Finding(part, check, NOT_CHECKED, note=found, group=group)
     if found.value is None:
         return Finding(part, check, OFF, note=found.error or "no value", group=group)
-    tolerance = TOLERANCES[family_of(column)]
+    tolerance = request.column.tolerance or OTHER_TOLERANCE
     note = f"{found.value:.8g}; by {source} {right:.8g}"
     return compared(
         part,

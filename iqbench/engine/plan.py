@@ -147,12 +147,7 @@ class RunPlan:
     def columns(self) -> dict[str, ColumnInfo]:
         """How tables show the columns of the run."""
         return {
-            request.column.name: ColumnInfo(
-                direction=request.column.direction,
-                decimals=request.column.decimals,
-                headline=request.column.headline,
-                summary=request.column.summary,
-            )
+            request.column.name: _column_info(request)
             for plan in self.datasets
             for request in plan.requests
         }
@@ -169,6 +164,22 @@ class RunPlan:
             compute,
             folder=folder,
         )
+
+
+def _column_info(request: Request) -> ColumnInfo:
+    """Note what readers must know of a column, so that they need not import its metric."""
+    column = request.column
+    return ColumnInfo(
+        column.direction,
+        column.decimals,
+        column.headline,
+        column.summary,
+        role=request.role,
+        margin=column.margin,
+        tolerance=column.tolerance,
+        definition=request.definition,
+        citation=request.metric.citation,
+    )
 
 
 def plan_run(

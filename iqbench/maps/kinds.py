@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
+from iqbench.columns import ColumnMap, DifferenceKind
 from iqbench.errors import IqbenchError, unknown_name
-from iqbench.maps.model import DEFAULT_MAPS, Kind
+from iqbench.maps.model import DEFAULT_MAPS
 from iqbench.maps.places import Place, centre, forward, stretch
 from iqbench.metrics._base import Column, Maps, Metric, Tap
-from iqbench.metrics._registry import Request, resolve_metrics
-from iqbench.metrics.ciede2000 import Ciede2000
-from iqbench.metrics.lpips import NETWORKS
+from iqbench.metrics._registry import Request, metric_classes, resolve_metrics
 from iqbench.metrics.tv import FORMS, Form, variation_maps
 from iqbench.protocols.presets import Role
 
@@ -43,7 +41,7 @@ class MapKind:
 
     request: Request
     place: Place
-    kind: Kind = "difference"
+    kind: DifferenceKind = "difference"
     gap: str = ""
 
     @property
@@ -79,7 +77,7 @@ class AbsoluteError(Metric):
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``absolute-error``."""
         summary = "Mean over channels of |reference - output|, of 1"
-        return (Column(self.name, "lower", summary, (Tap(),)),)
+        return (Column(self.name, "lower", summary, (Tap(),), map=ColumnMap("centre")),)
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
@@ -108,7 +106,8 @@ class VariationChange(Metric):
             f"Total variation of the output minus that of the reference ({FORMS[self.form]}): "
             "below 0 smoother, above 0 rougher"
         )
-        return (Column(f"tv-{self.form}", "none", summary, taps),)
+        spread = ColumnMap("forward", "change")
+        return (Column(f"tv-{self.form}", "none", summary, taps, map=spread),)
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
@@ -129,7 +128,7 @@ _OWN: dict[str, Metric] = {
     "absolute-error": AbsoluteError(),
     **{f"tv-{form}": VariationChange(form=form) for form in FORMS},
 }
-_METRICS = ("ssim", "lpips", "perceptual", "ciede2000")
+_PLACES: dict[str, Place] = {"centre": centre, "forward": forward, "stretch": stretch}
 
 
 def kind_of(request: Request) -> MapKind:
@@ -140,19 +139,25 @@ def kind_of(request: Request) -> MapKind:
     IqbenchError
         If the column does not say where its values lie.
     """
-    metric, column = request.metric, request.column
-    if isinstance(metric, VariationChange):
-        gap = "none in the last row and column" if metric.form == "iso" else ""
-        return MapKind(request, forward, "change", gap)
-    if metric.name == "ssim":
-        if request.needs_whole_images:
-            raise IqbenchError(
-                f"there is no map of {column.name}", hint="Use ssim or ssim-window=uniform"
-            )
-        border = column.taps[0].window // 2
-        gap = f"none within {border} pixels of its edge, where the window does not fit"
-        return MapKind(request, centre, "similarity", gap)
-    return MapKind(request, centre if isinstance(metric, AbsoluteError | Ciede2000) else stretch)
+    column = request.column
+    if column.map is None:
+        raise IqbenchError(
+            f"there is no map of {column.name}",
+            hint=f"There are maps of {', '.join(_known_names())}",
+        )
+    return MapKind(request, _PLACES[column.map.place], column.map.kind, _gap(column))
+
+
+def _gap(column: Column) -> str:
+    """Say which positions have no value."""
+    assert column.map is not None
+    window = max(tap.window for tap in column.taps)
+    if column.map.place == "centre" and window > 1:
+        return f"none within {window // 2} pixels of its edge, where the window does not fit"
+    # Both differences at once exist where there is a next row and a next column.
+    if column.map.place == "forward" and len(column.taps) == 1:
+        return "none in the last row and column"
+    return ""
 
 
 def resolve_maps(names: Iterable[str]) -> tuple[MapKind, ...]:
@@ -161,7 +166,7 @@ def resolve_maps(names: Iterable[str]) -> tuple[MapKind, ...]:
     Parameters
     ----------
     names
-        Names of maps, or specs of the metrics ssim, lpips, perceptual and ciede2000.
+        Names of maps, or specs of metrics whose columns have a map.
 
     Returns
     -------
@@ -181,11 +186,22 @@ def resolve_maps(names: Iterable[str]) -> tuple[MapKind, ...]:
 
 
 def _resolve(name: str) -> tuple[Request, ...]:
-    """Return the columns that a name asks for."""
+    """Return the columns that a name asks for: all of a metric's that have a map."""
     if name in _OWN:
         return (Request(_OWN[name], _OWN[name].columns()[0]),)
-    if re.split("[-:]", name)[0] in _METRICS:
-        return resolve_metrics([name])
-    layers = (request.column.name for request in resolve_metrics(["perceptual"]))
-    known = (*_OWN, "ssim", "ciede2000", *(f"lpips-{net}" for net in NETWORKS), *layers)
-    raise unknown_name("map", name, known)
+    found: tuple[Request, ...] = ()
+    if any(f"{name}-".startswith((f"{metric}-", f"{metric}:")) for metric in metric_classes()):
+        found = tuple(item for item in resolve_metrics([name]) if item.column.map is not None)
+    if not found:
+        raise unknown_name("map", name, _known_names())
+    return found
+
+
+def _known_names() -> list[str]:
+    """Name the maps there are: our own, and those of every metric under its default options."""
+    names = dict.fromkeys(_OWN)
+    for metric in metric_classes().values():
+        for column in metric().columns():
+            if column.map is not None:
+                names[column.name] = None
+    return list(names)

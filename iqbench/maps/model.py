@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DEFAULT_MAPS", "DifferenceMap", "Kind"]
+from iqbench.columns import DifferenceKind
+
+__all__ = ["DEFAULT_MAPS", "DifferenceMap"]
 
 DEFAULT_MAPS = (
     "absolute-error",
@@ -17,8 +18,6 @@ DEFAULT_MAPS = (
     "perceptual-vgg16-relu2_2-l1",
     "tv-aniso",
 )
-
-Kind = Literal["difference", "similarity", "change"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +49,7 @@ class DifferenceMap:
     low: float
     high: float
     summary: str
-    kind: Kind = "difference"
+    kind: DifferenceKind = "difference"
     top: int = 0
     left: int = 0
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from iqbench.columns import DifferenceKind
 from iqbench.engine.bands import plan_bands
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Group, group_requests
@@ -16,7 +17,7 @@ from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.maps.collect import Band, collect
 from iqbench.maps.kinds import MapKind
-from iqbench.maps.model import DifferenceMap, Kind
+from iqbench.maps.model import DifferenceMap
 from iqbench.protocols.gray import arrange
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import Region, View
@@ -25,7 +26,7 @@ __all__ = ["MappedPair"]
 
 # This many percent lie within the limits, so that a few wild pixels do not darken all others; a
 # change of variation is large along a few edges only.
-WITHIN: dict[Kind, float] = {"difference": 99.5, "change": 95}
+WITHIN: dict[DifferenceKind, float] = {"difference": 99.5, "change": 95}
 # What is less than this everywhere is rounding, and looks like nothing.
 FAINT = 1e-3
 
@@ -110,7 +111,7 @@ class MappedPair:
             )
 
 
-def _limits(values: NDArray[np.float32], kind: Kind) -> tuple[float, float]:
+def _limits(values: NDArray[np.float32], kind: DifferenceKind) -> tuple[float, float]:
     """Choose what the first and last colour stand for."""
     if kind == "similarity":
         return 0.0, 1.0

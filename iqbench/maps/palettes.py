@@ -8,13 +8,18 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from iqbench.maps.model import DifferenceMap, Kind
+from iqbench.columns import DifferenceKind
+from iqbench.maps.model import DifferenceMap
 
 __all__ = ["NO_VALUE", "legend", "ramp", "render"]
 
 # Black is no difference in all of them, so that what glows is what to look at.
-PALETTES: dict[Kind, str] = {"difference": "inferno", "similarity": "inferno_r", "change": "berlin"}
-COLOURS: dict[Kind, tuple[str, str]] = {
+PALETTES: dict[DifferenceKind, str] = {
+    "difference": "inferno",
+    "similarity": "inferno_r",
+    "change": "berlin",
+}
+COLOURS: dict[DifferenceKind, tuple[str, str]] = {
     "difference": ("black", "yellow"),
     "similarity": ("yellow", "black"),
     "change": ("blue", "red"),
@@ -25,7 +30,7 @@ NO_VALUE = 128
 
 
 @cache
-def _palette(kind: Kind) -> NDArray[np.uint8]:
+def _palette(kind: DifferenceKind) -> NDArray[np.uint8]:
     """Return (256, 3) colours from low to high."""
     from matplotlib import colormaps
 
@@ -80,7 +85,7 @@ def render(
     return picture
 
 
-def ramp(kind: Kind, count: int = 9) -> list[str]:
+def ramp(kind: DifferenceKind, count: int = 9) -> list[str]:
     """Return a palette's colours at equal distances, from low to high, e.g. ``#000003``."""
     places = np.linspace(0, STEPS - 1, count).round().astype(int)
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in _palette(kind)[places]]

@@ -13,11 +13,13 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from iqbench.columns import ColumnMap, ColumnRole, Margin, Tolerance
 from iqbench.metrics._statistics import Mean, Statistic
 from iqbench.networks.weights import Weights
 from iqbench.protocols.presets import Role
 
 __all__ = [
+    "NETWORK_TOLERANCE",
     "PIXELS",
     "Column",
     "Maps",
@@ -31,6 +33,15 @@ __all__ = [
 ]
 
 PIXELS = "pixels"
+
+NETWORK_TOLERANCE = Tolerance(
+    1e-5,
+    relative=True,
+    unit="relative",
+    reason="networks compute in float32, in an order that depends on processor and library "
+    "(measured: 6e-7 on CPUs); TF32 is off by 1e-4 and more, a wrong layer or weight by far more",
+)
+"""Of columns that read a network."""
 
 Maps = Mapping[str, Tensor]
 Statistics = Mapping[str, Statistic]
@@ -123,11 +134,23 @@ class Column:
         Places that tables print.
     headline
         Whether tables for people show it without being asked.
-    smallest
-        Least pixels of an image's shorter side, where the taps alone would allow fewer.
     undefined
         What it means that the closing formula gives no number, e.g. ``the reference is flat``;
         empty where that must not happen.
+    smallest
+        Least pixels of an image's shorter side, where the taps alone would allow fewer.
+    role
+        What the number tells; None for the metric's own role. Tables show statistics and costs
+        after qualities, and a front is spanned by fidelity and perception.
+    margin
+        By how much the mean must get worse for a check to call it worse; None where nothing is
+        known of the scale.
+    tolerance
+        By how much `iqbench doctor` lets a value deviate from a recorded one; None for its default.
+    definition
+        What the number is, in paragraphs, for reports; empty for the docstring of the metric.
+    map
+        How the value spreads over the image; None where the closing formula is not linear.
     """
 
     name: str
@@ -139,6 +162,11 @@ class Column:
     headline: bool = False
     undefined: str = ""
     smallest: int = 1
+    role: ColumnRole | None = None
+    margin: Margin | None = None
+    tolerance: Tolerance | None = None
+    definition: str = ""
+    map: ColumnMap | None = None
 
 
 class Metric(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pkgutil
 import re
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from importlib.metadata import entry_points
 from typing import TypeGuard, get_origin
 
 import iqbench.metrics
+from iqbench.columns import ColumnRole
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.metrics._base import Column, Metric
 from iqbench.specs import build, parse_spec
@@ -22,6 +24,8 @@ ENTRY_POINTS = "iqbench.metrics"
 DEFAULT_METRICS = ("psnr", "ssim", "tv", "perceptual", "lpips:net=alex", "lpips:net=vgg")
 
 _OPTION = re.compile(r"-(?=[a-z_]+=)")
+_SECTION = re.compile(r"\n\n[A-Z][A-Za-z ]*\n-{3,}(?:\n|$)")
+"""Where the first section of a numpydoc docstring begins, such as its attributes."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,22 @@ class Request:
     def needs_whole_images(self) -> bool:
         """Whether the column is not streamed: memory then grows with the image."""
         return any(tap.whole for tap in self.column.taps)
+
+    @property
+    def role(self) -> ColumnRole:
+        """What the column's number tells."""
+        return self.column.role or self.metric.role
+
+    @property
+    def definition(self) -> str:
+        """What the column's number is: paragraphs without markup, an empty line between two."""
+        if self.column.definition:
+            return self.column.definition
+        # Without a docstring of its own a metric would get that of its base.
+        text = inspect.cleandoc(vars(type(self.metric)).get("__doc__") or "")
+        prose = _SECTION.split(text, maxsplit=1)[0]
+        paragraphs = (" ".join(part.split()) for part in prose.split("\n\n"))
+        return "\n\n".join(part.replace("`", "") for part in paragraphs if part)
 
 
 @cache

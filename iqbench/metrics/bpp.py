@@ -23,7 +23,7 @@ class BitsPerPixel(Metric):
 
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``bpp``."""
-        return (Column("bpp", "lower", self.summary, (), headline=True),)
+        return (Column("bpp", "lower", self.summary, (), headline=True, role="cost"),)
 
     def bitstream_value(self, size: int, height: int, width: int) -> float:
         """Return the bits per pixel of a bitstream of `size` bytes."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from iqbench.columns import ColumnMap
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.tv import safe_sqrt
@@ -40,7 +41,17 @@ class Ciede2000(Metric):
 
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``ciede2000``."""
-        return (Column("ciede2000", "lower", self.summary, (Tap(),), decimals=3, headline=True),)
+        return (
+            Column(
+                "ciede2000",
+                "lower",
+                self.summary,
+                (Tap(),),
+                decimals=3,
+                headline=True,
+                map=ColumnMap("centre"),
+            ),
+        )
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
         """Return the reference in CIELAB."""

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Place, Statistics, Tap
+from iqbench.columns import Margin
+from iqbench.metrics._base import (
+    NETWORK_TOLERANCE,
+    PIXELS,
+    Column,
+    Maps,
+    Metric,
+    Options,
+    Place,
+    Statistics,
+    Tap,
+)
 from iqbench.metrics._statistics import pair_moments
 from iqbench.metrics._tensors import score_tensors
 from iqbench.networks.vgg import SHRUNK
@@ -56,14 +67,26 @@ class Dists(Metric):
 
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``dists``, or ``dists-resize=256``."""
-        if self.resize == "none":
-            taps = (Tap(), *(Tap("vgg16", layer) for layer in LAYERS))
-            return (Column("dists", "lower", self.summary, taps, headline=True),)
-        summary = f"{self.summary}, short side shrunk to {self.resize} pixels"
-        taps = tuple(Tap("vgg16", layer, normalise=False) for layer in self._layers)
-        options = (("resize", self.resize),)
-        name = f"dists-resize={self.resize}"
-        return (Column(name, "lower", summary, taps, options, headline=True),)
+        name, summary = self.name, self.summary
+        options: Options = ()
+        taps: tuple[Tap, ...] = (Tap(), *(Tap("vgg16", layer) for layer in LAYERS))
+        if self.resize != "none":
+            name = f"dists-resize={self.resize}"
+            summary = f"{self.summary}, short side shrunk to {self.resize} pixels"
+            taps = tuple(Tap("vgg16", layer, normalise=False) for layer in self._layers)
+            options = (("resize", self.resize),)
+        return (
+            Column(
+                name,
+                "lower",
+                summary,
+                taps,
+                options,
+                headline=True,
+                margin=Margin(0.002, reason="papers print three digits, as of LPIPS"),
+                tolerance=NETWORK_TOLERANCE,
+            ),
+        )
 
     @property
     def _layers(self) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.columns import ColumnMap, Margin
+from iqbench.metrics._base import NETWORK_TOLERANCE, Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.networks.weights import Weights, lpips_linear
 from iqbench.protocols.presets import Role
@@ -64,7 +65,19 @@ class Lpips(Metric):
         taps = tuple(Tap(NETWORKS[self.net], layer) for layer in LAYERS[self.net])
         summary = f"LPIPS v0.1 on {NETWORKS[self.net]}"
         options = (("net", self.net),)
-        return (Column(f"lpips-{self.net}", "lower", summary, taps, options, headline=True),)
+        return (
+            Column(
+                f"lpips-{self.net}",
+                "lower",
+                summary,
+                taps,
+                options,
+                headline=True,
+                margin=Margin(0.002, reason="papers print three digits and argue over the third"),
+                tolerance=NETWORK_TOLERANCE,
+                map=ColumnMap("stretch"),
+            ),
+        )
 
     def parameters(self) -> Callable[[], Weights]:
         """Return what loads the linear weights."""

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
-from iqbench.metrics.ssim import SIZES, filter_valid, ssim_terms
+from iqbench.metrics.psnr import DECIBELS
+from iqbench.metrics.psnr import TOLERANCE as DECIBEL_TOLERANCE
+from iqbench.metrics.ssim import MARGIN, SIZES, TOLERANCE, filter_valid, ssim_terms
 from iqbench.networks.pyramid import Halving, network_of
 from iqbench.specs import validate
 
@@ -62,6 +64,8 @@ class MsSsim(Metric):
                 options,
                 headline=True,
                 smallest=smallest,
+                margin=MARGIN,
+                tolerance=TOLERANCE,
             ),
             Column(
                 f"ms-ssim-db{suffix}",
@@ -71,6 +75,8 @@ class MsSsim(Metric):
                 options,
                 decimals=2,
                 smallest=smallest,
+                margin=DECIBELS,
+                tolerance=DECIBEL_TOLERANCE,
             ),
         )
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from iqbench.columns import Margin
 from iqbench.errors import IqbenchError
 from iqbench.images.resize import imresize
 from iqbench.metrics._base import Column, Maps, Metric, Needs, Tap
@@ -71,6 +72,7 @@ class Niqe(Metric):
                 decimals=3,
                 headline=True,
                 undefined="the image is flat",
+                margin=Margin(0.05, reason="papers print two or three decimals"),
             ),
         )
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
+from iqbench.columns import ColumnMap, Margin
 from iqbench.errors import IqbenchError
-from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._base import NETWORK_TOLERANCE, Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.networks.registry import architecture
 from iqbench.protocols.presets import Role
@@ -28,6 +29,7 @@ __all__ = [
 
 Distance = Literal["l1", "l2"]
 Normalise = Literal["imagenet", "none"]
+MARGIN = Margin(0.01, relative=True, reason="its scale depends on network and layer")
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -108,6 +110,9 @@ class Perceptual(Metric):
                 f"Mean {what} difference of {self.net} {layer}",
                 (self._tap(layer),),
                 (*common, ("layer", layer)),
+                margin=MARGIN,
+                tolerance=NETWORK_TOLERANCE,
+                map=ColumnMap("stretch"),
             )
             for layer in self.layers
         )
@@ -128,6 +133,9 @@ class Perceptual(Metric):
                 ("layers", format_value(self.layers)),
                 ("weights", format_value(self._weights())),
             ),
+            margin=MARGIN,
+            tolerance=NETWORK_TOLERANCE,
+            map=ColumnMap("stretch"),
         )
         return (*single, total)
 

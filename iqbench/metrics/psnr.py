@@ -8,13 +8,21 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from iqbench.columns import Margin, Tolerance
 from iqbench.metrics._base import Column, Maps, Metric, Options, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.specs import format_value, validate
 
-__all__ = ["Psnr", "decibels", "psnr"]
+__all__ = ["DECIBELS", "TOLERANCE", "Psnr", "decibels", "psnr"]
 
 TAP = Tap()
+DECIBELS = Margin(
+    0.05,
+    reason="smaller steps are below what papers print and what retraining with another seed moves",
+)
+TOLERANCE = Tolerance(
+    1e-5, unit="dB", reason="pixels are float32 (measured: 8e-7); papers report 1e-2"
+)
 
 
 class Psnr(Metric):
@@ -39,7 +47,19 @@ class Psnr(Metric):
             options = (("epsilon", format_value(self.epsilon)),)
             name += f"-epsilon={format_value(self.epsilon)}"
             summary += f", {format_value(self.epsilon)} added to the MSE"
-        return (Column(name, "higher", summary, (TAP,), options, decimals=2, headline=True),)
+        return (
+            Column(
+                name,
+                "higher",
+                summary,
+                (TAP,),
+                options,
+                decimals=2,
+                headline=True,
+                margin=DECIBELS,
+                tolerance=TOLERANCE,
+            ),
+        )
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
-from iqbench.metrics.psnr import decibels
+from iqbench.metrics.psnr import DECIBELS, TOLERANCE, decibels
 
 __all__ = ["BLOCK", "PsnrB", "differences", "psnr_b"]
 
@@ -50,7 +50,18 @@ class PsnrB(Metric):
 
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``psnr-b``; the grid is the whole image's."""
-        return (Column("psnr-b", "higher", self.summary, (TAP,), decimals=2, headline=True),)
+        return (
+            Column(
+                "psnr-b",
+                "higher",
+                self.summary,
+                (TAP,),
+                decimals=2,
+                headline=True,
+                margin=DECIBELS,
+                tolerance=TOLERANCE,
+            ),
+        )
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from pydantic import model_validator
 from torch import Tensor
 
+from iqbench.columns import ColumnMap, Margin, Tolerance
 from iqbench.errors import IqbenchError
 from iqbench.images.filters import filter_axis, gaussian_weights
 from iqbench.metrics._base import Column, Maps, Metric, Tap
@@ -18,6 +19,8 @@ from iqbench.metrics._tensors import score_tensors
 from iqbench.specs import validate
 
 __all__ = [
+    "MARGIN",
+    "TOLERANCE",
     "Downsample",
     "Form",
     "Padding",
@@ -39,6 +42,10 @@ Structure = Literal["signed", "clipped"]
 
 SIZES: dict[Shape, int] = {"gaussian": 11, "uniform": 7}
 SIGMA = 1.5
+MARGIN = Margin(0.001, reason="papers print four digits and argue over the third")
+TOLERANCE = Tolerance(
+    1e-6, reason="pixels are float32, moments float64 (measured: 3e-8); papers report 1e-4"
+)
 C1 = 0.01**2
 C2 = 0.03**2
 _TORCH_PADDING = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
@@ -164,7 +171,20 @@ class Ssim(Metric):
         chosen = {key: value for key, value in options if value != _DEFAULTS[key]}
         name = "".join([self.name, *(f"-{key}={value}" for key, value in chosen.items())])
         summary = f"SSIM with {', '.join(chosen.values())}" if chosen else self.summary
-        return (Column(name, "higher", summary, (self._tap(),), options, headline=True),)
+        tap = self._tap()
+        return (
+            Column(
+                name,
+                "higher",
+                summary,
+                (tap,),
+                options,
+                headline=True,
+                margin=MARGIN,
+                tolerance=TOLERANCE,
+                map=None if tap.whole else ColumnMap("centre", "similarity"),
+            ),
+        )
 
     def _tap(self) -> Tap:
         """Read in bands where only positions count at which the window fits, else whole images."""

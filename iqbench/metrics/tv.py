@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor
 
+from iqbench.columns import Margin, Tolerance
 from iqbench.errors import unknown_name
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._images import accept_signal
@@ -28,6 +29,13 @@ Form = Literal["aniso", "iso", "sq"]
 Reduction = Literal["mean", "sum"]
 
 Side = Literal["output", "reference", "residual"]
+
+TOLERANCE = Tolerance(
+    1e-6,
+    relative=True,
+    unit="relative",
+    reason="differences of float32 pixels, sums in float64 (measured: 7e-8)",
+)
 
 
 def _taps(side: Side, power: str = "") -> tuple[Tap, Tap]:
@@ -141,6 +149,8 @@ class Tv(Metric):
                 "none",
                 f"Total variation of the {side}: {text}",
                 _form_taps(form, side),
+                role="statistic",
+                tolerance=TOLERANCE,
             )
             for form, text in FORMS.items()
             for side in sides
@@ -153,12 +163,17 @@ class Tv(Metric):
             decimals=3,
             headline=True,
             undefined="the reference is flat",
+            role="statistic",
+            margin=Margin(0.01, reason="one per cent of the reference's total variation"),
+            tolerance=TOLERANCE,
         )
         residual = Column(
             "tv-residual",
             "lower",
             "Anisotropic total variation of output minus reference",
             _taps("residual"),
+            role="statistic",
+            tolerance=TOLERANCE,
         )
         return (*statistics, ratio, residual)
 

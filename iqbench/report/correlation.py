@@ -19,17 +19,27 @@ from iqbench.analysis.opinion_differences import DIFFERENCE_COLUMNS, opinion_dif
 from iqbench.analysis.parting import parting
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.report.correlation_inputs import Inputs, OpinionSource, read_inputs
+from iqbench.results.format1 import completed
 from iqbench.results.read import load_columns
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.selector import select
 
-__all__ = ["Correlations", "read_correlations"]
+__all__ = ["Correlations", "perceptual_distances", "read_correlations"]
 
 _ROWS = [
     *("kind", "scope", "dataset", "method", "distortion", "first", "second", "statistic"),
     *("value", "low", "high", "n", "images", "groups"),
     *("p_value", "p_bootstrap", "p_williams", "p_holm", "note"),
 ]
+
+
+def perceptual_distances(roles: Mapping[str, str], directions: Mapping[str, str]) -> list[str]:
+    """Name the distances as the eye sees them, where less is better."""
+    return [
+        name
+        for name, role in roles.items()
+        if role == "perception" and directions[name] != "higher"
+    ]
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,8 @@ class Correlations:
         The scores.
     directions
         ``higher``, ``lower``, ``target:...`` or ``none`` by metric.
+    roles
+        What each metric tells, see `iqbench.columns.ColumnRole`; empty where nothing is known.
     between
         As `iqbench.analysis.correlation.between_metrics`.
     parting
@@ -62,6 +74,7 @@ class Correlations:
 
     table: MetricTable
     directions: dict[str, str]
+    roles: dict[str, str]
     between: pd.DataFrame
     parting: pd.DataFrame
     opinion: pd.DataFrame
@@ -149,7 +162,7 @@ def read_correlations(
     IqbenchError
         As `load_scores`, `read_opinion` and `iqbench.analysis.opinion_table`.
     """
-    known = {} if results is None else load_columns(results)
+    known: Mapping[str, ColumnInfo] = {} if results is None else load_columns(results)
     read = read_inputs(results, filters, shown, known, source or OpinionSource())
     table, opinions = read.table, read.opinions
     found_directions = _directions([*table.names, *read.choice_metrics], known, directions or {})
@@ -161,11 +174,19 @@ def read_correlations(
         kinds = opinions.dropna(subset=["distortion"]).drop_duplicates(index)
         distortion = kinds.set_index(index)["distortion"]
     unique = table.values[~table.values.index.duplicated()]
+    roles = {name: _role(name, known) for name in table.names}
     return Correlations(
         table=table,
         directions=found_directions,
+        roles=roles,
         between=between_metrics(table, bootstrap),
-        parting=parting(unique, distortion, bootstrap, table.references),
+        parting=parting(
+            unique,
+            perceptual_distances(roles, found_directions),
+            distortion,
+            bootstrap,
+            table.references,
+        ),
         opinion=agreement,
         differences=differences,
         opinions=opinions,
@@ -173,6 +194,12 @@ def read_correlations(
         bootstrap=bootstrap,
         notes=read.notes,
     )
+
+
+def _role(name: str, known: Mapping[str, ColumnInfo]) -> str:
+    """Say what a metric tells; files of opinions bring metrics of which only the name is known."""
+    metric = metric_of(name)
+    return completed(metric, known.get(metric, ColumnInfo("none"))).role
 
 
 def _directions(

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from iqbench.analysis.correlation import WITHIN_IMAGE, matrix
-from iqbench.analysis.parting import perceptual_names, variation_names
+from iqbench.analysis.parting import variation_names
 from iqbench.document.text import number
-from iqbench.report.correlation import Correlations
+from iqbench.report.correlation import Correlations, perceptual_distances
 
 __all__ = ["MATRICES", "TEXTS", "Matrix", "square", "square_text", "tables"]
 
@@ -90,8 +90,8 @@ def _used(whole: pd.DataFrame) -> pd.DataFrame:
 def _layers(found: Correlations) -> pd.DataFrame:
     """Give perceptual distances against fidelity and total variation, with intervals."""
     names = found.table.names
-    perceptual = perceptual_names(names)
-    against = [name for name in names if name.partition(" [")[0] in ("psnr", "ssim", "ms-ssim")]
+    perceptual = perceptual_distances(found.roles, found.directions)
+    against = [name for name in names if found.roles[name] == "fidelity"]
     against += variation_names(names)
     ranking = found.between[found.between["scope"] == WITHIN_IMAGE]
     rows = {

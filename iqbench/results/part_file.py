@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from iqbench.errors import IqbenchError
+from iqbench.results.format1 import completed
 from iqbench.results.schema import FOOTER_KEY, FORMAT, SCHEMAS, Footer, Kind
 from iqbench.results.signature import parse_signature
 from iqbench.user_files import open_regular
@@ -136,7 +138,9 @@ def _footer(file: pq.ParquetFile, kind: Kind) -> Footer | None:
         return None
     with suppress(ValidationError):
         footer = _FOOTER.validate_json(found)
-        return footer if footer.format == FORMAT else None
+        if footer.format == FORMAT:
+            columns = {name: completed(name, info) for name, info in footer.columns.items()}
+            return replace(footer, columns=columns)
     return None
 
 

@@ -43,6 +43,7 @@ _REFERENCES = pa.schema(
         for field in (_IMAGES.field(name) for name in _REFERENCE)
     ]
 )
+_LAST = {"statistic": 1, "cost": 2}
 _INTEGERS = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
 
 
@@ -236,7 +237,11 @@ def load_images(path: str | PathLike[str] = "results") -> pd.DataFrame:
 
 
 def load_columns(path: str | PathLike[str] = "results") -> dict[str, ColumnInfo]:
-    """Read how each metric's column is read: direction, decimals, whether it is a headline."""
+    """Read what each metric says of its column: direction, decimals, role, margin, definition.
+
+    Their order is that of tables: qualities, then statistics, then costs, each as they were asked
+    for.
+    """
     return _columns_of(groups(Path(path)))
 
 
@@ -303,7 +308,7 @@ def _columns_of(found: list[Stored]) -> dict[str, ColumnInfo]:
     for group in found:
         for footer in group.footers():
             columns.update(footer.columns)
-    return columns
+    return dict(sorted(columns.items(), key=lambda item: _LAST.get(item[1].role, 0)))
 
 
 def _long(tables: list[pa.Table], *, sort: bool = True) -> pd.DataFrame:

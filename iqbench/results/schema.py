@@ -12,6 +12,8 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from iqbench.columns import Margin, Tolerance
+
 __all__ = [
     "FOOTER_KEY",
     "FORMAT",
@@ -224,12 +226,27 @@ class ColumnInfo:
         Whether the column is in the short form of a table.
     summary
         One line that says what the number is.
+    role
+        What the number tells, see `iqbench.columns.ColumnRole`; empty where nothing is known.
+    margin
+        How far a mean has to move to count; None where nothing is known of the scale.
+    tolerance
+        How far a value may be from that of an independent implementation; None if not stated.
+    definition
+        What the number is: paragraphs, an empty line between two.
+    citation
+        The source of the definition.
     """
 
     direction: str
     decimals: int = 4
     headline: bool = True
     summary: str = ""
+    role: str = ""
+    margin: Margin | None = None
+    tolerance: Tolerance | None = None
+    definition: str = ""
+    citation: str = ""
 
     def __post_init__(self) -> None:
         if not _DIRECTION.fullmatch(self.direction):

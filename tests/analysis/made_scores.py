@@ -7,17 +7,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
+from made_columns import as_stated
 
 from iqbench.analysis.leaderboard import standings
 from iqbench.analysis.standing import Choice, Standing
 from iqbench.results.schema import ColumnInfo
 
-COLUMNS = {
-    "psnr": ColumnInfo("higher", 2),
-    "lpips-alex": ColumnInfo("lower", 4),
-    "tv-output": ColumnInfo("none", 4),
-    "tv-ratio": ColumnInfo("target:1", 3),
-}
+COLUMNS = as_stated(
+    {
+        "psnr": ColumnInfo("higher", 2),
+        "lpips-alex": ColumnInfo("lower", 4),
+        "tv-output": ColumnInfo("none", 4),
+        "tv-ratio": ColumnInfo("target:1", 3),
+    }
+)
 UNDEFINED = "undefined: the reference is flat"
 
 Value = float | str | tuple[str, float]

@@ -12,8 +12,8 @@ from made_checks import LARGE, PSNR, SMALL, checked, jittered, only, shifted, ve
 from made_sides import side
 
 from iqbench.analysis.check import worst_images
-from iqbench.analysis.margins import Margin
 from iqbench.analysis.matching import Scored
+from iqbench.columns import Margin
 
 # -- worse, better, same ---------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ import pytest
 from made_checks import LARGE, PSNR, checked, jittered, only, shifted
 from made_sides import side
 
-from iqbench.analysis.margins import Margin, parse_image_margins
+from iqbench.analysis.margins import parse_image_margins
+from iqbench.columns import Margin
 
 METRICS = ("psnr", "lpips-alex", "tv-ratio", "tv-output", "sharpness")
 

@@ -3,16 +3,24 @@
 import pytest
 
 from iqbench.analysis.margins import (
-    DEFAULT_MARGINS,
-    Margin,
+    OTHER_MARGIN,
     image_margin_of,
     margin_of,
     parse_image_margins,
     parse_margins,
 )
+from iqbench.columns import Margin
 from iqbench.errors import IqbenchError
+from iqbench.metrics._registry import metric_classes
+from iqbench.results.format1 import completed
+from iqbench.results.schema import ColumnInfo
 
 METRICS = ("psnr", "lpips-alex", "lpips-vgg", "tv-ratio")
+
+
+def said(metric):
+    """What a table of the first release says of a metric."""
+    return completed(metric, ColumnInfo("higher"))
 
 
 @pytest.mark.parametrize(
@@ -31,18 +39,30 @@ METRICS = ("psnr", "lpips-alex", "lpips-vgg", "tv-ratio")
     ],
 )
 def test_the_default_of_a_metric_whose_mean_is_one_half(metric, margin):
-    assert margin_of(metric).of(-0.5) == pytest.approx(margin)
+    assert margin_of(metric, said(metric)).of(-0.5) == pytest.approx(margin)
 
 
-def test_every_default_says_why():
-    assert all(margin.reason for margin in DEFAULT_MARGINS.values())
+def test_a_metric_that_says_nothing_has_one_per_cent():
+    assert margin_of("sharpness", ColumnInfo("higher")) is OTHER_MARGIN
+    assert margin_of("sharpness", ColumnInfo("higher", margin=Margin(3))) == Margin(3)
+
+
+@pytest.mark.parametrize("metric", metric_classes().values(), ids=metric_classes())
+def test_every_margin_says_why_and_is_that_of_the_first_release(metric):
+    for column in metric().columns():
+        assert column.margin is None or column.margin.reason, column.name
+        known = completed(column.name, ColumnInfo(column.direction)).margin
+        if known is not None:
+            assert column.margin is not None, column.name
+            now = column.margin.value, column.margin.relative
+            assert now == (known.value, known.relative), column.name
 
 
 def test_a_given_margin_comes_first_and_the_longest_name_wins():
     given = parse_margins(["lpips=2%", "lpips-vgg=0.5"], METRICS)
-    assert str(margin_of("lpips-alex", given)) == "2 %"
-    assert str(margin_of("lpips-vgg", given)) == "0.5"
-    assert margin_of("psnr", given) is DEFAULT_MARGINS["psnr"]
+    assert str(margin_of("lpips-alex", said("lpips-alex"), given)) == "2 %"
+    assert str(margin_of("lpips-vgg", said("lpips-vgg"), given)) == "0.5"
+    assert margin_of("psnr", said("psnr"), given) == said("psnr").margin
 
 
 @pytest.mark.parametrize(
@@ -78,28 +98,28 @@ def test_what_is_no_margin_is_refused(text, message):
     ],
 )
 def test_an_image_may_lose_twenty_margins(metric, margin):
-    assert str(image_margin_of(metric)) == margin
+    assert str(image_margin_of(metric, said(metric))) == margin
 
 
 def test_a_given_image_margin_comes_before_the_margin_of_the_mean():
     margins = {"psnr": Margin(0.2)}
-    assert str(image_margin_of("psnr", {}, margins)) == "4"
-    assert str(image_margin_of("psnr", {"psnr": Margin(3)}, margins)) == "3"
-    assert image_margin_of("psnr", {"psnr": None}, margins) is None
-    assert str(image_margin_of("psnr", {}, {"psnr": Margin(0)})) == "1"
+    assert str(image_margin_of("psnr", said("psnr"), {}, margins)) == "4"
+    assert str(image_margin_of("psnr", said("psnr"), {"psnr": Margin(3)}, margins)) == "3"
+    assert image_margin_of("psnr", said("psnr"), {"psnr": None}, margins) is None
+    assert str(image_margin_of("psnr", said("psnr"), {}, {"psnr": Margin(0)})) == "1"
 
 
 def test_image_margins_are_read_as_margins_are_and_none_is_no_limit():
     given = parse_image_margins(["psnr=2", "lpips=none", "lpips-vgg=5%"], METRICS)
-    assert str(image_margin_of("psnr", given)) == "2"
-    assert image_margin_of("lpips-alex", given) is None
-    assert str(image_margin_of("lpips-vgg", given)) == "5 %"
-    assert str(image_margin_of("tv-ratio", given)) == "0.2"
+    assert str(image_margin_of("psnr", said("psnr"), given)) == "2"
+    assert image_margin_of("lpips-alex", said("lpips-alex"), given) is None
+    assert str(image_margin_of("lpips-vgg", said("lpips-vgg"), given)) == "5 %"
+    assert str(image_margin_of("tv-ratio", said("tv-ratio"), given)) == "0.2"
 
 
 @pytest.mark.parametrize("texts", [["none", "lpips=0.1"], ["lpips=0.1", "none"]])
 def test_none_is_for_all_metrics_that_are_not_named(texts):
     given = parse_image_margins(texts, METRICS)
-    assert str(image_margin_of("lpips-vgg", given)) == "0.1"
-    assert image_margin_of("psnr", given) is None
-    assert image_margin_of("tv-ratio", given) is None
+    assert str(image_margin_of("lpips-vgg", said("lpips-vgg"), given)) == "0.1"
+    assert image_margin_of("psnr", said("psnr"), given) is None
+    assert image_margin_of("tv-ratio", said("tv-ratio"), given) is None

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from iqbench.analysis.columns import bracketed, metric_of
 from iqbench.analysis.pareto import front_columns, pareto_front
+from iqbench.results.schema import ColumnInfo
 
 POINTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12)
 
@@ -31,15 +32,43 @@ def test_a_point_without_a_value_is_not_on_the_front_and_beats_none():
     assert pareto_front(np.array([[np.nan, 0.0], [1.0, 1.0]])).tolist() == [False, True]
 
 
-def test_the_columns_are_psnr_or_else_ssim_and_lpips_alex_or_else_another():
-    assert front_columns(keyed(["ssim", "psnr", "lpips-vgg", "lpips-alex"])) == (
+COLUMNS = {
+    "psnr": ColumnInfo("higher", role="fidelity"),
+    "ssim": ColumnInfo("higher", role="fidelity"),
+    "perceptual-sum": ColumnInfo("lower", headline=False, role="perception"),
+    "lpips-alex": ColumnInfo("lower", role="perception"),
+    "lpips-vgg": ColumnInfo("lower", role="perception"),
+    "energy": ColumnInfo("none", role="perception"),
+    "tv-ratio": ColumnInfo("target:1", role="statistic"),
+    "niqe": ColumnInfo("lower", role="naturalness"),
+    "bpp": ColumnInfo("lower", role="cost"),
+    "sharpness": ColumnInfo("higher"),
+}
+
+
+def test_the_columns_are_the_first_of_fidelity_and_the_first_headline_one_of_perception():
+    def columns(*headings):
+        return front_columns(keyed(headings), COLUMNS)
+
+    assert columns("psnr", "ssim", "perceptual-sum", "lpips-alex", "lpips-vgg") == (
         "psnr",
         "lpips-alex",
     )
-    assert front_columns(keyed(["ssim", "lpips-vgg"])) == ("ssim", "lpips-vgg")
-    assert front_columns(keyed(["psnr [view=luma]", "psnr [view=rgb]", "lpips-alex"])) == (
+    assert columns("lpips-vgg", "ssim", "psnr") == ("ssim", "lpips-vgg")
+    assert columns("psnr", "perceptual-sum") == ("psnr", "perceptual-sum")
+    assert columns("psnr [view=luma]", "psnr [view=rgb]", "lpips-alex") == (
         "psnr [view=luma]",
         "lpips-alex",
     )
-    assert front_columns(keyed(["psnr", "ssim"])) is None
-    assert front_columns(keyed(["psnr", "tv-ratio"]), ("tv-ratio", "psnr")) == ("tv-ratio", "psnr")
+
+
+def test_without_a_column_of_each_role_that_ranks_there_is_no_front():
+    for other in ("ssim", "energy", "tv-ratio", "niqe", "bpp", "sharpness", "unheard-of"):
+        assert front_columns(keyed(["psnr", other]), COLUMNS) is None, other
+
+
+def test_any_two_columns_may_be_chosen():
+    assert front_columns(keyed(["psnr", "tv-ratio"]), COLUMNS, ("tv-ratio", "psnr")) == (
+        "tv-ratio",
+        "psnr",
+    )

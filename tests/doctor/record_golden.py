@@ -212,6 +212,15 @@ def lpips_distance(net, reference, output):
     return lpips_model(net)(tensor(reference), tensor(output), normalize=True).item()
 
 
+RECORDED_BY = {
+    "psnr": "scikit-image",
+    "ssim": "scikit-image",
+    "tv": "numpy",
+    "perceptual": "torchvision",
+    "lpips": "lpips",
+}
+
+
 def record(name, protocol, families):
     """Value of every column of some families for a pair under a protocol."""
     views = [seen(side, protocol) for side in pairs()[name]]
@@ -227,6 +236,12 @@ def record(name, protocol, families):
     for family in families:
         found |= functions[family]()
     return {column: float(value) for column, value in found.items()}
+
+
+def entry(name, protocol, columns):
+    """What is kept of a pair under a protocol: its values, and which package gave each."""
+    by = {column: RECORDED_BY[column.partition("-")[0]] for column in columns}
+    return {"pair": name, "protocol": protocol, "columns": columns, "by": by}
 
 
 def write_files():
@@ -251,7 +266,7 @@ def main():
         "recorded_with": {name: version(name) for name in PACKAGES},
         "files": write_files(),
         "values": [
-            {"pair": name, "protocol": protocol, "columns": record(name, protocol, families)}
+            entry(name, protocol, record(name, protocol, families))
             for name, protocol, families in RECORDED
         ],
     }

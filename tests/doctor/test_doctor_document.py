@@ -7,9 +7,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+from iqbench.doctor.tolerances import TOLERANCES
 
 from iqbench.cli.doctor import doctor
-from iqbench.doctor.tolerances import TOLERANCES
 
 TEXT = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
 

@@ -216,7 +216,7 @@ def test_names_may_be_specs_and_none_is_made_twice():
         ("lpips-alexx", "Did you mean 'lpips-alex'?"),
         ("perceptual-vgg16-relu2_3-l1", "unknown layer of vgg16 'relu2_3'. Did you mean 'relu"),
         ("perceptual:distance=l3", "distance of metric 'perceptual'"),
-        ("ssim-form=3d", "there is no map of ssim-form=3d. Use ssim or ssim-window=uniform"),
+        ("ssim-form=3d", "unknown map 'ssim-form=3d'. Did you mean 'ssim'"),
         ("", "unknown map ''"),
     ],
 )

@@ -23,6 +23,8 @@ from iqbench.report.correlation_folder import markdown_report, write_correlation
 from iqbench.report.correlation_tables import square_text
 from iqbench.report.correlation_text import render_correlations
 from iqbench.report.correlation_words import sentences
+from iqbench.results.format1 import completed
+from iqbench.results.schema import ColumnInfo
 
 FEW = Bootstrap(resamples=200)
 LAYERS = ("perceptual-vgg16-relu1_2-l1", "perceptual-vgg16-relu5_3-l1")
@@ -59,10 +61,13 @@ def correlations(values=None, **options):
     values = scores() if values is None else values
     table = MetricTable(values, [["set"]])
     empty = opinion_agreement(pd.DataFrame({"dataset": []}), [], {})
+    roles = {name: completed(name, ColumnInfo("none")).role for name in table.names}
+    perceptual = [name for name, role in roles.items() if role == "perception"]
     base = {
         "directions": DIRECTIONS,
+        "roles": roles,
         "between": between_metrics(table, FEW),
-        "parting": parting(values, bootstrap=FEW),
+        "parting": parting(values, perceptual, bootstrap=FEW),
         "opinion": empty,
         "differences": opinion_differences(pd.DataFrame({"dataset": []}), []),
         "opinions": pd.DataFrame({"dataset": []}),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from made_columns import as_stated
+
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.signature import signature
 from iqbench.results.store import Store
 
-COLUMNS = {
-    "psnr": ColumnInfo("higher", 2, True, "Peak signal-to-noise ratio, dB"),
-    "lpips-alex": ColumnInfo("lower", 4, True, "LPIPS, AlexNet"),
-}
+COLUMNS = as_stated(
+    {
+        "psnr": ColumnInfo("higher", 2, True, "Peak signal-to-noise ratio, dB"),
+        "lpips-alex": ColumnInfo("lower", 4, True, "LPIPS, AlexNet"),
+    }
+)
 
 
 def manifest(time: str = "2026-01-01T00:00:00Z", **changes: str) -> Manifest:

@@ -1,19 +1,15 @@
 """What a metric's number is: its definition and source, one click from every heading.
 
-The classes of metrics import torch, which a report does not need. What they say of themselves is
-read from their files instead.
+The classes of metrics import torch, which a report does not need. What they say of their columns
+is in the tables.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
-from iqbench.analysis.columns import metric_of
+from iqbench.analysis.columns import column_info
 from iqbench.document.model import direction_arrow
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.signature import parse_signature
@@ -36,7 +32,7 @@ class Definition:
     summary
         One line.
     paragraphs
-        The definition of the metric; empty for one from another package.
+        The definition of the metric; empty where the tables have none.
     citation
         Its source.
     signatures
@@ -62,22 +58,19 @@ def definitions_of(
     signatures
         Of each heading.
     columns
-        Directions and summaries by metric.
+        What the tables say of each metric.
     """
     found = {}
     for heading, texts in signatures.items():
-        info = columns.get(metric_of(heading), ColumnInfo("none"))
-        fields = [parse_signature(text) for text in dict.fromkeys(texts)]
-        name = fields[0].get("metric", "") if fields else ""
-        paragraphs, citation = _told().get(_family(name or metric_of(heading)), ([], ""))
+        info = column_info(heading, columns)
         found[heading] = Definition(
             heading,
             direction_arrow(info),
             _better(info),
             info.summary,
-            paragraphs,
-            citation,
-            fields,
+            [part for part in info.definition.split("\n\n") if part],
+            info.citation,
+            [parse_signature(text) for text in dict.fromkeys(texts)],
         )
     return found
 
@@ -88,40 +81,3 @@ def _better(info: ColumnInfo) -> str:
     return {"higher": "Higher is better", "lower": "Lower is better"}.get(
         info.direction, "Neither more nor less is better: it ranks nothing"
     )
-
-
-def _family(name: str) -> str:
-    """Find the metric that a column belongs to: ``lpips`` of ``lpips-alex``."""
-    known = _told()
-    while name and name not in known:
-        name = name.rpartition("-")[0]
-    return name
-
-
-@cache
-def _told() -> dict[str, tuple[list[str], str]]:
-    """Read definition and source of every metric that comes with iqbench."""
-    told = {}
-    for file in (files("iqbench") / "metrics").iterdir():
-        if file.name.endswith(".py") and not file.name.startswith("_"):
-            for node in ast.parse(file.read_text(encoding="utf-8")).body:
-                if isinstance(node, ast.ClassDef):
-                    stated = dict(_constants(node))
-                    text = inspect.cleandoc(ast.get_docstring(node) or "")
-                    if "name" in stated and "citation" in stated:
-                        told[stated["name"]] = (_paragraphs(text), stated["citation"])
-    return told
-
-
-def _constants(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    for item in node.body:
-        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
-            value = item.value
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield item.target.id, value.value
-
-
-def _paragraphs(text: str) -> list[str]:
-    """Take the prose of a docstring: what stands before its sections."""
-    prose = text.partition("\n\nParameters\n")[0].partition("\n\nAttributes\n")[0]
-    return [" ".join(part.split()).replace("`", "") for part in prose.split("\n\n")]

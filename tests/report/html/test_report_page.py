@@ -232,7 +232,12 @@ def test_of_many_methods_the_best_and_the_worst_are_shown(tmp_path):
 
 def test_metrics_are_defined_by_their_own_words_and_foreign_ones_by_their_summary():
     columns = {
-        "lpips-vgg": ColumnInfo("lower", summary="LPIPS v0.1 on vgg16"),
+        "lpips-vgg": ColumnInfo(
+            "lower",
+            summary="LPIPS v0.1 on vgg16",
+            definition="LPIPS v0.1 with the authors' weights.\n\nIts input.",
+            citation="Zhang et al. 2018",
+        ),
         "sharpness": ColumnInfo("none", summary="Of another package"),
     }
     signatures = {
@@ -241,7 +246,7 @@ def test_metrics_are_defined_by_their_own_words_and_foreign_ones_by_their_summar
     }
     found = definitions_of(signatures, columns)
     assert "Zhang et al. 2018" in found["lpips-vgg"].citation
-    assert found["lpips-vgg"].paragraphs[0].startswith("LPIPS v0.1")
+    assert found["lpips-vgg"].paragraphs == ["LPIPS v0.1 with the authors' weights.", "Its input."]
     assert found["lpips-vgg"].signatures == [{"metric": "lpips", "version": "1", "net": "vgg"}]
     assert found["sharpness"].paragraphs == []
     assert found["sharpness"].summary == "Of another package"

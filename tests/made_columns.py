@@ -1,0 +1,13 @@
+"""Columns as the footers of tables state them, for tables that are written down by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from iqbench.results.format1 import completed
+from iqbench.results.schema import ColumnInfo
+
+
+def as_stated(columns: Mapping[str, ColumnInfo]) -> dict[str, ColumnInfo]:
+    """Add role, margin and definition of the metrics that come with iqbench."""
+    return {name: completed(name, info) for name, info in columns.items()}
