@@ -19,7 +19,13 @@ from iqbench.cli.streams import print_result, say
 if TYPE_CHECKING:
     from iqbench.report.correlation_inputs import OpinionSource
 
-_SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
+_SUFFIXES = {
+    ".md": "markdown",
+    ".csv": "csv",
+    ".json": "json",
+    ".tex": "latex",
+    ".html": "html",
+}
 
 
 @click.command()
@@ -82,7 +88,7 @@ _SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["table", "markdown", "csv", "json"]),
+    type=click.Choice(["table", "markdown", "csv", "json", "latex", "html"]),
     help="How to print it; by default as the suffix of -o says, or as a table.",
 )
 @click.option(
@@ -91,7 +97,14 @@ _SUFFIXES = {".md": "markdown", ".csv": "csv", ".json": "json"}
     metavar="DIR",
     type=click.Path(path_type=Path),
     help="Write correlation.parquet, report.md and figures/ to this folder instead of printing; or "
-    "one file, if it ends in .md, .csv or .json.",
+    "one file, if it ends in .md, .csv, .json, .tex or .html.",
+)
+@click.option(
+    "--figures",
+    type=click.Choice(["svg", "pdf", "png"]),
+    default="svg",
+    show_default=True,
+    help="The format of the figures in that folder.",
 )
 @click.pass_context
 def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
@@ -133,9 +146,9 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
     from iqbench.cli.warned import told_warnings
     from iqbench.document.terminal import Window
     from iqbench.report.correlation import read_correlations
+    from iqbench.report.correlation_document import render_correlations
     from iqbench.report.correlation_folder import write_correlations
     from iqbench.report.correlation_inputs import OpinionSource
-    from iqbench.report.correlation_text import render_correlations
     from iqbench.report.files import write_text
 
     output: Path | None = options["output"]
@@ -167,7 +180,7 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
         text = render_correlations(found, format or "table", window)
         print_result(text, format, color=window.color)
     elif to_folder:
-        for path in write_correlations(found, output):
+        for path in write_correlations(found, output, figures=options["figures"]):
             say(f"wrote {path}")
     else:
         write_text(output, render_correlations(found, format or "table"))

@@ -15,17 +15,19 @@ _PLACES = {1: "\\textbf", 2: "\\underline"}
 _PAGE = 45  # lines of a table that fit on a page beside its caption
 
 
-def latex_tables(sections: Sequence[Section], *, spread: bool = False, title: str = "") -> str:
+def latex_tables(
+    sections: Sequence[Section], *, spread: bool = False, above: Sequence[str] = ()
+) -> str:
     r"""Write tables that a paper can take as they are, given ``\usepackage{booktabs}``.
 
     Parameters
     ----------
     sections
-        Those that have equal columns follow each other in one table, as many as a page holds.
+        Leaderboards of equal columns follow each other in one table, as many as a page holds.
     spread
         Whether means have their intervals.
-    title
-        Of the document, in a comment above its tables.
+    above
+        Lines of a comment above the tables.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def latex_tables(sections: Sequence[Section], *, spread: bool = False, title: st
     """
     groups: list[list[Section]] = []
     for section in _titled(sections):
-        alike = groups and _headings(groups[-1][0]) == _headings(section)
+        alike = groups and section.has("rank") and _headings(groups[-1][0]) == _headings(section)
         if alike and sum(map(_lines, (*groups[-1], section))) <= _PAGE:
             groups[-1].append(section)
         else:
@@ -44,8 +46,8 @@ def latex_tables(sections: Sequence[Section], *, spread: bool = False, title: st
         "\n".join(_table(group, label, spread)) + "\n"
         for group, label in zip(groups, labels, strict=True)
     ]
-    above = [f"% {escape_latex(title)}"] if title else []
-    return "\n".join([*above, "% needs \\usepackage{booktabs}", *tables])
+    comments = [f"% {escape_latex(text)}" for text in above if text]
+    return "\n".join([*comments, "% needs \\usepackage{booktabs}", *tables])
 
 
 def _titled(sections: Sequence[Section]) -> Iterator[Section]:

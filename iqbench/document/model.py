@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from iqbench.document.figure import Figure
 from iqbench.document.text import number
 from iqbench.results.schema import ColumnInfo
 
@@ -149,6 +150,10 @@ class Section:
         How many columns are repeated where the table does not fit side by side.
     level
         Of its heading in Markdown.
+    figure
+        Above the table, in pages and in folders of files.
+    more
+        Whether a terminal leaves it out.
     """
 
     title: str
@@ -164,6 +169,8 @@ class Section:
     )
     fixed: int = 1
     level: int = 3
+    figure: Figure | None = None
+    more: bool = False
 
     @property
     def rows(self) -> int:
@@ -212,12 +219,21 @@ class Document:
         Below all.
     records
         What CSV and JSON hold, where that is more than the tables do.
+    facts
+        Below the title: what the document is about.
+    points
+        What stands out, a sentence each.
+    level
+        Of the title in Markdown.
     """
 
     sections: Sequence[Section]
     title: str = ""
     notes: Sequence[str] = ()
     records: pd.DataFrame | None = None
+    facts: str = ""
+    points: Sequence[str] = ()
+    level: int = 3
 
     def frame(self) -> pd.DataFrame:
         """Give what CSV and JSON hold: all tables below each other, each row with its section."""

@@ -22,6 +22,7 @@ __all__ = [
     "markdown_table",
     "render_csv",
     "render_records",
+    "text_of",
 ]
 
 FORMATS = ("table", "markdown", "csv", "json")
@@ -70,7 +71,7 @@ def render_records(
     names = [str(name) for name in frame.columns]
     numeric = [_is_numeric(frame[name]) for name in frame.columns]
     rows = [
-        [_text(value, (decimals or {}).get(name)) for name, value in zip(names, row, strict=True)]
+        [text_of(value, (decimals or {}).get(name)) for name, value in zip(names, row, strict=True)]
         for row in frame.itertuples(index=False, name=None)
     ]
     if format == "markdown":
@@ -159,7 +160,8 @@ def _is_missing(value: Any) -> bool:
     return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
-def _text(value: Any, decimals: int | None) -> str:
+def text_of(value: Any, decimals: int | None = None) -> str:
+    """Write a value for people: numbers as `number` does, yes and no, and texts as they are."""
     if _is_missing(value):
         return NOTHING
     if isinstance(value, bool | np.bool_):

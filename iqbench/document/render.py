@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -11,7 +12,7 @@ from iqbench.document.model import Document, Section
 from iqbench.document.records import FORMATS, render_records
 from iqbench.document.terminal import Window, write_line
 from iqbench.document.text import escape_markdown, printable
-from iqbench.document.words import markdown_section, shown_extras, terminal_section
+from iqbench.document.words import markdown_section, shown_extras, terminal_section, write_folded
 from iqbench.errors import unknown_name
 
 __all__ = ["DOCUMENT_FORMATS", "render"]
@@ -25,6 +26,7 @@ def render(
     *,
     intervals: bool | None = None,
     window: Window | None = None,
+    figures: Mapping[str, str] | None = None,
 ) -> str:
     """Render a document.
 
@@ -39,6 +41,8 @@ def render(
         and LaTeX do not, and HTML does.
     window
         What a terminal's lines have to fit into; by default without limit and colours.
+    figures
+        In Markdown, the files of figures by their names; by default it has none.
 
     Returns
     -------
@@ -54,7 +58,8 @@ def render(
         return render_records(document.frame(), format)
     sections = document.sections
     if format == "latex":
-        return latex_tables(sections, spread=bool(intervals), title=document.title)
+        above = [document.title, document.facts, *document.points]
+        return latex_tables(sections, spread=bool(intervals), above=above)
     if format == "html":
         from iqbench.document.html import document_page  # templates take their time
 
@@ -62,24 +67,37 @@ def render(
         every = {"tie", "front", *(("range", "spread") if spread else ())}
         notes = [*explained(sections, every), *document.notes]
         shown = sections if spread else [one.without_intervals() for one in sections]
-        return document_page(shown, notes, title=document.title)
+        return document_page(replace(document, sections=shown, notes=notes))
     if format not in ("table", "markdown"):
         raise unknown_name("format", format, DOCUMENT_FORMATS)
-    return _in_words(document, format, intervals, window or Window())
+    if format == "table":
+        document = replace(document, sections=[one for one in sections if not one.more])
+    return _in_words(document, format, intervals, window or Window(), figures or {})
 
 
-def _in_words(document: Document, format: str, intervals: bool | None, window: Window) -> str:
+def _in_words(
+    document: Document,
+    format: str,
+    intervals: bool | None,
+    window: Window,
+    figures: Mapping[str, str],
+) -> str:
     """Render for a terminal or in Markdown."""
     sections = document.sections
     choices = [shown_extras(section, format, intervals, window) for section in sections]
     extras = set.intersection(*choices) if choices else set()  # all tables alike
     parts = []
     if format == "markdown":
-        parts += [f"### {escape_markdown(document.title)}\n"] if document.title else []
-        parts += [markdown_section(section, extras) for section in sections]
+        title = escape_markdown(document.title)
+        parts += [f"{'#' * document.level} {title}\n"] if title else []
+        parts += [f"{escape_markdown(document.facts)}\n"] if document.facts else []
+        parts += ["".join(f"- {escape_markdown(text)}\n" for text in document.points)]
+        parts += [markdown_section(section, extras, figures) for section in sections]
     else:
-        title = Text(printable(document.title), "bold")
-        parts += [write_line(title, window) + "\n"] if document.title else []
+        head = Text(printable(document.title), "bold")
+        parts += [write_line(head, window) + "\n"] if document.title else []
+        parts += [write_folded([document.facts], window)] if document.facts else []
+        parts += [write_folded([f"- {text}" for text in document.points], window)]
         parts += [terminal_section(section, extras, window) for section in sections]
     starred = format == "table" and not window.color
     below = [*explained(sections, extras, starred=starred), *document.notes]
@@ -88,7 +106,7 @@ def _in_words(document: Document, format: str, intervals: bool | None, window: W
     elif below:
         lines = (write_line(Text(printable(note), "dim"), window) for note in below)
         parts.append("".join(f"{line}\n" for line in lines))
-    return "\n".join(parts)
+    return "\n".join(part for part in parts if part)
 
 
 def explained(sections: Sequence[Section], extras: set[str], *, starred: bool = False) -> list[str]:

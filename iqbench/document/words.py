@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from rich.text import Text
 
@@ -12,7 +13,7 @@ from iqbench.document.records import markdown_table
 from iqbench.document.terminal import Cell, Sheet, Window, draw, pieces, write_line
 from iqbench.document.text import escape_markdown, fold_heading, printable
 
-__all__ = ["markdown_section", "shown_extras", "terminal_section"]
+__all__ = ["markdown_section", "shown_extras", "terminal_section", "write_folded"]
 
 _EXTRAS = ("tie", "spread", "front", "range")
 """What is shown beside ranks and means if there is room, the most telling first."""
@@ -102,11 +103,27 @@ def _ordered(section: Section, extras: Collection[str]) -> list[TableColumn]:
     return [one for one in (*first, *last) if one.key not in _EXTRAS or one.key in extras]
 
 
-def markdown_section(section: Section, extras: Collection[str]) -> str:
+def write_folded(texts: Sequence[str], window: Window) -> str:
+    """Write lines, folded to the window; what follows a dash hangs below its text."""
+    folded = [
+        "\n".join(
+            wrap(printable(text), window.width, subsequent_indent="  " * text.startswith("- "))
+        )
+        for text in texts
+    ]
+    return "".join(write_line(Text(text), window) + "\n" for text in folded)
+
+
+def markdown_section(
+    section: Section, extras: Collection[str], figures: Mapping[str, str] | None = None
+) -> str:
     """Write a section with a heading; incomplete methods in a table of their own."""
     facts = escape_markdown(", ".join(section.facts))
     heading = [f"{'#' * section.level} {escape_markdown(section.title)}", ""]
     lines = [*(heading if section.title else []), *([facts, ""] if facts else [])]
+    if section.figure is not None and section.figure.name in (files := figures or {}):
+        figure = section.figure
+        lines += [f"![{escape_markdown(figure.title)}]({files[figure.name]})", ""]
     columns = _ordered(section, extras)
     headings, numeric = [one.heading for one in columns], [one.numeric for one in columns]
     for number, rows in enumerate(section.parts):

@@ -10,7 +10,7 @@ from iqbench.document.records import for_spreadsheet
 from iqbench.errors import IqbenchError
 from iqbench.user_files import Render, write_file
 
-__all__ = ["EXPORT_FORMATS", "export_format", "export_frame", "write_text"]
+__all__ = ["EXPORT_FORMATS", "export_format", "export_frame", "write_bytes", "write_text"]
 
 EXPORT_FORMATS = ("csv", "parquet")
 
@@ -25,7 +25,18 @@ def write_text(path: Path, text: str) -> None:
     IqbenchError
         Where the file cannot be written.
     """
-    write_file(path, text.encode(errors="backslashreplace"), hint=_HINT)
+    write_bytes(path, text.encode(errors="backslashreplace"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file; see `iqbench.user_files.write_file`.
+
+    Raises
+    ------
+    IqbenchError
+        Where the file cannot be written.
+    """
+    write_file(path, content, hint=_HINT)
 
 
 def export_format(path: Path, given: str | None = None) -> str:

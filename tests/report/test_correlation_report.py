@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,11 +19,12 @@ from iqbench.analysis.metric_table import MetricTable
 from iqbench.analysis.opinion import opinion_agreement
 from iqbench.analysis.opinion_differences import opinion_differences
 from iqbench.analysis.parting import parting
+from iqbench.document.figure import Heatmap, for_plotly
 from iqbench.document.terminal import Window
 from iqbench.report.correlation import Correlations
-from iqbench.report.correlation_folder import markdown_report, write_correlations
+from iqbench.report.correlation_document import correlation_document, render_correlations
+from iqbench.report.correlation_folder import write_correlations
 from iqbench.report.correlation_tables import square_text
-from iqbench.report.correlation_text import render_correlations
 from iqbench.report.correlation_words import sentences
 from iqbench.results.format1 import completed
 from iqbench.results.schema import ColumnInfo
@@ -260,12 +263,57 @@ def test_next_to_nothing_is_written_without_sign_or_exponent():
 
 
 def test_markdown_without_figures_links_none():
-    assert "![" not in markdown_report(correlations(), {})
+    assert "![" not in render_correlations(correlations(), "markdown")
 
 
 def test_matplotlib_waits_until_a_figure_is_drawn():
     script = (
-        "import sys, iqbench.report.figures, iqbench.report.correlation_folder\n"
+        "import sys, iqbench.document.drawing, iqbench.report.correlation_folder\n"
         "assert not {'matplotlib', 'torch'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_page_has_the_figures_as_plotly_reads_them(with_people):
+    page = render_correlations(with_people, "html")
+    figures = json.loads(re.search(r'id="figures">(.*?)</script>', page)[1])
+    described = {
+        section.figure.name
+        for section in correlation_document(with_people).sections
+        if section.figure
+    }
+    assert {figure["name"] for figure in figures} == described
+    for figure in figures:
+        assert f'id="figure-{figure["name"]}"' in page
+        assert figure["traces"]
+    (scatter,) = (figure for figure in figures if figure["name"] == "scatter-0")
+    points, curve = scatter["traces"][:2]
+    assert len(points["x"]) == len(points["y"]) == with_people.opinions["mos"].notna().sum()
+    assert curve["mode"] == "lines"
+    assert curve["x"] == sorted(curve["x"])
+
+
+def test_a_heat_map_has_the_lower_half():
+    heatmap = Heatmap("name", "title", ["b", "c"], ["a", "b"], np.array([[0.5, 9.0], [np.nan, -1]]))
+    (trace,) = for_plotly(heatmap)["traces"]
+    assert trace["z"] == [[0.5, None], [None, -1.0]]
+    assert (trace["y"], trace["x"]) == (["b", "c"], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("format", "magic"), [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")]
+)
+def test_figures_are_files_of_three_formats(tmp_path, format, magic):
+    written = write_correlations(correlations(), tmp_path / "report", figures=format)
+    files = [path for path in written if path.parent.name == "figures"]
+    assert files
+    assert {path.suffix for path in files} == {f".{format}"}
+    assert all(path.read_bytes().startswith(magic) for path in files)
+    report = (tmp_path / "report/report.md").read_text(encoding="utf-8")
+    assert all(f"(figures/{path.name})" in report for path in files)
+
+
+def test_latex_has_all_tables_and_says_what_stands_out():
+    text = render_correlations(correlations(), "latex")
+    assert text.startswith("% Correlation of metrics\n% ")
+    assert "\\caption{Spearman within datasets.}" in text

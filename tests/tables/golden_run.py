@@ -13,6 +13,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("table",),
     ),
-    "correlate": (("correlate", "new", *_CORRELATED), ("table", "markdown", "csv")),
+    "correlate": (("correlate", "new", *_CORRELATED), (*_FEW[:3], "latex", "html")),
     "correlate-json": (("correlate", "new", *_CORRELATED[:-4], "--resamples", "0"), ("json",)),
     "check": (("check", "new", "--baseline", "old"), (*_FEW[:3], "latex", "html")),
     "check-same": (("check", "old", "--baseline", "same", "--rows", "all"), ("table",)),
@@ -201,7 +202,10 @@ def _run(*arguments: str) -> str:
 
 def _quick_pages() -> Any:
     """Leave plotly.js out of pages: it takes a second to pack, and says nothing."""
-    return mock.patch("iqbench.report.html.report.packed_plotly", return_value="")
+    stack = ExitStack()
+    for module in ("iqbench.report.html.report", "iqbench.document.html"):
+        stack.enter_context(mock.patch(f"{module}.packed_plotly", return_value="-"))
+    return stack
 
 
 def _written(path: Path) -> str:
