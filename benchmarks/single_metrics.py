@@ -110,12 +110,15 @@ def peers() -> dict[str, dict[str, Score]]:
 
         return score
 
-    fused: dict[str, dict[str, Score]] = {"psnr": {}, "ssim": {}, "ms-ssim": {}}
+    fused: dict[str, dict[str, Score]] = {"psnr": {}, "ssim": {}, "ms-ssim": {}, "ssimulacra2": {}}
     if find_spec("frame_analytics"):  # has no wheel but for Linux
         import frame_analytics as fa
 
         for column, function in (("psnr", fa.psnr), ("ssim", fa.ssim), ("ms-ssim", fa.ms_ssim)):
             fused[column] = {"frame-analytics": on_bytes(function)}
+        fused["ssimulacra2"] = {
+            "frame-analytics": on_tensors(lambda out, ref: fa.ssimulacra2(ref, out))
+        }
     networks = {net: lpips.LPIPS(net=net, verbose=False) for net in ("alex", "vgg")}
     content = piq.ContentLoss("vgg16", layers=["relu3_3"], weights=[1.0], distance="mae")
     piq_lpips = piq.LPIPS()
@@ -130,6 +133,7 @@ def peers() -> dict[str, dict[str, Score]]:
         "haarpsi": {"piq": on_tensors(piq.haarpsi)},
         "mdsi": {"piq": on_tensors(piq.mdsi)},
         "ms-gmsd": {"piq": on_tensors(piq.multi_scale_gmsd)},
+        "ssimulacra2": fused["ssimulacra2"],
         "vifp": {"piq": on_tensors(piq.vif_p)},
         "psnr": {
             "piq": on_tensors(partial(piq.psnr, data_range=1.0)),

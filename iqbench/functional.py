@@ -35,6 +35,7 @@ from iqbench.metrics.perceptual import perceptual
 from iqbench.metrics.psnr import psnr
 from iqbench.metrics.psnr_b import psnr_b
 from iqbench.metrics.ssim import ssim
+from iqbench.metrics.ssimulacra2 import ssimulacra2
 from iqbench.metrics.tv import total_variation, tv_ratio, tv_residual
 from iqbench.metrics.vifp import vifp
 
@@ -62,6 +63,7 @@ __all__ = [
     "psnr_b",
     "ssim",
     "ssim_map",
+    "ssimulacra2",
     "total_variation",
     "total_variation_map",
     "tv_ratio",
