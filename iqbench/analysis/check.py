@@ -12,7 +12,7 @@ import pandas as pd
 
 from iqbench.analysis.arrays import Floats
 from iqbench.analysis.gains import finite_mean, gains, mean_distance
-from iqbench.analysis.margins import image_margin_of, margin_of
+from iqbench.analysis.margins import image_margin_of, margin_of, refuse_unused
 from iqbench.analysis.matching import (
     COMPARED,
     COMPARISON,
@@ -26,6 +26,7 @@ from iqbench.analysis.matching import (
 from iqbench.analysis.verdicts import ALPHA, IMAGE, Judgement, judge
 from iqbench.columns import Margin
 from iqbench.results.schema import ColumnInfo
+from iqbench.results.selector import Keys
 
 __all__ = ["ALLOWABLE", "ALPHA", "DOUBTFUL", "VERDICTS", "Check", "check", "worst_images"]
 
@@ -143,6 +144,8 @@ def check(
     """
     matched = match(baseline, candidate, methods)
     pairs = matched.pairs.assign(gain=_gains(matched, columns))
+    known = set(zip(pairs["metric"].astype(str), pairs["signature"].astype(str), strict=True))
+    refuse_unused([*(margins or {}), *(image_margins or {})], known)
     described = _describe(pairs, columns, margins or {}, image_margins or {})
     compared = pairs["gain"].notna().to_numpy()
     gain = pairs["gain"].to_numpy()
@@ -229,12 +232,14 @@ def _describe(
     order = np.argsort(group, kind="stable")
     places = np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []
     before, after = (pairs[side].to_numpy(dtype=np.float64) for side in ("baseline", "candidate"))
-    metrics, state = pairs["metric"].to_numpy(), pairs["state"].to_numpy()
+    metrics, signatures = pairs["metric"].to_numpy(), pairs["signature"].to_numpy()
+    state = pairs["state"].to_numpy()
     rows = []
     for rows_of_group in places:
         states = state[rows_of_group]
         both = rows_of_group[states == COMPARED]
-        old, new, metric = before[both], after[both], metrics[rows_of_group[0]]
+        old, new, first = before[both], after[both], rows_of_group[0]
+        metric = metrics[first]
         info = columns.get(metric, ColumnInfo("none"))
         rows.append(
             {
@@ -245,7 +250,7 @@ def _describe(
                 "candidate_infinite": int(np.isinf(new).sum()),
                 "baseline_distance": mean_distance(old, info),
                 "candidate_distance": mean_distance(new, info),
-                **_margins(metric, info, old, margins, image_margins),
+                **_margins((metric, signatures[first]), info, old, margins, image_margins),
                 "missing": int((states == MISSING).sum()),
                 "not_comparable": int((states == NOT_COMPARABLE).sum()),
                 "told": _reasons(pairs.iloc[rows_of_group]) if (states != COMPARED).any() else {},
@@ -258,7 +263,7 @@ def _describe(
 
 
 def _margins(
-    metric: str,
+    column: Keys,
     info: ColumnInfo,
     old: Floats,
     margins: Mapping[str, Margin],
@@ -268,8 +273,9 @@ def _margins(
     if info.direction == "none" or not old.size:
         return {"margin": np.nan, "image_margin": "", "limits": np.full(old.shape, np.nan)}
     mean = finite_mean(old[np.isfinite(old)]) if np.isfinite(old).any() else 0.0
-    margin = margin_of(metric, info, margins).of(mean)
-    limit = image_margin_of(metric, info, image_margins, margins)
+    metric, signature = column
+    margin = margin_of(metric, info, margins, signature=signature).of(mean)
+    limit = image_margin_of(metric, info, image_margins, margins, signature=signature)
     if limit is None:
         return {"margin": margin, "image_margin": "none", "limits": np.full(old.shape, np.nan)}
     return {

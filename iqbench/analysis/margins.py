@@ -9,6 +9,7 @@ from dataclasses import replace
 from iqbench.columns import Margin
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.schema import ColumnInfo
+from iqbench.results.selector import Keys, Selector, refusal
 
 __all__ = [
     "IMAGE_FACTOR",
@@ -18,6 +19,7 @@ __all__ = [
     "margin_of",
     "parse_image_margins",
     "parse_margins",
+    "refuse_unused",
 ]
 
 IMAGE_FACTOR = 20
@@ -33,7 +35,13 @@ OTHER_MARGIN = Margin(0.01, relative=True, reason="nothing is known of the metri
 """For a metric that states no margin."""
 
 
-def margin_of(metric: str, info: ColumnInfo, given: Mapping[str, Margin] | None = None) -> Margin:
+def margin_of(
+    metric: str,
+    info: ColumnInfo,
+    given: Mapping[str, Margin] | None = None,
+    *,
+    signature: str = "",
+) -> Margin:
     """Find the margin of a metric.
 
     Parameters
@@ -43,14 +51,17 @@ def margin_of(metric: str, info: ColumnInfo, given: Mapping[str, Margin] | None 
     info
         What the metric says of the column.
     given
-        Margins that come before the metric's own, by column name or its beginning.
+        Margins that come before the metric's own, by selector (see `iqbench.results.selector`) or
+        the beginning of a column name.
+    signature
+        Of the column.
 
     Returns
     -------
     Margin
         The given one of the longest name that fits; else the metric's own, or `OTHER_MARGIN`.
     """
-    fitting = [name for name in given or {} if _fits(name, metric)]
+    fitting = [name for name in given or {} if _fits(name, metric, signature)]
     if given and fitting:
         return given[max(fitting, key=len)]
     return info.margin or OTHER_MARGIN
@@ -61,6 +72,8 @@ def image_margin_of(
     info: ColumnInfo,
     given: Mapping[str, Margin | None] | None = None,
     margins: Mapping[str, Margin] | None = None,
+    *,
+    signature: str = "",
 ) -> Margin | None:
     """Find how much a single image may lose in a metric.
 
@@ -71,9 +84,11 @@ def image_margin_of(
     info
         What the metric says of the column.
     given
-        Image margins by column name or its beginning; None switches the limit off.
+        Image margins, named as for `margin_of`; None switches the limit off.
     margins
         Margins of the mean that were given, as for `margin_of`.
+    signature
+        Of the column.
 
     Returns
     -------
@@ -81,10 +96,10 @@ def image_margin_of(
         The given one of the longest name that fits; else `IMAGE_FACTOR` times the margin of the
         mean. Where that was given as 0 it has no scale, and the metric's own is taken.
     """
-    fitting = [name for name in given or {} if _fits(name, metric)]
+    fitting = [name for name in given or {} if _fits(name, metric, signature)]
     if given and fitting:
         return given[max(fitting, key=len)]
-    margin = margin_of(metric, info, margins)
+    margin = margin_of(metric, info, margins, signature=signature)
     if not margin.value:
         margin = margin_of(metric, info)
     return replace(margin, value=IMAGE_FACTOR * margin.value)
@@ -162,7 +177,7 @@ def parse_image_margins(
 def _named(text: str, metrics: Collection[str], option: str) -> tuple[str, str]:
     """Split ``METRIC=VALUE``."""
     name, _, value = text.rpartition("=")
-    if not any(_fits(name, metric) for metric in metrics):
+    if not any(_fits(Selector.of(name).metric, metric) for metric in metrics):
         raise unknown_name(f"metric of {option}", name or text, metrics)
     return name, value.strip()
 
@@ -178,8 +193,25 @@ def _margin(text: str, value: str, option: str, forms: Sequence[str] = _FORMS) -
     return Margin(number / 100 if relative else number, relative, "as given")
 
 
-def _fits(name: str, metric: str) -> bool:
-    return metric == name or metric.startswith(f"{name}-")
+def refuse_unused(given: Collection[str], known: Collection[Keys]) -> None:
+    """Refuse margins of columns that are not compared.
+
+    Raises
+    ------
+    IqbenchError
+        For a selector with brackets that means none of the known columns, naming the choices.
+    """
+    for name in given:
+        selector = Selector.of(name)
+        if selector.said and not any(_fits(name, *keys) for keys in known):
+            raise refusal(selector, known, "metric of a margin")
+
+
+def _fits(name: str, metric: str, signature: str = "") -> bool:
+    selector = Selector.of(name)
+    if metric != selector.metric and not metric.startswith(f"{selector.metric}-"):
+        return False
+    return not selector.said or Selector(metric, selector.said).fits(metric, signature)
 
 
 def _number(text: str) -> float | None:

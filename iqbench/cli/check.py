@@ -49,7 +49,7 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     multiple=True,
     metavar="METRIC=VALUE",
     help="Smallest loss that counts, in the metric's unit or, with %, as a share of the baseline's "
-    "mean: psnr=0.1, lpips=2%. May be repeated.",
+    "mean: psnr=0.1, lpips=2%, psnr[protocol=rgb]=0.2. May be repeated.",
 )
 @click.option(
     "--image-margin",

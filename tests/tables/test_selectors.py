@@ -78,6 +78,21 @@ def test_a_comparison_is_of_one_column(results):
     assert len([row for row in rows if row["n"]]) == 3
 
 
+def test_a_margin_is_of_one_column(results):
+    sides = ("check", results / "old", "--baseline", results / "old")
+    rows = records(*sides, "--margin", f"{LUMA}=0.7", "--margin", "psnr=0.2", "--map", "edsr=edsr")
+    margins = {
+        (row["dataset"], row["signature"]): row["margin"] for row in rows if row["metric"] == "psnr"
+    }
+    assert sorted(margins.values()) == [0.2, 0.2, 0.7]
+    (luma,) = (keys for keys, margin in margins.items() if margin == 0.7)
+    assert "sr-y" in luma[1]
+    with pytest.raises(
+        IqbenchError, match=r"no column fits metric of a margin 'psnr\[view=gray\]'"
+    ):
+        run(*sides, "--image-margin", "psnr[view=gray]=1")
+
+
 def test_correlation_takes_columns_in_their_order(results):
     rows = records(
         *("correlate", results / "new", "--resamples", 0, "--columns", f"{LUMA},lpips-alex"),
