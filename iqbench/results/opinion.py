@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pandas as pd
+import pyarrow as pa
 
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.results.arrow_files import read_buffer
 from iqbench.user_files import open_regular
 
 __all__ = ["ROLES", "OpinionFile", "read_opinion"]
@@ -133,7 +135,7 @@ def _read(path: Path) -> pd.DataFrame:
         )
     try:
         with open_regular(path) as file:
-            table = _read_csv(file) if _is_csv(path) else pd.read_parquet(file)
+            table = _read_csv(file) if _is_csv(path) else _read_parquet(file)
     except FileNotFoundError as error:
         raise IqbenchError(f"there is no file {path}", hint="Check --mos") from error
     except (OSError, ValueError) as error:  # parser errors of pandas and pyarrow are ValueErrors
@@ -142,6 +144,10 @@ def _read(path: Path) -> pd.DataFrame:
     if len(set(map(str, table.columns))) < table.shape[1]:
         raise IqbenchError(f"{path} has several columns of one name")
     return table.set_axis([str(name) for name in table.columns], axis=1)
+
+
+def _read_parquet(file: BinaryIO) -> pd.DataFrame:
+    return pd.read_parquet(pa.BufferReader(read_buffer(file)))
 
 
 def _is_csv(path: Path) -> bool:

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from iqbench.errors import IqbenchError
+from iqbench.results.arrow_files import open_again, read_buffer
 from iqbench.results.format1 import completed
 from iqbench.results.schema import FOOTER_KEY, FORMAT, SCHEMAS, Footer, Kind
 from iqbench.results.signature import parse_signature
@@ -175,21 +176,16 @@ def read_part(part: Path, kind: Kind, columns: list[str] | None = None) -> tuple
 
 def _checked(part: Path) -> pa.NativeFile:
     """Read or open a part whose checksum is the one in its name."""
-    file = open_regular(part)
-    try:
-        wanted = checksum_in_name(part)
-        small = os.fstat(file.fileno()).st_size < _IN_MEMORY
-        content = file.read() if small else b""
+    wanted = checksum_in_name(part)
+    with open_regular(part) as file:
+        if os.fstat(file.fileno()).st_size < _IN_MEMORY:
+            content = read_buffer(file)
+            if wanted is not None:
+                _compare(part, wanted, hashlib.sha256(content).hexdigest())
+            return pa.BufferReader(content)
         if wanted is not None:
-            _compare(part, wanted, hashlib.sha256(content).hexdigest() if small else _digest(file))
-    except BaseException:
-        file.close()
-        raise
-    if small:
-        file.close()
-        return pa.BufferReader(content)
-    file.seek(0)
-    return pa.PythonFile(file, "r")
+            _compare(part, wanted, _digest(file))
+        return open_again(part, file)
 
 
 def _digest(file: BinaryIO) -> str:

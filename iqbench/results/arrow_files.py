@@ -1,0 +1,55 @@
+"""Open files for Arrow in such a way that none of its threads holds a Python object.
+
+Arrow's threads may let go of what they read after the call that asked for it has returned. Where
+that is a Python object they need the interpreter's lock, and a process that ends at that moment is
+aborted ("terminate called without an active exception",
+https://github.com/apache/arrow/issues/34314) or hangs
+(https://github.com/apache/arrow/issues/50482). Bytes in Arrow's own memory and files that Arrow
+opens itself need no lock.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+__all__ = ["open_again", "read_buffer"]
+
+
+def read_buffer(file: BinaryIO) -> pa.Buffer:
+    """Read a file from its beginning into memory of Arrow's.
+
+    Returns
+    -------
+    pyarrow.Buffer
+        All of the file.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be read.
+    """
+    file.seek(0)
+    content = file.read()
+    buffer = pa.allocate_buffer(len(content))
+    if content:
+        memoryview(buffer).cast("B")[:] = content
+    return buffer
+
+
+def open_again(path: Path, file: BinaryIO) -> pa.OSFile:
+    """Let Arrow open a file itself that is open and has been checked.
+
+    Raises
+    ------
+    OSError
+        Where the path has become another file meanwhile.
+    """
+    opened = pa.OSFile(str(path), "rb")
+    if not os.path.samestat(os.fstat(opened.fileno()), os.fstat(file.fileno())):
+        opened.close()
+        raise OSError("another file took its place while it was read")
+    return opened
