@@ -38,7 +38,8 @@ WRONG = ("wrong",)
 GENTLE = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 INTERRUPTED = 130
 KEY = ["dataset", "method", "image", "metric", "signature"]
-METRICS = ("psnr", "ssim", "tv-ratio", "tv-residual", "gmsd", "ms-ssim")
+METRICS = ("ssim", "tv-ratio", "tv-residual", "gmsd", "ms-ssim")
+"""Beside PSNR, which has a value on images that are too small for others: no run ends with 3."""
 KILLS = 10  # of each set of images
 
 
@@ -81,7 +82,7 @@ class _Images:
                 file = folder / place / f"{number}.png"
                 file.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(random_pixels.integers(0, 256, shape, np.uint8)).save(file)
-        self.metrics = chance.sample(METRICS, chance.randint(2, 5))
+        self.metrics = ["psnr", *chance.sample(METRICS, chance.randint(1, 4))]
         child = self.start(folder / "sound", folder / "log")
         ended = child.wait()
         self.seconds = time.monotonic() - child.started
