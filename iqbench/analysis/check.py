@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -54,17 +54,24 @@ class Check:
         Images with values that the baseline lacks: dataset, method, image, metrics.
     alpha
         Rate of false alarms that was asked for.
+    columns
+        How the metrics' columns are read.
     """
 
     rows: pd.DataFrame
     pairs: pd.DataFrame
     new: pd.DataFrame
     alpha: float = ALPHA
+    columns: Mapping[str, ColumnInfo] = field(default_factory=dict)
 
     @cached_property
     def by_row(self) -> PairsByRow:
         """The pairs of each row."""
         return PairsByRow(self.pairs)
+
+    def info(self, metric: str) -> ColumnInfo:
+        """Say how a metric's column is read."""
+        return self.columns.get(metric, ColumnInfo("none"))
 
     @property
     def gated(self) -> int:
@@ -167,7 +174,7 @@ def check(
     order = {metric: place for place, metric in enumerate(columns)}
     rows["place"] = rows["metric"].map(lambda metric: order.get(metric, len(order)))
     by = ["dataset", "method", "baseline_method", "place", "metric", "signature"]
-    return Check(rows.sort_values(by, ignore_index=True)[_ROW], pairs, matched.new, alpha)
+    return Check(rows.sort_values(by, ignore_index=True)[_ROW], pairs, matched.new, alpha, columns)
 
 
 def worst_images(found: Check, row: Mapping[Any, Any], limit: int) -> pd.DataFrame:

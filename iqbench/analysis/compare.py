@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -46,16 +46,23 @@ class Comparison:
         (the first and the second), difference and gain.
     new
         Images of which only the second side has values.
+    columns
+        How the metrics' columns are read.
     """
 
     rows: pd.DataFrame
     pairs: pd.DataFrame
     new: pd.DataFrame
+    columns: Mapping[str, ColumnInfo] = field(default_factory=dict)
 
     @cached_property
     def by_row(self) -> PairsByRow:
         """The pairs of each row."""
         return PairsByRow(self.pairs)
+
+    def info(self, metric: str) -> ColumnInfo:
+        """Say how a metric's column is read."""
+        return self.columns.get(metric, ColumnInfo("none"))
 
 
 def compare(
@@ -110,7 +117,7 @@ def compare(
         ["dataset", "baseline_method", "method", "place", "metric", "signature"], ignore_index=True
     )
     return Comparison(
-        rows[[*COMPARISON, *_NUMBERS, *_DISTANCES, *_COUNTS, "why"]], compared, matched.new
+        rows[[*COMPARISON, *_NUMBERS, *_DISTANCES, *_COUNTS, "why"]], compared, matched.new, columns
     )
 
 

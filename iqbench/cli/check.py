@@ -198,11 +198,9 @@ def check(
             allow=allow,
         )
     window = Window() if output else Window.of_stdout()
-    text = render_check(
-        found, sides.columns, format, worst=worst, every=rows == "all", window=window
-    )
+    text = render_check(found, format, worst=worst, every=rows == "all", window=window)
     if junit is not None:
-        write_text(junit, render_junit(found, sides.columns, worst=worst))
+        write_text(junit, render_junit(found, worst=worst))
     if html is not None:
         from iqbench.cli.progress import progress_bar
         from iqbench.report.html.check import check_page

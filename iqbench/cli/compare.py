@@ -96,9 +96,7 @@ def compare(
     with waiting("Comparing image by image"):
         found = compare_sides(sides.baseline, sides.candidate, sides.columns, methods=sides.methods)
     window = Window() if output else Window.of_stdout()
-    text = render_comparison(
-        found, sides.columns, format, names=(first, second), images=images, window=window
-    )
+    text = render_comparison(found, format, names=(first, second), images=images, window=window)
     if output is None:
         print_result(text, format, color=window.color)
     else:

@@ -23,7 +23,6 @@ from iqbench.document.render import render
 from iqbench.document.terminal import Window
 from iqbench.document.text import mean_change, mean_number, number, signed
 from iqbench.results.read import with_headings
-from iqbench.results.schema import ColumnInfo
 
 __all__ = [
     "FEW_ROWS",
@@ -39,13 +38,11 @@ __all__ = [
 FEW_ROWS = 20
 """Up to as many rows are shown all; of more only those that are not ``same``."""
 
-_UNKNOWN = ColumnInfo("none")
 _NAMED = 5  # new images that are listed by name
 
 
 def render_check(
     found: Check,
-    columns: Mapping[str, ColumnInfo],
     format: str,
     *,
     worst: int = 3,
@@ -53,21 +50,17 @@ def render_check(
     window: Window | None = None,
 ) -> str:
     """Render a check, see `check_document` and `iqbench.document.render.render`."""
-    document = check_document(found, columns, worst=worst, every=every)
+    document = check_document(found, worst=worst, every=every)
     return render(document, format, window=window)
 
 
-def check_document(
-    found: Check, columns: Mapping[str, ColumnInfo], *, worst: int = 3, every: bool = False
-) -> Document:
+def check_document(found: Check, *, worst: int = 3, every: bool = False) -> Document:
     """Arrange a check.
 
     Parameters
     ----------
     found
         The check.
-    columns
-        Directions and decimals.
     worst
         At most how many images are listed for each row that is worse.
     every
@@ -80,9 +73,9 @@ def check_document(
     for dataset in dict.fromkeys(found.rows["dataset"]):
         part = shown[shown["dataset"] == dataset]
         tables = [
-            _judged(part, columns),
+            _judged(found, part),
             _reasons(part),
-            _worst(found, part, columns, worst),
+            _worst(found, part, worst),
         ]
         own = [one for one in tables if one.rows]
         sections += [replace(one, title=str(dataset)) for one in own[:1]] + own[1:]
@@ -90,24 +83,22 @@ def check_document(
         sections,
         title=f"Regression check {'passed' if found.passed else 'failed'}: {found.why()}",
         notes=[*_remarks(found, shown), *_new(found.new)],
-        records=check_records(found, columns, worst),
+        records=check_records(found, worst),
     )
 
 
-def check_records(found: Check, columns: Mapping[str, ColumnInfo], worst: int) -> pd.DataFrame:
+def check_records(found: Check, worst: int) -> pd.DataFrame:
     """Give the rows of a check with, for those that are worse, their worst images as text."""
     texts = [
-        worst_text(found, row, columns, worst) if row["verdict"] == "worse" else ""
+        worst_text(found, row, worst) if row["verdict"] == "worse" else ""
         for row in found.rows.to_dict("index").values()
     ]
     return found.rows.assign(worst_images=pd.Series(texts, index=found.rows.index, dtype=object))
 
 
-def worst_text(
-    found: Check, row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo], limit: int
-) -> str:
+def worst_text(found: Check, row: Mapping[Any, Any], limit: int) -> str:
     """Name the images that lost most in one comparison: ``baby (-3.21), bird (-2.98)``."""
-    decimals = columns.get(row["metric"], _UNKNOWN).decimals + 1
+    decimals = found.info(row["metric"]).decimals + 1
     images = worst_images(found, row, limit)
     return ", ".join(
         f"{image} ({signed(gain, decimals)})"
@@ -131,18 +122,18 @@ def gain_text(row: Mapping[Any, Any], decimals: int | None = None) -> str:
     return mean_change(row["gain"], decimals, row["infinite_gains"], row["infinite_losses"])
 
 
-def _heading(row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]) -> str:
-    return f"{row['heading']} {direction_arrow(columns.get(row['metric'], _UNKNOWN))}".rstrip()
+def _heading(found: Check, row: Mapping[Any, Any]) -> str:
+    return f"{row['heading']} {direction_arrow(found.info(row['metric']))}".rstrip()
 
 
-def _judged(rows: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Section:
+def _judged(found: Check, rows: pd.DataFrame) -> Section:
     judged = list(rows[rows["n"] > 0].to_dict("index").values())
-    decimals = [columns.get(row["metric"], _UNKNOWN).decimals for row in judged]
+    decimals = [found.info(row["metric"]).decimals for row in judged]
     both = list(zip(judged, decimals, strict=True))
     table = [
         texts("verdict", (row["verdict"] for row in judged)),
         texts("method", map(method_names, judged)),
-        texts("metric", (_heading(row, columns) for row in judged)),
+        texts("metric", (_heading(found, row) for row in judged)),
         *(
             _numbers(heading, judged, side, (side_text(row, side, n) for row, n in both))
             for heading, side in (("baseline", "baseline"), ("now", "candidate"))
@@ -184,11 +175,9 @@ def _reasons(rows: pd.DataFrame) -> Section:
     return Section("", columns=table, fixed=3, level=4)
 
 
-def _worst(
-    found: Check, rows: pd.DataFrame, columns: Mapping[str, ColumnInfo], limit: int
-) -> Section:
+def _worst(found: Check, rows: pd.DataFrame, limit: int) -> Section:
     lost = [
-        (row, image, columns.get(row["metric"], _UNKNOWN).decimals)
+        (row, image, found.info(row["metric"]).decimals)
         for row in rows[rows["verdict"] == "worse"].to_dict("index").values()
         for image in worst_images(found, row, limit).to_dict("index").values()
     ]
@@ -196,7 +185,7 @@ def _worst(
     table = [
         texts("worst images", (image["image"] for image in images)),
         texts("method", (method_names(row) for row, _, _ in lost)),
-        texts("metric", (_heading(row, columns) for row, _, _ in lost)),
+        texts("metric", (_heading(found, row) for row, _, _ in lost)),
         *(
             _numbers(heading, images, side, (number(image[side], n) for _, image, n in lost))
             for heading, side in (("baseline", "baseline"), ("now", "candidate"))

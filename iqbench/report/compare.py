@@ -20,16 +20,12 @@ from iqbench.document.render import render
 from iqbench.document.terminal import Window
 from iqbench.document.text import mean_change, mean_number, number, signed
 from iqbench.results.read import with_headings
-from iqbench.results.schema import ColumnInfo
 
 __all__ = ["comparison_document", "render_comparison"]
-
-_UNKNOWN = ColumnInfo("none")
 
 
 def render_comparison(
     found: Comparison,
-    columns: Mapping[str, ColumnInfo],
     format: str,
     *,
     names: tuple[str, str],
@@ -37,14 +33,11 @@ def render_comparison(
     window: Window | None = None,
 ) -> str:
     """Render a comparison, see `comparison_document` and `iqbench.document.render.render`."""
-    return render(
-        comparison_document(found, columns, names=names, images=images), format, window=window
-    )
+    return render(comparison_document(found, names=names, images=images), format, window=window)
 
 
 def comparison_document(
     found: Comparison,
-    columns: Mapping[str, ColumnInfo],
     *,
     names: tuple[str, str],
     images: int = 3,
@@ -55,8 +48,6 @@ def comparison_document(
     ----------
     found
         The comparison. CSV and JSON hold its rows as they are.
-    columns
-        Directions and decimals.
     names
         What to call the first and the second side.
     images
@@ -69,8 +60,8 @@ def comparison_document(
         title = f"{dataset}: {old} and {new}" if old != new else f"{dataset}: {new}"
         compared = part[part["n"] > 0]
         if len(compared):
-            sections.append(Section(title, columns=_numbers(compared, columns, names)))
-            apart_images = _images(found, compared, columns, names, limit=images)
+            sections.append(Section(title, columns=_numbers(found, compared, names)))
+            apart_images = _images(found, compared, names, limit=images)
             sections.append(Section("", columns=apart_images, fixed=2))
     return Document(
         [section for section in sections if section.rows],
@@ -79,11 +70,9 @@ def comparison_document(
     )
 
 
-def _numbers(
-    rows: pd.DataFrame, columns: Mapping[str, ColumnInfo], names: tuple[str, str]
-) -> list[TableColumn]:
+def _numbers(found: Comparison, rows: pd.DataFrame, names: tuple[str, str]) -> list[TableColumn]:
     given = list(rows.to_dict("index").values())
-    decimals = [columns.get(row["metric"], _UNKNOWN).decimals for row in given]
+    decimals = [found.info(row["metric"]).decimals for row in given]
 
     def column(
         heading: str, key: str, write: Callable[[Mapping[Any, Any], int], str]
@@ -100,7 +89,7 @@ def _numbers(
         )
 
     return [
-        texts("metric", (_heading(row, columns) for row in given)),
+        texts("metric", (_heading(found, row) for row in given)),
         *(
             column(name, side, mean(side))
             for name, side in zip(names, ("first", "second"), strict=True)
@@ -131,13 +120,12 @@ def _interval(row: Mapping[Any, Any], decimals: int) -> str:
 def _images(
     found: Comparison,
     rows: pd.DataFrame,
-    columns: Mapping[str, ColumnInfo],
     names: tuple[str, str],
     *,
     limit: int,
 ) -> list[TableColumn]:
     given = [
-        (row, image, columns.get(row["metric"], _UNKNOWN).decimals)
+        (row, image, found.info(row["metric"]).decimals)
         for row in rows.to_dict("index").values()
         for image in apart(found, row, limit).to_dict("index").values()
     ]
@@ -152,15 +140,15 @@ def _images(
 
     return [
         texts("differ most", (image["image"] for _, image, _ in given)),
-        texts("metric", (_heading(row, columns) for row, _, _ in given)),
+        texts("metric", (_heading(found, row) for row, _, _ in given)),
         column(names[0], "baseline", number, 0),
         column(names[1], "candidate", number, 0),
         column("difference", "difference", signed, 1),
     ]
 
 
-def _heading(row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]) -> str:
-    return f"{row['heading']} {direction_arrow(columns.get(row['metric'], _UNKNOWN))}".rstrip()
+def _heading(found: Comparison, row: Mapping[Any, Any]) -> str:
+    return f"{row['heading']} {direction_arrow(found.info(row['metric']))}".rstrip()
 
 
 def _remarks(rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:

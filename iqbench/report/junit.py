@@ -10,20 +10,17 @@ from iqbench.analysis.check import Check
 from iqbench.document.text import number, printable
 from iqbench.report.check import gain_text, method_names, side_text, worst_text
 from iqbench.results.read import with_headings
-from iqbench.results.schema import ColumnInfo
 
 __all__ = ["render_junit"]
 
 
-def render_junit(found: Check, columns: Mapping[str, ColumnInfo], *, worst: int = 3) -> str:
+def render_junit(found: Check, *, worst: int = 3) -> str:
     """Render a check as JUnit XML.
 
     Parameters
     ----------
     found
         The check.
-    columns
-        Decimals.
     worst
         At most how many images are named in a failure.
 
@@ -40,7 +37,7 @@ def render_junit(found: Check, columns: Mapping[str, ColumnInfo], *, worst: int 
     for dataset, part in rows.groupby("dataset", sort=False):
         suite = ElementTree.SubElement(root, "testsuite", name=printable(str(dataset)))
         for row in part.to_dict("index").values():
-            _case(suite, row, found, columns, worst)
+            _case(suite, row, found, worst)
     if not found.gated:
         suite = ElementTree.SubElement(root, "testsuite", name="iqbench check")
         case = ElementTree.SubElement(suite, "testcase", classname="iqbench", name="comparisons")
@@ -57,7 +54,6 @@ def _case(
     suite: ElementTree.Element,
     row: Mapping[Any, Any],
     found: Check,
-    columns: Mapping[str, ColumnInfo],
     worst: int,
 ) -> None:
     names = {
@@ -68,7 +64,7 @@ def _case(
     message = printable(_message(row))
     if row["failed"]:
         failure = ElementTree.SubElement(case, "failure", type=row["verdict"], message=message)
-        images = worst_text(found, row, columns, worst)
+        images = worst_text(found, row, worst)
         failure.text = printable(f"worst images: {images}") if images else None
     elif not row["n"]:
         ElementTree.SubElement(case, "skipped", message=message)

@@ -42,11 +42,11 @@ def found(**options: Any) -> Check:
 
 
 def shown(check: Check, format: str = "table", **options: Any) -> str:
-    return render_check(check, COLUMNS, format, **options)
+    return render_check(check, format, **options)
 
 
 def junit(check: Check) -> ElementTree.Element:
-    return ElementTree.fromstring(render_junit(check, COLUMNS).encode())
+    return ElementTree.fromstring(render_junit(check).encode())
 
 
 def test_a_check_in_a_terminal() -> None:

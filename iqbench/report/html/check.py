@@ -26,13 +26,11 @@ from iqbench.report.html.scenes import Budget, Progress, Scene, SceneOutput, Sho
 from iqbench.report.html.where import Digests, Finder, Folders
 from iqbench.report.sides import Sides
 from iqbench.results.read import load_runs, with_headings
-from iqbench.results.schema import ColumnInfo
 from iqbench.results.signature import gray_output_of, peak_of
 
 __all__ = ["check_page"]
 
 _SCRIPTS = ("core.js", "tables.js", "viewer.js", "gestures.js")
-_UNKNOWN = ColumnInfo("none")
 _FULL_BAR = 4
 """How many margins fill the bar of a gain."""
 
@@ -126,7 +124,7 @@ def _context(
         "found": found,
         "folders": [str(folder) for folder in folders],
         "blocks": [
-            (str(dataset), [_line(row, sides.columns) for row in part.to_dict("index").values()])
+            (str(dataset), [_line(found, row) for row in part.to_dict("index").values()])
             for dataset, part in rows.groupby("dataset", sort=False)
         ],
         "verdicts": found.counts(),
@@ -143,8 +141,8 @@ def _context(
     }
 
 
-def _line(row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]) -> Line:
-    info = columns.get(row["metric"], _UNKNOWN)
+def _line(found: Check, row: Mapping[Any, Any]) -> Line:
+    info = found.info(row["metric"])
     p_value = "margin alone" if row["margin_alone"] else number(row["p_value"], 4)
     texts = [
         side_text(row, "baseline", info.decimals),
@@ -178,7 +176,7 @@ def _scenes(
     found: Check, rows: pd.DataFrame, sides: Sides, finder: Finder, worst: int
 ) -> Iterator[Scene]:
     """Describe the images that lost most, the worst of each comparison first."""
-    losses = _losses(found, rows, sides.columns, worst)
+    losses = _losses(found, rows, worst)
     names = {image for *_, image in losses}
     before, after = Digests(sides.baseline.images, names), Digests(sides.candidate.images, names)
     for place, told in losses.items():
@@ -215,9 +213,7 @@ def _scenes(
         )
 
 
-def _losses(
-    found: Check, rows: pd.DataFrame, columns: Mapping[str, ColumnInfo], worst: int
-) -> dict[_Place, list[tuple[str, str]]]:
+def _losses(found: Check, rows: pd.DataFrame, worst: int) -> dict[_Place, list[tuple[str, str]]]:
     """Say of the images that lost most what they lost; the comparisons take turns."""
     lost = [
         (row, worst_images(found, row, worst).to_dict("records"))
@@ -231,14 +227,12 @@ def _losses(
                     *(str(row["dataset"]), str(row["baseline_method"]), str(row["method"])),
                     str(one["image"]),
                 )
-                losses.setdefault(place, []).append(("worst", _loss(row, one, columns)))
+                losses.setdefault(place, []).append(("worst", _loss(found, row, one)))
     return losses
 
 
-def _loss(
-    row: Mapping[Any, Any], image: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]
-) -> str:
-    decimals = columns.get(row["metric"], _UNKNOWN).decimals
+def _loss(found: Check, row: Mapping[Any, Any], image: Mapping[Any, Any]) -> str:
+    decimals = found.info(row["metric"]).decimals
     old, now = (number(image[side], decimals) for side in ("baseline", "candidate"))
     return f"{row['heading']} {old} → {now} ({signed(image['gain'], decimals + 1)})"
 
@@ -261,7 +255,7 @@ def _values(found: Check, sides: Sides, place: _Place) -> tuple[list[str], list[
     pairs = pairs.assign(heading=with_headings(pairs).astype(str)).sort_values(
         "metric", key=lambda names: names.map(lambda name: order.get(name, len(order)))
     )
-    infos = [sides.columns.get(metric, _UNKNOWN) for metric in pairs["metric"]]
+    infos = [found.info(metric) for metric in pairs["metric"]]
     heads = [
         f"{heading} {direction_arrow(info)}".rstrip()
         for heading, info in zip(pairs["heading"], infos, strict=True)
