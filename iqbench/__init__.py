@@ -1,7 +1,7 @@
 """iqbench: score the outputs of image-restoration methods, and prove the numbers.
 
-Nothing heavy is imported here: functions, and the modules ``functional`` and ``losses``, are
-imported when they are first used.
+Nothing heavy is imported here: functions, classes, and the modules ``functional`` and ``losses``,
+are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from iqbench.errors import IqbenchError, IqbenchWarning
 __version__ = "0.1.0"
 
 __all__ = [
+    "Evaluator",
     "IqbenchError",
     "IqbenchWarning",
     "__version__",
@@ -28,17 +29,19 @@ __all__ = [
 if TYPE_CHECKING:
     from iqbench import functional, losses
     from iqbench.api import evaluate, measure
+    from iqbench.evaluator import Evaluator
     from iqbench.report.gate import check, compare
     from iqbench.results.read import load_scores
 
 _HOMES = {
+    "Evaluator": "iqbench.evaluator",
     "check": "iqbench.report.gate",
     "compare": "iqbench.report.gate",
     "evaluate": "iqbench.api",
     "load_scores": "iqbench.results.read",
     "measure": "iqbench.api",
 }
-"""The module of each function."""
+"""The module of each name."""
 
 
 def __getattr__(name: str) -> Any:

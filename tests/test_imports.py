@@ -89,7 +89,15 @@ def test_the_public_names_are_there_when_they_are_used():
     assert callable(iqbench.functional.psnr)
     assert callable(iqbench.losses.TVLoss)
     assert set(iqbench.__all__) == {
-        *("IqbenchError", "IqbenchWarning", "__version__", "check", "compare", "evaluate"),
+        *(
+            "Evaluator",
+            "IqbenchError",
+            "IqbenchWarning",
+            "__version__",
+            "check",
+            "compare",
+            "evaluate",
+        ),
         *("functional", "load_scores", "losses", "measure"),
     }
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import torch
 
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.metrics._tensors import full_precision
 from iqbench.native.threads import use_own_threads
 
 __all__ = ["Compute", "Precision", "default_memory", "resolve_compute"]
@@ -54,13 +55,13 @@ class Compute:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Compute without gradients and with this precision; settings are restored after."""
+        """Compute without gradients or autocast, with this precision; restore settings after."""
         places, flag, value = _switches(tf32=self.precision == "tf32")
         before = [getattr(place, flag) for place in places]
         try:
             for place in places:
                 setattr(place, flag, value)
-            with torch.inference_mode():
+            with torch.inference_mode(), full_precision(self.device):
                 yield
         finally:
             for place, setting in zip(places, before, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from iqbench.protocols.presets import Protocol, resolve_protocol
 from iqbench.protocols.view import View
 from iqbench.results.schema import ColumnInfo
 
-__all__ = ["Absence", "Assignment", "DatasetPlan", "RunPlan", "plan_run"]
+__all__ = ["Absence", "Assignment", "DatasetPlan", "RunPlan", "columns_of", "plan_run"]
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,7 @@ class RunPlan:
     @property
     def columns(self) -> dict[str, ColumnInfo]:
         """How tables show the columns of the run."""
-        return {
-            request.column.name: _column_info(request)
-            for plan in self.datasets
-            for request in plan.requests
-        }
+        return columns_of(request for plan in self.datasets for request in plan.requests)
 
     @property
     def tasks(self) -> dict[str, str]:
@@ -373,3 +369,8 @@ def _assign(
                 f"{len(images)} images of {dataset.name!r}. {found.hint}"
             )
     return assignments
+
+
+def columns_of(requests: Iterable[Request]) -> dict[str, ColumnInfo]:
+    """Return how tables show some columns."""
+    return {request.column.name: _column_info(request) for request in requests}

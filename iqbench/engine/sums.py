@@ -15,6 +15,7 @@ from iqbench.errors import IqbenchError, out_of_memory
 from iqbench.metrics._base import Maps, Metric
 from iqbench.metrics._registry import Request
 from iqbench.metrics._statistics import Statistic
+from iqbench.metrics._tensors import full_precision
 from iqbench.readers.reader import Found
 
 __all__ = ["Observations", "Scores", "reason_of"]
@@ -96,7 +97,7 @@ class Scores:
         """
         if self._left is not None:  # the last, so all before it are there
             self._left.synchronize()
-        with torch.inference_mode():
+        with torch.inference_mode(), full_precision(torch.device("cpu")):
             for requests, chunk, shapes, flat in self._open:
                 sizes = [shape[1:].numel() for shape in shapes.values()]
                 parts = zip(shapes.items(), torch.split(flat, sizes, dim=1), strict=True)

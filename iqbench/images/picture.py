@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Picture"]
+__all__ = ["Picture", "Pixels"]
+
+Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 
 _ROWS = 64
 
@@ -20,9 +23,11 @@ class Picture:
     Attributes
     ----------
     pixels
-        (H, W, C) uint8 or uint16, C 1 (gray) or 3 (RGB, in this order), full range.
+        (H, W, C) uint8 or uint16, C 1 (gray) or 3 (RGB, in this order), full range; of a tensor in
+        memory that is not rounded, float32 in [0, 1] with the peak 1.
     digest
-        SHA-256 of the file's bytes (or of the entry inside a container), hexadecimal.
+        SHA-256 of the file's bytes (or of the entry inside a container, or of the pixels in
+        memory), hexadecimal.
     name
         What to call it in messages: the path.
     bytes
@@ -37,7 +42,7 @@ class Picture:
         The EXIF orientation, 1 to 8, that was applied.
     """
 
-    pixels: NDArray[np.uint8] | NDArray[np.uint16]
+    pixels: Pixels
     digest: str
     name: str
     bytes: int
@@ -48,7 +53,7 @@ class Picture:
 
     def __post_init__(self) -> None:
         if not self.peak:
-            object.__setattr__(self, "peak", int(np.iinfo(self.pixels.dtype).max))
+            object.__setattr__(self, "peak", (1 << 8 * self.pixels.dtype.itemsize) - 1)
 
     @property
     def height(self) -> int:
@@ -79,7 +84,7 @@ class Picture:
 
     @property
     def bit_depth(self) -> int:
-        """Bits per sample: 8 or 16."""
+        """Bits per sample: 8, 16, or 32 of floating point."""
         return int(self.pixels.dtype.itemsize) * 8
 
     @cached_property

@@ -9,13 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from iqbench.errors import IqbenchError
 from iqbench.images.decode import Alpha, decode
 from iqbench.images.formats.reader import BufferReader, ByteReader
-from iqbench.images.picture import Picture
+from iqbench.images.picture import Picture, Pixels
 from iqbench.images.probe import ImageHeader, maximum_pixels, probe
 
 __all__ = ["Alpha", "Content", "DecodedImage", "EncodedImage", "FileSource", "Source"]
@@ -121,7 +118,7 @@ class DecodedImage:
     picture: Picture
 
     @classmethod
-    def of(cls, pixels: NDArray[np.uint8] | NDArray[np.uint16], name: str) -> DecodedImage:
+    def of(cls, pixels: Pixels, name: str) -> DecodedImage:
         """Take pixels, (H, W, C); the digest is of their shape, type and values.
 
         It is the same whatever file they came from.

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["pinned", "to_tensor", "to_tensors"]
+from iqbench.images.picture import Pixels
 
-Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+__all__ = ["pinned", "to_tensor", "to_tensors"]
 
 
 def to_tensor(pixels: Pixels, device: torch.device, peak: int | None = None) -> Tensor:
@@ -21,7 +19,7 @@ def to_tensor(pixels: Pixels, device: torch.device, peak: int | None = None) -> 
     Parameters
     ----------
     pixels
-        (H, W, C) uint8 or uint16.
+        (H, W, C) uint8 or uint16; or float32, whose peak must be given.
     device
         Where the tensor shall be.
     peak
@@ -44,7 +42,7 @@ def to_tensors(images: Sequence[Pixels], device: torch.device, peak: int | None 
     Parameters
     ----------
     images
-        (H, W, C) uint8 or uint16 each, all of one type.
+        (H, W, C) each, all of one type; see `to_tensor`.
     device
         Where the tensor shall be.
     peak
@@ -55,7 +53,7 @@ def to_tensors(images: Sequence[Pixels], device: torch.device, peak: int | None 
     Tensor
         (N, C, H, W) float32 in [0, 1], channels last in memory.
     """
-    largest = float(peak or np.iinfo(images[0].dtype).max)
+    largest = float(peak or (1 << 8 * images[0].dtype.itemsize) - 1)
     raw = [_integers(pixels) for pixels in images]
     if device.type == "cuda":
         there = torch.empty((len(raw), *raw[0].shape), dtype=raw[0].dtype, device=device)
@@ -63,7 +61,8 @@ def to_tensors(images: Sequence[Pixels], device: torch.device, peak: int | None 
             target.copy_(pixels, non_blocking=True)
     else:
         there = raw[0].unsqueeze(0) if len(raw) == 1 else torch.stack(raw)
-    return there.permute(0, 3, 1, 2).to(torch.float32).div_(largest)
+    # A copy in any case: floating point would otherwise be divided where it lies.
+    return there.permute(0, 3, 1, 2).to(torch.float32, copy=True).div_(largest)
 
 
 def _integers(pixels: Pixels) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from iqbench.errors import IqbenchError
 from iqbench.native.threads import use_own_threads
 
-__all__ = ["accept_image", "accept_pair", "accept_signal"]
+__all__ = ["accept_image", "accept_pair", "accept_signal", "check_images", "overshoots"]
 
 MEAN_OVERSHOOT = 0.06
 """So far an image may lie outside [0, 1] on average. Photographs in [-1, 1] exceed it, noise of
@@ -145,6 +145,59 @@ def accept_signal(image: Tensor) -> Tensor:
     return image.to(torch.float32 if image.dtype in _EXACT_IN_FLOAT32 else torch.float64)
 
 
+def check_images(name: str, images: object, *, trained: bool = False) -> Tensor:
+    """Refuse what is no batch of images as files could hold them; nothing is converted.
+
+    Parameters
+    ----------
+    name
+        What to call them in messages.
+    images
+        (N, C, H, W), C 1 or 3, N may be 0: floating point in [0, 1], uint8 or uint16.
+    trained
+        Whether a network gives them while it is trained: they may overshoot [0, 1] further.
+
+    Returns
+    -------
+    Tensor
+        The same, without gradients.
+
+    Raises
+    ------
+    IqbenchError
+        If it is no such tensor. NaN is not refused.
+    """
+    use_own_threads()
+    _check_tensor(name, images)
+    assert isinstance(images, Tensor)
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape[2:]:
+        raise IqbenchError(
+            f"{name} is {tuple(images.shape)}, not (N, C, H, W) with C 1 or 3",
+            hint="Add the batch dimension with unsqueeze(0); channels come before rows",
+        )
+    if images.dtype in _PEAKS:
+        return images.detach()
+    if not images.dtype.is_floating_point:
+        raise _without_range(name, images)
+    _check_range(name, images, trained=trained)
+    return images.detach()
+
+
+def overshoots(images: Tensor) -> bool:
+    """Tell whether an image lies outside [0, 1] further than a finished method's output does."""
+    return images.dtype.is_floating_point and bool(
+        _far_outside(images.detach(), trained=False) is not None
+    )
+
+
+def _without_range(name: str, image: Tensor) -> IqbenchError:
+    return IqbenchError(
+        f"{name} is {str(image.dtype).removeprefix('torch.')}, which does not say its range",
+        hint="Give uint8, uint16 or floating point in [0, 1]: divide by the peak, as in "
+        "image / 255",
+    )
+
+
 def _check_tensor(name: str, image: object) -> None:
     """Refuse what is no dense tensor of real numbers."""
     if not isinstance(image, Tensor):
@@ -161,11 +214,7 @@ def _in_unit_range(name: str, image: Tensor) -> Tensor:
     if image.dtype.is_floating_point:
         return _at_least_float32(image)
     if image.dtype not in _PEAKS:
-        raise IqbenchError(
-            f"{name} is {str(image.dtype).removeprefix('torch.')}, which does not say its range",
-            hint="Give uint8, uint16 or floating point in [0, 1]: divide by the peak, as in "
-            "image / 255",
-        )
+        raise _without_range(name, image)
     return image.to(torch.float32) / _PEAKS[image.dtype]
 
 
@@ -175,25 +224,30 @@ def _at_least_float32(image: Tensor) -> Tensor:
 
 def _check_range(name: str, image: Tensor, *, trained: bool = False) -> None:
     """Refuse values that cannot be meant for [0, 1]."""
-    image = image.detach()
-    if image.numel() == 0 or not _is_readable(image):
+    worst = _far_outside(image.detach(), trained=trained)
+    if worst is None:
         return
-    low, high = torch.stack(torch.aminmax(image)).tolist()
-    if low >= 0 and high <= 1:
-        return
-    outside = (image - image.clamp(0, 1)).abs_().flatten(1)
-    far = outside.amax(1) > (TRAINED_OVERSHOOT if trained else OVERSHOOT)
-    if not trained:
-        far |= outside.mean(1) > MEAN_OVERSHOOT
-    if not far.any():
-        return
-    worst = image[far][0]
     raise IqbenchError(
         f"{name} has values from {float(worst.min()):.4g} to {float(worst.max()):.4g}, but images "
         "are in [0, 1]",
         hint="Convert it: (x + 1) / 2 from [-1, 1], x / 255 from 0..255; or cut off what "
         "overshoots: x.clamp(0, 1)",
     )
+
+
+def _far_outside(image: Tensor, *, trained: bool) -> Tensor | None:
+    """Return the first image of a batch that lies too far outside [0, 1]; None if none does."""
+    if image.numel() == 0 or not _is_readable(image):
+        return None
+    image = _at_least_float32(image)
+    low, high = torch.stack(torch.aminmax(image)).tolist()
+    if low >= 0 and high <= 1:
+        return None
+    outside = (image - image.clamp(0, 1)).abs_().flatten(1)
+    far = outside.amax(1) > (TRAINED_OVERSHOOT if trained else OVERSHOOT)
+    if not trained:
+        far |= outside.mean(1) > MEAN_OVERSHOOT
+    return image[far][0] if far.any() else None
 
 
 def _is_readable(image: Tensor) -> bool:

@@ -27,7 +27,12 @@ TOOLS = ("sphinx", "myst_parser", "furo", "sphinx_click")
 
 # Whose snippets and commands suppose what is made below, one after the other.
 GUIDES = ("docs/score-your-method.md", "docs/choose-a-protocol.md", "docs/terminal.md")
-SNIPPETS = ("docs/score-your-method.md", "docs/api.md", "docs/losses.md")
+SNIPPETS = (
+    "docs/score-your-method.md",
+    "docs/api.md",
+    "docs/losses.md",
+    "docs/training.md",
+)
 
 
 @pytest.fixture

@@ -1,0 +1,169 @@
+"""Score pairs of pictures in memory: metrics, protocol, networks and signatures in one object.
+
+A run over folders has a plan, a ledger and readers around the same `Scorer`; everything that scores
+single pairs (`iqbench.measure`, `iqbench.Evaluator`, the doctor) stands on this.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from iqbench.engine.batch import Batch
+from iqbench.engine.batching import BATCH_PIXELS
+from iqbench.engine.compute import Compute, resolve_compute
+from iqbench.engine.grouping import Outcome, views_of
+from iqbench.engine.plan import columns_of
+from iqbench.engine.resources import Resources, load_resources
+from iqbench.engine.scorer import Scorer
+from iqbench.engine.signatures import signatures_of
+from iqbench.engine.sums import Scores
+from iqbench.errors import IqbenchError
+from iqbench.images.picture import Picture
+from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
+from iqbench.protocols.gray import kind_of_pair
+from iqbench.protocols.presets import Protocol, resolve_protocol
+from iqbench.protocols.view import View
+from iqbench.results.schema import ColumnInfo
+
+__all__ = ["PairScorer"]
+
+
+class PairScorer:
+    """Scores pairs of pictures under one protocol.
+
+    Parameters
+    ----------
+    requests
+        The columns to compute.
+    protocol
+        Gives each role of metrics its view.
+    compute
+        Device, precision and memory budget.
+    weights
+        Folder where pretrained weights are looked for first.
+    resources
+        Networks and parameters, if they are loaded already.
+
+    Attributes
+    ----------
+    requests, protocol, compute
+        As given.
+    views
+        Under which pairs are compared.
+    signatures
+        By column, of pairs whose peaks are 255 or 65535.
+
+    Raises
+    ------
+    IqbenchError
+        If weights are missing and cannot be fetched.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        protocol: Protocol,
+        compute: Compute,
+        *,
+        weights: Path | None = None,
+        resources: Resources | None = None,
+    ) -> None:
+        self.requests = tuple(requests)
+        self.protocol = protocol
+        self.compute = compute
+        self.views: tuple[View, ...] = views_of(requests, protocol)
+        loaded = resources or load_resources(requests, compute, folder=weights)
+        self.signatures = signatures_of(requests, protocol, loaded.digests, compute.precision)
+        self._scorer = Scorer(requests, protocol, loaded, compute)
+
+    @classmethod
+    def resolve(
+        cls,
+        metrics: Sequence[str],
+        protocol: str,
+        *,
+        device: str = "auto",
+        precision: str = "exact",
+        memory: int | None = None,
+        weights: Path | None = None,
+        peak: int | None = None,
+        gray_output: str = "error",
+    ) -> PairScorer:
+        """Make one of what a user wrote: specs of metrics, of a protocol, and a device.
+
+        Parameters
+        ----------
+        metrics
+            Specs or column names; by default the protocol's or the default metrics.
+        protocol, device, precision, memory, weights, peak, gray_output
+            As in `iqbench.measure`.
+
+        Raises
+        ------
+        IqbenchError
+            If one of them is unknown or cannot be had.
+        """
+        chosen = resolve_protocol(protocol).with_peak(peak).with_gray_output(gray_output)
+        requests = resolve_metrics(metrics or chosen.metrics or DEFAULT_METRICS, chosen.variants)
+        compute = resolve_compute(device, precision, memory)
+        return cls(requests, chosen, compute, weights=weights)
+
+    @property
+    def columns(self) -> dict[str, ColumnInfo]:
+        """How tables show the columns."""
+        return columns_of(self.requests)
+
+    def score(self, pairs: Iterable[tuple[Picture, Picture]]) -> Iterator[dict[str, Outcome]]:
+        """Score references and outputs that fit each other, in their order.
+
+        Parameters
+        ----------
+        pairs
+            Reference and output each. For metrics that need the output alone, the reference may be
+            the output itself. They are taken one after the other, as they are scored.
+
+        Yields
+        ------
+        dict
+            Column name to its value or to why there is none. What reads bitstreams is left out.
+        """
+        on_gpu = self.compute.device.type == "cuda"
+        waiting: deque[Scores | tuple[int, IqbenchError]] = deque()
+        for together in self._joined(pairs):
+            references, outputs = zip(*together, strict=True)
+            batch = Batch(references, outputs, range(len(together)))
+            try:
+                waiting.append(self._scorer.start(batch))
+            except IqbenchError as error:
+                waiting.append((len(together), error))
+            if len(waiting) > on_gpu:  # a GPU computes while the next batch is set going
+                yield from self._finish(waiting.popleft())
+        while waiting:
+            yield from self._finish(waiting.popleft())
+
+    def _finish(self, started: Scores | tuple[int, IqbenchError]) -> list[dict[str, Outcome]]:
+        if isinstance(started, Scores):
+            return started.finish()
+        images, error = started
+        names = [item.column.name for item in self.requests if item.metric.needs != "bitstream"]
+        return [{name: Outcome(None, str(error)) for name in names} for _ in range(images)]
+
+    def _joined(
+        self, pairs: Iterable[tuple[Picture, Picture]]
+    ) -> Iterator[list[tuple[Picture, Picture]]]:
+        """Join neighbours of one size and kind, up to as many pixels as suit the device."""
+        limit = BATCH_PIXELS.get(self.compute.device.type, 0)
+        joined: list[tuple[Picture, Picture]] = []
+        kind: tuple[object, ...] = ()
+        for reference, output in pairs:
+            here = reference.height, reference.width, kind_of_pair(reference, output)
+            pixels = reference.height * reference.width * 2 * (len(joined) + 1)
+            if joined and (here != kind or pixels > limit):
+                yield joined
+                joined = []
+            kind = here
+            joined.append((reference, output))
+        if joined:
+            yield joined

@@ -1,0 +1,457 @@
+"""Score tensors under a protocol, image by image, as `iqbench evaluate` scores files."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from iqbench.engine.grouping import Outcome
+from iqbench.engine.pairs import PairScorer
+from iqbench.engine.ranks import gather, rank
+from iqbench.engine.reading import check_fit
+from iqbench.engine.record import Record, Row
+from iqbench.errors import IqbenchError, IqbenchWarning
+from iqbench.images.memory import check_bits, picture_of, single_images
+from iqbench.images.peaks import Peaks
+from iqbench.images.picture import Picture
+from iqbench.metrics._images import check_images, overshoots
+from iqbench.results.schema import UNDEFINED
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+
+__all__ = ["Evaluator"]
+
+STATE_FORMAT = 1
+
+
+class Evaluator:
+    """Scores images in memory, and keeps one row an image until it is reset.
+
+    Parameters
+    ----------
+    metrics
+        Specs or column names; by default the protocol's or the default metrics.
+    protocol
+        Spec, e.g. ``sr-y:scale=4``.
+    device
+        ``auto`` (the first GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``: where scores are
+        computed, wherever the images are.
+    precision
+        ``exact``, ``tf32`` (GPU only) or ``bf16``, of the networks.
+    memory
+        Budget in bytes; by default derived from the device.
+    weights
+        Folder where pretrained weights are looked for first.
+    bits
+        What a file of the images would hold: floating point is cut off to [0, 1] and rounded to 8
+        or 16 bits. None rounds only where the protocol says so.
+    gray_output
+        As in `iqbench.evaluate`.
+
+    Attributes
+    ----------
+    columns
+        Names of the columns, in the order asked for.
+
+    Raises
+    ------
+    IqbenchError
+        If a metric, protocol or device is unknown, weights are missing, or a metric reads
+        compressed files.
+
+    Notes
+    -----
+    Each image is what a file would hold of it, and is scored as `iqbench.evaluate` scores that
+    file: the values are the same. Every network runs once an image, for all metrics. Scores carry
+    no gradients; `iqbench.losses` and `iqbench.functional` do, and they neither round nor crop.
+    Grad mode, autocast, threads, TF32 flags and random numbers of the process stay as they are.
+
+    Examples
+    --------
+    >>> evaluator = iqbench.Evaluator(["psnr", "lpips-alex"], "sr-y:scale=4")  # doctest: +SKIP
+    >>> for low, high, name in loader:  # doctest: +SKIP
+    ...     evaluator.update(model(low), high, ids=name)
+    >>> evaluator.compute()  # doctest: +SKIP
+    {'psnr': 28.42, 'lpips-alex': 0.34}
+    """
+
+    def __init__(
+        self,
+        metrics: str | Sequence[str] = (),
+        protocol: str = "rgb",
+        *,
+        device: str | torch.device = "auto",
+        precision: str = "exact",
+        memory: int | None = None,
+        weights: str | os.PathLike[str] | None = None,
+        bits: int | None = 8,
+        gray_output: str = "error",
+    ) -> None:
+        self._bits = check_bits(bits)
+        self._scorer = PairScorer.resolve(
+            [metrics] if isinstance(metrics, str) else list(metrics),
+            protocol,
+            device=str(device),
+            precision=precision,
+            memory=memory,
+            weights=None if weights is None else Path(weights),
+            gray_output=gray_output,
+        )
+        for request in self._scorer.requests:
+            if request.metric.needs == "bitstream":
+                raise IqbenchError(
+                    f"{request.column.name} reads compressed files, which tensors are not",
+                    hint="Leave it out, or use `iqbench evaluate`",
+                )
+        self.columns: tuple[str, ...] = tuple(item.column.name for item in self._scorer.requests)
+        self._record = Record(self.columns)
+
+    def __len__(self) -> int:
+        """Return how many images this process has scored since the last reset."""
+        return len(self._record)
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def directions(self) -> dict[str, str]:
+        """By column, what is better: ``higher``, ``lower``, ``target:<value>`` or ``none``."""
+        return {item.column.name: item.column.direction for item in self._scorer.requests}
+
+    @property
+    def signatures(self) -> dict[str, str]:
+        """By column, how its values are computed."""
+        return {name: self._scorer.signatures[name] for name in self.columns}
+
+    def __call__(
+        self, output: Tensor | Sequence[Tensor], reference: Tensor | Sequence[Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """Score images and keep nothing.
+
+        Parameters
+        ----------
+        output, reference
+            As in `update`.
+
+        Returns
+        -------
+        dict
+            Column name to (N,) float64 on the CPU; NaN where there is no value.
+
+        Raises
+        ------
+        IqbenchError
+            As `update`.
+        """
+        rows = list(self._score(output, reference, None))
+        return {
+            name: torch.tensor(
+                [math.nan if row.values[place] is None else row.values[place] for row in rows],
+                dtype=torch.float64,
+                device="cpu",
+            )
+            for place, name in enumerate(self.columns)
+        }
+
+    def update(
+        self,
+        output: Tensor | Sequence[Tensor],
+        reference: Tensor | Sequence[Tensor] | None = None,
+        *,
+        ids: Sequence[object] | Tensor | None = None,
+    ) -> None:
+        """Score images and keep their values.
+
+        Parameters
+        ----------
+        output
+            (N, C, H, W), or a list of N images (C, H, W) of any sizes; on any device. C is 1 or 3.
+            uint8, uint16, or floating point in [0, 1].
+        reference
+            The same of the references; may be left out if no metric needs one.
+        ids
+            What to call the images; an image whose id is known counts once, as it came first.
+            Images without ids are numbered, and count each time.
+
+        Raises
+        ------
+        IqbenchError
+            If these are no images, their values are far outside [0, 1], or output and reference do
+            not fit. Nothing of the call is kept then.
+
+        Warns
+        -----
+        IqbenchWarning
+            Of images that could not be scored, such as those with NaN, which are kept as failed;
+            of outputs that overshoot [0, 1] far; of a known id with other pixels.
+        """
+        for row in list(self._score(output, reference, ids)):
+            self._record.add(row)
+
+    def compute(self, *, merge: bool = True) -> dict[str, float]:
+        """Return the mean of each column; nothing is reset.
+
+        Parameters
+        ----------
+        merge
+            Whether to take the images of all ranks, where `torch.distributed` is set up: then every
+            rank must call this.
+
+        Returns
+        -------
+        dict
+            Column name to the mean over images, infinite values included. Values that do not exist
+            (the ratio of variations of a flat reference) are left out. NaN if an image could not be
+            scored, or there is none.
+        """
+        return self._together(merge).means()
+
+    def scores(self, *, merge: bool = True) -> pd.DataFrame:
+        """Return one row an image and one column a metric; NaN where there is no value.
+
+        Parameters
+        ----------
+        merge
+            As in `compute`.
+        """
+        import pandas as pd
+
+        rows = self._together(merge).rows()
+        index = pd.Index([row.image for row in rows], name="image", dtype=str)
+        values = [row.values for row in rows]
+        return pd.DataFrame(values, index=index, columns=list(self.columns), dtype=float)
+
+    def errors(self, *, merge: bool = True) -> dict[tuple[str, str], str]:
+        """Return why values are missing, by image and column.
+
+        Parameters
+        ----------
+        merge
+            As in `compute`.
+        """
+        return {
+            (str(row.image), name): error
+            for row in self._together(merge).rows()
+            for name, error in zip(self.columns, row.errors, strict=True)
+            if error
+        }
+
+    def write(
+        self,
+        results: str | os.PathLike[str] = "results",
+        *,
+        method: str,
+        dataset: str = "validation",
+        replace: bool = False,
+        merge: bool = True,
+    ) -> None:
+        """Write the scores as those of a method, e.g. of a checkpoint, into a results folder.
+
+        Parameters
+        ----------
+        results
+            The folder of tables, for ``iqbench leaderboard``, ``report``, ``check``, ``compare``.
+        method
+            What to call it, e.g. ``step-40000``. Scores that it has there are replaced.
+        dataset
+            What the images are.
+        replace
+            Take another dataset of that name, of other references, out of the tables.
+        merge
+            As in `compute`. The rank 0 writes.
+
+        Raises
+        ------
+        IqbenchError
+            If there are no scores, the folder cannot be written, or has other references under that
+            name of a dataset.
+        """
+        from iqbench.engine.writing import write_record
+
+        record = self._together(merge)
+        if not len(record):
+            raise IqbenchError("there are no scores to write", hint="Call update first")
+        if merge and rank() != 0:
+            return
+        write_record(
+            record, self._scorer, Path(results), method=method, dataset=dataset, replace=replace
+        )
+
+    def reset(self) -> None:
+        """Forget all images; networks stay loaded."""
+        self._record = Record(self.columns)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what this process has scored, in plain types that `torch.save` keeps."""
+        return {"format": STATE_FORMAT, "signatures": self.signatures, **self._record.state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned.
+
+        Raises
+        ------
+        IqbenchError
+            If it is no such state, or of an Evaluator of other metrics, protocol or weights.
+        """
+        if state.get("format") != STATE_FORMAT:
+            raise IqbenchError(
+                "this is no state of an Evaluator of this version",
+                hint="Give what its state_dict() returned",
+            )
+        if state.get("signatures") != self.signatures:
+            raise IqbenchError(
+                "the state is of an Evaluator of other metrics, protocol or weights",
+                hint="Make the Evaluator as it was made then",
+            )
+        self._record = Record.of_state(state)
+
+    def _together(self, merge: bool) -> Record:
+        """Return the images of all ranks, or those of this one."""
+        if not merge:
+            return self._record
+        ranks = gather(self._record.state())
+        return self._record if len(ranks) == 1 else Record.united(map(Record.of_state, ranks))
+
+    def _score(
+        self,
+        output: Tensor | Sequence[Tensor],
+        reference: Tensor | Sequence[Tensor] | None,
+        ids: Sequence[object] | Tensor | None,
+    ) -> Iterator[Row]:
+        """Check a batch, then score its images one after the other."""
+        outputs = _checked("output", output, trained=True)
+        references = self._references(reference, outputs)
+        names = _names(ids, len(outputs))
+        for (what, image), other in zip(outputs, references, strict=True):
+            if other is not None:
+                self._check_fit(what, image, other[1])
+        waiting: list[tuple[Row, str]] = []
+        pairs = self._pairs(outputs, references, names, waiting)
+        # Rows wait until their values are there: those that failed before never get any.
+        for outcomes in self._scorer.score(pairs):
+            while waiting and waiting[0][0].errors:
+                yield _warned(*waiting.pop(0), self.columns)
+            row, what = waiting.pop(0)
+            found = (outcomes[name] for name in self.columns)
+            yield _warned(row.with_outcomes(found), what, self.columns)
+        for row, what in waiting:
+            yield _warned(row, what, self.columns)
+
+    def _pairs(
+        self,
+        outputs: Sequence[tuple[str, Tensor]],
+        references: Sequence[tuple[str, Tensor] | None],
+        names: Sequence[str | None],
+        waiting: list[tuple[Row, str]],
+    ) -> Iterator[tuple[Picture, Picture]]:
+        """Turn images into pictures as they are scored; enter a row of each into `waiting`."""
+        for (place, image), other, name in zip(outputs, references, names, strict=True):
+            what = place if name is None else f"{place} ({name})"
+            size = (image.shape[2], image.shape[3], image.shape[1])
+            try:
+                picture = picture_of(what, image, self._bits)
+                against = picture if other is None else picture_of(*other, self._bits)
+                digests = None if other is None else against.digest, picture.digest
+                peaks = Peaks(against.peak, picture.peak).label
+                row = Row(name, *digests, *size, picture.bit_depth, peaks)
+                if name is not None and self._record.known(name, digests):
+                    continue
+                if other is not None:
+                    check_fit(against, picture, self._scorer.views)
+            except IqbenchError as error:
+                reasons = [Outcome(None, str(error))] * len(self.columns)
+                failed = Row(name, None, "", *size, bit_depth=0, peaks="")
+                waiting.append((failed.with_outcomes(reasons), what))
+                continue
+            waiting.append((row, what))
+            yield against, picture
+
+    def _references(
+        self, reference: object, outputs: Sequence[tuple[str, Tensor]]
+    ) -> list[tuple[str, Tensor] | None]:
+        """Check the references; they may be missing where no metric needs them."""
+        if reference is None:
+            needy = [
+                item.column.name for item in self._scorer.requests if item.metric.needs != "output"
+            ]
+            if needy:
+                raise IqbenchError(
+                    f"{', '.join(needy)} cannot be computed without a reference",
+                    hint="Give the reference, or ask for metrics that need none, such as niqe",
+                )
+            return [None] * len(outputs)
+        references = _checked("reference", reference)
+        if len(references) != len(outputs):
+            raise IqbenchError(
+                f"there are {len(outputs)} outputs, but {len(references)} references"
+            )
+        return list(references)
+
+    def _check_fit(self, what: str, output: Tensor, reference: Tensor) -> None:
+        """Refuse an output of another size than its reference's, before anything is computed."""
+        cuts = {view.modcrop for view in self._scorer.views}
+        sizes = [tuple(image.shape[2:]) for image in (output, reference)]
+        cut = [[tuple(side - side % by for side in size) for by in cuts] for size in sizes]
+        if cut[0] != cut[1]:
+            (height, width), (other_height, other_width) = sizes
+            raise IqbenchError(
+                f"{what} has {width}x{height} pixels, its reference {other_width}x{other_height}",
+                hint="Nothing is resized: make the output as large as its reference",
+            )
+
+
+def _checked(kind: str, images: object, *, trained: bool = False) -> list[tuple[str, Tensor]]:
+    """Return single images with their names, all of them as files could hold them."""
+    found: list[tuple[str, Tensor]] = []
+    far: list[str] = []
+    for name, image in single_images(kind, images):
+        one = check_images(name, image, trained=trained)
+        if len(one) != 1:
+            raise IqbenchError(
+                f"{name} of the list has {len(one)} images", hint="Give one image an entry"
+            )
+        if trained and overshoots(one):
+            far.append(f"{name} (from {float(one.min()):.4g} to {float(one.max()):.4g})")
+        found.append((name, one))
+    if far:
+        warnings.warn(
+            f"{far[0]} and {len(far) - 1} more images lie far outside [0, 1]"
+            if len(far) > 1
+            else f"{far[0]} lies far outside [0, 1]",
+            IqbenchWarning,
+            stacklevel=5,
+        )
+    return found
+
+
+def _names(ids: Sequence[object] | Tensor | None, images: int) -> list[str | None]:
+    """Return one id an image; numbers are spelt."""
+    if ids is None:
+        return [None] * images
+    if isinstance(ids, str):
+        ids = [ids]
+    given = ids.tolist() if isinstance(ids, Tensor) else list(ids)
+    if len(given) != images:
+        raise IqbenchError(f"there are {images} outputs, but {len(given)} ids")
+    return [str(one.item() if isinstance(one, Tensor) else one) for one in given]
+
+
+def _warned(row: Row, what: str, columns: Sequence[str]) -> Row:
+    """Warn of what an image failed with; a value that does not exist is no failure."""
+    failed = {
+        error: name
+        for name, error in zip(reversed(columns), reversed(row.errors), strict=True)
+        if error and not error.startswith(UNDEFINED)
+    }
+    for error, name in failed.items():
+        warnings.warn(f"{what} has no {name}: {error}", IqbenchWarning, stacklevel=4)
+    return row

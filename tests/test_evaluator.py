@@ -1,0 +1,426 @@
+"""An evaluator scores tensors as `iqbench evaluate` scores the files that would hold them."""
+
+from __future__ import annotations
+
+import io
+import math
+import random
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import iqbench
+from iqbench.errors import IqbenchError, IqbenchWarning
+from iqbench.images.write import write_png
+
+METRICS = ["psnr", "ssim", "psnr-b", "tv-ratio", "gmsd"]
+SIDE = 48
+
+
+def photographs(count=3, *, height=SIDE, width=SIDE - 5, sigma=0.05, seed=0):
+    """Smooth references and noisy outputs, which overshoot a little."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(count, 3, 6, 6, generator=generator)
+    reference = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")
+    reference = reference.clamp(0, 1)
+    return reference, reference + sigma * torch.randn(reference.shape, generator=generator)
+
+
+def write_images(folder: Path, images, names, *, depth=8):
+    """Write what a program would write: cut off and rounded."""
+    peak = 2**depth - 1
+    kind = np.uint8 if depth == 8 else np.uint16
+    for name, image in zip(names, images, strict=True):
+        pixels = (image.clamp(0, 1) * peak).round().numpy().astype(kind).transpose(1, 2, 0)
+        write_png(folder / f"{name}.png", pixels)
+
+
+def evaluated(tmp_path, reference, output, names, *, protocol, metrics=METRICS, depth=8):
+    """What `evaluate` gives of the files, one row an image."""
+    write_images(tmp_path / "references", reference, names, depth=depth)
+    write_images(tmp_path / "outputs", output, names, depth=depth)
+    scores = iqbench.evaluate(
+        methods=[f"mine={tmp_path / 'outputs'}"],
+        reference=tmp_path / "references",
+        metrics=metrics,
+        protocol=protocol,
+        results=tmp_path / "results",
+        device="cpu",
+    )
+    wide = scores.pivot(index="image", columns="metric", values="value")
+    return wide.loc[list(names), list(metrics)]
+
+
+@pytest.fixture(scope="module")
+def evaluator():
+    return iqbench.Evaluator(METRICS, "sr-y:scale=4", device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def _fresh(evaluator):
+    evaluator.reset()
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        "protocol", ["rgb", "sr-y:scale=4", "sr-y-rounded:scale=2", "lowlight-gtmean", "y-full"]
+    )
+    def test_they_are_those_of_evaluate_to_the_last_digit(self, tmp_path, protocol):
+        reference, output = photographs(height=47)
+        names = ["one", "two", "three"]
+        scorer = iqbench.Evaluator(METRICS, protocol, device="cpu")
+        scorer.update(output, reference, ids=names)
+        expected = evaluated(tmp_path, reference, output, names, protocol=protocol)
+        assert (scorer.scores().to_numpy() == expected.to_numpy()).all()
+        assert scorer.compute()["psnr"] == math.fsum(expected["psnr"]) / 3
+
+    def test_sixteen_bits_are_those_of_sixteen_bit_files(self, tmp_path):
+        reference, output = photographs()
+        scorer = iqbench.Evaluator(["psnr", "ssim"], device="cpu", bits=16)
+        scorer.update(output, reference, ids=list("abc"))
+        found = scorer.scores()
+        expected = evaluated(
+            tmp_path, reference, output, "abc", protocol="rgb", metrics=["psnr", "ssim"], depth=16
+        )
+        assert (found.to_numpy() == expected.to_numpy()).all()
+
+    def test_without_rounding_they_are_the_functions(self):
+        reference, output = photographs()
+        scorer = iqbench.Evaluator(["psnr"], device="cpu", bits=None)
+        expected = iqbench.functional.psnr(reference, output.clamp(0, 1))
+        assert scorer(output, reference)["psnr"].tolist() == pytest.approx(expected.tolist())
+        assert (
+            scorer(output, reference)["psnr"].tolist()
+            != iqbench.Evaluator(["psnr"], device="cpu")(output, reference)["psnr"].tolist()
+        )
+
+    @pytest.mark.parametrize("kind", [torch.uint8, torch.uint16, torch.float64])
+    def test_a_picture_has_one_value_whatever_its_type(self, evaluator, kind):
+        reference, output = ((image.clamp(0, 1) * 255).round() for image in photographs())
+        expected = evaluator(output.to(torch.uint8), reference.to(torch.uint8))
+        factor = {torch.uint8: 1, torch.uint16: 257, torch.float64: 1 / 255}[kind]
+        typed = [(image.double() * factor).to(kind) for image in (output, reference)]
+        found = evaluator(*typed)
+        for column, values in expected.items():
+            assert found[column].tolist() == pytest.approx(values.tolist(), rel=1e-7)
+
+    def test_sizes_may_differ_within_a_list_and_batches_do_not_matter(self, evaluator):
+        sizes = [(40, 36), (33, 64), (40, 36)]
+        pairs = [photographs(1, height=h, width=w, seed=h) for h, w in sizes]
+        references, outputs = ([pair[side][0] for pair in pairs] for side in (0, 1))
+        together = evaluator(outputs, references)
+        alone = [evaluator(output, reference) for reference, output in pairs]
+        for column, values in together.items():
+            assert values.tolist() == [one[column].item() for one in alone]
+
+    def test_gray_is_one_channel(self, evaluator):
+        reference, output = (image[:, :1] for image in photographs())
+        found = evaluator(output, reference)
+        same = evaluator(output.expand(-1, 3, -1, -1), reference.expand(-1, 3, -1, -1))
+        assert torch.equal(found["psnr"], same["psnr"])
+
+    def test_a_metric_without_reference_needs_none(self):
+        _, output = photographs(1, height=200, width=200)
+        scorer = iqbench.Evaluator("niqe", device="cpu")
+        if scorer(output)["niqe"].isnan().any():
+            pytest.fail("there is no value")
+        assert scorer(output)["niqe"].item() == scorer(output, output)["niqe"].item()
+
+    @pytest.mark.usefixtures("pretrained_networks")
+    def test_networks_are_read_once_for_all_metrics(self, monkeypatch):
+        from iqbench.networks.backbone import Backbone
+
+        begun = []
+        begin = Backbone.begin
+        monkeypatch.setattr(
+            Backbone, "begin", lambda self, *rest: begun.append(self.name) or begin(self, *rest)
+        )
+        reference, output = photographs(1)
+        iqbench.Evaluator(["lpips-vgg", "perceptual"], device="cpu")(output, reference)
+        assert begun == ["vgg16", "vgg16"]  # the reference, the output
+
+
+class TestWhatIsKept:
+    def test_calling_keeps_nothing(self, evaluator):
+        reference, output = photographs()
+        values = evaluator(output, reference)
+        assert {column: tuple(found.shape) for column, found in values.items()} == dict.fromkeys(
+            METRICS, (3,)
+        )
+        assert len(evaluator) == 0
+
+    def test_compute_is_the_mean_and_does_not_reset(self, evaluator):
+        reference, output = photographs(4)
+        values = evaluator(output, reference)
+        evaluator.update(output[:3], reference[:3])
+        evaluator.update(output[3:], reference[3:])
+        for _ in range(2):
+            means = evaluator.compute()
+            for column, found in values.items():
+                assert means[column] == pytest.approx(found.mean().item(), rel=1e-14)
+        evaluator.reset()
+        assert all(math.isnan(mean) for mean in evaluator.compute().values())
+
+    def test_a_repeated_id_counts_once(self, evaluator):
+        reference, output = photographs(2)
+        evaluator.update(output, reference, ids=["a", "b"])
+        means = evaluator.compute()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            evaluator.update(output[:1], reference[:1], ids=["a"])
+        with pytest.warns(IqbenchWarning, match="'b' came again with other pixels: the first"):
+            evaluator.update(output[:1], reference[:1], ids=["b"])
+        assert len(evaluator) == 2
+        assert evaluator.compute() == means
+
+    def test_a_repeated_id_within_a_batch_counts_once(self, evaluator):
+        reference, output = photographs(2)
+        evaluator.update(output[[0, 1, 0]], reference[[0, 1, 0]], ids=torch.tensor([4, 5, 4]))
+        assert list(evaluator.scores().index) == ["4", "5"]
+
+    def test_images_without_ids_are_numbered_and_count_each_time(self, evaluator):
+        reference, output = photographs(2)
+        evaluator.update(output, reference)
+        evaluator.update(output[:1], reference[:1], ids=["000001"])
+        evaluator.update(output[:1], reference[:1])
+        assert list(evaluator.scores().index) == ["000000", "000002", "000001", "000003"]
+
+    def test_no_image_is_kept(self, evaluator):
+        reference, output = photographs(2)
+        evaluator.update(output, reference)
+        buffer = io.BytesIO()
+        torch.save(evaluator.state_dict(), buffer)
+        assert len(buffer.getvalue()) < 6000
+
+    def test_state_survives_saving_and_loading(self, evaluator):
+        reference, output = photographs(2)
+        evaluator.update(output, reference, ids=["a", "b"])
+        buffer = io.BytesIO()
+        torch.save(evaluator.state_dict(), buffer)
+        buffer.seek(0)
+        other = iqbench.Evaluator(METRICS, "sr-y:scale=4", device="cpu")
+        other.load_state_dict(torch.load(buffer, weights_only=True))
+        assert other.scores().equals(evaluator.scores())
+        other.update(output[:1], reference[:1], ids=["a"])
+        assert len(other) == 2
+
+    def test_a_state_of_other_metrics_is_refused(self, evaluator):
+        other = iqbench.Evaluator(["psnr"], device="cpu")
+        with pytest.raises(IqbenchError, match="other metrics, protocol or weights"):
+            other.load_state_dict(evaluator.state_dict())
+        with pytest.raises(IqbenchError, match="no state of an Evaluator"):
+            other.load_state_dict({"weight": torch.zeros(3)})
+
+    def test_an_empty_batch_adds_nothing(self, evaluator):
+        evaluator.update(torch.zeros(0, 3, 8, 8), torch.zeros(0, 3, 8, 8))
+        evaluator.update([], [])
+        assert len(evaluator) == 0
+
+    @given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.randoms())
+    @settings(max_examples=15, deadline=None)
+    def test_the_means_do_not_depend_on_how_images_are_batched(self, sizes, order):
+        from iqbench.engine.record import Record, Row
+
+        rows = [
+            Row(str(place), None, "d", 1, 1, 3, 8, "", (order.uniform(-1e3, 1e3),), (None,))
+            for place in range(sum(sizes))
+        ]
+        whole = Record(["psnr"], rows).means()
+        order.shuffle(rows)
+        parts, start = [], 0
+        for size in sizes:
+            parts.append(Record(["psnr"], rows[start : start + size]))
+            start += size
+        assert Record.united(parts).means() == whole
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda x: x * 255, r"output 0 has values from .* but images are in \[0, 1\]"),
+            (lambda x: (x * 255).long(), "output 0 is int64, which does not say its range"),
+            (lambda x: x > 0.5, "output 0 is bool, which does not say its range"),
+            (lambda x: x[0], r"output is \(3, 48, 43\), not a batch"),
+            (lambda x: x[:, :2], "with C 1 or 3"),
+            (lambda x: x.permute(0, 2, 3, 1), "with C 1 or 3"),
+            (lambda x: x.numpy(), "output is of type ndarray, not a tensor or a list of tensors"),
+            (lambda x: list(x.numpy()), "output 0 is of type ndarray, not a torch tensor"),
+            (lambda x: x[:1], "there are 1 outputs, but 2 references"),
+            (lambda x: x[..., :-4], "output 0 has 39x48 pixels, its reference 43x48"),
+            (lambda x: [x[0], x[1, :, :-4]], "output 1 has 43x44 pixels, its reference 43x48"),
+        ],
+    )
+    def test_what_is_no_image_is_named_and_nothing_is_kept(self, evaluator, change, message):
+        reference, output = photographs(2)
+        with pytest.raises(IqbenchError, match=message):
+            evaluator.update(change(output), reference)
+        assert len(evaluator) == 0
+
+    def test_a_reference_in_minus_one_to_one_is_refused(self, evaluator):
+        reference, output = photographs(1)
+        with pytest.raises(IqbenchError, match="reference 0 has values from"):
+            evaluator.update(output, reference * 2 - 1)
+
+    def test_an_output_that_overshoots_far_is_named(self, evaluator):
+        reference, _ = photographs(2)
+        with pytest.warns(IqbenchWarning, match=r"output 0 \(from -1.* lies far outside \[0, 1\]"):
+            evaluator.update(torch.cat([reference[:1] * 2 - 1.2, reference[1:]]), reference)
+        assert len(evaluator) == 2
+
+    def test_not_a_number_fails_one_image_and_not_the_others(self, evaluator):
+        reference, output = photographs(3)
+        output[1, 0, 5, 5] = torch.nan
+        with pytest.warns(IqbenchWarning, match=r"output 1 \(b\) has values that are not numbers"):
+            evaluator.update(output, reference, ids=["a", "b", "c"])
+        assert math.isnan(evaluator.compute()["psnr"])
+        scores = evaluator.scores()
+        assert scores.loc["b"].isna().all()
+        assert scores.loc[["a", "c"]].notna().all(axis=None)
+        assert "not numbers" in evaluator.errors()["b", "psnr"]
+
+    def test_a_value_that_does_not_exist_is_left_out_of_the_mean(self, evaluator):
+        reference, output = photographs(2)
+        reference[1] = 0.5  # a flat reference has no ratio of variations
+        evaluator.update(output, reference, ids=["a", "flat"])
+        assert evaluator.compute()["tv-ratio"] == evaluator.scores()["tv-ratio"]["a"]
+        assert evaluator.errors()["flat", "tv-ratio"].startswith("undefined: ")
+
+    def test_a_missing_reference_is_named(self, evaluator):
+        with pytest.raises(IqbenchError, match=r"psnr, .* cannot be computed without a reference"):
+            evaluator.update(photographs(1)[1])
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"metrics": ["psnrr"]}, "Did you mean 'psnr'"),
+            ({"metrics": ["bpp"]}, "bpp reads compressed files"),
+            ({"protocol": "sr"}, "unknown protocol 'sr'"),
+            ({"bits": 12}, "bits must be 8, 16 or None, not 12"),
+            ({"device": "gpu"}, "unknown device 'gpu'"),
+        ],
+    )
+    def test_wrong_options_are_refused(self, options, message):
+        with pytest.raises(IqbenchError, match=message):
+            iqbench.Evaluator(**{"metrics": ["psnr"], **options})
+
+
+class TestTables:
+    def test_checkpoints_are_methods(self, tmp_path, evaluator):
+        from iqbench.report.overview import read_leaderboard
+
+        for step, sigma in ((1, 0.1), (2, 0.02)):
+            reference, output = photographs(3, sigma=sigma)
+            evaluator.reset()
+            evaluator.update(output, reference, ids=["a", "b", "c"])
+            evaluator.write(tmp_path / "results", method=f"step-{step}", dataset="noisy")
+        scores = iqbench.load_scores(tmp_path / "results", wide=True)
+        assert scores.loc["noisy", "step-2"].equals(
+            evaluator.scores().loc[:, list(scores.columns)].rename_axis("image")
+        )
+        board = read_leaderboard(tmp_path / "results", {}, intervals=False)
+        ranked = board.board
+        assert list(ranked["method"]) == ["step-2", "step-1"]
+        compared = iqbench.compare(
+            iqbench.load_scores(tmp_path / "results", filters={"method": "step-1"}),
+            iqbench.load_scores(tmp_path / "results", filters={"method": "step-2"}),
+        )
+        assert len(compared)
+
+    def test_writing_again_replaces_a_method_and_its_images(self, tmp_path, evaluator):
+        reference, output = photographs(3)
+        evaluator.update(output, reference, ids=["a", "b", "c"])
+        evaluator.write(tmp_path, method="mine")
+        evaluator.reset()
+        evaluator.update(output[:2], reference[:2], ids=["a", "b"])
+        evaluator.write(tmp_path, method="mine")
+        written = iqbench.load_scores(tmp_path)
+        assert sorted(written["image"].unique()) == ["a", "b"]
+
+    def test_values_of_another_reference_are_not_mixed(self, tmp_path, evaluator):
+        reference, output = photographs(2)
+        evaluator.update(output, reference, ids=["a", "b"])
+        evaluator.write(tmp_path, method="first")
+        evaluator.reset()
+        evaluator.update(output, reference.flip(3), ids=["a", "b"])
+        with pytest.raises(IqbenchError, match="'first' on 'validation' whose reference of 'a'"):
+            evaluator.write(tmp_path, method="second")
+        evaluator.write(tmp_path, method="second", replace=True)
+        assert list(iqbench.load_scores(tmp_path)["method"].unique()) == ["second"]
+
+    def test_failed_images_are_written_with_their_reason(self, tmp_path, evaluator):
+        reference, output = photographs(2)
+        output[1] = torch.nan
+        with pytest.warns(IqbenchWarning):
+            evaluator.update(output, reference, ids=["a", "b"])
+        evaluator.write(tmp_path, method="mine")
+        scores = iqbench.load_scores(tmp_path).set_index(["image", "metric"])
+        assert "NaN" in scores.loc[("b", "psnr"), "error"]
+
+    def test_nothing_is_not_written(self, tmp_path, evaluator):
+        with pytest.raises(IqbenchError, match="no scores to write"):
+            evaluator.write(tmp_path, method="mine")
+
+
+class TestTheCallersProcess:
+    def test_nothing_of_it_changes(self, evaluator):
+        def state():
+            return (
+                torch.is_grad_enabled(),
+                torch.is_inference_mode_enabled(),
+                torch.get_num_threads(),
+                torch.get_float32_matmul_precision(),
+                torch.is_autocast_enabled("cpu"),
+                torch.get_rng_state().tolist(),
+                random.getstate(),
+                torch.get_default_dtype(),
+            )
+
+        reference, output = photographs(1)
+        before = state()
+        evaluator.update(output.requires_grad_(), reference)
+        evaluator.compute()
+        assert state() == before
+
+    @pytest.mark.usefixtures("pretrained_networks")
+    @pytest.mark.parametrize("mode", ["autocast", "inference", "no_grad", "default double"])
+    def test_the_modes_of_training_change_no_value(self, mode):
+        reference, output = photographs(1, height=70, width=66)
+        scorer = iqbench.Evaluator(["psnr", "ssim", "lpips-alex", "dists"], device="cpu")
+        expected = scorer(output, reference)
+        modes = {
+            "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+            "inference": torch.inference_mode,
+            "no_grad": torch.no_grad,
+            "default double": lambda: DefaultType(torch.float64),
+        }
+        with modes[mode]():
+            found = scorer(output, reference)
+        for column, values in expected.items():
+            assert found[column].dtype == torch.float64
+            assert found[column].tolist() == values.tolist()
+
+    def test_outputs_of_a_model_need_not_be_detached(self, evaluator):
+        reference, output = photographs(1)
+        layer = torch.nn.Conv2d(3, 3, 1)
+        values = evaluator(layer(output).sigmoid(), reference)
+        assert not values["psnr"].requires_grad
+
+
+class DefaultType:
+    """Makes another type torch's default for a while."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    def __enter__(self):
+        self.before = torch.get_default_dtype()
+        torch.set_default_dtype(self.dtype)
+
+    def __exit__(self, *_):
+        torch.set_default_dtype(self.before)
