@@ -326,11 +326,16 @@ class TestTables:
         board = read_leaderboard(tmp_path / "results", {}, intervals=False)
         ranked = board.board
         assert list(ranked["method"]) == ["step-2", "step-1"]
-        compared = iqbench.compare(
-            iqbench.load_scores(tmp_path / "results", filters={"method": "step-1"}),
-            iqbench.load_scores(tmp_path / "results", filters={"method": "step-2"}),
-        )
-        assert len(compared)
+
+    def test_runs_are_compared(self, tmp_path, evaluator):
+        for run, sigma in (("before", 0.02), ("after", 0.1)):
+            reference, output = photographs(3, sigma=sigma)
+            evaluator.reset()
+            evaluator.update(output, reference, ids=["a", "b", "c"])
+            evaluator.write(tmp_path / run, method="mine")
+        checked = iqbench.check(tmp_path / "after", baseline=tmp_path / "before")
+        verdicts = checked.rows.set_index("metric")["verdict"]
+        assert verdicts["psnr"] == "worse"
 
     def test_writing_again_replaces_a_method_and_its_images(self, tmp_path, evaluator):
         reference, output = photographs(3)
