@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from iqbench.columns import ColumnMap
+from iqbench.columns import ColumnMap, Margin
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.tv import safe_sqrt
@@ -49,6 +49,7 @@ class Ciede2000(Metric):
                 (Tap(),),
                 decimals=3,
                 headline=True,
+                margin=Margin(0.02, reason="a fiftieth of the least difference that people see"),
                 map=ColumnMap("centre"),
             ),
         )

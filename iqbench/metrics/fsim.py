@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from iqbench.columns import Margin
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.tv import safe_sqrt
@@ -61,6 +62,7 @@ class Fsim(Metric):
                 headline=True,
                 smallest=SMALLEST,
                 undefined=undefined,
+                margin=Margin(0.001, reason="papers print four digits and argue over the third"),
             )
             for name, summary in summaries.items()
         )

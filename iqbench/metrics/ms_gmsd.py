@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from iqbench.columns import Margin
 from iqbench.metrics._base import Column, Maps, Metric, Place, Statistics, Tap
 from iqbench.metrics._statistics import spread
 from iqbench.metrics._tensors import score_tensors
@@ -42,7 +43,17 @@ class MsGmsd(Metric):
 
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``ms-gmsd``."""
-        return (Column("ms-gmsd", "lower", self.summary, TAPS, headline=True, smallest=SMALLEST),)
+        return (
+            Column(
+                "ms-gmsd",
+                "lower",
+                self.summary,
+                TAPS,
+                headline=True,
+                smallest=SMALLEST,
+                margin=Margin(0.001, reason="papers print four digits and argue over the third"),
+            ),
+        )
 
     def observe(
         self,

@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from iqbench.columns import Margin
 from iqbench.images.filters import filter_axis
 from iqbench.metrics._base import Column, Maps, Metric, Place, Statistics, Tap
 from iqbench.metrics._statistics import Mean
@@ -79,6 +80,10 @@ class Ssimulacra2(Metric):
                 decimals=2,
                 headline=True,
                 smallest=SMALLEST,
+                margin=Margin(
+                    0.5,
+                    reason="from medium to high quality it is 20 points",
+                ),
             ),
         )
 
