@@ -31,7 +31,7 @@ from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha, Source
 from iqbench.loader import work_ahead
 from iqbench.metrics._base import Metric
-from iqbench.results.schema import Manifest
+from iqbench.results.schema import FORMAT, Manifest
 from iqbench.results.store import Current, Store, Writer
 
 __all__ = ["Reporter", "Settings", "run"]
@@ -154,6 +154,11 @@ def run(
         for dataset_plan in plan.datasets:
             reporter.begin(dataset_plan.dataset.name, dataset_plan.size)
             open_dataset(dataset_plan).score(reporter.advance)
+    if writer.upgraded:
+        summary.warnings.append(
+            f"tables in {store.root} were merged into format {FORMAT}: releases of iqbench that "
+            "write an earlier format cannot read them any more"
+        )
     return summary
 
 

@@ -13,7 +13,7 @@ from iqbench.errors import IqbenchError
 from iqbench.results.parts import last_rows, list_parts, read_footers, read_parts
 from iqbench.results.schema import NOT_SCORED_YET, REMOVED, Footer, Kind
 
-__all__ = ["Stored", "current_images", "current_scores", "groups", "of_current_files"]
+__all__ = ["Stored", "current_images", "current_scores", "groups", "of_current_files", "of_images"]
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,19 @@ def current_scores(folder: Path, images: pa.Table) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        Rows of an image that is unknown, removed, announced but not scored, or whose files were
-        others, are left out.
+        Values of images only. Rows of an image that is unknown, removed, announced but not scored,
+        or whose files were others, are left out.
     """
-    return of_current_files(last_rows(read_parts(folder, "scores")[0], "scores"), images)
+    table = last_rows(read_parts(folder, "scores")[0], "scores")
+    return of_current_files(of_images(table), images)
+
+
+def of_images(table: pa.Table) -> pa.Table:
+    """Keep the values of single images, in one chunk a column."""
+    there = pc.equal(table.column("scope"), "image")
+    if pc.all(there, min_count=0).as_py():
+        return table
+    return table.filter(there).combine_chunks()
 
 
 def of_current_files(table: pa.Table, images: pa.Table) -> pa.Table:

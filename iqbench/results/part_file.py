@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from iqbench.errors import IqbenchError
 from iqbench.results.arrow_files import open_again, read_buffer
 from iqbench.results.format1 import completed
-from iqbench.results.schema import FOOTER_KEY, FORMAT, SCHEMAS, Footer, Kind
+from iqbench.results.schema import DEFAULTS, FOOTER_KEY, FORMATS, SCHEMAS, Footer, Kind
 from iqbench.results.signature import parse_signature
 from iqbench.user_files import open_regular
 
@@ -133,15 +133,18 @@ def open_part(part: Path, kind: Kind) -> Iterator[tuple[pq.ParquetFile, Footer]]
 
 
 def _footer(file: pq.ParquetFile, kind: Kind) -> Footer | None:
-    """Read what iqbench noted in the file; None where it is not this format of this table."""
+    """Read what iqbench noted in the file; None where it is no known format of this table."""
     found = (file.metadata.metadata or {}).get(FOOTER_KEY)
-    if found is None or file.schema_arrow.names != SCHEMAS[kind].names:
+    names = file.schema_arrow.names
+    lacking = set(SCHEMAS[kind].names).difference(names, DEFAULTS)
+    if found is None or lacking or len(set(names)) < len(names):
         return None
     with suppress(ValidationError):
         footer = _FOOTER.validate_json(found)
-        if footer.format == FORMAT:
+        if footer.format == 1:
             columns = {name: completed(name, info) for name, info in footer.columns.items()}
             return replace(footer, columns=columns)
+        return footer if footer.format in FORMATS else None
     return None
 
 
@@ -207,6 +210,8 @@ def _compare(part: Path, wanted: str, found: str) -> None:
 
 def _check_types(part: Path, found: pa.Schema, wanted: pa.Schema) -> None:
     for field in wanted:
+        if field.name not in found.names:  # it has a default
+            continue
         kind = found.field(field.name).type
         if not _holds(kind, field.type):
             raise IqbenchError(
@@ -258,12 +263,28 @@ def _large_texts(facts: pq.FileMetaData, size: int) -> list[str]:
 
 
 def _rows(file: pq.ParquetFile, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
+    """Read columns by name: those that a part lacks get their default, unknown ones are ignored."""
     names = schema.names if columns is None else columns
-    table = file.read(columns=names)
-    for place, name in enumerate(names):
-        column = _converted(table.column(name), schema.field(name))
-        table = table.set_column(place, schema.field(name), column)
-    return table
+    there = [name for name in names if name in file.schema_arrow.names]
+    table = file.read(columns=there)
+    # Of no column Parquet gives no rows.
+    rows = table.num_rows if there else file.metadata.num_rows
+    fields = [schema.field(name) for name in names]
+    return pa.table(
+        [
+            _converted(table.column(field.name), field)
+            if field.name in there
+            else _default(field, rows)
+            for field in fields
+        ],
+        schema=pa.schema(fields),
+    )
+
+
+def _default(field: pa.Field, rows: int) -> pa.Array:
+    """Return a column of what a part means that lacks it."""
+    values = pa.repeat(pa.scalar(DEFAULTS[field.name], pa.string()), rows)
+    return values.dictionary_encode().cast(field.type)
 
 
 def _converted(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:

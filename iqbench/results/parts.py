@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError
 from iqbench.results.part_file import encode, open_part, part_name, read_part
-from iqbench.results.schema import NOT_SCORED_YET, REMOVED, SCHEMAS, Footer, Kind
+from iqbench.results.schema import FORMAT, NOT_SCORED_YET, REMOVED, SCHEMAS, Footer, Kind
 from iqbench.user_files import replace_file
 
 __all__ = [
@@ -234,7 +235,7 @@ def last_rows(table: pa.Table, kind: Kind) -> pa.Table:
         return table
     if kind == "images":
         table = _without_late_announcements(table)
-    keys = ("image",) if kind == "images" else ("image", "metric", "signature")
+    keys = ("image",) if kind == "images" else ("image", "metric", "signature", "scope")
     identity = pd.DataFrame({key: codes(table.column(key)) for key in keys})
     replaced = identity.duplicated(keep="last").to_numpy()
     return table.filter(pa.array(~replaced)).combine_chunks() if replaced.any() else table
@@ -254,12 +255,14 @@ def _without_late_announcements(table: pa.Table) -> pa.Table:
     return table.filter(pa.array(~late)).combine_chunks() if late.any() else table
 
 
-def merge(folder: Path, kind: Kind, keep: Callable[[pa.Table], pa.Table] | None = None) -> None:
+def merge(folder: Path, kind: Kind, keep: Callable[[pa.Table], pa.Table] | None = None) -> bool:
     """Merge neighbouring small parts, so that a folder does not fill with slivers.
 
     Safe against dying at any point and against other processes that read, write or merge: only
     neighbours in age are merged, the new part takes the age of the newest it replaces, and it is
     in place before those are deleted. Whoever sees both sees the same rows twice, not other ones.
+    What is merged is written in the format of this release. A part with columns that this release
+    does not know stays as it is, so that nothing is lost.
 
     Parameters
     ----------
@@ -269,8 +272,14 @@ def merge(folder: Path, kind: Kind, keep: Callable[[pa.Table], pa.Table] | None 
         Which table.
     keep
         Chooses the rows that are still current: parts with others are written anew without them.
+
+    Returns
+    -------
+    bool
+        Whether parts of an earlier format became one of this format, which earlier releases refuse.
     """
     _sweep(folder)
+    upgraded = False
     # When a part vanishes, another process is merging this folder, and will finish that.
     with suppress(FileNotFoundError):
         for parts in _neighbours(list_parts(folder), kind):
@@ -284,9 +293,11 @@ def merge(folder: Path, kind: Kind, keep: Callable[[pa.Table], pa.Table] | None 
             current = table if keep is None else keep(table)
             if len(parts) == 1 and current.num_rows == opened[0][0].num_rows:
                 continue
-            write(folder, current, footer, moment=_moment(parts[-1]))
+            upgraded |= any(earlier.format < FORMAT for _, earlier in opened)
+            write(folder, current, replace(footer, format=FORMAT), moment=_moment(parts[-1]))
             for part in parts:
                 _delete(part)
+    return upgraded
 
 
 def _neighbours(parts: list[Path], kind: Kind) -> list[list[Path]]:
@@ -295,6 +306,10 @@ def _neighbours(parts: list[Path], kind: Kind) -> list[list[Path]]:
     for part in parts:
         with open_part(part, kind) as (file, _):
             size = file.metadata.num_rows
+            foreign = set(file.schema_arrow.names) - set(SCHEMAS[kind].names)
+        if foreign:
+            rows = MERGED_ROWS + 1  # what is older and what is newer are no neighbours
+            continue
         if not groups or rows + size > MERGED_ROWS:
             groups.append([])
             rows = 0

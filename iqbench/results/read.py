@@ -32,8 +32,8 @@ __all__ = [
 ]
 
 _IDENTITY = ["dataset", "method", "image"]
-_LONG = [name for name in SCORES.names if name != "pair"]
-_IMAGES = IMAGES.remove(IMAGES.get_field_index("pair")).append(WRITTEN)
+_LONG = [name for name in SCORES.names if name not in ("pair", "group", "scope")]
+_IMAGES = pa.schema([*(field for field in IMAGES if field.name not in ("pair", "group")), WRITTEN])
 _REFERENCE = [*_IDENTITY, "reference_digest", WRITTEN.name]
 _REFERENCES = pa.schema(
     [

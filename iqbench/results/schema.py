@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict
 from iqbench.columns import Margin, Tolerance
 
 __all__ = [
+    "DEFAULTS",
     "FOOTER_KEY",
     "FORMAT",
+    "FORMATS",
     "IMAGES",
     "NOT_SCORED_YET",
     "REMOVED",
@@ -36,8 +38,12 @@ __all__ = [
     "removed",
 ]
 
-FORMAT = 1
-"""Version of the layout of the tables. A part with another one is refused, never guessed at."""
+FORMAT = 2
+"""Version of the layout of the tables, as they are written. Later releases may add columns, and
+fields of footers, without another number: see `DEFAULTS`."""
+
+FORMATS = (1, 2)
+"""Versions that are read. A part with another one is refused, never guessed at."""
 
 FOOTER_KEY = b"iqbench"
 
@@ -70,9 +76,12 @@ SCORES = pa.schema(
         _name("signature"),
         _name("protocol"),
         pa.field("pair", pa.string()),
+        pa.field("group", _NAME),
+        _name("scope"),
     ]
 )
-"""One row a value. ``pair`` says which two files it belongs to."""
+"""One row a value. ``pair`` says which two files it belongs to; ``scope`` whether the value is of
+an image or of a group of them, such as a clip; ``group`` of which."""
 
 IMAGES = pa.schema(
     [
@@ -92,11 +101,15 @@ IMAGES = pa.schema(
         pa.field("distortion", pa.string()),
         pa.field("error", pa.string()),
         pa.field("pair", pa.string()),
+        pa.field("group", _NAME),
     ]
 )
 """One row a file scored. The newest one of an image decides which of its scores are current."""
 
 SCHEMAS: Mapping[Kind, pa.Schema] = {"scores": SCORES, "images": IMAGES}
+
+DEFAULTS: Mapping[str, str | None] = {"group": None, "scope": "image"}
+"""What a column holds in parts that lack it, because an earlier release wrote them."""
 
 
 def pair_digest(reference_digest: str | None, output_digest: str | None) -> str | None:
@@ -133,6 +146,10 @@ class ScoreRow:
         How the value was computed.
     pair
         `ImageRow.pair` of the two files, None where one is missing.
+    group
+        The group of images that the image is in, or None.
+    scope
+        What the value is of: ``image`` or ``group``.
     """
 
     dataset: str
@@ -144,6 +161,8 @@ class ScoreRow:
     signature: str
     protocol: str
     pair: str | None
+    group: str | None = None
+    scope: str = "image"
 
     def __post_init__(self) -> None:
         if self.error is not None:
@@ -171,6 +190,8 @@ class ImageRow:
         Opinion scores and distortion type, where the dataset has them.
     error
         Why the file could not be scored, or None.
+    group
+        The group of images that it is in, such as a clip, or None.
     """
 
     dataset: str
@@ -188,6 +209,7 @@ class ImageRow:
     mos_direction: str | None = None
     distortion: str | None = None
     error: str | None = None
+    group: str | None = None
 
     @property
     def pair(self) -> str | None:
@@ -358,4 +380,5 @@ class Footer:
         columns = {**self.columns, **newer.columns}
         task = newer.task or self.task
         origin = newer.origin or self.origin
-        return Footer(self.format, self.dataset, self.method, runs, columns, task, origin)
+        newest = max(self.format, newer.format)
+        return Footer(newest, self.dataset, self.method, runs, columns, task, origin)

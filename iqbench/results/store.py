@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError
-from iqbench.results.current import current_images, current_scores, of_current_files
+from iqbench.results.current import current_images, current_scores, of_current_files, of_images
 from iqbench.results.parts import merge, read_footers, read_parts, write
 from iqbench.results.paths import slug
 from iqbench.results.schema import (
@@ -180,6 +180,8 @@ class Writer:
         self._scores: dict[Key, list[ScoreRow]] = {}
         self._written: dict[Key, dict[Kind, list[pa.Table]]] = {}
         self._relied: dict[Key, dict[str, tuple[str | None, Mapping[str, str]]]] = {}
+        self.upgraded = False
+        """Whether tables of an earlier format were merged into ones that older releases refuse."""
         self._rows = 0
         self._flushed = time.monotonic()
 
@@ -195,9 +197,9 @@ class Writer:
         self.flush()
         for key in self._written:
             images, scores = (self._store.folder(table, *key) for table in _TABLES)
-            merge(images, "images")
+            self.upgraded |= merge(images, "images")
             # Other readers of the scores then need no table of images to leave out what is stale.
-            merge(scores, "scores", partial(_current_rows, images))
+            self.upgraded |= merge(scores, "scores", partial(_current_rows, images))
         if kind is None:
             self._check()
 
@@ -302,7 +304,12 @@ class Writer:
 
 
 def _current_rows(images: Path, scores: pa.Table) -> pa.Table:
-    return of_current_files(scores, current_images(images))
+    """Keep what is current, and all values of groups: of these, this release knows no better."""
+    current = of_current_files(of_images(scores), current_images(images))
+    others = scores.filter(pc.not_equal(scores.column("scope"), "image"))
+    if others.num_rows == 0:
+        return current
+    return pa.concat_tables([others, current]).unify_dictionaries().combine_chunks()
 
 
 def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
