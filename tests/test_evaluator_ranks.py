@@ -48,6 +48,7 @@ torch.distributed.destroy_process_group()
 """
 
 
+@pytest.mark.slow  # each process imports torch
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no torch.distributed")
 @pytest.mark.parametrize(("world", "mode"), [(2, "padded"), (2, "one"), (3, "uneven")])
 def test_all_ranks_have_what_one_process_has(tmp_path, world, mode):
