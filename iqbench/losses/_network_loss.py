@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -18,7 +21,10 @@ _LOOK_EVERY = 100
 
 
 class NetworkLoss(nn.Module):
-    """The last column of a metric, of output and target; the network is part of the module.
+    """The last column of a metric, of output and target.
+
+    The network moves with the module, but is no part of its state: checkpoints of a model that has
+    the loss in it hold nothing of it.
 
     Parameters
     ----------
@@ -33,9 +39,27 @@ class NetworkLoss(nn.Module):
     def __init__(self, metric: Metric, backbone: Backbone, reduction: Reduction) -> None:
         super().__init__()
         self.metric = metric
-        self.backbone = backbone
+        # Not as a submodule: its weights are nobody's parameters and in no checkpoint.
+        self.__dict__["backbone"] = backbone
         self.reduction = reduction
         self._calls = 0
+
+    backbone: Backbone
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> NetworkLoss:
+        """Move the network with the module."""
+        super()._apply(fn, recurse)
+        self.backbone._apply(fn, recurse)
+        return self
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *rest: Any, **named: Any
+    ) -> None:
+        """Leave out what checkpoints of earlier versions hold of the network."""
+        own = {key for key in state_dict if key.startswith((f"{prefix}backbone.", f"{prefix}lin"))}
+        for key in own:
+            del state_dict[key]
+        super()._load_from_state_dict(state_dict, prefix, *rest, **named)
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the loss of an output against a target.

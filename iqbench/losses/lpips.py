@@ -31,8 +31,8 @@ class LPIPSLoss(NetworkLoss):
 
     Notes
     -----
-    Called as ``loss(output, target)``; images are in [0, 1], not [-1, 1]. The network is part of
-    the module, moves with it and takes no gradients itself. Zhang et al. 2018,
+    Called as ``loss(output, target)``; images are in [0, 1], not [-1, 1]. The network moves with
+    the module, takes no gradients itself and is in no checkpoint. Zhang et al. 2018,
     doi:10.1109/CVPR.2018.00068.
     """
 
@@ -44,4 +44,4 @@ class LPIPSLoss(NetworkLoss):
         network = backbone if backbone is not None else pretrained(NETWORKS[net])
         super().__init__(Lpips(net=net), network, reduction)
         for name, weight in linear.items():
-            self.register_buffer(name, weight.clone())
+            self.register_buffer(name, weight.clone(), persistent=False)

@@ -39,8 +39,8 @@ class PerceptualLoss(NetworkLoss):
 
     Notes
     -----
-    Called as ``loss(output, target)``; images are in [0, 1]. The network is part of the module,
-    moves with it and takes no gradients itself. Johnson et al. 2016,
+    Called as ``loss(output, target)``; images are in [0, 1]. The network moves with the module,
+    takes no gradients itself and is in no checkpoint. Johnson et al. 2016,
     doi:10.1007/978-3-319-46475-6_43. ESRGAN's form is ``PerceptualLoss("vgg19",
     ("conv5_4",))``.
     """
