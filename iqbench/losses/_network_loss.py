@@ -48,8 +48,9 @@ class NetworkLoss(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> NetworkLoss:
         """Move the network with the module."""
-        super()._apply(fn, recurse)
-        self.backbone._apply(fn, recurse)
+        modules: tuple[Any, Any] = super(), self.backbone  # torch has no types for it
+        for module in modules:
+            module._apply(fn, recurse)
         return self
 
     def _load_from_state_dict(
