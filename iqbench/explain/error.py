@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 
 import torch
 from torch import Tensor
@@ -31,6 +31,11 @@ class Errors:
     means: Tensor
     count: int
     extremes: Extremes
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """Over the channels."""
+        return self.means.mean()
 
 
 class PsnrFamily(Family[Errors]):
@@ -117,14 +122,17 @@ class PsnrFamily(Family[Errors]):
     def close(self, found: Sequence[Errors], convention: Convention) -> float:
         """Return the mean of the images' PSNRs, or the PSNR of a mean error."""
         if convention.pool == "images":
-            return sum(_psnr(errors, convention) for errors in found) / len(found)
+            return sum(self.each(found, convention)) / len(found)
         weights = [errors.count if convention.pool == "pooled" else 1 for errors in found]
-        means = [
-            errors.means.mean() * weight for errors, weight in zip(found, weights, strict=True)
-        ]
+        means = [errors.mean * weight for errors, weight in zip(found, weights, strict=True)]
         mean = torch.stack(means).sum()[None] / sum(weights)
         extremes = reduce(Extremes.united, (errors.extremes for errors in found))
-        return _psnr(Errors(mean, sum(weights), extremes), convention)
+        (value,) = _psnr([Errors(mean, sum(weights), extremes)], convention)
+        return value
+
+    def each(self, found: Sequence[Errors], convention: Convention) -> list[float]:
+        """Return the PSNR of each image."""
+        return _psnr(found, convention)
 
 
 def _wrapped_squares(reference: Tensor, output: Tensor) -> Tensor:
@@ -134,10 +142,25 @@ def _wrapped_squares(reference: Tensor, output: Tensor) -> Tensor:
     return torch.remainder(difference.square(), 256) / 255**2
 
 
-def _psnr(errors: Errors, convention: Convention) -> float:
-    scale, _ = errors.extremes.scale(convention.range)
-    means = errors.means if convention.colour == "rgb-channels" else errors.means.mean()[None]
-    means = means * scale**2
+def _psnr(found: Sequence[Errors], convention: Convention) -> list[float]:
+    """Return the PSNR of each image, all at once."""
+    scales = torch.tensor(
+        [errors.extremes.scale(convention.range)[0] for errors in found],
+        dtype=torch.float64,
+        device="cpu",
+    )
+    if convention.colour == "rgb-channels":
+        # A gray image among colour ones has one channel.
+        return [
+            float(_close(errors.means * scale**2, convention).mean())
+            for errors, scale in zip(found, scales, strict=True)
+        ]
+    means = torch.stack([errors.mean for errors in found]) * scales**2
+    numbers: list[float] = _close(means, convention).tolist()
+    return numbers
+
+
+def _close(means: Tensor, convention: Convention) -> Tensor:
     if convention.metric == WITH_EPSILON:
         means = means + EPSILON
-    return float(Psnr().close("psnr", {"squared_error": means}, {}).mean())
+    return Psnr().close("psnr", {"squared_error": means}, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from iqbench.explain.convention import Convention
@@ -69,6 +70,11 @@ class Family(ABC, Generic[Statistic]):
     def close(self, found: Sequence[Statistic], convention: Convention) -> float:
         """Turn what was measured on all pairs into the value; NaN where undefined."""
 
+    def each(self, found: Sequence[Statistic], convention: Convention) -> list[float]:
+        """Return the values of single pairs, whatever is made of them over a folder."""
+        alone = replace(convention, pool="images")
+        return [self.close([statistic], alone) for statistic in found]
+
 
 class MeanFamily(Family[float]):
     """A metric whose value over a folder is the mean of the images' values."""
@@ -76,3 +82,7 @@ class MeanFamily(Family[float]):
     def close(self, found: Sequence[float], convention: Convention) -> float:
         """Return the mean."""
         return sum(found) / len(found)
+
+    def each(self, found: Sequence[float], convention: Convention) -> list[float]:
+        """Return the values themselves."""
+        return list(found)

@@ -11,7 +11,7 @@ from typing import Any
 from iqbench.explain.anchors import Anchor
 from iqbench.explain.convention import Convention, label
 from iqbench.explain.pair import Pair
-from iqbench.explain.plausibility import SINGLE, rate
+from iqbench.explain.plausibility import KINDS, SINGLE, rate
 
 __all__ = ["Facts", "Grid", "Named"]
 
@@ -175,6 +175,11 @@ class Grid:
         }
         rated = rate(self.conventions, mistaken, scales=scales, mistakes=mistakes)
         self._plausible = dict(zip(self.conventions, (kind for kind, _ in rated), strict=True))
+
+    @property
+    def doubtful(self) -> frozenset[Convention]:
+        """The conventions that are the least plausible."""
+        return frozenset(item for item, kind in self._plausible.items() if kind == KINDS[-1])
 
     def name(self, convention: Convention) -> Named:
         """Say what a convention is, in terms of the presets and the libraries."""

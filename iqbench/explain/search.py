@@ -127,7 +127,7 @@ def explain(
     )
     workers = _workers()
     with _one_thread():
-        facts, spreads = _facts(pairs, workers, reporter)
+        facts, spreads = look_at(pairs, workers, reporter)
     frames = []
     for item in evidence:
         family = families[item.metric]
@@ -161,7 +161,7 @@ def _means(
     return means
 
 
-def _facts(pairs: Pairs, workers: int, reporter: Reporter | None) -> tuple[Facts, list[float]]:
+def look_at(pairs: Pairs, workers: int, reporter: Reporter | None) -> tuple[Facts, list[float]]:
     """Read all pairs once: headers do not tell what quantising changes.
 
     Returns
@@ -202,6 +202,32 @@ def _examine(
     reporter: Reporter | None,
 ) -> pd.DataFrame:
     """Return the rows of one metric."""
+    survey, grid, columns = prepare(
+        family,
+        evidence,
+        pairs=pairs,
+        facts=facts,
+        spreads=spreads,
+        scale=scale,
+        workers=workers,
+        reporter=reporter,
+    )
+    survey.run()
+    return judge(survey, grid, evidence, scale=scale, columns=columns)
+
+
+def prepare(
+    family: Family[Any],
+    evidence: Evidence,
+    *,
+    pairs: Pairs,
+    facts: Facts,
+    spreads: Sequence[float],
+    scale: int | None,
+    workers: int,
+    reporter: Reporter | None,
+) -> tuple[Survey, Grid, list[str]]:
+    """Return the conventions of a metric, how they are measured, and the metric's own columns."""
     from iqbench.explain.anchors import library_anchors, preset_anchors
     from iqbench.explain.grid import Grid
     from iqbench.explain.survey import Survey
@@ -234,11 +260,42 @@ def _examine(
         pairs=pairs,
         evidence=evidence,
         spreads=spreads,
+        doubtful=grid.doubtful,
         usual=usual,
         workers=workers,
         reporter=reporter,
     )
-    survey.run()
+    return survey, grid, columns
+
+
+def judge(
+    survey: Survey, grid: Grid, evidence: Evidence, *, scale: int | None, columns: Sequence[str]
+) -> pd.DataFrame:
+    """Say which conventions reproduce what was reported.
+
+    Parameters
+    ----------
+    survey
+        What was measured.
+    grid
+        The conventions that were tried.
+    evidence
+        What was reported.
+    scale
+        Of super-resolution, where it was given.
+    columns
+        Of the metric itself.
+
+    Returns
+    -------
+    DataFrame
+        As of `explain`, the rows of one metric.
+
+    Raises
+    ------
+    IqbenchError
+        If no convention fits the images.
+    """
     frame = _rows(survey, grid, evidence)
     if frame.empty:
         raise IqbenchError(

@@ -41,7 +41,7 @@ REACH: dict[str, int] = {
 MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 FLOAT_ERROR = 2e-5  # piq and torchmetrics take small differences of large moments in float32
 BORDER = SIZES["gaussian"] // 2
-Moments = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+Moments = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class Look(NamedTuple):
@@ -190,26 +190,24 @@ def _filter(image: Tensor, shape: str) -> Tensor:
     size = REACH[shape]
     weights = np.array(window_weights("gaussian") if shape == "gaussian" else [1 / size] * size)
     reach = size // 2
-    filtered = [
-        cv2.sepFilter2D(plane.numpy(), cv2.CV_64F, weights, weights)[reach:-reach, reach:-reach]
-        for plane in image[0]
-    ]
-    return torch.from_numpy(np.stack(filtered))[None]
+    planes = image[0].numpy()
+    filtered = np.empty(planes.shape)
+    for plane, place in zip(planes, filtered, strict=True):
+        cv2.sepFilter2D(plane, cv2.CV_64F, weights, weights, dst=place)
+    return torch.from_numpy(filtered)[None, :, reach:-reach, reach:-reach]
 
 
 def _moments(reference: Tensor, output: Tensor, shape: str) -> Moments:
-    """Return local means, variances and covariance, in float64."""
+    """Return local means, the sum of both variances, and the covariance, in float64.
+
+    SSIM depends on the variances' sum alone.
+    """
     first, second = reference.double(), output.double()
     mean, other = (_filter(image, shape) for image in (first, second))
-    products = (first.square(), second.square(), first * second)
-    squares, other_squares, mixed = (_filter(image, shape) for image in products)
-    return (
-        mean,
-        other,
-        squares - mean.square(),
-        other_squares - other.square(),
-        mixed - mean * other,
-    )
+    squares = _filter(torch.addcmul(first.square(), second, second), shape)
+    mixed = _filter(first * second, shape)
+    squares = squares.addcmul(mean, mean, value=-1).addcmul_(other, other, value=-1)
+    return mean, other, squares, mixed.addcmul(mean, other, value=-1)
 
 
 def _map(moments: Moments, look: Look) -> Tensor:
@@ -217,9 +215,11 @@ def _map(moments: Moments, look: Look) -> Tensor:
     mean, other, *second = moments
     size = REACH[look.shape] ** 2
     factor = look.scale**2 * (size / (size - 1) if look.sample else 1.0)
-    variance, other_variance, covariance = (moment * factor for moment in second)
+    variances, covariance = (moment * factor for moment in second)
     first = (mean * look.scale + look.offset, other * look.scale + look.offset)
-    luminance, structure = ssim_terms((*first, variance, other_variance, covariance))
+    luminance, structure = ssim_terms(
+        (*first, variances, torch.zeros((), device="cpu"), covariance)
+    )
     return luminance * (structure.clamp_min(0) if look.clipped else structure)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,14 +24,17 @@ __all__ = ["Survey"]
 SCREENED = 6
 """On so many pairs every convention is measured; a data set of no more is measured wholly."""
 
-ERRORS = 8.0
+ERRORS = 6.0
 """So many standard errors may a mean over few pairs be off before a convention is given up."""
 
-ALLOWANCE = 1e-3
+ALLOWANCE = 3e-4
 """What a mean may be off besides, by value above 1: few pairs need not show all that differs."""
 
 NEAREST = 10
 """So many conventions that do not fit are measured wholly: the nearest."""
+
+RELATIVES = 2
+"""So many of the nearest are measured on all pairs at once, to compare others with."""
 
 ADVANCES = 64
 
@@ -54,6 +56,9 @@ class Survey:
         What was reported.
     spreads
         How much conventions differ on each pair: where they differ most, fewer pairs tell more.
+    doubtful
+        Conventions that a mean alone cannot make believed: of several pairs they are not followed
+        any further where nothing else was reported.
     usual
         Conventions that are measured on all pairs, whatever they give: others are compared with
         them.
@@ -71,22 +76,25 @@ class Survey:
         pairs: Pairs,
         evidence: Evidence,
         spreads: Sequence[float],
+        doubtful: Collection[Convention],
         usual: Iterable[Convention],
         workers: int,
         reporter: Reporter | None,
     ) -> None:
         self._family = family
         self._pairs = pairs
-        self._evidence = evidence
+        self.evidence = evidence
         self._workers = workers
         self._reporter = reporter
         self.found: dict[Convention, Statistics] = {item: {} for item in conventions}
         self._usual = list(usual)
+        self._doubtful = frozenset(() if evidence.images else doubtful)
         places = range(len(pairs)) if evidence.mean else sorted(evidence.images)
         self.places: list[int] = self._ordered(list(places), spreads)
         self.screened = self.places[:SCREENED]
         self._values: dict[tuple[Convention, int], float] = {}
-        self._singles: dict[tuple[Convention, int], float] = {}
+        self._singles: dict[Convention, dict[int, float]] = {}
+        self._tables: dict[tuple[tuple[int, ...], int], NDArray[np.float64]] = {}
 
     def run(self) -> None:
         """Measure: afterwards `found` has the pairs of each convention that were needed."""
@@ -94,13 +102,15 @@ class Survey:
         rest = self.places[len(self.screened) :]
         if not rest:
             return
+        # What is nearest so far is a close relative of whatever may fit.
+        near = [item for item in self._candidates(0) if item not in self._doubtful]
+        self._usual += sorted(near, key=lambda item: self._outlook(item)[0])[:RELATIVES]
         self._measure([item for item in self._usual if item in self.found], rest)
         done = len(self.screened)
-        for share in (4 * SCREENED, len(self.places)):
-            chunk = self.places[done:share]
-            if chunk:
-                self._measure(self._candidates(done), chunk)
-            done = max(done, min(share, len(self.places)))
+        while done < len(self.places):
+            chunk = self.places[done : 2 * done]
+            self._measure(self._candidates(done), chunk)
+            done += len(chunk)
 
     def complete(self, convention: Convention) -> bool:
         """Tell whether a convention was measured on all pairs that matter."""
@@ -118,7 +128,12 @@ class Survey:
 
     def images(self, convention: Convention, places: Sequence[int]) -> NDArray[np.float64]:
         """Return a convention's values of single images."""
-        return np.array([self._single(convention, place) for place in places])
+        known = self._singles.setdefault(convention, {})
+        missing = [place for place in places if place not in known]
+        if missing:
+            statistics = [self.found[convention][place] for place in missing]
+            known.update(zip(missing, self._family.each(statistics, convention), strict=True))
+        return np.array([known[place] for place in places])
 
     def worst(self, convention: Convention) -> tuple[float, bool]:
         """Return the largest difference from what was reported, and whether all agree.
@@ -138,17 +153,17 @@ class Survey:
         known = self.found[convention]
         rows: list[tuple[Any, float]] = [
             (reported, self._single(convention, place))
-            for place, reported in self._evidence.images.items()
+            for place, reported in self.evidence.images.items()
             if place in known
         ]
-        if self._evidence.mean is not None:
-            rows.append((self._evidence.mean, self.value(convention)))
+        if self.evidence.mean is not None:
+            rows.append((self.evidence.mean, self.value(convention)))
         return rows
 
     def _ordered(self, places: list[int], spreads: Sequence[float]) -> list[int]:
         """Put first what is measured first: images that tell most, or a fair sample for a mean."""
-        if self._evidence.images:
-            named = self._evidence.images
+        if self.evidence.images:
+            named = self.evidence.images
             return sorted(places, key=lambda place: (place not in named, -spreads[place]))
         count = min(SCREENED, len(places))
         spaced = [places[len(places) * index // count] for index in range(count)]
@@ -167,7 +182,7 @@ class Survey:
             if len(known) < done:
                 continue
             off, possible = self._outlook(convention)
-            if possible:
+            if possible and convention not in self._doubtful:
                 keep.append(convention)
             elif not math.isnan(off):
                 distances[convention] = off
@@ -177,12 +192,12 @@ class Survey:
     def _outlook(self, convention: Convention) -> tuple[float, bool]:
         """Return how far a convention is off, and whether it may fit."""
         off, possible = 0.0, True
-        for place, reported in self._evidence.images.items():
+        for place, reported in self.evidence.images.items():
             if place in self.found[convention]:
                 value = self._single(convention, place)
                 off = max(off, abs(reported.difference(value)))
                 possible &= reported.matches(value)
-        mean = self._evidence.mean
+        mean = self.evidence.mean
         if mean is not None:
             value, error = self._estimate(convention)
             away = abs(mean.difference(value))
@@ -197,27 +212,35 @@ class Survey:
         What is added to the value of a convention that is complete is the difference between the
         two on the pairs that both have: of a pair's conventions, all are high or low together.
         """
-        places = [place for place in self.places if place in self.found[convention]]
+        places = tuple(place for place in self.places if place in self.found[convention])
         own = self.images(convention, places)
-        best = (self._close(convention, places), _error(own, len(self.places)))
-        for base in self._usual:
-            if base not in self.found or not self.complete(base):
-                continue
-            shifts = own - self.images(base, places)
-            error = _error(shifts, len(self.places))
-            if error < best[1]:
-                moved = self._close(convention, places) - self._close(base, places)
-                best = (self._close(base, self.places) + moved, error)
-        return best
+        bases, table = self._compare(places)
+        errors = _errors(np.vstack([own, own - table]), len(self.places))
+        best = int(np.nanargmin(errors)) if not np.isnan(errors).all() else 0
+        value = self._close(convention, places)
+        if best:
+            base = bases[best - 1]
+            value += self._close(base, self.places) - self._close(base, places)
+        return value, float(errors[best])
+
+    def _compare(self, places: tuple[int, ...]) -> tuple[list[Convention], NDArray[np.float64]]:
+        """Return the complete conventions, and their values of the pairs."""
+        bases = [base for base in dict.fromkeys(self._usual) if self._has_all(base)]
+        key = (places, len(bases))
+        if key not in self._tables:
+            rows = [self.images(base, places) for base in bases]
+            self._tables[key] = np.array(rows).reshape(len(bases), len(places))
+        return bases, self._tables[key]
+
+    def _has_all(self, convention: Convention) -> bool:
+        return convention in self.found and self.complete(convention)
 
     def _single(self, convention: Convention, place: int) -> float:
-        key = (convention, place)
-        if key not in self._singles:
-            alone = replace(convention, pool="images")
-            self._singles[key] = self._family.close([self.found[convention][place]], alone)
-        return self._singles[key]
+        return float(self.images(convention, (place,))[0])
 
     def _close(self, convention: Convention, places: Sequence[int]) -> float:
+        if convention.pool == "images":
+            return float(self.images(convention, places).mean())
         known = self.found[convention]
         return self._family.close([known[place] for place in places], convention)
 
@@ -255,7 +278,7 @@ class Survey:
             return lambda: None
         pairs = "one pair" if places == 1 else f"{places} pairs"
         reporter.begin(
-            f"{self._evidence.metric}, {conventions} conventions on {pairs}", conventions * places
+            f"{self.evidence.metric}, {conventions} conventions on {pairs}", conventions * places
         )
         counts = iter(range(1, conventions * places + 1))
         told = 0
@@ -270,13 +293,12 @@ class Survey:
         return advance
 
 
-def _error(values: NDArray[np.float64], total: int) -> float:
-    """Return the standard error of the mean of a sample of so many."""
-    count = len(values)
+def _errors(values: NDArray[np.float64], total: int) -> NDArray[np.float64]:
+    """Return the standard error of the mean of each row, a sample of so many."""
+    count = values.shape[1]
     if count < 2:
-        return math.inf
+        return np.full(len(values), np.inf)
     with np.errstate(invalid="ignore"):
-        deviation = float(values.std(ddof=1))
-    if not math.isfinite(deviation):
-        return math.inf
-    return deviation * math.sqrt((1 - count / total) / count)
+        deviations = values.std(axis=1, ddof=1)
+    finite = np.where(np.isfinite(deviations), deviations, np.inf)
+    return finite * math.sqrt((1 - count / total) / count)

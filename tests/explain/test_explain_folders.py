@@ -140,7 +140,7 @@ class TestOddImages:
         assert frame.iloc[0]["protocol"].startswith("rgb")
         piq = explain(cat[0], cat[0], metric="psnr", value="80.00").iloc[0]
         assert piq["reproduces"]
-        assert piq["library"] == "piq psnr, pyiqa psnr, BasicSR calculate_psnr_pt"
+        assert piq["library"] == "BasicSR calculate_psnr_pt, piq psnr, pyiqa psnr"
 
     @pytest.mark.parametrize("metric", ["psnr", "ssim", "tv"])
     def test_images_smaller_than_windows_have_what_fits(self, tmp_path, metric):

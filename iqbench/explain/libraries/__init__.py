@@ -1,0 +1,89 @@
+"""What libraries do by default, one file of data a library."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["Entry", "Library", "load_libraries"]
+
+
+class Settings(BaseModel):
+    """The fields of a convention that are not the default, as in `Convention`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    colour: str = "rgb"
+    quantise: str = "stored"
+    gray: str = "keep"
+    range: str = "own"
+    pool: str = "images"
+    crop: Literal[0, "scale", "scale + 6"] = 0
+
+
+class Entry(BaseModel):
+    """A function of a library, called with the options that its name says.
+
+    Attributes
+    ----------
+    name
+        What it is called in reports.
+    metric
+        The column or form that it computes.
+    file
+        Where it is defined, in the library's sources.
+    commit
+        One that has the version of the file that is meant.
+    settings
+        What else it does.
+    mistake
+        Whether it is a mistake that is made with it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    metric: str
+    file: str = ""
+    commit: str = ""
+    settings: Settings = Settings()
+    mistake: bool = False
+
+
+class Library(BaseModel):
+    """A library, and where it comes from.
+
+    Attributes
+    ----------
+    package
+        Its name in the package index; empty where it cannot be installed from there.
+    version
+        That the tests ran with; empty where its formulas are written a second time in the tests.
+    source
+        Repository or documentation.
+    entries
+        What it does.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    package: str = ""
+    version: str = ""
+    source: str = ""
+    entries: tuple[Entry, ...]
+
+
+@cache
+def load_libraries() -> dict[str, Library]:
+    """Return all libraries by the name of their file, in alphabetical order."""
+    found = (item for item in files(__package__).iterdir() if item.name.endswith(".yaml"))
+    return {
+        item.name.removesuffix(".yaml"): Library.model_validate(
+            yaml.safe_load(item.read_text(encoding="utf-8"))
+        )
+        for item in sorted(found, key=lambda item: item.name)
+    }

@@ -1,0 +1,284 @@
+"""What explain knows of a library is what the library does, where it is installed here.
+
+Formulas of libraries that are not are written a second time. Names that are checked in another
+file are listed, so that each name is checked somewhere.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from made_pairs import pixels, psnr, studio, write_pair
+from PIL import Image
+from skimage import data
+from skimage.color import rgb2gray
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from iqbench.explain.anchors import library_anchors
+from iqbench.explain.files import read_pair
+from iqbench.explain.libraries import load_libraries
+from iqbench.explain.search import _family
+from iqbench.images.source import FileSource
+
+SCALE = 4
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    files = write_pair(tmp_path_factory.mktemp("libraries"), data.coffee()[:200, :216].copy())
+    sources = tuple(FileSource(path) for path in files)
+    return pixels(files), read_pair(sources, [1])
+
+
+def tensors(images):
+    """Return float64 (1, C, H, W) in [0, 1]."""
+    return [torch.from_numpy(image).permute(2, 0, 1)[None].double() / 255 for image in images]
+
+
+def cropped(border, change):
+    """Cut a border, then measure what is made of both images."""
+
+    def make(images):
+        return [change(image)[border:-border, border:-border] for image in images]
+
+    return make
+
+
+def plain(image):
+    return image.astype(np.float64)
+
+
+def opencv_gray(image):
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+PAPER = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+
+
+def paper_ssim(images):
+    axis = 2 if images[0].ndim == 3 else None
+    return structural_similarity(*images, channel_axis=axis, data_range=255, **PAPER)
+
+
+def clipped_ssim(images):
+    """SSIM whose contrast and structure count as 0 where they are negative."""
+    first, second = (image.astype(np.float64) for image in images)
+    kernel = cv2.getGaussianKernel(11, 1.5)
+
+    def mean(image):
+        return cv2.sepFilter2D(image, -1, kernel, kernel)[5:-5, 5:-5]
+
+    m1, m2 = mean(first), mean(second)
+    v1, v2 = mean(first**2) - m1**2, mean(second**2) - m2**2
+    cov = mean(first * second) - m1 * m2
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    structure = np.maximum((2 * cov + c2) / (v1 + v2 + c2), 0)
+    return ((2 * m1 * m2 + c1) / (m1**2 + m2**2 + c1) * structure).mean()
+
+
+def psnr_of(images):
+    return psnr(*(plain(image) for image in images))
+
+
+def with_epsilon(images):
+    first, second = (plain(image) / 255 for image in images)
+    return -10 * np.log10(np.mean((first - second) ** 2) + 1e-8)
+
+
+def steps(image):
+    return np.diff(plain(image) / 255, axis=0), np.diff(plain(image) / 255, axis=1)
+
+
+def tv(reduce):
+    return lambda images: sum(reduce(part) for part in steps(images[1]))
+
+
+def torchmetrics(name, **options):
+    def measure(images):
+        functions = pytest.importorskip("torchmetrics.functional.image")
+        reference, output = tensors(images)
+        one = name == "total_variation"
+        arguments = [output] if one else [output, reference]
+        return getattr(functions, name)(*arguments, **options).item()
+
+    return measure
+
+
+def piq(name, **options):
+    def measure(images):
+        package = pytest.importorskip("piq")
+        reference, output = tensors(images)
+        arguments = [output] if name == "total_variation" else [output, reference]
+        return getattr(package, name)(*arguments, **options).item()
+
+    return measure
+
+
+def wrapped(images):
+    return 10 * np.log10(255**2 / np.mean((images[0] - images[1]) ** 2))
+
+
+SSIM = "structural_similarity"
+TM_SSIM = "torchmetrics structural_similarity_index_measure"
+CHECKS = {
+    "scikit-image peak_signal_noise_ratio": lambda p: peak_signal_noise_ratio(*p),
+    "scikit-image peak_signal_noise_ratio of rgb2gray": lambda p: peak_signal_noise_ratio(
+        *map(rgb2gray, p), data_range=1
+    ),
+    f"scikit-image {SSIM} (gaussian_weights, use_sample_covariance=False)": paper_ssim,
+    f"scikit-image {SSIM}": lambda p: structural_similarity(*p, channel_axis=2),
+    f"scikit-image {SSIM} (win_size=11)": lambda p: structural_similarity(
+        *p, channel_axis=2, win_size=11
+    ),
+    f"scikit-image {SSIM} of rgb2gray (data_range=1)": lambda p: structural_similarity(
+        *map(rgb2gray, p), data_range=1
+    ),
+    f"scikit-image {SSIM} of OpenCV's or Pillow's gray": lambda p: structural_similarity(
+        *map(opencv_gray, p)
+    ),
+    f"scikit-image {SSIM} (gaussian_weights)": lambda p: structural_similarity(
+        *p, channel_axis=2, gaussian_weights=True
+    ),
+    f"scikit-image {SSIM} (older versions, floats without data_range)": (
+        lambda p: structural_similarity(*(i / 255 for i in p), channel_axis=2, data_range=2)
+    ),
+    f"scikit-image {SSIM} (data_range of the output, as in its gallery)": (
+        lambda p: structural_similarity(*p, channel_axis=2, data_range=np.ptp(p[1]))
+    ),
+    "torchmetrics peak_signal_noise_ratio (data_range=1)": torchmetrics(
+        "peak_signal_noise_ratio", data_range=1.0
+    ),
+    "torchmetrics peak_signal_noise_ratio (older versions, data_range=None)": (
+        lambda p: peak_signal_noise_ratio(*p, data_range=np.ptp(p[0]))
+    ),
+    TM_SSIM: torchmetrics("structural_similarity_index_measure"),
+    f"{TM_SSIM} (data_range=1)": torchmetrics(
+        "structural_similarity_index_measure", data_range=1.0
+    ),
+    "torchmetrics multiscale_structural_similarity_index_measure": torchmetrics(
+        "multiscale_structural_similarity_index_measure"
+    ),
+    "torchmetrics multiscale_structural_similarity_index_measure (data_range=1)": torchmetrics(
+        "multiscale_structural_similarity_index_measure", data_range=1.0
+    ),
+    "torchmetrics total_variation": torchmetrics("total_variation"),
+    "piq psnr": piq("psnr"),
+    "piq ssim": piq("ssim"),
+    "piq multi_scale_ssim": piq("multi_scale_ssim"),
+    "piq total_variation (norm_type='l1')": piq("total_variation", norm_type="l1"),
+    "piq total_variation": piq("total_variation"),
+    "piq total_variation (norm_type='l2_squared')": piq("total_variation", norm_type="l2_squared"),
+    "PSNR of OpenCV's gray": lambda p: psnr_of([opencv_gray(i) for i in p]),
+    "PSNR of OpenCV's YCrCb, or its gray before version 4": lambda p: psnr_of(
+        [cv2.cvtColor(i, cv2.COLOR_RGB2YCrCb)[..., 0] for i in p]
+    ),
+    "PSNR of Pillow's convert('L')": lambda p: psnr_of(
+        [np.array(Image.fromarray(i).convert("L")) for i in p]
+    ),
+    "NumPy's mean((a - b) ** 2) of uint8 arrays, a mistake": wrapped,
+    "BasicSR calculate_psnr (crop_border)": lambda p: psnr_of(cropped(SCALE, plain)(p)),
+    "BasicSR calculate_psnr (crop_border, test_y_channel)": lambda p: psnr_of(
+        cropped(SCALE, studio)(p)
+    ),
+    "BasicSR calculate_psnr_pt": with_epsilon,
+    "BasicSR calculate_psnr_pt (crop_border)": lambda p: with_epsilon(cropped(SCALE, plain)(p)),
+    "BasicSR calculate_psnr_pt (crop_border, test_y_channel)": lambda p: with_epsilon(
+        cropped(SCALE, studio)(p)
+    ),
+    "BasicSR calculate_ssim": paper_ssim,
+    "BasicSR calculate_ssim (crop_border)": lambda p: paper_ssim(cropped(SCALE, plain)(p)),
+    "BasicSR calculate_ssim (crop_border, test_y_channel)": lambda p: paper_ssim(
+        cropped(SCALE, studio)(p)
+    ),
+    "BasicSR TVLoss": tv(lambda part: np.abs(part).mean()),
+    "kornia total_variation (reduction='mean')": tv(lambda part: np.abs(part).mean()),
+    "kornia total_variation": tv(lambda part: np.abs(part).sum() / 3),
+    "tf.image.total_variation": tv(lambda part: np.abs(part).sum()),
+    "the widespread TVLoss of two mean squares": tv(lambda part: 2 * np.square(part).mean()),
+    "tf.image.psnr": psnr_of,
+    "tf.image.ssim": paper_ssim,
+    "pytorch-msssim ssim": paper_ssim,
+    "MATLAB psnr": psnr_of,
+    "EDSR-PyTorch calc_psnr (DIV2K, crop scale + 6)": lambda p: psnr_of(
+        cropped(SCALE + 6, plain)(p)
+    ),
+    "EDSR-PyTorch calc_psnr (benchmark)": lambda p: psnr_of(cropped(SCALE, studio)(p)),
+    "pyiqa psnr": with_epsilon,
+    "pyiqa ssim": lambda p: clipped_ssim(
+        [np.floor(np.round(i @ [0.299, 0.587, 0.114], 6) + 0.5) for i in p]
+    ),
+    "pyiqa psnry": lambda p: with_epsilon([i @ [0.299, 0.587, 0.114] for i in p]),
+}
+
+ELSEWHERE = {
+    "torchmetrics PeakSignalNoiseRatio over a data set": "test_explain_folders.py",
+    "torchmetrics peak_signal_noise_ratio_with_blocked_effect of OpenCV's gray": (
+        "test_explain_blocking.py"
+    ),
+    "SwinIR calculate_psnrb, also QGAC's and FBCNN's": "test_explain_blocking.py",
+    "pytorch-msssim ms_ssim": "test_explain.py",
+    "CompressAI eval_model": "test_explain.py",
+    "lpips (net='alex', inputs in [-1,1])": "test_explain.py",
+    "lpips (net='alex', inputs in [0,1] by mistake)": "test_explain.py",
+    "lpips (net='vgg', inputs in [-1,1])": "test_explain.py",
+    "lpips (net='vgg', inputs in [0,1] by mistake)": "test_explain.py",
+}
+"""Names that another file checks."""
+
+UNCHECKED = {
+    "torchmetrics PeakSignalNoiseRatio over a data set (older versions, data_range=None)",
+    "torchmetrics learned_perceptual_image_patch_similarity",
+    "torchmetrics learned_perceptual_image_patch_similarity (net_type='vgg')",
+    "torchmetrics learned_perceptual_image_patch_similarity (net_type='squeeze')",
+    "lpips (net='squeeze', inputs in [-1,1])",
+    "lpips (net='squeeze', inputs in [0,1] by mistake)",
+    "piq LPIPS",
+    "pyiqa lpips",
+    "pyiqa lpips-vgg",
+    "pyiqa ms_ssim",
+    "pyiqa ssim (downsample=True)",
+    "tf.image.ssim_multiscale",
+    "the authors' msssim.m",
+    "MATLAB ssim of an RGB array",
+    "MATLAB ssim of rgb2ycbcr's Y",
+    "MATLAB ssim of rgb2gray",
+    "NAFNet _ssim_3d",
+    "pytorch-ssim (Po-Hsun Su)",
+}
+"""Names that no test compares: tests of the metrics know their form only, or they need weights."""
+
+NAMES = [entry.name for library in load_libraries().values() for entry in library.entries]
+
+
+def test_every_name_is_accounted_for_once():
+    assert len(NAMES) == len(set(NAMES))
+    assert set(NAMES) == {*CHECKS, *ELSEWHERE, *UNCHECKED}
+    assert len(CHECKS) + len(ELSEWHERE) + len(UNCHECKED) == len(NAMES)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_name_stands_for_what_its_library_does(pair, name):
+    images, read = pair
+    family = "ms-ssim" if "multi" in name else None
+    metrics = [family] if family else ["psnr", "ssim", "tv"]
+    found = []
+    for metric in metrics:
+        known = _family(metric)
+        columns = [request.column.name for request in known.requests()]
+        for anchor in library_anchors([*columns, *known.forms], [SCALE]):
+            if anchor.name == name:
+                statistic = known.measure(read, anchor.convention)
+                found.append(known.close([statistic], anchor.convention))
+    theirs = CHECKS[name](images)
+    assert found == [pytest.approx(theirs, rel=3e-6, abs=3e-6)]
+
+
+@pytest.mark.parametrize("name", load_libraries())
+def test_a_library_says_where_it_comes_from(name):
+    library = load_libraries()[name]
+    assert library.source.startswith("https://")
+    for entry in library.entries:
+        assert bool(entry.file) == bool(entry.commit)
+        assert entry.commit == "" or len(entry.commit) == 40
