@@ -1,15 +1,18 @@
 """The worked examples of CONTRIBUTING.md work as they are written there."""
 
+import hashlib
 import json
 import os
 import re
 import sys
 from importlib.metadata import entry_points
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from documents import blocks
+from safetensors.numpy import save
 
 import iqbench.datasets.layouts
 import iqbench.metrics
@@ -136,6 +139,35 @@ def test_an_unknown_section_is_refused(results):
         CliRunner().invoke(
             leaderboard, [str(results), "--section", "second-a"], catch_exceptions=False
         )
+
+
+def test_a_metric_may_read_the_output_alone(drop_in, pair):
+    drop_in(iqbench.metrics, "clipped.py", example("Clipped"))
+    output = cv2.imread(str(pair[1]))
+    output[:5] = 255
+    output[5:7, :3] = 0
+    write_png(pair[1], output)
+    frame = measure(*pair, metrics=["clipped"])
+    assert frame["value"].tolist() == pytest.approx([(5 * 30 + 2 * 3) / (20 * 30)], abs=1e-6)
+    assert frame["signature"][0] == "metric=clipped|version=1|protocol=rgb/1|view=rgb"
+
+
+def test_a_metric_may_read_whole_images_with_trained_weights(drop_in, pair, tmp_path):
+    drop_in(iqbench.metrics, "spectrum.py", example("Spectrum"))
+    weights = np.array([1, 0.5, 0.25, 0.125], dtype=np.float32)
+    content = save({"bands": weights})
+    (tmp_path / "iqbench.metrics" / "spectrum.safetensors").write_bytes(content)
+    output = cv2.imread(str(pair[1]))
+    output[5:9, :7] = 255
+    write_png(pair[1], output)
+    frame = measure(*pair, metrics=["spectrum"])
+    reference, output = (
+        np.log1p(np.abs(np.fft.rfft2(cv2.imread(str(file)) / 255, axes=(0, 1)))) for file in pair
+    )
+    radius = np.hypot(np.fft.fftfreq(20)[:, None], np.fft.rfftfreq(30)) * 4 / np.sqrt(0.5)
+    weighted = weights[np.minimum(radius.astype(int), 3)][..., None] * np.abs(reference - output)
+    assert frame["value"].tolist() == pytest.approx([weighted.mean()], rel=1e-5)
+    assert hashlib.sha256(content).hexdigest()[:8] in frame["signature"][0]
 
 
 def test_another_package_adds_its_metric_by_entry_point(tmp_path, monkeypatch, pair):
