@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from made_columns import as_stated
 from scipy import stats
 
 from iqbench.analysis.correlation import POOLED, WITHIN_IMAGE, between_metrics, matrix
@@ -15,11 +16,13 @@ from iqbench.analysis.metric_table import MetricTable, metric_table
 from iqbench.analysis.parting import ALL_PERCEPTUAL, parting
 from iqbench.results.schema import ColumnInfo
 
-COLUMNS = {
-    "psnr": ColumnInfo("higher", 2),
-    "tv-ratio": ColumnInfo("target:1", 3),
-    "lpips-alex": ColumnInfo("lower", 4),
-}
+COLUMNS = as_stated(
+    {
+        "psnr": ColumnInfo("higher", 2),
+        "tv-ratio": ColumnInfo("target:1", 3),
+        "lpips-alex": ColumnInfo("lower", 4),
+    }
+)
 FEW = Bootstrap(resamples=100)
 SCIPY = {"pearson": stats.pearsonr, "spearman": stats.spearmanr, "kendall": stats.kendalltau}
 

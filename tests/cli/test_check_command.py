@@ -9,11 +9,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from made_columns import as_stated
 
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.store import Store
 
-COLUMNS = {"psnr": ColumnInfo("higher", 2), "lpips-alex": ColumnInfo("lower", 4)}
+COLUMNS = as_stated({"psnr": ColumnInfo("higher", 2), "lpips-alex": ColumnInfo("lower", 4)})
 MANIFEST = Manifest(
     iqbench="0.1.0",
     python="3.10",

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from made_columns import as_stated
 from needs import SHARED, needs
 
 from iqbench.cli.correlate import correlate
@@ -17,12 +18,14 @@ from iqbench.errors import IqbenchError
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.store import Store
 
-COLUMNS = {
-    "psnr": ColumnInfo("higher", 2),
-    "tv-ratio": ColumnInfo("target:1", 3),
-    "lpips-alex": ColumnInfo("lower", 4),
-    "tv-sq-output": ColumnInfo("none", 4, headline=False),
-}
+COLUMNS = as_stated(
+    {
+        "psnr": ColumnInfo("higher", 2),
+        "tv-ratio": ColumnInfo("target:1", 3),
+        "lpips-alex": ColumnInfo("lower", 4),
+        "tv-sq-output": ColumnInfo("none", 4, headline=False),
+    }
+)
 MANIFEST = Manifest(
     **{"iqbench": "0.1.0", "python": "3.10", "torch": "2.4", "platform": "Linux"},
     **{"device": "cpu", "precision": "exact", "command": "iqbench evaluate"},

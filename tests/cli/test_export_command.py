@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from made_columns import as_stated
 
 from iqbench.cli.export import export
 from iqbench.errors import IqbenchError
@@ -21,7 +22,7 @@ def results(tmp_path: Path) -> Path:
     facts = dict.fromkeys(
         ["iqbench", "python", "torch", "platform", "device", "precision", "command", "time"], "x"
     )
-    columns = {"psnr": ColumnInfo("higher", 2), "ssim": ColumnInfo("higher", 4)}
+    columns = as_stated({"psnr": ColumnInfo("higher", 2), "ssim": ColumnInfo("higher", 4)})
     with Store(tmp_path / "results").writer(Manifest(**facts), columns) as writer:
         for image, value in (("a", 30.0), ("b", 31.0)):
             row = ImageRow("set5", "001", image, "ref", "out")

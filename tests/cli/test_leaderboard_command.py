@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from made_columns import as_stated
 
 from iqbench.cli.leaderboard import leaderboard
 from iqbench.errors import IqbenchError
@@ -18,11 +19,13 @@ from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.signature import signature
 from iqbench.results.store import Store
 
-COLUMNS = {
-    "psnr": ColumnInfo("higher", 2),
-    "lpips-alex": ColumnInfo("lower", 4),
-    "tv-output": ColumnInfo("none", 4, headline=False),
-}
+COLUMNS = as_stated(
+    {
+        "psnr": ColumnInfo("higher", 2),
+        "lpips-alex": ColumnInfo("lower", 4),
+        "tv-output": ColumnInfo("none", 4, headline=False),
+    }
+)
 MANIFEST = Manifest(
     iqbench="0.1.0",
     python="3.10",

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from made_columns import as_stated
 
 from iqbench.analysis.leaderboard import leaderboard
 from iqbench.analysis.references import stale_rows
@@ -25,7 +26,7 @@ from iqbench.results.read import load_columns, load_images, load_scores
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.store import Store
 
-COLUMNS = {"psnr": ColumnInfo("higher", 2), "ssim": ColumnInfo("higher", 4)}
+COLUMNS = as_stated({"psnr": ColumnInfo("higher", 2), "ssim": ColumnInfo("higher", 4)})
 IMAGES = [f"image{number}" for number in range(8)]
 MANIFEST = Manifest(
     iqbench="0.1.0",

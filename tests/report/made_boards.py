@@ -6,16 +6,19 @@ import math
 from typing import Any
 
 import pandas as pd
+from made_columns import as_stated
 
 from iqbench.report.board import render_leaderboard
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["COLUMNS", "HOSTILE", "board", "shown"]
 
-COLUMNS = {
-    "psnr": ColumnInfo("higher", 2, summary="Peak signal-to-noise ratio, dB"),
-    "lpips-alex": ColumnInfo("lower", 4),
-}
+COLUMNS = as_stated(
+    {
+        "psnr": ColumnInfo("higher", 2, summary="Peak signal-to-noise ratio, dB"),
+        "lpips-alex": ColumnInfo("lower", 4),
+    }
+)
 
 
 def board(**changes: Any) -> pd.DataFrame:

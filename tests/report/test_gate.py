@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_columns import as_stated
 
 import iqbench
 from iqbench.errors import IqbenchError
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.store import Store
 
-COLUMNS = {"psnr": ColumnInfo("higher", 2), "ssim": ColumnInfo("higher", 4)}
+COLUMNS = as_stated({"psnr": ColumnInfo("higher", 2), "ssim": ColumnInfo("higher", 4)})
 MANIFEST = Manifest(
     iqbench="0.1.0",
     python="3.10",

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_columns import as_stated
 from rich.text import Text
 
 from iqbench.analysis.leaderboard import leaderboard, standings
@@ -19,7 +20,7 @@ from iqbench.document.terminal import Window
 from iqbench.report.board import render_leaderboard
 from iqbench.results.schema import ColumnInfo
 
-COLUMNS = {"psnr": ColumnInfo("higher", 2), "tv-ratio": ColumnInfo("target:1", 3)}
+COLUMNS = as_stated({"psnr": ColumnInfo("higher", 2), "tv-ratio": ColumnInfo("target:1", 3)})
 INF = math.inf
 
 LUCKY = {"lucky": [20.0, 22.0, INF], "best": [30.0, 32.0, 10.0]}

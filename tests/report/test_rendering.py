@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_columns import as_stated
 
 from iqbench.document.model import direction_arrow
 from iqbench.document.records import FORMATS, render_records
@@ -24,12 +25,14 @@ from iqbench.report.board import render_leaderboard
 from iqbench.report.files import export_frame, write_text
 from iqbench.results.schema import ColumnInfo
 
-COLUMNS = {
-    "psnr": ColumnInfo("higher", 2),
-    "perceptual-vgg16-sum-l1": ColumnInfo("lower", 4),
-    "tv-ratio": ColumnInfo("target:1", 3),
-    "tv-output": ColumnInfo("none", 4),
-}
+COLUMNS = as_stated(
+    {
+        "psnr": ColumnInfo("higher", 2),
+        "perceptual-vgg16-sum-l1": ColumnInfo("lower", 4),
+        "tv-ratio": ColumnInfo("target:1", 3),
+        "tv-output": ColumnInfo("none", 4),
+    }
+)
 
 
 def board(**changes: Any) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from iqbench.results.parts import list_parts, merge
 from iqbench.results.read import load_images, load_runs, load_scores
 from iqbench.results.schema import (
     FOOTER_KEY,
+    FORMAT,
     NOT_SCORED_YET,
     ImageRow,
     ScoreRow,
@@ -137,8 +138,10 @@ def test_an_interrupted_run_keeps_what_it_has_and_merges(bench: Bench) -> None:
 
 def test_a_killed_process_leaves_what_it_flushed(bench: Bench) -> None:
     script = (
-        "import os, sys; sys.path.insert(0, sys.argv[2])\n"
+        "import os, sys\n"
         "from pathlib import Path\n"
+        "here = Path(sys.argv[2])\n"
+        "sys.path[:0] = [str(here), str(here.parent)]\n"
         "from results_bench import Bench\n"
         "from test_killed_runs import flush, rows\n"
         "bench = Bench(Path(sys.argv[1]))\n"
@@ -340,7 +343,7 @@ def test_a_newer_format_with_all_fields_is_refused_too(bench: Bench) -> None:
     flush(bench, "a")
     part = unnamed(bench.parts()[0])
     footer = pq.ParquetFile(part).schema_arrow.metadata[FOOTER_KEY]
-    rewrite_footer(part, footer.replace(b'"format":1', b'"format":2'))
+    rewrite_footer(part, footer.replace(b'"format":%d' % FORMAT, b'"format":%d' % (FORMAT + 1)))
     with pytest.raises(IqbenchError, match="written by another version"):
         load_scores(bench.root)
 

@@ -22,6 +22,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 from click.testing import CliRunner
+from made_columns import as_stated
 
 from iqbench.cli.main import cli
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
@@ -30,13 +31,15 @@ from iqbench.results.store import Store
 
 EXPECTED = Path(__file__).with_name("expected")
 
-COLUMNS = {
-    "psnr": ColumnInfo("higher", 2, summary="Peak signal-to-noise ratio, dB"),
-    "ssim": ColumnInfo("higher", 4, summary="Structural similarity"),
-    "lpips-alex": ColumnInfo("lower", 4, summary="Learned distance on AlexNet"),
-    "tv-ratio": ColumnInfo("target:1", 3, summary="Total variation, output over reference"),
-    "tv-output": ColumnInfo("none", 4, headline=False),
-}
+COLUMNS = as_stated(
+    {
+        "psnr": ColumnInfo("higher", 2, summary="Peak signal-to-noise ratio, dB"),
+        "ssim": ColumnInfo("higher", 4, summary="Structural similarity"),
+        "lpips-alex": ColumnInfo("lower", 4, summary="Learned distance on AlexNet"),
+        "tv-ratio": ColumnInfo("target:1", 3, summary="Total variation, output over reference"),
+        "tv-output": ColumnInfo("none", 4, headline=False),
+    }
+)
 _DATASETS = {"set5": ("rgb/1", 5), "set14": ("sr-y:scale=4/1", 6)}
 _METHODS = {"bicubic": 0.0, "edsr": 1.5, "swinir": 1.7}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from made_columns import as_stated
 from made_folders import noisy, picture
 
 from iqbench.images.source import FileSource
@@ -15,13 +16,15 @@ from iqbench.report.html.where import Folders
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.store import Store
 
-COLUMNS = {
-    "psnr": ColumnInfo("higher", 2, summary="Peak signal-to-noise ratio, dB, of each image"),
-    "ssim": ColumnInfo("higher", 4),
-    "tv-ratio": ColumnInfo("target:1", 3),
-    "lpips-alex": ColumnInfo("lower", 4),
-    "tv-residual": ColumnInfo("lower", 4, headline=False),
-}
+COLUMNS = as_stated(
+    {
+        "psnr": ColumnInfo("higher", 2, summary="Peak signal-to-noise ratio, dB, of each image"),
+        "ssim": ColumnInfo("higher", 4),
+        "tv-ratio": ColumnInfo("target:1", 3),
+        "lpips-alex": ColumnInfo("lower", 4),
+        "tv-residual": ColumnInfo("lower", 4, headline=False),
+    }
+)
 HOSTILE = (
     '<img src=x onerror="window.harmed=1">',
     "</script><script>undefined.harm()</script>",
