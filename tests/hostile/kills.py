@@ -28,6 +28,8 @@ import pandas as pd
 from children import Child, Ended, problem
 from PIL import Image
 
+from iqbench.cli.main import main
+from iqbench.results import store
 from iqbench.results.read import load_images, load_scores
 
 __all__ = ["KEY", "WRONG", "differences", "loss", "run"]
@@ -45,9 +47,6 @@ KILLS = 10  # of each set of images
 
 def evaluate(words: list[str], log: str, flush_seconds: float, flush_rows: int) -> None:
     """Run the command; write into a log what was scored and what was flushed."""
-    from iqbench.cli.main import main
-    from iqbench.results import store
-
     store.FLUSH_SECONDS, store.FLUSH_ROWS = flush_seconds, flush_rows
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     add, flush = store.Writer.add_scores, store.Writer.flush
