@@ -145,7 +145,9 @@ def evaluate(**options: Any) -> pd.DataFrame:
     -------
     DataFrame
         One row a value: dataset, method, image, metric, value, error, signature, protocol; of the
-        datasets and methods of this call, as they are in the tables now.
+        datasets and methods of this call, as they are in the tables now. Values of whole sets,
+        such as FID, are read by ``load_scores(results, scope="set")``; where nothing but such
+        metrics was asked for, they are returned.
 
     Raises
     ------
@@ -161,7 +163,7 @@ def evaluate(**options: Any) -> pd.DataFrame:
     --------
     >>> scores = iqbench.evaluate(methods=["outputs/mine"], reference="hr")  # doctest: +SKIP
     """
-    from iqbench.results.read import load_scores
+    from iqbench.results.read import Scope, load_scores
 
     known = [field.name for field in fields(Evaluation)]
     for key in options:
@@ -180,7 +182,9 @@ def evaluate(**options: Any) -> pd.DataFrame:
         warnings.warn(message, IqbenchWarning, stacklevel=2)
     methods = dict.fromkeys(name for item in plan.datasets for name in item.assignments)
     filters = {"dataset": [item.dataset.name for item in plan.datasets], "method": list(methods)}
-    return load_scores(evaluation.results, filters=filters)
+    scopes = {request.metric.scope for item in plan.datasets for request in item.requests}
+    scope: Scope = "set" if scopes == {"set"} else "image"
+    return load_scores(evaluation.results, filters=filters, scope=scope)
 
 
 def measure(
@@ -246,6 +250,12 @@ def measure(
     requests = resolve_metrics(
         _texts(metrics) or chosen.metrics or DEFAULT_METRICS, chosen.variants
     )
+    of_sets = [item.column.name for item in requests if item.metric.scope == "set"]
+    if of_sets:
+        raise IqbenchError(
+            f"{', '.join(of_sets)} compares sets of images, not one pair",
+            hint="Use iqbench evaluate",
+        )
     views = views_of(requests, chosen)
     first, second = _decoded_pair(Path(reference), Path(output), views, alpha)
     pair = fit_pair(first, second, chosen, views)

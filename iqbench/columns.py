@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 __all__ = ["ColumnMap", "ColumnRole", "DifferenceKind", "Margin", "Tolerance"]
 
-ColumnRole = Literal["fidelity", "perception", "naturalness", "statistic", "cost"]
-"""What a number tells: closeness to the reference, likeness to the eye, natural looks, a property
-of the image that is no quality by itself, or what the output costs."""
+ColumnRole = Literal["fidelity", "perception", "naturalness", "set", "statistic", "cost"]
+"""What a number tells: closeness to the reference, likeness to the eye, natural looks, likeness of
+two sets, a property of the image that is no quality by itself, or what the output costs."""
 
 DifferenceKind = Literal["difference", "similarity", "change"]
 """Which values of a map mean no difference: 0; 1, as of SSIM; or 0, with a sign that tells in which

@@ -46,10 +46,10 @@ def images_of(
     """
     rows: list[dict[str, Any]] = []
     for one in sorted(found, key=lambda one: natural(one.dataset)):
-        if one.ranked_by is not None:
-            info = column_info(one.ranked_by, columns)
+        if one.ranked_by_images is not None:
+            info = column_info(one.ranked_by_images, columns)
             kept = [name for name in one.rows["method"] if name in one.cube.methods]
-            facts = {"dataset": one.dataset, "metric": one.ranked_by}
+            facts = {"dataset": one.dataset, "metric": one.ranked_by_images}
             found_here = [row for name in kept for row in _ends(one, name, info, top)]
             found_here += _apart(one, kept, info, top)
             rows += [facts | row for row in found_here]
@@ -59,8 +59,8 @@ def images_of(
 
 
 def _ends(one: Standing, method: str, info: ColumnInfo, top: int) -> list[dict[str, Any]]:
-    assert one.ranked_by is not None
-    values = one.cube.column(one.ranked_by)[:, one.at([method])[0]]
+    assert one.ranked_by_images is not None
+    values = one.cube.column(one.ranked_by_images)[:, one.at([method])[0]]
     distance = shortfall(values, info)
     rows = []
     for what, key in (("worst", -distance), ("best", distance)):
@@ -79,8 +79,8 @@ def _apart(
     if not pair:
         return []
     method, other = pair
-    assert one.ranked_by is not None
-    values = one.cube.column(one.ranked_by)[:, one.at(pair)]
+    assert one.ranked_by_images is not None
+    values = one.cube.column(one.ranked_by_images)[:, one.at(pair)]
     gain = gains(values[:, 1], values[:, 0], info)
     rows = []
     for what, sign in (("ahead", 1), ("behind", -1)):

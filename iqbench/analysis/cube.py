@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -51,6 +51,17 @@ class Cube:
         """Give the values of one column, shape (images, methods)."""
         column: NDArray[np.float64] = self.values[:, :, self.headings.index(heading)]
         return column
+
+    def with_methods(self, methods: Collection[str]) -> Cube:
+        """Return the cube with more methods, which have no value of any image."""
+        every = sorted({*self.methods, *methods}, key=natural)
+        if every == self.methods:
+            return self
+        shape = (len(self.images), len(every), len(self.headings))
+        values, undefined = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
+        at = [every.index(method) for method in self.methods]
+        values[:, at], undefined[:, at] = self.values, self.undefined
+        return replace(self, methods=every, values=values, undefined=undefined)
 
 
 def cube_of(scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Cube:

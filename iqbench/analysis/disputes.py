@@ -60,9 +60,11 @@ def disputed_images(
 def _methods_apart(
     one: Standing, columns: Mapping[str, ColumnInfo], top: int
 ) -> list[dict[str, Any]]:
-    if one.ranked_by is None:
+    if one.ranked_by_images is None:
         return []
-    distance = shortfall(one.cube.column(one.ranked_by), column_info(one.ranked_by, columns))
+    distance = shortfall(
+        one.cube.column(one.ranked_by_images), column_info(one.ranked_by_images, columns)
+    )
     distance = np.where(np.isfinite(distance), distance, np.nan)
     several = (~np.isnan(distance)).sum(axis=1) > 1
     gap = np.full(len(distance), np.nan)
@@ -74,7 +76,7 @@ def _methods_apart(
             "value": gap[at],
             "best": one.cube.methods[int(np.nanargmin(distance[at]))],
             "worst": one.cube.methods[int(np.nanargmax(distance[at]))],
-            "metrics": one.ranked_by,
+            "metrics": one.ranked_by_images,
         }
         for at in _first(np.where(gap > 0, -gap, np.nan), top)
     ]

@@ -51,6 +51,7 @@ def leaderboard(
     tasks: Mapping[str, str] | None = None,
     front: tuple[str, str] | None = None,
     intervals: bool = True,
+    sets: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Compare methods, dataset by dataset.
 
@@ -77,6 +78,9 @@ def leaderboard(
         Two metrics that span the Pareto front; by default PSNR or else SSIM, and LPIPS.
     intervals
         Whether means and ranks get their bootstrap intervals.
+    sets
+        Values of whole sets, as `iqbench.load_scores` with ``scope="set"`` gives them: columns
+        such as ``fid`` beside the means, with 95 % intervals from their standard errors.
 
     Returns
     -------
@@ -117,7 +121,8 @@ def leaderboard(
         several.
     """
     choice = Choice(sort, methods, front, intervals)
-    return board_of(standings(scores, images, columns, choice, tasks or {}), columns)
+    found = standings(scores, images, columns, choice, tasks or {}, sets=sets)
+    return board_of(found, columns)
 
 
 def standings(
@@ -126,15 +131,23 @@ def standings(
     columns: Mapping[str, ColumnInfo],
     choice: Choice,
     tasks: Mapping[str, str],
+    *,
+    sets: pd.DataFrame | None = None,
 ) -> list[Standing]:
     """Compare methods on each dataset, for a leaderboard and for averages over datasets.
 
     Parameters and errors are those of `leaderboard`.
     """
     of_dataset = dict(_by_dataset(scores))
+    wholes = {} if sets is None else dict(_by_dataset(sets))
     found = [
         standing(
-            name, (of_dataset.get(name, scores[:0]), rows), columns, choice, tasks.get(name, "")
+            name,
+            (of_dataset.get(name, scores[:0]), rows),
+            columns,
+            choice,
+            tasks.get(name, ""),
+            sets=wholes.get(name),
         )
         for name, rows in _by_dataset(images)
     ]
@@ -152,7 +165,7 @@ def check_choice(
     IqbenchError
         Naming the nearest column there is.
     """
-    known = {keys for one in found for keys in one.cube.signatures.values()}
+    known = {keys for one in found for keys in one.signatures.values()}
     if choice.sort is not None:
         check_sort(choice.sort, known, columns)
     if choice.front is not None:
@@ -168,7 +181,7 @@ def board_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd
     board = (
         pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_FRONT, *_BACK])
     )
-    headings = ordered({heading for one in found for heading in one.cube.headings}, columns)
+    headings = ordered({heading for one in found for heading in one.signatures}, columns)
     names = [f"{heading}{suffix}" for heading in headings for suffix in SUFFIXES]
     wanted = [name for name in (*_FRONT, *names, *_BACK) if name in board.columns]
     return board[wanted]

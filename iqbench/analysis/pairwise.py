@@ -48,16 +48,16 @@ def pairs_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd
     parts = [
         _of_dataset(one, columns)
         for one in sorted(found, key=lambda one: natural(one.dataset))
-        if len(one.ranked()) > 1
+        if len(one.ranked()) > 1 and one.ranked_by_images is not None
     ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_NAMES))
 
 
 def _of_dataset(one: Standing, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
-    assert one.ranked_by is not None
-    info = column_info(one.ranked_by, columns)
-    values = one.cube.column(one.ranked_by)
-    order = one.orders[one.ranked_by]
+    assert one.ranked_by_images is not None
+    info = column_info(one.ranked_by_images, columns)
+    values = one.cube.column(one.ranked_by_images)
+    order = one.orders[one.ranked_by_images]
     sign = 1.0 if averaged_info(info).direction == "higher" else -1.0
     rows = []
     for method, other in combinations(one.ranked(), 2):
@@ -69,7 +69,7 @@ def _of_dataset(one: Standing, columns: Mapping[str, ColumnInfo]) -> pd.DataFram
         rows.append(
             {
                 "dataset": one.dataset,
-                "metric": one.ranked_by,
+                "metric": one.ranked_by_images,
                 "method": method,
                 "other": other,
                 "n": outcome.n,

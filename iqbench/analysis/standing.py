@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ from iqbench.analysis.order import Order, averaged, order_methods, resampled_ran
 from iqbench.analysis.pareto import front_columns, pareto_front
 from iqbench.analysis.ranking import Ties, sort_column, ties
 from iqbench.analysis.references import Stale, stale_rows
+from iqbench.analysis.set_values import SetValues, set_values
+from iqbench.results.names import used_names
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["Choice", "Standing", "standing"]
@@ -70,6 +72,8 @@ class Standing:
         None.
     ranked_by
         Heading by which methods are ranked, or None.
+    sets
+        By heading of a column of whole sets, its metric and its signature.
     """
 
     dataset: str
@@ -80,6 +84,17 @@ class Standing:
     orders: dict[str, Order]
     rank_samples: Floats | None
     ranked_by: str | None
+    sets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def signatures(self) -> dict[str, tuple[str, str]]:
+        """By heading, its metric and its signature: of images, then of whole sets."""
+        return {**self.cube.signatures, **self.sets}
+
+    @property
+    def ranked_by_images(self) -> str | None:
+        """Heading by which methods are ranked if it has values of images, or None."""
+        return self.ranked_by if self.ranked_by in self.cube.headings else None
 
     def ranked(self) -> list[str]:
         """Name the methods that have a rank, best first."""
@@ -115,6 +130,8 @@ def standing(
     columns: Mapping[str, ColumnInfo],
     choice: Choice,
     task: str = "",
+    *,
+    sets: pd.DataFrame | None = None,
 ) -> Standing:
     """Compare the methods of one dataset.
 
@@ -130,6 +147,8 @@ def standing(
         What is asked for.
     task
         What the methods restore.
+    sets
+        Its values of whole sets.
 
     Raises
     ------
@@ -147,13 +166,25 @@ def standing(
     stale = stale_rows(images, choice.methods)
     stale.warn()
     cube = cube_of(stale.without(scores), columns)
+    if sets is None:
+        sets = pd.DataFrame()
+    elif choice.methods is not None:
+        sets = sets[sets["method"].isin(list(choice.methods))]
+    if not sets.empty:
+        cube = cube.with_methods(used_names(sets["method"]))
+    wholes = set_values(sets, cube.methods, int(images["image"].nunique()), columns)
     filled = {
         heading: keys
         for heading, keys in cube.signatures.items()
         if not np.isnan(cube.column(heading)).all()
     }
+    filled |= {
+        heading: keys
+        for heading, keys in wholes.signatures.items()
+        if not np.isnan(wholes.values[heading]).all()
+    }
     ranked_by = sort_column(dataset, filled, columns, choice.sort)
-    rows = _counts(cube, images, choice.methods, stale).assign(
+    rows = _counts(cube, wholes, images, choice.methods, stale).assign(
         dataset=dataset, task=task, ranked_by=ranked_by or ""
     )
     complete = np.isin(cube.methods, rows.loc[rows["complete"], "method"].to_numpy(dtype=object))
@@ -164,13 +195,16 @@ def standing(
     # A seed of its own: datasets of equal size would else draw the same places.
     seed = zlib.crc32(dataset.encode())
     means = _means(cube, orders, columns, seed if choice.intervals else None)
+    means |= wholes.means(columns, complete, intervals=choice.intervals)
     rank_samples = None
-    if ranked_by is not None and choice.intervals:
+    if ranked_by in orders and choice.intervals:
         samples = means[ranked_by].deciding.samples
         assert samples is not None
         values, info = cube.column(ranked_by), column_info(ranked_by, columns)
         rank_samples = resampled_ranks(values, info, orders[ranked_by], samples, seed)
-    found = Standing(dataset, task, cube, rows, means, orders, rank_samples, ranked_by)
+    found = Standing(
+        dataset, task, cube, rows, means, orders, rank_samples, ranked_by, wholes.signatures
+    )
     span = front_columns(cube.signatures, columns, choice.front, f"dataset {dataset}")
     rows = rows.assign(
         **_ranks(found, choice.intervals),
@@ -226,7 +260,11 @@ def _samples(tables: list[Floats], seed: int | None) -> list[Floats] | list[None
 
 
 def _counts(
-    cube: Cube, images: pd.DataFrame, wanted: Collection[str] | None, stale: Stale
+    cube: Cube,
+    wholes: SetValues,
+    images: pd.DataFrame,
+    wanted: Collection[str] | None,
+    stale: Stale,
 ) -> pd.DataFrame:
     """Count what each method has of what the dataset has; methods in natural order."""
     listed = {str(name) for name in images["method"].unique()} | set(cube.methods)
@@ -236,8 +274,14 @@ def _counts(
     there = ~np.isnan(cube.values)
     having = there.any(axis=2).sum(axis=0)
     lacking = expected - (there | cube.undefined).sum(axis=0)
+    if wholes.headings:
+        of_sets = np.stack(list(wholes.missing.values()), axis=1)
+        lacking = np.concatenate([lacking, of_sets], axis=1)
+        # Without scores of images, a set value says of how many images it is.
+        having = np.maximum(having, expected - of_sets.min(axis=1))
+    headings = [*cube.headings, *wholes.headings]
     undefined = cube.undefined.sum(axis=0)
-    nothing = np.full(len(cube.headings), expected)
+    nothing = np.full(len(headings), expected)
     rows = []
     for method in sorted(listed, key=natural):
         at = cube.methods.index(method) if method in cube.methods else None
@@ -249,8 +293,8 @@ def _counts(
                 "n": 0 if at is None else int(having[at]),
                 "expected": expected,
                 # Without any column there is nothing to be complete in: a run that died at once.
-                "complete": bool(len(cube.headings) and not missing.any()),
-                "missing": _listed(cube.headings, missing),
+                "complete": bool(headings and not missing.any()),
+                "missing": _listed(headings, missing),
                 "undefined": "" if at is None else _listed(cube.headings, undefined[at]),
                 "other_reference": stale.counts.get(method, 0),
             }
@@ -283,12 +327,15 @@ def _ranks(found: Standing, intervals: bool) -> dict[str, pd.Series]:
 
 
 def _ties(found: Standing, columns: Mapping[str, ColumnInfo]) -> dict[str, pd.Series]:
-    """Test the ranked methods, which come first, against the best of each group."""
-    methods = found.ranked()
+    """Test the ranked methods, which come first, against the best of each group.
+
+    A value of a whole set has no values of images to test.
+    """
+    methods = found.ranked() if found.ranked_by_images is not None else []
     outcome = Ties([], np.empty(0), np.empty(0))
-    if found.ranked_by is not None and methods:
-        values = found.cube.column(found.ranked_by)[:, found.at(methods)]
-        outcome = ties(values, column_info(found.ranked_by, columns))
+    if found.ranked_by_images is not None and methods:
+        values = found.cube.column(found.ranked_by_images)[:, found.at(methods)]
+        outcome = ties(values, column_info(found.ranked_by_images, columns))
     index = found.rows.index
     first = index[: len(methods)]
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -18,6 +18,13 @@ from iqbench.cli.streams import say
     "--columns",
     metavar="NAME,...",
     help="Which columns to write, in which order; with --wide, which metrics.",
+)
+@click.option(
+    "--scope",
+    type=click.Choice(["image", "set"]),
+    default="image",
+    show_default=True,
+    help="Values of images, or of whole sets such as fid.",
 )
 @click.option("--wide", is_flag=True, help="One row an image and one column a metric.")
 @click.option(
@@ -36,6 +43,7 @@ def export(
     results: Path,
     *,
     columns: str | None,
+    scope: Literal["image", "set"],
     wide: bool,
     spreadsheet: bool,
     format: str | None,
@@ -54,6 +62,7 @@ def export(
       iqbench export --wide -o scores.csv
       iqbench export --wide --columns 'psnr[protocol=rgb],ssim' -o scores.csv
       iqbench export --format csv -o /dev/stdout | gzip > scores.csv.gz
+      iqbench export --scope set -o sets.csv
       iqbench export other-results --dataset Set5 --metric psnr -o psnr.csv
     """
     from iqbench.analysis.references import stale_among
@@ -69,7 +78,7 @@ def export(
     if spreadsheet and format != "csv":
         raise click.UsageError("--spreadsheet is for a CSV: let -o end in .csv")
     with told_warnings(), waiting("Exporting"):
-        frame = load_scores(results, wide=wide, columns=names, filters=chosen)
+        frame = load_scores(results, wide=wide, columns=names, filters=chosen, scope=scope)
         stale_among(load_images(results), chosen).warn("and written beside the others")
         table = frame.reset_index() if wide else frame
         export_frame(table, output, format, spreadsheet=spreadsheet)

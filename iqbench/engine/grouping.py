@@ -102,11 +102,11 @@ def group_requests(requests: Iterable[Request], protocol: Protocol) -> tuple[Gro
     """Sort columns by the view that the protocol gives their metric.
 
     Columns that read all rows at once have groups of their own, and so have those that need the
-    output alone; what reads bitstreams is in none.
+    output alone; what reads bitstreams, and what has one value a set, is in none.
     """
     found: dict[tuple[View, bool, bool], list[Request]] = {}
     for request in requests:
-        if request.metric.needs != "bitstream":
+        if request.metric.needs != "bitstream" and request.metric.scope == "image":
             view = protocol.view(request.metric.role, request.metric.name)
             key = view, request.needs_whole_images, request.metric.needs == "output"
             found.setdefault(key, []).append(request)
@@ -125,7 +125,7 @@ def views_of(requests: Iterable[Request], protocol: Protocol) -> tuple[View, ...
     views = dict.fromkeys(
         protocol.view(item.metric.role, item.metric.name)
         for item in requests
-        if item.metric.needs == "reference and output"
+        if item.metric.needs == "reference and output" and item.metric.scope == "image"
     )
     return tuple(views) or (replace(protocol.fidelity, colour="rgb", gray_output="expand"),)
 

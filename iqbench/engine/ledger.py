@@ -168,6 +168,11 @@ class Ledger:
         known = self._known_errors(output, self.signatures.plain.keys() - outcomes.keys())
         self.summary.scored += self._succeeds(row, errors | known)
 
+    def note(self, output: Output, error: str) -> None:
+        """Count as failed an output that lacks a value of a set."""
+        image = output.image
+        self.summary.failures.append(Failure(self.dataset, image.method, image.image, error))
+
     def keep(self, output: Output) -> None:
         """Count an output whose scores are known; what people say of it may have changed."""
         row = self._row(output)

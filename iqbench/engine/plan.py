@@ -114,8 +114,9 @@ class DatasetPlan:
         return sum(len(assignment.outputs) for assignment in self.assignments.values())
 
     def signatures(self, resources: Resources, compute: Compute) -> Signatures:
-        """Return the signature of every column."""
-        plain = signatures_of(self.requests, self.protocol, resources.digests, compute.precision)
+        """Return the signature of every column that has one value an image."""
+        of_images = [item for item in self.requests if item.metric.scope == "image"]
+        plain = signatures_of(of_images, self.protocol, resources.digests, compute.precision)
         bitstreams = [
             item.column.name for item in self.requests if item.metric.needs == "bitstream"
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -144,6 +144,7 @@ def read_job(
     views: Collection[View],
     alpha: Alpha,
     recompute: bool,
+    lacking: Callable[[Output], frozenset[str]] = lambda output: frozenset(),
 ) -> ReadJob:
     """Read a job's files and decode what has to be scored.
 
@@ -167,6 +168,8 @@ def read_job(
         What to do with transparency.
     recompute
         Compute everything again.
+    lacking
+        Names the set-level columns for which features of an output or its reference are missing.
 
     Returns
     -------
@@ -196,7 +199,8 @@ def read_job(
         output = replace(output, digest=read.digest, bytes=read.bytes)
         output = replace(output, peaks=_peaks(facts, _facts(read), protocol))
         known = None if recompute else current[image.method]
-        output = replace(output, columns=_missing(output, signatures, known))
+        columns = _missing(output, signatures, known) | lacking(output)
+        output = replace(output, columns=columns)
         if output.columns:
             if content is not None:
                 reference, broken = _decode_reference(content, job.reference.name, alpha)
@@ -207,7 +211,7 @@ def read_job(
                 else _decode(output, read, reference, protocol=protocol, views=views, alpha=alpha)
             )
             if output.picture:  # now its peaks are known
-                columns = _missing(output, signatures, known)
+                columns = _missing(output, signatures, known) | lacking(output)
                 output = replace(output, columns=columns)
                 if not columns:
                     output = replace(output, picture=None, remarks=())

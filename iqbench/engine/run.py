@@ -23,6 +23,7 @@ from iqbench.engine.plan import Absence, Assignment, DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
 from iqbench.engine.resources import Resources
 from iqbench.engine.scorer import Scorer
+from iqbench.engine.sets import FEW, SetRun, set_columns
 from iqbench.engine.signatures import Signatures
 from iqbench.engine.sums import Scores, reason_of
 from iqbench.engine.unchanged import unchanged_files
@@ -31,7 +32,7 @@ from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha, Source
 from iqbench.loader import work_ahead
 from iqbench.metrics._base import Metric
-from iqbench.results.schema import FORMAT, Manifest
+from iqbench.results.schema import FORMAT, Manifest, SetRow
 from iqbench.results.store import Current, Store, Writer
 
 __all__ = ["Reporter", "Settings", "run"]
@@ -153,7 +154,9 @@ def run(
         writer.flush()
         for dataset_plan in plan.datasets:
             reporter.begin(dataset_plan.dataset.name, dataset_plan.size)
-            open_dataset(dataset_plan).score(reporter.advance)
+            one_dataset = open_dataset(dataset_plan)
+            one_dataset.score(reporter.advance)
+            one_dataset.close_sets()
     if writer.upgraded:
         summary.warnings.append(
             f"tables in {store.root} were merged into format {FORMAT}: releases of iqbench that "
@@ -202,6 +205,15 @@ class _DatasetRun:
         self._ledger = Ledger(
             self._name, plan.protocol.spec, self._signatures, writer, summary, self._current
         )
+        self._writer = writer
+        self._store = store
+        self._sets = SetRun(
+            set_columns(plan.requests, plan.protocol),
+            store.root,
+            settings.compute,
+            recompute=settings.recompute,
+            shared=plan.dataset.brings_outputs,
+        )
         self._scorers: dict[frozenset[str], Scorer] = {}
         self._doubts = Doubts(plan.dataset.published())
 
@@ -234,6 +246,7 @@ class _DatasetRun:
             views=self._plan.views,
             alpha=self._settings.alpha,
             recompute=self._settings.recompute,
+            lacking=self._sets.lacking,
         )
         on_gpu = self._settings.compute.device.type == "cuda"
         jobs = work_ahead(
@@ -267,6 +280,7 @@ class _DatasetRun:
                     left.append(output)
                 else:
                     self._ledger.keep(output)
+                    self._sets.keep(output)
             # Outputs that miss the same columns are scored together: as a rule, all of them.
             together: dict[object, list[Output]] = {}
             for output in left:
@@ -301,7 +315,23 @@ class _DatasetRun:
             self._doubts.see_pixels(output.image, batch.references[owner], picture)
             counted = self._count_bits(output.image, batch.references[owner])
             self._ledger.score(output, picture, outcomes | counted)
+            without = self._sets.observe(output, batch.references[owner], picture)
+            if without:
+                error = "; ".join(f"{name}: {why}" for name, why in without.items())
+                self._ledger.note(output, error)
         return len(started.outputs)
+
+    def close_sets(self) -> None:
+        """Compute the values of whole sets, when all their images are in the tables."""
+        if not self._sets.columns:
+            return
+        self._writer.flush()
+        expected = {name: len(one.images) for name, one in self._plan.assignments.items()}
+        members = {name: self._store.members(self._name, name) for name in expected}
+        closed = self._sets.close(self._name, self._plan.protocol.spec, expected, members)
+        for method, rows in closed.items():
+            self._writer.write_sets(rows)
+            self._summary.warnings.extend(_set_warnings(self._name, method, rows))
 
     def _count_bits(self, image: OutputImage, reference: Picture) -> dict[str, Outcome]:
         """Score an image's bitstream, where some metric reads it."""
@@ -326,6 +356,21 @@ class _DatasetRun:
                 requests, self._plan.protocol, self._resources, self._settings.compute
             )
         return self._scorers[columns]
+
+
+def _set_warnings(dataset: str, method: str, rows: list[SetRow]) -> Iterator[str]:
+    """Say which sets have no value, lack images, or are small."""
+    for row in rows:
+        where = f"{dataset} / {method}: {row.metric}"
+        if row.error is not None:
+            yield f"{where} has no value: {row.error}"
+        elif row.n < row.expected:
+            yield f"{where} is of {row.n} of {row.expected} images: the method is not ranked"
+        elif row.n < FEW and row.metric.startswith("fid"):
+            yield (
+                f"{where} is of {row.n:,} images: with fewer than {FEW:,} it is too large, and "
+                "can be compared with values of as many images only"
+            )
 
 
 def _bitstream_outcome(metric: Metric, size: int, reference: Picture) -> Outcome:

@@ -116,8 +116,12 @@ class Scorer:
 
     @property
     def _names(self) -> list[str]:
-        """Names of the columns that read pixels, in the order asked for."""
-        return [item.column.name for item in self._requests if item.metric.needs != "bitstream"]
+        """Names of the image-level columns that read pixels, in the order asked for."""
+        return [
+            item.column.name
+            for item in self._requests
+            if item.metric.needs != "bitstream" and item.metric.scope == "image"
+        ]
 
     def _one_by_one(self, batch: Batch) -> Scores:
         """Score each output as a batch of its own, and keep the error of those that fail."""

@@ -27,6 +27,7 @@ __all__ = [
     "Needs",
     "Options",
     "Place",
+    "Scope",
     "Statistics",
     "Tap",
     "too_few_pixels",
@@ -48,6 +49,9 @@ Statistics = Mapping[str, Statistic]
 Options = tuple[tuple[str, str], ...]
 Needs = Literal["output", "reference and output", "bitstream"]
 """What a metric reads: the output alone, both images, or the compressed file."""
+
+Scope = Literal["image", "group", "set"]
+"""What has one value: an image, a group of images, or all outputs of a method on a dataset."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,7 @@ class Metric(BaseModel):
     role: ClassVar[Role] = "fidelity"
     symmetric: ClassVar[bool] = False
     needs: ClassVar[Needs] = "reference and output"
+    scope: ClassVar[Scope] = "image"
 
     @classmethod
     def parse_column(cls, stem: str) -> dict[str, str] | None:

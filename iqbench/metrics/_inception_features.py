@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -10,11 +12,18 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from iqbench.errors import unknown_name
+from iqbench.columns import Margin
+from iqbench.errors import IqbenchError, unknown_name
+from iqbench.metrics._base import Options, too_few_pixels
 from iqbench.metrics._images import accept_image
+from iqbench.metrics._sets import Features
 from iqbench.networks.inception import SIDE, load_inception
+from iqbench.networks.weights import Weights, load
 
-__all__ = ["Resizer", "inception_features"]
+__all__ = ["MARGIN", "InceptionExtractor", "Resizer", "inception_features"]
+
+MARGIN = Margin(0.02, relative=True, reason="its scale depends on the set and its size")
+"""Of FID and KID, relative to the baseline."""
 
 Resizer = Literal["clean", "pytorch", "tensorflow"]
 
@@ -56,6 +65,59 @@ def inception_features(image: Tensor, *, resizer: Resizer = "clean") -> Tensor:
         seen = ((seen - 128) / 128).contiguous(memory_format=torch.channels_last)
         found: Tensor = network(seen)
     return found.clone()
+
+
+@dataclass(frozen=True)
+class InceptionExtractor:
+    """Inception's features of whole images, or of patches.
+
+    Attributes
+    ----------
+    resizer
+        See `inception_features`.
+    patches
+        Side of square patches instead of whole images; 0 for whole images. They lie side by side
+        from the top left corner, and once more from half a patch further down and right, as Mentzer
+        et al. 2020, arXiv:2006.09965, appendix A.7, take them. What is left at the borders does
+        not count.
+    """
+
+    resizer: Resizer = "clean"
+    patches: int = 0
+
+    @property
+    def options(self) -> Options:
+        """What the features depend on besides the weights and the pixels."""
+        cut = (("patches", str(self.patches)),) if self.patches else ()
+        return (("features", "inception"), ("resizer", self.resizer), *cut)
+
+    @property
+    def suffix(self) -> str:
+        """What the name of a column ends in: the options that are not the default."""
+        resizer = "" if self.resizer == "clean" else f"-resizer={self.resizer}"
+        return resizer + (f"-patches={self.patches}" if self.patches else "")
+
+    def weights(self) -> Weights:
+        """Find the weights of Inception, and fetch them if need be."""
+        return load("inception")
+
+    def extract(self, image: Tensor) -> Features:
+        """Return the features of one image, (rows, 2048)."""
+        height, width = image.shape[2:]
+        if self.patches and min(height, width) < self.patches:
+            what = f"patches of {self.patches}x{self.patches}"
+            raise IqbenchError(too_few_pixels(what, height, width, self.patches))
+        parts = list(self._patches(image)) if self.patches else [image]
+        rows = [inception_features(part, resizer=self.resizer).cpu().numpy() for part in parts]
+        return np.concatenate(rows)
+
+    def _patches(self, image: Tensor) -> Iterator[Tensor]:
+        """Cut an image into patches, one grid after the other."""
+        side = self.patches
+        for shift in (0, side // 2):
+            for top in range(shift, image.shape[2] - side + 1, side):
+                for left in range(shift, image.shape[3] - side + 1, side):
+                    yield image[:, :, top : top + side, left : left + side]
 
 
 def _clean(pixels: Tensor) -> Tensor:

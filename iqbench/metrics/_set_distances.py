@@ -164,7 +164,8 @@ def _frechet(first: Floats, second: Floats) -> float:
         root = np.linalg.svd(product, compute_uv=False).sum() / math.sqrt((n - 1) * (m - 1))
     else:
         root = _trace_of_root(*(part.T @ part / (len(part) - 1) for part in centred))
-    return float(step @ step + spread - 2 * root)
+    # Of equal sets rounding would leave something below 0.
+    return max(float(step @ step + spread - 2 * root), 0.0)
 
 
 def _trace_of_root(first: Floats, second: Floats) -> float:

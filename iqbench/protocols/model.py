@@ -34,6 +34,7 @@ class Preset(BaseModel):
             "fidelity": self.fidelity,
             "perception": self.perception,
             "naturalness": self.naturalness,
+            "set": self.set,
             **self.views,
         }
 
@@ -44,6 +45,7 @@ class Preset(BaseModel):
     fidelity: ViewTemplate
     perception: ViewTemplate
     naturalness: ViewTemplate = ViewTemplate(colour="rgb")
+    set: ViewTemplate = ViewTemplate(colour="rgb")
     views: dict[str, ViewTemplate] = {}
     variants: dict[str, str] = {}
     metrics: tuple[str, ...] = ()

@@ -21,8 +21,9 @@ from iqbench.specs import parse_spec
 
 __all__ = ["Preset", "Protocol", "Role", "load_presets", "resolve_protocol"]
 
-Role = Literal["fidelity", "perception", "naturalness"]
-"""What a metric measures: closeness to the reference, likeness to the eye, or natural looks."""
+Role = Literal["fidelity", "perception", "naturalness", "set"]
+"""What a metric measures: closeness to the reference, likeness to the eye, natural looks, or how
+alike two sets of images are."""
 
 _POSITIVE = re.compile(r"0*[1-9][0-9]{0,5}")  # no image is a million times too large
 
@@ -37,7 +38,7 @@ class Protocol:
         The canonical spelling, e.g. ``sr-y:scale=4``.
     version
         Of the preset.
-    fidelity, perception, naturalness
+    fidelity, perception, naturalness, set
         What the metrics of each role see.
     views
         What single metrics see instead, by name.
@@ -54,6 +55,7 @@ class Protocol:
     fidelity: View
     perception: View
     naturalness: View = field(default_factory=View)
+    set: View = field(default_factory=View)
     views: Mapping[str, View] = field(default_factory=dict, hash=False)
     variants: Mapping[str, str] = field(default_factory=dict, hash=False)
     metrics: tuple[str, ...] = ()
@@ -91,6 +93,7 @@ class Protocol:
             fidelity=replace(self.fidelity, gray_output=reading),
             perception=replace(self.perception, gray_output=reading),
             naturalness=replace(self.naturalness, gray_output=reading),
+            set=replace(self.set, gray_output=reading),
             views={name: replace(view, gray_output=reading) for name, view in self.views.items()},
         )
 
@@ -100,6 +103,7 @@ class Protocol:
             "fidelity": self.fidelity,
             "perception": self.perception,
             "naturalness": self.naturalness,
+            "set": self.set,
         }
         return self.views.get(metric, by_role[role])
 
@@ -165,6 +169,7 @@ def resolve_protocol(spec: str) -> Protocol:
         fidelity=_fill(preset.fidelity, values),
         perception=_fill(preset.perception, values),
         naturalness=_fill(preset.naturalness, values),
+        set=_fill(preset.set, values),
         views={metric: _fill(template, values) for metric, template in preset.views.items()},
         variants=preset.variants,
         metrics=preset.metrics,

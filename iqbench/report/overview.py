@@ -137,17 +137,19 @@ def read_overviews(
     used: list[set[Keys]] = [set() for _ in several]
     found: list[list[Standing]] = [[] for _ in several]
     for tables in iter_datasets(results, filters=filters):
-        if tables.scores.empty and narrowed:
+        if tables.scores.empty and tables.sets.empty and narrowed:
             continue
         task = tasks.get(tables.dataset, "")
         made: dict[frozenset[Keys], Standing] = {}
         for place, shown in enumerate(several):
             narrow = "all" if shown == "headline" and "metric" in filters else shown
             scores, there, taken = shown_scores(tables.scores, narrow, columns, extra)
+            sets, of_sets, taken_of_sets = shown_scores(tables.sets, narrow, columns, extra)
+            there, taken = there | of_sets, taken | taken_of_sets
             alike = frozenset(taken)
             if alike not in made:
                 own = (scores, tables.images)
-                made[alike] = standing(tables.dataset, own, columns, choice, task)
+                made[alike] = standing(tables.dataset, own, columns, choice, task, sets=sets)
             found[place].append(made[alike])
             known |= there
             used[place] |= taken

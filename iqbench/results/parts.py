@@ -9,7 +9,7 @@ a dot are being written, or were when their process died; nobody reads them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
@@ -39,6 +39,13 @@ __all__ = [
 
 WRITTEN = pa.field("written", pa.timestamp("ns", tz="UTC"))
 """When the part was written that a row is in, or the newest of the parts that were merged."""
+
+_IDENTITIES: Mapping[Kind, tuple[str, ...]] = {
+    "images": ("image",),
+    "scores": ("image", "metric", "signature", "scope"),
+    "sets": ("metric", "signature"),
+}
+"""What tells the rows of one dataset and method apart."""
 
 MERGED_ROWS = 250_000
 """Parts that together hold no more rows than this are merged into one."""
@@ -235,7 +242,7 @@ def last_rows(table: pa.Table, kind: Kind) -> pa.Table:
         return table
     if kind == "images":
         table = _without_late_announcements(table)
-    keys = ("image",) if kind == "images" else ("image", "metric", "signature", "scope")
+    keys = _IDENTITIES[kind]
     identity = pd.DataFrame({key: codes(table.column(key)) for key in keys})
     replaced = identity.duplicated(keep="last").to_numpy()
     return table.filter(pa.array(~replaced)).combine_chunks() if replaced.any() else table

@@ -6,22 +6,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from iqbench.errors import unknown_name
+from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.current import Stored, current_images, current_scores, groups
 from iqbench.results.filters import Filters
 from iqbench.results.names import combinations_of
 from iqbench.results.parts import WRITTEN
-from iqbench.results.schema import IMAGES, SCORES, UNDEFINED, ColumnInfo, Manifest
+from iqbench.results.schema import IMAGES, SCORES, SETS, UNDEFINED, ColumnInfo, Manifest
 from iqbench.results.selector import Selector, refusal, select
+from iqbench.results.sets import current_sets
 from iqbench.results.signature import headings
 
 __all__ = [
     "DatasetTables",
+    "Scope",
     "iter_datasets",
     "load_columns",
     "load_images",
@@ -31,7 +34,11 @@ __all__ = [
     "with_headings",
 ]
 
+Scope = Literal["image", "group", "set"]
+"""What has one value each."""
+
 _IDENTITY = ["dataset", "method", "image"]
+_SETS = [name for name in SETS.names if name != "members"]
 _LONG = [name for name in SCORES.names if name not in ("pair", "group", "scope")]
 _IMAGES = pa.schema([*(field for field in IMAGES if field.name not in ("pair", "group")), WRITTEN])
 _REFERENCE = [*_IDENTITY, "reference_digest", WRITTEN.name]
@@ -61,11 +68,14 @@ class DatasetTables:
     images
         Dataset, method, image, reference_digest and written of every image of every method, as
         `load_images` gives them, whatever the filters.
+    sets
+        Values of whole sets, as `load_scores` with ``scope="set"`` gives them.
     """
 
     dataset: str
     scores: pd.DataFrame
     images: pd.DataFrame
+    sets: pd.DataFrame
 
 
 def load_scores(
@@ -74,6 +84,7 @@ def load_scores(
     wide: bool = False,
     columns: Sequence[str] | None = None,
     filters: Mapping[str, str | Sequence[str]] | None = None,
+    scope: Scope = "image",
 ) -> pd.DataFrame:
     """Read the scores of a results folder.
 
@@ -92,10 +103,16 @@ def load_scores(
     filters
         Wanted value or values of ``dataset``, ``method``, ``metric``, ``protocol``, ``precision``
         or ``image``. A metric is a selector: ``psnr``, or ``psnr[protocol=sr-y:scale=4]``.
+    scope
+        ``image`` for values of images, ``set`` for values of whole sets such as FID; the two are
+        never mixed. No metric has values of groups yet.
 
     Returns
     -------
     pandas.DataFrame
+        Of sets, one row a value: dataset, method, metric, value, standard_error, error, signature,
+        protocol, n (of how many images), expected (how many the method should have). A value that
+        is of other images than the tables have now is missing, and its error says so.
         Long: columns dataset, method, image, metric, value, error, signature, protocol; names are
         categories. Wide: indexed by dataset, method and image; NaN where there is no value.
 
@@ -109,8 +126,17 @@ def load_scores(
     --------
     >>> scores = load_scores("results", filters={"metric": ["psnr", "ssim"]})  # doctest: +SKIP
     """
+    if scope not in get_args(Scope):
+        raise unknown_name("scope", scope, get_args(Scope))
     wanted = Filters.of(filters)
     found = groups(Path(path))
+    if scope != "image":
+        if wide or columns is not None:
+            raise IqbenchError(
+                "values of sets have one form: one row a value",
+                hint="Leave wide and columns out",
+            )
+        return _load_sets(found if scope == "set" else [], wanted)
     tables = [
         wanted.select(current_scores(group.scores, current_images(group.images)))
         for group in _selected(found, wanted)
@@ -124,6 +150,16 @@ def load_scores(
     heads = with_headings(frame)
     table = _wide(frame.assign(column=heads), _columns_of(found))
     return table if columns is None else table[_chosen_metrics(frame, heads, columns)]
+
+
+def _load_sets(found: list[Stored], wanted: Filters) -> pd.DataFrame:
+    """Read values of whole sets."""
+    tables = [_selected_sets(one, wanted) for one in _selected(found, wanted)]
+    wanted.refuse_unknown()
+    frame = _frame(tables, SETS, _SETS)
+    if frame.empty and wanted.wanted:
+        wanted.refuse_none()
+    return frame
 
 
 def iter_datasets(
@@ -157,7 +193,7 @@ def iter_datasets(
         if not wanted.admit("dataset", dataset):
             continue
         tables = _tables_of(dataset, found, wanted)
-        some |= not tables.scores.empty
+        some |= not (tables.scores.empty and tables.sets.empty)
         yield tables
         del tables  # while the next one is read
     wanted.refuse_unknown()
@@ -167,15 +203,23 @@ def iter_datasets(
 
 def _tables_of(dataset: str, found: list[Stored], wanted: Filters) -> DatasetTables:
     """Read method by method: a frame takes half of the memory that its parts take."""
-    images, scores = [], []
+    images, scores, sets = [], [], []
     for group in found:
         table = current_images(group.images)
         images.append(_frame([_with_coded_digests(table)], _REFERENCES, _REFERENCE, sort=False))
         if wanted.admit("method", group.method):
             rows = wanted.select(current_scores(group.scores, table))
             scores.append(_long([rows], sort=False))
+            sets.append(_selected_sets(group, wanted))
     every = _joined(scores) if scores else _long([])
-    return DatasetTables(dataset, _without_failed_columns(every), _joined(images))
+    wholes = _frame(sets, SETS, _SETS)
+    return DatasetTables(dataset, _without_failed_columns(every), _joined(images), wholes)
+
+
+def _selected_sets(group: Stored, wanted: Filters) -> pa.Table:
+    """Read the set values that pass the filters: none where single images are asked for."""
+    table = current_sets(group)
+    return table[:0] if "image" in wanted.wanted else wanted.select(table)
 
 
 def _without_failed_columns(scores: pd.DataFrame) -> pd.DataFrame:
@@ -318,7 +362,7 @@ def _long(tables: list[pa.Table], *, sort: bool = True) -> pd.DataFrame:
 def _frame(
     tables: list[pa.Table], schema: pa.Schema, names: list[str], *, sort: bool = True
 ) -> pd.DataFrame:
-    bare = [table.replace_schema_metadata(None) for table in tables]
+    bare = [table.select(names).replace_schema_metadata(None) for table in tables]
     together = pa.concat_tables([schema.empty_table().select(names), *bare])
     frame: pd.DataFrame = together.unify_dictionaries().to_pandas(types_mapper=_INTEGERS.get)
     for name in names:

@@ -24,6 +24,7 @@ __all__ = [
     "REMOVED",
     "SCHEMAS",
     "SCORES",
+    "SETS",
     "UNDEFINED",
     "ColumnInfo",
     "Footer",
@@ -33,6 +34,7 @@ __all__ = [
     "Origin",
     "Place",
     "ScoreRow",
+    "SetRow",
     "pair_digest",
     "placeholder",
     "removed",
@@ -56,7 +58,7 @@ REMOVED = "removed: "
 UNDEFINED = "undefined: "
 """How the error of a value begins that does not exist (a flat reference has no TV ratio)."""
 
-Kind = Literal["scores", "images"]
+Kind = Literal["scores", "images", "sets"]
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
@@ -106,7 +108,24 @@ IMAGES = pa.schema(
 )
 """One row a file scored. The newest one of an image decides which of its scores are current."""
 
-SCHEMAS: Mapping[Kind, pa.Schema] = {"scores": SCORES, "images": IMAGES}
+SETS = pa.schema(
+    [
+        _name("dataset"),
+        _name("method"),
+        _name("metric"),
+        pa.field("value", pa.float64()),
+        pa.field("standard_error", pa.float64()),
+        pa.field("error", pa.string()),
+        _name("signature"),
+        _name("protocol"),
+        pa.field("n", pa.int64()),
+        pa.field("expected", pa.int64()),
+        pa.field("members", pa.string()),
+    ]
+)
+"""One row a value of a whole set. ``members`` is a digest of the images that it was computed of."""
+
+SCHEMAS: Mapping[Kind, pa.Schema] = {"scores": SCORES, "images": IMAGES, "sets": SETS}
 
 DEFAULTS: Mapping[str, str | None] = {"group": None, "scope": "image"}
 """What a column holds in parts that lack it, because an earlier release wrote them."""
@@ -172,6 +191,39 @@ class ScoreRow:
         if self.value != self.value:
             object.__setattr__(self, "value", None)
             object.__setattr__(self, "error", "the metric returned NaN")
+
+
+@dataclass(frozen=True)
+class SetRow:
+    """One value of one metric for all outputs of a method on a dataset.
+
+    Parameters
+    ----------
+    dataset, method, metric
+        Whose value, and the metric's column name.
+    value, standard_error
+        The value, and its uncertainty; None where there is none.
+    error
+        Why there is no value.
+    signature, protocol
+        How the value was computed.
+    n, expected
+        How many images it is of, and how many outputs the method should have.
+    members
+        Digest of the images and both sides' files, see `iqbench.results.sets.members_digest`.
+    """
+
+    dataset: str
+    method: str
+    metric: str
+    value: float | None
+    standard_error: float | None
+    error: str | None
+    signature: str
+    protocol: str
+    n: int
+    expected: int
+    members: str
 
 
 @dataclass(frozen=True)

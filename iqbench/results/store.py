@@ -28,7 +28,9 @@ from iqbench.results.schema import (
     Manifest,
     Origin,
     ScoreRow,
+    SetRow,
 )
+from iqbench.results.sets import members_digest
 
 __all__ = ["Current", "Identity", "ImageState", "Key", "Store", "Writer"]
 
@@ -123,6 +125,10 @@ class Store:
             frozenset(_identities(settled)),
             dict(zip(_identities(missing), missing.column("error").to_pylist(), strict=True)),
         )
+
+    def members(self, dataset: str, method: str) -> str:
+        """Name the images of a dataset and method as they are now: see `members_digest`."""
+        return members_digest(current_images(self.folder("images", dataset, method)))
 
     def origins(self, dataset: str) -> dict[str, Origin]:
         """Read by method where the images of a dataset came from, of all methods in the tables."""
@@ -287,6 +293,21 @@ class Writer:
         self._rows = 0
         self._flushed = time.monotonic()
 
+    def write_sets(self, rows: Sequence[SetRow]) -> None:
+        """Write values of one dataset and method as a whole, after the rows of all its images."""
+        if not rows:
+            return
+        self.flush()
+        first = rows[0]
+        folder = self._store.folder("sets", first.dataset, first.method)
+        task = self._tasks.get(first.dataset, "")
+        origin = self._origins.get((first.dataset, first.method), Origin())
+        footer = Footer(
+            FORMAT, first.dataset, first.method, [self._manifest], self._columns, task, origin
+        )
+        write(folder, _table(rows, "sets"), footer)
+        merge(folder, "sets")
+
     def _write(
         self, kind: Kind, waiting: dict[Key, list[ImageRow]] | dict[Key, list[ScoreRow]]
     ) -> None:
@@ -321,7 +342,7 @@ def _identities(scores: pa.Table) -> Iterator[Identity]:
     return zip(*keys, strict=True)
 
 
-def _table(rows: Sequence[ScoreRow | ImageRow], kind: Kind) -> pa.Table:
+def _table(rows: Sequence[ScoreRow | ImageRow | SetRow], kind: Kind) -> pa.Table:
     return pa.table(
         [_array([getattr(row, field.name) for row in rows], field.type) for field in SCHEMAS[kind]],
         schema=SCHEMAS[kind],

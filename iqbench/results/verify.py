@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from iqbench.errors import IqbenchError
+from iqbench.results.features import feature_parts
 from iqbench.results.part_file import ChecksumError, checksum_in_name, read_part
 from iqbench.results.parts import list_parts, read_footers
 from iqbench.results.schema import Kind
@@ -74,6 +75,11 @@ def verify_results(root: Path) -> Iterator[Finding]:
                 yield from _together(folder, kind)
             if kind == "scores" and found:
                 yield from _traced(folder, root / "images" / folder.relative_to(root / kind))
+    for part, rows, wrong in feature_parts(root):
+        state: State = "ok" if wrong is None else "differs"
+        yield Finding(
+            part, state, rows, wrong.message if wrong else "", wrong.hint if wrong else ""
+        )
     if not some:
         raise IqbenchError(f"there are no results in {root}", hint="Name a results folder")
 

@@ -36,7 +36,9 @@ def why_not(metric):
 
 
 REQUESTS = tuple(
-    request for request in resolve_metrics(SPECS) if request.metric.needs != "bitstream"
+    request
+    for request in resolve_metrics(SPECS)
+    if request.metric.needs != "bitstream" and request.metric.scope == "image"
 )
 REASONS = {request.metric: why_not(request.metric) for request in REQUESTS}
 HERE = [request.column.name for request in REQUESTS if not REASONS[request.metric]]

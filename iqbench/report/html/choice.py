@@ -125,9 +125,9 @@ def _dispute(what: str, row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo
 
 def _shown(one: Standing, image: str, columns: Mapping[str, ColumnInfo]) -> list[str]:
     """Name the methods that have a value of this image, by rank; the ends if they are many."""
-    assert one.ranked_by is not None
-    values = one.cube.column(one.ranked_by)[one.cube.images.index(image)]
-    distance = shortfall(values, column_info(one.ranked_by, columns))
+    assert one.ranked_by_images is not None
+    values = one.cube.column(one.ranked_by_images)[one.cube.images.index(image)]
+    distance = shortfall(values, column_info(one.ranked_by_images, columns))
     own = {
         method: value
         for method, value in zip(one.cube.methods, distance, strict=True)

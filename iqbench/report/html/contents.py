@@ -55,7 +55,7 @@ class Contents:
     @cached_property
     def headings(self) -> list[str]:
         """All columns that hold a metric, in their order."""
-        heads = {name for one in self.every.standings for name in one.cube.headings}
+        heads = {name for one in self.every.standings for name in one.signatures}
         return ordered(heads, self.found.columns)
 
     @cached_property
@@ -63,7 +63,7 @@ class Contents:
         """Of each heading those that are in use, whatever the dataset."""
         used: dict[str, list[str]] = {name: [] for name in self.headings}
         for one in self.every.standings:
-            for heading, (_, text) in one.cube.signatures.items():
+            for heading, (_, text) in one.signatures.items():
                 used[heading].append(text)
         return used
 
@@ -71,9 +71,7 @@ class Contents:
     def protocols(self) -> dict[str, dict[str, str]]:
         """By dataset and heading, how pixels were seen."""
         return {
-            one.dataset: {
-                heading: _protocol(text) for heading, (_, text) in one.cube.signatures.items()
-            }
+            one.dataset: {heading: _protocol(text) for heading, (_, text) in one.signatures.items()}
             for one in self.every.standings
         }
 

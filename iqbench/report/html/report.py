@@ -237,8 +237,8 @@ def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> 
         ]
         for method in pick.methods
     }
-    ranked = cube.headings.index(str(one.ranked_by))
-    peak = peak_of(cube.signatures[str(one.ranked_by)][1])
+    ranked = cube.headings.index(str(one.ranked_by_images))
+    peak = peak_of(cube.signatures[str(one.ranked_by_images)][1])
     gray_output = gray_output_of(text for _, text in cube.signatures.values())
     of = [digests.of(pick.dataset, method, pick.image) for method in pick.methods]
     return Scene(
@@ -249,7 +249,7 @@ def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> 
         outputs=[
             SceneOutput(
                 name=method,
-                note=f"{one.ranked_by} {texts[method][ranked]}",
+                note=f"{one.ranked_by_images} {texts[method][ranked]}",
                 find=partial(
                     finder.output,
                     *(pick.dataset, method, pick.image, digest),

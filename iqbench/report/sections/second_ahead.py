@@ -23,10 +23,10 @@ def sections(board: Overview) -> Iterator[Section]:
     """Show a dataset each, where two methods have a rank and the second is ahead somewhere."""
     for one in board.standings:
         methods = one.ranked()[:2]
-        if one.ranked_by is None or len(methods) < 2:
+        if one.ranked_by_images is None or len(methods) < 2:
             continue
-        info = column_info(one.ranked_by, board.columns)
-        values = one.cube.column(one.ranked_by)[:, one.at(methods)]
+        info = column_info(one.ranked_by_images, board.columns)
+        values = one.cube.column(one.ranked_by_images)[:, one.at(methods)]
         distance = shortfall(values, info)
         known = np.isfinite(values).all(axis=1)
         ahead = np.where(known, distance[:, 0] - distance[:, 1], 0.0)
@@ -34,7 +34,7 @@ def sections(board: Overview) -> Iterator[Section]:
         swapped = order[ahead[order] > 0]
         if len(swapped):
             shown = swapped[:_MOST]
-            heading = f"{one.ranked_by} {direction_arrow(info)}".rstrip()
+            heading = f"{one.ranked_by_images} {direction_arrow(info)}".rstrip()
             yield Section(
                 one.dataset,
                 [heading, f"{methods[1]} is ahead on {len(swapped)} of {known.sum()} images"],

@@ -1,0 +1,86 @@
+"""What a set-level metric is: features of images, and a distance between two sets of them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from iqbench.metrics._base import Metric, Needs, Options, Scope
+from iqbench.metrics._set_distances import Distance
+from iqbench.networks.weights import Weights
+from iqbench.protocols.presets import Role
+
+__all__ = ["Extractor", "Features", "SetMetric"]
+
+Features = NDArray[np.float32]
+"""(rows, features): one row an image, or a patch of one."""
+
+
+class Extractor(Protocol):
+    """Turns an image into features. Equal extractors share what they extract."""
+
+    @property
+    def options(self) -> Options:
+        """What the features depend on besides the weights and the pixels, for the signature."""
+        ...
+
+    def weights(self) -> Weights:
+        """Find the weights, and fetch them if need be."""
+        ...
+
+    def extract(self, image: Tensor) -> Features:
+        """Return the features of one image.
+
+        Parameters
+        ----------
+        image
+            (1, C, H, W) in [0, 1], C 1 or 3.
+
+        Returns
+        -------
+        ndarray
+            (rows, features), at least one row.
+
+        Raises
+        ------
+        IqbenchError
+            If there are none, e.g. because the image is too small.
+        """
+        ...
+
+
+class SetMetric(Metric):
+    """A metric with one value for all outputs of a method on a dataset.
+
+    A subclass gives `columns` (without taps), `extractor` and `distance`.
+    """
+
+    role: ClassVar[Role] = "set"
+    needs: ClassVar[Needs] = "reference and output"
+    scope: ClassVar[Scope] = "set"
+
+    @property
+    @abstractmethod
+    def extractor(self) -> Extractor:
+        """What turns an image into features."""
+
+    @abstractmethod
+    def distance(self, reference: Features, output: Features, *, paired: bool) -> Distance:
+        """Compare two sets.
+
+        Parameters
+        ----------
+        reference, output
+            The features of both sets.
+        paired
+            Whether row i of both belongs together.
+
+        Raises
+        ------
+        IqbenchError
+            If the sets have no distance, e.g. because they are too small.
+        """

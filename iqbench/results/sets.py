@@ -1,0 +1,73 @@
+"""Values of whole sets, and whether they are of the images that the tables have now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow as pa
+
+from iqbench.results.current import Stored, current_images
+from iqbench.results.parts import last_rows, read_parts
+from iqbench.results.schema import SETS
+
+__all__ = ["STALE", "current_sets", "members_digest", "sets_folder"]
+
+STALE = "stale: images changed since; run iqbench evaluate"
+"""Error of a value that is of other images than those that the tables have now."""
+
+
+def members_digest(images: pa.Table) -> str:
+    """Name a set: by the ids of its images, and the digests of both sides' files.
+
+    Parameters
+    ----------
+    images
+        `iqbench.results.current.current_images` of one dataset and method.
+
+    Returns
+    -------
+    str
+        16 hex digits; two files that are not there make no two sets equal, as their ids count.
+    """
+    digest = sha256()
+    for row in sorted(_members(images)):
+        digest.update("\0".join(row).encode() + b"\n")
+    return digest.hexdigest()[:16]
+
+
+def _members(images: pa.Table) -> Iterator[tuple[str, str, str]]:
+    names = ("image", "reference_digest", "output_digest")
+    for row in zip(*(images.column(name).to_pylist() for name in names), strict=True):
+        yield row[0], row[1] or "", row[2] or ""
+
+
+def sets_folder(group: Stored) -> Path:
+    """Say where the set values of one dataset and method are."""
+    return group.images.parents[2] / "sets" / group.images.parent.name / group.images.name
+
+
+def current_sets(group: Stored) -> pa.Table:
+    """Read the newest value of every metric and signature of one dataset and method.
+
+    Returns
+    -------
+    pyarrow.Table
+        Of `SETS`. A value of other images than the current ones is missing, with the error `STALE`.
+    """
+    table = last_rows(read_parts(sets_folder(group), "sets")[0], "sets")
+    if table.num_rows == 0:
+        return table
+    now = members_digest(current_images(group.images))
+    rows = table.to_pylist()
+    for row in rows:
+        if row["members"] != now:
+            row |= {"value": None, "standard_error": None, "error": STALE}
+    columns = [
+        pa.array([row[field.name] for row in rows], field.type.value_type).dictionary_encode()
+        if pa.types.is_dictionary(field.type)
+        else pa.array([row[field.name] for row in rows], field.type)
+        for field in SETS
+    ]
+    return pa.table(columns, schema=SETS)

@@ -1,0 +1,259 @@
+"""FID and KID in a run: features stored once, values tied to their images, methods ranked by them.
+
+The features are means of colours, taken by a stand-in for Inception: no weights are needed.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import iqbench
+from iqbench.cli.main import main
+from iqbench.errors import IqbenchError, IqbenchWarning
+from iqbench.metrics._inception_features import InceptionExtractor
+from iqbench.metrics._set_distances import frechet_distance, kernel_distance
+from iqbench.networks.weights import Weights
+from iqbench.results.features import FeatureKey, FeatureTable
+from iqbench.results.read import load_columns, load_images, load_scores
+
+NAMES = [f"{number}.png" for number in range(6)]
+
+
+def colours(image):
+    """What the stand-in extracts: mean and spread of each colour of 0..255, unrounded."""
+    pixels = image.expand(-1, 3, -1, -1).double() * 255
+    found = [*pixels.mean((2, 3)).flatten(), *pixels.std((2, 3)).flatten()]
+    return np.array([found], dtype=np.float32)
+
+
+@pytest.fixture
+def extracted(monkeypatch):
+    """How often the stand-in was asked."""
+    asked = []
+
+    def extract(self, image):
+        asked.append(tuple(image.shape))
+        return colours(image)
+
+    digest = "0123456789ab" * 5
+    monkeypatch.setattr(InceptionExtractor, "extract", extract)
+    monkeypatch.setattr(
+        InceptionExtractor, "weights", lambda self: Weights("inception", {}, digest, "made")
+    )
+    return asked
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """References, and the outputs of two methods."""
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(0)
+    for folder in ("ref", "near", "far"):
+        (tmp_path / folder).mkdir()
+    for name in NAMES:
+        image = generator.integers(40, 200, (12, 14, 3))
+        Image.fromarray(image.astype(np.uint8)).save(tmp_path / "ref" / name)
+        for method, noise in (("near", 3), ("far", 30)):
+            noisy = np.clip(image + generator.normal(0, noise, image.shape) + noise, 0, 255)
+            Image.fromarray(noisy.astype(np.uint8)).save(tmp_path / method / name)
+    return tmp_path
+
+
+def evaluate(*methods, metrics=("fid", "kid"), **options):
+    with pytest.warns(IqbenchWarning):  # at least that the sets are small
+        return iqbench.evaluate(
+            methods=list(methods), reference="ref", metrics=list(metrics), **options
+        )
+
+
+def command(*arguments):
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    assert left.value.code == 0
+
+
+def sets():
+    frame = load_scores("results", scope="set")
+    return frame.astype({"method": str, "metric": str}).set_index(["method", "metric"])
+
+
+def features(folder, names=NAMES):
+    import torch
+
+    images = [np.asarray(Image.open(folder / name)) for name in names]
+    tensors = [torch.from_numpy(one / 255).permute(2, 0, 1)[None].float() for one in images]
+    return np.concatenate([colours(one) for one in tensors])
+
+
+def test_the_values_are_those_of_the_closing_formulas(extracted, folders):
+    evaluate("near", "far")
+    found = sets()
+    for method in ("near", "far"):
+        both = features(folders / "ref"), features(folders / method)
+        for metric, distance in (
+            ("fid", frechet_distance(*both, paired=True)),
+            ("kid", kernel_distance(*both)),
+        ):
+            row = found.loc[method, metric]
+            assert row["value"] == pytest.approx(distance.value, rel=1e-5, abs=1e-6)
+            assert row["standard_error"] == pytest.approx(distance.standard_error, rel=1e-4)
+            assert (row["n"], row["expected"]) == (6, 6)
+
+
+def test_fid_and_kid_share_features_and_references_are_extracted_once(extracted, folders):
+    evaluate("near")
+    assert len(extracted) == 12
+    evaluate("near", "far")  # a second method costs its own images only
+    assert len(extracted) == 18
+    evaluate("near", "far")
+    assert len(extracted) == 18
+
+
+def test_an_added_metric_of_sets_leaves_scores_of_images_as_they_are(extracted, folders):
+    iqbench.evaluate(methods=["near"], reference="ref", metrics=["psnr"])
+    before = load_scores("results")
+    evaluate("near", metrics=("psnr", "fid"))
+    pd.testing.assert_frame_equal(load_scores("results"), before)
+    assert sets().loc[("near", "fid"), "n"] == 6
+
+
+def test_a_changed_output_makes_the_value_stale_until_it_is_evaluated_again(extracted, folders):
+    evaluate("near", metrics=("psnr", "fid"))
+    old = sets().loc[("near", "fid"), "value"]
+    (folders / "near" / NAMES[0]).write_bytes((folders / "far" / NAMES[0]).read_bytes())
+    iqbench.evaluate(methods=["near"], reference="ref", metrics=["psnr"])
+    row = sets().loc[("near", "fid")]
+    assert np.isnan(row["value"])
+    assert "stale" in row["error"]
+    evaluate("near", metrics=("psnr", "fid"))
+    assert sets().loc[("near", "fid"), "value"] != old
+    assert len(extracted) == 13
+
+
+def test_a_method_without_an_output_is_incomplete_and_not_ranked(extracted, folders):
+    (folders / "far" / NAMES[2]).unlink()
+    evaluate("near", "far")
+    assert sets().loc[("far", "fid"), "n"] == 5
+    assert sets().loc[("far", "fid"), "expected"] == 6
+    board = board_of_results()
+    assert list(board["method"]) == ["near", "far"]
+    assert list(board["complete"]) == [True, False]
+    assert board["rank"].isna().tolist() == [False, True]
+
+
+def board_of_results():
+    from iqbench.analysis.leaderboard import leaderboard
+
+    return leaderboard(
+        load_scores("results"),
+        load_images("results"),
+        load_columns("results"),
+        sets=load_scores("results", scope="set"),
+    )
+
+
+def test_the_leaderboard_shows_values_of_sets_beside_means(extracted, folders):
+    evaluate("near", "far", metrics=("psnr", "fid"))
+    board = board_of_results().set_index("method")
+    assert board["ranked_by"].unique() == ["psnr"]
+    assert board["fid"].to_dict() == sets()["value"].droplevel("metric").to_dict()
+    assert board["fid_rank"].to_dict() == {"near": 1, "far": 2}
+    error = sets().loc[("far", "fid"), "standard_error"]
+    assert board.loc["far", "fid_high"] - board.loc["far", "fid"] == pytest.approx(
+        1.96 * error, 1e-4
+    )
+
+
+def test_methods_are_ranked_by_a_set_value_where_there_is_nothing_else(extracted, folders, capsys):
+    evaluate("near", "far", metrics=("fid",))
+    board = board_of_results()
+    assert list(board["method"]) == ["near", "far"]
+    assert list(board["ranked_by"]) == ["fid", "fid"]
+    command("leaderboard")
+    assert "ranked by fid" in capsys.readouterr().out
+    command("report", "-o", "report.html")
+    command("export", "--scope", "set", "-o", "sets.csv")
+    exported = pd.read_csv("sets.csv").set_index("method")["value"]
+    assert exported.to_dict() == pytest.approx(sets()["value"].droplevel("metric").to_dict())
+
+
+def test_too_few_images_have_no_value_and_say_how_many_are_needed(extracted, folders):
+    for name in NAMES[1:]:
+        (folders / "ref" / name).unlink()
+    evaluate("near", metrics=("fid",))
+    row = sets().loc[("near", "fid")]
+    assert np.isnan(row["value"])
+    assert "at least 2 images" in row["error"]
+
+
+def test_sixteen_bits_are_scaled_and_not_rounded(extracted, folders):
+    import cv2
+
+    for name in NAMES:
+        image = cv2.imread(str(folders / "ref" / name)).astype(np.uint16)
+        cv2.imwrite(str(folders / "near" / name), image * 257 + 100)
+    evaluate("near", metrics=("fid",))
+    shift = features(folders / "ref")
+    shift[:, :3] += 100 / 257
+    expected = frechet_distance(features(folders / "ref"), shift)
+    assert sets().loc[("near", "fid"), "value"] == pytest.approx(expected.value, rel=1e-3)
+
+
+def test_a_small_set_is_warned_of(extracted, folders):
+    with pytest.warns(IqbenchWarning, match="6 images: with fewer than 10,000 it is too large"):
+        iqbench.evaluate(methods=["near"], reference="ref", metrics=["fid"])
+
+
+def test_one_pair_has_no_fid(folders):
+    with pytest.raises(IqbenchError, match="sets of images"):
+        iqbench.measure("ref/0.png", "near/0.png", metrics=["fid"])
+
+
+def test_features_are_read_back_bit_by_bit_in_the_order_asked_for(tmp_path):
+    generator = np.random.default_rng(0)
+    stored = {
+        FeatureKey(f"{number:064x}", 0): generator.normal(size=(1 + number % 3, 32)).astype("f4")
+        for number in range(50)
+    }
+    table = FeatureTable(tmp_path, "features=made")
+    for key, rows in stored.items():
+        table.write({key: rows})
+    table.merge()
+    assert len(list(table.folder.glob("*.parquet"))) == 1
+    assert table.keys() == stored.keys()
+    wanted = [*list(stored)[::-7], next(iter(stored))]
+    np.testing.assert_array_equal(
+        table.read(wanted), np.concatenate([stored[key] for key in wanted])
+    )
+
+
+def test_damaged_features_are_refused_by_name(tmp_path):
+    table = FeatureTable(tmp_path, "features=made")
+    table.write({FeatureKey("00", 0): np.ones((1, 4), np.float32)})
+    (part,) = table.folder.glob("*.parquet")
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    with pytest.raises(IqbenchError, match=part.name):
+        table.read([FeatureKey("00", 0)])
+
+
+def test_features_that_are_not_there_are_asked_for_in_vain(tmp_path):
+    with pytest.raises(IqbenchError, match="lacks the features of 1 of 1"):
+        FeatureTable(tmp_path, "features=made").read([FeatureKey("00", 0)])
+
+
+def test_patches_cover_two_grids(monkeypatch):
+    import torch
+
+    from iqbench.metrics import _inception_features as module
+
+    seen = []
+    monkeypatch.setattr(
+        module, "inception_features", lambda part, resizer: seen.append(part) or torch.zeros(1, 4)
+    )
+    image = torch.rand(1, 3, 8, 12)
+    assert InceptionExtractor(patches=4).extract(image).shape == (6 + 2, 4)
+    assert torch.equal(seen[1], image[:, :, :4, 4:8])
+    assert torch.equal(seen[6], image[:, :, 2:6, 2:6])
+    with pytest.raises(IqbenchError, match="at least 16x16"):
+        InceptionExtractor(patches=16).extract(image)
