@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from iqbench.datasets.dataset import Dataset
+    from iqbench.datasets.methods import Method
     from iqbench.engine.ledger import Summary
     from iqbench.engine.plan import RunPlan
     from iqbench.engine.run import Reporter
@@ -319,13 +320,14 @@ def _plan(evaluation: Evaluation) -> RunPlan:
     methods = []
     if evaluation.methods or evaluation.methods_in is not None:
         methods = resolve_methods(evaluation.methods, evaluation.methods_in)
+    ways = check_ways(evaluation.match)
     return plan_run(
-        _datasets(evaluation),
+        _datasets(evaluation, methods, ways),
         methods,
         metrics=evaluation.metrics,
         protocol=evaluation.protocol,
         output_name=evaluation.output_name,
-        match=check_ways(evaluation.match),
+        match=ways,
         peak=evaluation.peak,
         gray_output=evaluation.gray_output,
     )
@@ -380,10 +382,13 @@ def _check_alpha(alpha: str) -> None:
         raise unknown_name("way to treat alpha", alpha, get_args(Alpha))
 
 
-def _datasets(evaluation: Evaluation) -> list[Dataset]:
+def _datasets(
+    evaluation: Evaluation, methods: Sequence[Method], ways: Collection[str]
+) -> list[Dataset]:
     """Open what is to be scored."""
     from iqbench.datasets.dataset import pairs_file, reference_folder
     from iqbench.datasets.load import load_datasets, select
+    from iqbench.datasets.outputs import outputs_alone
 
     if evaluation.datasets_file is not None and not evaluation.datasets:
         raise IqbenchError(
@@ -410,12 +415,18 @@ def _datasets(evaluation: Evaluation) -> list[Dataset]:
                 evaluation.reference, evaluation.dataset_name, evaluation.reference_name
             )
         ]
-    if evaluation.dataset_name is not None:
-        raise IqbenchError("a dataset name is given without a folder of references")
+    if evaluation.datasets and evaluation.dataset_name is not None:
+        raise IqbenchError(
+            "a dataset name is given beside datasets that have names",
+            hint="Leave --dataset-name out; it is for --reference, --pairs or outputs alone",
+        )
     if not evaluation.datasets:
+        if evaluation.metrics and methods:
+            return [outputs_alone(methods, evaluation.dataset_name, evaluation.output_name, ways)]
         raise IqbenchError(
             "nothing says what to compare with",
-            hint="Give --reference DIR, --pairs FILE or --dataset NAME (`iqbench datasets list`)",
+            hint="Give --reference DIR, --pairs FILE or --dataset NAME (`iqbench datasets list`), "
+            "or a metric that needs no reference: --metric niqe",
         )
     specs = load_datasets(evaluation.datasets_file)
     return [spec.open() for spec in select(specs, evaluation.datasets)]

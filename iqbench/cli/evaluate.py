@@ -52,7 +52,9 @@ NAMED = 20
     "separated by commas, semicolons or tabs.",
 )
 @click.option(
-    "--dataset-name", metavar="NAME", help="Name for --reference or --pairs; default: theirs."
+    "--dataset-name",
+    metavar="NAME",
+    help="Name for --reference or --pairs (default: theirs), or for outputs without references.",
 )
 @naming_options
 @click.option("--datasets-file", type=FOLDER, metavar="FILE", help="Instead of ./datasets.yaml.")
@@ -95,7 +97,8 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
     """Score methods' outputs against references; write Parquet tables.
 
     Outputs lie in METHOD/DATASET/ or, with one dataset, in METHOD/, and are paired with their
-    references by name. What the tables already have for the very same files is not computed again.
+    references by name; without references, with each other, for metrics that need none.
+    What the tables already have for the very same files is not computed again.
     A dataset or method whose name the tables have from another place is refused, unless its files
     are the same: rename it (--dataset-name, --method NAME=DIR), or give --replace.
 
@@ -106,6 +109,7 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
       iqbench evaluate --method mine=run7/ --method swinir/ --dataset Set5-x4 --metric psnr
       iqbench evaluate --method out/ --reference hr/ --output-name '{id}_x4' --device cuda
       iqbench evaluate --pairs pairs.csv --metric psnr
+      iqbench evaluate --method out/ --metric niqe
     """
     from iqbench.api import Evaluation, run_evaluation
     from iqbench.cli.progress import progress_bar

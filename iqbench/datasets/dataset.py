@@ -20,6 +20,7 @@ from iqbench.datasets.sample import Sample
 from iqbench.datasets.template import OutputName, ReferenceName
 from iqbench.datasets.tree import join
 from iqbench.errors import IqbenchError
+from iqbench.images.source import Source
 from iqbench.user_files import expand_user, why_no_file
 
 __all__ = [
@@ -209,8 +210,23 @@ class Dataset:
         return any(sample.outputs for sample in self.samples)
 
     @property
+    def has_references(self) -> bool:
+        """Whether any of its images has a reference."""
+        return any(sample.reference is not None for sample in self.samples)
+
+    @property
+    def references(self) -> dict[str, Source]:
+        """The reference of every image that has one."""
+        return {one.image: one.reference for one in self.samples if one.reference}
+
+    @property
     def place(self) -> str:
-        """Where its images lie, as absolute paths; two places are two sets of files."""
+        """Where its references lie, as absolute paths; empty where there are none.
+
+        Two places are two sets of files.
+        """
+        if not self.has_references:
+            return ""
         root, data = self.spec.root, self.spec.data
         if root is None:
             return "comes with a package"
@@ -223,7 +239,7 @@ class Dataset:
         if not listed or root is None:
             return {}
         by_file = {str(root / path): digest for path, digest in listed.items()}
-        names = {sample.image: sample.reference.name for sample in self.samples}
+        names = {one.image: one.reference.name for one in self.samples if one.reference}
         return {image: by_file[name] for image, name in names.items() if name in by_file}
 
 

@@ -75,7 +75,7 @@ class RatedLayout(Layout):
         if not self.may_have_unrated:
             return []
         tree = Tree.of(root, self.folder, self.landmark)
-        sources = [sample.reference for sample in samples]
+        sources = [sample.reference for sample in samples if sample.reference]
         sources += [output.source for sample in samples for output in sample.outputs]
         known = {source.name for source in sources}
         unrated = [name for name in tree.images(".") if str(tree.path(name)) not in known]

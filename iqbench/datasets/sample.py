@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from iqbench.errors import IqbenchError
+
 if TYPE_CHECKING:
     from iqbench.images.source import Source
 
@@ -64,7 +66,7 @@ class OutputImage:
 
 @dataclass(frozen=True)
 class Sample:
-    """A reference image.
+    """An image of a dataset.
 
     Attributes
     ----------
@@ -72,7 +74,8 @@ class Sample:
         Its id: path below the reference root without suffix, ``/``-separated. Methods' outputs are
         known by it.
     reference
-        Where the reference's pixels come from.
+        Where the reference's pixels come from; None where there is none: only metrics that need
+        no reference can score its outputs.
     outputs
         What the dataset itself brings to be scored against it: distorted images with opinions, or
         the outputs that a list of paths names. Such a dataset takes no methods.
@@ -81,6 +84,19 @@ class Sample:
     """
 
     image: str
-    reference: Source
+    reference: Source | None
     outputs: tuple[OutputImage, ...] = ()
     problem: str = ""
+
+    @property
+    def needed_reference(self) -> Source:
+        """The reference, for work that cannot do without one.
+
+        Raises
+        ------
+        IqbenchError
+            If the image has none.
+        """
+        if self.reference is None:
+            raise IqbenchError(f"image {self.image!r} has no reference")
+        return self.reference

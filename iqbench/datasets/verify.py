@@ -156,7 +156,7 @@ def verify(
         wrong = spec.count_problems(samples)
         found.problems += [Problem("wrong", spec.name, error.message) for error in wrong]
     found.problems += [
-        Problem("wrong", sample.reference.name, sample.problem)
+        Problem("wrong", sample.needed_reference.name, sample.problem)
         for sample in samples
         if sample.problem
     ]
@@ -198,8 +198,8 @@ class _Reading:
             output.image
             for sample in samples
             for output in sample.outputs
-            if sample.reference.name in digests
-            and digests.get(output.source.name) == digests[sample.reference.name]
+            if sample.needed_reference.name in digests
+            and digests.get(output.source.name) == digests[sample.needed_reference.name]
         ]
         if copies:
             self.found.notes.append(
@@ -268,7 +268,7 @@ def _images(samples: Iterable[Sample]) -> Iterator[tuple[str, Source]]:
     for sample in samples:
         choices = any(o.opinion and o.opinion.direction == "choice" for o in sample.outputs)
         own = f" of {sample.image}" if choices else ""
-        yield f"reference{own}", sample.reference
+        yield f"reference{own}", sample.needed_reference
         for output in sample.outputs:
             yield f"output of {output.method}{own}", output.source
 

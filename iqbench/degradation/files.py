@@ -126,7 +126,10 @@ def _check_places(references: Path, samples: list[Sample], places: list[Path]) -
                 f"{place} lies inside the references {references}",
                 hint="Written there, the files would be references of the next run",
             )
-    taken = {_where(Path(sample.reference.name)): sample.reference.name for sample in samples}
+    taken = {
+        _where(Path(sample.needed_reference.name)): sample.needed_reference.name
+        for sample in samples
+    }
     for place in places:
         for sample in samples:
             path = place / f"{sample.image}.png"
@@ -155,7 +158,7 @@ def _degrade(
     degradation: Degradation, sample: Sample, places: list[Path], seed: int, done: Done
 ) -> None:
     """Write the files of one image."""
-    picture = sample.reference.read().decode()
+    picture = sample.needed_reference.read().decode()
     if picture.bit_depth != 8:
         raise IqbenchError(
             f"{picture.name} has {picture.bit_depth} bits a sample, but degradations are of 8",

@@ -59,7 +59,7 @@ def make_outputs(folder: Path, progress: Callable[[int, int], None] | None = Non
 
 def _restore(folder: Path, task: Task, sample: Sample) -> None:
     """Write all files of one image of one task."""
-    reference = sample.reference.read().decode().pixels.astype(np.uint8)
+    reference = sample.needed_reference.read().decode().pixels.astype(np.uint8)
     # The seed hangs on the name alone: adding a photograph changes no other's noise.
     degraded = task.degrade(reference, zlib.crc32(sample.image.encode()))
     file = f"{task.dataset}/{sample.image}.png"

@@ -26,12 +26,12 @@ class Work:
     Attributes
     ----------
     reference
-        Decoded.
+        Decoded; None where the outputs are read alone.
     outputs
         Decoded, of all methods.
     """
 
-    reference: Picture
+    reference: Picture | None
     outputs: tuple[Output, ...]
 
     @classmethod
@@ -39,6 +39,8 @@ class Work:
         """Take outputs of a job that share peaks, and its reference, which was decoded for them."""
         taken = tuple(outputs)
         peaks = taken[0].peaks
+        if taken[0].alone:
+            return cls(None, taken)
         assert job.reference is not None
         assert peaks is not None
         return cls(replace(job.reference, peak=peaks.reference), taken)
@@ -51,15 +53,18 @@ class Work:
     @property
     def pixels(self) -> int:
         """Pixels of all images together."""
-        return self.reference.height * self.reference.width * (1 + len(self.outputs))
+        first = self.reference or self.outputs[0].picture
+        assert first is not None
+        return first.height * first.width * (1 + len(self.outputs))
 
     @property
     def kind(self) -> tuple[object, ...]:
         """What must be equal for outputs, and for references, to be scored in one batch."""
-        reference, output = self.reference, self.outputs[0].picture
+        output = self.outputs[0].picture
         assert output is not None
+        reference = self.reference or output
         gray = kind_of_pair(reference, output)
-        return reference.height, reference.width, gray, self.columns
+        return reference.height, reference.width, gray, self.columns, self.reference is None
 
 
 def join(works: Iterable[Work], device: torch.device) -> Iterator[list[Work]]:
@@ -77,9 +82,16 @@ def join(works: Iterable[Work], device: torch.device) -> Iterator[list[Work]]:
 
 
 def batch_of(works: Sequence[Work]) -> Batch:
-    """Make what the scorer takes: outputs in the order of their references."""
+    """Make what the scorer takes: outputs in the order of their references.
+
+    Outputs that are read alone stand in the place of their references, which nobody reads.
+    """
     outputs = [output.picture for work in works for output in work.outputs]
+    if works[0].reference is None:
+        alone = [picture for picture in outputs if picture is not None]
+        return Batch(alone, alone, range(len(alone)))
     owners = [owner for owner, work in enumerate(works) for _ in work.outputs]
     pictures = [picture for picture in outputs if picture is not None]
     assert len(pictures) == len(outputs)
-    return Batch([work.reference for work in works], pictures, owners)
+    references = [work.reference for work in works if work.reference is not None]
+    return Batch(references, pictures, owners)

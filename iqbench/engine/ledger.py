@@ -251,7 +251,7 @@ class Ledger:
         )
 
     def _add(self, row: ImageRow, outcomes: Mapping[str, Outcome], peaks: Peaks | None) -> None:
-        signatures = self.signatures.of(peaks)
+        signatures, spelt = self.signatures, self.signatures.of(peaks)
         self.writer.add_image(row)
         self.writer.add_scores(
             ScoreRow(
@@ -261,9 +261,9 @@ class Ledger:
                 metric=column,
                 value=outcome.value,
                 error=outcome.error,
-                signature=signatures[column],
+                signature=spelt[column],
                 protocol=self.protocol,
-                pair=row.pair,
+                pair=signatures.mark(column, row.reference_digest, row.output_digest),
             )
             for column, outcome in outcomes.items()
         )

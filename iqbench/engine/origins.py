@@ -184,6 +184,7 @@ def _references(dataset: Dataset) -> dict[str, Source]:
     return {
         image: sample.reference
         for sample in dataset.samples
+        if sample.reference
         for image in ([one.image for one in sample.outputs] or [sample.image])
     }
 
@@ -208,9 +209,10 @@ def _difference(known: Mapping[str, set[str]], sources: Mapping[str, Source]) ->
 
 
 def _other_dataset(dataset: Dataset, results: Path, then: str, difference: str) -> IqbenchError:
+    where = f"is {dataset.place}" if dataset.has_references else "has no references"
     return IqbenchError(
-        f"{results} has scores of another dataset {dataset.name!r}, from {then}. This one is "
-        f"{dataset.place} ({difference})",
+        f"{results} has scores of another dataset {dataset.name!r}, from {then}. This one "
+        f"{where} ({difference})",
         hint="Give it another name (--dataset-name NAME, or that of its block in the datasets "
         "file), choose other --results, or let it replace the other one with --replace",
     )

@@ -32,7 +32,7 @@ def places_of(datasets: Iterable[DatasetPlan]) -> list[Place]:
     found: list[Place] = []
     for item in datasets:
         name = item.dataset.name
-        references = [(one.image, one.reference) for one in item.dataset.samples]
+        references = [(one.image, one.reference) for one in item.dataset.samples if one.reference]
         found += _places(name, "", references)
         for method, assignment in item.assignments.items():
             outputs = [(image, one.source) for image, one in assignment.outputs.items()]

@@ -120,7 +120,8 @@ class DatasetPlan:
         bitstreams = [
             item.column.name for item in self.requests if item.metric.needs == "bitstream"
         ]
-        return Signatures(plain, frozenset(bitstreams))
+        alone = [item.column.name for item in self.requests if item.metric.needs == "output"]
+        return Signatures(plain, frozenset(bitstreams), frozenset(alone))
 
 
 @dataclass(frozen=True)
@@ -232,6 +233,7 @@ def plan_run(
             specs = metrics or dataset.spec.metrics or chosen.metrics or DEFAULT_METRICS
             with _blamed_on(dataset, not metrics and dataset.spec.metrics):
                 requests = resolve_metrics(specs, chosen.variants)
+            _check_needs(dataset, requests)
             bitstreams: dict[str, dict[str, int]] = {}
             if any(request.metric.needs == "bitstream" for request in requests):
                 bitstreams = {
@@ -248,6 +250,21 @@ def plan_run(
         )
     folders = {method.name: method.folder for method in methods}
     return RunPlan(tuple(plans), notes.warnings + skipped, tuple(notes.absences), folders)
+
+
+def _check_needs(dataset: Dataset, requests: Sequence[Request]) -> None:
+    """Refuse metrics that need a reference, where a dataset has none."""
+    if dataset.has_references:
+        return
+    needing = dict.fromkeys(
+        request.column.name for request in requests if request.metric.needs != "output"
+    )
+    if needing:
+        verb = "need references" if len(needing) > 1 else "needs a reference"
+        raise IqbenchError(
+            f"{', '.join(needing)} {verb}, and dataset {dataset.name!r} has none",
+            hint="Give --reference DIR, or a metric that needs none, e.g. --metric niqe",
+        )
 
 
 def _assign_all(

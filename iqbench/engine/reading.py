@@ -18,7 +18,6 @@ from iqbench.images.source import Alpha, Content, Source
 from iqbench.protocols.gray import check_pair
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
-from iqbench.results.schema import pair_digest
 from iqbench.results.store import Current
 
 __all__ = [
@@ -43,12 +42,12 @@ class Job:
     Attributes
     ----------
     reference
-        Where its pixels come from.
+        Where its pixels come from; None where there is none.
     outputs
         Of all methods.
     """
 
-    reference: Source
+    reference: Source | None
     outputs: Sequence[OutputImage]
 
 
@@ -74,6 +73,10 @@ class Output:
         Which sample values are white, once that is known.
     remarks
         What the user should know of the two files.
+    alone
+        Whether `picture` is to be scored without the reference: there is none, or it does not fit.
+    unfit
+        Why there is no value of what needs the reference.
     """
 
     image: OutputImage
@@ -85,6 +88,8 @@ class Output:
     error: str | None = None
     peaks: Peaks | None = None
     remarks: tuple[Remark, ...] = ()
+    alone: bool = False
+    unfit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,10 @@ def job_cost(job: Job) -> int:
     At any time there are the pixels of the images decoded so far, those of one that is being
     decoded a second time, the reference's file and that of one output.
     """
-    files = job.reference.size() + max((one.source.size() for one in job.outputs), default=0)
+    first = job.reference or job.outputs[0].source
+    files = first.size() + max((one.source.size() for one in job.outputs), default=0)
     try:
-        facts = job.reference.probe()
+        facts = first.probe()
     except IqbenchError:
         return files
     pixels = facts.height * facts.width * facts.channels * facts.bit_depth // 8
@@ -176,17 +182,17 @@ def read_job(
     ReadJob
         One output each; errors are in it, none is raised.
     """
-    try:
-        with in_sentences(job.reference.name):
-            content: Content | None = job.reference.read()
-        assert content is not None
-    except IqbenchError as error:
-        failed = (Output(image, error=f"reference: {error}") for image in job.outputs)
-        return ReadJob(None, tuple(failed))
-    digest = content.digest
-    facts = _facts(content)
+    content: Content | None = None
     reference: Picture | None = None
     broken: str | None = None
+    try:
+        if job.reference is not None:
+            with in_sentences(job.reference.name):
+                content = job.reference.read()
+    except IqbenchError as error:
+        broken = f"reference: {error}"
+    digest = content.digest if content else None
+    facts = _facts(content) if content else None
     outputs = []
     for image in job.outputs:
         output = Output(image, reference_digest=digest)
@@ -197,19 +203,23 @@ def read_job(
             outputs.append(replace(output, error=str(error)))
             continue
         output = replace(output, digest=read.digest, bytes=read.bytes)
-        output = replace(output, peaks=_peaks(facts, _facts(read), protocol))
+        alone = digest is None
+        header = _facts(read)
+        output = replace(output, peaks=_peaks(header if alone else facts, header, protocol))
         known = None if recompute else current[image.method]
         columns = _missing(output, signatures, known) | lacking(output)
         output = replace(output, columns=columns)
         if output.columns:
-            if content is not None:
+            if content is not None and job.reference is not None:
                 reference, broken = _decode_reference(content, job.reference.name, alpha)
                 content = None  # a file's bytes are not kept beside its pixels
-            output = (
-                replace(output, error=broken)
-                if reference is None
-                else _decode(output, read, reference, protocol=protocol, views=views, alpha=alpha)
-            )
+            fitted = replace(output, error=broken)
+            if reference is not None:
+                fitted = _decode(
+                    output, read, reference, protocol=protocol, views=views, alpha=alpha
+                )
+            lone = (signatures.alone and reference is None) or fitted.error
+            output = _decode_alone(fitted, read, signatures, protocol, alpha) if lone else fitted
             if output.picture:  # now its peaks are known
                 columns = _missing(output, signatures, known) | lacking(output)
                 output = replace(output, columns=columns)
@@ -234,15 +244,13 @@ def _missing(output: Output, signatures: Signatures, current: Current | None) ->
     """Name the columns that the tables lack of these very files: all, if peaks are not known."""
     wanted = signatures.of(output.peaks)
     image = output.image.image
-    state = None if current is None else current.images.get(image)
-    if (
-        current is None
-        or state is None
-        or output.peaks is None
-        or state.pair != pair_digest(output.reference_digest, output.digest)
-    ):
+    if current is None or output.peaks is None:
         return frozenset(wanted)
-    known = {name for name, text in wanted.items() if (image, name, text) in current.scored}
+    known = set()
+    for name, text in wanted.items():
+        mark = signatures.mark(name, output.reference_digest, output.digest)
+        if mark is not None and current.scored.get((image, name, text)) == mark:
+            known.add(name)
     return frozenset(wanted) - (known - signatures.bitstreams)
 
 
@@ -293,6 +301,29 @@ def _decode(
     except IqbenchError as error:
         return replace(output, error=str(error))
     return replace(output, picture=pair.output, peaks=pair.peaks, remarks=pair.remarks)
+
+
+def _decode_alone(
+    output: Output, content: Content, signatures: Signatures, protocol: Protocol, alpha: Alpha
+) -> Output:
+    """Decode an output for what needs no reference, where it has none or one that does not fit."""
+    if not output.columns & signatures.alone:
+        return output
+    try:
+        with in_sentences(output.image.source.name):
+            picture = content.decode(alpha=alpha)
+            picture, _, remarks = settle_peaks(picture, picture, protocol.peak)
+    except IqbenchError as error:
+        return replace(output, error=str(error))
+    return replace(
+        output,
+        picture=picture,
+        peaks=Peaks(picture.peak, picture.peak),
+        remarks=tuple(remarks),
+        alone=True,
+        unfit=output.error,
+        error=None,
+    )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -176,7 +176,7 @@ def _unchanged_of(absence: Absence, known: Current, plan: RunPlan) -> Mapping[st
         if absence.method in item.assignments:
             taken |= item.assignments[absence.method].files
         if item.dataset.name == absence.dataset:
-            references = {one.image: one.reference for one in item.dataset.samples}
+            references = item.dataset.references
     return unchanged_files(folder, known.images, taken, references)
 
 
@@ -194,6 +194,7 @@ class _DatasetRun:
         summary: Summary,
     ) -> None:
         self._plan = plan
+        self._store = store
         self._name = plan.dataset.name
         self._resources = resources
         self._settings = settings
@@ -219,9 +220,35 @@ class _DatasetRun:
 
     def announce(self) -> Ledger:
         """Enter what is missing, what is still to come and what the dataset no longer has."""
-        for method, assignment in self._plan.assignments.items():
+        for method, assignment in self._assignments().items():
             self._ledger.announce(method, assignment, self._unchanged(method, assignment))
         return self._ledger
+
+    def _assignments(self) -> Mapping[str, Assignment]:
+        """Return what each method is to be scored on, and what it lacks.
+
+        Without references nothing but earlier runs says which other images there are: what a
+        method lacks of these is missing, and no image is removed.
+        """
+        dataset, found = self._plan.dataset, self._plan.assignments
+        if dataset.has_references:
+            return found
+        ids: set[str] = set()
+        for method in self._store.origins(self._name):
+            if not (self._settings.replace and method in found):
+                ids |= self._store.current(self._name, method).images.keys()
+        ids -= {sample.image for sample in dataset.samples}
+        return {
+            method: replace(
+                one,
+                images=[*one.images, *sorted(ids)],
+                problems={
+                    **one.problems,
+                    **{id_: f"missing output: no {id_}.* in {one.folder}" for id_ in ids},
+                },
+            )
+            for method, one in found.items()
+        }
 
     def _unchanged(self, method: str, assignment: Assignment) -> Mapping[str, Path]:
         """Find the files of missing outputs that were scored under other names."""
@@ -233,7 +260,7 @@ class _DatasetRun:
         }
         if assignment.folder is None or not missing:
             return {}
-        references = {one.image: one.reference for one in self._plan.dataset.samples}
+        references = self._plan.dataset.references
         return unchanged_files(assignment.folder, missing, assignment.files, references)
 
     def score(self, advance: Callable[[int], None]) -> None:
@@ -293,10 +320,14 @@ class _DatasetRun:
     def _start(self, works: list[Work]) -> _Started:
         """Set a batch going."""
         outputs = [output for work in works for output in work.outputs]
-        scorer = self._scorer(works[0].columns)
-        self._doubts.see_size(scorer.whole_columns, works[0].reference, self._settings.compute)
+        columns = works[0].columns
+        if works[0].reference is None:
+            columns &= self._signatures.alone
+        scorer = self._scorer(columns)
+        batch = batch_of(works)
+        self._doubts.see_size(scorer.whole_columns, batch.references[0], self._settings.compute)
         try:
-            return _Started(outputs, scorer.start(batch_of(works)))
+            return _Started(outputs, scorer.start(batch))
         except IqbenchError as error:
             return _Started(outputs, error)
         except MemoryError:
@@ -312,14 +343,23 @@ class _DatasetRun:
         for output, picture, outcomes, owner in zip(
             started.outputs, batch.outputs, found, batch.owners, strict=True
         ):
-            self._doubts.see_pixels(output.image, batch.references[owner], picture)
+            if not output.alone:
+                self._doubts.see_pixels(output.image, batch.references[owner], picture)
             counted = self._count_bits(output.image, batch.references[owner])
-            self._ledger.score(output, picture, outcomes | counted)
-            without = self._sets.observe(output, batch.references[owner], picture)
+            self._ledger.score(output, picture, outcomes | counted | self._unfit(output))
+            if output.alone:
+                without = {one.name: output.unfit or "no reference" for one in self._sets.columns}
+            else:
+                without = self._sets.observe(output, batch.references[owner], picture)
             if without:
                 error = "; ".join(f"{name}: {why}" for name, why in without.items())
                 self._ledger.note(output, error)
         return len(started.outputs)
+
+    def _unfit(self, output: Output) -> dict[str, Outcome]:
+        """Say why an output that does not fit its reference lacks the values that need it."""
+        needing = self._signatures.plain.keys() & output.columns - self._signatures.alone
+        return {column: Outcome(None, output.unfit) for column in needing if output.unfit}
 
     def close_sets(self) -> None:
         """Compute the values of whole sets, when all their images are in the tables."""

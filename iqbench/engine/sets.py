@@ -168,7 +168,8 @@ class SetRun:
     def keep(self, output: Output) -> None:
         """Take an output into the sets whose features are known already."""
         member = _member(output)
-        assert member is not None
+        if member is None:  # it has no reference, so no set either
+            return
         for one in self.columns:
             self._join(one, output, member)
 

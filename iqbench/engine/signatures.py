@@ -14,6 +14,7 @@ from iqbench.images.peaks import Peaks
 from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request
 from iqbench.protocols.presets import Protocol
+from iqbench.results.schema import output_mark, pair_digest
 from iqbench.results.signature import GRAY_OUTPUT, parse_signature, signature
 
 __all__ = ["Signatures", "signatures_of", "with_peak"]
@@ -31,10 +32,21 @@ class Signatures:
         By column, of pairs whose peaks are 255 and 65535.
     bitstreams
         The columns that read no pixels, and so know no peak.
+    alone
+        The columns that read outputs alone, without their references.
     """
 
     plain: Mapping[str, str] = field(default_factory=dict)
     bitstreams: frozenset[str] = frozenset()
+    alone: frozenset[str] = frozenset()
+
+    def mark(
+        self, column: str, reference_digest: str | None, output_digest: str | None
+    ) -> str | None:
+        """Name the files that a column's value depends on; None where one of them is missing."""
+        if column in self.alone | self.bitstreams:
+            return output_mark(output_digest)
+        return pair_digest(reference_digest, output_digest)
 
     def of(self, peaks: Peaks | None) -> Mapping[str, str]:
         """Return the signatures of a pair's values; None if it is not known what is white."""

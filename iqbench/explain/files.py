@@ -139,7 +139,7 @@ def find_pairs(
         more = f", and {len(texts) - 3} more" if len(texts) > 3 else ""
         raise IqbenchError("; ".join(texts[:3]) + more, hint=matches.hint)
     return [
-        (sample.image, (sample.reference, FileSource(matches.outputs[sample.image])))
+        (sample.image, (sample.needed_reference, FileSource(matches.outputs[sample.image])))
         for sample in dataset.samples
     ]
 

@@ -92,7 +92,7 @@ def current_images(folder: Path, *, drop_removed: bool = True) -> pa.Table:
 
 
 def current_scores(folder: Path, images: pa.Table) -> pa.Table:
-    """Read the newest rows whose two files are those of the image's row.
+    """Read the newest rows whose files are those of the image's row.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def of_images(table: pa.Table) -> pa.Table:
 
 
 def of_current_files(table: pa.Table, images: pa.Table) -> pa.Table:
-    """Keep the rows of scores whose two files are those of the image's row.
+    """Keep the rows of scores whose files are those of the image's row: both, or the output alone.
 
     Parameters
     ----------
@@ -138,8 +138,13 @@ def of_current_files(table: pa.Table, images: pa.Table) -> pa.Table:
     names = pc.cast(images.column("image"), pa.string())
     row = pc.take(pc.index_in(column.dictionary, value_set=names.combine_chunks()), column.indices)
     pair = pc.take(images.column("pair"), row)
+    digest = pc.take(images.column("output_digest"), row)
+    alone = pc.binary_join_element_wise("o", pc.utf8_slice_codeunits(digest, 0, 15), "")
     mine = table.column("pair")
+    # An error of files that cannot be read has none to be named by; a value always has.
+    unread = pc.and_(pc.is_null(table.column("value")), pc.and_(pc.is_null(mine), pc.is_null(pair)))
     same = pc.or_(
-        pc.fill_null(pc.equal(mine, pair), False), pc.and_(pc.is_null(mine), pc.is_null(pair))
+        unread,
+        pc.or_(*(pc.fill_null(pc.equal(mine, theirs), False) for theirs in (pair, alone))),
     )
     return table.filter(pc.and_(pc.is_valid(row), same)).combine_chunks()

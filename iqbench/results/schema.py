@@ -35,6 +35,7 @@ __all__ = [
     "Place",
     "ScoreRow",
     "SetRow",
+    "output_mark",
     "pair_digest",
     "placeholder",
     "removed",
@@ -82,8 +83,9 @@ SCORES = pa.schema(
         _name("scope"),
     ]
 )
-"""One row a value. ``pair`` says which two files it belongs to; ``scope`` whether the value is of
-an image or of a group of them, such as a clip; ``group`` of which."""
+"""One row a value. ``pair`` says which files it belongs to (`pair_digest` or `output_mark`);
+``scope`` whether the value is of an image or of a group of them, such as a clip; ``group`` of
+which."""
 
 IMAGES = pa.schema(
     [
@@ -149,6 +151,22 @@ def pair_digest(reference_digest: str | None, output_digest: str | None) -> str 
     return sha256(f"{reference_digest}\0{output_digest}".encode()).hexdigest()[:16]
 
 
+def output_mark(output_digest: str | None) -> str | None:
+    """Name the one file that a value was computed from which needs no reference.
+
+    Parameters
+    ----------
+    output_digest
+        Digest of the output's bytes; None where there is no such file.
+
+    Returns
+    -------
+    str or None
+        ``o`` and 15 hex digits, so that it is never the name of a pair.
+    """
+    return None if output_digest is None else f"o{output_digest[:15]}"
+
+
 @dataclass(frozen=True)
 class ScoreRow:
     """One value of one metric for one image.
@@ -164,7 +182,8 @@ class ScoreRow:
     signature, protocol
         How the value was computed.
     pair
-        `ImageRow.pair` of the two files, None where one is missing.
+        `pair_digest` of the two files, or `output_mark` of the output where no reference is
+        needed; None where a file is missing.
     group
         The group of images that the image is in, or None.
     scope

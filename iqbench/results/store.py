@@ -78,14 +78,15 @@ class Current:
     images
         By image id; those that the dataset no longer has are left out.
     scored
-        (image, metric, signature) of every current value, or value known to be undefined. What
-        failed is not among them: it is computed again.
+        (image, metric, signature) of every current value, or value known to be undefined, and
+        the name of the files it was computed from. What failed is not among them: it is computed
+        again.
     undefined
         Why there is no value, of those that are known to be undefined.
     """
 
     images: Mapping[str, ImageState]
-    scored: frozenset[Identity]
+    scored: Mapping[Identity, str | None]
     undefined: Mapping[Identity, str] = field(default_factory=dict)
 
 
@@ -122,7 +123,7 @@ class Store:
         names = images.column("image").to_pylist()
         return Current(
             {name: ImageState(**state) for name, state in zip(names, states, strict=True)},
-            frozenset(_identities(settled)),
+            dict(zip(_identities(settled), settled.column("pair").to_pylist(), strict=True)),
             dict(zip(_identities(missing), missing.column("error").to_pylist(), strict=True)),
         )
 
@@ -319,7 +320,7 @@ class Writer:
             table = _table(waiting[dataset, method], kind)
             write(folder, table, footer)
             written = self._written.setdefault((dataset, method), {"images": [], "scores": []})
-            kept = _KEYS[kind] if kind == "images" else [*_KEYS[kind], "pair"]
+            kept = _KEYS[kind] if kind == "images" else [*_KEYS[kind], "pair", "value"]
             written[kind].append(table.select(kept))
             del waiting[dataset, method]
 

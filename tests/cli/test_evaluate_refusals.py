@@ -38,7 +38,11 @@ def older_results():
 FILE = ("--datasets-file", "sets.yaml")
 REFUSED = {
     "no method": (None, HR, "no method to score on hr. Give --method [NAME=]DIR"),
-    "no reference": (None, ONE, "nothing says what to compare with. Give --reference DIR"),
+    "no reference": (
+        None,
+        ONE,
+        "psnr needs a reference, and dataset 'outputs' has none. Give --reference DIR",
+    ),
     "no such method": (None, ("--method", "out/oen", *HR), "Did you mean out/one?"),
     "a method that is a file": (
         *(None, ("--method", "hr/a.png", *HR)),
@@ -84,7 +88,7 @@ REFUSED = {
     ),
     "a name without a reference": (
         *(None, (*ONE, "--dataset-name", "x")),
-        "a dataset name is given without a folder of references",
+        "psnr needs a reference, and dataset 'x' has none",
     ),
     "a dataset's name that is a path": (
         *(None, (*ONE, *HR, "--dataset-name", "../x")),

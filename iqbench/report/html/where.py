@@ -156,7 +156,7 @@ class Finder:
         sources = (
             sample.reference
             for _, found in self._of(dataset)
-            if (sample := self._by_image(found).get(image)) is not None
+            if (sample := self._by_image(found).get(image)) and sample.reference
         )
         return _first(sources, digest) or self._at_recorded(dataset, "", image, digest)
 
