@@ -96,8 +96,9 @@ class TestEvaluate:
             ({"precision": "half"}, "unknown precision 'half'"),
             ({"datasets": "Set5-x2"}, "give either datasets by name or a folder of references"),
             ({"reference": None, "datasets": "Set5x2"}, "unknown dataset 'Set5x2'"),
-            ({"reference": None}, "nothing says what to compare with"),
-            ({"reference": None, "dataset_name": "x"}, "without a folder of references"),
+            ({"reference": None, "metrics": ()}, "nothing says what to compare with"),
+            ({"reference": None}, "psnr needs a reference, and dataset 'outputs' has none"),
+            ({"reference": None, "dataset_name": "x"}, "dataset 'x' has none"),
             ({"metrics": "pnsr"}, "unknown metric 'pnsr'"),
         ],
     )
