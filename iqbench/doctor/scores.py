@@ -138,7 +138,8 @@ def _judge(
 ) -> Finding:
     """Compare one value with the right one."""
     request = next(item for item in resolve_metrics([column]) if item.column.name == column)
-    group = request.metric.name if len(request.metric.columns()) > 1 else column
+    several = len(type(request.metric)().columns()) > 1  # lines of one metric are shown as one
+    group = request.metric.name if several else column
     if isinstance(found, str):
         return Finding(part, check, NOT_CHECKED, note=found, group=group)
     if found.value is None:

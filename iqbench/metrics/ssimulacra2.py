@@ -132,7 +132,7 @@ class Ssimulacra2(Metric):
         error = (6.248496625763138e-05 * error - 0.020884521182843837) * error * error + (
             2.326765642916932 * error
         )
-        seen = error > 0
+        seen = ~(error <= 0)  # an undefined error stays undefined
         return torch.where(
             seen, 100 - 10 * torch.where(seen, error, 1.0) ** 0.6276336467831387, 100
         )

@@ -22,12 +22,12 @@ from iqbench.results.signature import parse_signature
 DEFAULT_COLUMNS = [
     "psnr",
     "ssim",
-    *TV_COLUMNS,
     *(f"perceptual-vgg16-{layer}-l1" for layer in ("relu1_2", "relu2_2", "relu3_3", "relu4_3")),
     "perceptual-vgg16-relu5_3-l1",
     "perceptual-vgg16-sum-l1",
     "lpips-alex",
     "lpips-vgg",
+    *TV_COLUMNS,  # statistics follow what tells how good an output is
 ]
 
 

@@ -34,6 +34,15 @@ PAIRWISE = (
     "lpips_map",
     "PerceptualLoss",
     "LPIPSLoss",
+    "ciede2000",
+    "ciede2000_map",
+    "fsim",
+    "fsimc",
+    "haarpsi",
+    "mdsi",
+    "ms_gmsd",
+    "ssimulacra2",
+    "vifp",
 )
 NETWORKED = tuple(
     name for name in PAIRWISE if "erceptual" in name or "lpips" in name.lower() or name == "dists"
@@ -42,7 +51,7 @@ LOSSES = ("PerceptualLoss", "LPIPSLoss")
 OF_ONE_IMAGE = ("total_variation", "total_variation_map")
 WITHOUT_REFERENCE = ("niqe", "inception_features")
 OF_FEATURES = ("frechet_distance", "kernel_distance")
-SIZE = {"ms_ssim": 176}
+SIZE = {"ms_ssim": 176, "vifp": 48}
 
 
 @pytest.fixture
