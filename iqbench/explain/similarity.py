@@ -217,9 +217,7 @@ def _map(moments: Moments, look: Look) -> Tensor:
     factor = look.scale**2 * (size / (size - 1) if look.sample else 1.0)
     variances, covariance = (moment * factor for moment in second)
     first = (mean * look.scale + look.offset, other * look.scale + look.offset)
-    luminance, structure = ssim_terms(
-        (*first, variances, torch.zeros((), device="cpu"), covariance)
-    )
+    luminance, structure = ssim_terms((*first, variances, covariance.new_zeros(()), covariance))
     return luminance * (structure.clamp_min(0) if look.clipped else structure)
 
 

@@ -29,7 +29,7 @@ class FrechetInceptionDistance(SetMetric):
     """
 
     name: ClassVar[str] = "fid"
-    summary: ClassVar[str] = "Fréchet distance between Inception's features of two sets"
+    summary: ClassVar[str] = "Frechet distance between Inception's features of two sets"
     citation: ClassVar[str] = "Heusel et al. 2017, arXiv:1706.08500"
     symmetric: ClassVar[bool] = True
 

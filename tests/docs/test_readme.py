@@ -83,6 +83,7 @@ def test_every_linked_file_exists(document):
 def test_every_path_in_the_documents_exists():
     text = "".join((ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS)
     examples = {
+        *("iqbench/metrics/clipped.py", "iqbench/metrics/spectrum.py"),
         *("iqbench/metrics/mae.py", "iqbench/datasets/layouts/scenes.py"),
         *("iqbench/report/sections/no_good_output.py", "tests/datasets/test_scenes_layout.py"),
     }
