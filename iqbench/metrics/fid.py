@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
-from iqbench.metrics._base import Column
-from iqbench.metrics._inception_features import MARGIN, InceptionExtractor, Resizer
+from iqbench.metrics._inception_distance import InceptionDistance
 from iqbench.metrics._set_distances import Distance, frechet_distance
-from iqbench.metrics._sets import Features, SetMetric
+from iqbench.metrics._sets import Features
 
 __all__ = ["FrechetInceptionDistance"]
 
 
-class FrechetInceptionDistance(SetMetric):
+class FrechetInceptionDistance(InceptionDistance):
     """FID = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of Inception's 2048 features.
 
     One value for all outputs of a method on a dataset, against the references that have an output.
@@ -31,30 +28,7 @@ class FrechetInceptionDistance(SetMetric):
     name: ClassVar[str] = "fid"
     summary: ClassVar[str] = "Frechet distance between Inception's features of two sets"
     citation: ClassVar[str] = "Heusel et al. 2017, arXiv:1706.08500"
-    symmetric: ClassVar[bool] = True
-
-    resizer: Resizer = "clean"
-    patches: Annotated[int, Field(ge=0)] = 0
-
-    def columns(self) -> tuple[Column, ...]:
-        """Return the one column, whose name says the options that are not the default."""
-        return (
-            Column(
-                f"fid{self.extractor.suffix}",
-                "lower",
-                self.summary,
-                (),
-                self.extractor.options,
-                decimals=3,
-                headline=True,
-                margin=MARGIN,
-            ),
-        )
-
-    @property
-    def extractor(self) -> InceptionExtractor:
-        """Inception, with the metric's resizer and patches."""
-        return InceptionExtractor(self.resizer, self.patches)
+    decimals: ClassVar[int] = 3
 
     def distance(self, reference: Features, output: Features, *, paired: bool) -> Distance:
         """Return the Fréchet distance, and its standard error by a grouped jackknife."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
-from iqbench.metrics._base import Column
-from iqbench.metrics._inception_features import MARGIN, InceptionExtractor, Resizer
+from iqbench.metrics._inception_distance import InceptionDistance
 from iqbench.metrics._set_distances import Distance, kernel_distance
-from iqbench.metrics._sets import Features, SetMetric
+from iqbench.metrics._sets import Features
 
 __all__ = ["KernelInceptionDistance"]
 
 
-class KernelInceptionDistance(SetMetric):
+class KernelInceptionDistance(InceptionDistance):
     """KID: the unbiased squared maximum mean discrepancy with the kernel (x . y / 2048 + 1)^3.
 
     Of Inception's 2048 features, over all pairs of images: nothing is drawn at random. Its
@@ -25,30 +22,7 @@ class KernelInceptionDistance(SetMetric):
     name: ClassVar[str] = "kid"
     summary: ClassVar[str] = "Kernel distance between Inception's features of two sets"
     citation: ClassVar[str] = "Bińkowski et al. 2018, arXiv:1801.01401"
-    symmetric: ClassVar[bool] = True
-
-    resizer: Resizer = "clean"
-    patches: Annotated[int, Field(ge=0)] = 0
-
-    def columns(self) -> tuple[Column, ...]:
-        """Return the one column, whose name says the options that are not the default."""
-        return (
-            Column(
-                f"kid{self.extractor.suffix}",
-                "lower",
-                self.summary,
-                (),
-                self.extractor.options,
-                decimals=6,
-                headline=True,
-                margin=MARGIN,
-            ),
-        )
-
-    @property
-    def extractor(self) -> InceptionExtractor:
-        """Inception, with the metric's resizer and patches."""
-        return InceptionExtractor(self.resizer, self.patches)
+    decimals: ClassVar[int] = 6
 
     def distance(self, reference: Features, output: Features, *, paired: bool) -> Distance:
         """Return the kernel distance, and its standard error by a jackknife."""
