@@ -21,6 +21,7 @@ from iqbench.protocols.presets import Role
 __all__ = [
     "NETWORK_TOLERANCE",
     "PIXELS",
+    "THIRD_DIGIT",
     "Column",
     "Maps",
     "Metric",
@@ -34,6 +35,9 @@ __all__ = [
 ]
 
 PIXELS = "pixels"
+
+THIRD_DIGIT = Margin(0.001, reason="papers print four digits and argue over the third")
+"""The margin of indices that lie between 0 and 1."""
 
 NETWORK_TOLERANCE = Tolerance(
     1e-5,
@@ -326,10 +330,10 @@ class Metric(BaseModel):
         """
         raise self._lacks("reads bitstreams, but gives no value of one")
 
-    # Methods are not abstract, since a metric has only those that its columns are made of. What it
-    # lacks shows when a column is computed: then its author is told, by Python's error for that.
+    # These methods are not abstract, because a metric defines only those that its columns use. If
+    # one is missing, the author of the metric learns it when a column is computed.
     def _lacks(self, what: str) -> NotImplementedError:
-        """Say what a metric should have."""
+        """Return the error for a method that a metric does not define."""
         return NotImplementedError(f"{self.name} {what}")
 
 

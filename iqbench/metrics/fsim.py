@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from iqbench.columns import Margin
-from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.tv import safe_sqrt
 from iqbench.networks.haar import YIQ
@@ -62,7 +61,7 @@ class Fsim(Metric):
                 headline=True,
                 smallest=SMALLEST,
                 undefined=undefined,
-                margin=Margin(0.001, reason="papers print four digits and argue over the third"),
+                margin=THIRD_DIGIT,
             )
             for name, summary in summaries.items()
         )

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from iqbench.columns import Margin
-from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.tv import safe_sqrt
 from iqbench.networks.gradient import PrewittMagnitude
@@ -41,8 +40,7 @@ class Mdsi(Metric):
 
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``mdsi``; the mean over the whole image comes first."""
-        margin = Margin(0.001, reason="papers print four digits and argue over the third")
-        return (Column("mdsi", "lower", self.summary, (TAP,), headline=True, margin=margin),)
+        return (Column("mdsi", "lower", self.summary, (TAP,), headline=True, margin=THIRD_DIGIT),)
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
         """Return L, H and M of the reference, and its gradient."""

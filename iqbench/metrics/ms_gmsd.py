@@ -7,8 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from iqbench.columns import Margin
-from iqbench.metrics._base import Column, Maps, Metric, Place, Statistics, Tap
+from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Place, Statistics, Tap
 from iqbench.metrics._statistics import spread
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.gmsd import C
@@ -51,7 +50,7 @@ class MsGmsd(Metric):
                 TAPS,
                 headline=True,
                 smallest=SMALLEST,
-                margin=Margin(0.001, reason="papers print four digits and argue over the third"),
+                margin=THIRD_DIGIT,
             ),
         )
 

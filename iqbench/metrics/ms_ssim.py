@@ -7,11 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Tap
+from iqbench.metrics._base import PIXELS, THIRD_DIGIT, Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.psnr import DECIBELS
 from iqbench.metrics.psnr import TOLERANCE as DECIBEL_TOLERANCE
-from iqbench.metrics.ssim import MARGIN, SIZES, TOLERANCE, filter_valid, ssim_terms
+from iqbench.metrics.ssim import SIZES, TOLERANCE, filter_valid, ssim_terms
 from iqbench.networks.pyramid import Halving, network_of
 from iqbench.specs import validate
 
@@ -64,7 +64,7 @@ class MsSsim(Metric):
                 options,
                 headline=True,
                 smallest=smallest,
-                margin=MARGIN,
+                margin=THIRD_DIGIT,
                 tolerance=TOLERANCE,
             ),
             Column(

@@ -11,15 +11,14 @@ import torch.nn.functional as F
 from pydantic import model_validator
 from torch import Tensor
 
-from iqbench.columns import ColumnMap, Margin, Tolerance
+from iqbench.columns import ColumnMap, Tolerance
 from iqbench.errors import IqbenchError
 from iqbench.images.filters import filter_axis, gaussian_weights
-from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.specs import validate
 
 __all__ = [
-    "MARGIN",
     "TOLERANCE",
     "Downsample",
     "Form",
@@ -42,7 +41,6 @@ Structure = Literal["signed", "clipped"]
 
 SIZES: dict[Shape, int] = {"gaussian": 11, "uniform": 7}
 SIGMA = 1.5
-MARGIN = Margin(0.001, reason="papers print four digits and argue over the third")
 TOLERANCE = Tolerance(
     1e-6, reason="pixels are float32, moments float64 (measured: 3e-8); papers report 1e-4"
 )
@@ -180,7 +178,7 @@ class Ssim(Metric):
                 (tap,),
                 options,
                 headline=True,
-                margin=MARGIN,
+                margin=THIRD_DIGIT,
                 tolerance=TOLERANCE,
                 map=None if tap.whole else ColumnMap("centre", "similarity"),
             ),

@@ -7,9 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from iqbench.columns import Margin
 from iqbench.images.filters import filter_axis, gaussian_weights
-from iqbench.metrics._base import Column, Maps, Metric, Place, Statistics, Tap
+from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Place, Statistics, Tap
 from iqbench.metrics._statistics import Total
 from iqbench.metrics._tensors import score_tensors
 from iqbench.networks.vif import WINDOWS
@@ -51,7 +50,7 @@ class Vifp(Metric):
                 headline=True,
                 smallest=SMALLEST,
                 undefined=undefined,
-                margin=Margin(0.001, reason="papers print four digits and argue over the third"),
+                margin=THIRD_DIGIT,
             ),
         )
 
