@@ -46,6 +46,8 @@ _MOST_TEXT = 2**30
 _LONGEST_NAME = 2**16
 _MOST_GROUPS = 10_000
 
+# Besides Arrow's own errors, its Python code raises those of Python: NotImplementedError for types
+# that it does not convert, RecursionError for types that are nested too deeply.
 _REFUSED = (
     *(pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError),
     *(MemoryError, NotImplementedError, RecursionError),
