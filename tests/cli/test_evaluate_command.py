@@ -160,7 +160,7 @@ def test_an_interrupt_exits_130_and_keeps_what_was_scored(folders, iqbench, monk
     assert "1 scored, 2 already in the tables" in iqbench("evaluate", *ONE, *HR, *PSNR).err
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP here")
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
 def test_a_signal_that_is_ignored_stays_so(folders, iqbench, monkeypatch):
     start = Scorer.start
 
@@ -196,7 +196,10 @@ main(["evaluate", "--method", "one=out/one", "--reference", "hr", "--metric", "p
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="pseudo-terminals differ elsewhere")
+@pytest.mark.skipif(
+    sys.platform != "linux",
+    reason="a closed pseudo-terminal hangs up its processes so on Linux only",
+)
 def test_a_terminal_that_is_closed_interrupts_and_is_not_written_to(folders):
     import pty  # is not there on Windows
 

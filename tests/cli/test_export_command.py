@@ -108,7 +108,7 @@ def test_a_file_without_a_suffix_needs_a_format(results: Path, tmp_path: Path) -
     assert pd.read_parquet(target)["value"].dropna().tolist() == [30.0, 31.0]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no named pipes in its file system")
 @pytest.mark.parametrize("format", ["csv", "parquet"])
 def test_a_pipe_gets_what_a_file_gets(results: Path, tmp_path: Path, format: str) -> None:
     whole = tmp_path / f"scores.{format}"

@@ -156,7 +156,9 @@ def test_a_reader_that_has_gone_is_no_error(scored, command, pipe):
     assert b"Exception ignored" not in ran.stderr
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="only Linux has /dev/full, which refuses all bytes"
+)
 def test_a_full_disk_behind_stdout_is_a_sentence(scored):
     ran = in_shell("iqbench leaderboard results > /dev/full")
     assert ran.returncode == 2

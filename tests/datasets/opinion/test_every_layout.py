@@ -96,7 +96,7 @@ def test_files_that_differ_in_case_only_are_refused(miniature: Miniature, tmp_pa
     if path.stem.isdigit() or twin.exists():
         twin = path.with_suffix(path.suffix.upper())
     if twin.exists():
-        pytest.skip("this file system has no case")
+        pytest.skip("this file system does not tell upper from lower case")
     twin.touch()
     with pytest.raises(IqbenchError, match=r"differ in case only|twice"):
         miniature.samples(tmp_path)
@@ -171,12 +171,13 @@ def test_there_is_a_block_for_every_layout() -> None:
         assert all((spec.task, spec.home, spec.licence, spec.citation))
 
 
-_watched: list[tuple[str, str]] | None = None
+_listeners: list[list[tuple[str, str]]] = []
 
 
 def _watch(event: str, arguments: tuple[object, ...]) -> None:
-    if event in ("open", "os.scandir", "os.listdir") and _watched is not None:
-        _watched.append((event, str(arguments[0])))
+    if event in ("open", "os.scandir", "os.listdir"):
+        for events in _listeners:
+            events.append((event, str(arguments[0])))
 
 
 sys.addaudithook(_watch)  # sees every file that is opened, by whatever call; it cannot be removed
@@ -185,12 +186,12 @@ sys.addaudithook(_watch)  # sees every file that is opened, by whatever call; it
 @contextmanager
 def watching() -> Iterator[list[tuple[str, str]]]:
     """Note the files that are opened and the folders that are listed."""
-    global _watched  # noqa: PLW0603 - a hook can only look there
-    _watched = opened = []
+    events: list[tuple[str, str]] = []
+    _listeners.append(events)
     try:
-        yield opened
+        yield events
     finally:
-        _watched = None
+        _listeners.remove(events)
 
 
 def test_many_files_are_paired_by_one_listing_without_opening_an_image(tmp_path: Path) -> None:
