@@ -1,1 +1,1 @@
-"""One document, a list of sections of tables and words, and how each format sets it."""
+"""A document: a list of sections with tables, figures and words, rendered in every format."""

@@ -67,7 +67,7 @@ def draw(figure: Figure, format: str = "svg") -> bytes:
 
 
 def _heatmap(given: Heatmap) -> Canvas:
-    """Draw numbers with their colours; NaN cells are hatched."""
+    """Draw a matrix of numbers on colours; a cell without a value is hatched."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
@@ -148,7 +148,7 @@ def _dumbbells(given: Dumbbells) -> Canvas:
 
 
 def _short(value: float) -> str:
-    """.83 and -.05: the zero would only take room."""
+    """Write a correlation without its leading zero, as .83 and -.05, to save room."""
     text = f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.0f}"
     return text.replace("-.00", ".00")
 
@@ -158,5 +158,5 @@ def _plain(names: Sequence[str]) -> list[str]:
 
 
 def _escape(text: str) -> str:
-    """Keep dollars in a name from being read as mathematics, and control characters out."""
+    """Escape dollar signs, which matplotlib reads as mathematics, and control characters."""
     return printable(text).replace("$", r"\$")

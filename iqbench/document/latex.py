@@ -96,7 +96,7 @@ def _lines(section: Section) -> int:
 
 
 def _shown(section: Section) -> list[TableColumn]:
-    """Leave out rank and extras, which the order and a caption's words say better in print."""
+    """Leave out rank and extra columns: the order of rows and the caption tell the same."""
     return [column for column in section.columns if column.key in ("method", "value", "text")]
 
 

@@ -1,4 +1,4 @@
-"""A document: sections, each a table and words, which every format then sets in its own way."""
+"""The document: sections of tables, figures and words, without any format."""
 
 from __future__ import annotations
 

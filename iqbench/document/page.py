@@ -72,7 +72,7 @@ def packed_plotly() -> str:
 
 
 def data_uri(kind: str, data: bytes) -> str:
-    """Write a picture's bytes so that they can stand where an address does."""
+    """Return a picture's bytes as a data URL."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
