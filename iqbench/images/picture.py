@@ -13,7 +13,7 @@ __all__ = ["Picture", "Pixels"]
 
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 
-_ROWS = 64
+_ROWS = 8
 
 
 @dataclass(frozen=True, eq=False)
