@@ -6,9 +6,9 @@ import os
 import warnings
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, TypeAlias, get_args
 
 from iqbench.errors import IqbenchError, IqbenchWarning, unknown_name
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from iqbench.datasets.dataset import Dataset
     from iqbench.datasets.methods import Method
+    from iqbench.engine.compute import Precision
     from iqbench.engine.ledger import Summary
     from iqbench.engine.plan import RunPlan
     from iqbench.engine.run import Reporter
@@ -27,59 +28,13 @@ if TYPE_CHECKING:
 __all__ = ["Evaluation", "evaluate", "measure", "run_evaluation"]
 
 
+StrPath: TypeAlias = str | os.PathLike[str]
+"""A path, as text or as a ``pathlib.Path``."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
-    """What is to be evaluated, and how: the options of ``iqbench evaluate``.
-
-    Attributes
-    ----------
-    methods
-        ``DIR`` or ``NAME=DIR``, each; none for datasets that bring distorted images.
-    methods_in
-        A folder whose sub-folders are methods.
-    datasets
-        Names of datasets of the datasets file.
-    reference, dataset_name
-        A folder of references instead, and the name its scores are kept under.
-    pairs
-        A CSV of paths instead, which names references and outputs; ``dataset_name`` names it too.
-    reference_name
-        Template of the names in the folder of references, e.g. ``{id}_GT`` or
-        ``{scene}/sharp/{frame}``: where each image's id is in them.
-    output_name
-        Template of the outputs' names, e.g. ``{id}_x4``.
-    match
-        How names are compared that are not spelt alike: ``case``, ``numbers`` or ``flat``, one
-        or several.
-    datasets_file
-        Instead of ``./datasets.yaml`` or the built-in one.
-    protocol
-        Spec; by default the dataset's own.
-    metrics
-        Specs or column names; by default the dataset's own or the default metrics.
-    results
-        Folder of the tables.
-    weights
-        Folder where pretrained weights are looked for first.
-    device, precision, memory
-        Where, how precisely, and within how many bytes.
-    workers
-        Threads that decode ahead; by default one a core, at most 8, beside a GPU at most 32.
-    alpha
-        ``error``, or ``composite`` over white.
-    peak
-        The sample value of white, e.g. 4095 of 12 bits in a file of 16; by default the protocol's,
-        or what the files say.
-    gray_output
-        What a gray output of a colour reference holds under a protocol that compares luma:
-        ``luma``, the protocol's own; ``expand``, gray of three equal channels; ``error``, it is
-        refused.
-    recompute
-        Compute everything again.
-    replace
-        Let a dataset or method replace another one of its name, whose files lay elsewhere and
-        were others; without it, that is refused.
-    """
+    """The arguments of `evaluate`, where its documentation is, in the form that a run takes."""
 
     methods: Sequence[str] = ()
     methods_in: Path | None = None
@@ -96,7 +51,7 @@ class Evaluation:
     results: Path = Path("results")
     weights: Path | None = None
     device: str = "auto"
-    precision: str = "exact"
+    precision: Precision = "exact"
     memory: int | None = None
     workers: int | None = None
     alpha: Alpha = "error"
@@ -133,14 +88,99 @@ def run_evaluation(
     return _run(evaluation, _plan(evaluation), reporter, own_process=own_process)
 
 
-def evaluate(**options: Any) -> pd.DataFrame:
-    """Score methods' outputs against references; write tables and return the scores.
+def evaluate(
+    *,
+    methods: StrPath | Sequence[StrPath] = (),
+    methods_in: StrPath | None = None,
+    datasets: str | Sequence[str] = (),
+    reference: StrPath | None = None,
+    dataset_name: str | None = None,
+    pairs: StrPath | None = None,
+    reference_name: str | None = None,
+    output_name: str | None = None,
+    match: str | Sequence[str] = (),
+    datasets_file: StrPath | None = None,
+    protocol: str | None = None,
+    metrics: str | Sequence[str] = (),
+    results: StrPath = "results",
+    weights: StrPath | None = None,
+    device: str = "auto",
+    precision: Precision = "exact",
+    memory: int | None = None,
+    workers: int | None = None,
+    alpha: Alpha = "error",
+    peak: int | None = None,
+    gray_output: GrayOutput = "error",
+    recompute: bool = False,
+    replace: bool = False,
+) -> pd.DataFrame:
+    """Score methods' outputs, write the scores into tables, and return them.
+
+    This is ``iqbench evaluate``. Outputs are paired with references by name, or, for metrics that
+    need no reference, with each other. Files that the tables have current scores of are not scored
+    again.
 
     Parameters
     ----------
-    **options
-        The attributes of `Evaluation`, e.g. ``methods=["outputs/mine"]``, ``reference="hr"``,
-        ``metrics=["psnr", "lpips"]``, ``results="results"``.
+    methods
+        Folders of outputs, one or several: ``DIR``, a method named as its folder, or ``NAME=DIR``.
+        None for datasets that bring their own distorted images.
+    methods_in
+        A folder whose sub-folders are methods.
+    datasets
+        Names of datasets of the datasets file (``iqbench datasets list``).
+    reference
+        A folder of reference images, in place of `datasets`.
+    dataset_name
+        The name that the scores are kept under: by default that of the folder `reference` or of
+        the file `pairs`, and ``outputs`` where there are no references.
+    pairs
+        A CSV file of paths, in place of `methods` and `reference`: its columns are ``reference``
+        and ``output``, and may be ``method``, ``image``, ``mos`` and others.
+    reference_name
+        Template of the names in `reference`, e.g. ``{id}_GT`` or ``{scene}/sharp/{frame}``: where
+        the image's id is in them.
+    output_name
+        Template of the outputs' names, e.g. ``{id}_x4``; by default the dataset's own.
+    match
+        How names that are not spelt alike are compared: ``case``, ``numbers``, ``flat``, or
+        several of them.
+    datasets_file
+        A file of datasets, in place of ``./datasets.yaml`` or the one that comes with iqbench.
+    protocol
+        How pixels are seen, e.g. ``rgb`` or ``sr-y:scale=4``; by default the dataset's own.
+    metrics
+        Metrics or columns, one or several, e.g. ``psnr`` or ``lpips:net=vgg``; by default the
+        dataset's own, the protocol's, or the default ones. None of these is taken where there are
+        no references: then metrics must be given.
+    results
+        The folder of the tables.
+    weights
+        A folder where pretrained weights are looked for first.
+    device
+        ``auto`` (the first GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+    precision
+        Of the networks: ``exact`` (float32), ``tf32`` (on a GPU only) or ``bf16``.
+    memory
+        Bytes that decoded images and bands may take; by default derived from the device.
+    workers
+        Threads that read and decode ahead, at least 1; by default one a core, at most 8, beside a
+        GPU at most 32.
+    alpha
+        What to do with images that have transparency: ``error`` refuses them, ``composite`` puts
+        them over white.
+    peak
+        The sample value of white, from 1 to 65535, e.g. 4095 of 12 bits in a file of 16; by
+        default the protocol's, or what the files say.
+    gray_output
+        What a gray output of a colour reference holds under a protocol that compares luma:
+        ``luma``, the protocol's own; ``expand``, gray of three equal channels; ``error``, it is
+        refused.
+    recompute
+        Score everything again, also what the tables have.
+    replace
+        Let a dataset or method replace another one of its name, whose files lay elsewhere and
+        were others; otherwise that is refused.
 
     Returns
     -------
@@ -148,12 +188,13 @@ def evaluate(**options: Any) -> pd.DataFrame:
         One row a value: dataset, method, image, metric, value, error, signature, protocol; of the
         datasets and methods of this call, as they are in the tables now. Values of whole sets,
         such as FID, are read by ``load_scores(results, scope="set")``; where nothing but such
-        metrics was asked for, they are returned.
+        metrics was asked for, they are returned. Units and ranges are the metrics' own.
 
     Raises
     ------
     IqbenchError
-        If the input is wrong. Outputs that could not be scored have an error in their rows.
+        If the input is wrong; nothing was scored then. Outputs that could not be scored raise
+        nothing: their rows have an error in place of a value.
 
     Warns
     -----
@@ -162,78 +203,116 @@ def evaluate(**options: Any) -> pd.DataFrame:
 
     Examples
     --------
-    >>> scores = iqbench.evaluate(methods=["outputs/mine"], reference="hr")  # doctest: +SKIP
+    >>> scores = iqbench.evaluate(methods="outputs/mine", reference="hr")  # doctest: +SKIP
+    >>> scores = iqbench.evaluate(methods="outputs/mine", metrics="niqe")  # doctest: +SKIP
     """
     from iqbench.results.read import Scope, load_scores
 
-    known = [field.name for field in fields(Evaluation)]
-    for key in options:
-        if key not in known:
-            raise unknown_name("option of evaluate", key, known)
-    for key in ("methods_in", "reference", "pairs", "datasets_file", "results", "weights"):
-        if isinstance(options.get(key), str):
-            options[key] = Path(options[key])
-    for key in ("methods", "datasets", "metrics"):
-        if key in options:
-            options[key] = _texts(options[key])
-    evaluation = Evaluation(**options)
+    evaluation = Evaluation(
+        methods=_texts(methods),
+        methods_in=_path(methods_in),
+        datasets=_texts(datasets),
+        reference=_path(reference),
+        dataset_name=dataset_name,
+        pairs=_path(pairs),
+        reference_name=reference_name,
+        output_name=output_name,
+        match=match,
+        datasets_file=_path(datasets_file),
+        protocol=protocol,
+        metrics=_texts(metrics),
+        results=Path(results),
+        weights=_path(weights),
+        device=device,
+        precision=precision,
+        memory=memory,
+        workers=workers,
+        alpha=alpha,
+        peak=peak,
+        gray_output=gray_output,
+        recompute=recompute,
+        replace=replace,
+    )
     plan = _plan(evaluation)
     summary = _run(evaluation, plan)
     for message in summary.messages:
         warnings.warn(message, IqbenchWarning, stacklevel=2)
-    methods = dict.fromkeys(name for item in plan.datasets for name in item.assignments)
-    filters = {"dataset": [item.dataset.name for item in plan.datasets], "method": list(methods)}
+    names = dict.fromkeys(name for item in plan.datasets for name in item.assignments)
+    filters = {"dataset": [item.dataset.name for item in plan.datasets], "method": list(names)}
     scopes = {request.metric.scope for item in plan.datasets for request in item.requests}
     scope: Scope = "set" if scopes == {"set"} else "image"
     return load_scores(evaluation.results, filters=filters, scope=scope)
 
 
 def measure(
-    reference: str | Path,
-    output: str | Path,
+    reference: StrPath,
+    output: StrPath,
     *,
     metrics: str | Sequence[str] = (),
     protocol: str = "rgb",
     device: str = "auto",
-    precision: str = "exact",
+    precision: Precision = "exact",
     memory: int | None = None,
-    weights: str | Path | None = None,
+    weights: StrPath | None = None,
     alpha: Alpha = "error",
     peak: int | None = None,
     gray_output: GrayOutput = "error",
 ) -> pd.DataFrame:
-    """Score one pair of files.
+    """Score one output against its reference; nothing is kept.
+
+    This is ``iqbench measure``.
 
     Parameters
     ----------
     reference, output
-        Image files.
+        Image files of one size.
     metrics
-        Specs or column names; by default the protocol's or the default metrics.
+        Metrics or columns, one or several, e.g. ``psnr`` or ``lpips:net=vgg``; by default the
+        protocol's or the default ones.
     protocol
-        Spec, e.g. ``sr-y:scale=4``.
-    device, precision, memory, weights, alpha, peak, gray_output
-        As in `Evaluation`.
+        How pixels are seen, e.g. ``sr-y:scale=4``.
+    device
+        ``auto`` (the first GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+    precision
+        Of the networks: ``exact`` (float32), ``tf32`` (on a GPU only) or ``bf16``.
+    memory
+        Bytes that bands may take; by default derived from the device.
+    weights
+        A folder where pretrained weights are looked for first.
+    alpha
+        What to do with images that have transparency: ``error`` refuses them, ``composite`` puts
+        them over white.
+    peak
+        The sample value of white, from 1 to 65535, e.g. 4095 of 12 bits in a file of 16; by
+        default the protocol's, or what the files say.
+    gray_output
+        What a gray output of a colour reference holds under a protocol that compares luma:
+        ``luma``, the protocol's own; ``expand``, gray of three equal channels; ``error``, it is
+        refused.
 
     Returns
     -------
     DataFrame
-        One row a metric: metric, value, error, direction, decimals to print, signature, and peak:
-        the sample value of white, as text (of reference and output, with a stroke between them,
-        where these differ).
+        One row a column of a metric: metric, value, error, direction (``higher``, ``lower``,
+        ``target:<value>`` or ``none``), decimals to print, signature, and peak: the sample value of
+        white, as text (of reference and output, with a stroke between them, where these differ).
+        Units and ranges are the metrics' own.
+
+    Raises
+    ------
+    IqbenchError
+        If an argument is wrong, a file cannot be read, or the two do not fit each other. A metric
+        that has no value of these files raises nothing: its row has an error in place of a value.
 
     Warns
     -----
     IqbenchWarning
         Of what the two files say of their peaks and their EXIF orientation.
 
-    Raises
-    ------
-    IqbenchError
-        If a file cannot be read or the two do not fit.
+    Examples
+    --------
+    >>> iqbench.measure("reference.png", "output.png", metrics="psnr")  # doctest: +SKIP
     """
-    import warnings
-
     import pandas as pd
 
     from iqbench.engine.batch import Batch
@@ -263,7 +342,7 @@ def measure(
     for remark in pair.remarks:
         warnings.warn(str(remark), IqbenchWarning, stacklevel=2)
     compute = resolve_compute(device, precision, memory)
-    resources = load_resources(requests, compute, folder=None if weights is None else Path(weights))
+    resources = load_resources(requests, compute, folder=_path(weights))
     spelt = signatures_of(requests, chosen, resources.digests, compute.precision)
     scorer = Scorer(requests, chosen, resources, compute)
     no_bitstream = Outcome(None, "a pair of pictures has no bitstream: use iqbench evaluate")
@@ -368,10 +447,15 @@ def _run(
     )
 
 
-def _texts(given: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
+def _texts(given: StrPath | Sequence[StrPath]) -> list[str]:
     """Take one or several, texts or paths."""
     several = [given] if isinstance(given, (str, os.PathLike)) else given
     return [os.fspath(item) for item in several]
+
+
+def _path(given: StrPath | None) -> Path | None:
+    """Take a path as text or as a path."""
+    return None if given is None else Path(given)
 
 
 def _check_alpha(alpha: str) -> None:

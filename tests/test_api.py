@@ -90,7 +90,6 @@ class TestEvaluate:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"metric": "psnr"}, "unknown option of evaluate 'metric'. Did you mean 'metrics'?"),
             ({"workers": 0}, "workers must be at least 1, not 0"),
             ({"alpha": "ignore"}, "unknown way to treat alpha 'ignore'"),
             ({"precision": "half"}, "unknown precision 'half'"),

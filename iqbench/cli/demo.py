@@ -12,6 +12,7 @@ from iqbench.cli.compute import compute_options, memory_bytes
 from iqbench.cli.streams import print_result
 
 if TYPE_CHECKING:
+    from iqbench.engine.compute import Precision
     from iqbench.report.html.scenes import Progress
 
 __all__ = ["demo"]
@@ -27,7 +28,7 @@ __all__ = ["demo"]
 )
 @compute_options
 def demo(
-    output: Path, *, device: str, precision: str, memory: str | None, weights: Path | None
+    output: Path, *, device: str, precision: Precision, memory: str | None, weights: Path | None
 ) -> None:
     """Degrade photographs, restore them with classical methods, score these, rank them.
 

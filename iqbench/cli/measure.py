@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
 from iqbench.cli.options import gray_output_option, peak_option
 from iqbench.cli.streams import print_result, say
+
+if TYPE_CHECKING:
+    from iqbench.engine.compute import Precision
 
 __all__ = ["measure"]
 
@@ -61,7 +64,7 @@ def measure(
     metrics: tuple[str, ...],
     protocol: str,
     device: str,
-    precision: str,
+    precision: Precision,
     memory: str | None,
     weights: Path | None,
     alpha: str,

@@ -96,7 +96,7 @@ def find_pairs(
     reference, output
         Two files, or two folders.
     reference_name, output_name, match
-        Of folders: how names are paired, as in `iqbench.api.Evaluation`.
+        Of folders: how names are paired, as in `iqbench.evaluate`.
 
     Returns
     -------

@@ -77,7 +77,7 @@ def explain(
     scale
         Of super-resolution; if not given, 2, 3, 4 and 8 are tried of PSNR and SSIM.
     reference_name, output_name, match
-        Of folders: how names are paired, as in `iqbench.api.Evaluation`.
+        Of folders: how names are paired, as in `iqbench.evaluate`.
     gray_output
         What gray outputs of colour references hold: ``luma``, ``expand``; by default, ``error``,
         both readings are tried.
