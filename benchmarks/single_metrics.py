@@ -1,11 +1,11 @@
 """Each metric alone beside the peers': decoded images in, one value out, one process.
 
-``python benchmarks/single_metrics.py [--workload W2] [--rounds 5] [--keep]``
+``python benchmarks/single_metrics.py [--workload W2] [--rounds 5] [--metric psnr ...] [--keep]``
 
 Rounds are interleaved (iqbench, peer, peer, iqbench, ...); a turn is as many calls as a tenth of a
 second takes, at least one. Networks and weights are ready before
 the clock starts; each takes uint8 arrays as a decoder gives them, so what a metric needs to convert
-is its own cost. ``pip install frame-analytics`` adds that peer.
+is its own cost. ``pip install frame-analytics psnr-hvsm`` adds those peers.
 """
 
 from __future__ import annotations
@@ -133,6 +133,7 @@ def peers() -> dict[str, dict[str, Score]]:
         "haarpsi": {"piq": on_tensors(piq.haarpsi)},
         "mdsi": {"piq": on_tensors(piq.mdsi)},
         "ms-gmsd": {"piq": on_tensors(piq.multi_scale_gmsd)},
+        "psnr-hvsm": hvs_peers(),
         "ssimulacra2": fused["ssimulacra2"],
         "vifp": {"piq": on_tensors(piq.vif_p)},
         "psnr": {
@@ -167,6 +168,23 @@ def peers() -> dict[str, dict[str, Score]]:
             "lpips": on_tensors(partial(networks["vgg"], normalize=True)),
             "piq": on_tensors(piq_lpips),
         },
+    }
+
+
+def hvs_peers() -> dict[str, Score]:
+    """Return both forms of psnr_hvsm, numpy and C++, where it is installed."""
+    if not find_spec("psnr_hvsm"):
+        return {}
+    from psnr_hvsm import BACKENDS
+
+    def score(functions: dict[str, Callable], reference: Image, output: Image) -> float:
+        first, second = (functions["bt601ycbcr"](image)[0] for image in (reference, output))
+        return float(functions["psnr_hvs_hvsm"](first, second)[1])
+
+    return {
+        f"psnr_hvsm {backend}": partial(score, BACKENDS[backend])
+        for backend in ("numpy", "cpp")
+        if backend in BACKENDS
     }
 
 
@@ -212,6 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workload", choices=list(WORKLOADS), default="W1")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--metric", nargs="*", help="only these columns")
     parser.add_argument("--keep", action="store_true", help="write the page into results/ too")
     options = parser.parse_args()
     command = "python benchmarks/single_metrics.py " + " ".join(sys.argv[1:])
@@ -223,7 +242,12 @@ def main() -> None:
         make_images(replace(workload, pairs=1), 1, Path(name) / "images")
         (job,) = find_jobs(Path(name) / "images")
         images = [decode(path) for path in (job.reference, *job.outputs.values())]
-        theirs = peers()
+        # A metric whose only peer is not installed has nobody to be beside.
+        theirs = {
+            column: functions
+            for column, functions in peers().items()
+            if functions and (not options.metric or column in options.metric)
+        }
         mine = ours(list(theirs))
     from iqbench.engine.compute import resolve_compute
     from iqbench.engine.heap import keep_freed_memory

@@ -34,6 +34,7 @@ from iqbench.metrics.niqe import niqe
 from iqbench.metrics.perceptual import perceptual
 from iqbench.metrics.psnr import psnr
 from iqbench.metrics.psnr_b import psnr_b
+from iqbench.metrics.psnr_hvs import psnr_hvs, psnr_hvsm
 from iqbench.metrics.ssim import ssim
 from iqbench.metrics.ssimulacra2 import ssimulacra2
 from iqbench.metrics.tv import total_variation, tv_ratio, tv_residual
@@ -61,6 +62,8 @@ __all__ = [
     "perceptual_map",
     "psnr",
     "psnr_b",
+    "psnr_hvs",
+    "psnr_hvsm",
     "ssim",
     "ssim_map",
     "ssimulacra2",

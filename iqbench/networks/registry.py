@@ -9,7 +9,18 @@ import torch
 from torch import Tensor
 
 from iqbench.errors import unknown_name
-from iqbench.networks import alexnet, gradient, haar, pyramid, resnet, squeezenet, vgg, vif, xyb
+from iqbench.networks import (
+    alexnet,
+    blocks,
+    gradient,
+    haar,
+    pyramid,
+    resnet,
+    squeezenet,
+    vgg,
+    vif,
+    xyb,
+)
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.weights import load
 
@@ -17,7 +28,18 @@ __all__ = ["NETWORKS", "architecture", "assemble", "load_backbone", "place_backb
 
 NETWORKS: dict[str, Callable[[str], Backbone]] = {
     name: family.build
-    for family in (vgg, resnet, alexnet, squeezenet, pyramid, gradient, vif, haar, xyb)
+    for family in (
+        vgg,
+        resnet,
+        alexnet,
+        squeezenet,
+        pyramid,
+        gradient,
+        vif,
+        haar,
+        xyb,
+        blocks,
+    )
     for name in family.NAMES
 }
 

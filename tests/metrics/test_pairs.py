@@ -41,6 +41,8 @@ PAIRWISE = (
     "haarpsi",
     "mdsi",
     "ms_gmsd",
+    "psnr_hvs",
+    "psnr_hvsm",
     "ssimulacra2",
     "vifp",
 )
