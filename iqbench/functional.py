@@ -31,6 +31,7 @@ from iqbench.metrics.mdsi import mdsi
 from iqbench.metrics.ms_gmsd import ms_gmsd
 from iqbench.metrics.ms_ssim import ms_ssim
 from iqbench.metrics.niqe import niqe
+from iqbench.metrics.nlpd import nlpd
 from iqbench.metrics.perceptual import perceptual
 from iqbench.metrics.psnr import psnr
 from iqbench.metrics.psnr_b import psnr_b
@@ -58,6 +59,7 @@ __all__ = [
     "ms_gmsd",
     "ms_ssim",
     "niqe",
+    "nlpd",
     "perceptual",
     "perceptual_map",
     "psnr",

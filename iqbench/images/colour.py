@@ -14,8 +14,11 @@ FULL = (0.299, 0.587, 0.114)
 
 def _weighted(rgb: Tensor, weights: tuple[float, float, float]) -> Tensor:
     """Return the weighted sum over channels, (N, 1, H, W), in float64."""
-    red, green, blue = rgb.double().unbind(1)
-    return (red * weights[0] + green * weights[1] + blue * weights[2]).unsqueeze(1)
+    red, green, blue = rgb.unbind(1)
+    total = red.double() * weights[0]
+    total += green.double() * weights[1]
+    total += blue.double() * weights[2]
+    return total.unsqueeze(1)
 
 
 def luma_studio(image: Tensor, *, rounded: bool = False) -> Tensor:

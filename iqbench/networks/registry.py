@@ -14,6 +14,7 @@ from iqbench.networks import (
     blocks,
     gradient,
     haar,
+    laplacian,
     pyramid,
     resnet,
     squeezenet,
@@ -39,6 +40,7 @@ NETWORKS: dict[str, Callable[[str], Backbone]] = {
         haar,
         xyb,
         blocks,
+        laplacian,
     )
     for name in family.NAMES
 }

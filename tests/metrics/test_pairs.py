@@ -41,6 +41,7 @@ PAIRWISE = (
     "haarpsi",
     "mdsi",
     "ms_gmsd",
+    "nlpd",
     "psnr_hvs",
     "psnr_hvsm",
     "ssimulacra2",
