@@ -294,14 +294,25 @@ class Evaluator:
         """Return what this process has scored, in plain types that `torch.save` keeps."""
         return {"format": STATE_FORMAT, "signatures": self.signatures, **self._record.state()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, *states: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned.
+
+        Parameters
+        ----------
+        *states
+            Of one evaluator, or of several, whose images are then united as those of ranks are.
 
         Raises
         ------
         IqbenchError
             If it is no such state, or of an Evaluator of other metrics, protocol or weights.
         """
+        for state in states:
+            self._check_state(state)
+        self._record = Record.united([Record(self.columns), *map(Record.of_state, states)])
+
+    def _check_state(self, state: Mapping[str, Any]) -> None:
+        """Refuse what is no state of an evaluator like this one."""
         if state.get("format") != STATE_FORMAT:
             raise IqbenchError(
                 "this is no state of an Evaluator of this version",
@@ -312,7 +323,6 @@ class Evaluator:
                 "the state is of an Evaluator of other metrics, protocol or weights",
                 hint="Make the Evaluator as it was made then",
             )
-        self._record = Record.of_state(state)
 
     def _together(self, merge: bool) -> Record:
         """Return the images of all ranks, or those of this one."""
