@@ -41,6 +41,7 @@ class Evaluation:
     datasets: Sequence[str] = ()
     reference: Path | None = None
     dataset_name: str | None = None
+    reference_set: Path | None = None
     pairs: Path | None = None
     reference_name: str | None = None
     output_name: str | None = None
@@ -95,6 +96,7 @@ def evaluate(
     datasets: str | Sequence[str] = (),
     reference: StrPath | None = None,
     dataset_name: str | None = None,
+    reference_set: StrPath | None = None,
     pairs: StrPath | None = None,
     reference_name: str | None = None,
     output_name: str | None = None,
@@ -134,6 +136,10 @@ def evaluate(
     dataset_name
         The name that the scores are kept under: by default that of the folder `reference` or of
         the file `pairs`, and ``outputs`` where there are no references.
+    reference_set
+        A folder of images, of any names, number and sizes, with which metrics of sets such as FID
+        compare all outputs of a method; by default the dataset's own, or the references that have
+        an output.
     pairs
         A CSV file of paths, in place of `methods` and `reference`: its columns are ``reference``
         and ``output``, and may be ``method``, ``image``, ``mos`` and others.
@@ -214,6 +220,7 @@ def evaluate(
         datasets=_texts(datasets),
         reference=_path(reference),
         dataset_name=dataset_name,
+        reference_set=_path(reference_set),
         pairs=_path(pairs),
         reference_name=reference_name,
         output_name=output_name,
@@ -409,6 +416,7 @@ def _plan(evaluation: Evaluation) -> RunPlan:
         match=ways,
         peak=evaluation.peak,
         gray_output=evaluation.gray_output,
+        reference_set_folder=evaluation.reference_set,
     )
 
 
@@ -510,7 +518,8 @@ def _datasets(
         raise IqbenchError(
             "nothing says what to compare with",
             hint="Give --reference DIR, --pairs FILE or --dataset NAME (`iqbench datasets list`), "
-            "or a metric that needs no reference: --metric niqe",
+            "or a metric that needs no reference: --metric niqe, or --metric fid with "
+            "--reference-set DIR",
         )
     specs = load_datasets(evaluation.datasets_file)
     return [spec.open() for spec in select(specs, evaluation.datasets)]

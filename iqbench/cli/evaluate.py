@@ -45,6 +45,13 @@ NAMED = 20
 )
 @click.option("--reference", type=FOLDER, metavar="DIR", help="Folder of references instead.")
 @click.option(
+    "--reference-set",
+    type=FOLDER,
+    metavar="DIR",
+    help="Images of any names, number and sizes with which metrics of sets (fid, kid) compare all "
+    "outputs of a method; default: the references that have an output.",
+)
+@click.option(
     "--pairs",
     type=FOLDER,
     metavar="FILE.csv",
@@ -110,6 +117,7 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
       iqbench evaluate --method out/ --reference hr/ --output-name '{id}_x4' --device cuda
       iqbench evaluate --pairs pairs.csv --metric psnr
       iqbench evaluate --method out/ --metric niqe
+      iqbench evaluate --method out/ --reference-set photographs/ --metric fid --metric kid
     """
     from iqbench.api import Evaluation, run_evaluation
     from iqbench.cli.progress import progress_bar
@@ -140,7 +148,8 @@ def report_summary(summary: Summary, *, quiet: bool = False) -> int:
     Returns
     -------
     int
-        The exit code: 3 if some outputs could not be scored or have no value at all.
+        The exit code: 3 if some outputs could not be scored or have no value at all, or if a set
+        has no value.
     """
     from iqbench.document.text import printable
 
@@ -160,7 +169,7 @@ def report_summary(summary: Summary, *, quiet: bool = False) -> int:
     if summary.failures:
         parts.append(f"{len(summary.failures)} could not be scored")
     say(f"Outputs: {', '.join(parts)}.")
-    return SOME_FAILED if summary.failures else 0
+    return SOME_FAILED if summary.failures or summary.sets else 0
 
 
 def _failures(summary: Summary) -> Iterator[str]:

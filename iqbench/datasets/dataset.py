@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAn
 from iqbench.datasets.digests import read_checksums
 from iqbench.datasets.download import Download
 from iqbench.datasets.files import check_text, did_you_mean, numbering_gaps, some
-from iqbench.datasets.layout import Layout
+from iqbench.datasets.layout import BelowRoot, Layout
 from iqbench.datasets.layouts.csv_paths import CsvLayout
 from iqbench.datasets.layouts.folder import FolderLayout
 from iqbench.datasets.sample import Sample
@@ -62,6 +62,9 @@ class Block(BaseModel):
         Template of the outputs' names, e.g. ``{id}_x4``.
     metrics
         Specs of metrics that replace the default ones.
+    reference_set
+        A folder below the data root: with all its images, whatever their names, number and sizes,
+        metrics of sets such as FID compare a method's outputs. Without it, with the references.
     data
         How it lies on disk: ``layout`` and that layout's own keys.
     checksums
@@ -82,6 +85,7 @@ class Block(BaseModel):
     citation: str = ""
     output_name: Annotated[str, AfterValidator(_output_name)] = "{id}"
     metrics: Annotated[list[str], Field(min_length=1)] | None = None
+    reference_set: BelowRoot | None = None
     data: SerializeAsAny[Layout]
     checksums: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
     fetch: list[Download] = []

@@ -95,6 +95,7 @@ def describe(spec: DatasetSpec) -> dict[str, Any]:
         "missing": [] if found.data == "complete" else spec.missing_files(),
         "metrics": spec.metrics,
         "output_name": spec.output_name,
+        "reference_set": spec.reference_set,
         "layout": spec.data.model_dump(exclude_none=True),
         "checksums": spec.checksums,
         "get": _how(spec),

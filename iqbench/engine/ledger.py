@@ -47,6 +47,8 @@ class Summary:
     undefined
         Values that do not exist, of outputs that have others: by dataset and column, each with
         its output and the reason.
+    sets
+        Values of whole sets that could not be computed: by dataset, method and column, why.
     warnings
         What else the user should know.
     """
@@ -55,16 +57,18 @@ class Summary:
     current: int = 0
     failures: list[Failure] = field(default_factory=list)
     undefined: dict[tuple[str, str], list[Failure]] = field(default_factory=dict)
+    sets: dict[tuple[str, str, str], str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     @property
     def remarks(self) -> list[str]:
-        """Return one sentence for each column that lacks values."""
-        return [
+        """Return one sentence for each column that lacks values, and each set without one."""
+        of_images = [
             f"{dataset} / {column}: {_outputs(lacking)} without a value, first "
             f"{lacking[0].method} / {lacking[0].image}: {lacking[0].error}"
             for (dataset, column), lacking in self.undefined.items()
         ]
+        return [*of_images, *(f"{' / '.join(key)}: {why}" for key, why in self.sets.items())]
 
     @property
     def messages(self) -> list[str]:

@@ -10,8 +10,10 @@ from pathlib import Path
 from iqbench.datasets.bitstreams import bitstream_sizes
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import some
+from iqbench.datasets.layout import find_below
 from iqbench.datasets.matching import match_outputs
 from iqbench.datasets.methods import Method
+from iqbench.datasets.reference_set import ReferenceSet, reference_set
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import views_of
@@ -81,6 +83,9 @@ class DatasetPlan:
         By method, of those that attempted the dataset.
     bitstreams
         Method to the sizes of its bitstreams by image, where some metric reads them.
+    reference_set
+        What sets of outputs are compared with, where some metric compares sets; None for their
+        references.
     """
 
     dataset: Dataset
@@ -88,6 +93,7 @@ class DatasetPlan:
     requests: tuple[Request, ...]
     assignments: Mapping[str, Assignment]
     bitstreams: Mapping[str, Mapping[str, int]]
+    reference_set: ReferenceSet | None = None
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -120,7 +126,11 @@ class DatasetPlan:
         bitstreams = [
             item.column.name for item in self.requests if item.metric.needs == "bitstream"
         ]
-        alone = [item.column.name for item in self.requests if item.metric.needs == "output"]
+        alone = [
+            item.column.name
+            for item in self.requests
+            if _reads_output_alone(item, self.reference_set)
+        ]
         return Signatures(plain, frozenset(bitstreams), frozenset(alone))
 
 
@@ -164,6 +174,12 @@ class RunPlan:
         )
 
 
+def _reads_output_alone(request: Request, reference_set: ReferenceSet | None) -> bool:
+    """Say whether a column reads an output without a reference of its own."""
+    metric = request.metric
+    return metric.needs == "output" or (metric.scope == "set" and reference_set is not None)
+
+
 def _column_info(request: Request) -> ColumnInfo:
     """Note what readers must know of a column, so that they need not import its metric."""
     column = request.column
@@ -190,6 +206,7 @@ def plan_run(
     match: Collection[str] = (),
     peak: int | None = None,
     gray_output: str = "error",
+    reference_set_folder: Path | None = None,
 ) -> RunPlan:
     """Match methods with datasets and resolve what is to be computed; no image is opened.
 
@@ -209,6 +226,9 @@ def plan_run(
         The sample value of white; by default the protocol's, or what the files say.
     gray_output
         What gray outputs of colour references hold; see `Protocol.with_gray_output`.
+    reference_set_folder
+        What metrics of sets compare the outputs with; by default the dataset's own reference set,
+        or the references of the outputs.
 
     Returns
     -------
@@ -224,6 +244,7 @@ def plan_run(
     plans: list[DatasetPlan] = []
     notes = _Notes()
     naming = _Naming(output_name, match)
+    given = None if reference_set_folder is None else reference_set(reference_set_folder)
     _check_methods(datasets, methods, naming)
     for dataset, assignments in _assign_all(datasets, methods, naming, notes):
         if assignments:
@@ -233,7 +254,8 @@ def plan_run(
             specs = metrics or dataset.spec.metrics or chosen.metrics or DEFAULT_METRICS
             with _blamed_on(dataset, not metrics and dataset.spec.metrics):
                 requests = resolve_metrics(specs, chosen.variants)
-            _check_needs(dataset, requests)
+            compared = _reference_set(dataset, requests, given)
+            _check_needs(dataset, requests, compared)
             bitstreams: dict[str, dict[str, int]] = {}
             if any(request.metric.needs == "bitstream" for request in requests):
                 bitstreams = {
@@ -241,7 +263,20 @@ def plan_run(
                     for name, assignment in assignments.items()
                     if assignment.folder
                 }
-            plans.append(DatasetPlan(dataset, chosen, requests, assignments, bitstreams))
+            plans.append(DatasetPlan(dataset, chosen, requests, assignments, bitstreams, compared))
+    if given is not None and plans and not any(item.reference_set for item in plans):
+        raise IqbenchError(
+            f"a reference set {given.folder} is given, and no metric that compares sets",
+            hint="Give one too, e.g. --metric fid, or leave the reference set out",
+        )
+    for folder, files in {
+        item.reference_set.folder: item.reference_set.ignored
+        for item in plans
+        if item.reference_set and item.reference_set.ignored
+    }.items():
+        notes.warnings.append(
+            f"reference set {folder} holds more than images; left out: {some(files)}"
+        )
     skipped = [absence.why for absence in notes.absences]
     if not plans:
         raise IqbenchError(
@@ -252,18 +287,41 @@ def plan_run(
     return RunPlan(tuple(plans), notes.warnings + skipped, tuple(notes.absences), folders)
 
 
-def _check_needs(dataset: Dataset, requests: Sequence[Request]) -> None:
+def _reference_set(
+    dataset: Dataset, requests: Sequence[Request], given: ReferenceSet | None
+) -> ReferenceSet | None:
+    """Find what a dataset's sets of outputs are compared with; None where no metric does that."""
+    if all(request.metric.scope != "set" for request in requests):
+        return None
+    place = dataset.spec.reference_set
+    if given is not None or place is None:
+        return given
+    with _blamed_on(dataset, place):
+        found = find_below(dataset.spec.root, place, "folder of the reference set", Path.is_dir)
+        return reference_set(found)
+
+
+def _check_needs(
+    dataset: Dataset, requests: Sequence[Request], compared: ReferenceSet | None
+) -> None:
     """Refuse metrics that need a reference, where a dataset has none."""
     if dataset.has_references:
         return
-    needing = dict.fromkeys(
-        request.column.name for request in requests if request.metric.needs != "output"
-    )
+    needing = {
+        request.column.name: request.metric.scope
+        for request in requests
+        if not _reads_output_alone(request, compared)
+    }
     if needing:
         verb = "need references" if len(needing) > 1 else "needs a reference"
+        instead = (
+            "--reference-set DIR, with images of any names and number"
+            if set(needing.values()) == {"set"}
+            else "a metric that needs none, e.g. --metric niqe"
+        )
         raise IqbenchError(
             f"{', '.join(needing)} {verb}, and dataset {dataset.name!r} has none",
-            hint="Give --reference DIR, or a metric that needs none, e.g. --metric niqe",
+            hint=f"Give --reference DIR, or {instead}",
         )
 
 

@@ -21,6 +21,7 @@ from iqbench.engine.ledger import Ledger, Summary
 from iqbench.engine.origins import check_origins, origins_of
 from iqbench.engine.plan import Absence, Assignment, DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
+from iqbench.engine.reference_sets import SetImages, read_reference_set
 from iqbench.engine.resources import Resources
 from iqbench.engine.scorer import Scorer
 from iqbench.engine.sets import FEW, SetRun, set_columns
@@ -126,6 +127,12 @@ def run(
     replaced = check_origins(plan, store, replace=settings.replace)
     summary = Summary(warnings=[*plan.warnings, *(one.sentence for one in replaced)])
     reporter = reporter or _Silent()
+    reference_sets: dict[Path, SetImages] = {}
+    for found in {item.reference_set for item in plan.datasets if item.reference_set}:
+        reporter.begin(f"reference set {found.name}", len(found.images))
+        reference_sets[found.folder] = read_reference_set(
+            found, settings.compute, settings.workers, reporter.advance
+        )
     with (
         keep_freed_memory(settings.compute) if settings.own_process else nullcontext(),
         store.writer(manifest, plan.columns, plan.tasks, origins_of(plan, store.root)) as writer,
@@ -137,6 +144,7 @@ def run(
             resources=resources,
             settings=settings,
             summary=summary,
+            reference_sets=reference_sets,
         )
         # All datasets first: tables that cannot be read or written stop a run before it computes.
         # What they hold is read again below, so that one dataset's is in memory at a time.
@@ -153,8 +161,9 @@ def run(
             ledger.withdraw(absence, known, _unchanged_of(absence, known, plan))
         writer.flush()
         for dataset_plan in plan.datasets:
-            reporter.begin(dataset_plan.dataset.name, dataset_plan.size)
             one_dataset = open_dataset(dataset_plan)
+            one_dataset.observe_references(reporter)
+            reporter.begin(dataset_plan.dataset.name, dataset_plan.size)
             one_dataset.score(reporter.advance)
             one_dataset.close_sets()
     if writer.upgraded:
@@ -192,6 +201,7 @@ class _DatasetRun:
         resources: Resources,
         settings: Settings,
         summary: Summary,
+        reference_sets: Mapping[Path, SetImages],
     ) -> None:
         self._plan = plan
         self._store = store
@@ -208,12 +218,15 @@ class _DatasetRun:
         )
         self._writer = writer
         self._store = store
+        found = plan.reference_set
+        reference_set = None if found is None else reference_sets[found.folder]
         self._sets = SetRun(
-            set_columns(plan.requests, plan.protocol),
+            set_columns(plan.requests, plan.protocol, reference_set),
             store.root,
             settings.compute,
             recompute=settings.recompute,
             shared=plan.dataset.brings_outputs,
+            reference_set=reference_set,
         )
         self._scorers: dict[frozenset[str], Scorer] = {}
         self._doubts = Doubts(plan.dataset.published())
@@ -263,6 +276,17 @@ class _DatasetRun:
         references = self._plan.dataset.references
         return unchanged_files(assignment.folder, missing, assignment.files, references)
 
+    def observe_references(self, reporter: Reporter) -> None:
+        """Extract the features of the reference set that the tables lack."""
+        found = self._plan.reference_set
+        if found is None:
+            return
+        reporter.begin(f"reference set {found.name}", len(found.images))
+        settings = self._settings
+        self._sets.observe_references(
+            self._plan.protocol, settings.alpha, settings.workers, reporter.advance
+        )
+
     def score(self, advance: Callable[[int], None]) -> None:
         """Read ahead, score, write."""
         read = partial(
@@ -286,7 +310,7 @@ class _DatasetRun:
         ahead = AHEAD.get(self._settings.compute.device.type, 0)
         waiting: deque[_Started] = deque()
         # Closed at once whatever happens, so that no thread goes on reading.
-        with closing(jobs):
+        with closing(jobs), self._sets.flushed():
             for works in join(self._settle(jobs, advance), self._settings.compute.device):
                 waiting.append(self._start(works))
                 if len(waiting) > ahead:
@@ -303,6 +327,7 @@ class _DatasetRun:
             for output in job.outputs:
                 if output.error:
                     self._ledger.fail(output, output.error)
+                    self._sets.keep(output)  # it may have features without fitting its reference
                 elif output.picture:
                     left.append(output)
                 else:
@@ -347,10 +372,8 @@ class _DatasetRun:
                 self._doubts.see_pixels(output.image, batch.references[owner], picture)
             counted = self._count_bits(output.image, batch.references[owner])
             self._ledger.score(output, picture, outcomes | counted | self._unfit(output))
-            if output.alone:
-                without = {one.name: output.unfit or "no reference" for one in self._sets.columns}
-            else:
-                without = self._sets.observe(output, batch.references[owner], picture)
+            reference = None if output.alone else batch.references[owner]
+            without = self._sets.observe(output, reference, picture)
             if without:
                 error = "; ".join(f"{name}: {why}" for name, why in without.items())
                 self._ledger.note(output, error)
@@ -367,11 +390,17 @@ class _DatasetRun:
             return
         self._writer.flush()
         expected = {name: len(one.images) for name, one in self._plan.assignments.items()}
-        members = {name: self._store.members(self._name, name) for name in expected}
+        alone = self._plan.reference_set is not None
+        members = {
+            name: self._store.members(self._name, name, outputs_alone=alone) for name in expected
+        }
         closed = self._sets.close(self._name, self._plan.protocol.spec, expected, members)
         for method, rows in closed.items():
             self._writer.write_sets(rows)
             self._summary.warnings.extend(_set_warnings(self._name, method, rows))
+            self._summary.sets |= {
+                (self._name, method, row.metric): row.error for row in rows if row.error is not None
+            }
 
     def _count_bits(self, image: OutputImage, reference: Picture) -> dict[str, Outcome]:
         """Score an image's bitstream, where some metric reads it."""
@@ -399,12 +428,12 @@ class _DatasetRun:
 
 
 def _set_warnings(dataset: str, method: str, rows: list[SetRow]) -> Iterator[str]:
-    """Say which sets have no value, lack images, or are small."""
+    """Say which sets lack images, or are small."""
     for row in rows:
         where = f"{dataset} / {method}: {row.metric}"
         if row.error is not None:
-            yield f"{where} has no value: {row.error}"
-        elif row.n < row.expected:
+            continue
+        if row.n < row.expected:
             yield f"{where} is of {row.n} of {row.expected} images: the method is not ranked"
         elif row.n < FEW and row.metric.startswith("fid"):
             yield (

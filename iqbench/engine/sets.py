@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iqbench.engine.compute import Compute
 from iqbench.engine.reading import Output
-from iqbench.engine.signatures import DIGITS
+from iqbench.engine.reference_sets import SetImage, SetImages, decode_images
+from iqbench.engine.signatures import DIGITS, with_peak
+from iqbench.engine.sums import reason_of
 from iqbench.errors import IqbenchError
-from iqbench.images.peaks import Peaks
 from iqbench.images.picture import Picture
+from iqbench.images.source import Alpha
 from iqbench.metrics._registry import Request
 from iqbench.metrics._sets import Extractor, Features, SetMetric
 from iqbench.protocols.presets import Protocol
@@ -20,7 +23,7 @@ from iqbench.results.features import FeatureKey, FeatureTable
 from iqbench.results.schema import SetRow
 from iqbench.results.signature import signature
 
-__all__ = ["FEW", "SetColumn", "SetRun", "image_requests", "set_columns"]
+__all__ = ["FEW", "SetColumn", "SetRun", "set_columns"]
 
 FEW = 10_000
 """With fewer images, FID depends visibly on their number."""
@@ -28,12 +31,10 @@ FEW = 10_000
 _WAITING = 256
 """Images whose features wait to be written."""
 
-_WHITE = (255, 65535)
+_OWN_PEAKS = (None, 255, 65535)
 
-
-def image_requests(requests: Iterable[Request]) -> tuple[Request, ...]:
-    """Return the columns that have one value an image."""
-    return tuple(item for item in requests if item.metric.scope == "image")
+_REFERENCES = "references of the outputs"
+"""What outputs are compared with, where there is no reference set."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,19 @@ class SetColumn:
     signature: str
 
 
-def set_columns(requests: Iterable[Request], protocol: Protocol) -> tuple[SetColumn, ...]:
+def set_columns(
+    requests: Iterable[Request], protocol: Protocol, reference_set: SetImages | None = None
+) -> tuple[SetColumn, ...]:
     """Find the set-level columns of a run, and the weights that they need.
+
+    Parameters
+    ----------
+    requests
+        All columns.
+    protocol
+        Gives the view.
+    reference_set
+        What outputs are compared with; None for their references.
 
     Raises
     ------
@@ -85,18 +97,29 @@ def set_columns(requests: Iterable[Request], protocol: Protocol) -> tuple[SetCol
         fields = {"metric": metric.name, "version": str(metric.version)}
         fields |= dict(item.column.options)
         fields["protocol"] = f"{protocol.spec}/{protocol.version}"
-        text = signature({**fields, **seen, "set": "references of the outputs"})
+        of = "references" if reference_set is None else reference_set.digest
+        text = signature({**fields, **seen, "set": of})
+        if protocol.peak not in _OWN_PEAKS:
+            text = with_peak(text, str(protocol.peak))
         found.append(SetColumn(item.column.name, metric, view, features, text))
     return tuple(found)
 
 
 @dataclass(frozen=True)
 class _Member:
-    """An image of a set: its id, and which features are those of its two files."""
+    """An image of a set: its id, and which features are those of its files.
+
+    ``reference`` is None where outputs are compared with a reference set.
+    """
 
     image: str
-    reference: FeatureKey
+    reference: FeatureKey | None
     output: FeatureKey
+
+    @property
+    def keys(self) -> set[FeatureKey]:
+        """The features that are needed."""
+        return {self.output} if self.reference is None else {self.reference, self.output}
 
 
 class SetRun:
@@ -114,6 +137,8 @@ class SetRun:
         Whether features that are stored count for nothing.
     shared
         Whether a reference may have several outputs of one method: it counts once.
+    reference_set
+        What outputs are compared with; None for their references.
     """
 
     def __init__(
@@ -124,9 +149,11 @@ class SetRun:
         *,
         recompute: bool = False,
         shared: bool = False,
+        reference_set: SetImages | None = None,
     ) -> None:
         self.columns = tuple(columns)
         self._shared = shared
+        self._reference_set = reference_set
         # Features are the same whatever precision the networks of other metrics have.
         self._compute = replace(compute, precision="exact")
         self._tables = {one.features: FeatureTable(root, one.features) for one in columns}
@@ -135,47 +162,133 @@ class SetRun:
         }
         self._waiting: dict[str, dict[FeatureKey, Features]] = {name: {} for name in self._tables}
         self._members: dict[str, dict[str, list[_Member]]] = {}
+        self._references: list[FeatureKey] = []
+        self._broken: dict[str, str] = {}
 
     def lacking(self, output: Output) -> frozenset[str]:
         """Name the columns for which features of an output or its reference are missing."""
-        member = _member(output)
+        member = self._member(output)
         if member is None:
             return frozenset(one.name for one in self.columns)
-        wanted = {member.reference, member.output}
-        return frozenset(one.name for one in self.columns if wanted - self._known[one.features])
+        return frozenset(one.name for one in self.columns if not self._has(one, member))
 
-    def observe(self, output: Output, reference: Picture, picture: Picture) -> dict[str, str]:
+    def _has(self, column: SetColumn, member: _Member) -> bool:
+        return member.keys <= self._known[column.features]
+
+    def observe_references(
+        self, protocol: Protocol, alpha: Alpha, workers: int, advance: Callable[[int], None]
+    ) -> None:
+        """Extract the features of the reference set that are missing.
+
+        Where an image has none, the columns that need it have no value.
+
+        Parameters
+        ----------
+        protocol, alpha
+            How images are decoded.
+        workers
+            Threads that decode ahead.
+        advance
+            Is told of how many images more the features are known.
+        """
+        if self._reference_set is None:
+            return
+        missing = []
+        for image in self._reference_set.images:
+            peak = image.peak(protocol)
+            key = None if peak is None else FeatureKey(image.digest, peak)
+            if key is None or any(key not in known for known in self._known.values()):
+                missing.append(image)
+            else:
+                self._references.append(key)
+        advance(len(self._references))
+        with self.flushed():
+            for image, picture in decode_images(missing, protocol, alpha, self._compute, workers):
+                for name, why in self._observe_reference(image, picture).items():
+                    where = f"reference set {self._reference_set.found.name}"
+                    self._broken.setdefault(name, f"{where}: {why}")
+                advance(1)
+        self._references.sort()
+
+    def _observe_reference(
+        self, image: SetImage, picture: Picture | IqbenchError
+    ) -> dict[str, str]:
+        """Extract the features of one image; return why that failed, by column."""
+        if isinstance(picture, IqbenchError):
+            return {one.name: str(picture) for one in self.columns}
+        key = FeatureKey(image.digest, picture.peak)
+        self._references.append(key)
+        of_one = ((one, self._failure(one, key, picture)) for one in self.columns)
+        return {one.name: f"{picture.name}: {why}" for one, why in of_one if why}
+
+    def observe(
+        self, output: Output, reference: Picture | None, picture: Picture
+    ) -> dict[str, str]:
         """Extract the features of an output and its reference that are missing.
+
+        Parameters
+        ----------
+        output
+            Whose features.
+        reference
+            Its reference; None where it has none, or none that fits.
+        picture
+            Its pixels.
 
         Returns
         -------
         dict
             Of the columns for which that failed, why.
         """
-        member = _member(output)
-        assert member is not None
+        member = self._member(output)
+        if member is None or (member.reference is not None and reference is None):
+            return {one.name: output.unfit or "no reference" for one in self.columns}
         errors = {}
         for one in self.columns:
-            try:
-                self._extract(one, member.reference, reference)
-                self._extract(one, member.output, picture)
-            except IqbenchError as error:
-                errors[one.name] = str(error)
+            why = None
+            if member.reference is not None and reference is not None:
+                why = self._failure(one, member.reference, reference)
+            why = why or self._failure(one, member.output, picture)
+            if why:
+                errors[one.name] = why
             else:
                 self._join(one, output, member)
         return errors
 
     def keep(self, output: Output) -> None:
         """Take an output into the sets whose features are known already."""
-        member = _member(output)
+        member = self._member(output)
         if member is None:  # it has no reference, so no set either
             return
         for one in self.columns:
-            self._join(one, output, member)
+            if self._has(one, member):
+                self._join(one, output, member)
+
+    def _member(self, output: Output) -> _Member | None:
+        """Say which features an output needs; None while it is not known what is white in it."""
+        if output.peaks is None or output.digest is None:
+            return None
+        image, of_output = output.image.image, FeatureKey(output.digest, output.peaks.output)
+        if self._reference_set is not None:
+            return _Member(image, None, of_output)
+        if output.reference_digest is None:
+            return None
+        of_reference = FeatureKey(output.reference_digest, output.peaks.reference)
+        return _Member(image, of_reference, of_output)
 
     def _join(self, column: SetColumn, output: Output, member: _Member) -> None:
         of_method = self._members.setdefault(output.image.method, {})
         of_method.setdefault(column.name, []).append(member)
+
+    def _failure(self, column: SetColumn, key: FeatureKey, picture: Picture) -> str | None:
+        """Extract features that are missing; return why that failed."""
+        try:
+            self._extract(column, key, picture)
+        except IqbenchError as error:
+            return str(error)
+        except Exception as error:  # an extractor's own code, which may be another package's
+            return reason_of(column.metric, error)
+        return None
 
     def _extract(self, column: SetColumn, key: FeatureKey, picture: Picture) -> None:
         known, waiting = self._known[column.features], self._waiting[column.features]
@@ -188,6 +301,14 @@ class SetRun:
             waiting[key] = column.metric.extractor.extract(seen)
         known.add(key)
         if len(waiting) >= _WAITING:
+            self.flush()
+
+    @contextmanager
+    def flushed(self) -> Iterator[None]:
+        """Write what waits, whatever ends the work."""
+        try:
+            yield
+        finally:
             self.flush()
 
     def flush(self) -> None:
@@ -234,6 +355,8 @@ class SetRun:
                         n=0,
                         expected=number,
                         members=members[method],
+                        reference_set=_REFERENCES,
+                        reference_n=0,
                     ),
                 )
                 for one in self.columns
@@ -245,37 +368,34 @@ class SetRun:
         """Fill in the value of a set, or why there is none."""
         found = self._members.get(row.method, {}).get(column.name, [])
         found = sorted(found, key=lambda member: member.image)
+        references = list(self._references_of(found))
+        row = replace(row, n=len(found), reference_n=len(references))
+        if self._reference_set is not None:
+            row = replace(row, reference_set=self._reference_set.found.name)
         value = error = standard_error = None
         try:
-            if len(found) < 2:
-                raise IqbenchError(f"{column.name} needs at least 2 images, not {len(found)}")
+            if column.name in self._broken:
+                raise IqbenchError(self._broken[column.name])
+            if min(len(found), len(references)) < 2:
+                raise IqbenchError(
+                    f"{column.name} needs at least 2 images a set: there are {len(found)} outputs "
+                    f"and {len(references)} references"
+                )
             table = self._tables[column.features]
-            references = [member.reference for member in found]
-            if self._shared:
-                references = list(dict.fromkeys(references))
             reference = table.read(references)
             output = table.read([member.output for member in found])
-            paired = len(reference) == len(output)
+            paired = self._reference_set is None and len(reference) == len(output)
             distance = column.metric.distance(reference, output, paired=paired)
             value = distance.value
             if distance.standard_error == distance.standard_error:
                 standard_error = distance.standard_error
         except IqbenchError as problem:
             error = problem.message
-        return replace(row, value=value, standard_error=standard_error, error=error, n=len(found))
+        return replace(row, value=value, standard_error=standard_error, error=error)
 
-
-def _member(output: Output) -> _Member | None:
-    """Say which features an output needs; None while it is not known what is white in it."""
-    peaks: Peaks | None = output.peaks
-    if peaks is None or output.reference_digest is None or output.digest is None:
-        return None
-    return _Member(
-        output.image.image,
-        _key(output.reference_digest, peaks.reference),
-        _key(output.digest, peaks.output),
-    )
-
-
-def _key(digest: str, peak: int) -> FeatureKey:
-    return FeatureKey(digest, 0 if peak in _WHITE else peak)
+    def _references_of(self, members: Sequence[_Member]) -> Iterable[FeatureKey]:
+        """Say what outputs are compared with."""
+        if self._reference_set is not None:
+            return self._references
+        references = [member.reference for member in members if member.reference is not None]
+        return dict.fromkeys(references) if self._shared else references

@@ -285,7 +285,10 @@ def _rows(file: pq.ParquetFile, schema: pa.Schema, columns: list[str] | None) ->
 
 def _default(field: pa.Field, rows: int) -> pa.Array:
     """Return a column of what a part means that lacks it."""
-    values = pa.repeat(pa.scalar(DEFAULTS[field.name], pa.string()), rows)
+    value = DEFAULTS[field.name]
+    if value is None and not pa.types.is_dictionary(field.type):
+        return pa.nulls(rows, field.type)
+    values = pa.repeat(pa.scalar(value, pa.string()), rows)
     return values.dictionary_encode().cast(field.type)
 
 

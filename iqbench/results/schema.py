@@ -123,13 +123,20 @@ SETS = pa.schema(
         pa.field("n", pa.int64()),
         pa.field("expected", pa.int64()),
         pa.field("members", pa.string()),
+        pa.field("reference_set", pa.string()),
+        pa.field("reference_n", pa.int64()),
     ]
 )
 """One row a value of a whole set. ``members`` is a digest of the images that it was computed of."""
 
 SCHEMAS: Mapping[Kind, pa.Schema] = {"scores": SCORES, "images": IMAGES, "sets": SETS}
 
-DEFAULTS: Mapping[str, str | None] = {"group": None, "scope": "image"}
+DEFAULTS: Mapping[str, str | None] = {
+    "group": None,
+    "scope": "image",
+    "reference_set": None,
+    "reference_n": None,
+}
 """What a column holds in parts that lack it, because an earlier release wrote them."""
 
 
@@ -229,7 +236,11 @@ class SetRow:
     n, expected
         How many images it is of, and how many outputs the method should have.
     members
-        Digest of the images and both sides' files, see `iqbench.results.sets.members_digest`.
+        Digest of the images and both sides' files, or of the outputs' alone where they are compared
+        with a reference set: see `iqbench.results.sets.members_digest`.
+    reference_set, reference_n
+        What the outputs are compared with, and how many images that has; None where an earlier
+        release did not say it.
     """
 
     dataset: str
@@ -243,6 +254,8 @@ class SetRow:
     n: int
     expected: int
     members: str
+    reference_set: str | None = None
+    reference_n: int | None = None
 
 
 @dataclass(frozen=True)

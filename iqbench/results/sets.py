@@ -18,29 +18,32 @@ STALE = "stale: images changed since; run iqbench evaluate"
 """Error of a value that is of other images than those that the tables have now."""
 
 
-def members_digest(images: pa.Table) -> str:
+def members_digest(images: pa.Table, *, outputs_alone: bool = False) -> str:
     """Name a set: by the ids of its images, and the digests of both sides' files.
 
     Parameters
     ----------
     images
         `iqbench.results.current.current_images` of one dataset and method.
+    outputs_alone
+        Leave the references out: outputs are compared with a reference set, which the signature
+        names.
 
     Returns
     -------
     str
         16 hex digits; two files that are not there make no two sets equal, as their ids count.
     """
-    digest = sha256()
-    for row in sorted(_members(images)):
+    digest = sha256(b"outputs\n" if outputs_alone else b"")
+    for row in sorted(_members(images, outputs_alone)):
         digest.update("\0".join(row).encode() + b"\n")
     return digest.hexdigest()[:16]
 
 
-def _members(images: pa.Table) -> Iterator[tuple[str, str, str]]:
-    names = ("image", "reference_digest", "output_digest")
-    for row in zip(*(images.column(name).to_pylist() for name in names), strict=True):
-        yield row[0], row[1] or "", row[2] or ""
+def _members(images: pa.Table, outputs_alone: bool) -> Iterator[tuple[str, ...]]:
+    sides = ("output_digest",) if outputs_alone else ("reference_digest", "output_digest")
+    for row in zip(*(images.column(name).to_pylist() for name in ("image", *sides)), strict=True):
+        yield tuple(text or "" for text in row)
 
 
 def sets_folder(group: Stored) -> Path:
@@ -59,10 +62,11 @@ def current_sets(group: Stored) -> pa.Table:
     table = last_rows(read_parts(sets_folder(group), "sets")[0], "sets")
     if table.num_rows == 0:
         return table
-    now = members_digest(current_images(group.images))
+    images = current_images(group.images)
+    now = {members_digest(images, outputs_alone=alone) for alone in (False, True)}
     rows = table.to_pylist()
     for row in rows:
-        if row["members"] != now:
+        if row["members"] not in now:
             row |= {"value": None, "standard_error": None, "error": STALE}
     columns = [
         pa.array([row[field.name] for row in rows], field.type.value_type).dictionary_encode()

@@ -127,9 +127,10 @@ class Store:
             dict(zip(_identities(missing), missing.column("error").to_pylist(), strict=True)),
         )
 
-    def members(self, dataset: str, method: str) -> str:
+    def members(self, dataset: str, method: str, *, outputs_alone: bool = False) -> str:
         """Name the images of a dataset and method as they are now: see `members_digest`."""
-        return members_digest(current_images(self.folder("images", dataset, method)))
+        images = current_images(self.folder("images", dataset, method))
+        return members_digest(images, outputs_alone=outputs_alone)
 
     def origins(self, dataset: str) -> dict[str, Origin]:
         """Read by method where the images of a dataset came from, of all methods in the tables."""

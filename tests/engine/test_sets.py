@@ -1,63 +1,20 @@
 """FID and KID in a run: features stored once, values tied to their images, methods ranked by them.
 
-The features are means of colours, taken by a stand-in for Inception: no weights are needed.
+The features are those of a stand-in for Inception: see `made_sets`.
 """
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from made_sets import NAMES, features
 
 import iqbench
 from iqbench.cli.main import main
 from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.metrics._inception_features import InceptionExtractor
 from iqbench.metrics._set_distances import frechet_distance, kernel_distance
-from iqbench.networks.weights import Weights
 from iqbench.results.features import FeatureKey, FeatureTable
 from iqbench.results.read import load_columns, load_images, load_scores
-
-NAMES = [f"{number}.png" for number in range(6)]
-
-
-def colours(image):
-    """What the stand-in extracts: mean and spread of each colour of 0..255, unrounded."""
-    pixels = image.expand(-1, 3, -1, -1).double() * 255
-    found = [*pixels.mean((2, 3)).flatten(), *pixels.std((2, 3)).flatten()]
-    return np.array([found], dtype=np.float32)
-
-
-@pytest.fixture
-def extracted(monkeypatch):
-    """How often the stand-in was asked."""
-    asked = []
-
-    def extract(self, image):
-        asked.append(tuple(image.shape))
-        return colours(image)
-
-    digest = "0123456789ab" * 5
-    monkeypatch.setattr(InceptionExtractor, "extract", extract)
-    monkeypatch.setattr(
-        InceptionExtractor, "weights", lambda self: Weights("inception", {}, digest, "made")
-    )
-    return asked
-
-
-@pytest.fixture
-def folders(tmp_path, monkeypatch):
-    """References, and the outputs of two methods."""
-    monkeypatch.chdir(tmp_path)
-    generator = np.random.default_rng(0)
-    for folder in ("ref", "near", "far"):
-        (tmp_path / folder).mkdir()
-    for name in NAMES:
-        image = generator.integers(40, 200, (12, 14, 3))
-        Image.fromarray(image.astype(np.uint8)).save(tmp_path / "ref" / name)
-        for method, noise in (("near", 3), ("far", 30)):
-            noisy = np.clip(image + generator.normal(0, noise, image.shape) + noise, 0, 255)
-            Image.fromarray(noisy.astype(np.uint8)).save(tmp_path / method / name)
-    return tmp_path
 
 
 def evaluate(*methods, metrics=("fid", "kid"), **options):
@@ -76,14 +33,6 @@ def command(*arguments):
 def sets():
     frame = load_scores("results", scope="set")
     return frame.astype({"method": str, "metric": str}).set_index(["method", "metric"])
-
-
-def features(folder, names=NAMES):
-    import torch
-
-    images = [np.asarray(Image.open(folder / name)) for name in names]
-    tensors = [torch.from_numpy(one / 255).permute(2, 0, 1)[None].float() for one in images]
-    return np.concatenate([colours(one) for one in tensors])
 
 
 def test_the_values_are_those_of_the_closing_formulas(extracted, folders):

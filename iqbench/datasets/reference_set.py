@@ -1,0 +1,65 @@
+"""A set of references that outputs are compared with as a whole: any number, names and sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from iqbench.datasets.files import check_text, did_you_mean, is_image_name, natural_key, walk
+from iqbench.errors import IqbenchError
+from iqbench.images.source import FileSource
+from iqbench.user_files import expand_user
+
+__all__ = ["ReferenceSet", "reference_set"]
+
+
+@dataclass(frozen=True)
+class ReferenceSet:
+    """All images of a folder.
+
+    Attributes
+    ----------
+    name
+        What people call it: the folder's name.
+    folder
+        Where the images are.
+    images
+        In natural order.
+    ignored
+        Files beside them that are no images.
+    """
+
+    name: str
+    folder: Path
+    images: tuple[FileSource, ...]
+    ignored: tuple[str, ...] = field(default=(), compare=False)
+
+
+def reference_set(folder: Path) -> ReferenceSet:
+    """List the images of a folder and its sub-folders, without opening any.
+
+    Parameters
+    ----------
+    folder
+        With images of any names and sizes.
+
+    Raises
+    ------
+    IqbenchError
+        If the folder does not exist, is none, or holds no images.
+    """
+    folder = expand_user(folder)
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        hint = did_you_mean(folder, folder=True) or "Give --reference-set DIR"
+        raise IqbenchError(f"folder of the reference set {folder} {what}", hint=hint)
+    files = sorted(walk(folder), key=natural_key)
+    images = tuple(FileSource(folder / name) for name in files if is_image_name(name))
+    if not images:
+        raise IqbenchError(
+            f"reference set {folder} holds no image (PNG, JPEG, BMP, TIFF, WebP)",
+            hint="Give the folder that the images are in",
+        )
+    name = check_text("reference set", folder.resolve().name, hint="Rename the folder")
+    ignored = tuple(name for name in files if not is_image_name(name))
+    return ReferenceSet(name, folder.resolve(), images, ignored)
