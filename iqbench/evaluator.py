@@ -112,7 +112,7 @@ class Evaluator:
                     f"{request.column.name} reads compressed files, which tensors are not",
                     hint="Leave it out, or use `iqbench evaluate`",
                 )
-        self.columns: tuple[str, ...] = tuple(item.column.name for item in self._scorer.requests)
+        self.columns = tuple(self._scorer.signatures)  # what weights are missing is said now
         self._record = Record(self.columns)
 
     def __len__(self) -> int:

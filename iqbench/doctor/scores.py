@@ -11,13 +11,10 @@ from pathlib import Path
 from iqbench.columns import Tolerance
 from iqbench.doctor.finding import NOT_CHECKED, OFF, Finding, compared
 from iqbench.doctor.golden import FOLDER, Recorded, load_golden
-from iqbench.engine.batch import Batch
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Outcome
-from iqbench.engine.reading import fit_pair
+from iqbench.engine.pairs import PairScorer
 from iqbench.engine.resources import Resources, load_resources, networks_of
-from iqbench.engine.scorer import Scorer
-from iqbench.images.picture import Picture
 from iqbench.images.source import FileSource
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.protocols.presets import resolve_protocol
@@ -83,19 +80,11 @@ class Bench:
         usable = [item for item in requests if not lacks[item.column.name]]
         protocol = resolve_protocol(recorded.protocol)
         compute = self.compute if memory is None else replace(self.compute, memory=memory)
-        pair = fit_pair(*_pair(recorded.pair), protocol)
-        batch = Batch([pair.reference], [pair.output], [0])
-        (found,) = Scorer(usable, protocol, self.resources, compute).score(batch)
+        scorer = PairScorer(usable, protocol, compute, resources=self.resources)
+        files = (FOLDER / side / f"{recorded.pair}.png" for side in ("reference", "output"))
+        pair = scorer.read(*map(FileSource, files))
+        (found,) = scorer.score([(pair.reference, pair.output)])
         return {name: lack or found[name] for name, lack in lacks.items()}
-
-
-def _pair(name: str) -> tuple[Picture, Picture]:
-    """Decode reference and output of a pair."""
-    reference, output = (
-        FileSource(FOLDER / side / f"{name}.png").read().decode()
-        for side in ("reference", "output")
-    )
-    return reference, output
 
 
 def _lack(request: Request, missing: Mapping[str, str]) -> str:

@@ -1,13 +1,14 @@
-"""Score pairs of pictures in memory: metrics, protocol, networks and signatures in one object.
+"""Read and score single pairs: metrics, protocol, networks and signatures in one object.
 
-A run over folders has a plan, a ledger and readers around the same `Scorer`; everything that scores
-single pairs (`iqbench.measure`, `iqbench.Evaluator`, the doctor) stands on this.
+A run over folders has a plan, a ledger and readers around the same `Scorer`. Everything that looks
+at single pairs (`iqbench.measure`, `iqbench.Evaluator`, the doctor, maps) stands on this.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from iqbench.engine.batch import Batch
@@ -15,12 +16,14 @@ from iqbench.engine.batching import BATCH_PIXELS
 from iqbench.engine.compute import Compute, resolve_compute
 from iqbench.engine.grouping import Outcome, views_of
 from iqbench.engine.plan import columns_of
+from iqbench.engine.reading import FittedPair, check_size, fit_pair, in_sentences
 from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.scorer import Scorer
 from iqbench.engine.signatures import signatures_of
 from iqbench.engine.sums import Scores
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
+from iqbench.images.source import Alpha, Source
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
 from iqbench.protocols.gray import kind_of_pair
 from iqbench.protocols.presets import Protocol, resolve_protocol
@@ -44,7 +47,8 @@ class PairScorer:
     weights
         Folder where pretrained weights are looked for first.
     resources
-        Networks and parameters, if they are loaded already.
+        Networks and parameters, if they are loaded already; otherwise they are loaded when they
+        are first needed.
 
     Attributes
     ----------
@@ -52,13 +56,6 @@ class PairScorer:
         As given.
     views
         Under which pairs are compared.
-    signatures
-        By column, of pairs whose peaks are 255 or 65535.
-
-    Raises
-    ------
-    IqbenchError
-        If weights are missing and cannot be fetched.
     """
 
     def __init__(
@@ -74,9 +71,29 @@ class PairScorer:
         self.protocol = protocol
         self.compute = compute
         self.views: tuple[View, ...] = views_of(requests, protocol)
-        loaded = resources or load_resources(requests, compute, folder=weights)
-        self.signatures = signatures_of(requests, protocol, loaded.digests, compute.precision)
-        self._scorer = Scorer(requests, protocol, loaded, compute)
+        self._weights = weights
+        self._given = resources
+
+    @cached_property
+    def resources(self) -> Resources:
+        """Networks and parameters.
+
+        Raises
+        ------
+        IqbenchError
+            If weights are missing and cannot be fetched.
+        """
+        return self._given or load_resources(self.requests, self.compute, folder=self._weights)
+
+    @cached_property
+    def signatures(self) -> dict[str, str]:
+        """By column, of pairs whose peaks are 255 or 65535."""
+        digests, precision = self.resources.digests, self.compute.precision
+        return signatures_of(self.requests, self.protocol, digests, precision)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        return Scorer(self.requests, self.protocol, self.resources, self.compute)
 
     @classmethod
     def resolve(
@@ -114,6 +131,43 @@ class PairScorer:
     def columns(self) -> dict[str, ColumnInfo]:
         """How tables show the columns."""
         return columns_of(self.requests)
+
+    def read(self, reference: Source, output: Source, alpha: Alpha = "error") -> FittedPair:
+        """Read and decode two images; their sizes are compared before a pixel is decoded.
+
+        Parameters
+        ----------
+        reference, output
+            Where they come from.
+        alpha
+            What to do with transparency.
+
+        Raises
+        ------
+        IqbenchError
+            If one of them cannot be read, or the two do not fit.
+        """
+        contents = []
+        for source in (reference, output):
+            with in_sentences(source.name):
+                contents.append(source.read())
+        names = reference.name, output.name
+        check_size(contents[0].probe(), contents[1].probe(), names, self.views)
+        pictures = []
+        for name, content in zip(names, contents, strict=True):
+            with in_sentences(name):
+                pictures.append(content.decode(alpha=alpha))
+        return self.fit(*pictures)
+
+    def fit(self, reference: Picture, output: Picture) -> FittedPair:
+        """See that two pictures can be compared, and decide what is white in both.
+
+        Raises
+        ------
+        IqbenchError
+            If they do not fit.
+        """
+        return fit_pair(reference, output, self.protocol, self.views)
 
     def score(self, pairs: Iterable[tuple[Picture, Picture]]) -> Iterator[dict[str, Outcome]]:
         """Score references and outputs that fit each other, in their order.

@@ -64,31 +64,26 @@ def difference_maps(
         a map or the maps do not fit into `memory`.
     """
     from iqbench.engine.compute import resolve_compute
-    from iqbench.engine.grouping import views_of
-    from iqbench.engine.reading import fit_pair
-    from iqbench.engine.resources import load_resources
+    from iqbench.engine.pairs import PairScorer
     from iqbench.images.source import Alpha, FileSource
     from iqbench.maps.kinds import resolve_maps
-    from iqbench.maps.pair import MappedPair
+    from iqbench.maps.pair import maps_of_pair
     from iqbench.protocols.presets import resolve_protocol
 
     if alpha not in get_args(Alpha):
         raise unknown_name("way to treat alpha", alpha, get_args(Alpha))
     kinds = resolve_maps([maps] if isinstance(maps, str) else maps)
-    chosen = resolve_protocol(protocol).with_peak(peak).with_gray_output(gray_output)
-    compute = resolve_compute(device, "exact", memory)
-    contents = [FileSource(Path(path)).read() for path in (reference, output)]
-    for content in contents:
-        _check_memory(content.name, content.probe(), len(kinds), compute)
-    first, second = (content.decode(alpha=alpha) for content in contents)
-    views = views_of([kind.request for kind in kinds], chosen)
-    pair = fit_pair(first, second, chosen, views)
-    resources = load_resources(
+    scorer = PairScorer(
         [kind.request for kind in kinds],
-        compute,
-        folder=None if weights is None else Path(weights),
+        resolve_protocol(protocol).with_peak(peak).with_gray_output(gray_output),
+        resolve_compute(device, "exact", memory),
+        weights=None if weights is None else Path(weights),
     )
-    return MappedPair(pair.reference, pair.output, resources, compute).maps(kinds, chosen)
+    sources = FileSource(Path(reference)), FileSource(Path(output))
+    for source in sources:
+        _check_memory(source.name, source.probe(), len(kinds), scorer.compute)
+    pair = scorer.read(*sources, alpha)
+    return maps_of_pair(pair.reference, pair.output, kinds, scorer)
 
 
 def _check_memory(name: str, facts: ImageHeader, maps: int, compute: Compute) -> None:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iqbench.columns import DifferenceKind
 from iqbench.engine.bands import plan_bands
-from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Group, group_requests
-from iqbench.engine.resources import Resources
+from iqbench.engine.pairs import PairScorer
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.maps.collect import Band, collect
 from iqbench.maps.kinds import MapKind
 from iqbench.maps.model import DifferenceMap
 from iqbench.protocols.gray import arrange
-from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import Region, View
 
-__all__ = ["MappedPair"]
+__all__ = ["maps_of_pair"]
 
 # This many percent lie within the limits, so that a few wild pixels do not darken all others; a
 # change of variation is large along a few edges only.
@@ -31,84 +28,85 @@ WITHIN: dict[DifferenceKind, float] = {"difference": 99.5, "change": 95}
 FAINT = 1e-3
 
 
-@dataclass(frozen=True)
-class MappedPair:
-    """A reference, an output that fits it, and what it takes to compare them."""
+def maps_of_pair(
+    reference: Picture, output: Picture, kinds: Sequence[MapKind], scorer: PairScorer
+) -> list[DifferenceMap]:
+    """Make maps of a pair; what reads one view passes each network once.
 
-    reference: Picture
-    output: Picture
-    resources: Resources
-    compute: Compute
+    Parameters
+    ----------
+    reference, output
+        What fits each other.
+    kinds
+        Which maps.
+    scorer
+        Of their columns: it has the protocol, the networks and the device.
 
-    def maps(self, kinds: Sequence[MapKind], protocol: Protocol) -> list[DifferenceMap]:
-        """Make maps under a protocol; what reads one view passes each network once.
+    Raises
+    ------
+    IqbenchError
+        If an image is too small for one of them.
+    """
+    found: dict[str, DifferenceMap] = {}
+    for group in group_requests([kind.request for kind in kinds], scorer.protocol):
+        mine = [kind for kind in kinds if kind.request in group.requests]
+        found |= {made.name: made for made in _maps_of_view(reference, output, group, mine, scorer)}
+    return [found[kind.name] for kind in kinds]
 
-        Raises
-        ------
-        IqbenchError
-            If an image is too small for one of them.
-        """
-        groups = group_requests([kind.request for kind in kinds], protocol)
-        found: dict[str, DifferenceMap] = {}
-        for group in groups:
-            mine = [kind for kind in kinds if kind.request in group.requests]
-            found |= {made.name: made for made in self._maps_of(group, mine)}
-        return [found[kind.name] for kind in kinds]
 
-    def _maps_of(self, group: Group, kinds: Sequence[MapKind]) -> Iterator[DifferenceMap]:
-        """Make the maps of one view."""
-        window = group.view.window(self.reference.height, self.reference.width)
-        self._check_size(group, kinds, window)
-        (reference,), (output,) = arrange(group.view, [self.reference], [self.output])
-        with self.compute.active():
-            collected = collect(
-                group,
-                self._bands(group, window, reference, output),
-                backbones=self.resources.backbones,
-                parameters=self.resources.parameters,
-                dtype=self.compute.dtype,
-                size=(window.height, window.width),
-            )
-            for kind in kinds:
-                size = window.height, window.width
-                placed = kind.assemble(collected[kind.request.metric], size)[0, 0]
-                values: NDArray[np.float32] = placed.float().cpu().numpy()
-                low, high = _limits(values, kind.kind)
-                summary = _summary(kind, group.view, window, self.reference)
-                yield DifferenceMap(
-                    kind.name, values, low, high, summary, kind.kind, window.top, window.left
-                )
-
-    def _check_size(self, group: Group, kinds: Sequence[MapKind], window: Region) -> None:
-        small = group.too_small(self.resources.backbones, window.height, window.width)
-        for kind in kinds:
-            reason = small.get(kind.request.column.name)
-            if reason:
-                raise IqbenchError(
-                    f"there is no map {kind.name} of {self.reference.name}: {reason}",
-                    hint="Name the maps that shall be made",
-                )
-
-    def _bands(
-        self, group: Group, window: Region, reference: Picture, output: Picture
-    ) -> Iterator[Band]:
-        """Cut both images as the engine does."""
-        view, device = group.view, self.compute.device
-        plan = plan_bands(
-            group,
-            self.resources.backbones,
-            self.compute,
-            size=(view.channels(reference.channels), window.height, window.width),
-            references=1,
-            outputs=1,
+def _maps_of_view(
+    reference: Picture, output: Picture, group: Group, kinds: Sequence[MapKind], scorer: PairScorer
+) -> Iterator[DifferenceMap]:
+    """Make the maps of one view."""
+    window = group.view.window(reference.height, reference.width)
+    resources, compute = scorer.resources, scorer.compute
+    small = group.too_small(resources.backbones, window.height, window.width)
+    for name, reason in small.items():
+        raise IqbenchError(
+            f"there is no map {name} of {reference.name}: {reason}",
+            hint="Name the maps that shall be made",
         )
-        gain = view.gain(reference, output)
-        for rows in plan.bands():
-            yield Band(
-                view.band(reference, rows, device),
-                view.band(output, rows, device, gain),
-                rows.stop == plan.height,
+    (first,), (second,) = arrange(group.view, [reference], [output])
+    size = window.height, window.width
+    with compute.active():
+        collected = collect(
+            group,
+            _bands(group, window, first, second, scorer),
+            backbones=resources.backbones,
+            parameters=resources.parameters,
+            dtype=compute.dtype,
+            size=size,
+        )
+        for kind in kinds:
+            placed = kind.assemble(collected[kind.request.metric], size)[0, 0]
+            values: NDArray[np.float32] = placed.float().cpu().numpy()
+            low, high = _limits(values, kind.kind)
+            summary = _summary(kind, group.view, window, reference)
+            yield DifferenceMap(
+                kind.name, values, low, high, summary, kind.kind, window.top, window.left
             )
+
+
+def _bands(
+    group: Group, window: Region, reference: Picture, output: Picture, scorer: PairScorer
+) -> Iterator[Band]:
+    """Cut both images as the engine does."""
+    view, device = group.view, scorer.compute.device
+    plan = plan_bands(
+        group,
+        scorer.resources.backbones,
+        scorer.compute,
+        size=(view.channels(reference.channels), window.height, window.width),
+        references=1,
+        outputs=1,
+    )
+    gain = view.gain(reference, output)
+    for rows in plan.bands():
+        yield Band(
+            view.band(reference, rows, device),
+            view.band(output, rows, device, gain),
+            rows.stop == plan.height,
+        )
 
 
 def _limits(values: NDArray[np.float32], kind: DifferenceKind) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from skimage import data
 import iqbench
 from iqbench import functional
 from iqbench.engine.compute import resolve_compute
+from iqbench.engine.pairs import PairScorer
 from iqbench.engine.resources import Resources, networks_of
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
@@ -23,7 +24,7 @@ from iqbench.images.tensors import to_tensor
 from iqbench.images.write import write_png
 from iqbench.maps import DEFAULT_MAPS, difference_maps
 from iqbench.maps.kinds import resolve_maps
-from iqbench.maps.pair import MappedPair
+from iqbench.maps.pair import maps_of_pair
 from iqbench.protocols.presets import resolve_protocol
 
 PIXEL_MAPS = ("absolute-error", "ssim", "ssim-window=uniform", "tv-aniso", "tv-iso", "tv-sq")
@@ -67,7 +68,8 @@ def make_maps(random_network):
         resources = Resources(backbones, parameters, {})
         pictures = [Picture(pixels, "", "made", 0) for pixels in (reference, output)]
         compute = replace(resolve_compute("cpu"), memory=memory)
-        return MappedPair(*pictures, resources, compute).maps(kinds, resolve_protocol(protocol))
+        scorer = PairScorer(requests, resolve_protocol(protocol), compute, resources=resources)
+        return maps_of_pair(*pictures, kinds, scorer)
 
     return make
 

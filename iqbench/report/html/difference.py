@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -93,24 +94,31 @@ class MapMaker:
         gray_output: str,
     ) -> list[DifferenceMap]:
         """Make the maps of an output, without those that such an image has none of."""
-        from iqbench.engine.grouping import views_of
+        from iqbench.engine.pairs import PairScorer
         from iqbench.engine.reading import check_fit
-        from iqbench.maps.pair import MappedPair
+        from iqbench.maps.pair import maps_of_pair
         from iqbench.protocols.presets import resolve_protocol
+
+        def made(kinds: Sequence[Any]) -> list[DifferenceMap]:
+            return maps_of_pair(first, second, kinds, scorer)
 
         try:  # tables may come from a machine that knows other protocols
             chosen = resolve_protocol(protocol).with_gray_output(gray_output)
             first, second = as_scored(reference, output, peak)
             requests = [kind.request for kind in self._kinds]
-            check_fit(first, second, views_of(requests, chosen))
+            scorer = PairScorer(requests, chosen, self._compute, resources=self._resources)
+            check_fit(first, second, scorer.views)
         except IqbenchError as error:
             self.problems[error.message] = None
             return []
-        pair = MappedPair(first, second, self._resources, self._compute)
         try:
-            return pair.maps(self._kinds, chosen)
+            return made(self._kinds)
         except IqbenchError:  # too small for one of them
-            return [made for kind in self._kinds for made in _one(pair, kind, chosen)]
+            found = []
+            for kind in self._kinds:
+                with suppress(IqbenchError):
+                    found += made([kind])
+            return found
 
 
 def as_scored(reference: Picture, output: Picture, peak: int) -> tuple[Picture, Picture]:
@@ -120,14 +128,6 @@ def as_scored(reference: Picture, output: Picture, peak: int) -> tuple[Picture, 
     except IqbenchError:
         first, second, _ = settle_peaks(reference, output)
     return first, second
-
-
-def _one(pair: Any, kind: Any, protocol: Any) -> list[DifferenceMap]:
-    try:
-        found: list[DifferenceMap] = pair.maps([kind], protocol)
-    except IqbenchError:
-        return []
-    return found
 
 
 def paint(maps: Sequence[DifferenceMap], crop: Crop) -> list[Painted]:
