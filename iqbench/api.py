@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from iqbench.engine.ledger import Summary
     from iqbench.engine.plan import RunPlan
     from iqbench.engine.run import Reporter
-    from iqbench.images.picture import Picture
     from iqbench.images.source import Alpha
-    from iqbench.protocols.view import GrayOutput, View
+    from iqbench.protocols.view import GrayOutput
 
 __all__ = ["Evaluation", "evaluate", "measure", "run_evaluation"]
 
@@ -322,38 +321,33 @@ def measure(
     """
     import pandas as pd
 
-    from iqbench.engine.batch import Batch
-    from iqbench.engine.compute import resolve_compute
-    from iqbench.engine.grouping import Outcome, views_of
-    from iqbench.engine.reading import fit_pair
-    from iqbench.engine.resources import load_resources
-    from iqbench.engine.scorer import Scorer
-    from iqbench.engine.signatures import signatures_of, with_peak
-    from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
-    from iqbench.protocols.presets import resolve_protocol
+    from iqbench.engine.grouping import Outcome
+    from iqbench.engine.pairs import PairScorer
+    from iqbench.engine.signatures import with_peak
+    from iqbench.images.source import FileSource
 
     _check_alpha(alpha)
-    chosen = resolve_protocol(protocol).with_peak(peak).with_gray_output(gray_output)
-    requests = resolve_metrics(
-        _texts(metrics) or chosen.metrics or DEFAULT_METRICS, chosen.variants
+    scorer = PairScorer.resolve(
+        _texts(metrics),
+        protocol,
+        device=device,
+        precision=precision,
+        memory=memory,
+        weights=_path(weights),
+        peak=peak,
+        gray_output=gray_output,
     )
-    of_sets = [item.column.name for item in requests if item.metric.scope == "set"]
+    of_sets = [item.column.name for item in scorer.requests if item.metric.scope == "set"]
     if of_sets:
         raise IqbenchError(
             f"{', '.join(of_sets)} compares sets of images, not one pair",
             hint="Use iqbench evaluate",
         )
-    views = views_of(requests, chosen)
-    first, second = _decoded_pair(Path(reference), Path(output), views, alpha)
-    pair = fit_pair(first, second, chosen, views)
+    pair = scorer.read(FileSource(Path(reference)), FileSource(Path(output)), alpha)
     for remark in pair.remarks:
         warnings.warn(str(remark), IqbenchWarning, stacklevel=2)
-    compute = resolve_compute(device, precision, memory)
-    resources = load_resources(requests, compute, folder=_path(weights))
-    spelt = signatures_of(requests, chosen, resources.digests, compute.precision)
-    scorer = Scorer(requests, chosen, resources, compute)
     no_bitstream = Outcome(None, "a pair of pictures has no bitstream: use iqbench evaluate")
-    (found,) = scorer.score(Batch([pair.reference], [pair.output], [0]))
+    (found,) = scorer.score([(pair.reference, pair.output)])
     outcomes = defaultdict(lambda: no_bitstream, found)
     return pd.DataFrame(
         [
@@ -363,33 +357,12 @@ def measure(
                 "error": outcomes[request.column.name].error,
                 "direction": request.column.direction,
                 "decimals": request.column.decimals,
-                "signature": with_peak(spelt[request.column.name], pair.peaks.label),
+                "signature": with_peak(scorer.signatures[request.column.name], pair.peaks.label),
                 "peak": str(pair.peaks),
             }
-            for request in requests
+            for request in scorer.requests
         ]
     )
-
-
-def _decoded_pair(
-    reference: Path, output: Path, views: Collection[View], alpha: Alpha
-) -> tuple[Picture, Picture]:
-    """Read two files; their sizes are compared before a pixel is decoded."""
-    from iqbench.engine.reading import check_size, in_sentences
-    from iqbench.images.source import FileSource
-
-    contents = []
-    for path in (reference, output):
-        with in_sentences(str(path)):
-            contents.append(FileSource(path).read())
-    names = str(reference), str(output)
-    check_size(contents[0].probe(), contents[1].probe(), names, views)
-    pictures = []
-    for content in contents:
-        with in_sentences(content.name):
-            pictures.append(content.decode(alpha=alpha))
-    first, second = pictures
-    return first, second
 
 
 def _plan(evaluation: Evaluation) -> RunPlan:

@@ -81,8 +81,10 @@ class Bench:
         protocol = resolve_protocol(recorded.protocol)
         compute = self.compute if memory is None else replace(self.compute, memory=memory)
         scorer = PairScorer(usable, protocol, compute, resources=self.resources)
-        files = (FOLDER / side / f"{recorded.pair}.png" for side in ("reference", "output"))
-        pair = scorer.read(*map(FileSource, files))
+        name = f"{recorded.pair}.png"
+        pair = scorer.read(
+            FileSource(FOLDER / "reference" / name), FileSource(FOLDER / "output" / name)
+        )
         (found,) = scorer.score([(pair.reference, pair.output)])
         return {name: lack or found[name] for name, lack in lacks.items()}
 
