@@ -64,7 +64,7 @@ def side(
     scores = scores.astype(dict.fromkeys(names, "category"))
     pictures = pd.DataFrame(list(images), columns=names[:3]).astype(object)
     told = pictures["image"].map(dict(errors or {})).astype(object)
-    return Scored(scores, pictures.assign(reference_digest=reference, error=told))
+    return Scored(scores, pictures.assign(reference_digest=reference, error=told), COLUMNS)
 
 
 def joined(*sides: Scored) -> Scored:
@@ -73,4 +73,5 @@ def joined(*sides: Scored) -> Scored:
     return Scored(
         pd.concat([one.scores for one in sides], ignore_index=True),
         images.drop_duplicates(["dataset", "method", "image"], ignore_index=True),
+        COLUMNS,
     )

@@ -312,7 +312,7 @@ class TestRefusals:
 
 class TestTables:
     def test_checkpoints_are_methods(self, tmp_path, evaluator):
-        from iqbench.report.overview import read_leaderboard
+        from iqbench.analysis.board import read_board
 
         for step, sigma in ((1, 0.1), (2, 0.02)):
             reference, output = photographs(3, sigma=sigma)
@@ -323,8 +323,8 @@ class TestTables:
         assert scores.loc["noisy", "step-2"].equals(
             evaluator.scores().loc[:, list(scores.columns)].rename_axis("image")
         )
-        board = read_leaderboard(tmp_path / "results", {}, intervals=False)
-        ranked = board.board
+        board = read_board(tmp_path / "results", {}, intervals=False)
+        ranked = board.table.frame
         assert list(ranked["method"]) == ["step-2", "step-1"]
 
     def test_runs_are_compared(self, tmp_path, evaluator):

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
+from iqbench.analysis.board import read_board
 from iqbench.document.terminal import Window
 from iqbench.report.board import render_leaderboard
-from iqbench.report.overview import read_leaderboard
 
 PICTURE = Path(__file__).with_name("leaderboard.svg")
 DATASETS = ("demo-denoise", "demo-sr-x4")
@@ -75,11 +75,9 @@ TEMPLATE = """\
 
 def draw(results: Path) -> str:
     """Return the picture of a results folder's leaderboard."""
-    found = read_leaderboard(results, {"dataset": DATASETS})
+    found = read_board(results, {"dataset": DATASETS})
     window = Window(width=WIDTH, color=True)
-    board = render_leaderboard(
-        found.board, found.columns, "table", hidden=found.hidden, window=window
-    )
+    board = render_leaderboard(found.table, "table", hidden=found.hidden, window=window)
     with Path("/dev/null").open("w") as nowhere:
         console = Console(file=nowhere, record=True, width=WIDTH, force_terminal=True)
         console.print(Text("$ make demo\n", "dim"))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from iqbench.analysis.arrays import Floats
-from iqbench.analysis.columns import column_info, natural, shortfall
+from iqbench.analysis.columns import natural, shortfall
 from iqbench.analysis.gains import gains
 from iqbench.analysis.standing import Standing
 from iqbench.results.schema import ColumnInfo
@@ -19,17 +19,13 @@ __all__ = ["images_of"]
 _NAMES = ("dataset", "metric", "what", "method", "other", "image", "value", "other_value", "gain")
 
 
-def images_of(
-    found: Sequence[Standing], columns: Mapping[str, ColumnInfo], top: int = 3
-) -> pd.DataFrame:
+def images_of(found: Sequence[Standing], top: int = 3) -> pd.DataFrame:
     """Name the images at the ends of each dataset, in the column that ranks it.
 
     Parameters
     ----------
     found
-        The datasets, as `iqbench.analysis.leaderboard.standings` gives them.
-    columns
-        Directions.
+        The datasets.
     top
         How many images of each kind.
 
@@ -47,7 +43,7 @@ def images_of(
     rows: list[dict[str, Any]] = []
     for one in sorted(found, key=lambda one: natural(one.dataset)):
         if one.ranked_by_images is not None:
-            info = column_info(one.ranked_by_images, columns)
+            info = one.info(one.ranked_by_images)
             kept = [name for name in one.rows["method"] if name in one.cube.methods]
             facts = {"dataset": one.dataset, "metric": one.ranked_by_images}
             found_here = [row for name in kept for row in _ends(one, name, info, top)]

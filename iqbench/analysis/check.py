@@ -25,6 +25,7 @@ from iqbench.analysis.matching import (
 )
 from iqbench.analysis.verdicts import ALPHA, IMAGE, Judgement, judge
 from iqbench.columns import Margin
+from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.selector import Keys
 
@@ -62,7 +63,7 @@ class Check:
     pairs: pd.DataFrame
     new: pd.DataFrame
     alpha: float = ALPHA
-    columns: Mapping[str, ColumnInfo] = field(default_factory=dict)
+    columns: Columns = field(default_factory=Columns)
 
     @cached_property
     def by_row(self) -> PairsByRow:
@@ -71,7 +72,7 @@ class Check:
 
     def info(self, metric: str) -> ColumnInfo:
         """Say how a metric's column is read."""
-        return self.columns.get(metric, ColumnInfo("none"))
+        return self.columns.info(metric)
 
     @property
     def gated(self) -> int:
@@ -102,7 +103,6 @@ class Check:
 def check(
     baseline: Scored,
     candidate: Scored,
-    columns: Mapping[str, ColumnInfo],
     *,
     methods: Mapping[str, str] | None = None,
     margins: Mapping[str, Margin] | None = None,
@@ -119,8 +119,6 @@ def check(
     ----------
     baseline, candidate
         The two sides.
-    columns
-        Directions and the order of metrics.
     methods
         The candidate's names of methods that have another name in the baseline.
     margins
@@ -150,10 +148,10 @@ def check(
         ``same`` and have no margins.
     """
     matched = match(baseline, candidate, methods)
-    pairs = matched.pairs.assign(gain=_gains(matched, columns))
+    pairs = matched.pairs.assign(gain=_gains(matched))
     known = set(zip(pairs["metric"].astype(str), pairs["signature"].astype(str), strict=True))
     refuse_unused([*(margins or {}), *(image_margins or {})], known)
-    described = _describe(pairs, columns, margins or {}, image_margins or {})
+    described = _describe(matched, pairs, margins or {}, image_margins or {})
     compared = pairs["gain"].notna().to_numpy()
     gain = pairs["gain"].to_numpy()
     judged = judge(
@@ -171,10 +169,8 @@ def check(
         index=rows.index,
     )
     rows = pd.concat([rows.drop(columns="verdict"), final], axis=1)
-    order = {metric: place for place, metric in enumerate(columns)}
-    rows["place"] = rows["metric"].map(lambda metric: order.get(metric, len(order)))
-    by = ["dataset", "method", "baseline_method", "place", "metric", "signature"]
-    return Check(rows.sort_values(by, ignore_index=True)[_ROW], pairs, matched.new, alpha, columns)
+    rows = matched.ordered(rows, ["dataset", "method", "baseline_method", "metric", "signature"])
+    return Check(rows[_ROW], pairs, matched.new, alpha, matched.columns)
 
 
 def worst_images(found: Check, row: Mapping[Any, Any], limit: int) -> pd.DataFrame:
@@ -215,18 +211,18 @@ _ROW = [
 ]
 
 
-def _gains(matched: Matched, columns: Mapping[str, ColumnInfo]) -> pd.Series:
+def _gains(matched: Matched) -> pd.Series:
     found = pd.Series(np.nan, index=matched.pairs.index)
     compared = matched.pairs[matched.pairs["state"] == COMPARED]
     for metric, part in compared.groupby("metric"):
-        info = columns.get(str(metric), ColumnInfo("none"))
+        info = matched.columns.info(str(metric))
         found.loc[part.index] = gains(part["baseline"], part["candidate"], info)
     return found
 
 
 def _describe(
+    matched: Matched,
     pairs: pd.DataFrame,
-    columns: Mapping[str, ColumnInfo],
     margins: Mapping[str, Margin],
     image_margins: Mapping[str, Margin | None],
 ) -> pd.DataFrame:
@@ -247,7 +243,7 @@ def _describe(
         both = rows_of_group[states == COMPARED]
         old, new, first = before[both], after[both], rows_of_group[0]
         metric = metrics[first]
-        info = columns.get(metric, ColumnInfo("none"))
+        info = matched.columns.info(metric)
         rows.append(
             {
                 "n": len(both),

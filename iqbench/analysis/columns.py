@@ -1,18 +1,14 @@
-"""The columns of a table of means: how they are read, in which order they stand, what is better."""
+"""The columns of a table of means: what their names end in, and which value is better."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from iqbench.results.names import combinations_of
 from iqbench.results.schema import ColumnInfo
-from iqbench.results.selector import Keys, Selector
-from iqbench.results.signature import signature
 
 __all__ = [
     "COUNTED",
@@ -20,16 +16,11 @@ __all__ = [
     "FACTS",
     "MEANS",
     "SUFFIXES",
-    "bracketed",
-    "column_info",
     "distance_name",
     "metric_columns",
-    "metric_of",
     "natural",
-    "ordered",
     "round_digits",
     "shortfall",
-    "shown_scores",
 ]
 
 FACTS = (
@@ -58,84 +49,16 @@ SUFFIXES = (
 _DIGITS = 12  # two means of the same values, added up in another order, are a tie
 
 
-def metric_of(heading: str) -> str:
-    """Name the metric under a heading: ``psnr`` under ``psnr [view=luma]``."""
-    return heading.partition("[")[0].rstrip()
-
-
-def bracketed(heading: str) -> str:
-    """Give as a signature what a heading has in brackets: ``view=luma`` of ``psnr [view=luma]``."""
-    said = heading.partition("[")[2].removesuffix("]").split(", ")
-    return signature({part.partition("=")[0]: part.partition("=")[2] for part in said if part})
-
-
 def distance_name(heading: str, target: float) -> str:
     """Name the distance to a target: ``|tv-ratio-1|`` of ``tv-ratio``."""
     metric, bracket, rest = heading.partition(" [")
     return f"|{metric}-{target:g}|{bracket}{rest}"
 
 
-def column_info(heading: str, columns: Mapping[str, ColumnInfo]) -> ColumnInfo:
-    """Say how the column under a heading is read: ``psnr [view=luma]`` as ``psnr`` is."""
-    return columns.get(metric_of(heading), ColumnInfo("none"))
-
-
-def shown_scores(
-    scores: pd.DataFrame,
-    shown: str | Sequence[str],
-    columns: Mapping[str, ColumnInfo],
-    extra: Sequence[str] = (),
-) -> tuple[pd.DataFrame, set[Keys], set[Keys]]:
-    """Keep the scores of the columns that are to be shown.
-
-    Parameters
-    ----------
-    scores
-        Long form.
-    shown
-        ``all``; ``headline``, or all where no column is one; or selectors.
-    columns
-        Which metrics are headlines.
-    extra
-        Selectors of columns that are kept too.
-
-    Returns
-    -------
-    tuple
-        The scores, all columns that they had, and those that were kept.
-    """
-    number, met = combinations_of(scores, ["metric", "signature"])
-    there: list[Keys] = list(met.itertuples(index=False, name=None))
-    named = [shown] if isinstance(shown, str) else list(shown)
-    if named == ["all"]:
-        taken = set(there)
-    elif named == ["headline"]:
-        taken = {keys for keys in there if column_info(keys[0], columns).headline} or set(there)
-    else:
-        taken = _meant(named, there)
-    taken |= _meant(extra, there)
-    if len(taken) < len(there):
-        kept = np.array([keys in taken for keys in there], dtype=bool)
-        scores = scores[kept[number]]
-    return scores, set(there), taken
-
-
-def _meant(texts: Iterable[str], there: Sequence[Keys]) -> set[Keys]:
-    """Find the columns that selectors mean on one dataset, which need not have them."""
-    selectors = [Selector.of(text) for text in texts]
-    return {keys for keys in there if any(one.fits(*keys) for one in selectors)}
-
-
 def metric_columns(board: pd.DataFrame) -> list[str]:
     """Name the columns of a leaderboard that hold means of metrics."""
     derived = {f"{name}{suffix}" for name in board.columns for suffix in SUFFIXES[1:]}
     return [name for name in board.columns if name not in FACTS and name not in derived]
-
-
-def ordered(headings: Iterable[str], columns: Mapping[str, ColumnInfo]) -> list[str]:
-    """Sort headings as their metrics stand in ``columns``."""
-    order = {metric: place for place, metric in enumerate(columns)}
-    return sorted(headings, key=lambda name: (order.get(metric_of(name), len(order)), name))
 
 
 def natural(name: str) -> str:

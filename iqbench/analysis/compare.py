@@ -22,6 +22,7 @@ from iqbench.analysis.matching import (
     match,
 )
 from iqbench.analysis.paired import holm, paired_test
+from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["Comparison", "apart", "compare"]
@@ -53,7 +54,7 @@ class Comparison:
     rows: pd.DataFrame
     pairs: pd.DataFrame
     new: pd.DataFrame
-    columns: Mapping[str, ColumnInfo] = field(default_factory=dict)
+    columns: Columns = field(default_factory=Columns)
 
     @cached_property
     def by_row(self) -> PairsByRow:
@@ -62,13 +63,12 @@ class Comparison:
 
     def info(self, metric: str) -> ColumnInfo:
         """Say how a metric's column is read."""
-        return self.columns.get(metric, ColumnInfo("none"))
+        return self.columns.info(metric)
 
 
 def compare(
     first: Scored,
     second: Scored,
-    columns: Mapping[str, ColumnInfo],
     *,
     methods: Mapping[str, str] | None = None,
 ) -> Comparison:
@@ -78,8 +78,6 @@ def compare(
     ----------
     first, second
         The two sides, of one results folder or of two.
-    columns
-        Directions and the order of metrics.
     methods
         What the second side calls methods that have another name on the first.
 
@@ -103,22 +101,16 @@ def compare(
     matched = match(first, second, methods)
     pairs = matched.pairs
     compared = pairs[pairs["state"] == COMPARED].drop(columns=["state", "reason"])
-    compared = _differences(compared, columns)
-    rows = _lacking(pairs).join(_numbers(compared, columns))
+    compared = _differences(compared, matched.columns)
+    rows = _lacking(pairs).join(_numbers(compared, matched.columns))
     rows["n"] = rows["n"].fillna(0).astype("int64")
     tested = rows["p_value"].notna()
     rows.loc[tested, "p_value"] = holm(rows.loc[tested, "p_value"].to_numpy())
     for name in _COUNTS:
         rows[name] = rows[name].fillna(0).astype("int64")
-    order = {metric: place for place, metric in enumerate(columns)}
     rows = rows.reset_index().assign(why=lambda frame: frame["why"].fillna("").astype(object))
-    rows["place"] = rows["metric"].map(lambda metric: order.get(metric, len(order)))
-    rows = rows.sort_values(
-        ["dataset", "baseline_method", "method", "place", "metric", "signature"], ignore_index=True
-    )
-    return Comparison(
-        rows[[*COMPARISON, *_NUMBERS, *_DISTANCES, *_COUNTS, "why"]], compared, matched.new, columns
-    )
+    rows = matched.ordered(rows, COMPARISON)[[*COMPARISON, *_NUMBERS, *_DISTANCES, *_COUNTS, "why"]]
+    return Comparison(rows, compared, matched.new, matched.columns)
 
 
 def apart(found: Comparison, row: Mapping[Any, Any], limit: int) -> pd.DataFrame:
@@ -144,10 +136,10 @@ def apart(found: Comparison, row: Mapping[Any, Any], limit: int) -> pd.DataFrame
     return largest[["image", "baseline", "candidate", "difference"]].reset_index(drop=True)
 
 
-def _differences(pairs: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+def _differences(pairs: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     pairs = pairs.assign(difference=np.nan, gain=np.nan)
     for metric, part in pairs.groupby("metric"):
-        info = columns.get(str(metric), ColumnInfo("none"))
+        info = columns.info(str(metric))
         plain = gains(part["baseline"], part["candidate"], ColumnInfo("none"))
         pairs.loc[part.index, "difference"] = plain
         pairs.loc[part.index, "gain"] = gains(part["baseline"], part["candidate"], info)
@@ -162,11 +154,11 @@ def _lacking(pairs: pd.DataFrame) -> pd.DataFrame:
     return counts.assign(why=apart.groupby(COMPARISON)["reason"].first())
 
 
-def _numbers(compared: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+def _numbers(compared: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     intervals = _intervals(compared)
     rows = {}
     for key, pairs in compared.groupby(COMPARISON):
-        info = columns.get(str(key[COMPARISON.index("metric")]), ColumnInfo("none"))
+        info = columns.info(str(key[COMPARISON.index("metric")]))
         gain = pairs["gain"].to_numpy()
         test = paired_test(gain)
         rises, falls = infinite_counts(pairs["difference"])

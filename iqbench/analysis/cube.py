@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from iqbench.analysis.columns import natural, ordered
+from iqbench.analysis.columns import natural
 from iqbench.results.names import coded, combinations_of, used_names
-from iqbench.results.read import with_headings
-from iqbench.results.schema import UNDEFINED, ColumnInfo
+from iqbench.results.read import DatasetTables, with_headings
+from iqbench.results.schema import UNDEFINED
 
 __all__ = ["Cube", "cube_of"]
 
@@ -64,25 +64,13 @@ class Cube:
         return replace(self, methods=every, values=values, undefined=undefined)
 
 
-def cube_of(scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Cube:
-    """Arrange the scores of one dataset.
-
-    Parameters
-    ----------
-    scores
-        Long form, of one dataset.
-    columns
-        The order of metrics.
-
-    Returns
-    -------
-    Cube
-        Methods that have no row are not in it.
-    """
+def cube_of(tables: DatasetTables) -> Cube:
+    """Arrange the scores of one dataset; methods that have no row are not in it."""
+    scores = tables.scores
     heads = with_headings(scores)
     images = sorted(used_names(scores["image"]))
     methods = sorted(used_names(scores["method"]), key=natural)
-    headings = ordered(used_names(heads), columns)
+    headings = tables.columns.ordered(used_names(heads))
     shape = (len(images), len(methods), len(headings))
     place = _places(scores["image"], images)
     for column, order in ((scores["method"], methods), (heads, headings)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,8 @@ import pandas as pd
 from scipy import stats
 
 from iqbench.analysis.arrays import Floats
-from iqbench.analysis.columns import column_info, natural, shortfall
+from iqbench.analysis.columns import natural, shortfall
 from iqbench.analysis.standing import Standing
-from iqbench.results.schema import ColumnInfo
 
 __all__ = ["METHODS_APART", "METRICS_APART", "concordance", "disputed_images"]
 
@@ -22,17 +21,13 @@ METRICS_APART = "metrics apart"
 _NAMES = ("dataset", "what", "image", "value", "best", "worst", "metrics")
 
 
-def disputed_images(
-    found: Sequence[Standing], columns: Mapping[str, ColumnInfo], top: int = 3
-) -> pd.DataFrame:
+def disputed_images(found: Sequence[Standing], top: int = 3) -> pd.DataFrame:
     """Name the images that tell most about methods and metrics.
 
     Parameters
     ----------
     found
-        The datasets, as `iqbench.analysis.leaderboard.standings` gives them.
-    columns
-        Directions.
+        The datasets.
     top
         How many images of each kind and dataset.
 
@@ -52,19 +47,15 @@ def disputed_images(
     rows: list[dict[str, Any]] = []
     for one in sorted(found, key=lambda one: natural(one.dataset)):
         facts = {"dataset": one.dataset}
-        rows += [facts | row for row in _methods_apart(one, columns, top)]
-        rows += [facts | row for row in _metrics_apart(one, columns, top)]
+        rows += [facts | row for row in _methods_apart(one, top)]
+        rows += [facts | row for row in _metrics_apart(one, top)]
     return pd.DataFrame(rows, columns=list(_NAMES)).astype({"value": float})
 
 
-def _methods_apart(
-    one: Standing, columns: Mapping[str, ColumnInfo], top: int
-) -> list[dict[str, Any]]:
+def _methods_apart(one: Standing, top: int) -> list[dict[str, Any]]:
     if one.ranked_by_images is None:
         return []
-    distance = shortfall(
-        one.cube.column(one.ranked_by_images), column_info(one.ranked_by_images, columns)
-    )
+    distance = shortfall(one.cube.column(one.ranked_by_images), one.info(one.ranked_by_images))
     distance = np.where(np.isfinite(distance), distance, np.nan)
     several = (~np.isnan(distance)).sum(axis=1) > 1
     gap = np.full(len(distance), np.nan)
@@ -82,15 +73,12 @@ def _methods_apart(
     ]
 
 
-def _metrics_apart(
-    one: Standing, columns: Mapping[str, ColumnInfo], top: int
-) -> list[dict[str, Any]]:
+def _metrics_apart(one: Standing, top: int) -> list[dict[str, Any]]:
     cube = one.cube
-    infos = {name: column_info(name, columns) for name in cube.headings}
-    names = [name for name, info in infos.items() if info.direction != "none"]
+    names = list(filter(one.columns.ranks, cube.headings))
     if len(names) < 2 or len(cube.methods) < 3:
         return []
-    distance = np.stack([shortfall(cube.column(name), infos[name]) for name in names], axis=2)
+    distance = np.stack([shortfall(cube.column(name), one.info(name)) for name in names], axis=2)
     agreement = np.full(len(distance), np.nan)
     # Images that lack the same methods are done at once.
     patterns, pattern = np.unique(~np.isnan(distance).any(axis=2), axis=0, return_inverse=True)

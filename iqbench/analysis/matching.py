@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from iqbench.results.columns import Columns
 from iqbench.results.signature import differing_fields
 
 __all__ = [
@@ -46,10 +47,13 @@ class Scored:
     images
         As `iqbench.results.read.load_images` gives it: digests of the references, and the reasons
         why images have no scores.
+    columns
+        How its metrics are read.
     """
 
     scores: pd.DataFrame
     images: pd.DataFrame
+    columns: Columns = field(default_factory=Columns)
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,19 @@ class Matched:
     new
         One row for each image of which the candidate has values that the baseline lacks: dataset,
         method, image, and metrics, how many.
+    columns
+        How the metrics of both are read; the candidate has the last word.
     """
 
     pairs: pd.DataFrame
     new: pd.DataFrame
+    columns: Columns
+
+    def ordered(self, rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+        """Sort rows by columns; metrics stand in their order, not in that of their names."""
+        places = rows["metric"].map(self.columns.place)
+        keys = [name for key in by for name in (["place", key] if key == "metric" else [key])]
+        return rows.assign(place=places).sort_values(keys, ignore_index=True).drop(columns="place")
 
 
 class PairsByRow:
@@ -132,7 +145,9 @@ def match(baseline: Scored, candidate: Scored, methods: Mapping[str, str] | None
     pairs.loc[lost, "reason"] = _why_lost(pairs[lost], candidate.images)
     pairs.loc[apart, "candidate"] = np.nan
     return Matched(
-        pairs[[*COMPARISON, "image", "baseline", "candidate", "state", "reason"]], _new(now, old)
+        pairs[[*COMPARISON, "image", "baseline", "candidate", "state", "reason"]],
+        _new(now, old),
+        baseline.columns.united(candidate.columns),
     )
 
 

@@ -115,7 +115,7 @@ class ColumnMeans:
         return self.compared or self.distance or self.mean
 
     def named(self, heading: str) -> Iterator[tuple[str, Floats]]:
-        """Give the columns of a leaderboard, see `iqbench.analysis.leaderboard.leaderboard`."""
+        """Give the columns of a leaderboard, see `iqbench.analysis.board.Board.table`."""
         means = {"": self.mean, "_distance": self.distance, "_compared": self.compared}
         for kind, mean in means.items():
             if mean is not None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from iqbench.analysis.columns import distance_name, metric_of
+from iqbench.analysis.columns import distance_name
+from iqbench.results.columns import Columns
 from iqbench.results.read import with_headings
-from iqbench.results.schema import ColumnInfo
 
-__all__ = ["MetricTable", "contents", "metric_table"]
+__all__ = ["MetricTable", "contents", "metric_table", "with_distances"]
 
 _IDENTITY = ["dataset", "method", "image"]
 
@@ -33,11 +33,14 @@ class MetricTable:
         By dataset and image, the reference that the image was made from, where a dataset has
         several images of one. What has one reference is drawn together in a bootstrap, and is what
         a metric ranks.
+    columns
+        How the metrics are read; empty where only their names are known.
     """
 
     values: pd.DataFrame
     pools: list[list[str]]
     references: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    columns: Columns = field(default_factory=Columns)
 
     @property
     def names(self) -> list[str]:
@@ -67,7 +70,7 @@ def contents(rows: pd.DataFrame, references: Mapping[tuple[str, str], str]) -> p
     return pd.Series([references.get(pair, pair[1]) for pair in pairs], rows.index, dtype=object)
 
 
-def metric_table(scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> MetricTable:
+def metric_table(scores: pd.DataFrame, columns: Columns) -> MetricTable:
     """Arrange scores for correlation.
 
     Parameters
@@ -75,9 +78,7 @@ def metric_table(scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Met
     scores
         Long form, as ``iqbench.load_scores`` gives them.
     columns
-        Directions and the order of metrics. A metric that aims at a value is joined by how far
-        from it each image is: neither more nor less of ``tv-ratio`` is better, so it is
-        ``|tv-ratio-1|`` that can agree with another metric about quality.
+        How metrics are read, see `with_distances`.
 
     Returns
     -------
@@ -93,9 +94,8 @@ def metric_table(scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Met
     values = np.full((len(index), len(names)), np.nan)
     values[images.ngroup().to_numpy(), column] = headed["value"].to_numpy()
     table = pd.DataFrame(values, index=index, columns=names)
-    order = {metric: place for place, metric in enumerate(columns)}
-    ordered = sorted(names, key=lambda name: (order.get(metric_of(str(name)), len(order)), name))
-    return MetricTable(_with_distances(table[ordered], columns), _pools(headed))
+    table = with_distances(table[columns.ordered(map(str, names))], columns)
+    return MetricTable(table, _pools(headed), columns=columns)
 
 
 def _pools(headed: pd.DataFrame) -> list[list[str]]:
@@ -114,11 +114,16 @@ def _pools(headed: pd.DataFrame) -> list[list[str]]:
     return [datasets for datasets, _ in pools]
 
 
-def _with_distances(table: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+def with_distances(table: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Add to each metric that aims at a value how far from it each image is.
+
+    Neither more nor less of ``tv-ratio`` is better, so it is ``|tv-ratio-1|`` that can agree with
+    another metric about quality.
+    """
     parts: dict[str, pd.Series] = {}
     for name in table.columns:
         parts[str(name)] = table[name]
-        target = columns.get(metric_of(str(name)), ColumnInfo("none")).target
+        target = columns.info(str(name)).target
         if target is not None:
             parts[distance_name(str(name), target)] = (table[name] - target).abs()
     return pd.DataFrame(parts, index=table.index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from iqbench.analysis.arrays import Floats
-from iqbench.analysis.columns import (
-    COUNTED,
-    SUFFIXES,
-    column_info,
-    metric_columns,
-    natural,
-    ordered,
-    round_digits,
-)
+from iqbench.analysis.columns import COUNTED, SUFFIXES, metric_columns, natural, round_digits
 from iqbench.analysis.critical import DATASETS, METHODS, critical_difference
 from iqbench.analysis.means import ColumnMeans, Infinite, Mean, differs
 from iqbench.analysis.order import (
@@ -30,6 +22,7 @@ from iqbench.analysis.order import (
 )
 from iqbench.analysis.ranking import tied_groups
 from iqbench.analysis.standing import Standing
+from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.signature import headings
 
@@ -72,16 +65,13 @@ class _Scope:
         return np.full(len(self.complete), all(one.enough for one in self.found))
 
 
-def overall_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+def overall_of(found: Sequence[Standing]) -> pd.DataFrame:
     """Average over the datasets of each task, and over all.
 
     Parameters
     ----------
     found
-        The datasets, as `iqbench.analysis.leaderboard.standings` gives them. Those that rank no
-        method are left out.
-    columns
-        Directions and the order of metrics.
+        The datasets. Those that rank no method are left out.
 
     Returns
     -------
@@ -98,7 +88,7 @@ def overall_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> 
           differ significantly from the best of their group by Nemenyi's test;
         - n and expected: on how many datasets the method is complete, of how many;
         - for every metric that all datasets have under one signature, the columns of
-          `iqbench.analysis.leaderboard.leaderboard`: means over datasets of their means, each
+          `iqbench.analysis.board.Board.table`: means over datasets of their means, each
           dataset counting alike. A dataset on which some complete method has no mean to compare
           is left out of the compared mean; infinite values are those of all datasets.
     """
@@ -107,10 +97,11 @@ def overall_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> 
     scopes = [_Scope("task", task, [one for one in ranked if one.task == task]) for task in tasks]
     if len(ranked) > 1:
         scopes.append(_Scope("overall", "", ranked))
-    parts = [_rows(scope, columns) for scope in scopes]
+    parts = [_rows(scope) for scope in scopes]
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_FRONT))
     metrics = metric_columns(frame)
-    names = [f"{name}{suffix}" for name in ordered(metrics, columns) for suffix in SUFFIXES]
+    columns = ranked[0].columns if ranked else Columns()
+    names = [f"{name}{suffix}" for name in columns.ordered(metrics) for suffix in SUFFIXES]
     frame = frame[[name for name in (*_FRONT, *names) if name in frame.columns]]
     return frame.astype(
         {name: "Int64" for name in names if name in frame if name.endswith(COUNTED)}
@@ -146,7 +137,7 @@ def _among(ranks: Floats, one: Standing, methods: Sequence[str]) -> Floats:
     return np.asarray(stats.rankdata(chosen, axis=1, nan_policy="propagate"), dtype=np.float64)
 
 
-def _rows(scope: _Scope, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+def _rows(scope: _Scope) -> pd.DataFrame:
     methods, complete = scope.methods, scope.complete
     on = [sum(name in one.ranked() for one in scope.found) for name in methods]
     used = dict.fromkeys(str(one.ranked_by) for one in scope.found)
@@ -162,7 +153,7 @@ def _rows(scope: _Scope, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
             "complete": [name in complete for name in methods],
         }
     )
-    averaged = pd.concat([_ranks(scope), _means(scope, columns)], axis=1).reindex(methods)
+    averaged = pd.concat([_ranks(scope), _means(scope)], axis=1).reindex(methods)
     rows = pd.concat([rows, averaged.reset_index(drop=True)], axis=1)
     rows["rank"] = rows["rank"].astype("Int64")
     rows["tie"] = rows["tie"].fillna("")
@@ -196,7 +187,7 @@ def _ranks(scope: _Scope) -> pd.DataFrame:
     return rows
 
 
-def _means(scope: _Scope, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+def _means(scope: _Scope) -> pd.DataFrame:
     """Average what all datasets have under one signature, each dataset counting alike."""
     kinds = [{kind: name for name, kind in one.cube.signatures.items()} for one in scope.found]
     common = [kind for kind in kinds[0] if all(kind in others for others in kinds)]
@@ -204,8 +195,7 @@ def _means(scope: _Scope, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
     table: dict[str, Floats] = {}
     for kind in common:
         found = [one.means[names[kind]] for one, names in zip(scope.found, kinds, strict=True)]
-        info = column_info(heads[kind], columns)
-        table |= dict(_average(scope, found, info).named(heads[kind]))
+        table |= dict(_average(scope, found, scope.found[0].info(heads[kind])).named(heads[kind]))
     return pd.DataFrame(table, index=pd.Index(scope.complete, dtype=object))
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from iqbench.analysis.columns import column_info, natural
+from iqbench.analysis.columns import natural
 from iqbench.analysis.gains import gains
 from iqbench.analysis.order import averaged_info
 from iqbench.analysis.paired import holm, paired_test
 from iqbench.analysis.ranking import ALPHA
 from iqbench.analysis.standing import Standing
-from iqbench.results.schema import ColumnInfo
 
 __all__ = ["pairs_of"]
 
@@ -24,15 +23,13 @@ _NAMES = (
 )
 
 
-def pairs_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+def pairs_of(found: Sequence[Standing]) -> pd.DataFrame:
     """Compare each pair of ranked methods on the images of their dataset.
 
     Parameters
     ----------
     found
-        The datasets, as `iqbench.analysis.leaderboard.standings` gives them.
-    columns
-        Directions.
+        The datasets.
 
     Returns
     -------
@@ -46,16 +43,16 @@ def pairs_of(found: Sequence[Standing], columns: Mapping[str, ColumnInfo]) -> pd
         the rank-biserial correlation, 1 where every image is better.
     """
     parts = [
-        _of_dataset(one, columns)
+        _of_dataset(one)
         for one in sorted(found, key=lambda one: natural(one.dataset))
         if len(one.ranked()) > 1 and one.ranked_by_images is not None
     ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_NAMES))
 
 
-def _of_dataset(one: Standing, columns: Mapping[str, ColumnInfo]) -> pd.DataFrame:
+def _of_dataset(one: Standing) -> pd.DataFrame:
     assert one.ranked_by_images is not None
-    info = column_info(one.ranked_by_images, columns)
+    info = one.info(one.ranked_by_images)
     values = one.cube.column(one.ranked_by_images)
     order = one.orders[one.ranked_by_images]
     sign = 1.0 if averaged_info(info).direction == "higher" else -1.0

@@ -7,14 +7,13 @@ front names those whose choice nobody beats.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iqbench.analysis.columns import column_info
 from iqbench.errors import IqbenchError
-from iqbench.results.schema import ColumnInfo
+from iqbench.results.columns import Columns
 from iqbench.results.selector import Keys, pick, select_one
 
 __all__ = ["check_front", "front_columns", "pareto_front"]
@@ -46,7 +45,7 @@ def pareto_front(distances: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def front_columns(
     headings: Mapping[str, Keys],
-    columns: Mapping[str, ColumnInfo],
+    columns: Columns,
     chosen: tuple[str, str] | None = None,
     where: str = "the dataset",
 ) -> tuple[str, str] | None:
@@ -81,22 +80,13 @@ def front_columns(
     return (first[0], first[1]) if len(first) == 2 else None
 
 
-def _of_role(
-    role: str, headings: Mapping[str, Keys], columns: Mapping[str, ColumnInfo]
-) -> list[str]:
+def _of_role(role: str, headings: Iterable[str], columns: Columns) -> list[str]:
     """Name the columns of a role that rank, headline ones first."""
-    infos = {
-        name: columns.get(metric, ColumnInfo("none")) for name, (metric, _) in headings.items()
-    }
-    ranking = [
-        name for name, info in infos.items() if info.role == role and info.direction != "none"
-    ]
-    return sorted(ranking, key=lambda name: not infos[name].headline)
+    ranking = [name for name in filter(columns.ranks, headings) if columns.info(name).role == role]
+    return sorted(ranking, key=lambda name: not columns.info(name).headline)
 
 
-def check_front(
-    chosen: tuple[str, str], known: Collection[Keys], columns: Mapping[str, ColumnInfo]
-) -> None:
+def check_front(chosen: tuple[str, str], known: Collection[Keys], columns: Columns) -> None:
     """Refuse to span a front by what is no column of any dataset, or has no direction.
 
     Raises
@@ -106,7 +96,7 @@ def check_front(
     """
     for name in chosen:
         pick([name], known, "metric of the front")
-        if column_info(name, columns).direction == "none":
+        if not columns.ranks(name):
             raise IqbenchError(
                 f"{name} has no direction, so no method is better in it",
                 hint="Choose two metrics whose headings have an arrow",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from iqbench.analysis.arrays import Floats
-from iqbench.analysis.columns import column_info
 from iqbench.analysis.gains import gains
 from iqbench.analysis.paired import holm, paired_test, smallest_p
 from iqbench.errors import IqbenchError
+from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.selector import Keys, pick, select_one
 
@@ -31,7 +31,7 @@ ALPHA = 0.05
 def sort_column(
     dataset: str,
     headings: Mapping[str, Keys],
-    columns: Mapping[str, ColumnInfo],
+    columns: Columns,
     sort: str | None,
 ) -> str | None:
     """Say which column ranks a dataset's methods.
@@ -58,12 +58,11 @@ def sort_column(
         Where ``sort`` names several columns.
     """
     if sort is None:
-        directed = (name for name in headings if column_info(name, columns).direction != "none")
-        return next(directed, None)
+        return next(filter(columns.ranks, headings), None)
     return select_one(sort, headings, f"dataset {dataset}")
 
 
-def check_sort(sort: str, known: Collection[Keys], columns: Mapping[str, ColumnInfo]) -> None:
+def check_sort(sort: str, known: Collection[Keys], columns: Columns) -> None:
     """Refuse to rank by what is no column of any dataset, or has no direction.
 
     Raises
@@ -72,7 +71,7 @@ def check_sort(sort: str, known: Collection[Keys], columns: Mapping[str, ColumnI
         Naming the nearest column there is.
     """
     pick([sort], known, "metric to sort by")
-    if column_info(sort, columns).direction == "none":
+    if not columns.ranks(sort):
         raise IqbenchError(
             f"{sort} has no direction, so it ranks nothing",
             hint="Sort by a metric whose heading has an arrow",

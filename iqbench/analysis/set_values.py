@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from iqbench.analysis.columns import column_info, ordered
 from iqbench.analysis.means import ColumnMeans, Infinite, Mean
 from iqbench.analysis.order import order_methods
+from iqbench.results.columns import Columns
 from iqbench.results.names import used_names
-from iqbench.results.read import with_headings
-from iqbench.results.schema import ColumnInfo
+from iqbench.results.read import DatasetTables, with_headings
 
 __all__ = ["SetValues", "set_values"]
 
@@ -50,6 +47,8 @@ class SetValues:
         By heading, its metric and its signature.
     values, standard_errors, missing
         By heading, of each method: NaN where there is none; how many images the value lacks.
+    columns
+        How metrics are read.
     """
 
     methods: list[str]
@@ -57,19 +56,18 @@ class SetValues:
     values: dict[str, Floats]
     standard_errors: dict[str, Floats]
     missing: dict[str, NDArray[np.int64]]
+    columns: Columns
 
     @property
     def headings(self) -> list[str]:
         """Names of the columns, in the order of tables."""
         return list(self.signatures)
 
-    def means(
-        self, columns: Mapping[str, ColumnInfo], complete: NDArray[np.bool_], *, intervals: bool
-    ) -> dict[str, ColumnMeans]:
+    def means(self, complete: NDArray[np.bool_], *, intervals: bool) -> dict[str, ColumnMeans]:
         """Give what a leaderboard shows of each column; only complete methods get a rank."""
         found = {}
         for heading, values in self.values.items():
-            order = order_methods(values[np.newaxis], column_info(heading, columns), complete)
+            order = order_methods(values[np.newaxis], self.columns.info(heading), complete)
             errors = self.standard_errors[heading] if intervals else None
             found[heading] = ColumnMeans(
                 _Estimate(values, None, ~np.isnan(values), errors),
@@ -83,27 +81,22 @@ class SetValues:
         return found
 
 
-def set_values(
-    sets: pd.DataFrame, methods: list[str], expected: int, columns: Mapping[str, ColumnInfo]
-) -> SetValues:
+def set_values(tables: DatasetTables, methods: list[str]) -> SetValues:
     """Arrange the set values of one dataset.
 
     Parameters
     ----------
-    sets
-        As `iqbench.load_scores` with ``scope="set"`` gives them, of one dataset.
+    tables
+        The dataset. So many images as it has are missing where a method has no value.
     methods
         In the order of the result.
-    expected
-        How many images the dataset has: so many are missing where a method has no value.
-    columns
-        The order of metrics.
     """
-    found = SetValues(methods, {}, {}, {}, {})
+    sets, expected = tables.sets, int(tables.images["image"].nunique())
+    found = SetValues(methods, {}, {}, {}, {}, tables.columns)
     if sets.empty:
         return found
     heads = with_headings(sets)
-    for heading in ordered(used_names(heads), columns):
+    for heading in tables.columns.ordered(used_names(heads)):
         rows = sets[(heads == heading).to_numpy()]
         first = rows.iloc[0]
         by_method = rows.assign(method=rows["method"].astype(str)).set_index("method")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from iqbench.analysis.arrays import Floats
 from iqbench.analysis.bootstrap import bootstrap_means, percentile_interval
-from iqbench.analysis.columns import COUNTED, column_info, natural
+from iqbench.analysis.columns import COUNTED, natural
 from iqbench.analysis.cube import Cube, cube_of
 from iqbench.analysis.means import ColumnMeans, Infinite, Mean, differs, finite_means
 from iqbench.analysis.order import Order, averaged, order_methods, resampled_ranks
@@ -20,7 +20,9 @@ from iqbench.analysis.pareto import front_columns, pareto_front
 from iqbench.analysis.ranking import Ties, sort_column, ties
 from iqbench.analysis.references import Stale, stale_rows
 from iqbench.analysis.set_values import SetValues, set_values
+from iqbench.results.columns import Columns
 from iqbench.results.names import used_names
+from iqbench.results.read import DatasetTables
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["Choice", "Standing", "standing"]
@@ -72,6 +74,8 @@ class Standing:
         None.
     ranked_by
         Heading by which methods are ranked, or None.
+    columns
+        How metrics are read.
     sets
         By heading of a column of whole sets, its metric and its signature.
     """
@@ -84,6 +88,7 @@ class Standing:
     orders: dict[str, Order]
     rank_samples: Floats | None
     ranked_by: str | None
+    columns: Columns = field(default_factory=Columns)
     sets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
@@ -95,6 +100,10 @@ class Standing:
     def ranked_by_images(self) -> str | None:
         """Heading by which methods are ranked if it has values of images, or None."""
         return self.ranked_by if self.ranked_by in self.cube.headings else None
+
+    def info(self, heading: str) -> ColumnInfo:
+        """Say how the column under a heading is read."""
+        return self.columns.info(heading)
 
     def ranked(self) -> list[str]:
         """Name the methods that have a rank, best first."""
@@ -124,31 +133,16 @@ class Standing:
         return frame.astype({name: "Int64" for name in table if name.endswith(COUNTED)})
 
 
-def standing(
-    dataset: str,
-    tables: tuple[pd.DataFrame, pd.DataFrame],
-    columns: Mapping[str, ColumnInfo],
-    choice: Choice,
-    task: str = "",
-    *,
-    sets: pd.DataFrame | None = None,
-) -> Standing:
+def standing(tables: DatasetTables, choice: Choice) -> Standing:
     """Compare the methods of one dataset.
 
     Parameters
     ----------
-    dataset
-        Its name.
     tables
-        Its scores in the long form, and its images, of all methods.
-    columns
-        Directions, and the order of metrics.
+        Its scores and values of whole sets, of the columns that are shown, and its images of all
+        methods.
     choice
         What is asked for.
-    task
-        What the methods restore.
-    sets
-        Its values of whole sets.
 
     Raises
     ------
@@ -160,19 +154,15 @@ def standing(
     IqbenchWarning
         Of images that were scored against another reference than the newest one.
     """
-    scores, images = tables
-    if choice.methods is not None:
-        scores = scores[scores["method"].isin(list(choice.methods))]
-    stale = stale_rows(images, choice.methods)
+    dataset, columns = tables.dataset, tables.columns
+    tables = tables.of_methods(choice.methods)
+    stale = stale_rows(tables.images, choice.methods)
     stale.warn()
-    cube = cube_of(stale.without(scores), columns)
-    if sets is None:
-        sets = pd.DataFrame()
-    elif choice.methods is not None:
-        sets = sets[sets["method"].isin(list(choice.methods))]
-    if not sets.empty:
-        cube = cube.with_methods(used_names(sets["method"]))
-    wholes = set_values(sets, cube.methods, int(images["image"].nunique()), columns)
+    tables = replace(tables, scores=stale.without(tables.scores))
+    cube = cube_of(tables)
+    if not tables.sets.empty:
+        cube = cube.with_methods(used_names(tables.sets["method"]))
+    wholes = set_values(tables, cube.methods)
     filled = {
         heading: keys
         for heading, keys in cube.signatures.items()
@@ -184,26 +174,27 @@ def standing(
         if not np.isnan(wholes.values[heading]).all()
     }
     ranked_by = sort_column(dataset, filled, columns, choice.sort)
-    rows = _counts(cube, wholes, images, choice.methods, stale).assign(
-        dataset=dataset, task=task, ranked_by=ranked_by or ""
+    rows = _counts(cube, wholes, tables.images, choice.methods, stale).assign(
+        dataset=dataset, task=tables.task, ranked_by=ranked_by or ""
     )
     complete = np.isin(cube.methods, rows.loc[rows["complete"], "method"].to_numpy(dtype=object))
     orders = {
-        name: order_methods(cube.column(name), column_info(name, columns), complete)
+        name: order_methods(cube.column(name), columns.info(name), complete)
         for name in cube.headings
     }
     # A seed of its own: datasets of equal size would else draw the same places.
     seed = zlib.crc32(dataset.encode())
     means = _means(cube, orders, columns, seed if choice.intervals else None)
-    means |= wholes.means(columns, complete, intervals=choice.intervals)
+    means |= wholes.means(complete, intervals=choice.intervals)
     rank_samples = None
     if ranked_by in orders and choice.intervals:
         samples = means[ranked_by].deciding.samples
         assert samples is not None
-        values, info = cube.column(ranked_by), column_info(ranked_by, columns)
+        values, info = cube.column(ranked_by), columns.info(ranked_by)
         rank_samples = resampled_ranks(values, info, orders[ranked_by], samples, seed)
     found = Standing(
-        dataset, task, cube, rows, means, orders, rank_samples, ranked_by, wholes.signatures
+        *(dataset, tables.task, cube, rows, means, orders, rank_samples, ranked_by, columns),
+        sets=wholes.signatures,
     )
     span = front_columns(cube.signatures, columns, choice.front, f"dataset {dataset}")
     rows = rows.assign(
@@ -214,19 +205,19 @@ def standing(
     # Within a rank, and among those without one, methods stay in natural order.
     rows = rows.sort_values(["complete", "rank"], ascending=[False, True], kind="stable")
     found = replace(found, rows=rows.reset_index(drop=True))
-    return replace(found, rows=found.rows.assign(**_ties(found, columns)))
+    return replace(found, rows=found.rows.assign(**_ties(found)))
 
 
 def _means(
     cube: Cube,
     orders: Mapping[str, Order],
-    columns: Mapping[str, ColumnInfo],
+    columns: Columns,
     seed: int | None,
 ) -> dict[str, ColumnMeans]:
     """Average every column; with a seed, over resamples of the images too."""
     tables: dict[tuple[str, str], Floats] = {}
     for name, order in orders.items():
-        values, info = cube.column(name), column_info(name, columns)
+        values, info = cube.column(name), columns.info(name)
         taken = averaged(values, info)
         tables[name, "mean"] = values
         if info.target is not None:
@@ -326,7 +317,7 @@ def _ranks(found: Standing, intervals: bool) -> dict[str, pd.Series]:
     return {name: table[name] for name in names}
 
 
-def _ties(found: Standing, columns: Mapping[str, ColumnInfo]) -> dict[str, pd.Series]:
+def _ties(found: Standing) -> dict[str, pd.Series]:
     """Test the ranked methods, which come first, against the best of each group.
 
     A value of a whole set has no values of images to test.
@@ -335,7 +326,7 @@ def _ties(found: Standing, columns: Mapping[str, ColumnInfo]) -> dict[str, pd.Se
     outcome = Ties([], np.empty(0), np.empty(0))
     if found.ranked_by_images is not None and methods:
         values = found.cube.column(found.ranked_by_images)[:, found.at(methods)]
-        outcome = ties(values, column_info(found.ranked_by_images, columns))
+        outcome = ties(values, found.info(found.ranked_by_images))
     index = found.rows.index
     first = index[: len(methods)]
     return {

@@ -190,7 +190,6 @@ def check(
         found = compare_with(
             sides.baseline,
             sides.candidate,
-            sides.columns,
             methods=sides.methods,
             margins=parse_margins(margins, sides.columns),
             image_margins=parse_image_margins(image_margins, sides.columns),

@@ -94,7 +94,7 @@ def compare(
     else:
         sides = read_methods(results or Path("results"), first, second, chosen)
     with waiting("Comparing image by image"):
-        found = compare_sides(sides.baseline, sides.candidate, sides.columns, methods=sides.methods)
+        found = compare_sides(sides.baseline, sides.candidate, methods=sides.methods)
     window = Window() if output else Window.of_stdout()
     text = render_comparison(found, format, names=(first, second), images=images, window=window)
     if output is None:

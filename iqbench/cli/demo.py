@@ -37,6 +37,7 @@ def demo(
 
     Example: iqbench demo --output results/demo
     """
+    from iqbench.analysis.board import read_board
     from iqbench.api import Evaluation, run_evaluation
     from iqbench.cli.evaluate import report_summary
     from iqbench.cli.pictures import told
@@ -48,7 +49,6 @@ def demo(
     from iqbench.engine.compute import resolve_compute
     from iqbench.networks import weights as pretrained
     from iqbench.report.board import render_leaderboard
-    from iqbench.report.overview import read_leaderboard
 
     budget = memory_bytes(memory)
     resolve_compute(device, precision, budget)
@@ -80,10 +80,8 @@ def demo(
     summary.warnings.clear()
     code = report_summary(summary)
     window = Window.of_stdout()
-    found = read_leaderboard(output, {})
-    text = render_leaderboard(
-        found.board, found.columns, "table", hidden=found.hidden, window=window
-    )
+    found = read_board(output, {})
+    text = render_leaderboard(found.table, "table", hidden=found.hidden, window=window)
     click.echo()
     print_result(text, color=window.color)
     page = output / "report.html"

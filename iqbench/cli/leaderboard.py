@@ -132,11 +132,11 @@ def leaderboard(
       iqbench leaderboard --by-image --method edsr --method swinir --top 10
       iqbench leaderboard other-results -o board.csv
     """
+    from iqbench.analysis.board import read_board
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
     from iqbench.document.terminal import Window
     from iqbench.report.files import write_text
-    from iqbench.report.overview import read_leaderboard
     from iqbench.report.views import draw_ranks, render_view
 
     if sum([pairs, by_image, by is not None, section is not None]) > 1:
@@ -147,7 +147,7 @@ def leaderboard(
     window = Window() if output else Window.of_stdout()
     view = "pairs" if pairs else "images" if by_image else section or by
     with told_warnings(), waiting("Comparing methods"):
-        found = read_leaderboard(
+        found = read_board(
             results,
             wanted(filters),
             sort=sort,

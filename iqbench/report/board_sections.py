@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from iqbench.analysis.columns import column_info, metric_columns
+from iqbench.analysis.columns import metric_columns
 from iqbench.analysis.critical import DATASETS
-from iqbench.analysis.leaderboard import places
+from iqbench.analysis.means_table import MeansTable
 from iqbench.analysis.ranking import too_few
 from iqbench.analysis.references import AGAIN
 from iqbench.document.model import Entry, Section, TableColumn, direction_arrow
 from iqbench.document.text import NOTHING, number
-from iqbench.results.schema import ColumnInfo
 
 __all__ = ["dataset_sections", "overall_sections"]
 
@@ -25,18 +24,10 @@ _COMMON = "common images"
 """What methods are compared on where each dataset takes part with some of its images."""
 
 
-def dataset_sections(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Iterator[Section]:
-    """Make one section a dataset.
-
-    Parameters
-    ----------
-    board
-        As `iqbench.analysis.leaderboard.leaderboard` gives it.
-    columns
-        Directions and decimals.
-    """
-    marks = places(board)
-    for dataset, rows in board.groupby("dataset", sort=False):
+def dataset_sections(table: MeansTable) -> Iterator[Section]:
+    """Make one section of each dataset of a leaderboard."""
+    marks = table.places()
+    for dataset, rows in table.frame.groupby("dataset", sort=False):
         expected = int(rows["expected"].iloc[0])
         protocols = [text for text in dict.fromkeys(rows["protocol"]) if text]
         facts = [*protocols, _plural(expected, "image")]
@@ -50,7 +41,7 @@ def dataset_sections(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> 
             remarks.insert(0, f"{few} too few for any difference to be significant")
         found = [
             *_leading(rows, "image", ties=not unclear),
-            *_values(rows, marks, columns, "image"),
+            *_values(table.part(rows), marks, "image"),
         ]
         spans = _text(rows, "front_by")
         section = Section(
@@ -63,31 +54,25 @@ def dataset_sections(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> 
 
 
 def overall_sections(
-    overall: pd.DataFrame,
-    columns: Mapping[str, ColumnInfo],
-    *,
-    every: bool = False,
-    among: pd.DataFrame | None = None,
+    overall: MeansTable, *, every: bool = False, among: MeansTable | None = None
 ) -> Iterator[Section]:
     """Make one section a task, and one of all datasets.
 
     Parameters
     ----------
     overall
-        As `iqbench.analysis.overall.overall_of` gives it.
-    columns
-        Directions and decimals.
+        Averages over datasets, see `iqbench.analysis.overall.overall_of`.
     every
         Whether also those that say nothing new: of one dataset, of fewer than two methods that
         are complete, of all datasets where these are of one task.
     among
         The averages that ``overall`` is a part of, where it is not all of them.
     """
-    whole = overall if among is None else among
-    marks = places(overall, ["scope", "task"])
+    whole = (overall if among is None else among).frame
+    marks = overall.places()
     largest = whole["datasets"].max() if len(whole) else 0
     several = whole.loc[whole["scope"] == "task", "task"].nunique() > 1
-    for (scope, task), rows in overall.groupby(["scope", "task"], sort=False):
+    for (scope, task), rows in overall.frame.groupby(["scope", "task"], sort=False):
         datasets = int(rows["datasets"].to_numpy()[0])
         again = scope == "task" and datasets == largest and not several
         if not every and (datasets < 2 or rows["complete"].sum() < 2 or again):
@@ -106,7 +91,8 @@ def overall_sections(
             _entries(rows, "average_rank", 2),
             "Mean over datasets of the rank",
         )
-        found = [*_leading(rows, "dataset"), average, *_values(rows, marks, columns, "dataset")]
+        values = _values(overall.part(rows), marks, "dataset")
+        found = [*_leading(rows, "dataset"), average, *values]
         unranked = "methods that are not complete on all datasets"
         complete = list(rows["complete"])
         yield Section(title, facts, found, complete, remarks, unranked=unranked, fixed=2)
@@ -160,17 +146,16 @@ def _ranges(rows: pd.DataFrame) -> Iterator[Entry]:
                 yield Entry(str(low) if low == high else f"{low}-{high}", value=int(low))
 
 
-def _values(
-    rows: pd.DataFrame, marks: pd.DataFrame, columns: Mapping[str, ColumnInfo], unit: str
-) -> Iterator[TableColumn]:
+def _values(table: MeansTable, marks: pd.DataFrame, unit: str) -> Iterator[TableColumn]:
     """Give the columns of the metrics that have some value here.
 
     The best are marked in the column whose means decide: that of the values, or of the distances
     to a target, or of what is finite for all methods.
     """
+    rows = table.frame
     for metric in marks.columns:
         if rows[metric].notna().any():
-            info = column_info(metric, columns)
+            info = table.info(metric)
             heading = f"{metric} {direction_arrow(info)}".rstrip()
             kinds = [("", heading, info.summary)]
             if info.target is not None:

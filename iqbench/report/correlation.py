@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from iqbench.analysis.columns import bracketed, column_info, metric_of
 from iqbench.analysis.correlation import between_metrics
 from iqbench.analysis.forced_choice import choice_agreement, choice_differences
 from iqbench.analysis.influence import DEFAULT, Bootstrap
@@ -19,9 +18,8 @@ from iqbench.analysis.opinion_differences import DIFFERENCE_COLUMNS, opinion_dif
 from iqbench.analysis.parting import parting
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.report.correlation_inputs import Inputs, OpinionSource, read_inputs
+from iqbench.results.columns import Columns, bracketed, metric_of
 from iqbench.results.format1 import completed
-from iqbench.results.read import load_columns
-from iqbench.results.schema import ColumnInfo
 from iqbench.results.selector import select
 
 __all__ = ["Correlations", "perceptual_distances", "read_correlations"]
@@ -162,10 +160,11 @@ def read_correlations(
     IqbenchError
         As `load_scores`, `read_opinion` and `iqbench.analysis.opinion_table`.
     """
-    known: Mapping[str, ColumnInfo] = {} if results is None else load_columns(results)
-    read = read_inputs(results, filters, shown, known, source or OpinionSource())
+    read = read_inputs(results, filters, shown, source or OpinionSource())
     table, opinions = read.table, read.opinions
-    found_directions = _directions([*table.names, *read.choice_metrics], known, directions or {})
+    found_directions = _directions(
+        [*table.names, *read.choice_metrics], table.columns, directions or {}
+    )
     _check_choices(read.choice_metrics, found_directions)
     agreement, differences = _with_people(read, found_directions, bootstrap)
     distortion = None
@@ -174,7 +173,7 @@ def read_correlations(
         kinds = opinions.dropna(subset=["distortion"]).drop_duplicates(index)
         distortion = kinds.set_index(index)["distortion"]
     unique = table.values[~table.values.index.duplicated()]
-    roles = {name: _role(name, known) for name in table.names}
+    roles = {name: _role(name, table.columns) for name in table.names}
     return Correlations(
         table=table,
         directions=found_directions,
@@ -196,15 +195,12 @@ def read_correlations(
     )
 
 
-def _role(name: str, known: Mapping[str, ColumnInfo]) -> str:
+def _role(name: str, columns: Columns) -> str:
     """Say what a metric tells; files of opinions bring metrics of which only the name is known."""
-    metric = metric_of(name)
-    return completed(metric, known.get(metric, ColumnInfo("none"))).role
+    return completed(metric_of(name), columns.info(name)).role
 
 
-def _directions(
-    names: list[str], known: Mapping[str, ColumnInfo], given: Mapping[str, str]
-) -> dict[str, str]:
+def _directions(names: list[str], columns: Columns, given: Mapping[str, str]) -> dict[str, str]:
     heads = {name: (metric_of(name), bracketed(name)) for name in names}
     said: dict[str, str] = {}
     for text, direction in given.items():
@@ -214,7 +210,7 @@ def _directions(
         said |= dict.fromkeys(meant, direction)
     found = {}
     for name in names:
-        info = column_info(name, known)
+        info = columns.info(name)
         found[name] = said.get(name, "lower" if name.startswith("|") else info.direction)
     return found
 

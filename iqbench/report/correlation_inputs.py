@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from iqbench.analysis.columns import shown_scores
 from iqbench.analysis.metric_table import MetricTable, contents, metric_table
 from iqbench.analysis.opinion_table import (
     choices_of_images,
@@ -23,8 +22,7 @@ from iqbench.analysis.opinion_table import (
 from iqbench.analysis.references import stale_among
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.opinion import read_opinion
-from iqbench.results.read import load_images, load_scores
-from iqbench.results.schema import ColumnInfo
+from iqbench.results.read import load_columns, load_images, load_scores
 from iqbench.results.selector import pick
 
 __all__ = ["Inputs", "OpinionSource", "read_inputs"]
@@ -86,7 +84,6 @@ def read_inputs(
     results: Path | None,
     filters: Mapping[str, tuple[str, ...]],
     shown: str | Sequence[str],
-    known: Mapping[str, ColumnInfo],
     source: OpinionSource,
 ) -> Inputs:
     """Read what there is.
@@ -95,8 +92,6 @@ def read_inputs(
     ----------
     results, filters, shown, source
         As for `iqbench.report.correlation.read_correlations`.
-    known
-        How the columns of results are read.
 
     Raises
     ------
@@ -112,10 +107,11 @@ def read_inputs(
     images = stale.without(images)
     scores = stale.without(load_scores(results, filters=filters))
     narrow = "all" if shown == "headline" and "metric" in filters else shown
-    scores, there, taken = shown_scores(scores, narrow, known)
+    columns = load_columns(results)
+    scores, there, taken = columns.choose(scores, narrow)
     if not isinstance(shown, str):
         pick(shown, there)
-    table = metric_table(scores, known)
+    table = metric_table(scores, columns)
     table = replace(table, references=references_of_images(images))
     hidden = len({metric for metric, _ in there} - {metric for metric, _ in taken})
     if source.file is None:

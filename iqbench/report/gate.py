@@ -80,7 +80,6 @@ def check(
     return check_sides(
         sides.baseline,
         sides.candidate,
-        sides.columns,
         methods=sides.methods,
         margins=parse_margins(_texts(margins or {}), sides.columns, "margins"),
         image_margins=parse_image_margins(limits, sides.columns, "image_margins"),
@@ -118,7 +117,7 @@ def compare(
         As for `check`.
     """
     sides = read_sides(Path(first), Path(second), Filters.of(filters).wanted, _texts(methods or {}))
-    return compare_sides(sides.baseline, sides.candidate, sides.columns, methods=sides.methods)
+    return compare_sides(sides.baseline, sides.candidate, methods=sides.methods)
 
 
 def _texts(values: Mapping[str, float | str | None]) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pandas as pd
 
-from iqbench.analysis.columns import column_info
 from iqbench.document.model import Entry, Section, TableColumn, direction_arrow, numbers, texts
 from iqbench.document.text import number
-from iqbench.results.schema import ColumnInfo
+from iqbench.results.columns import Columns
 
 __all__ = ["image_sections", "pair_sections"]
 
@@ -18,10 +17,10 @@ _COUNT = 0
 _P = 3
 
 
-def pair_sections(pairs: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Iterator[Section]:
+def pair_sections(pairs: pd.DataFrame, columns: Columns) -> Iterator[Section]:
     """Show what `iqbench.analysis.pairwise.pairs_of` found; significant gains count as best."""
     for (dataset, metric), rows in pairs.groupby(["dataset", "metric"], sort=False):
-        info = column_info(str(metric), columns)
+        info = columns.info(str(metric))
         gains = [
             Entry(
                 number(row["gain"], info.decimals),
@@ -48,11 +47,11 @@ def pair_sections(pairs: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Ite
         yield Section(str(dataset), facts, found, bold=bold)
 
 
-def image_sections(images: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Iterator[Section]:
+def image_sections(images: pd.DataFrame, columns: Columns) -> Iterator[Section]:
     """Show what `iqbench.analysis.by_image.images_of` found, the extremes and where two part."""
     apart = images["what"].isin(["ahead", "behind"])
     for (dataset, metric), rows in images.groupby(["dataset", "metric"], sort=False):
-        info = column_info(str(metric), columns)
+        info = columns.info(str(metric))
         heading = f"{metric} {direction_arrow(info)}".rstrip()
         for two, part in rows.groupby(apart.loc[rows.index], sort=False):
             found = [

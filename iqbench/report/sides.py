@@ -10,8 +10,8 @@ import pandas as pd
 
 from iqbench.analysis.matching import Scored
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.results.columns import Columns
 from iqbench.results.read import load_columns, load_images, load_scores
-from iqbench.results.schema import ColumnInfo
 from iqbench.results.selector import Selector
 
 __all__ = ["Sides", "read_methods", "read_sides"]
@@ -19,22 +19,24 @@ __all__ = ["Sides", "read_methods", "read_sides"]
 
 @dataclass(frozen=True)
 class Sides:
-    """Two sides, how their columns are read, and which methods have two names.
+    """Two sides, and which methods have two names.
 
     Parameters
     ----------
     baseline, candidate
         The sides.
-    columns
-        By metric; of those that both have, as the candidate reads them.
     methods
         The candidate's name for methods of the baseline.
     """
 
     baseline: Scored
     candidate: Scored
-    columns: Mapping[str, ColumnInfo]
     methods: Mapping[str, str]
+
+    @property
+    def columns(self) -> Columns:
+        """How the metrics of both are read; the candidate has the last word."""
+        return self.baseline.columns.united(self.candidate.columns)
 
 
 def read_sides(
@@ -87,9 +89,10 @@ def read_sides(
         wanted = {name for name in known if {name, names.get(name, name)} & set(methods)}
         old = old[old["method"].isin(wanted)]
         now = now[now["method"].isin({names.get(name, name) for name in wanted})]
-    columns = {**load_columns(baseline), **load_columns(candidate)}
     return Sides(
-        Scored(old, load_images(baseline)), Scored(now, load_images(candidate)), columns, names
+        Scored(old, load_images(baseline), load_columns(baseline)),
+        Scored(now, load_images(candidate), load_columns(candidate)),
+        names,
     )
 
 
@@ -120,9 +123,9 @@ def read_methods(
     if first == second:
         raise IqbenchError(f"{first} is compared with itself", hint="Name two methods")
     scores = load_scores(results, filters={**filters, "method": (first, second)})
-    images = load_images(results)
-    sides = [Scored(scores[scores["method"] == name], images) for name in (first, second)]
-    return Sides(sides[0], sides[1], load_columns(results), {first: second})
+    images, columns = load_images(results), load_columns(results)
+    sides = [Scored(scores[scores["method"] == name], images, columns) for name in (first, second)]
+    return Sides(sides[0], sides[1], {first: second})
 
 
 def _names(column: pd.Series) -> set[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from iqbench.analysis.board import Board
 from iqbench.analysis.critical import critical_difference
 from iqbench.document.model import Document
 from iqbench.document.render import render
 from iqbench.document.terminal import Window
 from iqbench.errors import IqbenchError
 from iqbench.report.board import board_document
-from iqbench.report.overview import Overview
 from iqbench.report.pair_sections import image_sections, pair_sections
 from iqbench.report.sections import section_kind
 
@@ -16,7 +16,7 @@ __all__ = ["draw_ranks", "render_view"]
 
 
 def render_view(
-    found: Overview,
+    found: Board,
     view: str | None,
     format: str,
     *,
@@ -62,15 +62,15 @@ def render_view(
         make = pair_sections if view == "pairs" else image_sections
         document = Document(list(make(frame, found.columns)), records=frame)
         return render(document, format, window=window)
-    board = found.board
+    table = found.table
     if view in ("task", "overall"):
-        board = found.overall[found.overall["scope"] == view].reset_index(drop=True)
-        if board.empty:
+        averages = found.overall.frame
+        table = found.overall.part(averages[averages["scope"] == view].reset_index(drop=True))
+        if table.frame.empty:
             raise _nothing(view)
     below = view is None and format in ("table", "markdown", "html")
     document = board_document(
-        board,
-        found.columns,
+        table,
         overall=found.overall if below else None,
         hidden=found.hidden,
         intervals=intervals,
@@ -78,7 +78,7 @@ def render_view(
     return render(document, format, intervals=intervals, window=window)
 
 
-def draw_ranks(found: Overview) -> str:
+def draw_ranks(found: Board) -> str:
     """Draw the critical-difference diagram of the average ranks over all datasets, as SVG.
 
     Raises

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,12 +13,13 @@ import pandas as pd
 import pyarrow as pa
 
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.results.columns import Columns
 from iqbench.results.current import Stored, current_images, current_scores, groups
 from iqbench.results.filters import Filters
-from iqbench.results.names import combinations_of
+from iqbench.results.names import combinations_of, used_names
 from iqbench.results.parts import WRITTEN
 from iqbench.results.schema import IMAGES, SCORES, SETS, UNDEFINED, ColumnInfo, Manifest
-from iqbench.results.selector import Selector, refusal, select
+from iqbench.results.selector import Keys, Selector, refusal, select
 from iqbench.results.sets import current_sets
 from iqbench.results.signature import headings
 
@@ -70,12 +71,39 @@ class DatasetTables:
         `load_images` gives them, whatever the filters.
     sets
         Values of whole sets, as `load_scores` with ``scope="set"`` gives them.
+    columns
+        How the metrics of the whole folder are read.
+    task
+        What the methods restore; empty where no run has said so.
     """
 
     dataset: str
     scores: pd.DataFrame
     images: pd.DataFrame
-    sets: pd.DataFrame
+    sets: pd.DataFrame = field(default_factory=pd.DataFrame)
+    columns: Columns = field(default_factory=Columns)
+    task: str = ""
+
+    def showing(
+        self, shown: str | Sequence[str], extra: Sequence[str] = ()
+    ) -> tuple[DatasetTables, set[Keys], set[Keys]]:
+        """Keep the columns that are to be shown; see `iqbench.results.columns.Columns.choose`."""
+        scores, there, taken = self.columns.choose(self.scores, shown, extra)
+        sets = self.sets
+        if not sets.empty:
+            sets, of_sets, taken_of_sets = self.columns.choose(sets, shown, extra)
+            there, taken = there | of_sets, taken | taken_of_sets
+        return replace(self, scores=scores, sets=sets), there, taken
+
+    def of_methods(self, methods: Collection[str] | None) -> DatasetTables:
+        """Keep the scores of some methods; None for all."""
+        if methods is None:
+            return self
+        scores, sets = (
+            frame if frame.empty else frame[frame["method"].isin(list(methods))]
+            for frame in (self.scores, self.sets)
+        )
+        return replace(self, scores=scores, sets=sets)
 
 
 def load_scores(
@@ -166,6 +194,7 @@ def iter_datasets(
     path: str | PathLike[str] = "results",
     *,
     filters: Mapping[str, str | Sequence[str]] | None = None,
+    leading: Sequence[str] = (),
 ) -> Iterator[DatasetTables]:
     """Read a results folder, one dataset in memory at a time.
 
@@ -173,6 +202,8 @@ def iter_datasets(
     ----------
     path, filters
         As for `load_scores`.
+    leading
+        Headings of metrics that come first in the order of columns.
 
     Yields
     ------
@@ -186,13 +217,15 @@ def iter_datasets(
     """
     wanted = Filters.of(filters)
     of_dataset: dict[str, list[Stored]] = {}
-    for group in groups(Path(path)):
+    every = groups(Path(path))
+    columns = _columns_of(every).leading(leading)
+    for group in every:
         of_dataset.setdefault(group.dataset, []).append(group)
     some = False
     for dataset, found in of_dataset.items():
         if not wanted.admit("dataset", dataset):
             continue
-        tables = _tables_of(dataset, found, wanted)
+        tables = replace(_tables_of(dataset, found, wanted), columns=columns, task=_task_of(found))
         some |= not (tables.scores.empty and tables.sets.empty)
         yield tables
         del tables  # while the next one is read
@@ -280,7 +313,7 @@ def load_images(path: str | PathLike[str] = "results") -> pd.DataFrame:
     return _frame(tables, _IMAGES, names)
 
 
-def load_columns(path: str | PathLike[str] = "results") -> dict[str, ColumnInfo]:
+def load_columns(path: str | PathLike[str] = "results") -> Columns:
     """Read what each metric says of its column: direction, decimals, role, margin, definition.
 
     Their order is that of tables: qualities, then statistics, then costs, each as they were asked
@@ -291,15 +324,21 @@ def load_columns(path: str | PathLike[str] = "results") -> dict[str, ColumnInfo]
 
 def load_tasks(path: str | PathLike[str] = "results") -> dict[str, str]:
     """Read what each dataset's methods restore; empty where no run has said so."""
-    tasks: dict[str, str] = {}
-    newest: dict[str, str] = {}
+    of_dataset: dict[str, list[Stored]] = {}
     for group in groups(Path(path)):
+        of_dataset.setdefault(group.dataset, []).append(group)
+    return {dataset: _task_of(found) for dataset, found in of_dataset.items()}
+
+
+def _task_of(found: list[Stored]) -> str:
+    """Say what a dataset's methods restore, as the newest run did that said it."""
+    task = newest = ""
+    for group in found:
         for footer in group.footers():
             time = max((run.time for run in footer.runs), default="")
-            tasks.setdefault(group.dataset, "")
-            if footer.task and time >= newest.get(group.dataset, ""):
-                tasks[group.dataset], newest[group.dataset] = footer.task, time
-    return tasks
+            if footer.task and time >= newest:
+                task, newest = footer.task, time
+    return task
 
 
 def load_runs(path: str | PathLike[str] = "results") -> list[Manifest]:
@@ -347,12 +386,12 @@ def _selected(found: list[Stored], wanted: Filters) -> Iterator[Stored]:
             yield group
 
 
-def _columns_of(found: list[Stored]) -> dict[str, ColumnInfo]:
+def _columns_of(found: list[Stored]) -> Columns:
     columns: dict[str, ColumnInfo] = {}
     for group in found:
         for footer in group.footers():
             columns.update(footer.columns)
-    return dict(sorted(columns.items(), key=lambda item: _LAST.get(item[1].role, 0)))
+    return Columns(dict(sorted(columns.items(), key=lambda item: _LAST.get(item[1].role, 0))))
 
 
 def _long(tables: list[pa.Table], *, sort: bool = True) -> pd.DataFrame:
@@ -376,19 +415,14 @@ def _frame(
     return frame.sort_values(keys, kind="stable", ignore_index=True)
 
 
-def _wide(headed: pd.DataFrame, known: Mapping[str, ColumnInfo]) -> pd.DataFrame:
-    order = {metric: place for place, metric in enumerate(known)}
-    first = headed.drop_duplicates("column")
-    heads = sorted(
-        zip(first["metric"].astype(str), first["column"].astype(str), strict=True),
-        key=lambda pair: (order.get(pair[0], len(order)), pair),
-    )
+def _wide(headed: pd.DataFrame, known: Columns) -> pd.DataFrame:
+    heads = known.ordered(used_names(headed["column"]))
     images = headed.groupby(_IDENTITY, observed=True, sort=True)
     row = images.ngroup().to_numpy()
     index = images.size().index
-    table = pd.DataFrame(index=index, columns=[head for _, head in heads], dtype="float64")
+    table = pd.DataFrame(index=index, columns=heads, dtype="float64")
     values = table.to_numpy(copy=True)
-    place = {head: number for number, (_, head) in enumerate(heads)}
+    place = {head: number for number, head in enumerate(heads)}
     column = headed["column"].cat
     at = column.categories.map(place).to_numpy()[column.codes.to_numpy()]
     values[row, at] = headed["value"].to_numpy()

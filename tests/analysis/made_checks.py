@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from made_sides import COLUMNS, side
+from made_sides import side
 
 from iqbench.analysis.check import Check, check
 from iqbench.analysis.matching import Scored
@@ -16,7 +16,7 @@ LARGE = [28 + 0.25 * number for number in range(30)]
 
 
 def checked(baseline: Scored, candidate: Scored, **options: Any) -> Check:
-    return check(baseline, candidate, COLUMNS, **options)
+    return check(baseline, candidate, **options)
 
 
 def only(found: Check) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from made_columns import as_stated
 
-from iqbench.analysis.leaderboard import standings
+from iqbench.analysis.board import Board
 from iqbench.analysis.standing import Choice, Standing
 from iqbench.results.schema import ColumnInfo
 
@@ -62,4 +62,4 @@ def standings_of(
     **choice: Any,
 ) -> list[Standing]:
     """Compare the methods of such scores."""
-    return standings(*frames(values), COLUMNS, Choice(**choice), tasks or {})
+    return Board.of(*frames(values), COLUMNS, Choice(**choice), tasks=tasks).standings

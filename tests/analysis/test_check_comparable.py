@@ -9,7 +9,6 @@ from made_checks import PSNR, SMALL, checked, only, shifted
 from made_sides import joined, side
 
 from iqbench.analysis.check import check
-from iqbench.results.schema import ColumnInfo
 
 # -- what is not there, and what may not be compared -----------------------------------------------
 
@@ -141,5 +140,5 @@ def test_a_method_may_stand_in_for_several() -> None:
 
 def test_an_unknown_metric_has_no_direction() -> None:
     key = ("set5", "edsr", "mystery")
-    found = check(side({key: SMALL}), side({key: shifted(SMALL, -9)}), {"psnr": ColumnInfo("none")})
+    found = check(side({key: SMALL}), side({key: shifted(SMALL, -9)}))
     assert only(found)["verdict"] == "changed"

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from made_sides import COLUMNS, side
+from made_sides import side
 
 from iqbench.analysis.compare import apart, compare
 
@@ -12,7 +12,7 @@ VALUES = [30.0, 31.0, 32.0, 33.0, 34.0, 35.0]
 
 def compared(before, after, metric="psnr", **options):
     key = ("set5", "edsr", metric)
-    return compare(side({key: before}), side({key: after}), COLUMNS, **options)
+    return compare(side({key: before}), side({key: after}), **options)
 
 
 def only(found):
@@ -51,7 +51,7 @@ def test_with_a_target_the_difference_is_plain_and_the_effect_is_of_distances():
 def test_p_is_corrected_over_all_rows():
     keys = [("set5", "edsr", "psnr"), ("set14", "edsr", "psnr")]
     after = {keys[0]: [v + 1 for v in VALUES], keys[1]: [v + 2 for v in VALUES]}
-    rows = compare(side(dict.fromkeys(keys, VALUES)), side(after), COLUMNS).rows
+    rows = compare(side(dict.fromkeys(keys, VALUES)), side(after)).rows
     assert rows["p_value"].tolist() == pytest.approx([4 / 2**6] * 2)
 
 
@@ -100,7 +100,7 @@ def test_where_all_differences_are_infinite_the_difference_is_and_has_no_interva
 def test_two_methods_of_one_table():
     scores = side({("set5", "a", "psnr"): VALUES})
     other = side({("set5", "b", "psnr"): [v - 1 for v in VALUES]})
-    row = only(compare(scores, other, COLUMNS, methods={"a": "b"}))
+    row = only(compare(scores, other, methods={"a": "b"}))
     assert (row["baseline_method"], row["method"], row["difference"]) == ("a", "b", -1.0)
 
 
@@ -109,7 +109,7 @@ def test_what_is_missing_or_not_comparable_is_counted_and_left_out():
     assert (row["n"], row["missing"]) == (4, 2)
     key = ("set5", "edsr", "psnr")
     other = side({key: VALUES}, signature="metric={metric}|version=1|view=luma")
-    row = only(compare(side({key: VALUES}), other, COLUMNS))
+    row = only(compare(side({key: VALUES}), other))
     assert (row["n"], row["not_comparable"], row["why"]) == (0, 6, "view")
     assert math.isnan(row["p_value"])
 

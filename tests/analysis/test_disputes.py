@@ -8,21 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from iqbench.analysis.disputes import (
-    METHODS_APART,
-    METRICS_APART,
-    concordance,
-    disputed_images,
-)
-from iqbench.analysis.leaderboard import Choice, standings
+from iqbench.analysis.board import Board
+from iqbench.analysis.disputes import METHODS_APART, METRICS_APART, concordance
+from iqbench.analysis.standing import Choice
+from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
 
-COLUMNS = {
-    "psnr": ColumnInfo("higher", 2),
-    "tv-ratio": ColumnInfo("target:1", 3),
-    "lpips-alex": ColumnInfo("lower", 4),
-    "tv-output": ColumnInfo("none", 4),
-}
+COLUMNS = Columns(
+    {
+        "psnr": ColumnInfo("higher", 2),
+        "tv-ratio": ColumnInfo("target:1", 3),
+        "lpips-alex": ColumnInfo("lower", 4),
+        "tv-output": ColumnInfo("none", 4),
+    }
+)
 
 
 def disputes(values: dict[tuple[str, str], list[float]], top: int = 3) -> pd.DataFrame:
@@ -37,8 +36,7 @@ def disputes(values: dict[tuple[str, str], list[float]], top: int = 3) -> pd.Dat
     names = ["dataset", "method", "image", "metric", "signature"]
     scores = pd.DataFrame(rows).astype(dict.fromkeys(names, "category"))
     images = scores[names[:3]].drop_duplicates()
-    found = standings(scores, images, COLUMNS, Choice(intervals=False), {})
-    return disputed_images(found, COLUMNS, top)
+    return Board.of(scores, images, COLUMNS, Choice(intervals=False)).disputes(top)
 
 
 def test_concordance_is_that_of_the_books():

@@ -6,10 +6,10 @@ import math
 
 import pandas as pd
 import pytest
-from made_leaderboards import board_of, ranks
+from made_leaderboards import best_cells, board_of, leaderboard, ranks
 from made_scores import COLUMNS, UNDEFINED, frames
 
-from iqbench.analysis.leaderboard import best_cells, column_info, leaderboard, metric_columns
+from iqbench.analysis.columns import metric_columns
 from iqbench.errors import IqbenchError
 
 
@@ -182,7 +182,7 @@ def test_several_signatures_of_a_dataset_have_a_column_each() -> None:
     assert board["psnr"].tolist()[0] == 30.0
     assert board.loc[1, ["psnr [view=luma]", "psnr [view=rgb]"]].tolist() == [22.0, 20.0]
     assert board["protocol"].tolist() == ["rgb", "luma + rgb"]
-    assert column_info("psnr [view=luma]", COLUMNS) == COLUMNS["psnr"]
+    assert COLUMNS.info("psnr [view=luma]") == COLUMNS["psnr"]
     with pytest.raises(IqbenchError, match="psnr has several columns on dataset set14"):
         leaderboard(pd.concat([scores, luma]), images, COLUMNS, sort="psnr")
 

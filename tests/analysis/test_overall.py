@@ -9,13 +9,12 @@ import pandas as pd
 import pytest
 from made_scores import COLUMNS, frames, standings_of
 
-from iqbench.analysis.leaderboard import standings
+from iqbench.analysis.board import Board
 from iqbench.analysis.overall import overall_of, rank_table
-from iqbench.analysis.standing import Choice
 
 
 def overall(values, tasks=None, **choice):
-    return overall_of(standings_of(values, tasks, **choice), COLUMNS)
+    return overall_of(standings_of(values, tasks, **choice))
 
 
 def of(frame, scope, task=""):
@@ -67,12 +66,12 @@ def test_one_signature_is_averaged_under_whatever_heading():
     }
     scores, images = frames(values)
     luma, _ = frames({("x", "a", "psnr"): [("luma", 50.0)]})
-    found = standings(pd.concat([scores, luma]), images, COLUMNS, Choice(), {})
+    found = Board.of(pd.concat([scores, luma]), images, COLUMNS).standings
     assert [name for name in found[0].cube.headings if "psnr" in name] == [
         "psnr [view=luma]",
         "psnr [view=rgb]",
     ]
-    assert of(overall_of(found, COLUMNS), "overall")["psnr"].to_dict() == {"a": 25.0}
+    assert of(overall_of(found), "overall")["psnr"].to_dict() == {"a": 25.0}
 
 
 def test_each_task_has_its_rows_and_all_together():

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iqbench.analysis.columns import bracketed, metric_of
 from iqbench.analysis.pareto import front_columns, pareto_front
+from iqbench.results.columns import Columns, bracketed, metric_of
 from iqbench.results.schema import ColumnInfo
 
 POINTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12)
@@ -32,18 +32,20 @@ def test_a_point_without_a_value_is_not_on_the_front_and_beats_none():
     assert pareto_front(np.array([[np.nan, 0.0], [1.0, 1.0]])).tolist() == [False, True]
 
 
-COLUMNS = {
-    "psnr": ColumnInfo("higher", role="fidelity"),
-    "ssim": ColumnInfo("higher", role="fidelity"),
-    "perceptual-sum": ColumnInfo("lower", headline=False, role="perception"),
-    "lpips-alex": ColumnInfo("lower", role="perception"),
-    "lpips-vgg": ColumnInfo("lower", role="perception"),
-    "energy": ColumnInfo("none", role="perception"),
-    "tv-ratio": ColumnInfo("target:1", role="statistic"),
-    "niqe": ColumnInfo("lower", role="naturalness"),
-    "bpp": ColumnInfo("lower", role="cost"),
-    "sharpness": ColumnInfo("higher"),
-}
+COLUMNS = Columns(
+    {
+        "psnr": ColumnInfo("higher", role="fidelity"),
+        "ssim": ColumnInfo("higher", role="fidelity"),
+        "perceptual-sum": ColumnInfo("lower", headline=False, role="perception"),
+        "lpips-alex": ColumnInfo("lower", role="perception"),
+        "lpips-vgg": ColumnInfo("lower", role="perception"),
+        "energy": ColumnInfo("none", role="perception"),
+        "tv-ratio": ColumnInfo("target:1", role="statistic"),
+        "niqe": ColumnInfo("lower", role="naturalness"),
+        "bpp": ColumnInfo("lower", role="cost"),
+        "sharpness": ColumnInfo("higher"),
+    }
+)
 
 
 def test_the_columns_are_the_first_of_fidelity_and_the_first_headline_one_of_perception():

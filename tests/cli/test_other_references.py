@@ -14,14 +14,14 @@ import pytest
 from click.testing import CliRunner, Result
 from made_columns import as_stated
 
-from iqbench.analysis.leaderboard import leaderboard
+from iqbench.analysis.board import Board, read_board
 from iqbench.analysis.references import stale_rows
+from iqbench.analysis.standing import Choice
 from iqbench.cli.correlate import correlate
 from iqbench.cli.export import export
 from iqbench.cli.leaderboard import leaderboard as leaderboard_command
 from iqbench.errors import IqbenchWarning
 from iqbench.report.html.contents import read_contents
-from iqbench.report.overview import read_leaderboard
 from iqbench.results.read import load_columns, load_images, load_scores
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.store import Store
@@ -180,7 +180,7 @@ def test_averages_over_datasets_leave_such_methods_out(tmp_path: Path) -> None:
     score(tmp_path, "C", 29.0, "new", dataset="one")
     score(tmp_path, "C", 29.0, dataset="two")
     with pytest.warns(IqbenchWarning):
-        overall = read_leaderboard(tmp_path, {}).overall.set_index("method")
+        overall = read_board(tmp_path, {}).overall.frame.set_index("method")
     assert overall["complete"].to_dict() == {"C": True, "A": False, "B": False}
     assert overall.loc["A", ["psnr", "average_rank"]].isna().all()
 
@@ -188,13 +188,13 @@ def test_averages_over_datasets_leave_such_methods_out(tmp_path: Path) -> None:
 def test_python_users_are_warned_and_get_the_same(results: Path) -> None:
     tables = load_scores(results), load_images(results), load_columns(results)
     with pytest.warns(IqbenchWarning) as warned:
-        found = leaderboard(*tables)
+        found = Board.of(*tables).table.frame
     assert [str(one.message).partition(" images")[0] for one in warned] == [
         "A on set: 8",
         "C on set: 8",
     ]
     assert found.set_index("method")["other_reference"].to_dict() == {"B": 0, "A": 8, "C": 8}
-    chosen = leaderboard(*tables, methods=["A", "C"])
+    chosen = Board.of(*tables, Choice(methods=["A", "C"])).table.frame
     assert chosen["rank"].tolist() == [1, 2]
 
 

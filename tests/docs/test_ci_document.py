@@ -87,7 +87,7 @@ def test_results_are_dataframes_from_python_too(document: str) -> None:
     exec(compile(snippet, document, "exec"), names)
     shown = {
         "docs/ci.md": lambda: names["found"].rows,
-        "docs/leaderboard.md": lambda: names["board"],
+        "docs/leaderboard.md": lambda: names["board"].table.frame,
         "docs/correlation.md": lambda: names["found"].between,
     }[document]()
     assert isinstance(shown, pd.DataFrame)

@@ -89,7 +89,7 @@ def test_the_commands_and_snippets_about_tables_run(capsys):
     for page in ("docs/leaderboard.md", "docs/correlation.md"):
         for snippet in blocks(page, "python"):
             exec(compile(snippet, page, "exec"), names)
-    assert set(names["board"]["method"]) == {"edsr", "swinir", "bicubic"}
+    assert set(names["frame"]["method"]) == {"edsr", "swinir", "bicubic"}
     assert len(names["found"].between) > 0
 
 

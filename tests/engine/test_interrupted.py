@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from made_folders import PIXEL_METRICS, Made
 
+from iqbench.analysis.board import read_board
 from iqbench.engine.scorer import Scorer
 from iqbench.errors import IqbenchError
-from iqbench.report.overview import read_leaderboard
 from iqbench.results.read import load_images, load_runs, load_scores
 
 
@@ -49,7 +49,7 @@ class TestInterrupted:
             made.evaluate()
         assert len(made.values()) == 2
         assert made.errors() == {("mine", "c"): "not scored yet"}
-        assert not read_leaderboard(made.results, {}).board["complete"].any()
+        assert not read_board(made.results, {}).table.frame["complete"].any()
         computed.clear()
         assert made.evaluate().scored == 1
         assert len(computed) == 1
@@ -206,7 +206,7 @@ def test_until_then_it_shows_as_incomplete_and_nothing_in_it_is_wrong(driven):
     for copy in copies:
         kept = load_scores(copy)
         assert set(kept[keys].itertuples(index=False, name=None)) <= right
-        board = read_leaderboard(copy, {}).board.set_index("method")
+        board = read_board(copy, {}).table.frame.set_index("method")
         for method, row in board.iterrows():
             assert row["complete"] == ((kept["method"] == method).sum() == 16 * columns)
             assert row["complete"] == pd.notna(row["rank"])

@@ -15,6 +15,7 @@ from made_folders import IMAGES, Made, noisy, picture
 from needs import needs_permissions
 from PIL import Image
 
+from iqbench.analysis.board import read_board
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.reading import Job, check_fit, job_cost
 from iqbench.errors import IqbenchError
@@ -22,7 +23,6 @@ from iqbench.images.picture import Picture
 from iqbench.images.source import FileSource
 from iqbench.images.write import write_png
 from iqbench.protocols.presets import resolve_protocol
-from iqbench.report.overview import read_leaderboard
 
 OUTPUT = noisy(picture(1), 5)  # for the second image, b
 
@@ -118,7 +118,7 @@ def test_a_bad_output_is_named_and_all_others_are_scored(made, damage, error):
     assert set(bad["error"]) == {failure.error}
     assert bad["value"].isna().all()
     assert len(frame) == 12
-    board = read_leaderboard(made.results, {}).board.set_index("method")
+    board = read_board(made.results, {}).table.frame.set_index("method")
     assert board["complete"].to_dict() == {"fine": True, "mine": False}
     assert board.loc["fine", "rank"] == 1
 
@@ -196,7 +196,7 @@ def test_outputs_whose_alpha_is_opaque_are_scored_alike_with_and_without_the_opt
     assert made.evaluate(plain).scored == 3
     assert made.evaluate(opaque, alpha="composite").scored == 3
     assert made.evaluate(opaque).scored == 0  # nothing is left to do
-    board = read_leaderboard(made.results, {}).board.set_index("method")
+    board = read_board(made.results, {}).table.frame.set_index("method")
     assert board["complete"].all()
     frame = made.scores().pivot(index="image", columns="method", values="value")
     assert (frame["plain"] == frame["opaque"]).all()

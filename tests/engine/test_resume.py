@@ -7,8 +7,8 @@ import os
 import pytest
 from made_folders import IMAGES, Made, noisy, picture
 
+from iqbench.analysis.board import read_board
 from iqbench.images.write import write_png
-from iqbench.report.overview import read_leaderboard
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ class TestNothingStale:
         (failure,) = scored.evaluate().failures
         assert failure.error.startswith("missing output")
         assert scored.values()["two", "b"] is None
-        board = read_leaderboard(scored.results, {}).board.set_index("method")
+        board = read_board(scored.results, {}).table.frame.set_index("method")
         assert board["complete"].to_dict() == {"one": True, "two": False}
         assert board["n"].to_dict() == {"one": 3, "two": 2}
 
@@ -138,7 +138,7 @@ class TestNothingStale:
         ]
         assert "did not attempt dataset 'hr'" in summary.failures[0].error
         assert [scored.values()["two", image] for image in "abc"] == [None] * 3
-        board = read_leaderboard(scored.results, {}).board.set_index("method")
+        board = read_board(scored.results, {}).table.frame.set_index("method")
         assert board["complete"].to_dict() == {"one": True, "two": False}
         scored.method("two")
         assert scored.evaluate().scored == 3
@@ -169,7 +169,7 @@ class TestNothingStale:
         assert summary.failures[0].error.startswith(
             "missing output: method 'three' did not attempt dataset 'hr'"
         )
-        board = read_leaderboard(scored.results, {}).board.set_index("method")
+        board = read_board(scored.results, {}).table.frame.set_index("method")
         assert board["n"].to_dict() == {"one": 3, "two": 3, "three": 0}
         assert board["complete"].to_dict() == {"one": True, "two": True, "three": False}
 
@@ -178,7 +178,7 @@ class TestNothingStale:
         summary = scored.evaluate()
         assert (summary.current, summary.failures) == (4, [])
         assert {image for _, image in scored.values()} == {"a", "c"}
-        board = read_leaderboard(scored.results, {}).board
+        board = read_board(scored.results, {}).table.frame
         assert board["complete"].all()
         assert set(board["expected"]) == {2}
 

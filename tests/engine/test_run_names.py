@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from made_folders import IMAGES
 
-from iqbench.report.overview import read_leaderboard
+from iqbench.analysis.board import read_board
 
 
 def test_tables_are_read_by_others_too(made):
@@ -31,7 +31,7 @@ def test_names_of_any_kind_come_back_as_they_are(made, name):
     assert set(made.scores()["method"]) == {name}
     outside = [path for path in made.root.rglob("*.parquet") if made.results not in path.parents]
     assert outside == []
-    read_leaderboard(made.results, {"method": (name,)})
+    read_board(made.results, {"method": (name,)})
 
 
 def _renamed(folder, name):
@@ -60,7 +60,7 @@ def test_spaces_of_any_kind_and_invisible_signs_are_parts_of_names(made, name):
     assert (summary.scored, summary.failures) == (3, [])
     assert set(made.values()) == {(name, image) for image in images}
     assert set(made.scores()["dataset"]) == {f"hr {name}"}
-    read_leaderboard(made.results, {"method": (name,)})
+    read_board(made.results, {"method": (name,)})
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
 import iqbench
+from iqbench.analysis.board import read_board
 from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.images.write import write_png
 from iqbench.protocols.presets import resolve_protocol
-from iqbench.report.overview import read_leaderboard
 
 
 def twelve(seed, dark=1):
@@ -189,7 +189,7 @@ def test_outputs_of_8_and_16_bits_are_ranked_together(noted):
     assert any(
         "white is 4095 in the reference and 255 in the output" in w for w in summary.warnings
     )
-    board = read_leaderboard(noted.results, {}).board
+    board = read_board(noted.results, {}).table.frame
     assert board["complete"].all()
     assert set(board["rank"]) == {1, 2}
 
@@ -198,7 +198,7 @@ def test_a_broken_output_does_not_keep_others_from_being_ranked(noted):
     write(noted.root / "out/fine", degraded, plain)
     (noted.root / "out/mine/b.png").write_bytes(b"no image")
     noted.evaluate()
-    board = read_leaderboard(noted.results, {}).board.set_index("method")
+    board = read_board(noted.results, {}).table.frame.set_index("method")
     assert board["complete"].to_dict() == {"fine": True, "mine": False}
     assert board.loc["fine", "rank"] == 1
 
@@ -208,7 +208,7 @@ def test_several_peaks_in_a_dataset_are_not_averaged(noted):
     write_png(noted.root / "out/mine/c.png", noisy(picture(2, dtype=np.uint16)))
     summary = noted.evaluate()
     assert any("several sample values of white" in text for text in summary.warnings)
-    assert not read_leaderboard(noted.results, {}).board["complete"].any()
+    assert not read_board(noted.results, {}).table.frame["complete"].any()
 
 
 def test_dark_files_without_a_note_are_told_of_once_and_keep_16_bits(made):

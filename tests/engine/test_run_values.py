@@ -11,11 +11,11 @@ from made_folders import PIXEL_METRICS, TV_COLUMNS, noisy, picture, tensor
 from needs import SHARED, needs
 
 from iqbench import functional
+from iqbench.analysis.board import read_board
 from iqbench.engine.scorer import Scorer
 from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png
 from iqbench.metrics.psnr import Psnr
-from iqbench.report.overview import read_leaderboard
 from iqbench.results.read import load_scores
 from iqbench.results.signature import parse_signature
 
@@ -118,7 +118,7 @@ class TestUndefined:
         row = made.scores(metric="tv-ratio", image="flat").iloc[0]
         assert pd.isna(row["value"])
         assert row["error"].startswith("undefined: ")
-        board = read_leaderboard(made.results, {}, shown="all").board
+        board = read_board(made.results, {}, shown="all").table.frame
         assert board["complete"].all()
         assert made.evaluate(metrics=PIXEL_METRICS).current == 2
 
@@ -202,9 +202,9 @@ class TestProtocolsAndPrecisions:
             made.method(name)
         made.evaluate()
         made.evaluate(made.root / "out/one", metrics=("ssim",))
-        board = read_leaderboard(made.results, {}).board.set_index("method")
+        board = read_board(made.results, {}).table.frame.set_index("method")
         assert board["complete"].to_dict() == {"one": True, "two": False}
         assert board.loc["one", "rank"] == 1
         assert pd.isna(board.loc["two", "rank"])
-        only = read_leaderboard(made.results, {"metric": ("psnr",)}).board
+        only = read_board(made.results, {"metric": ("psnr",)}).table.frame
         assert only["complete"].all()

@@ -92,14 +92,15 @@ def test_a_method_without_an_output_is_incomplete_and_not_ranked(extracted, fold
 
 
 def board_of_results():
-    from iqbench.analysis.leaderboard import leaderboard
+    from iqbench.analysis.board import Board
 
-    return leaderboard(
+    board = Board.of(
         load_scores("results"),
         load_images("results"),
         load_columns("results"),
         sets=load_scores("results", scope="set"),
     )
+    return board.table.frame
 
 
 def test_the_leaderboard_shows_values_of_sets_beside_means(extracted, folders):

@@ -5,6 +5,7 @@ import pytest
 from made_folders import Made, picture
 
 import iqbench
+from iqbench.analysis.board import read_board
 from iqbench.columns import ColumnMap, Margin, Tolerance
 from iqbench.doctor import scores as doctor
 from iqbench.doctor.golden import Golden, Recorded, load_golden
@@ -14,7 +15,6 @@ from iqbench.maps import difference_maps
 from iqbench.metrics import _registry
 from iqbench.metrics._base import Column, Metric, Tap
 from iqbench.report.html.report import report_page
-from iqbench.report.overview import read_leaderboard
 
 
 class Mae(Metric):
@@ -80,10 +80,10 @@ def test_its_margin_decides_a_check(results):
 
 
 def test_its_role_gives_its_place_in_a_leaderboard_and_the_front(results):
-    found = read_leaderboard(results, {})
+    found = read_board(results, {})
     assert found.standings[0].cube.headings == ["mae", "psnr", "mae-cost"]
-    assert set(found.board["front_by"]) == {"psnr, mae"}
-    assert set(found.board["ranked_by"]) == {"mae"}
+    assert set(found.table.frame["front_by"]) == {"psnr, mae"}
+    assert set(found.table.frame["ranked_by"]) == {"mae"}
 
 
 def test_its_words_stand_in_the_report(results):

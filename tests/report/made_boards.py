@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from made_columns import as_stated
 
+from iqbench.analysis.means_table import MeansTable
 from iqbench.report.board import render_leaderboard
 from iqbench.results.schema import ColumnInfo
 
@@ -52,8 +53,15 @@ def board(**changes: Any) -> pd.DataFrame:
     return pd.DataFrame({**columns, **changes})
 
 
-def shown(frame: pd.DataFrame, format: str = "table", **options: Any) -> str:
-    return render_leaderboard(frame, COLUMNS, format, **options)
+def shown(
+    frame: pd.DataFrame,
+    format: str = "table",
+    *,
+    overall: pd.DataFrame | None = None,
+    **options: Any,
+) -> str:
+    averages = None if overall is None else MeansTable(overall, COLUMNS)
+    return render_leaderboard(MeansTable(frame, COLUMNS), format, overall=averages, **options)
 
 
 HOSTILE = "[a]&b_c%d$e#f{g}h~i^j\\k<script>\x1b\n"

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from made_boards import COLUMNS, board, shown
 
+from iqbench.analysis.board import Board
 from iqbench.document.model import Document
 from iqbench.document.render import render
 from iqbench.document.terminal import Window
-from iqbench.report.overview import Overview
 from iqbench.report.pair_sections import image_sections, pair_sections
 from iqbench.report.views import render_view
 
@@ -129,7 +129,7 @@ def test_images_at_the_ends_and_where_two_part(format: str) -> None:
 
 
 def test_a_section_with_nothing_to_show_says_so() -> None:
-    found = Overview([], {}, 0)
+    found = Board([])
     assert render_view(found, "second-ahead", "table") == (
         "Images on which the second method is ahead\n\nThere is none on any dataset.\n"
     )

@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from made_sides import COLUMNS, joined, side
+from made_sides import joined, side
 
 from iqbench.analysis.check import Check, check
 from iqbench.document.terminal import Window
@@ -38,7 +38,7 @@ def found(**options: Any) -> Check:
         ("set14", "edsr", "tv-ratio"): [0.9] * 5,
         ("set14", "new", "psnr"): [30.0] * 7,
     }
-    return check(side(before), side(after), COLUMNS, **options)
+    return check(side(before), side(after), **options)
 
 
 def shown(check: Check, format: str = "table", **options: Any) -> str:
@@ -103,7 +103,7 @@ def test_worst_images_are_as_many_as_asked_for() -> None:
 def test_of_many_rows_those_that_are_the_same_are_counted() -> None:
     many = {("set5", f"method{number:02}", "psnr"): VALUES for number in range(30)}
     one = {**many, ("set5", "method07", "psnr"): [value - 1 for value in VALUES]}
-    result = check(side(many), side(one), COLUMNS)
+    result = check(side(many), side(one))
     assert "method07" in shown(result)
     assert "method08" not in shown(result)
     assert "Not shown: 29 that are the same (--rows all)" in shown(result)
@@ -113,7 +113,7 @@ def test_of_many_rows_those_that_are_the_same_are_counted() -> None:
 def test_a_loss_that_is_not_significant_is_pointed_out() -> None:
     before = {("set5", "edsr", "psnr"): [30.0] * 30}
     after = {("set5", "edsr", "psnr"): [*[29.5] * 5, *[30.01] * 25]}
-    text = shown(check(side(before), side(after), COLUMNS))
+    text = shown(check(side(before), side(after)))
     assert "Lost more than the margin, but not significantly: set5 edsr psnr -0.075" in text
 
 
@@ -126,7 +126,7 @@ def collapsed() -> Check:
         ("set5", "edsr", "psnr"): [*jittering[:-1], 14.0],
         ("set5", "swin", "psnr"): [math.inf, *(value - 0.8 for value in before[1:])],
     }
-    return check(side(values), side(now), COLUMNS)
+    return check(side(values), side(now))
 
 
 REASON = "image: 1 of 30 images lost the image margin (1) or more"
@@ -169,7 +169,7 @@ def test_junit_says_which_rule_decided() -> None:
 
 def test_markdown_escapes_names() -> None:
     key = ("set5", EVIL, "psnr")
-    result = check(side({key: VALUES}), side({key: [1.0] * 5}), COLUMNS)
+    result = check(side({key: VALUES}), side({key: [1.0] * 5}))
     text = shown(result, "markdown")
     assert text.startswith("### Regression check failed: 1 worse\n")
     assert "| worse | a\\|b&lt;script&gt;&amp;" in text
@@ -220,14 +220,14 @@ def test_junit_skips_what_is_allowed_to_be_missing() -> None:
 
 def test_junit_is_valid_whatever_the_names() -> None:
     key = (EVIL, EVIL, "psnr")
-    result = check(side({key: VALUES}), side({key: [1.0] * 5}), COLUMNS)
+    result = check(side({key: VALUES}), side({key: [1.0] * 5}))
     (suite,) = junit(result)
     assert suite.get("name") == EVIL.replace("\x1b", "\\x1b").replace("\x00", "\\x00")
 
 
 @pytest.mark.parametrize("before", [{}, {("set14", "edsr", "psnr"): VALUES}])
 def test_nothing_compared_is_a_failure_everywhere(before: Any) -> None:
-    result = check(side(before), side({("set5", "edsr", "psnr"): VALUES}), COLUMNS)
+    result = check(side(before), side({("set5", "edsr", "psnr"): VALUES}))
     for format in ("table", "markdown"):
         assert "Regression check failed: nothing could be compared" in shown(result, format)
     assert junit(result).find(".//failure[@type='nothing compared']") is not None
@@ -240,6 +240,6 @@ def test_two_signatures_are_told_apart() -> None:
             for view in ("rgb", "luma")
         )
     )
-    text = shown(check(both, both, COLUMNS))
+    text = shown(check(both, both))
     assert "psnr [view=luma] ↑" in text
     assert "psnr [view=rgb] ↑" in text

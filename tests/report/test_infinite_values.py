@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from made_columns import as_stated
 from rich.text import Text
 
-from iqbench.analysis.leaderboard import leaderboard, standings
-from iqbench.analysis.overall import overall_of
+from iqbench.analysis.board import Board
 from iqbench.analysis.standing import Choice
 from iqbench.document.terminal import Window
 from iqbench.report.board import render_leaderboard
@@ -51,8 +50,8 @@ def table(values: dict[str, list[float]], metric: str = "psnr", dataset: str = "
 def shown(values: dict[str, list[float]], format: str, metric: str = "psnr") -> str:
     scores = table(values, metric)
     images = scores[["dataset", "method", "image"]].drop_duplicates()
-    board = leaderboard(scores, images, COLUMNS, intervals=False)
-    return render_leaderboard(board, COLUMNS, format, intervals=False, window=Window(100))
+    board = Board.of(scores, images, COLUMNS, Choice(intervals=False))
+    return render_leaderboard(board.table, format, intervals=False, window=Window(100))
 
 
 @pytest.mark.parametrize(
@@ -131,8 +130,8 @@ def test_averages_over_datasets_say_that_some_images_are_left_out() -> None:
         [table(LUCKY, dataset=dataset) for dataset in ("one", "two")], ignore_index=True
     )
     images = board[["dataset", "method", "image"]].drop_duplicates()
-    overall = overall_of(standings(board, images, COLUMNS, Choice(intervals=False), {}), COLUMNS)
-    text = render_leaderboard(overall, COLUMNS, "markdown")
+    overall = Board.of(board, images, COLUMNS, Choice(intervals=False)).overall
+    text = render_leaderboard(overall, "markdown")
     assert "| psnr ↑ | psnr ↑ on common images |" in text
     assert "| 1 | best | 1.00 | 24.00 | **31.00** |" in text
     assert "| 2 | lucky | 2.00 | 21.00 (+2 inf) | 21.00 |" in text

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_columns import as_stated
 
+from iqbench.analysis.means_table import MeansTable
 from iqbench.document.model import direction_arrow
 from iqbench.document.records import FORMATS, render_records
 from iqbench.document.terminal import Window
@@ -62,7 +63,7 @@ def board(**changes: Any) -> pd.DataFrame:
 
 
 def shown(frame: pd.DataFrame, format: str = "table", **options: Any) -> str:
-    return render_leaderboard(frame, COLUMNS, format, **options)
+    return render_leaderboard(MeansTable(frame, COLUMNS), format, **options)
 
 
 def test_a_leaderboard_in_a_terminal() -> None:
@@ -93,7 +94,7 @@ def test_a_leaderboard_in_a_terminal() -> None:
 @pytest.mark.parametrize("width", [20, 40, 80, 120])
 def test_no_line_is_wider_than_the_window(width: int) -> None:
     wide = {f"metric-{number}-of-{'x' * number}": float(number) for number in range(12)}
-    text = render_leaderboard(board(**wide), COLUMNS, "table", window=Window(width))
+    text = render_leaderboard(MeansTable(board(**wide), COLUMNS), "table", window=Window(width))
     assert max(len(line) for line in text.split("\n")) <= width
     # Every piece repeats the names.
     assert text.count("edsr") == text.count("#")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from iqbench.analysis.by_image import images_of
-from iqbench.analysis.columns import column_info, shortfall
-from iqbench.analysis.disputes import METHODS_APART, disputed_images
+from iqbench.analysis.board import Board
+from iqbench.analysis.columns import shortfall
+from iqbench.analysis.disputes import METHODS_APART
 from iqbench.analysis.standing import Standing
 from iqbench.document.text import number
-from iqbench.results.schema import ColumnInfo
 
 __all__ = ["METHODS", "Pick", "picks_of"]
 
@@ -42,17 +41,13 @@ class Pick:
     reasons: list[tuple[str, str]] = field(default_factory=list)
 
 
-def picks_of(
-    found: Sequence[Standing], columns: Mapping[str, ColumnInfo], count: int
-) -> list[Pick]:
+def picks_of(found: Board, count: int) -> list[Pick]:
     """Choose images: the best method's worst and best, and those in dispute, in turns.
 
     Parameters
     ----------
     found
         The datasets.
-    columns
-        Directions and decimals.
     count
         How many images of each dataset.
 
@@ -62,16 +57,15 @@ def picks_of(
         The first of each dataset, then the second of each, and so on: what does not fit into a
         file is left out from the end.
     """
-    ends = images_of(found, columns, count)
-    disputed = disputed_images(found, columns, count)
+    ends, disputed = found.images(count), found.disputes(count)
     chosen: list[list[Pick]] = []
-    for one in found:
+    for one in found.standings:
         own = ends[ends["dataset"] == one.dataset], disputed[disputed["dataset"] == one.dataset]
         picks: dict[str, Pick] = {}
-        for image, word, text in _reasons(*own, columns):
+        for image, word, text in _reasons(one, *own):
             pick = picks.get(image)
             if pick is None and len(picks) < count:
-                pick = picks[image] = Pick(one.dataset, image, _shown(one, image, columns))
+                pick = picks[image] = Pick(one.dataset, image, _shown(one, image))
             # More reasons would not be read.
             if pick is not None and len(pick.reasons) < 3 and (word, text) not in pick.reasons:
                 pick.reasons.append((word, text))
@@ -80,7 +74,7 @@ def picks_of(
 
 
 def _reasons(
-    ends: pd.DataFrame, disputed: pd.DataFrame, columns: Mapping[str, ColumnInfo]
+    one: Standing, ends: pd.DataFrame, disputed: pd.DataFrame
 ) -> Iterator[tuple[str, str, str]]:
     """Give images and why they are chosen; the kinds take turns."""
     kinds: list[list[tuple[str, str, str]]] = []
@@ -91,7 +85,7 @@ def _reasons(
             rows = ends[(ends["method"] == method) & (ends["what"] == what)]
             kinds.append(
                 [
-                    (str(row["image"]), what, f"{what} of {method}: {_value(row, columns)}")
+                    (str(row["image"]), what, f"{what} of {method}: {_value(one, row)}")
                     for row in rows.to_dict("records")
                 ]
             )
@@ -99,7 +93,7 @@ def _reasons(
             for kind, rows in disputed.groupby("what", sort=False):
                 kinds.append(
                     [
-                        (str(row["image"]), "disputed", _dispute(str(kind), row, columns))
+                        (str(row["image"]), "disputed", _dispute(one, str(kind), row))
                         for row in rows.to_dict("records")
                     ]
                 )
@@ -109,25 +103,25 @@ def _reasons(
             yield from (kind[turn] for kind in group if turn < len(kind))
 
 
-def _value(row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]) -> str:
+def _value(one: Standing, row: Mapping[Any, Any]) -> str:
     metric = str(row["metric"])
-    return f"{metric} {number(row['value'], column_info(metric, columns).decimals)}"
+    return f"{metric} {number(row['value'], one.info(metric).decimals)}"
 
 
-def _dispute(what: str, row: Mapping[Any, Any], columns: Mapping[str, ColumnInfo]) -> str:
+def _dispute(one: Standing, what: str, row: Mapping[Any, Any]) -> str:
     value = float(row["value"])
     if what == METHODS_APART:
         metric = str(row["metrics"])
-        gap = number(value, column_info(metric, columns).decimals)
+        gap = number(value, one.info(metric).decimals)
         return f"methods are furthest apart: {row['best']} and {row['worst']} by {gap} in {metric}"
     return f"{row['metrics']} metrics agree least about the methods: Kendall's W {value:.2f}"
 
 
-def _shown(one: Standing, image: str, columns: Mapping[str, ColumnInfo]) -> list[str]:
+def _shown(one: Standing, image: str) -> list[str]:
     """Name the methods that have a value of this image, by rank; the ends if they are many."""
     assert one.ranked_by_images is not None
     values = one.cube.column(one.ranked_by_images)[one.cube.images.index(image)]
-    distance = shortfall(values, column_info(one.ranked_by_images, columns))
+    distance = shortfall(values, one.info(one.ranked_by_images))
     own = {
         method: value
         for method, value in zip(one.cube.methods, distance, strict=True)

@@ -8,19 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from iqbench.analysis.columns import metric_columns, ordered
-from iqbench.analysis.references import stale_rows
+from iqbench.analysis.board import Board, read_boards
+from iqbench.analysis.means_table import MeansTable
+from iqbench.analysis.standing import Standing
 from iqbench.report.html.definitions import definitions_of
 from iqbench.report.html.protocols import protocol_notes
 from iqbench.report.html.summary import cards_of
-from iqbench.report.html.tables import dataset_blocks, overall_blocks, with_metrics
+from iqbench.report.html.tables import dataset_blocks, overall_blocks
 from iqbench.report.html.values import Matrix, matrices_of
-from iqbench.report.overview import Overview, read_overviews
 from iqbench.report.sections import section_kinds
-from iqbench.results.read import DatasetTables, load_runs
-from iqbench.results.schema import ColumnInfo
+from iqbench.results.read import load_runs
 from iqbench.results.signature import parse_signature
 
 __all__ = ["Contents", "read_contents"]
@@ -38,25 +35,26 @@ class Contents:
         By whose metrics methods are judged and ranked.
     every
         The same with all metrics.
-    matrices
-        By dataset, how its metrics correlate.
     """
 
     results: Path
-    found: Overview
-    every: Overview
-    matrices: Mapping[str, list[Matrix]]
+    found: Board
+    every: Board
 
     @cached_property
-    def board(self) -> pd.DataFrame:
+    def table(self) -> MeansTable:
         """The leaderboard with the means of all metrics."""
-        return with_metrics(self.found.board, self.every.board, ["dataset", "method"])
+        return self.found.table.with_metrics_of(self.every.table, ["dataset", "method"])
 
-    @cached_property
+    @property
     def headings(self) -> list[str]:
         """All columns that hold a metric, in their order."""
-        heads = {name for one in self.every.standings for name in one.signatures}
-        return ordered(heads, self.found.columns)
+        return self.every.headings
+
+    def standing(self, dataset: str) -> Standing:
+        """Give one dataset with all its metrics."""
+        (one,) = (one for one in self.every.standings if one.dataset == dataset)
+        return one
 
     @cached_property
     def signatures(self) -> dict[str, list[str]]:
@@ -77,13 +75,12 @@ class Contents:
 
     def context(self) -> dict[str, Any]:
         """Give what the template names."""
-        board, columns = self.board, self.found.columns
-        shown = set(metric_columns(self.found.board))
-        tables = list(dataset_blocks(board, columns, self.protocols))
+        shown = set(self.found.table.metrics)
+        tables = list(dataset_blocks(self.table, self.protocols))
         return {
             "title": self.results.resolve().name,
             "facts": self._facts(),
-            "cards": list(cards_of(board, columns)),
+            "cards": list(cards_of(self.table)),
             "averages": list(overall_blocks(self.found, self.every)),
             "tables": tables,
             "kinds": {column.key for table in tables for column in table.section.columns},
@@ -94,7 +91,7 @@ class Contents:
                 for kind in section_kinds().values()
                 if (own := list(kind.make(self.found)))
             ],
-            "definitions": definitions_of(self.signatures, columns),
+            "definitions": definitions_of(self.signatures, self.found.columns),
             "matrices": list(self._matrices()),
             "tasks": sorted({table.task for table in tables if table.task}),
             "protocols": sorted({name for table in tables for name in table.protocols.values()}),
@@ -106,12 +103,12 @@ class Contents:
 
     def _matrices(self) -> Iterator[tuple[str, list[Matrix]]]:
         """Give the correlations of each dataset's metrics, in natural order."""
-        for one in self.board["dataset"].unique():
-            if self.matrices.get(str(one)):
-                yield str(one), self.matrices[str(one)]
+        for dataset, _ in self.table.parts():
+            if found := matrices_of(self.standing(dataset)):
+                yield dataset, found
 
     def _facts(self) -> list[str]:
-        board = self.board
+        board = self.table.frame
         images = board.groupby("dataset", sort=False)["expected"].max().sum()
         return [
             _plural(int(number), what)
@@ -133,18 +130,10 @@ def read_contents(
 ) -> Contents:
     """Read what a results folder says; its scores are read once.
 
-    Parameters and errors are those of `iqbench.report.overview.read_leaderboard`.
+    Parameters and errors are those of `iqbench.analysis.board.read_board`.
     """
-    matrices: dict[str, list[Matrix]] = {}
-
-    def correlate(tables: DatasetTables, columns: Mapping[str, ColumnInfo]) -> None:
-        own = stale_rows(tables.images, filters.get("method")).without(tables.scores)
-        matrices[tables.dataset] = matrices_of(own, columns)
-
-    found, every = read_overviews(
-        results, filters, (shown, "all"), sort=sort, front=front, each=correlate
-    )
-    return Contents(results, found, every, matrices)
+    found, every = read_boards(results, filters, (shown, "all"), sort=sort, front=front)
+    return Contents(results, found, every)
 
 
 def _protocol(signature: str) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from iqbench.analysis.columns import column_info
 from iqbench.document.model import direction_arrow
+from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.signature import parse_signature
 
@@ -49,7 +49,7 @@ class Definition:
 
 
 def definitions_of(
-    signatures: Mapping[str, Iterable[str]], columns: Mapping[str, ColumnInfo]
+    signatures: Mapping[str, Iterable[str]], columns: Columns
 ) -> dict[str, Definition]:
     """Define columns.
 
@@ -62,7 +62,7 @@ def definitions_of(
     """
     found = {}
     for heading, texts in signatures.items():
-        info = column_info(heading, columns)
+        info = columns.info(heading)
         found[heading] = Definition(
             heading,
             direction_arrow(info),

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from iqbench import __version__
-from iqbench.analysis.columns import column_info
 from iqbench.document.model import direction_arrow
 from iqbench.document.page import embedded_json, packed_plotly, render_page
 from iqbench.document.text import number
@@ -53,7 +52,7 @@ class Appearance:
     Attributes
     ----------
     sort, front
-        As for `iqbench.report.overview.read_leaderboard`.
+        As for `iqbench.analysis.board.read_board`.
     columns
         Its ``shown``: the columns that are shown at first, and by which methods are complete.
     images
@@ -133,7 +132,7 @@ def report_page(
     Raises
     ------
     IqbenchError
-        As `iqbench.report.overview.read_leaderboard`, and where not even the tables fit.
+        As `iqbench.analysis.board.read_board`, and where not even the tables fit.
     """
     chosen = appearance or Appearance()
     progress("Comparing methods", 0, 1)
@@ -157,7 +156,7 @@ def report_page(
     order = [item["dataset"] for item in datasets]
     shown.sort(key=lambda one: order.index(one.scene.dataset))
     for one in shown:
-        images = _standing(contents, one.scene.dataset).cube.images
+        images = contents.standing(one.scene.dataset).cube.images
         (own,) = (item for item in datasets if item["dataset"] == one.scene.dataset)
         own["scenes"][str(images.index(one.scene.image))] = one.number
     return Made(_page(context, shown, datasets, contents, left_out), len(shown), left_out)
@@ -194,9 +193,9 @@ def _page(
 def _numbers(contents: Contents, budget: Budget) -> tuple[list[dict[str, Any]], list[str]]:
     """Give the page's script the values of each dataset, and say which do not fit."""
     datasets, left_out = [], []
-    for dataset, rows in contents.board.groupby("dataset", sort=False):
-        standing = _standing(contents, str(dataset))
-        payload, lacking = standing_payload(standing, rows, contents.found.columns, budget)
+    for dataset, table in contents.table.parts():
+        standing = contents.standing(dataset)
+        payload, lacking = standing_payload(standing, table, budget)
         datasets.append({"dataset": standing.dataset, **payload})
         if lacking:
             names = ", ".join(lacking)
@@ -207,17 +206,12 @@ def _numbers(contents: Contents, budget: Budget) -> tuple[list[dict[str, Any]], 
     return datasets, left_out
 
 
-def _standing(contents: Contents, dataset: str) -> Any:
-    (one,) = (one for one in contents.every.standings if one.dataset == dataset)
-    return one
-
-
 def _scenes(
     contents: Contents, places: Sequence[Folders], recorded: Recorded | None, count: int
 ) -> list[Scene]:
     """Describe the images that are to be shown, if they are found."""
     found = contents.found
-    picks = picks_of(found.standings, found.columns, count) if count else []
+    picks = picks_of(found, count) if count else []
     if not picks:
         return []
     digests = Digests(load_images(contents.results), {pick.image for pick in picks})
@@ -227,8 +221,8 @@ def _scenes(
 
 def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> Scene:
     (one,) = (one for one in contents.found.standings if one.dataset == pick.dataset)
-    columns, cube = contents.found.columns, one.cube
-    infos = {name: column_info(name, columns) for name in cube.headings}
+    cube = one.cube
+    infos = {name: one.info(name) for name in cube.headings}
     at = cube.images.index(pick.image)
     texts = {
         method: [

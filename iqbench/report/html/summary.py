@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from iqbench.analysis.columns import MEANS, column_info
+from iqbench.analysis.columns import MEANS
+from iqbench.analysis.means_table import MeansTable
 from iqbench.document.model import direction_arrow
 from iqbench.document.text import number
 from iqbench.results.schema import ColumnInfo
@@ -45,20 +46,12 @@ class Card:
     incomplete: str
 
 
-def cards_of(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> Iterator[Card]:
-    """Make a card a dataset.
-
-    Parameters
-    ----------
-    board
-        As `iqbench.analysis.leaderboard.leaderboard` gives it.
-    columns
-        Directions and decimals.
-    """
-    for dataset, rows in board.groupby("dataset", sort=False):
+def cards_of(table: MeansTable) -> Iterator[Card]:
+    """Make a card of each dataset of a leaderboard."""
+    for dataset, rows in table.frame.groupby("dataset", sort=False):
         first = rows[rows["rank"] == 1]
         metric = str(rows["ranked_by"].iloc[0])
-        info = column_info(metric, columns)
+        info = table.info(metric)
         value, tied = "", []
         if len(first):
             value = _value(first.iloc[0], metric, info)

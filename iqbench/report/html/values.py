@@ -12,14 +12,16 @@ import pandas as pd
 
 from iqbench.analysis.agreement import ranking_agreement
 from iqbench.analysis.coefficients import Associations, associate
-from iqbench.analysis.columns import ENDS, MEANS, column_info, distance_name
-from iqbench.analysis.metric_table import MetricTable, metric_table
+from iqbench.analysis.columns import ENDS, MEANS, distance_name
+from iqbench.analysis.means_table import MeansTable
+from iqbench.analysis.metric_table import MetricTable, with_distances
 from iqbench.analysis.order import averaged_info
 from iqbench.analysis.standing import Standing
 from iqbench.document.model import direction_arrow
 from iqbench.document.page import embedded_json
 from iqbench.document.text import number, printable
 from iqbench.report.html.scenes import Budget
+from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
 
 __all__ = ["Matrix", "column_payload", "matrices_of", "metric_under", "standing_payload"]
@@ -45,13 +47,11 @@ class Matrix:
     cells: list[list[tuple[str, float | None]]]
 
 
-def column_payload(
-    headings: Sequence[str], columns: Mapping[str, ColumnInfo]
-) -> list[dict[str, Any]]:
+def column_payload(headings: Sequence[str], columns: Columns) -> list[dict[str, Any]]:
     """Describe columns for the page's script, and the distances to targets by which some rank."""
     described = []
     for name in headings:
-        info = column_info(name, columns)
+        info = columns.info(name)
         described.append(_described(name, info))
         if info.target is not None:
             described.append(_described(distance_name(name, info.target), averaged_info(info)))
@@ -68,7 +68,7 @@ def _described(name: str, info: ColumnInfo) -> dict[str, Any]:
 
 
 def standing_payload(
-    one: Standing, board: pd.DataFrame, columns: Mapping[str, ColumnInfo], budget: Budget
+    one: Standing, table: MeansTable, budget: Budget
 ) -> tuple[dict[str, Any], list[str]]:
     """Give one dataset's numbers to the page's script.
 
@@ -76,10 +76,8 @@ def standing_payload(
     ----------
     one
         With all its columns.
-    board
-        Its rows of the leaderboard.
-    columns
-        Directions.
+    table
+        Its part of the leaderboard.
     budget
         What is left of the file's size; columns that do not fit are left out, from the last.
 
@@ -100,13 +98,15 @@ def standing_payload(
             values[printable(heading)] = text
         else:
             left_out.append(heading)
-    order = [cube.methods.index(str(name)) for name in board["method"] if name in cube.methods]
+    order = [
+        cube.methods.index(str(name)) for name in table.frame["method"] if name in cube.methods
+    ]
     payload = {
         "name": printable(one.dataset),
         "methods": [printable(name) for name in cube.methods],
         "order": order,
         "ranked": printable(one.ranked_by or ""),
-        "front": _front(board, columns),
+        "front": _front(table),
         "scenes": {},  # by number of the image, the number of the scene that shows it
     }
     # This much is always there: what comes after has less room.
@@ -114,8 +114,9 @@ def standing_payload(
     return payload | {"images": names if values else [], "values": values}, left_out
 
 
-def _front(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> dict[str, Any] | None:
+def _front(table: MeansTable) -> dict[str, Any] | None:
     """Give fidelity and perception of every method, with intervals; None where either lacks."""
+    board = table.frame
     axes = [name for name in str(board["front_by"].iloc[0]).split(", ") if name]
     if len(axes) != 2 or any(name not in board for name in axes):
         return None
@@ -131,7 +132,7 @@ def _front(board: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> dict[str, 
                     "at": [[_finite(value) for value in triple] for triple in ends],
                 }
             )
-    targets = [column_info(name, columns).target for name in axes]
+    targets = [table.info(name).target for name in axes]
     names = [
         name if target is None else distance_name(name, target)
         for name, target in zip(axes, targets, strict=True)
@@ -151,23 +152,36 @@ def _finite(value: Any) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
-def matrices_of(scores: pd.DataFrame, columns: Mapping[str, ColumnInfo]) -> list[Matrix]:
+def matrices_of(one: Standing) -> list[Matrix]:
     """Correlate the metrics of a dataset.
 
     Parameters
     ----------
-    scores
-        Long form, of one dataset.
-    columns
-        Directions.
+    one
+        With all its columns.
 
     Returns
     -------
     list of Matrix
         Those that have a number.
     """
-    table = metric_table(scores, columns)
+    table = _metric_table(one)
     return [one for one in _matrices(table) if one.names] if len(table.names) > 1 else []
+
+
+def _metric_table(one: Standing) -> MetricTable:
+    """Arrange a dataset's scores for correlation: one row an output, without empty columns."""
+    cube = one.cube
+    outputs = len(cube.methods) * len(cube.images)
+    values = cube.values.swapaxes(0, 1).reshape(outputs, len(cube.headings))
+    there = ~np.isnan(values)
+    rows, used = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
+    index = pd.MultiIndex.from_product(
+        [[one.dataset], cube.methods, cube.images], names=["dataset", "method", "image"]
+    )
+    headings = [cube.headings[place] for place in used]
+    frame = pd.DataFrame(values[rows][:, used], index=index[rows], columns=headings)
+    return MetricTable(with_distances(frame, one.columns), [[one.dataset]], columns=one.columns)
 
 
 def _matrices(table: MetricTable) -> Iterator[Matrix]:

@@ -1,7 +1,7 @@
 """Sections that leaderboards and reports may have: one module each, found by its place.
 
 A module has a docstring, whose first line is the title, and a function ``sections(board)``, which
-takes an `iqbench.report.overview.Overview` and gives `iqbench.document.model.Section`s, one a
+takes a `iqbench.analysis.board.Board` and gives `iqbench.document.model.Section`s, one a
 dataset. ``iqbench leaderboard --section NAME`` shows them in every format; a report has those of
 all modules.
 """
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
+from iqbench.analysis.board import Board
 from iqbench.document.model import Section
 from iqbench.errors import unknown_name
-from iqbench.report.overview import Overview
 
 __all__ = ["SectionKind", "section_kind", "section_kinds"]
 
@@ -37,7 +37,7 @@ class SectionKind:
 
     name: str
     title: str
-    make: Callable[[Overview], Iterable[Section]]
+    make: Callable[[Board], Iterable[Section]]
 
 
 @cache

@@ -10,22 +10,22 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from iqbench.analysis.columns import column_info, shortfall
+from iqbench.analysis.board import Board
+from iqbench.analysis.columns import shortfall
 from iqbench.document.model import Section, direction_arrow, numbers, texts
-from iqbench.report.overview import Overview
 
 __all__ = ["sections"]
 
 _MOST = 5
 
 
-def sections(board: Overview) -> Iterator[Section]:
+def sections(board: Board) -> Iterator[Section]:
     """Show a dataset each, where two methods have a rank and the second is ahead somewhere."""
     for one in board.standings:
         methods = one.ranked()[:2]
         if one.ranked_by_images is None or len(methods) < 2:
             continue
-        info = column_info(one.ranked_by_images, board.columns)
+        info = one.info(one.ranked_by_images)
         values = one.cube.column(one.ranked_by_images)[:, one.at(methods)]
         distance = shortfall(values, info)
         known = np.isfinite(values).all(axis=1)

@@ -22,7 +22,7 @@ def page(tmp_path_factory) -> Path:
     new = made_results(root / "new", images=images, loss=1)
     shutil.rmtree(root / "new" / "hr")  # the baseline's references are the same files
     sides = read_sides(old.folder, new.folder, {})
-    found = check(sides.baseline, sides.candidate, sides.columns, methods=sides.methods)
+    found = check(sides.baseline, sides.candidate, methods=sides.methods)
     assert not found.passed
     made = check_page(
         *(found, sides, (old.folder, new.folder), [*old.places, *new.places]),

@@ -16,6 +16,7 @@ from made_folders import picture
 from made_pages import made_results
 from PIL import Image
 
+from iqbench.analysis.board import read_board
 from iqbench.document.page import embedded_json
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
@@ -28,7 +29,7 @@ from iqbench.report.html.painting import LONGEST, THUMBNAIL, Crop, crop_of, loss
 from iqbench.report.html.protocols import protocol_notes
 from iqbench.report.html.report import Appearance, report_page
 from iqbench.report.html.where import Folders
-from iqbench.report.overview import read_leaderboard
+from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.signature import peak_of, signature
 
@@ -207,8 +208,8 @@ def test_maps_of_several_outputs_share_their_colours_and_lie_on_the_part_that_is
 
 def test_each_dataset_shows_the_ends_and_what_is_in_dispute(tmp_path):
     made = made_results(tmp_path, images="abcdefgh", datasets=("set5", "other"))
-    found = read_leaderboard(made.folder, {})
-    picks = picks_of(found.standings, found.columns, 4)
+    found = read_board(made.folder, {})
+    picks = picks_of(found, 4)
     assert [pick.dataset for pick in picks[:2]] == ["other", "set5"]
     assert len({(pick.dataset, pick.image) for pick in picks}) == 8
     leader = found.standings[0].ranked()[0]
@@ -221,9 +222,9 @@ def test_each_dataset_shows_the_ends_and_what_is_in_dispute(tmp_path):
 def test_of_many_methods_the_best_and_the_worst_are_shown(tmp_path):
     methods = [f"m{number}" for number in range(9)]
     made = made_results(tmp_path, methods)
-    found = read_leaderboard(made.folder, {})
+    found = read_board(made.folder, {})
     (one,) = found.standings
-    (pick, *_) = picks_of(found.standings, found.columns, 1)
+    (pick, *_) = picks_of(found, 1)
     assert len(pick.methods) == METHODS
     values = one.cube.column("psnr")[one.cube.images.index(pick.image)]
     best, worst = one.cube.methods[int(values.argmax())], one.cube.methods[int(values.argmin())]
@@ -231,15 +232,17 @@ def test_of_many_methods_the_best_and_the_worst_are_shown(tmp_path):
 
 
 def test_metrics_are_defined_by_their_own_words_and_foreign_ones_by_their_summary():
-    columns = {
-        "lpips-vgg": ColumnInfo(
-            "lower",
-            summary="LPIPS v0.1 on vgg16",
-            definition="LPIPS v0.1 with the authors' weights.\n\nIts input.",
-            citation="Zhang et al. 2018",
-        ),
-        "sharpness": ColumnInfo("none", summary="Of another package"),
-    }
+    columns = Columns(
+        {
+            "lpips-vgg": ColumnInfo(
+                "lower",
+                summary="LPIPS v0.1 on vgg16",
+                definition="LPIPS v0.1 with the authors' weights.\n\nIts input.",
+                citation="Zhang et al. 2018",
+            ),
+            "sharpness": ColumnInfo("none", summary="Of another package"),
+        }
+    )
     signatures = {
         "lpips-vgg": ["metric=lpips|version=1|net=vgg"],
         "sharpness": ["metric=sharpness|version=3"],
@@ -258,7 +261,7 @@ def test_ranks_are_those_of_the_leaderboard_whatever_else_is_shown(tmp_path):
     made = made_results(tmp_path, lacking=("swinir",))
     html = report_page(made.folder, {}, appearance=PLAIN).html
     assert 'data-metric="tv-residual"' in html
-    board = read_leaderboard(made.folder, {}).board
+    board = read_board(made.folder, {}).table.frame
     row = board[board["method"] == "swinir"].iloc[0]
     assert not row["complete"]
     assert "1 of 3 methods incomplete" in html
