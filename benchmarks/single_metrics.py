@@ -135,6 +135,7 @@ def peers() -> dict[str, dict[str, Score]]:
         "ms-gmsd": {"piq": on_tensors(piq.multi_scale_gmsd)},
         "psnr-hvsm": hvs_peers(),
         "ssimulacra2": fused["ssimulacra2"],
+        "vsi": {"piq": on_tensors(piq.vsi)},
         "vifp": {"piq": on_tensors(piq.vif_p)},
         "psnr": {
             "piq": on_tensors(partial(piq.psnr, data_range=1.0)),

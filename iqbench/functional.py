@@ -40,6 +40,7 @@ from iqbench.metrics.ssim import ssim
 from iqbench.metrics.ssimulacra2 import ssimulacra2
 from iqbench.metrics.tv import total_variation, tv_ratio, tv_residual
 from iqbench.metrics.vifp import vifp
+from iqbench.metrics.vsi import vsi
 
 __all__ = [
     "absolute_error_map",
@@ -74,4 +75,5 @@ __all__ = [
     "tv_ratio",
     "tv_residual",
     "vifp",
+    "vsi",
 ]

@@ -7,10 +7,10 @@ from functools import lru_cache
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
+from iqbench.metrics._similarity import averaged, mixed, real_power, scharr, similarity
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.tv import safe_sqrt
 from iqbench.networks.haar import YIQ
@@ -69,7 +69,7 @@ class Fsim(Metric):
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
         """Return channels, phase congruency and gradient of the reference."""
         channels = _channels(reference)
-        return channels, phase_congruency(channels[:, 0]), _gradient(channels[:, :1])
+        return channels, phase_congruency(channels[:, 0]), scharr(channels[:, :1])
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
@@ -79,16 +79,13 @@ class Fsim(Metric):
         second = _channels(output)
         other = phase_congruency(second[:, 0])
         weights = torch.maximum(congruency, other)
-        similarity = _similar(congruency, other, C_CONGRUENCY)
-        similarity = similarity * _similar(slope, _gradient(second[:, :1]), C_GRADIENT) * weights
-        coloured = similarity
+        alike = similarity(congruency, other, C_CONGRUENCY)
+        alike = alike * similarity(slope, scharr(second[:, :1]), C_GRADIENT) * weights
+        coloured = alike
         if second.shape[1] == 3:
-            of_colour = _similar(first[:, 1:], second[:, 1:], C_COLOUR).prod(1)
-            # The real part of the power, where the product is negative.
-            power = of_colour.abs().clamp_min(torch.finfo(of_colour.dtype).tiny) ** LAMBDA
-            turn = math.cos(math.pi * LAMBDA)
-            coloured = similarity * torch.where(of_colour < 0, power * turn, power)
-        return {"fsim": similarity, "fsimc": coloured, "weights": weights}
+            of_colour = similarity(first[:, 1:], second[:, 1:], C_COLOUR).prod(1)
+            coloured = alike * real_power(of_colour, LAMBDA)
+        return {"fsim": alike, "fsimc": coloured, "weights": weights}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Divide by the mean weight."""
@@ -97,27 +94,8 @@ class Fsim(Metric):
 
 def _channels(image: Tensor) -> Tensor:
     """Average to a short side of about 256, and convert to YIQ in [0, 255]; gray stays gray."""
-    factor = max(1, int(min(image.shape[2:]) / 256 + 0.5))  # halves up, as MATLAB
-    before, after = (factor - 1) // 2, factor // 2
-    image = F.avg_pool2d(F.pad(image, (before, after, before, after)), factor) * 255
-    if image.shape[1] == 1:
-        return image
-    red, green, blue = image.unbind(1)
-    return torch.stack([r * red + g * green + b * blue for r, g, b in YIQ], dim=1)
-
-
-def _gradient(plane: Tensor) -> Tensor:
-    """Return the length of Scharr's gradient, (N, h, w)."""
-    x = F.pad(plane[:, 0], (1, 1, 1, 1))
-    down = 3 * x[:, :-2] + 10 * x[:, 1:-1] + 3 * x[:, 2:]
-    across = 3 * x[..., :-2] + 10 * x[..., 1:-1] + 3 * x[..., 2:]
-    horizontal = (down[..., 2:] - down[..., :-2]) / 16
-    vertical = (across[:, 2:] - across[:, :-2]) / 16
-    return safe_sqrt(horizontal.square() + vertical.square())
-
-
-def _similar(first: Tensor, second: Tensor, constant: float) -> Tensor:
-    return (2 * first * second + constant) / (first.square() + second.square() + constant)
+    image = averaged(image) * 255
+    return image if image.shape[1] == 1 else mixed(image, YIQ)
 
 
 def phase_congruency(plane: Tensor) -> Tensor:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
+from iqbench.metrics._similarity import averaged, mixed, similarity
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.tv import safe_sqrt
 from iqbench.networks.gradient import PrewittMagnitude
@@ -55,15 +55,15 @@ class Mdsi(Metric):
         second = _channels(output)
         other = _gradient(second[:, :1])
         fused = _gradient((first[:, :1] + second[:, :1]) / 2)
-        by_slope = _similar(slope, other, C1) + _similar(other, fused, C2)
-        by_slope = by_slope - _similar(slope, fused, C2)
+        by_slope = similarity(slope, other, C1) + similarity(other, fused, C2)
+        by_slope = by_slope - similarity(slope, fused, C2)
         products = (first[:, 1:] * second[:, 1:]).sum(1, keepdim=True)
         squares = (first[:, 1:].square() + second[:, 1:].square()).sum(1, keepdim=True)
-        similarity = ALPHA * by_slope + (1 - ALPHA) * (2 * products + C3) / (squares + C3)
+        alike = ALPHA * by_slope + (1 - ALPHA) * (2 * products + C3) / (squares + C3)
         # The fourth root of a negative number lies on the diagonal of the complex plane.
-        root = safe_sqrt(safe_sqrt(similarity.abs()))
-        real = torch.where(similarity < 0, root * 0.5**0.5, root)
-        imaginary = torch.where(similarity < 0, real, 0.0)
+        root = safe_sqrt(safe_sqrt(alike.abs()))
+        real = torch.where(alike < 0, root * 0.5**0.5, root)
+        imaginary = torch.where(alike < 0, real, 0.0)
         parts = torch.cat([real, imaginary], dim=1)
         away = parts - parts.mean((2, 3), keepdim=True)
         return {"deviation": safe_sqrt(away.square().sum(1))}
@@ -75,20 +75,11 @@ class Mdsi(Metric):
 
 def _channels(image: Tensor) -> Tensor:
     """Average to a short side of about 256, and convert; (N, 3, h, w)."""
-    image = image.expand(-1, 3, -1, -1)
-    factor = max(1, int(min(image.shape[2:]) / 256 + 0.5))  # halves up, as MATLAB
-    before, after = (factor - 1) // 2, factor // 2
-    image = F.avg_pool2d(F.pad(image, (before, after, before, after)), factor)
-    red, green, blue = image.unbind(1)
-    return torch.stack([r * red + g * green + b * blue for r, g, b in LHM], dim=1)
+    return mixed(averaged(image.expand(-1, 3, -1, -1)), LHM)
 
 
 def _gradient(plane: Tensor) -> Tensor:
     return PrewittMagnitude().forward(plane)
-
-
-def _similar(first: Tensor, second: Tensor, constant: float) -> Tensor:
-    return (2 * first * second + constant) / (first.square() + second.square() + constant)
 
 
 def mdsi(reference: Tensor, output: Tensor) -> Tensor:

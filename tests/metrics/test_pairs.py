@@ -46,6 +46,7 @@ PAIRWISE = (
     "psnr_hvsm",
     "ssimulacra2",
     "vifp",
+    "vsi",
 )
 NETWORKED = tuple(
     name for name in PAIRWISE if "erceptual" in name or "lpips" in name.lower() or name == "dists"
