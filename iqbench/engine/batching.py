@@ -63,8 +63,8 @@ class Work:
         output = self.outputs[0].picture
         assert output is not None
         reference = self.reference or output
-        gray = kind_of_pair(reference, output)
-        return reference.height, reference.width, gray, self.columns, self.reference is None
+        sizes = reference.height, reference.width, output.height, output.width
+        return *sizes, kind_of_pair(reference, output), self.columns, self.reference is None
 
 
 def join(works: Iterable[Work], device: torch.device) -> Iterator[list[Work]]:
@@ -82,16 +82,13 @@ def join(works: Iterable[Work], device: torch.device) -> Iterator[list[Work]]:
 
 
 def batch_of(works: Sequence[Work]) -> Batch:
-    """Make what the scorer takes: outputs in the order of their references.
-
-    Outputs that are read alone stand in the place of their references, which nobody reads.
-    """
-    outputs = [output.picture for work in works for output in work.outputs]
-    if works[0].reference is None:
-        alone = [picture for picture in outputs if picture is not None]
-        return Batch(alone, alone, range(len(alone)))
-    owners = [owner for owner, work in enumerate(works) for _ in work.outputs]
-    pictures = [picture for picture in outputs if picture is not None]
+    """Make what the scorer takes: outputs in the order of their references."""
+    outputs = [output for work in works for output in work.outputs]
+    pictures = [output.picture for output in outputs if output.picture is not None]
     assert len(pictures) == len(outputs)
+    if works[0].reference is None:
+        return Batch.alone(pictures)
+    owners = [owner for owner, work in enumerate(works) for _ in work.outputs]
     references = [work.reference for work in works if work.reference is not None]
-    return Batch(references, pictures, owners)
+    own_peaks = [output.peaks.own for output in outputs if output.peaks is not None]
+    return Batch(references, pictures, owners, own_peaks)

@@ -11,7 +11,15 @@ from iqbench.networks.backbone import Backbone
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
 
-__all__ = ["Group", "NetworkKey", "Outcome", "group_requests", "taps_by_pass", "views_of"]
+__all__ = [
+    "Group",
+    "NetworkKey",
+    "Outcome",
+    "group_requests",
+    "reads_alone",
+    "taps_by_pass",
+    "views_of",
+]
 
 NetworkKey = tuple[str, bool]
 """Name of a network, and whether it sees normalised pixels: one pass each."""
@@ -108,12 +116,22 @@ def group_requests(requests: Iterable[Request], protocol: Protocol) -> tuple[Gro
     for request in requests:
         if request.metric.needs != "bitstream" and request.metric.scope == "image":
             view = protocol.view(request.metric.role, request.metric.name)
-            key = view, request.needs_whole_images, request.metric.needs == "output"
+            key = view, request.needs_whole_images, reads_alone(request, protocol)
             found.setdefault(key, []).append(request)
     return tuple(
         Group(view, tuple(items), _readers(items), whole, alone)
         for (view, whole, alone), items in found.items()
     )
+
+
+def reads_alone(request: Request, protocol: Protocol) -> bool:
+    """Tell whether a column sees outputs without their references.
+
+    A metric that needs the output alone may have a view that needs the reference, such as one at
+    the mean brightness of the reference.
+    """
+    view = protocol.view(request.metric.role, request.metric.name)
+    return request.metric.needs == "output" and not view.needs_reference
 
 
 def views_of(requests: Iterable[Request], protocol: Protocol) -> tuple[View, ...]:
@@ -125,7 +143,9 @@ def views_of(requests: Iterable[Request], protocol: Protocol) -> tuple[View, ...
     views = dict.fromkeys(
         protocol.view(item.metric.role, item.metric.name)
         for item in requests
-        if item.metric.needs == "reference and output" and item.metric.scope == "image"
+        if item.metric.needs != "bitstream"
+        and item.metric.scope == "image"
+        and not reads_alone(item, protocol)
     )
     return tuple(views) or (replace(protocol.fidelity, colour="rgb", gray_output="expand"),)
 

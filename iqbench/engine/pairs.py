@@ -212,7 +212,8 @@ class PairScorer:
         joined: list[tuple[Picture, Picture]] = []
         kind: tuple[object, ...] = ()
         for reference, output in pairs:
-            here = reference.height, reference.width, kind_of_pair(reference, output)
+            sizes = reference.height, reference.width, output.height, output.width
+            here = *sizes, kind_of_pair(reference, output)
             pixels = reference.height * reference.width * 2 * (len(joined) + 1)
             if joined and (here != kind or pixels > limit):
                 yield joined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from iqbench.datasets.bitstreams import bitstream_sizes
@@ -19,7 +19,7 @@ from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import views_of
 from iqbench.engine.reading import Job
 from iqbench.engine.resources import Resources, load_resources
-from iqbench.engine.signatures import Signatures, signatures_of
+from iqbench.engine.signatures import Signatures
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
@@ -121,17 +121,12 @@ class DatasetPlan:
 
     def signatures(self, resources: Resources, compute: Compute) -> Signatures:
         """Return the signature of every column that has one value an image."""
-        of_images = [item for item in self.requests if item.metric.scope == "image"]
-        plain = signatures_of(of_images, self.protocol, resources.digests, compute.precision)
-        bitstreams = [
-            item.column.name for item in self.requests if item.metric.needs == "bitstream"
-        ]
-        alone = [
-            item.column.name
-            for item in self.requests
-            if _reads_output_alone(item, self.reference_set)
-        ]
-        return Signatures(plain, frozenset(bitstreams), frozenset(alone))
+        signatures = Signatures.of_requests(
+            self.requests, self.protocol, resources.digests, compute.precision
+        )
+        of_sets = [item.column.name for item in self.requests if item.metric.scope == "set"]
+        without = of_sets if self.reference_set else []
+        return replace(signatures, alone=signatures.alone | frozenset(without))
 
 
 @dataclass(frozen=True)
@@ -174,7 +169,7 @@ class RunPlan:
         )
 
 
-def _reads_output_alone(request: Request, reference_set: ReferenceSet | None) -> bool:
+def _needs_no_reference(request: Request, reference_set: ReferenceSet | None) -> bool:
     """Say whether a column reads an output without a reference of its own."""
     metric = request.metric
     return metric.needs == "output" or (metric.scope == "set" and reference_set is not None)
@@ -310,7 +305,7 @@ def _check_needs(
     needing = {
         request.column.name: request.metric.scope
         for request in requests
-        if not _reads_output_alone(request, compared)
+        if not _needs_no_reference(request, compared)
     }
     if needing:
         verb = "need references" if len(needing) > 1 else "needs a reference"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.signatures import Signatures
 from iqbench.errors import IqbenchError, out_of_memory
-from iqbench.images.orientation import blame_orientation, orientation_remarks
-from iqbench.images.peaks import Peaks, peaks_of_headers, settle_peaks
+from iqbench.images.orientation import blame_orientation, orientation_remark, orientation_remarks
+from iqbench.images.peaks import Peaks, peaks_of_headers, settle_peak, settle_peaks
 from iqbench.images.picture import Picture
 from iqbench.images.probe import ImageHeader
 from iqbench.images.remark import Remark
@@ -27,6 +27,7 @@ __all__ = [
     "ReadJob",
     "check_fit",
     "check_size",
+    "fit_alone",
     "fit_pair",
     "in_sentences",
     "job_cost",
@@ -216,9 +217,15 @@ def read_job(
             fitted = replace(output, error=broken)
             if reference is not None:
                 fitted = _decode(
-                    output, read, reference, protocol=protocol, views=views, alpha=alpha
+                    output,
+                    read,
+                    reference,
+                    protocol=protocol,
+                    views=views,
+                    alpha=alpha,
+                    alone=bool(signatures.alone),
                 )
-            lone = (signatures.alone and reference is None) or fitted.error
+            lone = reference is None or fitted.error
             output = _decode_alone(fitted, read, signatures, protocol, alpha) if lone else fitted
             if output.picture:  # now its peaks are known
                 columns = _missing(output, signatures, known) | lacking(output)
@@ -290,6 +297,7 @@ def _decode(
     protocol: Protocol,
     views: Collection[View],
     alpha: Alpha,
+    alone: bool,
 ) -> Output:
     """Decode an output and see that it fits its reference."""
     name = output.image.source.name
@@ -297,7 +305,8 @@ def _decode(
         with in_sentences(name):
             # Before it is decoded: the reference says how much memory this may take.
             check_size(reference, content.probe(), (reference.name, name), views)
-            pair = fit_pair(reference, content.decode(alpha=alpha), protocol, views)
+            picture = content.decode(alpha=alpha)
+            pair = fit_pair(reference, picture, protocol, views, alone=alone)
     except IqbenchError as error:
         return replace(output, error=str(error))
     return replace(output, picture=pair.output, peaks=pair.peaks, remarks=pair.remarks)
@@ -308,18 +317,18 @@ def _decode_alone(
 ) -> Output:
     """Decode an output for what needs no reference, where it has none or one that does not fit."""
     if not output.columns & signatures.alone:
-        return output
+        lacking = "; ".join(signatures.lacking.values())
+        return output if output.error else replace(output, error=lacking)
     try:
         with in_sentences(output.image.source.name):
-            picture = content.decode(alpha=alpha)
-            picture, _, remarks = settle_peaks(picture, picture, protocol.peak)
+            picture, remarks = fit_alone(content.decode(alpha=alpha), protocol)
     except IqbenchError as error:
         return replace(output, error=str(error))
     return replace(
         output,
         picture=picture,
-        peaks=Peaks(picture.peak, picture.peak),
-        remarks=tuple(remarks),
+        peaks=Peaks.alone(picture.peak),
+        remarks=remarks,
         alone=True,
         unfit=output.error,
         error=None,
@@ -334,18 +343,21 @@ class FittedPair:
     ----------
     reference, output
         Of one size, at least after the protocol's modcrop, with their peaks.
+    own_peak
+        That of the output alone, whatever its reference; 0 for the same as in the pair.
     remarks
         What the user should know of them.
     """
 
     reference: Picture
     output: Picture
+    own_peak: int = 0
     remarks: tuple[Remark, ...] = ()
 
     @property
     def peaks(self) -> Peaks:
         """Which sample values are white."""
-        return Peaks(self.reference.peak, self.output.peak)
+        return Peaks(self.reference.peak, self.output.peak, self.own_peak)
 
 
 def fit_pair(
@@ -353,6 +365,8 @@ def fit_pair(
     output: Picture,
     protocol: Protocol,
     views: Collection[View] | None = None,
+    *,
+    alone: bool = False,
 ) -> FittedPair:
     """See that an output can be compared with its reference, and decide what is white in both.
 
@@ -364,6 +378,8 @@ def fit_pair(
         May say the peak.
     views
         What is computed sees; by default both views of the protocol.
+    alone
+        Whether something also reads the output without its reference.
 
     Raises
     ------
@@ -373,7 +389,46 @@ def fit_pair(
     check_fit(reference, output, views or (protocol.fidelity, protocol.perception))
     first, second, remarks = settle_peaks(reference, output, protocol.peak)
     remarks.extend(orientation_remarks(first, second))
-    return FittedPair(first, second, tuple(remarks))
+    own_peak = _own_peak(output, second.peak, protocol, remarks) if alone else 0
+    return FittedPair(first, second, own_peak, tuple(remarks))
+
+
+def _own_peak(output: Picture, peak: int, protocol: Protocol, remarks: list[Remark]) -> int:
+    """Return what is white in an output without its reference, which may have settled another."""
+    if protocol.peak is not None:
+        return peak
+    own = settle_peak(output)[0].peak
+    if own != peak:
+        text = (
+            f"white is {peak} beside the reference, but {own} for metrics that read the output "
+            f"alone: only the reference says {peak}; `--peak {peak}` says it for all"
+        )
+        remarks.append(Remark(text, output.name))
+    return own
+
+
+def fit_alone(output: Picture, protocol: Protocol) -> tuple[Picture, tuple[Remark, ...]]:
+    """Decide what is white in an output that is seen without a reference.
+
+    Parameters
+    ----------
+    output
+        As decoded.
+    protocol
+        May say the peak.
+
+    Returns
+    -------
+    tuple
+        The output with its peak, and what the user should know of it.
+
+    Raises
+    ------
+    IqbenchError
+        As `iqbench.images.peaks.settle_peak`.
+    """
+    picture, remarks = settle_peak(output, protocol.peak)
+    return picture, (*remarks, *orientation_remark(picture))
 
 
 def check_fit(reference: Picture, output: Picture, views: Collection[View]) -> None:

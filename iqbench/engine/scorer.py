@@ -143,6 +143,8 @@ class Scorer:
 
     def _start_group(self, group: Group, batch: Batch, compute: Compute, scores: Scores) -> None:
         """Stream a batch through everything that reads one view."""
+        if group.alone:
+            batch = batch.without_references()
         first = batch.references[0]
         try:
             window = group.view.window(first.height, first.width)
@@ -159,7 +161,7 @@ class Scorer:
         if not group.requests:
             return
         try:
-            references, outputs = _arranged(group, batch)
+            references, outputs = arrange(group.view, batch.references, batch.outputs)
         except IqbenchError as error:
             luma = isinstance(error, LumaInRgbError)
             reason = f"undefined: {error.message}" if luma else str(error)
@@ -186,7 +188,7 @@ class Scorer:
             self._resources.backbones,
             compute,
             size=(group.view.channels(first.channels), window.height, window.width),
-            references=len(part.references),
+            references=0 if group.alone else len(part.references),
             outputs=len(part.outputs),
         )
         chunks = _chunks(len(part.outputs), plan.outputs)
@@ -255,13 +257,6 @@ class Scorer:
                     for reader in readers[tap]:
                         kept.add(reader.observe(prepared[reader], owner, values, place))
         return found
-
-
-def _arranged(group: Group, batch: Batch) -> tuple[Sequence[Picture], Sequence[Picture]]:
-    """Give references and outputs the channels that a group's view converts."""
-    if group.alone:
-        return batch.references, arrange(group.view, batch.outputs, batch.outputs)[1]
-    return arrange(group.view, batch.references, batch.outputs)
 
 
 def _gains(view: View, batch: Batch) -> list[float]:

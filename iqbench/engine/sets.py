@@ -248,7 +248,8 @@ class SetRun:
             why = None
             if member.reference is not None and reference is not None:
                 why = self._failure(one, member.reference, reference)
-            why = why or self._failure(one, member.output, picture)
+            seen = replace(picture, peak=member.output.peak)
+            why = why or self._failure(one, member.output, seen)
             if why:
                 errors[one.name] = why
             else:
@@ -268,11 +269,12 @@ class SetRun:
         """Say which features an output needs; None while it is not known what is white in it."""
         if output.peaks is None or output.digest is None:
             return None
-        image, of_output = output.image.image, FeatureKey(output.digest, output.peaks.output)
+        image = output.image.image
         if self._reference_set is not None:
-            return _Member(image, None, of_output)
+            return _Member(image, None, FeatureKey(output.digest, output.peaks.own))
         if output.reference_digest is None:
             return None
+        of_output = FeatureKey(output.digest, output.peaks.output)
         of_reference = FeatureKey(output.reference_digest, output.peaks.reference)
         return _Member(image, of_reference, of_output)
 

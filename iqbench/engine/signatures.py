@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from iqbench.engine.compute import Precision
+from iqbench.engine.grouping import reads_alone
 from iqbench.images.peaks import Peaks
 from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request
@@ -34,27 +35,60 @@ class Signatures:
         The columns that read no pixels, and so know no peak.
     alone
         The columns that read outputs alone, without their references.
+    lacking
+        Columns of metrics that need the output alone, but whose views need references, to why they
+        have no value where there is none.
     """
 
     plain: Mapping[str, str] = field(default_factory=dict)
     bitstreams: frozenset[str] = frozenset()
     alone: frozenset[str] = frozenset()
+    lacking: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_requests(
+        cls,
+        requests: Iterable[Request],
+        protocol: Protocol,
+        digests: Mapping[str | Metric, str],
+        precision: Precision,
+    ) -> Signatures:
+        """Spell the signatures of columns with one value an image; see `signatures_of`."""
+        chosen = [item for item in requests if item.metric.scope == "image"]
+        alone = {item.column.name for item in chosen if reads_alone(item, protocol)}
+        lacking = {}
+        for item in chosen:
+            name, metric = item.column.name, item.metric
+            if metric.needs == "output" and name not in alone:
+                view = protocol.view(metric.role, metric.name)
+                lacking[name] = (
+                    f"protocol {protocol.spec} shows {name} the output at the mean brightness of "
+                    f"its reference (view {view}), and there is no reference"
+                )
+        return cls(
+            signatures_of(chosen, protocol, digests, precision),
+            frozenset(one.column.name for one in chosen if one.metric.needs == "bitstream"),
+            frozenset(alone),
+            lacking,
+        )
 
     def mark(
         self, column: str, reference_digest: str | None, output_digest: str | None
     ) -> str | None:
         """Name the files that a column's value depends on; None where one of them is missing."""
-        if column in self.alone | self.bitstreams:
+        without = column in self.lacking and reference_digest is None
+        if without or column in self.alone | self.bitstreams:
             return output_mark(output_digest)
         return pair_digest(reference_digest, output_digest)
 
     def of(self, peaks: Peaks | None) -> Mapping[str, str]:
-        """Return the signatures of a pair's values; None if it is not known what is white."""
-        label = "" if peaks is None else peaks.label
-        if not label:
+        """Return the signatures of an output's values; None if it is not known what is white."""
+        if peaks is None or not (peaks.label or peaks.own_label):
             return self.plain
         return {
-            column: text if column in self.bitstreams else with_peak(text, label)
+            column: text
+            if column in self.bitstreams
+            else with_peak(text, peaks.own_label if column in self.alone else peaks.label)
             for column, text in self.plain.items()
         }
 

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from iqbench.images.picture import Picture
 from iqbench.images.remark import Remark
 
-__all__ = ["Oriented", "blame_orientation", "orientation_remarks", "undone", "upright"]
+__all__ = [
+    "Oriented",
+    "blame_orientation",
+    "orientation_remark",
+    "orientation_remarks",
+    "undone",
+    "upright",
+]
 
 Pixels = NDArray[Any]
 Size: TypeAlias = tuple[int, int]
@@ -58,6 +65,16 @@ def undone(picture: Picture) -> Picture:
     """Turn a picture back to how its file stores it."""
     stored = upright(picture.pixels, _INVERSE.get(picture.orientation, picture.orientation))
     return replace(picture, pixels=stored, orientation=UPRIGHT)
+
+
+def orientation_remark(picture: Picture) -> Iterator[Remark]:
+    """Say which orientation was applied to an image that is scored without a reference."""
+    if picture.orientation != UPRIGHT:
+        yield Remark(
+            "the EXIF orientation was applied: pixels are scored as they are shown, not as they "
+            "are stored",
+            picture.name,
+        )
 
 
 def orientation_remarks(reference: Picture, output: Picture) -> Iterator[Remark]:

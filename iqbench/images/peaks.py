@@ -1,16 +1,18 @@
-"""Which sample value of a pair of images is white.
+"""Which sample value of an image, or of a pair of images, is white.
 
 A file of 16 bits may hold samples of 10 or 12 bits. PNG asks for such samples to be scaled up to 16
 bits and for sBIT to note how many bits they had before; other programs write them unscaled, with or
-without a note. So a note decides only where the samples of both images agree with it.
+without a note. So a note decides only where the samples of both images agree with it. Metrics that
+read the output alone take the peak that it has without its reference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import log2
 from numbers import Integral
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,7 +21,16 @@ from iqbench.images.formats.reader import ImageHeader
 from iqbench.images.picture import Picture
 from iqbench.images.remark import Remark
 
-__all__ = ["LARGEST_PEAK", "Peaks", "check_peak", "peaks_of_headers", "settle_peaks"]
+__all__ = [
+    "LARGEST_PEAK",
+    "Peaks",
+    "check_peak",
+    "peaks_of_headers",
+    "settle_peak",
+    "settle_peaks",
+]
+
+_Side: TypeAlias = Picture | ImageHeader
 
 LARGEST_PEAK = 65535
 """The largest sample of 16 bits."""
@@ -35,14 +46,37 @@ _HOW_TO_SAY = "`--peak N` says otherwise"
 
 @dataclass(frozen=True)
 class Peaks:
-    """The sample values of reference and output that mean white."""
+    """The sample values that mean white.
+
+    Attributes
+    ----------
+    reference, output
+        Of a pair. An output without a reference stands in its place, too.
+    own
+        Of the output alone, whatever its reference; by default as in the pair.
+    """
 
     reference: int
     output: int
+    own: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.own:
+            object.__setattr__(self, "own", self.output)
+
+    @classmethod
+    def alone(cls, peak: int) -> Peaks:
+        """Return those of an output without a reference."""
+        return cls(peak, peak)
+
+    @property
+    def own_label(self) -> str:
+        """Spell what a signature says of an output alone; empty as `label`."""
+        return Peaks.alone(self.own).label
 
     @property
     def label(self) -> str:
-        """Spell what a signature says of them; empty where 8 and 16 bits use their whole range.
+        """Spell what a signature says of a pair; empty where 8 and 16 bits use their whole range.
 
         An output of another peak than its reference's is spelt after a stroke.
         """
@@ -125,44 +159,74 @@ def settle_peaks(
     16 (then they are dark). Images of 8 bits always have the peak 255.
     """
     remarks: list[Remark] = []
-    sides = (reference, output)
-    if given is None:
-        noted = _noted_peak(reference, output, remarks)
-        peaks = Peaks(*(noted if _is_open(side) else side.peak for side in sides))
-    else:
-        peaks = Peaks(*(_given_or_own(side, given) for side in sides))
-        _check_given(reference, output, given)
-    remarks.extend(_doubts(reference, output, peaks, given))
+    peaks = Peaks(*_settled((reference, output), given, remarks))
+    remarks.extend(_dark((reference, output), given))
+    remarks.extend(_differences(reference, output, peaks))
     return _relative_to(reference, peaks.reference), _relative_to(output, peaks.output), remarks
+
+
+def settle_peak(picture: Picture, given: int | None = None) -> tuple[Picture, list[Remark]]:
+    """Decide which sample value of an image is white that is seen without another; see above.
+
+    Parameters
+    ----------
+    picture
+        As decoded.
+    given
+        The peak that the user says, if any.
+
+    Returns
+    -------
+    tuple
+        The picture with its peak, and what the user should know of it.
+
+    Raises
+    ------
+    IqbenchError
+        If samples are above the peak that was given, or it is too large for the file.
+    """
+    remarks: list[Remark] = []
+    (peak,) = _settled((picture,), given, remarks)
+    remarks.extend(_dark((picture,), given))
+    return _relative_to(picture, peak), remarks
+
+
+def _settled(sides: Sequence[Picture], given: int | None, remarks: list[Remark]) -> list[int]:
+    """Return the peak of each image; those whose format leaves it open have the same."""
+    if given is None:
+        noted = _noted_peak(sides, remarks)
+        return [noted if _is_open(side) else side.peak for side in sides]
+    _check_given(sides, given)
+    return [_given_or_own(side, given) for side in sides]
 
 
 def _relative_to(picture: Picture, peak: int) -> Picture:
     return picture if picture.peak == peak else replace(picture, peak=peak)
 
 
-def _is_open(side: Picture | ImageHeader) -> bool:
+def _is_open(side: _Side) -> bool:
     """Tell whether a note may change the peak: of 16 bits, in a format that has no peak itself."""
     return side.peak == LARGEST_PEAK
 
 
-def _is_deep(side: Picture | ImageHeader) -> bool:
+def _is_deep(side: _Side) -> bool:
     return side.bit_depth > 8
 
 
-def _given_or_own(side: Picture | ImageHeader, given: int | None) -> int:
+def _given_or_own(side: _Side, given: int | None) -> int:
     return given if given is not None and given < 1 << side.bit_depth else side.peak
 
 
-def _candidates(sides: tuple[Picture | ImageHeader, Picture | ImageHeader]) -> list[int]:
-    """Return the peaks below 65535 that either side says of itself, ascending."""
+def _candidates(sides: Sequence[_Side]) -> list[int]:
+    """Return the peaks below 65535 that any side says of itself, ascending."""
     noted = {(1 << side.noted_bits) - 1 for side in sides if side.noted_bits}
     stated = {side.peak for side in sides if _is_deep(side)}
     return sorted(peak for peak in noted | stated if peak < LARGEST_PEAK)
 
 
-def _noted_peak(reference: Picture, output: Picture, remarks: list[Remark]) -> int:
+def _noted_peak(sides: Sequence[Picture], remarks: list[Remark]) -> int:
     """Return the peak of those images whose format leaves it open."""
-    sides = (reference, output)
+    name = sides[-1].name
     opened = [side for side in sides if _is_open(side)]
     candidates = _candidates(sides)
     if not opened or not candidates:
@@ -178,19 +242,19 @@ def _noted_peak(reference: Picture, output: Picture, remarks: list[Remark]) -> i
                 f"samples are multiples, as of dark images that were scaled up to 16 bits; "
                 f"`--peak {peak}` says otherwise"
             )
-            remarks.append(Remark(text, output.name))
+            remarks.append(Remark(text, name))
             return LARGEST_PEAK
         text = (
             f"the peak is {peak}, not {LARGEST_PEAK}: {said} and no sample exceeds {peak}; "
             f"{_HOW_TO_SAY}"
         )
-        remarks.append(Remark(text, output.name))
+        remarks.append(Remark(text, name))
         return peak
     text = (
         f"the peak is {LARGEST_PEAK} although a file notes {candidates[-1].bit_length()} bits a "
         f"sample: samples exceed {candidates[-1]}, as those do that were scaled up; {_HOW_TO_SAY}"
     )
-    remarks.append(Remark(text, output.name))
+    remarks.append(Remark(text, name))
     return LARGEST_PEAK
 
 
@@ -212,13 +276,14 @@ def _looks_scaled(picture: Picture, bits: int) -> bool:
     return True
 
 
-def _check_given(reference: Picture, output: Picture, given: int) -> None:
+def _check_given(sides: Sequence[Picture], given: int) -> None:
     """Refuse a peak that the samples contradict."""
-    able = [side for side in (reference, output) if given < 1 << side.bit_depth]
+    able = [side for side in sides if given < 1 << side.bit_depth]
     if not able:
+        output = sides[-1]
+        those = f"{output.name} has" if len(sides) == 1 else f"{output.name} and its reference have"
         raise IqbenchError(
-            f"{output.name} and its reference have {output.bit_depth} bits a sample, too few "
-            f"for the peak {given}",
+            f"{those} {output.bit_depth} bits a sample, too few for the peak {given}",
             hint="Leave the peak out: of 8-bit files it is 255",
         )
     for side in able:
@@ -230,11 +295,8 @@ def _check_given(reference: Picture, output: Picture, given: int) -> None:
             )
 
 
-def _doubts(
-    reference: Picture, output: Picture, peaks: Peaks, given: int | None
-) -> Iterator[Remark]:
-    """Say what may be wrong with the peaks of a pair."""
-    sides = (reference, output)
+def _dark(sides: Sequence[Picture], given: int | None) -> Iterator[Remark]:
+    """Say where samples of 16 bits use so little of their range that they may be of fewer."""
     deep = [side for side in sides if _is_deep(side)]
     if not deep:
         return
@@ -244,8 +306,14 @@ def _doubts(
         yield Remark(
             f"no sample of the 16-bit files exceeds {_DARK}, a sixteenth of their range: if they "
             "hold 12 bits or fewer, `--peak` must say the sample value of white, e.g. 4095",
-            output.name,
+            sides[-1].name,
         )
+
+
+def _differences(reference: Picture, output: Picture, peaks: Peaks) -> Iterator[Remark]:
+    """Say what may be wrong between the two images of a pair, if one has 16 bits."""
+    if not (_is_deep(reference) or _is_deep(output)):
+        return
     if peaks.reference != peaks.output:
         yield Remark(
             f"white is {peaks.reference} in the reference and {peaks.output} in the output; "

@@ -46,6 +46,7 @@ class Niqe(Metric):
     name: ClassVar[str] = "niqe"
     summary: ClassVar[str] = "Natural image quality evaluator; no reference is read"
     citation: ClassVar[str] = "Mittal et al. 2013, doi:10.1109/LSP.2012.2227726"
+    version: ClassVar[int] = 2
     role: ClassVar[Role] = "naturalness"
     needs: ClassVar[Needs] = "output"
 

@@ -77,6 +77,11 @@ class View:
     gray_output: GrayOutput = "error"
 
     @property
+    def needs_reference(self) -> bool:
+        """Whether what is seen of an output depends on its reference."""
+        return self.brightness != "own"
+
+    @property
     def reads_luma_otherwise(self) -> bool:
         """Whether the luma of three equal channels is another number than their value."""
         return self.colour.startswith("luma-studio")

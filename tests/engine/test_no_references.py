@@ -14,6 +14,7 @@ from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png
 from iqbench.metrics import _registry
 from iqbench.metrics._base import Column, Maps, Metric, Needs, Tap
+from iqbench.protocols.presets import Role
 from iqbench.results.schema import output_mark, pair_digest
 
 
@@ -24,6 +25,7 @@ class Mean(Metric):
     summary: ClassVar[str] = "Mean sample"
     citation: ClassVar[str] = "none"
     needs: ClassVar[Needs] = "output"
+    role: ClassVar[Role] = "naturalness"
 
     def columns(self) -> tuple[Column, ...]:
         return (Column("mean-level", "none", self.summary, (Tap(),)),)
@@ -41,9 +43,18 @@ class Mean(Metric):
 LEVEL = {"metrics": ("mean-level",), "reference": None}
 
 
+class Other(Mean):
+    """The same under another name, which a protocol may give another view."""
+
+    name: ClassVar[str] = "other-level"
+
+    def columns(self) -> tuple[Column, ...]:
+        return (Column("other-level", "none", self.summary, (Tap(),)),)
+
+
 @pytest.fixture(autouse=True)
 def level(monkeypatch):
-    known = _registry.metric_classes() | {"mean-level": Mean}
+    known = _registry.metric_classes() | {"mean-level": Mean, "other-level": Other}
     monkeypatch.setattr(_registry, "metric_classes", lambda: known)
 
 
