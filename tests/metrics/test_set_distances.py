@@ -38,6 +38,16 @@ def test_full_rank_features_have_the_formulas_distance(n, m):
     assert frechet_distance(first, second).value == pytest.approx(by_scipy(first, second), rel=1e-9)
 
 
+@pytest.mark.slow
+def test_as_many_features_as_inceptions_have_the_formulas_distance():
+    """More images than features, whose covariances have full rank: scipy's root is exact enough."""
+    generator = np.random.default_rng(0)
+    scale = generator.uniform(0.2, 2, 2048)
+    first = generator.gamma(2.0, size=(2300, 2048)) * scale
+    second = generator.gamma(2.5, size=(2200, 2048)) * scale
+    assert frechet_distance(first, second).value == pytest.approx(by_scipy(first, second), rel=1e-6)
+
+
 @pytest.mark.parametrize(("n", "m"), [(2, 2), (5, 9), (12, 30)])
 def test_fewer_images_than_features_lose_nothing(n, m):
     first, second = features(n, 20, 0), features(m, 20, 1)
