@@ -19,8 +19,8 @@ from iqbench.engine.ranks import rank
 from iqbench.errors import IqbenchError
 from iqbench.evaluator import Evaluator
 from iqbench.integrations._packages import not_installed
-from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
-from iqbench.protocols.presets import resolve_protocol
+from iqbench.integrations._scoring import Scoring
+from iqbench.metrics._registry import Request
 
 try:
     from torchmetrics import Metric, MetricCollection
@@ -36,84 +36,36 @@ _LENGTH = 8
 """Bytes that tell how long a state is, in front of it."""
 
 
-class _Scoring:
-    """What an evaluator is made of besides the device, and the evaluator once it is needed.
+def _score(
+    scoring: Scoring,
+    device: torch.device,
+    output: Tensor | Sequence[Tensor],
+    reference: Tensor | Sequence[Tensor] | None,
+    ids: Sequence[object] | Tensor | None,
+) -> Tensor:
+    """Score a batch; return what an evaluator then keeps, as bytes.
 
-    Copies and pickles hold the options alone: no network is copied.
+    The bytes hold the options too: torchmetrics takes metrics of equal states for one metric.
     """
+    evaluator = scoring.on(device)
+    evaluator.update(output, reference, ids=ids)
+    buffer = io.BytesIO()
+    torch.save({"options": scoring.options, "state": evaluator.state_dict()}, buffer)
+    evaluator.reset()
+    content = buffer.getvalue()
+    framed = bytearray(len(content).to_bytes(_LENGTH, "little") + content)
+    return torch.frombuffer(framed, dtype=torch.uint8).to(device)
 
-    def __init__(
-        self,
-        *,
-        metrics: Sequence[str],
-        protocol: str,
-        precision: str,
-        memory: int | None,
-        weights: str | os.PathLike[str] | None,
-        bits: int | None,
-        gray_output: str,
-    ) -> None:
-        self.options: dict[str, Any] = {
-            "metrics": list(metrics),
-            "protocol": protocol,
-            "precision": precision,
-            "memory": memory,
-            "weights": None if weights is None else os.fspath(weights),
-            "bits": bits,
-            "gray_output": gray_output,
-        }
-        self._made: Evaluator | None = None
-        self._device = ""
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"options": self.options, "_made": None, "_device": ""}
+def _unite(scoring: Scoring, device: torch.device, packed: list[Tensor] | Tensor) -> Evaluator:
+    """Return an evaluator that has the images of several batches.
 
-    def requests(self) -> tuple[Request, ...]:
-        """Return the columns, without loading a network."""
-        protocol = resolve_protocol(self.options["protocol"])
-        metrics = self.options["metrics"] or protocol.metrics or DEFAULT_METRICS
-        return resolve_metrics(metrics, protocol.variants)
-
-    def on(self, device: torch.device) -> Evaluator:
-        """Return an evaluator on a device, without images."""
-        place = str(device) if device.type == "cuda" else "cpu"
-        if self._made is None or self._device != place:
-            self._made = Evaluator(**self.options, device=place)
-            self._device = place
-        self._made.reset()
-        return self._made
-
-    def score(
-        self,
-        device: torch.device,
-        output: Tensor | Sequence[Tensor],
-        reference: Tensor | Sequence[Tensor] | None,
-        ids: Sequence[object] | Tensor | None,
-    ) -> Tensor:
-        """Score a batch; return what an evaluator then keeps, as bytes.
-
-        The bytes hold the options too: torchmetrics takes metrics of equal states for one metric.
-        """
-        evaluator = self.on(device)
-        evaluator.update(output, reference, ids=ids)
-        buffer = io.BytesIO()
-        torch.save({"options": self.options, "state": evaluator.state_dict()}, buffer)
-        evaluator.reset()
-        content = buffer.getvalue()
-        framed = bytearray(len(content).to_bytes(_LENGTH, "little") + content)
-        return torch.frombuffer(framed, dtype=torch.uint8).to(device)
-
-    def unite(self, device: torch.device, packed: list[Tensor] | Tensor) -> Evaluator:
-        """Return an evaluator that has the images of several batches.
-
-        torchmetrics joins the list to one tensor when it gathers the states of ranks.
-        """
-        evaluator = self.on(device)
-        batches = packed if isinstance(packed, list) else [packed]
-        states = [state["state"] for batch in batches for state in _states(batch)]
-        if states:
-            evaluator.load_state_dict(*states)
-        return evaluator
+    torchmetrics joins the list to one tensor when it gathers the states of ranks.
+    """
+    evaluator = scoring.on(device)
+    batches = packed if isinstance(packed, list) else [packed]
+    evaluator.load_state_dict(*(state["state"] for batch in batches for state in _states(batch)))
+    return evaluator
 
 
 def _states(packed: Tensor) -> Iterator[Any]:
@@ -181,7 +133,7 @@ class EvaluatorMetric(Metric):
         gray_output: str = "error",
         **settings: Any,
     ) -> None:
-        scoring = _Scoring(
+        scoring = Scoring(
             metrics=[metric],
             protocol=protocol,
             precision=precision,
@@ -190,23 +142,22 @@ class EvaluatorMetric(Metric):
             bits=bits,
             gray_output=gray_output,
         )
-        requests = scoring.requests()
-        if len(requests) > 1:
-            names = [request.column.name for request in requests]
+        if len(scoring.requests) > 1:
+            names = [request.column.name for request in scoring.requests]
             raise IqbenchError(
                 f"{metric} has several columns: {', '.join(names)}",
                 hint="Name one of them, or use EvaluatorCollection",
             )
-        self._set_up(scoring, requests[0], settings)
+        self._set_up(scoring, scoring.requests[0], settings)
 
     @classmethod
-    def _of(cls, scoring: _Scoring, request: Request, settings: dict[str, Any]) -> EvaluatorMetric:
+    def _of(cls, scoring: Scoring, request: Request, settings: dict[str, Any]) -> EvaluatorMetric:
         """Make the metric of one of several columns that are scored together."""
         made = cls.__new__(cls)
         made._set_up(scoring, request, settings)
         return made
 
-    def _set_up(self, scoring: _Scoring, request: Request, settings: dict[str, Any]) -> None:
+    def _set_up(self, scoring: Scoring, request: Request, settings: dict[str, Any]) -> None:
         super().__init__(**settings)
         self.scoring = scoring
         self.column = request.column.name
@@ -244,11 +195,11 @@ class EvaluatorMetric(Metric):
         if isinstance(preds, _Scored):
             self.images.append(preds.packed)
         else:
-            self.images.append(self.scoring.score(self.device, preds, target, ids))
+            self.images.append(_score(self.scoring, self.device, preds, target, ids))
 
     def compute(self) -> Tensor:
         """Return the mean of the column over images; NaN if one failed or there is none."""
-        evaluator = self.scoring.unite(self.device, self.images)
+        evaluator = _unite(self.scoring, self.device, self.images)
         mean = evaluator.compute(merge=False)[self.column]
         evaluator.reset()
         wide = torch.float32 if self.device.type == "mps" else torch.float64
@@ -287,7 +238,7 @@ class EvaluatorMetric(Metric):
     def _united(self) -> Iterator[Evaluator]:
         """Give an evaluator that has the images of all ranks."""
         with self.sync_context(dist_sync_fn=self.dist_sync_fn, should_sync=self._to_sync):
-            evaluator = self.scoring.unite(self.device, self.images)
+            evaluator = _unite(self.scoring, self.device, self.images)
         try:
             yield evaluator
         finally:
@@ -338,8 +289,8 @@ class EvaluatorCollection(MetricCollection):
         postfix: str | None = None,
         **settings: Any,
     ) -> None:
-        scoring = _Scoring(
-            metrics=[metrics] if isinstance(metrics, str) else metrics,
+        scoring = Scoring(
+            metrics=metrics,
             protocol=protocol,
             precision=precision,
             memory=memory,
@@ -349,7 +300,7 @@ class EvaluatorCollection(MetricCollection):
         )
         members: dict[str, Metric | MetricCollection] = {
             request.column.name.replace(".", "_"): EvaluatorMetric._of(scoring, request, settings)
-            for request in scoring.requests()
+            for request in scoring.requests
         }
         # Not as a group of torchmetrics: its metrics share an update, but no forward.
         super().__init__(members, prefix=prefix, postfix=postfix, compute_groups=False)
@@ -391,4 +342,4 @@ class EvaluatorCollection(MetricCollection):
         ids: Sequence[object] | Tensor | None = None,
     ) -> _Scored:
         member = self._first()
-        return _Scored(member.scoring.score(member.device, preds, target, ids))
+        return _Scored(_score(member.scoring, member.device, preds, target, ids))
