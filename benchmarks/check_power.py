@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from iqbench.analysis.gains import gains
-from iqbench.analysis.margins import image_margin_of, margin_of
-from iqbench.analysis.verdicts import judge
+from iqbench.gate.margins import image_margin_of, margin_of
+from iqbench.gate.verdicts import judge
 from iqbench.results.read import load_columns, load_scores
+from iqbench.stats.gains import gains
 
 BASELINE = Path(__file__).parents[1] / "results/baseline"
 METRICS = ["psnr", "ssim", "tv-residual"]

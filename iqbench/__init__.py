@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from iqbench import functional, losses
     from iqbench.api import evaluate, measure
     from iqbench.evaluator import Evaluator
-    from iqbench.report.gate import check, compare
+    from iqbench.gate.folders import check, compare
     from iqbench.results.read import load_scores
 
 _HOMES = {
     "Evaluator": "iqbench.evaluator",
-    "check": "iqbench.report.gate",
-    "compare": "iqbench.report.gate",
+    "check": "iqbench.gate.folders",
+    "compare": "iqbench.gate.folders",
     "evaluate": "iqbench.api",
     "load_scores": "iqbench.results.read",
     "measure": "iqbench.api",

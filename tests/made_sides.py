@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from made_columns import as_stated
 
-from iqbench.analysis.matching import Scored
+from iqbench.gate.matching import Scored
 from iqbench.results.schema import ColumnInfo
 
 COLUMNS = as_stated(

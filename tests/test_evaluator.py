@@ -312,7 +312,7 @@ class TestRefusals:
 
 class TestTables:
     def test_checkpoints_are_methods(self, tmp_path, evaluator):
-        from iqbench.analysis.board import read_board
+        from iqbench.boards.board import read_board
 
         for step, sigma in ((1, 0.1), (2, 0.02)):
             reference, output = photographs(3, sigma=sigma)

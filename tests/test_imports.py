@@ -59,12 +59,13 @@ def test_help_imports_nothing_heavy(light):
 
 
 def test_tables_need_no_torch():
-    """The rooms of results, datasets, analysis and report work on a machine without it."""
+    """The rooms that read and show tables work on a machine without it."""
     found = modules_after(
         """
 import pkgutil
 from importlib import import_module
-for room in ("errors", "images", "results", "datasets", "document", "analysis", "report"):
+tables = ("results", "datasets", "document", "stats", "boards", "correlation", "gate", "page")
+for room in ("errors", "images", *tables):
     package = import_module(f"iqbench.{room}")
     if room != "images":  # some of its modules make tensors
         for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"iqbench.{room}."):

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from iqbench.analysis.board import read_board
+from iqbench.boards.board import read_board
+from iqbench.boards.document import render_leaderboard
 from iqbench.document.terminal import Window
-from iqbench.report.board import render_leaderboard
 
 PICTURE = Path(__file__).with_name("leaderboard.svg")
 DATASETS = ("demo-denoise", "demo-sr-x4")

@@ -170,15 +170,15 @@ def check(
       iqbench check new/ --baseline old/ --html check.html --outputs edsr=v1/ --outputs edsr=v2/
       iqbench check --baseline results/baseline --format markdown >> "$GITHUB_STEP_SUMMARY"
     """
-    from iqbench.analysis.check import check as compare_with
-    from iqbench.analysis.margins import parse_image_margins, parse_margins
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
+    from iqbench.document.files import write_text
     from iqbench.document.terminal import Window
-    from iqbench.report.check import render_check
-    from iqbench.report.files import write_text
-    from iqbench.report.junit import render_junit
-    from iqbench.report.sides import read_sides
+    from iqbench.gate.check import check as compare_with
+    from iqbench.gate.check_document import render_check
+    from iqbench.gate.junit import render_junit
+    from iqbench.gate.margins import parse_image_margins, parse_margins
+    from iqbench.gate.sides import read_sides
 
     if html is None and any(options[name] for name in ("outputs", "outputs_in", "references")):
         raise click.UsageError("pictures are shown by --html FILE: give it, or leave them out")
@@ -202,7 +202,7 @@ def check(
         write_text(junit, render_junit(found, worst=worst))
     if html is not None:
         from iqbench.cli.progress import progress_bar
-        from iqbench.report.html.check import check_page
+        from iqbench.page.check import check_page
 
         places, recorded = picture_folders([baseline, results], options)
         with progress_bar(unit="images") as bar:

@@ -74,13 +74,13 @@ def compare(
       iqbench compare old-results/ new-results/ --metric psnr --metric lpips-alex
       iqbench compare edsr swinir --results other-results --format markdown
     """
-    from iqbench.analysis.compare import compare as compare_sides
     from iqbench.cli.progress import waiting
+    from iqbench.document.files import write_text
     from iqbench.document.terminal import Window
     from iqbench.errors import IqbenchError
-    from iqbench.report.compare import render_comparison
-    from iqbench.report.files import write_text
-    from iqbench.report.sides import read_methods, read_sides
+    from iqbench.gate.compare import compare as compare_sides
+    from iqbench.gate.compare_document import render_comparison
+    from iqbench.gate.sides import read_methods, read_sides
 
     format = format or format_of(output)
     chosen = wanted(filters)

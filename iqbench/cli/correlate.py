@@ -17,7 +17,7 @@ from iqbench.cli.options import (
 from iqbench.cli.streams import print_result, say
 
 if TYPE_CHECKING:
-    from iqbench.report.correlation_inputs import OpinionSource
+    from iqbench.correlation.inputs import OpinionSource
 
 _SUFFIXES = {
     ".md": "markdown",
@@ -141,15 +141,15 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
       iqbench correlate --mos csiq.csv --mos-column dmos --mos-direction lower
       iqbench correlate results --mos bapps.parquet --method p0 --method p1
     """
-    from iqbench.analysis.influence import Bootstrap
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
+    from iqbench.correlation.correlations import read_correlations
+    from iqbench.correlation.document import render_correlations
+    from iqbench.correlation.folder import write_correlations
+    from iqbench.correlation.inputs import OpinionSource
+    from iqbench.document.files import write_text
     from iqbench.document.terminal import Window
-    from iqbench.report.correlation import read_correlations
-    from iqbench.report.correlation_document import render_correlations
-    from iqbench.report.correlation_folder import write_correlations
-    from iqbench.report.correlation_inputs import OpinionSource
-    from iqbench.report.files import write_text
+    from iqbench.stats.influence import Bootstrap
 
     output: Path | None = options["output"]
     suffix = output.suffix.lower() if output else ""

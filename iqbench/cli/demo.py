@@ -13,7 +13,7 @@ from iqbench.cli.streams import print_result
 
 if TYPE_CHECKING:
     from iqbench.engine.compute import Precision
-    from iqbench.report.html.scenes import Progress
+    from iqbench.page.scenes import Progress
 
 __all__ = ["demo"]
 
@@ -37,8 +37,9 @@ def demo(
 
     Example: iqbench demo --output results/demo
     """
-    from iqbench.analysis.board import read_board
     from iqbench.api import Evaluation, run_evaluation
+    from iqbench.boards.board import read_board
+    from iqbench.boards.document import render_leaderboard
     from iqbench.cli.evaluate import report_summary
     from iqbench.cli.pictures import told
     from iqbench.cli.progress import progress_bar
@@ -48,7 +49,6 @@ def demo(
     from iqbench.document.text import printable
     from iqbench.engine.compute import resolve_compute
     from iqbench.networks import weights as pretrained
-    from iqbench.report.board import render_leaderboard
 
     budget = memory_bytes(memory)
     resolve_compute(device, precision, budget)
@@ -104,9 +104,9 @@ def demo(
 
 def write_report(results: Path, page: Path, progress: Progress) -> None:
     """Write a report with a few images of each dataset and the maps that need no network."""
-    from iqbench.report.files import write_text
-    from iqbench.report.html.report import Appearance, report_page
-    from iqbench.report.html.where import Folders
+    from iqbench.document.files import write_text
+    from iqbench.page.report import Appearance, report_page
+    from iqbench.page.where import Folders
 
     made = report_page(
         results,

@@ -51,8 +51,8 @@ def doctor(device: str, weights: Path | None, *, strict: bool, verbose: bool, fo
 
     from iqbench.doctor import doctor as examine
     from iqbench.doctor import verdict
+    from iqbench.doctor.document import render_checkup
     from iqbench.document.terminal import Window
-    from iqbench.report.doctor import render_checkup
 
     # Nothing of it shows where stderr is no terminal.
     with Console(stderr=True).status("looking at versions") as status:

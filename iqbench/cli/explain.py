@@ -123,7 +123,7 @@ def explain(
     from iqbench.document.terminal import Window
     from iqbench.explain import answer, changes
     from iqbench.explain import explain as search
-    from iqbench.report.explanation import render_explanation
+    from iqbench.explain.document import render_explanation
 
     with progress_bar(quiet=quiet, lines=reference.is_dir(), unit="steps") as reporter:
         frame = search(

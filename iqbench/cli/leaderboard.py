@@ -132,12 +132,12 @@ def leaderboard(
       iqbench leaderboard --by-image --method edsr --method swinir --top 10
       iqbench leaderboard other-results -o board.csv
     """
-    from iqbench.analysis.board import read_board
+    from iqbench.boards.board import read_board
+    from iqbench.boards.views import draw_ranks, render_view
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
+    from iqbench.document.files import write_text
     from iqbench.document.terminal import Window
-    from iqbench.report.files import write_text
-    from iqbench.report.views import draw_ranks, render_view
 
     if sum([pairs, by_image, by is not None, section is not None]) > 1:
         raise click.UsageError("--by, --pairs, --by-image and --section are tables: ask for one")

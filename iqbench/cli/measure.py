@@ -89,7 +89,7 @@ def measure(
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
     from iqbench.document.terminal import Window
-    from iqbench.report.measurement import render_measurement
+    from iqbench.measurement import render_measurement
 
     if folder is None and (names or raw):
         raise click.UsageError("--map and --raw need --maps DIR, the folder to write to.")

@@ -11,8 +11,8 @@ import click
 
 if TYPE_CHECKING:
     from iqbench.engine.run import Reporter
-    from iqbench.report.html.recorded import Recorded
-    from iqbench.report.html.where import Folders
+    from iqbench.page.recorded import Recorded
+    from iqbench.page.where import Folders
 
 __all__ = ["file_bytes", "picture_folders", "picture_options", "told"]
 
@@ -104,8 +104,8 @@ def picture_folders(
     IqbenchError
         If a folder that an option names is not there.
     """
-    from iqbench.report.html.recorded import recorded_places
-    from iqbench.report.html.where import Folders
+    from iqbench.page.recorded import recorded_places
+    from iqbench.page.where import Folders
 
     none, unrecorded = options.pop("no_pictures"), options.pop("no_recorded_pictures")
     said = Folders(

@@ -84,8 +84,8 @@ def report(
     """
     from iqbench.cli.progress import progress_bar
     from iqbench.cli.warned import told_warnings
-    from iqbench.report.files import write_text
-    from iqbench.report.html.report import Appearance, report_page
+    from iqbench.document.files import write_text
+    from iqbench.page.report import Appearance, report_page
 
     filters = wanted(options)
     shown = images if not options["no_pictures"] else 0

@@ -12,7 +12,7 @@ from iqbench.results.schema import ColumnInfo
 from iqbench.results.selector import Keys, Selector
 from iqbench.results.signature import signature
 
-__all__ = ["Columns", "bracketed", "metric_of"]
+__all__ = ["Columns", "bracketed", "distance_name", "metric_of"]
 
 _UNKNOWN = ColumnInfo("none")
 
@@ -117,3 +117,9 @@ def _meant(texts: Iterable[str], there: Sequence[Keys]) -> set[Keys]:
     """Find the columns that selectors mean on one dataset, which need not have them."""
     selectors = [Selector.of(text) for text in texts]
     return {keys for keys in there if any(one.fits(*keys) for one in selectors)}
+
+
+def distance_name(heading: str, target: float) -> str:
+    """Name the distance to a target: ``|tv-ratio-1|`` of ``tv-ratio``."""
+    metric, bracket, rest = heading.partition(" [")
+    return f"|{metric}-{target:g}|{bracket}{rest}"

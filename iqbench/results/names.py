@@ -5,6 +5,7 @@ What pandas' groupby and factorize do here takes several times the memory of the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["coded", "combinations_of", "used_names"]
+__all__ = ["coded", "combinations_of", "natural", "used_names"]
 
 
 def coded(column: pd.Series) -> tuple[NDArray[Any], list[str]]:
@@ -59,3 +60,8 @@ def combinations_of(
         met, places = np.divmod(met, max(len(names), 1))
         rows[key] = [names[place] for place in places]
     return number, pd.DataFrame(rows, columns=list(keys), dtype=object)
+
+
+def natural(name: str) -> str:
+    """Give the key by which Set5 sorts before Set14, whatever the case."""
+    return re.sub(r"[0-9]+", lambda number: f"{int(number[0]):020d}", name.casefold())

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from iqbench.doctor import privacy
+from iqbench.doctor.document import FORMATS
 from iqbench.networks.weights import WEIGHTS_VARIABLE
 from iqbench.networks.weights.store import CACHE_VARIABLE
-from iqbench.report.doctor import FORMATS
 
 
 @pytest.fixture

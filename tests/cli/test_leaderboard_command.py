@@ -334,7 +334,7 @@ def test_reading_tables_needs_no_torch() -> None:
     script = (
         "import sys, iqbench.cli.leaderboard\n"
         "assert not {'pandas', 'rich', 'pyarrow', 'numpy'} & set(sys.modules)\n"
-        "import iqbench.analysis.board, iqbench.report.board, iqbench.results.store\n"
+        "import iqbench.boards.board, iqbench.boards.document, iqbench.results.store\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

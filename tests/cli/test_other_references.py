@@ -14,15 +14,15 @@ import pytest
 from click.testing import CliRunner, Result
 from made_columns import as_stated
 
-from iqbench.analysis.board import Board, read_board
-from iqbench.analysis.references import stale_rows
-from iqbench.analysis.standing import Choice
+from iqbench.boards.board import Board, read_board
+from iqbench.boards.standing import Choice
 from iqbench.cli.correlate import correlate
 from iqbench.cli.export import export
 from iqbench.cli.leaderboard import leaderboard as leaderboard_command
 from iqbench.errors import IqbenchWarning
-from iqbench.report.html.contents import read_contents
+from iqbench.page.contents import read_contents
 from iqbench.results.read import load_columns, load_images, load_scores
+from iqbench.results.references import stale_rows
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.store import Store
 

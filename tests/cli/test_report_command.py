@@ -13,15 +13,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from iqbench.report.html import recorded
-from iqbench.report.html.recorded import recorded_places
+from iqbench.page import recorded
+from iqbench.page.recorded import recorded_places
 from iqbench.results.schema import FOOTER_KEY, ImageRow, Manifest, Place
 from iqbench.results.store import Store
 
 
 @pytest.fixture(autouse=True)
 def _without_plotly(monkeypatch):
-    monkeypatch.setattr("iqbench.report.html.report.packed_plotly", lambda: "")
+    monkeypatch.setattr("iqbench.page.report.packed_plotly", lambda: "")
 
 
 @pytest.fixture

@@ -14,10 +14,11 @@ from click.testing import CliRunner
 from documents import blocks
 from safetensors.numpy import save
 
+import iqbench.boards.sections
 import iqbench.datasets.layouts
 import iqbench.metrics
-import iqbench.report.sections
 from iqbench.api import measure
+from iqbench.boards.sections import section_kinds
 from iqbench.cli.datasets import datasets
 from iqbench.cli.evaluate import evaluate
 from iqbench.cli.leaderboard import leaderboard
@@ -27,7 +28,6 @@ from iqbench.datasets.load import load_datasets
 from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png
 from iqbench.metrics._registry import metric_classes
-from iqbench.report.sections import section_kinds
 from iqbench.results.read import load_scores
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.store import Store
@@ -45,7 +45,7 @@ def drop_in(tmp_path, monkeypatch):
     found_by = {
         iqbench.metrics: metric_classes,
         iqbench.datasets.layouts: layouts,
-        iqbench.report.sections: section_kinds,
+        iqbench.boards.sections: section_kinds,
     }
     added = []
 
@@ -103,8 +103,8 @@ def results(tmp_path):
 
 
 def test_a_section_is_one_new_file_in_every_format(drop_in, results, tmp_path, monkeypatch):
-    drop_in(iqbench.report.sections, "no_good_output.py", example("def sections"))
-    monkeypatch.setattr("iqbench.report.html.report.packed_plotly", lambda: "")
+    drop_in(iqbench.boards.sections, "no_good_output.py", example("def sections"))
+    monkeypatch.setattr("iqbench.page.report.packed_plotly", lambda: "")
     title, heading = "Images without a single good output", "psnr ↑"
 
     def told(format):

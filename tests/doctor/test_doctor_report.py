@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from iqbench.doctor import privacy
+from iqbench.doctor.document import render_checkup
 from iqbench.doctor.finding import Finding, compared
 from iqbench.doctor.privacy import redact
 from iqbench.document.terminal import Window
 from iqbench.errors import IqbenchError
-from iqbench.report.doctor import render_checkup
 
 
 def score(column, deviation, group="tv"):

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from made_folders import PIXEL_METRICS, Made
 
-from iqbench.analysis.board import read_board
+from iqbench.boards.board import read_board
 from iqbench.engine.scorer import Scorer
 from iqbench.errors import IqbenchError
 from iqbench.results.read import load_images, load_runs, load_scores

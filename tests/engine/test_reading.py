@@ -15,7 +15,7 @@ from made_folders import IMAGES, Made, noisy, picture
 from needs import needs_permissions
 from PIL import Image
 
-from iqbench.analysis.board import read_board
+from iqbench.boards.board import read_board
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.reading import Job, check_fit, job_cost
 from iqbench.errors import IqbenchError

@@ -7,7 +7,7 @@ import os
 import pytest
 from made_folders import IMAGES, Made, noisy, picture
 
-from iqbench.analysis.board import read_board
+from iqbench.boards.board import read_board
 from iqbench.images.write import write_png
 
 

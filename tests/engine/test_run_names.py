@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from made_folders import IMAGES
 
-from iqbench.analysis.board import read_board
+from iqbench.boards.board import read_board
 
 
 def test_tables_are_read_by_others_too(made):

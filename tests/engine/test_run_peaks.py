@@ -15,7 +15,7 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
 import iqbench
-from iqbench.analysis.board import read_board
+from iqbench.boards.board import read_board
 from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.images.write import write_png
 from iqbench.protocols.presets import resolve_protocol

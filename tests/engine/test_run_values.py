@@ -11,7 +11,7 @@ from made_folders import PIXEL_METRICS, TV_COLUMNS, noisy, picture, tensor
 from needs import SHARED, needs
 
 from iqbench import functional
-from iqbench.analysis.board import read_board
+from iqbench.boards.board import read_board
 from iqbench.engine.scorer import Scorer
 from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png

@@ -92,7 +92,7 @@ def test_a_method_without_an_output_is_incomplete_and_not_ranked(extracted, fold
 
 
 def board_of_results():
-    from iqbench.analysis.board import Board
+    from iqbench.boards.board import Board
 
     board = Board.of(
         load_scores("results"),

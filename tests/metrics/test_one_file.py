@@ -5,7 +5,7 @@ import pytest
 from made_folders import Made, picture
 
 import iqbench
-from iqbench.analysis.board import read_board
+from iqbench.boards.board import read_board
 from iqbench.columns import ColumnMap, Margin, Tolerance
 from iqbench.doctor import scores as doctor
 from iqbench.doctor.golden import Golden, Recorded, load_golden
@@ -14,7 +14,7 @@ from iqbench.images.write import write_png
 from iqbench.maps import difference_maps
 from iqbench.metrics import _registry
 from iqbench.metrics._base import Column, Metric, Tap
-from iqbench.report.html.report import report_page
+from iqbench.page.report import report_page
 
 
 class Mae(Metric):

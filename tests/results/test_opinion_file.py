@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from iqbench.analysis.metric_table import MetricTable, contents
-from iqbench.analysis.opinion_table import (
+from iqbench.correlation.metric_table import MetricTable, contents
+from iqbench.correlation.opinion_table import (
     choices_of_images,
     opinions_alone,
     opinions_of_choices,

@@ -206,7 +206,7 @@ def _run(*arguments: str) -> str:
 def _quick_pages() -> Any:
     """Leave plotly.js out of pages: it takes a second to pack, and says nothing."""
     stack = ExitStack()
-    for module in ("iqbench.report.html.report", "iqbench.document.html"):
+    for module in ("iqbench.page.report", "iqbench.document.html"):
         stack.enter_context(mock.patch(f"{module}.packed_plotly", return_value="-"))
     return stack
 

@@ -12,11 +12,11 @@ from miniatures import Miniature, bapps, edit, live, paint, tid2013
 
 import iqbench
 from iqbench import IqbenchWarning
-from iqbench.analysis.influence import Bootstrap
+from iqbench.correlation.correlations import read_correlations
 from iqbench.datasets.sample import DISTORTED
 from iqbench.errors import IqbenchError
-from iqbench.report.correlation import read_correlations
 from iqbench.results.read import load_images, load_scores
+from iqbench.stats.influence import Bootstrap
 
 FEW = Bootstrap(resamples=20)
 

@@ -1,1 +1,0 @@
-"""Tables to tables: no files, no torch."""

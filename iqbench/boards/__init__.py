@@ -1,0 +1,1 @@
+"""Leaderboards: methods compared on datasets, and averaged over them."""

@@ -1,0 +1,303 @@
+"""The methods of a results folder compared, dataset by dataset: what leaderboards show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from iqbench.boards.by_image import images_of
+from iqbench.boards.disputes import disputed_images
+from iqbench.boards.headings import SUFFIXES
+from iqbench.boards.means_table import MeansTable
+from iqbench.boards.overall import overall_of, rank_table
+from iqbench.boards.pairwise import pairs_of
+from iqbench.boards.pareto import check_front
+from iqbench.boards.ranking import check_sort
+from iqbench.boards.standing import Choice, Standing, standing
+from iqbench.results.columns import Columns
+from iqbench.results.names import natural
+from iqbench.results.read import DatasetTables, iter_datasets
+from iqbench.results.schema import ColumnInfo
+from iqbench.results.selector import Keys, pick
+
+__all__ = ["Board", "read_board", "read_boards"]
+
+_FRONT = (
+    *("dataset", "task", "protocol", "ranked_by", "rank", "rank_low", "rank_high"),
+    *("tie", "p_vs_best", "effect_vs_best", "front", "front_by", "method"),
+    *("n", "expected", "complete"),
+)
+_BACK = ("missing", "undefined", "other_reference")
+
+
+@dataclass(frozen=True)
+class Board:
+    """The scores of what is shown, with all that belongs to them.
+
+    A method is complete on a dataset if it has a value, or one known to be undefined, in every
+    shown column for every image that the dataset has, whatever methods are shown. Scores of an
+    image that were made with another reference than the newest are left out: nothing may be
+    compared across two references, see `iqbench.results.references`.
+
+    Attributes
+    ----------
+    standings
+        One a dataset: its scores as an array, and what was made of them.
+    columns
+        How the metrics' columns are read, in the order in which they are shown.
+    hidden
+        How many metrics are left out.
+    """
+
+    standings: list[Standing]
+    columns: Columns = field(default_factory=Columns)
+    hidden: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        scores: pd.DataFrame,
+        images: pd.DataFrame,
+        columns: Columns,
+        choice: Choice | None = None,
+        *,
+        tasks: Mapping[str, str] | None = None,
+        sets: pd.DataFrame | None = None,
+    ) -> Board:
+        """Compare methods by scores that are in memory.
+
+        Parameters
+        ----------
+        scores
+            Current scores in the long form, as `iqbench.load_scores` gives them. Every metric in
+            them is shown.
+        images
+            As `iqbench.results.read.load_images` gives them, of all methods.
+        columns
+            How metrics are read, as `iqbench.results.read.load_columns` gives it.
+        choice
+            What is asked for.
+        tasks
+            As `iqbench.results.read.load_tasks` gives them.
+        sets
+            Values of whole sets, as `iqbench.load_scores` with ``scope="set"`` gives them: columns
+            such as ``fid`` beside the means, with 95 % intervals from their standard errors.
+
+        Raises
+        ------
+        IqbenchError
+            Where the choice names no column, or one that has no direction, or several to sort by.
+        """
+        choice = choice or Choice()
+        of_dataset = dict(_by_dataset(scores))
+        wholes = {} if sets is None else dict(_by_dataset(sets))
+        found = [
+            standing(
+                DatasetTables(
+                    name,
+                    of_dataset.get(name, scores[:0]),
+                    rows,
+                    wholes.get(name, pd.DataFrame()),
+                    columns,
+                    (tasks or {}).get(name, ""),
+                ),
+                choice,
+            )
+            for name, rows in _by_dataset(images)
+        ]
+        return cls(_checked(found, columns, choice), columns)
+
+    def info(self, heading: str) -> ColumnInfo:
+        """Say how the column under a heading is read."""
+        return self.columns.info(heading)
+
+    @cached_property
+    def headings(self) -> list[str]:
+        """All columns that hold a metric, in their order."""
+        return self.columns.ordered({name for one in self.standings for name in one.signatures})
+
+    @cached_property
+    def table(self) -> MeansTable:
+        """The leaderboard: the datasets below each other, in natural order.
+
+        Returns
+        -------
+        MeansTable
+            One row a dataset and method, the complete ones first and by rank, with
+
+            - dataset, task, protocol, ranked_by (the column that ranks);
+            - rank, that of the column that ranks, see below (null where incomplete), and rank_low
+              and rank_high, between which it stays in 95 % of the resamples of the images;
+            - tie (a letter that methods share which are not significantly worse than the best of
+              their group, see `iqbench.boards.ranking.ties`), and p_vs_best and effect_vs_best
+              of the paired test against the best method, p corrected by Holm, effect -1 where
+              every image is worse;
+            - front (whether no other method is better in both of the columns front_by; null where
+              those are not there, or the method is incomplete);
+            - method, n (images with any value), expected (images that the dataset has), complete;
+            - for each metric, with its name in the place of ``psnr``:
+
+              - ``psnr``, the mean of the finite values, infinite where there are only infinite
+                ones; ``psnr_low`` and ``psnr_high``, the ends of its interval;
+              - ``psnr_distance``, with its ends, for a metric with a target: the mean of the
+                distances to it;
+              - ``psnr_compared``, with its ends, and ``psnr_compared_n``, only where methods
+                differ in which images are finite: the mean, of the distances for a target, over
+                the ``psnr_compared_n`` images that are finite for all complete methods;
+              - ``psnr_infinite``, how many values are infinite; ``psnr_minus_infinite``, how many
+                are ``-inf``, only where there are any;
+              - ``psnr_rank``, the rank of the complete methods in this column: by
+                ``psnr_compared``, or else ``psnr_distance``, or else ``psnr``, and where these are
+                equal by the infinite values, see `iqbench.boards.order.order_methods`. Equal
+                ones share the best rank;
+            - as text which values are missing and how many are undefined; and other_reference, how
+              many images were left out because they were scored against another reference.
+        """
+        parts = [
+            pd.concat([one.rows, one.mean_columns()], axis=1)
+            for one in sorted(self.standings, key=lambda one: natural(one.dataset))
+        ]
+        frame = pd.DataFrame(columns=[*_FRONT, *_BACK])
+        if parts:
+            frame = pd.concat(parts, ignore_index=True)
+        names = [f"{heading}{suffix}" for heading in self.headings for suffix in SUFFIXES]
+        wanted = [name for name in (*_FRONT, *names, *_BACK) if name in frame.columns]
+        return MeansTable(frame[wanted], self.columns)
+
+    @cached_property
+    def overall(self) -> MeansTable:
+        """Averages over datasets, see `iqbench.boards.overall.overall_of`."""
+        return MeansTable(overall_of(self.standings), self.columns)
+
+    def pairs(self) -> pd.DataFrame:
+        """Compare each two methods, see `iqbench.boards.pairwise.pairs_of`."""
+        return pairs_of(self.standings)
+
+    def images(self, top: int) -> pd.DataFrame:
+        """Name the images at the ends, see `iqbench.boards.by_image.images_of`."""
+        return images_of(self.standings, top)
+
+    def disputes(self, top: int) -> pd.DataFrame:
+        """Name the images in dispute, see `iqbench.boards.disputes.disputed_images`."""
+        return disputed_images(self.standings, top)
+
+    def ranks(self) -> pd.DataFrame:
+        """Rank methods on each dataset, see `iqbench.boards.overall.rank_table`."""
+        return rank_table(self.standings)
+
+
+def read_board(
+    results: Path,
+    filters: Mapping[str, tuple[str, ...]],
+    *,
+    sort: str | None = None,
+    shown: str | Sequence[str] = "headline",
+    front: tuple[str, str] | None = None,
+    intervals: bool = True,
+) -> Board:
+    """Read a results folder and compare its methods; one dataset's rows are in memory at a time.
+
+    Parameters
+    ----------
+    results
+        The folder.
+    filters
+        As `load_scores` takes them.
+    sort
+        Selector of the column to rank by; shown even if it was not asked for.
+    shown
+        ``all`` columns; those that selectors name, in that order; or the ``headline`` ones: of each
+        dataset, those that the filters name, or all if none is a headline.
+    front
+        Two selectors of columns that span the Pareto front; shown too.
+    intervals
+        Whether means and ranks get their bootstrap intervals.
+
+    Returns
+    -------
+    Board
+        Of the datasets that have scores which pass the filters; without filters, of all.
+
+    Raises
+    ------
+    IqbenchError
+        As `load_scores` and `Board.of`; and where ``shown`` names an unknown metric.
+    """
+    (found,) = read_boards(results, filters, (shown,), sort=sort, front=front, intervals=intervals)
+    return found
+
+
+def read_boards(
+    results: Path,
+    filters: Mapping[str, tuple[str, ...]],
+    several: Sequence[str | Sequence[str]],
+    *,
+    sort: str | None = None,
+    front: tuple[str, str] | None = None,
+    intervals: bool = True,
+) -> list[Board]:
+    """Read a results folder once, and compare its methods by several choices of columns.
+
+    Parameters and errors are those of `read_board`, and
+
+    several
+        What it calls ``shown``; the order of metrics is that of the first.
+    """
+    columns = Columns()
+    extra = [*([sort] if sort else []), *(front or ())]
+    choice = Choice(sort, filters.get("method"), front, intervals)
+    # Under these filters a dataset without any row was not asked for, rather than left incomplete.
+    narrowed = bool(filters.keys() & {"dataset", "protocol", "precision", "metric"})
+    known: set[Keys] = set()
+    used: list[set[Keys]] = [set() for _ in several]
+    found: list[list[Standing]] = [[] for _ in several]
+    for tables in iter_datasets(results, filters=filters, leading=_named(several[0])):
+        columns = tables.columns
+        if tables.scores.empty and tables.sets.empty and narrowed:
+            continue
+        made: dict[frozenset[Keys], Standing] = {}
+        for place, shown in enumerate(several):
+            narrow = "all" if shown == "headline" and "metric" in filters else shown
+            own, there, taken = tables.showing(narrow, extra)
+            alike = frozenset(taken)
+            if alike not in made:
+                made[alike] = standing(own, choice)
+            found[place].append(made[alike])
+            known |= there
+            used[place] |= taken
+    metrics = {metric for metric, _ in known}
+    boards = []
+    for shown, standings, taken in zip(several, found, used, strict=True):
+        pick(_named(shown), known)
+        hidden = len(metrics - {metric for metric, _ in taken})
+        boards.append(Board(_checked(standings, columns, choice), columns, hidden))
+    return boards
+
+
+def _checked(found: Sequence[Standing], columns: Columns, choice: Choice) -> list[Standing]:
+    """Refuse names that are no column of any dataset; leave out datasets without a method.
+
+    Raises
+    ------
+    IqbenchError
+        Naming the nearest column there is.
+    """
+    known = {keys for one in found for keys in one.signatures.values()}
+    if choice.sort is not None:
+        check_sort(choice.sort, known, columns)
+    if choice.front is not None:
+        check_front(choice.front, known, columns)
+    return [one for one in found if len(one.rows)]
+
+
+def _named(shown: str | Sequence[str]) -> list[str]:
+    return [] if isinstance(shown, str) else list(shown)
+
+
+def _by_dataset(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    for name, rows in frame.groupby("dataset", observed=True):
+        yield str(name), rows

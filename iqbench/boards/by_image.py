@@ -1,0 +1,101 @@
+"""Which images a leaderboard's means hide: the worst, the best, and where two methods part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from iqbench.boards.standing import Standing
+from iqbench.results.names import natural
+from iqbench.results.schema import ColumnInfo
+from iqbench.stats.arrays import Floats
+from iqbench.stats.gains import gains, shortfall
+
+__all__ = ["images_of"]
+
+_NAMES = ("dataset", "metric", "what", "method", "other", "image", "value", "other_value", "gain")
+
+
+def images_of(found: Sequence[Standing], top: int = 3) -> pd.DataFrame:
+    """Name the images at the ends of each dataset, in the column that ranks it.
+
+    Parameters
+    ----------
+    found
+        The datasets.
+    top
+        How many images of each kind.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of three kinds, ``what``:
+
+        - ``worst`` and ``best``: the images with the worst and best values of each method, the
+          extreme one first, equal ones by name; incomplete methods too;
+        - ``ahead`` and ``behind``: of the best two methods, or the two that alone were asked for,
+          the images where ``method`` is furthest ahead of ``other``, and furthest behind, with
+          both values and the gain, which is positive where ``method`` is better.
+    """
+    rows: list[dict[str, Any]] = []
+    for one in sorted(found, key=lambda one: natural(one.dataset)):
+        if one.ranked_by_images is not None:
+            info = one.info(one.ranked_by_images)
+            kept = [name for name in one.rows["method"] if name in one.cube.methods]
+            facts = {"dataset": one.dataset, "metric": one.ranked_by_images}
+            found_here = [row for name in kept for row in _ends(one, name, info, top)]
+            found_here += _apart(one, kept, info, top)
+            rows += [facts | row for row in found_here]
+    return pd.DataFrame(rows, columns=list(_NAMES)).astype(
+        {"value": float, "other_value": float, "gain": float}
+    )
+
+
+def _ends(one: Standing, method: str, info: ColumnInfo, top: int) -> list[dict[str, Any]]:
+    assert one.ranked_by_images is not None
+    values = one.cube.column(one.ranked_by_images)[:, one.at([method])[0]]
+    distance = shortfall(values, info)
+    rows = []
+    for what, key in (("worst", -distance), ("best", distance)):
+        for at in _first(key, top):
+            image = one.cube.images[at]
+            rows.append({"what": what, "method": method, "image": image, "value": values[at]})
+    return rows
+
+
+def _apart(
+    one: Standing, methods: Sequence[str], info: ColumnInfo, top: int
+) -> list[dict[str, Any]]:
+    """Compare the best two methods; where fewer than two are ranked, the two that there are."""
+    ranked = one.ranked()
+    pair = ranked[:2] if len(ranked) > 1 else methods if len(methods) == 2 else []
+    if not pair:
+        return []
+    method, other = pair
+    assert one.ranked_by_images is not None
+    values = one.cube.column(one.ranked_by_images)[:, one.at(pair)]
+    gain = gains(values[:, 1], values[:, 0], info)
+    rows = []
+    for what, sign in (("ahead", 1), ("behind", -1)):
+        for at in _first(np.where(sign * gain > 0, -sign * gain, np.nan), top):
+            rows.append(
+                {
+                    "what": what,
+                    "method": method,
+                    "other": other,
+                    "image": one.cube.images[at],
+                    "value": values[at, 0],
+                    "other_value": values[at, 1],
+                    "gain": gain[at],
+                }
+            )
+    return rows
+
+
+def _first(key: Floats, top: int) -> list[int]:
+    """Give the places of the smallest keys, those without one left out."""
+    order = np.argsort(key, kind="stable")
+    return [int(at) for at in order[:top] if not np.isnan(key[at])]

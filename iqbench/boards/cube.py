@@ -1,0 +1,108 @@
+"""One dataset's scores as an array: images by methods by columns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from iqbench.results.names import coded, combinations_of, natural, used_names
+from iqbench.results.read import DatasetTables, with_headings
+from iqbench.results.schema import UNDEFINED
+
+__all__ = ["Cube", "cube_of"]
+
+
+@dataclass(frozen=True)
+class Cube:
+    """The scores of one dataset.
+
+    Attributes
+    ----------
+    images
+        Those that have any row, sorted.
+    methods
+        In natural order.
+    headings
+        One a metric and signature, in the order of tables.
+    signatures
+        Of each heading: its metric and its signature.
+    values
+        Shape (images, methods, headings); NaN where there is no value.
+    undefined
+        Of that shape: where there is none because none exists.
+    protocols
+        Of each method, joined where it has several.
+    """
+
+    images: list[str]
+    methods: list[str]
+    headings: list[str]
+    signatures: dict[str, tuple[str, str]]
+    values: NDArray[np.float64]
+    undefined: NDArray[np.bool_]
+    protocols: dict[str, str]
+
+    def column(self, heading: str) -> NDArray[np.float64]:
+        """Give the values of one column, shape (images, methods)."""
+        column: NDArray[np.float64] = self.values[:, :, self.headings.index(heading)]
+        return column
+
+    def with_methods(self, methods: Collection[str]) -> Cube:
+        """Return the cube with more methods, which have no value of any image."""
+        every = sorted({*self.methods, *methods}, key=natural)
+        if every == self.methods:
+            return self
+        shape = (len(self.images), len(every), len(self.headings))
+        values, undefined = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
+        at = [every.index(method) for method in self.methods]
+        values[:, at], undefined[:, at] = self.values, self.undefined
+        return replace(self, methods=every, values=values, undefined=undefined)
+
+
+def cube_of(tables: DatasetTables) -> Cube:
+    """Arrange the scores of one dataset; methods that have no row are not in it."""
+    scores = tables.scores
+    heads = with_headings(scores)
+    images = sorted(used_names(scores["image"]))
+    methods = sorted(used_names(scores["method"]), key=natural)
+    headings = tables.columns.ordered(used_names(heads))
+    shape = (len(images), len(methods), len(headings))
+    place = _places(scores["image"], images)
+    for column, order in ((scores["method"], methods), (heads, headings)):
+        place *= len(order)
+        place += _places(column, order)
+    values, undefined = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
+    values.reshape(-1)[place] = scores["value"].to_numpy(dtype=np.float64)
+    error = scores["error"]
+    if error.notna().any():  # rarely: looking at text takes longer than all the rest
+        text = error.astype("string").str.startswith(UNDEFINED)
+        undefined.reshape(-1)[place] = text.fillna(False).to_numpy(dtype=bool)
+    met = ~heads.cat.codes.duplicated().to_numpy()
+    first = scores.loc[met, ["metric", "signature"]].astype(str)
+    kinds = dict(zip(heads[met].astype(str), first.itertuples(index=False, name=None), strict=True))
+    return Cube(
+        images,
+        methods,
+        headings,
+        {heading: kinds[heading] for heading in headings},
+        values,
+        undefined,
+        _protocols(scores),
+    )
+
+
+def _places(column: pd.Series, order: list[str]) -> NDArray[np.intp]:
+    """Say for each row where its name stands."""
+    numbers, names = coded(column)
+    place = {name: number for number, name in enumerate(order)}
+    found: NDArray[np.intp] = np.array([place.get(name, 0) for name in names], np.intp)[numbers]
+    return found
+
+
+def _protocols(scores: pd.DataFrame) -> dict[str, str]:
+    used = combinations_of(scores, ["method", "protocol"])[1].sort_values("protocol")
+    return {str(method): " + ".join(rows["protocol"]) for method, rows in used.groupby("method")}

@@ -1,0 +1,61 @@
+"""Leaderboards as documents: for people (terminal, Markdown, LaTeX, HTML) and programs."""
+
+from __future__ import annotations
+
+from iqbench.boards.means_table import MeansTable
+from iqbench.boards.tables import dataset_sections, overall_sections
+from iqbench.document.model import Document
+from iqbench.document.render import render
+from iqbench.document.terminal import Window
+
+__all__ = ["board_document", "render_leaderboard"]
+
+
+def board_document(
+    table: MeansTable,
+    *,
+    overall: MeansTable | None = None,
+    hidden: int = 0,
+    intervals: bool | None = None,
+) -> Document:
+    """Arrange a leaderboard.
+
+    Parameters
+    ----------
+    table
+        The leaderboard; or averages over datasets: then all their scopes are shown.
+    overall
+        Averages over datasets, to be shown below the datasets where they say something new.
+    hidden
+        How many columns were left out, for the line below that says so.
+    intervals
+        False for programs to get none.
+
+    Returns
+    -------
+    Document
+        CSV and JSON hold the table as it is.
+    """
+    if table.averages:
+        sections = list(overall_sections(table, every=True))
+    else:
+        sections = list(dataset_sections(table))
+        if overall is not None:
+            sections += overall_sections(overall)
+    notes = [f"{hidden} more column{'s' * (hidden != 1)}: --columns all"] if hidden else []
+    records = table.without_intervals() if intervals is False else table
+    return Document(sections, notes=notes, records=records.frame)
+
+
+def render_leaderboard(
+    table: MeansTable,
+    format: str,
+    *,
+    overall: MeansTable | None = None,
+    hidden: int = 0,
+    intervals: bool | None = None,
+    window: Window | None = None,
+) -> str:
+    """Render a leaderboard, see `board_document` and `iqbench.document.render.render`."""
+    document = board_document(table, overall=overall, hidden=hidden, intervals=intervals)
+    return render(document, format, intervals=intervals, window=window)

@@ -1,0 +1,43 @@
+"""The names of the columns of a table of means."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+__all__ = [
+    "COUNTED",
+    "ENDS",
+    "FACTS",
+    "MEANS",
+    "SUFFIXES",
+    "metric_columns",
+]
+
+FACTS = (
+    *("dataset", "task", "protocol", "ranked_by", "scope", "datasets"),
+    *("rank", "rank_low", "rank_high", "tie", "p_vs_best", "effect_vs_best", "front", "front_by"),
+    *("average_rank", "average_rank_low", "average_rank_high"),
+    *("method", "n", "expected", "complete", "missing", "undefined", "other_reference"),
+)
+"""Columns of a leaderboard that hold no values of metrics."""
+
+ENDS = ("_low", "_high")
+"""What the names of the columns end in that hold the two ends of a mean's interval."""
+
+MEANS = ("", "_distance", "_compared")
+"""What the names of a metric's columns end in that hold means."""
+
+COUNTED = ("_compared_n", "_infinite", "_minus_infinite", "_rank")
+"""What the names of a metric's columns end in that hold whole numbers."""
+
+SUFFIXES = (
+    *(f"{mean}{end}" for mean in MEANS for end in ("", *ENDS)),
+    *COUNTED,
+)
+"""What the names of a metric's columns end in, in the order of a leaderboard."""
+
+
+def metric_columns(board: pd.DataFrame) -> list[str]:
+    """Name the columns of a leaderboard that hold means of metrics."""
+    derived = {f"{name}{suffix}" for name in board.columns for suffix in SUFFIXES[1:]}
+    return [name for name in board.columns if name not in FACTS and name not in derived]

@@ -1,0 +1,159 @@
+"""The means of one column: what is shown, and what decides ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.boards.order import Order
+from iqbench.results.schema import ColumnInfo
+from iqbench.stats.arrays import Counts, Floats
+from iqbench.stats.bootstrap import percentile_interval
+
+__all__ = ["ColumnMeans", "Infinite", "Mean", "differs", "finite_means"]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean of each method.
+
+    Attributes
+    ----------
+    values
+        Shape (methods,).
+    samples
+        The same of resamples of the images, shape (resamples, methods), or None.
+    certain
+        Shape (methods,): whether an interval says anything. One value says nothing about others.
+    """
+
+    values: Floats
+    samples: Floats | None
+    certain: NDArray[np.bool_]
+
+    def ends(self) -> tuple[Floats, Floats] | None:
+        """Give the ends of the 95 % intervals, if there are resamples."""
+        if self.samples is None:
+            return None
+        low, high = percentile_interval(self.samples)
+        return np.where(self.certain, low, np.nan), np.where(self.certain, high, np.nan)
+
+
+@dataclass(frozen=True)
+class Infinite:
+    """How many infinite values each method has, which its means leave out.
+
+    Attributes
+    ----------
+    above, below
+        Shape (methods,): how many are ``inf`` and ``-inf``.
+    """
+
+    above: Counts
+    below: Counts
+
+    @classmethod
+    def of(cls, values: Floats) -> Infinite:
+        """Count those of values of shape (images, methods)."""
+        return cls(np.isposinf(values).sum(axis=0), np.isneginf(values).sum(axis=0))
+
+    @classmethod
+    def together(cls, several: Sequence[Infinite]) -> Infinite:
+        """Add up."""
+        return cls(
+            np.sum([one.above for one in several], axis=0),
+            np.sum([one.below for one in several], axis=0),
+        )
+
+    def bad(self, info: ColumnInfo) -> Floats:
+        """Count the bad ones less the good ones: of a target, all are infinitely far away."""
+        if info.target is not None:
+            return (self.above + self.below).astype(np.float64)
+        balance = (self.above - self.below).astype(np.float64)
+        return -balance if info.direction == "higher" else balance
+
+    def at(self, methods: Sequence[int]) -> Infinite:
+        """Choose methods."""
+        return Infinite(self.above[list(methods)], self.below[list(methods)])
+
+
+@dataclass(frozen=True)
+class ColumnMeans:
+    """The means of one column.
+
+    Attributes
+    ----------
+    mean
+        Of the finite values; infinite for a method that has infinite values of one sign alone.
+    distance
+        Of how far the finite values are from the target; None where there is no target.
+    compared
+        Of what is averaged over the images that are finite for all ranked methods; None where that
+        is what ``distance``, or else ``mean``, is for each of them already.
+    count
+        Shape (methods,): over how many images, or datasets, ``compared`` is.
+    infinite
+        What ``mean`` leaves out.
+    groups, ranks
+        Shape (methods,), see `iqbench.boards.order.Order`.
+    """
+
+    mean: Mean
+    distance: Mean | None
+    compared: Mean | None
+    count: Counts
+    infinite: Infinite
+    groups: Counts
+    ranks: Floats
+
+    @property
+    def deciding(self) -> Mean:
+        """Give the means that ranks follow."""
+        return self.compared or self.distance or self.mean
+
+    def named(self, heading: str) -> Iterator[tuple[str, Floats]]:
+        """Give the columns of a leaderboard, see `iqbench.boards.board.Board.table`."""
+        means = {"": self.mean, "_distance": self.distance, "_compared": self.compared}
+        for kind, mean in means.items():
+            if mean is not None:
+                yield f"{heading}{kind}", mean.values
+                for end, values in zip(("_low", "_high"), mean.ends() or (), strict=False):
+                    yield f"{heading}{kind}{end}", values
+        if self.compared is not None:
+            yield f"{heading}_compared_n", self.count.astype(np.float64)
+        yield f"{heading}_infinite", self.infinite.above.astype(np.float64)
+        if self.infinite.below.any():
+            yield f"{heading}_minus_infinite", self.infinite.below.astype(np.float64)
+        yield f"{heading}_rank", self.ranks
+
+
+def finite_means(values: Floats) -> Floats:
+    """Average the finite values of each method.
+
+    Parameters
+    ----------
+    values
+        Shape (images, methods), NaN where there is no value.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (methods,). Infinite where a method has infinite values of one sign alone; NaN where
+        it has no value, or none but infinite ones of both signs.
+    """
+    finite = np.isfinite(values)
+    count = finite.sum(axis=0)
+    infinite = Infinite.of(values)
+    means = np.full(values.shape[1], np.nan)
+    means[(infinite.above > 0) & (infinite.below == 0)] = np.inf
+    means[(infinite.below > 0) & (infinite.above == 0)] = -np.inf
+    np.divide(np.where(finite, values, 0.0).sum(axis=0), count, out=means, where=count > 0)
+    return means
+
+
+def differs(order: Order, taken: Floats) -> bool:
+    """Say whether the means that decide leave out a finite value of a ranked method."""
+    return bool((np.isfinite(taken) & ~order.images & order.ranked).any())

@@ -1,0 +1,234 @@
+"""Order methods in one column: by which mean, over which images, and how certain that is.
+
+One infinite value must not decide a mean or a rank. Methods are ordered by their means over the
+images that are finite for all of them; equal means are ordered by the infinite values. Neither
+more nor less of a metric with a target is better: what is averaged is how far each value is from
+the target, so that values on both sides of it do not cancel out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.results.schema import ColumnInfo
+from iqbench.stats.arrays import Flags, Floats
+from iqbench.stats.bootstrap import bootstrap_counts
+from iqbench.stats.gains import shortfall
+
+__all__ = [
+    "Order",
+    "averaged",
+    "averaged_info",
+    "competition_ranks",
+    "lexicographic_ranks",
+    "order_methods",
+    "resampled_ranks",
+]
+
+
+@dataclass(frozen=True)
+class Order:
+    """How methods stand in one column.
+
+    Attributes
+    ----------
+    ranked
+        Shape (methods,): which methods have a rank.
+    groups
+        Shape (methods,): methods of one number are ordered by their means; those of different
+        ones by their infinite values. -1 where not ranked.
+    images
+        Shape (images, methods): over which images a method's mean is taken, the same for all
+        methods of a group.
+    means
+        Shape (methods,): the means, of what `averaged` gives. NaN where a method is not ranked, or
+        its group has no such image, or is the method alone because of its infinite values.
+    ranks
+        Shape (methods,): 1 for the best, equal ones share the best rank; NaN where not ranked.
+    """
+
+    ranked: Flags
+    groups: NDArray[np.intp]
+    images: Flags
+    means: Floats
+    ranks: Floats
+
+
+def averaged(values: Floats, info: ColumnInfo) -> Floats:
+    """Give what is averaged to rank methods: the values or, for a target, the distances to it."""
+    return values if info.target is None else shortfall(values, info)
+
+
+def averaged_info(info: ColumnInfo) -> ColumnInfo:
+    """Say how a mean of what `averaged` gives is read: the nearer to a target, the better."""
+    return info if info.target is None else ColumnInfo("lower", info.decimals)
+
+
+def competition_ranks(distance: Floats) -> Floats:
+    """Rank along the last axis: 1 for the smallest, ties share the best rank ("1224").
+
+    Parameters
+    ----------
+    distance
+        Shape (..., methods), as `shortfall` gives it.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of that shape; NaN where a distance is.
+    """
+    ordered = np.sort(distance, axis=-1)
+    if distance.size == 0:
+        return np.full(distance.shape, np.nan)
+    flat = distance.reshape(-1, distance.shape[-1])
+    places = [
+        np.searchsorted(row, values) + 1.0
+        for row, values in zip(ordered.reshape(flat.shape), flat, strict=True)
+    ]
+    ranks = np.array(places).reshape(distance.shape)
+    return np.where(np.isnan(distance), np.nan, ranks)
+
+
+def lexicographic_ranks(first: Floats, second: Floats) -> Floats:
+    """Rank by ``first``, and where that is equal by ``second``; smaller is better in both.
+
+    Parameters
+    ----------
+    first, second
+        Shape (..., methods).
+
+    Returns
+    -------
+    numpy.ndarray
+        As `competition_ranks` gives it; NaN where ``first`` is.
+    """
+    many = first.shape[-1] + 1
+    return competition_ranks(competition_ranks(first) * many + competition_ranks(second))
+
+
+def order_methods(values: Floats, info: ColumnInfo, complete: Flags) -> Order:
+    """Order methods in one column.
+
+    Parameters
+    ----------
+    values
+        Shape (images, methods), NaN where there is no value.
+    info
+        The column's direction; without one, no method is ranked.
+    complete
+        Shape (methods,): which methods may be ranked. Those without any value are not.
+
+    Returns
+    -------
+    Order
+        The smaller mean over the images that are finite for all ranked methods is the better one,
+        or the larger one, as the direction says. Equal means are ordered by the infinite values:
+        more of the good ones and fewer of the bad ones are better, an infinite distance to a
+        target is bad. Methods without a finite value have no mean: they stand before all others,
+        or after them, and take no part in choosing the images. Where still no image is finite for
+        all, the infinite values decide alone, and methods with as many are ordered among
+        themselves by the same rule.
+    """
+    ranked = complete & ~np.isnan(values).all(axis=0)
+    if info.direction == "none":
+        ranked = np.zeros_like(ranked)
+    images, means = np.zeros(values.shape, dtype=bool), np.full(len(ranked), np.nan)
+    groups, ranks = np.full(len(ranked), -1), np.full(len(ranked), np.nan)
+    if ranked.any():
+        taken = averaged(values, info)[:, ranked]
+        found = _compare(taken, averaged_info(info), np.ones(len(taken)))
+        groups[ranked], images[:, ranked], means[ranked], ranks[ranked] = found
+    return Order(ranked, groups, images, means, ranks)
+
+
+def resampled_ranks(
+    values: Floats, info: ColumnInfo, order: Order, means: Floats, seed: int
+) -> Floats:
+    """Rank methods on each resample of the images, as `order_methods` does on all images.
+
+    Parameters
+    ----------
+    values, info
+        As for `order_methods`.
+    order
+        What it gave.
+    means
+        Shape (resamples, methods): means of resamples, over ``order.images``. NaN where a resample
+        has none of these.
+    seed
+        By which the images were drawn, see `iqbench.stats.bootstrap.bootstrap_counts`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (resamples, methods); NaN for methods that are not ranked.
+    """
+    ranks = np.full(means.shape, np.nan)
+    if not order.ranked.any():
+        return ranks
+    taken, read = averaged(values, info)[:, order.ranked], averaged_info(info)
+    distance = shortfall(means[:, order.ranked], read)
+    infinite = _infinite(taken, read)
+    # There the means do not decide, or not alone.
+    without = np.isnan(distance).any(axis=1) | (order.groups.max() > 0)
+    if not (infinite.any() or without.any()):
+        ranks[:, order.ranked] = competition_ranks(distance)
+        return ranks
+    done = 0
+    for counts in bootstrap_counts(len(values), len(means), seed):
+        rows = slice(done, done + len(counts))
+        found = lexicographic_ranks(distance[rows], counts @ infinite)
+        for at in np.flatnonzero(without[rows]):
+            found[at] = _compare(taken, read, counts[at])[-1]
+        ranks[rows, order.ranked] = found
+        done += len(counts)
+    return ranks
+
+
+def _compare(
+    taken: Floats, read: ColumnInfo, weights: Floats
+) -> tuple[NDArray[np.intp], Flags, Floats, Floats]:
+    """Order methods whose images count so many times: groups, images, means, ranks."""
+    methods = taken.shape[1]
+    finite = np.isfinite(taken).all(axis=1) & (weights > 0)
+    infinite = weights @ _infinite(taken, read)
+    if finite.any():
+        means = np.average(taken[finite], axis=0, weights=weights[finite])
+        images = np.broadcast_to(finite[:, np.newaxis], taken.shape)
+        ranks = lexicographic_ranks(shortfall(means, read), infinite)
+        return np.zeros(methods, dtype=np.intp), images, means, ranks
+    ranks, apart = _by_infinite(taken[weights > 0], infinite)
+    groups, images = np.full(methods, -1), np.zeros(taken.shape, dtype=bool)
+    means = np.full(methods, np.nan)
+    for number in np.unique(ranks):
+        alike = ranks == number
+        inner = np.zeros(alike.sum(), dtype=np.intp)
+        # Of one method alone there is nothing to compare, but for the rest of those set apart.
+        if alike.sum() < methods and (alike.sum() > 1 or not apart[alike].any()):
+            inner, images[:, alike], means[alike], within = _compare(taken[:, alike], read, weights)
+            ranks[alike] += within - 1
+        groups[alike] = inner + groups.max() + 1
+    return groups, images, means, ranks
+
+
+def _by_infinite(taken: Floats, infinite: Floats) -> tuple[Floats, Flags]:
+    """Rank methods of which no image is finite for all, and say which are set apart.
+
+    Methods without any finite value stand before all others, or after them, as their infinite
+    values are good or bad; these are then compared without them. If there are no such methods, or
+    no others, the infinite values rank all.
+    """
+    without: Flags = np.logical_not(np.isfinite(taken).any(axis=0))
+    if not without.any() or without.all():
+        return competition_ranks(infinite), np.ones_like(without)
+    side = np.where(without, np.where(infinite < 0, -1.0, 1.0), 0.0)
+    return lexicographic_ranks(side, np.where(without, infinite, 0.0)), without
+
+
+def _infinite(taken: Floats, read: ColumnInfo) -> Floats:
+    """Mark infinite values: 1 where they are bad, -1 where they are good, else 0."""
+    distance = shortfall(taken, read)
+    return np.isposinf(distance).astype(np.float64) - np.isneginf(distance)

@@ -1,0 +1,88 @@
+"""Each method against each other one, image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from iqbench.boards.order import averaged_info
+from iqbench.boards.ranking import ALPHA
+from iqbench.boards.standing import Standing
+from iqbench.results.names import natural
+from iqbench.stats.gains import gains
+from iqbench.stats.paired import holm, paired_test
+
+__all__ = ["pairs_of"]
+
+_NAMES = (
+    *("dataset", "metric", "method", "other", "n", "wins", "losses", "draws"),
+    *("infinite_gains", "infinite_losses", "gain", "p_value", "p_holm", "significant", "effect"),
+)
+
+
+def pairs_of(found: Sequence[Standing]) -> pd.DataFrame:
+    """Compare each pair of ranked methods on the images of their dataset.
+
+    Parameters
+    ----------
+    found
+        The datasets.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a dataset and pair, ``method`` ranked no worse than ``other``, by the column that
+        ranks the dataset: on how many of n images it wins, loses and draws (equal to 9 digits),
+        and by how many of these the gain or loss is infinite; gain, how much better its mean is
+        of those that decide the ranks, NaN where infinite values alone decide; p_value of
+        Wilcoxon's signed-rank test, p_holm corrected for all pairs of the dataset; significant,
+        whether that is at most 5 % and the test and the gain agree on which is better; and effect,
+        the rank-biserial correlation, 1 where every image is better.
+    """
+    parts = [
+        _of_dataset(one)
+        for one in sorted(found, key=lambda one: natural(one.dataset))
+        if len(one.ranked()) > 1 and one.ranked_by_images is not None
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_NAMES))
+
+
+def _of_dataset(one: Standing) -> pd.DataFrame:
+    assert one.ranked_by_images is not None
+    info = one.info(one.ranked_by_images)
+    values = one.cube.column(one.ranked_by_images)
+    order = one.orders[one.ranked_by_images]
+    sign = 1.0 if averaged_info(info).direction == "higher" else -1.0
+    rows = []
+    for method, other in combinations(one.ranked(), 2):
+        at, against = one.at([method, other])
+        gain = gains(values[:, against], values[:, at], info)
+        outcome = paired_test(gain)
+        means = order.means[[at, against]]
+        together = order.groups[at] == order.groups[against]
+        rows.append(
+            {
+                "dataset": one.dataset,
+                "metric": one.ranked_by_images,
+                "method": method,
+                "other": other,
+                "n": outcome.n,
+                "wins": int(np.sum(gain > 0)),
+                "losses": int(np.sum(gain < 0)),
+                "draws": int(np.sum(gain == 0)),
+                "infinite_gains": int(np.isposinf(gain).sum()),
+                "infinite_losses": int(np.isneginf(gain).sum()),
+                "gain": sign * (means[0] - means[1]) + 0.0 if together else np.nan,
+                "p_value": outcome.p_value,
+                "effect": outcome.effect,
+                # Of two methods of one rank neither is the better one.
+                "ahead": order.ranks[at] < order.ranks[against],
+            }
+        )
+    table = pd.DataFrame(rows)
+    table["p_holm"] = holm(table["p_value"])
+    table["significant"] = (table["p_holm"] <= ALPHA) & table["ahead"] & (table["effect"] > 0)
+    return table[list(_NAMES)]

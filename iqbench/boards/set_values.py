@@ -1,0 +1,111 @@
+"""Values of whole sets in a table of methods: one number a method, with its standard error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.boards.means import ColumnMeans, Infinite, Mean
+from iqbench.boards.order import order_methods
+from iqbench.results.columns import Columns
+from iqbench.results.names import used_names
+from iqbench.results.read import DatasetTables, with_headings
+
+__all__ = ["SetValues", "set_values"]
+
+Floats = NDArray[np.float64]
+
+_NORMAL = 1.959963984540054
+"""Half of a 95 % interval, in standard errors."""
+
+
+@dataclass(frozen=True)
+class _Estimate(Mean):
+    """A value whose uncertainty is a standard error, not resamples of images."""
+
+    standard_errors: Floats | None = None
+
+    def ends(self) -> tuple[Floats, Floats] | None:
+        """Give the ends of the 95 % intervals, where standard errors are shown."""
+        if self.standard_errors is None:
+            return None
+        half = _NORMAL * self.standard_errors
+        return self.values - half, self.values + half
+
+
+@dataclass(frozen=True)
+class SetValues:
+    """The set values of one dataset.
+
+    Attributes
+    ----------
+    methods
+        Those of the table.
+    signatures
+        By heading, its metric and its signature.
+    values, standard_errors, missing
+        By heading, of each method: NaN where there is none; how many images the value lacks.
+    columns
+        How metrics are read.
+    """
+
+    methods: list[str]
+    signatures: dict[str, tuple[str, str]]
+    values: dict[str, Floats]
+    standard_errors: dict[str, Floats]
+    missing: dict[str, NDArray[np.int64]]
+    columns: Columns
+
+    @property
+    def headings(self) -> list[str]:
+        """Names of the columns, in the order of tables."""
+        return list(self.signatures)
+
+    def means(self, complete: NDArray[np.bool_], *, intervals: bool) -> dict[str, ColumnMeans]:
+        """Give what a leaderboard shows of each column; only complete methods get a rank."""
+        found = {}
+        for heading, values in self.values.items():
+            order = order_methods(values[np.newaxis], self.columns.info(heading), complete)
+            errors = self.standard_errors[heading] if intervals else None
+            found[heading] = ColumnMeans(
+                _Estimate(values, None, ~np.isnan(values), errors),
+                None,
+                None,
+                np.isfinite(values).astype(np.intp),
+                Infinite.of(values[np.newaxis]),
+                order.groups,
+                order.ranks,
+            )
+        return found
+
+
+def set_values(tables: DatasetTables, methods: list[str]) -> SetValues:
+    """Arrange the set values of one dataset.
+
+    Parameters
+    ----------
+    tables
+        The dataset. So many images as it has are missing where a method has no value.
+    methods
+        In the order of the result.
+    """
+    sets, expected = tables.sets, int(tables.images["image"].nunique())
+    found = SetValues(methods, {}, {}, {}, {}, tables.columns)
+    if sets.empty:
+        return found
+    heads = with_headings(sets)
+    for heading in tables.columns.ordered(used_names(heads)):
+        rows = sets[(heads == heading).to_numpy()]
+        first = rows.iloc[0]
+        by_method = rows.assign(method=rows["method"].astype(str)).set_index("method")
+        by_method = by_method.reindex(methods)
+        values = by_method["value"].to_numpy(dtype=np.float64)
+        lacking = (by_method["expected"] - by_method["n"]).astype("float64").to_numpy()
+        missing = np.where(np.isnan(values), expected, np.nan_to_num(lacking))
+        found.signatures[heading] = str(first["metric"]), str(first["signature"])
+        found.values[heading] = values
+        found.standard_errors[heading] = by_method["standard_error"].to_numpy(dtype=np.float64)
+        found.missing[heading] = missing.astype(np.int64)
+    return found

@@ -1,0 +1,261 @@
+"""A leaderboard as sections: one a dataset, one a task, one of all datasets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from iqbench.boards.critical import DATASETS
+from iqbench.boards.headings import metric_columns
+from iqbench.boards.means_table import MeansTable
+from iqbench.boards.ranking import too_few
+from iqbench.document.model import Entry, Section, TableColumn, direction_arrow
+from iqbench.document.text import NOTHING, number
+from iqbench.results.references import AGAIN
+
+__all__ = ["dataset_sections", "overall_sections"]
+
+_ON_FRONT = "●"
+_COMMON = "common images"
+"""What methods are compared on where each dataset takes part with some of its images."""
+
+
+def dataset_sections(table: MeansTable) -> Iterator[Section]:
+    """Make one section of each dataset of a leaderboard."""
+    marks = table.places()
+    for dataset, rows in table.frame.groupby("dataset", sort=False):
+        expected = int(rows["expected"].iloc[0])
+        protocols = [text for text in dict.fromkeys(rows["protocol"]) if text]
+        facts = [*protocols, _plural(expected, "image")]
+        ranked = int(rows["rank"].notna().sum())
+        if ranked:
+            facts.append(f"ranked by {rows['ranked_by'].iloc[0]}")
+        remarks = _remarks(rows)
+        unclear = ranked > 1 and too_few(expected, ranked)
+        if unclear:
+            few = "1 image is" if expected == 1 else f"{expected} images are"
+            remarks.insert(0, f"{few} too few for any difference to be significant")
+        found = [
+            *_leading(rows, "image", ties=not unclear),
+            *_values(table.part(rows), marks, "image"),
+        ]
+        spans = _text(rows, "front_by")
+        section = Section(
+            str(dataset), facts, found, list(rows["complete"]), remarks, spans.iloc[0], fixed=2
+        )
+        lacking = rows[~rows["complete"].astype(bool)]
+        if "other_reference" in rows and (lacking["other_reference"] > 0).all():
+            section = replace(section, unranked="incomplete methods, for the reasons given above")
+        yield section
+
+
+def overall_sections(
+    overall: MeansTable, *, every: bool = False, among: MeansTable | None = None
+) -> Iterator[Section]:
+    """Make one section a task, and one of all datasets.
+
+    Parameters
+    ----------
+    overall
+        Averages over datasets, see `iqbench.boards.overall.overall_of`.
+    every
+        Whether also those that say nothing new: of one dataset, of fewer than two methods that
+        are complete, of all datasets where these are of one task.
+    among
+        The averages that ``overall`` is a part of, where it is not all of them.
+    """
+    whole = (overall if among is None else among).frame
+    marks = overall.places()
+    largest = whole["datasets"].max() if len(whole) else 0
+    several = whole.loc[whole["scope"] == "task", "task"].nunique() > 1
+    for (scope, task), rows in overall.frame.groupby(["scope", "task"], sort=False):
+        datasets = int(rows["datasets"].to_numpy()[0])
+        again = scope == "task" and datasets == largest and not several
+        if not every and (datasets < 2 or rows["complete"].sum() < 2 or again):
+            continue
+        title = "overall" if scope == "overall" else str(task)
+        facts = [
+            f"mean over {_plural(datasets, 'dataset')}",
+            f"ranked by average rank in {rows['ranked_by'].iloc[0]}",
+        ]
+        remarks = _compared(rows, "dataset")
+        if datasets < DATASETS:
+            remarks.append(f"no critical difference of ranks: it takes {DATASETS} datasets")
+        average = TableColumn(
+            "value",
+            "average rank",
+            _entries(rows, "average_rank", 2),
+            "Mean over datasets of the rank",
+        )
+        values = _values(overall.part(rows), marks, "dataset")
+        found = [*_leading(rows, "dataset"), average, *values]
+        unranked = "methods that are not complete on all datasets"
+        complete = list(rows["complete"])
+        yield Section(title, facts, found, complete, remarks, unranked=unranked, fixed=2)
+
+
+def _leading(rows: pd.DataFrame, unit: str, *, ties: bool = True) -> list[TableColumn]:
+    """Give rank and method, and the extras that say anything."""
+    ranks = [
+        Entry(NOTHING, value=math.nan) if pd.isna(rank) else Entry(str(rank), value=int(rank))
+        for rank in rows["rank"]
+    ]
+    names = [
+        Entry(
+            str(row["method"]),
+            note="" if row["complete"] else f"{row['n']}/{row['expected']} {unit}s",
+        )
+        for _, row in rows.iterrows()
+    ]
+    tie, front = _text(rows, "tie"), _text(rows, "front")
+    marks = [Entry(_ON_FRONT if mark == "True" else "") for mark in front]
+    extras = [
+        TableColumn("tie", "tie", [Entry(text) for text in tie] if ties else [], _TIE),
+        TableColumn("front", "front", marks, _FRONT, order="descending"),
+        TableColumn("range", "ranks", list(_ranges(rows)), _RANGE),
+    ]
+    return [
+        TableColumn("rank", "#", ranks, "Rank"),
+        TableColumn("method", "method", names),
+        *(column for column in extras if any(entry.text for entry in column.entries)),
+    ]
+
+
+_TIE = "Methods of one letter are not significantly worse than the best of them"
+_FRONT = "No other method is better in fidelity and in perception"
+_RANGE = "Ranks in 95 % of the resamples of the images"
+
+
+def _text(rows: pd.DataFrame, name: str) -> pd.Series:
+    """Give a column that a table may not have, as text."""
+    if name not in rows:
+        return pd.Series("", index=rows.index)
+    return rows[name].astype(object).where(rows[name].notna(), "").astype(str)
+
+
+def _ranges(rows: pd.DataFrame) -> Iterator[Entry]:
+    if "rank_low" in rows:
+        for low, high in zip(rows["rank_low"], rows["rank_high"], strict=True):
+            if pd.isna(low):
+                yield Entry("", value=math.nan)
+            else:
+                yield Entry(str(low) if low == high else f"{low}-{high}", value=int(low))
+
+
+def _values(table: MeansTable, marks: pd.DataFrame, unit: str) -> Iterator[TableColumn]:
+    """Give the columns of the metrics that have some value here.
+
+    The best are marked in the column whose means decide: that of the values, or of the distances
+    to a target, or of what is finite for all methods.
+    """
+    rows = table.frame
+    for metric in marks.columns:
+        if rows[metric].notna().any():
+            info = table.info(metric)
+            heading = f"{metric} {direction_arrow(info)}".rstrip()
+            kinds = [("", heading, info.summary)]
+            if info.target is not None:
+                summary = f"Mean of how far the values are from {info.target:g}"
+                kinds.append(("_distance", f"{metric} distance ↓", summary))
+            if _has(rows, f"{metric}_compared"):
+                count = _counted(rows, metric, unit)
+                kinds.append(("_compared", f"{kinds[-1][1]} on {count}", f"Mean over {count}"))
+            for kind, text, summary in kinds:
+                entries = _entries(rows, f"{metric}{kind}", info.decimals)
+                if kind == kinds[-1][0]:
+                    entries = list(_ranked(entries, rows, metric, marks.loc[rows.index, metric]))
+                # Distances to a target have a column of their own, and less of them is better.
+                order = "descending" if info.direction in ("higher", "none") else "ascending"
+                yield TableColumn("value", text, entries, summary, metric, order)
+
+
+def _ranked(
+    entries: list[Entry], rows: pd.DataFrame, metric: str, places: pd.Series
+) -> Iterator[Entry]:
+    """Mark the best, and shade each by its rank in the column where any is marked."""
+    shades = np.full(len(entries), np.nan)
+    if places.any():
+        ranks = rows[f"{metric}_rank"].to_numpy(np.float64, na_value=np.nan)
+        last = np.nanmax(ranks, initial=1.0)
+        shades = 1 - (ranks - 1) / (last - 1) if last > 1 else shades
+    for entry, place, shade in zip(entries, places, shades, strict=True):
+        yield replace(entry, place=int(place), shade=None if np.isnan(shade) else float(shade))
+
+
+def _has(rows: pd.DataFrame, name: str) -> bool:
+    return name in rows and bool(rows[name].notna().any())
+
+
+def _counted(rows: pd.DataFrame, metric: str, unit: str) -> str:
+    """Say over how many images, or datasets, methods are compared in a column."""
+    counts = sorted({int(n) for n in rows[f"{metric}_compared_n"].dropna() if n})
+    if unit == "dataset" and counts == [int(rows["datasets"].iloc[0])]:
+        return _COMMON
+    several = " or ".join(map(str, counts))
+    return f"{several} {unit}{'s' * (counts != [1])}"
+
+
+def _entries(rows: pd.DataFrame, name: str, decimals: int) -> list[Entry]:
+    return [_entry(row, name, decimals) for _, row in rows.iterrows()]
+
+
+def _entry(row: pd.Series, name: str, decimals: int) -> Entry:
+    low, high = row.get(f"{name}_low", np.nan), row.get(f"{name}_high", np.nan)
+    half = (high - low) / 2 if np.isfinite(high) and np.isfinite(low) else np.nan
+    spread = "" if np.isnan(half) else f"±{half:.{decimals}f}"
+    value = float(row[name])
+    counts = {
+        sign: row.get(f"{name}{suffix}", 0)
+        for sign, suffix in (("inf", "_infinite"), ("-inf", "_minus_infinite"))
+    }
+    # An infinite mean says by itself that all values are.
+    found = {sign: n for sign, n in counts.items() if not pd.isna(n) and n and not np.isinf(value)}
+    note = ", ".join(f"+{n} {sign}" for sign, n in found.items())
+    return Entry(number(value, decimals), spread=spread, note=note, value=value)
+
+
+def _remarks(rows: pd.DataFrame) -> list[str]:
+    """Say what the numbers leave out: values missing of images that are there, and undefined."""
+    remarks = [
+        f"{row['method']}: {_plural(row['other_reference'], 'image')} scored against other "
+        f"reference images than the newest, left out. {AGAIN}"
+        for _, row in rows.iterrows()
+        if row.get("other_reference", 0)
+    ]
+    # That an image is missing in all columns is said beside the method's name.
+    lacking = rows[(rows["n"] == rows["expected"]) & (rows["missing"] != "")]
+    remarks += [f"{row['method']} lacks values: {row['missing']}" for _, row in lacking.iterrows()]
+    for text, same in rows[rows["undefined"] != ""].groupby("undefined", sort=False):
+        who = "every method" if len(same) == len(rows) > 1 else ", ".join(same["method"])
+        remarks.append(f"undefined and left out of the mean: {text} ({who})")
+    return remarks + _compared(rows, "image")
+
+
+def _compared(rows: pd.DataFrame, unit: str) -> list[str]:
+    """Say on what methods are compared where they differ in which values are finite."""
+    remarks = []
+    for metric in metric_columns(rows):
+        if f"{metric}_compared_n" in rows and rows[f"{metric}_compared_n"].notna().any():
+            if not _has(rows, f"{metric}_compared"):
+                text = f"no {unit} is finite for all methods: they are ranked by infinite values"
+            elif (rows[f"{metric}_compared_n"].dropna().nunique()) == 1:
+                counted = _counted(rows, metric, unit)
+                verb = "is" if counted.startswith("1 ") else "are"
+                text = f"ranked on the {counted} that {verb} finite for all methods"
+            else:
+                text = (
+                    f"no {unit} is finite for all methods: they are ranked by infinite values, and "
+                    f"those with as many on the {unit}s that are finite for all of these"
+                )
+            remarks.append(f"{metric}: {text}")
+        elif any(entry.note for entry in _entries(rows, metric, 0)):
+            remarks.append(f"{metric}: means are those of the finite values")
+    return remarks
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"

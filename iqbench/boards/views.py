@@ -1,0 +1,119 @@
+"""The tables that a leaderboard can be asked for, in every format."""
+
+from __future__ import annotations
+
+from iqbench.boards.board import Board
+from iqbench.boards.critical import critical_difference
+from iqbench.boards.document import board_document
+from iqbench.boards.pair_tables import image_sections, pair_sections
+from iqbench.boards.sections import section_kind
+from iqbench.document.model import Document
+from iqbench.document.render import render
+from iqbench.document.terminal import Window
+from iqbench.errors import IqbenchError
+
+__all__ = ["draw_ranks", "render_view"]
+
+
+def render_view(
+    found: Board,
+    view: str | None,
+    format: str,
+    *,
+    intervals: bool | None = None,
+    top: int = 3,
+    window: Window | None = None,
+) -> str:
+    """Render what was asked for.
+
+    Parameters
+    ----------
+    found
+        What there is.
+    view
+        ``dataset``, ``task``, ``overall``, ``pairs`` or ``images``; or the name of a module of
+        `iqbench.boards.sections`. None for the datasets; below
+        them, in the terminal's table, Markdown and HTML, the averages that say something new.
+    format, intervals, window
+        As for `iqbench.document.render.render`.
+    top
+        How many images of each kind.
+
+    Returns
+    -------
+    str
+        Ends with a newline.
+
+    Raises
+    ------
+    IqbenchError
+        Where there is nothing of that kind: no two methods, no task, one dataset.
+    """
+    if view is not None and view not in ("dataset", *_NOTHING):
+        kind = section_kind(view)
+        sections = list(kind.make(found))
+        notes = [] if sections else ["There is none on any dataset."]
+        document = Document(sections, title=kind.title, notes=notes)
+        return render(document, format, intervals=intervals, window=window)
+    if view in ("pairs", "images"):
+        frame = found.pairs() if view == "pairs" else found.images(top)
+        if frame.empty:
+            raise _nothing(view)
+        make = pair_sections if view == "pairs" else image_sections
+        document = Document(list(make(frame, found.columns)), records=frame)
+        return render(document, format, window=window)
+    table = found.table
+    if view in ("task", "overall"):
+        averages = found.overall.frame
+        table = found.overall.part(averages[averages["scope"] == view].reset_index(drop=True))
+        if table.frame.empty:
+            raise _nothing(view)
+    below = view is None and format in ("table", "markdown", "html")
+    document = board_document(
+        table,
+        overall=found.overall if below else None,
+        hidden=found.hidden,
+        intervals=intervals,
+    )
+    return render(document, format, intervals=intervals, window=window)
+
+
+def draw_ranks(found: Board) -> str:
+    """Draw the critical-difference diagram of the average ranks over all datasets, as SVG.
+
+    Raises
+    ------
+    IqbenchError
+        Where datasets or methods are too few for it.
+    """
+    ranks = found.ranks()
+    difference = critical_difference(ranks)
+    from iqbench.boards.diagram import critical_difference_svg
+
+    metrics = dict.fromkeys(one.ranked_by for one in found.standings if one.ranked_by)
+    return critical_difference_svg(difference, len(ranks), ", ".join(metrics))
+
+
+def _nothing(view: str) -> IqbenchError:
+    problem, hint = _NOTHING[view]
+    return IqbenchError(problem, hint=hint)
+
+
+_NOTHING = {
+    "pairs": (
+        "no dataset has two methods with a rank, so there is no pair",
+        "Incomplete methods have none: see iqbench leaderboard",
+    ),
+    "images": (
+        "no dataset has a column to rank its images by",
+        "Give --metric, one that has a direction",
+    ),
+    "task": (
+        "no run has said what the task of a dataset is",
+        "Give its block in datasets.yaml a `task:` and run iqbench evaluate --recompute",
+    ),
+    "overall": (
+        "an average over datasets takes at least two that rank their methods",
+        "See iqbench leaderboard",
+    ),
+}

@@ -1,0 +1,1 @@
+"""How metrics agree with each other, and with people."""

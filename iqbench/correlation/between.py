@@ -1,0 +1,187 @@
+"""Correlation between metrics: pooled, within datasets, within methods, and within images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from iqbench.correlation.agreement import ranking_agreement
+from iqbench.correlation.metric_table import MetricTable
+from iqbench.stats.arrays import Indices
+from iqbench.stats.coefficients import COEFFICIENTS, Associations, associate
+from iqbench.stats.influence import DEFAULT, FEWEST, Bootstrap, intervals
+
+__all__ = ["BETWEEN_COLUMNS", "POOLED", "WITHIN_IMAGE", "between_metrics", "matrix"]
+
+BETWEEN_COLUMNS = [
+    *("scope", "dataset", "method", "first", "second", "coefficient"),
+    *("value", "low", "high", "n", "images", "groups"),
+]
+POOLED = "pooled"
+WITHIN_IMAGE = "within image"
+
+_Found = Mapping[str, tuple[Associations, Indices | int]]
+"""By coefficient, with how many groups were averaged."""
+
+
+def between_metrics(
+    table: MetricTable,
+    bootstrap: Bootstrap = DEFAULT,
+) -> pd.DataFrame:
+    """Correlate every metric with every other.
+
+    Parameters
+    ----------
+    table
+        As `iqbench.correlation.metric_table.metric_table` gives it.
+    bootstrap
+        How intervals are made.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a scope, pair of metrics and coefficient (pearson, spearman, kendall): value, low
+        and high ends of its bootstrap interval over images, n (rows), images (drawn) and groups.
+        The scope is ``pooled`` over all datasets of one pool, which are named; ``dataset`` or
+        ``method`` of one of these; ``within dataset`` or ``within method``: the mean of those over
+        datasets, or over the methods of all datasets; ``within image``: the mean over images of
+        Kendall's tau-b between the two metrics' values of the methods, and of all images where
+        several have one reference. Pairs without a common row
+        are left out.
+    """
+    values = table.values
+    if values.empty:
+        return pd.DataFrame(columns=BETWEEN_COLUMNS)
+    index = values.index.to_frame(index=False).astype(str)
+    index["content"] = table.contents
+    numbers = index.groupby(["dataset", "content"], sort=False).ngroup()
+    clusters = numbers.to_numpy().astype(np.intp)
+    scopes = _Scopes(table, index, clusters, bootstrap)
+    ranking = ranking_agreement(values, index["content"])
+    parts = [
+        *scopes.frames(),
+        scopes.frame((WITHIN_IMAGE, "", ""), {"kendall": (ranking, ranking.n)}),
+    ]
+    return pd.concat(parts, ignore_index=True)[BETWEEN_COLUMNS]
+
+
+def matrix(between: pd.DataFrame, names: Sequence[str], coefficient: str) -> pd.DataFrame:
+    """Arrange a coefficient of one scope as a square.
+
+    Parameters
+    ----------
+    between
+        Rows of `between_metrics`, of one scope and group.
+    names
+        Metrics, in the order of rows and columns.
+    coefficient
+        Which.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Symmetric, 1 on the diagonal, NaN where there is no value.
+    """
+    place = {name: number for number, name in enumerate(names)}
+    square = np.eye(len(place))
+    square[square == 0] = np.nan
+    chosen = between[between["coefficient"] == coefficient]
+    for first, second, value in chosen[["first", "second", "value"]].itertuples(index=False):
+        if first in place and second in place:
+            square[place[first], place[second]] = square[place[second], place[first]] = value
+    return pd.DataFrame(square, index=list(names), columns=list(names))
+
+
+@dataclass(frozen=True)
+class _Scopes:
+    table: MetricTable
+    index: pd.DataFrame
+    clusters: Indices
+    bootstrap: Bootstrap
+
+    def frames(self) -> Iterator[pd.DataFrame]:
+        alone: dict[str, _Found] = {}
+        for pool in self.table.pools:
+            found = self._associate(self.index["dataset"].isin(pool).to_numpy())
+            if len(pool) == 1:
+                alone[pool[0]] = found
+            yield self.frame((POOLED, " + ".join(pool), ""), found)
+        for scope, keys in (("dataset", ["dataset"]), ("method", ["dataset", "method"])):
+            all_found = []
+            for names, rows in self.index.groupby(keys, sort=True):
+                dataset, method = map(str, (*names, "")[:2])
+                if scope == "dataset" and dataset in alone:
+                    all_found.append(alone[dataset])
+                else:
+                    mask = np.zeros(len(self.index), dtype=bool)
+                    mask[rows.index] = True
+                    all_found.append(self._associate(mask))
+                yield self.frame((scope, dataset, method), all_found[-1])
+            yield self.frame((f"within {scope}", "", ""), _means(all_found))
+
+    def _associate(self, mask: np.ndarray) -> _Found:
+        images, clusters = np.unique(self.clusters[mask], return_inverse=True)
+        values = self.table.values.to_numpy(np.float64)[mask]
+        count = int(self.clusters.max()) + 1
+        found: dict[str, tuple[Associations, int]] = {}
+        for coefficient in COEFFICIENTS:
+            part = associate(values, clusters, len(images), coefficient)
+            spread = np.zeros((2, count, len(part.value)))
+            spread[:, images] = part.images, part.influence
+            whole = replace(part, images=spread[0].astype(bool), influence=spread[1])
+            found[coefficient] = (whole, 1)
+        return found
+
+    def frame(self, place: tuple[str, str, str], found: _Found) -> pd.DataFrame:
+        """Add intervals to what was found, and drop pairs that never met."""
+        names = np.array(self.table.names, dtype=object)
+        scope, dataset, method = place
+        frame = pd.concat(
+            pd.DataFrame(
+                {
+                    **{"scope": scope, "dataset": dataset, "method": method},
+                    **{"first": names[one.first], "second": names[one.second]},
+                    **{"coefficient": coefficient, "value": one.value, "n": one.n},
+                    "groups": groups,
+                }
+            )
+            for coefficient, (one, groups) in found.items()
+        )
+        influence = np.concatenate([one.influence for one, _ in found.values()], axis=1)
+        taking_part = np.concatenate([one.images for one, _ in found.values()], axis=1)
+        frame["images"] = taking_part.sum(axis=0)
+        enough = frame["images"].to_numpy() >= FEWEST
+        frame[["low", "high"]] = np.nan
+        frame.loc[enough, ["low", "high"]] = np.stack(
+            intervals(
+                frame["value"].to_numpy()[enough],
+                influence[taking_part.any(axis=1)][:, enough],
+                "correlation",
+                self.bootstrap,
+            ),
+            axis=1,
+        )
+        return frame[frame["n"] > 0]
+
+
+def _means(found: Sequence[_Found]) -> _Found:
+    return {
+        coefficient: _mean([one[coefficient][0] for one in found]) for coefficient in COEFFICIENTS
+    }
+
+
+def _mean(found: Sequence[Associations]) -> tuple[Associations, Indices]:
+    """Average each pair over the groups in which it is defined; each counts the same."""
+    values = np.stack([one.value for one in found])
+    defined = ~np.isnan(values)
+    groups: Indices = defined.sum(axis=0)
+    share = np.maximum(groups, 1)
+    value = np.where(groups > 0, np.where(defined, values, 0).sum(axis=0) / share, np.nan)
+    rows = np.stack([one.n for one in found])
+    n = np.where(groups > 0, np.where(defined, rows, 0).sum(axis=0), rows.sum(axis=0))
+    influence = np.sum([one.influence for one in found], axis=0) / share
+    images = np.any([one.images for one in found], axis=0)
+    return Associations(found[0].first, found[0].second, value, n, images, influence), groups

@@ -1,0 +1,194 @@
+"""The correlation report as a document: sentences, matrices, tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from iqbench.correlation.between import POOLED
+from iqbench.correlation.correlations import Correlations
+from iqbench.correlation.parting import ALL_PERCEPTUAL, variation_names
+from iqbench.correlation.tables import MATRICES, TEXTS, Matrix, square, square_text, tables
+from iqbench.correlation.words import sentences
+from iqbench.document.figure import Dumbbells, Heatmap, Panel, Scatter
+from iqbench.document.model import Document, Entry, Section, TableColumn
+from iqbench.document.records import text_of
+from iqbench.document.render import render
+from iqbench.document.terminal import Window
+from iqbench.stats.logistic import fit_logistic
+
+__all__ = ["correlation_document", "facts", "render_correlations"]
+
+_MORE_MATRICES: tuple[Matrix, ...] = (
+    ("within dataset", "pearson", "Pearson within datasets"),
+    ("within method", "spearman", "Spearman within methods"),
+)
+_GAPS = "Total variation against perceptual distance"
+_MOST_POINTS = 3000  # a figure with more takes seconds to open
+
+
+def render_correlations(found: Correlations, format: str, window: Window | None = None) -> str:
+    """Render what was found, see `iqbench.document.render.render`."""
+    document = correlation_document(found)
+    if format == "table":
+        notes = [
+            "Intervals and definitions: iqbench correlate --help; all numbers: --format csv, "
+            "all scopes and figures: -o DIR"
+        ]
+        if found.hidden:
+            notes.append(f"{found.hidden} more metric{'s' * (found.hidden != 1)}: --columns all")
+        document = replace(document, title="", notes=notes)
+    return render(document, format, window=window)
+
+
+def correlation_document(found: Correlations) -> Document:
+    """Arrange what was found. A terminal leaves out scopes and numbers that are for reports."""
+    return Document(
+        list(_sections(found)),
+        title="Correlation of metrics",
+        facts=facts(found),
+        points=sentences(found),
+        notes=["Every number is defined in docs/correlation.md of iqbench."],
+        records=found.rows(),
+        level=1,
+    )
+
+
+def facts(found: Correlations) -> str:
+    """Say in a line what was correlated."""
+    index = found.table.values.index
+    if found.table.values.empty:
+        return f"{found.opinion['n'].max():.0f} choices"
+    datasets, methods = (sorted(set(index.get_level_values(k))) for k in ("dataset", "method"))
+    images = len(index.to_frame(index=False)[["dataset", "image"]].drop_duplicates())
+    facts = [
+        ", ".join(datasets),
+        f"{len(methods)} methods" if len(methods) > 1 else "",
+        *(
+            f"{count} {what}{'s' * (count != 1)}"
+            for count, what in (
+                (images, "image"),
+                (len(index), "row"),
+                (len(found.table.names), "metric"),
+            )
+        ),
+    ]
+    if found.bootstrap.resamples:
+        facts.append(
+            f"{found.bootstrap.confidence:.0%} intervals of {found.bootstrap.resamples} resamples"
+        )
+    return "; ".join(fact for fact in facts if fact)
+
+
+def _sections(found: Correlations) -> Iterator[Section]:
+    figures: dict[str, Heatmap | Scatter] = {
+        title: heatmap
+        for scope, coefficient, title in MATRICES
+        if (heatmap := _heatmap(found, scope, coefficient, title)) is not None
+    }
+    figures |= {scatter.title: scatter for scatter in _scatters(found)}
+    brief = {title for title, _ in tables(found, MATRICES)}
+    for title, frame in tables(found, (*MATRICES, *_MORE_MATRICES)):
+        figure = figures.pop(title, None)
+        yield Section(
+            title, columns=_text_columns(frame), level=2, figure=figure, more=title not in brief
+        )
+    for place, rows in found.between[found.between["scope"] == POOLED].groupby("dataset"):
+        values = square(replace(found, between=rows), POOLED, "spearman")
+        title = f"Spearman, pooled over {place}"
+        yield Section(title, columns=_text_columns(square_text(values)), level=2, more=True)
+    if len(found.parting):
+        gaps = found.parting[found.parting["perceptual"] == ALL_PERCEPTUAL]
+        frame = gaps.drop(columns=["perceptual", "perceptual_mean"])
+        table = _columns(frame, 3)
+        yield Section(_GAPS, columns=table, level=2, figure=_dumbbells(found, gaps), more=True)
+    if len(found.differences):
+        title = "Differences between metrics in their agreement with people"
+        yield Section(title, columns=_columns(found.differences), level=2, more=True)
+    for title, figure in figures.items():
+        yield Section(title, level=2, figure=figure, more=True)
+
+
+def _text_columns(frame: pd.DataFrame) -> list[TableColumn]:
+    """Take cells that are written already."""
+    return [
+        TableColumn(
+            "text" if name in TEXTS else "value", str(name), [Entry(text) for text in frame[name]]
+        )
+        for name in frame.columns
+    ]
+
+
+def _columns(frame: pd.DataFrame, decimals: int | None = None) -> list[TableColumn]:
+    """Show the columns of a frame; numbers are aligned at the right and sorted by their values."""
+    made = []
+    for name in frame.columns:
+        numeric = pd.api.types.is_numeric_dtype(frame[name])
+        entries = [
+            Entry(
+                text_of(value, decimals),
+                value=(float("nan") if pd.isna(value) else float(value)) if numeric else None,
+            )
+            for value in frame[name]
+        ]
+        made.append(TableColumn("value" if numeric else "text", str(name), entries))
+    return made
+
+
+def _heatmap(found: Correlations, scope: str, coefficient: str, title: str) -> Heatmap | None:
+    values = square(found, scope, coefficient)
+    if values.empty:
+        return None
+    names = [str(name) for name in values.columns]
+    lower = values.to_numpy(np.float64)[1:, :-1]
+    return Heatmap(f"{coefficient}-{scope.replace(' ', '-')}", title, names[1:], names[:-1], lower)
+
+
+def _dumbbells(found: Correlations, gaps: pd.DataFrame) -> Dumbbells | None:
+    """Show where methods or distortions stand by total variation and by perceptual distance."""
+    variation = variation_names(found.table.names)[0]
+    rows = gaps[gaps["variation"] == variation]
+    if rows.empty:
+        return None
+    rows = rows.sort_values("value", kind="stable").reset_index(drop=True)
+    several = rows["dataset"].nunique() > 1
+    names = [
+        f"{row['group']} ({row['dataset']})" if several else str(row["group"])
+        for _, row in rows.iterrows()
+    ]
+    ends = {
+        f"total variation ({variation})": rows["variation_place"].to_numpy(np.float64),
+        "perceptual distance": rows["perceptual_place"].to_numpy(np.float64),
+    }
+    label = "place on average: 0 nearest to the reference, 1 farthest"
+    return Dumbbells("gaps", _GAPS, names, ends, label)
+
+
+def _scatters(found: Correlations) -> Iterator[Scatter]:
+    """Show opinion over every metric, with the logistic of 5 parameters."""
+    if "mos" in found.opinions:
+        for number, (dataset, part) in enumerate(found.opinions.groupby("dataset", sort=True)):
+            metrics = [name for name in found.table.names if part[name].notna().any()]
+            title = f"Agreement with people on {dataset}"
+            panels = [_panel(part, metric) for metric in metrics]
+            yield Scatter(f"scatter-{number}", title, panels, "opinion")
+
+
+def _panel(table: pd.DataFrame, metric: str) -> Panel:
+    """Show the finite rows; of more than 3,000, 3,000 drawn at random. The curve is that of all."""
+    known = np.isfinite(table[[metric, "mos"]].to_numpy(np.float64)).all(axis=1)
+    x, y = (table.loc[known, name].to_numpy(np.float64) for name in (metric, "mos"))
+    shown = np.arange(len(x))
+    if len(x) > _MOST_POINTS:
+        shown = np.random.default_rng(0).choice(len(x), _MOST_POINTS, replace=False)
+    fit = fit_logistic(x, y, 5)
+    if fit is None:
+        return Panel(metric, x[shown], y[shown])
+    order = np.argsort(x, kind="stable")
+    thin = order[np.linspace(0, len(order) - 1, min(len(order), 300)).astype(int)]
+    fitted = np.corrcoef(fit.fitted, y)[0, 1]
+    caption = f"PLCC {np.corrcoef(x, y)[0, 1]:.3f}, fitted {fitted:.3f}"
+    return Panel(metric, x[shown], y[shown], (x[thin], fit.fitted[thin]), caption)

@@ -1,0 +1,61 @@
+"""The correlation report as a folder of Parquet, Markdown and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from iqbench.correlation.correlations import Correlations
+from iqbench.correlation.document import correlation_document
+from iqbench.document.drawing import draw
+from iqbench.document.files import export_frame, write_bytes, write_text
+from iqbench.document.render import render
+from iqbench.errors import IqbenchError
+
+__all__ = ["write_correlations"]
+
+
+def write_correlations(found: Correlations, folder: Path, *, figures: str = "svg") -> list[Path]:
+    """Write a folder: ``correlation.parquet``, ``report.md`` and ``figures/``.
+
+    Parameters
+    ----------
+    found
+        What is written.
+    folder
+        Is made where it is not there.
+    figures
+        The format of figures: one of `iqbench.document.drawing.FIGURE_FORMATS`.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    IqbenchError
+        Where it cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise IqbenchError(
+            f"{folder} is not a folder",
+            hint="Name a folder, or give --format markdown, csv or json to write one file",
+        )
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IqbenchError(
+            f"cannot make {folder / 'figures'}: {error.strerror}", hint="Choose another -o"
+        ) from error
+    document = correlation_document(found)
+    written = [folder / "correlation.parquet"]
+    export_frame(found.rows(), written[0])
+    links: dict[str, str] = {}
+    for section in document.sections:
+        if section.figure is not None:
+            links[section.figure.name] = f"figures/{section.figure.name}.{figures}"
+            written.append(folder / links[section.figure.name])
+            write_bytes(written[-1], draw(section.figure, figures))
+    written.append(folder / "report.md")
+    write_text(written[-1], render(document, "markdown", figures=links))
+    return written

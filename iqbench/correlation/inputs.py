@@ -1,0 +1,217 @@
+"""Read the scores and opinions that a correlation report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from iqbench.correlation.metric_table import MetricTable, contents, metric_table
+from iqbench.correlation.opinion_table import (
+    choices_of_images,
+    opinions_alone,
+    opinions_of_choices,
+    opinions_of_file,
+    opinions_of_images,
+    references_of_images,
+    unmatched_opinions,
+    unscored_opinions,
+)
+from iqbench.errors import IqbenchError, unknown_name
+from iqbench.results.opinion import read_opinion
+from iqbench.results.read import load_columns, load_images, load_scores
+from iqbench.results.references import stale_among
+from iqbench.results.selector import pick
+
+__all__ = ["Inputs", "OpinionSource", "read_inputs"]
+
+_NONE = pd.DataFrame({"dataset": pd.Series(dtype=object)})
+
+
+@dataclass(frozen=True)
+class OpinionSource:
+    """Where opinions come from: the options of ``iqbench correlate`` about them.
+
+    Attributes
+    ----------
+    file
+        CSV or Parquet; None for what datasets bring along.
+    columns
+        Column of the file by role.
+    direction
+        ``higher`` where high opinions are good, or ``lower``; None where it is not said.
+    raters
+        How many opinions there are of each image, where no table says so.
+    """
+
+    file: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    direction: str | None = None
+    raters: float | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is correlated.
+
+    Attributes
+    ----------
+    table
+        Scores.
+    opinions
+        One row an image of a method; empty where there are none.
+    hidden
+        How many metrics were left out.
+    choices
+        One row a choice of two outputs; empty where there are none.
+    choice_metrics
+        Metrics that ``choices`` has values of.
+    notes
+        Opinions that are left out, counted in sentences.
+    """
+
+    table: MetricTable
+    opinions: pd.DataFrame
+    hidden: int = 0
+    choices: pd.DataFrame = field(default_factory=pd.DataFrame)
+    choice_metrics: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+
+def read_inputs(
+    results: Path | None,
+    filters: Mapping[str, tuple[str, ...]],
+    shown: str | Sequence[str],
+    source: OpinionSource,
+) -> Inputs:
+    """Read what there is.
+
+    Parameters
+    ----------
+    results, filters, shown, source
+        As for `iqbench.correlation.correlations.read_correlations`.
+
+    Raises
+    ------
+    IqbenchError
+        As `read_correlations`.
+    """
+    if results is None:
+        assert source.file is not None
+        return _filtered(_alone(source, source.file), filters, shown)
+    images = load_images(results)
+    stale = stale_among(images, filters)
+    stale.warn()
+    images = stale.without(images)
+    scores = stale.without(load_scores(results, filters=filters))
+    narrow = "all" if shown == "headline" and "metric" in filters else shown
+    columns = load_columns(results)
+    scores, there, taken = columns.choose(scores, narrow)
+    if not isinstance(shown, str):
+        pick(shown, there)
+    table = metric_table(scores, columns)
+    table = replace(table, references=references_of_images(images))
+    hidden = len({metric for metric, _ in there} - {metric for metric, _ in taken})
+    if source.file is None:
+        return _brought(table, images, source.raters, hidden)
+    read = read_opinion(source.file, source.columns)
+    if "judge" in read.rows:
+        choices, names = opinions_of_choices(table, read.rows, read.metrics)
+        lost = len(read.rows) - len(choices)
+        told = (*read.notes, *([_lost_choices(lost, len(read.rows))] if lost else []))
+        return Inputs(table, _NONE, hidden, choices, names, told)
+    direction = _direction(source)
+    clash = sorted(set(read.metrics) & set(table.names))
+    if clash:
+        raise IqbenchError(
+            f"metric {clash[0]!r} is both in {source.file} and in {results}",
+            hint="Rename it in the file",
+        )
+    opinions = opinions_of_file(table, read.rows, direction, source.raters)
+    notes = (*read.notes, *unmatched_opinions(table, read.rows))
+    return Inputs(table, _with_references(opinions, table), hidden, notes=notes)
+
+
+def _lost_choices(lost: int, rows: int) -> str:
+    return f"{lost} of {rows} choices are left out, as an output has no scores"
+
+
+def _brought(table: MetricTable, images: pd.DataFrame, raters: float | None, hidden: int) -> Inputs:
+    """Take the opinions that datasets bring along."""
+    opinions = _with_references(opinions_of_images(table, images, raters), table)
+    kept = images["dataset"].isin(set(table.values.index.get_level_values("dataset")))
+    notes = unscored_opinions(table, images)
+    rows = choices_of_images(images[kept])
+    if rows.empty:
+        return Inputs(table, opinions, hidden, notes=tuple(notes))
+    choices, names = opinions_of_choices(table, rows, [])
+    if len(choices) < len(rows):
+        notes.append(_lost_choices(len(rows) - len(choices), len(rows)))
+    return Inputs(table, opinions, hidden, choices, names, tuple(notes))
+
+
+def _with_references(opinions: pd.DataFrame, table: MetricTable) -> pd.DataFrame:
+    return opinions.assign(reference=contents(opinions, table.references))
+
+
+def _alone(source: OpinionSource, file: Path) -> Inputs:
+    read = read_opinion(file, source.columns)
+    if "judge" in read.rows:
+        choices, names = opinions_of_choices(None, read.rows, read.metrics, file.stem)
+        if not names:
+            raise IqbenchError(
+                f"{file} has choices, but no metric in columns such as lpips_0 and lpips_1",
+                hint="Give RESULTS that have the values of both outputs",
+            )
+        empty = pd.DataFrame(index=pd.MultiIndex.from_arrays([[], [], []]))
+        table = MetricTable(empty.rename_axis(["dataset", "method", "image"]), [])
+        return Inputs(table, _NONE, 0, choices, names, read.notes)
+    if not read.metrics:
+        raise IqbenchError(
+            f"{file} has opinions, but no columns of metrics",
+            hint="Give RESULTS that have the scores of its images",
+        )
+    direction = _direction(source)
+    table, opinions = opinions_alone(
+        read.rows, read.metrics, direction, source.raters, name=file.stem
+    )
+    return Inputs(table, opinions, notes=read.notes)
+
+
+def _filtered(
+    whole: Inputs, filters: Mapping[str, tuple[str, ...]], shown: str | Sequence[str]
+) -> Inputs:
+    """Keep the metrics and datasets of a file that were asked for."""
+    if not isinstance(shown, str):
+        filters = {"metric": tuple(shown), **filters}
+    names = whole.choice_metrics or whole.table.names
+    rows = whole.choices if whole.choice_metrics else whole.opinions
+    datasets = sorted(set(rows["dataset"]))
+    for key, known in (("metric", names), ("dataset", datasets)):
+        for name in filters.get(key, ()):
+            if name not in known:
+                raise unknown_name(key, name, known)
+    for key in filters:
+        if key not in ("metric", "dataset"):
+            raise IqbenchError(f"a file of opinions has nothing to choose by --{key}")
+    kept = [name for name in names if name in filters.get("metric", names)]
+    datasets = [name for name in datasets if name in filters.get("dataset", datasets)]
+    rows = rows[rows["dataset"].isin(datasets)]
+    if whole.choice_metrics:
+        return Inputs(whole.table, _NONE, 0, rows, kept, whole.notes)
+    values = whole.table.values
+    chosen = values.index.get_level_values("dataset").isin(datasets)
+    table = MetricTable(values.loc[chosen, kept], [[k] for k in datasets])
+    return Inputs(table, rows, notes=whole.notes)
+
+
+def _direction(source: OpinionSource) -> str:
+    """Refuse to guess which way a DMOS runs: in use are both."""
+    if source.direction is None and "dmos" in source.columns.get("mos", "").casefold():
+        raise IqbenchError(
+            f"column {source.columns['mos']!r} may rise or fall with quality",
+            hint="Say which: --mos-direction higher, or lower",
+        )
+    return source.direction or "higher"

@@ -1,0 +1,1 @@
+"""Regression checks and comparisons of two runs."""

@@ -1,0 +1,325 @@
+"""Regression checks: is anything worse than in a baseline, by more than chance and by enough."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from iqbench.columns import Margin
+from iqbench.gate.margins import image_margin_of, margin_of, refuse_unused
+from iqbench.gate.matching import (
+    COMPARED,
+    COMPARISON,
+    MISSING,
+    NOT_COMPARABLE,
+    Matched,
+    PairsByRow,
+    Scored,
+    match,
+)
+from iqbench.gate.verdicts import ALPHA, IMAGE, Judgement, judge
+from iqbench.results.columns import Columns
+from iqbench.results.schema import ColumnInfo
+from iqbench.results.selector import Keys
+from iqbench.stats.arrays import Floats
+from iqbench.stats.gains import finite_mean, gains, mean_distance
+
+__all__ = ["ALLOWABLE", "ALPHA", "DOUBTFUL", "VERDICTS", "Check", "check", "worst_images"]
+
+VERDICTS = ("worse", "missing", "not comparable", "changed", "better", "same")
+"""Every verdict, the gravest first."""
+
+ALLOWABLE = (MISSING, NOT_COMPARABLE)
+"""Verdicts that fail a check unless they are allowed. ``worse`` always fails it."""
+
+DOUBTFUL = "not significant"
+"""In the note of a comparison whose mean moved by more than the margin."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check found.
+
+    Parameters
+    ----------
+    rows
+        One row a dataset, method, metric and signature, see `check`.
+    pairs
+        One row a value of the baseline, as `Matched.pairs`, with ``gain``: how much better it is.
+    new
+        Images with values that the baseline lacks: dataset, method, image, metrics.
+    alpha
+        Rate of false alarms that was asked for.
+    columns
+        How the metrics' columns are read.
+    """
+
+    rows: pd.DataFrame
+    pairs: pd.DataFrame
+    new: pd.DataFrame
+    alpha: float = ALPHA
+    columns: Columns = field(default_factory=Columns)
+
+    @cached_property
+    def by_row(self) -> PairsByRow:
+        """The pairs of each row."""
+        return PairsByRow(self.pairs)
+
+    def info(self, metric: str) -> ColumnInfo:
+        """Say how a metric's column is read."""
+        return self.columns.info(metric)
+
+    @property
+    def gated(self) -> int:
+        """Count the comparisons that can say no: with pairs, of a metric with a direction."""
+        return int(self.rows["margin"].notna().sum())
+
+    @property
+    def passed(self) -> bool:
+        """Say whether all is well. Nothing compared is not well."""
+        return self.gated > 0 and not self.rows["failed"].any()
+
+    def counts(self) -> dict[str, int]:
+        """Count the rows of each verdict that there is, the gravest first."""
+        found = self.rows["verdict"].value_counts()
+        return {verdict: int(found[verdict]) for verdict in VERDICTS if verdict in found.index}
+
+    def why(self) -> str:
+        """Say in a few words what was found: ``2 worse, 430 same``."""
+        found = ", ".join(f"{number} {verdict}" for verdict, number in self.counts().items())
+        if self.gated:
+            return found
+        empty = "nothing could be compared: no value of the baseline has one to compare with"
+        if (self.rows["n"] > 0).any():
+            empty = "nothing could be judged: no metric that was compared has a direction"
+        return f"{empty} ({found})" if found else empty
+
+
+def check(
+    baseline: Scored,
+    candidate: Scored,
+    *,
+    methods: Mapping[str, str] | None = None,
+    margins: Mapping[str, Margin] | None = None,
+    image_margins: Mapping[str, Margin | None] | None = None,
+    alpha: float = ALPHA,
+    allow: Collection[str] = (),
+) -> Check:
+    """Compare a candidate with a baseline.
+
+    A comparison is of one dataset, method, metric and signature, over the images that both have.
+    All of them are judged together, see `iqbench.gate.verdicts.judge`.
+
+    Parameters
+    ----------
+    baseline, candidate
+        The two sides.
+    methods
+        The candidate's names of methods that have another name in the baseline.
+    margins
+        Margins that come before those of the metrics, see `iqbench.gate.margins.margin_of`.
+    image_margins
+        How much a single image may lose, likewise, see `iqbench.gate.margins.image_margin_of`.
+    alpha
+        At most this often does the rule on means call noise worse, in a check without small
+        comparisons.
+    allow
+        Of `ALLOWABLE`: what is not to fail the check. Comparisons are then judged by the rest.
+
+    Returns
+    -------
+    Check
+        Its rows have dataset, method, baseline_method, metric, signature, verdict, reason (of
+        ``worse``: ``image`` where any image lost its margin or more, else ``mean``), failed, n
+        (images compared), baseline and candidate (means of the finite values of these),
+        baseline_infinite and candidate_infinite (how many are infinite), baseline_distance and
+        candidate_distance (of a metric with a target: the mean distance to it), gain (how much
+        better the mean got, in the metric's unit; nearer, for a target; over the pairs whose gain
+        is finite), infinite_gains and infinite_losses (how many are not), margin, p_value
+        (corrected, of the side that the verdict is about), margin_alone (too few images changed for
+        significance), image_margin (as text: ``1``, ``20 %`` of the image's value, ``none``),
+        images_beyond (how many images lost that or more), changed, missing and not_comparable (how
+        many images), lacking (why), and a note. Metrics without direction are ``changed`` or
+        ``same`` and have no margins.
+    """
+    matched = match(baseline, candidate, methods)
+    pairs = matched.pairs.assign(gain=_gains(matched))
+    known = set(zip(pairs["metric"].astype(str), pairs["signature"].astype(str), strict=True))
+    refuse_unused([*(margins or {}), *(image_margins or {})], known)
+    described = _describe(matched, pairs, margins or {}, image_margins or {})
+    compared = pairs["gain"].notna().to_numpy()
+    gain = pairs["gain"].to_numpy()
+    judged = judge(
+        [gain[places[compared[places]]] for places in described["places"]],
+        described["margin"].tolist(),
+        described["limits"].tolist(),
+        alpha,
+    )
+    rows = pd.concat(
+        [described, pd.DataFrame([asdict(one) for one in judged], columns=_JUDGED)], axis=1
+    )
+    final = pd.DataFrame(
+        [_final(row, allow) for row in rows.to_dict("index").values()],
+        columns=["verdict", "failed", "lacking", "note"],
+        index=rows.index,
+    )
+    rows = pd.concat([rows.drop(columns="verdict"), final], axis=1)
+    rows = matched.ordered(rows, ["dataset", "method", "baseline_method", "metric", "signature"])
+    return Check(rows[_ROW], pairs, matched.new, alpha, matched.columns)
+
+
+def worst_images(found: Check, row: Mapping[Any, Any], limit: int) -> pd.DataFrame:
+    """List the images that lost most in one comparison.
+
+    Parameters
+    ----------
+    found
+        The check.
+    row
+        One of its rows.
+    limit
+        At most how many.
+
+    Returns
+    -------
+    pandas.DataFrame
+        image, baseline, candidate, gain, the worst first; only images that lost.
+    """
+    pairs = found.by_row.of(row)
+    lost = pairs[pairs["gain"] < 0].sort_values(["gain", "image"]).head(limit)
+    return lost[["image", "baseline", "candidate", "gain"]].reset_index(drop=True)
+
+
+_DESCRIBED = [
+    *("n", "baseline", "candidate", "baseline_infinite", "candidate_infinite"),
+    *("baseline_distance", "candidate_distance"),
+    *("margin", "image_margin", "limits", "missing", "not_comparable", "told", "places"),
+]
+_JUDGED = [field.name for field in fields(Judgement)]
+_ROW = [
+    *("dataset", "method", "baseline_method", "metric", "signature"),
+    *("verdict", "reason", "failed", "n"),
+    *("baseline", "baseline_infinite", "baseline_distance"),
+    *("candidate", "candidate_infinite", "candidate_distance"),
+    *("gain", "infinite_gains", "infinite_losses", "margin", "p_value", "margin_alone"),
+    *("image_margin", "images_beyond", "changed", "missing", "not_comparable", "lacking", "note"),
+]
+
+
+def _gains(matched: Matched) -> pd.Series:
+    found = pd.Series(np.nan, index=matched.pairs.index)
+    compared = matched.pairs[matched.pairs["state"] == COMPARED]
+    for metric, part in compared.groupby("metric"):
+        info = matched.columns.info(str(metric))
+        found.loc[part.index] = gains(part["baseline"], part["candidate"], info)
+    return found
+
+
+def _describe(
+    matched: Matched,
+    pairs: pd.DataFrame,
+    margins: Mapping[str, Margin],
+    image_margins: Mapping[str, Margin | None],
+) -> pd.DataFrame:
+    """Describe each comparison, before it is judged.
+
+    ``places`` are those of its rows in pairs, ``limits`` the image margins of its pairs, NaN where
+    there is none, and ``told`` says why values are lacking.
+    """
+    group = pairs.groupby(COMPARISON, sort=False).ngroup().to_numpy()
+    order = np.argsort(group, kind="stable")
+    places = np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []
+    before, after = (pairs[side].to_numpy(dtype=np.float64) for side in ("baseline", "candidate"))
+    metrics, signatures = pairs["metric"].to_numpy(), pairs["signature"].to_numpy()
+    state = pairs["state"].to_numpy()
+    rows = []
+    for rows_of_group in places:
+        states = state[rows_of_group]
+        both = rows_of_group[states == COMPARED]
+        old, new, first = before[both], after[both], rows_of_group[0]
+        metric = metrics[first]
+        info = matched.columns.info(metric)
+        rows.append(
+            {
+                "n": len(both),
+                "baseline": finite_mean(old),
+                "candidate": finite_mean(new),
+                "baseline_infinite": int(np.isinf(old).sum()),
+                "candidate_infinite": int(np.isinf(new).sum()),
+                "baseline_distance": mean_distance(old, info),
+                "candidate_distance": mean_distance(new, info),
+                **_margins((metric, signatures[first]), info, old, margins, image_margins),
+                "missing": int((states == MISSING).sum()),
+                "not_comparable": int((states == NOT_COMPARABLE).sum()),
+                "told": _reasons(pairs.iloc[rows_of_group]) if (states != COMPARED).any() else {},
+                "places": rows_of_group,
+            }
+        )
+    keys = pairs[COMPARISON].iloc[[rows_of_group[0] for rows_of_group in places]]
+    described = pd.DataFrame(rows, columns=_DESCRIBED)
+    return pd.concat([keys.reset_index(drop=True), described], axis=1)
+
+
+def _margins(
+    column: Keys,
+    info: ColumnInfo,
+    old: Floats,
+    margins: Mapping[str, Margin],
+    image_margins: Mapping[str, Margin | None],
+) -> dict[str, Any]:
+    """Give the margin of the mean, and the image margin as text and for each image."""
+    if info.direction == "none" or not old.size:
+        return {"margin": np.nan, "image_margin": "", "limits": np.full(old.shape, np.nan)}
+    mean = finite_mean(old[np.isfinite(old)]) if np.isfinite(old).any() else 0.0
+    metric, signature = column
+    margin = margin_of(metric, info, margins, signature=signature).of(mean)
+    limit = image_margin_of(metric, info, image_margins, margins, signature=signature)
+    if limit is None:
+        return {"margin": margin, "image_margin": "none", "limits": np.full(old.shape, np.nan)}
+    return {
+        "margin": margin,
+        "image_margin": str(limit),
+        "limits": limit.of_each(old, mean, margin),
+    }
+
+
+def _reasons(group: pd.DataFrame) -> dict[str, str]:
+    """Give for each state but `COMPARED` its most frequent reason."""
+    told = group[group["state"] != COMPARED].groupby("state")["reason"]
+    return {str(state): str(reasons.mode().iloc[0]) for state, reasons in told}
+
+
+def _final(row: Mapping[Any, Any], allow: Collection[str]) -> dict[str, Any]:
+    """Add to what the pairs say what is missing, and say what the numbers do not."""
+    lacking = {MISSING: row["missing"], NOT_COMPARABLE: row["not_comparable"]}
+    forbidden = [state for state, number in lacking.items() if number and state not in allow]
+    verdict = row["verdict"]
+    if verdict != "worse" and (forbidden or not row["n"]):
+        verdict = max(forbidden or lacking, key=lambda state: lacking[state])
+    lacks = "; ".join(
+        f"{state}: {number} of {row['n'] + sum(lacking.values())} images ({row['told'][state]})"
+        for state, number in lacking.items()
+        if number
+    )
+    failed = verdict == "worse" or bool(forbidden)
+    return {"verdict": verdict, "failed": failed, "lacking": lacks, "note": _note(row)}
+
+
+def _note(row: Mapping[Any, Any]) -> str:
+    """Say how the verdict came about, where the numbers of the row do not."""
+    if row["reason"] == IMAGE:
+        also = ", and the mean is worse too" if row["mean_is_worse"] else ""
+        return (
+            f"image: {row['images_beyond']} of {row['n']} images lost the image margin"
+            f" ({row['image_margin']}) or more{also}"
+        )
+    if row["doubtful"]:
+        return f"beyond the margin, but {DOUBTFUL}"
+    if row["margin_alone"]:
+        return "too few images changed for significance: the margin alone decides"
+    return ""

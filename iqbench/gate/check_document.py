@@ -1,0 +1,237 @@
+"""A regression check for people (terminal, Markdown) and programs (JSON, CSV)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from iqbench.document.model import (
+    Document,
+    Entry,
+    Section,
+    TableColumn,
+    direction_arrow,
+    numbers,
+    texts,
+)
+from iqbench.document.render import render
+from iqbench.document.terminal import Window
+from iqbench.document.text import mean_change, mean_number, number, signed
+from iqbench.gate.check import DOUBTFUL, VERDICTS, Check, worst_images
+from iqbench.gate.verdicts import IMAGE
+from iqbench.results.read import with_headings
+
+__all__ = [
+    "FEW_ROWS",
+    "check_document",
+    "check_records",
+    "gain_text",
+    "method_names",
+    "render_check",
+    "side_text",
+    "worst_text",
+]
+
+FEW_ROWS = 20
+"""Up to as many rows are shown all; of more only those that are not ``same``."""
+
+_NAMED = 5  # new images that are listed by name
+
+
+def render_check(
+    found: Check,
+    format: str,
+    *,
+    worst: int = 3,
+    every: bool = False,
+    window: Window | None = None,
+) -> str:
+    """Render a check, see `check_document` and `iqbench.document.render.render`."""
+    document = check_document(found, worst=worst, every=every)
+    return render(document, format, window=window)
+
+
+def check_document(found: Check, *, worst: int = 3, every: bool = False) -> Document:
+    """Arrange a check.
+
+    Parameters
+    ----------
+    found
+        The check.
+    worst
+        At most how many images are listed for each row that is worse.
+    every
+        Whether to show all rows, however many are ``same``. CSV and JSON always hold all.
+    """
+    rows = found.rows.assign(heading=with_headings(found.rows, by=["dataset"]).astype(str))
+    rows = rows.sort_values("verdict", key=lambda names: names.map(VERDICTS.index), kind="stable")
+    shown = rows if every or len(rows) <= FEW_ROWS else rows[rows["verdict"] != "same"]
+    sections: list[Section] = []
+    for dataset in dict.fromkeys(found.rows["dataset"]):
+        part = shown[shown["dataset"] == dataset]
+        tables = [
+            _judged(found, part),
+            _reasons(part),
+            _worst(found, part, worst),
+        ]
+        own = [one for one in tables if one.rows]
+        sections += [replace(one, title=str(dataset)) for one in own[:1]] + own[1:]
+    return Document(
+        sections,
+        title=f"Regression check {'passed' if found.passed else 'failed'}: {found.why()}",
+        notes=[*_remarks(found, shown), *_new(found.new)],
+        records=check_records(found, worst),
+    )
+
+
+def check_records(found: Check, worst: int) -> pd.DataFrame:
+    """Give the rows of a check with, for those that are worse, their worst images as text."""
+    texts = [
+        worst_text(found, row, worst) if row["verdict"] == "worse" else ""
+        for row in found.rows.to_dict("index").values()
+    ]
+    return found.rows.assign(worst_images=pd.Series(texts, index=found.rows.index, dtype=object))
+
+
+def worst_text(found: Check, row: Mapping[Any, Any], limit: int) -> str:
+    """Name the images that lost most in one comparison: ``baby (-3.21), bird (-2.98)``."""
+    decimals = found.info(row["metric"]).decimals + 1
+    images = worst_images(found, row, limit)
+    return ", ".join(
+        f"{image} ({signed(gain, decimals)})"
+        for image, gain in zip(images["image"], images["gain"], strict=True)
+    )
+
+
+def method_names(row: Mapping[Any, Any]) -> str:
+    """Name the method of a row, and what the baseline calls it if that is another name."""
+    old, new = str(row["baseline_method"]), str(row["method"])
+    return new if old == new else f"{old} → {new}"
+
+
+def side_text(row: Mapping[Any, Any], side: str, decimals: int | None = None) -> str:
+    """Write the mean of the baseline or the candidate of a row: ``31.20 (+1 inf)``."""
+    return mean_number(row[side], decimals, row[f"{side}_infinite"], row[f"{side}_distance"])
+
+
+def gain_text(row: Mapping[Any, Any], decimals: int | None = None) -> str:
+    """Write the gain of a row: ``-0.800 (1 +inf)``."""
+    return mean_change(row["gain"], decimals, row["infinite_gains"], row["infinite_losses"])
+
+
+def _heading(found: Check, row: Mapping[Any, Any]) -> str:
+    return f"{row['heading']} {direction_arrow(found.info(row['metric']))}".rstrip()
+
+
+def _judged(found: Check, rows: pd.DataFrame) -> Section:
+    judged = list(rows[rows["n"] > 0].to_dict("index").values())
+    decimals = [found.info(row["metric"]).decimals for row in judged]
+    both = list(zip(judged, decimals, strict=True))
+    table = [
+        texts("verdict", (row["verdict"] for row in judged)),
+        texts("method", map(method_names, judged)),
+        texts("metric", (_heading(found, row) for row in judged)),
+        *(
+            _numbers(heading, judged, side, (side_text(row, side, n) for row, n in both))
+            for heading, side in (("baseline", "baseline"), ("now", "candidate"))
+        ),
+        _numbers("gain", judged, "gain", (gain_text(row, n + 1) for row, n in both)),
+        numbers("margin", (row["margin"] for row in judged)),
+        _numbers(
+            *("p", judged, "p_value"),
+            (
+                "margin alone" if row["margin_alone"] else number(row["p_value"], 4)
+                for row in judged
+            ),
+        ),
+        _numbers("n", judged, "n", (str(row["n"]) for row in judged)),
+    ]
+    return Section("", columns=table, fixed=3, level=4)
+
+
+def _numbers(
+    heading: str, rows: Sequence[Mapping[Any, Any]], name: str, written: Iterable[str]
+) -> TableColumn:
+    """Make a column of numbers that are written in their own way."""
+    entries = [Entry(text, value=float(row[name])) for row, text in zip(rows, written, strict=True)]
+    return TableColumn("value", heading, entries)
+
+
+def _reasons(rows: pd.DataFrame) -> Section:
+    """Tell of single images that decided, and of images that lack values."""
+    by_image = rows["reason"] == IMAGE
+    rows = rows[by_image | (rows["missing"] > 0) | (rows["not_comparable"] > 0)]
+    cells = [
+        [row["verdict"], method_names(row), row["heading"], reason]
+        for row in rows.to_dict("index").values()
+        for reason in (row["note"] if row["reason"] == IMAGE else "", row["lacking"])
+        if reason
+    ]
+    headings = ["verdict", "method", "metric", "reason"]
+    table = [texts(heading, (row[at] for row in cells)) for at, heading in enumerate(headings)]
+    return Section("", columns=table, fixed=3, level=4)
+
+
+def _worst(found: Check, rows: pd.DataFrame, limit: int) -> Section:
+    lost = [
+        (row, image, found.info(row["metric"]).decimals)
+        for row in rows[rows["verdict"] == "worse"].to_dict("index").values()
+        for image in worst_images(found, row, limit).to_dict("index").values()
+    ]
+    images = [image for _, image, _ in lost]
+    table = [
+        texts("worst images", (image["image"] for image in images)),
+        texts("method", (method_names(row) for row, _, _ in lost)),
+        texts("metric", (_heading(found, row) for row, _, _ in lost)),
+        *(
+            _numbers(heading, images, side, (number(image[side], n) for _, image, n in lost))
+            for heading, side in (("baseline", "baseline"), ("now", "candidate"))
+        ),
+        _numbers("gain", images, "gain", (signed(image["gain"], n + 1) for _, image, n in lost)),
+    ]
+    return Section("", columns=table, fixed=3, level=4)
+
+
+def _remarks(found: Check, shown: pd.DataFrame) -> list[str]:
+    rows = found.rows
+    remarks = []
+    if hidden := len(rows) - len(shown):
+        remarks.append(f"Not shown: {hidden} that are the same (--rows all)")
+    if (shown["n"] > 0).any():
+        remarks.append(
+            "gain: how much better the mean got, in the metric's unit, negative is worse; p: of the"
+            f" one-sided Wilcoxon test, corrected by Holm, significant up to {found.alpha:g}"
+        )
+    infinite = ["baseline_infinite", "candidate_infinite", "infinite_gains", "infinite_losses"]
+    if shown[infinite].to_numpy().any():
+        remarks.append("inf: infinite values are counted and are in no mean")
+    if shown["baseline_distance"].notna().any():
+        remarks.append("off: mean distance to the target (→), by which such a metric is judged")
+    if alone := int(rows["margin_alone"].sum()):
+        remarks.append(
+            f"margin alone: in {alone} of {len(rows)} comparisons too few images changed for any"
+            " to be significant, so that the margin alone decides"
+        )
+    lost = (rows["gain"] < 0) | (rows["infinite_losses"] > rows["infinite_gains"])
+    doubtful = rows[rows["note"].str.contains(DOUBTFUL, regex=False) & lost]
+    if len(doubtful):
+        names = ", ".join(
+            f"{row['dataset']} {method_names(row)} {row['metric']} {gain_text(row)}"
+            for row in doubtful.head(_NAMED).to_dict("index").values()
+        )
+        rest = f" and {len(doubtful) - _NAMED} more" if len(doubtful) > _NAMED else ""
+        remarks.append(f"Lost more than the margin, but not significantly: {names}{rest}")
+    return remarks
+
+
+def _new(new: pd.DataFrame) -> list[str]:
+    """List what the baseline lacks: a line a dataset and method."""
+    told = []
+    for (dataset, method), images in new.groupby(["dataset", "method"]):
+        names = [str(image) for image in images["image"].head(_NAMED)]
+        rest = f" and {len(images) - _NAMED} more" if len(images) > _NAMED else ""
+        told.append(f"New, not in the baseline: {dataset} {method}: {', '.join(names)}{rest}")
+    return told

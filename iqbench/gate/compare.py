@@ -1,0 +1,203 @@
+"""Two methods, or two runs, side by side: differences with their uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from iqbench.gate.matching import (
+    COMPARED,
+    COMPARISON,
+    MISSING,
+    NOT_COMPARABLE,
+    PairsByRow,
+    Scored,
+    match,
+)
+from iqbench.results.columns import Columns
+from iqbench.results.schema import ColumnInfo
+from iqbench.stats.bootstrap import mean_interval
+from iqbench.stats.gains import finite_mean, gains, infinite_counts, mean_distance
+from iqbench.stats.paired import holm, paired_test
+
+__all__ = ["Comparison", "apart", "compare"]
+
+_NUMBERS = ["n", "first", "second", "difference", "low", "high", "p_value", "effect"]
+_DISTANCES = ["first_distance", "second_distance"]
+_INFINITE = ["first_infinite", "second_infinite", "infinite_rises", "infinite_falls"]
+_FOUND = [*_INFINITE, "wins", "losses", "ties"]
+_COUNTS = [*_FOUND, "missing", "not_comparable"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Parameters
+    ----------
+    rows
+        One row a dataset, pair of methods, metric and signature, see `compare`.
+    pairs
+        One row a value that both have: the columns of `COMPARISON`, image, baseline and candidate
+        (the first and the second), difference and gain.
+    new
+        Images of which only the second side has values.
+    columns
+        How the metrics' columns are read.
+    """
+
+    rows: pd.DataFrame
+    pairs: pd.DataFrame
+    new: pd.DataFrame
+    columns: Columns = field(default_factory=Columns)
+
+    @cached_property
+    def by_row(self) -> PairsByRow:
+        """The pairs of each row."""
+        return PairsByRow(self.pairs)
+
+    def info(self, metric: str) -> ColumnInfo:
+        """Say how a metric's column is read."""
+        return self.columns.info(metric)
+
+
+def compare(
+    first: Scored,
+    second: Scored,
+    *,
+    methods: Mapping[str, str] | None = None,
+) -> Comparison:
+    """Compare the second side with the first, over the images that both have.
+
+    Parameters
+    ----------
+    first, second
+        The two sides, of one results folder or of two.
+    methods
+        What the second side calls methods that have another name on the first.
+
+    Returns
+    -------
+    Comparison
+        Its rows have dataset, baseline_method and method (of the first and the second side),
+        metric, signature, n (images compared), first and second (means of the finite values of
+        these), difference (mean of second minus first, where that is finite), low and high (of its
+        95 % bootstrap interval), p_value (Wilcoxon's signed-rank test, two-sided, corrected by
+        Holm over all rows), effect (rank-biserial correlation, from -1 to 1: positive if the
+        second is better), first_distance and second_distance (of a metric with a target: the mean
+        distance to it), first_infinite and second_infinite (how many values are infinite),
+        infinite_rises and infinite_falls (on how many images the difference is +inf or -inf),
+        wins, losses and ties (images on which the second is better, worse or equal; of a metric
+        without direction, greater, smaller or equal), how many images are missing or not
+        comparable, and why not: the fields that differ. For a metric with a target, p_value,
+        effect and wins are of the distances to it. A change between a finite and an infinite value
+        is the largest in the test; infinite on both sides is equal.
+    """
+    matched = match(first, second, methods)
+    pairs = matched.pairs
+    compared = pairs[pairs["state"] == COMPARED].drop(columns=["state", "reason"])
+    compared = _differences(compared, matched.columns)
+    rows = _lacking(pairs).join(_numbers(compared, matched.columns))
+    rows["n"] = rows["n"].fillna(0).astype("int64")
+    tested = rows["p_value"].notna()
+    rows.loc[tested, "p_value"] = holm(rows.loc[tested, "p_value"].to_numpy())
+    for name in _COUNTS:
+        rows[name] = rows[name].fillna(0).astype("int64")
+    rows = rows.reset_index().assign(why=lambda frame: frame["why"].fillna("").astype(object))
+    rows = matched.ordered(rows, COMPARISON)[[*COMPARISON, *_NUMBERS, *_DISTANCES, *_COUNTS, "why"]]
+    return Comparison(rows, compared, matched.new, matched.columns)
+
+
+def apart(found: Comparison, row: Mapping[Any, Any], limit: int) -> pd.DataFrame:
+    """List the images on which the two of one row differ most.
+
+    Parameters
+    ----------
+    found
+        The comparison.
+    row
+        One of its rows.
+    limit
+        At most how many.
+
+    Returns
+    -------
+    pandas.DataFrame
+        image, baseline, candidate, difference, the largest difference first.
+    """
+    pairs = found.by_row.of(row)
+    pairs = pairs[pairs["difference"] != 0].assign(size=lambda frame: frame["difference"].abs())
+    largest = pairs.sort_values(["size", "image"], ascending=[False, True]).head(limit)
+    return largest[["image", "baseline", "candidate", "difference"]].reset_index(drop=True)
+
+
+def _differences(pairs: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    pairs = pairs.assign(difference=np.nan, gain=np.nan)
+    for metric, part in pairs.groupby("metric"):
+        info = columns.info(str(metric))
+        plain = gains(part["baseline"], part["candidate"], ColumnInfo("none"))
+        pairs.loc[part.index, "difference"] = plain
+        pairs.loc[part.index, "gain"] = gains(part["baseline"], part["candidate"], info)
+    return pairs
+
+
+def _lacking(pairs: pd.DataFrame) -> pd.DataFrame:
+    counts = pairs.groupby([*COMPARISON, "state"]).size().unstack(fill_value=0)
+    counts = counts.reindex(columns=[MISSING, NOT_COMPARABLE], fill_value=0)
+    counts = counts.set_axis(["missing", "not_comparable"], axis=1)
+    apart = pairs[pairs["state"] == NOT_COMPARABLE]
+    return counts.assign(why=apart.groupby(COMPARISON)["reason"].first())
+
+
+def _numbers(compared: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    intervals = _intervals(compared)
+    rows = {}
+    for key, pairs in compared.groupby(COMPARISON):
+        info = columns.info(str(key[COMPARISON.index("metric")]))
+        gain = pairs["gain"].to_numpy()
+        test = paired_test(gain)
+        rises, falls = infinite_counts(pairs["difference"])
+        rows[key] = {
+            "n": len(pairs),
+            "first": finite_mean(pairs["baseline"]),
+            "second": finite_mean(pairs["candidate"]),
+            "first_distance": mean_distance(pairs["baseline"], info),
+            "second_distance": mean_distance(pairs["candidate"], info),
+            "difference": finite_mean(pairs["difference"]),
+            "low": intervals[key][0],
+            "high": intervals[key][1],
+            "p_value": test.p_value,
+            "effect": test.effect,
+            "first_infinite": int(np.isinf(pairs["baseline"]).sum()),
+            "second_infinite": int(np.isinf(pairs["candidate"]).sum()),
+            "infinite_rises": rises,
+            "infinite_falls": falls,
+            "wins": int((gain > 0).sum()),
+            "losses": int((gain < 0).sum()),
+            "ties": int((gain == 0).sum()),
+        }
+    index = pd.MultiIndex.from_arrays(
+        [[key[place] for key in rows] for place in range(len(COMPARISON))], names=COMPARISON
+    )
+    names = [*_NUMBERS, *_DISTANCES, *_FOUND]
+    return pd.DataFrame(list(rows.values()), index=index, columns=names).astype("float64")
+
+
+def _intervals(compared: pd.DataFrame) -> dict[Any, tuple[float, float]]:
+    """Bootstrap all metrics of two methods at once: each resample has the same images for all.
+
+    Infinite differences are left out, as they are of the mean.
+    """
+    found: dict[Any, tuple[float, float]] = {}
+    finite = compared["difference"].where(np.isfinite(compared["difference"]))
+    for place, pairs in compared.assign(finite=finite).groupby(COMPARISON[:3]):
+        table = pairs.pivot(index="image", columns=["metric", "signature"], values="finite")
+        low, high = mean_interval(table.to_numpy())
+        for column, bounds in zip(table.columns, zip(low, high, strict=True), strict=True):
+            found[(*place, *column)] = (float(bounds[0]), float(bounds[1]))
+    return found

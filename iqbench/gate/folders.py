@@ -1,0 +1,125 @@
+"""The Python face of ``iqbench check`` and ``iqbench compare``: folders to what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+from iqbench.errors import IqbenchError, unknown_name
+from iqbench.gate.check import ALLOWABLE, ALPHA, Check
+from iqbench.gate.check import check as check_sides
+from iqbench.gate.compare import Comparison
+from iqbench.gate.compare import compare as compare_sides
+from iqbench.gate.margins import NO_MARGIN, parse_image_margins, parse_margins
+from iqbench.gate.sides import read_sides
+from iqbench.results.filters import Filters
+
+__all__ = ["check", "compare"]
+
+_Filters = Mapping[str, str | Sequence[str]]
+
+
+def check(
+    results: str | PathLike[str] = "results",
+    *,
+    baseline: str | PathLike[str],
+    margins: Mapping[str, float | str] | None = None,
+    image_margins: Mapping[str, float | str | None] | str | None = None,
+    methods: Mapping[str, str] | None = None,
+    alpha: float = ALPHA,
+    allow: Collection[str] = (),
+    filters: _Filters | None = None,
+) -> Check:
+    """Say whether anything got worse than in a baseline, as ``iqbench check`` does.
+
+    Parameters
+    ----------
+    results, baseline
+        Results folders: the new one and the one to compare with.
+    margins
+        Smallest loss of a mean that counts, by metric: in the metric's unit, or as text with ``%``
+        a share of the baseline's mean: ``{"psnr": 0.1, "lpips": "2%"}``.
+    image_margins
+        Loss of a single image that fails the check, likewise; with ``%`` a share of that image's
+        value. None switches off the limit of a metric, and ``image_margins="none"`` all limits.
+    methods
+        What the new folder calls methods that have another name in the baseline.
+    alpha
+        How often noise alone may be called worse by the rule on means.
+    allow
+        ``missing``, ``not comparable``: verdicts that are not to fail the check.
+    filters
+        Wanted value or values of ``dataset``, ``method``, ``metric``, ``protocol`` or
+        ``precision``.
+
+    Returns
+    -------
+    Check
+        ``passed``, ``why()``, ``rows`` and ``pairs``, see `iqbench.gate.check.check`.
+
+    Raises
+    ------
+    IqbenchError
+        Where a folder cannot be read, or an argument names what is not there.
+
+    Examples
+    --------
+    >>> found = iqbench.check("results", baseline="results/baseline")  # doctest: +SKIP
+    >>> assert found.passed, found.why()  # doctest: +SKIP
+    """
+    if not 0 < alpha < 1:
+        raise IqbenchError(f"alpha is {alpha}", hint="Give a number between 0 and 1, such as 0.05")
+    for name in allow:
+        if name not in ALLOWABLE:
+            raise unknown_name("verdict of allow", name, ALLOWABLE)
+    sides = read_sides(
+        Path(baseline), Path(results), Filters.of(filters).wanted, _texts(methods or {})
+    )
+    limits = [image_margins] if isinstance(image_margins, str) else _texts(image_margins or {})
+    return check_sides(
+        sides.baseline,
+        sides.candidate,
+        methods=sides.methods,
+        margins=parse_margins(_texts(margins or {}), sides.columns, "margins"),
+        image_margins=parse_image_margins(limits, sides.columns, "image_margins"),
+        alpha=alpha,
+        allow=allow,
+    )
+
+
+def compare(
+    first: str | PathLike[str],
+    second: str | PathLike[str],
+    *,
+    methods: Mapping[str, str] | None = None,
+    filters: _Filters | None = None,
+) -> Comparison:
+    """Compare two runs image by image, as ``iqbench compare`` does.
+
+    Parameters
+    ----------
+    first, second
+        Results folders.
+    methods
+        What the second calls methods that have another name in the first.
+    filters
+        As for `check`.
+
+    Returns
+    -------
+    Comparison
+        ``rows`` and ``pairs``, see `iqbench.gate.compare.compare`.
+
+    Raises
+    ------
+    IqbenchError
+        As for `check`.
+    """
+    sides = read_sides(Path(first), Path(second), Filters.of(filters).wanted, _texts(methods or {}))
+    return compare_sides(sides.baseline, sides.candidate, methods=sides.methods)
+
+
+def _texts(values: Mapping[str, float | str | None]) -> list[str]:
+    """Write ``NAME=VALUE`` as on the command line, so that both are read in one place."""
+    return [f"{name}={NO_MARGIN if value is None else value}" for name, value in values.items()]

@@ -1,0 +1,189 @@
+"""Verdicts on paired gains: by how much, is it more than chance, did a single image collapse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from iqbench.stats.arrays import Floats
+from iqbench.stats.gains import finite_mean, infinite_counts
+from iqbench.stats.paired import holm, paired_test, smallest_p
+
+__all__ = ["ALPHA", "IMAGE", "MEAN", "TIE", "Judgement", "judge"]
+
+ALPHA = 0.05
+"""How often noise alone may be called worse anywhere in a check, by the rule on means."""
+
+TIE = 0.1
+"""A change below this share of the margin is a tie in the tests."""
+
+MEAN, IMAGE = "mean", "image"
+"""Reasons why a comparison is worse."""
+
+_ROUNDING = 1e-9  # a loss of 0.05 dB is one, whatever the last bits of the difference
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the pairs of one comparison say.
+
+    Parameters
+    ----------
+    verdict
+        ``better``, ``same``, ``worse``, or ``changed`` for a metric without direction.
+    reason
+        Of ``worse``: `IMAGE` if any image lost its limit or more, else `MEAN`. Empty otherwise.
+    gain
+        Mean over the pairs whose gain is finite, see `finite_mean`; NaN without any pair.
+    infinite_gains, infinite_losses
+        How many pairs gained or lost infinitely.
+    changed
+        How many pairs differ.
+    p_value
+        Of the side that moved by the margin (losses, if both did), else of the side that the gain
+        is on; corrected by Holm, NaN where nothing was tested.
+    margin_alone
+        Whether too few pairs changed by more than a tie for any outcome to be significant.
+    mean_is_worse
+        Whether the rule on means says ``worse``, whatever single images say.
+    doubtful
+        Whether the mean lost or gained the margin and does not count for want of significance.
+    images_beyond
+        How many images lost their limit or more.
+    """
+
+    verdict: str
+    reason: str
+    gain: float
+    infinite_gains: int
+    infinite_losses: int
+    changed: int
+    p_value: float
+    margin_alone: bool
+    mean_is_worse: bool
+    doubtful: bool
+    images_beyond: int
+
+
+def judge(
+    gains: Sequence[Floats],
+    margins: Sequence[float],
+    limits: Sequence[Floats] | None = None,
+    alpha: float = ALPHA,
+) -> list[Judgement]:
+    """Judge comparisons together.
+
+    Two rules can call a comparison ``worse``.
+
+    *Single images*: an image lost its limit or more. Nothing is tested. An infinite loss is beyond
+    every limit.
+
+    *Means*: the mean over the pairs with a finite gain lost the margin or more, or more pairs lost
+    infinitely than gained infinitely; *and* the losses are significant: Wilcoxon's signed-rank
+    test, one-sided, with changes below `TIE` of the margin as ties, corrected by Holm over all
+    comparisons in which anything but ties changed. (Where nothing changed no outcome could be
+    significant, so that these cost the others nothing: Tarone 1990, doi:10.2307/2531456.) An
+    infinite change is the largest in the test; infinite gains are left out where more pairs lost
+    than gained infinitely, so that one lucky image does not hide the others' losses. ``better`` is
+    the mirror image of this rule. Where so few pairs changed that even if all had got worse p would
+    be above the strictest of Holm's levels, alpha over the number of tests, the margin alone
+    decides.
+
+    Parameters
+    ----------
+    gains
+        Of each comparison, how much better each pair got; none NaN, infinities allowed.
+    margins
+        Of each comparison; NaN for one without direction, which is never better or worse.
+    limits
+        Of each comparison, the limit of each pair, NaN where it has none. Without, no pair has one.
+    alpha
+        Level of the test.
+
+    Returns
+    -------
+    list of Judgement
+        One a comparison.
+    """
+    if limits is None:
+        limits = [np.full(gain.shape, np.nan) for gain in gains]
+    losses = _tests(gains, margins, alpha)
+    wins = _tests([-gain for gain in gains], margins, alpha)
+    return [
+        _judgement(*comparison)
+        for comparison in zip(gains, margins, limits, losses, wins, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Test:
+    """The test of one side of a comparison, corrected.
+
+    ``counts``: the changes are significant, or nothing could be.
+    """
+
+    p_value: float = np.nan
+    effect: float = 0.0
+    margin_alone: bool = False
+    counts: bool = False
+
+
+def _tests(gains: Sequence[Floats], margins: Sequence[float], alpha: float) -> list[_Test]:
+    """Test for losses the comparisons in which anything but ties changed; correct by Holm."""
+    tested = [_tested(gain, margin) for gain, margin in zip(gains, margins, strict=True)]
+    family = [place for place, gain in enumerate(tested) if gain.any()]
+    raw = [paired_test(tested[place], "less") for place in family]
+    corrected = holm([test.p_value for test in raw])
+    found = [_Test()] * len(gains)
+    for place, test, p_value in zip(family, raw, corrected, strict=True):
+        smallest = smallest_p(int(np.count_nonzero(tested[place])), "less")
+        alone = smallest > alpha / len(family)
+        found[place] = _Test(float(p_value), test.effect, alone, counts=alone or p_value <= alpha)
+    return found
+
+
+def _tested(gain: Floats, margin: float) -> Floats:
+    """Give the gains that the test for losses ranks; none of a metric without direction."""
+    if np.isnan(margin):
+        return gain[:0]
+    lucky = np.isposinf(gain)
+    if np.count_nonzero(gain < 0) > np.count_nonzero(lucky):
+        gain = gain[~lucky]
+    return np.where(np.abs(gain) < TIE * margin * (1 - _ROUNDING), 0.0, gain)
+
+
+def _judgement(gain: Floats, margin: float, limit: Floats, loss: _Test, win: _Test) -> Judgement:
+    mean = finite_mean(gain)
+    rises, falls = infinite_counts(gain)
+    changed = int(np.count_nonzero(gain))
+    images_beyond = int(np.count_nonzero((gain < 0) & (-gain >= limit * (1 - _ROUNDING))))
+    mean_lost = mean < 0 and -mean >= margin * (1 - _ROUNDING)
+    mean_won = mean > 0 and mean >= margin * (1 - _ROUNDING)
+    loses, wins = mean_lost or falls > rises, mean_won or rises > falls
+    # Where nothing can be tested, infinite losses do not outvote wins of more weight.
+    outvoted = loss.margin_alone and mean_won and loss.effect > 0
+    worse = loses and loss.counts and not outvoted
+    better = wins and win.counts and not worse
+    verdict = "changed" if changed and np.isnan(margin) else "same"
+    if worse or images_beyond:
+        verdict = "worse"
+    elif better:
+        verdict = "better"
+    # What is told is the side that the verdict is about, or that was in doubt.
+    lost_side = worse or (not better and (loses or (mean < 0 and not wins)))
+    side = loss if lost_side else win
+    return Judgement(
+        verdict=verdict,
+        reason=(IMAGE if images_beyond else MEAN) if verdict == "worse" else "",
+        gain=mean,
+        infinite_gains=rises,
+        infinite_losses=falls,
+        changed=changed,
+        p_value=side.p_value,
+        margin_alone=side.margin_alone,
+        mean_is_worse=worse,
+        doubtful=(loses or wins) and not (worse or better) and not np.isnan(margin),
+        images_beyond=images_beyond,
+    )

@@ -1,0 +1,1 @@
+"""Pages to look at: the report, and the page of a check."""

@@ -1,0 +1,135 @@
+"""Which images a report shows of each dataset, and of which methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from iqbench.boards.board import Board
+from iqbench.boards.disputes import METHODS_APART
+from iqbench.boards.standing import Standing
+from iqbench.document.text import number
+from iqbench.stats.gains import shortfall
+
+__all__ = ["METHODS", "Pick", "picks_of"]
+
+METHODS = 6
+"""Of how many methods an image is shown at most."""
+
+
+@dataclass
+class Pick:
+    """An image to be shown.
+
+    Attributes
+    ----------
+    dataset, image
+        Which.
+    methods
+        Whose outputs, by rank.
+    reasons
+        Why, each a word and what it means: ``worst``, ``worst of edsr: psnr 23.10``.
+    """
+
+    dataset: str
+    image: str
+    methods: list[str]
+    reasons: list[tuple[str, str]] = field(default_factory=list)
+
+
+def picks_of(found: Board, count: int) -> list[Pick]:
+    """Choose images: the best method's worst and best, and those in dispute, in turns.
+
+    Parameters
+    ----------
+    found
+        The datasets.
+    count
+        How many images of each dataset.
+
+    Returns
+    -------
+    list of Pick
+        The first of each dataset, then the second of each, and so on: what does not fit into a
+        file is left out from the end.
+    """
+    ends, disputed = found.images(count), found.disputes(count)
+    chosen: list[list[Pick]] = []
+    for one in found.standings:
+        own = ends[ends["dataset"] == one.dataset], disputed[disputed["dataset"] == one.dataset]
+        picks: dict[str, Pick] = {}
+        for image, word, text in _reasons(one, *own):
+            pick = picks.get(image)
+            if pick is None and len(picks) < count:
+                pick = picks[image] = Pick(one.dataset, image, _shown(one, image))
+            # More reasons would not be read.
+            if pick is not None and len(pick.reasons) < 3 and (word, text) not in pick.reasons:
+                pick.reasons.append((word, text))
+        chosen.append(list(picks.values()))
+    return [picks[turn] for turn in range(count) for picks in chosen if turn < len(picks)]
+
+
+def _reasons(
+    one: Standing, ends: pd.DataFrame, disputed: pd.DataFrame
+) -> Iterator[tuple[str, str, str]]:
+    """Give images and why they are chosen; the kinds take turns."""
+    kinds: list[list[tuple[str, str, str]]] = []
+    methods = [str(name) for name in dict.fromkeys(ends["method"])]
+    for place, method in enumerate(methods):
+        leader = place == 0
+        for what in ("worst", "best") if leader else ("worst",):
+            rows = ends[(ends["method"] == method) & (ends["what"] == what)]
+            kinds.append(
+                [
+                    (str(row["image"]), what, f"{what} of {method}: {_value(one, row)}")
+                    for row in rows.to_dict("records")
+                ]
+            )
+        if leader:
+            for kind, rows in disputed.groupby("what", sort=False):
+                kinds.append(
+                    [
+                        (str(row["image"]), "disputed", _dispute(one, str(kind), row))
+                        for row in rows.to_dict("records")
+                    ]
+                )
+    leading, others = kinds[:4], kinds[4:]
+    for group in (leading, others):
+        for turn in range(max(map(len, group), default=0)):
+            yield from (kind[turn] for kind in group if turn < len(kind))
+
+
+def _value(one: Standing, row: Mapping[Any, Any]) -> str:
+    metric = str(row["metric"])
+    return f"{metric} {number(row['value'], one.info(metric).decimals)}"
+
+
+def _dispute(one: Standing, what: str, row: Mapping[Any, Any]) -> str:
+    value = float(row["value"])
+    if what == METHODS_APART:
+        metric = str(row["metrics"])
+        gap = number(value, one.info(metric).decimals)
+        return f"methods are furthest apart: {row['best']} and {row['worst']} by {gap} in {metric}"
+    return f"{row['metrics']} metrics agree least about the methods: Kendall's W {value:.2f}"
+
+
+def _shown(one: Standing, image: str) -> list[str]:
+    """Name the methods that have a value of this image, by rank; the ends if they are many."""
+    assert one.ranked_by_images is not None
+    values = one.cube.column(one.ranked_by_images)[one.cube.images.index(image)]
+    distance = shortfall(values, one.info(one.ranked_by_images))
+    own = {
+        method: value
+        for method, value in zip(one.cube.methods, distance, strict=True)
+        if not np.isnan(value)
+    }
+    ranked = [str(name) for name in one.rows["method"] if str(name) in own]
+    if len(ranked) <= METHODS:
+        return ranked
+    ends = {min(ranked, key=own.__getitem__), max(ranked, key=own.__getitem__)}
+    first = [name for name in ranked if name not in ends][: METHODS - len(ends)]
+    return [name for name in ranked if name in ends or name in first]

@@ -1,0 +1,146 @@
+"""What a page about a results folder says, before its pictures and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from iqbench.boards.board import Board, read_boards
+from iqbench.boards.means_table import MeansTable
+from iqbench.boards.sections import section_kinds
+from iqbench.boards.standing import Standing
+from iqbench.page.definitions import definitions_of
+from iqbench.page.protocols import protocol_notes
+from iqbench.page.summary import cards_of
+from iqbench.page.tables import dataset_blocks, overall_blocks
+from iqbench.page.values import Matrix, matrices_of
+from iqbench.results.read import load_runs
+from iqbench.results.signature import parse_signature
+
+__all__ = ["Contents", "read_contents"]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the tables say.
+
+    Attributes
+    ----------
+    results
+        The folder.
+    found
+        By whose metrics methods are judged and ranked.
+    every
+        The same with all metrics.
+    """
+
+    results: Path
+    found: Board
+    every: Board
+
+    @cached_property
+    def table(self) -> MeansTable:
+        """The leaderboard with the means of all metrics."""
+        return self.found.table.with_metrics_of(self.every.table, ["dataset", "method"])
+
+    @property
+    def headings(self) -> list[str]:
+        """All columns that hold a metric, in their order."""
+        return self.every.headings
+
+    def standing(self, dataset: str) -> Standing:
+        """Give one dataset with all its metrics."""
+        (one,) = (one for one in self.every.standings if one.dataset == dataset)
+        return one
+
+    @cached_property
+    def signatures(self) -> dict[str, list[str]]:
+        """Of each heading those that are in use, whatever the dataset."""
+        used: dict[str, list[str]] = {name: [] for name in self.headings}
+        for one in self.every.standings:
+            for heading, (_, text) in one.signatures.items():
+                used[heading].append(text)
+        return used
+
+    @cached_property
+    def protocols(self) -> dict[str, dict[str, str]]:
+        """By dataset and heading, how pixels were seen."""
+        return {
+            one.dataset: {heading: _protocol(text) for heading, (_, text) in one.signatures.items()}
+            for one in self.every.standings
+        }
+
+    def context(self) -> dict[str, Any]:
+        """Give what the template names."""
+        shown = set(self.found.table.metrics)
+        tables = list(dataset_blocks(self.table, self.protocols))
+        return {
+            "title": self.results.resolve().name,
+            "facts": self._facts(),
+            "cards": list(cards_of(self.table)),
+            "averages": list(overall_blocks(self.found, self.every)),
+            "tables": tables,
+            "kinds": {column.key for table in tables for column in table.section.columns},
+            "metrics": [(name, name in shown) for name in self.headings],
+            "hidden": [name for name in self.headings if name not in shown],
+            "sections": [
+                (kind, own)
+                for kind in section_kinds().values()
+                if (own := list(kind.make(self.found)))
+            ],
+            "definitions": definitions_of(self.signatures, self.found.columns),
+            "matrices": list(self._matrices()),
+            "tasks": sorted({table.task for table in tables if table.task}),
+            "protocols": sorted({name for table in tables for name in table.protocols.values()}),
+            "protocol_notes": protocol_notes(
+                text for texts in self.signatures.values() for text in texts
+            ),
+            "runs": load_runs(self.results)[::-1],
+        }
+
+    def _matrices(self) -> Iterator[tuple[str, list[Matrix]]]:
+        """Give the correlations of each dataset's metrics, in natural order."""
+        for dataset, _ in self.table.parts():
+            if found := matrices_of(self.standing(dataset)):
+                yield dataset, found
+
+    def _facts(self) -> list[str]:
+        board = self.table.frame
+        images = board.groupby("dataset", sort=False)["expected"].max().sum()
+        return [
+            _plural(int(number), what)
+            for number, what in (
+                (board["dataset"].nunique(), "dataset"),
+                (board["method"].nunique(), "method"),
+                (images, "image"),
+                (len(self.headings), "metric column"),
+            )
+        ]
+
+
+def read_contents(
+    results: Path,
+    filters: Mapping[str, tuple[str, ...]],
+    sort: str | None = None,
+    front: tuple[str, str] | None = None,
+    shown: str | Sequence[str] = "headline",
+) -> Contents:
+    """Read what a results folder says; its scores are read once.
+
+    Parameters and errors are those of `iqbench.boards.board.read_board`.
+    """
+    found, every = read_boards(results, filters, (shown, "all"), sort=sort, front=front)
+    return Contents(results, found, every)
+
+
+def _protocol(signature: str) -> str:
+    """Name the protocol in a signature, without its version."""
+    text = parse_signature(signature).get("protocol", "")
+    return text.rpartition("/")[0] or text
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"

@@ -1,0 +1,182 @@
+"""Maps of where outputs differ, for a page. torch is imported when the first one is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iqbench.errors import IqbenchError
+from iqbench.images.peaks import settle_peaks
+from iqbench.images.picture import Picture
+from iqbench.maps.model import DEFAULT_MAPS, DifferenceMap
+from iqbench.maps.palettes import legend, ramp, render
+from iqbench.page.painting import Crop
+
+__all__ = ["DEFAULT_MAPS", "MapMaker", "Painted", "as_scored", "paint"]
+
+_STEPS = 40
+"""Colours of a map: no eye tells more apart, and noise packs into half the bytes."""
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A map as a picture.
+
+    Attributes
+    ----------
+    name, legend, summary
+        What it is, and what its colours mean.
+    low, high
+        What the first and the last colour stand for.
+    colours
+        From low to high, as CSS has them.
+    pixels
+        (H, W, 3) uint8, aligned with the part of the image that is shown.
+    """
+
+    name: str
+    legend: str
+    summary: str
+    low: float
+    high: float
+    colours: list[str]
+    pixels: NDArray[np.uint8]
+
+
+class MapMaker:
+    """Makes maps of one pair after the other; networks are loaded once.
+
+    Parameters
+    ----------
+    names
+        Of maps; those whose networks are not on this machine are left out.
+    device
+        Where to compute.
+
+    Attributes
+    ----------
+    left_out
+        The maps whose weights are not there.
+    problems
+        Why outputs have no maps, each once.
+    """
+
+    def __init__(self, names: Sequence[str], device: str = "auto") -> None:
+        from iqbench.engine.compute import resolve_compute
+        from iqbench.engine.resources import load_resources, networks_of
+        from iqbench.maps.kinds import resolve_maps
+        from iqbench.networks import weights
+
+        kinds = resolve_maps(names)
+        missing = {
+            kind.name: lacking
+            for kind in kinds
+            if (lacking := [n for n in networks_of([kind.request]) if weights.locate(n) is None])
+        }
+        self.left_out = list(missing)
+        self.problems: dict[str, None] = {}
+        self._kinds: list[Any] = [kind for kind in kinds if kind.name not in missing]
+        self._compute = resolve_compute(device, "exact", None)
+        self._resources = load_resources([kind.request for kind in self._kinds], self._compute)
+
+    def maps(
+        self,
+        reference: Picture,
+        output: Picture,
+        protocol: str,
+        *,
+        peak: int,
+        gray_output: str,
+    ) -> list[DifferenceMap]:
+        """Make the maps of an output, without those that such an image has none of."""
+        from iqbench.engine.pairs import PairScorer
+        from iqbench.engine.reading import check_fit
+        from iqbench.maps.pair import maps_of_pair
+        from iqbench.protocols.presets import resolve_protocol
+
+        def made(kinds: Sequence[Any]) -> list[DifferenceMap]:
+            return maps_of_pair(first, second, kinds, scorer)
+
+        try:  # tables may come from a machine that knows other protocols
+            chosen = resolve_protocol(protocol).with_gray_output(gray_output)
+            first, second = as_scored(reference, output, peak)
+            requests = [kind.request for kind in self._kinds]
+            scorer = PairScorer(requests, chosen, self._compute, resources=self._resources)
+            check_fit(first, second, scorer.views)
+        except IqbenchError as error:
+            self.problems[error.message] = None
+            return []
+        try:
+            return made(self._kinds)
+        except IqbenchError:  # too small for one of them
+            found = []
+            for kind in self._kinds:
+                with suppress(IqbenchError):
+                    found += made([kind])
+            return found
+
+
+def as_scored(reference: Picture, output: Picture, peak: int) -> tuple[Picture, Picture]:
+    """Take the peak by which a pair was scored; if files and table disagree, what the files say."""
+    try:
+        first, second, _ = settle_peaks(reference, output, peak)
+    except IqbenchError:
+        first, second, _ = settle_peaks(reference, output)
+    return first, second
+
+
+def paint(maps: Sequence[DifferenceMap], crop: Crop) -> list[Painted]:
+    """Paint the same map of several outputs in the same colours.
+
+    Parameters
+    ----------
+    maps
+        Of one name and kind.
+    crop
+        The part of the image that is shown.
+
+    Returns
+    -------
+    list of Painted
+        One a map; their common limits are the medians of their own.
+    """
+    # Not the widest: one bad output would leave nothing to see of the others.
+    low, high = (
+        float(np.median(ends)) for ends in zip(*((m.low, m.high) for m in maps), strict=True)
+    )
+    return [
+        Painted(
+            one.name,
+            legend(one, low=low, high=high),
+            one.summary,
+            low,
+            high,
+            ramp(one.kind),
+            render(_fewer_colours(_aligned(one, crop), low, high), low=low, high=high),
+        )
+        for one in maps
+    ]
+
+
+def _aligned(one: DifferenceMap, crop: Crop) -> DifferenceMap:
+    """Lay a map on the part of the stored image that is shown; there is none beyond its edges."""
+    values = np.full((crop.height, crop.width), np.nan, dtype=np.float32)
+    top, left = one.top - crop.top, one.left - crop.left
+    bottom, right = top + one.values.shape[0], left + one.values.shape[1]
+    rows = slice(max(top, 0), max(min(bottom, crop.height), 0))
+    columns = slice(max(left, 0), max(min(right, crop.width), 0))
+    values[rows, columns] = one.values[
+        rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+    ]
+    return replace(one, values=values)
+
+
+def _fewer_colours(one: DifferenceMap, low: float, high: float) -> DifferenceMap:
+    share = np.clip((one.values - low) / (high - low), 0, 1)
+    steps = np.round(share * (_STEPS - 1)) / (_STEPS - 1)
+    return replace(one, values=(low + steps * (high - low)).astype(np.float32))

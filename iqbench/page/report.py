@@ -1,0 +1,260 @@
+"""From a results folder to one page: leaderboards, plots, pictures, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from iqbench import __version__
+from iqbench.document.model import direction_arrow
+from iqbench.document.page import embedded_json, packed_plotly, render_page
+from iqbench.document.text import number
+from iqbench.errors import IqbenchError
+from iqbench.maps.model import DEFAULT_MAPS
+from iqbench.page.choice import Pick, picks_of
+from iqbench.page.contents import Contents, read_contents
+from iqbench.page.difference import MapMaker
+from iqbench.page.recorded import Recorded
+from iqbench.page.scenes import Budget, Progress, Scene, SceneOutput, Shown, show
+from iqbench.page.values import column_payload, metric_under, standing_payload
+from iqbench.page.where import Digests, Finder, Folders
+from iqbench.results.read import load_images
+from iqbench.results.signature import gray_output_of, peak_of
+
+__all__ = ["Appearance", "Made", "report_page"]
+
+_SCRIPTS = (
+    "core.js",
+    "tables.js",
+    "plotly.js",
+    "labels.js",
+    "front.js",
+    "plots.js",
+    "viewer.js",
+    "gestures.js",
+)
+_MANY = 3000
+"""Points from which WebGL draws them."""
+_SENTENCES = 2000
+"""Bytes kept free for what says that something was left out."""
+_NUMBERS_SHARE = 0.6
+"""Of what is left of the size after the page itself, how much the values by image may take."""
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What a report is to show.
+
+    Attributes
+    ----------
+    sort, front
+        As for `iqbench.boards.board.read_board`.
+    columns
+        Its ``shown``: the columns that are shown at first, and by which methods are complete.
+    images
+        How many images of each dataset to show, where they are found.
+    maps
+        Which maps to draw.
+    size
+        Of the file, in bytes.
+    device
+        Where maps are computed.
+    """
+
+    sort: str | None = None
+    columns: str | Sequence[str] = "headline"
+    front: tuple[str, str] | None = None
+    images: int = 4
+    maps: Sequence[str] = DEFAULT_MAPS
+    size: int = 20_000_000
+    device: str = "auto"
+
+    @property
+    def maker(self) -> partial[MapMaker] | None:
+        """What makes the maps."""
+        return partial(MapMaker, tuple(self.maps), self.device) if self.maps else None
+
+
+@dataclass(frozen=True)
+class Made:
+    """A page, and what it had to leave out.
+
+    Attributes
+    ----------
+    html
+        The page.
+    pictures
+        How many images are shown.
+    left_out
+        A sentence each.
+    """
+
+    html: str
+    pictures: int
+    left_out: list[str] = field(default_factory=list)
+
+
+def report_page(
+    results: Path,
+    filters: Mapping[str, tuple[str, ...]],
+    places: Sequence[Folders] = (),
+    *,
+    recorded: Recorded | None = None,
+    appearance: Appearance | None = None,
+    progress: Progress = lambda what, done, total: None,
+) -> Made:
+    """Make a report.
+
+    Parameters
+    ----------
+    results
+        The results folder.
+    filters
+        As `load_scores` takes them.
+    places
+        Where pictures may lie; datasets that come with iqbench are found without.
+    recorded
+        Where tables say that files were, `iqbench.page.recorded.recorded_places`.
+    appearance
+        What to show.
+    progress
+        Is told how far it is.
+
+    Returns
+    -------
+    Made
+        The page.
+
+    Raises
+    ------
+    IqbenchError
+        As `iqbench.boards.board.read_board`, and where not even the tables fit.
+    """
+    chosen = appearance or Appearance()
+    progress("Comparing methods", 0, 1)
+    contents = read_contents(results, filters, chosen.sort, chosen.front, chosen.columns)
+    context = contents.context()
+    progress("Comparing methods", 1, 1)
+    bare = len(_page(context, [], [], contents, []).encode())
+    if bare > chosen.size:
+        raise IqbenchError(
+            f"the tables and plotly.js alone take {bare / 1e6:.1f} MB, more than the report may",
+            hint="Allow more by --max-size, or choose with --dataset, --method or --metric",
+        )
+    room = chosen.size - bare - _SENTENCES
+    numbers = Budget(int(room * _NUMBERS_SHARE))
+    pictures = Budget(room - numbers.left)
+    datasets, left_out = _numbers(contents, numbers)
+    pictures.left += numbers.left  # what numbers do not take, pictures may
+    scenes = _scenes(contents, places, recorded, chosen.images)
+    shown, unseen = show(scenes, pictures, chosen.maker, progress)
+    left_out += unseen + (recorded.sentences if recorded else [])
+    order = [item["dataset"] for item in datasets]
+    shown.sort(key=lambda one: order.index(one.scene.dataset))
+    for one in shown:
+        images = contents.standing(one.scene.dataset).cube.images
+        (own,) = (item for item in datasets if item["dataset"] == one.scene.dataset)
+        own["scenes"][str(images.index(one.scene.image))] = one.number
+    return Made(_page(context, shown, datasets, contents, left_out), len(shown), left_out)
+
+
+def _page(
+    context: Mapping[str, Any],
+    shown: Sequence[Shown],
+    datasets: Sequence[Mapping[str, Any]],
+    contents: Contents,
+    left_out: Sequence[str],
+) -> str:
+    points = [len(one["methods"]) * len(one["images"]) for one in datasets]
+    data = {
+        "many": _MANY,
+        "columns": column_payload(contents.headings, contents.found.columns),
+        "datasets": [{key: one[key] for key in one if key != "dataset"} for one in datasets],
+    }
+    return render_page(
+        "report.html",
+        _SCRIPTS,
+        **context,
+        scenes=shown,
+        left_out=left_out,
+        data=embedded_json(data),
+        plotly=packed_plotly(),
+        metric_under=metric_under,
+        webgl=max(points, default=0) > _MANY,
+        version=__version__,
+        now=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def _numbers(contents: Contents, budget: Budget) -> tuple[list[dict[str, Any]], list[str]]:
+    """Give the page's script the values of each dataset, and say which do not fit."""
+    datasets, left_out = [], []
+    for dataset, table in contents.table.parts():
+        standing = contents.standing(dataset)
+        payload, lacking = standing_payload(standing, table, budget)
+        datasets.append({"dataset": standing.dataset, **payload})
+        if lacking:
+            names = ", ".join(lacking)
+            left_out.append(
+                f"values by image of {standing.dataset} for want of room, so that plots lack "
+                f"them: {names}"
+            )
+    return datasets, left_out
+
+
+def _scenes(
+    contents: Contents, places: Sequence[Folders], recorded: Recorded | None, count: int
+) -> list[Scene]:
+    """Describe the images that are to be shown, if they are found."""
+    found = contents.found
+    picks = picks_of(found, count) if count else []
+    if not picks:
+        return []
+    digests = Digests(load_images(contents.results), {pick.image for pick in picks})
+    finder = Finder(places, [one.dataset for one in found.standings], recorded)
+    return [_scene(contents, pick, finder, digests) for pick in picks]
+
+
+def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> Scene:
+    (one,) = (one for one in contents.found.standings if one.dataset == pick.dataset)
+    cube = one.cube
+    infos = {name: one.info(name) for name in cube.headings}
+    at = cube.images.index(pick.image)
+    texts = {
+        method: [
+            number(float(cube.values[at, cube.methods.index(method), place]), info.decimals)
+            for place, info in enumerate(infos.values())
+        ]
+        for method in pick.methods
+    }
+    ranked = cube.headings.index(str(one.ranked_by_images))
+    peak = peak_of(cube.signatures[str(one.ranked_by_images)][1])
+    gray_output = gray_output_of(text for _, text in cube.signatures.values())
+    of = [digests.of(pick.dataset, method, pick.image) for method in pick.methods]
+    return Scene(
+        dataset=pick.dataset,
+        image=pick.image,
+        reasons=pick.reasons,
+        reference=partial(finder.reference, pick.dataset, pick.image, of[0][0]),
+        outputs=[
+            SceneOutput(
+                name=method,
+                note=f"{one.ranked_by_images} {texts[method][ranked]}",
+                find=partial(
+                    finder.output,
+                    *(pick.dataset, method, pick.image, digest),
+                    digests.size(pick.dataset, method, pick.image),
+                ),
+                protocol=cube.protocols.get(method, "rgb").partition(" + ")[0],
+                peak=peak,
+                gray_output=gray_output,
+            )
+            for method, (_, digest) in zip(pick.methods, of, strict=True)
+        ],
+        heads=[f"{name} {direction_arrow(info)}".rstrip() for name, info in infos.items()],
+        rows=[[method, *texts[method]] for method in pick.methods],
+    )

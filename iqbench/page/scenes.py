@@ -1,0 +1,320 @@
+"""Images that a page shows: reference and outputs side by side, as long as the file stays small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from iqbench.document.page import embedded_json
+from iqbench.document.text import printable
+from iqbench.images.picture import Picture
+from iqbench.page.difference import MapMaker, as_scored, paint
+from iqbench.page.painting import Crop, crop_of, lossless, thumbnail
+from iqbench.page.where import FoundPicture
+
+__all__ = ["Budget", "Progress", "Scene", "SceneOutput", "Shown", "show"]
+
+Progress = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and how much there is."""
+
+_GALLERY = 1500
+"""Bytes of a scene in the gallery and around its data, beside texts and thumbnail."""
+
+
+@dataclass
+class Budget:
+    """What a file may still grow by, in bytes."""
+
+    left: int
+
+    def take(self, size: int) -> bool:
+        """Say whether something fits, and if so set its room aside."""
+        if size > self.left:
+            return False
+        self.left -= size
+        return True
+
+
+@dataclass(frozen=True)
+class SceneOutput:
+    """An output that a scene would like to show.
+
+    Attributes
+    ----------
+    name
+        What to call it.
+    note
+        Its value.
+    find
+        Finds it; None where it is gone or no longer the same.
+    protocol
+        By which it was scored.
+    peak
+        The sample value of white by which it was scored.
+    gray_output
+        How gray outputs of colour references were read; see `iqbench.protocols.view.View`.
+    """
+
+    name: str
+    note: str
+    find: Callable[[], FoundPicture | None]
+    protocol: str
+    peak: int
+    gray_output: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An image, why it is shown, and the values behind it.
+
+    Attributes
+    ----------
+    dataset, image
+        Which.
+    reasons
+        Each a word and what it means.
+    reference
+        Finds it.
+    outputs
+        In the order in which they are shown.
+    heads, rows
+        The values: the rows begin with a name.
+    left
+        What stands to the left of the divider at first; by default the reference.
+    """
+
+    dataset: str
+    image: str
+    reasons: Sequence[tuple[str, str]]
+    reference: Callable[[], FoundPicture | None]
+    outputs: Sequence[SceneOutput]
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: str = "reference"
+
+
+@dataclass
+class Shown:
+    """A scene whose pictures were found.
+
+    Attributes
+    ----------
+    number
+        Of the scene on the page.
+    scene, crop
+        What is shown, and which part of it.
+    width, height
+        Of the whole image.
+    thumbnail
+        Data URI, width and height.
+    pictures
+        As the page's script reads them.
+    """
+
+    number: int
+    scene: Scene
+    crop: Crop
+    width: int
+    height: int
+    thumbnail: tuple[str, int, int]
+    pictures: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def part(self) -> str:
+        """Say which part is shown; empty where it is all."""
+        crop = self.crop
+        if (crop.height, crop.width) == (self.height, self.width):
+            return ""
+        return (
+            f"{crop.width}x{crop.height} of {self.width}x{self.height} pixels, from column "
+            f"{crop.left} and row {crop.top} on, where the outputs are worst"
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether no output is left out."""
+        return len(self.pictures) == len(self.scene.outputs) + 1
+
+    def payload(self) -> Any:
+        """Give what the script needs, as JSON."""
+        return embedded_json(
+            {
+                "dataset": printable(self.scene.dataset),
+                "image": printable(self.scene.image),
+                "reasons": [printable(text) for _, text in self.scene.reasons],
+                "part": f"{self.part}." if self.part else "",
+                "note": "" if self.whole else "Not all outputs are in this file.",
+                "crop": [self.crop.left, self.crop.top, self.crop.width, self.crop.height],
+                "size": [self.width, self.height],
+                "left": printable(self.scene.left),
+                "pictures": self.pictures,
+                "heads": [printable(text) for text in self.scene.heads],
+                "rows": [[printable(text) for text in row] for row in self.scene.rows],
+            }
+        )
+
+
+def show(
+    scenes: Sequence[Scene],
+    budget: Budget,
+    maker: Callable[[], MapMaker] | None,
+    progress: Progress,
+) -> tuple[list[Shown], list[str]]:
+    """Find pictures and put them into a page: all pictures first, then maps.
+
+    Parameters
+    ----------
+    scenes
+        The most important first.
+    budget
+        What is left of the file's size.
+    maker
+        Makes what makes maps, once there are pictures; None for none.
+    progress
+        Is told how far it is.
+
+    Returns
+    -------
+    tuple
+        The scenes that have pictures, and in a sentence each what was left out.
+    """
+    shown: list[Shown] = []
+    gone = full = 0
+    for place, scene in enumerate(scenes):
+        progress("Reading pictures", place, len(scenes))
+        missing, unfit, one = _pictures(scene, len(shown), budget)
+        gone, full = gone + missing, full + unfit
+        if one is not None:
+            shown.append(one)
+    progress("Reading pictures", len(scenes), len(scenes))
+    left_out = []
+    if gone and not shown and not full:
+        left_out.append(
+            "pictures: none lies where it was scored and is still the same (--outputs and "
+            "--reference say where to look)"
+        )
+    elif gone:
+        left_out.append(
+            f"{_count(gone, 'picture')} not found, or no longer the one that was scored"
+        )
+    if full:
+        left_out.append(f"{_count(full, 'picture')} for want of room")
+    if shown and maker is not None:
+        left_out += _draw_maps(shown, budget, maker(), progress)
+    return shown, left_out
+
+
+def _pictures(scene: Scene, number: int, budget: Budget) -> tuple[int, int, Shown | None]:
+    """Give how many pictures are not there, how many do not fit, and the scene if any is."""
+    reference = scene.reference()
+    if reference is None:
+        return len(scene.outputs) + 1, 0, None
+    found = [(output, output.find()) for output in scene.outputs]
+    pairs = [
+        (output, as_scored(reference.picture, one.picture, output.peak))
+        for output, one in found
+        if one is not None
+    ]
+    missing = len(found) - len(pairs)
+    if not pairs:
+        return missing, 0, None
+    whole = pairs[0][1][0]
+    there = [(output, picture) for output, (_, picture) in pairs]
+    crop = crop_of(whole, [picture for _, picture in there])
+    small = thumbnail(whole.pixels, whole.peak)
+    first = _picture("reference", "", whole, crop)
+    second = _picture(there[0][0].name, there[0][0].note, there[0][1], crop)
+    shown = Shown(number, scene, crop, whole.width, whole.height, small)
+    around = _GALLERY + len(small[0]) + 2 * _size(shown.payload())
+    if not budget.take(around + _size(first) + _size(second)):
+        return missing, len(there) + 1, None
+    shown.pictures += [first, second]
+    unfit = 0
+    for output, picture in there[1:]:
+        one = _picture(output.name, output.note, picture, crop)
+        if budget.take(_size(one)):
+            shown.pictures.append(one)
+        else:
+            unfit += 1
+    return missing, unfit, shown
+
+
+def _picture(name: str, note: str, picture: Picture, crop: Crop) -> dict[str, Any]:
+    part = crop.of(picture.pixels)
+    return {
+        "name": printable(name),
+        "note": printable(note),
+        "width": int(part.shape[1]),
+        "height": int(part.shape[0]),
+        "source": lossless(part, picture.peak),
+        "maps": [],
+    }
+
+
+def _size(value: Any) -> int:
+    """Count the bytes that something takes as a part of the page's data."""
+    text = value if isinstance(value, str) else embedded_json(value)
+    return len(text.encode()) + 1
+
+
+def _draw_maps(
+    shown: Sequence[Shown], budget: Budget, maker: MapMaker, progress: Progress
+) -> list[str]:
+    full = 0
+    for place, one in enumerate(shown):
+        progress("Drawing maps", place, len(shown))
+        full += _maps_of(one, budget, maker)
+    progress("Drawing maps", len(shown), len(shown))
+    left_out = [f"{_count(full, 'map')} for want of room"] if full else []
+    left_out += [f"maps: {problem}" for problem in maker.problems]
+    if maker.left_out:
+        left_out.append(
+            f"maps of {', '.join(maker.left_out)}: their weights are not on this machine "
+            "(iqbench weights fetch)"
+        )
+    return left_out
+
+
+def _maps_of(one: Shown, budget: Budget, maker: MapMaker) -> int:
+    """Add maps to the outputs of a scene; a kind of map has room for all of them, or for none."""
+    reference = one.scene.reference()
+    drawn: dict[str, list[tuple[dict[str, Any], Any]]] = {}
+    by_name = {picture["name"]: picture for picture in one.pictures[1:]}
+    for output in one.scene.outputs:
+        picture = by_name.get(printable(output.name))
+        found = output.find() if picture is not None else None
+        if reference is not None and found is not None:
+            for made in maker.maps(
+                reference.picture,
+                found.picture,
+                output.protocol,
+                peak=output.peak,
+                gray_output=output.gray_output,
+            ):
+                drawn.setdefault(made.name, []).append((picture or {}, made))
+    full = 0
+    for of_outputs in drawn.values():
+        painted = paint([made for _, made in of_outputs], one.crop)
+        entries: list[dict[str, Any]] = [
+            {
+                "name": each.name,
+                "legend": each.legend,
+                "summary": each.summary,
+                "low": f"{each.low:.3g}",
+                "high": f"{each.high:.3g}",
+                "colours": each.colours,
+                "source": lossless(each.pixels),
+            }
+            for each in painted
+        ]
+        if budget.take(sum(map(_size, entries))):
+            for (picture, _), entry in zip(of_outputs, entries, strict=True):
+                picture["maps"].append(entry)
+        else:
+            full += len(entries)
+    return full
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

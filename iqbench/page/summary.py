@@ -1,0 +1,83 @@
+"""At a glance: who leads on each dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from iqbench.boards.headings import MEANS
+from iqbench.boards.means_table import MeansTable
+from iqbench.document.model import direction_arrow
+from iqbench.document.text import number
+from iqbench.results.schema import ColumnInfo
+
+__all__ = ["Card", "cards_of"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What stands out on a dataset.
+
+    Attributes
+    ----------
+    dataset, task
+        Which.
+    leader
+        The best method, or several that share the first rank; empty where none is ranked.
+    value
+        Its mean, and by which metric; and the mean that decides, where that is another.
+    tied
+        Methods that do not differ significantly from it.
+    front
+        Methods that no other beats in fidelity and in perception.
+    incomplete
+        How many methods are not ranked, of how many.
+    """
+
+    dataset: str
+    task: str
+    leader: str
+    value: str
+    tied: list[str]
+    front: list[str]
+    incomplete: str
+
+
+def cards_of(table: MeansTable) -> Iterator[Card]:
+    """Make a card of each dataset of a leaderboard."""
+    for dataset, rows in table.frame.groupby("dataset", sort=False):
+        first = rows[rows["rank"] == 1]
+        metric = str(rows["ranked_by"].iloc[0])
+        info = table.info(metric)
+        value, tied = "", []
+        if len(first):
+            value = _value(first.iloc[0], metric, info)
+            letter = first["tie"].iloc[0]
+            if letter:
+                same = rows[(rows["tie"] == letter) & (rows["rank"] != 1)]
+                tied = [str(name) for name in same["method"]]
+        left = int((~rows["complete"]).sum())
+        yield Card(
+            dataset=str(dataset),
+            task=str(rows["task"].iloc[0]),
+            leader=", ".join(str(name) for name in first["method"]),
+            value=value,
+            tied=tied,
+            front=[str(name) for name in rows.loc[rows["front"].eq(True).fillna(False), "method"]],
+            incomplete=f"{left} of {len(rows)}" if left else "",
+        )
+
+
+def _value(row: pd.Series, metric: str, info: ColumnInfo) -> str:
+    """Write a mean, and the one that decides where that is another."""
+    value = f"{metric} {number(float(row[metric]), info.decimals)} {direction_arrow(info)}".rstrip()
+    distance, compared = (row.get(f"{metric}{kind}", np.nan) for kind in MEANS[1:])
+    if not pd.isna(distance):
+        value += f", on average {number(float(distance), info.decimals)} from it"
+    if not pd.isna(compared):
+        count = int(row[f"{metric}_compared_n"])
+        value += f"; {number(float(compared), info.decimals)} on the {count} images compared"
+    return value

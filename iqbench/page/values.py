@@ -1,0 +1,226 @@
+"""The numbers behind a page's plots: values by image, means, and how metrics correlate."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from iqbench.boards.headings import ENDS, MEANS
+from iqbench.boards.means_table import MeansTable
+from iqbench.boards.order import averaged_info
+from iqbench.boards.standing import Standing
+from iqbench.correlation.agreement import ranking_agreement
+from iqbench.correlation.metric_table import MetricTable, with_distances
+from iqbench.document.model import direction_arrow
+from iqbench.document.page import embedded_json
+from iqbench.document.text import number, printable
+from iqbench.page.scenes import Budget
+from iqbench.results.columns import Columns, distance_name
+from iqbench.results.schema import ColumnInfo
+from iqbench.stats.coefficients import Associations, associate
+
+__all__ = ["Matrix", "column_payload", "matrices_of", "metric_under", "standing_payload"]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A square of correlations.
+
+    Attributes
+    ----------
+    title, note
+        What the numbers are.
+    names
+        Metrics, in the order of rows and columns.
+    cells
+        The lower half, without the diagonal: text and value, of each row.
+    """
+
+    title: str
+    note: str
+    names: list[str]
+    cells: list[list[tuple[str, float | None]]]
+
+
+def column_payload(headings: Sequence[str], columns: Columns) -> list[dict[str, Any]]:
+    """Describe columns for the page's script, and the distances to targets by which some rank."""
+    described = []
+    for name in headings:
+        info = columns.info(name)
+        described.append(_described(name, info))
+        if info.target is not None:
+            described.append(_described(distance_name(name, info.target), averaged_info(info)))
+    return described
+
+
+def _described(name: str, info: ColumnInfo) -> dict[str, Any]:
+    return {
+        "name": printable(name),
+        "label": f"{printable(name)} {direction_arrow(info)}".rstrip(),
+        "direction": info.direction.partition(":")[0],
+        "decimals": info.decimals,
+    }
+
+
+def standing_payload(
+    one: Standing, table: MeansTable, budget: Budget
+) -> tuple[dict[str, Any], list[str]]:
+    """Give one dataset's numbers to the page's script.
+
+    Parameters
+    ----------
+    one
+        With all its columns.
+    table
+        Its part of the leaderboard.
+    budget
+        What is left of the file's size; columns that do not fit are left out, from the last.
+
+    Returns
+    -------
+    tuple
+        What becomes JSON, and the columns left out.
+    """
+    cube = one.cube
+    names = [printable(image) for image in cube.images]
+    values: dict[str, str] = {}
+    left_out = []
+    named = budget.take(len(embedded_json(names).encode()))
+    for place, heading in enumerate(cube.headings):
+        column = np.ascontiguousarray(cube.values[:, :, place].T, dtype="<f4")
+        text = base64.b64encode(column.tobytes()).decode()
+        if named and budget.take(len(text) + len(embedded_json(heading).encode()) + 2):
+            values[printable(heading)] = text
+        else:
+            left_out.append(heading)
+    order = [
+        cube.methods.index(str(name)) for name in table.frame["method"] if name in cube.methods
+    ]
+    payload = {
+        "name": printable(one.dataset),
+        "methods": [printable(name) for name in cube.methods],
+        "order": order,
+        "ranked": printable(one.ranked_by or ""),
+        "front": _front(table),
+        "scenes": {},  # by number of the image, the number of the scene that shows it
+    }
+    # This much is always there: what comes after has less room.
+    budget.left -= len(embedded_json(payload).encode())
+    return payload | {"images": names if values else [], "values": values}, left_out
+
+
+def _front(table: MeansTable) -> dict[str, Any] | None:
+    """Give fidelity and perception of every method, with intervals; None where either lacks."""
+    board = table.frame
+    axes = [name for name in str(board["front_by"].iloc[0]).split(", ") if name]
+    if len(axes) != 2 or any(name not in board for name in axes):
+        return None
+    points = []
+    for row in board.to_dict("records"):
+        ends = [_deciding(row, name) for name in axes]
+        if all(np.isfinite(mean) for mean, _, _ in ends):
+            points.append(
+                {
+                    "method": printable(str(row["method"])),
+                    "complete": bool(row["complete"]),
+                    "front": row["front"] is True or row["front"] is np.True_,
+                    "at": [[_finite(value) for value in triple] for triple in ends],
+                }
+            )
+    targets = [table.info(name).target for name in axes]
+    names = [
+        name if target is None else distance_name(name, target)
+        for name, target in zip(axes, targets, strict=True)
+    ]
+    return {"axes": [printable(name) for name in names], "points": points} if points else None
+
+
+def _deciding(row: Mapping[Any, Any], name: str) -> list[float]:
+    """Give the mean by which a method is ranked, with the ends of its interval."""
+    for kind in MEANS[::-1]:
+        if np.isfinite(row.get(f"{name}{kind}", np.nan)):
+            return [row.get(f"{name}{kind}{end}", np.nan) for end in ("", *ENDS)]
+    return [np.nan] * 3
+
+
+def _finite(value: Any) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def matrices_of(one: Standing) -> list[Matrix]:
+    """Correlate the metrics of a dataset.
+
+    Parameters
+    ----------
+    one
+        With all its columns.
+
+    Returns
+    -------
+    list of Matrix
+        Those that have a number.
+    """
+    table = _metric_table(one)
+    return [one for one in _matrices(table) if one.names] if len(table.names) > 1 else []
+
+
+def _metric_table(one: Standing) -> MetricTable:
+    """Arrange a dataset's scores for correlation: one row an output, without empty columns."""
+    cube = one.cube
+    outputs = len(cube.methods) * len(cube.images)
+    values = cube.values.swapaxes(0, 1).reshape(outputs, len(cube.headings))
+    there = ~np.isnan(values)
+    rows, used = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
+    index = pd.MultiIndex.from_product(
+        [[one.dataset], cube.methods, cube.images], names=["dataset", "method", "image"]
+    )
+    headings = [cube.headings[place] for place in used]
+    frame = pd.DataFrame(values[rows][:, used], index=index[rows], columns=headings)
+    return MetricTable(with_distances(frame, one.columns), [[one.dataset]], columns=one.columns)
+
+
+def _matrices(table: MetricTable) -> Iterator[Matrix]:
+    values = table.values.to_numpy(np.float64)
+    together = np.zeros(len(values), dtype=np.intp)
+    yield _matrix(
+        table.names,
+        associate(values, together, 1, "spearman"),
+        "Spearman over images and methods",
+        "Do two metrics order all outputs alike?",
+    )
+    yield _matrix(
+        table.names,
+        ranking_agreement(table.values, table.contents),
+        "Kendall within images",
+        "Do two metrics rank the methods of an image alike? The mean of tau-b over images.",
+    )
+
+
+def _matrix(names: list[str], found: Associations, title: str, note: str) -> Matrix:
+    count = len(names)
+    square = np.full((count, count), np.nan)
+    square[found.second, found.first] = square[found.first, found.second] = found.value
+    used = np.flatnonzero((~np.isnan(square)).any(axis=0))
+    cells = [
+        [(_coefficient(square[row, column]), _finite(square[row, column])) for column in used[:at]]
+        for at, row in enumerate(used)
+    ]
+    return Matrix(title, note, [names[place] for place in used], cells)
+
+
+def _coefficient(value: float) -> str:
+    # Adding zero to what was rounded turns -0.0 into 0.0.
+    return number(round(value, 2) + 0.0, 2) if np.isfinite(value) else number(None)
+
+
+def metric_under(name: str) -> str:
+    """Name the column that a row of a matrix is about: ``tv-ratio`` for ``|tv-ratio-1|``."""
+    if not name.startswith("|"):
+        return name
+    distance, bracket, rest = name.partition(" [")
+    return f"{distance.strip('|').rpartition('-')[0]}{bracket}{rest}"

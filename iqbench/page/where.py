@@ -1,0 +1,259 @@
+"""Find the pictures behind the tables where they are still there, and prove that they are these.
+
+Tables know images by name and digest, not by path. Folders are looked through by name, as
+``iqbench evaluate`` does, and a file is taken only if its digest is the one that was scored: a
+picture that has changed since is never shown beside the old numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from iqbench.datasets.comparison import WAYS
+from iqbench.datasets.dataset import Dataset, reference_folder
+from iqbench.datasets.load import PACKAGED_FILE, load_datasets
+from iqbench.datasets.matching import match_outputs
+from iqbench.datasets.methods import Method, resolve_methods
+from iqbench.datasets.sample import Sample
+from iqbench.errors import IqbenchError
+from iqbench.images.picture import Picture
+from iqbench.images.source import FileSource, Source
+from iqbench.page.recorded import Recorded
+
+__all__ = ["Digests", "Finder", "Folders", "FoundPicture"]
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where pictures may lie: what ``iqbench evaluate`` was told, or what a user says.
+
+    Attributes
+    ----------
+    outputs
+        ``DIR`` or ``METHOD=DIR``, each.
+    outputs_in
+        A folder whose sub-folders are methods.
+    references
+        ``DIR`` or ``DATASET=DIR``, each.
+    output_name
+        Template of the outputs' names.
+    datasets_file
+        Where datasets are described that have no folder among ``references``.
+    """
+
+    outputs: Sequence[str] = ()
+    outputs_in: Path | None = None
+    references: Sequence[str] = ()
+    output_name: str | None = None
+    datasets_file: Path | None = None
+
+    @cached_property
+    def methods(self) -> list[Method]:
+        """The methods whose folders are there."""
+        found = []
+        for text in self.outputs:
+            found += resolve_methods([text])
+        if self.outputs_in is not None:
+            found += resolve_methods([], self.outputs_in)
+        return found
+
+    def check(self) -> None:
+        """Refuse folders that are not there.
+
+        Raises
+        ------
+        IqbenchError
+            Naming the folder.
+        """
+        _ = self.methods
+        for text in self.references:
+            reference_folder(Path(_named(text)[1]))
+        if self.datasets_file is not None:
+            load_datasets(self.datasets_file)
+
+
+@dataclass(frozen=True)
+class FoundPicture:
+    """A picture that is the one that was scored, and where it was found."""
+
+    picture: Picture
+    source: Source
+
+
+@dataclass(frozen=True)
+class Digests:
+    """What the tables say of the files they were made from.
+
+    Attributes
+    ----------
+    images
+        As `iqbench.results.read.load_images` gives it.
+    wanted
+        Names of the images that will be asked for.
+    """
+
+    images: pd.DataFrame
+    wanted: Collection[str]
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str, str], tuple[str | None, str | None]]:
+        # Few of perhaps millions.
+        table = self.images[self.images["image"].isin(list(self.wanted))]
+        keys = zip(
+            *(table[name].astype(str) for name in ("dataset", "method", "image")), strict=True
+        )
+        both = zip(table["reference_digest"], table["output_digest"], strict=True)
+        return {key: (_text(one), _text(two)) for key, (one, two) in zip(keys, both, strict=True)}
+
+    @cached_property
+    def _sizes(self) -> dict[tuple[str, str, str], int]:
+        table = self.images[self.images["image"].isin(list(self.wanted))]
+        table = table[table["bytes"].notna()] if "bytes" in table else table.iloc[:0]
+        keys = zip(
+            *(table[name].astype(str) for name in ("dataset", "method", "image")), strict=True
+        )
+        return dict(zip(keys, map(int, table["bytes"] if len(table) else ()), strict=True))
+
+    def size(self, dataset: str, method: str, image: str) -> int | None:
+        """Return the bytes of an output's file; None where the tables do not say."""
+        return self._sizes.get((dataset, method, image))
+
+    def of(self, dataset: str, method: str, image: str) -> tuple[str | None, str | None]:
+        """Give the digests of reference and output; None where there is none."""
+        return self._rows.get((dataset, method, image), (None, None))
+
+
+@dataclass
+class Finder:
+    """Looks for pictures in several places; each folder is listed once.
+
+    Attributes
+    ----------
+    places
+        Where to look, the first come first.
+    names
+        The datasets of the tables: a lone folder of references belongs to a lone dataset, whatever
+        it is called.
+    recorded
+        Where the tables say that files were; looked at last. None for nowhere.
+    """
+
+    places: Sequence[Folders]
+    names: Sequence[str]
+    recorded: Recorded | None = None
+    _datasets: dict[str, list[tuple[Folders, Dataset]]] = field(default_factory=dict, init=False)
+    _files: dict[tuple[Path, str, int], dict[str, Path]] = field(default_factory=dict, init=False)
+    _samples: dict[int, dict[str, Sample]] = field(default_factory=dict, init=False)
+
+    def reference(self, dataset: str, image: str, digest: str | None) -> FoundPicture | None:
+        """Find the reference of an image, if it is still the same."""
+        sources = (
+            sample.reference
+            for _, found in self._of(dataset)
+            if (sample := self._by_image(found).get(image)) and sample.reference
+        )
+        return _first(sources, digest) or self._at_recorded(dataset, "", image, digest)
+
+    def output(
+        self, dataset: str, method: str, image: str, digest: str | None, size: int | None = None
+    ) -> FoundPicture | None:
+        """Find a method's output, if it is still the same; ``size`` is its bytes, if known."""
+        found = _first(self._outputs(dataset, method, image), digest)
+        return found or self._at_recorded(dataset, method, image, digest, size)
+
+    def _at_recorded(
+        self, dataset: str, method: str, image: str, digest: str | None, size: int | None = None
+    ) -> FoundPicture | None:
+        if self.recorded is None:
+            return None
+        content = self.recorded.find(dataset, method, image, digest, size)
+        with suppress(IqbenchError):  # what cannot be decoded any more is not shown
+            if content is not None:
+                path = FileSource(Path(content.name))
+                return FoundPicture(content.decode(alpha="composite"), path)
+        return None
+
+    def _outputs(self, dataset: str, method: str, image: str) -> Iterator[Source]:
+        for _, found in self._of(dataset):
+            sample = self._by_image(found).get(image)
+            for output in sample.outputs if sample else ():
+                if (output.method, output.image) == (method, image):
+                    yield output.source
+        for place in self.places:
+            for own in place.methods:
+                if own.name == method:
+                    for _, found in self._of(dataset):
+                        path = self._matched(own, found, place.output_name).get(image)
+                        if path is not None:
+                            yield FileSource(path)
+
+    def _matched(self, method: Method, dataset: Dataset, template: str | None) -> dict[str, Path]:
+        key = (method.folder, template or "", id(dataset))
+        if key not in self._files:
+            try:
+                # However names were compared in the run: digests tell whether it is the file.
+                found = match_outputs(
+                    method, dataset, alone=True, output_name=template, ways=tuple(WAYS)
+                )
+                self._files[key] = dict(found.outputs)
+            except IqbenchError:  # a folder that cannot be listed has no pictures
+                self._files[key] = {}
+        return self._files[key]
+
+    def _by_image(self, dataset: Dataset) -> dict[str, Sample]:
+        if id(dataset) not in self._samples:
+            known = {sample.image: sample for sample in dataset.samples}
+            known |= {one.image: sample for sample in dataset.samples for one in sample.outputs}
+            self._samples[id(dataset)] = known
+        return self._samples[id(dataset)]
+
+    def _of(self, name: str) -> list[tuple[Folders, Dataset]]:
+        if name not in self._datasets:
+            self._datasets[name] = list(self._opened(name))
+        return self._datasets[name]
+
+    def _opened(self, name: str) -> Iterator[tuple[Folders, Dataset]]:
+        """Open whatever may be the dataset of a name; what is not there is passed over."""
+        for place in self.places:
+            for text in place.references:
+                given, folder = _named(text)
+                lone = not given and len(self.names) == len(place.references) == 1
+                if lone or name == (given or Path(folder).resolve().name):
+                    try:
+                        yield place, reference_folder(Path(folder), name)
+                    except IqbenchError:
+                        continue
+        for file in dict.fromkeys([*(place.datasets_file for place in self.places), PACKAGED_FILE]):
+            try:
+                spec = load_datasets(file).get(name)
+                if spec is not None:
+                    yield Folders(), spec.open()
+            except IqbenchError:
+                continue
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, folder = text.partition("=")
+    return (name, folder) if equals and name and not Path(text).is_dir() else ("", text)
+
+
+def _first(sources: Iterator[Source], digest: str | None) -> FoundPicture | None:
+    """Take the first whose bytes are those that were scored."""
+    for source in sources if digest is not None else ():
+        try:
+            content = source.read()
+            if content.digest == digest:
+                return FoundPicture(content.decode(alpha="composite"), source)
+        except IqbenchError:
+            continue
+    return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,1 +1,0 @@
-"""Tables to text for people: terminal, Markdown, CSV, JSON."""

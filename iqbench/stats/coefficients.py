@@ -1,0 +1,296 @@
+"""Pearson, Spearman and Kendall between columns, and what each image contributes to them.
+
+scipy computes Kendall's tau-b of many rows. The rest is written here because influences (see
+`iqbench.stats.influence`) are needed beside the values, and no package gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from iqbench.stats.arrays import Floats, Indices
+
+__all__ = [
+    "COEFFICIENTS",
+    "Associations",
+    "Coefficient",
+    "associate",
+    "clustered",
+    "tau_of_levels",
+]
+
+Coefficient = Literal["pearson", "spearman", "kendall"]
+COEFFICIENTS: tuple[Coefficient, ...] = ("pearson", "spearman", "kendall")
+
+
+_FEWEST = 3  # of two points, every correlation is 1 or -1
+_PAIRWISE = 2000  # rows up to which signs of all differences are cheaper than sorting
+_BLOCK = 2_000_000  # signs in memory at a time
+_BINS = 128  # quantiles to which ranks are cut for the influences, not the values, of tau-b
+_NEARLY_ONE = 1 - 1e-12
+
+
+@dataclass(frozen=True)
+class Associations:
+    """One coefficient of all pairs of columns: the first with the second, the third, and so on.
+
+    Attributes
+    ----------
+    first, second
+        (pairs,) numbers of the columns, ``first < second``.
+    value
+        (pairs,) in [-1, 1]; NaN for fewer than three rows, or where either column is constant.
+    n
+        (pairs,) rows that both columns have.
+    images
+        (images, pairs) whether an image has such a row.
+    influence
+        (images, pairs) by how much the value grows if an image counts once more.
+    """
+
+    first: Indices
+    second: Indices
+    value: Floats
+    n: Indices
+    images: NDArray[np.bool_]
+    influence: Floats
+
+
+_Estimator = Callable[[Floats, Indices, int], tuple[Floats, Floats]]
+"""Complete columns, images of the rows, count of images -> values and influences of all pairs."""
+
+
+def associate(
+    values: Floats, clusters: Indices, images: int, coefficient: Coefficient
+) -> Associations:
+    """Correlate every column with every other.
+
+    Parameters
+    ----------
+    values
+        (rows, columns); NaN where there is none. A row takes part in those pairs of which it has
+        both values, for Pearson's coefficient both finite: an infinite value has a rank, but no
+        distance.
+    clusters
+        (rows,) the number of each row's image; rows of one image are drawn together.
+    images
+        How many images there are.
+    coefficient
+        Which. Kendall's is tau-b; Spearman's is Pearson's of mid-ranks.
+    """
+    estimate = _ESTIMATORS[coefficient]
+    usable = np.isfinite(values) if coefficient == "pearson" else ~np.isnan(values)
+    first, second = np.triu_indices(values.shape[1], 1)
+    pairs = len(first)
+    found = Associations(
+        *(first, second, np.full(pairs, np.nan), np.zeros(pairs, np.intp)),
+        np.zeros((images, pairs), dtype=bool),
+        np.zeros((images, pairs)),
+    )
+    whole: NDArray[np.bool_] = np.asarray(usable.all(axis=0))
+    at_once = whole[first] & whole[second]
+    found.n[at_once] = len(values)
+    found.images[np.unique(clusters)[:, np.newaxis], np.flatnonzero(at_once)] = True
+    if at_once.any() and len(values) >= _FEWEST:
+        columns = np.flatnonzero(whole)
+        found.value[at_once], found.influence[:, at_once] = estimate(
+            values[:, columns], clusters, images
+        )
+    for pair in np.flatnonzero(~at_once):
+        columns = np.array([first[pair], second[pair]])
+        rows = usable[:, columns].all(axis=1)
+        found.n[pair] = rows.sum()
+        found.images[clusters[rows], pair] = True
+        if found.n[pair] >= _FEWEST:
+            value, influence = estimate(values[np.ix_(rows, columns)], clusters[rows], images)
+            found.value[pair], found.influence[:, pair] = value[0], influence[:, 0]
+    undefined = np.isnan(found.value)
+    found.influence[:, undefined] = 0.0
+    return found
+
+
+def clustered(parts: Floats, clusters: Indices, images: int) -> Floats:
+    """Add up the rows of each image: (rows, k) -> (images, k)."""
+    order = np.argsort(clusters, kind="stable")
+    numbers, starts = np.unique(clusters[order], return_index=True)
+    sums = np.zeros((images, parts.shape[1]))
+    if len(numbers):
+        sums[numbers] = np.add.reduceat(parts[order], starts, axis=0)
+    return sums
+
+
+def _pearson(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Floats]:
+    """Influences are those of the jackknife on Fisher's scale, leaving out an image at a time.
+
+    For few images these cover better than derivatives.
+    """
+    u = _standardised(values)
+    count = clustered(np.ones((len(u), 1)), clusters, images)
+    taking_part = count[:, 0] > 0
+    used = int(taking_part.sum())
+    left = len(u) - count
+    sums, squares = (part.sum(axis=0) - part for part in _sums(u, clusters, images))
+    found: list[Floats] = []
+    influences: list[Floats] = []
+    for a in range(u.shape[1] - 1):
+        product = u[:, [a]] * u[:, a + 1 :]
+        value = np.clip(product.mean(axis=0), -1, 1)
+        without = product.sum(axis=0) - clustered(product, clusters, images)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            without = (without - sums[:, [a]] * sums[:, a + 1 :] / left) / np.sqrt(
+                (squares[:, [a]] - sums[:, [a]] ** 2 / left)
+                * (squares[:, a + 1 :] - sums[:, a + 1 :] ** 2 / left)
+            )
+        # Where all but one image are constant, that image is all the evidence there is.
+        without = np.clip(np.nan_to_num(without, nan=0.0), -_NEARLY_ONE, _NEARLY_ONE)
+        moved = np.arctanh(np.clip(value, -_NEARLY_ONE, _NEARLY_ONE)) - np.arctanh(without)
+        moved = np.where(taking_part[:, np.newaxis], moved, 0.0)
+        found.append(value)
+        influences.append(moved * (1 - value**2) * (used - 1) / used)
+    return np.concatenate(found), np.concatenate(influences, axis=1)
+
+
+def _standardised(values: Floats) -> Floats:
+    """Mean 0 and variance 1, without overflow; NaN where all are equal."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled = values / np.abs(values).max(axis=0)
+        centred = scaled - scaled.mean(axis=0)
+        centred /= np.abs(centred).max(axis=0)
+        unit: Floats = centred / np.sqrt(np.mean(centred**2, axis=0))
+    unit[:, np.ptp(values, axis=0) == 0] = np.nan
+    return unit
+
+
+def _sums(u: Floats, clusters: Indices, images: int) -> tuple[Floats, Floats]:
+    return clustered(u, clusters, images), clustered(u * u, clusters, images)
+
+
+def _spearman(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Floats]:
+    """A row moves the covariance of ranks by its own ranks, and by shifting those of all others."""
+    n = len(values)
+    ranks = (stats.rankdata(values, axis=0) - (n + 1) / 2) / n
+    orders = [_Order.of(column) for column in values.T]
+    own = np.stack([order.pull(ranks[:, [k]])[:, 0] for k, order in enumerate(orders)], axis=1)
+    variance = np.mean(ranks**2, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = (ranks**2 + 2 * own) / variance - 3
+    found: list[Floats] = []
+    influences: list[Floats] = []
+    for a in range(values.shape[1] - 1):
+        others = slice(a + 1, None)
+        product = ranks[:, [a]] * ranks[:, others]
+        covariance = product.mean(axis=0)
+        norm = np.sqrt(variance[a] * variance[others])
+        norm[norm == 0] = np.nan
+        product += orders[a].pull(ranks[:, others])
+        product += np.stack([order.pull(ranks[:, [a]])[:, 0] for order in orders[others]], axis=1)
+        value = np.clip(covariance / norm, -1, 1)
+        moved = (product - 3 * covariance) / norm
+        moved -= value / 2 * (spread[:, [a]] + spread[:, others])
+        found.append(value)
+        influences.append(clustered(moved, clusters, images) / n)
+    return np.concatenate(found), np.concatenate(influences, axis=1)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """The order of one column's rows, and where in it each row's equals begin and end."""
+
+    rows: Indices
+    start: Indices
+    end: Indices
+
+    @classmethod
+    def of(cls, column: Floats) -> _Order:
+        _, level, sizes = np.unique(column, return_inverse=True, return_counts=True)
+        end = np.cumsum(sizes)
+        return cls(np.argsort(level, kind="stable"), (end - sizes)[level], end[level])
+
+    def pull(self, weights: Floats) -> Floats:
+        """For every row: half the mean over all rows of sign(their value - its value) x weight."""
+        upto = np.concatenate(
+            [np.zeros((1, weights.shape[1])), np.cumsum(weights[self.rows], axis=0)]
+        )
+        pulled: Floats = (upto[-1] - upto[self.end] - upto[self.start]) / (2 * len(weights))
+        return pulled
+
+
+def _kendall(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Floats]:
+    levels = stats.rankdata(values, method="dense", axis=0).astype(np.int32) - 1
+    untied = len(values) - np.stack([np.bincount(k)[k] for k in levels.T], axis=1)
+    if len(values) <= _PAIRWISE:
+        concordance = _concordance(levels)
+    else:
+        concordance = _concordance_of_quantiles(levels)
+    first, second = np.triu_indices(values.shape[1], 1)
+    total, of_first, of_second = (
+        part.sum(axis=0) for part in (concordance, untied[:, first], untied[:, second])
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        norm = np.sqrt(of_first * of_second.astype(np.float64))
+        value = total / norm
+        moved = 2 * (concordance - concordance.mean(axis=0)) / norm
+        spread = untied / untied.sum(axis=0) - 1 / len(values)
+        moved -= value * (spread[:, first] + spread[:, second])
+    if len(values) > _PAIRWISE:
+        pairs = zip(levels.T[first], levels.T[second], strict=True)
+        value = np.array([tau_of_levels(x, y) for x, y in pairs])
+    return value, clustered(moved, clusters, images)
+
+
+def tau_of_levels(x: NDArray[np.int32], y: NDArray[np.int32]) -> float:
+    """Give tau-b of two columns of dense ranks from 0; NaN where either is constant."""
+    if not x.any() or not y.any():
+        return np.nan
+    # The exact p-value, which is not used, would take longer than the coefficient.
+    return float(stats.kendalltau(x, y, method="asymptotic").statistic)
+
+
+def _concordance(levels: NDArray[np.int32]) -> Floats:
+    """For every row and pair of columns: concordant less discordant rows. (n, columns) levels."""
+    n, columns = levels.shape
+    first, second = np.triu_indices(columns, 1)
+    found = np.empty((n, len(first)))
+    across = np.ascontiguousarray(levels.T)
+    step = max(1, _BLOCK // (n * columns))
+    for start in range(0, n, step):
+        rows = across[:, start : start + step, np.newaxis]
+        signs = np.sign(rows - across[:, np.newaxis]).astype(np.float32).transpose(1, 0, 2)
+        found[start : start + step] = (signs @ signs.transpose(0, 2, 1))[:, first, second]
+    return found
+
+
+def _concordance_of_quantiles(levels: NDArray[np.int32]) -> Floats:
+    """As `_concordance`, of ranks cut to `_BINS` quantiles: near enough for influences."""
+    n, columns = levels.shape
+    bins = np.stack([_binned(column) for column in levels.T], axis=1)
+    first, second = np.triu_indices(columns, 1)
+    found = np.empty((n, len(first)))
+    for pair, (a, b) in enumerate(zip(bins.T[first], bins.T[second], strict=True)):
+        table = np.bincount(a * _BINS + b, minlength=_BINS**2).reshape(_BINS, _BINS)
+        for axis in (0, 1):
+            total = table.sum(axis=axis, keepdims=True)
+            table = 2 * np.cumsum(table, axis=axis) - table - total  # below less above
+        found[:, pair] = table[a, b]
+    return found
+
+
+def _binned(level: NDArray[np.int32]) -> Indices:
+    sizes = np.bincount(level)
+    if len(sizes) <= _BINS:
+        return level.astype(np.intp)
+    bins: Indices = ((np.cumsum(sizes) - sizes) * _BINS // len(level))[level]
+    return bins
+
+
+_ESTIMATORS: dict[Coefficient, _Estimator] = {
+    "pearson": _pearson,
+    "spearman": _spearman,
+    "kendall": _kendall,
+}

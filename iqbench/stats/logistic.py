@@ -1,0 +1,245 @@
+"""The logistics that are fitted between a metric and opinion before PLCC and RMSE.
+
+4 parameters: f(x) = b1 + b2 / (1 + exp(-b3 (x - b4))), the form of VQEG FR-TV Phase II, with its
+asymptotes b1 and b1 + b2.
+5 parameters: f(x) = b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5, VQEG's with a linear term,
+often credited to Sheikh, Sabir, Bovik 2006 (doi:10.1109/TIP.2006.881959).
+
+Given slope and place of the curve, the rest is linear least squares (Golub and Pereyra 1973). So
+only two numbers are searched for: first on a grid, then from its best few points on. The result
+needs no guess, and depends neither on the metric's scale nor on the way it runs. The curve with 5
+parameters contains the one with 4, so its search also starts from the solution with 4: its error is
+never larger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import least_squares
+from scipy.special import expit
+
+from iqbench.stats.arrays import Floats
+
+__all__ = ["Logistic", "Parameters", "Shape", "fit_logistic"]
+
+Parameters = Literal[4, 5]
+Shape = Literal["logistic", "exponential", "step"]
+
+# All of the metric with mean 0 and variance 1.
+_SLOPES = np.geomspace(0.3, 30, 9)
+_PLACES = np.linspace(0.05, 0.95, 9)  # quantiles
+_SLOWEST, _STEEPEST = 0.05, 1000.0
+_BEYOND = 10.0  # how far from all values the middle of the curve may lie
+_TAIL = 5.0  # so many scales from its middle, a logistic is an exponential to within 1 %
+_REFINED = 2  # points of the grid to go on from
+_TRIED = 500  # rows that the grid is judged by: enough to see which valley is deepest
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """A fitted curve.
+
+    Attributes
+    ----------
+    parameters
+        b1, b2, ... as in the formulas of this module.
+    fitted
+        (n,) the curve at the metric's values, in units of opinion.
+    converged
+        Whether the search ended at a minimum.
+    shape
+        ``exponential`` where the middle of the curve lies so far beyond the values, or ``step``
+        where fewer than two values lie in its rise, that its parameters say nothing. The fit itself
+        is as good as ever.
+    monotonic
+        Whether the curve only rises or only falls over the metric's values. With its linear term
+        the one of 5 parameters may do both, and then praises what it should not.
+    """
+
+    parameters: tuple[float, ...]
+    fitted: Floats
+    converged: bool
+    shape: Shape
+    monotonic: bool
+
+
+def fit_logistic(x: Floats, y: Floats, parameters: Parameters) -> Logistic | None:
+    """Fit opinion by a logistic of a metric, least squares.
+
+    Parameters
+    ----------
+    x
+        (n,) values of the metric, finite.
+    y
+        (n,) opinions, finite.
+    parameters
+        4 or 5.
+
+    Returns
+    -------
+    Logistic or None
+        None where there are fewer than twice as many images as parameters, or x or y is constant.
+    """
+    if len(x) < 2 * parameters or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    centre, scale, middle, spread = (float(n) for n in (x.mean(), x.std(), y.mean(), y.std()))
+    u, v = (x - centre) / scale, (y - middle) / spread
+    found, converged = _search(u, v, 4, _starts(u, v, 4))
+    if parameters == 5:
+        found, converged = _search(u, v, 5, [found.where, *_starts(u, v, 5)])
+    slope, place = found.slope / scale, centre + scale * float(found.where[1])
+    floor, height, *tilts = found.named()
+    if parameters == 4:
+        b = [floor * spread + middle, height * spread, slope, place]
+    else:
+        constant = floor + height / 2 - tilts[0] * centre / scale
+        b = [height * spread, slope, place]
+        b += [tilts[0] * spread / scale, constant * spread + middle]
+    curve: Floats = middle + spread * found.curve
+    named = tuple(float(number) for number in b)
+    return Logistic(named, curve, converged, _shape(u, found), _monotonic(x, curve))
+
+
+def _search(
+    u: Floats, v: Floats, parameters: Parameters, starts: Sequence[Floats]
+) -> tuple[_Solved, bool]:
+    """Find slope and place from each start; say whether the best search ended at a minimum."""
+    # Clipped, not bounded: MINPACK knows no bounds, but is ten times as fast as what does, and
+    # stops where nothing changes any more.
+    lowest, highest = np.array(
+        [[np.log(_SLOWEST), u.min() - _BEYOND], [np.log(_STEEPEST), u.max() + _BEYOND]]
+    )
+    last = _solved_at(u, v, np.zeros(2), parameters)
+
+    def at(where: Floats) -> _Solved:
+        nonlocal last  # slopes are asked for where errors just were
+        inside = np.clip(where, lowest, highest)
+        if not np.array_equal(inside, last.where):
+            last = _solved_at(u, v, inside, parameters)
+        return last
+
+    def residuals(where: Floats) -> Floats:
+        return at(where).curve - v
+
+    def slopes(where: Floats) -> Floats:
+        inside: Floats = ((lowest < where) & (where < highest)).astype(np.float64)
+        return _slopes(u, at(where)) * inside
+
+    results = [
+        least_squares(residuals, start, slopes, method="lm", xtol=1e-9, ftol=1e-12, gtol=1e-9)
+        for start in starts
+    ]
+    best = min(results, key=lambda result: float(result.cost))
+    return at(best.x), bool(best.status > 0)
+
+
+def _shape(u: Floats, found: _Solved) -> Shape:
+    place = float(found.where[1])
+    if found.slope * max(u.min() - place, place - u.max()) > _TAIL:
+        return "exponential"
+    rising = np.unique(u[found.slope * np.abs(u - place) < _TAIL])
+    return "step" if len(rising) < 2 else "logistic"
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """The best curve at a slope and place.
+
+    Attributes
+    ----------
+    where
+        Logarithm of the slope, and place.
+    design
+        (n, 2 or 3) columns that are fitted linearly: 1, the sigmoid, and u.
+    sigmoid
+        (n,) rising where ``rises`` is 1, falling where it is -1.
+    spread, mean
+        Of the sigmoid; by these its column is standardised.
+    linear
+        Factors of the columns.
+    curve
+        (n,) what comes out.
+    """
+
+    where: Floats
+    design: Floats
+    sigmoid: Floats
+    rises: float
+    mean: float
+    spread: float
+    linear: Floats
+    curve: Floats
+
+    @property
+    def slope(self) -> float:
+        return float(np.exp(self.where[0]))
+
+    def named(self) -> list[float]:
+        """Floor and height of the rising sigmoid, and the tilt where there is one."""
+        height = float(self.linear[1]) / self.spread
+        floor = float(self.linear[0]) - height * self.mean
+        if self.rises < 0:
+            floor, height = floor + height, -height
+        return [floor, height, *map(float, self.linear[2:])]
+
+
+def _solved_at(u: Floats, v: Floats, where: Floats, parameters: Parameters) -> _Solved:
+    argument = np.exp(where[0]) * (u - where[1])
+    # Far beyond the values only the tail that tends to 0 has digits left.
+    rises = -1.0 if float(argument.mean()) > 0 else 1.0
+    sigmoid: Floats = expit(rises * argument)
+    mean = float(sigmoid.mean())
+    spread = max(float(sigmoid.std()), float(np.finfo(np.float64).tiny))
+    columns = [np.ones_like(u), (sigmoid - mean) / spread]
+    if parameters == 5:
+        columns.append(u)
+    design = np.stack(columns, axis=1)
+    linear = _solve(design, v)
+    curve: Floats = design @ linear
+    return _Solved(where, design, sigmoid, rises, mean, spread, linear, curve)
+
+
+def _solve(design: Floats, right: Floats) -> Floats:
+    solved = np.linalg.lstsq(design.T @ design, design.T @ right, rcond=1e-13)[0]
+    return np.asarray(solved, dtype=np.float64)
+
+
+def _slopes(u: Floats, at: _Solved) -> Floats:
+    """Say how the errors move with slope and place, after Kaufman (1975): (n, 2).
+
+    What the linear parameters make good again is taken out.
+    """
+    steepness = at.sigmoid * (1 - at.sigmoid) / at.spread  # of both tails, which alone overflow
+    bend = at.rises * at.linear[1] * at.slope * steepness
+    moved = np.stack([bend * (u - at.where[1]), -bend], axis=1)
+    left: Floats = moved - at.design @ _solve(at.design, moved)
+    return left
+
+
+def _starts(u: Floats, v: Floats, parameters: Parameters) -> list[Floats]:
+    """Try a grid of slopes and places on some of the rows; give the best few."""
+    if len(u) > _TRIED:
+        chosen = np.argsort(u, kind="stable")[np.linspace(0, len(u) - 1, _TRIED).astype(int)]
+        u, v = u[chosen], v[chosen]
+    places = np.unique(np.quantile(u, _PLACES))
+    grid = np.array([(np.log(slope), place) for slope in _SLOPES for place in places])
+    sigmoids = expit(np.exp(grid[:, :1]) * (u - grid[:, 1:])) - 0.5
+    columns = [np.ones_like(sigmoids), sigmoids]
+    if parameters == 5:
+        columns.append(np.broadcast_to(u, sigmoids.shape))
+    design = np.stack(columns, axis=2)
+    # A ridge too small to matter keeps the equations of flat sigmoids solvable.
+    normal = design.transpose(0, 2, 1) @ design + 1e-9 * len(u) * np.eye(len(columns))
+    linear = np.linalg.solve(normal, design.transpose(0, 2, 1) @ v[:, np.newaxis])
+    errors = ((v - (design @ linear)[:, :, 0]) ** 2).sum(axis=1)
+    return list(grid[np.argsort(errors, kind="stable")[:_REFINED]])
+
+
+def _monotonic(x: Floats, fitted: Floats) -> bool:
+    steps = np.diff(fitted[np.argsort(x, kind="stable")])
+    tolerance = 1e-9 * float(np.ptp(fitted))
+    return bool((steps >= -tolerance).all() or (steps <= tolerance).all())

@@ -1,0 +1,118 @@
+"""The report's plots in a browser: what they draw, say and print."""
+
+from __future__ import annotations
+
+import re
+
+from made_pages import made_results, place_of
+
+from iqbench.page.report import Appearance, report_page
+
+
+def test_plots_are_drawn_and_say_what_a_point_is(view, page):
+    viewed = view(page, plots=True)
+    for name in ("front", "spread", "scatter"):
+        viewed.drawn(name)
+    # plotly.js has a button that uploads a plot; here are only those that do not.
+    buttons = viewed.page.locator("#plot-front .modebar-btn")
+    titles = {button.get_attribute("data-title") for button in buttons.all()}
+    assert titles == {"Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"}
+    assert "on the front" in viewed.page.locator("#plot-front .legend").text_content()
+    figure = viewed.page.locator("#plot-scatter")
+    figure.scroll_into_view_if_needed()
+    where = place_of(viewed, 1, 0)
+    viewed.page.mouse.move(where[0], where[1])
+    hover = viewed.page.wait_for_selector("#plot-scatter .hovertext")
+    assert where[2] in hover.text_content()
+    assert where[3] in hover.text_content()
+    # With the decimals of the table, not those of a computer.
+    assert re.search(r"psnr \d+\.\d{2}lpips-alex \d\.\d{4}$", hover.text_content())
+    viewed.page.mouse.click(where[0], where[1])
+    viewed.page.wait_for_function("document.getElementById('picked').textContent !== ''")
+    shown = viewed.page.locator("#viewer[open]")
+    if shown.count():
+        assert viewed.page.locator("#viewer-title").inner_text() == where[3]
+    else:
+        assert "is not in this file" in viewed.page.locator("#picked").inner_text()
+
+
+def test_what_is_chosen_while_plotly_is_unpacked_is_what_is_drawn(view, page):
+    viewed = view(page, plots=True)
+    viewed.page.evaluate(
+        """() => {
+          const [load, gate] = [iqbench.plotly, new Promise((open) => { window.open = open; })];
+          window.asked = 0;
+          iqbench.plotly = () => { window.asked += 1; return gate.then(load); };
+        }"""
+    )
+    viewed.page.locator("#plot-spread").scroll_into_view_if_needed()
+    viewed.page.wait_for_function("() => asked > 0")
+    before = viewed.page.evaluate("asked")
+    viewed.page.locator("#tradeoff .dataset-choice").select_option(label="set5")
+    viewed.page.wait_for_function(f"() => asked > {before}")
+    viewed.page.evaluate("window.open()")
+    viewed.drawn("spread")
+    assert viewed.page.locator("#plot-spread[data-drawn=set5]").count() == 1
+    viewed.page.wait_for_selector("#plot-spread .boxes path", timeout=5_000)
+
+
+def test_names_of_points_keep_off_each_other(view, page):
+    viewed = view(page)
+    crowd = [{"x": 100 + 9 * place, "y": 60 + place % 2, "width": 70} for place in range(12)]
+    places = viewed.page.evaluate(
+        "points => iqbench.placed(points, {width: 400, height: 120})", [*crowd, crowd[0]]
+    )
+    assert places[0] == "top center"  # the first has its choice
+    assert places[1] == "bottom center"
+    named = [place for place in places if place is not None]
+    assert 2 <= len(named) < len(places)  # where there is no room, there is no name
+    alone = [{"x": 398, "y": 4, "width": 70}]
+    assert viewed.page.evaluate(
+        "points => iqbench.placed(points, {width: 400, height: 120})", alone
+    ) == ["bottom left"]
+
+
+def test_long_names_leave_room_for_the_plots(view, tmp_path):
+    names = [f"a method with a very long name {'x' * 90} {number}" for number in range(3)]
+    made = made_results(tmp_path, names)
+    report = report_page(made.folder, {}, appearance=Appearance(images=0))
+    path = tmp_path / "report.html"
+    path.write_text(report.html, encoding="utf-8")
+    viewed = view(path, plots=True)
+    for name in ("front", "spread", "scatter"):
+        viewed.drawn(name)
+        plot = viewed.page.evaluate(
+            f"document.getElementById('plot-{name}')._fullLayout.xaxis._length"
+        )
+        assert plot > 600, name
+    ticks = viewed.page.locator("#plot-spread .ytick text").all_text_contents()
+    assert len(set(ticks)) == 3  # shortened in the middle, where they are alike
+    assert viewed.page.locator("#plot-front .textpoint").count() == 3
+
+
+def test_a_cell_of_the_matrix_opens_its_two_metrics(view, page):
+    viewed = view(page, plots=True)
+    cell = viewed.page.locator('.matrices[data-dataset="set5"] button[data-x=psnr][data-y=ssim]')
+    cell.first.click()
+    assert viewed.page.locator("#scatter-x").input_value() == "psnr"
+    assert viewed.page.locator("#scatter-y").input_value() == "ssim"
+    viewed.page.wait_for_selector("#plot-scatter[data-drawn=set5]", timeout=30_000)
+
+
+def test_plots_are_printed_light_and_as_wide_as_paper(view, page):
+    viewed = view(page, plots=True, color_scheme="dark")
+    for name in ("front", "spread", "scatter"):
+        viewed.drawn(name)
+    look = """() => {
+      const figure = document.getElementById("plot-front");
+      const text = figure.querySelector(".textpoint text, text");
+      return [figure._fullLayout.width, getComputedStyle(text).fill];
+    }"""
+    before = viewed.page.evaluate(look)
+    assert before[0] > 1000
+    viewed.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    width, ink = viewed.page.evaluate(look)
+    assert width <= 700  # of A4 between its margins
+    assert ink == "rgb(28, 32, 36)"
+    viewed.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert viewed.page.evaluate(look) == before
