@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torch import Tensor
 from typing_extensions import override
 
-from iqbench.analysis.columns import shortfall
 from iqbench.engine.plan import columns_of
 from iqbench.errors import IqbenchError
 from iqbench.evaluator import Evaluator
@@ -20,6 +19,7 @@ from iqbench.integrations._scoring import Scoring
 from iqbench.results.paths import slug
 from iqbench.results.selector import Keys, pick
 from iqbench.results.signature import headings
+from iqbench.stats.gains import shortfall
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
