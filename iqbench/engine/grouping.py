@@ -71,14 +71,14 @@ class Group:
         """Say for which columns an image is too small, and how large it must be."""
         least: dict[Tap, int] = {}
         for tap in self.pixel_taps:
-            if min(height, width) < tap.window:
-                least[tap] = tap.window
+            if min(height, width) < tap.smallest:
+                least[tap] = tap.smallest
         for (network, _), layers in self.layer_taps.items():
             sizes = backbones[network].sizes(layers, height, width)
             for layer, taps in layers.items():
                 for tap in taps:
-                    if min(sizes[layer][1:]) < tap.window:
-                        least[tap] = backbones[network].least_side(layer, tap.window)
+                    if min(sizes[layer][1:]) < tap.smallest:
+                        least[tap] = backbones[network].least_side(layer, tap.smallest)
         reasons: dict[str, str] = {}
         for column in (request.column for request in self.requests):
             needed = max((least.get(tap, 0) for tap in column.taps), default=0)

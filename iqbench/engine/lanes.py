@@ -10,7 +10,8 @@ from torch import Tensor
 from iqbench.engine.grouping import taps_by_pass
 from iqbench.metrics._base import PIXELS, Place, Tap
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.stream import WindowStream
+from iqbench.networks.border import BorderedStream, extend
+from iqbench.networks.stream import Stream, Stretch, WindowStream
 
 __all__ = ["Lane"]
 
@@ -49,21 +50,14 @@ class Lane:
         self._passes = {
             key: backbones[key[0]].begin(layers, size) for key, layers in self._layer_taps.items()
         }
-        self._windows = {
-            _window_key(tap): WindowStream(
-                kernel=tap.window,
-                stride=1,
-                padding=0,
-                apply=lambda rows: rows.joined(0.0),
-            )
-            for tap in taps
-            if tap.window > 1 and not tap.whole
-        }
+        self._windows = {_window_key(tap): _window_stream(tap) for tap in taps if _has_windows(tap)}
         self._pieces: list[Tensor] = []
         self._heights = dict.fromkeys(taps, size[0])
         for (name, _), layers in self._layer_taps.items():
             sizes = backbones[name].sizes(layers, *size)
             self._heights |= {tap: sizes[layer][1] for layer in layers for tap in layers[layer]}
+        for tap in taps:
+            self._heights[tap] += 2 * tap.border
         self._tops = dict.fromkeys(taps, 0)
 
     def push(self, rows: Tensor, *, last: bool) -> Iterator[tuple[Tap, Tensor, Place]]:
@@ -83,11 +77,13 @@ class Lane:
             lie; use them before asking for the next.
         """
         # Taps that read equally many rows of pixels share them.
-        ready: dict[int, Tensor | None] = {1: rows}
+        ready: dict[_WindowKey, Tensor | None] = {}
         for tap in self._pixel_taps:
-            if tap.window not in ready:
-                ready[tap.window] = self._windows[_window_key(tap)].push(rows, last=last)
-            seen = ready[tap.window]
+            key = _window_key(tap)
+            if key not in ready:
+                stream = self._windows.get(key)
+                ready[key] = rows if stream is None else stream.push(rows, last=last)
+            seen = ready[key]
             if seen is not None:
                 yield tap, seen, self._place(tap, seen)
         if self._whole_taps:
@@ -117,7 +113,7 @@ class Lane:
         return place
 
     def _give(self, tap: Tap, rows: Tensor, *, last: bool) -> Iterator[tuple[Tap, Tensor, Place]]:
-        if tap.window > 1:
+        if _has_windows(tap):
             ready = self._windows[_window_key(tap)].push(rows, last=last)
             if ready is None:
                 return
@@ -125,6 +121,27 @@ class Lane:
         yield tap, rows, self._place(tap, rows)
 
 
-def _window_key(tap: Tap) -> Tap | int:
+_WindowKey = Tap | tuple[int, int]
+
+
+def _window_key(tap: Tap) -> _WindowKey:
     """Say which taps share a stream of windows."""
-    return tap.window if tap.network == PIXELS else tap
+    return (tap.window, tap.border) if tap.network == PIXELS else tap
+
+
+def _has_windows(tap: Tap) -> bool:
+    """Tell whether a tap reads more than the rows as they come."""
+    return (tap.window > 1 or tap.border > 0) and not tap.whole
+
+
+def _window_stream(tap: Tap) -> Stream:
+    """Begin a pass that gives the rows in which the windows of a tap lie."""
+
+    def joined(rows: Stretch) -> Tensor:
+        image = rows.joined(0.0)
+        if not tap.border:
+            return image
+        return extend(image, tap.border, tap.border, "replicate", axis=3)
+
+    stream = WindowStream(kernel=tap.window, stride=1, padding=0, apply=joined)
+    return BorderedStream(stream, tap.border, "replicate") if tap.border else stream

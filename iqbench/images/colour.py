@@ -1,15 +1,26 @@
-"""Luma in the forms that papers use."""
+"""Luma in the forms that papers use, and linear light."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from iqbench.images.rounding import round_half_away
 
-__all__ = ["luma_full", "luma_studio"]
+__all__ = ["linear_light", "luma_full", "luma_studio"]
 
 STUDIO = (65.481, 128.553, 24.966)
 FULL = (0.299, 0.587, 0.114)
+
+
+def linear_light(image: Tensor) -> Tensor:
+    """Linear light of sRGB (IEC 61966-2-1), value by value; any shape, [0, 1] to [0, 1].
+
+    Values outside are taken as they are: those below 0 by the linear part.
+    """
+    # Cut off where it is not taken: powers of negative values have no gradient.
+    power = ((image.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4
+    return torch.where(image > 0.04045, power, image / 12.92)
 
 
 def _weighted(rgb: Tensor, weights: tuple[float, float, float]) -> Tensor:

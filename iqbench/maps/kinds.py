@@ -151,7 +151,7 @@ def kind_of(request: Request) -> MapKind:
 def _gap(column: Column) -> str:
     """Say which positions have no value."""
     assert column.map is not None
-    window = max(tap.window for tap in column.taps)
+    window = max(tap.window - 2 * tap.border for tap in column.taps)
     if column.map.place == "centre" and window > 1:
         return f"none within {window // 2} pixels of its edge, where the window does not fit"
     # Both differences at once exist where there is a next row and a next column.

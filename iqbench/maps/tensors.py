@@ -16,6 +16,7 @@ from iqbench.metrics._images import accept_pair, accept_signal
 from iqbench.metrics._registry import Request
 from iqbench.metrics._tensors import full_precision, network_of, trained_parameters
 from iqbench.metrics.ciede2000 import Ciede2000
+from iqbench.metrics.flip import DISTANCE, PIXELS_ACROSS, WIDTH, Flip
 from iqbench.metrics.lpips import Lpips, Net
 from iqbench.metrics.perceptual import Distance, Normalise, perceptual_metric
 from iqbench.metrics.ssim import Shape, Ssim
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "absolute_error_map",
     "ciede2000_map",
+    "flip_map",
     "lpips_map",
     "perceptual_map",
     "ssim_map",
@@ -76,6 +78,38 @@ def ciede2000_map(reference: Tensor, output: Tensor) -> Tensor:
         If the tensors are no pair of images.
     """
     return _map(Ciede2000(), reference, output)
+
+
+def flip_map(
+    reference: Tensor,
+    output: Tensor,
+    *,
+    ppd: float | None = None,
+    distance: float = DISTANCE,
+    width: float = WIDTH,
+    pixels: int = PIXELS_ACROSS,
+) -> Tensor:
+    """FLIP's error, pixel by pixel.
+
+    Parameters
+    ----------
+    reference, output
+        (N, C, H, W) sRGB in [0, 1], C 1 or 3.
+    ppd, distance, width, pixels
+        As of `flip`.
+
+    Returns
+    -------
+    Tensor
+        (N, 1, H, W), from 0 to 1; its mean is `flip`.
+
+    Raises
+    ------
+    IqbenchError
+        As `flip`.
+    """
+    options = {"ppd": ppd, "distance": distance, "width": width, "pixels": pixels}
+    return _map(validate(Flip, options, where="FLIP"), reference, output)
 
 
 def ssim_map(reference: Tensor, output: Tensor, *, window: Shape = "gaussian") -> Tensor:

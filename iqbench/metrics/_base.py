@@ -76,6 +76,9 @@ class Tap:
     whole
         Whether the metric reads all rows at once (sorting, Fourier transforms, attention). Only
         pixels can be read so; memory grows with the image. `window` is then the shortest side.
+    border
+        So many rows and columns are put around what is read, the outermost ones repeated, before
+        the window. Not with `whole`.
     """
 
     network: str = PIXELS
@@ -83,6 +86,12 @@ class Tap:
     window: int = 1
     normalise: bool = True
     whole: bool = False
+    border: int = 0
+
+    @property
+    def smallest(self) -> int:
+        """Height and width that what is read must have at least, to hold one window."""
+        return max(1, self.window - 2 * self.border)
 
     def __str__(self) -> str:
         """Name the tap in messages."""

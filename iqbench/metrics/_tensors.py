@@ -13,6 +13,7 @@ from iqbench.errors import IqbenchError
 from iqbench.metrics._base import PIXELS, Column, Maps, Metric, Place, too_few_pixels
 from iqbench.metrics._images import accept_pair
 from iqbench.networks.backbone import Backbone
+from iqbench.networks.border import surrounded
 from iqbench.networks.registry import load_backbone
 
 __all__ = [
@@ -101,8 +102,10 @@ def score_as_they_are(
     with full_precision(output.device):
         for tap in wanted.taps:
             seen, other = rows[PIXELS if tap.network == PIXELS else tap.layer]
-            if min(seen.shape[2:]) < tap.window:
+            if min(seen.shape[2:]) < tap.smallest:
                 raise _too_small(wanted, reference, backbone)
+            if tap.border:
+                seen, other = (surrounded(image, tap.border) for image in (seen, other))
             prepared = metric.prepare(tap, seen, parameters)
             place = Place(0, other.shape[2], other.shape[2])
             found = metric.observe(tap, prepared, other, parameters, place)
@@ -142,10 +145,10 @@ def _too_small(column: Column, image: Tensor, backbone: Backbone | None) -> Iqbe
     sides = [column.smallest]
     for tap in column.taps:
         if tap.network == PIXELS:
-            sides.append(tap.window)
+            sides.append(tap.smallest)
         else:
             network = backbone or load_backbone(tap.network, image.device, image.dtype)
-            sides.append(network.least_side(tap.layer, tap.window))
+            sides.append(network.least_side(tap.layer, tap.smallest))
     return IqbenchError(too_few_pixels(column.name, image.shape[2], image.shape[3], max(sides)))
 
 

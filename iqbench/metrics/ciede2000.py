@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from iqbench.columns import ColumnMap, Margin
+from iqbench.images.colour import linear_light
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.tv import safe_sqrt
@@ -84,7 +85,7 @@ def lab(rgb: Tensor) -> Tensor:
     """
     # Contiguous planes: pixels that lie channels last are read three times as slowly.
     planes = rgb.expand(-1, 3, -1, -1).movedim(1, 0).contiguous()
-    linear = torch.where(planes > 0.04045, ((planes + 0.055) / 1.055) ** 2.4, planes / 12.92)
+    linear = linear_light(planes)
     matrix = linear.new_tensor(
         [[value / w for value in row] for row, w in zip(XYZ, WHITE, strict=True)]
     )

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from iqbench.images.colour import linear_light
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
 from iqbench.metrics._similarity import averaged, mixed, real_power, scharr, similarity
 from iqbench.metrics._tensors import score_tensors
@@ -136,9 +137,8 @@ def _spread_out(planes: Tensor, *, least: float) -> Tensor:
 
 def _lab(rgb: Tensor) -> Tensor:
     """Convert sRGB to CIELAB, as the authors' script does."""
-    linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
     rows = [(r / white, g / white, b / white) for (r, g, b), white in zip(XYZ, WHITE, strict=True)]
-    xyz = mixed(linear, rows)
+    xyz = mixed(linear_light(rgb), rows)
     # The root of 0 has no gradient, so where it is not taken it is taken of 1.
     above = xyz > 0.008856
     root = torch.where(above, xyz, 1.0) ** (1 / 3)

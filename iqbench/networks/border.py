@@ -9,7 +9,7 @@ from torch import Tensor
 
 from iqbench.networks.stream import Stream
 
-__all__ = ["BorderedStream", "Edge", "extend"]
+__all__ = ["BorderedStream", "Edge", "extend", "surrounded"]
 
 Edge = Literal["replicate", "symmetric", "reflect"]
 """What lies outside of a b c: a a | a b c | c c; b a | a b c | c b; c b | a b c | b a."""
@@ -29,6 +29,12 @@ def extend(image: Tensor, before: int, after: int, edge: Edge, *, axis: int) -> 
     pieces = (source[:before], None, source[before + size :])
     parts = [image if piece is None else image.index_select(axis, piece) for piece in pieces]
     return torch.cat(parts, dim=axis)
+
+
+def surrounded(image: Tensor, border: int) -> Tensor:
+    """Put rows and columns around an image, the outermost ones repeated."""
+    tall = extend(image, border, border, "replicate", axis=2)
+    return extend(tall, border, border, "replicate", axis=3)
 
 
 class BorderedStream:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from iqbench.images.colour import linear_light
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.layer import Layer, NetworkLayer, Size
 from iqbench.networks.pyramid import Halve
@@ -52,8 +53,7 @@ class Linear(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convert a whole image."""
-        x = x.expand(-1, 3, -1, -1)
-        return torch.where(x > 0.04045, ((x + 0.055) / 1.055) ** 2.4, x / 12.92)
+        return linear_light(x.expand(-1, 3, -1, -1))
 
     def stream(self) -> Stream:
         """Begin a pass in bands."""

@@ -36,6 +36,8 @@ PAIRWISE = (
     "LPIPSLoss",
     "ciede2000",
     "ciede2000_map",
+    "flip",
+    "flip_map",
     "fsim",
     "fsimc",
     "haarpsi",
@@ -273,6 +275,17 @@ class TestRange:
         output[0, 0, :5] += 1.5 * torch.rand(output.shape[3])
         found = function(reference, output)
         assert not torch.equal(found, function(reference, output.clamp(0, 1)))
+
+    def test_overshoot_has_finite_gradients(self, function, name):
+        reference, output = images(name)
+        output = (
+            output
+            + 1.5 * (torch.rand(output.shape) < 0.01)
+            - 0.4 * (torch.rand(output.shape) < 0.03)
+        )
+        output.requires_grad_()
+        function(reference, output).nansum().backward()
+        assert output.grad.isfinite().all()
 
     def test_noise_that_nobody_cut_off_has_its_psnr(self):
         clean = torch.rand(1, 3, 200, 200)
