@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from iqbench.engine.compute import Compute
 from iqbench.engine.reading import Output
 from iqbench.engine.reference_sets import SetImage, SetImages, decode_images
@@ -300,7 +302,10 @@ class SetRun:
         with self._compute.active():
             rows = slice(0, window.height)
             seen = column.view.band(picture, rows, self._compute.device)
-            waiting[key] = column.metric.extractor.extract(seen)
+            found = column.metric.extractor.extract(seen)
+        if not np.isfinite(found).all():
+            raise IqbenchError("its features are not finite")
+        waiting[key] = found
         known.add(key)
         if len(waiting) >= _WAITING:
             self.flush()
@@ -384,15 +389,17 @@ class SetRun:
                     f"and {len(references)} references"
                 )
             table = self._tables[column.features]
-            reference = table.read(references)
-            output = table.read([member.output for member in found])
-            paired = self._reference_set is None and len(reference) == len(output)
+            reference = table.select(references)
+            output = table.select([member.output for member in found])
+            paired = self._reference_set is None and len(references) == len(found)
             distance = column.metric.distance(reference, output, paired=paired)
             value = distance.value
             if distance.standard_error == distance.standard_error:
                 standard_error = distance.standard_error
         except IqbenchError as problem:
             error = problem.message
+        except Exception as problem:  # a metric's own code, which may be another package's
+            error = reason_of(column.metric, problem)
         return replace(row, value=value, standard_error=standard_error, error=error)
 
     def _references_of(self, members: Sequence[_Member]) -> Iterable[FeatureKey]:

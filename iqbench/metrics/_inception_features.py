@@ -15,8 +15,8 @@ from torch import Tensor
 from iqbench.columns import Margin
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.metrics._base import Options, too_few_pixels
+from iqbench.metrics._feature_sets import Features
 from iqbench.metrics._images import accept_image
-from iqbench.metrics._sets import Features
 from iqbench.networks.inception import SIDE, load_inception
 from iqbench.networks.weights import Weights, load
 

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iqbench.errors import IqbenchError
+from iqbench.metrics._feature_sets import ArrayFeatures, FeatureSet, Floats, Integers, Moments
 
-__all__ = ["Distance", "frechet_distance", "kernel_distance"]
+__all__ = [
+    "Distance",
+    "frechet_distance",
+    "frechet_of_moments",
+    "frechet_of_sets",
+    "kernel_distance",
+    "kernel_of_sets",
+]
 
-Floats = NDArray[np.float64]
+_FEW_GROUPS, _GROUPS = 20, 50
+"""Groups of a jackknife: of covariances of full rank, whose roots take seconds, and of others."""
 
-_GROUPS = 50
-_BLOCK = 1024
-"""Rows of a kernel matrix that are in memory at a time."""
+_GROUPS_AT_ONCE = 8
+"""Groups whose moments are in memory together."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Distance:
     """
 
     value: float
-    standard_error: float
+    standard_error: float = math.nan
 
 
 def frechet_distance(reference: ArrayLike, output: ArrayLike, *, paired: bool = False) -> Distance:
@@ -68,18 +76,9 @@ def frechet_distance(reference: ArrayLike, output: ArrayLike, *, paired: bool = 
     is lost in the roots of eigenvalues that are 0.
     """
     first, second = _two_sets(reference, output)
-    value = _frechet(first, second)
-    if paired:
-        if len(first) != len(second):
-            raise IqbenchError(f"{len(first)} and {len(second)} images are no pairs")
-        both = zip(_without_groups(first), _without_groups(second), strict=True)
-        left = [np.array([_frechet(*parts) for parts in both])]
-    else:
-        left = [
-            np.array([_frechet(part, second) for part in _without_groups(first)]),
-            np.array([_frechet(first, part) for part in _without_groups(second)]),
-        ]
-    return Distance(value, math.sqrt(sum(_jackknife_variance(parts) for parts in left)))
+    if paired and len(first.features) != len(second.features):
+        raise IqbenchError(f"{len(first.features)} and {len(second.features)} images are no pairs")
+    return frechet_of_sets(first, second, paired=paired)
 
 
 def kernel_distance(reference: ArrayLike, output: ArrayLike) -> Distance:
@@ -107,17 +106,184 @@ def kernel_distance(reference: ArrayLike, output: ArrayLike) -> Distance:
     Bińkowski et al. 2018, arXiv:1801.01401. Libraries average this over random subsets of 1000
     images: the same expectation, a larger error.
     """
-    first, second = _two_sets(reference, output)
-    within_first, within_second = _kernel_sums(first, first), _kernel_sums(second, second)
-    across = _kernel_sums(first, second)
-    across_second = _kernel_sums(second, first)
-    within_first -= _kernel_diagonal(first)
-    within_second -= _kernel_diagonal(second)
-    n, m = len(first), len(second)
+    return kernel_of_sets(*_two_sets(reference, output))
+
+
+def _two_sets(reference: ArrayLike, output: ArrayLike) -> tuple[ArrayFeatures, ArrayFeatures]:
+    """Refuse what is no pair of sets of features."""
+    first = ArrayFeatures.checked(reference, "reference")
+    second = ArrayFeatures.checked(output, "output")
+    if first.length != second.length:
+        raise IqbenchError(
+            f"the sets have features of different lengths: {first.length} and {second.length}",
+            hint="Features of one network can be compared only",
+        )
+    return first, second
+
+
+def frechet_of_moments(reference: Moments, output: Moments) -> Distance:
+    """Return the Fréchet distance between two sets of which the moments are known alone."""
+    return Distance(_frechet(_Gaussian.of(reference), _Gaussian.of(output)))
+
+
+def frechet_of_sets(reference: FeatureSet, output: FeatureSet, *, paired: bool) -> Distance:
+    """Return what `frechet_distance` does, of sets that need not fit into memory.
+
+    Parameters
+    ----------
+    reference, output
+        The features of both sets.
+    paired
+        Whether the images of both sets belong together, one by one.
+    """
+    sides = _side(reference), _side(output)
+    value = _frechet(*(side.whole() for side in sides))
+    few = any(isinstance(side, _LargeSide) for side in sides)
+    groups = _FEW_GROUPS if few else _GROUPS
+    if paired:
+        both = zip(*(side.without(groups) for side in sides), strict=True)
+        left = [[_frechet(*parts) for parts in both]]
+    else:
+        whole = [side.whole() for side in sides]
+        left = [
+            [_frechet(part, whole[1]) for part in sides[0].without(groups // 2)],
+            [_frechet(whole[0], part) for part in sides[1].without(groups // 2)],
+        ]
+    return Distance(value, math.sqrt(sum(_jackknife_variance(np.array(one)) for one in left)))
+
+
+@dataclass(frozen=True)
+class _Gaussian:
+    """What is fitted to a set: its mean, and its covariance or, of few images, their rows.
+
+    Attributes
+    ----------
+    mean
+        (d,).
+    spread
+        The trace of the covariance.
+    rows
+        (n, d) centred rows over the root of n - 1, whose product is the covariance; None where
+        there are more images than features.
+    covariance
+        (d, d) where there are no rows.
+    """
+
+    mean: Floats
+    spread: float
+    rows: Floats | None = None
+    covariance: Floats | None = None
+
+    @classmethod
+    def of(cls, moments: Moments) -> _Gaussian:
+        covariance = moments.covariance
+        return cls(moments.mean, float(np.trace(covariance)), covariance=covariance)
+
+    @classmethod
+    def of_rows(cls, rows: Floats) -> _Gaussian:
+        if len(rows) >= rows.shape[1]:
+            return cls.of(Moments.of(rows))
+        mean = rows.mean(axis=0)
+        centred = (rows - mean) / math.sqrt(len(rows) - 1)
+        return cls(mean, float((centred**2).sum()), rows=centred)
+
+    def factor(self) -> Floats:
+        """Return F, (n, d) or (d, d), with F^T F the covariance."""
+        if self.rows is not None:
+            return self.rows
+        assert self.covariance is not None
+        values, vectors = np.linalg.eigh(self.covariance)
+        root: Floats = (vectors * np.sqrt(values.clip(0))).T
+        return root
+
+
+def _frechet(first: _Gaussian, second: _Gaussian) -> float:
+    step = first.mean - second.mean
+    if first.covariance is not None and second.covariance is not None:
+        root = _trace_of_root(first.covariance, second.covariance)
+    else:
+        # The roots of the eigenvalues of S1 S2 are the singular values of F1 F2^T.
+        product = first.factor() @ second.factor().T
+        root = float(np.linalg.svd(product, compute_uv=False).sum())
+    # Of equal sets rounding would leave something below 0.
+    return max(float(step @ step + first.spread + second.spread - 2 * root), 0.0)
+
+
+def _trace_of_root(first: Floats, second: Floats) -> float:
+    """Return tr((S1 S2)^(1/2)) of covariances, by a symmetric matrix with their eigenvalues."""
+    try:
+        root = np.linalg.cholesky(first)
+    except np.linalg.LinAlgError:  # not of full rank
+        values, vectors = np.linalg.eigh(first)
+        root = vectors * np.sqrt(values.clip(0))
+    inner = root.T @ second @ root
+    return float(np.sqrt(np.linalg.eigvalsh((inner + inner.T) / 2).clip(0)).sum())
+
+
+@dataclass(frozen=True)
+class _SmallSide:
+    """A set in memory, and the image of each row."""
+
+    rows: Floats
+    owners: Integers
+
+    def whole(self) -> _Gaussian:
+        return _Gaussian.of_rows(self.rows)
+
+    def without(self, groups: int) -> Iterator[_Gaussian]:
+        """Leave out each group of images in turn; groups are every so many-th image."""
+        groups = min(groups, int(self.owners.max()) + 1)
+        for group in range(groups):
+            rest = self.rows[self.owners % groups != group]
+            if len(rest) >= 2:
+                yield _Gaussian.of_rows(rest)
+
+
+@dataclass(frozen=True)
+class _LargeSide:
+    """A set that is read in blocks, and its moments."""
+
+    features: FeatureSet
+    moments: Moments
+
+    def whole(self) -> _Gaussian:
+        return _Gaussian.of(self.moments)
+
+    def without(self, groups: int) -> Iterator[_Gaussian]:
+        """Leave out each group of images in turn."""
+        groups = min(groups, int(self.features.owners.max()) + 1)
+        groups_of_rows = self.features.owners % groups
+        for start in range(0, groups, _GROUPS_AT_ONCE):
+            wanted = range(start, min(start + _GROUPS_AT_ONCE, groups))
+            parts = {group: Moments.none(self.features.length) for group in wanted}
+            for places, rows in self.features.blocks():
+                number = groups_of_rows[places]
+                for group in wanted:
+                    mine = rows[number == group]
+                    if len(mine):
+                        parts[group] = parts[group].merge(Moments.of(mine))
+            for group in wanted:
+                yield _Gaussian.of(self.moments.without(parts.pop(group)))
+
+
+def _side(features: FeatureSet) -> _SmallSide | _LargeSide:
+    """Take a set into memory, unless it has far more rows than features."""
+    owners, length = features.owners, features.length
+    if len(owners) <= 2 * length:
+        return _SmallSide(features.array().astype(np.float64), owners)
+    blocks = (rows for _, rows in features.blocks())
+    return _LargeSide(features, Moments.of_blocks(blocks, length))
+
+
+def kernel_of_sets(reference: FeatureSet, output: FeatureSet) -> Distance:
+    """Return what `kernel_distance` does, of sets that need not fit into memory."""
+    within_first, within_second = _sums_within(reference), _sums_within(output)
+    across, across_second = _sums_across(reference, output)
+    n, m = len(within_first), len(within_second)
     a, b, c = within_first.sum(), within_second.sum(), across.sum()
     value = a / (n * (n - 1)) + b / (m * (m - 1)) - 2 * c / (n * m)
     if min(n, m) < 3:
-        return Distance(float(value), math.nan)
+        return Distance(float(value))
     # What is left of the value without each image in turn.
     without_first = (
         (a - 2 * within_first) / ((n - 1) * (n - 2))
@@ -133,59 +299,6 @@ def kernel_distance(reference: ArrayLike, output: ArrayLike) -> Distance:
     return Distance(float(value), math.sqrt(variance))
 
 
-def _two_sets(reference: ArrayLike, output: ArrayLike) -> tuple[Floats, Floats]:
-    """Refuse what is no pair of sets of features."""
-    first, second = (np.asarray(one, dtype=np.float64) for one in (reference, output))
-    for what, features in (("reference", first), ("output", second)):
-        if features.ndim != 2 or len(features) < 2:
-            raise IqbenchError(
-                f"expected the features of at least two images, (n, d), not {features.shape}",
-                hint=f"Give one row an image of the {what} set",
-            )
-        if not np.isfinite(features).all():
-            raise IqbenchError(f"the {what} set has features that are not finite")
-    if first.shape[1] != second.shape[1]:
-        raise IqbenchError(
-            f"the sets have features of different lengths: {first.shape[1]} and {second.shape[1]}",
-            hint="Features of one network can be compared only",
-        )
-    return first, second
-
-
-def _frechet(first: Floats, second: Floats) -> float:
-    means = first.mean(axis=0), second.mean(axis=0)
-    centred = first - means[0], second - means[1]
-    step = means[0] - means[1]
-    n, m = len(first), len(second)
-    spread = (centred[0] ** 2).sum() / (n - 1) + (centred[1] ** 2).sum() / (m - 1)
-    if min(n, m) < first.shape[1]:
-        # The roots of the eigenvalues of S1 S2 are the singular values of A B^T.
-        product = centred[0] @ centred[1].T
-        root = np.linalg.svd(product, compute_uv=False).sum() / math.sqrt((n - 1) * (m - 1))
-    else:
-        root = _trace_of_root(*(part.T @ part / (len(part) - 1) for part in centred))
-    # Of equal sets rounding would leave something below 0.
-    return max(float(step @ step + spread - 2 * root), 0.0)
-
-
-def _trace_of_root(first: Floats, second: Floats) -> float:
-    """Return tr((S1 S2)^(1/2)) of covariances, by the symmetric matrix S1^(1/2) S2 S1^(1/2)."""
-    values, vectors = np.linalg.eigh(first)
-    root = vectors * np.sqrt(values.clip(0))
-    inner = root.T @ second @ root
-    return float(np.sqrt(np.linalg.eigvalsh((inner + inner.T) / 2).clip(0)).sum())
-
-
-def _without_groups(features: Floats) -> Iterator[Floats]:
-    """Leave out each group of images in turn; groups are every so many-th image."""
-    groups = min(_GROUPS, len(features))
-    number = np.arange(len(features)) % groups
-    for group in range(groups):
-        rest = features[number != group]
-        if len(rest) >= 2:
-            yield rest
-
-
 def _jackknife_variance(parts: Floats) -> float:
     """Return the variance of a value from what it is without each group; NaN of no groups."""
     groups = len(parts)
@@ -194,17 +307,27 @@ def _jackknife_variance(parts: Floats) -> float:
     return float((groups - 1) / groups * ((parts - parts.mean()) ** 2).sum())
 
 
-def _kernel_sums(rows: Floats, columns: Floats) -> Floats:
-    """Sum the kernel of each row with all columns, a block of rows at a time."""
-    sums = np.empty(len(rows))
-    for start in range(0, len(rows), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        kernel = (rows[block] @ columns.T / rows.shape[1] + 1) ** 3
-        sums[block] = kernel.sum(axis=1)
+def _kernel(rows: NDArray[np.floating], columns: NDArray[np.floating]) -> Floats:
+    wide: Sequence[Floats] = [one.astype(np.float64, copy=False) for one in (rows, columns)]
+    kernel: Floats = (wide[0] @ wide[1].T / rows.shape[1] + 1) ** 3
+    return kernel
+
+
+def _sums_within(features: FeatureSet) -> Floats:
+    """Sum the kernel of each row with all others of its set."""
+    sums, _ = _sums_across(features, features)
+    for places, rows in features.blocks():
+        squares = (rows.astype(np.float64) ** 2).sum(axis=1)
+        sums[places] -= (squares / features.length + 1) ** 3
     return sums
 
 
-def _kernel_diagonal(features: Floats) -> Floats:
-    """Return the kernel of each image with itself."""
-    diagonal: Floats = ((features**2).sum(axis=1) / features.shape[1] + 1) ** 3
-    return diagonal
+def _sums_across(first: FeatureSet, second: FeatureSet) -> tuple[Floats, Floats]:
+    """Sum the kernel of each row of either set with all rows of the other, block by block."""
+    sums = np.zeros(len(first.owners)), np.zeros(len(second.owners))
+    for places, rows in first.blocks():
+        for others, columns in second.blocks():
+            kernel = _kernel(rows, columns)
+            sums[0][places] += kernel.sum(axis=1)
+            sums[1][others] += kernel.sum(axis=0)
+    return sums

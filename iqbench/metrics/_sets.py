@@ -5,19 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
+from iqbench.errors import IqbenchError
 from iqbench.metrics._base import Metric, Needs, Options, Scope
+from iqbench.metrics._feature_sets import Features, FeatureSet, Moments
 from iqbench.metrics._set_distances import Distance
 from iqbench.networks.weights import Weights
 from iqbench.protocols.presets import Role
 
-__all__ = ["Extractor", "Features", "SetMetric"]
-
-Features = NDArray[np.float32]
-"""(rows, features): one row an image, or a patch of one."""
+__all__ = ["Distance", "Extractor", "FeatureSet", "Features", "Moments", "SetMetric"]
 
 
 class Extractor(Protocol):
@@ -69,18 +66,33 @@ class SetMetric(Metric):
         """What turns an image into features."""
 
     @abstractmethod
-    def distance(self, reference: Features, output: Features, *, paired: bool) -> Distance:
+    def distance(self, reference: FeatureSet, output: FeatureSet, *, paired: bool) -> Distance:
         """Compare two sets.
 
         Parameters
         ----------
         reference, output
-            The features of both sets.
+            The features of both sets: at least two images each, of one length, finite. They may
+            be more than fit into memory.
         paired
-            Whether row i of both belongs together.
+            Whether the images of both belong together, one by one.
 
         Raises
         ------
         IqbenchError
             If the sets have no distance, e.g. because they are too small.
         """
+
+    def distance_of_moments(self, reference: Moments, output: Moments) -> Distance:
+        """Compare two sets of which only number, mean and scatter of the features were kept.
+
+        Raises
+        ------
+        IqbenchError
+            If that is not enough for this metric, as is assumed here.
+        """
+        del reference, output
+        raise IqbenchError(
+            f"{self.name} needs the features of all images, and only their moments were kept",
+            hint="Run iqbench evaluate with --features keep",
+        )

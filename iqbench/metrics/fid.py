@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from iqbench.metrics._inception_distance import InceptionDistance
-from iqbench.metrics._set_distances import Distance, frechet_distance
-from iqbench.metrics._sets import Features
+from iqbench.metrics._set_distances import frechet_of_moments, frechet_of_sets
+from iqbench.metrics._sets import Distance, FeatureSet, Moments
 
 __all__ = ["FrechetInceptionDistance"]
 
@@ -14,7 +14,8 @@ __all__ = ["FrechetInceptionDistance"]
 class FrechetInceptionDistance(InceptionDistance):
     """FID = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of Inception's 2048 features.
 
-    One value for all outputs of a method on a dataset, against the references that have an output.
+    One value for all outputs of a method on a dataset, against the references that have an output
+    or a reference set.
     Gray images count as three equal channels; images of 16 bits are scaled, not rounded.
 
     ``resizer`` says how images are brought to 299x299: ``clean`` as clean-fid does, ``pytorch`` as
@@ -30,6 +31,10 @@ class FrechetInceptionDistance(InceptionDistance):
     citation: ClassVar[str] = "Heusel et al. 2017, arXiv:1706.08500"
     decimals: ClassVar[int] = 3
 
-    def distance(self, reference: Features, output: Features, *, paired: bool) -> Distance:
+    def distance(self, reference: FeatureSet, output: FeatureSet, *, paired: bool) -> Distance:
         """Return the Fréchet distance, and its standard error by a grouped jackknife."""
-        return frechet_distance(reference, output, paired=paired)
+        return frechet_of_sets(reference, output, paired=paired)
+
+    def distance_of_moments(self, reference: Moments, output: Moments) -> Distance:
+        """Return the Fréchet distance, without a standard error."""
+        return frechet_of_moments(reference, output)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from iqbench.metrics._inception_distance import InceptionDistance
-from iqbench.metrics._set_distances import Distance, kernel_distance
-from iqbench.metrics._sets import Features
+from iqbench.metrics._set_distances import kernel_of_sets
+from iqbench.metrics._sets import Distance, FeatureSet
 
 __all__ = ["KernelInceptionDistance"]
 
@@ -24,6 +24,7 @@ class KernelInceptionDistance(InceptionDistance):
     citation: ClassVar[str] = "Bińkowski et al. 2018, arXiv:1801.01401"
     decimals: ClassVar[int] = 6
 
-    def distance(self, reference: Features, output: Features, *, paired: bool) -> Distance:
+    def distance(self, reference: FeatureSet, output: FeatureSet, *, paired: bool) -> Distance:
         """Return the kernel distance, and its standard error by a jackknife."""
-        return kernel_distance(reference, output)
+        del paired
+        return kernel_of_sets(reference, output)

@@ -10,9 +10,10 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,15 +25,20 @@ from iqbench.results.part_file import ChecksumError, checksum_in_name, part_name
 from iqbench.results.parts import list_parts
 from iqbench.user_files import open_regular, replace_file
 
-__all__ = ["FeatureKey", "FeatureTable", "feature_parts"]
+__all__ = ["FeatureKey", "FeatureTable", "StoredFeatures", "feature_parts"]
 
 Features = NDArray[np.float32]
+Integers = NDArray[np.int64]
 
 _SIGNATURE = b"iqbench-features"
 _ROWS_A_BLOCK = 2048
 _MERGED_BYTES = 256 * 2**20
 """Parts that together are no larger than this are merged into one."""
 
+_IN_MEMORY = 2**28
+"""Features of a set that take no more bytes than this are kept in memory once they are read."""
+
+_TRIES = 20
 _BLOCK = 2**20
 
 
@@ -94,38 +100,37 @@ class FeatureTable:
                 hint="Mend that or choose another folder with --results",
             ) from error
 
-    def read(self, wanted: Sequence[FeatureKey]) -> Features:
-        """Read the features of some images, a block of rows at a time.
+    def select(self, wanted: Sequence[FeatureKey]) -> StoredFeatures:
+        """Find the features of some images, without reading them.
 
         Parameters
         ----------
         wanted
             Each must be there; one that is named twice is given twice.
 
-        Returns
-        -------
-        ndarray
-            (rows, features) float32: the images in their order, the patches of each in theirs.
+        Raises
+        ------
+        IqbenchError
+            If features are missing, or a part is damaged.
         """
         needed = set(wanted)
-        found: dict[FeatureKey, dict[int, Features]] = {}
+        rows: dict[FeatureKey, int] = {}
+        length = 0
         for part in list_parts(self.folder):
-            with _opened(part) as file:
-                for batch in file.iter_batches(_ROWS_A_BLOCK):
-                    vectors = batch.column("vector").flatten().to_numpy()
-                    vectors = vectors.reshape(batch.num_rows, -1)
-                    patches = batch.column("patch").to_pylist()
-                    for key, patch, vector in zip(_keys_of(batch), patches, vectors, strict=True):
-                        if key in needed:
-                            found.setdefault(key, {})[patch] = vector.copy()
-        missing = needed - found.keys()
+            with suppress(FileNotFoundError), _opened(part) as file:
+                length = file.schema_arrow.field("vector").type.list_size
+                table = file.read(columns=["digest", "peak", "patch"])
+                patches = table.column("patch").to_pylist()
+                for key, patch in zip(_keys_of(table), patches, strict=True):
+                    if key in needed:
+                        rows[key] = max(rows.get(key, 0), patch + 1)
+        missing = needed - rows.keys()
         if missing:
             raise IqbenchError(
                 f"{self.folder} lacks the features of {len(missing)} of {len(needed)} images",
                 hint="Run iqbench evaluate again: it computes what is missing",
             )
-        rows = [found[key][patch] for key in wanted for patch in sorted(found[key])]
-        return np.stack(rows)
+        return StoredFeatures(self.folder, tuple(wanted), [rows[key] for key in wanted], length)
 
     def merge(self) -> None:
         """Merge small parts that are neighbours in age, while other processes may read."""
@@ -151,6 +156,88 @@ class FeatureTable:
         for part in parts:
             with suppress(OSError):
                 part.unlink()
+
+
+class StoredFeatures:
+    """The features of some images: read in blocks, or kept in memory where they are few.
+
+    Parameters
+    ----------
+    folder
+        Of the table.
+    keys
+        The images, in their order.
+    rows
+        How many rows each has.
+    length
+        How many features a row has.
+    """
+
+    def __init__(
+        self, folder: Path, keys: Sequence[FeatureKey], rows: Sequence[int], length: int
+    ) -> None:
+        self._folder = folder
+        self.length = length
+        self.owners = np.repeat(np.arange(len(keys)), rows)
+        starts = np.cumsum([0, *rows])
+        self._starts: dict[FeatureKey, list[int]] = {}
+        for key, start in zip(keys, starts.tolist(), strict=False):
+            self._starts.setdefault(key, []).append(start)
+        self._checked: set[str] = set()
+
+    def blocks(self) -> Iterator[tuple[Integers, Features]]:
+        """Give all rows, each once, some thousand at a time: their places, and their features."""
+        if len(self.owners) * self.length * 4 > _IN_MEMORY:
+            yield from self._stream()
+            return
+        features = self.array()
+        for start in range(0, len(features), _ROWS_A_BLOCK):
+            rows = features[start : start + _ROWS_A_BLOCK]
+            yield np.arange(start, start + len(rows)), rows
+
+    def array(self) -> Features:
+        """Return all rows in their order, (rows, features) float32."""
+        return self._array
+
+    @cached_property
+    def _array(self) -> Features:
+        found = np.empty((len(self.owners), self.length), np.float32)
+        for places, rows in self._stream():
+            found[places] = rows
+        return found
+
+    def _stream(self) -> Iterator[tuple[Integers, Features]]:
+        seen = np.zeros(len(self.owners), dtype=bool)
+        for _ in range(_TRIES):
+            # A part that vanished was merged by another process: its rows are in a new one.
+            with suppress(FileNotFoundError):
+                for part in list_parts(self._folder):
+                    yield from self._rows_of(part, seen)
+            if seen.all():
+                return
+        raise IqbenchError(
+            f"{self._folder} lacks {len(seen) - int(seen.sum())} of {len(seen)} rows of features",
+            hint="Run iqbench evaluate again: it computes what is missing",
+        )
+
+    def _rows_of(
+        self, part: Path, seen: np.ndarray[Any, np.dtype[np.bool_]]
+    ) -> Iterator[tuple[Integers, Features]]:
+        """Give the rows of a part that are wanted and were not seen yet."""
+        with _opened(part, check=part.name not in self._checked) as file:
+            self._checked.add(part.name)
+            for batch in file.iter_batches(_ROWS_A_BLOCK):
+                places, sources = [], []
+                patches = batch.column("patch").to_pylist()
+                for row, (key, patch) in enumerate(zip(_keys_of(batch), patches, strict=True)):
+                    for start in self._starts.get(key, ()):
+                        if not seen[start + patch]:
+                            seen[start + patch] = True
+                            places.append(start + patch)
+                            sources.append(row)
+                if places:
+                    vectors = batch.column("vector").flatten().to_numpy()
+                    yield np.array(places), vectors.reshape(batch.num_rows, -1)[sources]
 
 
 def feature_parts(root: Path) -> Iterator[tuple[Path, int | None, IqbenchError | None]]:
@@ -198,13 +285,13 @@ def _keys_of(rows: pa.Table | pa.RecordBatch) -> list[FeatureKey]:
 
 
 @contextmanager
-def _opened(part: Path) -> Iterator[pq.ParquetFile]:
-    """Open a part whose checksum is the one in its name."""
+def _opened(part: Path, *, check: bool = True) -> Iterator[pq.ParquetFile]:
+    """Open a part, and see that its checksum is the one in its name."""
     with open_regular(part) as source:
         digest = hashlib.sha256()
-        while block := source.read(_BLOCK):
+        while check and (block := source.read(_BLOCK)):
             digest.update(block)
-        if digest.hexdigest() != checksum_in_name(part):
+        if check and digest.hexdigest() != checksum_in_name(part):
             raise ChecksumError(
                 f"{part} is not the file that was written",
                 hint="Put back a copy of it; or delete it and run iqbench evaluate again: only "

@@ -174,7 +174,7 @@ def test_features_are_read_back_bit_by_bit_in_the_order_asked_for(tmp_path):
     assert table.keys() == stored.keys()
     wanted = [*list(stored)[::-7], next(iter(stored))]
     np.testing.assert_array_equal(
-        table.read(wanted), np.concatenate([stored[key] for key in wanted])
+        table.select(wanted).array(), np.concatenate([stored[key] for key in wanted])
     )
 
 
@@ -184,12 +184,12 @@ def test_damaged_features_are_refused_by_name(tmp_path):
     (part,) = table.folder.glob("*.parquet")
     part.write_bytes(part.read_bytes()[:-1] + b"x")
     with pytest.raises(IqbenchError, match=part.name):
-        table.read([FeatureKey("00", 0)])
+        table.select([FeatureKey("00", 0)])
 
 
 def test_features_that_are_not_there_are_asked_for_in_vain(tmp_path):
     with pytest.raises(IqbenchError, match="lacks the features of 1 of 1"):
-        FeatureTable(tmp_path, "features=made").read([FeatureKey("00", 0)])
+        FeatureTable(tmp_path, "features=made").select([FeatureKey("00", 0)])
 
 
 def test_patches_cover_two_grids(monkeypatch):
@@ -207,3 +207,49 @@ def test_patches_cover_two_grids(monkeypatch):
     assert torch.equal(seen[6], image[:, :, 2:6, 2:6])
     with pytest.raises(IqbenchError, match="at least 16x16"):
         InceptionExtractor(patches=16).extract(image)
+
+
+@pytest.mark.parametrize("memory", [0, 2**28])
+def test_features_are_read_in_blocks_whatever_fits_into_memory(tmp_path, monkeypatch, memory):
+    from iqbench.results import features as module
+
+    monkeypatch.setattr(module, "_IN_MEMORY", memory)
+    monkeypatch.setattr(module, "_ROWS_A_BLOCK", 16)
+    generator = np.random.default_rng(0)
+    stored = {
+        FeatureKey(f"{number:064x}", 255): generator.normal(size=(1 + number % 2, 8)).astype("f4")
+        for number in range(60)
+    }
+    table = FeatureTable(tmp_path, "features=made")
+    keys = list(stored)
+    for start in range(0, 60, 25):
+        table.write({key: stored[key] for key in keys[start : start + 25]})
+    table.write({keys[0]: stored[keys[0]]})  # another run wrote it too: it counts once
+    wanted = [*keys[::-3], keys[0], keys[0]]
+    selected = table.select(wanted)
+    expected = np.concatenate([stored[key] for key in wanted])
+    found = np.full_like(expected, np.nan)
+    for places, rows in selected.blocks():
+        assert np.isnan(found[places]).all()
+        assert len(rows) <= 32
+        found[places] = rows
+    np.testing.assert_array_equal(found, expected)
+    counts = np.bincount(selected.owners).tolist()
+    assert counts == [len(stored[key]) for key in wanted]
+
+
+def test_features_are_read_while_another_process_merges_them(tmp_path, monkeypatch):
+    from iqbench.results import features as module
+
+    monkeypatch.setattr(module, "_IN_MEMORY", 0)
+    table = FeatureTable(tmp_path, "features=made")
+    for number in range(4):
+        table.write({FeatureKey(f"{number}", 255): np.full((1, 4), number, np.float32)})
+    selected = table.select([FeatureKey(f"{number}", 255) for number in range(4)])
+    found = {}
+    for places, rows in selected.blocks():
+        if not found:
+            table.merge()
+        assert not found.keys() & set(places.tolist())
+        found |= dict(zip(places.tolist(), rows[:, 0].tolist(), strict=True))
+    assert found == {0: 0.0, 1: 1.0, 2: 2.0, 3: 3.0}

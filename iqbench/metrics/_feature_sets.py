@@ -1,0 +1,173 @@
+"""Features of a set of images, in memory or read in blocks, and the moments they merge into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from iqbench.errors import IqbenchError
+
+__all__ = ["ArrayFeatures", "FeatureSet", "Features", "Floats", "Integers", "Moments", "row_blocks"]
+
+Features = NDArray[np.float32]
+"""(rows, features): one row an image, or a patch of one."""
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+ROWS_A_BLOCK = 2048
+
+
+class FeatureSet(Protocol):
+    """The features of a set of images: more rows than images where images have patches."""
+
+    @property
+    def owners(self) -> Integers:
+        """(rows,): which image a row is of, from 0, by the order of the images' ids."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """How many features a row has."""
+        ...
+
+    def blocks(self) -> Iterator[tuple[Integers, NDArray[np.floating]]]:
+        """Give all rows, each once, some thousand at a time: their places, and their features."""
+        ...
+
+    def array(self) -> NDArray[np.floating]:
+        """Return all rows, (rows, features), in their order; for sets that fit into memory."""
+        ...
+
+
+@dataclass(frozen=True)
+class ArrayFeatures:
+    """Features in memory, one image a row unless `images` says otherwise.
+
+    Attributes
+    ----------
+    features
+        (rows, features).
+    images
+        (rows,) which image each row is of.
+    """
+
+    features: NDArray[np.floating]
+    images: Integers | None = None
+
+    @classmethod
+    def checked(cls, features: ArrayLike, what: str) -> ArrayFeatures:
+        """Take what is called the features of a set.
+
+        Raises
+        ------
+        IqbenchError
+            If it is no array of at least two rows, or not finite.
+        """
+        found = np.asarray(features, dtype=np.float64)
+        if found.ndim != 2 or len(found) < 2:
+            raise IqbenchError(
+                f"expected the features of at least two images, (n, d), not {found.shape}",
+                hint=f"Give one row an image of the {what} set",
+            )
+        if not np.isfinite(found).all():
+            raise IqbenchError(f"the {what} set has features that are not finite")
+        return cls(found)
+
+    @property
+    def owners(self) -> Integers:
+        """(rows,): which image a row is of."""
+        return np.arange(len(self.features)) if self.images is None else self.images
+
+    @property
+    def length(self) -> int:
+        """How many features a row has."""
+        return int(self.features.shape[1])
+
+    def blocks(self) -> Iterator[tuple[Integers, NDArray[np.floating]]]:
+        """Give all rows, some thousand at a time."""
+        yield from row_blocks(self.features)
+
+    def array(self) -> NDArray[np.floating]:
+        """Return all rows."""
+        return self.features
+
+
+def row_blocks(
+    features: NDArray[np.floating],
+) -> Iterator[tuple[Integers, NDArray[np.floating]]]:
+    """Cut rows into blocks, with the place of each row."""
+    for start in range(0, len(features), ROWS_A_BLOCK):
+        rows = features[start : start + ROWS_A_BLOCK]
+        yield np.arange(start, start + len(rows)), rows
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Number, mean and scatter of rows: what a Gaussian is fitted from. They merge.
+
+    Attributes
+    ----------
+    n
+        How many rows.
+    mean
+        (features,).
+    scatter
+        (features, features): the sum of (x - mean)(x - mean)^T.
+    """
+
+    n: int
+    mean: Floats
+    scatter: Floats
+
+    @classmethod
+    def of(cls, rows: NDArray[np.floating]) -> Moments:
+        """Return the moments of some rows, at least one."""
+        wide = rows.astype(np.float64)
+        mean = wide.mean(axis=0)
+        wide -= mean
+        return cls(len(wide), mean, wide.T @ wide)
+
+    @classmethod
+    def none(cls, length: int) -> Moments:
+        """Return the moments of no row."""
+        return cls(0, np.zeros(length), np.zeros((length, length)))
+
+    @classmethod
+    def of_blocks(cls, blocks: Iterable[NDArray[np.floating]], length: int) -> Moments:
+        """Return the moments of all rows of some blocks."""
+        found = cls.none(length)
+        for rows in blocks:
+            if len(rows):
+                found = found.merge(cls.of(rows))
+        return found
+
+    def merge(self, other: Moments) -> Moments:
+        """Return the moments of both sets of rows together, by Chan's formula."""
+        n = self.n + other.n
+        if not n:
+            return self
+        step = other.mean - self.mean
+        scatter = self.scatter + other.scatter
+        scatter += np.outer(step, step * (self.n * other.n / n))
+        return Moments(n, self.mean + step * (other.n / n), scatter)
+
+    def without(self, part: Moments) -> Moments:
+        """Return the moments of the rows that are not in a part; some must be left."""
+        n = self.n - part.n
+        step = part.mean - self.mean
+        mean = self.mean - step * (part.n / n)
+        step = part.mean - mean
+        scatter = self.scatter - part.scatter
+        scatter -= np.outer(step, step * (n * part.n / self.n))
+        return Moments(n, mean, scatter)
+
+    @property
+    def covariance(self) -> Floats:
+        """The unbiased covariance; of at least two rows."""
+        covariance: Floats = self.scatter / (self.n - 1)
+        return covariance
