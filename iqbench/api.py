@@ -251,8 +251,8 @@ def evaluate(
 
 
 def measure(
-    reference: StrPath,
-    output: StrPath,
+    reference: StrPath | None = None,
+    output: StrPath | None = None,
     *,
     metrics: str | Sequence[str] = (),
     protocol: str = "rgb",
@@ -264,17 +264,18 @@ def measure(
     peak: int | None = None,
     gray_output: GrayOutput = "error",
 ) -> pd.DataFrame:
-    """Score one output against its reference; nothing is kept.
+    """Score one output against its reference, or one output alone; nothing is kept.
 
     This is ``iqbench measure``.
 
     Parameters
     ----------
     reference, output
-        Image files of one size.
+        Image files of one size. A single file is an output without a reference.
     metrics
         Metrics or columns, one or several, e.g. ``psnr`` or ``lpips:net=vgg``; by default the
-        protocol's or the default ones.
+        protocol's or the default ones. Where there is no reference, they must be given, and need
+        none, as ``niqe``.
     protocol
         How pixels are seen, e.g. ``sr-y:scale=4``.
     device
@@ -294,7 +295,7 @@ def measure(
     gray_output
         What a gray output of a colour reference holds under a protocol that compares luma:
         ``luma``, the protocol's own; ``expand``, gray of three equal channels; ``error``, it is
-        refused.
+        refused. An output without a reference takes ``error`` only: nothing is compared with it.
 
     Returns
     -------
@@ -307,26 +308,38 @@ def measure(
     Raises
     ------
     IqbenchError
-        If an argument is wrong, a file cannot be read, or the two do not fit each other. A metric
-        that has no value of these files raises nothing: its row has an error in place of a value.
+        If an argument is wrong, a metric needs a reference and there is none, a file cannot be
+        read, or the two do not fit each other. A metric that has no value of these files raises
+        nothing: its row has an error in place of a value.
 
     Warns
     -----
     IqbenchWarning
-        Of what the two files say of their peaks and their EXIF orientation.
+        Of what the files say of their peaks and their EXIF orientation.
 
     Examples
     --------
     >>> iqbench.measure("reference.png", "output.png", metrics="psnr")  # doctest: +SKIP
+    >>> iqbench.measure("output.png", metrics="niqe")  # doctest: +SKIP
     """
     import pandas as pd
 
-    from iqbench.engine.grouping import Outcome
+    from iqbench.engine.grouping import Outcome, refuse_without_references
     from iqbench.engine.pairs import PairScorer
-    from iqbench.engine.signatures import with_peak
     from iqbench.images.source import FileSource
 
     _check_alpha(alpha)
+    first, second = (None, reference) if output is None else (reference, output)
+    if second is None:
+        raise IqbenchError(
+            "no image is given", hint="Give a reference and an output, or an output alone"
+        )
+    if first is None and not _texts(metrics):
+        raise IqbenchError(
+            f"nothing says what to compare {os.fspath(second)} with",
+            hint="Give a reference and an output, or a metric that needs no reference: "
+            "--metric niqe",
+        )
     scorer = PairScorer.resolve(
         _texts(metrics),
         protocol,
@@ -339,16 +352,34 @@ def measure(
     )
     of_sets = [item.column.name for item in scorer.requests if item.metric.scope == "set"]
     if of_sets:
+        verb = "compare" if len(of_sets) > 1 else "compares"
         raise IqbenchError(
-            f"{', '.join(of_sets)} compares sets of images, not one pair",
+            f"{', '.join(of_sets)} {verb} sets of images, not single ones",
             hint="Use iqbench evaluate",
         )
-    pair = scorer.read(FileSource(Path(reference)), FileSource(Path(output)), alpha)
+    source = FileSource(Path(second))
+    if first is None:
+        needing = [
+            request.column.name
+            for request in scorer.requests
+            if request.metric.needs == "reference and output"
+        ]
+        refuse_without_references(
+            needing,
+            gray_output,
+            why=f"{source.name} is given without one",
+            hint="Give a reference and an output, or a metric that needs no reference, e.g. "
+            "--metric niqe",
+        )
+        pair = scorer.read_alone(source, alpha)
+    else:
+        pair = scorer.read(FileSource(Path(first)), source, alpha)
     for remark in pair.remarks:
         warnings.warn(str(remark), IqbenchWarning, stacklevel=2)
-    no_bitstream = Outcome(None, "a pair of pictures has no bitstream: use iqbench evaluate")
-    (found,) = scorer.score([(pair.reference, pair.output)])
+    no_bitstream = Outcome(None, "measure reads pictures, not bitstreams: use iqbench evaluate")
+    (found,) = scorer.score([pair])
     outcomes = defaultdict(lambda: no_bitstream, found)
+    signatures = scorer.signatures.of(pair.peaks)
     return pd.DataFrame(
         [
             {
@@ -357,7 +388,7 @@ def measure(
                 "error": outcomes[request.column.name].error,
                 "direction": request.column.direction,
                 "decimals": request.column.decimals,
-                "signature": with_peak(scorer.signatures[request.column.name], pair.peaks.label),
+                "signature": signatures[request.column.name],
                 "peak": str(pair.peaks),
             }
             for request in scorer.requests

@@ -14,12 +14,11 @@ from torch import Tensor
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.pairs import PairScorer
 from iqbench.engine.ranks import gather, rank
-from iqbench.engine.reading import check_fit
+from iqbench.engine.reading import FittedPair, check_fit
 from iqbench.engine.record import Record, Row
 from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.images.memory import check_bits, picture_of, single_images
 from iqbench.images.peaks import Peaks
-from iqbench.images.picture import Picture
 from iqbench.metrics._images import check_images, overshoots
 from iqbench.results.schema import UNDEFINED
 
@@ -112,7 +111,7 @@ class Evaluator:
                     f"{request.column.name} reads compressed files, which tensors are not",
                     hint="Leave it out, or use `iqbench evaluate`",
                 )
-        self.columns = tuple(self._scorer.signatures)  # what weights are missing is said now
+        self.columns = tuple(self._scorer.signatures.plain)  # what weights are missing is said now
         self._record = Record(self.columns)
 
     def __len__(self) -> int:
@@ -130,7 +129,7 @@ class Evaluator:
     @property
     def signatures(self) -> dict[str, str]:
         """By column, how its values are computed."""
-        return {name: self._scorer.signatures[name] for name in self.columns}
+        return {name: self._scorer.signatures.plain[name] for name in self.columns}
 
     def __call__(
         self, output: Tensor | Sequence[Tensor], reference: Tensor | Sequence[Tensor] | None = None
@@ -362,7 +361,7 @@ class Evaluator:
         references: Sequence[tuple[str, Tensor] | None],
         names: Sequence[str | None],
         waiting: list[tuple[Row, str]],
-    ) -> Iterator[tuple[Picture, Picture]]:
+    ) -> Iterator[FittedPair]:
         """Turn images into pictures as they are scored; enter a row of each into `waiting`."""
         for (place, image), other, name in zip(outputs, references, names, strict=True):
             what = place if name is None else f"{place} ({name})"
@@ -371,8 +370,9 @@ class Evaluator:
                 picture = picture_of(what, image, self._bits)
                 against = picture if other is None else picture_of(*other, self._bits)
                 digests = None if other is None else against.digest, picture.digest
-                peaks = Peaks(against.peak, picture.peak).label
-                row = Row(name, *digests, *size, picture.bit_depth, peaks)
+                peaks = Peaks(against.peak, picture.peak)
+                own, both = peaks.own_label, peaks.label
+                row = Row(name, *digests, *size, picture.bit_depth, both, own_peak=own)
                 if name is not None and self._record.known(name, digests):
                     continue
                 if other is not None:
@@ -383,7 +383,7 @@ class Evaluator:
                 waiting.append((failed.with_outcomes(reasons), what))
                 continue
             waiting.append((row, what))
-            yield against, picture
+            yield FittedPair(against, picture, alone=other is None)
 
     def _references(
         self, reference: object, outputs: Sequence[tuple[str, Tensor]]

@@ -11,10 +11,12 @@ from typing import Protocol
 
 import pytest
 import torch
+from made_metrics import LEVELS
 
 from iqbench.engine.compute import resolve_compute
 from iqbench.engine.resources import Resources, networks_of
 from iqbench.engine.scorer import Scorer
+from iqbench.metrics import _registry
 from iqbench.metrics._registry import resolve_metrics
 from iqbench.native import library
 from iqbench.networks import weights
@@ -51,6 +53,13 @@ def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def _seeded() -> None:
     """Random tensors are the same in every run."""
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def level_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register the metrics ``mean-level`` and ``other-level``, which need no reference."""
+    known = _registry.metric_classes() | LEVELS
+    monkeypatch.setattr(_registry, "metric_classes", lambda: known)
 
 
 @pytest.fixture(scope="session")

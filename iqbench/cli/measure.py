@@ -1,4 +1,4 @@
-"""``iqbench measure``: one pair, all metrics, at once."""
+"""``iqbench measure``: one pair, or one output alone, at once."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("reference", type=FILE)
-@click.argument("output", type=FILE)
+@click.argument("reference", type=FILE, required=False, metavar="[REFERENCE]")
+@click.argument("output", type=FILE, required=False, metavar="OUTPUT")
 @click.option(
     "--metric", "metrics", multiple=True, metavar="SPEC", help="Metric or column. Repeatable."
 )
@@ -58,8 +58,8 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--raw", is_flag=True, help="Also write the maps' values, as .npy of float32.")
 def measure(
-    reference: Path,
-    output: Path,
+    reference: Path | None,
+    output: Path | None,
     *,
     metrics: tuple[str, ...],
     protocol: str,
@@ -75,7 +75,7 @@ def measure(
     names: tuple[str, ...],
     raw: bool,
 ) -> None:
-    """Score one OUTPUT against its REFERENCE with every metric.
+    """Score one OUTPUT against its REFERENCE, or alone with metrics that need no reference.
 
     \b
     Examples:
@@ -83,6 +83,7 @@ def measure(
       iqbench measure reference.png output.png --metric psnr --metric ssim --protocol sr-y:scale=4
       iqbench measure reference.png output.png --format json
       iqbench measure reference.png output.png --maps maps/ --map ssim --map lpips-alex
+      iqbench measure output.png --metric niqe
     """
     from iqbench import api
     from iqbench.cli.evaluate import SOME_FAILED
@@ -93,6 +94,10 @@ def measure(
 
     if folder is None and (names or raw):
         raise click.UsageError("--map and --raw need --maps DIR, the folder to write to.")
+    if folder is not None and output is None:
+        raise click.UsageError(
+            "--maps shows where an output differs from its reference: give both."
+        )
     seen: dict[str, Any] = {
         "protocol": protocol,
         "device": device,
@@ -108,7 +113,7 @@ def measure(
         resolve_maps(names)  # a misspelt name is refused before anything is computed
     with waiting("Measuring"), told_warnings():
         frame = api.measure(reference, output, metrics=metrics, precision=precision, **seen)
-    if folder is not None:
+    if folder is not None and reference is not None and output is not None:
         _write_maps(reference, output, folder, names=names, raw=raw, seen=seen)
     window = Window.of_stdout()
     print_result(render_measurement(frame, form, window=window), form, color=window.color)

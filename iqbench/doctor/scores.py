@@ -85,7 +85,7 @@ class Bench:
         pair = scorer.read(
             FileSource(FOLDER / "reference" / name), FileSource(FOLDER / "output" / name)
         )
-        (found,) = scorer.score([(pair.reference, pair.output)])
+        (found,) = scorer.score([pair])
         return {name: lack or found[name] for name, lack in lacks.items()}
 
 

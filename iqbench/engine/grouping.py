@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from iqbench.errors import IqbenchError
 from iqbench.metrics._base import PIXELS, Column, Metric, Tap, too_few_pixels
 from iqbench.metrics._registry import Request
 from iqbench.networks.backbone import Backbone
@@ -17,6 +18,7 @@ __all__ = [
     "Outcome",
     "group_requests",
     "reads_alone",
+    "refuse_without_references",
     "taps_by_pass",
     "views_of",
 ]
@@ -132,6 +134,37 @@ def reads_alone(request: Request, protocol: Protocol) -> bool:
     """
     view = protocol.view(request.metric.role, request.metric.name)
     return request.metric.needs == "output" and not view.needs_reference
+
+
+def refuse_without_references(
+    needing: Sequence[str], gray_output: str, *, why: str, hint: str
+) -> None:
+    """Refuse, where there are no references, what makes sense with references only.
+
+    Parameters
+    ----------
+    needing
+        Names of the columns that need a reference.
+    gray_output
+        How gray outputs of colour references are read; ``error`` where nobody says it.
+    why
+        Goes on after "psnr needs a reference, and".
+    hint
+        What to give instead of these columns.
+
+    Raises
+    ------
+    IqbenchError
+        If there is such a column, or `gray_output` is given.
+    """
+    if needing:
+        verb = "need references" if len(needing) > 1 else "needs a reference"
+        raise IqbenchError(f"{', '.join(needing)} {verb}, and {why}", hint=hint)
+    if gray_output != "error":
+        raise IqbenchError(
+            f"--gray-output says how gray outputs of colour references are read, and {why}",
+            hint="Leave --gray-output out",
+        )
 
 
 def views_of(requests: Iterable[Request], protocol: Protocol) -> tuple[View, ...]:

@@ -14,12 +14,12 @@ from pathlib import Path
 from iqbench.engine.batch import Batch
 from iqbench.engine.batching import BATCH_PIXELS
 from iqbench.engine.compute import Compute, resolve_compute
-from iqbench.engine.grouping import Outcome, views_of
+from iqbench.engine.grouping import Outcome, reads_alone, views_of
 from iqbench.engine.plan import columns_of
-from iqbench.engine.reading import FittedPair, check_size, fit_pair, in_sentences
+from iqbench.engine.reading import FittedPair, check_size, fit_alone, fit_pair, in_sentences
 from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.scorer import Scorer
-from iqbench.engine.signatures import signatures_of
+from iqbench.engine.signatures import Signatures
 from iqbench.engine.sums import Scores
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
@@ -86,14 +86,20 @@ class PairScorer:
         return self._given or load_resources(self.requests, self.compute, folder=self._weights)
 
     @cached_property
-    def signatures(self) -> dict[str, str]:
-        """By column, of pairs whose peaks are 255 or 65535."""
+    def signatures(self) -> Signatures:
+        """By column, and which files each value depends on."""
         digests, precision = self.resources.digests, self.compute.precision
-        return signatures_of(self.requests, self.protocol, digests, precision)
+        return Signatures.of_requests(self.requests, self.protocol, digests, precision)
 
     @cached_property
     def _scorer(self) -> Scorer:
         return Scorer(self.requests, self.protocol, self.resources, self.compute)
+
+    @cached_property
+    def _scorer_alone(self) -> Scorer:
+        """Scores the columns that read outputs without references."""
+        alone = [item for item in self.requests if reads_alone(item, self.protocol)]
+        return Scorer(alone, self.protocol, self.resources, self.compute)
 
     @classmethod
     def resolve(
@@ -167,16 +173,27 @@ class PairScorer:
         IqbenchError
             If they do not fit.
         """
-        return fit_pair(reference, output, self.protocol, self.views)
+        alone = any(reads_alone(item, self.protocol) for item in self.requests)
+        return fit_pair(reference, output, self.protocol, self.views, alone=alone)
 
-    def score(self, pairs: Iterable[tuple[Picture, Picture]]) -> Iterator[dict[str, Outcome]]:
-        """Score references and outputs that fit each other, in their order.
+    def read_alone(self, output: Source, alpha: Alpha = "error") -> FittedPair:
+        """Read and decode an image that has no reference; see `read`.
+
+        Raises
+        ------
+        IqbenchError
+            If it cannot be read.
+        """
+        with in_sentences(output.name):
+            return fit_alone(output.read().decode(alpha=alpha), self.protocol)
+
+    def score(self, pairs: Iterable[FittedPair]) -> Iterator[dict[str, Outcome]]:
+        """Score outputs and the references that they fit, in their order.
 
         Parameters
         ----------
         pairs
-            Reference and output each. For metrics that need the output alone, the reference may be
-            the output itself. They are taken one after the other, as they are scored.
+            They are taken one after the other, as they are scored.
 
         Yields
         ------
@@ -184,41 +201,54 @@ class PairScorer:
             Column name to its value or to why there is none. What reads bitstreams is left out.
         """
         on_gpu = self.compute.device.type == "cuda"
-        waiting: deque[Scores | tuple[int, IqbenchError]] = deque()
+        waiting: deque[tuple[list[FittedPair], Scores | IqbenchError]] = deque()
         for together in self._joined(pairs):
-            references, outputs = zip(*together, strict=True)
-            batch = Batch(references, outputs, range(len(together)))
-            try:
-                waiting.append(self._scorer.start(batch))
-            except IqbenchError as error:
-                waiting.append((len(together), error))
+            waiting.append((together, self._start(together)))
             if len(waiting) > on_gpu:  # a GPU computes while the next batch is set going
-                yield from self._finish(waiting.popleft())
+                yield from self._finish(*waiting.popleft())
         while waiting:
-            yield from self._finish(waiting.popleft())
+            yield from self._finish(*waiting.popleft())
 
-    def _finish(self, started: Scores | tuple[int, IqbenchError]) -> list[dict[str, Outcome]]:
-        if isinstance(started, Scores):
-            return started.finish()
-        images, error = started
-        names = [item.column.name for item in self.requests if item.metric.needs != "bitstream"]
-        return [{name: Outcome(None, str(error)) for name in names} for _ in range(images)]
+    def _start(self, pairs: list[FittedPair]) -> Scores | IqbenchError:
+        outputs = [pair.output for pair in pairs]
+        try:
+            if pairs[0].alone:
+                return self._scorer_alone.start(Batch.alone(outputs))
+            references = [pair.reference for pair in pairs]
+            own_peaks = [pair.peaks.own for pair in pairs]
+            return self._scorer.start(Batch(references, outputs, range(len(pairs)), own_peaks))
+        except IqbenchError as error:
+            return error
 
-    def _joined(
-        self, pairs: Iterable[tuple[Picture, Picture]]
-    ) -> Iterator[list[tuple[Picture, Picture]]]:
+    def _finish(
+        self, pairs: list[FittedPair], started: Scores | IqbenchError
+    ) -> list[dict[str, Outcome]]:
+        names = self.signatures.plain.keys() - self.signatures.bitstreams
+        missing = {}
+        if isinstance(started, IqbenchError):
+            missing = {name: Outcome(None, str(started)) for name in names}
+        elif pairs[0].alone:
+            missing = {
+                name: Outcome(None, self.signatures.why_not_alone(name))
+                for name in names - self.signatures.alone
+            }
+        found = [{} for _ in pairs] if isinstance(started, IqbenchError) else started.finish()
+        return [{**missing, **outcomes} for outcomes in found]
+
+    def _joined(self, pairs: Iterable[FittedPair]) -> Iterator[list[FittedPair]]:
         """Join neighbours of one size and kind, up to as many pixels as suit the device."""
         limit = BATCH_PIXELS.get(self.compute.device.type, 0)
-        joined: list[tuple[Picture, Picture]] = []
+        joined: list[FittedPair] = []
         kind: tuple[object, ...] = ()
-        for reference, output in pairs:
+        for pair in pairs:
+            reference, output = pair.reference, pair.output
             sizes = reference.height, reference.width, output.height, output.width
-            here = *sizes, kind_of_pair(reference, output)
+            here = *sizes, kind_of_pair(reference, output), pair.alone
             pixels = reference.height * reference.width * 2 * (len(joined) + 1)
             if joined and (here != kind or pixels > limit):
                 yield joined
                 joined = []
             kind = here
-            joined.append((reference, output))
+            joined.append(pair)
         if joined:
             yield joined

@@ -16,7 +16,7 @@ from iqbench.datasets.methods import Method
 from iqbench.datasets.reference_set import ReferenceSet, reference_set
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.compute import Compute
-from iqbench.engine.grouping import views_of
+from iqbench.engine.grouping import refuse_without_references, views_of
 from iqbench.engine.reading import Job
 from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.signatures import Signatures
@@ -250,7 +250,7 @@ def plan_run(
             with _blamed_on(dataset, not metrics and dataset.spec.metrics):
                 requests = resolve_metrics(specs, chosen.variants)
             compared = _reference_set(dataset, requests, given)
-            _check_needs(dataset, requests, compared)
+            _check_needs(dataset, requests, compared, gray_output)
             bitstreams: dict[str, dict[str, int]] = {}
             if any(request.metric.needs == "bitstream" for request in requests):
                 bitstreams = {
@@ -297,9 +297,12 @@ def _reference_set(
 
 
 def _check_needs(
-    dataset: Dataset, requests: Sequence[Request], compared: ReferenceSet | None
+    dataset: Dataset,
+    requests: Sequence[Request],
+    compared: ReferenceSet | None,
+    gray_output: str,
 ) -> None:
-    """Refuse metrics that need a reference, where a dataset has none."""
+    """Refuse what needs a reference, where a dataset has none."""
     if dataset.has_references:
         return
     needing = {
@@ -307,17 +310,17 @@ def _check_needs(
         for request in requests
         if not _needs_no_reference(request, compared)
     }
-    if needing:
-        verb = "need references" if len(needing) > 1 else "needs a reference"
-        instead = (
-            "--reference-set DIR, with images of any names and number"
-            if set(needing.values()) == {"set"}
-            else "a metric that needs none, e.g. --metric niqe"
-        )
-        raise IqbenchError(
-            f"{', '.join(needing)} {verb}, and dataset {dataset.name!r} has none",
-            hint=f"Give --reference DIR, or {instead}",
-        )
+    instead = (
+        "--reference-set DIR, with images of any names and number"
+        if set(needing.values()) == {"set"}
+        else "a metric that needs none, e.g. --metric niqe"
+    )
+    refuse_without_references(
+        list(needing),
+        gray_output,
+        why=f"dataset {dataset.name!r} has none",
+        hint=f"Give --reference DIR, or {instead}",
+    )
 
 
 def _assign_all(

@@ -321,14 +321,14 @@ def _decode_alone(
         return output if output.error else replace(output, error=lacking)
     try:
         with in_sentences(output.image.source.name):
-            picture, remarks = fit_alone(content.decode(alpha=alpha), protocol)
+            fitted = fit_alone(content.decode(alpha=alpha), protocol)
     except IqbenchError as error:
         return replace(output, error=str(error))
     return replace(
         output,
-        picture=picture,
-        peaks=Peaks.alone(picture.peak),
-        remarks=remarks,
+        picture=fitted.output,
+        peaks=fitted.peaks,
+        remarks=fitted.remarks,
         alone=True,
         unfit=output.error,
         error=None,
@@ -337,7 +337,7 @@ def _decode_alone(
 
 @dataclass(frozen=True)
 class FittedPair:
-    """A reference and an output that can be compared.
+    """A reference and an output that can be compared, or an output alone.
 
     Attributes
     ----------
@@ -347,12 +347,15 @@ class FittedPair:
         That of the output alone, whatever its reference; 0 for the same as in the pair.
     remarks
         What the user should know of them.
+    alone
+        Whether there is no reference: then the output stands in its place.
     """
 
     reference: Picture
     output: Picture
     own_peak: int = 0
     remarks: tuple[Remark, ...] = ()
+    alone: bool = False
 
     @property
     def peaks(self) -> Peaks:
@@ -407,7 +410,7 @@ def _own_peak(output: Picture, peak: int, protocol: Protocol, remarks: list[Rema
     return own
 
 
-def fit_alone(output: Picture, protocol: Protocol) -> tuple[Picture, tuple[Remark, ...]]:
+def fit_alone(output: Picture, protocol: Protocol) -> FittedPair:
     """Decide what is white in an output that is seen without a reference.
 
     Parameters
@@ -417,18 +420,14 @@ def fit_alone(output: Picture, protocol: Protocol) -> tuple[Picture, tuple[Remar
     protocol
         May say the peak.
 
-    Returns
-    -------
-    tuple
-        The output with its peak, and what the user should know of it.
-
     Raises
     ------
     IqbenchError
         As `iqbench.images.peaks.settle_peak`.
     """
     picture, remarks = settle_peak(output, protocol.peak)
-    return picture, (*remarks, *orientation_remark(picture))
+    remarks.extend(orientation_remark(picture))
+    return FittedPair(picture, picture, remarks=tuple(remarks), alone=True)
 
 
 def check_fit(reference: Picture, output: Picture, views: Collection[View]) -> None:

@@ -33,6 +33,8 @@ class Row:
         One a column; None where there is none.
     errors
         One a column: why there is no value, or None.
+    own_peak
+        What signatures say of the sample value of white where the output is seen alone.
     """
 
     image: str | None
@@ -45,6 +47,7 @@ class Row:
     peaks: str
     values: tuple[float | None, ...] = ()
     errors: tuple[str | None, ...] = ()
+    own_peak: str = ""
 
     @property
     def inputs(self) -> tuple[str | None, str]:

@@ -33,7 +33,7 @@ from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha, Source
 from iqbench.loader import work_ahead
 from iqbench.metrics._base import Metric
-from iqbench.results.schema import FORMAT, UNDEFINED, Manifest, SetRow
+from iqbench.results.schema import FORMAT, Manifest, SetRow
 from iqbench.results.store import Current, Store, Writer
 
 __all__ = ["Reporter", "Settings", "run"]
@@ -385,8 +385,10 @@ class _DatasetRun:
             return {}
         signatures = self._signatures
         needing = signatures.plain.keys() & output.columns - signatures.alone
-        lacking = {name: f"{UNDEFINED}{why}" for name, why in signatures.lacking.items()}
-        return {column: Outcome(None, output.unfit or lacking[column]) for column in needing}
+        return {
+            column: Outcome(None, output.unfit or signatures.why_not_alone(column))
+            for column in needing
+        }
 
     def close_sets(self) -> None:
         """Compute the values of whole sets, when all their images are in the tables."""

@@ -15,7 +15,7 @@ from iqbench.images.peaks import Peaks
 from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request
 from iqbench.protocols.presets import Protocol
-from iqbench.results.schema import output_mark, pair_digest
+from iqbench.results.schema import UNDEFINED, output_mark, pair_digest
 from iqbench.results.signature import GRAY_OUTPUT, parse_signature, signature
 
 __all__ = ["Signatures", "signatures_of", "with_peak"]
@@ -80,6 +80,11 @@ class Signatures:
         if without or column in self.alone | self.bitstreams:
             return output_mark(output_digest)
         return pair_digest(reference_digest, output_digest)
+
+    def why_not_alone(self, column: str) -> str:
+        """Say why a column that is not among `alone` has no value of an output alone."""
+        why = self.lacking.get(column)
+        return f"{UNDEFINED}{why}" if why else f"{column} needs a reference, and there is none"
 
     def of(self, peaks: Peaks | None) -> Mapping[str, str]:
         """Return the signatures of an output's values; None if it is not known what is white."""

@@ -122,6 +122,7 @@ def _image_row(row: Row, dataset: str, method: str) -> ImageRow:
 def _score_rows(
     row: Row, image: ImageRow, record: Record, scorer: PairScorer
 ) -> Iterator[ScoreRow]:
+    signatures = scorer.signatures
     for name, value, error in zip(record.columns, row.values, row.errors, strict=True):
         yield ScoreRow(
             dataset=image.dataset,
@@ -130,7 +131,10 @@ def _score_rows(
             metric=name,
             value=value,
             error=error,
-            signature=with_peak(scorer.signatures[name], row.peaks),
+            signature=with_peak(
+                signatures.plain[name],
+                row.own_peak if name in signatures.alone else row.peaks,
+            ),
             protocol=scorer.protocol.spec,
-            pair=image.pair,
+            pair=signatures.mark(name, image.reference_digest, image.output_digest),
         )

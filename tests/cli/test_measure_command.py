@@ -123,7 +123,8 @@ def test_all_default_metrics_at_once(pair, iqbench):
         (None, ("r.png", "o.png", "--metric", "lpisp"), "Did you mean 'lpips'?"),
         (None, ("r.png", "o.png", "--protocol", "sr-y"), "needs its parameter 'scale'"),
         (None, ("r.png", "o.png", "--format", "xml"), "'xml' is not one of"),
-        (None, ("r.png",), "Missing argument 'OUTPUT'"),
+        (None, ("r.png",), "need references, and r.png is given without one. Give a reference and"),
+        (None, (), "no image is given. Give a reference and an output, or an output alone"),
     ],
 )
 def test_wrong_input_exits_2_with_one_sentence(pair, iqbench, prepare, arguments, message):

@@ -14,13 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_folders import Made, Pixels, noisy, picture
-from test_no_references import LEVEL, level
 
 from iqbench.images.write import write_png
 
-__all__ = ["level"]
-
+LEVEL = {"metrics": ("mean-level",), "reference": None}
 BOTH = ("psnr", "mean-level")
+
+
+@pytest.fixture(autouse=True)
+def _level(level_metrics):
+    """Metrics that need no reference and no weights."""
 
 
 def png(pixels: Pixels) -> bytes:

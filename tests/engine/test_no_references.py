@@ -2,60 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_folders import Made, noisy, picture
-from torch import Tensor
 
 from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png
-from iqbench.metrics import _registry
-from iqbench.metrics._base import Column, Maps, Metric, Needs, Tap
-from iqbench.protocols.presets import Role
 from iqbench.results.schema import output_mark, pair_digest
-
-
-class Mean(Metric):
-    """The mean of an output's samples: a metric that needs no reference and no weights."""
-
-    name: ClassVar[str] = "mean-level"
-    summary: ClassVar[str] = "Mean sample"
-    citation: ClassVar[str] = "none"
-    needs: ClassVar[Needs] = "output"
-    role: ClassVar[Role] = "naturalness"
-
-    def columns(self) -> tuple[Column, ...]:
-        return (Column("mean-level", "none", self.summary, (Tap(),)),)
-
-    def maps(
-        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
-    ) -> Maps:
-        assert not reference
-        return {"mean": output}
-
-    def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
-        return means["mean"]
-
 
 LEVEL = {"metrics": ("mean-level",), "reference": None}
 
 
-class Other(Mean):
-    """The same under another name, which a protocol may give another view."""
-
-    name: ClassVar[str] = "other-level"
-
-    def columns(self) -> tuple[Column, ...]:
-        return (Column("other-level", "none", self.summary, (Tap(),)),)
-
-
 @pytest.fixture(autouse=True)
-def level(monkeypatch):
-    known = _registry.metric_classes() | {"mean-level": Mean, "other-level": Other}
-    monkeypatch.setattr(_registry, "metric_classes", lambda: known)
+def _level(level_metrics):
+    """Metrics that need no reference and no weights."""
 
 
 def rewrite(folder, image, seed=77, **form):
