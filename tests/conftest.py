@@ -145,7 +145,8 @@ def make_scorer(random_network: Callable[[str], Backbone]) -> MakeScorer:
         parameters = {}
         for request in requests:
             loader = request.metric.parameters()
-            trained = loader().tensors if loader else {}
+            found = loader() if loader else None
+            trained = found.tensors if found else {}
             parameters[request.metric] = {
                 name: tensor.to(compute.device) for name, tensor in trained.items()
             }

@@ -25,20 +25,64 @@ def metrics() -> None:
 
 
 @metrics.command("list")
+@click.option(
+    "--from",
+    "library",
+    metavar="LIBRARY",
+    help="The metrics of another library that is installed instead: piq, torchmetrics, pyiqa.",
+)
 @_FORMAT
-def list_metrics(form: str) -> None:
+def list_metrics(library: str | None, form: str) -> None:
     """List all metrics with their columns under default options.
 
-    Example: iqbench metrics list --format json
+    \b
+    Examples:
+      iqbench metrics list --format json
+      iqbench metrics list --from piq
     """
     import pandas as pd
 
     from iqbench.document.records import render_records
     from iqbench.document.terminal import Window
+
+    rows = _own_metrics() if library is None else _metrics_of(library)
+    window = Window.of_stdout()
+    print_result(render_records(pd.DataFrame(rows), form, window=window), form, color=window.color)
+
+
+def _metrics_of(library: str) -> list[dict[str, str]]:
+    """List what another library offers, as it says it."""
+    from iqbench.errors import unknown_name
+    from iqbench.metrics._registry import libraries
+    from iqbench.specs import format_value
+
+    if library not in libraries():
+        raise unknown_name("library", library, libraries())
+    adapter = libraries()[library]
+    adapter.imported()
+    offers = [adapter.offer(name) for name in adapter.names()]
+    return [
+        {
+            "metric": f"{library}:{offer.name}",
+            "better": offer.direction,
+            "needs": offer.needs,
+            "scope": offer.scope if offer.scope == "image" else f"{offer.scope} (not taken)",
+            "options": "as the library takes them"
+            if offer.options is None
+            else ",".join(
+                f"{name}={format_value(default)}" for name, (_, default) in offer.options.items()
+            ),
+        }
+        for offer in offers
+    ]
+
+
+def _own_metrics() -> list[dict[str, str]]:
+    """List the metrics of this package and of plug-ins."""
     from iqbench.metrics._registry import DEFAULT_METRICS, metric_classes, resolve_metrics
 
     defaults = {request.column.name for request in resolve_metrics(DEFAULT_METRICS)}
-    rows = [
+    return [
         {
             "metric": name,
             "column": column.name,
@@ -49,8 +93,6 @@ def list_metrics(form: str) -> None:
         for name, metric in metric_classes().items()
         for column in metric().columns()
     ]
-    window = Window.of_stdout()
-    print_result(render_records(pd.DataFrame(rows), form, window=window), form, color=window.color)
 
 
 @metrics.command("show")
@@ -94,7 +136,7 @@ def show_metric(spec: str, form: str) -> None:
     text = (inspect.getdoc(type(metric)) or "").replace("``", "`")
     click.echo(f"{metric.name}, version {metric.version}\n\n{text}\n")
     click.echo(f"Source: {metric.citation}")
-    for name, value in metric:
+    for name, value in metric.chosen():
         click.echo(f"Option {name} = {format_value(value) or '(none)'}")
     click.echo()
     print_result(table, color=window.color)

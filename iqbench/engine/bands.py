@@ -69,11 +69,12 @@ def plan_bands(
     -------
     Plan
         At least one row and one output, even where the budget is too small for that. Where a
-        metric reads whole images, all rows, and outputs one by one.
+        metric reads whole images, all rows, and as many outputs as its measured memory allows:
+        one where it was not measured.
     """
     channels, height, width = size
     if group.whole:
-        return Plan(height, height, 1)
+        return Plan(height, height, _together(group, compute, height * width, outputs))
     held, passing = _bytes_a_pixel(group, backbones, channels)
     trained = any(backbones[network].trained for network, _ in group.layer_taps)
     limit = pixels_at_once(compute, alone=not trained)
@@ -100,6 +101,16 @@ def pixels_at_once(compute: Compute, *, alone: bool = False) -> int:
     """Return how many pixels times images go together; `alone` where no trained network reads."""
     suits = PIXELS_AT_ONCE.get(compute.device.type, PIXELS_AT_ONCE["cuda"])
     return compute.pixels_at_once or (max(suits, PIXELS_ALONE) if alone else suits)
+
+
+def _together(group: Group, compute: Compute, pixels: int, outputs: int) -> int:
+    """Return how many whole outputs go through at once."""
+    metrics = {request.metric for request in group.requests}
+    needed = [metric.bytes_a_pixel() if metric.batched() else None for metric in metrics]
+    measured = [number for number in needed if number is not None]
+    if len(measured) < len(needed):
+        return 1
+    return max(1, min(outputs, compute.memory // max(1, sum(measured) * pixels)))
 
 
 def _bytes_a_pixel(group: Group, backbones: dict[str, Backbone], channels: int) -> tuple[int, int]:

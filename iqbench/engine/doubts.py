@@ -12,6 +12,7 @@ from iqbench.datasets.sample import OutputImage
 from iqbench.engine.compute import Compute
 from iqbench.engine.reading import Output
 from iqbench.images.picture import Picture
+from iqbench.metrics._registry import Request
 
 __all__ = ["Doubts"]
 
@@ -40,16 +41,25 @@ class Doubts:
         self._equal: dict[str, set[str]] = {}
         self._twins: dict[str, list[str]] = {}
         self._large: dict[str, str] = {}
+        self._taken: dict[str, tuple[int, str]] = {}
         self._composited: dict[str, list[str]] = {}
         self._remarks: dict[str, dict[str, None]] = {}
         self._peaks: Counter[str] = Counter()
 
-    def see_size(self, columns: Iterable[str], reference: Picture, compute: Compute) -> None:
+    def see_size(self, columns: Iterable[Request], reference: Picture, compute: Compute) -> None:
         """Compare what columns that take whole images may need with the budget."""
-        values = reference.height * reference.width * reference.channels
-        if values * _BYTES_A_VALUE > compute.memory:
-            for column in columns:
-                self._large.setdefault(column, reference.name)
+        pixels = reference.height * reference.width
+        for request in columns:
+            measured = request.metric.bytes_a_pixel()
+            taken = pixels * (measured or _BYTES_A_VALUE * reference.channels)
+            name = request.column.name
+            if measured is not None and taken > self._taken.get(name, (0, ""))[0]:
+                self._taken[name] = (
+                    taken,
+                    f"{reference.name}, {reference.width}x{reference.height}",
+                )
+            if taken > compute.memory:
+                self._large.setdefault(name, reference.name)
 
     def see(self, outputs: Iterable[Output]) -> None:
         """Compare the outputs of one reference; those that could not be read have no digest."""
@@ -86,6 +96,15 @@ class Doubts:
 
     def warnings(self, dataset: str) -> Iterator[str]:
         """Say what was found, in sentences."""
+        measured = {
+            column: item for column, item in self._taken.items() if column not in self._large
+        }
+        if measured:
+            largest = max(name for _, name in measured.values())
+            needed = ", ".join(
+                f"{column} about {taken / 1e6:.3g} MB" for column, (taken, _) in measured.items()
+            )
+            yield f"whole images are read, not streamed; for the largest ({largest}): {needed}"
         for column, name in self._large.items():
             yield (
                 f"{column} is not streamed: it took whole images of {dataset!r}, {name} among "

@@ -59,9 +59,9 @@ class Scorer:
         self._compute = compute
 
     @property
-    def whole_columns(self) -> tuple[str, ...]:
-        """Names of the columns that are not streamed: they take whole images."""
-        return tuple(item.column.name for item in self._requests if item.needs_whole_images)
+    def whole_columns(self) -> tuple[Request, ...]:
+        """The columns that are not streamed: they take whole images."""
+        return tuple(item for item in self._requests if item.needs_whole_images)
 
     def score(self, batch: Batch) -> list[dict[str, Outcome]]:
         """Score every output of a batch; see `start`.

@@ -6,7 +6,7 @@ Files of this folder whose names begin with an underscore are no metrics.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -226,9 +226,24 @@ class Metric(BaseModel):
     def columns(self) -> tuple[Column, ...]:
         """Return the values that the metric gives, in the order of the table."""
 
-    def parameters(self) -> Callable[[], Weights] | None:
+    def parameters(self) -> Callable[[], Weights | None] | None:
         """Return what loads the trained parameters besides those of networks; None if none."""
         return None
+
+    def bytes_a_pixel(self) -> int | None:
+        """Return what a pixel of a whole image takes of memory; None where it was not measured.
+
+        Of metrics with a tap that is ``whole``.
+        """
+        return None
+
+    def batched(self) -> bool:
+        """Tell whether several outputs may be observed at once, of a tap that is ``whole``."""
+        return False
+
+    def chosen(self) -> Iterable[tuple[str, object]]:
+        """Give the options by name, for people."""
+        return iter(self)
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
         """Do the work that depends on the reference alone, once for all methods.

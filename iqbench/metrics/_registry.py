@@ -13,14 +13,17 @@ from importlib.metadata import entry_points
 from typing import TypeGuard, get_origin
 
 import iqbench.metrics
+import iqbench.metrics._libraries
 from iqbench.columns import ColumnRole
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.metrics._base import Column, Metric
+from iqbench.metrics._library import Library
 from iqbench.specs import build, parse_spec
 
-__all__ = ["DEFAULT_METRICS", "Request", "metric_classes", "resolve_metrics"]
+__all__ = ["DEFAULT_METRICS", "Request", "libraries", "metric_classes", "resolve_metrics"]
 
 ENTRY_POINTS = "iqbench.metrics"
+LIBRARY_ENTRY_POINTS = "iqbench.libraries"
 DEFAULT_METRICS = ("psnr", "ssim", "tv", "perceptual", "lpips:net=alex", "lpips:net=vgg")
 
 _OPTION = re.compile(r"-(?=[a-z_]+=)")
@@ -91,6 +94,41 @@ def metric_classes() -> dict[str, type[Metric]]:
     return classes
 
 
+@cache
+def libraries() -> dict[str, Library]:
+    """Return the adapters of other libraries by name, whether the libraries are installed or not.
+
+    Raises
+    ------
+    IqbenchError
+        If an entry point is no adapter, or two adapters have one name.
+    """
+    adapters: list[Library] = []
+    for module in pkgutil.iter_modules(iqbench.metrics._libraries.__path__):
+        path = f"{iqbench.metrics._libraries.__name__}.{module.name}"
+        members = vars(import_module(path)).values()
+        adapters += [item() for item in members if _is_adapter(item) and item.__module__ == path]
+    for point in entry_points(group=LIBRARY_ENTRY_POINTS):
+        plugin = point.load()
+        if not _is_adapter(plugin):
+            raise IqbenchError(
+                f"entry point {point.value!r} of {LIBRARY_ENTRY_POINTS} is no subclass of Library",
+                hint="Mend or remove the package that declares it",
+            )
+        adapters.append(plugin())
+    found: dict[str, Library] = {}
+    for adapter in adapters:
+        if adapter.name in found:
+            raise IqbenchError(f"two libraries are called {adapter.name!r}")
+        found[adapter.name] = adapter
+    return found
+
+
+def _is_adapter(value: object) -> TypeGuard[type[Library]]:
+    """Tell an adapter from what its file imports."""
+    return inspect.isclass(value) and issubclass(value, Library)
+
+
 def _is_metric(value: object) -> TypeGuard[type[Metric]]:
     """Tell a metric; on Python 3.10 aliases such as ``dict[str, int]`` pass for classes."""
     return isinstance(value, type) and get_origin(value) is None and issubclass(value, Metric)
@@ -130,6 +168,14 @@ def resolve_metrics(
 def _resolve(spec: str) -> list[Request]:
     """Return the columns of one spec."""
     spec = spec.strip()
+    library, colon, rest = spec.partition(":")
+    if colon and library in libraries():
+        return _resolve_foreign(libraries()[library], rest)
+    if library in libraries():
+        raise IqbenchError(
+            f"{library!r} is a library, not a metric",
+            hint=f"Name one of its metrics, {library}:NAME: iqbench metrics list --from {library}",
+        )
     classes = metric_classes()
     name, options = parse_spec(spec)
     if name in classes:
@@ -148,3 +194,13 @@ def _resolve(spec: str) -> list[Request]:
     for default in DEFAULT_METRICS:
         known |= {request.column.name for request in _resolve(default)}
     raise unknown_name("metric", name, known)
+
+
+def _resolve_foreign(library: Library, rest: str) -> list[Request]:
+    """Return the column of another library's metric: ``name:key=value`` or ``name-key=value``."""
+    stem, *suffixes = _OPTION.split(rest)
+    if suffixes and ":" not in rest:
+        metric = library.build(stem, dict(suffix.split("=", 1) for suffix in suffixes))
+    else:
+        metric = library.metric(rest)
+    return [Request(metric, column) for column in metric.columns()]

@@ -189,7 +189,8 @@ def trained_parameters(metric: Metric, device: torch.device) -> Maps:
     if load is None:
         return {}
     with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
-        return {name: tensor.to(device) for name, tensor in load().tensors.items()}
+        found = load()
+        return {name: tensor.to(device) for name, tensor in found.tensors.items()} if found else {}
 
 
 @contextmanager

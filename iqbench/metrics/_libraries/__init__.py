@@ -1,0 +1,1 @@
+"""One adapter a library, one file each; see `iqbench.metrics._library`."""
