@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from iqbench.datasets.dataset import Dataset
-    from iqbench.datasets.methods import Method
+    from iqbench.datasets.matching.methods import Method
     from iqbench.engine.compute import Precision
     from iqbench.engine.ledger import Summary
     from iqbench.engine.plan import RunPlan
@@ -398,8 +398,8 @@ def measure(
 
 def _plan(evaluation: Evaluation) -> RunPlan:
     """Find out what is to be scored, by what."""
-    from iqbench.datasets.comparison import check_ways
-    from iqbench.datasets.methods import resolve_methods
+    from iqbench.datasets.matching.comparison import check_ways
+    from iqbench.datasets.matching.methods import resolve_methods
     from iqbench.engine.plan import plan_run
     from iqbench.images.probe import maximum_pixels
 
@@ -484,7 +484,7 @@ def _datasets(
     """Open what is to be scored."""
     from iqbench.datasets.dataset import pairs_file, reference_folder
     from iqbench.datasets.load import load_datasets, select
-    from iqbench.datasets.outputs import outputs_alone
+    from iqbench.datasets.matching.outputs import outputs_alone
 
     if evaluation.datasets_file is not None and not evaluation.datasets:
         raise IqbenchError(

@@ -19,8 +19,8 @@ import pytest
 
 from iqbench.datasets.dataset import pairs_file
 from iqbench.datasets.load import load_datasets
-from iqbench.datasets.matlab import read_numbers
-from iqbench.datasets.opinions import read_csv
+from iqbench.datasets.matlab.reading import read_numbers
+from iqbench.datasets.opinions.tables import read_csv
 from iqbench.degradation.kernel import read_kernel
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource

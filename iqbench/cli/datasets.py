@@ -12,7 +12,7 @@ import click
 from iqbench.cli.streams import print_renderable, say
 
 if TYPE_CHECKING:
-    from iqbench.datasets.verify import Verification
+    from iqbench.datasets.fetching.verify import Verification
 
 __all__ = ["datasets"]
 
@@ -141,8 +141,8 @@ def verify_datasets(
       iqbench datasets verify --decode --format json
     """
     from iqbench.cli.progress import progress_bar
+    from iqbench.datasets.fetching.verify import verify
     from iqbench.datasets.load import load_datasets, select
-    from iqbench.datasets.verify import verify
 
     specs = load_datasets(datasets_file)
     chosen = select(specs, names) if names else list(specs.values())
@@ -174,7 +174,7 @@ def fetch_datasets(names: tuple[str, ...], datasets_file: Path | None, quiet: bo
     Example: iqbench datasets fetch Set5-x4 Set14-x4
     """
     from iqbench.cli.progress import progress_bar
-    from iqbench.datasets.fetch import fetch
+    from iqbench.datasets.fetching.fetch import fetch
     from iqbench.datasets.load import load_datasets, select
     from iqbench.document.text import printable
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iqbench.datasets.dataset import DatasetSpec
-from iqbench.datasets.fetch import by_hand
+from iqbench.datasets.fetching.fetch import by_hand
 from iqbench.datasets.layout import MissingDataError
 from iqbench.errors import IqbenchError, unknown_name
 

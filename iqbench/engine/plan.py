@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from iqbench.datasets.bitstreams import bitstream_sizes
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import some
 from iqbench.datasets.layout import find_below
-from iqbench.datasets.matching import match_outputs
-from iqbench.datasets.methods import Method
+from iqbench.datasets.matching.bitstreams import bitstream_sizes
+from iqbench.datasets.matching.by_name import match_outputs
+from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.reference_set import ReferenceSet, reference_set
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.compute import Compute
@@ -216,7 +216,8 @@ def plan_run(
     output_name
         Template of the outputs' names; by default the dataset's own.
     match
-        How names are compared that are not spelt alike: ways of `iqbench.datasets.comparison`.
+        How names are compared that are not spelt alike: a way of
+        `iqbench.datasets.matching.comparison`.
     peak
         The sample value of white; by default the protocol's, or what the files say.
     gray_output

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from iqbench.datasets.bitstreams import FOLDER, TABLE
+from iqbench.datasets.matching.bitstreams import FOLDER, TABLE
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.batching import Work, batch_of, join
 from iqbench.engine.compute import Compute

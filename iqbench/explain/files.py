@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Lock
 
-from iqbench.datasets.comparison import check_ways
 from iqbench.datasets.dataset import reference_folder
-from iqbench.datasets.matching import match_outputs
-from iqbench.datasets.methods import Method
+from iqbench.datasets.matching.by_name import match_outputs
+from iqbench.datasets.matching.comparison import check_ways
+from iqbench.datasets.matching.methods import Method
 from iqbench.engine.reading import fit_pair
 from iqbench.errors import IqbenchError
 from iqbench.explain.names import Names

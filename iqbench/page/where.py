@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from iqbench.datasets.comparison import WAYS
 from iqbench.datasets.dataset import Dataset, reference_folder
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
-from iqbench.datasets.matching import match_outputs
-from iqbench.datasets.methods import Method, resolve_methods
+from iqbench.datasets.matching.by_name import match_outputs
+from iqbench.datasets.matching.comparison import WAYS
+from iqbench.datasets.matching.methods import Method, resolve_methods
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from iqbench.api import evaluate
 from iqbench.cli.datasets import datasets
-from iqbench.datasets import digests, verify
+from iqbench.datasets import digests
+from iqbench.datasets.fetching import verify
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
 from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
-from iqbench.datasets.matching import match_outputs
-from iqbench.datasets.methods import Method
+from iqbench.datasets.matching.by_name import match_outputs
+from iqbench.datasets.matching.methods import Method
 from iqbench.errors import IqbenchError
 
 SPECS = load_datasets(PACKAGED_FILE)

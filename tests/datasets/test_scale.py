@@ -18,8 +18,8 @@ import sys, time
 from pathlib import Path
 root, output = Path(sys.argv[1]), sys.argv[2]
 from iqbench.datasets.dataset import pairs_file, reference_folder
-from iqbench.datasets.matching import match_outputs
-from iqbench.datasets.methods import Method
+from iqbench.datasets.matching.by_name import match_outputs
+from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.listing import describe
 opened = []
 def hook(event, arguments):

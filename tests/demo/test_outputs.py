@@ -8,8 +8,8 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
-from iqbench.datasets.matching import match_outputs
-from iqbench.datasets.methods import resolve_methods
+from iqbench.datasets.matching.by_name import match_outputs
+from iqbench.datasets.matching.methods import resolve_methods
 from iqbench.demo import outputs
 from iqbench.demo.outputs import DATASETS, make_outputs
 from iqbench.demo.task import Task

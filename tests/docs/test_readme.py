@@ -85,7 +85,10 @@ def test_every_path_in_the_documents_exists():
     examples = {
         *("iqbench/metrics/clipped.py", "iqbench/metrics/spectrum.py"),
         *("iqbench/metrics/mae.py", "iqbench/datasets/layouts/scenes.py"),
-        *("iqbench/boards/sections/no_good_output.py", "tests/datasets/test_scenes_layout.py"),
+        *(
+            "iqbench/boards/sections/no_good_output.py",
+            "tests/datasets/layouts/test_scenes_layout.py",
+        ),
     }
     paths = set(re.findall(r"`((?:iqbench|tests|docs|benchmarks)/[\w/.]+)`", text)) - examples
     assert len(paths) > 5

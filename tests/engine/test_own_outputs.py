@@ -12,7 +12,7 @@ from made_folders import picture
 from iqbench.api import Evaluation, run_evaluation
 from iqbench.datasets.dataset import DatasetSpec, reference_folder
 from iqbench.datasets.layout import Layout
-from iqbench.datasets.methods import resolve_methods
+from iqbench.datasets.matching.methods import resolve_methods
 from iqbench.datasets.sample import DISTORTED, Opinion, OutputImage, Sample
 from iqbench.engine import plan as planning
 from iqbench.errors import IqbenchError

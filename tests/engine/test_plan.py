@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from iqbench.datasets.dataset import reference_folder
-from iqbench.datasets.methods import resolve_methods
+from iqbench.datasets.matching.methods import resolve_methods
 from iqbench.engine.plan import plan_run
 from iqbench.errors import IqbenchError
 from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics

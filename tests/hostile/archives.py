@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from iqbench.datasets.archives import Limits, unpack
+from iqbench.datasets.fetching.archives import Limits, unpack
 from iqbench.errors import IqbenchError
 
 __all__ = ["WRONG", "run"]

@@ -31,7 +31,7 @@ LOADED = (
     *("iqbench.cli.progress", "iqbench.cli.leaderboard", "iqbench.cli.export"),
     *("iqbench.cli.datasets", "iqbench.cli.protocols", "iqbench.cli.measure"),
     *("iqbench.metrics.psnr", "iqbench.metrics.ssim", "iqbench.metrics.tv", "iqbench.engine.run"),
-    *("iqbench.datasets.archives", "iqbench.boards.board", "iqbench.results.read"),
+    *("iqbench.datasets.fetching.archives", "iqbench.boards.board", "iqbench.results.read"),
     *("cv2", "PIL.Image", "imagecodecs", "simplejpeg", "scipy.stats", "pyarrow.parquet"),
 )
 

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from iqbench.datasets.files import natural_key, some, split_suffix
 from iqbench.datasets.layout import BelowRoot
-from iqbench.datasets.rated_layout import RatedLayout
+from iqbench.datasets.opinions.layout import RatedLayout
 from iqbench.datasets.sample import Opinion, OutputImage, Sample
 from iqbench.datasets.tree import Tree, base_name, join
 from iqbench.errors import IqbenchError

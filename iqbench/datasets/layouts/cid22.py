@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 
 from iqbench.datasets.files import split_suffix
 from iqbench.datasets.layout import BelowRoot
-from iqbench.datasets.opinions import Scale, number, read_csv
-from iqbench.datasets.rated import Rating, check_order, rated_samples
-from iqbench.datasets.rated_layout import RatedLayout
+from iqbench.datasets.opinions.layout import RatedLayout
+from iqbench.datasets.opinions.rated import Rating, check_order, rated_samples
+from iqbench.datasets.opinions.tables import Scale, number, read_csv
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.tree import Tree
 from iqbench.errors import IqbenchError

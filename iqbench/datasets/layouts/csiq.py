@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from iqbench.datasets.layout import BelowRoot
-from iqbench.datasets.opinions import MAXIMUM_BYTES, Scale, number, read_csv
-from iqbench.datasets.rated import Rating, check_levels, rated_samples
-from iqbench.datasets.rated_layout import RatedLayout
+from iqbench.datasets.opinions.layout import RatedLayout
+from iqbench.datasets.opinions.rated import Rating, check_levels, rated_samples
+from iqbench.datasets.opinions.tables import MAXIMUM_BYTES, Scale, number, read_csv
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.tree import Tree, join
 from iqbench.errors import IqbenchError

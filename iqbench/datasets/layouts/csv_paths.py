@@ -16,7 +16,7 @@ from unicodedata import normalize
 
 from iqbench.datasets.files import check_text, spell_name, split_suffix, unusable_name
 from iqbench.datasets.layout import BelowRoot, Layout, find_below, is_below_root
-from iqbench.datasets.opinions import finite
+from iqbench.datasets.opinions.tables import finite
 from iqbench.datasets.sample import DISTORTED, Direction, Opinion, OutputImage, Sample
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.images.source import FileSource

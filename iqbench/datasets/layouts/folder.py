@@ -19,7 +19,7 @@ from iqbench.datasets.files import (
     walk,
 )
 from iqbench.datasets.layout import BelowRoot, Layout, find_below
-from iqbench.datasets.opinions import read_lines
+from iqbench.datasets.opinions.tables import read_lines
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.template import ReferenceName
 from iqbench.errors import IqbenchError

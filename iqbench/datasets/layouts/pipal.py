@@ -6,9 +6,9 @@ import re
 from typing import Literal
 
 from iqbench.datasets.layout import BelowRoot
-from iqbench.datasets.opinions import Scale, number, read_lines
-from iqbench.datasets.rated import Rating, rated_samples
-from iqbench.datasets.rated_layout import RatedLayout
+from iqbench.datasets.opinions.layout import RatedLayout
+from iqbench.datasets.opinions.rated import Rating, rated_samples
+from iqbench.datasets.opinions.tables import Scale, number, read_lines
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.tree import Tree, base_name, join
 from iqbench.errors import IqbenchError

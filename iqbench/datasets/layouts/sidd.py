@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqbench.datasets.layout import BelowRoot, Layout, find_below
-from iqbench.datasets.matlab import Declared, declared_arrays, read_bytes_array
+from iqbench.datasets.matlab.reading import Declared, declared_arrays, read_bytes_array
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
 from iqbench.images.probe import ImageHeader

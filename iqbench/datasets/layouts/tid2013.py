@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from iqbench.datasets.layout import BelowRoot
-from iqbench.datasets.opinions import Scale, number, read_lines
-from iqbench.datasets.rated import Rating, check_levels, rated_samples
-from iqbench.datasets.rated_layout import RatedLayout
+from iqbench.datasets.opinions.layout import RatedLayout
+from iqbench.datasets.opinions.rated import Rating, check_levels, rated_samples
+from iqbench.datasets.opinions.tables import Scale, number, read_lines
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.tree import Tree, join
 from iqbench.errors import IqbenchError

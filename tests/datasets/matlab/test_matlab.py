@@ -16,9 +16,14 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from scipy.io import savemat
 
-from iqbench.datasets import matlab
-from iqbench.datasets.matlab import declared_arrays, read_bytes_array, read_numbers, read_texts
-from iqbench.datasets.matlab_elements import open_arrays
+from iqbench.datasets.matlab import reading
+from iqbench.datasets.matlab.elements import open_arrays
+from iqbench.datasets.matlab.reading import (
+    declared_arrays,
+    read_bytes_array,
+    read_numbers,
+    read_texts,
+)
 from iqbench.errors import IqbenchError
 
 SAMPLES = Path(scipy.io.__file__).parent / "matlab" / "tests" / "data"
@@ -183,7 +188,7 @@ def test_a_variable_that_unpacks_to_gigabytes_is_refused_before_it_does(
     savemat(path, {"dmos": np.zeros(300_000), "names": cells("a" * 2**21)}, do_compression=True)
     assert path.stat().st_size < 10_000
     assert len(read_numbers(path, ["dmos"])["dmos"]) == 300_000
-    monkeypatch.setattr(matlab, "MAXIMUM_BYTES", 2**20)
+    monkeypatch.setattr(reading, "MAXIMUM_BYTES", 2**20)
     for read in (lambda: read_numbers(path, ["dmos"]), lambda: read_texts(path, "names")):
         with pytest.raises(IqbenchError, match=r"bomb\.mat is too large: .* 1,048,576 bytes"):
             read()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from iqbench.datasets.methods import Method, resolve_methods
+from iqbench.datasets.matching.methods import Method, resolve_methods
 from iqbench.errors import IqbenchError
 
 MakeFiles = Callable[..., Path]

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 
-from iqbench.datasets.comparison import WAYS, compared, pair_names
 from iqbench.datasets.files import is_image_name, natural_key, split_suffix
+from iqbench.datasets.matching.comparison import WAYS, compared, pair_names
 from iqbench.datasets.template import OutputName, escape
 
 __all__ = ["suffix_hint", "unlike_hint"]

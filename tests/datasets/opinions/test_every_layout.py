@@ -13,12 +13,12 @@ import pytest
 from miniatures import BUILDERS, Miniature, kadid10k, paint, pipal, tid2013
 
 from iqbench.datasets.dataset import DatasetSpec
-from iqbench.datasets.fetch import by_hand
+from iqbench.datasets.fetching.fetch import by_hand
+from iqbench.datasets.fetching.verify import verify
 from iqbench.datasets.layout import MissingDataError, layouts
 from iqbench.datasets.listing import describe
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
 from iqbench.datasets.sample import DISTORTED
-from iqbench.datasets.verify import verify
 from iqbench.errors import IqbenchError
 
 

@@ -18,8 +18,8 @@ from iqbench.api import Evaluation, run_evaluation
 from iqbench.datasets import digests as digests_module
 from iqbench.datasets.dataset import DatasetSpec
 from iqbench.datasets.digests import FOLDER, read_checksums
+from iqbench.datasets.fetching.verify import Verification, verify
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
-from iqbench.datasets.verify import Verification, verify
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 from iqbench.images.write import write_png

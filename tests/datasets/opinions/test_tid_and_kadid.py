@@ -150,7 +150,7 @@ def test_a_table_too_large_to_be_one_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = tid2013(tmp_path)
-    monkeypatch.setattr("iqbench.datasets.opinions.MAXIMUM_BYTES", 100)
+    monkeypatch.setattr("iqbench.datasets.opinions.tables.MAXIMUM_BYTES", 100)
     with pytest.raises(IqbenchError, match="too many for a table"):
         made.samples(tmp_path)
 

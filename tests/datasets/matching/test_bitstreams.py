@@ -2,7 +2,7 @@
 
 import pytest
 
-from iqbench.datasets.bitstreams import bitstream_sizes
+from iqbench.datasets.matching.bitstreams import bitstream_sizes
 from iqbench.errors import IqbenchError
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from iqbench.datasets import archives
-from iqbench.datasets.archives import Limits, unpack
+from iqbench.datasets.fetching import archives
+from iqbench.datasets.fetching.archives import Limits, unpack
 from iqbench.errors import IqbenchError
 
 FILES = {"top/a.png": b"a" * 300, "top/sub/b.png": b"b", "top/readme.txt": b"hello"}

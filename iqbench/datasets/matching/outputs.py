@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from iqbench.datasets.bitstreams import FOLDER as BITSTREAMS
-from iqbench.datasets.comparison import pair_names
 from iqbench.datasets.dataset import Dataset, DatasetSpec, check_dataset_name
 from iqbench.datasets.files import is_image_name, natural_key, spell_name, split_suffix, walk
 from iqbench.datasets.layout import Layout
-from iqbench.datasets.methods import Method
+from iqbench.datasets.matching.bitstreams import FOLDER as BITSTREAMS
+from iqbench.datasets.matching.comparison import pair_names
+from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
@@ -51,7 +51,7 @@ def outputs_alone(
         Template of the outputs' names; where the id is in them.
     ways
         How names are compared that no other method spells alike; see
-        `iqbench.datasets.comparison.WAYS`.
+        `iqbench.datasets.matching.comparison.WAYS`.
 
     Returns
     -------

@@ -17,7 +17,7 @@ import pytest
 
 from iqbench.datasets import digests as digests_module
 from iqbench.datasets.dataset import DatasetSpec
-from iqbench.datasets.fetch import Fetched, by_hand, fetch
+from iqbench.datasets.fetching.fetch import Fetched, by_hand, fetch
 from iqbench.datasets.load import PACKAGED_FILE, load_datasets
 from iqbench.errors import IqbenchError
 

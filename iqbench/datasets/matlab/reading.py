@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from iqbench.datasets.matlab_elements import Array, Declared, open_arrays
+from iqbench.datasets.matlab.elements import Array, Declared, open_arrays
 from iqbench.errors import IqbenchError
 
 __all__ = [

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iqbench.datasets import matching
-from iqbench.datasets.comparison import check_ways, compared, pair_names
 from iqbench.datasets.dataset import Dataset, reference_folder
-from iqbench.datasets.matching import Matches, match_outputs
-from iqbench.datasets.methods import Method
+from iqbench.datasets.matching import by_name
+from iqbench.datasets.matching.by_name import Matches, match_outputs
+from iqbench.datasets.matching.comparison import check_ways, compared, pair_names
+from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
 
@@ -515,7 +515,7 @@ def test_a_hint_is_no_reason_to_fail(make_files: MakeFiles, make_dataset: MakeDa
 
     with pytest.MonkeyPatch.context() as patch:
         dataset = make_dataset(REFERENCES)
-        patch.setattr(matching, "walk", refuse)
+        patch.setattr(by_name, "walk", refuse)
         folder = make_files("m", ["refs/img_001.png", "refs/x.png"])
         assert list(match(folder, dataset).outputs) == ["img_001"]
         with pytest.raises(IqbenchError, match="cannot list folder"):

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unicodedata import normalize
 
-from iqbench.datasets.bitstreams import FOLDER as BITSTREAMS
-from iqbench.datasets.comparison import pair_names
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import (
     is_file,
@@ -22,9 +20,11 @@ from iqbench.datasets.files import (
     split_suffix,
     walk,
 )
-from iqbench.datasets.hints import suffix_hint, unlike_hint
 from iqbench.datasets.layouts.folder import FolderLayout
-from iqbench.datasets.methods import Method
+from iqbench.datasets.matching.bitstreams import FOLDER as BITSTREAMS
+from iqbench.datasets.matching.comparison import pair_names
+from iqbench.datasets.matching.hints import suffix_hint, unlike_hint
+from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
@@ -112,7 +112,7 @@ def match_outputs(
         A template such as ``{id}_x4``, in place of the dataset's own.
     ways
         How names are compared of which none is spelt as it should be: some of
-        `iqbench.datasets.comparison.WAYS`. What is spelt so comes first.
+        `iqbench.datasets.matching.comparison.WAYS`. What is spelt so comes first.
 
     Returns
     -------

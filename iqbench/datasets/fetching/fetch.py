@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from iqbench.datasets.archives import Limits, unpack
 from iqbench.datasets.dataset import DatasetSpec
 from iqbench.datasets.digests import file_digest, read_checksums
 from iqbench.datasets.download import Download
+from iqbench.datasets.fetching.archives import Limits, unpack
+from iqbench.datasets.fetching.verify import Progress
 from iqbench.datasets.layout import MissingDataError
-from iqbench.datasets.verify import Progress
 from iqbench.errors import IqbenchError
 
 __all__ = ["Fetched", "by_hand", "fetch"]

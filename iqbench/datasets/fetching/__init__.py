@@ -1,0 +1,1 @@
+"""Data fetched from its public address, unpacked and verified."""

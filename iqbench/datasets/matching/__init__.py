@@ -1,0 +1,1 @@
+"""Methods' outputs, found by name; nothing is opened."""
