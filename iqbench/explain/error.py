@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, OWN, Convention
 from iqbench.explain.family import Family
 from iqbench.explain.gray import INTEGER
 from iqbench.explain.pair import Extremes, Pair
+from iqbench.explain.windows import Windows
 from iqbench.metrics.psnr import TAP, Psnr
 
 __all__ = ["PsnrFamily"]
@@ -21,6 +23,7 @@ WITH_EPSILON = "psnr-epsilon=1e-08"
 EPSILON = 1e-8
 WRAPPED = "psnr, uint8 differences wrapped around"
 COMBINED = ("rgb", "luma-studio", "luma-full", "luma-full-rounded", "luma-709")
+DATA_RANGE = next(iter(DATA_RANGES))
 LUMA = ("luma-studio", "luma-studio-rounded", "luma-full", "luma-full-rounded")
 
 
@@ -97,27 +100,35 @@ class PsnrFamily(Family[Errors]):
             return False
         return convention.pool == "images" or convention.colour != "rgb-channels"
 
+    def sample(self, convention: Convention) -> Convention:
+        """Return what has the same errors, whatever the peak and the mean."""
+        return replace(
+            convention,
+            metric=WRAPPED if convention.metric == WRAPPED else self.metric,
+            colour="rgb" if convention.colour == "rgb-channels" else convention.colour,
+            range=DATA_RANGE if convention.range in DATA_RANGES else OWN,
+            pool="images",
+        )
+
     def measure(self, pair: Pair, convention: Convention) -> Errors:
         """Return the errors in a part of the image."""
-        base = convention.colour if convention.colour != "rgb-channels" else "rgb"
-        seen = replace(convention, colour=base).seen
+        seen = convention.seen
         from_data = convention.range in DATA_RANGES
         wrapped = convention.metric == WRAPPED
 
-        def squares() -> Tensor:
+        def squares() -> Windows:
             reference, output = pair.seen(convention)
             if wrapped:
-                return _wrapped_squares(reference, output)
-            return Psnr().maps(TAP, (reference,), output, {})["squared_error"].double()
+                planes = _wrapped_squares(reference, output)
+            else:
+                planes = Psnr().maps(TAP, (reference,), output, {})["squared_error"].double()
+            return Windows(planes[0].numpy(), np.add)
 
-        def errors() -> Errors:
-            rows, columns = pair.rows_and_columns(convention)
-            extremes = pair.extremes(convention) if from_data else Extremes.full()
-            part = pair.once(("squares", *seen, wrapped), squares)[0, :, rows, columns]
-            return Errors(part.mean((1, 2)), part[0].numel(), extremes)
-
-        window = convention.modcrop, convention.crop
-        return pair.once(("errors", *seen, *window, from_data, wrapped), errors, large=False)
+        rows, columns = pair.rows_and_columns(convention)
+        extremes = pair.extremes(convention) if from_data else Extremes.full()
+        sums = pair.once(("squares", *seen, wrapped), squares)
+        count = (rows.stop - rows.start) * (columns.stop - columns.start)
+        return Errors(torch.from_numpy(sums.within(rows, columns)) / count, count, extremes)
 
     def close(self, found: Sequence[Errors], convention: Convention) -> float:
         """Return the mean of the images' PSNRs, or the PSNR of a mean error."""

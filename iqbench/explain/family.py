@@ -56,6 +56,13 @@ class Family(ABC, Generic[Statistic]):
         del convention, scale
         return True
 
+    def sample(self, convention: Convention) -> Convention:
+        """Return the convention that stands for all with the same statistics of every pair.
+
+        By default those differ that differ in more than what is made of the pairs together.
+        """
+        return replace(convention, pool="images")
+
     @abstractmethod
     def measure(self, pair: Pair, convention: Convention) -> Statistic:
         """Return what the value follows from, of one pair.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from iqbench.images.colour import luma_full, luma_studio
-from iqbench.images.rounding import quantise_uint8, round_half_away
+from iqbench.images.rounding import round_half_away
 
 __all__ = ["INTEGER", "to_gray"]
 
@@ -65,7 +65,8 @@ def to_gray(name: str, image: Tensor) -> Tensor:
         return image
     if name in FIXED_POINT:
         weights, bits = FIXED_POINT[name]
-        levels = _weighted(round_half_away(quantise_uint8(image).double() * 255), weights)
+        # Up to 2**24 float32 holds every integer, and no sum is larger.
+        levels = _weighted(round_half_away(image.clamp(0, 1) * 255), weights)
         return (torch.floor((levels + 2 ** (bits - 1)) / 2**bits) / 255).to(image.dtype)
     if "-bgr" in name:
         image, name = image.flip(1), name.replace("-bgr", "")
@@ -78,5 +79,5 @@ def to_gray(name: str, image: Tensor) -> Tensor:
 
 
 def _weighted(image: Tensor, weights: tuple[float, float, float]) -> Tensor:
-    factors = torch.tensor(weights, dtype=torch.float64, device="cpu").view(1, 3, 1, 1)
-    return (image * factors).sum(1, keepdim=True).to(image.dtype)
+    red, green, blue = image.double().unbind(1)
+    return (red * weights[0] + green * weights[1] + blue * weights[2]).unsqueeze(1).to(image.dtype)

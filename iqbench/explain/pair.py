@@ -13,6 +13,7 @@ from torch import Tensor
 from iqbench.errors import IqbenchError
 from iqbench.explain.convention import RANGES, Convention
 from iqbench.explain.gray import to_gray
+from iqbench.explain.windows import Windows
 from iqbench.images.picture import Picture
 from iqbench.protocols.gray import arrange
 from iqbench.protocols.view import Brightness, GrayOutput, View
@@ -184,8 +185,18 @@ class Pair:
 
     def extremes(self, convention: Convention) -> Extremes:
         """Return least and largest values of what is scored."""
-        ends = (torch.aminmax(image.contiguous()) for image in self.part(convention))
-        return Extremes(*((float(low), float(high)) for low, high in ends))
+        rows, columns = self.rows_and_columns(convention)
+
+        def windows() -> list[tuple[Windows, Windows]]:
+            planes = [image[0].numpy() for image in self.seen(convention)]
+            return [(Windows(each, np.minimum), Windows(each, np.maximum)) for each in planes]
+
+        sides = self.once(("extremes", *convention.seen), windows)
+        reference, output = (
+            (float(lows.within(rows, columns).min()), float(highs.within(rows, columns).max()))
+            for lows, highs in sides
+        )
+        return Extremes(reference, output)
 
     def _convert(self, convention: Convention) -> tuple[Tensor, Tensor]:
         (brightness,) = (item for item in get_args(Brightness) if item == convention.brightness)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
@@ -259,8 +260,14 @@ class MsSsimFamily(MeanFamily):
         reference, output = (image * scale + offset for image in (reference, output))
         if convention.metric == TOGETHER:
             return _together(reference, output)
-        metric = resolve_metrics([convention.metric])[0].metric
-        return float(score_as_they_are(metric, convention.metric, reference, output))
+        # Sides that are halved without a rest have no edge to treat in a way of one's own.
+        even = not any(side % 2 ** (len(WEIGHTS) - 1) for side in reference.shape[2:])
+        column = self.metric if even else convention.metric
+        metric = resolve_metrics([column])[0].metric
+        key = (column, replace(convention, metric=column))
+        return pair.once(
+            key, lambda: float(score_as_they_are(metric, column, reference, output)), large=False
+        )
 
 
 def _together(reference: Tensor, output: Tensor, *, range_of_scale: bool = False) -> float:

@@ -86,13 +86,17 @@ class Survey:
         self.evidence = evidence
         self._workers = workers
         self._reporter = reporter
-        self.found: dict[Convention, Statistics] = {item: {} for item in conventions}
+        # Conventions that are measured alike share what is measured.
+        self._samples = {item: family.sample(item) for item in conventions}
+        shared: dict[Convention, Statistics] = {item: {} for item in self._samples.values()}
+        self.found = {item: shared[sample] for item, sample in self._samples.items()}
         self._usual = list(usual)
         self._doubtful = frozenset(() if evidence.images else doubtful)
         places = range(len(pairs)) if evidence.mean else sorted(evidence.images)
         self.places: list[int] = self._ordered(list(places), spreads)
         self.screened = self.places[:SCREENED]
         self._values: dict[tuple[Convention, int], float] = {}
+        self._estimates: dict[tuple[Convention, int, int], tuple[float, float]] = {}
         self._singles: dict[Convention, dict[int, float]] = {}
         self._tables: dict[tuple[tuple[int, ...], int], NDArray[np.float64]] = {}
 
@@ -212,9 +216,20 @@ class Survey:
         What is added to the value of a convention that is complete is the difference between the
         two on the pairs that both have: of a pair's conventions, all are high or low together.
         """
-        places = tuple(place for place in self.places if place in self.found[convention])
+        known = self.found[convention]
+        bases = [base for base in dict.fromkeys(self._usual) if self._has_all(base)]
+        key = (convention, len(known), len(bases))
+        if key not in self._estimates:
+            places = tuple(place for place in self.places if place in known)
+            self._estimates[key] = self._compare(convention, places, bases)
+        return self._estimates[key]
+
+    def _compare(
+        self, convention: Convention, places: tuple[int, ...], bases: Sequence[Convention]
+    ) -> tuple[float, float]:
+        """Estimate a mean by itself and from each complete convention; return the surest."""
         own = self.images(convention, places)
-        bases, table = self._compare(places)
+        table = self._table(places, bases)
         errors = _errors(np.vstack([own, own - table]), len(self.places))
         best = int(np.nanargmin(errors)) if not np.isnan(errors).all() else 0
         value = self._close(convention, places)
@@ -223,14 +238,13 @@ class Survey:
             value += self._close(base, self.places) - self._close(base, places)
         return value, float(errors[best])
 
-    def _compare(self, places: tuple[int, ...]) -> tuple[list[Convention], NDArray[np.float64]]:
-        """Return the complete conventions, and their values of the pairs."""
-        bases = [base for base in dict.fromkeys(self._usual) if self._has_all(base)]
+    def _table(self, places: tuple[int, ...], bases: Sequence[Convention]) -> NDArray[np.float64]:
+        """Return the values of complete conventions on some pairs, a row each."""
         key = (places, len(bases))
         if key not in self._tables:
             rows = [self.images(base, places) for base in bases]
             self._tables[key] = np.array(rows).reshape(len(bases), len(places))
-        return bases, self._tables[key]
+        return self._tables[key]
 
     def _has_all(self, convention: Convention) -> bool:
         return convention in self.found and self.complete(convention)
@@ -246,7 +260,8 @@ class Survey:
 
     def _measure(self, conventions: Sequence[Convention], places: Sequence[int]) -> None:
         """Measure pairs under the conventions that fit all of them; forget the others."""
-        ordered = sorted(set(conventions), key=lambda convention: convention.order)
+        samples = {self._samples[convention]: self.found[convention] for convention in conventions}
+        ordered = sorted(samples, key=lambda sample: sample.order)
         if not ordered or not places:
             return
         advance = self._begin(len(ordered), len(places))
@@ -255,21 +270,22 @@ class Survey:
         def look(place: int) -> Mapping[Convention, Any]:
             pair = self._pairs.read(place)
             values: dict[Convention, Any] = {}
-            for convention in ordered:
-                if convention not in unfit:
+            for sample in ordered:
+                if sample not in unfit and place not in samples[sample]:
                     try:
-                        values[convention] = self._family.measure(pair, convention)
+                        values[sample] = self._family.measure(pair, sample)
                     except IqbenchError:  # too small for it, or nothing left: nobody's value
-                        unfit.add(convention)
+                        unfit.add(sample)
                 advance()
             return values
 
         results = in_threads(look, places, self._workers)
         for place, values in zip(places, results, strict=True):
-            for convention, statistic in values.items():
-                self.found[convention][place] = statistic
-        for convention in unfit:
-            self.found.pop(convention, None)
+            for sample, statistic in values.items():
+                samples[sample][place] = statistic
+        if unfit:
+            kept = [item for item in self.found if self._samples[item] not in unfit]
+            self.found = {item: self.found[item] for item in kept}
 
     def _begin(self, conventions: int, places: int) -> Callable[[], None]:
         """Tell the reporter what comes; return what tells of one more value."""

@@ -1,0 +1,77 @@
+"""Sums and extremes over many windows of one image, whose middle is added up once."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Windows"]
+
+Planes: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+
+MARGIN = 32
+"""Rows and columns at each edge that are kept; windows that start or end further in are rare."""
+
+
+class Windows:
+    """What a ufunc makes of any window of an image, e.g. its sum or its maximum.
+
+    Conventions differ in the few rows and columns that they cut off at the edges. The middle
+    becomes one row and one column, so that a window costs a few thousand values, not all of them.
+
+    Parameters
+    ----------
+    planes
+        (C, H, W).
+    ufunc
+        `numpy.add`, `numpy.minimum` or `numpy.maximum`.
+    """
+
+    def __init__(self, planes: Planes, ufunc: np.ufunc) -> None:
+        self._planes = planes
+        self._ufunc = ufunc
+        height, width = planes.shape[1:]
+        self._rows, self._columns = _starts(height), _starts(width)
+        rows = ufunc.reduceat(planes, self._rows, axis=1)
+        self._small = ufunc.reduceat(rows, self._columns, axis=2)
+
+    def within(self, rows: slice, columns: slice) -> Planes:
+        """Return the value over a window, of each channel.
+
+        Parameters
+        ----------
+        rows, columns
+            With start and stop, not empty.
+
+        Returns
+        -------
+        ndarray
+            (C,).
+        """
+        height, width = self._planes.shape[1:]
+        down = _position(self._rows, rows, height)
+        along = _position(self._columns, columns, width)
+        if down is None or along is None:
+            part = self._planes[:, rows, columns]
+        else:
+            part = self._small[:, down, along]
+        values: Planes = self._ufunc.reduce(part, axis=(1, 2))
+        return values
+
+
+def _starts(side: int) -> NDArray[np.intp]:
+    """Return where each row of the small image starts: the middle is one row."""
+    if side <= 2 * MARGIN + 1:
+        return np.arange(side)
+    return np.concatenate([np.arange(MARGIN + 1), np.arange(side - MARGIN, side)])
+
+
+def _position(starts: NDArray[np.intp], part: slice, side: int) -> slice | None:
+    """Return the rows of the small image that are exactly these, if there are."""
+    ends = np.searchsorted(starts, [part.start, part.stop])
+    exact = starts[ends[0]] == part.start and (
+        part.stop == side or (ends[1] < len(starts) and starts[ends[1]] == part.stop)
+    )
+    return slice(int(ends[0]), int(ends[1])) if exact else None
