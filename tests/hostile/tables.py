@@ -154,7 +154,9 @@ def _write(part: Path, table: pa.Table, footer: bytes | None, chance: random.Ran
         dictionary_pagesize_limit=2**30,
         compression="zstd" if table.num_rows > 100 else chance.choice(("snappy", "none", "gzip")),
     ) as writer:
-        writer.write_table(table.replace_schema_metadata(None), chance.choice((1, 5, 2**20)))
+        # A row group for each of a million rows would keep this campaign busy, not its readers.
+        rows = max(chance.choice((1, 5, 2**20)), table.num_rows // 100)
+        writer.write_table(table.replace_schema_metadata(None), rows)
         if footer is not None:
             writer.add_key_value_metadata({FOOTER_KEY: footer})
     _with_checksum(part, sink.getvalue())
