@@ -17,7 +17,7 @@ from iqbench.engine.ranks import gather, rank
 from iqbench.engine.reading import FittedPair, check_fit
 from iqbench.engine.record import Record, Row
 from iqbench.errors import IqbenchError, IqbenchWarning
-from iqbench.images.memory import check_bits, picture_of, single_images
+from iqbench.images.memory import Bits, check_bits, picture_of, single_images
 from iqbench.images.peaks import Peaks
 from iqbench.metrics._images import check_images, overshoots
 from iqbench.results.schema import UNDEFINED
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["Evaluator"]
+__all__ = ["Evaluator", "names_of"]
 
 STATE_FORMAT = 1
 
@@ -122,6 +122,16 @@ class Evaluator:
         return True
 
     @property
+    def bits(self) -> Bits:
+        """To how many bits floating point is rounded; None where it is not."""
+        return self._bits
+
+    @property
+    def scorer(self) -> PairScorer:
+        """What scores its pairs: for what else is made of them, such as maps."""
+        return self._scorer
+
+    @property
     def directions(self) -> dict[str, str]:
         """By column, what is better: ``higher``, ``lower``, ``target:<value>`` or ``none``."""
         return {item.column.name: item.column.direction for item in self._scorer.requests}
@@ -214,17 +224,19 @@ class Evaluator:
         """
         return self._together(merge).means()
 
-    def scores(self, *, merge: bool = True) -> pd.DataFrame:
+    def scores(self, *, merge: bool = True, start: int = 0) -> pd.DataFrame:
         """Return one row an image and one column a metric; NaN where there is no value.
 
         Parameters
         ----------
         merge
             As in `compute`.
+        start
+            Leave out as many rows at the beginning.
         """
         import pandas as pd
 
-        rows = self._together(merge).rows()
+        rows = self._together(merge).rows()[start:]
         index = pd.Index([row.image for row in rows], name="image", dtype=str)
         values = [row.values for row in rows]
         return pd.DataFrame(values, index=index, columns=list(self.columns), dtype=float)
@@ -444,14 +456,20 @@ def _checked(kind: str, images: object, *, trained: bool = False) -> list[tuple[
 
 
 def _names(ids: Sequence[object] | Tensor | None, images: int) -> list[str | None]:
-    """Return one id an image; numbers are spelt."""
+    """Return one id an image, or None for each."""
     if ids is None:
         return [None] * images
-    if isinstance(ids, str):
-        ids = [ids]
-    given = ids.tolist() if isinstance(ids, Tensor) else list(ids)
+    given = names_of(ids)
     if len(given) != images:
         raise IqbenchError(f"there are {images} outputs, but {len(given)} ids")
+    return [*given]
+
+
+def names_of(ids: Sequence[object] | Tensor) -> list[str]:
+    """Return ids as names: numbers are spelt, and a text alone is one id."""
+    if isinstance(ids, str):
+        return [ids]
+    given = ids.tolist() if isinstance(ids, Tensor) else ids
     return [str(one.item() if isinstance(one, Tensor) else one) for one in given]
 
 

@@ -16,6 +16,8 @@ from iqbench.errors import IqbenchError
 from iqbench.evaluator import Evaluator
 from iqbench.integrations._packages import not_installed
 from iqbench.integrations._scoring import Scoring
+from iqbench.integrations.loggers import MlflowLog, TensorBoardLog
+from iqbench.integrations.worst import WorstImage, WorstImages
 from iqbench.results.paths import slug
 from iqbench.results.selector import Keys, pick
 from iqbench.results.signature import headings
@@ -23,6 +25,7 @@ from iqbench.stats.gains import shortfall
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
+    from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 except ModuleNotFoundError as error:
     raise not_installed(error, "lightning", "lightning") from error
 
@@ -71,6 +74,10 @@ class EvaluatorCallback(Callback):
         The folder of the best checkpoint; by default ``checkpoints`` in the trainer's root folder.
     weights_only
         Whether that checkpoint holds the weights alone.
+    worst
+        How many of the worst images are shown at each validation, side by side with their
+        references and maps: by the monitored column, or else the first one that has a direction.
+        The trainer's loggers of TensorBoard, Weights & Biases and MLflow get them.
     prefix
         Put before the names that are logged.
     precision, memory, weights, bits, gray_output
@@ -109,6 +116,7 @@ class EvaluatorCallback(Callback):
         results: str | os.PathLike[str] | None = "results",
         checkpoints: str | os.PathLike[str] | None = None,
         weights_only: bool = False,
+        worst: int = 0,
         prefix: str = "val/",
         precision: str = "exact",
         memory: int | None = None,
@@ -133,6 +141,7 @@ class EvaluatorCallback(Callback):
         self.results = results
         self.checkpoints = checkpoints
         self.weights_only = weights_only
+        self.worst = worst
         self.prefix = prefix
         self.means: dict[str, dict[str, float]] = {}
         self._images = images or _as_returned
@@ -142,6 +151,7 @@ class EvaluatorCallback(Callback):
         self._evaluators: list[Evaluator] = []
         self._columns: dict[Keys, ColumnInfo] = {}
         self._monitored: Keys | None = None
+        self._worst: WorstImages | None = None
         self._loader = 0
         self._states: dict[int, list[dict[str, Any]]] = {}
 
@@ -196,9 +206,27 @@ class EvaluatorCallback(Callback):
                     hint="Name one of these as monitor",
                 )
             (self._monitored,) = found
+        self._worst = self._find_worst()
+
+    def _find_worst(self) -> WorstImages | None:
+        """Return what keeps the worst images; None if none are shown."""
+        if not self.worst:
+            return None
+        directed = (keys for keys, info in self._columns.items() if info.direction != "none")
+        keys = self._monitored or next(directed, None)
+        if keys is None:
+            raise IqbenchError(
+                "no column has a direction by which images could be the worst",
+                hint="Ask for a metric such as psnr, or leave out worst=",
+            )
+        name, signature = keys
+        evaluator = next(one for one in self._evaluators if one.signatures.get(name) == signature)
+        return WorstImages(evaluator, name, self.worst)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the images of the validation before."""
+        if self._worst is not None:
+            self._worst.reset()
         self._loader, self._states = 0, {}
         for evaluator in self._evaluators:
             evaluator.reset()
@@ -218,9 +246,10 @@ class EvaluatorCallback(Callback):
             return
         self._turn_to(dataloader_idx)
         arguments = dict(self._images(outputs, batch))
-        output = arguments.pop("output", None)
+        output, reference = arguments["output"], arguments.get("reference")
         for evaluator in self._evaluators:
-            evaluator.update(output, arguments.get("reference"), ids=arguments.get("ids"))
+            keeper = self._worst if self._worst and self._worst.evaluator is evaluator else None
+            (keeper or evaluator).update(output, reference, ids=arguments.get("ids"))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the means of all columns, and write the scores."""
@@ -245,6 +274,12 @@ class EvaluatorCallback(Callback):
             # Each rank has the means of all of them.
             rank_zero_only=False,
         )
+        if self._worst is not None and not _rehearses(trainer):
+            worst = self._worst.images()
+            if worst and trainer.is_global_zero:
+                name = f"{self.prefix}worst/{worst[0].column}"
+                for logger in trainer.loggers:
+                    _show(logger, name, worst, trainer.global_step)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the checkpoint if it is the best, and then remove the one before."""
@@ -310,6 +345,18 @@ class EvaluatorCallback(Callback):
                 f"{self._method!r} is no format of epoch and step",
                 hint="Write it like 'epoch-{epoch:03d}' or 'step-{step}'",
             ) from error
+
+
+def _show(logger: Logger, name: str, worst: Sequence[WorstImage], step: int) -> None:
+    """Write pictures into a logger, if it is of a kind that can show them."""
+    if isinstance(logger, TensorBoardLogger):
+        TensorBoardLog(logger.experiment).write_worst(name, worst, step)
+    elif isinstance(logger, MLFlowLogger) and logger.run_id:
+        MlflowLog(logger.experiment, logger.run_id).write_worst(name, worst, step)
+    elif isinstance(logger, WandbLogger):  # it counts steps in its own way
+        captions = [image.caption for image in worst]
+        pictures = [image.picture for image in worst]
+        logger.log_image(key=name, images=pictures, step=step, caption=captions)
 
 
 def _rehearses(trainer: Trainer) -> bool:
