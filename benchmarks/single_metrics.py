@@ -132,6 +132,7 @@ def peers() -> dict[str, dict[str, Score]]:
         "flip": flip_peer(),
         "fsim": {"piq": on_tensors(partial(piq.fsim, chromatic=False))},
         "haarpsi": {"piq": on_tensors(piq.haarpsi)},
+        "iw-ssim": {"piq": on_tensors(piq.information_weighted_ssim)},
         "mdsi": {"piq": on_tensors(piq.mdsi)},
         "ms-gmsd": {"piq": on_tensors(piq.multi_scale_gmsd)},
         "psnr-hvsm": hvs_peers(),

@@ -28,6 +28,7 @@ from iqbench.metrics.flip import flip
 from iqbench.metrics.fsim import fsim, fsimc
 from iqbench.metrics.gmsd import gmsd
 from iqbench.metrics.haarpsi import haarpsi
+from iqbench.metrics.iw_ssim import iw_ssim
 from iqbench.metrics.lpips import lpips
 from iqbench.metrics.mdsi import mdsi
 from iqbench.metrics.ms_gmsd import ms_gmsd
@@ -57,6 +58,7 @@ __all__ = [
     "gmsd",
     "haarpsi",
     "inception_features",
+    "iw_ssim",
     "kernel_distance",
     "lpips",
     "lpips_map",

@@ -41,6 +41,7 @@ PAIRWISE = (
     "fsim",
     "fsimc",
     "haarpsi",
+    "iw_ssim",
     "mdsi",
     "ms_gmsd",
     "nlpd",
@@ -57,7 +58,7 @@ LOSSES = ("PerceptualLoss", "LPIPSLoss")
 OF_ONE_IMAGE = ("total_variation", "total_variation_map")
 WITHOUT_REFERENCE = ("niqe", "inception_features")
 OF_FEATURES = ("frechet_distance", "kernel_distance")
-SIZE = {"ms_ssim": 176, "vifp": 48}
+SIZE = {"iw_ssim": 161, "ms_ssim": 176, "vifp": 48}
 
 
 @pytest.fixture
