@@ -11,7 +11,7 @@ import pandas as pd
 from iqbench.correlation.between import POOLED
 from iqbench.correlation.correlations import Correlations
 from iqbench.correlation.parting import ALL_PERCEPTUAL, variation_names
-from iqbench.correlation.tables import MATRICES, TEXTS, Matrix, square, square_text, tables
+from iqbench.correlation.tables import MATRICES, Matrix, lower_half, square, tables
 from iqbench.correlation.words import sentences
 from iqbench.document.figure import Dumbbells, Heatmap, Panel, Scatter
 from iqbench.document.model import Document, Entry, Section, TableColumn
@@ -91,15 +91,13 @@ def _sections(found: Correlations) -> Iterator[Section]:
     }
     figures |= {scatter.title: scatter for scatter in _scatters(found)}
     brief = {title for title, _ in tables(found, MATRICES)}
-    for title, frame in tables(found, (*MATRICES, *_MORE_MATRICES)):
+    for title, columns in tables(found, (*MATRICES, *_MORE_MATRICES)):
         figure = figures.pop(title, None)
-        yield Section(
-            title, columns=_text_columns(frame), level=2, figure=figure, more=title not in brief
-        )
+        yield Section(title, columns=columns, level=2, figure=figure, more=title not in brief)
     for place, rows in found.between[found.between["scope"] == POOLED].groupby("dataset"):
         values = square(replace(found, between=rows), POOLED, "spearman")
         title = f"Spearman, pooled over {place}"
-        yield Section(title, columns=_text_columns(square_text(values)), level=2, more=True)
+        yield Section(title, columns=lower_half(values), level=2, more=True)
     if len(found.parting):
         gaps = found.parting[found.parting["perceptual"] == ALL_PERCEPTUAL]
         frame = gaps.drop(columns=["perceptual", "perceptual_mean"])
@@ -110,16 +108,6 @@ def _sections(found: Correlations) -> Iterator[Section]:
         yield Section(title, columns=_columns(found.differences), level=2, more=True)
     for title, figure in figures.items():
         yield Section(title, level=2, figure=figure, more=True)
-
-
-def _text_columns(frame: pd.DataFrame) -> list[TableColumn]:
-    """Take cells that are written already."""
-    return [
-        TableColumn(
-            "text" if name in TEXTS else "value", str(name), [Entry(text) for text in frame[name]]
-        )
-        for name in frame.columns
-    ]
 
 
 def _columns(frame: pd.DataFrame, decimals: int | None = None) -> list[TableColumn]:

@@ -1,18 +1,21 @@
-"""What a correlation report shows, arranged as tables of text."""
+"""What a correlation report shows, arranged as the columns of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from iqbench.correlation.between import WITHIN_IMAGE, matrix
 from iqbench.correlation.correlations import Correlations, perceptual_distances
 from iqbench.correlation.parting import variation_names
-from iqbench.document.text import number
+from iqbench.document.model import Entry, TableColumn, texts
+from iqbench.document.text import NOTHING, number
 
-__all__ = ["MATRICES", "TEXTS", "Matrix", "square", "square_text", "tables"]
+__all__ = ["MATRICES", "Matrix", "lower_half", "square", "tables"]
 
 Matrix = tuple[str, str, str]
 """Scope, coefficient and title."""
@@ -21,9 +24,9 @@ MATRICES: tuple[Matrix, ...] = (
     ("within dataset", "spearman", "Spearman within datasets"),
     (WITHIN_IMAGE, "kendall", "Kendall within images: do metrics rank the methods alike"),
 )
-TEXTS = ("metric", "group", "note")
-"""Columns that are no numbers."""
 
+_NONE = Entry(NOTHING, value=math.nan)
+_EMPTY = Entry("", value=math.nan)
 _OPINION = {
     "srcc": "SRCC",
     "krcc": "KRCC",
@@ -41,28 +44,30 @@ _OPINION = {
 }
 
 
-def tables(found: Correlations, matrices: Sequence[Matrix]) -> list[tuple[str, pd.DataFrame]]:
-    """Arrange what is shown as tables of text."""
-    arranged = []
+def tables(
+    found: Correlations, matrices: Sequence[Matrix]
+) -> Iterator[tuple[str, list[TableColumn]]]:
+    """Give what is shown: a title and the columns of each table."""
     for scope, coefficient, title in matrices:
         values = square(found, scope, coefficient)
         if len(values):
-            arranged.append((title, square_text(values)))
+            yield title, lower_half(values)
     layers = _layers(found)
-    if len(layers):
-        arranged.append(("What each perceptual distance tells: Kendall within images", layers))
+    if layers:
+        yield "What each perceptual distance tells: Kendall within images", layers
     for (dataset, kind), part in found.opinion.groupby(["dataset", "distortion"], sort=False):
         if kind == "":
-            arranged.append((f"Agreement with people on {dataset!s}", _opinion(part)))
+            yield f"Agreement with people on {dataset!s}", _opinion(part)
     for dataset, part in found.opinion.groupby("dataset", sort=False):
         kinds = part[(part["distortion"] != "") & part["statistic"].isin(["srcc", "2afc"])]
         if len(kinds):
             wide = kinds.pivot(index="distortion", columns="metric", values="value")
-            wide = wide[list(dict.fromkeys(kinds["metric"]))].map(lambda v: _coefficient(v, 3))
-            frame = wide.reset_index().rename(columns={"distortion": "group"})
+            columns = [
+                TableColumn("value", str(name), [_coefficient(value, 3) for value in wide[name]])
+                for name in dict.fromkeys(kinds["metric"])
+            ]
             what = "SRCC" if (kinds["statistic"] == "srcc").all() else "2AFC"
-            arranged.append((f"{what} by distortion on {dataset!s}", frame))
-    return arranged
+            yield f"{what} by distortion on {dataset!s}", [texts("group", wide.index), *columns]
 
 
 def square(found: Correlations, scope: str, coefficient: str) -> pd.DataFrame:
@@ -71,15 +76,22 @@ def square(found: Correlations, scope: str, coefficient: str) -> pd.DataFrame:
     return _used(matrix(rows, found.table.names, coefficient))
 
 
-def square_text(values: pd.DataFrame) -> pd.DataFrame:
-    """Write the lower half of a symmetric matrix; its rows are named in column ``metric``."""
-    used = [str(name) for name in values.columns]
-    texts = [
-        [_coefficient(value, 2) if column < row else "" for column, value in enumerate(line[:-1])]
-        for row, line in enumerate(values.to_numpy())
+def lower_half(values: pd.DataFrame) -> list[TableColumn]:
+    """Show the lower half of a symmetric matrix, without its diagonal."""
+    names = [str(name) for name in values.columns]
+    square = values.to_numpy(np.float64)
+    columns = [
+        TableColumn(
+            "value",
+            name,
+            [
+                _coefficient(square[row, column], 2) if column < row else _EMPTY
+                for row in range(1, len(names))
+            ],
+        )
+        for column, name in enumerate(names[:-1])
     ]
-    frame = pd.DataFrame(texts, columns=used[:-1]).assign(metric=used)
-    return frame[["metric", *used[:-1]]].iloc[1:]
+    return [texts("metric", names[1:]), *columns]
 
 
 def _used(whole: pd.DataFrame) -> pd.DataFrame:
@@ -87,7 +99,7 @@ def _used(whole: pd.DataFrame) -> pd.DataFrame:
     return whole.loc[used, used]
 
 
-def _layers(found: Correlations) -> pd.DataFrame:
+def _layers(found: Correlations) -> list[TableColumn]:
     """Give perceptual distances against fidelity and total variation, with intervals."""
     names = found.table.names
     perceptual = perceptual_distances(found.roles, found.directions)
@@ -100,50 +112,68 @@ def _layers(found: Correlations) -> pd.DataFrame:
             ["first", "second", "value", "low", "high"]
         ].itertuples(index=False)
     }
-    table: dict[str, list[str]] = {"metric": perceptual}
+    if not (perceptual and against and rows):
+        return []
+    columns = []
     for other in against:
-        pairs = [sorted((other, layer), key=names.index) for layer in perceptual]
-        table[other] = [
-            _cell(rows[first, second]) if (first, second) in rows else "-"
-            for first, second in pairs
-        ]
-    return pd.DataFrame(table) if perceptual and against and rows else pd.DataFrame()
+        pairs = [tuple(sorted((other, layer), key=names.index)) for layer in perceptual]
+        entries = [_with_ends(rows[pair]) if pair in rows else _NONE for pair in pairs]
+        columns.append(TableColumn("value", other, entries))
+    return [texts("metric", perceptual), *columns]
 
 
-def _coefficient(value: float, decimals: int) -> str:
-    """Write what lies between -1 and 1: next to nothing is nothing, without a sign or exponent."""
-    return number(round(value, decimals) + 0.0, decimals)
+def _coefficient(value: float, decimals: int) -> Entry:
+    """Show what lies between -1 and 1: next to nothing is nothing, without a sign or exponent."""
+    return Entry(number(round(value, decimals) + 0.0, decimals), value=float(value))
 
 
-def _cell(numbers: Sequence[float], decimals: int = 2) -> str:
-    """Write a value with the ends of its interval, where it has one."""
+def _with_ends(numbers: Sequence[float], decimals: int = 2) -> Entry:
+    """Show a value with the ends of its interval, where it has one."""
     value, low, high = (_coefficient(float(one), decimals) for one in numbers)
-    return value if pd.isna(numbers[1]) else f"{value} [{low}, {high}]"
+    text = value.text if pd.isna(numbers[1]) else f"{value.text} [{low.text}, {high.text}]"
+    return Entry(text, value=value.value)
 
 
-def _opinion(part: pd.DataFrame) -> pd.DataFrame:
-    rows = []
+def _opinion(part: pd.DataFrame) -> list[TableColumn]:
+    """Show how each metric agrees with people."""
+    metrics: list[str] = []
+    counts: list[int] = []
+    notes: list[str] = []
+    columns: dict[str, list[Entry]] = {}
     for metric, values in part.groupby("metric", sort=False):
         own = {row["statistic"]: row for row in values.to_dict("records")}
-        row = {"metric": str(metric), "n": str(_ranked(own)["n"])}
         for statistic, heading in _OPINION.items():
             if statistic in own:
-                one = own[statistic]
-                whole = (one["value"], one["low"], one["high"])
-                if statistic in ("srcc", "2afc"):
-                    row[heading] = _cell(whole, 3)
-                else:
-                    write = number if statistic.startswith("rmse") else _coefficient
-                    row[heading] = write(one["value"], 3)
+                entries = columns.setdefault(heading, [])
+                entries += [_NONE] * (len(metrics) - len(entries))
+                entries.append(_agreement(statistic, own[statistic]))
         said = [
             f"{name[-1]}: {one['note']}"
             for name, one in own.items()
             if name.startswith("plcc-logistic") and one["note"]
         ]
-        said += _other_counts(own)
-        rows.append({**row, "note": "; ".join(said)})
-    frame = pd.DataFrame(rows).fillna("-")
-    return frame if (frame["note"] != "").any() else frame.drop(columns="note")
+        metrics.append(str(metric))
+        counts.append(int(_ranked(own)["n"]))
+        notes.append("; ".join(said + _other_counts(own)))
+    return [
+        texts("metric", metrics),
+        TableColumn("value", "n", [Entry(str(count), value=count) for count in counts]),
+        *(
+            TableColumn("value", heading, entries + [_NONE] * (len(metrics) - len(entries)))
+            for heading, entries in columns.items()
+        ),
+        *([texts("note", notes)] if any(notes) else []),
+    ]
+
+
+def _agreement(statistic: str, one: Mapping[Any, Any]) -> Entry:
+    """Show one statistic of one metric."""
+    value = float(one["value"])
+    if statistic in ("srcc", "2afc"):
+        return _with_ends((value, one["low"], one["high"]), 3)
+    if statistic.startswith("rmse"):
+        return Entry(number(value, 3), value=value)
+    return _coefficient(value, 3)
 
 
 def _ranked(own: Mapping[str, Mapping[Any, Any]]) -> Mapping[Any, Any]:

@@ -100,6 +100,11 @@ class TableColumn:
         return self.key in ("rank", "value")
 
     @property
+    def kind(self) -> str:
+        """What a page sorts it by: ``numbers`` or ``texts``."""
+        return "numbers" if any(entry.value is not None for entry in self.entries) else "texts"
+
+    @property
     def noted(self) -> bool:
         """Whether some entry has a note."""
         return any(entry.note for entry in self.entries)

@@ -21,7 +21,7 @@ from iqbench.correlation.forced_choice import choice_agreement, choice_differenc
 from iqbench.correlation.metric_table import MetricTable
 from iqbench.correlation.parting import parting
 from iqbench.correlation.people import opinion_agreement
-from iqbench.correlation.tables import square_text
+from iqbench.correlation.tables import lower_half
 from iqbench.correlation.words import sentences
 from iqbench.document.figure import Heatmap, for_plotly
 from iqbench.document.terminal import Window
@@ -259,7 +259,8 @@ def test_what_has_no_coefficient_is_said():
 
 def test_next_to_nothing_is_written_without_sign_or_exponent():
     values = pd.DataFrame([[1.0, -0.0014], [-0.0014, 1.0]], index=["a", "b"], columns=["a", "b"])
-    assert square_text(values).loc[1, "a"] == "0.00"
+    _, column = lower_half(values)
+    assert [(entry.text, entry.value) for entry in column.entries] == [("0.00", -0.0014)]
 
 
 def test_markdown_without_figures_links_none():

@@ -2,19 +2,20 @@
 
 /* Tables that are sorted by their headings, and filters over the whole page. */
 (() => {
-  const missing = (text) => text === "" || text === "-";
+  const infinite = { inf: Infinity, "-inf": -Infinity };
 
-  function key(cell) {
-    const text = cell.dataset.value;
-    if (missing(text)) return null;
-    if (text === "inf" || text === "-inf") return text === "inf" ? Infinity : -Infinity;
-    const value = Number(text);
-    return Number.isNaN(value) ? text : value;
+  /** What a cell is sorted by: a number where its column has numbers; null where it has none. */
+  function key(cell, kind) {
+    const value = cell.dataset.value;
+    if (value === "") return null;
+    if (kind !== "numbers") return value;
+    const number = infinite[value] ?? Number(value);
+    return Number.isNaN(number) ? null : number;
   }
 
   function compare(one, two) {
-    if (typeof one === "number" && typeof two === "number") return one - two;
-    return String(one).localeCompare(String(two), undefined, { numeric: true });
+    if (one === two) return 0;
+    return typeof one === "number" ? one - two : one.localeCompare(two, undefined, { numeric: true });
   }
 
   function sort(table, head) {
@@ -25,7 +26,7 @@
     const sign = order === "ascending" ? 1 : -1;
     // Each part by itself: methods that are not complete stay below.
     for (const body of table.tBodies) {
-      const rows = [...body.rows].map((row) => [key(row.cells[place]), row]);
+      const rows = [...body.rows].map((row) => [key(row.cells[place], head.dataset.kind), row]);
       rows.sort(([one], [two]) => {
         if (one === null || two === null) return (one === null) - (two === null);
         return sign * compare(one, two);
