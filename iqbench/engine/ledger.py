@@ -18,7 +18,8 @@ from iqbench.results.store import Current, Writer
 __all__ = ["Failure", "Ledger", "Summary"]
 
 _SIZE = ("height", "width", "channels", "bit_depth")
-_OPINION = ("mos", "mos_std", "mos_direction", "distortion")
+_BESIDE = ("mos", "mos_std", "mos_direction", "distortion", "bitstream_digest")
+"""What may change of an image whose files are the same."""
 
 
 @dataclass(frozen=True)
@@ -178,13 +179,13 @@ class Ledger:
         self.summary.failures.append(Failure(self.dataset, image.method, image.image, error))
 
     def keep(self, output: Output) -> None:
-        """Count an output whose scores are known; what people say of it may have changed."""
+        """Count an output whose scores are known; what else is known of it may have changed."""
         row = self._row(output)
         known = self.current[row.method].images[row.image]
         facts = {
             name: getattr(known, name) for name in ("height", "width", "channels", "bit_depth")
         }
-        if any(getattr(row, name) != getattr(known, name) for name in _OPINION):
+        if any(getattr(row, name) != getattr(known, name) for name in _BESIDE):
             self.writer.add_image(replace(row, **facts))
         signatures = self.signatures.of(output.peaks)
         self.writer.rely(row, signatures)
@@ -248,6 +249,7 @@ class Ledger:
             reference_digest=output.reference_digest,
             output_digest=output.digest,
             bytes=output.bytes,
+            bitstream_digest=output.bits.digest if output.bits else None,
             mos=image.opinion.mos if image.opinion else None,
             mos_std=image.opinion.std if image.opinion else None,
             mos_direction=image.opinion.direction if image.opinion else None,
@@ -267,7 +269,9 @@ class Ledger:
                 error=outcome.error,
                 signature=spelt[column],
                 protocol=self.protocol,
-                pair=signatures.mark(column, row.reference_digest, row.output_digest),
+                pair=signatures.mark(
+                    column, row.reference_digest, row.output_digest, row.bitstream
+                ),
             )
             for column, outcome in outcomes.items()
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import some
 from iqbench.datasets.layout import find_below
-from iqbench.datasets.matching.bitstreams import bitstream_sizes
+from iqbench.datasets.matching.bitstreams import Bitstream, find_bitstreams
 from iqbench.datasets.matching.by_name import match_outputs
 from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.reference_set import ReferenceSet, reference_set
@@ -82,7 +82,7 @@ class DatasetPlan:
     assignments
         By method, of those that attempted the dataset.
     bitstreams
-        Method to the sizes of its bitstreams by image, where some metric reads them.
+        Method to its bitstreams by image, where some metric reads them.
     reference_set
         What sets of outputs are compared with, where some metric compares sets; None for their
         references.
@@ -92,7 +92,7 @@ class DatasetPlan:
     protocol: Protocol
     requests: tuple[Request, ...]
     assignments: Mapping[str, Assignment]
-    bitstreams: Mapping[str, Mapping[str, int]]
+    bitstreams: Mapping[str, Mapping[str, Bitstream]]
     reference_set: ReferenceSet | None = None
 
     @property
@@ -170,9 +170,11 @@ class RunPlan:
 
 
 def _needs_no_reference(request: Request, reference_set: ReferenceSet | None) -> bool:
-    """Say whether a column reads an output without a reference of its own."""
+    """Say whether a column has values without a reference of the output."""
     metric = request.metric
-    return metric.needs == "output" or (metric.scope == "set" and reference_set is not None)
+    if metric.scope == "set":
+        return reference_set is not None
+    return metric.needs != "reference and output"
 
 
 def _column_info(request: Request) -> ColumnInfo:
@@ -252,10 +254,10 @@ def plan_run(
                 requests = resolve_metrics(specs, chosen.variants)
             compared = _reference_set(dataset, requests, given)
             _check_needs(dataset, requests, compared, gray_output)
-            bitstreams: dict[str, dict[str, int]] = {}
+            bitstreams: dict[str, dict[str, Bitstream]] = {}
             if any(request.metric.needs == "bitstream" for request in requests):
                 bitstreams = {
-                    name: bitstream_sizes(assignment.folder)
+                    name: find_bitstreams(assignment.folder)
                     for name, assignment in assignments.items()
                     if assignment.folder
                 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from iqbench.datasets.matching.bitstreams import Bits, Bitstream
 from iqbench.datasets.sample import OutputImage
 from iqbench.engine.signatures import Signatures
 from iqbench.errors import IqbenchError, out_of_memory
@@ -18,6 +19,7 @@ from iqbench.images.source import Alpha, Content, Source
 from iqbench.protocols.gray import check_pair
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
+from iqbench.results.schema import bitstream_mark
 from iqbench.results.store import Current
 
 __all__ = [
@@ -78,6 +80,12 @@ class Output:
         Whether `picture` is to be scored without the reference: there is none, or it does not fit.
     unfit
         Why there is no value of what needs the reference.
+    bits
+        Of its bitstream; None where there is none, or nobody asked.
+    no_bits
+        Why its bitstream, which is there, could not be read.
+    bitstream
+        Names the bitstream and the output's size, see `bitstream_mark`.
     """
 
     image: OutputImage
@@ -91,6 +99,9 @@ class Output:
     remarks: tuple[Remark, ...] = ()
     alone: bool = False
     unfit: str | None = None
+    bits: Bits | None = None
+    no_bits: str = ""
+    bitstream: str | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +162,7 @@ def read_job(
     views: Collection[View],
     alpha: Alpha,
     recompute: bool,
+    bitstreams: Mapping[str, Mapping[str, Bitstream]],
     lacking: Callable[[Output], frozenset[str]] = lambda output: frozenset(),
 ) -> ReadJob:
     """Read a job's files and decode what has to be scored.
@@ -163,8 +175,7 @@ def read_job(
     job
         What to read.
     signatures
-        The columns to compute and their signatures. What is counted of bitstreams is counted anew:
-        no digest covers them.
+        The columns to compute and their signatures.
     current
         Method to what the tables have of it.
     protocol
@@ -175,6 +186,8 @@ def read_job(
         What to do with transparency.
     recompute
         Compute everything again.
+    bitstreams
+        By method and image; they are digested, too.
     lacking
         Names the set-level columns for which features of an output or its reference are missing.
 
@@ -206,6 +219,7 @@ def read_job(
         output = replace(output, digest=read.digest, bytes=read.bytes)
         alone = digest is None
         header = _facts(read)
+        output = _with_bits(output, bitstreams.get(image.method, {}).get(image.image), header)
         output = replace(output, peaks=_peaks(header if alone else facts, header, protocol))
         known = None if recompute else current[image.method]
         columns = _missing(output, signatures, known) | lacking(output)
@@ -255,10 +269,22 @@ def _missing(output: Output, signatures: Signatures, current: Current | None) ->
         return frozenset(wanted)
     known = set()
     for name, text in wanted.items():
-        mark = signatures.mark(name, output.reference_digest, output.digest)
+        mark = signatures.mark(name, output.reference_digest, output.digest, output.bitstream)
         if mark is not None and current.scored.get((image, name, text)) == mark:
             known.add(name)
-    return frozenset(wanted) - (known - signatures.bitstreams)
+    return frozenset(wanted) - known
+
+
+def _with_bits(output: Output, bitstream: Bitstream | None, header: ImageHeader | None) -> Output:
+    """Digest the bitstream of an output, if it has one."""
+    if bitstream is None:
+        return output
+    try:
+        bits = bitstream.read()
+    except IqbenchError as error:
+        return replace(output, no_bits=str(error))
+    size = (header.height, header.width) if header else (None, None)
+    return replace(output, bits=bits, bitstream=bitstream_mark(bits.digest, *size))
 
 
 def _facts(content: Content) -> ImageHeader | None:
@@ -316,7 +342,7 @@ def _decode_alone(
     output: Output, content: Content, signatures: Signatures, protocol: Protocol, alpha: Alpha
 ) -> Output:
     """Decode an output for what needs no reference, where it has none or one that does not fit."""
-    if not output.columns & signatures.alone:
+    if not output.columns & (signatures.alone | signatures.bitstreams):
         lacking = "; ".join(signatures.lacking.values())
         return output if output.error else replace(output, error=lacking)
     try:

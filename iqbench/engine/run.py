@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from iqbench.datasets.matching.bitstreams import FOLDER, TABLE
-from iqbench.datasets.sample import OutputImage
+from iqbench.datasets.matching.bitstreams import FOLDER, TABLE, Bitstream, find_bitstreams
 from iqbench.engine.batching import Work, batch_of, join
 from iqbench.engine.compute import Compute
 from iqbench.engine.doubts import Doubts
@@ -297,6 +296,7 @@ class _DatasetRun:
             views=self._plan.views,
             alpha=self._settings.alpha,
             recompute=self._settings.recompute,
+            bitstreams=self._bitstreams(),
             lacking=self._sets.lacking,
         )
         on_gpu = self._settings.compute.device.type == "cuda"
@@ -370,7 +370,7 @@ class _DatasetRun:
         ):
             if not output.alone:
                 self._doubts.see_pixels(output.image, batch.references[owner], picture)
-            counted = self._count_bits(output.image, batch.references[owner])
+            counted = self._count_bits(output, picture)
             self._ledger.score(output, picture, outcomes | counted | self._unfit(output))
             reference = None if output.alone else batch.references[owner]
             without = self._sets.observe(output, reference, picture)
@@ -384,11 +384,25 @@ class _DatasetRun:
         if not output.alone:
             return {}
         signatures = self._signatures
-        needing = signatures.plain.keys() & output.columns - signatures.alone
+        read = signatures.alone | signatures.bitstreams
+        needing = signatures.plain.keys() & output.columns - read
         return {
             column: Outcome(None, output.unfit or signatures.why_not_alone(column))
             for column in needing
         }
+
+    def _bitstreams(self) -> Mapping[str, Mapping[str, Bitstream]]:
+        """Return the bitstreams that values are counted from: now, or in an earlier run.
+
+        A bitstream that changed makes an earlier value stale, whatever this run computes.
+        """
+        found = dict(self._plan.bitstreams)
+        for method, assignment in self._plan.assignments.items():
+            known = self._current[method].images.values()
+            counted = any(state.bitstream_digest is not None for state in known)
+            if counted and method not in found and assignment.folder is not None:
+                found[method] = find_bitstreams(assignment.folder)
+        return found
 
     def close_sets(self) -> None:
         """Compute the values of whole sets, when all their images are in the tables."""
@@ -408,19 +422,20 @@ class _DatasetRun:
                 (self._name, method, row.metric): row.error for row in rows if row.error is not None
             }
 
-    def _count_bits(self, image: OutputImage, reference: Picture) -> dict[str, Outcome]:
-        """Score an image's bitstream, where some metric reads it."""
+    def _count_bits(self, output: Output, picture: Picture) -> dict[str, Outcome]:
+        """Score an output's bitstream, where some metric reads it."""
         found: dict[str, Outcome] = {}
         for request in self._plan.requests:
-            if request.metric.needs == "bitstream":
-                size = self._plan.bitstreams.get(image.method, {}).get(image.image)
+            name, metric = request.column.name, request.metric
+            if metric.needs != "bitstream" or name not in output.columns:
+                continue
+            if output.bits is not None:
+                found[name] = _bitstream_outcome(metric, output.bits.bytes, picture)
+            else:
+                image = output.image
                 folder = self._plan.assignments[image.method].folder or self._name
                 why = f"no bitstream: {folder} has no {FOLDER}/{image.image}.* or {TABLE}"
-                found[request.column.name] = (
-                    Outcome(None, why)
-                    if size is None
-                    else _bitstream_outcome(request.metric, size, reference)
-                )
+                found[name] = Outcome(None, output.no_bits or why)
         return found
 
     def _scorer(self, columns: frozenset[str]) -> Scorer:
@@ -448,9 +463,9 @@ def _set_warnings(dataset: str, method: str, rows: list[SetRow]) -> Iterator[str
             )
 
 
-def _bitstream_outcome(metric: Metric, size: int, reference: Picture) -> Outcome:
+def _bitstream_outcome(metric: Metric, size: int, output: Picture) -> Outcome:
     try:
-        return Outcome(metric.bitstream_value(size, reference.height, reference.width))
+        return Outcome(metric.bitstream_value(size, output.height, output.width))
     except Exception as error:  # a metric's own code, which may be another package's
         return Outcome(None, reason_of(metric, error))
 

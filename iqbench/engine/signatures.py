@@ -73,11 +73,28 @@ class Signatures:
         )
 
     def mark(
-        self, column: str, reference_digest: str | None, output_digest: str | None
+        self,
+        column: str,
+        reference_digest: str | None,
+        output_digest: str | None,
+        bitstream: str | None = None,
     ) -> str | None:
-        """Name the files that a column's value depends on; None where one of them is missing."""
+        """Name the files that a column's value depends on; None where one of them is missing.
+
+        Parameters
+        ----------
+        column
+            Whose value.
+        reference_digest, output_digest
+            Of the two images.
+        bitstream
+            `iqbench.results.schema.bitstream_mark`; where there is none, the error of the column
+            belongs to the output.
+        """
+        if column in self.bitstreams:
+            return bitstream or output_mark(output_digest)
         without = column in self.lacking and reference_digest is None
-        if without or column in self.alone | self.bitstreams:
+        if without or column in self.alone:
             return output_mark(output_digest)
         return pair_digest(reference_digest, output_digest)
 

@@ -345,7 +345,7 @@ class Metric(BaseModel):
         size
             Bytes of the compressed file.
         height, width
-            Of the reference.
+            Of the output.
 
         Returns
         -------

@@ -10,14 +10,15 @@ __all__ = ["BitsPerPixel"]
 
 
 class BitsPerPixel(Metric):
-    """bpp = 8 bytes / (H W), with the size of the bitstream and the pixels of the reference.
+    """bpp = 8 bytes / (H W), with the size of the bitstream and the pixels of the output.
 
     The size is that of the compressed file, never of the decoded picture: ``bitstreams/<id>.<any>``
     beside a method's outputs, or ``bitstreams.csv`` with the columns image and bytes.
     """
 
     name: ClassVar[str] = "bpp"
-    summary: ClassVar[str] = "Bits of the bitstream per pixel of the reference"
+    summary: ClassVar[str] = "Bits of the bitstream per pixel of the output"
+    version: ClassVar[int] = 2
     citation: ClassVar[str] = "Begaint et al. 2020, arXiv:2011.03029 (CompressAI)"
     needs: ClassVar[Needs] = "bitstream"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError
 from iqbench.results.parts import last_rows, list_parts, read_footers, read_parts
-from iqbench.results.schema import NOT_SCORED_YET, REMOVED, Footer, Kind
+from iqbench.results.schema import NOT_SCORED_YET, REMOVED, Footer, Kind, bitstream_mark
 
 __all__ = ["Stored", "current_images", "current_scores", "groups", "of_current_files", "of_images"]
 
@@ -120,7 +121,9 @@ def of_images(table: pa.Table) -> pa.Table:
 
 
 def of_current_files(table: pa.Table, images: pa.Table) -> pa.Table:
-    """Keep the rows of scores whose files are those of the image's row: both, or the output alone.
+    """Keep the rows of scores whose files are those of the image's row.
+
+    These are both images, the output alone, or the bitstream.
 
     Parameters
     ----------
@@ -140,11 +143,19 @@ def of_current_files(table: pa.Table, images: pa.Table) -> pa.Table:
     pair = pc.take(images.column("pair"), row)
     digest = pc.take(images.column("output_digest"), row)
     alone = pc.binary_join_element_wise("o", pc.utf8_slice_codeunits(digest, 0, 15), "")
+    bitstream = pc.take(_bitstreams(images), row)
     mine = table.column("pair")
     # An error of files that cannot be read has none to be named by; a value always has.
     unread = pc.and_(pc.is_null(table.column("value")), pc.and_(pc.is_null(mine), pc.is_null(pair)))
-    same = pc.or_(
-        unread,
-        pc.or_(*(pc.fill_null(pc.equal(mine, theirs), False) for theirs in (pair, alone))),
-    )
+    files = (pc.fill_null(pc.equal(mine, theirs), False) for theirs in (pair, alone, bitstream))
+    same = reduce(pc.or_, files, unread)
     return table.filter(pc.and_(pc.is_valid(row), same)).combine_chunks()
+
+
+def _bitstreams(images: pa.Table) -> pa.Array:
+    """Return the `bitstream_mark` of every image; as a rule, there is none."""
+    digests = images.column("bitstream_digest")
+    if digests.null_count == len(digests):
+        return pa.nulls(len(digests), pa.string())
+    facts = (images.column(name).to_pylist() for name in ("bitstream_digest", "height", "width"))
+    return pa.array([bitstream_mark(*row) for row in zip(*facts, strict=True)], pa.string())

@@ -32,7 +32,7 @@ __all__ = ["ChecksumError", "checksum_in_name", "encode", "open_part", "part_nam
 
 _FOOTER = TypeAdapter(Footer)
 _NAME = re.compile(r"\d+-[0-9a-f]+-([0-9a-f]{64})\.parquet")
-_DISTINCT = ("reference_digest", "output_digest", "value")
+_DISTINCT = ("reference_digest", "output_digest", "bitstream_digest", "value")
 """Columns that hardly repeat a value, so that a dictionary of values gains nothing."""
 
 _BLOCK = 2**20

@@ -35,6 +35,7 @@ __all__ = [
     "Place",
     "ScoreRow",
     "SetRow",
+    "bitstream_mark",
     "output_mark",
     "pair_digest",
     "placeholder",
@@ -83,7 +84,8 @@ SCORES = pa.schema(
         _name("scope"),
     ]
 )
-"""One row a value. ``pair`` says which files it belongs to (`pair_digest` or `output_mark`);
+"""One row a value. ``pair`` says which files it belongs to (`pair_digest`, `output_mark` or
+`bitstream_mark`);
 ``scope`` whether the value is of an image or of a group of them, such as a clip; ``group`` of
 which."""
 
@@ -94,6 +96,7 @@ IMAGES = pa.schema(
         _name("image"),
         pa.field("reference_digest", pa.string()),
         pa.field("output_digest", pa.string()),
+        pa.field("bitstream_digest", pa.string()),
         pa.field("height", pa.int32()),
         pa.field("width", pa.int32()),
         pa.field("channels", pa.int32()),
@@ -136,6 +139,7 @@ DEFAULTS: Mapping[str, str | None] = {
     "scope": "image",
     "reference_set": None,
     "reference_n": None,
+    "bitstream_digest": None,
 }
 """What a column holds in parts that lack it, because an earlier release wrote them."""
 
@@ -174,6 +178,28 @@ def output_mark(output_digest: str | None) -> str | None:
     return None if output_digest is None else f"o{output_digest[:15]}"
 
 
+def bitstream_mark(
+    bitstream_digest: str | None, height: int | None, width: int | None
+) -> str | None:
+    """Name what a value was computed from that is counted from a bitstream.
+
+    Parameters
+    ----------
+    bitstream_digest
+        Digest of the compressed file; None where there is none.
+    height, width
+        Pixels of the output: all that is read of it.
+
+    Returns
+    -------
+    str or None
+        ``b`` and 15 hex digits, so that it names no pair and no output.
+    """
+    if bitstream_digest is None or height is None or width is None:
+        return None
+    return "b" + sha256(f"{bitstream_digest}\0{height}x{width}".encode()).hexdigest()[:15]
+
+
 @dataclass(frozen=True)
 class ScoreRow:
     """One value of one metric for one image.
@@ -189,8 +215,8 @@ class ScoreRow:
     signature, protocol
         How the value was computed.
     pair
-        `pair_digest` of the two files, or `output_mark` of the output where no reference is
-        needed; None where a file is missing.
+        `pair_digest` of the two files, `output_mark` of the output where no reference is needed,
+        or `bitstream_mark`; None where a file is missing.
     group
         The group of images that the image is in, or None.
     scope
@@ -268,6 +294,8 @@ class ImageRow:
         Identity.
     reference_digest, output_digest
         Of the files' bytes; None where a file is missing.
+    bitstream_digest
+        Of the compressed file behind the output; None where there is none, or nobody asked.
     height, width, channels, bit_depth, bytes
         Of the output as read: pixels, pixels, 1 or 3, 8 or 16, file size.
     mos, mos_std, mos_direction, distortion
@@ -294,6 +322,12 @@ class ImageRow:
     distortion: str | None = None
     error: str | None = None
     group: str | None = None
+    bitstream_digest: str | None = None
+
+    @property
+    def bitstream(self) -> str | None:
+        """What links the scores that are counted from the bitstream to this row."""
+        return bitstream_mark(self.bitstream_digest, self.height, self.width)
 
     @property
     def pair(self) -> str | None:

@@ -60,6 +60,7 @@ class ImageState:
     mos_std: float | None = None
     mos_direction: str | None = None
     distortion: str | None = None
+    bitstream_digest: str | None = None
 
 
 Key: TypeAlias = tuple[str, str]

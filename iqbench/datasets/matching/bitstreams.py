@@ -1,9 +1,11 @@
-"""Sizes of the compressed files behind decoded pictures: what bits per pixel are counted from."""
+"""The compressed files behind decoded pictures: what bits per pixel are counted from."""
 
 from __future__ import annotations
 
 import csv
 import os
+from dataclasses import dataclass
+from hashlib import sha256
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -11,14 +13,69 @@ from iqbench.datasets.files import split_suffix
 from iqbench.errors import IqbenchError
 from iqbench.user_files import open_regular
 
-__all__ = ["FOLDER", "TABLE", "bitstream_sizes"]
+__all__ = ["FOLDER", "TABLE", "Bits", "Bitstream", "find_bitstreams"]
 
 FOLDER = "bitstreams"
 TABLE = "bitstreams.csv"
 
 
-def bitstream_sizes(outputs: Path) -> dict[str, int]:
-    """Find the size of each image's bitstream.
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Bits:
+    """What is known of a bitstream.
+
+    Attributes
+    ----------
+    bytes
+        Its size.
+    digest
+        SHA-256 of the file, hexadecimal; of what the table says where there is no file.
+    """
+
+    bytes: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Bitstream:
+    """Where a bitstream lies, or what a table says of its size.
+
+    Attributes
+    ----------
+    path
+        The file; None where a table says the size.
+    stated
+        The size in bytes that a table says.
+    """
+
+    path: Path | None
+    stated: int = 0
+
+    def read(self) -> Bits:
+        """Count and digest the file.
+
+        Raises
+        ------
+        IqbenchError
+            If it cannot be read.
+        """
+        if self.path is None:
+            return Bits(self.stated, sha256(f"{self.stated} bytes".encode()).hexdigest())
+        digest, size = sha256(), 0
+        try:
+            with open_regular(self.path) as file:
+                while chunk := file.read(_CHUNK):
+                    digest.update(chunk)
+                    size += len(chunk)
+        except OSError as error:
+            raise IqbenchError(f"bitstream {self.path} cannot be read: {error.strerror}") from error
+        return Bits(size, digest.hexdigest())
+
+
+def find_bitstreams(outputs: Path) -> dict[str, Bitstream]:
+    """Find each image's bitstream.
 
     Parameters
     ----------
@@ -29,7 +86,7 @@ def bitstream_sizes(outputs: Path) -> dict[str, int]:
     Returns
     -------
     dict
-        Image id to bytes; empty where there is neither.
+        By image id; empty where there is neither.
 
     Raises
     ------
@@ -40,7 +97,7 @@ def bitstream_sizes(outputs: Path) -> dict[str, int]:
     return _from_table(table) if os.path.lexists(table) else _from_folder(outputs / FOLDER)
 
 
-def _from_folder(folder: Path) -> dict[str, int]:
+def _from_folder(folder: Path) -> dict[str, Bitstream]:
     files: dict[str, Path] = {}
     for path, _, names in os.walk(folder):
         for name in names:
@@ -51,11 +108,11 @@ def _from_folder(folder: Path) -> dict[str, int]:
             if image in files:
                 raise IqbenchError(f"image {image!r} has two bitstreams: {files[image]} and {file}")
             files[image] = file
-    return {image: file.stat().st_size for image, file in files.items()}
+    return {image: Bitstream(file) for image, file in files.items()}
 
 
-def _from_table(path: Path) -> dict[str, int]:
-    sizes: dict[str, int] = {}
+def _from_table(path: Path) -> dict[str, Bitstream]:
+    sizes: dict[str, Bitstream] = {}
     with open_regular(path) as file:
         reader = csv.DictReader(TextIOWrapper(file, "utf-8-sig", newline=""))
         if not {"image", "bytes"} <= set(reader.fieldnames or ()):
@@ -68,5 +125,5 @@ def _from_table(path: Path) -> dict[str, int]:
                 )
             if image in sizes:
                 raise IqbenchError(f"{path}, line {reader.line_num}: {image!r} is named twice")
-            sizes[image] = int(size)
+            sizes[image] = Bitstream(None, int(size))
     return sizes

@@ -1,9 +1,15 @@
 """Sizes of bitstreams: from files or from a table, never from the decoded picture."""
 
+from hashlib import sha256
+
 import pytest
 
-from iqbench.datasets.matching.bitstreams import bitstream_sizes
+from iqbench.datasets.matching.bitstreams import find_bitstreams
 from iqbench.errors import IqbenchError
+
+
+def sizes(outputs):
+    return {image: found.read().bytes for image, found in find_bitstreams(outputs).items()}
 
 
 def test_each_file_is_the_bitstream_of_its_stem(tmp_path):
@@ -11,22 +17,22 @@ def test_each_file_is_the_bitstream_of_its_stem(tmp_path):
         path = tmp_path / "bitstreams" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bytes(size))
-    assert bitstream_sizes(tmp_path) == {"a": 10, "sub/b": 20}
+    assert sizes(tmp_path) == {"a": 10, "sub/b": 20}
 
 
 def test_a_table_names_image_and_bytes(tmp_path):
     (tmp_path / "bitstreams.csv").write_text("image,bytes,codec\na,10,x\nsub/b,20,x\n")
-    assert bitstream_sizes(tmp_path) == {"a": 10, "sub/b": 20}
+    assert sizes(tmp_path) == {"a": 10, "sub/b": 20}
 
 
 def test_a_table_may_begin_with_a_byte_order_mark_and_names_keep_their_zeros(tmp_path):
     text = "\ufeffimage,bytes\n0001,10\n1,20\n"
     (tmp_path / "bitstreams.csv").write_text(text, encoding="utf-8")
-    assert bitstream_sizes(tmp_path) == {"0001": 10, "1": 20}
+    assert sizes(tmp_path) == {"0001": 10, "1": 20}
 
 
 def test_where_there_is_neither_there_is_nothing(tmp_path):
-    assert bitstream_sizes(tmp_path) == {}
+    assert sizes(tmp_path) == {}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +49,7 @@ def test_where_there_is_neither_there_is_nothing(tmp_path):
 def test_a_wrong_table_is_named(tmp_path, table, message):
     (tmp_path / "bitstreams.csv").write_text(table)
     with pytest.raises(IqbenchError) as caught:
-        bitstream_sizes(tmp_path)
+        sizes(tmp_path)
     assert message in str(caught.value)
     assert "bitstreams.csv" in str(caught.value)
 
@@ -53,4 +59,25 @@ def test_two_bitstreams_of_an_image_are_refused(tmp_path):
     for name in ("a.bin", "a.jxl"):
         (tmp_path / "bitstreams" / name).write_bytes(b"1")
     with pytest.raises(IqbenchError, match="image 'a' has two bitstreams"):
-        bitstream_sizes(tmp_path)
+        sizes(tmp_path)
+
+
+def test_a_file_is_known_by_its_digest_and_a_stated_size_by_itself(tmp_path):
+    (tmp_path / "bitstreams").mkdir()
+    (tmp_path / "bitstreams/a.bin").write_bytes(b"stream")
+    assert find_bitstreams(tmp_path)["a"].read().digest == sha256(b"stream").hexdigest()
+    digests = set()
+    for size in (10, 10, 11):
+        (tmp_path / "bitstreams.csv").write_text(f"image,bytes\na,{size}\n")
+        digests.add(find_bitstreams(tmp_path)["a"].read().digest)
+    assert len(digests) == 2
+
+
+def test_a_file_that_is_gone_is_named(tmp_path):
+    (tmp_path / "bitstreams").mkdir()
+    file = tmp_path / "bitstreams/a.bin"
+    file.write_bytes(b"stream")
+    found = find_bitstreams(tmp_path)["a"]
+    file.unlink()
+    with pytest.raises(IqbenchError, match=r"a\.bin"):
+        found.read()
