@@ -36,6 +36,7 @@ from iqbench.metrics.ms_ssim import ms_ssim
 from iqbench.metrics.niqe import niqe
 from iqbench.metrics.nlpd import nlpd
 from iqbench.metrics.perceptual import perceptual
+from iqbench.metrics.piqe import piqe
 from iqbench.metrics.psnr import psnr
 from iqbench.metrics.psnr_b import psnr_b
 from iqbench.metrics.psnr_hvs import psnr_hvs, psnr_hvsm
@@ -69,6 +70,7 @@ __all__ = [
     "nlpd",
     "perceptual",
     "perceptual_map",
+    "piqe",
     "psnr",
     "psnr_b",
     "psnr_hvs",
