@@ -67,6 +67,7 @@ def check_origins(plan: RunPlan, store: Store, *, replace: bool) -> list[Replace
 
     Files are read only where they lie elsewhere than the tables say. A dataset is the same if all
     its images in the tables are there with the same references; a method, if its outputs are.
+    Without references, a dataset is the same if the tables have none either, and some image.
 
     Parameters
     ----------
@@ -92,21 +93,13 @@ def check_origins(plan: RunPlan, store: Store, *, replace: bool) -> list[Replace
     for item in plan.datasets:
         name = item.dataset.name
         known = store.origins(name)
-        of_run = next(iter(item.assignments))
-        moved = {
-            method: then
-            for method, then in known.items()
-            if _elsewhere(then, now[name, of_run], "references")
-        }
-        current = {method: store.current(name, method) for method in moved}
-        difference = _other_references(item, current.values())
-        if difference:
-            place = next(iter(moved.values())).references
+        others, refusal = _other_dataset(item, known, now, store)
+        if refusal is not None:
             if not replace:
-                raise _other_dataset(item.dataset, store.root, place, difference)
+                raise refusal
             replaced += [
-                Replaced(name, method, list(current[method].images))
-                for method in moved
+                Replaced(name, method, list(table.images))
+                for method, table in others.items()
                 if method not in item.assignments
             ]
             continue
@@ -120,6 +113,52 @@ def check_origins(plan: RunPlan, store: Store, *, replace: bool) -> list[Replace
     if not replace:
         _check_absent(plan, store)
     return replaced
+
+
+def _other_dataset(
+    item: DatasetPlan, known: Mapping[str, Origin], now: Mapping[Key, Origin], store: Store
+) -> tuple[Mapping[str, Current], IqbenchError | None]:
+    """Find the methods in the tables that were scored on another dataset of this name.
+
+    Returns
+    -------
+    tuple
+        What the tables have of each of them, and why the run may not replace them unasked; None
+        where the dataset is the same.
+    """
+    dataset = item.dataset
+    here = now[dataset.name, next(iter(item.assignments))]
+    alone = {method: then for method, then in known.items() if then and not then.references}
+    current = {method: store.current(dataset.name, method) for method in alone}
+    scored = {
+        image
+        for table in current.values()
+        for image, state in table.images.items()
+        if state.output_digest is not None
+    }
+    mine = {image for one in item.assignments.values() for image in one.images}
+    if scored and not scored & mine:
+        place = next(iter(alone.values())).outputs
+        return current, _other_images(dataset, store.root, place, scored, mine)
+    moved = {method: then for method, then in known.items() if _elsewhere(then, here, "references")}
+    if not dataset.has_references:
+        # Tables of earlier versions say nothing of places.
+        moved |= {method: then for method, then in known.items() if not then}
+    current = {method: store.current(dataset.name, method) for method in moved}
+    if not dataset.has_references:
+        current = {name: table for name, table in current.items() if _has_references(table)}
+        if not current:
+            return {}, None
+        return current, _referenced(dataset, store.root, moved[next(iter(current))].references)
+    difference = _other_references(item, current.values())
+    if not difference:
+        return {}, None
+    place = next(iter(moved.values())).references
+    return current, _differing(dataset, store.root, place, difference)
+
+
+def _has_references(table: Current) -> bool:
+    return any(state.reference_digest is not None for state in table.images.values())
 
 
 def _check_absent(plan: RunPlan, store: Store) -> None:
@@ -208,13 +247,36 @@ def _difference(known: Mapping[str, set[str]], sources: Mapping[str, Source]) ->
     return ""
 
 
-def _other_dataset(dataset: Dataset, results: Path, then: str, difference: str) -> IqbenchError:
-    where = f"is {dataset.place}" if dataset.has_references else "has no references"
+_RENAME = (
+    "Give it another name (--dataset-name NAME, or that of its block in the datasets file), choose "
+    "other --results, or let it replace the other one with --replace"
+)
+
+
+def _differing(dataset: Dataset, results: Path, then: str, difference: str) -> IqbenchError:
     return IqbenchError(
-        f"{results} has scores of another dataset {dataset.name!r}, from {then}. This one "
-        f"{where} ({difference})",
-        hint="Give it another name (--dataset-name NAME, or that of its block in the datasets "
-        "file), choose other --results, or let it replace the other one with --replace",
+        f"{results} has scores of another dataset {dataset.name!r}, from {then}. This one is "
+        f"{dataset.place} ({difference})",
+        hint=_RENAME,
+    )
+
+
+def _referenced(dataset: Dataset, results: Path, then: str) -> IqbenchError:
+    return IqbenchError(
+        f"{results} has scores of another dataset {dataset.name!r} with references"
+        f"{f', from {then}' if then else ''}. This one has no references",
+        hint=f"Give the references (--reference DIR), if it is the same. {_RENAME}",
+    )
+
+
+def _other_images(
+    dataset: Dataset, results: Path, then: str, known: Collection[str], mine: Collection[str]
+) -> IqbenchError:
+    return IqbenchError(
+        f"{results} has scores of other images under the dataset name {dataset.name!r}, from "
+        f"{then}: none of them ({some(sorted(known))}) is among those of this run "
+        f"({some(sorted(mine))})",
+        hint=_RENAME,
     )
 
 

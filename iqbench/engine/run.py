@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -144,6 +144,7 @@ def run(
             settings=settings,
             summary=summary,
             reference_sets=reference_sets,
+            replaced={one.dataset for one in replaced},
         )
         # All datasets first: tables that cannot be read or written stop a run before it computes.
         # What they hold is read again below, so that one dataset's is in memory at a time.
@@ -201,8 +202,10 @@ class _DatasetRun:
         settings: Settings,
         summary: Summary,
         reference_sets: Mapping[Path, SetImages],
+        replaced: Collection[str],
     ) -> None:
         self._plan = plan
+        self._replaced = plan.dataset.name in replaced
         self._store = store
         self._name = plan.dataset.name
         self._resources = resources
@@ -243,7 +246,7 @@ class _DatasetRun:
         method lacks of these is missing, and no image is removed.
         """
         dataset, found = self._plan.dataset, self._plan.assignments
-        if dataset.has_references:
+        if dataset.has_references or self._replaced:
             return found
         ids: set[str] = set()
         for method in self._store.origins(self._name):

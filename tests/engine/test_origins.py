@@ -236,3 +236,103 @@ def test_references_inside_the_methods_folder_are_not_its_outputs(made):
     assert (summary.scored, summary.warnings) == (3, [])
     values = load_scores(made.results)["value"]
     assert values.lt(60).all()
+
+
+@pytest.mark.usefixtures("level_metrics")
+class TestWithoutReferences:
+    """Outputs alone are one dataset if they have images in common, and the tables no references."""
+
+    def evaluate(self, made, *methods, **options):
+        return made.evaluate(
+            *(f"{name}={made.root / folder}" for name, folder in methods),
+            **{"reference": None, "metrics": ("mean-level",), **options},
+        )
+
+    def test_other_images_under_the_usual_name_are_refused(self, sets):
+        self.evaluate(sets, ("mine", "Set5/mine"))
+        before = sets.files()
+        for name in ("mine", "other"):
+            with pytest.raises(IqbenchError, match="other images under the dataset name") as caught:
+                self.evaluate(sets, (name, "Set14/mine"))
+            message = caught.value.message
+            assert f"'outputs', from {sets.root / 'Set5/mine'}" in message
+            assert "(a, b, c) is among those of this run (x, y, z)" in message
+            assert "--dataset-name" in caught.value.hint
+            assert "--replace" in caught.value.hint
+        assert sets.files() == before
+
+    def test_under_a_name_of_their_own_they_lie_beside_the_first(self, sets):
+        self.evaluate(sets, ("mine", "Set5/mine"))
+        self.evaluate(sets, ("mine", "Set14/mine"), dataset_name="Set14")
+        assert set(sets.scores()["dataset"]) == {"outputs", "Set14"}
+        assert sets.scores()["value"].notna().sum() == 6
+
+    def test_they_replace_the_first_where_that_is_asked_for(self, sets):
+        self.evaluate(sets, ("mine", "Set5/mine"), ("second", "Set5/mine"))
+        summary = self.evaluate(sets, ("mine", "Set14/mine"), replace=True)
+        assert (summary.scored, summary.failures) == (3, [])
+        assert "the scores of method 'second'" in " ".join(summary.warnings)
+        scores = load_scores(sets.results)
+        assert set(zip(scores["method"], scores["image"], strict=True)) == {
+            ("mine", image) for image in "xyz"
+        }
+
+    def test_references_of_other_images_under_that_name_are_refused(self, sets):
+        self.evaluate(sets, ("mine", "Set5/mine"))
+        with pytest.raises(IqbenchError, match="other images under the dataset name 'outputs'"):
+            evaluate(sets, f"other={sets.root / 'Set14/mine'}", "Set14/HR", dataset_name="outputs")
+
+    def test_another_method_with_some_of_the_images_is_compared_with_the_first(self, sets):
+        self.evaluate(sets, ("mine", "Set5/mine"))
+        shutil.copytree(sets.root / "Set5/mine", sets.root / "part")
+        (sets.root / "part/a.png").unlink()
+        summary = self.evaluate(sets, ("part", "part"))
+        assert [failure.image for failure in summary.failures] == ["a"]
+
+    def test_other_files_of_a_method_from_another_folder_are_refused(self, sets):
+        self.evaluate(sets, ("mine", "Set5/mine"))
+        shutil.copytree(sets.root / "Set5/HR", sets.root / "run2")
+        with pytest.raises(IqbenchError, match="another method 'mine' on 'outputs'") as caught:
+            self.evaluate(sets, ("mine", "run2"))
+        assert "--method NAME=DIR" in caught.value.hint
+        assert self.evaluate(sets, ("mine", "run2"), replace=True).scored == 3
+
+    def test_the_same_files_may_lie_elsewhere(self, sets):
+        self.evaluate(sets, ("mine", "Set5/mine"))
+        shutil.move(sets.root / "Set5/mine", sets.root / "moved")
+        assert self.evaluate(sets, ("mine", "moved")).current == 3
+
+    @pytest.mark.parametrize("known", [True, False])
+    def test_a_name_that_has_references_is_refused(self, sets, known, monkeypatch):
+        with monkeypatch.context() as patch:
+            if not known:  # as the first releases wrote tables
+                patch.setattr("iqbench.engine.run.origins_of", lambda *_: {})
+            evaluate(sets, "Set5/mine", "Set5/HR")
+        before = sets.files()
+        with pytest.raises(IqbenchError) as caught:
+            self.evaluate(sets, ("mine", "Set5/mine"), dataset_name="HR")
+        said = "has scores of another dataset 'HR' with references"
+        assert said in caught.value.message
+        assert (str(sets.root / "Set5/HR") in caught.value.message) == known
+        assert caught.value.hint.startswith("Give the references (--reference DIR)")
+        assert sets.files() == before
+
+    def test_it_is_replaced_where_that_is_asked_for(self, sets):
+        evaluate(sets, "Set5/mine", "Set5/HR")
+        options = {"dataset_name": "HR", "replace": True}
+        assert self.evaluate(sets, ("new", "Set14/mine"), **options).failures == []
+        assert set(load_scores(sets.results)["method"]) == {"new"}
+
+    def test_nothing_is_removed_that_another_run_scored(self, sets):
+        self.evaluate(sets, ("mine", "Set5/mine"))
+        write_png(sets.root / "more/a.png", picture(3))
+        write_png(sets.root / "more/d.png", picture(4))
+        self.evaluate(sets, ("more", "more"))
+        self.evaluate(sets, ("mine", "Set5/mine"))
+        scores = load_scores(sets.results)
+        valued = scores[scores["value"].notna()]
+        assert set(zip(valued["method"], valued["image"], strict=True)) == {
+            *(("mine", image) for image in "abc"),
+            ("more", "a"),
+            ("more", "d"),
+        }
