@@ -1,10 +1,11 @@
-"""Score tensors under a protocol, image by image, as `iqbench evaluate` scores files."""
+"""Score images under a protocol, one by one, as `iqbench evaluate` scores files."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,13 @@ from torch import Tensor
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.pairs import PairScorer
 from iqbench.engine.ranks import gather, rank
-from iqbench.engine.reading import FittedPair, check_fit
+from iqbench.engine.reading import FittedPair
 from iqbench.engine.record import Record, Row
 from iqbench.errors import IqbenchError, IqbenchWarning
-from iqbench.images.memory import Bits, check_bits, picture_of, single_images
-from iqbench.images.peaks import Peaks
+from iqbench.images.decode import check_alpha
+from iqbench.images.memory import Bits, Images, TensorSource, check_bits, image_sources
+from iqbench.images.probe import ImageHeader
+from iqbench.images.source import Alpha, Source
 from iqbench.metrics._images import check_images, overshoots
 from iqbench.results.schema import UNDEFINED
 
@@ -33,7 +36,7 @@ STATE_FORMAT = 1
 
 
 class Evaluator:
-    """Scores images in memory, and keeps one row an image until it is reset.
+    """Scores images in memory or in files, and keeps one row an image until it is reset.
 
     Parameters
     ----------
@@ -53,8 +56,8 @@ class Evaluator:
     bits
         What a file of the images would hold: floating point is cut off to [0, 1] and rounded to 8
         or 16 bits. None rounds only where the protocol says so.
-    gray_output
-        As in `iqbench.evaluate`.
+    gray_output, alpha
+        As in `iqbench.evaluate`; `alpha` is of files.
 
     Attributes
     ----------
@@ -94,7 +97,10 @@ class Evaluator:
         weights: str | os.PathLike[str] | None = None,
         bits: int | None = 8,
         gray_output: str = "error",
+        alpha: Alpha = "error",
     ) -> None:
+        check_alpha(alpha)
+        self._alpha = alpha
         self._bits = check_bits(bits)
         self._scorer = PairScorer.resolve(
             [metrics] if isinstance(metrics, str) else list(metrics),
@@ -108,7 +114,7 @@ class Evaluator:
         for request in self._scorer.requests:
             if request.metric.needs == "bitstream":
                 raise IqbenchError(
-                    f"{request.column.name} reads compressed files, which tensors are not",
+                    f"{request.column.name} reads compressed files, and here are pixels",
                     hint="Leave it out, or use `iqbench evaluate`",
                 )
         self.columns = tuple(self._scorer.signatures.plain)  # what weights are missing is said now
@@ -127,6 +133,11 @@ class Evaluator:
         return self._bits
 
     @property
+    def alpha(self) -> Alpha:
+        """What is done with transparency in files."""
+        return self._alpha
+
+    @property
     def scorer(self) -> PairScorer:
         """What scores its pairs: for what else is made of them, such as maps."""
         return self._scorer
@@ -141,9 +152,7 @@ class Evaluator:
         """By column, how its values are computed."""
         return {name: self._scorer.signatures.plain[name] for name in self.columns}
 
-    def __call__(
-        self, output: Tensor | Sequence[Tensor], reference: Tensor | Sequence[Tensor] | None = None
-    ) -> dict[str, Tensor]:
+    def __call__(self, output: Images, reference: Images | None = None) -> dict[str, Tensor]:
         """Score images and keep nothing.
 
         Parameters
@@ -173,8 +182,8 @@ class Evaluator:
 
     def update(
         self,
-        output: Tensor | Sequence[Tensor],
-        reference: Tensor | Sequence[Tensor] | None = None,
+        output: Images,
+        reference: Images | None = None,
         *,
         ids: Sequence[object] | Tensor | None = None,
     ) -> None:
@@ -183,8 +192,9 @@ class Evaluator:
         Parameters
         ----------
         output
-            (N, C, H, W), or a list of N images (C, H, W) of any sizes; on any device. C is 1 or 3.
-            uint8, uint16, or floating point in [0, 1].
+            A tensor (N, C, H, W) on any device, C 1 or 3; an array (N, H, W, C), (H, W, C) or
+            (H, W); the path of an image file; or a list of tensors (C, H, W), arrays and paths, of
+            any sizes. Tensors and arrays are uint8, uint16, or floating point in [0, 1].
         reference
             The same of the references; may be left out if no metric needs one.
         ids
@@ -194,14 +204,15 @@ class Evaluator:
         Raises
         ------
         IqbenchError
-            If these are no images, their values are far outside [0, 1], or output and reference do
-            not fit. Nothing of the call is kept then.
+            If these are no images, a file is not there, values are far outside [0, 1], or output
+            and reference differ in size. Nothing of the call is kept then.
 
         Warns
         -----
         IqbenchWarning
-            Of images that could not be scored, such as those with NaN, which are kept as failed;
-            of outputs that overshoot [0, 1] far; of a known id with other pixels.
+            Of images that could not be scored, such as those with NaN and damaged files, which are
+            kept as failed; of outputs that overshoot [0, 1] far; of a known id with other pixels;
+            of what is doubtful in the samples of 16 bits.
         """
         for row in list(self._score(output, reference, ids)):
             self._record.add(row)
@@ -343,22 +354,22 @@ class Evaluator:
         return self._record if len(ranks) == 1 else Record.united(map(Record.of_state, ranks))
 
     def _score(
-        self,
-        output: Tensor | Sequence[Tensor],
-        reference: Tensor | Sequence[Tensor] | None,
-        ids: Sequence[object] | Tensor | None,
+        self, output: Images, reference: Images | None, ids: Sequence[object] | Tensor | None
     ) -> Iterator[Row]:
         """Check a batch, then score its images one after the other."""
-        outputs = _checked("output", output, trained=True)
-        references = self._references(reference, outputs)
+        outputs = self._sources("output", output, trained=True)
+        references = self._references(reference, len(outputs))
         names = _names(ids, len(outputs))
-        for (what, image), other in zip(outputs, references, strict=True):
+        outputs = [_named(*named) for named in zip(outputs, names, strict=True)]
+        # What headers say is said before anything is computed.
+        headers = [source.probe() for source in outputs]
+        for source, header, other in zip(outputs, headers, references, strict=True):
             if other is not None:
-                self._check_fit(what, image, other[1])
+                self._check_size(source.name, header, other.probe())
         waiting: list[tuple[Row, str]] = []
-        pairs = self._pairs(outputs, references, names, waiting)
+        images = zip(outputs, references, names, headers, strict=True)
         # Rows wait until their values are there: those that failed before never get any.
-        for outcomes in self._scorer.score(pairs):
+        for outcomes in self._scorer.score(self._pairs(images, waiting)):
             while waiting and waiting[0][0].errors:
                 yield _warned(*waiting.pop(0), self.columns)
             row, what = waiting.pop(0)
@@ -369,37 +380,37 @@ class Evaluator:
 
     def _pairs(
         self,
-        outputs: Sequence[tuple[str, Tensor]],
-        references: Sequence[tuple[str, Tensor] | None],
-        names: Sequence[str | None],
+        images: Iterable[tuple[Source, Source | None, str | None, ImageHeader]],
         waiting: list[tuple[Row, str]],
     ) -> Iterator[FittedPair]:
-        """Turn images into pictures as they are scored; enter a row of each into `waiting`."""
-        for (place, image), other, name in zip(outputs, references, names, strict=True):
-            what = place if name is None else f"{place} ({name})"
-            size = (image.shape[2], image.shape[3], image.shape[1])
+        """Read images as they are scored; enter a row of each into `waiting`."""
+        for output, reference, name, header in images:
+            row = Row(name, None, "", header.height, header.width, header.channels)
             try:
-                picture = picture_of(what, image, self._bits)
-                against = picture if other is None else picture_of(*other, self._bits)
-                digests = None if other is None else against.digest, picture.digest
-                peaks = Peaks(against.peak, picture.peak)
-                own, both = peaks.own_label, peaks.label
-                row = Row(name, *digests, *size, picture.bit_depth, both, own_peak=own)
-                if name is not None and self._record.known(name, digests):
-                    continue
-                if other is not None:
-                    check_fit(against, picture, self._scorer.views)
+                if reference is None:
+                    pair = self._scorer.read_alone(output, self._alpha)
+                else:
+                    pair = self._scorer.read(reference, output, self._alpha)
             except IqbenchError as error:
                 reasons = [Outcome(None, str(error))] * len(self.columns)
-                failed = Row(name, None, "", *size, bit_depth=0, peaks="")
-                waiting.append((failed.with_outcomes(reasons), what))
+                waiting.append((row.with_outcomes(reasons), output.name))
                 continue
-            waiting.append((row, what))
-            yield FittedPair(against, picture, alone=other is None)
+            row = replace(
+                row,
+                reference_digest=None if pair.alone else pair.reference.digest,
+                output_digest=pair.output.digest,
+                bit_depth=pair.output.bit_depth,
+                peaks=pair.peaks.label,
+                own_peak=pair.peaks.own_label,
+            )
+            if name is not None and self._record.known(name, row.inputs):
+                continue
+            for remark in pair.remarks:
+                warnings.warn(str(remark), IqbenchWarning, stacklevel=5)
+            waiting.append((row, output.name))
+            yield pair
 
-    def _references(
-        self, reference: object, outputs: Sequence[tuple[str, Tensor]]
-    ) -> list[tuple[str, Tensor] | None]:
+    def _references(self, reference: Images | None, images: int) -> Sequence[Source | None]:
         """Check the references; they may be missing where no metric needs them."""
         if reference is None:
             needy = [
@@ -410,18 +421,37 @@ class Evaluator:
                     f"{', '.join(needy)} cannot be computed without a reference",
                     hint="Give the reference, or ask for metrics that need none, such as niqe",
                 )
-            return [None] * len(outputs)
-        references = _checked("reference", reference)
-        if len(references) != len(outputs):
-            raise IqbenchError(
-                f"there are {len(outputs)} outputs, but {len(references)} references"
-            )
-        return list(references)
+            return [None] * images
+        references = self._sources("reference", reference)
+        if len(references) != images:
+            raise IqbenchError(f"there are {images} outputs, but {len(references)} references")
+        return references
 
-    def _check_fit(self, what: str, output: Tensor, reference: Tensor) -> None:
+    def _sources(self, kind: str, images: Images, *, trained: bool = False) -> list[Source]:
+        """Take images apart; refuse tensors whose values or channels are no image's."""
+        sources = image_sources(kind, images, self._bits, peak=self._scorer.protocol.peak)
+        far: list[str] = []
+        for source in sources:
+            if not isinstance(source, TensorSource):
+                continue
+            image = check_images(source.name, source.image, trained=trained)
+            if trained and overshoots(image):
+                extremes = f"from {float(image.min()):.4g} to {float(image.max()):.4g}"
+                far.append(f"{source.name} ({extremes})")
+        if far:
+            warnings.warn(
+                f"{far[0]} and {len(far) - 1} more images lie far outside [0, 1]"
+                if len(far) > 1
+                else f"{far[0]} lies far outside [0, 1]",
+                IqbenchWarning,
+                stacklevel=5,
+            )
+        return list(sources)
+
+    def _check_size(self, what: str, output: ImageHeader, reference: ImageHeader) -> None:
         """Refuse an output of another size than its reference's, before anything is computed."""
         cuts = {view.modcrop for view in self._scorer.views}
-        sizes = [tuple(image.shape[2:]) for image in (output, reference)]
+        sizes = [(header.height, header.width) for header in (output, reference)]
         cut = [[tuple(side - side % by for side in size) for by in cuts] for size in sizes]
         if cut[0] != cut[1]:
             (height, width), (other_height, other_width) = sizes
@@ -431,28 +461,11 @@ class Evaluator:
             )
 
 
-def _checked(kind: str, images: object, *, trained: bool = False) -> list[tuple[str, Tensor]]:
-    """Return single images with their names, all of them as files could hold them."""
-    found: list[tuple[str, Tensor]] = []
-    far: list[str] = []
-    for name, image in single_images(kind, images):
-        one = check_images(name, image, trained=trained)
-        if len(one) != 1:
-            raise IqbenchError(
-                f"{name} of the list has {len(one)} images", hint="Give one image an entry"
-            )
-        if trained and overshoots(one):
-            far.append(f"{name} (from {float(one.min()):.4g} to {float(one.max()):.4g})")
-        found.append((name, one))
-    if far:
-        warnings.warn(
-            f"{far[0]} and {len(far) - 1} more images lie far outside [0, 1]"
-            if len(far) > 1
-            else f"{far[0]} lies far outside [0, 1]",
-            IqbenchWarning,
-            stacklevel=5,
-        )
-    return found
+def _named(source: Source, name: str | None) -> Source:
+    """Call a tensor by its id too; a file has a name."""
+    if name is None or not isinstance(source, TensorSource):
+        return source
+    return replace(source, name=f"{source.name} ({name})")
 
 
 def _names(ids: Sequence[object] | Tensor | None, images: int) -> list[str | None]:

@@ -40,6 +40,11 @@ def write_images(folder: Path, images, names, *, depth=8):
         write_png(folder / f"{name}.png", pixels)
 
 
+def rows_first(images, *, channels=3):
+    """The same images as arrays (N, H, W, C); a fourth channel is the first again."""
+    return images.numpy().transpose(0, 2, 3, 1)[..., [0, 1, 2, 0][:channels]]
+
+
 def evaluated(tmp_path, reference, output, names, *, protocol, metrics=METRICS, depth=8):
     """What `evaluate` gives of the files, one row an image."""
     write_images(tmp_path / "references", reference, names, depth=depth)
@@ -143,6 +148,123 @@ class TestValues:
         reference, output = photographs(1)
         iqbench.Evaluator(["lpips-vgg", "perceptual"], device="cpu")(output, reference)
         assert begun == ["vgg16", "vgg16"]  # the reference, the output
+
+
+class TestArraysAndFiles:
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param(rows_first, id="batch"),
+            pytest.param(lambda x: list(rows_first(x)), id="list"),
+            pytest.param(lambda x: [x[0], *rows_first(x[1:])], id="tensors and arrays"),
+            pytest.param(lambda x: rows_first(x).astype(">f4"), id="big-endian"),
+            pytest.param(lambda x: rows_first(x.flip(3))[:, :, ::-1], id="strides below 0"),
+            pytest.param(lambda x: frozen(rows_first(x)), id="read-only"),
+        ],
+    )
+    def test_arrays_have_the_values_of_tensors(self, evaluator, change):
+        reference, output = photographs()
+        expected = evaluator(output, reference)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = evaluator(change(output), change(reference))
+        assert {name: values.tolist() for name, values in found.items()} == {
+            name: values.tolist() for name, values in expected.items()
+        }
+
+    @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+    def test_integers_are_what_files_hold(self, evaluator, kind):
+        arrays = [
+            (rows_first(x.clamp(0, 1)) * np.iinfo(kind).max).astype(kind) for x in photographs()
+        ]
+        tensors = [torch.from_numpy(one).permute(0, 3, 1, 2) for one in arrays]
+        found, expected = evaluator(*arrays), evaluator(*tensors)
+        assert found["psnr"].tolist() == expected["psnr"].tolist()
+
+    def test_a_single_array_is_one_image_and_may_have_two_dimensions(self, evaluator):
+        reference, output = (image[0, :1] for image in photographs(1))
+        expected = evaluator([output], [reference])["psnr"]
+        assert evaluator(output[0].numpy(), reference[0].numpy())["psnr"].tolist() == (
+            expected.tolist()
+        )
+        wide = (image.permute(1, 2, 0).numpy() for image in (output, reference))
+        assert evaluator(*wide)["psnr"].tolist() == expected.tolist()
+
+    def test_files_have_the_values_of_evaluate(self, tmp_path, evaluator):
+        reference, output = photographs(height=47)
+        names = ["one", "two", "three"]
+        expected = evaluated(tmp_path, reference, output, names, protocol="sr-y:scale=4")
+        paths = [
+            [tmp_path / side / f"{n}.png" for n in names] for side in ("outputs", "references")
+        ]
+        evaluator.update(*paths, ids=names)
+        assert (evaluator.scores().to_numpy() == expected.to_numpy()).all()
+        one = evaluator(str(paths[0][0]), reference[:1])
+        assert one["psnr"].tolist() == [expected["psnr"]["one"]]
+
+    def test_files_that_were_scored_are_current_for_evaluate(self, tmp_path, monkeypatch):
+        from iqbench.engine.scorer import Scorer
+
+        reference, output = photographs(2)
+        for side, images in (("references", reference), ("outputs", output)):
+            write_images(tmp_path / side, images, "ab")
+        scorer = iqbench.Evaluator(["psnr"], device="cpu")
+        sides = ([tmp_path / side / f"{n}.png" for n in "ab"] for side in ("outputs", "references"))
+        scorer.update(*sides, ids=["a", "b"])
+        scorer.write(tmp_path / "results", method="mine", dataset="both")
+        monkeypatch.setattr(Scorer, "start", lambda *_: pytest.fail("it was scored again"))
+        found = iqbench.evaluate(
+            methods=[f"mine={tmp_path / 'outputs'}"],
+            reference=tmp_path / "references",
+            dataset_name="both",
+            metrics=["psnr"],
+            results=tmp_path / "results",
+            device="cpu",
+        )
+        assert found.set_index("image")["value"].to_dict() == scorer.scores()["psnr"].to_dict()
+
+    def test_a_damaged_file_fails_alone(self, tmp_path, evaluator):
+        reference, output = photographs(2)
+        write_images(tmp_path, output, "ab")
+        broken = tmp_path / "b.png"
+        content = bytearray(broken.read_bytes())
+        content[len(content) // 2] ^= 255
+        broken.write_bytes(content)
+        with pytest.warns(IqbenchWarning, match=r"b\.png has no psnr: .*b\.png"):
+            evaluator.update([tmp_path / "a.png", broken], reference, ids=["a", "b"])
+        assert evaluator.scores().notna().all(axis=1).to_dict() == {"a": True, "b": False}
+        assert "b.png" in evaluator.errors()["b", "psnr"]
+
+    def test_transparency_is_refused_or_put_over_white(self, tmp_path):
+        from PIL import Image
+
+        pixels = np.zeros((16, 16, 4), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "clear.png")
+        white = np.full((16, 16, 3), 255, dtype=np.uint8)
+        over = iqbench.Evaluator(["psnr"], device="cpu", alpha="composite")
+        assert over(tmp_path / "clear.png", white)["psnr"].item() == math.inf
+        strict = iqbench.Evaluator(["psnr"], device="cpu")
+        with pytest.warns(IqbenchWarning, match="alpha"):
+            assert math.isnan(strict(tmp_path / "clear.png", white)["psnr"].item())
+
+    def test_floating_point_beside_integers_keeps_its_own_white(self):
+        scorer = iqbench.Evaluator(["psnr"], device="cpu", bits=None)
+        reference = np.full((16, 16, 3), 128 / 255, dtype=np.float64)
+        output = np.full((16, 16, 3), 128 * 257, dtype=np.uint16)
+        assert scorer(output, reference)["psnr"].item() > 140
+
+    def test_a_protocol_that_says_the_peak_says_it_of_sixteen_bits(self, tmp_path, monkeypatch):
+        presets = tmp_path / "protocols.yaml"
+        presets.write_text(
+            "ten: {version: 1, summary: Ten bits, citation: none, peak: 1023, "
+            "fidelity: {colour: rgb}, perception: {colour: rgb}}\n"
+        )
+        monkeypatch.setenv("IQBENCH_PROTOCOLS", str(presets))
+        reference, output = photographs(1)
+        ten = iqbench.Evaluator(["psnr"], "ten", device="cpu", bits=16)
+        pixels = [rows_first(image.clamp(0, 1) * 1023).round() for image in (output, reference)]
+        expected = ten(*(one.astype(np.uint16) for one in pixels))
+        assert ten(output, reference)["psnr"].tolist() == expected["psnr"].tolist()
 
 
 class TestWhatIsKept:
@@ -249,8 +371,15 @@ class TestRefusals:
             (lambda x: x[0], r"output is \(3, 48, 43\), not a batch"),
             (lambda x: x[:, :2], "with C 1 or 3"),
             (lambda x: x.permute(0, 2, 3, 1), "with C 1 or 3"),
-            (lambda x: x.numpy(), "output is of type ndarray, not a tensor or a list of tensors"),
-            (lambda x: list(x.numpy()), "output 0 is of type ndarray, not a torch tensor"),
+            (lambda x: x.numpy(), r"output 0 is an array of \(3, 48, 43\), not \(H, W, 3\)"),
+            (lambda x: rows_first(x, channels=4), r"an array of \(48, 43, 4\).* leaves alpha out"),
+            (lambda x: rows_first(x) > 0.5, "array of bool, which does not say its range"),
+            (lambda x: rows_first(x).astype(np.int64), "array of int64, which does not say its"),
+            (lambda x: rows_first(x) * 255, r"output 0 has values from .* but images are in"),
+            (lambda x: [x[0], [x[1]]], "output 1 is of type list, not a tensor, an array or a"),
+            (lambda x: [x[:2], x[1]], "output 0 of the list has 2 images"),
+            (lambda x: None, "output is of type NoneType, not a tensor, an array, a path"),
+            (lambda x: [x[0], "no/such.png"], "no/such.png does not exist"),
             (lambda x: x[:1], "there are 1 outputs, but 2 references"),
             (lambda x: x[..., :-4], "output 0 has 39x48 pixels, its reference 43x48"),
             (lambda x: [x[0], x[1, :, :-4]], "output 1 has 43x44 pixels, its reference 43x48"),
@@ -415,6 +544,13 @@ class TestTheCallersProcess:
         layer = torch.nn.Conv2d(3, 3, 1)
         values = evaluator(layer(output).sigmoid(), reference)
         assert not values["psnr"].requires_grad
+
+
+def frozen(array):
+    """The same array, which nobody may write to."""
+    array = array.copy()
+    array.flags.writeable = False
+    return array
 
 
 class DefaultType:

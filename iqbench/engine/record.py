@@ -26,7 +26,7 @@ class Row:
     reference_digest, output_digest
         Of the pixels; None where there is no reference.
     height, width, channels, bit_depth
-        Of the output.
+        Of the output; the depth is 0 where it could not be read.
     peaks
         What signatures say of the sample values of white; see `iqbench.images.peaks.Peaks.label`.
     values
@@ -43,8 +43,8 @@ class Row:
     height: int
     width: int
     channels: int
-    bit_depth: int
-    peaks: str
+    bit_depth: int = 0
+    peaks: str = ""
     values: tuple[float | None, ...] = ()
     errors: tuple[str | None, ...] = ()
     own_peak: str = ""

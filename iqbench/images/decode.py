@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, unknown_name
 from iqbench.images.formats import recognise
 from iqbench.images.formats.reader import BufferReader, ImageHeader, Samples
 from iqbench.images.orientation import upright
 from iqbench.images.picture import Picture
 from iqbench.images.probe import probe
 
-__all__ = ["Alpha", "decode"]
+__all__ = ["Alpha", "check_alpha", "decode"]
 
 Alpha = Literal["error", "composite"]
 
 _ROWS = 512  # composited at a time: the arithmetic needs several times the memory of the samples
+
+
+def check_alpha(alpha: str) -> None:
+    """Refuse what is none of the ways to treat transparency.
+
+    Raises
+    ------
+    IqbenchError
+        If it is none.
+    """
+    if alpha not in get_args(Alpha):
+        raise unknown_name("way to treat alpha", alpha, get_args(Alpha))
 
 
 def decode(file: BufferReader, *, digest: str, alpha: Alpha = "error") -> Picture:

@@ -1,24 +1,82 @@
-"""Tensors in memory as the pictures that files would hold."""
+"""Images in memory and in files, as callers in Python give them, as sources of pictures."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
-from typing import Literal, get_args
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture, Pixels
+from iqbench.images.probe import ImageHeader
+from iqbench.images.source import DecodedImage, FileSource
+from iqbench.user_files import expand_user
 
-__all__ = ["Bits", "check_bits", "picture_of", "single_images"]
+__all__ = ["Bits", "Image", "Images", "TensorSource", "check_bits", "image_sources"]
 
 Bits = Literal[8, 16, None]
 """To how many bits floating point is rounded, as a file of that depth would hold it."""
 
-_BATCH = 4
+Image: TypeAlias = Tensor | NDArray[Any] | str | os.PathLike[str]
+"""A tensor (C, H, W), an array (H, W, C) or (H, W), or the path of an image file."""
+
+Images: TypeAlias = Image | Sequence[Image]
+"""A batch (N, C, H, W) of tensors or (N, H, W, C) of arrays, one array or path, or a list."""
+
+_ONE, _BATCH = 3, 4
+_OF_PILLOW = "An image of Pillow becomes an array by numpy.asarray(image)"
+
+
+@dataclass(frozen=True)
+class TensorSource:
+    """An image in memory.
+
+    Attributes
+    ----------
+    name
+        What to call it in messages.
+    image
+        (1, C, H, W), C 1 or 3: uint8, uint16 or floating point; see `picture_of`.
+    bits
+        Depth that floating point is rounded to.
+    peak
+        What 1 becomes where it is rounded to 16 bits; 0 for 65535.
+    """
+
+    name: str
+    image: Tensor
+    bits: Bits
+    peak: int = 0
+
+    def probe(self) -> ImageHeader:
+        """Tell size and kind of the picture."""
+        channels, height, width = self.image.shape[1:]
+        depth: int = self.bits or 32
+        if not self.image.dtype.is_floating_point:
+            depth = 8 * self.image.dtype.itemsize
+        return ImageHeader("pixels", height, width, channels, depth)
+
+    def size(self) -> int:
+        """Return 0: there are no bytes to read."""
+        return 0
+
+    def read(self) -> DecodedImage:
+        """Return the picture.
+
+        Raises
+        ------
+        IqbenchError
+            If there is NaN in it.
+        """
+        return DecodedImage(_picture_of(self))
 
 
 def check_bits(bits: int | None) -> Bits:
@@ -33,27 +91,32 @@ def check_bits(bits: int | None) -> Bits:
     )
 
 
-def single_images(name: str, images: object) -> list[tuple[str, object]]:
-    """Take a batch or a list of images apart into batches of one, each with its name.
+def image_sources(
+    name: str, images: object, bits: Bits, *, peak: int | None = None
+) -> list[TensorSource | FileSource]:
+    """Take what a caller gives apart into single images.
 
     Parameters
     ----------
     name
-        What to call them in messages.
+        What to call images in memory in messages.
     images
-        A tensor (N, C, H, W), or a list or tuple of tensors (C, H, W) or (1, C, H, W), which may
-        differ in size.
+        See `Images`.
+    bits
+        Depth that floating point is rounded to.
+    peak
+        What 1 becomes where it is rounded to 16 bits; by default 65535.
 
     Returns
     -------
-    list of tuple
-        Name and (1, C, H, W) each, where the input has that form; what has another form is left as
-        it is, to be refused by who reads it. No pixel is copied.
+    list
+        One source an image. No pixel is looked at, and as a rule none is copied: what values and
+        how many channels a tensor has is for the caller to check.
 
     Raises
     ------
     IqbenchError
-        If a tensor is no batch of images: it has too few or too many dimensions.
+        If something is no image.
     """
     if isinstance(images, Tensor):
         if images.ndim != _BATCH:
@@ -61,54 +124,82 @@ def single_images(name: str, images: object) -> list[tuple[str, object]]:
                 f"{name} is {tuple(images.shape)}, not a batch (N, C, H, W)",
                 hint="Add the batch dimension with unsqueeze(0), or give a list of images",
             )
-        return [(f"{name} {place}", image.unsqueeze(0)) for place, image in enumerate(images)]
-    if not isinstance(images, Sequence) or isinstance(images, str | bytes):
+        entries: Sequence[object] = images.unbind()
+    elif isinstance(images, np.ndarray):
+        entries = list(images) if images.ndim == _BATCH else [images]
+    elif isinstance(images, str | os.PathLike):
+        entries = [images]
+    elif isinstance(images, Sequence) and not isinstance(images, bytes):
+        entries = images
+    else:
         raise IqbenchError(
-            f"{name} is of type {type(images).__name__}, not a tensor or a list of tensors",
-            hint="Make it one: torch.from_numpy(array).permute(2, 0, 1).unsqueeze(0)",
+            f"{name} is of type {type(images).__name__}, not a tensor, an array, a path or a "
+            "list of these",
+            hint=_OF_PILLOW,
         )
-    return [
-        (
-            f"{name} {place}",
-            image.unsqueeze(0) if isinstance(image, Tensor) and image.ndim == _BATCH - 1 else image,
-        )
-        for place, image in enumerate(images)
-    ]
+    names = (f"{name} {place}" for place in range(len(entries)))
+    return [_source(*named, bits, peak or 0) for named in zip(names, entries, strict=True)]
 
 
-def picture_of(name: str, image: Tensor, bits: Bits) -> Picture:
+def _source(name: str, image: object, bits: Bits, peak: int) -> TensorSource | FileSource:
+    if isinstance(image, str | os.PathLike):
+        return FileSource(expand_user(Path(image)))
+    if isinstance(image, np.ndarray):
+        return TensorSource(name, _tensor_of(name, image), bits, peak)
+    if not isinstance(image, Tensor):
+        raise IqbenchError(
+            f"{name} is of type {type(image).__name__}, not a tensor, an array or a path",
+            hint=_OF_PILLOW,
+        )
+    one = image.unsqueeze(0) if image.ndim == _ONE else image
+    if one.ndim == _BATCH and len(one) != 1:
+        raise IqbenchError(
+            f"{name} of the list has {len(one)} images", hint="Give one image an entry"
+        )
+    return TensorSource(name, one, bits, peak)
+
+
+def _tensor_of(name: str, array: NDArray[Any]) -> Tensor:
+    """Return an array of one image as a tensor (1, C, H, W)."""
+    channels = 1 if array.ndim == _ONE - 1 else array.shape[-1]
+    if array.ndim not in (_ONE - 1, _ONE) or channels not in (1, 3):
+        raise IqbenchError(
+            f"{name} is an array of {array.shape}, not (H, W, 3), (H, W, 1) or (H, W)",
+            hint="Channels come last in arrays: array.transpose(1, 2, 0) moves them there, "
+            "array[..., :3] leaves alpha out; a tensor has them first",
+        )
+    if array.dtype.kind not in "fu" or array.dtype.itemsize > 8:
+        raise IqbenchError(
+            f"{name} is an array of {array.dtype}, which does not say its range",
+            hint="Give uint8, uint16 or floating point in [0, 1]",
+        )
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    # In order and writable, copied only if need be: torch warns of read-only arrays.
+    pixels = torch.from_numpy(np.require(native, requirements=("C", "W")))
+    return pixels.reshape(*array.shape[:2], channels).permute(2, 0, 1).unsqueeze(0)
+
+
+def _picture_of(source: TensorSource) -> Picture:
     """Return the picture that a file would hold of an image.
 
-    Parameters
-    ----------
-    name
-        What to call it in messages.
-    image
-        (1, C, H, W), C 1 or 3: uint8, uint16, or floating point, which is cut off to [0, 1] and
-        rounded to `bits`.
-    bits
-        Depth of the file; None keeps floating point as it is, in float32.
-
-    Returns
-    -------
-    Picture
-        Its digest is of the pixels, so that equal pictures have equal digests.
+    Floating point is cut off to [0, 1] and rounded; without a depth it is kept, in float32. The
+    digest is of the pixels, so that equal pictures have equal digests.
 
     Raises
     ------
     IqbenchError
         If there is NaN in it, which no file holds.
     """
-    image = image.detach()[0].permute(1, 2, 0)
+    image, bits = source.image.detach()[0].permute(1, 2, 0), source.bits
     peak = 0
     if image.dtype.is_floating_point:
         if torch.isnan(image).any():
-            raise IqbenchError(f"{name} has values that are not numbers (NaN)")
+            raise IqbenchError(f"{source.name} has values that are not numbers (NaN)")
         image = image.clamp(0, 1)
         if bits is None:
             image, peak = image.float(), 1
         else:
-            largest = (1 << bits) - 1
+            largest = source.peak if source.peak and bits == 16 else (1 << bits) - 1
             # In the image's own precision, halves to even: as programs round that write files,
             # (x * 255).round(), so that the pixels are those of their files.
             wide = torch.promote_types(image.dtype, torch.float32)
@@ -117,4 +208,4 @@ def picture_of(name: str, image: Tensor, bits: Bits) -> Picture:
     pixels: Pixels = np.ascontiguousarray(image.cpu().numpy())
     digest = hashlib.sha256(f"{pixels.dtype}{pixels.shape}".encode())
     digest.update(pixels.data)
-    return Picture(pixels, digest.hexdigest(), name, pixels.nbytes, peak=peak)
+    return Picture(pixels, digest.hexdigest(), source.name, pixels.nbytes, peak=peak)

@@ -210,11 +210,16 @@ def _is_open(side: _Side) -> bool:
 
 
 def _is_deep(side: _Side) -> bool:
-    return side.bit_depth > 8
+    return side.bit_depth == 16
+
+
+def _can_hold(side: _Side, given: int) -> bool:
+    """Tell whether a peak may be that of an image; floating point has its own, which is 1."""
+    return side.bit_depth <= 16 and given < 1 << side.bit_depth
 
 
 def _given_or_own(side: _Side, given: int | None) -> int:
-    return given if given is not None and given < 1 << side.bit_depth else side.peak
+    return given if given is not None and _can_hold(side, given) else side.peak
 
 
 def _candidates(sides: Sequence[_Side]) -> list[int]:
@@ -278,8 +283,8 @@ def _looks_scaled(picture: Picture, bits: int) -> bool:
 
 def _check_given(sides: Sequence[Picture], given: int) -> None:
     """Refuse a peak that the samples contradict."""
-    able = [side for side in sides if given < 1 << side.bit_depth]
-    if not able:
+    able = [side for side in sides if _can_hold(side, given)]
+    if not able and any(side.bit_depth <= 16 for side in sides):
         output = sides[-1]
         those = f"{output.name} has" if len(sides) == 1 else f"{output.name} and its reference have"
         raise IqbenchError(
@@ -314,7 +319,8 @@ def _differences(reference: Picture, output: Picture, peaks: Peaks) -> Iterator[
     """Say what may be wrong between the two images of a pair, if one has 16 bits."""
     if not (_is_deep(reference) or _is_deep(output)):
         return
-    if peaks.reference != peaks.output:
+    whole = reference.bit_depth <= 16 and output.bit_depth <= 16
+    if whole and peaks.reference != peaks.output:
         yield Remark(
             f"white is {peaks.reference} in the reference and {peaks.output} in the output; "
             "each is divided by its own",

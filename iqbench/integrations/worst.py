@@ -11,9 +11,10 @@ from torch import Tensor
 
 from iqbench.engine.pairs import PairScorer
 from iqbench.engine.ranks import gather
+from iqbench.engine.reading import FittedPair
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.evaluator import Evaluator, names_of
-from iqbench.images.memory import picture_of, single_images
+from iqbench.images.memory import Images, image_sources
 from iqbench.images.picture import Picture
 from iqbench.maps.kinds import kind_of, resolve_maps
 from iqbench.maps.model import DifferenceMap
@@ -57,8 +58,7 @@ class _Kept:
     shortfall: float
     name: str
     value: float
-    output: Tensor
-    reference: Tensor
+    pair: FittedPair
 
 
 class WorstImages:
@@ -119,8 +119,8 @@ class WorstImages:
 
     def update(
         self,
-        output: Tensor | Sequence[Tensor],
-        reference: Tensor | Sequence[Tensor] | None = None,
+        output: Images,
+        reference: Images | None = None,
         *,
         ids: Sequence[object] | Tensor | None = None,
     ) -> None:
@@ -145,7 +145,8 @@ class WorstImages:
         self.evaluator.update(output, reference, ids=ids)
         new = self.evaluator.scores(merge=False, start=before)[self.column]
         outputs, references = (
-            [image for _, image in single_images("image", images)] for images in (output, reference)
+            image_sources("image", images, self.evaluator.bits, peak=self._maps.protocol.peak)
+            for images in (output, reference)
         )
         if ids is None:
             places = dict(zip(new.index, range(len(outputs)), strict=True))
@@ -157,10 +158,9 @@ class WorstImages:
         for name, value, fall in zip(new.index, new, falls, strict=True):
             if np.isnan(fall) or not self._is_worse(fall):
                 continue
-            image, against = outputs[places[name]], references[places[name]]
-            assert isinstance(image, Tensor)
-            assert isinstance(against, Tensor)
-            kept = _Kept(float(fall), name, float(value), _copy(image), _copy(against))
+            place = places[name]
+            pair = self._maps.read(references[place], outputs[place], self.evaluator.alpha)
+            kept = _Kept(float(fall), name, float(value), pair)
             self._kept = _worst([*self._kept, kept], self.count)
 
     def images(self, *, merge: bool = True) -> list[WorstImage]:
@@ -186,10 +186,7 @@ class WorstImages:
         return len(self._kept) < self.count or fall > self._kept[-1].shortfall
 
     def _shown(self, kept: _Kept) -> WorstImage:
-        output, reference = (
-            picture_of(kept.name, image, self.evaluator.bits)
-            for image in (kept.output, kept.reference)
-        )
+        output, reference = kept.pair.output, kept.pair.reference
         maps = maps_of_pair(reference, output, self._kinds, self._maps)
         size = reference.height, reference.width
         painted = [_on_canvas(one, size) for one in maps]
@@ -207,10 +204,6 @@ class WorstImages:
 def _worst(kept: list[_Kept], count: int) -> list[_Kept]:
     """Return the worst, the worst one first; of equal ones those that came first."""
     return sorted(kept, key=lambda one: -one.shortfall)[:count]
-
-
-def _copy(image: Tensor) -> Tensor:
-    return image.detach().cpu().clone()
 
 
 def _in_colour(picture: Picture) -> NDArray[np.uint8]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from iqbench.errors import IqbenchError, unknown_name
+from iqbench.errors import IqbenchError
 from iqbench.maps.model import DifferenceMap
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ def difference_maps(
     """
     from iqbench.engine.compute import resolve_compute
     from iqbench.engine.pairs import PairScorer
-    from iqbench.images.source import Alpha, FileSource
+    from iqbench.images.decode import check_alpha
+    from iqbench.images.source import FileSource
     from iqbench.maps.kinds import resolve_maps
     from iqbench.maps.pair import maps_of_pair
     from iqbench.protocols.presets import resolve_protocol
 
-    if alpha not in get_args(Alpha):
-        raise unknown_name("way to treat alpha", alpha, get_args(Alpha))
+    check_alpha(alpha)
     kinds = resolve_maps([maps] if isinstance(maps, str) else maps)
     scorer = PairScorer(
         [kind.request for kind in kinds],
