@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, get_args
+from typing import TYPE_CHECKING, TypeAlias
 
-from iqbench.errors import IqbenchError, IqbenchWarning, unknown_name
+from iqbench.errors import IqbenchError, IqbenchWarning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -326,9 +326,10 @@ def measure(
 
     from iqbench.engine.grouping import Outcome, refuse_without_references
     from iqbench.engine.pairs import PairScorer
+    from iqbench.images.decode import check_alpha
     from iqbench.images.source import FileSource
 
-    _check_alpha(alpha)
+    check_alpha(alpha)
     first, second = (None, reference) if output is None else (reference, output)
     if second is None:
         raise IqbenchError(
@@ -401,12 +402,13 @@ def _plan(evaluation: Evaluation) -> RunPlan:
     from iqbench.datasets.matching.comparison import check_ways
     from iqbench.datasets.matching.methods import resolve_methods
     from iqbench.engine.plan import plan_run
+    from iqbench.images.decode import check_alpha
     from iqbench.images.probe import maximum_pixels
 
     maximum_pixels()  # a limit that is none is refused here, not at every image
     if evaluation.workers is not None and evaluation.workers < 1:
         raise IqbenchError(f"workers must be at least 1, not {evaluation.workers}")
-    _check_alpha(evaluation.alpha)
+    check_alpha(evaluation.alpha)
     methods = []
     if evaluation.methods or evaluation.methods_in is not None:
         methods = resolve_methods(evaluation.methods, evaluation.methods_in)
@@ -468,14 +470,6 @@ def _texts(given: StrPath | Sequence[StrPath]) -> list[str]:
 def _path(given: StrPath | None) -> Path | None:
     """Take a path as text or as a path."""
     return None if given is None else Path(given)
-
-
-def _check_alpha(alpha: str) -> None:
-    """Refuse what is none of the ways to treat transparency."""
-    from iqbench.images.source import Alpha
-
-    if alpha not in get_args(Alpha):
-        raise unknown_name("way to treat alpha", alpha, get_args(Alpha))
 
 
 def _datasets(
