@@ -6,33 +6,35 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
 from iqbench.engine.grouping import Outcome
+from iqbench.engine.memory_sets import MemorySets, ReferenceImages, read_reference_images
 from iqbench.engine.pairs import PairScorer
 from iqbench.engine.ranks import gather, rank
 from iqbench.engine.reading import FittedPair
 from iqbench.engine.record import Record, Row
-from iqbench.errors import IqbenchError, IqbenchWarning
+from iqbench.errors import IqbenchError, IqbenchWarning, unknown_name
 from iqbench.images.decode import check_alpha
 from iqbench.images.memory import Bits, Images, TensorSource, check_bits, image_sources
 from iqbench.images.probe import ImageHeader
 from iqbench.images.source import Alpha, Source
 from iqbench.metrics._images import check_images, overshoots
-from iqbench.results.schema import UNDEFINED
+from iqbench.results.schema import UNDEFINED, SetRow
 
 if TYPE_CHECKING:
-    import os
-
     import pandas as pd
 
 __all__ = ["Evaluator", "names_of"]
 
 STATE_FORMAT = 1
+
+_OF_SETS = ("value", "standard_error", "error", "n", "expected", "reference_n")
 
 
 class Evaluator:
@@ -58,6 +60,9 @@ class Evaluator:
         or 16 bits. None rounds only where the protocol says so.
     gray_output, alpha
         As in `iqbench.evaluate`; `alpha` is of files.
+    reference_set
+        What metrics of sets, such as ``fid``, compare the outputs with: a folder of images of any
+        names and sizes, or images as in `update`. By default, the references of the outputs.
 
     Attributes
     ----------
@@ -94,10 +99,11 @@ class Evaluator:
         device: str | torch.device = "auto",
         precision: str = "exact",
         memory: int | None = None,
-        weights: str | os.PathLike[str] | None = None,
+        weights: str | PathLike[str] | None = None,
         bits: int | None = 8,
         gray_output: str = "error",
         alpha: Alpha = "error",
+        reference_set: Images | None = None,
     ) -> None:
         check_alpha(alpha)
         self._alpha = alpha
@@ -117,8 +123,16 @@ class Evaluator:
                     f"{request.column.name} reads compressed files, and here are pixels",
                     hint="Leave it out, or use `iqbench evaluate`",
                 )
-        self.columns = tuple(self._scorer.signatures.plain)  # what weights are missing is said now
-        self._record = Record(self.columns)
+        # What is missing is said now: weights, and images of the reference set.
+        self._image_columns = tuple(self._scorer.signatures.plain)
+        self._sets = MemorySets(
+            self._scorer.requests,
+            self._scorer.protocol,
+            self._scorer.compute,
+            None if reference_set is None else self._reference_images(reference_set),
+        )
+        self.columns = tuple(item.column.name for item in self._scorer.requests)
+        self._record = Record(self._image_columns)
 
     def __len__(self) -> int:
         """Return how many images this process has scored since the last reset."""
@@ -150,10 +164,12 @@ class Evaluator:
     @property
     def signatures(self) -> dict[str, str]:
         """By column, how its values are computed."""
-        return {name: self._scorer.signatures.plain[name] for name in self.columns}
+        of_sets = {one.name: one.signature for one in self._sets.columns}
+        known = {**self._scorer.signatures.plain, **of_sets}
+        return {name: known[name] for name in self.columns}
 
     def __call__(self, output: Images, reference: Images | None = None) -> dict[str, Tensor]:
-        """Score images and keep nothing.
+        """Score images and keep nothing; values of sets are left out.
 
         Parameters
         ----------
@@ -170,14 +186,14 @@ class Evaluator:
         IqbenchError
             As `update`.
         """
-        rows = list(self._score(output, reference, None))
+        rows = list(self._score(output, reference, None, keep=False))
         return {
             name: torch.tensor(
                 [math.nan if row.values[place] is None else row.values[place] for row in rows],
                 dtype=torch.float64,
                 device="cpu",
             )
-            for place, name in enumerate(self.columns)
+            for place, name in enumerate(self._image_columns)
         }
 
     def update(
@@ -214,11 +230,11 @@ class Evaluator:
             kept as failed; of outputs that overshoot [0, 1] far; of a known id with other pixels;
             of what is doubtful in the samples of 16 bits.
         """
-        for row in list(self._score(output, reference, ids)):
+        for row in list(self._score(output, reference, ids, keep=True)):
             self._record.add(row)
 
     def compute(self, *, merge: bool = True) -> dict[str, float]:
-        """Return the mean of each column; nothing is reset.
+        """Return the mean of each column, or its value of the set; nothing is reset.
 
         Parameters
         ----------
@@ -229,28 +245,58 @@ class Evaluator:
         Returns
         -------
         dict
-            Column name to the mean over images, infinite values included. Values that do not exist
-            (the ratio of variations of a flat reference) are left out. NaN if an image could not be
-            scored, or there is none.
+            Column name to the mean over images, infinite values included, or to the value of the
+            set. Values that do not exist (the ratio of variations of a flat reference) are left
+            out. NaN if an image could not be scored, or there is none.
         """
-        return self._together(merge).means()
+        record = self._together(merge)
+        values = record.means()
+        for row in self._closed(record, merge):
+            whole = row.value is not None and row.n == row.expected
+            values[row.metric] = row.value if whole and row.value is not None else math.nan
+        return {name: values[name] for name in self.columns}
 
-    def scores(self, *, merge: bool = True, start: int = 0) -> pd.DataFrame:
-        """Return one row an image and one column a metric; NaN where there is no value.
+    def scores(
+        self,
+        *,
+        scope: Literal["image", "set"] = "image",
+        merge: bool = True,
+        start: int = 0,
+    ) -> pd.DataFrame:
+        """Return the scores that `compute` summarises.
 
         Parameters
         ----------
+        scope
+            ``image``: one row an image and one column a metric, NaN where there is no value.
+            ``set``: one row a metric of sets, with its value, standard error, error, number n of
+            images, number of images that were scored (expected), and number of references.
         merge
             As in `compute`.
         start
-            Leave out as many rows at the beginning.
+            Leave out as many images at the beginning.
+
+        Raises
+        ------
+        IqbenchError
+            If there is no such scope.
         """
         import pandas as pd
 
-        rows = self._together(merge).rows()[start:]
+        if scope not in ("image", "set"):
+            raise unknown_name("scope", scope, ("image", "set"))
+        record = self._together(merge)
+        if scope == "set":
+            closed = self._closed(record, merge)
+            return pd.DataFrame(
+                [[getattr(row, name) for name in _OF_SETS] for row in closed],
+                index=pd.Index([row.metric for row in closed], name="metric", dtype=str),
+                columns=list(_OF_SETS),
+            ).astype({"value": float, "standard_error": float})
+        rows = record.rows()[start:]
         index = pd.Index([row.image for row in rows], name="image", dtype=str)
         values = [row.values for row in rows]
-        return pd.DataFrame(values, index=index, columns=list(self.columns), dtype=float)
+        return pd.DataFrame(values, index=index, columns=list(self._image_columns), dtype=float)
 
     def errors(self, *, merge: bool = True) -> dict[tuple[str, str], str]:
         """Return why values are missing, by image and column.
@@ -263,13 +309,12 @@ class Evaluator:
         return {
             (str(row.image), name): error
             for row in self._together(merge).rows()
-            for name, error in zip(self.columns, row.errors, strict=True)
-            if error
+            for name, error in self._failures(row)
         }
 
     def write(
         self,
-        results: str | os.PathLike[str] = "results",
+        results: str | PathLike[str] = "results",
         *,
         method: str,
         dataset: str = "validation",
@@ -302,19 +347,33 @@ class Evaluator:
         record = self._together(merge)
         if not len(record):
             raise IqbenchError("there are no scores to write", hint="Call update first")
+        closed = self._closed(record, merge)
         if merge and rank() != 0:
             return
         write_record(
-            record, self._scorer, Path(results), method=method, dataset=dataset, replace=replace
+            record,
+            self._scorer,
+            Path(results),
+            method=method,
+            dataset=dataset,
+            replace=replace,
+            sets=closed,
+            references=self._sets.needs_references,
         )
 
     def reset(self) -> None:
-        """Forget all images; networks stay loaded."""
-        self._record = Record(self.columns)
+        """Forget all images; networks and features of references stay loaded."""
+        self._record = Record(self._image_columns)
+        self._sets.forget()
 
     def state_dict(self) -> dict[str, Any]:
         """Return what this process has scored, in plain types that `torch.save` keeps."""
-        return {"format": STATE_FORMAT, "signatures": self.signatures, **self._record.state()}
+        return {
+            "format": STATE_FORMAT,
+            "signatures": self.signatures,
+            **self._record.state(),
+            "features": self._sets.state(self._record.rows()),
+        }
 
     def load_state_dict(self, *states: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned.
@@ -331,7 +390,10 @@ class Evaluator:
         """
         for state in states:
             self._check_state(state)
-        self._record = Record.united([Record(self.columns), *map(Record.of_state, states)])
+        records = [Record(self._image_columns), *map(Record.of_state, states)]
+        self._record = Record.united(records)
+        self._sets.forget()
+        self._sets.load(state["features"] for state in states)
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         """Refuse what is no state of an evaluator like this one."""
@@ -353,8 +415,40 @@ class Evaluator:
         ranks = gather(self._record.state())
         return self._record if len(ranks) == 1 else Record.united(map(Record.of_state, ranks))
 
+    def _closed(self, record: Record, merge: bool) -> list[SetRow]:
+        """Compute the values of sets; with `merge`, of the images of all ranks."""
+        if not self._sets.columns:
+            return []
+        states = gather(self._sets.state(self._record.rows())) if merge else []
+        return self._sets.close(record.rows(), states)
+
+    def _failures(self, row: Row) -> Iterator[tuple[str, str]]:
+        """Say which columns an image lacks, and why."""
+        reasons = dict(zip(self._image_columns, row.errors, strict=True))
+        reasons |= {
+            one.name: error for one, error in zip(self._sets.columns, row.set_errors, strict=False)
+        }
+        for name in self.columns:
+            error = reasons.get(name)
+            if error:
+                yield name, error
+
+    def _reference_images(self, given: Images) -> ReferenceImages:
+        scorer = self._scorer
+        images: Path | Sequence[Source]
+        if isinstance(given, str | PathLike):
+            images = Path(given)
+        else:
+            images = self._sources("image of the reference set", given)
+        return read_reference_images(images, scorer.protocol, self._alpha, scorer.compute)
+
     def _score(
-        self, output: Images, reference: Images | None, ids: Sequence[object] | Tensor | None
+        self,
+        output: Images,
+        reference: Images | None,
+        ids: Sequence[object] | Tensor | None,
+        *,
+        keep: bool,
     ) -> Iterator[Row]:
         """Check a batch, then score its images one after the other."""
         outputs = self._sources("output", output, trained=True)
@@ -369,19 +463,21 @@ class Evaluator:
         waiting: list[tuple[Row, str]] = []
         images = zip(outputs, references, names, headers, strict=True)
         # Rows wait until their values are there: those that failed before never get any.
-        for outcomes in self._scorer.score(self._pairs(images, waiting)):
-            while waiting and waiting[0][0].errors:
-                yield _warned(*waiting.pop(0), self.columns)
+        for outcomes in self._scorer.score(self._pairs(images, waiting, keep=keep)):
+            while waiting and not waiting[0][0].peaks:
+                yield self._warned(*waiting.pop(0))
             row, what = waiting.pop(0)
-            found = (outcomes[name] for name in self.columns)
-            yield _warned(row.with_outcomes(found), what, self.columns)
+            found = (outcomes[name] for name in self._image_columns)
+            yield self._warned(row.with_outcomes(found), what)
         for row, what in waiting:
-            yield _warned(row, what, self.columns)
+            yield self._warned(row, what)
 
     def _pairs(
         self,
         images: Iterable[tuple[Source, Source | None, str | None, ImageHeader]],
         waiting: list[tuple[Row, str]],
+        *,
+        keep: bool,
     ) -> Iterator[FittedPair]:
         """Read images as they are scored; enter a row of each into `waiting`."""
         for output, reference, name, header in images:
@@ -392,7 +488,8 @@ class Evaluator:
                 else:
                     pair = self._scorer.read(reference, output, self._alpha)
             except IqbenchError as error:
-                reasons = [Outcome(None, str(error))] * len(self.columns)
+                reasons = [Outcome(None, str(error))] * len(self._image_columns)
+                row = replace(row, set_errors=(str(error),) * len(self._sets.columns))
                 waiting.append((row.with_outcomes(reasons), output.name))
                 continue
             row = replace(
@@ -400,13 +497,14 @@ class Evaluator:
                 reference_digest=None if pair.alone else pair.reference.digest,
                 output_digest=pair.output.digest,
                 bit_depth=pair.output.bit_depth,
-                peaks=pair.peaks.label,
-                own_peak=pair.peaks.own_label,
+                peaks=(pair.peaks.reference, pair.peaks.output, pair.peaks.own),
             )
             if name is not None and self._record.known(name, row.inputs):
                 continue
             for remark in pair.remarks:
                 warnings.warn(str(remark), IqbenchWarning, stacklevel=5)
+            if keep:
+                row = replace(row, set_errors=self._sets.observe(row, pair))
             waiting.append((row, output.name))
             yield pair
 
@@ -414,12 +512,16 @@ class Evaluator:
         """Check the references; they may be missing where no metric needs them."""
         if reference is None:
             needy = [
-                item.column.name for item in self._scorer.requests if item.metric.needs != "output"
+                item.column.name
+                for item in self._scorer.requests
+                if item.metric.needs != "output"
+                and (item.metric.scope == "image" or self._sets.needs_references)
             ]
             if needy:
                 raise IqbenchError(
                     f"{', '.join(needy)} cannot be computed without a reference",
-                    hint="Give the reference, or ask for metrics that need none, such as niqe",
+                    hint="Give the reference, or ask for metrics that need none, such as niqe; "
+                    "metrics of sets need none with a reference_set",
                 )
             return [None] * images
         references = self._sources("reference", reference)
@@ -447,6 +549,16 @@ class Evaluator:
                 stacklevel=5,
             )
         return list(sources)
+
+    def _warned(self, row: Row, what: str) -> Row:
+        """Warn of what an image failed with; a value that does not exist is no failure."""
+        failed: dict[str, str] = {}
+        for name, error in self._failures(row):
+            if not error.startswith(UNDEFINED):
+                failed.setdefault(error, name)
+        for error, name in failed.items():
+            warnings.warn(f"{what} has no {name}: {error}", IqbenchWarning, stacklevel=5)
+        return row
 
     def _check_size(self, what: str, output: ImageHeader, reference: ImageHeader) -> None:
         """Refuse an output of another size than its reference's, before anything is computed."""
@@ -484,15 +596,3 @@ def names_of(ids: Sequence[object] | Tensor) -> list[str]:
         return [ids]
     given = ids.tolist() if isinstance(ids, Tensor) else ids
     return [str(one.item() if isinstance(one, Tensor) else one) for one in given]
-
-
-def _warned(row: Row, what: str, columns: Sequence[str]) -> Row:
-    """Warn of what an image failed with; a value that does not exist is no failure."""
-    failed = {
-        error: name
-        for name, error in zip(reversed(columns), reversed(row.errors), strict=True)
-        if error and not error.startswith(UNDEFINED)
-    }
-    for error, name in failed.items():
-        warnings.warn(f"{what} has no {name}: {error}", IqbenchWarning, stacklevel=4)
-    return row

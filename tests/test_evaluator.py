@@ -349,7 +349,7 @@ class TestWhatIsKept:
         from iqbench.engine.record import Record, Row
 
         rows = [
-            Row(str(place), None, "d", 1, 1, 3, 8, "", (order.uniform(-1e3, 1e3),), (None,))
+            Row(str(place), None, "d", 1, 1, 3, 8, (), (order.uniform(-1e3, 1e3),), (None,))
             for place in range(sum(sizes))
         ]
         whole = Record(["psnr"], rows).means()

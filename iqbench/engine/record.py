@@ -10,6 +10,7 @@ from typing import Any
 
 from iqbench.engine.grouping import Outcome
 from iqbench.errors import IqbenchError, IqbenchWarning
+from iqbench.images.peaks import Peaks
 from iqbench.results.schema import UNDEFINED
 
 __all__ = ["Record", "Row"]
@@ -28,13 +29,14 @@ class Row:
     height, width, channels, bit_depth
         Of the output; the depth is 0 where it could not be read.
     peaks
-        What signatures say of the sample values of white; see `iqbench.images.peaks.Peaks.label`.
+        The sample values of white of reference, output, and output alone; empty where the image
+        could not be read.
     values
         One a column; None where there is none.
     errors
         One a column: why there is no value, or None.
-    own_peak
-        What signatures say of the sample value of white where the output is seen alone.
+    set_errors
+        One a column of sets: why the image has no features, or None.
     """
 
     image: str | None
@@ -44,15 +46,20 @@ class Row:
     width: int
     channels: int
     bit_depth: int = 0
-    peaks: str = ""
+    peaks: tuple[int, ...] = ()
     values: tuple[float | None, ...] = ()
     errors: tuple[str | None, ...] = ()
-    own_peak: str = ""
+    set_errors: tuple[str | None, ...] = ()
 
     @property
     def inputs(self) -> tuple[str | None, str]:
         """What the values were computed from."""
         return self.reference_digest, self.output_digest
+
+    @property
+    def white(self) -> Peaks | None:
+        """The sample values of white, if the image could be read."""
+        return Peaks(*self.peaks) if self.peaks else None
 
     def with_outcomes(self, outcomes: Iterable[Outcome]) -> Row:
         """Return the row with a value, or its error, of each column."""

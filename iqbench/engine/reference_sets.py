@@ -18,7 +18,7 @@ from iqbench.images.source import Alpha, FileSource
 from iqbench.loader import work_ahead
 from iqbench.protocols.presets import Protocol
 
-__all__ = ["SetImage", "SetImages", "decode_images", "read_reference_set"]
+__all__ = ["SetImage", "SetImages", "decode_images", "digest_of_set", "read_reference_set"]
 
 _DIGITS = 12
 
@@ -67,10 +67,15 @@ class SetImages:
     @cached_property
     def digest(self) -> str:
         """Name the set by the contents of its files, whatever their names and places."""
-        digest = sha256()
-        for text in sorted(image.digest for image in self.images):
-            digest.update(text.encode() + b"\n")
-        return digest.hexdigest()[:_DIGITS]
+        return digest_of_set(image.digest for image in self.images)
+
+
+def digest_of_set(digests: Iterable[str]) -> str:
+    """Name a set of images by the digests of their contents."""
+    digest = sha256()
+    for text in sorted(digests):
+        digest.update(text.encode() + b"\n")
+    return digest.hexdigest()[:_DIGITS]
 
 
 def read_reference_set(

@@ -223,7 +223,11 @@ class _DatasetRun:
         found = plan.reference_set
         reference_set = None if found is None else reference_sets[found.folder]
         self._sets = SetRun(
-            set_columns(plan.requests, plan.protocol, reference_set),
+            set_columns(
+                plan.requests,
+                plan.protocol,
+                None if reference_set is None else reference_set.digest,
+            ),
             store.root,
             settings.compute,
             recompute=settings.recompute,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,14 +19,23 @@ from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha
 from iqbench.metrics._registry import Request
-from iqbench.metrics._sets import Extractor, Features, SetMetric
+from iqbench.metrics._sets import Extractor, Features, FeatureSet, SetMetric
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
 from iqbench.results.features import FeatureKey, FeatureTable
 from iqbench.results.schema import SetRow
 from iqbench.results.signature import signature
 
-__all__ = ["FEW", "SetColumn", "SetRun", "set_columns"]
+__all__ = [
+    "FEW",
+    "REFERENCES",
+    "ClosedSet",
+    "SetColumn",
+    "SetRun",
+    "distance_of",
+    "extract_features",
+    "set_columns",
+]
 
 FEW = 10_000
 """With fewer images, FID depends visibly on their number."""
@@ -35,7 +45,7 @@ _WAITING = 256
 
 _OWN_PEAKS = (None, 255, 65535)
 
-_REFERENCES = "references of the outputs"
+REFERENCES = "references of the outputs"
 """What outputs are compared with, where there is no reference set."""
 
 
@@ -65,7 +75,7 @@ class SetColumn:
 
 
 def set_columns(
-    requests: Iterable[Request], protocol: Protocol, reference_set: SetImages | None = None
+    requests: Iterable[Request], protocol: Protocol, reference_set: str | None = None
 ) -> tuple[SetColumn, ...]:
     """Find the set-level columns of a run, and the weights that they need.
 
@@ -76,7 +86,7 @@ def set_columns(
     protocol
         Gives the view.
     reference_set
-        What outputs are compared with; None for their references.
+        Digest of what outputs are compared with; None for their references.
 
     Raises
     ------
@@ -99,12 +109,72 @@ def set_columns(
         fields = {"metric": metric.name, "version": str(metric.version)}
         fields |= dict(item.column.options)
         fields["protocol"] = f"{protocol.spec}/{protocol.version}"
-        of = "references" if reference_set is None else reference_set.digest
-        text = signature({**fields, **seen, "set": of})
+        text = signature({**fields, **seen, "set": reference_set or "references"})
         if protocol.peak not in _OWN_PEAKS:
             text = with_peak(text, str(protocol.peak))
         found.append(SetColumn(item.column.name, metric, view, features, text))
     return tuple(found)
+
+
+def extract_features(column: SetColumn, picture: Picture, compute: Compute) -> Features | str:
+    """Return the features of an image, or why it has none."""
+    try:
+        window = column.view.window(picture.height, picture.width)
+        with compute.active():
+            seen = column.view.band(picture, slice(0, window.height), compute.device)
+            found = column.metric.extractor.extract(seen)
+        if not np.isfinite(found).all():
+            raise IqbenchError("its features are not finite")
+        return found
+    except IqbenchError as error:
+        return str(error)
+    except Exception as error:  # an extractor's own code, which may be another package's
+        return reason_of(column.metric, error)
+
+
+class ClosedSet(NamedTuple):
+    """The value of a set and its uncertainty, or why there is none."""
+
+    value: float | None
+    standard_error: float | None
+    error: str | None
+
+
+def distance_of(
+    column: SetColumn,
+    references: Sequence[FeatureKey],
+    outputs: Sequence[FeatureKey],
+    read: Callable[[Sequence[FeatureKey]], FeatureSet],
+    *,
+    paired: bool,
+) -> ClosedSet:
+    """Close two sets of images.
+
+    Parameters
+    ----------
+    column
+        Which distance.
+    references, outputs
+        The images.
+    read
+        Gives the features of images.
+    paired
+        Whether outputs are compared with their own references.
+    """
+    try:
+        if min(len(outputs), len(references)) < 2:
+            raise IqbenchError(
+                f"{column.name} needs at least 2 images a set: there are {len(outputs)} outputs "
+                f"and {len(references)} references"
+            )
+        paired = paired and len(references) == len(outputs)
+        distance = column.metric.distance(read(references), read(outputs), paired=paired)
+    except IqbenchError as problem:
+        return ClosedSet(None, None, problem.message)
+    except Exception as problem:  # a metric's own code, which may be another package's
+        return ClosedSet(None, None, reason_of(column.metric, problem))
+    known = distance.standard_error == distance.standard_error
+    return ClosedSet(distance.value, distance.standard_error if known else None, None)
 
 
 @dataclass(frozen=True)
@@ -286,29 +356,17 @@ class SetRun:
 
     def _failure(self, column: SetColumn, key: FeatureKey, picture: Picture) -> str | None:
         """Extract features that are missing; return why that failed."""
-        try:
-            self._extract(column, key, picture)
-        except IqbenchError as error:
-            return str(error)
-        except Exception as error:  # an extractor's own code, which may be another package's
-            return reason_of(column.metric, error)
-        return None
-
-    def _extract(self, column: SetColumn, key: FeatureKey, picture: Picture) -> None:
         known, waiting = self._known[column.features], self._waiting[column.features]
         if key in known:
-            return
-        window = column.view.window(picture.height, picture.width)
-        with self._compute.active():
-            rows = slice(0, window.height)
-            seen = column.view.band(picture, rows, self._compute.device)
-            found = column.metric.extractor.extract(seen)
-        if not np.isfinite(found).all():
-            raise IqbenchError("its features are not finite")
-        waiting[key] = found
+            return None
+        features = extract_features(column, picture, self._compute)
+        if isinstance(features, str):
+            return features
+        waiting[key] = features
         known.add(key)
         if len(waiting) >= _WAITING:
             self.flush()
+        return None
 
     @contextmanager
     def flushed(self) -> Iterator[None]:
@@ -362,7 +420,7 @@ class SetRun:
                         n=0,
                         expected=number,
                         members=members[method],
-                        reference_set=_REFERENCES,
+                        reference_set=REFERENCES,
                         reference_n=0,
                     ),
                 )
@@ -379,28 +437,16 @@ class SetRun:
         row = replace(row, n=len(found), reference_n=len(references))
         if self._reference_set is not None:
             row = replace(row, reference_set=self._reference_set.found.name)
-        value = error = standard_error = None
-        try:
-            if column.name in self._broken:
-                raise IqbenchError(self._broken[column.name])
-            if min(len(found), len(references)) < 2:
-                raise IqbenchError(
-                    f"{column.name} needs at least 2 images a set: there are {len(found)} outputs "
-                    f"and {len(references)} references"
-                )
-            table = self._tables[column.features]
-            reference = table.select(references)
-            output = table.select([member.output for member in found])
-            paired = self._reference_set is None and len(references) == len(found)
-            distance = column.metric.distance(reference, output, paired=paired)
-            value = distance.value
-            if distance.standard_error == distance.standard_error:
-                standard_error = distance.standard_error
-        except IqbenchError as problem:
-            error = problem.message
-        except Exception as problem:  # a metric's own code, which may be another package's
-            error = reason_of(column.metric, problem)
-        return replace(row, value=value, standard_error=standard_error, error=error)
+        if column.name in self._broken:
+            return replace(row, error=self._broken[column.name])
+        closed = distance_of(
+            column,
+            references,
+            [member.output for member in found],
+            self._tables[column.features].select,
+            paired=self._reference_set is None,
+        )
+        return replace(row, **closed._asdict())
 
     def _references_of(self, members: Sequence[_Member]) -> Iterable[FeatureKey]:
         """Say what outputs are compared with."""

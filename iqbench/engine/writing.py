@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from iqbench.engine.manifest import manifest_of
 from iqbench.engine.pairs import PairScorer
 from iqbench.engine.record import Record, Row
-from iqbench.engine.signatures import with_peak
 from iqbench.errors import IqbenchError
-from iqbench.results.schema import ImageRow, Origin, ScoreRow, removed
+from iqbench.results.schema import ImageRow, Origin, ScoreRow, SetRow, removed
 from iqbench.results.store import Store
 from iqbench.user_files import expand_user
 
@@ -28,6 +28,8 @@ def write_record(
     method: str,
     dataset: str,
     replace: bool,
+    sets: Sequence[SetRow] = (),
+    references: bool = True,
 ) -> None:
     """Write the rows of a record as the scores of one method.
 
@@ -43,6 +45,10 @@ def write_record(
         Names in the tables.
     replace
         Take what the tables have of other references of these images out.
+    sets
+        Values of all images together, without names.
+    references
+        Whether sets are of the images and their references, or of the images alone.
 
     Raises
     ------
@@ -80,6 +86,21 @@ def write_record(
             image_row = _image_row(row, dataset, method)
             writer.add_image(image_row)
             writer.add_scores(_score_rows(row, image_row, record, scorer))
+        if sets:
+            writer.flush()
+            members = store.members(dataset, method, outputs_alone=not references)
+            writer.write_sets(
+                [
+                    dataclasses.replace(
+                        one,
+                        dataset=dataset,
+                        method=method,
+                        protocol=scorer.protocol.spec,
+                        members=members,
+                    )
+                    for one in sets
+                ]
+            )
 
 
 def _other_references(
@@ -104,7 +125,8 @@ def _other_references(
 
 
 def _image_row(row: Row, dataset: str, method: str) -> ImageRow:
-    failed = [error for error in row.errors if error]
+    reasons = [*row.errors, *row.set_errors]
+    failed = [error for error in reasons if error]
     return ImageRow(
         dataset,
         method,
@@ -115,7 +137,7 @@ def _image_row(row: Row, dataset: str, method: str) -> ImageRow:
         width=row.width,
         channels=row.channels,
         bit_depth=row.bit_depth or None,
-        error=failed[0] if len(failed) == len(row.errors) else None,
+        error=failed[0] if reasons and len(failed) == len(reasons) else None,
     )
 
 
@@ -123,6 +145,7 @@ def _score_rows(
     row: Row, image: ImageRow, record: Record, scorer: PairScorer
 ) -> Iterator[ScoreRow]:
     signatures = scorer.signatures
+    spelt = signatures.of(row.white)
     for name, value, error in zip(record.columns, row.values, row.errors, strict=True):
         yield ScoreRow(
             dataset=image.dataset,
@@ -131,10 +154,7 @@ def _score_rows(
             metric=name,
             value=value,
             error=error,
-            signature=with_peak(
-                signatures.plain[name],
-                row.own_peak if name in signatures.alone else row.peaks,
-            ),
+            signature=spelt[name],
             protocol=scorer.protocol.spec,
             pair=signatures.mark(name, image.reference_digest, image.output_digest),
         )

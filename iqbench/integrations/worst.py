@@ -95,9 +95,11 @@ class WorstImages:
         self, evaluator: Evaluator, column: str, count: int = 4, *, maps: Sequence[str] = ()
     ) -> None:
         scorer = evaluator.scorer
-        wanted = [item for item in scorer.requests if item.column.name == column]
+        of_images = [item for item in scorer.requests if item.metric.scope == "image"]
+        wanted = [item for item in of_images if item.column.name == column]
         if not wanted:
-            raise unknown_name("column of the evaluator", column, evaluator.columns)
+            known = [item.column.name for item in of_images]
+            raise unknown_name("column of the evaluator's images", column, known)
         self._info = scorer.columns[column]
         if self._info.direction == "none":
             raise IqbenchError(
