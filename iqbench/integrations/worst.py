@@ -99,7 +99,7 @@ class WorstImages:
         wanted = [item for item in of_images if item.column.name == column]
         if not wanted:
             known = [item.column.name for item in of_images]
-            raise unknown_name("column of the evaluator's images", column, known)
+            raise unknown_name("column of the evaluator", column, known)
         self._info = scorer.columns[column]
         if self._info.direction == "none":
             raise IqbenchError(
