@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from iqbench.boards.by_image import images_of
+from iqbench.boards.composites import Composite
 from iqbench.boards.disputes import disputed_images
 from iqbench.boards.headings import SUFFIXES
 from iqbench.boards.means_table import MeansTable
@@ -18,6 +19,7 @@ from iqbench.boards.pairwise import pairs_of
 from iqbench.boards.pareto import check_front
 from iqbench.boards.ranking import check_sort
 from iqbench.boards.standing import Choice, Standing, standing
+from iqbench.errors import IqbenchError
 from iqbench.results.columns import Columns
 from iqbench.results.names import natural
 from iqbench.results.read import DatasetTables, iter_datasets
@@ -198,6 +200,7 @@ def read_board(
     shown: str | Sequence[str] = "headline",
     front: tuple[str, str] | None = None,
     intervals: bool = True,
+    composites: Sequence[Composite] = (),
 ) -> Board:
     """Read a results folder and compare its methods; one dataset's rows are in memory at a time.
 
@@ -216,6 +219,8 @@ def read_board(
         Two selectors of columns that span the Pareto front; shown too.
     intervals
         Whether means and ranks get their bootstrap intervals.
+    composites
+        Scores of the means of other columns; those columns are shown too.
 
     Returns
     -------
@@ -227,7 +232,15 @@ def read_board(
     IqbenchError
         As `load_scores` and `Board.of`; and where ``shown`` names an unknown metric.
     """
-    (found,) = read_boards(results, filters, (shown,), sort=sort, front=front, intervals=intervals)
+    (found,) = read_boards(
+        results,
+        filters,
+        (shown,),
+        sort=sort,
+        front=front,
+        intervals=intervals,
+        composites=composites,
+    )
     return found
 
 
@@ -239,6 +252,7 @@ def read_boards(
     sort: str | None = None,
     front: tuple[str, str] | None = None,
     intervals: bool = True,
+    composites: Sequence[Composite] = (),
 ) -> list[Board]:
     """Read a results folder once, and compare its methods by several choices of columns.
 
@@ -248,8 +262,16 @@ def read_boards(
         What it calls ``shown``; the order of metrics is that of the first.
     """
     columns = Columns()
-    extra = [*([sort] if sort else []), *(front or ())]
-    choice = Choice(sort, filters.get("method"), front, intervals)
+    computed = {one.name for one in composites}
+    needed = [text for one in composites for names in one.alternatives for text in names]
+    extra = [*([sort] if sort else []), *(front or ()), *needed]
+    choice = Choice(sort, filters.get("method"), front, intervals, tuple(composites))
+    several = [
+        shown
+        if isinstance(shown, str)
+        else [name for name in shown if name not in computed] or "headline"
+        for shown in several
+    ]
     # Under these filters a dataset without any row was not asked for, rather than left incomplete.
     narrowed = bool(filters.keys() & {"dataset", "protocol", "precision", "metric"})
     known: set[Keys] = set()
@@ -273,8 +295,13 @@ def read_boards(
     boards = []
     for shown, standings, taken in zip(several, found, used, strict=True):
         pick(_named(shown), known)
+        for names in (names for one in composites for names in one.alternatives):
+            if not any(name in computed or _fits(name, known) for name in names):
+                pick(names[:1], known, "metric of a composite score")
         hidden = len(metrics - {metric for metric, _ in taken})
-        boards.append(Board(_checked(standings, columns, choice), columns, hidden))
+        added = Columns({one.name: one.info for one in composites})
+        united = columns.united(added)
+        boards.append(Board(_checked(standings, united, choice), united, hidden))
     return boards
 
 
@@ -292,6 +319,14 @@ def _checked(found: Sequence[Standing], columns: Columns, choice: Choice) -> lis
     if choice.front is not None:
         check_front(choice.front, known, columns)
     return [one for one in found if len(one.rows)]
+
+
+def _fits(text: str, known: Collection[Keys]) -> bool:
+    """Say whether a selector means some column."""
+    try:
+        return bool(pick([text], known))
+    except IqbenchError:
+        return False
 
 
 def _named(shown: str | Sequence[str]) -> list[str]:

@@ -10,10 +10,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from iqbench.boards.composites import Composite, composite_ties, with_composites
 from iqbench.boards.cube import Cube, cube_of
 from iqbench.boards.headings import COUNTED
 from iqbench.boards.means import ColumnMeans, Infinite, Mean, differs, finite_means
-from iqbench.boards.order import Order, averaged, order_methods, resampled_ranks
+from iqbench.boards.order import (
+    Order,
+    averaged,
+    competition_ranks,
+    order_methods,
+    resampled_ranks,
+)
 from iqbench.boards.pareto import front_columns, pareto_front
 from iqbench.boards.ranking import Ties, sort_column, ties
 from iqbench.boards.set_values import SetValues, set_values
@@ -24,6 +31,7 @@ from iqbench.results.references import Stale, stale_rows
 from iqbench.results.schema import ColumnInfo
 from iqbench.stats.arrays import Floats
 from iqbench.stats.bootstrap import bootstrap_means, percentile_interval
+from iqbench.stats.gains import shortfall
 
 __all__ = ["Choice", "Standing", "standing"]
 
@@ -44,12 +52,15 @@ class Choice:
         LPIPS.
     intervals
         Whether means and ranks get their bootstrap intervals.
+    composites
+        Scores that are computed of the means of other columns.
     """
 
     sort: str | None = None
     methods: Collection[str] | None = None
     front: tuple[str, str] | None = None
     intervals: bool = True
+    composites: tuple[Composite, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,8 @@ class Standing:
     columns
         How metrics are read.
     sets
-        By heading of a column of whole sets, its metric and its signature.
+        By heading of a column that has one value a method, of a whole set or composite, its metric
+        and its signature.
     """
 
     dataset: str
@@ -155,6 +167,8 @@ def standing(tables: DatasetTables, choice: Choice) -> Standing:
         Of images that were scored against another reference than the newest one.
     """
     dataset, columns = tables.dataset, tables.columns
+    own = {one.name: one for one in choice.composites}
+    columns = columns.united(Columns({name: one.info for name, one in own.items()}))
     tables = tables.of_methods(choice.methods)
     stale = stale_rows(tables.images, choice.methods)
     stale.warn()
@@ -173,10 +187,7 @@ def standing(tables: DatasetTables, choice: Choice) -> Standing:
         for heading, keys in wholes.signatures.items()
         if not np.isnan(wholes.values[heading]).all()
     }
-    ranked_by = sort_column(dataset, filled, columns, choice.sort)
-    rows = _counts(cube, wholes, tables.images, choice.methods, stale).assign(
-        dataset=dataset, task=tables.task, ranked_by=ranked_by or ""
-    )
+    rows = _counts(cube, wholes, tables.images, choice.methods, stale)
     complete = np.isin(cube.methods, rows.loc[rows["complete"], "method"].to_numpy(dtype=object))
     orders = {
         name: order_methods(cube.column(name), columns.info(name), complete)
@@ -186,17 +197,33 @@ def standing(tables: DatasetTables, choice: Choice) -> Standing:
     seed = zlib.crc32(dataset.encode())
     means = _means(cube, orders, columns, seed if choice.intervals else None)
     means |= wholes.means(complete, intervals=choice.intervals)
+    made = with_composites(
+        choice.composites,
+        dataset=dataset,
+        signatures={**cube.signatures, **wholes.signatures},
+        means=means,
+        columns=columns,
+        complete=complete,
+    )
+    means |= made
+    sets = {**wholes.signatures, **{name: own[name].keys for name in made}}
+    filled |= {name: own[name].keys for name in made if not np.isnan(made[name].mean.values).all()}
+    ranked_by = sort_column(dataset, filled, columns, choice.sort)
+    rows = rows.assign(dataset=dataset, task=tables.task, ranked_by=ranked_by or "")
     rank_samples = None
-    if ranked_by in orders and choice.intervals:
+    if ranked_by in made and (drawn := made[ranked_by].mean.samples) is not None:
+        distance = shortfall(drawn, columns.info(ranked_by))
+        rank_samples = competition_ranks(np.where(complete, distance, np.nan))
+    elif ranked_by in orders and choice.intervals:
         samples = means[ranked_by].deciding.samples
         assert samples is not None
         values, info = cube.column(ranked_by), columns.info(ranked_by)
         rank_samples = resampled_ranks(values, info, orders[ranked_by], samples, seed)
     found = Standing(
         *(dataset, tables.task, cube, rows, means, orders, rank_samples, ranked_by, columns),
-        sets=wholes.signatures,
+        sets=sets,
     )
-    span = front_columns(cube.signatures, columns, choice.front, f"dataset {dataset}")
+    span = front_columns({**cube.signatures, **sets}, columns, choice.front, f"dataset {dataset}")
     rows = rows.assign(
         **_ranks(found, choice.intervals),
         front=_front(found, span),
@@ -320,10 +347,17 @@ def _ranks(found: Standing, intervals: bool) -> dict[str, pd.Series]:
 def _ties(found: Standing) -> dict[str, pd.Series]:
     """Test the ranked methods, which come first, against the best of each group.
 
-    A value of a whole set has no values of images to test.
+    Composite scores are tested by their resamples. A value of a whole set has no values of images
+    to test.
     """
     methods = found.ranked() if found.ranked_by_images is not None else []
     outcome = Ties([], np.empty(0), np.empty(0))
+    if found.ranked_by is not None and found.ranked_by_images is None and found.enough:
+        samples = found.means[found.ranked_by].mean.samples
+        if samples is not None:
+            methods = found.ranked()
+            info = found.info(found.ranked_by)
+            outcome = composite_ties(samples[:, found.at(methods)], info)
     if found.ranked_by_images is not None and methods:
         values = found.cube.column(found.ranked_by_images)[:, found.at(methods)]
         outcome = ties(values, found.info(found.ranked_by_images))

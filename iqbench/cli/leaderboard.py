@@ -9,6 +9,7 @@ import click
 
 from iqbench.cli.options import (
     columns_option,
+    composite_option,
     filter_options,
     format_of,
     format_option,
@@ -40,6 +41,7 @@ from iqbench.cli.streams import print_result, say
     "fit.",
 )
 @front_option
+@composite_option
 @click.option(
     "--by",
     type=click.Choice(["dataset", "task", "overall"]),
@@ -77,6 +79,7 @@ def leaderboard(
     columns: str | None,
     intervals: bool | None,
     front: str | None,
+    composites: tuple[str, ...],
     by: str | None,
     pairs: bool,
     by_image: bool,
@@ -127,12 +130,14 @@ def leaderboard(
       iqbench leaderboard --dataset Set5 --dataset Set14 --sort lpips-alex
       iqbench leaderboard --columns psnr,ssim,lpips-alex --intervals -o table.tex
       iqbench leaderboard --sort 'psnr[protocol=sr-y:scale=4]'
+      iqbench leaderboard --composite "mix = 'psnr' / 50 + 'ssim'" --sort mix
       iqbench leaderboard --by overall --diagram ranks.svg
       iqbench leaderboard --pairs --dataset Set5
       iqbench leaderboard --by-image --method edsr --method swinir --top 10
       iqbench leaderboard other-results -o board.csv
     """
     from iqbench.boards.board import read_board
+    from iqbench.boards.composites import read_composites
     from iqbench.boards.views import draw_ranks, render_view
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
@@ -154,6 +159,7 @@ def leaderboard(
             shown=shown_columns(columns, "all" if format in ("csv", "json") else "headline"),
             front=front_columns(front),
             intervals=intervals is not False,
+            composites=read_composites(composites),
         )
         drawn = draw_ranks(found) if diagram else ""
         text = render_view(found, view, format, intervals=intervals, top=top or 3, window=window)

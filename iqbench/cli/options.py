@@ -137,6 +137,18 @@ def front_option(command: _Command) -> _Command:
     )(command)
 
 
+def composite_option(command: _Command) -> _Command:
+    """Add --composite."""
+    return click.option(
+        "--composite",
+        "composites",
+        multiple=True,
+        metavar="SCORE",
+        help="A score of means of columns: NAME = FORMULA, with columns in quotes; a file of such "
+        "lines; or ntire-perceptual, ntire-face, ntire-infrared. May be repeated.",
+    )(command)
+
+
 def front_columns(front: str | None) -> tuple[str, str] | None:
     """Read --front: two selectors."""
     from iqbench.results.selector import split_selectors

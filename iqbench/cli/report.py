@@ -9,6 +9,7 @@ import click
 
 from iqbench.cli.options import (
     columns_option,
+    composite_option,
     filter_options,
     front_columns,
     front_option,
@@ -32,6 +33,7 @@ _NO_MAPS = "none"
 @click.option("--sort", metavar="METRIC", help="Rank by this metric, as in iqbench leaderboard.")
 @columns_option("Which metrics to show at first, in which order; by default the headline ones.")
 @front_option
+@composite_option
 @click.option(
     "--images",
     type=click.IntRange(min=0),
@@ -57,6 +59,7 @@ def report(
     sort: str | None,
     columns: str | None,
     front: str | None,
+    composites: tuple[str, ...],
     images: int,
     maps: str | None,
     max_size: str,
@@ -82,6 +85,7 @@ def report(
       iqbench report -o small.html --no-pictures --metric psnr --metric lpips-alex
       iqbench report -o report.html --images 8 --maps absolute-error,ssim --max-size 50M
     """
+    from iqbench.boards.composites import read_composites
     from iqbench.cli.progress import progress_bar
     from iqbench.cli.warned import told_warnings
     from iqbench.document.files import write_text
@@ -101,6 +105,7 @@ def report(
         images=shown,
         size=file_bytes(max_size),
         device=device,
+        composites=read_composites(composites),
         **more,
     )
     with told_warnings(quiet=quiet), progress_bar(quiet=quiet, unit="images") as bar:

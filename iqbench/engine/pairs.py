@@ -130,6 +130,8 @@ class PairScorer:
         """
         chosen = resolve_protocol(protocol).with_peak(peak).with_gray_output(gray_output)
         requests = resolve_metrics(metrics or chosen.metrics or DEFAULT_METRICS, chosen.variants)
+        if not metrics:  # a protocol may have metrics of whole sets among its own
+            requests = tuple(item for item in requests if item.metric.scope == "image")
         compute = resolve_compute(device, precision, memory)
         return cls(requests, chosen, compute, weights=weights)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from iqbench.boards.board import Board, read_boards
+from iqbench.boards.composites import Composite
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.sections import section_kinds
 from iqbench.boards.standing import Standing
@@ -124,15 +125,19 @@ class Contents:
 def read_contents(
     results: Path,
     filters: Mapping[str, tuple[str, ...]],
+    *,
     sort: str | None = None,
     front: tuple[str, str] | None = None,
     shown: str | Sequence[str] = "headline",
+    composites: Sequence[Composite] = (),
 ) -> Contents:
     """Read what a results folder says; its scores are read once.
 
     Parameters and errors are those of `iqbench.boards.board.read_board`.
     """
-    found, every = read_boards(results, filters, (shown, "all"), sort=sort, front=front)
+    found, every = read_boards(
+        results, filters, (shown, "all"), sort=sort, front=front, composites=composites
+    )
     return Contents(results, found, every)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from iqbench import __version__
+from iqbench.boards.composites import Composite
 from iqbench.document.model import direction_arrow
 from iqbench.document.page import embedded_json, packed_plotly, render_page
 from iqbench.document.text import number
@@ -63,6 +64,8 @@ class Appearance:
         Of the file, in bytes.
     device
         Where maps are computed.
+    composites
+        As for `iqbench.boards.board.read_board`.
     """
 
     sort: str | None = None
@@ -72,6 +75,7 @@ class Appearance:
     maps: Sequence[str] = DEFAULT_MAPS
     size: int = 20_000_000
     device: str = "auto"
+    composites: Sequence[Composite] = ()
 
     @property
     def maker(self) -> partial[MapMaker] | None:
@@ -136,7 +140,14 @@ def report_page(
     """
     chosen = appearance or Appearance()
     progress("Comparing methods", 0, 1)
-    contents = read_contents(results, filters, chosen.sort, chosen.front, chosen.columns)
+    contents = read_contents(
+        results,
+        filters,
+        sort=chosen.sort,
+        front=chosen.front,
+        shown=chosen.columns,
+        composites=chosen.composites,
+    )
     context = contents.context()
     progress("Comparing methods", 1, 1)
     bare = len(_page(context, [], [], contents, []).encode())
