@@ -96,7 +96,7 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     help="List up to N images for each row that is worse.",
 )
 @format_option("table", "markdown", "csv", "json", "latex", "html")
-@output_option("Write to this file instead of printing.")
+@output_option()
 @click.option(
     "--junit",
     metavar="FILE",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from iqbench.cli.options import filter_options, format_of, format_option, output_option, wanted
-from iqbench.cli.streams import print_result, say
+from iqbench.cli.streams import deliver
 
 
 @click.command(short_help="Compare two methods, or two runs, image by image.")
@@ -37,7 +37,7 @@ from iqbench.cli.streams import print_result, say
     help="List up to N images for each row, those that differ most.",
 )
 @format_option("table", "markdown", "csv", "json", "latex", "html")
-@output_option("Write to this file instead of printing.")
+@output_option()
 def compare(
     *,
     first: str,
@@ -75,7 +75,6 @@ def compare(
       iqbench compare edsr swinir --results other-results --format markdown
     """
     from iqbench.cli.progress import waiting
-    from iqbench.document.files import write_text
     from iqbench.document.terminal import Window
     from iqbench.errors import IqbenchError
     from iqbench.gate.compare import compare as compare_sides
@@ -97,8 +96,4 @@ def compare(
         found = compare_sides(sides.baseline, sides.candidate, methods=sides.methods)
     window = Window() if output else Window.of_stdout()
     text = render_comparison(found, format, names=(first, second), images=images, window=window)
-    if output is None:
-        print_result(text, format, color=window.color)
-    else:
-        write_text(output, text)
-        say(f"wrote {output}")
+    deliver(text, format, output, color=window.color)

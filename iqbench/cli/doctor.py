@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from iqbench.cli.streams import print_result
+from iqbench.cli.options import format_of, format_option, output_option
+from iqbench.cli.streams import deliver
 
 __all__ = ["doctor"]
 
@@ -27,14 +28,17 @@ __all__ = ["doctor"]
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 also if something could not be checked.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every single check.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "markdown"]),
-    default="table",
-    show_default=True,
-)
-def doctor(device: str, weights: Path | None, *, strict: bool, verbose: bool, form: str) -> int:
+@format_option("table", "markdown", "csv", "json", "latex", "html")
+@output_option()
+def doctor(
+    device: str,
+    weights: Path | None,
+    *,
+    strict: bool,
+    verbose: bool,
+    format: str | None,
+    output: Path | None,
+) -> int:
     """Prove that this installation gives the right numbers.
 
     Image files that ship with iqbench are decoded and scored, and compared with what other
@@ -59,8 +63,9 @@ def doctor(device: str, weights: Path | None, *, strict: bool, verbose: bool, fo
         frame = examine(
             device, weights=weights, reporter=lambda part: status.update(f"looking at {part}")
         )
-    window = Window.of_stdout()
-    text = render_checkup(frame, form, verbose=verbose, window=window)
-    print_result(text, form, color=window.color)
+    window = Window() if output else Window.of_stdout()
+    format = format or format_of(output)
+    text = render_checkup(frame, format, verbose=verbose, window=window)
+    deliver(text, format, output, color=window.color)
     found = verdict(frame)
     return int(found == "off" or (strict and found != "ok"))

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from iqbench.cli.options import gray_output_option, naming_options
-from iqbench.cli.streams import print_result, say
+from iqbench.cli.options import (
+    format_of,
+    format_option,
+    gray_output_option,
+    naming_options,
+    output_option,
+)
+from iqbench.cli.streams import deliver, say
 
 if TYPE_CHECKING:
     from iqbench.protocols.view import GrayOutput
@@ -73,13 +79,8 @@ PATH = click.Path(path_type=Path)
     is_flag=True,
     help="Show what each single change does to the number, the largest effect first.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "markdown"]),
-    default="table",
-    show_default=True,
-)
+@format_option("table", "markdown", "csv", "json", "latex", "html")
+@output_option(name="file")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def explain(
     reference: Path,
@@ -96,7 +97,8 @@ def explain(
     gray_output: GrayOutput,
     top: int,
     with_changes: bool,
-    form: str,
+    format: str | None,
+    file: Path | None,
     quiet: bool,
 ) -> None:
     """Find out under which conventions reported values come out.
@@ -125,6 +127,7 @@ def explain(
     from iqbench.explain import explain as search
     from iqbench.explain.document import render_explanation
 
+    format = format or format_of(file)
     with progress_bar(quiet=quiet, lines=reference.is_dir(), unit="steps") as reporter:
         frame = search(
             reference,
@@ -140,18 +143,18 @@ def explain(
             gray_output=gray_output,
             reporter=reporter,
         )
-    window = Window.of_stdout()
+    window = Window() if file else Window.of_stdout()
     found = answer(frame)
     table = changes(frame)
     text = render_explanation(
         frame,
-        table if with_changes or form == "json" else table.head(0),
+        table if with_changes or format == "json" else table.head(0),
         asdict(found),
-        form,
+        format,
         top=top,
         window=window,
     )
-    print_result(text, form, color=window.color)
+    deliver(text, format, file, color=window.color)
     if found.advice:
         sys.stdout.flush()
         given = "" if scale is not None else " Give --scale if this is super-resolution."

@@ -20,7 +20,7 @@ from iqbench.cli.options import (
     shown_columns,
     wanted,
 )
-from iqbench.cli.streams import print_result, say
+from iqbench.cli.streams import deliver
 
 
 @click.command()
@@ -71,7 +71,7 @@ from iqbench.cli.streams import print_result, say
     help="Draw the critical-difference diagram of the average ranks, from five datasets on.",
 )
 @format_option("table", "markdown", "csv", "json", "latex", "html")
-@output_option("Write to this file instead of printing.")
+@output_option()
 def leaderboard(
     results: Path,
     *,
@@ -141,7 +141,6 @@ def leaderboard(
     from iqbench.boards.views import draw_ranks, render_view
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
-    from iqbench.document.files import write_text
     from iqbench.document.terminal import Window
 
     if sum([pairs, by_image, by is not None, section is not None]) > 1:
@@ -163,9 +162,6 @@ def leaderboard(
         )
         drawn = draw_ranks(found) if diagram else ""
         text = render_view(found, view, format, intervals=intervals, top=top or 3, window=window)
-    for file, content in ((output, text), (diagram, drawn)):
-        if file is None and content is text:
-            print_result(text, format, color=window.color)
-        elif file is not None:
-            write_text(file, content)
-            say(f"wrote {file}")
+    deliver(text, format, output, color=window.color)
+    if diagram is not None:
+        deliver(drawn, "svg", diagram)

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
-from iqbench.cli.options import gray_output_option, peak_option
-from iqbench.cli.streams import print_result, say
+from iqbench.cli.options import (
+    format_of,
+    format_option,
+    gray_output_option,
+    output_option,
+    peak_option,
+)
+from iqbench.cli.streams import deliver, say
 
 if TYPE_CHECKING:
     from iqbench.engine.compute import Precision
@@ -38,9 +44,8 @@ FILE = click.Path(path_type=Path)
 )
 @peak_option
 @gray_output_option()
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+@format_option("table", "markdown", "csv", "json", "latex", "html")
+@output_option(name="file")
 @click.option(
     "--maps",
     "folder",
@@ -70,7 +75,8 @@ def measure(
     alpha: str,
     peak: int | None,
     gray_output: str,
-    form: str,
+    format: str | None,
+    file: Path | None,
     folder: Path | None,
     names: tuple[str, ...],
     raw: bool,
@@ -115,8 +121,10 @@ def measure(
         frame = api.measure(reference, output, metrics=metrics, precision=precision, **seen)
     if folder is not None and reference is not None and output is not None:
         _write_maps(reference, output, folder, names=names, raw=raw, seen=seen)
-    window = Window.of_stdout()
-    print_result(render_measurement(frame, form, window=window), form, color=window.color)
+    window = Window() if file else Window.of_stdout()
+    format = format or format_of(file)
+    text = render_measurement(frame, format, window=window)
+    deliver(text, format, file, color=window.color)
     if frame["value"].isna().all():
         click.get_current_context().exit(SOME_FAILED)
 

@@ -183,11 +183,15 @@ def format_option(*formats: str) -> Callable[[_Command], _Command]:
     )
 
 
-def output_option(text: str, *, required: bool = False) -> Callable[[_Command], _Command]:
-    """Add -o FILE; passed as ``output``."""
+def output_option(
+    text: str = "Write to this file instead of printing.",
+    *,
+    name: str = "output",
+    required: bool = False,
+) -> Callable[[_Command], _Command]:
+    """Add -o FILE; passed as ``output``, or under another name."""
     return click.option(
-        "-o",
-        "--output",
+        *("-o", "--output", name),
         metavar="FILE",
         required=required,
         type=click.Path(dir_okay=False, path_type=Path),

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -20,7 +21,7 @@ from iqbench.errors import IqbenchError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["print_renderable", "print_result", "say", "standard_streams"]
+__all__ = ["deliver", "print_renderable", "print_result", "say", "standard_streams"]
 
 # What moves the cursor or hides what was shown. Colours and bold stay; so do, on stderr, the few
 # sequences by which rich draws a bar. Whatever has a name in it passes `say` before.
@@ -154,6 +155,17 @@ def print_renderable(content: RenderableType, width: int | None = None) -> None:
     with console.capture() as drawn:
         console.print(content)
     click.echo(drawn.get(), nl=False)
+
+
+def deliver(text: str, format: str, file: Path | None, *, color: bool = False) -> None:
+    """Print a command's result, or write it to the file that the user named, and say so."""
+    from iqbench.document.files import write_text
+
+    if file is None:
+        print_result(text, format, color=color)
+        return
+    write_text(file, text)
+    say(f"wrote {file}")
 
 
 def print_result(text: str, format: str | None = None, *, color: bool = False) -> None:

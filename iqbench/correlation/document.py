@@ -14,8 +14,8 @@ from iqbench.correlation.parting import ALL_PERCEPTUAL, variation_names
 from iqbench.correlation.tables import MATRICES, Matrix, lower_half, square, tables
 from iqbench.correlation.words import sentences
 from iqbench.document.figure import Dumbbells, Heatmap, Panel, Scatter
-from iqbench.document.model import Document, Entry, Section, TableColumn
-from iqbench.document.records import text_of
+from iqbench.document.frames import columns_of
+from iqbench.document.model import Document, Section
 from iqbench.document.render import render
 from iqbench.document.terminal import Window
 from iqbench.stats.logistic import fit_logistic
@@ -101,29 +101,13 @@ def _sections(found: Correlations) -> Iterator[Section]:
     if len(found.parting):
         gaps = found.parting[found.parting["perceptual"] == ALL_PERCEPTUAL]
         frame = gaps.drop(columns=["perceptual", "perceptual_mean"])
-        table = _columns(frame, 3)
+        table = columns_of(frame, 3)
         yield Section(_GAPS, columns=table, level=2, figure=_dumbbells(found, gaps), more=True)
     if len(found.differences):
         title = "Differences between metrics in their agreement with people"
-        yield Section(title, columns=_columns(found.differences), level=2, more=True)
+        yield Section(title, columns=columns_of(found.differences), level=2, more=True)
     for title, figure in figures.items():
         yield Section(title, level=2, figure=figure, more=True)
-
-
-def _columns(frame: pd.DataFrame, decimals: int | None = None) -> list[TableColumn]:
-    """Show the columns of a frame; numbers are aligned at the right and sorted by their values."""
-    made = []
-    for name in frame.columns:
-        numeric = pd.api.types.is_numeric_dtype(frame[name])
-        entries = [
-            Entry(
-                text_of(value, decimals),
-                value=(float("nan") if pd.isna(value) else float(value)) if numeric else None,
-            )
-            for value in frame[name]
-        ]
-        made.append(TableColumn("value" if numeric else "text", str(name), entries))
-    return made
 
 
 def _heatmap(found: Correlations, scope: str, coefficient: str, title: str) -> Heatmap | None:

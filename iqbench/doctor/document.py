@@ -3,73 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from io import StringIO
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from iqbench.doctor.finding import verdict
-from iqbench.document.records import json_records, markdown_table
+from iqbench.document.model import Document, Entry, Section, TableColumn
+from iqbench.document.render import render
 from iqbench.document.terminal import Window
-from iqbench.document.text import escape_markdown, printable
-from iqbench.errors import unknown_name
+from iqbench.document.text import printable
 
-__all__ = ["FORMATS", "render_checkup"]
+__all__ = ["checkup_document", "render_checkup"]
 
-FORMATS = ("table", "json", "markdown")
+_HEADINGS = (
+    *(("part", "text"), ("check", "note"), ("result", "text")),
+    *(("deviation", "value"), ("allowed", "value"), ("note", "note")),
+)
+"""Headings of the columns, and what each holds."""
 
-_HEADINGS = ("part", "check", "result", "deviation", "allowed", "note")
-_NUMERIC = (False, False, False, True, True, False)
 _RESULTS = {"ok": "ok", "off": "OFF", "not checked": "not checked", "info": ""}
-_STYLES = {"ok": "green", "off": "bold red", "not checked": "yellow", "info": ""}
+_TONES = {"ok": "good", "off": "bad", "not checked": "open"}
 
 
 def render_checkup(
     frame: pd.DataFrame, format: str, *, verbose: bool = False, window: Window | None = None
 ) -> str:
-    """Render what `iqbench.doctor.doctor` returned.
+    """Render what was found, see `checkup_document` and `iqbench.document.render.render`.
+
+    The terminal's table is followed by a plain text for an issue.
+    """
+    document = checkup_document(frame, verbose=verbose)
+    if format != "table":
+        return render(document, format)
+    table = render(replace(document, title=""), format, window=window)
+    issue = "\n".join(_issue(frame, _gathered(_rows(frame))))
+    return f"{table}\nTo paste into an issue:\n\n{issue}\n"
+
+
+def checkup_document(frame: pd.DataFrame, *, verbose: bool = False) -> Document:
+    """Arrange what `iqbench.doctor.doctor` returned.
 
     Parameters
     ----------
     frame
-        One row a check.
-    format
-        One of `FORMATS`. The terminal's table is followed by a plain text for an issue; JSON holds
-        every row.
+        One row a check. CSV and JSON hold every row.
     verbose
         Show every row, where else those of one kind that are ok share one.
-    window
-        What a terminal table has to fit into.
-
-    Returns
-    -------
-    str
-        Ends with a newline.
-
-    Raises
-    ------
-    IqbenchError
-        For an unknown format.
     """
-    if format == "json":
-        return json_records(frame.drop(columns="group"))
-    if format not in FORMATS:
-        raise unknown_name("format", format, FORMATS)
-    rows: list[dict[str, Any]] = [
+    rows = _rows(frame) if verbose else _gathered(_rows(frame))
+    cells = [_cells(row) for row in rows]
+    columns = [
+        TableColumn(kind, heading, [Entry(cell[place]) for cell in cells])
+        for place, (heading, kind) in enumerate(_HEADINGS)
+    ]
+    tones = [_TONES.get(row["status"], "") for row in rows]
+    results = [
+        replace(entry, tone=tone) for entry, tone in zip(columns[2].entries, tones, strict=True)
+    ]
+    columns[2] = replace(columns[2], entries=results)
+    for place, name in ((3, "deviation"), (4, "tolerance")):
+        entries = [
+            replace(entry, value=float(row[name]))
+            for entry, row in zip(columns[place].entries, rows, strict=True)
+        ]
+        columns[place] = replace(columns[place], entries=entries)
+    return Document(
+        [Section("", columns=columns, fixed=2)],
+        title=f"iqbench doctor: {_summary(frame)}",
+        records=frame.drop(columns="group"),
+    )
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
         dict(zip(frame.columns, values, strict=True))
         for values in frame.itertuples(index=False, name=None)
     ]
-    shown = rows if verbose else _gathered(rows)
-    if format == "markdown":
-        cells = [[escape_markdown(cell) for cell in _cells(row)] for row in shown]
-        table = "\n".join(markdown_table(_HEADINGS, _NUMERIC, cells))
-        return f"### iqbench doctor: {escape_markdown(_summary(frame))}\n\n{table}\n"
-    text = "\n".join(_issue(frame, _gathered(rows)))
-    return f"{_table(shown, window or Window())}\n\nTo paste into an issue:\n\n{text}\n"
 
 
 def _gathered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -112,44 +122,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 def _amount(value: float) -> str:
     return "" if pd.isna(value) else f"{value:.2g}"
-
-
-def _table(rows: list[dict[str, Any]], window: Window) -> str:
-    """Draw the table as wide as the window; only the note is folded."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading, numeric in zip(_HEADINGS, _NUMERIC, strict=True):
-        table.add_column(
-            heading,
-            justify="right" if numeric else "left",
-            no_wrap=heading not in ("check", "note"),
-            overflow="fold",
-        )
-    before = None
-    for row in rows:
-        part, check, result, *others = map(printable, _cells(row))
-        if before not in (None, part):
-            table.add_section()
-        # Text, not str: a note may hold what rich takes for markup.
-        table.add_row(
-            Text(part if part != before else ""),
-            Text(check),
-            Text(result, _STYLES[row["status"]]),
-            *map(Text, others),
-        )
-        before = part
-    console = Console(
-        file=StringIO(),
-        width=window.width,
-        force_terminal=window.color,
-        color_system="standard" if window.color else None,
-        legacy_windows=False,
-        highlight=False,
-        emoji=False,
-    )
-    console.print(table)
-    assert isinstance(console.file, StringIO)
-    lines = console.file.getvalue().rstrip("\n").split("\n")
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def _summary(frame: pd.DataFrame) -> str:

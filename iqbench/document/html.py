@@ -24,7 +24,7 @@ def document_page(document: Document) -> str:
         "document.html",
         (*_SCRIPTS, *(_PLOTTING if figures else ())),
         document=document,
-        title=document.title or "iqbench leaderboard",
+        title=document.title or document.page,
         figures=embedded_json(figures),
         plotly=packed_plotly() if figures else "",
         scenes=[],

@@ -16,7 +16,11 @@ _PAGE = 45  # lines of a table that fit on a page beside its caption
 
 
 def latex_tables(
-    sections: Sequence[Section], *, spread: bool = False, above: Sequence[str] = ()
+    sections: Sequence[Section],
+    *,
+    spread: bool = False,
+    above: Sequence[str] = (),
+    title: str = "",
 ) -> str:
     r"""Write tables that a paper can take as they are, given ``\usepackage{booktabs}``.
 
@@ -28,6 +32,8 @@ def latex_tables(
         Whether means have their intervals.
     above
         Lines of a comment above the tables.
+    title
+        Of tables that stand under no title.
 
     Returns
     -------
@@ -35,7 +41,7 @@ def latex_tables(
         Table environments, each with caption and label.
     """
     groups: list[list[Section]] = []
-    for section in _titled(sections):
+    for section in _titled(sections, title):
         alike = groups and section.has("rank") and _headings(groups[-1][0]) == _headings(section)
         if alike and sum(map(_lines, (*groups[-1], section))) <= _PAGE:
             groups[-1].append(section)
@@ -50,9 +56,8 @@ def latex_tables(
     return "\n".join([*comments, "% needs \\usepackage{booktabs}", *tables])
 
 
-def _titled(sections: Sequence[Section]) -> Iterator[Section]:
+def _titled(sections: Sequence[Section], title: str) -> Iterator[Section]:
     """Give each table the title that it stands under; words without a table are left out."""
-    title = ""
     for section in sections:
         title = section.title or title
         if section.columns:
@@ -97,7 +102,9 @@ def _lines(section: Section) -> int:
 
 def _shown(section: Section) -> list[TableColumn]:
     """Leave out rank and extra columns: the order of rows and the caption tell the same."""
-    return [column for column in section.columns if column.key in ("method", "value", "text")]
+    return [
+        column for column in section.columns if column.key in ("method", "value", "text", "note")
+    ]
 
 
 def _headings(section: Section) -> list[str]:

@@ -50,6 +50,8 @@ class Entry:
     shade
         How good it is in its column: from 0 for the last rank to 1 for the first; None where
         nothing is ranked.
+    tone
+        What colours say of it: ``good``, ``bad`` or ``open``; empty for nothing.
     """
 
     text: str
@@ -58,6 +60,7 @@ class Entry:
     note: str = ""
     value: float | None = None
     shade: float | None = None
+    tone: str = ""
 
     @property
     def sort_key(self) -> str:
@@ -74,7 +77,8 @@ class TableColumn:
     Attributes
     ----------
     key
-        ``rank``, ``method``, the extras ``tie``, ``front`` and ``range``, ``text``, or ``value``.
+        ``rank``, ``method``, the extras ``tie``, ``front`` and ``range``, ``text``, ``value``, or
+        ``note``: sentences, which a terminal folds into the room that is left.
     heading
         Plain, with its arrow.
     entries
@@ -230,6 +234,8 @@ class Document:
         What stands out, a sentence each.
     level
         Of the title in Markdown.
+    page
+        What a page is called that has no title.
     """
 
     sections: Sequence[Section]
@@ -239,6 +245,7 @@ class Document:
     facts: str = ""
     points: Sequence[str] = ()
     level: int = 3
+    page: str = "iqbench leaderboard"
 
     def frame(self) -> pd.DataFrame:
         """Give what CSV and JSON hold: all tables below each other, each row with its section."""

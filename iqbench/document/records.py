@@ -18,6 +18,7 @@ from iqbench.errors import unknown_name
 __all__ = [
     "FORMATS",
     "for_spreadsheet",
+    "is_numeric",
     "json_records",
     "markdown_table",
     "render_csv",
@@ -69,7 +70,7 @@ def render_records(
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
     names = [str(name) for name in frame.columns]
-    numeric = [_is_numeric(frame[name]) for name in frame.columns]
+    numeric = [is_numeric(frame[name]) for name in frame.columns]
     rows = [
         [text_of(value, (decimals or {}).get(name)) for name, value in zip(names, row, strict=True)]
         for row in frame.itertuples(index=False, name=None)
@@ -152,7 +153,8 @@ def _escaped(rows: list[list[str]]) -> list[list[str]]:
     return [[escape_markdown(text) for text in row] for row in rows]
 
 
-def _is_numeric(column: pd.Series) -> bool:
+def is_numeric(column: pd.Series) -> bool:
+    """Say whether a column holds numbers, which truth values are not."""
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 

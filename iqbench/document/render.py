@@ -59,7 +59,8 @@ def render(
     sections = document.sections
     if format == "latex":
         above = [document.title, document.facts, *document.points]
-        return latex_tables(sections, spread=bool(intervals), above=above)
+        title = document.title or document.page
+        return latex_tables(sections, spread=bool(intervals), above=above, title=title)
     if format == "html":
         from iqbench.document.html import document_page  # templates take their time
 

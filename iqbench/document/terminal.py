@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from io import StringIO
 
 from rich import box
@@ -21,6 +21,8 @@ __all__ = ["Cell", "Sheet", "Window", "draw", "pieces", "write_line"]
 
 _GAP = 2
 _WIDEST_TEXT = 44
+_NARROWEST = 12
+_TONES = {"good": "green", "bad": "bold red", "open": "yellow"}
 _UNLIMITED = 10_000
 
 
@@ -64,6 +66,7 @@ class Cell:
     text: str
     best: bool = False
     dim: bool = False
+    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,10 @@ class Sheet:
         How many of the first columns are repeated where the table is broken into pieces.
     glued
         Columns that stay beside the one before them.
+    widest
+        Characters in a line of each column of text, where it is not the usual limit.
+    notes
+        Columns of sentences: they are folded into the room that is left, if there is enough.
     """
 
     headings: Sequence[Sequence[str]]
@@ -89,6 +96,27 @@ class Sheet:
     sections: Sequence[Sequence[Sequence[Cell]]]
     fixed: int = 1
     glued: Collection[int] = ()
+    widest: Mapping[int, int] = field(default_factory=dict)
+    notes: Collection[int] = ()
+
+    def limit(self, column: int) -> int:
+        """Say how many characters a line of a column of text has at most."""
+        return self.widest.get(column, _WIDEST_TEXT)
+
+    def fitted(self, width: int) -> Sheet:
+        """Fold columns of sentences into what the others leave of a window."""
+        whole = replace(self, widest=dict.fromkeys(self.notes, width))
+        others = [one for one in range(len(self.headings)) if one not in self.notes]
+        left = width - sum(self.width(column) + _GAP for column in others)
+        widest = {}
+        # What needs less than its share leaves the rest to those that need more.
+        for place, column in enumerate(sorted(self.notes, key=whole.width)):
+            share = left // (len(self.notes) - place) - _GAP
+            if share < min(_NARROWEST, whole.width(column)):
+                return self
+            widest[column] = min(share, whole.width(column))
+            left -= widest[column] + _GAP
+        return replace(self, widest=widest)
 
     def encoded(self, encoding: str) -> Sheet:
         """Replace what an encoding lacks, and shorten what is far longer than names are."""
@@ -116,7 +144,7 @@ class Sheet:
         texts = [line for cell in rows for line in cell.text.split("\n")]
         widest = max((cell_len(text) for text in texts), default=0) + self.hang(column)
         widest = max(widest, *(cell_len(line) for line in self.headings[column]))
-        return widest if self.numeric[column] else min(widest, _WIDEST_TEXT)
+        return widest if self.numeric[column] else min(widest, self.limit(column))
 
     def hang(self, column: int) -> int:
         """Say how many characters hang out to the right of a column's digits: the asterisk's."""
@@ -138,7 +166,7 @@ def draw(sheet: Sheet, window: Window) -> str:
     str
         Lines, with escape sequences if the window has colours.
     """
-    sheet = sheet.encoded(window.encoding)
+    sheet = sheet.encoded(window.encoding).fitted(window.width)
     return "\n\n".join(_piece(sheet, columns, window) for columns in pieces(sheet, window.width))
 
 
@@ -193,7 +221,7 @@ def _piece(sheet: Sheet, columns: list[int], window: Window) -> str:
             justify="right" if sheet.numeric[column] else "left",
             overflow="fold",
             no_wrap=sheet.numeric[column],
-            max_width=None if sheet.numeric[column] else _WIDEST_TEXT,
+            max_width=None if sheet.numeric[column] else sheet.limit(column),
         )
     for rows in sheet.sections:
         for row in rows:
@@ -206,7 +234,8 @@ def _piece(sheet: Sheet, columns: list[int], window: Window) -> str:
 
 def _styled(cell: Cell, sheet: Sheet, column: int, window: Window) -> Text:
     if window.color:
-        return Text(cell.text, "bold green" if cell.best else "dim" if cell.dim else "")
+        plain = "bold green" if cell.best else "dim" if cell.dim else ""
+        return Text(cell.text, _TONES.get(cell.tone, plain))
     return Text(cell.text + ("*" if cell.best else " " * sheet.hang(column)))
 
 

@@ -69,6 +69,7 @@ class _Drawn:
     numeric: bool
     cells: list[Cell]
     glued: bool = False
+    sentences: bool = False
 
 
 def _sheet(section: Section, extras: Collection[str]) -> Sheet:
@@ -77,10 +78,14 @@ def _sheet(section: Section, extras: Collection[str]) -> Sheet:
         dim = [not section.is_complete(row) for row in range(section.rows)]
         below = [f"\n{entry.note}" if entry.note else "" for entry in column.entries]
         cells = [
-            Cell(printable(entry.text) + ("" if column.numeric else note), entry.place == 1, grey)
+            Cell(
+                printable(entry.text) + ("" if column.numeric else note),
+                *(entry.place == 1, grey, entry.tone),
+            )
             for entry, note, grey in zip(column.entries, below, dim, strict=True)
         ]
-        drawn.append(_Drawn(fold_heading(printable(column.heading)), column.numeric, cells))
+        heading = fold_heading(printable(column.heading))
+        drawn.append(_Drawn(heading, column.numeric, cells, sentences=column.key == "note"))
         if column.numeric and column.noted:
             notes = [Cell(f"({entry.note})" if entry.note else "") for entry in column.entries]
             drawn.append(_Drawn([""], False, notes, glued=True))
@@ -93,6 +98,7 @@ def _sheet(section: Section, extras: Collection[str]) -> Sheet:
         [[[one.cells[row] for one in drawn] for row in rows] for rows in section.parts],
         fixed=section.fixed,
         glued={place for place, one in enumerate(drawn) if one.glued},
+        notes={place for place, one in enumerate(drawn) if one.sentences},
     )
 
 

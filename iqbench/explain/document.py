@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping
 
 import pandas as pd
-from rich.text import Text
 
-from iqbench.document.records import json_records, render_records
-from iqbench.document.terminal import Window, write_line
-from iqbench.document.text import escape_markdown, printable
+from iqbench.document.frames import columns_of
+from iqbench.document.model import Document, Section
+from iqbench.document.records import json_records
+from iqbench.document.render import render
+from iqbench.document.terminal import Window
 
-__all__ = ["render_explanation"]
+__all__ = ["explanation_document", "render_explanation"]
 
 SHOWN = ["metric", "protocol", "library", "value", "difference", "plausibility", "chance"]
 
@@ -35,8 +36,8 @@ def render_explanation(
     answer
         ``verdict``, ``sentence`` and ``advice``.
     format
-        ``table``, ``markdown`` or ``json``: a list of row objects of which ``table`` says whether
-        it is the ``answer``, one of the ``settings`` or of the ``changes``.
+        One of `iqbench.document.render.DOCUMENT_FORMATS`. JSON is a list of row objects of which
+        ``table`` says whether it is the ``answer``, one of the ``settings`` or of the ``changes``.
     top
         How many conventions of each metric are shown.
     window
@@ -47,9 +48,8 @@ def render_explanation(
     str
         Ends with a newline.
     """
-    parts = [part for _, part in frame.groupby("reported", sort=False)]
     if format == "json":
-        shown = pd.concat([part.head(top) for part in parts])
+        shown = pd.concat([part.head(top) for _, part in frame.groupby("reported", sort=False)])
         rows = [
             {"table": name, **row}
             for name, part in (("settings", shown), ("changes", changes))
@@ -57,28 +57,31 @@ def render_explanation(
         ]
         rows.insert(0, {"table": "answer", **answer})
         return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    texts = [_sentence(answer["sentence"], format, window)]
-    texts += [_settings(part, format, top, window) for part in parts]
+    return render(explanation_document(frame, changes, answer, top=top), format, window=window)
+
+
+def explanation_document(
+    frame: pd.DataFrame, changes: pd.DataFrame, answer: Mapping[str, str], *, top: int
+) -> Document:
+    """Arrange the answer, the conventions and the single changes, see `render_explanation`.
+
+    CSV holds all conventions, whether they are shown or not.
+    """
+    sections = [_settings(part, top) for _, part in frame.groupby("reported", sort=False)]
     for of, part in changes.groupby("of", sort=False):
-        heading = f"What one change does to {of}"
         effects = part.drop(columns="of")
         if effects["images"].nunique() == 1:
             effects = effects.drop(columns="images")
-        texts.append(render_records(effects, format, heading, DECIMALS, window=window))
-    return "\n".join(texts)
+        columns = columns_of(effects, DECIMALS)
+        sections.append(Section(f"What one change does to {of}", columns=columns))
+    return Document(sections, facts=answer["sentence"], records=frame, page="iqbench explain")
 
 
 DECIMALS = {"value": 6, "difference": 6, "effect": 6}
 
 
-def _sentence(text: str, format: str, window: Window | None) -> str:
-    if format == "markdown":
-        return escape_markdown(text) + "\n"
-    return write_line(Text(printable(text), "bold"), window or Window()) + "\n"
-
-
-def _settings(frame: pd.DataFrame, format: str, top: int, window: Window | None) -> str:
-    """Render the table of one metric: what reproduces it, else the nearest."""
+def _settings(frame: pd.DataFrame, top: int) -> Section:
+    """Show the table of one metric: what reproduces it, else the nearest."""
     reported = frame["reported"].iloc[0]
     count = int(frame["reproduces"].sum())
     if count:
@@ -93,4 +96,4 @@ def _settings(frame: pd.DataFrame, format: str, top: int, window: Window | None)
         shown = shown.drop(columns="fit by chance")
     if not shown["library"].any():
         shown = shown.drop(columns="library")
-    return render_records(shown, format, title, DECIMALS, window=window)
+    return Section(title, columns=columns_of(shown, DECIMALS))

@@ -38,6 +38,7 @@ __all__ = [
 FEW_ROWS = 20
 """Up to as many rows are shown all; of more only those that are not ``same``."""
 
+_TONES = {"worse": "bad", "missing": "bad", "not comparable": "bad", "better": "good"}
 _NAMED = 5  # new images that are listed by name
 
 
@@ -131,7 +132,10 @@ def _judged(found: Check, rows: pd.DataFrame) -> Section:
     decimals = [found.info(row["metric"]).decimals for row in judged]
     both = list(zip(judged, decimals, strict=True))
     table = [
-        texts("verdict", (row["verdict"] for row in judged)),
+        TableColumn(
+            *("text", "verdict"),
+            [Entry(row["verdict"], tone=_TONES.get(row["verdict"], "")) for row in judged],
+        ),
         texts("method", map(method_names, judged)),
         texts("metric", (_heading(found, row) for row in judged)),
         *(

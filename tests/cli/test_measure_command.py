@@ -274,3 +274,26 @@ def test_a_gray_output_of_a_colour_reference_is_read_as_it_is_said(made, iqbench
         assert parse_signature(row["signature"])["gray-output"] == reading
         values[reading] = row["value"]
     assert values["luma"] != values["expand"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "beginning"),
+    [
+        (".md", "| metric | value |"),
+        (".csv", "metric,value,error,direction,signature,peak"),
+        (".json", "["),
+        (".tex", "% needs"),
+        (".html", "<!DOCTYPE html>"),
+        (".txt", "metric"),
+    ],
+)
+def test_values_of_a_pair_are_written_in_the_format_of_the_suffix(
+    iqbench, pair, suffix, beginning, tmp_path
+):
+    file = tmp_path / f"values{suffix}"
+    ran = iqbench("measure", *pair, "--metric", "psnr", "-o", file)
+    assert (ran.code, ran.out) == (0, "")
+    assert f"wrote {file}" in ran.err
+    text = file.read_text("utf-8")
+    assert text.startswith(beginning)
+    assert "psnr" in text
