@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import warnings
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from iqbench.errors import IqbenchError, IqbenchWarning
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from iqbench.computed import Computed
     from iqbench.datasets.dataset import Dataset
     from iqbench.datasets.matching.methods import Method
     from iqbench.engine.compute import Precision
@@ -90,9 +91,12 @@ def run_evaluation(
 
 def evaluate(
     *,
-    methods: StrPath | Sequence[StrPath] = (),
+    methods: StrPath | Sequence[StrPath] | Mapping[str, StrPath | Computed] = (),
     methods_in: StrPath | None = None,
     datasets: str | Sequence[str] = (),
+    dataset: str | None = None,
+    degradation: str | None = None,
+    seed: int = 0,
     reference: StrPath | None = None,
     dataset_name: str | None = None,
     reference_set: StrPath | None = None,
@@ -125,11 +129,25 @@ def evaluate(
     ----------
     methods
         Folders of outputs, one or several: ``DIR``, a method named as its folder, or ``NAME=DIR``.
-        None for datasets that bring their own distorted images.
+        None for datasets that bring their own distorted images. Or a mapping of names to folders,
+        or to what computes outputs, of which no file is written: a function that takes an input
+        image, (H, W, C) uint8, and returns the output, an array or a tensor; or outputs, as a
+        mapping by image or an iterable in the dataset's order. A function is called in the thread
+        of the caller, once an image; the seconds it takes are the column ``runtime``. Where it
+        raises an exception, the values of that image are errors that say so.
     methods_in
         A folder whose sub-folders are methods.
     datasets
         Names of datasets of the datasets file (``iqbench datasets list``).
+    dataset
+        A single one.
+    degradation
+        How the inputs of functions are made from the references, as in ``iqbench degrade``, e.g.
+        ``noise:sigma=25``; by default ``bicubic`` with the dataset's scale. It is part of the
+        signature of ``runtime``. Where it is not the dataset's own, scores are kept under the
+        dataset's name followed by it.
+    seed
+        Of the degradation's noise.
     reference
         A folder of reference images, in place of `datasets`.
     dataset_name
@@ -210,13 +228,20 @@ def evaluate(
     --------
     >>> scores = iqbench.evaluate(methods="outputs/mine", reference="hr")  # doctest: +SKIP
     >>> scores = iqbench.evaluate(methods="outputs/mine", metrics="niqe")  # doctest: +SKIP
+    >>> scores = iqbench.evaluate(methods={"mine": upscale}, dataset="Set5-x4")  # doctest: +SKIP
     """
     from iqbench.results.read import Scope, load_scores
 
+    folders, functions = _split(methods)
+    if degradation is not None and not functions:
+        raise IqbenchError(
+            "a degradation is given, and no method that is a function",
+            hint="Give one in methods={'name': function}, or make files with iqbench degrade",
+        )
     evaluation = Evaluation(
-        methods=_texts(methods),
+        methods=folders,
         methods_in=_path(methods_in),
-        datasets=_texts(datasets),
+        datasets=[*_texts(datasets), *([] if dataset is None else [dataset])],
         reference=_path(reference),
         dataset_name=dataset_name,
         reference_set=_path(reference_set),
@@ -239,13 +264,22 @@ def evaluate(
         recompute=recompute,
         replace=replace,
     )
-    plan = _plan(evaluation)
-    summary = _run(evaluation, plan)
-    for message in summary.messages:
+    plans = []
+    if folders or methods_in is not None or not functions:
+        plans.append(_plan(evaluation))
+        messages = _run(evaluation, plans[0]).messages
+    else:
+        messages = []
+    if functions:
+        computed = _computed(evaluation, functions, degradation, seed)
+        plans.append(computed.plan)
+        messages += computed.messages
+    for message in messages:
         warnings.warn(message, IqbenchWarning, stacklevel=2)
-    names = dict.fromkeys(name for item in plan.datasets for name in item.assignments)
-    filters = {"dataset": [item.dataset.name for item in plan.datasets], "method": list(names)}
-    scopes = {request.metric.scope for item in plan.datasets for request in item.requests}
+    items = [item for plan in plans for item in plan.datasets]
+    names = dict.fromkeys(name for item in items for name in item.assignments)
+    filters = {"dataset": [item.dataset.name for item in items], "method": list(names)}
+    scopes = {request.metric.scope for item in items for request in item.requests}
     scope: Scope = "set" if scopes == {"set"} else "image"
     return load_scores(evaluation.results, filters=filters, scope=scope)
 
@@ -397,8 +431,61 @@ def measure(
     )
 
 
-def _plan(evaluation: Evaluation) -> RunPlan:
-    """Find out what is to be scored, by what."""
+def _split(
+    methods: StrPath | Sequence[StrPath] | Mapping[str, StrPath | Computed],
+) -> tuple[list[str], dict[str, Computed]]:
+    """Part methods that are folders from those whose outputs are computed."""
+    if not isinstance(methods, Mapping):
+        return _texts(methods), {}
+    folders = [
+        f"{name}={os.fspath(method)}"
+        for name, method in methods.items()
+        if isinstance(method, (str, os.PathLike))
+    ]
+    functions = {
+        name: method
+        for name, method in methods.items()
+        if not isinstance(method, (str, os.PathLike))
+    }
+    return folders, functions
+
+
+def _computed(
+    evaluation: Evaluation, functions: Mapping[str, Computed], degradation: str | None, seed: int
+) -> _Computed:
+    """Compute and score the outputs of functions, and write how long they took."""
+    from iqbench.computed import computed_dataset
+    from iqbench.engine.compute import resolve_compute
+    from iqbench.engine.manifest import manifest_of
+    from iqbench.engine.runtimes import write_runtimes
+    from iqbench.results.store import Store
+
+    datasets = [
+        computed_dataset(one, functions, degradation, seed) for one in _datasets(evaluation, (), ())
+    ]
+    if len(datasets) > 1 and any(one.iterators for one in datasets):
+        raise IqbenchError(
+            "an iterable has the outputs of one dataset, and several are given",
+            hint="Call evaluate for each dataset, or give functions",
+        )
+    evaluation = replace(evaluation, output_name=None, match=())
+    plan = _plan(evaluation, [one.dataset for one in datasets])
+    messages = _run(evaluation, plan, in_threads=False).messages
+    compute = resolve_compute(evaluation.device, evaluation.precision, evaluation.memory)
+    inputs = {one.dataset.name: one.inputs for one in datasets}
+    write_runtimes(plan, Store(evaluation.results), manifest_of(compute), inputs)
+    return _Computed(plan, [*messages, *(text for one in datasets for text in one.surplus())])
+
+
+class _Computed(NamedTuple):
+    """What was planned for methods that are functions, and what the user should know."""
+
+    plan: RunPlan
+    messages: list[str]
+
+
+def _plan(evaluation: Evaluation, computed: Sequence[Dataset] = ()) -> RunPlan:
+    """Find out what is to be scored, by what; `computed` are datasets with their outputs."""
     from iqbench.datasets.matching.comparison import check_ways
     from iqbench.datasets.matching.methods import resolve_methods
     from iqbench.engine.plan import plan_run
@@ -409,12 +496,12 @@ def _plan(evaluation: Evaluation) -> RunPlan:
     if evaluation.workers is not None and evaluation.workers < 1:
         raise IqbenchError(f"workers must be at least 1, not {evaluation.workers}")
     check_alpha(evaluation.alpha)
-    methods = []
-    if evaluation.methods or evaluation.methods_in is not None:
+    methods: list[Method] = []
+    if not computed and (evaluation.methods or evaluation.methods_in is not None):
         methods = resolve_methods(evaluation.methods, evaluation.methods_in)
     ways = check_ways(evaluation.match)
     return plan_run(
-        _datasets(evaluation, methods, ways),
+        computed or _datasets(evaluation, methods, ways),
         methods,
         metrics=evaluation.metrics,
         protocol=evaluation.protocol,
@@ -432,6 +519,7 @@ def _run(
     reporter: Reporter | None = None,
     *,
     own_process: bool = False,
+    in_threads: bool = True,
 ) -> Summary:
     """Load what the plan needs, and carry it out."""
     from iqbench.engine.compute import resolve_compute
@@ -445,7 +533,7 @@ def _run(
     most = 32 if compute.device.type == "cuda" else 8
     settings = Settings(
         compute,
-        workers=evaluation.workers or min(most, os.cpu_count() or 1),
+        workers=evaluation.workers or min(most, os.cpu_count() or 1) if in_threads else 0,
         alpha=evaluation.alpha,
         recompute=evaluation.recompute,
         own_process=own_process,

@@ -32,7 +32,7 @@ def work_ahead(
     cost
         How much of the budget a job's result takes until the next result is asked for.
     workers
-        Number of threads.
+        Number of threads; 0 to do each job in the caller's own thread when its turn comes.
     budget
         What all results that are under way may cost together. A job that alone costs more is
         done when nothing else is under way.
@@ -42,6 +42,9 @@ def work_ahead(
     Result
         One a job. What `work` raises is raised here.
     """
+    if workers == 0:
+        yield from map(work, jobs)
+        return
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="iqbench-load")
     with pool:
         waiting: deque[tuple[Future[Result], int]] = deque()

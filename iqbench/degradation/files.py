@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iqbench.datasets.dataset import reference_folder
 from iqbench.datasets.files import split_suffix
 from iqbench.datasets.sample import Sample
 from iqbench.degradation.kinds import Degradation
 from iqbench.errors import IqbenchError
+from iqbench.images.picture import Picture
 from iqbench.images.source import FileSource
 from iqbench.images.write import write_png
 from iqbench.user_files import expand_user
@@ -21,7 +23,7 @@ from iqbench.user_files import expand_user
 if TYPE_CHECKING:
     from iqbench.engine.run import Reporter
 
-__all__ = ["Done", "degrade_files", "seed_of"]
+__all__ = ["Done", "degrade_files", "degrade_picture", "seed_of"]
 
 
 def seed_of(seed: int, image: str) -> int:
@@ -159,6 +161,38 @@ def _degrade(
 ) -> None:
     """Write the files of one image."""
     picture = sample.needed_reference.read().decode()
+    images = degrade_picture(degradation, picture, seed)
+    for place, pixels in zip(places, images, strict=False):  # the second place may not be wanted
+        write_png(place / f"{sample.image}.png", pixels)
+    done.written.append(sample.image)
+    if images[1].shape != picture.pixels.shape:
+        done.cropped.append(sample.image)
+
+
+def degrade_picture(
+    degradation: Degradation, picture: Picture, seed: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Degrade an image.
+
+    Parameters
+    ----------
+    degradation
+        What is done.
+    picture
+        Of 8 bits.
+    seed
+        Of the noise, see `seed_of`.
+
+    Returns
+    -------
+    tuple
+        The degraded image, and the image as it was degraded: cut to a multiple.
+
+    Raises
+    ------
+    IqbenchError
+        If it has 16 bits, or is too small.
+    """
     if picture.bit_depth != 8:
         raise IqbenchError(
             f"{picture.name} has {picture.bit_depth} bits a sample, but degradations are of 8",
@@ -171,9 +205,4 @@ def _degrade(
             f"{picture.name} has {picture.width}x{picture.height} pixels, fewer than {factor}"
         )
     image = picture.pixels[:height, :width].astype(np.uint8)
-    images = (degradation.apply(image, seed), image)
-    for place, pixels in zip(places, images, strict=False):  # the second place may not be wanted
-        write_png(place / f"{sample.image}.png", pixels)
-    done.written.append(sample.image)
-    if (height, width) != (picture.height, picture.width):
-        done.cropped.append(sample.image)
+    return degradation.apply(image, seed), image

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Protocol
@@ -30,6 +32,16 @@ class Degradation(Protocol):
         """Height and width are cut to a multiple of this first."""
         ...
 
+    @property
+    def random(self) -> bool:
+        """Whether the seed matters."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What the degraded images depend on besides the seed, for signatures."""
+        ...
+
     def apply(self, image: Image, seed: int) -> Image:
         """Degrade (H, W, C) uint8; the seed is that of the noise, if any."""
         ...
@@ -44,6 +56,16 @@ class _Options(BaseModel):
     def multiple(self) -> int:
         """Nothing is cut off."""
         return 1
+
+    @property
+    def random(self) -> bool:
+        """Whether there is noise."""
+        return bool(getattr(self, "noise", 0.0))
+
+    @property
+    def identity(self) -> str:
+        """The name with all options."""
+        return _spelt(self, self.model_dump(mode="json"))
 
 
 class Bicubic(_Options):
@@ -66,6 +88,11 @@ class Noise(_Options):
     """Add white Gaussian noise, rounded and clipped to 8 bits."""
 
     sigma: Deviation
+
+    @property
+    def random(self) -> bool:
+        """Whether there is noise."""
+        return self.sigma > 0
 
     def apply(self, image: Image, seed: int) -> Image:
         """Add noise."""
@@ -104,6 +131,12 @@ class Kernel(_Options):
         """The kernel, read once."""
         return read_kernel(self.file)
 
+    @property
+    def identity(self) -> str:
+        """The name with a digest of the kernel."""
+        digest = hashlib.sha256(repr(self.weights.shape).encode() + self.weights.tobytes())
+        return _spelt(self, {"kernel": digest.hexdigest()[:12], "noise": self.noise})
+
     def apply(self, image: Image, seed: int) -> Image:
         """Blur, add noise, round once."""
         return degrade.kernel_blur(image, self.weights, self.noise, seed)
@@ -116,6 +149,11 @@ DEGRADATIONS: dict[str, type[Bicubic | Noise | Jpeg | Blur | Kernel]] = {
     "blur": Blur,
     "kernel": Kernel,
 }
+
+
+def _spelt(degradation: _Options, options: Mapping[str, object]) -> str:
+    name = next(name for name, kind in DEGRADATIONS.items() if isinstance(degradation, kind))
+    return f"{name}:{','.join(f'{key}={value}' for key, value in options.items())}"
 
 
 def resolve_degradation(spec: str) -> Degradation:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import some
+from iqbench.engine.computed import ComputedSource
 from iqbench.engine.plan import DatasetPlan, RunPlan
 from iqbench.errors import IqbenchError
 from iqbench.images.source import Source
@@ -210,6 +211,8 @@ def _other_references(item: DatasetPlan, tables: Iterable[Current]) -> str:
 def _other_outputs(item: DatasetPlan, method: str, table: Current) -> str:
     """Say how the outputs differ from those in the tables; nothing if they are the same."""
     outputs = item.assignments[method].outputs
+    if any(isinstance(output.source, ComputedSource) for output in outputs.values()):
+        return "a function computes its outputs"
     known = {
         image: {state.output_digest}
         for image, state in table.images.items()

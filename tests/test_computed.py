@@ -1,0 +1,239 @@
+"""Methods that are functions are scored on a dataset's inputs as the files would be."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import iqbench
+from iqbench.cli.main import main
+from iqbench.errors import IqbenchError, IqbenchWarning
+from iqbench.results.signature import parse_signature
+
+NAMES = ("a", "b", "c")
+NOISE = "noise:sigma=10"
+
+
+@pytest.fixture
+def references(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(0)
+    (tmp_path / "hr").mkdir()
+    for number, name in enumerate(NAMES):
+        pixels = generator.integers(40, 200, (24, 16 + 8 * number, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "hr" / f"{name}.png")
+    return tmp_path
+
+
+def evaluate(methods, **options):
+    given = {"reference": "hr", "degradation": NOISE, "metrics": ["psnr"], "device": "cpu"}
+    return iqbench.evaluate(methods=methods, **{**given, **options})
+
+
+def read(name):
+    return np.array(Image.open(f"hr/{name}.png"))
+
+
+def values(frame, metric="psnr", method="mine"):
+    rows = frame[(frame["metric"] == metric) & (frame["method"] == method)]
+    return rows.set_index("image")["value"].to_dict()
+
+
+def command(*arguments):
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    assert left.value.code == 0
+
+
+@pytest.mark.usefixtures("references")
+class TestValues:
+    def test_they_are_those_of_the_files(self):
+        found = evaluate({"mine": lambda image: image // 2}, seed=3)
+        command("degrade", NOISE, "hr", "-o", "noisy", "--seed", "3")
+        Path("files").mkdir()
+        for name in NAMES:
+            pixels = np.asarray(Image.open(f"noisy/{name}.png")) // 2
+            Image.fromarray(pixels).save(f"files/{name}.png")
+        expected = evaluate("mine=files", degradation=None, results="of files")
+        assert values(found) == values(expected)
+
+    def test_a_dataset_of_super_resolution_makes_its_own_inputs(self):
+        seen = []
+
+        def enlarge(image):
+            seen.append(image.shape)
+            return image.repeat(4, axis=0).repeat(4, axis=1)
+
+        found = iqbench.evaluate(
+            methods={"nearest": enlarge}, dataset="demo-sr-x4", metrics="psnr", device="cpu"
+        )
+        assert len(seen) == 8
+        assert set(found["dataset"]) == {"demo-sr-x4"}
+        scores = values(found, method="nearest")
+        assert len(scores) == 8
+        assert all(15 < value < 40 for value in scores.values())
+
+    @pytest.mark.parametrize(
+        "turn",
+        [
+            pytest.param(lambda image: image, id="array"),
+            pytest.param(lambda image: image / 255, id="floating point"),
+            pytest.param(lambda image: torch.from_numpy(image).permute(2, 0, 1), id="tensor"),
+            pytest.param(
+                lambda image: torch.from_numpy(image / 255).permute(2, 0, 1)[None],
+                id="batch of one",
+            ),
+        ],
+    )
+    def test_outputs_are_arrays_or_tensors(self, turn):
+        assert values(evaluate({"mine": turn})) == values(evaluate({"mine": lambda x: x}))
+
+    def test_outputs_may_be_given_without_a_function(self):
+        made = {}
+        expected = values(evaluate({"mine": lambda image: made.setdefault(len(made), image)}))
+        outputs = [made[number] for number in range(3)]
+        for number, given in enumerate(
+            [outputs, iter(outputs), dict(zip(NAMES, outputs, strict=True))]
+        ):
+            found = evaluate({"mine": given}, degradation=None, results=f"results{number}")
+            assert values(found) == expected
+
+    def test_several_methods_and_folders_stand_beside_each_other(self):
+        dark = [read(name) // 2 for name in NAMES]
+        Path("files").mkdir()
+        for name, pixels in zip(NAMES, dark, strict=True):
+            Image.fromarray(pixels).save(f"files/{name}.png")
+        found = evaluate({"memory": dark, "disk": "files"}, degradation=None)
+        assert values(found, method="memory") == values(found, method="disk")
+        assert len(values(found, method="disk")) == 3
+
+
+@pytest.mark.usefixtures("references")
+class TestFailures:
+    def test_an_exception_is_the_error_of_its_image_alone(self):
+        def fragile(image):
+            if image.shape[1] == 24:
+                raise ZeroDivisionError("no such luck")
+            return image
+
+        with pytest.warns(IqbenchWarning, match="no such luck"):
+            found = evaluate({"mine": fragile, "other": lambda image: image})
+        rows = found[found["metric"] == "psnr"].set_index(["method", "image"])
+        assert (
+            "method mine on b failed: ZeroDivisionError: no such luck"
+            in rows.loc[("mine", "b"), "error"]
+        )
+        assert rows["value"].notna().sum() == 5
+        assert set(values(found, "runtime")) == {"a", "c"}
+
+    @pytest.mark.parametrize(
+        ("output", "error"),
+        [
+            (lambda image: None, "is of type NoneType"),
+            (lambda image: image[:-4], "20 pixels, its reference"),
+            (lambda image: image.astype(np.int64), "int64, which does not say its range"),
+            (lambda image: image.astype(float), r"but images are in [0, 1]"),
+            (lambda image: image * np.nan, "not numbers"),
+        ],
+    )
+    def test_what_is_no_image_is_an_error_of_its_image(self, output, error):
+        with pytest.warns(IqbenchWarning):
+            found = evaluate({"mine": output})
+        rows = found[found["metric"] == "psnr"]
+        assert rows["value"].isna().all()
+        assert all(error in text for text in rows["error"])
+
+    def test_too_few_and_too_many_outputs_are_said(self):
+        image = np.zeros((24, 16, 3), dtype=np.uint8)
+        with pytest.raises(IqbenchError, match="has 2 outputs, but hr has 3 images"):
+            evaluate({"mine": [image, image]}, degradation=None)
+        with pytest.raises(IqbenchError, match="no image of hr: d"):
+            evaluate({"mine": {"d": image}}, degradation=None)
+        with pytest.warns(IqbenchWarning, match="missing output"):
+            found = evaluate({"mine": iter([image])}, degradation=None)
+        assert found["value"].notna().sum() == 2  # psnr and the runtime of the first
+        images = (read(name) // 2 for name in (*NAMES, "a"))
+        with pytest.warns(IqbenchWarning, match="more outputs than the 3 images of hr"):
+            evaluate({"mine": images}, degradation=None, results="more")
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"degradation": None}, "nothing says how the inputs of hr are made"),
+            ({"degradation": "noize:sigma=1"}, "Did you mean 'noise'"),
+            ({"methods": "hr"}, "a degradation is given, and no method that is a function"),
+            ({"reference": None}, "nothing says what to compare with"),
+        ],
+    )
+    def test_what_cannot_be_run_is_refused(self, options, message):
+        with pytest.raises(IqbenchError, match=message):
+            evaluate(**{"methods": {"mine": lambda image: image}, **options})
+
+
+@pytest.mark.usefixtures("references")
+class TestTables:
+    def test_the_runtime_is_a_column(self):
+        found = evaluate({"mine": lambda image: image})
+        runtimes = values(found, "runtime")
+        assert runtimes.keys() == set(NAMES)
+        assert all(0 < seconds < 60 for seconds in runtimes.values())
+        board = iqbench.load_scores("results", wide=True)
+        assert {"psnr", "runtime"} <= set(board.columns)
+
+    def test_the_pair_of_dataset_and_degradation_is_signed(self):
+        frames = [
+            evaluate({"mine": lambda image: image}),
+            evaluate({"mine": lambda image: image}, seed=1),
+            evaluate({"mine": lambda image: image}, degradation="blur:sigma=1.2"),
+        ]
+        assert [set(frame["dataset"]) for frame in frames] == [
+            {"hr noise:sigma=10"},
+            {"hr noise:sigma=10,seed=1"},
+            {"hr blur:sigma=1.2"},
+        ]
+        signed = [
+            parse_signature(frame[frame["metric"] == "runtime"]["signature"].iloc[0])["input"]
+            for frame in frames
+        ]
+        assert signed == [
+            "noise:sigma=10.0,seed=0",
+            "noise:sigma=10.0,seed=1",
+            "blur:sigma=1.2,noise=0.0",
+        ]
+
+    def test_equal_outputs_are_not_scored_again(self, monkeypatch):
+        from iqbench.engine.scorer import Scorer
+
+        first = evaluate({"mine": lambda image: image})
+        monkeypatch.setattr(Scorer, "start", lambda *_: pytest.fail("it was scored again"))
+        assert values(evaluate({"mine": lambda image: image})) == values(first)
+
+    def test_a_method_of_files_is_not_replaced_unasked(self):
+        Path("files").mkdir()
+        for name in NAMES:
+            Image.fromarray(read(name) // 3).save(f"files/{name}.png")
+        evaluate("mine=files", degradation=None)
+        given = {"mine": [read(name) // 2 for name in NAMES]}
+        with pytest.raises(IqbenchError, match=r"another method 'mine'.*a function computes"):
+            evaluate(given, degradation=None)
+        assert values(evaluate(given, degradation=None, replace=True))["a"] < 20
+
+
+@pytest.mark.usefixtures("references")
+def test_functions_are_called_in_the_callers_thread_and_modes():
+    seen = []
+
+    def method(image):
+        seen.append((threading.get_ident(), torch.is_grad_enabled(), image.flags.writeable))
+        return image
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluate({"mine": method})
+    assert seen == [(threading.get_ident(), False, True)] * 3
