@@ -93,8 +93,7 @@ def check_page(
     context = _context(found, rows, sides, folders)
     bare = len(_page(context, [], []).encode())
     maker = partial(MapMaker, tuple(maps)) if maps else None
-    finder = Finder(places, sorted({str(name) for name in rows["dataset"]}), recorded)
-    scenes = list(_scenes(found, rows, sides, finder, worst))
+    scenes = list(_scenes(found, rows, sides, worst, places, recorded=recorded))
     shown, left_out = show(scenes, Budget(size - bare), maker, progress)
     left_out += recorded.sentences if recorded else []
     return Made(_page(context, shown, left_out), len(shown), left_out)
@@ -173,12 +172,19 @@ _Place = tuple[str, str, str, str]
 
 
 def _scenes(
-    found: Check, rows: pd.DataFrame, sides: Sides, finder: Finder, worst: int
+    found: Check,
+    rows: pd.DataFrame,
+    sides: Sides,
+    worst: int,
+    places: Sequence[Folders],
+    *,
+    recorded: Recorded | None,
 ) -> Iterator[Scene]:
     """Describe the images that lost most, the worst of each comparison first."""
     losses = _losses(found, rows, worst)
     names = {image for *_, image in losses}
     before, after = Digests(sides.baseline.images, names), Digests(sides.candidate.images, names)
+    finder = Finder(places, sorted({str(name) for name in rows["dataset"]}), recorded, after.alone)
     for place, told in losses.items():
         dataset, old, new, image = place
         protocol, signatures = _seen(sides, dataset, new)
@@ -205,7 +211,9 @@ def _scenes(
             dataset=dataset,
             image=image,
             reasons=[("", new if old == new else f"{old} → {new}"), *told],
-            reference=partial(finder.reference, dataset, image, reference),
+            reference=None
+            if reference is None
+            else partial(finder.reference, dataset, image, reference),
             outputs=outputs,
             heads=heads,
             rows=values,

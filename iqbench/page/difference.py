@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
-from iqbench.images.peaks import settle_peaks
+from iqbench.images.peaks import settle_peak, settle_peaks
 from iqbench.images.picture import Picture
 from iqbench.maps.model import DEFAULT_MAPS, DifferenceMap
 from iqbench.maps.palettes import legend, ramp, render
@@ -121,8 +121,17 @@ class MapMaker:
             return found
 
 
-def as_scored(reference: Picture, output: Picture, peak: int) -> tuple[Picture, Picture]:
-    """Take the peak by which a pair was scored; if files and table disagree, what the files say."""
+def as_scored(reference: Picture | None, output: Picture, peak: int) -> tuple[Picture, Picture]:
+    """Take the peak by which a pair was scored; if files and table disagree, what the files say.
+
+    An output without a reference stands in its place, too.
+    """
+    if reference is None:
+        try:
+            alone, _ = settle_peak(output, peak)
+        except IqbenchError:
+            alone, _ = settle_peak(output)
+        return alone, alone
     try:
         first, second, _ = settle_peaks(reference, output, peak)
     except IqbenchError:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from iqbench.document.page import data_uri
 from iqbench.images.picture import Picture
 
-__all__ = ["LONGEST", "THUMBNAIL", "Crop", "crop_of", "lossless", "thumbnail"]
+__all__ = ["LONGEST", "THUMBNAIL", "Crop", "crop_of", "lossless", "middle_of", "thumbnail"]
 
 LONGEST = 512
 """Pixels of a side up to which an image is shown whole; of a larger one a part is."""
@@ -76,6 +76,12 @@ def crop_of(reference: Picture, outputs: Sequence[Picture]) -> Crop:
     )
     at = np.unravel_index(int(windows.argmax()), windows.shape)
     return Crop(int(tops[at[0]]), int(lefts[at[1]]), height, width)
+
+
+def middle_of(picture: Picture) -> Crop:
+    """Return what is shown of an output without a reference: all, or the window in the middle."""
+    height, width = min(picture.height, LONGEST), min(picture.width, LONGEST)
+    return Crop((picture.height - height) // 2, (picture.width - width) // 2, height, width)
 
 
 def _squared_error(reference: Picture, output: Picture) -> NDArray[np.float32]:

@@ -226,7 +226,8 @@ def _scenes(
     if not picks:
         return []
     digests = Digests(load_images(contents.results), {pick.image for pick in picks})
-    finder = Finder(places, [one.dataset for one in found.standings], recorded)
+    names = [one.dataset for one in found.standings]
+    finder = Finder(places, names, recorded, digests.alone)
     return [_scene(contents, pick, finder, digests) for pick in picks]
 
 
@@ -246,11 +247,14 @@ def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> 
     peak = peak_of(cube.signatures[str(one.ranked_by_images)][1])
     gray_output = gray_output_of(text for _, text in cube.signatures.values())
     of = [digests.of(pick.dataset, method, pick.image) for method in pick.methods]
+    reference = next((digest for digest, _ in of if digest is not None), None)
     return Scene(
         dataset=pick.dataset,
         image=pick.image,
         reasons=pick.reasons,
-        reference=partial(finder.reference, pick.dataset, pick.image, of[0][0]),
+        reference=None
+        if pick.image in digests.alone.get(pick.dataset, ())
+        else partial(finder.reference, pick.dataset, pick.image, reference),
         outputs=[
             SceneOutput(
                 name=method,

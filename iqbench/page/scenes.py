@@ -10,7 +10,7 @@ from iqbench.document.page import embedded_json
 from iqbench.document.text import printable
 from iqbench.images.picture import Picture
 from iqbench.page.difference import MapMaker, as_scored, paint
-from iqbench.page.painting import Crop, crop_of, lossless, thumbnail
+from iqbench.page.painting import Crop, crop_of, lossless, middle_of, thumbnail
 from iqbench.page.where import FoundPicture
 
 __all__ = ["Budget", "Progress", "Scene", "SceneOutput", "Shown", "show"]
@@ -75,23 +75,33 @@ class Scene:
     reasons
         Each a word and what it means.
     reference
-        Finds it.
+        Finds it; None where the outputs were scored without one.
     outputs
         In the order in which they are shown.
     heads, rows
         The values: the rows begin with a name.
     left
-        What stands to the left of the divider at first; by default the reference.
+        What stands to the left of the divider at first: the reference, or the name of an output.
     """
 
     dataset: str
     image: str
     reasons: Sequence[tuple[str, str]]
-    reference: Callable[[], FoundPicture | None]
+    reference: Callable[[], FoundPicture | None] | None
     outputs: Sequence[SceneOutput]
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
     left: str = "reference"
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no reference."""
+        return self.reference is None
+
+    @property
+    def compared(self) -> bool:
+        """Whether there is something that all other pictures are compared with, by a divider."""
+        return not self.alone or any(one.name == self.left for one in self.outputs)
 
 
 @dataclass
@@ -126,15 +136,16 @@ class Shown:
         crop = self.crop
         if (crop.height, crop.width) == (self.height, self.width):
             return ""
+        where = "in the middle" if self.scene.alone else "where the outputs are worst"
         return (
             f"{crop.width}x{crop.height} of {self.width}x{self.height} pixels, from column "
-            f"{crop.left} and row {crop.top} on, where the outputs are worst"
+            f"{crop.left} and row {crop.top} on, {where}"
         )
 
     @property
     def whole(self) -> bool:
         """Whether no output is left out."""
-        return len(self.pictures) == len(self.scene.outputs) + 1
+        return len(self.pictures) == len(self.scene.outputs) + (not self.scene.alone)
 
     def payload(self) -> Any:
         """Give what the script needs, as JSON."""
@@ -148,6 +159,8 @@ class Shown:
                 "crop": [self.crop.left, self.crop.top, self.crop.width, self.crop.height],
                 "size": [self.width, self.height],
                 "left": printable(self.scene.left),
+                "first": 0 if self.scene.alone else 1,  # the first output among the pictures
+                "compared": self.scene.compared,
                 "pictures": self.pictures,
                 "heads": [printable(text) for text in self.scene.heads],
                 "rows": [[printable(text) for text in row] for row in self.scene.rows],
@@ -207,31 +220,31 @@ def show(
 
 def _pictures(scene: Scene, number: int, budget: Budget) -> tuple[int, int, Shown | None]:
     """Give how many pictures are not there, how many do not fit, and the scene if any is."""
-    reference = scene.reference()
-    if reference is None:
+    reference = scene.reference() if scene.reference else None
+    if reference is None and not scene.alone:
         return len(scene.outputs) + 1, 0, None
+    original = None if reference is None else reference.picture
     found = [(output, output.find()) for output in scene.outputs]
-    pairs = [
-        (output, as_scored(reference.picture, one.picture, output.peak))
+    there = [
+        (output, *as_scored(original, one.picture, output.peak))
         for output, one in found
         if one is not None
     ]
-    missing = len(found) - len(pairs)
-    if not pairs:
+    missing = len(found) - len(there)
+    if not there:
         return missing, 0, None
-    whole = pairs[0][1][0]
-    there = [(output, picture) for output, (_, picture) in pairs]
-    crop = crop_of(whole, [picture for _, picture in there])
+    output, whole, first = there[0]
+    crop = middle_of(whole) if scene.alone else crop_of(whole, [seen for _, _, seen in there])
     small = thumbnail(whole.pixels, whole.peak)
-    first = _picture("reference", "", whole, crop)
-    second = _picture(there[0][0].name, there[0][0].note, there[0][1], crop)
+    least = [] if scene.alone else [_picture("reference", "", whole, crop)]
+    least.append(_picture(output.name, output.note, first, crop))
     shown = Shown(number, scene, crop, whole.width, whole.height, small)
     around = _GALLERY + len(small[0]) + 2 * _size(shown.payload())
-    if not budget.take(around + _size(first) + _size(second)):
-        return missing, len(there) + 1, None
-    shown.pictures += [first, second]
+    if not budget.take(around + sum(map(_size, least))):
+        return missing, len(there) + len(least) - 1, None
+    shown.pictures += least
     unfit = 0
-    for output, picture in there[1:]:
+    for output, _, picture in there[1:]:
         one = _picture(output.name, output.note, picture, crop)
         if budget.take(_size(one)):
             shown.pictures.append(one)
@@ -278,6 +291,8 @@ def _draw_maps(
 
 def _maps_of(one: Shown, budget: Budget, maker: MapMaker) -> int:
     """Add maps to the outputs of a scene; a kind of map has room for all of them, or for none."""
+    if one.scene.reference is None:
+        return 0
     reference = one.scene.reference()
     drawn: dict[str, list[tuple[dict[str, Any], Any]]] = {}
     by_name = {picture["name"]: picture for picture in one.pictures[1:]}

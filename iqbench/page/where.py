@@ -7,7 +7,7 @@ picture that has changed since is never shown beside the old numbers.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +20,7 @@ from iqbench.datasets.load import PACKAGED_FILE, load_datasets
 from iqbench.datasets.matching.by_name import match_outputs
 from iqbench.datasets.matching.comparison import WAYS
 from iqbench.datasets.matching.methods import Method, resolve_methods
+from iqbench.datasets.matching.outputs import dataset_of_outputs
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
@@ -124,6 +125,18 @@ class Digests:
         """Return the bytes of an output's file; None where the tables do not say."""
         return self._sizes.get((dataset, method, image))
 
+    @property
+    def alone(self) -> dict[str, list[str]]:
+        """By dataset, those of the images that no method has a reference of."""
+        known: dict[tuple[str, str], bool] = {}
+        for (dataset, _, image), (reference, _) in self._rows.items():
+            known[dataset, image] = known.get((dataset, image), False) or reference is not None
+        found: dict[str, list[str]] = {}
+        for (dataset, image), has_reference in known.items():
+            if not has_reference:
+                found.setdefault(dataset, []).append(image)
+        return found
+
     def of(self, dataset: str, method: str, image: str) -> tuple[str | None, str | None]:
         """Give the digests of reference and output; None where there is none."""
         return self._rows.get((dataset, method, image), (None, None))
@@ -142,11 +155,14 @@ class Finder:
         it is called.
     recorded
         Where the tables say that files were; looked at last. None for nowhere.
+    alone
+        By dataset that was scored without references, the images that will be asked for.
     """
 
     places: Sequence[Folders]
     names: Sequence[str]
     recorded: Recorded | None = None
+    alone: Mapping[str, Collection[str]] = field(default_factory=dict)
     _datasets: dict[str, list[tuple[Folders, Dataset]]] = field(default_factory=dict, init=False)
     _files: dict[tuple[Path, str, int], dict[str, Path]] = field(default_factory=dict, init=False)
     _samples: dict[int, dict[str, Sample]] = field(default_factory=dict, init=False)
@@ -220,6 +236,8 @@ class Finder:
 
     def _opened(self, name: str) -> Iterator[tuple[Folders, Dataset]]:
         """Open whatever may be the dataset of a name; what is not there is passed over."""
+        if name in self.alone:
+            yield Folders(), dataset_of_outputs(name, self.alone[name])
         for place in self.places:
             for text in place.references:
                 given, folder = _named(text)

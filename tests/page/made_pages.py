@@ -13,7 +13,7 @@ from made_folders import noisy, picture
 from iqbench.images.source import FileSource
 from iqbench.images.write import write_png
 from iqbench.page.where import Folders
-from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow, output_mark
 from iqbench.results.store import Store
 
 COLUMNS = as_stated(
@@ -136,6 +136,30 @@ def made_results(
         references=tuple(references),
     )
     return Results(root, root / "results", [folders])
+
+
+def made_outputs(
+    root: Path,
+    methods: Sequence[str] = ("edsr", "swinir"),
+    images: Sequence[str] = ("a", "b", "c"),
+    size: tuple[int, int] = (40, 56),
+) -> Results:
+    """Write outputs without references, and tables with values of a metric that needs none."""
+    columns = as_stated({"niqe": ColumnInfo("lower", 3)})
+    for place, method in enumerate(methods):
+        with Store(root / "results").writer(manifest(), columns) as writer:
+            for number, image in enumerate(images):
+                path = root / "out" / method / f"{image}.png"
+                write_png(path, noisy(picture(number, *size), number + 10 * place, 9))
+                digest = FileSource(path).read().digest
+                writer.add_image(ImageRow("outputs", method, image, None, digest))
+                value = 4 + place + 0.1 * number
+                text = "metric=niqe|version=2|protocol=rgb/1|view=rgb"
+                mark = output_mark(digest)
+                writer.add_scores(
+                    [ScoreRow("outputs", method, image, "niqe", value, None, text, "rgb", mark)]
+                )
+    return Results(root, root / "results", [Folders(outputs_in=root / "out")])
 
 
 def many_results(root: Path, methods: int, images: int) -> Path:

@@ -16,7 +16,7 @@ from iqbench.datasets.sample import Sample
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
 
-__all__ = ["OUTPUTS", "outputs_alone"]
+__all__ = ["OUTPUTS", "dataset_of_outputs", "outputs_alone"]
 
 OUTPUTS = "outputs"
 """Name of a dataset without references where the user gives none."""
@@ -82,8 +82,13 @@ def outputs_alone(
             f"no output was found in {', '.join(folders) or 'any method'}",
             hint="Put images there, or check --output-name; images are PNG, JPEG, BMP, TIFF, WebP",
         )
+    return dataset_of_outputs(name, stems)
+
+
+def dataset_of_outputs(name: str, images: Collection[str]) -> Dataset:
+    """Return a dataset of images, by id, that have no references."""
     spec = DatasetSpec(name=name, data=_OutputsLayout())
-    return Dataset(name, spec, [Sample(image, None) for image in sorted(stems, key=natural_key)])
+    return Dataset(name, spec, [Sample(image, None) for image in sorted(images, key=natural_key)])
 
 
 def _ids(folder: Path, template: OutputName) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,8 @@
   let scene = null;
   let number = 0;
   let mode = "slider";
+  /** Outputs without anything to compare them with stand side by side. */
+  const layout = () => (scene.compared ? mode : "grid");
 
   const all = () => [...document.querySelectorAll("button.thumb")].filter((button) => !button.closest("[hidden]"));
 
@@ -25,12 +27,14 @@
     const names = scene.pictures.map((picture, place) => [place, picture.name]);
     iqbench.fill(fields.left, names);
     iqbench.fill(fields.right, names);
-    const wanted = scene.pictures.findIndex((picture, place) => place && picture.name === method);
+    const wanted = scene.pictures.findIndex((picture, place) => place >= scene.first && picture.name === method);
     const left = Math.max(0, scene.pictures.findIndex((picture) => picture.name === scene.left));
     fields.left.value = String(left);
-    fields.right.value = String(wanted > 0 ? wanted : Math.min(left + 1, scene.pictures.length - 1));
+    fields.right.value = String(wanted >= 0 ? wanted : Math.min(left + 1, scene.pictures.length - 1));
     const maps = new Set(scene.pictures.flatMap((picture) => picture.maps.map((map) => map.name)));
     iqbench.fill(fields.map, [["", "pictures"], ...[...maps].map((name) => [name, `map: ${name}`])]);
+    fields.map.parentElement.hidden = !scene.first && !maps.size;
+    fields.tools.querySelector("[data-mode]").parentElement.hidden = !scene.compared;
     fields.part.replaceChildren(...overview(), scene.part, ...(scene.part && scene.note ? [" "] : []), scene.note);
     table();
     const closed = !dialog.open;
@@ -58,9 +62,9 @@
     const head = iqbench.element("tr", {}, iqbench.element("th", { scope: "col" }, "output"));
     head.append(...scene.heads.map((text) => iqbench.element("th", { scope: "col", class: "number" }, text)));
     const rows = scene.rows.map(([name, ...texts]) => {
-      const place = scene.pictures.findIndex((picture, at) => at && picture.name === name);
+      const place = scene.pictures.findIndex((picture, at) => at >= scene.first && picture.name === name);
       const label =
-        place > 0
+        scene.compared && place >= 0
           ? iqbench.element("button", { type: "button", class: "link", "data-picture": place }, name)
           : name;
       return iqbench.element(
@@ -96,7 +100,7 @@
   }
 
   function arrange() {
-    dialog.dataset.mode = mode;
+    dialog.dataset.mode = layout();
     for (const button of fields.tools.querySelectorAll("[data-mode]")) {
       button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
     }
@@ -106,7 +110,7 @@
       return { element, map: shown.map };
     };
     let panes;
-    if (mode === "slider") {
+    if (layout() === "slider") {
       const [left, right] = [fields.left, fields.right].map((field) => scene.pictures[Number(field.value)]);
       // With a map, what lies left of the divider stays a picture: so one sees what the map is of.
       panes = [pane(left, "pane under", true), pane(right, "pane over")];
@@ -118,9 +122,9 @@
     }
     const map = panes.map((each) => each.map).find(Boolean);
     fields.legend.replaceChildren(...(map ? [ramp(map), `${map.name}: ${map.legend}. ${map.summary}.`] : []));
-    const columns = mode === "slider" ? 1 : columnsOf(panes.length);
+    const columns = layout() === "slider" ? 1 : columnsOf(panes.length);
     stage.style.setProperty("--columns", columns);
-    stage.style.setProperty("--rows", mode === "slider" ? 1 : Math.ceil(panes.length / columns));
+    stage.style.setProperty("--rows", layout() === "slider" ? 1 : Math.ceil(panes.length / columns));
     cut();
   }
 
