@@ -152,12 +152,17 @@ def check(
     value that was infinite (equal images) and no longer is has lost more than any image margin.
     Infinite values are counted and are in no mean.
 
+    A value of a whole set (fid, kid) is no part of the tests. It is worse if it lost the margin or
+    more and the 95 % interval of its gain, from leaving the same images out on both sides, excludes
+    0. Tables without what that takes have the margin alone.
+
     \b
     Default margins of             the mean                    one image
       psnr, psnr-b, ms-ssim-db     0.05 dB                     1 dB
       ssim, ms-ssim                0.001                       0.02
       lpips                        0.002                       0.04
       tv-ratio, its distance to 1  0.01                        0.2
+      fid, kid                     2 % of the baseline's value
       perceptual and others        1 % of the baseline's mean  20 % of the image's value
 
     \b

@@ -66,6 +66,9 @@ def compare(
       wins, losses, ties  images on which B is better, worse, equal
                   (greater, smaller, equal for a metric without direction)
 
+    A value of a whole set (fid, kid) has an interval, from leaving the same images out on both
+    sides, but no test and no wins.
+
     The exit code says nothing about which is better: that is what `iqbench check` is for.
 
     \b

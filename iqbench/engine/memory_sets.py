@@ -309,6 +309,7 @@ class MemorySets:
             members="",
             reference_set=self._name or REFERENCES,
             reference_n=len(references),
+            replicates=closed.replicates,
         )
 
     def _read(

@@ -133,11 +133,15 @@ def extract_features(column: SetColumn, picture: Picture, compute: Compute) -> F
 
 
 class ClosedSet(NamedTuple):
-    """The value of a set and its uncertainty, or why there is none."""
+    """The value of a set and its uncertainty, or why there is none.
+
+    The attributes are those of `iqbench.results.schema.SetRow`.
+    """
 
     value: float | None
     standard_error: float | None
     error: str | None
+    replicates: Sequence[float] | None = None
 
 
 def distance_of(
@@ -174,7 +178,8 @@ def distance_of(
     except Exception as problem:  # a metric's own code, which may be another package's
         return ClosedSet(None, None, reason_of(column.metric, problem))
     known = distance.standard_error == distance.standard_error
-    return ClosedSet(distance.value, distance.standard_error if known else None, None)
+    error = distance.standard_error if known else None
+    return ClosedSet(distance.value, error, None, distance.replicates or None)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from iqbench.gate.matching import (
     Scored,
     match,
 )
-from iqbench.gate.verdicts import ALPHA, IMAGE, Judgement, judge
+from iqbench.gate.sets import IMAGE_SCOPE, SET_SCOPE, match_sets
+from iqbench.gate.verdicts import ALPHA, IMAGE, MEAN, Judgement, judge, reaches
 from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.selector import Keys
@@ -144,12 +145,20 @@ def check(
         (corrected, of the side that the verdict is about), margin_alone (too few images changed for
         significance), image_margin (as text: ``1``, ``20 %`` of the image's value, ``none``),
         images_beyond (how many images lost that or more), changed, missing and not_comparable (how
-        many images), lacking (why), and a note. Metrics without direction are ``changed`` or
-        ``same`` and have no margins.
+        many images), lacking (why), a note, scope, and gain_low and gain_high. Metrics without
+        direction are ``changed`` or ``same`` and have no margins. A row of scope ``set`` is about
+        one value of a whole set, such as FID: it is no part of the tests. Its value is worse or
+        better if it changed by the margin and the 95 % interval of its gain, gain_low to gain_high,
+        excludes 0; where there is no interval, the margin alone decides.
     """
     matched = match(baseline, candidate, methods)
     pairs = matched.pairs.assign(gain=_gains(matched))
-    known = set(zip(pairs["metric"].astype(str), pairs["signature"].astype(str), strict=True))
+    sets = match_sets(baseline, candidate, methods)
+    known = {
+        keys
+        for one in (pairs, sets)
+        for keys in zip(one["metric"].astype(str), one["signature"].astype(str), strict=True)
+    }
     refuse_unused([*(margins or {}), *(image_margins or {})], known)
     described = _describe(matched, pairs, margins or {}, image_margins or {})
     compared = pairs["gain"].notna().to_numpy()
@@ -169,6 +178,13 @@ def check(
         index=rows.index,
     )
     rows = pd.concat([rows.drop(columns="verdict"), final], axis=1)
+    rows = rows.assign(scope=IMAGE_SCOPE, gain_low=np.nan, gain_high=np.nan)
+    of_sets = [
+        _judged_set(row, matched.columns.info(row["metric"]), margins or {}, allow)
+        for row in sets.to_dict("index").values()
+    ]
+    if of_sets:
+        rows = pd.concat([rows[_ROW], pd.DataFrame(of_sets, columns=_ROW)], ignore_index=True)
     rows = matched.ordered(rows, ["dataset", "method", "baseline_method", "metric", "signature"])
     return Check(rows[_ROW], pairs, matched.new, alpha, matched.columns)
 
@@ -208,6 +224,7 @@ _ROW = [
     *("candidate", "candidate_infinite", "candidate_distance"),
     *("gain", "infinite_gains", "infinite_losses", "margin", "p_value", "margin_alone"),
     *("image_margin", "images_beyond", "changed", "missing", "not_comparable", "lacking", "note"),
+    *("scope", "gain_low", "gain_high"),
 ]
 
 
@@ -323,3 +340,53 @@ def _note(row: Mapping[Any, Any]) -> str:
     if row["margin_alone"]:
         return "too few images changed for significance: the margin alone decides"
     return ""
+
+
+def _judged_set(
+    row: Mapping[Any, Any], info: ColumnInfo, margins: Mapping[str, Margin], allow: Collection[str]
+) -> dict[str, Any]:
+    """Judge one value of a set: by its margin and, where there is one, the interval of its gain."""
+    found = {
+        **{key: row[key] for key in ("n", "baseline", "candidate", *COMPARISON)},
+        **dict.fromkeys(("baseline_distance", "candidate_distance", "p_value"), np.nan),
+        **dict.fromkeys(("baseline_infinite", "candidate_infinite"), 0),
+        **dict.fromkeys(("infinite_gains", "infinite_losses", "images_beyond", "changed"), 0),
+        **dict.fromkeys(("gain", "margin", "gain_low", "gain_high"), np.nan),
+        **dict.fromkeys(("reason", "lacking", "note"), ""),
+        "margin_alone": False,
+        "image_margin": "none",
+        "missing": int(row["state"] == MISSING),
+        "not_comparable": int(row["state"] == NOT_COMPARABLE),
+        "scope": SET_SCOPE,
+    }
+    if row["state"] != COMPARED:
+        found["baseline"] = np.nan
+        found["lacking"] = f"{row['state']}: the value of the set ({row['reason']})"
+        return {**found, "verdict": row["state"], "failed": row["state"] not in allow}
+    found["gain"] = gain = float(gains([row["baseline"]], [row["candidate"]], info)[0])
+    if info.direction == "none":
+        return {**found, "verdict": "changed" if gain else "same", "failed": False}
+    chosen = margin_of(row["metric"], info, margins, signature=row["signature"])
+    found["margin"] = margin = chosen.of(row["baseline"])
+    found["gain_low"], found["gain_high"] = low, high = _gain_interval(row, info)
+    unsure = bool(np.isnan(low))
+    beyond = gain != 0 and reaches(abs(gain), margin)
+    excludes_zero = high < 0 if gain < 0 else low > 0
+    decided = beyond and (unsure or excludes_zero)
+    verdict = ("worse" if gain < 0 else "better") if decided else "same"
+    notes = [f"beyond the margin, but {DOUBTFUL}"] if beyond and not decided else []
+    if gain and unsure:
+        notes.append(f"the margin alone decides: {row['uncertain'] or 'it is of a distance'}")
+    elif gain:
+        notes.append(f"95 % interval of the gain: {low:.4g} to {high:.4g}")
+    found["note"] = "; ".join(notes)
+    found["reason"] = MEAN if verdict == "worse" else ""
+    return {**found, "verdict": verdict, "failed": verdict == "worse"}
+
+
+def _gain_interval(row: Mapping[Any, Any], info: ColumnInfo) -> tuple[float, float]:
+    """Turn the interval of the difference into that of the gain; NaN where there is none."""
+    low, high = float(row["low"]), float(row["high"])
+    if info.target is not None:
+        return np.nan, np.nan
+    return (-high, -low) if info.direction == "lower" else (low, high)

@@ -21,6 +21,7 @@ from iqbench.document.render import render
 from iqbench.document.terminal import Window
 from iqbench.document.text import mean_change, mean_number, number, signed
 from iqbench.gate.check import DOUBTFUL, VERDICTS, Check, worst_images
+from iqbench.gate.sets import SET_SCOPE
 from iqbench.gate.verdicts import IMAGE
 from iqbench.results.read import with_headings
 
@@ -165,13 +166,14 @@ def _numbers(
 
 
 def _reasons(rows: pd.DataFrame) -> Section:
-    """Tell of single images that decided, and of images that lack values."""
-    by_image = rows["reason"] == IMAGE
-    rows = rows[by_image | (rows["missing"] > 0) | (rows["not_comparable"] > 0)]
+    """Tell of single images that decided, of values of sets, and of images that lack values."""
+    told = (rows["reason"] == IMAGE) | (rows["scope"] == SET_SCOPE)
+    rows = rows.assign(told=rows["note"].where(told, ""))
+    rows = rows[told | (rows["missing"] > 0) | (rows["not_comparable"] > 0)]
     cells = [
         [row["verdict"], method_names(row), row["heading"], reason]
         for row in rows.to_dict("index").values()
-        for reason in (row["note"] if row["reason"] == IMAGE else "", row["lacking"])
+        for reason in (row["told"], row["lacking"])
         if reason
     ]
     headings = ["verdict", "method", "metric", "reason"]
@@ -209,15 +211,21 @@ def _remarks(found: Check, shown: pd.DataFrame) -> list[str]:
             "gain: how much better the mean got, in the metric's unit, negative is worse; p: of the"
             f" one-sided Wilcoxon test, corrected by Holm, significant up to {found.alpha:g}"
         )
+    if (shown["scope"] == SET_SCOPE).any():
+        remarks.append(
+            "A value of a whole set is no part of the tests: it is worse beyond the margin, where"
+            " the interval of its gain excludes 0"
+        )
     infinite = ["baseline_infinite", "candidate_infinite", "infinite_gains", "infinite_losses"]
     if shown[infinite].to_numpy().any():
         remarks.append("inf: infinite values are counted and are in no mean")
     if shown["baseline_distance"].notna().any():
         remarks.append("off: mean distance to the target (→), by which such a metric is judged")
-    if alone := int(rows["margin_alone"].sum()):
+    of_images = rows[rows["scope"] != SET_SCOPE]
+    if alone := int(of_images["margin_alone"].sum()):
         remarks.append(
-            f"margin alone: in {alone} of {len(rows)} comparisons too few images changed for any"
-            " to be significant, so that the margin alone decides"
+            f"margin alone: in {alone} of {len(of_images)} comparisons too few images changed for"
+            " any to be significant, so that the margin alone decides"
         )
     lost = (rows["gain"] < 0) | (rows["infinite_losses"] > rows["infinite_gains"])
     doubtful = rows[rows["note"].str.contains(DOUBTFUL, regex=False) & lost]

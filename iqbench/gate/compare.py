@@ -19,6 +19,7 @@ from iqbench.gate.matching import (
     Scored,
     match,
 )
+from iqbench.gate.sets import IMAGE_SCOPE, SET_SCOPE, match_sets
 from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
 from iqbench.stats.bootstrap import mean_interval
@@ -32,6 +33,7 @@ _DISTANCES = ["first_distance", "second_distance"]
 _INFINITE = ["first_infinite", "second_infinite", "infinite_rises", "infinite_falls"]
 _FOUND = [*_INFINITE, "wins", "losses", "ties"]
 _COUNTS = [*_FOUND, "missing", "not_comparable"]
+_ROW = [*COMPARISON, *_NUMBERS, *_DISTANCES, *_COUNTS, "why", "scope"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ def compare(
         infinite_rises and infinite_falls (on how many images the difference is +inf or -inf),
         wins, losses and ties (images on which the second is better, worse or equal; of a metric
         without direction, greater, smaller or equal), how many images are missing or not
-        comparable, and why not: the fields that differ. For a metric with a target, p_value,
+        comparable, why not: the fields that differ, and scope. A row of scope ``set`` has the two
+        values of a whole set, such as FID: their difference has an interval where both are of the
+        same images, and there is no test, and no wins. For a metric with a target, p_value,
         effect and wins are of the distances to it. A change between a finite and an infinite value
         is the largest in the test; infinite on both sides is equal.
     """
@@ -109,7 +113,11 @@ def compare(
     for name in _COUNTS:
         rows[name] = rows[name].fillna(0).astype("int64")
     rows = rows.reset_index().assign(why=lambda frame: frame["why"].fillna("").astype(object))
-    rows = matched.ordered(rows, COMPARISON)[[*COMPARISON, *_NUMBERS, *_DISTANCES, *_COUNTS, "why"]]
+    rows = rows.assign(scope=IMAGE_SCOPE)[_ROW]
+    of_sets = _of_sets(match_sets(first, second, methods))
+    if len(of_sets):
+        rows = pd.concat([rows, of_sets], ignore_index=True) if len(rows) else of_sets
+    rows = matched.ordered(rows, COMPARISON)
     return Comparison(rows, compared, matched.new, matched.columns)
 
 
@@ -201,3 +209,18 @@ def _intervals(compared: pd.DataFrame) -> dict[Any, tuple[float, float]]:
         for column, bounds in zip(table.columns, zip(low, high, strict=True), strict=True):
             found[(*place, *column)] = (float(bounds[0]), float(bounds[1]))
     return found
+
+
+def _of_sets(found: pd.DataFrame) -> pd.DataFrame:
+    """Put values of sets into the form of the other rows: without tests, wins and infinities."""
+    rows = found[[*COMPARISON, "n", "difference", "low", "high"]].assign(
+        first=found["baseline"].where(found["state"] == COMPARED),
+        second=found["candidate"],
+        missing=(found["state"] == MISSING).astype("int64"),
+        not_comparable=(found["state"] == NOT_COMPARABLE).astype("int64"),
+        why=found["reason"].fillna("").astype(object),
+        scope=SET_SCOPE,
+        **dict.fromkeys(("p_value", "effect", *_DISTANCES), np.nan),
+        **dict.fromkeys(_FOUND, 0),
+    )
+    return rows[_ROW]

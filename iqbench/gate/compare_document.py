@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from iqbench.document.model import (
@@ -19,6 +20,7 @@ from iqbench.document.render import render
 from iqbench.document.terminal import Window
 from iqbench.document.text import mean_change, mean_number, number, signed
 from iqbench.gate.compare import Comparison, apart
+from iqbench.gate.sets import SET_SCOPE
 from iqbench.results.read import with_headings
 
 __all__ = ["comparison_document", "render_comparison"]
@@ -103,7 +105,10 @@ def _numbers(found: Comparison, rows: pd.DataFrame, names: tuple[str, str]) -> l
 
 
 def _count(name: str) -> Callable[[Mapping[Any, Any], int], str]:
-    return lambda row, decimals: str(row[name])
+    of_images = ("wins", "losses", "ties")
+    return lambda row, decimals: (
+        number(None) if row["scope"] == SET_SCOPE and name in of_images else str(row[name])
+    )
 
 
 def _change(row: Mapping[Any, Any], decimals: int) -> str:
@@ -114,7 +119,8 @@ def _change(row: Mapping[Any, Any], decimals: int) -> str:
 
 def _interval(row: Mapping[Any, Any], decimals: int) -> str:
     ends = [signed(row[end], decimals + 1) for end in ("low", "high")]
-    return " to ".join(ends) if row["n"] > 1 else number(None)
+    known = row["n"] > 1 and not np.isnan(row["low"])
+    return " to ".join(ends) if known else number(None)
 
 
 def _images(
@@ -153,13 +159,18 @@ def _heading(found: Comparison, row: Mapping[Any, Any]) -> str:
 
 def _remarks(rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
     remarks = []
-    if (rows["n"] > 0).any():
+    if ((rows["n"] > 0) & (rows["scope"] != SET_SCOPE)).any():
         remarks += [
             f"difference: {names[1]} minus {names[0]}, with its bootstrap interval; p: Wilcoxon's"
             " test, two-sided, corrected by Holm over all rows",
             f"wins: images on which {names[1]} is better (without an arrow: greater); effect: from"
             " -1, better on none, to 1, on all",
         ]
+    if (rows["scope"] == SET_SCOPE).any():
+        remarks.append(
+            "A value of a whole set is one number: it has no test and no wins, and its interval"
+            " leaves the same images out on both sides"
+        )
     infinite = ["first_infinite", "second_infinite", "infinite_rises", "infinite_falls"]
     if rows[infinite].to_numpy().any():
         remarks.append(
@@ -172,6 +183,12 @@ def _remarks(rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
         )
     lacking = rows[(rows["missing"] > 0) | (rows["not_comparable"] > 0)]
     for row in lacking.to_dict("index").values():
+        if row["scope"] == SET_SCOPE:
+            state = "missing" if row["missing"] else "not comparable"
+            remarks.append(
+                f"{row['dataset']} {row['method']} {row['heading']}: {state} ({row['why']})"
+            )
+            continue
         told = [
             f"{row[name]} {one if row[name] == 1 else several} {words}"
             for name, one, several, words in (

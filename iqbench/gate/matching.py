@@ -49,11 +49,14 @@ class Scored:
         why images have no scores.
     columns
         How its metrics are read.
+    sets
+        Values of whole sets, as `iqbench.results.read.load_values` gives them.
     """
 
     scores: pd.DataFrame
     images: pd.DataFrame
     columns: Columns = field(default_factory=Columns)
+    sets: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)

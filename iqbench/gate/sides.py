@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pandas as pd
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.gate.matching import Scored
 from iqbench.results.columns import Columns
-from iqbench.results.read import load_columns, load_images, load_scores
+from iqbench.results.read import load_columns, load_images, load_values
 from iqbench.results.selector import Selector
 
 __all__ = ["Sides", "read_methods", "read_sides"]
@@ -71,29 +71,26 @@ def read_sides(
     """
     asked = dict(filters)
     methods = asked.pop("method", ())
-    old, now = load_scores(baseline, filters=asked), load_scores(candidate)
-    names = _parse_renamed(renamed, _names(old["method"]), _names(now["method"]))
+    both = load_values(baseline, filters=asked), load_values(candidate)
+    old, now = map(_Values.of, both)
+    names = _parse_renamed(renamed, old.methods, now.methods)
     for key in ("dataset", "metric"):
         if key in asked:
             # Of a metric, whatever its signature: another one is not comparable, and is named.
             names_asked = [
                 Selector.of(text).metric if key == "metric" else text for text in asked[key]
             ]
-            now = now[now[key].isin(names_asked)]
+            now = now.where(key, names_asked)
     if methods:
-        known = _names(old["method"]) | _names(now["method"])
+        known = old.methods | now.methods
         for name in methods:
             if name not in known:
                 raise unknown_name("method", name, known)
         # Named as either side does.
         wanted = {name for name in known if {name, names.get(name, name)} & set(methods)}
-        old = old[old["method"].isin(wanted)]
-        now = now[now["method"].isin({names.get(name, name) for name in wanted})]
-    return Sides(
-        Scored(old, load_images(baseline), load_columns(baseline)),
-        Scored(now, load_images(candidate), load_columns(candidate)),
-        names,
-    )
+        old = old.where("method", wanted)
+        now = now.where("method", {names.get(name, name) for name in wanted})
+    return Sides(old.scored(baseline), now.scored(candidate), names)
 
 
 def read_methods(
@@ -122,14 +119,34 @@ def read_methods(
     """
     if first == second:
         raise IqbenchError(f"{first} is compared with itself", hint="Name two methods")
-    scores = load_scores(results, filters={**filters, "method": (first, second)})
-    images, columns = load_images(results), load_columns(results)
-    sides = [Scored(scores[scores["method"] == name], images, columns) for name in (first, second)]
+    values = _Values.of(load_values(results, filters={**filters, "method": (first, second)}))
+    sides = [values.where("method", [name]).scored(results) for name in (first, second)]
     return Sides(sides[0], sides[1], {first: second})
 
 
-def _names(column: pd.Series) -> set[str]:
-    return {str(name) for name in column.unique()}
+@dataclass(frozen=True)
+class _Values:
+    """Values of images and of whole sets."""
+
+    scores: pd.DataFrame
+    sets: pd.DataFrame
+
+    @classmethod
+    def of(cls, both: tuple[pd.DataFrame, pd.DataFrame]) -> _Values:
+        return cls(*both)
+
+    @property
+    def methods(self) -> set[str]:
+        """Names of the methods of either."""
+        return {str(name) for one in (self.scores, self.sets) for name in one["method"].unique()}
+
+    def where(self, key: str, names: Collection[str]) -> _Values:
+        """Keep what has one of some names."""
+        return _Values(*(one[one[key].isin(list(names))] for one in (self.scores, self.sets)))
+
+    def scored(self, results: Path) -> Scored:
+        """Make a side of them."""
+        return Scored(self.scores, load_images(results), load_columns(results), self.sets)
 
 
 def _parse_renamed(texts: Sequence[str], old: set[str], new: set[str]) -> dict[str, str]:

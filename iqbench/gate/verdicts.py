@@ -11,7 +11,7 @@ from iqbench.stats.arrays import Floats
 from iqbench.stats.gains import finite_mean, infinite_counts
 from iqbench.stats.paired import holm, paired_test, smallest_p
 
-__all__ = ["ALPHA", "IMAGE", "MEAN", "TIE", "Judgement", "judge"]
+__all__ = ["ALPHA", "IMAGE", "MEAN", "TIE", "Judgement", "judge", "reaches"]
 
 ALPHA = 0.05
 """How often noise alone may be called worse anywhere in a check, by the rule on means."""
@@ -117,6 +117,11 @@ def judge(
     ]
 
 
+def reaches(change: float, margin: float) -> bool:
+    """Say whether a change is as large as the margin, whatever the last bits of both."""
+    return change >= margin * (1 - _ROUNDING)
+
+
 @dataclass(frozen=True)
 class _Test:
     """The test of one side of a comparison, corrected.
@@ -159,8 +164,8 @@ def _judgement(gain: Floats, margin: float, limit: Floats, loss: _Test, win: _Te
     rises, falls = infinite_counts(gain)
     changed = int(np.count_nonzero(gain))
     images_beyond = int(np.count_nonzero((gain < 0) & (-gain >= limit * (1 - _ROUNDING))))
-    mean_lost = mean < 0 and -mean >= margin * (1 - _ROUNDING)
-    mean_won = mean > 0 and mean >= margin * (1 - _ROUNDING)
+    mean_lost = mean < 0 and reaches(-mean, margin)
+    mean_won = mean > 0 and reaches(mean, margin)
     loses, wins = mean_lost or falls > rises, mean_won or rises > falls
     # Where nothing can be tested, infinite losses do not outvote wins of more weight.
     outvoted = loss.margin_alone and mean_won and loss.effect > 0

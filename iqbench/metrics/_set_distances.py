@@ -38,10 +38,16 @@ class Distance:
         The distance.
     standard_error
         Of the value; NaN where there are too few images to say.
+    replicates
+        What the value is without each group of images in turn: image number i of the outputs, by
+        the order of ids, is in group i modulo the number of groups, and so is its reference, where
+        images belong together. Runs on the same images have the same groups, so that the
+        difference of two values has a jackknife too. Empty where that is not known.
     """
 
     value: float
     standard_error: float = math.nan
+    replicates: tuple[float, ...] = ()
 
 
 def frechet_distance(reference: ArrayLike, output: ArrayLike, *, paired: bool = False) -> Distance:
@@ -149,7 +155,8 @@ def frechet_of_sets(reference: FeatureSet, output: FeatureSet, *, paired: bool) 
             [_frechet(part, whole[1]) for part in sides[0].without(groups // 2)],
             [_frechet(whole[0], part) for part in sides[1].without(groups // 2)],
         ]
-    return Distance(value, math.sqrt(sum(_jackknife_variance(np.array(one)) for one in left)))
+    error = math.sqrt(sum(_jackknife_variance(np.array(one)) for one in left))
+    return Distance(value, error, tuple(left[-1]))
 
 
 @dataclass(frozen=True)
@@ -275,15 +282,34 @@ def _side(features: FeatureSet) -> _SmallSide | _LargeSide:
     return _LargeSide(features, Moments.of_blocks(blocks, length))
 
 
-def kernel_of_sets(reference: FeatureSet, output: FeatureSet) -> Distance:
-    """Return what `kernel_distance` does, of sets that need not fit into memory."""
-    within_first, within_second = _sums_within(reference), _sums_within(output)
-    across, across_second = _sums_across(reference, output)
+def kernel_of_sets(reference: FeatureSet, output: FeatureSet, *, paired: bool = False) -> Distance:
+    """Return what `kernel_distance` does, of sets that need not fit into memory.
+
+    Parameters
+    ----------
+    reference, output
+        The features of both sets.
+    paired
+        Whether the images of both sets belong together, one by one.
+    """
+    groups = min(_GROUPS if paired else _GROUPS // 2, int(output.owners.max()) + 1)
+    first, second = _kernel_sums(reference, groups), _kernel_sums(output, groups)
+    between = _kernel_sums(reference, groups, output)
+    within_first, within_second = first.rows, second.rows
+    across, across_second = between.rows, between.columns
     n, m = len(within_first), len(within_second)
     a, b, c = within_first.sum(), within_second.sum(), across.sum()
     value = a / (n * (n - 1)) + b / (m * (m - 1)) - 2 * c / (n * m)
     if min(n, m) < 3:
         return Distance(float(value))
+    left = [second.without(group) for group in range(groups)]
+    inner = [first.without(group) if paired else (a, n) for group in range(groups)]
+    crossed = [between.without_across(group, both=paired) for group in range(groups)]
+    replicates = tuple(
+        float(x / (i * (i - 1)) + y / (j * (j - 1)) - 2 * z / (i * j))
+        for (x, i), (y, j), z in zip(inner, left, crossed, strict=True)
+        if min(i, j) > 1
+    )
     # What is left of the value without each image in turn.
     without_first = (
         (a - 2 * within_first) / ((n - 1) * (n - 2))
@@ -296,7 +322,7 @@ def kernel_of_sets(reference: FeatureSet, output: FeatureSet) -> Distance:
         - 2 * (c - across_second) / (n * (m - 1))
     )
     variance = _jackknife_variance(without_first) + _jackknife_variance(without_second)
-    return Distance(float(value), math.sqrt(variance))
+    return Distance(float(value), math.sqrt(variance), replicates)
 
 
 def _jackknife_variance(parts: Floats) -> float:
@@ -313,21 +339,55 @@ def _kernel(rows: NDArray[np.floating], columns: NDArray[np.floating]) -> Floats
     return kernel
 
 
-def _sums_within(features: FeatureSet) -> Floats:
-    """Sum the kernel of each row with all others of its set."""
-    sums, _ = _sums_across(features, features)
-    for places, rows in features.blocks():
-        squares = (rows.astype(np.float64) ** 2).sum(axis=1)
-        sums[places] -= (squares / features.length + 1) ** 3
-    return sums
+@dataclass(frozen=True)
+class _KernelSums:
+    """Sums of the kernel between the rows of one set, or of two, and of groups of images.
+
+    Attributes
+    ----------
+    rows, columns
+        Of each row of either set with all of the other; within one set, with all but itself.
+    groups
+        (groups,) of the rows of a group with those of the same group of the other set.
+    of_rows, of_columns
+        Which group each row is in.
+    """
+
+    rows: Floats
+    columns: Floats
+    groups: Floats
+    of_rows: Integers
+    of_columns: Integers
+
+    def without(self, group: int) -> tuple[float, int]:
+        """Sum what is left within a set without a group, and count the rows that are left."""
+        mine = self.of_rows == group
+        left = self.rows.sum() - 2 * self.rows[mine].sum() + self.groups[group]
+        return float(left), int((~mine).sum())
+
+    def without_across(self, group: int, *, both: bool) -> float:
+        """Sum what is left between two sets without a group of the second, or of both."""
+        left = self.rows.sum() - self.columns[self.of_columns == group].sum()
+        if both:
+            left += self.groups[group] - self.rows[self.of_rows == group].sum()
+        return float(left)
 
 
-def _sums_across(first: FeatureSet, second: FeatureSet) -> tuple[Floats, Floats]:
-    """Sum the kernel of each row of either set with all rows of the other, block by block."""
-    sums = np.zeros(len(first.owners)), np.zeros(len(second.owners))
+def _kernel_sums(first: FeatureSet, groups: int, other: FeatureSet | None = None) -> _KernelSums:
+    """Sum the kernel block by block: within a set, or between two."""
+    second = first if other is None else other
+    of_rows, of_columns = first.owners % groups, second.owners % groups
+    sums = np.zeros(len(of_rows)), np.zeros(len(of_columns))
+    of_groups = np.zeros(groups)
     for places, rows in first.blocks():
+        members = np.eye(groups)[of_rows[places]]
         for others, columns in second.blocks():
             kernel = _kernel(rows, columns)
+            if other is None:
+                kernel[places[:, np.newaxis] == others] = 0  # a row with itself
             sums[0][places] += kernel.sum(axis=1)
             sums[1][others] += kernel.sum(axis=0)
-    return sums
+            number = of_columns[others]
+            own = (members.T @ kernel)[number, np.arange(len(number))]
+            of_groups += np.bincount(number, own, minlength=groups)
+    return _KernelSums(*sums, of_groups, of_rows, of_columns)

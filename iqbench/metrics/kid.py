@@ -26,5 +26,4 @@ class KernelInceptionDistance(InceptionDistance):
 
     def distance(self, reference: FeatureSet, output: FeatureSet, *, paired: bool) -> Distance:
         """Return the kernel distance, and its standard error by a jackknife."""
-        del paired
-        return kernel_of_sets(reference, output)
+        return kernel_of_sets(reference, output, paired=paired)

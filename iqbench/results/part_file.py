@@ -32,7 +32,10 @@ __all__ = ["ChecksumError", "checksum_in_name", "encode", "open_part", "part_nam
 
 _FOOTER = TypeAdapter(Footer)
 _NAME = re.compile(r"\d+-[0-9a-f]+-([0-9a-f]{64})\.parquet")
-_DISTINCT = ("reference_digest", "output_digest", "bitstream_digest", "value")
+_DISTINCT = (
+    *("reference_digest", "output_digest", "bitstream_digest"),
+    *("value", "standard_error", "replicates"),
+)
 """Columns that hardly repeat a value, so that a dictionary of values gains nothing."""
 
 _BLOCK = 2**20
@@ -228,6 +231,8 @@ def _holds(kind: pa.DataType, wanted: pa.DataType) -> bool:
     plain = _plain(kind)
     if pa.types.is_null(kind):
         fits = not pa.types.is_dictionary(wanted)
+    elif pa.types.is_list(wanted):
+        fits = pa.types.is_list(kind) and _holds(kind.value_type, wanted.value_type)
     elif pa.types.is_string(_plain(wanted)):
         fits = pa.types.is_string(plain) or pa.types.is_large_string(plain)
     elif pa.types.is_integer(wanted):
@@ -258,6 +263,8 @@ def _large_texts(facts: pq.FileMetaData, size: int) -> list[str]:
         group = facts.row_group(number)
         for place in range(group.num_columns):
             chunk = group.column(place)
+            if chunk.num_values > _ROWS and chunk.num_values > _ROWS_A_BYTE * size:
+                raise ValueError(f"it declares {chunk.num_values:,} values in {size:,} bytes")
             bound = chunk.num_values * chunk.total_uncompressed_size
             if chunk.physical_type == "BYTE_ARRAY" and bound > _MOST_TEXT:
                 large[chunk.path_in_schema] = None

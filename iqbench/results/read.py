@@ -32,6 +32,7 @@ __all__ = [
     "load_runs",
     "load_scores",
     "load_tasks",
+    "load_values",
     "with_headings",
 ]
 
@@ -39,7 +40,7 @@ Scope = Literal["image", "group", "set"]
 """What has one value each."""
 
 _IDENTITY = ["dataset", "method", "image"]
-_SETS = [name for name in SETS.names if name != "members"]
+_SETS = [name for name in SETS.names if name not in ("members", "replicates")]
 _LONG = [name for name in SCORES.names if name not in ("pair", "group", "scope")]
 _IMAGES = pa.schema([*(field for field in IMAGES if field.name not in ("pair", "group")), WRITTEN])
 _REFERENCE = [*_IDENTITY, "reference_digest", WRITTEN.name]
@@ -178,6 +179,41 @@ def load_scores(
     heads = with_headings(frame)
     table = _wide(frame.assign(column=heads), _columns_of(found))
     return table if columns is None else table[_chosen_metrics(frame, heads, columns)]
+
+
+def load_values(
+    path: str | PathLike[str] = "results",
+    *,
+    filters: Mapping[str, str | Sequence[str]] | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read values of images and values of whole sets together.
+
+    Parameters
+    ----------
+    path, filters
+        As for `load_scores`. What a filter names may be of either kind.
+
+    Returns
+    -------
+    tuple
+        Both as `load_scores` gives them; values of sets have ``replicates`` too: what each is
+        without each group of images in turn, or None.
+
+    Raises
+    ------
+    IqbenchError
+        As `load_scores`.
+    """
+    wanted = Filters.of(filters)
+    scores, sets = [], []
+    for group in _selected(groups(Path(path)), wanted):
+        scores.append(wanted.select(current_scores(group.scores, current_images(group.images))))
+        sets.append(_selected_sets(group, wanted))
+    wanted.refuse_unknown()
+    frame, wholes = _long(scores), _frame(sets, SETS, [*_SETS, "replicates"])
+    if frame.empty and wholes.empty and wanted.wanted:
+        wanted.refuse_none()
+    return frame, wholes
 
 
 def _load_sets(found: list[Stored], wanted: Filters) -> pd.DataFrame:

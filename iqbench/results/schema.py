@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal
@@ -128,9 +128,11 @@ SETS = pa.schema(
         pa.field("members", pa.string()),
         pa.field("reference_set", pa.string()),
         pa.field("reference_n", pa.int64()),
+        pa.field("replicates", pa.list_(pa.float64())),
     ]
 )
-"""One row a value of a whole set. ``members`` is a digest of the images that it was computed of."""
+"""One row a value of a whole set. ``members`` is a digest of the images that it was computed of;
+``replicates`` is what the value is without each group of images in turn."""
 
 SCHEMAS: Mapping[Kind, pa.Schema] = {"scores": SCORES, "images": IMAGES, "sets": SETS}
 
@@ -140,6 +142,7 @@ DEFAULTS: Mapping[str, str | None] = {
     "reference_set": None,
     "reference_n": None,
     "bitstream_digest": None,
+    "replicates": None,
 }
 """What a column holds in parts that lack it, because an earlier release wrote them."""
 
@@ -267,6 +270,9 @@ class SetRow:
     reference_set, reference_n
         What the outputs are compared with, and how many images that has; None where an earlier
         release did not say it.
+    replicates
+        What the value is without each group of images in turn, see
+        `iqbench.metrics._set_distances.Distance`; None where that is not known.
     """
 
     dataset: str
@@ -282,6 +288,7 @@ class SetRow:
     members: str
     reference_set: str | None = None
     reference_n: int | None = None
+    replicates: Sequence[float] | None = None
 
 
 @dataclass(frozen=True)

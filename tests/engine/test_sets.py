@@ -253,3 +253,35 @@ def test_features_are_read_while_another_process_merges_them(tmp_path, monkeypat
         assert not found.keys() & set(places.tolist())
         found |= dict(zip(places.tolist(), rows[:, 0].tolist(), strict=True))
     assert found == {0: 0.0, 1: 1.0, 2: 2.0, 3: 3.0}
+
+
+def test_a_check_leaves_the_same_images_out_on_both_sides(extracted, folders, capsys):
+    evaluate("mine=near", metrics=("psnr", "fid", "kid"), results="old")
+    evaluate("mine=near", metrics=("psnr", "fid", "kid"), results="new")
+    command("check", "new", "--baseline", "old")
+    assert "3 same" in capsys.readouterr().out
+    evaluate("mine=far", metrics=("psnr", "fid", "kid"), results="worse")
+    found = iqbench.check("worse", baseline="old").rows.set_index("metric")
+    assert set(found["verdict"]) == {"worse"}
+    assert found.loc["fid", "gain_high"] < 0
+    assert found.loc["fid", "n"] == 6
+    command("compare", "old", "worse")
+    assert "no test and no wins" in capsys.readouterr().out
+    command("compare", "old", "worse", "--metric", "fid")  # where nothing else is compared
+    said = capsys.readouterr().out
+    assert "no test and no wins" in said
+    assert "Wilcoxon" not in said
+
+
+def test_two_methods_of_a_folder_are_compared_by_their_sets(extracted, folders):
+    from pathlib import Path
+
+    from iqbench.gate.compare import compare
+    from iqbench.gate.sides import read_methods
+
+    evaluate("near", "far", metrics=("fid",))
+    sides = read_methods(Path("results"), "near", "far", {})
+    (row,) = compare(sides.baseline, sides.candidate, methods=sides.methods).rows.to_dict("records")
+    values = sets()["value"].droplevel("metric")
+    assert row["difference"] == pytest.approx(values["far"] - values["near"])
+    assert row["low"] < row["difference"] < row["high"]

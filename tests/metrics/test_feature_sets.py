@@ -120,3 +120,19 @@ def test_patches_of_an_image_are_left_out_together():
     ]
     variance = 5 / 6 * np.square(np.array(left) - np.mean(left)).sum()
     assert found.standard_error == pytest.approx(variance**0.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("distance", [frechet_of_sets, kernel_of_sets])
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("count", [9, 70])
+def test_replicates_are_values_without_each_group_of_images(distance, paired, count):
+    """Image i is in group i modulo the number of groups; its reference too, if they are paired."""
+    first, second = rows_of(count, 12, 0) / 9, rows_of(count, 12, 1) / 9
+    found = distance(ArrayFeatures(first), ArrayFeatures(second), paired=paired).replicates
+    groups = len(found)
+    assert groups == min(count, 50 if paired else 25) or groups in {10, 20}
+    for group in (0, groups - 1):
+        left = np.arange(count) % groups != group
+        kept = first[left] if paired else first
+        value = distance(ArrayFeatures(kept), ArrayFeatures(second[left]), paired=False).value
+        assert found[group] == pytest.approx(value, rel=1e-5)
