@@ -66,6 +66,7 @@ def main() -> None:
         "first": clock.first,
         "end": {"outputs": clock.done, **clock.now()},
         "peak_mib": peak_mib(),
+        "decoded": len(getattr(tool, "decoded", ())),
     }
     options.report.write_text(json.dumps(report))
 
