@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from iqbench.columns import ColumnMap, ColumnRole, Margin, Tolerance
+from iqbench.metrics._fast_paths import FastPath
 from iqbench.metrics._statistics import Mean, Statistic
 from iqbench.networks.weights import Weights
 from iqbench.protocols.presets import Role
@@ -316,6 +317,22 @@ class Metric(BaseModel):
             name: Mean(values.sum(tuple(range(1, values.ndim))), values[0].numel())
             for name, values in maps.items()
         }
+
+    def fast_path(self, tap: Tap) -> FastPath | None:
+        """Say what `observe` amounts to at a tap, where a device may have a quicker way to it.
+
+        Parameters
+        ----------
+        tap
+            One of the metric's.
+
+        Returns
+        -------
+        FastPath or None
+            None: `observe` is called on every device. A subclass that defines `prepare`, `maps` or
+            `observe` anew inherits no fast path.
+        """
+        return None
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Turn the statistics of an image into the value of a column.

@@ -21,6 +21,7 @@ from iqbench.metrics._base import (
     Statistics,
     Tap,
 )
+from iqbench.metrics._fast_paths import ChannelMoments
 from iqbench.metrics._statistics import pair_moments
 from iqbench.metrics._tensors import score_tensors
 from iqbench.networks.vgg import SHRUNK
@@ -109,6 +110,10 @@ class Dists(Metric):
     ) -> Statistics:
         """Return the moments of every channel of a layer."""
         return {tap.layer: pair_moments(reference[0], output)}
+
+    def fast_path(self, tap: Tap) -> ChannelMoments:
+        """Name the moments of a layer."""
+        return ChannelMoments(tap.layer)
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Weigh texture and structure of all channels."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from iqbench.columns import ColumnMap, Margin
 from iqbench.metrics._base import NETWORK_TOLERANCE, Column, Maps, Metric, Tap
+from iqbench.metrics._fast_paths import UNIT_EPSILON, FeatureMean
 from iqbench.metrics._tensors import score_tensors
 from iqbench.networks.weights import Weights, lpips_linear
 from iqbench.protocols.presets import Role
@@ -29,13 +30,12 @@ LAYERS: dict[Net, tuple[str, ...]] = {
     "vgg": ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"),
     "squeeze": ("relu1", "fire3", "fire5", "fire6", "fire7", "fire8", "fire9"),
 }
-EPSILON = 1e-10
 
 
 def _norm(features: Tensor) -> Tensor:
     """Return the norm over channels, never 0; its gradient is finite everywhere."""
     norm: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
-    return norm + EPSILON
+    return norm + UNIT_EPSILON
 
 
 class Lpips(Metric):
@@ -91,11 +91,19 @@ class Lpips(Metric):
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
         """Return a layer's weighted squared difference, (N, h, W)."""
-        weight = parameters[f"lin{LAYERS[self.net].index(tap.layer)}"].flatten()
+        weight = parameters[self._weight(tap)].flatten()
         # In one step and in place: a large layer's temporaries cost more than the arithmetic.
         difference = torch.addcdiv(reference[0], output, _norm(output), value=-1).square_()
         # Channels lie last in memory: a matrix-vector product.
         return {tap.layer: difference.permute(0, 2, 3, 1) @ weight.to(difference.dtype)}
+
+    def fast_path(self, tap: Tap) -> FeatureMean:
+        """Say that it is the weighted squared difference at unit length."""
+        return FeatureMean(tap.layer, "unit", self._weight(tap))
+
+    def _weight(self, tap: Tap) -> str:
+        """Name the weights of a layer's channels."""
+        return f"lin{LAYERS[self.net].index(tap.layer)}"
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return the sum over layers."""

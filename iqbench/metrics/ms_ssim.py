@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from iqbench.metrics._base import PIXELS, THIRD_DIGIT, Column, Maps, Metric, Tap
+from iqbench.metrics._fast_paths import SimilarityMean
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.psnr import DECIBELS
 from iqbench.metrics.psnr import TOLERANCE as DECIBEL_TOLERANCE
-from iqbench.metrics.ssim import SIZES, TOLERANCE, filter_valid, ssim_terms
+from iqbench.metrics.ssim import SIZES, TOLERANCE, Ssim, filter_valid, ssim_terms, window_weights
 from iqbench.networks.pyramid import Halving, network_of
 from iqbench.specs import validate
 
@@ -103,19 +104,24 @@ class MsSsim(Metric):
         other_variance = _filter(other.square()) - other_mean.square()
         covariance = _filter(image * other) - mean * other_mean
         luminance, structure = ssim_terms((mean, other_mean, variance, other_variance, covariance))
-        values = luminance * structure if self.whole_at(tap) else structure
-        names = self.map_names(tap, values.shape[1])
-        return {name: values[:, channel] for channel, name in enumerate(names)}
+        values = luminance * structure if self._whole_at(tap) else structure
+        scale = _scale(tap)
+        return {f"{scale}.{channel}": values[:, channel] for channel in range(values.shape[1])}
+
+    def fast_path(self, tap: Tap) -> SimilarityMean:
+        """Say that it is SSIM at the last scale, else its contrast and structure."""
+        return SimilarityMean(
+            str(_scale(tap)),
+            window_weights("gaussian"),
+            Ssim().constants,
+            "whole" if self._whole_at(tap) else "structure",
+            by_channel=True,
+        )
 
     @staticmethod
-    def whole_at(tap: Tap) -> bool:
+    def _whole_at(tap: Tap) -> bool:
         """Tell whether luminance counts at a tap: at the last scale only."""
         return _scale(tap) == LAST
-
-    @staticmethod
-    def map_names(tap: Tap, channels: int) -> tuple[str, ...]:
-        """Name a tap's maps, one a channel."""
-        return tuple(f"{_scale(tap)}.{channel}" for channel in range(channels))
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Multiply the scales of each channel, average the channels."""

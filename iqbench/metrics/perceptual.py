@@ -10,6 +10,7 @@ from torch import Tensor
 from iqbench.columns import ColumnMap, Margin
 from iqbench.errors import IqbenchError
 from iqbench.metrics._base import NETWORK_TOLERANCE, Column, Maps, Metric, Tap
+from iqbench.metrics._fast_paths import FeatureMean
 from iqbench.metrics._tensors import score_tensors
 from iqbench.networks.registry import architecture
 from iqbench.protocols.presets import Role
@@ -145,6 +146,10 @@ class Perceptual(Metric):
         """Return the absolute or squared difference of a layer's features."""
         difference = reference[0] - output
         return {tap.layer: difference.abs_() if self.distance == "l1" else difference.square_()}
+
+    def fast_path(self, tap: Tap) -> FeatureMean:
+        """Say which distance it is."""
+        return FeatureMean(tap.layer, "absolute" if self.distance == "l1" else "squared")
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return a layer's mean, or the weighted sum."""

@@ -15,6 +15,7 @@ from iqbench.columns import ColumnMap, Tolerance
 from iqbench.errors import IqbenchError
 from iqbench.images.filters import filter_axis, gaussian_weights
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
+from iqbench.metrics._fast_paths import SimilarityMean
 from iqbench.metrics._tensors import score_tensors
 from iqbench.specs import validate
 
@@ -220,6 +221,12 @@ class Ssim(Metric):
             (mean, other_mean, variance * scale, other_variance * scale, covariance * scale)
         )
         return {"ssim": luminance * structure.clamp_min(floor)}
+
+    def fast_path(self, tap: Tap) -> SimilarityMean | None:
+        """Say which window and constants it has; whole images have no fast path."""
+        if tap.whole:
+            return None
+        return SimilarityMean("ssim", window_weights(self.window), self.constants)
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return the mean of the map."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from iqbench.columns import Margin, Tolerance
 from iqbench.errors import unknown_name
 from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._fast_paths import PixelMean
 from iqbench.metrics._images import accept_signal
 from iqbench.metrics._tensors import score_tensors
 from iqbench.protocols.presets import Role
@@ -192,6 +193,11 @@ class Tv(Metric):
         else:
             found = _statistic(what, output if side == "output" else output - reference[0])
         return {f"{what}_{side}": found}
+
+    def fast_path(self, tap: Tap) -> PixelMean:
+        """Name the map that the tap names."""
+        what, _, side = tap.layer.partition(" ")
+        return PixelMean(f"{what}_{side}")
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Add the means of a form; divide for the ratio (NaN if the reference is flat)."""

@@ -21,6 +21,23 @@ __all__ = ["Buffer", "NotCompiledError", "available", "call", "count_threads", "
 
 _FOLDER = Path(__file__).parent
 
+FUNCTIONS = (
+    "channel_moments",
+    "feature_blocks",
+    "feature_sums",
+    "l2_pool",
+    "moment_blocks",
+    "pixel_sums",
+    "sign_sums",
+    "similarity_blocks",
+    "similarity_sums",
+    "window_sums",
+    "winograd_convolve",
+    "winograd_pack",
+    "winograd_room",
+)
+"""What a library compiled from these sources has."""
+
 
 class NotCompiledError(Exception):
     """There are no compiled loops here; the message says why."""
@@ -47,9 +64,15 @@ def find_library() -> ctypes.CDLL:
     try:
         for runtime in (Path(torch.__file__).parent / "lib").glob("libgomp*"):
             ctypes.CDLL(str(runtime), ctypes.RTLD_GLOBAL)  # is loaded already: may be found now
-        return ctypes.CDLL(str(file))
+        library = ctypes.CDLL(str(file))
     except OSError as error:
         raise NotCompiledError(f"they cannot be loaded: {error}") from error
+    if missing := [name for name in FUNCTIONS if not hasattr(library, name)]:
+        raise NotCompiledError(
+            f"they were compiled from other sources and lack {', '.join(missing)}; "
+            "install iqbench again"
+        )
+    return library
 
 
 @lru_cache(maxsize=1)

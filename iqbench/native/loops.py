@@ -15,9 +15,14 @@ from torch import Tensor
 from iqbench.native.library import Buffer, call, count_threads
 
 __all__ = [
+    "WINDOWS",
+    "channel_moments",
     "feature_sums",
+    "l2_pool",
     "pixel_sums",
+    "sign_sums",
     "similarity_sums",
+    "window_sums",
     "winograd_convolve",
     "winograd_pack",
 ]
@@ -25,7 +30,12 @@ __all__ = [
 PIXEL_SUMS = 13
 """How many sums `pixel_sums` gives; as in pixels.c."""
 
-_WINDOWS = (7, 11)
+WINDOWS = (7, 11)
+"""Sizes that `similarity_sums` is made for."""
+
+_MOMENTS = 5
+_LOCAL = 7
+_KINDS, _SIGNS = 5, 5
 _MOST_CHANNELS = 4
 _POINTS = 36
 _INPUTS, _OUTPUTS = 16, 64
@@ -136,7 +146,7 @@ def similarity_sums(
     height, width, channels = output.shape
     down, across = height - size + 1, width - size + 1
     _require(
-        size in _WINDOWS and 1 <= channels <= _MOST_CHANNELS and min(down, across) > 0,
+        size in WINDOWS and 1 <= channels <= _MOST_CHANNELS and min(down, across) > 0,
         f"windows of {size} on {height}x{width} pixels of {channels} channels",
     )
     blocks = call("similarity_blocks", [down, across, channels])
@@ -152,6 +162,134 @@ def similarity_sums(
         ],
     )
     return sums.sum(0)
+
+
+def channel_moments(reference: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
+    """Return means and centred second moments of every channel.
+
+    Parameters
+    ----------
+    reference, output
+        (h, w, C) float32 of one image each, at least one position.
+
+    Returns
+    -------
+    tuple of Tensor
+        (2, C) float64: both means; (3, C): sums of (x - mean x)^2, (y - mean y)^2 and
+        (x - mean x)(y - mean y).
+    """
+    height, width, channels = output.shape
+    positions = height * width
+    _require(positions > 0 and channels > 0, f"{positions} positions of {channels} channels")
+    blocks = call("moment_blocks", [positions, channels])
+    sums = torch.empty(blocks, _MOMENTS, channels, dtype=torch.float64, device="cpu")
+    call(
+        "channel_moments",
+        [
+            Buffer("reference", reference, torch.float32, positions * channels),
+            Buffer("output", output, torch.float32, positions * channels),
+            Buffer("sums", sums, torch.float64, sums.numel()),
+            *(positions, channels),
+        ],
+    )
+    # The sums are of distances from the first position.
+    x, y, xx, yy, xy = sums.sum(0)
+    first = torch.stack([reference[0, 0], output[0, 0]]).double()
+    squares = torch.stack([xx - x * x / positions, yy - y * y / positions, xy - x * y / positions])
+    return first + torch.stack([x, y]) / positions, squares
+
+
+def l2_pool(pieces: Sequence[Tensor], out: Tensor, *, above: int) -> None:
+    """Pool by the root of squares that are filtered with [1 2 1]/4 along both axes, stride 2.
+
+    Parameters
+    ----------
+    pieces
+        One or two (N, h, w, C) float32, one below the other; around them are zeros.
+    out
+        (N, H, (w + 1) // 2, C) float32, which is written.
+    above
+        How many rows of zeros the first row of the output reads, 0 or 1.
+    """
+    first, second = pieces if len(pieces) == 2 else (pieces[0], pieces[0][:, :0])
+    images, _, width, channels = first.shape
+    high = out.shape[1]
+    _require(
+        above in (0, 1)
+        and channels > 0
+        and second.shape == (images, second.shape[1], width, channels)
+        and out.shape == (images, high, (width + 1) // 2, channels),
+        f"pooling {tuple(first.shape)} and {tuple(second.shape)} into {tuple(out.shape)}",
+    )
+    call(
+        "l2_pool",
+        [
+            Buffer("first", first, torch.float32, first.numel()),
+            Buffer("second", second, torch.float32, second.numel()),
+            *(first.shape[1], second.shape[1]),
+            Buffer("out", out, torch.float32, out.numel()),
+            *(images, width, channels, above, high),
+        ],
+    )
+
+
+def window_sums(image: Tensor, window: Tensor) -> Tensor:
+    """Sum an image under a 7x7 window, each product and sum rounded in the order of its values.
+
+    Parameters
+    ----------
+    image
+        (h + 6, w + 6) float64.
+    window
+        (7, 7) float64.
+
+    Returns
+    -------
+    Tensor
+        (h, w) float64, at all positions where the window fits.
+    """
+    height, width = (side - _LOCAL + 1 for side in image.shape)
+    _require(min(height, width) > 0, f"a window of {_LOCAL} on {tuple(image.shape)} pixels")
+    out = torch.empty(height, width, dtype=torch.float64, device="cpu")
+    call(
+        "window_sums",
+        [
+            Buffer("image", image, torch.float64, image.numel()),
+            Buffer("window", window, torch.float64, _LOCAL * _LOCAL),
+            Buffer("out", out, torch.float64, out.numel()),
+            *(height, width),
+        ],
+    )
+    return out
+
+
+def sign_sums(blocks: Tensor) -> Tensor:
+    """Sum blocks and their products with themselves moved, by sign.
+
+    Parameters
+    ----------
+    blocks
+        (B, side, side) float64.
+
+    Returns
+    -------
+    Tensor
+        (B, 5, 5) float64. Kinds: the values; their products with the block moved, around its ends,
+        right, down, down and right, down and left. Sums: how many are negative, their squares, how
+        many are positive, their squares, the absolute values.
+    """
+    count, side = blocks.shape[:2]
+    _require(side > 0 and blocks.shape[2] == side, f"blocks of {tuple(blocks.shape[1:])}")
+    sums = torch.empty(count, _KINDS, _SIGNS, dtype=torch.float64, device="cpu")
+    call(
+        "sign_sums",
+        [
+            Buffer("blocks", blocks, torch.float64, blocks.numel()),
+            Buffer("sums", sums, torch.float64, sums.numel()),
+            *(count, side),
+        ],
+    )
+    return sums
 
 
 def winograd_pack(weight: Tensor) -> Tensor:

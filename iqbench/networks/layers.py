@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from iqbench.native import library, loops
 from iqbench.networks.convolution import Convolution
 from iqbench.networks.layer import Layer, Size
 from iqbench.networks.stream import (
@@ -94,6 +95,8 @@ class L2Pool(Layer):
         return self._pool(Stretch((x,), 1, 1))
 
     def _pool(self, rows: Stretch) -> Tensor:
+        if torch.is_inference_mode_enabled() and self._compiled(rows.pieces[0]):
+            return self._at_once(rows)
         squares = rows.joined(0.0).square()
         for axis in (2, 3):
             if axis == 3:
@@ -102,6 +105,24 @@ class L2Pool(Layer):
             before, centre, after = (_every_second(squares, axis, at, count) for at in range(3))
             squares = before.add(after).add_(centre, alpha=2)
         return squares.mul_(1 / 16).add_(1e-12).sqrt_()
+
+    @staticmethod
+    def _compiled(x: Tensor) -> bool:
+        """Tell whether the compiled loop takes such features."""
+        return x.device.type == "cpu" and x.dtype == torch.float32 and library.available()
+
+    @staticmethod
+    def _at_once(rows: Stretch) -> Tensor:
+        """Square, filter and take the root in one reading; the pieces are not joined."""
+        pieces = rows.pieces if len(rows.pieces) <= 2 else (rows.unpadded(),)
+        images, channels, _, width = pieces[0].shape
+        inner = rows.above + rows.height + rows.below
+        reach = inner if rows.reach is None else min(inner, rows.reach)
+        out = pieces[0].new_empty(images, (reach - 3) // 2 + 1, (width + 1) // 2, channels)
+        loops.l2_pool(
+            [piece.permute(0, 2, 3, 1).contiguous() for piece in pieces], out, above=rows.above
+        )
+        return out.permute(0, 3, 1, 2)
 
     def stream(self) -> Stream:
         """Begin a pass in bands."""

@@ -1,4 +1,4 @@
-"""Which reader reads what: the device's own where there is one, else the metrics' maps."""
+"""Which reader reads what: the device's own where a metric declares a fast path, else its maps."""
 
 from __future__ import annotations
 
@@ -7,10 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from iqbench.metrics._base import PIXELS, Maps, Metric, Tap
-from iqbench.metrics.ssim import Ssim
+from iqbench.metrics._fast_paths import (
+    ChannelMoments,
+    FastPath,
+    FeatureMean,
+    PixelMean,
+    SimilarityMean,
+)
 from iqbench.native import library
-from iqbench.readers.cpu import CpuFeatureReader, CpuPixelReader, CpuSimilarityReader
-from iqbench.readers.features import FeatureReader
+from iqbench.readers.cpu import (
+    CpuFeatureReader,
+    CpuMomentReader,
+    CpuPixelReader,
+    CpuSimilarityReader,
+)
 from iqbench.readers.gpu import (
     GpuFeatureReader,
     GpuPixelReader,
@@ -18,12 +28,13 @@ from iqbench.readers.gpu import (
     available,
 )
 from iqbench.readers.pixels import PixelReader
-from iqbench.readers.reader import PlainReader, Reader
+from iqbench.readers.reader import Declared, Path, PlainReader, Reader
 
 __all__ = ["choose_readers", "compiled_readers", "kernel_readers", "plain_readers"]
 
 Wanted = Mapping[Tap, Sequence[Metric]]
 Parameters = Mapping[Metric, Maps]
+OBSERVES = {"prepare", "maps", "observe"}
 
 
 def choose_readers(
@@ -63,10 +74,13 @@ def compiled_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ..
     left = {tap: list(metrics) for tap, metrics in wanted.items()}
     found = _pixel_reader(CpuPixelReader, left)
     for tap in left:
-        similar = _take(left, tap, CpuSimilarityReader.serves)
+        similar = _take(left, tap, SimilarityMean, CpuSimilarityReader.serves)
         found += [CpuSimilarityReader(tap, some) for some in CpuSimilarityReader.alike(similar)]
-        if features := _take(left, tap, FeatureReader.serves):
-            found.append(CpuFeatureReader(tap, features, parameters))
+        if moments := _take(left, tap, ChannelMoments):
+            found.append(CpuMomentReader(tap, moments))
+        features = _take(left, tap, FeatureMean)
+        for some in CpuFeatureReader.alike(features):
+            found.append(CpuFeatureReader(tap, some, parameters))
     return (*found, *plain_readers(left, parameters))
 
 
@@ -75,31 +89,50 @@ def kernel_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]
     left = {tap: list(metrics) for tap, metrics in wanted.items()}
     found = _pixel_reader(GpuPixelReader, left)
     for tap in left:
-        similar = _take(left, tap, GpuSimilarityReader.serves)
-        found += [
-            GpuSimilarityReader(tap, metric) for metric in similar if isinstance(metric, Ssim)
-        ]
-        if features := _take(left, tap, FeatureReader.serves):
-            found.append(GpuFeatureReader(tap, features, parameters))
+        similar = _take(left, tap, SimilarityMean, GpuSimilarityReader.serves)
+        found += [GpuSimilarityReader(tap, one) for one in similar]
+        features = _take(left, tap, FeatureMean)
+        for some in GpuFeatureReader.alike(features):
+            found.append(GpuFeatureReader(tap, some, parameters))
     return (*found, *plain_readers(left, parameters))
 
 
+def declared(metric: Metric, tap: Tap) -> FastPath | None:
+    """Return the fast path that a metric declares at a tap.
+
+    What a class declares says how that class observes: a subclass that observes otherwise has none
+    until it declares its own.
+    """
+    for kind in type(metric).__mro__:
+        if "fast_path" in vars(kind):
+            return metric.fast_path(tap)
+        if OBSERVES & vars(kind).keys():
+            return None
+    return None
+
+
 def _take(
-    left: dict[Tap, list[Metric]], tap: Tap, serves: Callable[[Metric], bool]
-) -> list[Metric]:
+    left: dict[Tap, list[Metric]],
+    tap: Tap,
+    kind: type[Path],
+    serves: Callable[[Path], bool] | None = None,
+) -> list[Declared[Path]]:
     """Take out the metrics of a tap that a reader serves; whole images are read plainly."""
-    taken = [metric for metric in left[tap] if serves(metric) and not tap.whole]
-    left[tap] = [metric for metric in left[tap] if metric not in taken]
+    taken: list[Declared[Path]] = []
+    for metric in left[tap] if not tap.whole else ():
+        path = declared(metric, tap)
+        if isinstance(path, kind) and (serves is None or serves(path)):
+            taken.append((metric, path))
+    served = {metric for metric, _ in taken}
+    left[tap] = [metric for metric in left[tap] if metric not in served]
     return taken
 
 
 def _pixel_reader(
-    make: Callable[[dict[Metric, list[Tap]]], PixelReader], left: dict[Tap, list[Metric]]
+    make: Callable[[Sequence[Declared[PixelMean]]], PixelReader], left: dict[Tap, list[Metric]]
 ) -> list[Reader]:
     """Take out what reads pixels and their neighbours."""
-    served: dict[Metric, list[Tap]] = {}
-    for tap in left:
-        if tap.network == PIXELS:
-            for metric in _take(left, tap, PixelReader.serves):
-                served.setdefault(metric, []).append(tap)
+    # The reader takes rows as they come, so without a border.
+    taps = [tap for tap in left if tap.network == PIXELS and not tap.border]
+    served = [one for tap in taps for one in _take(left, tap, PixelMean)]
     return [make(served)] if served else []

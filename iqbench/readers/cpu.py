@@ -1,4 +1,4 @@
-"""Readers for processors: what metrics say with maps, in one reading of both images.
+"""Readers for processors: what metrics declare as fast paths, in one reading of both images.
 
 The compiled loops are in ``iqbench/native``. They have the interface of the plain reader
 and are tested equal to it.
@@ -12,30 +12,33 @@ import torch
 from torch import Tensor
 
 from iqbench.metrics._base import Metric, Place, Tap
-from iqbench.metrics._statistics import Mean
-from iqbench.metrics.ms_ssim import MsSsim
-from iqbench.metrics.ssim import SIZES, Ssim, window_weights
+from iqbench.metrics._fast_paths import (
+    PIXEL_SUMS,
+    ChannelMoments,
+    SimilarityMean,
+)
+from iqbench.metrics._statistics import Mean, PairMoments
 from iqbench.native import loops
-from iqbench.readers.features import ABSOLUTE, SQUARED, UNIT, FeatureReader
-from iqbench.readers.pixels import PIXEL_SUMS, PixelReader
-from iqbench.readers.reader import Found, Owners, Prepared, RawReader, channels_last
+from iqbench.readers.features import DISTANCES, FeatureReader
+from iqbench.readers.pixels import PixelReader
+from iqbench.readers.reader import Declared, Found, Owners, Prepared, RawReader, channels_last
 
-__all__ = ["CpuFeatureReader", "CpuPixelReader", "CpuSimilarityReader"]
+__all__ = ["CpuFeatureReader", "CpuMomentReader", "CpuPixelReader", "CpuSimilarityReader"]
 
 
 class CpuFeatureReader(FeatureReader):
     """A few positions at a time, while the caches hold them."""
 
-    def totals(self, reference: Tensor, output: Tensor, owners: Owners) -> Mapping[int, Tensor]:
+    def totals(self, reference: Tensor, output: Tensor, owners: Owners) -> Mapping[str, Tensor]:
         """Return the sums of `kinds`."""
         if output.dtype not in (torch.float32, torch.bfloat16):
             reference, output = reference.float(), output.float()
-        wanted = [kind in self.kinds for kind in (ABSOLUTE, SQUARED, UNIT)]
+        wanted = [kind in self.kinds for kind in DISTANCES]
         sums = [
             loops.feature_sums(reference[owner], output[image], self.weight, wanted)
             for image, owner in enumerate(owners.owners)
         ]
-        return dict(enumerate(torch.stack(sums, dim=1).unbind()))
+        return dict(zip(DISTANCES, torch.stack(sums, dim=1).unbind(), strict=True))
 
 
 class CpuPixelReader(PixelReader):
@@ -55,38 +58,67 @@ class CpuPixelReader(PixelReader):
         return [totals[:, PIXEL_SUMS.index(name)] for name in self.names]
 
 
+class CpuMomentReader(RawReader):
+    """Moments of every channel, block by block.
+
+    Parameters
+    ----------
+    tap
+        A layer, or pixels.
+    declared
+        The metrics, and how each names the moments.
+    """
+
+    def __init__(self, tap: Tap, declared: Sequence[Declared[ChannelMoments]]) -> None:
+        self.tap = tap
+        self._declared = tuple(declared)
+
+    def observe(
+        self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
+    ) -> Iterator[Found]:
+        """Sum in one reading of both images."""
+        ((reference,),) = prepared
+        reference, output = reference.float(), channels_last(rows).float()
+        found = [
+            loops.channel_moments(reference[owner], output[image])
+            for image, owner in enumerate(owners.owners)
+        ]
+        means, squares = (torch.stack(part) for part in zip(*found, strict=True))
+        moments = PairMoments(output.shape[1] * output.shape[2], means, squares)
+        yield from (Found(metric, path.statistic, moments) for metric, path in self._declared)
+
+
 class CpuSimilarityReader(RawReader):
-    """SSIM and MS-SSIM at the positions where their window fits, in float64.
+    """SSIM, or its contrast and structure, at the positions where the window fits, in float64.
 
     Parameters
     ----------
     tap
         Of as many rows as the window has.
-    metrics
-        Of those that `serves` admits, alike in window and constants.
+    declared
+        The metrics, and which means they want: those that `serves` admits, alike in window and
+        constants.
     """
 
-    def __init__(self, tap: Tap, metrics: Sequence[Metric]) -> None:
+    def __init__(self, tap: Tap, declared: Sequence[Declared[SimilarityMean]]) -> None:
         self.tap = tap
-        self._metrics = tuple(metrics)
-        # MS-SSIM takes the moments of SSIM's default.
-        similarity = next((metric for metric in metrics if isinstance(metric, Ssim)), Ssim())
-        self._size = SIZES[similarity.window]
-        window = (*window_weights(similarity.window), *similarity.constants)
+        self._declared = tuple(declared)
+        first = declared[0][1]
+        self._size = len(first.window)
+        window = (*first.window, *first.constants)
         self._window = torch.tensor(window, dtype=torch.float64, device="cpu")
 
     @staticmethod
-    def serves(metric: Metric) -> bool:
-        """Tell whether a metric's maps are among those that are summed."""
-        return type(metric) in (Ssim, MsSsim)
+    def serves(path: SimilarityMean) -> bool:
+        """Tell whether the loops are made for a window."""
+        return len(path.window) in loops.WINDOWS
 
     @staticmethod
-    def alike(metrics: Sequence[Metric]) -> list[list[Metric]]:
-        """Sort metrics of one tap by the constants of their similarity: a reader each."""
-        groups: dict[tuple[float, ...], list[Metric]] = {}
-        for metric in metrics:
-            similarity = metric if isinstance(metric, Ssim) else Ssim()
-            groups.setdefault(similarity.constants, []).append(metric)
+    def alike(declared: Sequence[Declared[SimilarityMean]]) -> list[list[Declared[SimilarityMean]]]:
+        """Sort metrics of one tap by window and constants: a reader each."""
+        groups: dict[tuple[float, ...], list[Declared[SimilarityMean]]] = {}
+        for metric, path in declared:
+            groups.setdefault(path.window + path.constants, []).append((metric, path))
         return list(groups.values())
 
     def observe(
@@ -97,8 +129,8 @@ class CpuSimilarityReader(RawReader):
         output = channels_last(rows)
         totals = self.totals(reference, output, owners)
         down, across = (side - self._size + 1 for side in output.shape[1:3])
-        for metric in self._metrics:
-            yield from _metric_sums(metric, self.tap, totals, down * across)
+        for metric, path in self._declared:
+            yield from _means(metric, path, totals, down * across)
 
     def totals(self, reference: Tensor, output: Tensor, owners: Owners) -> Tensor:
         """Return the sums of SSIM and of contrast times structure.
@@ -116,7 +148,7 @@ class CpuSimilarityReader(RawReader):
             (N, 2, C) float64; the second is 0 where nobody reads it.
         """
         reference, output = reference.float(), output.float()
-        parts = any(isinstance(metric, MsSsim) for metric in self._metrics)
+        parts = any(path.part == "structure" for _, path in self._declared)
         sums = [
             loops.similarity_sums(
                 reference[owner], output[image], self._window, self._size, parts=parts
@@ -126,12 +158,12 @@ class CpuSimilarityReader(RawReader):
         return torch.stack(sums)
 
 
-def _metric_sums(metric: Metric, tap: Tap, totals: Tensor, positions: int) -> Iterator[Found]:
-    """Say which of the sums, (N, 2, C), a metric's maps are."""
-    if isinstance(metric, Ssim):
-        yield Found(metric, "ssim", Mean(totals[:, 0].sum(1), positions * totals.shape[2]))
+def _means(metric: Metric, path: SimilarityMean, totals: Tensor, positions: int) -> Iterator[Found]:
+    """Say which of the sums, (N, 2, C), a metric's statistics are."""
+    sums = totals[:, 0 if path.part == "whole" else 1]
+    channels = sums.shape[1]
+    if not path.by_channel:
+        yield Found(metric, path.statistic, Mean(sums.sum(1), positions * channels))
         return
-    names = MsSsim.map_names(tap, totals.shape[2])
-    whole = MsSsim.whole_at(tap)
-    for channel, name in enumerate(names):
-        yield Found(metric, name, Mean(totals[:, 0 if whole else 1, channel], positions))
+    for channel in range(channels):
+        yield Found(metric, f"{path.statistic}.{channel}", Mean(sums[:, channel], positions))

@@ -1,4 +1,4 @@
-"""Perceptual distances and LPIPS at one layer, which both read it whole."""
+"""Distances of features at one layer, which are read whole."""
 
 from __future__ import annotations
 
@@ -8,56 +8,60 @@ from collections.abc import Iterator, Mapping, Sequence
 from torch import Tensor
 
 from iqbench.metrics._base import Maps, Metric, Place, Tap
+from iqbench.metrics._fast_paths import FeatureMean
 from iqbench.metrics._statistics import Mean
-from iqbench.metrics.lpips import LAYERS, Lpips
-from iqbench.metrics.perceptual import Perceptual
-from iqbench.readers.reader import Found, Owners, Prepared, RawReader, channels_last
+from iqbench.readers.reader import Declared, Found, Owners, Prepared, RawReader, channels_last
 
-__all__ = ["ABSOLUTE", "SQUARED", "UNIT", "FeatureReader"]
+__all__ = ["DISTANCES", "FeatureReader"]
 
-ABSOLUTE, SQUARED, UNIT = range(3)
-"""What is summed: |a - b|, (a - b)^2, and the weighted squared difference at unit length."""
+DISTANCES = ("absolute", "squared", "unit")
 
 
 class FeatureReader(RawReader, ABC):
-    """Sums the maps of both in one reading; how is what a subclass knows of its device.
+    """Takes all distances in one reading; how is what a subclass knows of its device.
 
     Parameters
     ----------
     tap
         A layer of a network.
-    metrics
-        Of those that `serves` admits.
+    declared
+        The metrics, and which distance each wants. Of distances at unit
+        length all have the same weights.
     parameters
         Of the metrics.
 
     Attributes
     ----------
     kinds
-        What is summed.
+        Which of the `DISTANCES` are wanted.
     weight
-        (C,) float32 of LPIPS, where it is read.
+        (C,) float32 of the distance at unit length, where that is wanted.
     """
 
     def __init__(
-        self, tap: Tap, metrics: Sequence[Metric], parameters: Mapping[Metric, Maps]
+        self,
+        tap: Tap,
+        declared: Sequence[Declared[FeatureMean]],
+        parameters: Mapping[Metric, Maps],
     ) -> None:
         self.tap = tap
-        self._metrics: list[tuple[Metric, int]] = []
+        self._declared = tuple(declared)
         self.weight: Tensor | None = None
-        for metric in metrics:
-            if isinstance(metric, Lpips):
-                layer = LAYERS[metric.net].index(tap.layer)
-                self.weight = parameters[metric][f"lin{layer}"].flatten().float()
-                self._metrics.append((metric, UNIT))
-            elif isinstance(metric, Perceptual):
-                self._metrics.append((metric, ABSOLUTE if metric.distance == "l1" else SQUARED))
-        self.kinds = frozenset(kind for _, kind in self._metrics)
+        for metric, path in declared:
+            if path.distance == "unit":
+                self.weight = parameters[metric][path.weight].flatten().float()
+        self.kinds = frozenset(path.distance for _, path in declared)
 
     @staticmethod
-    def serves(metric: Metric) -> bool:
-        """Tell whether a metric's maps are among those that are summed."""
-        return type(metric) in (Lpips, Perceptual)
+    def alike(declared: Sequence[Declared[FeatureMean]]) -> list[list[Declared[FeatureMean]]]:
+        """Sort metrics of one layer: two that weigh channels have a reader each."""
+        groups: list[list[Declared[FeatureMean]]] = []
+        for metric, path in declared:
+            weighs = path.distance == "unit"
+            if not groups or (weighs and any(other.weight for _, other in groups[-1])):
+                groups.append([])
+            groups[-1].append((metric, path))
+        return groups
 
     def observe(
         self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
@@ -68,12 +72,12 @@ class FeatureReader(RawReader, ABC):
         totals = self.totals(reference, output, owners)
         _, height, width, channels = output.shape
         positions = height * width
-        for metric, kind in self._metrics:
-            count = positions if kind == UNIT else positions * channels
-            yield Found(metric, self.tap.layer, Mean(totals[kind], count))
+        for metric, path in self._declared:
+            count = positions if path.distance == "unit" else positions * channels
+            yield Found(metric, path.statistic, Mean(totals[path.distance], count))
 
     @abstractmethod
-    def totals(self, reference: Tensor, output: Tensor, owners: Owners) -> Mapping[int, Tensor]:
+    def totals(self, reference: Tensor, output: Tensor, owners: Owners) -> Mapping[str, Tensor]:
         """Return the sums of `kinds`.
 
         Parameters
@@ -86,5 +90,5 @@ class FeatureReader(RawReader, ABC):
         Returns
         -------
         mapping
-            Kind to (N,) float64.
+            Distance to (N,) float64.
         """

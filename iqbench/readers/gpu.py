@@ -16,14 +16,12 @@ import torch
 from packaging.version import Version
 from torch import Tensor
 
-from iqbench.metrics._base import Metric, Place, Tap
+from iqbench.metrics._base import Place, Tap
+from iqbench.metrics._fast_paths import PIXEL_SUMS, UNIT_EPSILON, SimilarityMean
 from iqbench.metrics._statistics import Mean
-from iqbench.metrics.lpips import EPSILON
-from iqbench.metrics.psnr import Psnr
-from iqbench.metrics.ssim import SIZES, Ssim, window_weights
-from iqbench.readers.features import ABSOLUTE, SQUARED, UNIT, FeatureReader
-from iqbench.readers.pixels import PIXEL_SUMS, PixelReader
-from iqbench.readers.reader import Found, Owners, Prepared, RawReader, channels_last
+from iqbench.readers.features import DISTANCES, FeatureReader
+from iqbench.readers.pixels import PixelReader
+from iqbench.readers.reader import Declared, Found, Owners, Prepared, RawReader, channels_last
 
 __all__ = [
     "GpuFeatureReader",
@@ -62,11 +60,10 @@ def available(device: torch.device) -> bool:
     """Tell whether kernels run on a device, by running one; warns where they should and do not."""
     if device.type != "cuda" or not has_triton():
         return False
-    image = torch.zeros(1, 1, 2, 2, dtype=torch.float32, device=device)
-    reader = GpuPixelReader({Psnr(): []})
+    image = torch.zeros(1, 2, 2, 1, dtype=torch.float32, device=device)
     owners = Owners([0], 1, device)
     try:
-        list(reader.observe(reader.prepare(image), owners, image, Place(0, 2, 2)))
+        _pixel_totals(PIXEL_SUMS, image, image, owners, 2)
         torch.cuda.synchronize(device)
     except torch.cuda.OutOfMemoryError:
         raise
@@ -88,7 +85,7 @@ def _blocks(values: int, block: int) -> int:
 class GpuFeatureReader(FeatureReader):
     """All sums by one kernel."""
 
-    def totals(self, reference: Tensor, output: Tensor, owners: Owners) -> Mapping[int, Tensor]:
+    def totals(self, reference: Tensor, output: Tensor, owners: Owners) -> Mapping[str, Tensor]:
         """Return the sums of `kinds`."""
         images, height, width, channels = output.shape
         padded = 1 << (channels - 1).bit_length()
@@ -103,15 +100,19 @@ class GpuFeatureReader(FeatureReader):
             sums,
             height * width,
             channels,
-            EPSILON,
-            ABSOLUTE=ABSOLUTE in self.kinds,
-            SQUARED=SQUARED in self.kinds,
-            UNIT=UNIT in self.kinds,
+            UNIT_EPSILON,
+            ABSOLUTE="absolute" in self.kinds,
+            SQUARED="squared" in self.kinds,
+            UNIT="unit" in self.kinds,
             ROWS=tile,
             WIDTH=padded,
             **_EXACT,
         )
-        return {kind: sums[kind].sum(1, dtype=torch.float64) for kind in self.kinds}
+        return {
+            kind: sums[row].sum(1, dtype=torch.float64)
+            for row, kind in enumerate(DISTANCES)
+            if kind in self.kinds
+        }
 
 
 class GpuPixelReader(PixelReader):
@@ -121,27 +122,32 @@ class GpuPixelReader(PixelReader):
         self, reference: Tensor, output: Tensor, owners: Owners, own: int
     ) -> Sequence[Tensor]:
         """Return the sums of `names`."""
-        images, height, width, channels = output.shape
-        blocks = _blocks(height * width * channels, _PIXEL_BLOCK)
-        sums = torch.empty(
-            len(PIXEL_SUMS), images, blocks, dtype=torch.float32, device=output.device
-        )
-        _kernels().pixel_sums[(blocks, images)](
-            reference,
-            output,
-            owners.index,
-            sums,
-            height,
-            width,
-            channels,
-            own,
-            PSNR=PIXEL_SUMS[0] in self.names,
-            TV=any(name in self.names for name in PIXEL_SUMS[1:]),
-            BLOCK=_PIXEL_BLOCK,
-            **_EXACT,
-        )
-        rows = [PIXEL_SUMS.index(name) for name in self.names]
-        return [total for row, total in enumerate(sums.sum(2, dtype=torch.float64)) if row in rows]
+        return _pixel_totals(self.names, reference, output, owners, own)
+
+
+def _pixel_totals(
+    names: Sequence[str], reference: Tensor, output: Tensor, owners: Owners, own: int
+) -> Sequence[Tensor]:
+    """Sum some of the `PIXEL_SUMS`; see `PixelReader.totals`."""
+    images, height, width, channels = output.shape
+    blocks = _blocks(height * width * channels, _PIXEL_BLOCK)
+    sums = torch.empty(len(PIXEL_SUMS), images, blocks, dtype=torch.float32, device=output.device)
+    _kernels().pixel_sums[(blocks, images)](
+        reference,
+        output,
+        owners.index,
+        sums,
+        height,
+        width,
+        channels,
+        own,
+        PSNR=PIXEL_SUMS[0] in names,
+        TV=any(name in names for name in PIXEL_SUMS[1:]),
+        BLOCK=_PIXEL_BLOCK,
+        **_EXACT,
+    )
+    rows = [PIXEL_SUMS.index(name) for name in names]
+    return [total for row, total in enumerate(sums.sum(2, dtype=torch.float64)) if row in rows]
 
 
 class GpuSimilarityReader(RawReader):
@@ -151,18 +157,18 @@ class GpuSimilarityReader(RawReader):
     ----------
     tap
         Of as many rows as the window has.
-    metric
-        One that is streamed.
+    declared
+        A metric, and its mean of SSIM: one that `serves` admits.
     """
 
-    def __init__(self, tap: Tap, metric: Ssim) -> None:
+    def __init__(self, tap: Tap, declared: Declared[SimilarityMean]) -> None:
         self.tap = tap
-        self._metric = metric
+        self._metric, self._path = declared
 
     @staticmethod
-    def serves(metric: Metric) -> bool:
-        """Tell whether a metric's maps are among those the kernel sums."""
-        return type(metric) is Ssim
+    def serves(path: SimilarityMean) -> bool:
+        """Tell whether the kernel gives a mean: SSIM of all channels together."""
+        return path.part == "whole" and not path.by_channel
 
     def observe(
         self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
@@ -171,7 +177,7 @@ class GpuSimilarityReader(RawReader):
         ((reference,),) = prepared
         output = channels_last(rows)
         images, height, width, channels = output.shape
-        size = SIZES[self._metric.window]
+        size = len(self._path.window)
         kept, row_size = height - size + 1, width * channels
         count = kept * (width - size + 1) * channels
         window, constants = self._constants(output.device)
@@ -202,12 +208,11 @@ class GpuSimilarityReader(RawReader):
             BLOCK=_FILTER_BLOCK,
             **_EXACT,
         )
-        yield Found(self._metric, "ssim", Mean(sums.sum(1), count))
+        yield Found(self._metric, self._path.statistic, Mean(sums.sum(1), count))
 
     def _constants(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return the window and what the closing needs, float64, on the device."""
-        weights = window_weights(self._metric.window)
-        return _on_device(weights, device), _on_device(self._metric.constants, device)
+        return _on_device(self._path.window, device), _on_device(self._path.constants, device)
 
 
 @lru_cache(maxsize=16)

@@ -1,4 +1,4 @@
-"""PSNR and total variation in one reading: everything between a pixel and its neighbours."""
+"""Maps of pixels and their neighbours, which are read once for all metrics."""
 
 from __future__ import annotations
 
@@ -8,31 +8,20 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from iqbench.metrics._base import Metric, Place, Tap
+from iqbench.metrics._fast_paths import PIXEL_SUMS, PixelMean
 from iqbench.metrics._statistics import Mean
-from iqbench.metrics.psnr import Psnr
-from iqbench.metrics.tv import Tv
-from iqbench.readers.reader import Found, Owners, Prepared, RawReader, channels_last
+from iqbench.readers.reader import Declared, Found, Owners, Prepared, RawReader, channels_last
 
-__all__ = ["PIXEL_SUMS", "PixelReader"]
-
-_STATISTICS = ("dx", "dx2", "dy", "dy2", "iso")
-PIXEL_SUMS = (
-    "squared_error",
-    *(f"{name}_reference" for name in _STATISTICS),
-    *(f"{name}_output" for name in _STATISTICS),
-    "dx_residual",
-    "dy_residual",
-)
-"""Names of the maps: those of `Psnr` and `Tv`."""
+__all__ = ["PixelReader"]
 
 
 class PixelReader(RawReader, ABC):
-    """Sums the maps of `Psnr` and `Tv`; how is what a subclass knows of its device.
+    """Sums maps of pixels; how is what a subclass knows of its device.
 
     Parameters
     ----------
-    wanted
-        The metrics of these two classes that are read, and the taps that each declares.
+    declared
+        The metrics and their maps.
 
     Attributes
     ----------
@@ -40,24 +29,15 @@ class PixelReader(RawReader, ABC):
         Of the maps that are summed, in the order of `PIXEL_SUMS`.
     """
 
-    def __init__(self, wanted: dict[Metric, list[Tap]]) -> None:
+    def __init__(self, declared: Sequence[Declared[PixelMean]]) -> None:
         self._metrics: dict[str, list[Metric]] = {}
-        for metric, taps in wanted.items():
-            if isinstance(metric, Psnr):
-                self._metrics.setdefault("squared_error", []).append(metric)
-            for tap in taps if isinstance(metric, Tv) else ():
-                what, _, side = tap.layer.partition(" ")
-                self._metrics.setdefault(f"{what}_{side}", []).append(metric)
+        for metric, path in declared:
+            self._metrics.setdefault(path.statistic, []).append(metric)
         self.names = tuple(name for name in PIXEL_SUMS if name in self._metrics)
-        # PSNR alone reads no neighbours.
+        # The squared error reads no neighbours.
         window = 1 if self.names == PIXEL_SUMS[:1] else 2
         self.tap = Tap(layer="a pixel and its neighbours", window=window)
         self.reads_reference = not all(name.endswith("_output") for name in self.names)
-
-    @staticmethod
-    def serves(metric: Metric) -> bool:
-        """Tell whether a metric's maps are among those that are summed."""
-        return type(metric) in (Psnr, Tv)
 
     def observe(
         self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place

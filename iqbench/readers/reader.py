@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
 
 from iqbench.metrics._base import Maps, Metric, Place, Tap
+from iqbench.metrics._fast_paths import FastPath
 from iqbench.metrics._statistics import Statistic
 
 __all__ = [
+    "Declared",
     "Found",
     "MetricError",
     "Owners",
@@ -23,6 +25,11 @@ __all__ = [
     "Reader",
     "channels_last",
 ]
+
+Path = TypeVar("Path", bound=FastPath)
+
+Declared: TypeAlias = tuple[Metric, Path]
+"""A metric, and the fast path that it declares at a tap."""
 
 Prepared = Sequence[tuple[Tensor, ...]]
 """What a reader keeps of the references' rows: for each of its metrics, or once for all."""

@@ -214,3 +214,27 @@ def test_values_are_those_of_the_authors_package():
         reference, output = (SHARED / "data" / name for name in pair.split(" | "))
         (given,) = measure(reference, output, metrics=["dists"])["value"]
         assert given == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.usefixtures("compiled_loops")
+@pytest.mark.parametrize("channels", [3, 64, 70])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 8), (9, 1), (16, 17), (33, 40)])
+@pytest.mark.parametrize("band", [1, 2, 3, 7, 40])
+def test_pooling_in_bands_is_that_of_the_whole(channels, height, width, band):
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.rand(2, channels, height, width, generator=generator) - 0.3
+    rows[:, 0] = 0
+    layer = L2Pool()
+    kernel = torch.tensor([1.0, 2.0, 1.0]) / 4
+    kernel = (kernel[:, None] * kernel).expand(channels, 1, 3, 3)
+    squares = F.conv2d(rows.double() ** 2, kernel.double(), stride=2, padding=1, groups=channels)
+    expected = (squares + 1e-12).sqrt().float()
+    rows = rows.contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(layer(rows), expected, atol=1e-6)
+    with torch.inference_mode():
+        stream, found = layer.stream(), []
+        for top in range(0, height, band):
+            found.append(stream.push(rows[:, :, top : top + band], last=top + band >= height))
+    pooled = torch.cat([part for part in found if part is not None], dim=2)
+    assert pooled.shape == expected.shape == (2, *layer.size((channels, height, width)))
+    assert torch.allclose(pooled, expected, atol=1e-6)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -55,3 +58,19 @@ class TestWithout:
         with pytest.raises(NotCompiledError, match="cannot be loaded"):
             find_library()
         assert not library.available()
+
+    @pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no gcc")
+    def test_it_says_that_a_library_is_of_other_sources(self, folder, monkeypatch):
+        (folder / "old.c").write_text("long feature_blocks(void) { return 0; }\n")
+        target = folder / "avx2.so"
+        command = ["gcc", "-shared", "-fPIC", str(folder / "old.c"), "-o", str(target)]
+        subprocess.run(command, check=True)
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+        with pytest.raises(NotCompiledError, match="lack channel_moments, feature_sums,"):
+            find_library()
+        assert not library.available()
+
+
+def test_every_function_that_is_called_is_looked_for():
+    called = re.findall(r'call\(\s*"(\w+)"', (FOLDER / "loops.py").read_text())
+    assert sorted(set(called)) == list(library.FUNCTIONS)

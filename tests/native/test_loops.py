@@ -35,6 +35,10 @@ def features(*shape, dtype=torch.float32, **options):
     return torch.zeros(*shape, dtype=dtype, **options)
 
 
+def doubles(*shape):
+    return features(*shape, dtype=torch.float64)
+
+
 def strided(*shape):
     return features(*shape[:-1], 2 * shape[-1])[..., ::2]
 
@@ -103,6 +107,33 @@ REFUSED = {
     "more channels than four": lambda: loops.similarity_sums(
         features(40, 40, 5), features(40, 40, 5), WINDOW, 11, parts=False
     ),
+    "moments of nothing": lambda: loops.channel_moments(features(0, 4, 8), features(0, 4, 8)),
+    "moments of no channel": lambda: loops.channel_moments(features(4, 4, 0), features(4, 4, 0)),
+    "moments of bfloat16": lambda: loops.channel_moments(
+        features(4, 4, 8, dtype=torch.bfloat16), features(4, 4, 8, dtype=torch.bfloat16)
+    ),
+    "moments of two sizes": lambda: loops.channel_moments(features(4, 3, 8), features(4, 4, 8)),
+    "moments apart in memory": lambda: loops.channel_moments(features(4, 4, 8), strided(4, 4, 8)),
+    "pooling into another width": lambda: loops.l2_pool(
+        [features(1, 8, 8, 16)], features(1, 4, 5, 16), above=1
+    ),
+    "pooling pieces of two widths": lambda: loops.l2_pool(
+        [features(1, 4, 8, 16), features(1, 4, 7, 16)], features(1, 4, 4, 16), above=1
+    ),
+    "pooling below two rows of zeros": lambda: loops.l2_pool(
+        [features(1, 8, 8, 16)], features(1, 4, 4, 16), above=2
+    ),
+    "pooling bfloat16": lambda: loops.l2_pool(
+        [features(1, 8, 8, 16, dtype=torch.bfloat16)], features(1, 4, 4, 16), above=1
+    ),
+    "local sums of an image smaller than the window": lambda: loops.window_sums(
+        doubles(6, 20), doubles(7, 7)
+    ),
+    "local sums in float32": lambda: loops.window_sums(features(20, 20), doubles(7, 7)),
+    "local sums under a short window": lambda: loops.window_sums(doubles(20, 20), doubles(6, 7)),
+    "blocks that are not square": lambda: loops.sign_sums(doubles(2, 4, 5)),
+    "blocks of nothing": lambda: loops.sign_sums(doubles(2, 0, 0)),
+    "blocks in float32": lambda: loops.sign_sums(features(2, 4, 4)),
     "a kernel of odd channels": lambda: loops.winograd_pack(features(64, 24, 3, 3)),
     "a kernel of no channels": lambda: loops.winograd_pack(features(64, 0, 3, 3)),
     "a kernel of another type": lambda: loops.winograd_pack(

@@ -99,6 +99,35 @@ for window, count, parts in itertools.product([7, 11], [1, 2, 3, 4], [0, 1]):
              call.doubles(2 * blocks * count), height, width, count, window, parts, THREADS)
         done += 1
 
+for count, (height, width) in itertools.product(
+    [1, 3, 17, 65, *channels], [(1, 1), (13, 17), (40, 60)]
+):
+    positions = height * width
+    blocks = call("moment_blocks", positions, count, THREADS)
+    call("channel_moments", call.floats(positions * count), call.floats(positions * count),
+         call.doubles(5 * blocks * count), positions, count, THREADS)
+    done += 1
+
+for count, width, (upper, lower), above, images in itertools.product(
+    [1, 16, 70], [1, 2, 9], [(1, 0), (3, 4), (8, 1)], [0, 1], [1, 2]
+):
+    for high in range(1, (above + upper + lower + 1 - 3) // 2 + 2):
+        row = images * width * count
+        call("l2_pool", call.floats(upper * row), call.floats(lower * row), upper, lower,
+             call.floats(images * high * ((width + 1) // 2) * count), images, width, count, above,
+             high, THREADS)
+        done += 1
+
+for height, width in [(1, 1), (3, 50), (20, 7)]:
+    call("window_sums", call.doubles((height + 6) * (width + 6)), call.doubles(49),
+         call.doubles(height * width), height, width, THREADS)
+    done += 1
+
+for count, side in [(1, 1), (3, 2), (2, 48), (1, 96)]:
+    call("sign_sums", call.doubles(count * side * side), call.doubles(count * 25), count, side,
+         THREADS)
+    done += 1
+
 kept = [item for item in channels if item % 16 == 0 and item <= 512]
 for inputs, outputs in [*((item, 64) for item in kept), (16, 128), (256, 192)]:
     call("winograd_pack", call.floats(9 * inputs * outputs), call.floats(36 * inputs * outputs),

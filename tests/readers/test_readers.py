@@ -6,12 +6,18 @@ Kernels run on a GPU, or where there is none on the CPU in Triton's interpreter.
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 
-from iqbench.metrics._base import Place
+from iqbench.metrics._base import Place, Tap
+from iqbench.metrics._fast_paths import PixelMean
 from iqbench.metrics._registry import resolve_metrics
+from iqbench.metrics._statistics import pair_moments
+from iqbench.metrics.ms_ssim import MsSsim
+from iqbench.metrics.psnr import Psnr
+from iqbench.metrics.ssim import Ssim
 from iqbench.native import library
 from iqbench.readers import gpu
 from iqbench.readers.choose import (
@@ -20,7 +26,12 @@ from iqbench.readers.choose import (
     kernel_readers,
     plain_readers,
 )
-from iqbench.readers.cpu import CpuFeatureReader, CpuPixelReader, CpuSimilarityReader
+from iqbench.readers.cpu import (
+    CpuFeatureReader,
+    CpuMomentReader,
+    CpuPixelReader,
+    CpuSimilarityReader,
+)
 from iqbench.readers.gpu import GpuFeatureReader, GpuPixelReader, GpuSimilarityReader
 from iqbench.readers.reader import Owners, PlainReader
 
@@ -250,6 +261,123 @@ def test_what_is_read_at_once_on_a_processor():
     # Both read the first scale.
     assert kinds(compiled_readers, ["ssim", "ms-ssim"]) == [CpuSimilarityReader] * 5
     assert kinds(compiled_readers, ["perceptual", "lpips:net=vgg"]) == [CpuFeatureReader] * 5
+    # The image itself, and five layers.
+    assert kinds(compiled_readers, ["dists"]) == [CpuMomentReader] * 6
+
+
+def test_a_subclass_that_observes_otherwise_has_no_fast_path_of_its_parent():
+    class Renamed(Psnr):
+        """Observe as PSNR does."""
+
+    class Doubled(Psnr):
+        """Double the error."""
+
+        def maps(self, tap, reference, output, parameters):
+            return {"squared_error": 2 * (reference[0] - output).square()}
+
+    class Declared(Doubled):
+        """Say anew what is observed."""
+
+        def fast_path(self, tap):
+            return PixelMean("squared_error")
+
+    (tap,) = Psnr().columns()[0].taps
+    found = {
+        kind: [type(reader) for reader in compiled_readers({tap: [kind()]}, {kind(): {}})]
+        for kind in (Renamed, Doubled, Declared)
+    }
+    assert found == {
+        Renamed: [CpuPixelReader],
+        Doubled: [PlainReader],
+        Declared: [CpuPixelReader],
+    }
+
+
+def test_a_metric_of_another_package_declares_a_fast_path_and_has_the_same_value():
+    class Structure(Ssim):
+        """The mean of contrast times structure."""
+
+        name = "structure"
+
+        def maps(self, tap, reference, output, parameters):
+            scale = MsSsim().taps()[0]
+            found = MsSsim().maps(scale, reference, output, parameters)
+            return {f"s.{name[2:]}": values for name, values in found.items()}
+
+        def fast_path(self, tap):
+            whole = super().fast_path(tap)
+            return replace(whole, statistic="s", part="structure", by_channel=True)
+
+    metric = Structure()
+    (tap,) = metric.columns()[0].taps
+    device = torch.device("cpu")
+    pair = images(1, 3, 20, 30, device), images(1, 3, 20, 30, device, seed=1)
+    (fast,) = compiled_readers({tap: [metric]}, {metric: {}})
+    assert isinstance(fast, CpuSimilarityReader)
+    owners = Owners([0], 1, device)
+    given, expected = (
+        sums_of(readers, *pair, owners)
+        for readers in ([fast], plain_readers({tap: [metric]}, {metric: {}}))
+    )
+    assert_equal(given, expected)
+
+
+def test_a_border_around_pixels_is_read_plainly():
+    class Bordered(Psnr):
+        """Read pixels with the outermost rows and columns repeated."""
+
+    tap = Tap(border=1)
+    for make in (compiled_readers, kernel_readers):
+        assert [type(reader) for reader in make({tap: [Bordered()]}, {Bordered(): {}})] == [
+            PlainReader
+        ]
+
+
+def test_a_map_of_pixels_that_no_reader_knows_is_refused():
+    with pytest.raises(ValueError, match="dz_output is none of squared_error, "):
+        PixelMean("dz_output")
+
+
+@needs_loops
+@pytest.mark.parametrize("channels", [1, 3, 64, 70])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 27), (90, 70)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_moments_of_channels(channels, height, width, dtype):
+    device = torch.device("cpu")
+    references = images(2, channels, height, width, device).to(dtype)
+    outputs = (images(5, channels, height, width, device, seed=1) + 30).to(dtype)
+    outputs[:, 0] = 7  # a flat channel
+    (request,) = resolve_metrics(["dists"])
+    tap = request.column.taps[0]
+    wanted, parameters = {tap: [request.metric]}, {request.metric: {}}
+    owners, place = Owners(OWNERS, 2, device), Place(0, height, height)
+    found = {
+        make: next(reader.observe(reader.prepare(references.double()), owners, rows, place))
+        for make in (compiled_readers, plain_readers)
+        for reader in make(wanted, parameters)
+        for rows in [outputs.double()]
+    }
+    given, expected = found.values()
+    assert given[:2] == expected[:2]
+    assert given.statistic.count == expected.statistic.count == height * width
+    exact = pair_moments(references.double()[OWNERS], outputs.double())
+    for part in ("means", "squares"):
+        value, right = getattr(given.statistic, part), getattr(exact, part)
+        assert value.shape == right.shape == getattr(expected.statistic, part).shape
+        assert value.flatten().tolist() == pytest.approx(right.flatten().tolist(), abs=1e-9)
+
+
+@needs_loops
+def test_moments_of_equal_features_are_equal():
+    device = torch.device("cpu")
+    same = images(1, 64, 30, 40, device)
+    (request,) = resolve_metrics(["dists"])
+    tap = request.column.taps[1]
+    (reader,) = compiled_readers({tap: [request.metric]}, {})
+    (found,) = reader.observe(reader.prepare(same), Owners([0], 1, device), same, Place(0, 30, 30))
+    first, second, both = found.statistic.squares.unbind(1)
+    assert torch.equal(first, second)
+    assert torch.equal(first, both)
 
 
 @pytest.mark.parametrize("make", [kernel_readers, compiled_readers])
@@ -323,7 +451,8 @@ from iqbench.readers.reader import Owners
 
 torch.set_num_threads(2)
 (request,) = resolve_metrics(["ssim"])
-reader = CpuSimilarityReader(request.column.taps[0], [request.metric])
+tap, metric = request.column.taps[0], request.metric
+reader = CpuSimilarityReader(tap, [(metric, metric.fast_path(tap))])
 image = torch.rand(1, 512, 256, 3).permute(0, 3, 1, 2)
 other, prepared = 1 - image, reader.prepare(image)
 owners = Owners([0], 1, torch.device("cpu"))
