@@ -82,13 +82,13 @@ def test_an_offline_run_of_wandb_holds_scalars_and_pictures(tmp_path, worst, mon
     with wandb.init(mode="offline", dir=tmp_path, project="iqbench") as run:
         for step, means in enumerate(MEANS):
             WandbLog(run).log(means, step * 100, worst)
+    wandb.teardown()  # waits until its service has written everything
     (file,) = tmp_path.rglob("*.wandb")
     first, second = wandb_history(file)
     assert (first["_step"], first["val/psnr"], first["val/lpips-alex"]) == (0, 20.5, 0.25)
     assert (second["_step"], second["val/psnr"]) == (100, math.inf)
-    shown = second["val/worst/psnr"]
-    assert shown["captions"] == [image.caption for image in worst]
-    for name, image in zip(shown["filenames"], worst, strict=True):
+    assert second["val/worst/psnr/captions"] == [image.caption for image in worst]
+    for name, image in zip(second["val/worst/psnr/filenames"], worst, strict=True):
         with Image.open(next(tmp_path.rglob(Path(name).name))) as picture:
             assert (np.asarray(picture.convert("RGB")) == image.picture).all()
 
