@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from iqbench.engine.compute import Compute
@@ -13,7 +14,7 @@ from iqbench.metrics._base import PIXELS, Metric
 from iqbench.metrics._registry import Request
 from iqbench.networks import weights
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.registry import architecture, assemble, place_backbone
+from iqbench.networks.registry import architecture, shared
 
 __all__ = ["Resources", "load_resources", "networks_of"]
 
@@ -76,14 +77,11 @@ def load_resources(
     for network, layers in wanted.items():
         architecture(network).check(layers)
     trained = [network for network in wanted if architecture(network).trained]
-    loaded = weights.load_all(trained, folder=folder)
+    with torch.inference_mode(mode=False):  # losses may share the networks
+        loaded = weights.load_all(trained, folder=folder)
     digests: dict[str | Metric, str] = {name: found.digest for name, found in loaded.items()}
     backbones = {
-        network: place_backbone(
-            assemble(network, loaded[network].tensors if network in loaded else {}),
-            compute.device,
-            compute.dtype,
-        )
+        network: shared(network, compute.device, compute.dtype, loaded.get(network))
         for network in wanted
     }
     parameters: dict[Metric, dict[str, Tensor]] = {}

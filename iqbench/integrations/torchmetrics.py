@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from iqbench.engine.ranks import rank
-from iqbench.errors import IqbenchError
 from iqbench.evaluator import Evaluator
 from iqbench.integrations._packages import not_installed
 from iqbench.integrations._scoring import Scoring
-from iqbench.metrics._registry import Request
+from iqbench.metrics._registry import Request, resolve_column
+from iqbench.protocols.presets import resolve_protocol
 
 try:
     from torchmetrics import Metric, MetricCollection
@@ -90,7 +90,8 @@ class EvaluatorMetric(Metric):
     Parameters
     ----------
     metric
-        Spec or name of one column, e.g. ``psnr`` or ``lpips:net=vgg``.
+        Spec or name of one column, e.g. ``psnr`` or ``lpips:net=vgg``. Of a metric that has
+        several, the column that is called like the metric.
     protocol, precision, memory, weights, bits, gray_output
         As of `iqbench.Evaluator`.
     **settings
@@ -142,13 +143,7 @@ class EvaluatorMetric(Metric):
             bits=bits,
             gray_output=gray_output,
         )
-        if len(scoring.requests) > 1:
-            names = [request.column.name for request in scoring.requests]
-            raise IqbenchError(
-                f"{metric} has several columns: {', '.join(names)}",
-                hint="Name one of them, or use EvaluatorCollection",
-            )
-        self._set_up(scoring, scoring.requests[0], settings)
+        self._set_up(scoring, resolve_column(metric, resolve_protocol(protocol).variants), settings)
 
     @classmethod
     def _of(cls, scoring: Scoring, request: Request, settings: dict[str, Any]) -> EvaluatorMetric:

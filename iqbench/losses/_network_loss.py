@@ -1,4 +1,4 @@
-"""What the losses that read a network have in common."""
+"""What the losses over a metric have in common."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from iqbench.losses._reduction import Reduction, reduce
-from iqbench.metrics._base import Metric
+from iqbench.losses._reduction import Reduction, check_reduction, reduce
+from iqbench.metrics._base import PIXELS, Column, Metric
 from iqbench.metrics._images import accept_pair
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.networks.backbone import Backbone
+from iqbench.networks.registry import architecture, shared
 
 __all__ = ["NetworkLoss"]
 
@@ -21,36 +22,70 @@ _LOOK_EVERY = 100
 
 
 class NetworkLoss(nn.Module):
-    """The last column of a metric, of output and target.
+    """A column of a metric, of output and target.
 
-    The network moves with the module, but is no part of its state: checkpoints of a model that has
-    the loss in it hold nothing of it.
+    A pretrained network is shared with every evaluator, function and loss of the process that uses
+    it on the same device in the same type. If the module moves, it takes the network of the other
+    device. A network that is given moves with the module. Neither is part of the module's state:
+    checkpoints of a model that has the loss in it hold nothing of it.
 
     Parameters
     ----------
     metric
-        Reads layers of one network.
-    backbone
-        That network with its weights.
+        Reads pixels, or layers of one network, or both.
+    column
+        One of its columns.
     reduction
         Over the batch: ``mean``, ``sum`` or ``none``.
+    backbone
+        The network with its weights; by default the pretrained one, if the column reads one.
+
+    Raises
+    ------
+    IqbenchError
+        On an unknown reduction, or weights that cannot be had.
     """
 
-    def __init__(self, metric: Metric, backbone: Backbone, reduction: Reduction) -> None:
+    def __init__(
+        self,
+        metric: Metric,
+        column: Column,
+        reduction: Reduction,
+        backbone: Backbone | None = None,
+    ) -> None:
         super().__init__()
+        check_reduction(reduction)
         self.metric = metric
+        self.column = column
+        self.reduction = reduction
+        self._given = backbone is not None
+        if backbone is None:
+            names = {tap.network for tap in column.taps} - {PIXELS}
+            trained = [name for name in names if architecture(name).trained]
+            if trained:
+                backbone = shared(trained[0], torch.device("cpu"), torch.float32)
         # Not as a submodule: its weights are nobody's parameters and in no checkpoint.
         self.__dict__["backbone"] = backbone
-        self.reduction = reduction
+        load = metric.parameters()
+        found = load() if load else None
+        for name, weight in (found.tensors if found else {}).items():
+            self.register_buffer(name, weight.clone(), persistent=False)
         self._calls = 0
 
-    backbone: Backbone
+    backbone: Backbone | None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> NetworkLoss:
-        """Move the network with the module."""
+        """Take the network along: move it if it was given, else take the one that is there."""
         modules: tuple[Any, Any] = super(), self.backbone  # torch has no types for it
-        for module in modules:
-            module._apply(fn, recurse)
+        modules[0]._apply(fn, recurse)
+        if self.backbone is None:
+            return self
+        if self._given:
+            modules[1]._apply(fn, recurse)
+            return self
+        weight = next(self.backbone.parameters())
+        moved = fn(torch.zeros(1, dtype=weight.dtype, device=weight.device))
+        self.__dict__["backbone"] = shared(self.backbone.name, moved.device, moved.dtype)
         return self
 
     def _load_from_state_dict(
@@ -85,13 +120,21 @@ class NetworkLoss(nn.Module):
         target, output = accept_pair(target, output, trained=True, look=self._looks(output))
         values = score_as_they_are(
             self.metric,
-            self.metric.columns()[-1].name,
+            self.column.name,
             target,
             output,
             backbone=self.backbone,
             parameters=dict(self.named_buffers(recurse=False)),
         )
-        return reduce(values, self.reduction)
+        losses = self.loss_of(values)
+        if not self.column.undefined:
+            return reduce(losses, self.reduction)
+        undefined = values.detach().isnan() & _are_finite(output) & _are_finite(target)
+        return reduce(losses, self.reduction, left_out=undefined)
+
+    def loss_of(self, values: Tensor) -> Tensor:
+        """Turn values of the column into what is minimised."""
+        return values
 
     def _looks(self, output: Tensor) -> bool:
         """Tell whether to check the range of the values at this call."""
@@ -101,3 +144,8 @@ class NetworkLoss(nn.Module):
             return True
         self._calls += 1
         return self._calls % _LOOK_EVERY == 1
+
+
+def _are_finite(images: Tensor) -> Tensor:
+    """Tell of each image whether all its values are finite numbers."""
+    return images.detach().flatten(1).isfinite().all(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from iqbench.errors import unknown_name
@@ -19,8 +20,21 @@ def check_reduction(reduction: str) -> None:
         raise unknown_name("reduction", reduction, ("mean", "sum", "none"))
 
 
-def reduce(values: Tensor, reduction: Reduction) -> Tensor:
-    """Reduce (N,) to a scalar, or leave it."""
+def reduce(values: Tensor, reduction: Reduction, *, left_out: Tensor | None = None) -> Tensor:
+    """Reduce (N,) to a scalar, or leave it.
+
+    Parameters
+    ----------
+    values
+        One an image.
+    reduction
+        How.
+    left_out
+        (N,) bool: images that neither a mean nor a sum counts; of no image both are 0.
+    """
     if reduction == "none":
         return values
-    return values.mean() if reduction == "mean" else values.sum()
+    if left_out is None:
+        return values.mean() if reduction == "mean" else values.sum()
+    total = torch.where(left_out, 0, values).sum()
+    return total / (~left_out).sum().clamp_min(1) if reduction == "mean" else total

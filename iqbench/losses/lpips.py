@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from iqbench.errors import unknown_name
 from iqbench.losses._network_loss import NetworkLoss
-from iqbench.losses._reduction import Reduction, check_reduction
+from iqbench.losses._reduction import Reduction
 from iqbench.metrics.lpips import NETWORKS, Lpips, Net
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.registry import pretrained
-from iqbench.networks.weights import lpips_linear
 
 __all__ = ["LPIPSLoss"]
 
@@ -22,7 +21,8 @@ class LPIPSLoss(NetworkLoss):
     reduction
         Over the batch: ``mean``, ``sum`` or ``none``.
     backbone
-        The network with its weights; by default the pretrained one is loaded, once.
+        The network with its weights; by default the pretrained one, which all evaluators, functions
+        and losses of the process share.
 
     Raises
     ------
@@ -39,9 +39,7 @@ class LPIPSLoss(NetworkLoss):
     def __init__(
         self, net: Net = "vgg", *, reduction: Reduction = "mean", backbone: Backbone | None = None
     ) -> None:
-        check_reduction(reduction)
-        linear = lpips_linear(net).tensors
-        network = backbone if backbone is not None else pretrained(NETWORKS[net])
-        super().__init__(Lpips(net=net), network, reduction)
-        for name, weight in linear.items():
-            self.register_buffer(name, weight.clone(), persistent=False)
+        if net not in NETWORKS:
+            raise unknown_name("LPIPS network", net, NETWORKS)
+        metric = Lpips(net=net)
+        super().__init__(metric, metric.columns()[0], reduction, backbone)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from iqbench.losses._network_loss import NetworkLoss
-from iqbench.losses._reduction import Reduction, check_reduction
+from iqbench.losses._reduction import Reduction
 from iqbench.metrics.perceptual import Distance, Normalise, perceptual_metric
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.registry import pretrained
 
 __all__ = ["PerceptualLoss"]
 
@@ -30,7 +29,8 @@ class PerceptualLoss(NetworkLoss):
     reduction
         Over the batch: ``mean``, ``sum`` or ``none``.
     backbone
-        The network with its weights; by default the pretrained one is loaded, once.
+        The network with its weights; by default the pretrained one, which all evaluators, functions
+        and losses of the process share.
 
     Raises
     ------
@@ -56,6 +56,5 @@ class PerceptualLoss(NetworkLoss):
         reduction: Reduction = "mean",
         backbone: Backbone | None = None,
     ) -> None:
-        check_reduction(reduction)
         metric = perceptual_metric(net, layers, distance, weights, normalise)
-        super().__init__(metric, backbone if backbone is not None else pretrained(net), reduction)
+        super().__init__(metric, metric.columns()[-1], reduction, backbone)

@@ -20,7 +20,15 @@ from iqbench.metrics._base import Column, Metric
 from iqbench.metrics._library import Library
 from iqbench.specs import build, parse_spec
 
-__all__ = ["DEFAULT_METRICS", "Request", "libraries", "metric_classes", "resolve_metrics"]
+__all__ = [
+    "DEFAULT_METRICS",
+    "Request",
+    "libraries",
+    "metric_classes",
+    "resolve_column",
+    "resolve_metrics",
+    "stem_of",
+]
 
 ENTRY_POINTS = "iqbench.metrics"
 LIBRARY_ENTRY_POINTS = "iqbench.libraries"
@@ -163,6 +171,34 @@ def resolve_metrics(
     if not requests:
         raise IqbenchError("no metric was asked for")
     return tuple(requests.values())
+
+
+def stem_of(column: str) -> str:
+    """Return the name of a column without its options: ``psnr`` of ``psnr-epsilon=1e-08``."""
+    return _OPTION.split(column)[0]
+
+
+def resolve_column(spec: str, variants: Mapping[str, str] | None = None) -> Request:
+    """Turn a metric spec or column name into one column.
+
+    Parameters
+    ----------
+    spec
+        If the metric has several columns, the one that is called like the metric is meant.
+    variants
+        As for `resolve_metrics`.
+
+    Raises
+    ------
+    IqbenchError
+        If there is no such metric, or none of its several columns is called like it.
+    """
+    requests = resolve_metrics([spec], variants)
+    for request in requests:
+        if len(requests) == 1 or stem_of(request.column.name) == request.metric.name:
+            return request
+    names = ", ".join(request.column.name for request in requests)
+    raise IqbenchError(f"{spec} has several columns: {names}", hint="Name one of them")
 
 
 def _resolve(spec: str) -> list[Request]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -85,13 +86,15 @@ def score_as_they_are(
     -------
     Tensor
         (N,), float32 or float64. A network computes in the type of its weights, or in that of
-        `torch.autocast`; all that follows in float32 at least.
+        `torch.autocast`; all that follows in float32 at least. Where a formula has no gradient, as
+        a root at 0, the gradient of the images is 0.
 
     Raises
     ------
     IqbenchError
         If the tensors are too small for a window or layer, or the network is on another device.
     """
+    reference, output = (defined_gradient(image) for image in (reference, output))
     (wanted,) = (item for item in metric.columns() if item.name == column)
     if min(reference.shape[2:]) < wanted.smallest:
         raise _too_small(wanted, reference, backbone)
@@ -111,6 +114,42 @@ def score_as_they_are(
             found = metric.observe(tap, prepared, other, parameters, place)
             values |= {name: statistic.value for name, statistic in found.items()}
         return metric.close(column, values, parameters)
+
+
+class _DefinedGradient(torch.autograd.Function):
+    """The image itself; a gradient that is no finite number is 0.
+
+    An image of which the gradient does not exist adds nothing to parameters that others share.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(image: Tensor) -> Tensor:
+        return image.view_as(image)
+
+    @staticmethod
+    def setup_context(context: Any, inputs: Any, output: Any) -> None:
+        """Keep nothing."""
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        (gradient,) = gradients
+        return torch.where(gradient.isfinite(), gradient, 0)
+
+    @staticmethod
+    def jvp(context: Any, *tangents: Tensor) -> Tensor:
+        (tangent,) = tangents
+        return tangent.view_as(tangent)
+
+
+def defined_gradient(image: Tensor) -> Tensor:
+    """Return an image whose gradient will be 0 wherever a formula has none."""
+    if not torch.is_grad_enabled():
+        return image
+    applied: Any = _DefinedGradient.apply  # torch has no types for it
+    result: Tensor = applied(image)
+    return result
 
 
 def _read(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
@@ -23,9 +24,17 @@ from iqbench.networks import (
     xyb,
 )
 from iqbench.networks.backbone import Backbone
-from iqbench.networks.weights import load
+from iqbench.networks.weights import Weights, load
 
-__all__ = ["NETWORKS", "architecture", "assemble", "load_backbone", "place_backbone", "pretrained"]
+__all__ = [
+    "NETWORKS",
+    "architecture",
+    "assemble",
+    "load_backbone",
+    "place_backbone",
+    "pretrained",
+    "shared",
+]
 
 NETWORKS: dict[str, Callable[[str], Backbone]] = {
     name: family.build
@@ -44,6 +53,12 @@ NETWORKS: dict[str, Callable[[str], Backbone]] = {
     )
     for name in family.NAMES
 }
+
+
+_SHARED: WeakValueDictionary[tuple[str, str, torch.device, torch.dtype], Backbone] = (
+    WeakValueDictionary()
+)
+"""The networks that something in this process uses, by name, digest, device and type."""
 
 
 @cache
@@ -109,11 +124,42 @@ def pretrained(name: str) -> Backbone:
     return assemble(name, load(name).tensors if architecture(name).trained else {})
 
 
+def shared(
+    name: str, device: torch.device, dtype: torch.dtype, weights: Weights | None = None
+) -> Backbone:
+    """Return a network on a device: one object for all that use it at the same time.
+
+    Whoever moves or changes the object does so for all others: ask for another device instead.
+
+    Parameters
+    ----------
+    name, device, dtype
+        Which network, where, and in which type.
+    weights
+        Its weights, if they are loaded already, outside of inference mode; by default the
+        pretrained ones. Other weights are another object.
+
+    Raises
+    ------
+    IqbenchError
+        If there is no such network, or its weights are not there and cannot be fetched.
+    """
+    with torch.inference_mode(mode=False):  # the network must also serve calls with gradients
+        if weights is None and architecture(name).trained:
+            weights = load(name)
+        place = torch.empty(0, device=device).device  # cuda is cuda:0, if that is the current one
+        key = name, weights.digest if weights else "", place, dtype
+        network = _SHARED.get(key)
+        if network is None:
+            made = assemble(name, weights.tensors if weights else {})
+            _SHARED[key] = network = place_backbone(made, place, dtype)
+        return network
+
+
 @lru_cache(maxsize=4)
 def load_backbone(name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
-    """Return a pretrained network on a device, built once and kept; see `pretrained`."""
-    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
-        return place_backbone(pretrained(name), device, dtype)
+    """Return a pretrained network on a device, and keep it for later calls; see `shared`."""
+    return shared(name, device, dtype)
 
 
 def place_backbone(backbone: Backbone, device: torch.device, dtype: torch.dtype) -> Backbone:
