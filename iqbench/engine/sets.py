@@ -93,7 +93,7 @@ def set_columns(
     IqbenchError
         If weights are missing and cannot be fetched.
     """
-    digests: dict[Extractor, str] = {}
+    digests: dict[Extractor, str | None] = {}
     found = []
     for item in requests:
         metric = item.metric
@@ -102,9 +102,12 @@ def set_columns(
         extractor = metric.extractor
         if extractor not in digests:
             weights = extractor.weights()
-            digests[extractor] = f"{weights.network}:{weights.digest[:DIGITS]}"
+            digests[extractor] = (
+                None if weights is None else f"{weights.network}:{weights.digest[:DIGITS]}"
+            )
         view = protocol.view(metric.role, metric.name)
-        seen = {"view": str(view), "weights": digests[extractor]}
+        trained = digests[extractor]
+        seen = {"view": str(view), **({"weights": trained} if trained else {})}
         features = signature({**dict(extractor.options), **seen})
         fields = {"metric": metric.name, "version": str(metric.version)}
         fields |= dict(item.column.options)

@@ -25,8 +25,8 @@ class Extractor(Protocol):
         """What the features depend on besides the weights and the pixels, for the signature."""
         ...
 
-    def weights(self) -> Weights:
-        """Find the weights, and fetch them if need be."""
+    def weights(self) -> Weights | None:
+        """Find the weights, and fetch them if need be; None where there are none."""
         ...
 
     def extract(self, image: Tensor) -> Features:

@@ -170,6 +170,23 @@ def test_a_metric_may_read_whole_images_with_trained_weights(drop_in, pair, tmp_
     assert hashlib.sha256(content).hexdigest()[:8] in frame["signature"][0]
 
 
+def test_a_metric_may_have_one_value_a_set(drop_in, tmp_path, monkeypatch):
+    drop_in(iqbench.metrics, "palette.py", example("class Palette"))
+    monkeypatch.chdir(tmp_path)
+    levels = {"hr": [(10, 60, 200), (30, 20, 100)], "mine": [(20, 80, 210), (50, 20, 90)]}
+    for folder, colours in levels.items():
+        for number, colour in enumerate(colours):
+            write_png(tmp_path / folder / f"{number}.png", np.full((8, 9, 3), colour, np.uint8))
+    arguments = ["--method", "mine", "--metric", "palette", "--device", "cpu"]
+    for compared in ("--reference", "--reference-set"):
+        ended = CliRunner().invoke(evaluate, [*arguments, compared, "hr", "--results", compared])
+        assert ended.exit_code == 0, ended.output
+        (row,) = load_scores(compared, scope="set").to_dict("records")
+        assert row["value"] == pytest.approx(np.linalg.norm([15, 10, 0]) / 255, rel=1e-6)
+        assert row["signature"].startswith("metric=palette|version=1|features=mean-colour|")
+        assert row["n"] == row["reference_n"] == 2
+
+
 def test_another_package_adds_its_metric_by_entry_point(tmp_path, monkeypatch, pair):
     (block,) = blocks("CONTRIBUTING.md", "toml")
     group, name, value = re.fullmatch(
