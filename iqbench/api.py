@@ -599,7 +599,11 @@ def _datasets(
             hint="Leave --dataset-name out; it is for --reference, --pairs or outputs alone",
         )
     if not evaluation.datasets:
-        if evaluation.metrics and methods:
+        if evaluation.metrics and not methods:
+            raise IqbenchError(
+                "no method to score", hint="Give --method [NAME=]DIR or --methods-in DIR"
+            )
+        if evaluation.metrics:
             return [outputs_alone(methods, evaluation.dataset_name, evaluation.output_name, ways)]
         raise IqbenchError(
             "nothing says what to compare with",

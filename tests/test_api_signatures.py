@@ -24,7 +24,8 @@ FUNCTIONS = {"evaluate": iqbench.evaluate, "measure": iqbench.measure}
 OF_THE_COMMAND_ALONE = {
     "evaluate": {"quiet": "Python callers filter warnings, and there is no progress to silence"},
     "measure": {
-        "form": "the function returns a DataFrame",
+        "format": "the function returns a DataFrame",
+        "file": "see format",
         "folder": "iqbench.maps.difference_maps gives the maps, write_maps their files",
         "names": "see folder",
         "raw": "see folder",

@@ -27,7 +27,7 @@ NAMED = 20
 """So many failures of a method on a dataset are named on stderr; the tables have all."""
 
 
-@click.command(short_help="Score methods' outputs against references.")
+@click.command(short_help="Score methods' outputs, against references or alone.")
 @click.option(
     "--method",
     "methods",
@@ -61,7 +61,8 @@ NAMED = 20
 @click.option(
     "--dataset-name",
     metavar="NAME",
-    help="Name for --reference or --pairs (default: theirs), or for outputs without references.",
+    help="Name for --reference or --pairs (default: theirs), or for outputs without references "
+    "(default: outputs).",
 )
 @naming_options
 @click.option("--datasets-file", type=FOLDER, metavar="FILE", help="Instead of ./datasets.yaml.")
@@ -75,7 +76,8 @@ NAMED = 20
     "metrics",
     multiple=True,
     metavar="SPEC",
-    help="Metric or column, e.g. psnr, lpips:net=vgg (see `iqbench metrics list`). Repeatable.",
+    help="Metric or column, e.g. psnr, lpips:net=vgg (see `iqbench metrics list`); needed where "
+    "there are no references. Repeatable.",
 )
 @click.option(
     "--results", type=FOLDER, default=Path("results"), show_default=True, help="Where tables go."
@@ -101,13 +103,15 @@ NAMED = 20
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
 def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
-    """Score methods' outputs against references; write Parquet tables.
+    """Score methods' outputs, against references or alone; write Parquet tables.
 
     Outputs lie in METHOD/DATASET/ or, with one dataset, in METHOD/, and are paired with their
-    references by name; without references, with each other, for metrics that need none.
+    references by name. Without references they are paired with each other, and scored by metrics
+    that need none: no --reference, but --metric.
     What the tables already have for the very same files is not computed again.
-    A dataset or method whose name the tables have from another place is refused, unless its files
-    are the same: rename it (--dataset-name, --method NAME=DIR), or give --replace.
+    A dataset or method whose name the tables have from another place, or of other images, is
+    refused, unless its files are the same: rename it (--dataset-name, --method NAME=DIR), or give
+    --replace.
 
     \b
     Examples:

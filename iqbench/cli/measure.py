@@ -29,7 +29,11 @@ FILE = click.Path(path_type=Path)
 @click.argument("reference", type=FILE, required=False, metavar="[REFERENCE]")
 @click.argument("output", type=FILE, required=False, metavar="OUTPUT")
 @click.option(
-    "--metric", "metrics", multiple=True, metavar="SPEC", help="Metric or column. Repeatable."
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="SPEC",
+    help="Metric or column; needed of an OUTPUT alone. Repeatable.",
 )
 @click.option(
     "--protocol", default="rgb", show_default=True, metavar="SPEC", help="How pixels are seen."

@@ -73,7 +73,7 @@ def naming_options(command: _Command) -> _Command:
             "--output-name",
             metavar="TEMPLATE",
             help="How outputs are named, e.g. '{id}_x4'; {id} is the reference's path without "
-            "suffix.",
+            "suffix, or the image's name where there are no references.",
         ),
         click.option(
             "--reference-name",

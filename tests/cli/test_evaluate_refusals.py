@@ -38,6 +38,9 @@ def older_results():
 FILE = ("--datasets-file", "sets.yaml")
 REFUSED = {
     "no method": (None, HR, "no method to score on hr. Give --method [NAME=]DIR"),
+    "no method and no reference": (
+        *(None, PSNR, "no method to score. Give --method [NAME=]DIR or --methods-in DIR"),
+    ),
     "no reference": (
         None,
         ONE,
