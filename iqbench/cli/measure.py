@@ -25,7 +25,7 @@ __all__ = ["measure"]
 FILE = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Score one output against its reference, or alone.")
 @click.argument("reference", type=FILE, required=False, metavar="[REFERENCE]")
 @click.argument("output", type=FILE, required=False, metavar="OUTPUT")
 @click.option(
