@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iqbench import __version__
-from iqbench.cli.main import COMMANDS
+from iqbench.cli.main import COMMANDS, MODULES
 
 if TYPE_CHECKING:
     import click
@@ -89,7 +89,8 @@ def _rewrite_page(app: Sphinx, name: str, content: list[str]) -> None:
     if name == "commands":
         content[0] += _command("main:cli", "iqbench", "none")
         for command in COMMANDS:
-            content[0] += _command(f"{command}:{command}", f"iqbench {command}", "full")
+            module = MODULES.get(command, command)
+            content[0] += _command(f"{module}:{module}", f"iqbench {command}", "full")
 
 
 def _command(place: str, called: str, nested: str) -> str:

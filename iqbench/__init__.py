@@ -21,6 +21,7 @@ __all__ = [
     "compare",
     "evaluate",
     "functional",
+    "import_values",
     "load_scores",
     "losses",
     "measure",
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from iqbench.api import evaluate, measure
     from iqbench.evaluator import Evaluator
     from iqbench.gate.folders import check, compare
+    from iqbench.results.importing import import_values
     from iqbench.results.read import load_scores
 
 _HOMES = {
@@ -38,6 +40,7 @@ _HOMES = {
     "check": "iqbench.gate.folders",
     "compare": "iqbench.gate.folders",
     "evaluate": "iqbench.api",
+    "import_values": "iqbench.results.importing",
     "load_scores": "iqbench.results.read",
     "measure": "iqbench.api",
 }

@@ -99,7 +99,7 @@ def test_the_public_names_are_there_when_they_are_used():
             "compare",
             "evaluate",
         ),
-        *("functional", "load_scores", "losses", "measure"),
+        *("functional", "import_values", "load_scores", "losses", "measure"),
     }
 
 

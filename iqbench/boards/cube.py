@@ -105,4 +105,5 @@ def _places(column: pd.Series, order: list[str]) -> NDArray[np.intp]:
 
 def _protocols(scores: pd.DataFrame) -> dict[str, str]:
     used = combinations_of(scores, ["method", "protocol"])[1].sort_values("protocol")
+    used = used[used["protocol"].astype(str) != ""]  # imported values may say none
     return {str(method): " + ".join(rows["protocol"]) for method, rows in used.groupby("method")}

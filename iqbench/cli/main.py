@@ -41,6 +41,7 @@ COMMANDS = (
     "report",
     "check",
     "compare",
+    "import",
     "explain",
     "export",
     "results",
@@ -51,6 +52,10 @@ COMMANDS = (
     "degrade",
     "doctor",
 )
+
+
+MODULES = {"import": "import_values"}
+"""Modules and functions of commands whose names are words of Python."""
 
 
 class _ReaderGoneError(Exception):
@@ -76,7 +81,8 @@ class LazyGroup(click.Group):
         """Import a sub-command's module and return its command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"iqbench.cli.{cmd_name}"), cmd_name)
+        name = MODULES.get(cmd_name, cmd_name)
+        command: click.Command = getattr(import_module(f"iqbench.cli.{name}"), name)
         return command
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:

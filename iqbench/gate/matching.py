@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.results.columns import Columns
+from iqbench.results.read import of_any_file
 from iqbench.results.signature import differing_fields
 
 __all__ = [
@@ -57,6 +58,10 @@ class Scored:
     images: pd.DataFrame
     columns: Columns = field(default_factory=Columns)
     sets: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def __post_init__(self) -> None:
+        for name in ("scores", "sets"):
+            object.__setattr__(self, name, of_any_file(getattr(self, name)))
 
 
 @dataclass(frozen=True)

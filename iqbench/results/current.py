@@ -19,16 +19,25 @@ __all__ = ["Stored", "current_images", "current_scores", "groups", "of_current_f
 
 @dataclass(frozen=True)
 class Stored:
-    """One dataset and method of a store: the two folders, and what the newest images part says."""
+    """One dataset and method of a store: its folders, and what the newest images part says."""
 
     dataset: str
     method: str
     images: Path
     scores: Path
 
+    @property
+    def sets(self) -> Path:
+        """Say where its values of whole sets are."""
+        return self.images.parents[2] / "sets" / self.images.parent.name / self.images.name
+
     def footers(self) -> Iterator[Footer]:
         """Give what the parts of both tables say about runs and columns."""
-        folders: tuple[tuple[Path, Kind], ...] = ((self.images, "images"), (self.scores, "scores"))
+        folders: tuple[tuple[Path, Kind], ...] = (
+            (self.images, "images"),
+            (self.scores, "scores"),
+            (self.sets, "sets"),
+        )
         for folder, kind in folders:
             footer = read_footers(folder, kind)
             if footer is not None:

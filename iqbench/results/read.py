@@ -21,7 +21,7 @@ from iqbench.results.parts import WRITTEN
 from iqbench.results.schema import IMAGES, SCORES, SETS, UNDEFINED, ColumnInfo, Manifest
 from iqbench.results.selector import Keys, Selector, refusal, select
 from iqbench.results.sets import current_sets
-from iqbench.results.signature import headings
+from iqbench.results.signature import headings, without_file
 
 __all__ = [
     "DatasetTables",
@@ -33,6 +33,7 @@ __all__ = [
     "load_scores",
     "load_tasks",
     "load_values",
+    "of_any_file",
     "with_headings",
 ]
 
@@ -404,7 +405,8 @@ def with_headings(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.Series:
     group, first = combinations_of(scores, [*by, "metric", "signature"])
     heads = pd.Series(index=first.index, dtype=object)
     for _, part in first.groupby(list(by), sort=False) if by else [((), first)]:
-        pairs = list(zip(part["metric"], part["signature"], strict=True))
+        kinds = [without_file(text) for text in part["signature"]]
+        pairs = list(zip(part["metric"], kinds, strict=True))
         of_pair = headings(pairs)
         heads[part.index] = [of_pair[pair] for pair in pairs]
     code, names = pd.factorize(heads)
@@ -413,6 +415,21 @@ def with_headings(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.Series:
         index=scores.index,
         name="column",
     )
+
+
+def of_any_file(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return scores whose signatures do not say of which file a value was imported.
+
+    Values of one metric that were imported from several files can then be compared.
+    """
+    if frame.empty or "signature" not in frame:
+        return frame
+    signatures = frame["signature"].astype("category")
+    kinds = [without_file(str(text)) for text in signatures.cat.categories]
+    if kinds == list(signatures.cat.categories):
+        return frame
+    named = dict(zip(signatures.cat.categories, kinds, strict=True))
+    return frame.assign(signature=signatures.map(named).astype("category"))
 
 
 def _selected(found: list[Stored], wanted: Filters) -> Iterator[Stored]:

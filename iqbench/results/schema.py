@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from iqbench.columns import Margin, Tolerance
 
 __all__ = [
+    "ANY_MEMBERS",
     "DEFAULTS",
     "FOOTER_KEY",
     "FORMAT",
@@ -22,6 +23,7 @@ __all__ = [
     "IMAGES",
     "NOT_SCORED_YET",
     "REMOVED",
+    "REPLACED",
     "SCHEMAS",
     "SCORES",
     "SETS",
@@ -59,6 +61,12 @@ REMOVED = "removed: "
 
 UNDEFINED = "undefined: "
 """How the error of a value begins that does not exist (a flat reference has no TV ratio)."""
+
+ANY_MEMBERS = "any"
+"""Members of a value that holds whatever the images are, such as the parameters of a method."""
+
+REPLACED = "replaced by another import"
+"""Error, and pair or members, of a value that a newer import replaced: no reader shows it."""
 
 Kind = Literal["scores", "images", "sets"]
 

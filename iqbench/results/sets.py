@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
-from pathlib import Path
 
 import pyarrow as pa
 
 from iqbench.results.current import Stored, current_images
 from iqbench.results.parts import last_rows, read_parts
-from iqbench.results.schema import SETS
+from iqbench.results.schema import ANY_MEMBERS, REPLACED, SETS
 
-__all__ = ["STALE", "current_sets", "members_digest", "sets_folder"]
+__all__ = ["STALE", "current_sets", "members_digest"]
 
 STALE = "stale: images changed since; run iqbench evaluate"
 """Error of a value that is of other images than those that the tables have now."""
@@ -46,11 +45,6 @@ def _members(images: pa.Table, outputs_alone: bool) -> Iterator[tuple[str, ...]]
         yield tuple(text or "" for text in row)
 
 
-def sets_folder(group: Stored) -> Path:
-    """Say where the set values of one dataset and method are."""
-    return group.images.parents[2] / "sets" / group.images.parent.name / group.images.name
-
-
 def current_sets(group: Stored) -> pa.Table:
     """Read the newest value of every metric and signature of one dataset and method.
 
@@ -59,12 +53,13 @@ def current_sets(group: Stored) -> pa.Table:
     pyarrow.Table
         Of `SETS`. A value of other images than the current ones is missing, with the error `STALE`.
     """
-    table = last_rows(read_parts(sets_folder(group), "sets")[0], "sets")
+    table = last_rows(read_parts(group.sets, "sets")[0], "sets")
     if table.num_rows == 0:
         return table
     images = current_images(group.images)
-    now = {members_digest(images, outputs_alone=alone) for alone in (False, True)}
+    now = {members_digest(images, outputs_alone=alone) for alone in (False, True)} | {ANY_MEMBERS}
     rows = table.to_pylist()
+    rows = [row for row in rows if row["members"] != REPLACED]
     for row in rows:
         if row["members"] not in now:
             row |= {"value": None, "standard_error": None, "error": STALE}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 __all__ = [
+    "FILE",
     "GRAY_OUTPUT",
     "differing_fields",
     "gray_output_of",
@@ -12,7 +13,11 @@ __all__ = [
     "parse_signature",
     "peak_of",
     "signature",
+    "without_file",
 ]
+
+FILE = "file"
+"""The field that says of which file a value was imported."""
 
 GRAY_OUTPUT = "gray-output"
 """The field that says how gray outputs of colour references were read, where that is said."""
@@ -63,6 +68,14 @@ def parse_signature(text: str) -> dict[str, str]:
             raise ValueError(f"not a signature: {text!r}")
         fields[_unescape(name)] = _unescape(value)
     return fields
+
+
+def without_file(text: str) -> str:
+    """Leave out of which file a value was imported: values of several files are of one kind."""
+    if "source=imported" not in text:
+        return text
+    fields = parse_signature(text)
+    return signature({name: value for name, value in fields.items() if name != FILE})
 
 
 def peak_of(text: str) -> int:

@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError
 from iqbench.results.current import current_images, current_scores, of_current_files, of_images
-from iqbench.results.parts import merge, read_footers, read_parts, write
+from iqbench.results.parts import last_rows, merge, read_footers, read_parts, write
 from iqbench.results.paths import slug
 from iqbench.results.schema import (
+    ANY_MEMBERS,
     FORMAT,
     SCHEMAS,
     UNDEFINED,
@@ -84,11 +85,14 @@ class Current:
         again.
     undefined
         Why there is no value, of those that are known to be undefined.
+    failed
+        The other current rows without a value.
     """
 
     images: Mapping[str, ImageState]
     scored: Mapping[Identity, str | None]
     undefined: Mapping[Identity, str] = field(default_factory=dict)
+    failed: frozenset[Identity] = frozenset()
 
 
 class Store:
@@ -126,7 +130,15 @@ class Store:
             {name: ImageState(**state) for name, state in zip(names, states, strict=True)},
             dict(zip(_identities(settled), settled.column("pair").to_pylist(), strict=True)),
             dict(zip(_identities(missing), missing.column("error").to_pylist(), strict=True)),
+            frozenset(_identities(scores)) - frozenset(_identities(settled)),
         )
+
+    def imported_sets(self, dataset: str, method: str) -> list[SetRow]:
+        """Read the values of a whole method that were imported, the newest of each signature."""
+        table = last_rows(read_parts(self.folder("sets", dataset, method), "sets")[0], "sets")
+        names = [item.name for item in fields(SetRow)]
+        rows = [SetRow(**row) for row in table.select(names).to_pylist()]
+        return [row for row in rows if row.members == ANY_MEMBERS]
 
     def members(self, dataset: str, method: str, *, outputs_alone: bool = False) -> str:
         """Name the images of a dataset and method as they are now: see `members_digest`."""

@@ -1,0 +1,107 @@
+"""``iqbench import``: values that other tools made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from iqbench.cli.streams import say
+
+__all__ = ["import_values"]
+
+
+@click.command("import", short_help="Put values of other tools beside the tables' own.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Where the tables are.",
+)
+@click.option("--dataset", metavar="NAME", help="Of all values, where the file has no such column.")
+@click.option("--method", metavar="NAME", help="Of all values, where the file has no such column.")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="Take this metric only, or name the one that a column of values is of. Repeatable.",
+)
+@click.option(
+    "--direction",
+    "directions",
+    multiple=True,
+    metavar="METRIC=higher|lower|target:X|none",
+    help="What is better, where the file does not say it. Repeatable.",
+)
+@click.option(
+    "--cost",
+    "costs",
+    multiple=True,
+    metavar="METRIC",
+    help="This metric is a cost: lower is better. Known are runtime, params, flops, macs, memory, "
+    "... Repeatable.",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="The column of the file that has a role under another name, e.g. image=filename. "
+    "Repeatable.",
+)
+def import_values(
+    file: Path,
+    *,
+    results: Path,
+    dataset: str | None,
+    method: str | None,
+    metrics: tuple[str, ...],
+    directions: tuple[str, ...],
+    costs: tuple[str, ...],
+    columns: tuple[str, ...],
+) -> None:
+    """Put values of other tools beside the tables' own.
+
+    FILE ends in .csv, .tsv, .jsonl (one JSON object a line) or .parquet. It is long, with columns
+    image, method, metric, value; or wide, with image, method and one column a metric. Columns
+    dataset, direction and protocol are optional. Values belong to the files that the tables have
+    of the images: once an image changes, they are no longer shown. Without a column image, values
+    are of whole methods, e.g. params and flops. An import replaces earlier ones of its metrics.
+
+    \b
+    Examples:
+      iqbench import musiq.csv --direction musiq=higher
+      iqbench import times.jsonl --dataset Set5 --method swinir --metric runtime
+      iqbench import costs.csv
+      iqbench import scores.csv --column image=filename --method swinir
+    """
+    from iqbench.results import importing
+
+    found = importing.import_values(
+        file,
+        results,
+        dataset=dataset,
+        method=method,
+        metrics=metrics,
+        directions=_pairs(directions, "--direction"),
+        costs=costs,
+        columns=_pairs(columns, "--column"),
+    )
+    for note in found.notes:
+        click.secho("warning: ", fg="yellow", err=True, nl=False)
+        say(note)
+    say(f"imported {found.values} values of {', '.join(found.columns)} into {results}")
+
+
+def _pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
+    """Split NAME=VALUE at the last equals sign: names of metrics may have some."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.rpartition("=")
+        if not (equals and name and value):
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint=option)
+        found[name.strip()] = value.strip()
+    return found
