@@ -15,6 +15,9 @@ from iqbench.results.read import load_scores
 
 FOLDER = Path(__file__).parents[2] / "examples"
 
+TRAINED = 20.534, 21.003
+"""PSNR of the denoiser after 5 and 10 steps, as examples/train_plainly.py prints it."""
+
 pytestmark = pytest.mark.usefixtures("pretrained_networks")
 
 
@@ -23,7 +26,8 @@ def example(monkeypatch):
     """Load an example as `python examples/NAME.py` would, without running it."""
     monkeypatch.syspath_prepend(FOLDER)
     yield lambda name: runpy.run_path(str(FOLDER / f"{name}.py"))
-    sys.modules.pop("pictures", None)
+    for shared in ("pictures", "denoiser"):
+        sys.modules.pop(shared, None)
 
 
 def run(names, output, *options):
@@ -103,3 +107,28 @@ def test_style_transfer_comes_nearer_to_the_style(example):
     image, losses = names["paint"](content, keep, imitate, 0.0, 8)
     assert losses[-1] < losses[0]
     assert imitate(image) < imitate(content)
+
+
+@pytest.mark.parametrize("loop", ["plainly", "lightning", "accelerate"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_denoiser_is_trained_and_each_epoch_is_a_method(example, tmp_path, loop):
+    if loop != "plainly":
+        pytest.importorskip(loop, reason=f"{loop} is not installed")
+    names = example(f"train_{loop}")
+    options = ["--output", str(tmp_path), "--epochs", "2", "--steps", "5"]
+    result = CliRunner().invoke(names["main"], options, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    rows = [line.split("|") for line in result.output.splitlines() if line.startswith("|")]
+    assert [row[1].strip() for row in rows[2:]] == ["noisy", "step-5", "step-10"]
+    noisy, first, second = (float(row[2]) for row in rows[2:])
+    assert noisy < first < second  # it learns
+    # The loops train the same network on the same batches.
+    assert (first, second) == pytest.approx(TRAINED, abs=0.005)
+    scores = load_scores(tmp_path / "results")
+    assert set(scores["image"]) == {"chelsea", "camera", "grass"}
+    assert scores["error"].isna().all()
+    assert "</svg>" in (tmp_path / "curves.svg").read_text(encoding="utf-8")
+    with Image.open(tmp_path / "strip.jpg") as strip:
+        assert strip.size == (3 * 116 - 4, 3 * 116 - 4)
+    if loop == "lightning":
+        assert (tmp_path / "checkpoints" / "step-10.ckpt").exists()
