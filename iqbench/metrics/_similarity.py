@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from iqbench.metrics.tv import safe_sqrt
+from iqbench.images.filters import block_mean
+from iqbench.images.roots import safe_sqrt
 
-__all__ = ["averaged", "mixed", "real_power", "scharr", "similarity"]
+__all__ = ["averaged", "dissimilarity", "mixed", "real_power", "scharr", "similarity"]
 
 
 def averaged(image: Tensor) -> Tensor:
@@ -21,8 +22,11 @@ def averaged(image: Tensor) -> Tensor:
     outside the image.
     """
     factor = max(1, int(min(image.shape[2:]) / 256 + 0.5))  # halves up, as MATLAB
-    before, after = (factor - 1) // 2, factor // 2
-    return F.avg_pool2d(F.pad(image, (before, after, before, after)), factor)
+    before = (factor - 1) // 2
+    rows, columns = (-(-side // factor) * factor - side - before for side in image.shape[2:])
+    if before or rows or columns:
+        image = F.pad(image, (before, columns, before, rows))
+    return block_mean(image, factor)
 
 
 def mixed(rgb: Tensor, rows: Sequence[tuple[float, float, float]]) -> Tensor:
@@ -34,16 +38,28 @@ def mixed(rgb: Tensor, rows: Sequence[tuple[float, float, float]]) -> Tensor:
 def scharr(plane: Tensor) -> Tensor:
     """Return the length of Scharr's gradient, (N, 1, h, w) to (N, h, w); zeros outside."""
     x = F.pad(plane[:, 0], (1, 1, 1, 1))
-    down = 3 * x[:, :-2] + 10 * x[:, 1:-1] + 3 * x[:, 2:]
-    across = 3 * x[..., :-2] + 10 * x[..., 1:-1] + 3 * x[..., 2:]
-    horizontal = (down[..., 2:] - down[..., :-2]) / 16
-    vertical = (across[:, 2:] - across[:, :-2]) / 16
-    return safe_sqrt(horizontal.square() + vertical.square())
+    squares = None
+    for along, other in ((1, 2), (2, 1)):
+        first, middle, last = (x.narrow(along, at, x.shape[along] - 2) for at in range(3))
+        smooth = torch.add(first, last).mul_(3 / 16).add_(middle, alpha=10 / 16)
+        length = smooth.shape[other] - 2
+        slope = smooth.narrow(other, 2, length) - smooth.narrow(other, 0, length)
+        squares = slope.square() if squares is None else squares.addcmul_(slope, slope)
+    assert squares is not None
+    return safe_sqrt(squares)
 
 
-def similarity(first: Tensor, second: Tensor, constant: float) -> Tensor:
-    """Return (2 x y + c) / (x^2 + y^2 + c)."""
-    return (2 * first * second + constant) / (first.square() + second.square() + constant)
+def similarity(first: Tensor, second: Tensor, constant: float, masking: float = 0.0) -> Tensor:
+    """Return ((2 - a) x y + c) / (x^2 + y^2 - a x y + c), 1 of equal values; a is the masking."""
+    return 1 - dissimilarity(first, second, constant, masking)
+
+
+def dissimilarity(first: Tensor, second: Tensor, constant: float, masking: float = 0.0) -> Tensor:
+    """Return 1 - `similarity`, with all its digits: (x - y)^2 / (x^2 + y^2 - a x y + c)."""
+    below = torch.addcmul(first.new_tensor(constant), first, first).addcmul_(second, second)
+    if masking:
+        below.addcmul_(first, second, value=-masking)
+    return (first - second).square() / below
 
 
 def real_power(base: Tensor, exponent: float) -> Tensor:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from iqbench.columns import ColumnMap, Margin
 from iqbench.images.colour import linear_light
+from iqbench.images.roots import safe_sqrt
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
-from iqbench.metrics.tv import safe_sqrt
 from iqbench.protocols.presets import Role
 
 __all__ = ["Ciede2000", "ciede2000"]
@@ -147,7 +147,8 @@ def difference(first: Tensor, second: Tensor) -> Tensor:
 
 def _saturation(chroma: Tensor) -> Tensor:
     """Return sqrt(c^7 / (c^7 + 25^7))."""
-    seventh = chroma**7
+    square = chroma.square()
+    seventh = square * square * square * chroma  # powers are slow
     return safe_sqrt(seventh / (seventh + 25.0**7))
 
 

@@ -9,10 +9,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from iqbench.images.roots import safe_sqrt
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
 from iqbench.metrics._similarity import averaged, mixed, real_power, scharr, similarity
 from iqbench.metrics._tensors import score_tensors
-from iqbench.metrics.tv import safe_sqrt
 from iqbench.networks.haar import YIQ
 from iqbench.protocols.presets import Role
 
@@ -135,10 +135,13 @@ def phase_congruency(plane: Tensor) -> Tensor:
 def _median(values: Tensor) -> Tensor:
     """Return the median along the last axis; of an even number, the mean of the middle two."""
     count = values.shape[1]
-    lower, upper = (
-        values.kthvalue(place, 1).values for place in ((count + 1) // 2, count // 2 + 1)
-    )
-    return (lower + upper) / 2
+    lower = values.kthvalue((count + 1) // 2, 1, keepdim=True).values
+    if count % 2:
+        return lower[:, 0]
+    # The next one is equal, or the least of those above: one selection suffices.
+    above = torch.where(values > lower, values, torch.inf).amin(1)
+    equal = (values <= lower).sum(1) > count // 2
+    return (lower[:, 0] + torch.where(equal, lower[:, 0], above)) / 2
 
 
 @lru_cache(maxsize=2)

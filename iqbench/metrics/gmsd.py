@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from iqbench.images.roots import safe_sqrt
 from iqbench.metrics._base import Column, Maps, Metric, Place, Statistics, Tap
+from iqbench.metrics._similarity import dissimilarity
 from iqbench.metrics._statistics import spread
 from iqbench.metrics._tensors import score_tensors
-from iqbench.metrics.tv import safe_sqrt
 
 __all__ = ["Gmsd", "gmsd"]
 
@@ -43,10 +44,9 @@ class Gmsd(Metric):
         parameters: Maps,
         place: Place,
     ) -> Statistics:
-        """Return mean and spread of the similarity."""
+        """Return mean and spread of 1 - the similarity."""
         first, second = reference[0].double(), output.double()
-        similarity = (2 * first * second + C) / (first.square() + second.square() + C)
-        return {"similarity": spread(similarity)}
+        return {"similarity": spread(dissimilarity(first, second, C))}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return the standard deviation."""

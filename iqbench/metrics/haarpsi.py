@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Place, Statistics, Tap
+from iqbench.metrics._similarity import similarity
 from iqbench.metrics._statistics import Total
 from iqbench.metrics._tensors import score_tensors
 from iqbench.protocols.presets import Role
@@ -62,14 +63,14 @@ class Haarpsi(Metric):
     ) -> Statistics:
         """Return the weighted similarity, and the weights."""
         first, second = reference[0], output
-        similar = (2 * first * second + C) / (first.square() + second.square() + C)
+        similar = similarity(first, second, C)
         weights = torch.maximum(first[:, 4:6], second[:, 4:6])
-        similarity = (similar[:, 0:2] + similar[:, 2:4]) / 2
+        alike = (similar[:, 0:2] + similar[:, 2:4]) / 2
         if output.shape[1] > 6:
             of_colour = similar[:, 6:].mean(1, keepdim=True)
-            similarity = torch.cat([similarity, of_colour], dim=1)
+            alike = torch.cat([alike, of_colour], dim=1)
             weights = torch.cat([weights, weights.mean(1, keepdim=True)], dim=1)
-        weighted = torch.sigmoid(ALPHA * similarity) * weights
+        weighted = torch.sigmoid(ALPHA * alike) * weights
         return {
             "weighted": Total(weighted.double().sum((1, 2, 3))),
             "weights": Total(weights.double().sum((1, 2, 3))),

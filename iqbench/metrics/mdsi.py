@@ -7,10 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from iqbench.images.roots import safe_sqrt
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
 from iqbench.metrics._similarity import averaged, mixed, similarity
 from iqbench.metrics._tensors import score_tensors
-from iqbench.metrics.tv import safe_sqrt
 from iqbench.networks.gradient import PrewittMagnitude
 from iqbench.protocols.presets import Role
 
@@ -75,7 +75,7 @@ class Mdsi(Metric):
 
 def _channels(image: Tensor) -> Tensor:
     """Average to a short side of about 256, and convert; (N, 3, h, w)."""
-    return mixed(averaged(image.expand(-1, 3, -1, -1)), LHM)
+    return mixed(averaged(image).expand(-1, 3, -1, -1), LHM)
 
 
 def _gradient(plane: Tensor) -> Tensor:

@@ -7,11 +7,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from iqbench.images.roots import safe_sqrt
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Place, Statistics, Tap
+from iqbench.metrics._similarity import dissimilarity
 from iqbench.metrics._statistics import spread
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.gmsd import C
-from iqbench.metrics.tv import safe_sqrt
 
 __all__ = ["MsGmsd", "ms_gmsd"]
 
@@ -62,12 +63,9 @@ class MsGmsd(Metric):
         parameters: Maps,
         place: Place,
     ) -> Statistics:
-        """Return mean and spread of the similarity at a scale."""
-        first, second = reference[0], output
-        product = first * second
-        similarity = (2 - MASKING) * product + C
-        similarity = similarity / (first.square() + second.square() - MASKING * product + C)
-        return {tap.layer: spread(similarity.double(), correction=0)}
+        """Return mean and spread of 1 - the similarity at a scale."""
+        apart = dissimilarity(reference[0], output, C, MASKING)
+        return {tap.layer: spread(apart, correction=0).double()}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Weigh the variances."""

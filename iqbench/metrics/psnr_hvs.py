@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
+from iqbench.images.roots import safe_sqrt
 from iqbench.metrics._base import Column, Maps, Metric, Options, Place, Statistics, Tap
 from iqbench.metrics._statistics import Mean
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.psnr import DECIBELS, TOLERANCE, decibels
-from iqbench.metrics.tv import safe_sqrt
 from iqbench.networks.blocks import SIDE, Luma, network_of
 from iqbench.specs import validate
 
@@ -43,6 +43,8 @@ MASKING = (
 )
 """How strongly each coefficient masks the others, and is masked."""
 # fmt: on
+PIXELS = SIDE**2
+QUARTER = PIXELS // 4
 COLUMNS = {
     "psnr-hvs": "PSNR of 8x8 DCT coefficients, weighted by contrast sensitivity, dB",
     "psnr-hvsm": "PSNR-HVS of what the block's own contrast does not mask, dB",
@@ -100,8 +102,8 @@ class PsnrHvs(Metric):
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
         """Return the reference's coefficients, (N, h, w, 64), and what each block masks."""
-        coefficients, blocks = _transform(reference)
-        return coefficients, _masking(coefficients, blocks)
+        coefficients = _transform(reference)
+        return coefficients, _masking(coefficients)
 
     def observe(
         self,
@@ -113,16 +115,15 @@ class PsnrHvs(Metric):
     ) -> Statistics:
         """Return the mean squared error of the coefficients, and of what is not masked of them."""
         first, masked = reference
-        second, blocks = _transform(output)
-        _, sensitivity, _, threshold = _constants(output.device, output.dtype)
+        second = _transform(output)
+        constants = _constants(output.device, output.dtype)
         error = (first - second).abs()
-        hidden = torch.maximum(masked, _masking(second, blocks)).unsqueeze(-1) * threshold
-        seen = (error - hidden).clamp_min(0) * sensitivity
-        error = error * sensitivity
+        hidden = torch.maximum(masked, _masking(second)).unsqueeze(-1)
+        seen = torch.addcmul(error, hidden, constants.threshold, value=-1).clamp_min(0)
         count = error[0].numel()
         return {
-            "psnr-hvs": Mean(error.square().sum((1, 2, 3)), count),
-            "psnr-hvsm": Mean(seen.square().sum((1, 2, 3)), count),
+            name: Mean((values.square() @ constants.sensitivity).sum((1, 2)), count)
+            for name, values in (("psnr-hvs", error), ("psnr-hvsm", seen))
         }
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
@@ -130,50 +131,60 @@ class PsnrHvs(Metric):
         return decibels(means["psnr-hvsm" if column.startswith("psnr-hvsm") else "psnr-hvs"])
 
 
-def _transform(blocks: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the DCT coefficients of blocks, and the blocks, (N, h, w, 64) each."""
-    pixels = blocks.permute(0, 2, 3, 1)
-    cosines, *_ = _constants(blocks.device, blocks.dtype)
-    return pixels @ cosines, pixels
+def _transform(blocks: Tensor) -> Tensor:
+    """Return the DCT coefficients of blocks, (N, 64, h, w) to (N, h, w, 64)."""
+    return blocks.permute(0, 2, 3, 1) @ _constants(blocks.device, blocks.dtype).cosines
 
 
-def _masking(coefficients: Tensor, blocks: Tensor) -> Tensor:
-    """Return what a block masks, (N, h, w): 1/32 sqrt(energy quarters' variance / variance)."""
-    _, _, masking, _ = _constants(blocks.device, blocks.dtype)
-    energy = coefficients.square() @ masking
-    half = SIDE // 2
-    quarters = blocks.reshape(*blocks.shape[:-1], 2, half, 2, half)
-    inner, whole = (
-        (values - values.mean(axes, keepdim=True)).square().sum(tuple(range(3, values.ndim)))
-        * (count / (count - 1))
-        for values, axes, count in (
-            (quarters, (-3, -1), half * half),
-            (blocks, (-1,), SIDE * SIDE),
-        )
-    )
+def _masking(coefficients: Tensor) -> Tensor:
+    """Return what a block masks, (N, h, w): 1/32 sqrt(energy quarters' variance / variance).
+
+    The coefficients but the first hold the distances from the mean: the sum of their squares is
+    that of the pixels, and less those of the means of the quarters, that within the quarters.
+    """
+    constants = _constants(coefficients.device, coefficients.dtype)
+    energy, whole = (coefficients.square() @ constants.energies).unbind(-1)
+    between = (coefficients @ constants.quarters).square().sum(-1) * QUARTER
+    inner = (whole - between).clamp_min(0) * (QUARTER / (QUARTER - 1))
     flat = whole == 0
-    return safe_sqrt(torch.where(flat, 0.0, energy * inner / torch.where(flat, 1.0, whole))) / 32
+    over = torch.where(flat, 1.0, whole) * (PIXELS / (PIXELS - 1))
+    return safe_sqrt(torch.where(flat, 0.0, energy * inner / over)) / 32
+
+
+class _Constants(NamedTuple):
+    """What blocks are multiplied with."""
+
+    cosines: Tensor
+    """(64, 64): the DCT of a block of 64 pixels."""
+    sensitivity: Tensor
+    """(64,), squared."""
+    energies: Tensor
+    """(64, 2): the masking and 1 of every coefficient, 0 of the first."""
+    quarters: Tensor
+    """(64, 4): the means of the block's quarters less its own."""
+    threshold: Tensor
+    """(64,): 1 over the masking; 0 of the first, which is never masked."""
 
 
 @lru_cache(maxsize=4)
-def _constants(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the DCT of a block as a matrix; sensitivity; masking without the mean; thresholds.
-
-    Thresholds are 1 over the masking, 0 of the mean, which is never masked.
-    """
+def _constants(device: torch.device, dtype: torch.dtype) -> _Constants:
+    """Return the constants of a device and type."""
     with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
         order = torch.arange(SIDE, dtype=torch.float64, device="cpu")
         line = torch.cos(math.pi / SIDE * order[:, None] * (order + 0.5)) * math.sqrt(2 / SIDE)
         line[0] = math.sqrt(1 / SIDE)
+        cosines = torch.kron(line, line).T.contiguous()
         sensitivity, masking = (
             torch.tensor(values, dtype=torch.float64, device="cpu")
             for values in (SENSITIVITY, MASKING)
         )
+        energies = torch.stack([masking, torch.ones_like(masking)], dim=1)
+        halves = torch.eye(2, dtype=torch.float64, device="cpu").repeat_interleave(SIDE // 2, 0)
+        quarters = cosines.T @ torch.kron(halves, halves) / QUARTER
         threshold = 1 / masking
-        threshold[0] = masking[0] = 0
-        found = torch.kron(line, line).T.contiguous(), sensitivity, masking, threshold
-        first, second, third, fourth = (one.to(device=device, dtype=dtype) for one in found)
-        return first, second, third, fourth
+        energies[0] = quarters[0] = threshold[0] = 0
+        found = cosines, sensitivity.square(), energies, quarters, threshold
+        return _Constants(*(one.to(device=device, dtype=dtype) for one in found))
 
 
 def psnr_hvs(

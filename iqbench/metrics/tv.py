@@ -9,6 +9,7 @@ from torch import Tensor
 
 from iqbench.columns import Margin, Tolerance
 from iqbench.errors import unknown_name
+from iqbench.images.roots import safe_sqrt
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._fast_paths import PixelMean
 from iqbench.metrics._images import accept_signal
@@ -62,14 +63,6 @@ def check_form(form: str) -> None:
     """Refuse a form of total variation that is not ``aniso``, ``iso`` or ``sq``."""
     if form not in FORMS:
         raise unknown_name("form of total variation", form, FORMS)
-
-
-def safe_sqrt(values: Tensor) -> Tensor:
-    """Take the square root with gradient 0, not infinity, at 0."""
-    if not torch.is_grad_enabled():
-        return values.sqrt()
-    none = values <= 0
-    return torch.where(none, 0.0, torch.where(none, 1.0, values).sqrt())
 
 
 def _dx(image: Tensor) -> Tensor:

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iqbench.images.colour import linear_light
+from iqbench.images.roots import safe_sqrt
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
 from iqbench.metrics._similarity import averaged, mixed, real_power, scharr, similarity
 from iqbench.metrics._tensors import score_tensors
-from iqbench.metrics.tv import safe_sqrt
 from iqbench.protocols.presets import Role
 
 __all__ = ["Vsi", "vsi"]
@@ -31,8 +31,8 @@ SIDE = 256
 OMEGA, SIGMA_F, SIGMA_D, SIGMA_C = 0.021, 1.34, 145.0, 0.001
 C_SALIENCY, C_GRADIENT, C_COLOUR = 1.27, 386.0, 130.0
 ALPHA, BETA = 0.4, 0.02
-ROUNDING = 1e-9
-"""So far the colours of a flat image may differ, once it is interpolated in float64."""
+ROUNDING = 2.0**14
+"""So many units in the last place the colours of a flat image may differ once it is resized."""
 TAP = Tap(whole=True)
 
 
@@ -94,9 +94,10 @@ class Vsi(Metric):
 
 def _features(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return saliency and gradient, (N, h, w), and M and N, (N, 2, h, w), averaged."""
-    image = image.expand(-1, 3, -1, -1)
-    salient = averaged(saliency(image).unsqueeze(1))[:, 0]
-    channels = mixed(averaged(image) * 255, LMN)
+    # Contiguous planes: pixels that lie channels last are read three times as slowly.
+    image = image.contiguous()
+    salient = averaged(saliency(image.expand(-1, 3, -1, -1)).unsqueeze(1))[:, 0]
+    channels = mixed(averaged(image).expand(-1, 3, -1, -1) * 255, LMN)
     return salient, scharr(channels[:, :1]), channels[:, 1:]
 
 
@@ -113,17 +114,14 @@ def saliency(rgb: Tensor) -> Tensor:
     Tensor
         (N, H, W), from 0 to 1; 0 everywhere where the image is flat.
     """
-    # Float64: which colour is the coldest of all must not depend on rounding.
-    planes = rgb.double().contiguous()
-    lab = _lab(F.interpolate(planes, (SIDE, SIDE), mode="bilinear", align_corners=True))
-    band_pass, centre = _priors(rgb.device)
+    small = F.interpolate(rgb, (SIDE, SIDE), mode="bilinear", align_corners=True)
+    lab = _lab(small)
+    band_pass, centre = _priors(rgb.device, rgb.dtype)
     spectrum = torch.fft.rfft2(lab) * band_pass
     strength = safe_sqrt(torch.fft.irfft2(spectrum, s=(SIDE, SIDE)).square().sum(1))
-    warmth = _spread_out(lab[:, 1:], least=ROUNDING).square().sum(1)
+    warmth = _spread_out(lab[:, 1:], least=ROUNDING * torch.finfo(lab.dtype).eps).square().sum(1)
     found = strength * centre * -torch.expm1(-warmth / SIGMA_C**2)
-    large = F.interpolate(
-        found.to(rgb.dtype).unsqueeze(1), rgb.shape[2:], mode="bilinear", align_corners=True
-    )
+    large = F.interpolate(found.unsqueeze(1), rgb.shape[2:], mode="bilinear", align_corners=True)
     return _spread_out(large, least=0.0)[:, 0]
 
 
@@ -147,7 +145,7 @@ def _lab(rgb: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=2)
-def _priors(device: torch.device) -> tuple[Tensor, Tensor]:
+def _priors(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Return the band-pass of a half spectrum, (256, 129), and closeness to the centre."""
     with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
         rows = torch.fft.fftfreq(SIDE, dtype=torch.float64, device="cpu")
@@ -159,7 +157,7 @@ def _priors(device: torch.device) -> tuple[Tensor, Tensor]:
         places = torch.arange(1, SIDE + 1, dtype=torch.float64, device="cpu") - SIDE / 2
         squares = places.square()
         centre = torch.exp(-(squares[:, None] + squares) / SIGMA_D**2)
-        return band.to(device), centre.to(device)
+        return band.to(device, dtype), centre.to(device, dtype)
 
 
 def vsi(reference: Tensor, output: Tensor) -> Tensor:

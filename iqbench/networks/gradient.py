@@ -8,10 +8,13 @@ zeros, as in MATLAB's ``conv2``.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from iqbench.images.colour import luma_full
+from iqbench.images.colour import FULL
+from iqbench.images.filters import block_mean
+from iqbench.images.roots import safe_sqrt
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.layer import Layer, Size
 from iqbench.networks.stream import PointwiseStream, Stream, Stretch, WindowStream
@@ -45,7 +48,11 @@ class Luma(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convert a whole image."""
-        return luma_full(x)
+        if x.shape[1] == 1:
+            return x
+        red, green, blue = x.unbind(1)
+        luma = red * FULL[0]
+        return luma.add_(green, alpha=FULL[1]).add_(blue, alpha=FULL[2]).unsqueeze(1)
 
     def stream(self) -> Stream:
         """Begin a pass in bands."""
@@ -65,7 +72,8 @@ class HalfMean(Layer):
 
     def _halve(self, rows: Stretch) -> Tensor:
         x = rows.joined(0.0)
-        return F.avg_pool2d(F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2)), 2)
+        down, across = x.shape[2] % 2, x.shape[3] % 2
+        return block_mean(F.pad(x, (0, across, 0, down)) if down or across else x, 2)
 
     def stream(self) -> Stream:
         """Begin a pass in bands."""
@@ -85,11 +93,15 @@ class PrewittMagnitude(Layer):
 
     def _filter(self, rows: Stretch) -> Tensor:
         x = F.pad(rows.joined(0.0), (1, 1))
-        down = x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]
-        across = x[..., :-2] + x[..., 1:-1] + x[..., 2:]
-        horizontal = (down[..., :-2] - down[..., 2:]) / 3
-        vertical = (across[:, :, :-2] - across[:, :, 2:]) / 3
-        return (horizontal.square() + vertical.square()).sqrt()
+        squares = None
+        for along, other in ((2, 3), (3, 2)):
+            first, middle, last = (x.narrow(along, at, x.shape[along] - 2) for at in range(3))
+            total = torch.add(first, middle).add_(last)
+            length = total.shape[other] - 2
+            slope = total.narrow(other, 0, length) - total.narrow(other, 2, length)
+            squares = slope.square() if squares is None else squares.addcmul_(slope, slope)
+        assert squares is not None
+        return safe_sqrt(squares.mul_(1 / 9))
 
     def stream(self) -> Stream:
         """Begin a pass in bands."""

@@ -1,6 +1,6 @@
 """Haar wavelets of an image at half size: a network without weights (HaarPSI reads it).
 
-Layers: ``yiq``, Y, I and Q of RGB, or gray as it is; ``half``, the mean over 2x2 of that;
+Layers: ``half``, the mean over 2x2; ``yiq``, Y, I and Q of that, or gray as it is;
 ``coefficients``, absolute values of the Haar wavelets of Y of 2, 4 and 8 pixels, of each first down
 and then across, and of the means over 2x2 of I and Q. Outside the image there are zeros, as in
 MATLAB's ``conv2``.
@@ -31,8 +31,8 @@ BEFORE, AFTER = SIZES[-1] // 2 - 1, SIZES[-1] // 2
 def build(name: str) -> Backbone:
     """Build the three layers."""
     nodes: list[tuple[str, Layer]] = [
-        ("yiq", Yiq()),
         ("half", HalfMean()),
+        ("yiq", Yiq()),
         ("coefficients", HaarCoefficients()),
     ]
     return Backbone(name, {}, nodes)
