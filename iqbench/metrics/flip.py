@@ -128,9 +128,7 @@ class Flip(Metric):
         colour = _spread_out(_power(_hyab(lab, other_lab), Q_COLOUR))
         feature = torch.maximum((edges - other_edges).abs(), (points - other_points).abs())
         feature = safe_sqrt(feature / math.sqrt(2))  # to the power Q_FEATURE
-        there = colour > 0
-        error = torch.where(there, colour, 1.0) ** (1 - feature)
-        return {"error": torch.where(there, error, 0.0).unsqueeze(1)}
+        return {"error": _power(colour, 1 - feature).unsqueeze(1)}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return the mean."""
@@ -203,10 +201,10 @@ def _hyab(first: Tensor, second: Tensor) -> Tensor:
     return light.abs() + safe_sqrt(a.square() + b.square())
 
 
-def _power(base: Tensor, exponent: float) -> Tensor:
-    """Return a power whose gradient is 0 at 0."""
-    there = base > 0
-    return torch.where(there, torch.where(there, base, 1.0) ** exponent, 0.0)
+def _power(base: Tensor, exponent: float | Tensor) -> Tensor:
+    """Return a power whose gradient is 0 at 0; NaN stays NaN."""
+    none = base <= 0
+    return torch.where(none, 0.0, torch.where(none, 1.0, base) ** exponent)
 
 
 def _spread_out(difference: Tensor) -> Tensor:

@@ -101,13 +101,13 @@ def _blocks(plane: Tensor) -> Tensor:
 def _score(blocks: Tensor) -> Tensor:
     """Return the value, (N,), of blocks, (N, n, 16, 16)."""
     variance = blocks.flatten(2).var(2)
-    active = variance > ACTIVE
+    idle = variance <= ACTIVE  # NaN is not, so that it is seen
     edges = [blocks[:, :, 0], blocks[:, :, -1], blocks[..., 0], blocks[..., -1]]
     segments = torch.stack(edges, dim=2).unfold(3, SEGMENT, 1)
     artefact = (segments.std(4) < IMPAIRED).flatten(2).any(2)
     distorted = artefact * (1 - variance) + _noisy(blocks, variance.sqrt()) * variance
-    found = torch.where(active, distorted, 0.0).sum(1)
-    return (found + 1) / (active.sum(1) + 1) * 100
+    found = torch.where(idle, 0.0, distorted).sum(1)
+    return (found + 1) / ((~idle).sum(1) + 1) * 100
 
 
 def _noisy(blocks: Tensor, deviation: Tensor) -> Tensor:

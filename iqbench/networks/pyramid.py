@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from iqbench.images.filters import block_mean
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.layer import NetworkLayer, Size
 from iqbench.networks.stream import Stream
@@ -90,7 +90,7 @@ class Halve(NetworkLayer):
 
     def average(self, rows: Tensor, left: int, right: int) -> Tensor:
         """Average over 2x2; a last row or column without a partner is left out."""
-        return F.avg_pool2d(self.lengthen(rows, left, right, axis=3), 2)
+        return block_mean(self.lengthen(rows, left, right, axis=3), 2)
 
     def stream_of(self, height: int) -> Stream:
         """Begin a pass in bands; the height decides which row is the partner of the first."""

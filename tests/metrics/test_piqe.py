@@ -121,3 +121,9 @@ def test_the_engine_gives_the_same_and_needs_no_reference(make_scorer, memory, p
     other = Picture(np.zeros_like(stored), digest="", name="made", bytes=0)
     (found,) = make_scorer(["piqe"], memory=memory).score(Batch([other], [output], [0]))
     assert found["piqe"].value == pytest.approx(oracle(image), abs=1e-6)
+
+
+def test_an_image_with_nan_has_no_value():
+    image = tensor(photograph(40, 48))
+    image[0, 0, 20, 20] = torch.nan
+    assert piqe(image).isnan().all()
