@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -258,17 +259,17 @@ def _large_texts(facts: pq.FileMetaData, size: int) -> list[str]:
         raise ValueError(f"it declares {facts.num_rows:,} rows in {size:,} bytes")
     if facts.num_row_groups > _MOST_GROUPS:
         raise ValueError(f"it has {facts.num_row_groups:,} groups of rows")
-    large: dict[str, None] = {}
+    bounds: Counter[str] = Counter()
     for number in range(facts.num_row_groups):
         group = facts.row_group(number)
         for place in range(group.num_columns):
             chunk = group.column(place)
             if chunk.num_values > _ROWS and chunk.num_values > _ROWS_A_BYTE * size:
                 raise ValueError(f"it declares {chunk.num_values:,} values in {size:,} bytes")
-            bound = chunk.num_values * chunk.total_uncompressed_size
-            if chunk.physical_type == "BYTE_ARRAY" and bound > _MOST_TEXT:
-                large[chunk.path_in_schema] = None
-    return list(large)
+            if chunk.physical_type == "BYTE_ARRAY":
+                # At most, each value of a group is as long as all that the group holds.
+                bounds[chunk.path_in_schema] += chunk.num_values * chunk.total_uncompressed_size
+    return [name for name, bound in bounds.items() if bound > _MOST_TEXT]
 
 
 def _rows(file: pq.ParquetFile, schema: pa.Schema, columns: list[str] | None) -> pa.Table:

@@ -32,7 +32,7 @@ from iqbench.results.schema import FOOTER_KEY, SCHEMAS, ColumnInfo, ImageRow, Ma
 from iqbench.results.signature import signature
 from iqbench.results.store import Store
 
-__all__ = ["WRONG", "run"]
+__all__ = ["WRONG", "run", "sound", "with_checksum"]
 
 SECONDS = 20.0
 """No table of this size may take more processor time."""
@@ -90,7 +90,7 @@ _COMMANDS = (
 )
 
 
-def _sound(root: Path) -> None:
+def sound(root: Path) -> None:
     """Write a results folder of two methods and six images."""
     run_ = Manifest(
         **{"iqbench": "0.1.0", "python": "3.11", "torch": "2.4", "platform": "Linux"},
@@ -137,7 +137,7 @@ def _damage(content: bytes, chance: random.Random) -> bytes:
     return content[:place] + content[place + length :]
 
 
-def _with_checksum(part: Path, content: bytes) -> None:
+def with_checksum(part: Path, content: bytes) -> None:
     """Put a part in another's place with a checksum that is right, as a stranger would."""
     digest = hashlib.sha256(content).hexdigest()
     part.unlink()
@@ -159,7 +159,7 @@ def _write(part: Path, table: pa.Table, footer: bytes | None, chance: random.Ran
         writer.write_table(table.replace_schema_metadata(None), rows)
         if footer is not None:
             writer.add_key_value_metadata({FOOTER_KEY: footer})
-    _with_checksum(part, sink.getvalue())
+    with_checksum(part, sink.getvalue())
 
 
 def _footer_of(part: Path) -> bytes:
@@ -370,8 +370,8 @@ def run(
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         model, root = Path(folder) / "model", Path(folder) / "results"
-        _sound(model)
-        sound = _values(model)
+        sound(model)
+        expected = _values(model)
         for number in range(count):
             chance = random.Random(f"{seed}/{number}")
             shutil.copytree(model, root)
@@ -385,7 +385,7 @@ def run(
                 what = harm.__name__.strip("_")
                 harm(part, pq.read_table(part).cast(SCHEMAS[part.parts[-4]]), chance)
             words = chance.choice(_COMMANDS)
-            outcome, why = _outcome(root, sound, protected=protected, words=words)
+            outcome, why = _outcome(root, expected, protected=protected, words=words)
             counts["tried"] += 1
             counts[outcome] += 1
             if outcome in WRONG:
