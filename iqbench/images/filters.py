@@ -24,10 +24,19 @@ def block_mean(image: Tensor, side: int) -> Tensor:
 
     (N, C, H, W) to (N, C, H // side, W // side), as contiguous planes: on the CPU four times faster
     than ``avg_pool2d`` where channels lie last.
+
+    Raises
+    ------
+    RuntimeError
+        If no block fits.
     """
     if side == 1:
         return image
     height, width = (length // side for length in image.shape[2:])
+    if not (height and width):
+        raise RuntimeError(
+            f"a block of {side} does not fit into an image of size {image.shape[2:]}"
+        )
     rows = image[:, :, : height * side : side] + image[:, :, 1 : height * side : side]
     for place in range(2, side):
         rows += image[:, :, place : height * side : side]
