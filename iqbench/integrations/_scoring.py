@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from typing import Any
+from uuid import uuid4
 
 import torch
 
 from iqbench.evaluator import Evaluator
+from iqbench.images.memory import Images
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
 from iqbench.protocols.presets import resolve_protocol
 
@@ -22,13 +24,15 @@ class Scoring:
 
     Parameters
     ----------
-    metrics, protocol, precision, memory, weights, bits, gray_output
+    metrics, protocol, precision, memory, weights, bits, gray_output, reference_set
         As of `Evaluator`.
 
     Attributes
     ----------
     options
-        The same in plain types, by name.
+        The same by name.
+    token
+        Tells states of this object and its copies from those of any other.
     requests
         The columns.
 
@@ -48,6 +52,7 @@ class Scoring:
         weights: str | os.PathLike[str] | None,
         bits: int | None,
         gray_output: str,
+        reference_set: Images | None,
     ) -> None:
         self.options: dict[str, Any] = {
             "metrics": [metrics] if isinstance(metrics, str) else list(metrics),
@@ -57,7 +62,9 @@ class Scoring:
             "weights": None if weights is None else os.fspath(weights),
             "bits": bits,
             "gray_output": gray_output,
+            "reference_set": reference_set,
         }
+        self.token = uuid4().hex
         chosen = resolve_protocol(protocol)
         wanted = self.options["metrics"] or chosen.metrics or DEFAULT_METRICS
         self.requests: tuple[Request, ...] = resolve_metrics(wanted, chosen.variants)

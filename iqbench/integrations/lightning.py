@@ -14,6 +14,7 @@ from typing_extensions import override
 from iqbench.engine.plan import columns_of
 from iqbench.errors import IqbenchError
 from iqbench.evaluator import Evaluator
+from iqbench.images.memory import Images
 from iqbench.integrations._packages import not_installed
 from iqbench.integrations._scoring import Scoring
 from iqbench.integrations.loggers import MlflowLog, TensorBoardLog
@@ -80,7 +81,7 @@ class EvaluatorCallback(Callback):
         The trainer's loggers of TensorBoard, Weights & Biases and MLflow get them.
     prefix
         Put before the names that are logged.
-    precision, memory, weights, bits, gray_output
+    precision, memory, weights, bits, gray_output, reference_set
         As of `iqbench.Evaluator`.
 
     Attributes
@@ -123,6 +124,7 @@ class EvaluatorCallback(Callback):
         weights: str | os.PathLike[str] | None = None,
         bits: int | None = 8,
         gray_output: str = "error",
+        reference_set: Images | None = None,
     ) -> None:
         self._scorings = [
             Scoring(
@@ -133,6 +135,7 @@ class EvaluatorCallback(Callback):
                 weights=weights,
                 bits=bits,
                 gray_output=gray_output,
+                reference_set=reference_set,
             )
             for one in ([protocol] if isinstance(protocol, str) else protocol)
         ]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from iqbench.engine.ranks import rank
 from iqbench.evaluator import Evaluator
+from iqbench.images.memory import Images
 from iqbench.integrations._packages import not_installed
 from iqbench.integrations._scoring import Scoring
 from iqbench.metrics._registry import Request, resolve_column
@@ -45,12 +46,12 @@ def _score(
 ) -> Tensor:
     """Score a batch; return what an evaluator then keeps, as bytes.
 
-    The bytes hold the options too: torchmetrics takes metrics of equal states for one metric.
+    The bytes tell whose they are: torchmetrics takes metrics of equal states for one metric.
     """
     evaluator = scoring.on(device)
     evaluator.update(output, reference, ids=ids)
     buffer = io.BytesIO()
-    torch.save({"options": scoring.options, "state": evaluator.state_dict()}, buffer)
+    torch.save({"token": scoring.token, "state": evaluator.state_dict()}, buffer)
     evaluator.reset()
     content = buffer.getvalue()
     framed = bytearray(len(content).to_bytes(_LENGTH, "little") + content)
@@ -92,7 +93,7 @@ class EvaluatorMetric(Metric):
     metric
         Spec or name of one column, e.g. ``psnr`` or ``lpips:net=vgg``. Of a metric that has
         several, the column that is called like the metric.
-    protocol, precision, memory, weights, bits, gray_output
+    protocol, precision, memory, weights, bits, gray_output, reference_set
         As of `iqbench.Evaluator`.
     **settings
         Of `torchmetrics.Metric`, such as ``sync_on_compute`` and ``process_group``.
@@ -132,6 +133,7 @@ class EvaluatorMetric(Metric):
         weights: str | os.PathLike[str] | None = None,
         bits: int | None = 8,
         gray_output: str = "error",
+        reference_set: Images | None = None,
         **settings: Any,
     ) -> None:
         scoring = Scoring(
@@ -142,6 +144,7 @@ class EvaluatorMetric(Metric):
             weights=weights,
             bits=bits,
             gray_output=gray_output,
+            reference_set=reference_set,
         )
         self._set_up(scoring, resolve_column(metric, resolve_protocol(protocol).variants), settings)
 
@@ -251,7 +254,7 @@ class EvaluatorCollection(MetricCollection):
     ----------
     metrics
         Specs or column names; by default the protocol's or the default metrics.
-    protocol, precision, memory, weights, bits, gray_output
+    protocol, precision, memory, weights, bits, gray_output, reference_set
         As of `iqbench.Evaluator`.
     prefix, postfix
         Put before and after the names, e.g. ``val/``.
@@ -280,6 +283,7 @@ class EvaluatorCollection(MetricCollection):
         weights: str | os.PathLike[str] | None = None,
         bits: int | None = 8,
         gray_output: str = "error",
+        reference_set: Images | None = None,
         prefix: str | None = None,
         postfix: str | None = None,
         **settings: Any,
@@ -292,6 +296,7 @@ class EvaluatorCollection(MetricCollection):
             weights=weights,
             bits=bits,
             gray_output=gray_output,
+            reference_set=reference_set,
         )
         members: dict[str, Metric | MetricCollection] = {
             request.column.name.replace(".", "_"): EvaluatorMetric._of(scoring, request, settings)

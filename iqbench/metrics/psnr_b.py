@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from iqbench.metrics._base import Column, Maps, Metric, Tap
+from iqbench.metrics._base import Column, Maps, Metric, Options, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.psnr import DECIBELS, TOLERANCE, decibels
+from iqbench.specs import format_value, validate
 
 __all__ = ["BLOCK", "PsnrB", "differences", "psnr_b"]
 
@@ -42,20 +44,32 @@ class PsnrB(Metric):
     pair of neighbours that is there is counted. For gray images, or luma. Others divide the same
     sums by other counts: the paper's formula (torchmetrics) ever, SwinIR, QGAC and FBCNN where
     sides are no multiples of 8; `iqbench explain` knows both.
+
+    Option: `epsilon` is added to the error, so that equal images without blocking have a finite
+    value.
     """
 
     name: ClassVar[str] = "psnr-b"
     summary: ClassVar[str] = "PSNR with the blocking effect of 8x8 blocks added to the error, dB"
     citation: ClassVar[str] = "Yim and Bovik 2011, doi:10.1109/TIP.2010.2061859"
 
+    epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
     def columns(self) -> tuple[Column, ...]:
-        """Return the one column, ``psnr-b``; the grid is the whole image's."""
+        """Return the one column, ``psnr-b``, with `epsilon`; the grid is the whole image's."""
+        name, summary = self.name, self.summary
+        options: Options = ()
+        if self.epsilon:
+            options = (("epsilon", format_value(self.epsilon)),)
+            name += f"-epsilon={format_value(self.epsilon)}"
+            summary += f", {format_value(self.epsilon)} added to the error"
         return (
             Column(
-                "psnr-b",
+                name,
                 "higher",
-                self.summary,
+                summary,
                 (TAP,),
+                options,
                 decimals=2,
                 headline=True,
                 margin=DECIBELS,
@@ -75,21 +89,24 @@ class PsnrB(Metric):
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return -10 log10 of the error with the blocking effect."""
-        return decibels(means["squared_error"] + means["blocking_effect"])
+        return decibels(means["squared_error"] + means["blocking_effect"] + self.epsilon)
 
 
-def psnr_b(reference: Tensor, output: Tensor) -> Tensor:
+def psnr_b(reference: Tensor, output: Tensor, *, epsilon: float = 0.0) -> Tensor:
     """PSNR-B of each image of a batch.
 
     Parameters
     ----------
     reference, output
         (N, C, H, W) in [0, 1], larger than 8x8; the grid begins at the upper left corner.
+    epsilon
+        Added to the error.
 
     Returns
     -------
     Tensor
-        (N,) float64, dB; +inf for equal images without blocking, where the gradient is 0.
+        (N,) float64, dB; +inf for equal images without blocking and no epsilon, where the gradient
+        is 0.
 
     Raises
     ------
@@ -100,4 +117,5 @@ def psnr_b(reference: Tensor, output: Tensor) -> Tensor:
     -----
     Yim and Bovik 2011, doi:10.1109/TIP.2010.2061859; the terms as in `PsnrB`.
     """
-    return score_tensors(PsnrB(), "psnr-b", reference, output)
+    metric = validate(PsnrB, {"epsilon": epsilon}, where="PSNR-B")
+    return score_tensors(metric, metric.columns()[0].name, reference, output)

@@ -189,6 +189,18 @@ class TestOneColumn:
         assert EvaluatorMetric(column).higher_is_better is better
         assert deepcopy(EvaluatorMetric(column)).higher_is_better is better
 
+    @pytest.mark.parametrize(
+        ("metric", "protocol", "column"),
+        [
+            ("ms-ssim", "rgb", "ms-ssim"),  # it has a column ms-ssim-db too
+            ("fsim", "rgb", "fsim"),
+            ("lpips:net=vgg", "rgb", "lpips-vgg"),
+            ("psnr", "pyiqa-y", "psnr-epsilon=1e-08"),  # as the protocol says
+        ],
+    )
+    def test_a_name_means_the_column_of_that_name(self, metric, protocol, column):
+        assert EvaluatorMetric(metric, protocol).column == column
+
     def test_a_bad_batch_is_refused_and_changes_nothing(self, metric):
         metric.update(*photographs())
         with pytest.raises(IqbenchError, match="but images are in"):
@@ -294,6 +306,52 @@ class TestCollections:
             tracker.update((reference + sigma * torch.randn_like(reference)), reference)
         _, steps = tracker.best_metric(return_step=True)
         assert steps == {"psnr": 1, "gmsd": 1}
+
+
+@pytest.fixture
+def rows_as_features(monkeypatch):
+    """Features of sets that need no fetched weights."""
+    from iqbench.metrics._inception_features import InceptionExtractor
+    from iqbench.networks.weights import Weights
+
+    monkeypatch.setattr(
+        InceptionExtractor,
+        "extract",
+        lambda self, image: image.mean(3)[:, :, ::8].flatten(1).numpy(),
+    )
+    made = Weights("inception", {}, "0123456789ab", "made")
+    monkeypatch.setattr(InceptionExtractor, "weights", lambda self: made)
+
+
+@pytest.mark.usefixtures("rows_as_features")
+class TestSets:
+    """Their features are part of the state: a value is of all batches together."""
+
+    def test_a_collection_has_the_values_of_the_evaluator(self):
+        collection = EvaluatorCollection(["psnr", "fid"])
+        first, second = photographs(5), photographs(4, seed=1)
+        found = {name: value.item() for name, value in collection(*first).items()}
+        assert found == pytest.approx(expected(first, metrics=["psnr", "fid"], protocol="rgb"))
+        collection.update(*second)
+        both = expected(first, second, metrics=["psnr", "fid"], protocol="rgb")
+        copied = pickle.loads(pickle.dumps(collection))
+        for one in (collection, copied):
+            total = {name: value.item() for name, value in one.compute().items()}
+            assert total == pytest.approx(both, rel=1e-12)
+
+    def test_reference_sets_tell_metrics_apart(self):
+        sets = {name: photographs(6, seed=seed)[1] for name, seed in (("one", 3), ("two", 4))}
+        both = torchmetrics.MetricCollection(
+            {name: EvaluatorMetric("fid", reference_set=images) for name, images in sets.items()}
+        )
+        for seed in (0, 1):
+            both.update(*photographs(5, seed=seed))
+        found = both.compute()
+        batches = photographs(5), photographs(5, seed=1)
+        for name, images in sets.items():
+            alone = expected(*batches, metrics=["fid"], protocol="rgb", reference_set=images)
+            assert found[name].item() == pytest.approx(alone["fid"], rel=1e-12)
+        assert found["one"] != found["two"]
 
 
 PROGRAM = """

@@ -9,6 +9,7 @@ import torch
 from iqbench.errors import IqbenchError
 from iqbench.functional import psnr, psnr_b
 from iqbench.images.degrade import jpeg
+from iqbench.metrics._registry import resolve_metrics
 
 
 def by_hand(reference, output):
@@ -48,6 +49,23 @@ def test_blocks_cost_and_smooth_pictures_pay_nothing(gray_photograph):
     assert psnr_b(reference, shifted).item() == pytest.approx(
         psnr(reference, shifted).item(), abs=0.3
     )
+
+
+def test_equal_images_have_the_finite_value_that_epsilon_chooses():
+    image = torch.full((1, 1, 24, 24), 0.5)
+    assert psnr_b(image, image).item() == math.inf
+    assert psnr_b(image, image, epsilon=1e-6).item() == pytest.approx(60)
+    output = image + 0.1
+    assert psnr_b(image, output, epsilon=0.01).item() == pytest.approx(-10 * math.log10(0.02))
+    with pytest.raises(IqbenchError, match="epsilon"):
+        psnr_b(image, image, epsilon=-1.0)
+
+
+def test_epsilon_is_part_of_the_column():
+    (request,) = resolve_metrics(["psnr-b:epsilon=1e-8"])
+    assert request.column.name == "psnr-b-epsilon=1e-08"
+    assert request.column.options == (("epsilon", "1e-08"),)
+    assert resolve_metrics(["psnr-b-epsilon=1e-08"]) == (request,)
 
 
 def test_a_picture_of_one_block_is_too_small():
