@@ -84,8 +84,9 @@ def test_every_path_in_the_documents_exists():
     text = "".join((ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS)
     examples = {
         *("iqbench/metrics/clipped.py", "iqbench/metrics/spectrum.py"),
-        *("iqbench/metrics/mae.py", "iqbench/datasets/layouts/scenes.py"),
+        *("iqbench/metrics/mae.py", "iqbench/metrics/palette.py"),
         *(
+            "iqbench/datasets/layouts/scenes.py",
             "iqbench/boards/sections/no_good_output.py",
             "tests/datasets/layouts/test_scenes_layout.py",
         ),
