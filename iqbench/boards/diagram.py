@@ -1,59 +1,43 @@
-"""Figures of leaderboards: the critical-difference diagram of average ranks."""
+"""The critical-difference diagram of average ranks, as a figure."""
 
 from __future__ import annotations
 
-import io
+from iqbench.boards.board import Board
+from iqbench.boards.critical import DATASETS, METHODS, critical_difference
+from iqbench.boards.ranking import ALPHA
+from iqbench.document.figure import Ranks
 
-from iqbench.boards.critical import CriticalDifference
-from iqbench.document.text import printable
-
-__all__ = ["critical_difference_svg"]
+__all__ = ["rank_figure", "ranks_of"]
 
 
-def critical_difference_svg(found: CriticalDifference, datasets: int, caption: str) -> str:
-    """Draw average ranks on a line, the best at the left; bars join what does not differ.
+def ranks_of(found: Board) -> Ranks:
+    """Describe the average ranks over all datasets, and which of them do not differ.
 
-    Parameters
-    ----------
-    found
-        What is drawn.
-    datasets
-        Over how many.
-    caption
-        What the ranks are of.
-
-    Returns
-    -------
-    str
-        An SVG file: the same for the same ranks.
+    Raises
+    ------
+    IqbenchError
+        Where datasets or methods are too few for it.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-    from scikit_posthocs import critical_difference_diagram
+    ranks = found.ranks()
+    difference = critical_difference(ranks)
+    metrics = dict.fromkeys(one.ranked_by for one in found.standings if one.ranked_by)
+    title = (
+        f"{', '.join(metrics)}, average rank over {len(ranks)} datasets\n"
+        f"Friedman p = {difference.p_value:.2g}; critical difference {difference.difference:.2f} "
+        "(Nemenyi, 5 %)"
+    )
+    p_values = difference.p_values.to_numpy()
+    count = len(p_values)
+    # The best first: of those from one method on, the last that does not differ from it.
+    last = [int((p_values[one] > ALPHA).nonzero()[0].max()) for one in range(count)]
+    joined = [
+        (one, last[one]) for one in range(count) if last[one] > max([one, *last[:one]], default=0)
+    ]
+    names = [str(name) for name in difference.average.index]
+    return Ranks("ranks", title, names, difference.average.to_numpy(), joined)
 
-    names = {name: printable(str(name)).replace("$", r"\$") for name in found.average.index}
-    rows = (len(names) + 1) // 2
-    # Text stays text, and identifiers do not change from one drawing to the next.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "iqbench"}):
-        figure = Figure(figsize=(8, 1.4 + 0.32 * rows), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.subplots()
-        critical_difference_diagram(
-            found.average.rename(names),
-            found.p_values.rename(index=names, columns=names),
-            ax=axes,
-            label_fmt_left="{label}  {rank:.2f}",
-            label_fmt_right="{rank:.2f}  {label}",
-            color_palette=["#333333"] * len(names),
-        )
-        friedman = f"Friedman p = {found.p_value:.2g}"
-        axes.set_title(
-            f"{printable(caption)}, average rank over {datasets} datasets\n"
-            f"{friedman}; critical difference {found.difference:.2f} (Nemenyi, 5 %)",
-            fontsize=10,
-            loc="left",
-        )
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()
+
+def rank_figure(found: Board) -> Ranks | None:
+    """Describe the average ranks where datasets and methods are enough, else nothing."""
+    datasets, methods = found.ranks().shape
+    return ranks_of(found) if datasets >= DATASETS and methods >= METHODS else None

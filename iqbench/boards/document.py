@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.tables import dataset_sections, overall_sections
+from iqbench.document.figure import Figure
 from iqbench.document.model import Document
 from iqbench.document.render import render
 from iqbench.document.terminal import Window
@@ -17,6 +18,7 @@ def board_document(
     overall: MeansTable | None = None,
     hidden: int = 0,
     intervals: bool | None = None,
+    ranks: Figure | None = None,
 ) -> Document:
     """Arrange a leaderboard.
 
@@ -30,6 +32,8 @@ def board_document(
         How many columns were left out, for the line below that says so.
     intervals
         False for programs to get none.
+    ranks
+        What is drawn of the ranks over all datasets.
 
     Returns
     -------
@@ -37,11 +41,11 @@ def board_document(
         CSV and JSON hold the table as it is.
     """
     if table.averages:
-        sections = list(overall_sections(table, every=True))
+        sections = list(overall_sections(table, every=True, ranks=ranks))
     else:
         sections = list(dataset_sections(table))
         if overall is not None:
-            sections += overall_sections(overall)
+            sections += overall_sections(overall, ranks=ranks)
     notes = [f"{hidden} more column{'s' * (hidden != 1)}: --columns all"] if hidden else []
     records = table.without_intervals() if intervals is False else table
     return Document(sections, notes=notes, records=records.frame)

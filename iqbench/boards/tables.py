@@ -13,6 +13,7 @@ from iqbench.boards.critical import DATASETS
 from iqbench.boards.headings import metric_columns
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.ranking import too_few
+from iqbench.document.figure import Figure
 from iqbench.document.model import Entry, Section, TableColumn, direction_arrow
 from iqbench.document.text import NOTHING, number
 from iqbench.results.references import AGAIN
@@ -54,7 +55,11 @@ def dataset_sections(table: MeansTable) -> Iterator[Section]:
 
 
 def overall_sections(
-    overall: MeansTable, *, every: bool = False, among: MeansTable | None = None
+    overall: MeansTable,
+    *,
+    every: bool = False,
+    among: MeansTable | None = None,
+    ranks: Figure | None = None,
 ) -> Iterator[Section]:
     """Make one section a task, and one of all datasets.
 
@@ -67,6 +72,8 @@ def overall_sections(
         are complete, of all datasets where these are of one task.
     among
         The averages that ``overall`` is a part of, where it is not all of them.
+    ranks
+        What is drawn of the ranks over all datasets.
     """
     whole = (overall if among is None else among).frame
     marks = overall.places()
@@ -95,7 +102,8 @@ def overall_sections(
         found = [*_leading(rows, "dataset"), average, *values]
         unranked = "methods that are not complete on all datasets"
         complete = list(rows["complete"])
-        yield Section(title, facts, found, complete, remarks, unranked=unranked, fixed=2)
+        section = Section(title, facts, found, complete, remarks, unranked=unranked, fixed=2)
+        yield replace(section, figure=ranks) if scope == "overall" else section
 
 
 def _leading(rows: pd.DataFrame, unit: str, *, ties: bool = True) -> list[TableColumn]:

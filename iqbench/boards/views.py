@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from iqbench.boards.board import Board
-from iqbench.boards.critical import critical_difference
+from iqbench.boards.diagram import rank_figure, ranks_of
 from iqbench.boards.document import board_document
 from iqbench.boards.pair_tables import image_sections, pair_sections
 from iqbench.boards.sections import section_kind
+from iqbench.document.drawing import FIGURE_FORMATS, draw
 from iqbench.document.model import Document
 from iqbench.document.render import render
 from iqbench.document.terminal import Window
@@ -74,24 +75,32 @@ def render_view(
         overall=found.overall if below else None,
         hidden=found.hidden,
         intervals=intervals,
+        ranks=rank_figure(found) if format == "html" else None,
     )
     return render(document, format, intervals=intervals, window=window)
 
 
-def draw_ranks(found: Board) -> str:
-    """Draw the critical-difference diagram of the average ranks over all datasets, as SVG.
+def draw_ranks(found: Board, format: str) -> bytes:
+    """Draw the critical-difference diagram of the average ranks over all datasets.
+
+    Parameters
+    ----------
+    found
+        What there is.
+    format
+        One of `iqbench.document.drawing.FIGURE_FORMATS`.
 
     Raises
     ------
     IqbenchError
-        Where datasets or methods are too few for it.
+        Where datasets or methods are too few for it, or for an unknown format.
     """
-    ranks = found.ranks()
-    difference = critical_difference(ranks)
-    from iqbench.boards.diagram import critical_difference_svg
-
-    metrics = dict.fromkeys(one.ranked_by for one in found.standings if one.ranked_by)
-    return critical_difference_svg(difference, len(ranks), ", ".join(metrics))
+    if format not in FIGURE_FORMATS:
+        raise IqbenchError(
+            f"cannot draw a figure as {format or 'a file without suffix'}",
+            hint=f"Let the file end in {', '.join(f'.{one}' for one in FIGURE_FORMATS)}",
+        )
+    return draw(ranks_of(found), format)
 
 
 def _nothing(view: str) -> IqbenchError:

@@ -20,7 +20,7 @@ from iqbench.cli.options import (
     shown_columns,
     wanted,
 )
-from iqbench.cli.streams import deliver
+from iqbench.cli.streams import deliver, say
 
 
 @click.command()
@@ -67,7 +67,7 @@ from iqbench.cli.streams import deliver
 @click.option(
     "--diagram",
     type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE.svg",
+    metavar="FILE.svg|pdf|png",
     help="Draw the critical-difference diagram of the average ranks, from five datasets on.",
 )
 @format_option("table", "markdown", "csv", "json", "latex", "html")
@@ -141,6 +141,7 @@ def leaderboard(
     from iqbench.boards.views import draw_ranks, render_view
     from iqbench.cli.progress import waiting
     from iqbench.cli.warned import told_warnings
+    from iqbench.document.files import write_bytes
     from iqbench.document.terminal import Window
 
     if sum([pairs, by_image, by is not None, section is not None]) > 1:
@@ -160,8 +161,9 @@ def leaderboard(
             intervals=intervals is not False,
             composites=read_composites(composites),
         )
-        drawn = draw_ranks(found) if diagram else ""
+        drawn = draw_ranks(found, diagram.suffix.lower()[1:]) if diagram else b""
         text = render_view(found, view, format, intervals=intervals, top=top or 3, window=window)
     deliver(text, format, output, color=window.color)
     if diagram is not None:
-        deliver(drawn, "svg", diagram)
+        write_bytes(diagram, drawn)
+        say(f"wrote {diagram}")

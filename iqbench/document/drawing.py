@@ -21,6 +21,7 @@ from iqbench.document.figure import (
     Dumbbells,
     Figure,
     Heatmap,
+    Ranks,
     Scatter,
 )
 from iqbench.document.text import printable
@@ -58,6 +59,8 @@ def draw(figure: Figure, format: str = "svg") -> bytes:
     with rc_context(_STYLE):
         if isinstance(figure, Heatmap):
             canvas = _heatmap(figure)
+        elif isinstance(figure, Ranks):
+            canvas = _ranks(figure)
         else:
             canvas = _scatter(figure) if isinstance(figure, Scatter) else _dumbbells(figure)
         FigureCanvasAgg(canvas)
@@ -144,6 +147,37 @@ def _dumbbells(given: Dumbbells) -> Canvas:
     axes.set_axisbelow(True)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
     figure.suptitle(_escape(given.title), x=0.01, ha="left", fontsize=9)
+    return figure
+
+
+def _ranks(given: Ranks) -> Canvas:
+    """Draw average ranks on a line above the names."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.0, 1.0 + 0.26 * given.height))
+    axes = figure.add_axes((0.25, 0.02, 0.5, 0.7))
+    low, high = given.ends
+    for rank, label in zip(given.ranks, given.labels, strict=True):
+        axes.plot([rank, rank, label.x], [0, label.y, label.y], color=LINK, linewidth=0.8)
+        axes.annotate(
+            *(_escape(label.text), (label.x, label.y)),
+            xytext=(-4 if label.side == "left" else 4, 0),
+            textcoords="offset points",
+            ha="right" if label.side == "left" else "left",
+            va="center",
+        )
+    for first, last, height in given.bars:
+        axes.plot([first, last], [height, height], color=CURVE, linewidth=3)
+    axes.set_xlim(low, high)
+    axes.set_ylim(-given.height, 0)
+    axes.set_xticks(range(low, high + 1))
+    axes.xaxis.tick_top()
+    axes.set_yticks([])
+    for side in ("left", "right", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.spines["top"].set_visible(True)
+    lines = "\n".join(map(_escape, given.title.split("\n")))
+    figure.suptitle(lines, x=0.01, y=1.0, ha="left", fontsize=9)
     return figure
 
 

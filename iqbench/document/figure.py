@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from iqbench.document.text import printable
 
-__all__ = ["Dumbbells", "Figure", "Heatmap", "Panel", "Scatter", "for_plotly"]
+__all__ = ["Dumbbells", "Figure", "Heatmap", "Panel", "Ranks", "Scatter", "for_plotly"]
 
 _Array = NDArray[np.float64]
 
@@ -99,13 +99,79 @@ class Dumbbells:
     label: str
 
 
-Figure = Heatmap | Scatter | Dumbbells
+@dataclass(frozen=True)
+class Label:
+    """A text beside a point; ``side`` is where it ends: ``left`` or ``right`` of the point."""
+
+    x: float
+    y: float
+    text: str
+    side: str
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Average ranks on a line, the best at the left; bars join what does not differ.
+
+    Attributes
+    ----------
+    name, title
+        Of its file, and above it.
+    methods
+        Names, the best first.
+    ranks
+        Their average ranks.
+    joined
+        First and last of the methods that a bar joins.
+    """
+
+    name: str
+    title: str
+    methods: Sequence[str]
+    ranks: _Array
+    joined: Sequence[tuple[int, int]]
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The whole ranks between which the line goes."""
+        return int(np.floor(self.ranks.min())), max(int(np.ceil(self.ranks.max())), 2)
+
+    @property
+    def bars(self) -> list[tuple[float, float, float]]:
+        """Left, right and height of each bar, in ranks and in lines of text below the line."""
+        return [
+            (float(self.ranks[first]), float(self.ranks[last]), -0.5 * (place + 1))
+            for place, (first, last) in enumerate(self.joined)
+        ]
+
+    @property
+    def labels(self) -> list[Label]:
+        """Where names stand: the better half at the left, the best at the top; then the others."""
+        (low, high), count = self.ends, len(self.methods)
+        half, below = (count + 1) // 2, 0.5 * len(self.joined)
+        found = []
+        for place, (name, rank) in enumerate(zip(self.methods, self.ranks, strict=True)):
+            left = place < half
+            height = -(below + 1 + (place if left else count - 1 - place))
+            text = f"{name}  {rank:.2f}" if left else f"{rank:.2f}  {name}"
+            found.append(Label(low if left else high, height, text, "left" if left else "right"))
+        return found
+
+    @property
+    def height(self) -> float:
+        """How many lines of text there are below the line."""
+        return 0.5 * len(self.joined) + (len(self.methods) + 1) // 2 + 0.5
+
+
+Figure = Heatmap | Scatter | Dumbbells | Ranks
 
 
 def for_plotly(figure: Figure) -> dict[str, Any]:
     """Describe a figure as plotly.js reads it: ``traces`` and ``layout``."""
     if isinstance(figure, Heatmap):
         return _heatmap(figure)
+    if isinstance(figure, Ranks):
+        return _ranks(figure)
     return _scatter(figure) if isinstance(figure, Scatter) else _dumbbells(figure)
 
 
@@ -187,6 +253,44 @@ def _dumbbells(figure: Dumbbells) -> dict[str, Any]:
     axis = {"title": {"text": _plain([figure.label])[0]}, "range": [-0.03, 1.03]}
     layout = {"xaxis": axis, "yaxis": {"automargin": True}, "showlegend": True}
     return {"traces": traces, "layout": {**layout, "legend": {"orientation": "h", "y": 1.1}}}
+
+
+def _ranks(figure: Ranks) -> dict[str, Any]:
+    lines: dict[str, list[float | None]] = {"x": [], "y": []}
+    for rank, label in zip(figure.ranks, figure.labels, strict=True):
+        lines["x"] += [float(rank), float(rank), label.x, None]
+        lines["y"] += [0.0, label.y, label.y, None]
+    bars: dict[str, list[float | None]] = {"x": [], "y": []}
+    for first, last, height in figure.bars:
+        bars["x"] += [first, last, None]
+        bars["y"] += [height, height, None]
+    shared = {"type": "scatter", "mode": "lines", "hoverinfo": "skip"}
+    low, high = figure.ends
+    traces = [
+        {**shared, **lines, "line": {"color": LINK, "width": 1}},
+        {**shared, **bars, "line": {"color": CURVE, "width": 5}},
+    ]
+    names = [
+        {
+            **{"x": label.x, "y": label.y, "text": text, "showarrow": False},
+            "xanchor": "right" if label.side == "left" else "left",
+        }
+        for label, text in zip(
+            figure.labels, _plain([one.text for one in figure.labels]), strict=True
+        )
+    ]
+    room = 0.35 * (high - low)  # for names
+    layout = {
+        "xaxis": {
+            **{"range": [low - room, high + room], "tickvals": list(range(low, high + 1))},
+            **{"side": "top", "zeroline": False, "showgrid": False},
+        },
+        "yaxis": {"range": [-figure.height, 0], "visible": False},
+        "annotations": names,
+        "title": {"text": "<br>".join(_plain(figure.title.split("\n"))), "font": {"size": 13}},
+        "margin": {"l": 16, "r": 16, "t": 80, "b": 16},
+    }
+    return {"traces": traces, "layout": layout}
 
 
 def _known(value: float) -> float | None:

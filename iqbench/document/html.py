@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from iqbench import __version__
 from iqbench.document.figure import for_plotly
-from iqbench.document.model import Document
-from iqbench.document.page import embedded_json, packed_plotly, render_page
+from iqbench.document.model import Document, Section
+from iqbench.document.page import packed_plotly, render_page
 
-__all__ = ["document_page"]
+__all__ = ["document_page", "figures_of"]
 
 _SCRIPTS = ("core.js", "tables.js")
 _PLOTTING = ("plotly.js", "figures.js")
 
 
-def document_page(document: Document) -> str:
-    """Write a page; a heading says what its column is when the pointer rests on it."""
-    figures = [
+def figures_of(sections: Iterable[Section]) -> list[dict[str, Any]]:
+    """Describe the figures of sections for the script that draws them."""
+    return [
         {"name": section.figure.name, **for_plotly(section.figure)}
-        for section in document.sections
+        for section in sections
         if section.figure is not None
     ]
+
+
+def document_page(document: Document) -> str:
+    """Write a page; a heading says what its column is when the pointer rests on it."""
+    figures = figures_of(document.sections)
     return render_page(
         "document.html",
         (*_SCRIPTS, *(_PLOTTING if figures else ())),
         document=document,
         title=document.title or document.page,
-        figures=embedded_json(figures),
+        figures=figures,
         plotly=packed_plotly() if figures else "",
         scenes=[],
         webgl=False,

@@ -78,7 +78,7 @@ def data_uri(kind: str, data: bytes) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("iqbench.document", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -86,6 +86,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
+    environment.filters["embedded"] = embedded_json
+    return environment
 
 
 def _shown(value: Any) -> Any:

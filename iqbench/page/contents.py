@@ -13,6 +13,7 @@ from iqbench.boards.composites import Composite
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.sections import section_kinds
 from iqbench.boards.standing import Standing
+from iqbench.document.html import figures_of
 from iqbench.page.definitions import definitions_of
 from iqbench.page.protocols import protocol_notes
 from iqbench.page.summary import cards_of
@@ -78,20 +79,26 @@ class Contents:
         """Give what the template names."""
         shown = set(self.found.table.metrics)
         tables = list(dataset_blocks(self.table, self.protocols))
+        averages = list(overall_blocks(self.found, self.every))
+        sections = [
+            (kind, own) for kind in section_kinds().values() if (own := list(kind.make(self.found)))
+        ]
         return {
             "title": self.results.resolve().name,
             "facts": self._facts(),
             "cards": list(cards_of(self.table)),
-            "averages": list(overall_blocks(self.found, self.every)),
+            "averages": averages,
             "tables": tables,
             "kinds": {column.key for table in tables for column in table.section.columns},
             "metrics": [(name, name in shown) for name in self.headings],
             "hidden": [name for name in self.headings if name not in shown],
-            "sections": [
-                (kind, own)
-                for kind in section_kinds().values()
-                if (own := list(kind.make(self.found)))
-            ],
+            "sections": sections,
+            "figures": figures_of(
+                [
+                    *(table.section for table in averages + tables),
+                    *(section for _, own in sections for section in own),
+                ]
+            ),
             "definitions": definitions_of(self.signatures, self.found.columns),
             "matrices": list(self._matrices()),
             "tasks": sorted({table.task for table in tables if table.task}),

@@ -35,6 +35,7 @@ _SCRIPTS = (
     "labels.js",
     "front.js",
     "plots.js",
+    "figures.js",
     "viewer.js",
     "gestures.js",
 )

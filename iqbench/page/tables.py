@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from iqbench.boards.board import Board
+from iqbench.boards.diagram import rank_figure
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.tables import dataset_sections, overall_sections
 from iqbench.document.model import Section
@@ -64,8 +65,9 @@ def overall_blocks(found: Board, more: Board) -> Iterator[PageTable]:
     more
         The same with all metrics.
     """
+    ranks = rank_figure(found)
     overall = found.overall.with_metrics_of(more.overall, ["scope", "task", "method"])
     for (_, task), rows in overall.frame.groupby(["scope", "task"], sort=False):
         title = f"All datasets of {task}" if task else "All datasets"
-        for section in overall_sections(overall.part(rows), among=overall):
+        for section in overall_sections(overall.part(rows), among=overall, ranks=ranks):
             yield PageTable("", str(task), replace(section, title=title), {})

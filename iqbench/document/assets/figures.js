@@ -2,7 +2,7 @@
 
 /* Figures of a document, each drawn when it comes near. */
 (() => {
-  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const figures = JSON.parse(document.getElementById("figures")?.textContent ?? "[]");
 
   async function draw(figure, place) {
     await iqbench.plotly();
