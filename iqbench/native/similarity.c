@@ -10,7 +10,7 @@
 enum {
     LARGEST = 11,       /* rows and columns of a window, at most */
     MOMENTS = 4,        /* two means, the sum of the mean squares, the mean product */
-    LONG = 768,         /* values of a row that are filtered together: they stay in the caches */
+    LONG = 384,         /* values of a row that are filtered together: they stay in the caches */
     ROWS = 64,          /* positions down that a thread takes together */
     CHANNELS = 4,       /* at most */
 };
@@ -63,33 +63,58 @@ static inline __attribute__((always_inline)) void filter_row(
     }
 }
 
-/* Adds the similarity at each place of a row, and of it contrast times structure alone. */
-static inline __attribute__((always_inline)) void add_row(
-    const Measure *measure, double (*const *rows)[LONG], long count, int size, int parts,
-    double *similarity, double *structure)
+/* Adds the similarity at a place, and of it contrast times structure alone. */
+static inline __attribute__((always_inline)) void add_place(
+    const Measure *measure, double mean_x, double mean_y, double squares, double products,
+    int parts, double *similarity, double *structure)
 {
     double scale = measure->scale, c1 = measure->c1, c2 = measure->c2, floor = measure->floor;
+    double both = mean_x * mean_y, energy = mean_x * mean_x + mean_y * mean_y;
+    double upper = (products - both) * (2 * scale) + c2;
+    double lower = (squares - energy) * scale + c2;
+    upper = upper < floor ? floor : upper;  /* not fmax, which would hide NaN */
+    if (parts) {
+        double ratio = upper / lower;
+        *structure += ratio;
+        *similarity += (2 * both + c1) / (energy + c1) * ratio;
+    } else
+        *similarity += (2 * both + c1) * upper / ((energy + c1) * lower);
+}
+
+/* Filters two rows of positions down the columns, and adds them: what both read is loaded once.
+ * `second` is 0 where the last row stands alone. */
+static inline __attribute__((always_inline)) void add_rows(
+    const Measure *measure, double (*const *rows)[LONG], long count, int size, int second,
+    int parts, double *similarity, double *structure)
+{
 #pragma omp simd
     for (long k = 0; k < count; k++) {
         double mean_x = 0, mean_y = 0, squares = 0, products = 0;
-#pragma GCC unroll 11
-        for (int t = 0; t < size; t++) {
-            double weight = measure->window[t];
-            mean_x = __builtin_fma(weight, rows[t][0][k], mean_x);
-            mean_y = __builtin_fma(weight, rows[t][1][k], mean_y);
-            squares = __builtin_fma(weight, rows[t][2][k], squares);
-            products = __builtin_fma(weight, rows[t][3][k], products);
+        double next_x = 0, next_y = 0, next_squares = 0, next_products = 0;
+#pragma GCC unroll 12
+        for (int t = 0; t < size + second; t++) {
+            double x = rows[t][0][k], y = rows[t][1][k], s = rows[t][2][k], p = rows[t][3][k];
+            if (t < size) {
+                double weight = measure->window[t];
+                mean_x = __builtin_fma(weight, x, mean_x);
+                mean_y = __builtin_fma(weight, y, mean_y);
+                squares = __builtin_fma(weight, s, squares);
+                products = __builtin_fma(weight, p, products);
+            }
+            if (second && t > 0) {
+                double weight = measure->window[t - 1];
+                next_x = __builtin_fma(weight, x, next_x);
+                next_y = __builtin_fma(weight, y, next_y);
+                next_squares = __builtin_fma(weight, s, next_squares);
+                next_products = __builtin_fma(weight, p, next_products);
+            }
         }
-        double both = mean_x * mean_y, energy = mean_x * mean_x + mean_y * mean_y;
-        double upper = (products - both) * (2 * scale) + c2;
-        double lower = (squares - energy) * scale + c2;
-        upper = upper < floor ? floor : upper;  /* not fmax, which would hide NaN */
-        if (parts) {
-            double ratio = upper / lower;
-            structure[k] += ratio;
-            similarity[k] += (2 * both + c1) / (energy + c1) * ratio;
-        } else
-            similarity[k] += (2 * both + c1) * upper / ((energy + c1) * lower);
+        add_place(
+            measure, mean_x, mean_y, squares, products, parts, similarity + k, structure + k);
+        if (second)
+            add_place(
+                measure, next_x, next_y, next_squares, next_products, parts, similarity + k,
+                structure + k);
     }
 }
 
@@ -98,17 +123,23 @@ static inline __attribute__((always_inline)) void sum_block(
     const Measure *measure, const float *x, const float *y, long row_size, long down, long count,
     int size, int parts, double *sums)
 {
-    double kept[LARGEST][MOMENTS][LONG], found[2][LONG];
-    double(*rows[LARGEST])[LONG];
+    enum { KEPT = LARGEST + 1 };  /* what two rows of positions read */
+    double kept[KEPT][MOMENTS][LONG], found[2][LONG];
+    double(*rows[KEPT])[LONG];
     for (long k = 0; k < count; k++)
         found[0][k] = found[1][k] = 0;
-    for (long i = 0; i < down + size - 1; i++) {
-        filter_row(measure, x + i * row_size, y + i * row_size, count, size, kept[i % size]);
-        if (i < size - 1)
-            continue;
-        for (int t = 0; t < size; t++)
-            rows[t] = kept[(i + 1 + t) % size];
-        add_row(measure, rows, count, size, parts, found[0], found[1]);
+    for (long i = 0, filtered = 0; i < down; i += 2) {
+        int second = i + 1 < down;
+        for (; filtered < i + size + second; filtered++)
+            filter_row(
+                measure, x + filtered * row_size, y + filtered * row_size, count, size,
+                kept[filtered % KEPT]);
+        for (int t = 0; t < size + second; t++)
+            rows[t] = kept[(i + t) % KEPT];
+        if (second)
+            add_rows(measure, rows, count, size, 1, parts, found[0], found[1]);
+        else
+            add_rows(measure, rows, count, size, 0, parts, found[0], found[1]);
     }
     for (long n = 0; n < 2; n++)
         for (long channel = 0; channel < measure->channels; channel++) {
