@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from iqbench.cli.options import results_argument
-from iqbench.cli.streams import print_result
+from iqbench.cli.streams import print_result, say
 from iqbench.errors import IqbenchError
 
 __all__ = ["results"]
@@ -67,3 +68,57 @@ def verify(results: Path, form: str) -> None:
         print_result("".join(f"{printable(line)}\n" for line in lines))
     if any(one.bad for one in found):
         click.get_current_context().exit(_NOT_RIGHT)
+
+
+@results.command("merge", short_help="Merge results folders into a new one.")
+@click.argument(
+    "folders", nargs=-1, required=True, type=click.Path(file_okay=False, path_type=Path)
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The new folder; it must not be there yet.",
+)
+@click.option(
+    "--keep",
+    type=click.Choice(["first", "last"]),
+    help="Whose row is taken where folders have other files of an image, or other values of the "
+    "same files: the folder's that is named first, or last. By default that is an error.",
+)
+def merge(folders: tuple[Path, ...], output: Path, keep: Literal["first", "last"] | None) -> None:
+    """Merge results folders, such as those of shards or machines, into a new one.
+
+    Every row is there once: an image or value that one folder has and another lacks, or could not
+    compute, is taken from the one that has it. Values of sets (fid, kid) are computed again from
+    the stored features where their images are now more. The folders stay as they are. The new one
+    has the current format, which older releases cannot read.
+
+    \b
+    Examples:
+      iqbench results merge shard-1/ shard-2/ -o results/
+      iqbench results merge old/ new/ -o both/ --keep last
+    """
+    from iqbench.cli.progress import waiting
+    from iqbench.document.text import printable
+    from iqbench.results.merge import merge_results
+    from iqbench.results.schema import FORMAT
+
+    with waiting("Merging"):
+        found = merge_results(folders, output, keep=keep)
+        problems = []
+        if (output / "sets").is_dir():
+            from iqbench.engine.closing import close_stored_sets
+
+            problems = close_stored_sets(output)
+    if found.upgraded:
+        problems.append(
+            f"tables of an earlier format were merged into format {FORMAT}: older releases of "
+            f"iqbench cannot read {output}"
+        )
+    for text in (*found.differing, *problems):
+        click.secho("warning: ", fg="yellow", err=True, nl=False)
+        say(printable(text))
+    say(f"wrote {found.images:,} images and {found.scores:,} values into {printable(str(output))}")

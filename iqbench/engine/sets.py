@@ -24,6 +24,7 @@ from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
 from iqbench.results.features import FeatureKey, FeatureTable
 from iqbench.results.schema import SetRow
+from iqbench.results.sets import write_reference_set
 from iqbench.results.signature import signature
 
 __all__ = [
@@ -232,6 +233,7 @@ class SetRun:
         reference_set: SetImages | None = None,
     ) -> None:
         self.columns = tuple(columns)
+        self._root = root
         self._shared = shared
         self._reference_set = reference_set
         # Features are the same whatever precision the networks of other metrics have.
@@ -289,6 +291,7 @@ class SetRun:
                     self._broken.setdefault(name, f"{where}: {why}")
                 advance(1)
         self._references.sort()
+        write_reference_set(self._root, self._reference_set.digest, self._references)
 
     def _observe_reference(
         self, image: SetImage, picture: Picture | IqbenchError

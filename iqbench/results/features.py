@@ -25,7 +25,7 @@ from iqbench.results.part_file import ChecksumError, checksum_in_name, part_name
 from iqbench.results.parts import list_parts
 from iqbench.user_files import open_regular, replace_file
 
-__all__ = ["FeatureKey", "FeatureTable", "StoredFeatures", "feature_parts"]
+__all__ = ["FeatureKey", "FeatureTable", "StoredFeatures", "feature_folders", "feature_parts"]
 
 Features = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -131,6 +131,24 @@ class FeatureTable:
                 hint="Run iqbench evaluate again: it computes what is missing",
             )
         return StoredFeatures(self.folder, tuple(wanted), [rows[key] for key in wanted], length)
+
+    def take(self, folder: Path) -> None:
+        """Copy from another folder the features of images that are not here yet.
+
+        Parameters
+        ----------
+        folder
+            Of the same extractor, in another results folder.
+        """
+        known = self.keys()
+        for part in list_parts(folder):
+            with _opened(part) as file:
+                for number in range(file.num_row_groups):
+                    table = file.read_row_group(number)
+                    new = [key not in known for key in _keys_of(table)]
+                    if any(new):
+                        self._write(table.filter(pa.array(new)))
+            known |= set(_keys(part))
 
     def merge(self) -> None:
         """Merge small parts that are neighbours in age, while other processes may read."""
@@ -238,6 +256,14 @@ class StoredFeatures:
                 if places:
                     vectors = batch.column("vector").flatten().to_numpy()
                     yield np.array(places), vectors.reshape(batch.num_rows, -1)[sources]
+
+
+def feature_folders(root: Path) -> Iterator[tuple[Path, str]]:
+    """Give the folder of each extractor below a results folder, and its signature."""
+    for folder in sorted((root / "features").glob("*")):
+        for part in list_parts(folder)[:1]:
+            with _opened(part) as file:
+                yield folder, (file.metadata.metadata or {})[_SIGNATURE].decode()
 
 
 def feature_parts(root: Path) -> Iterator[tuple[Path, int | None, IqbenchError | None]]:

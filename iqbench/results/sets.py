@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from iqbench.errors import IqbenchError
 from iqbench.results.current import Stored, current_images
+from iqbench.results.features import FeatureKey
 from iqbench.results.parts import last_rows, read_parts
 from iqbench.results.schema import ANY_MEMBERS, REPLACED, SETS
+from iqbench.user_files import replace_file
 
-__all__ = ["STALE", "current_sets", "members_digest"]
+__all__ = [
+    "STALE",
+    "copy_reference_sets",
+    "current_sets",
+    "members_digest",
+    "read_reference_set",
+    "set_table",
+    "write_reference_set",
+]
+
+_REFERENCE_SETS = "reference-sets"
+"""Folder of the notes which images reference sets have."""
 
 STALE = "stale: images changed since; run iqbench evaluate"
 """Error of a value that is of other images than those that the tables have now."""
@@ -45,6 +62,44 @@ def _members(images: pa.Table, outputs_alone: bool) -> Iterator[tuple[str, ...]]
         yield tuple(text or "" for text in row)
 
 
+def write_reference_set(root: Path, digest: str, keys: Sequence[FeatureKey]) -> None:
+    """Note which images a reference set has, so that its values can be closed without its files.
+
+    Raises
+    ------
+    IqbenchError
+        Where the folder cannot be written.
+    """
+    file = root / _REFERENCE_SETS / f"{digest}.json"
+    content = json.dumps([list(key) for key in keys]).encode()
+    try:
+        if not file.exists() or file.read_bytes() != content:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(file, content)
+    except OSError as error:
+        raise IqbenchError(
+            f"cannot write {file}: {error.strerror or error}",
+            hint="Mend that or choose another folder with --results",
+        ) from error
+
+
+def read_reference_set(root: Path, digest: str) -> list[FeatureKey] | None:
+    """Read which images a reference set has; None where that is not known."""
+    try:
+        rows = json.loads((root / _REFERENCE_SETS / f"{digest}.json").read_bytes())
+        return [FeatureKey(str(name), int(peak)) for name, peak in rows]
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def copy_reference_sets(source: Path, target: Path) -> None:
+    """Copy the notes of reference sets that another results folder lacks."""
+    for file in sorted((source / _REFERENCE_SETS).glob("*.json")):
+        keys = read_reference_set(source, file.stem)
+        if keys is not None and not (target / _REFERENCE_SETS / file.name).exists():
+            write_reference_set(target, file.stem, keys)
+
+
 def current_sets(group: Stored) -> pa.Table:
     """Read the newest value of every metric and signature of one dataset and method.
 
@@ -63,6 +118,11 @@ def current_sets(group: Stored) -> pa.Table:
     for row in rows:
         if row["members"] not in now:
             row |= {"value": None, "standard_error": None, "error": STALE}
+    return set_table(rows)
+
+
+def set_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Make a table of rows of values of sets."""
     columns = [
         pa.array([row[field.name] for row in rows], field.type.value_type).dictionary_encode()
         if pa.types.is_dictionary(field.type)
