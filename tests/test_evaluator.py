@@ -539,6 +539,26 @@ class TestTheCallersProcess:
             assert found[column].dtype == torch.float64
             assert found[column].tolist() == values.tolist()
 
+    @pytest.mark.slow  # torch's compiler takes seconds to import
+    @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # torch's own
+    @pytest.mark.parametrize("place", ["beside it", "inside it"])
+    def test_a_compiled_model_changes_no_value(self, evaluator, place):
+        reference, output = photographs(2)
+        model = torch.nn.Conv2d(3, 3, 1)
+        expected = evaluator(model(output).sigmoid(), reference)
+        if place == "beside it":
+            compiled = torch.compile(model, backend="eager")
+            evaluator.update(compiled(output).sigmoid(), reference)
+        else:
+
+            @torch.compile(backend="eager")
+            def validate(batch, target):
+                evaluator.update(model(batch).sigmoid(), target)
+
+            validate(output, reference)
+        for column, values in expected.items():
+            assert evaluator.scores()[column].tolist() == values.tolist()
+
     def test_outputs_of_a_model_need_not_be_detached(self, evaluator):
         reference, output = photographs(1)
         layer = torch.nn.Conv2d(3, 3, 1)
