@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -186,7 +186,7 @@ class Evaluator:
         IqbenchError
             As `update`.
         """
-        rows = list(self._score(output, reference, None, keep=False))
+        rows = _uncompiled(self._rows)(output, reference, None, keep=False)
         return {
             name: torch.tensor(
                 [math.nan if row.values[place] is None else row.values[place] for row in rows],
@@ -230,7 +230,7 @@ class Evaluator:
             kept as failed; of outputs that overshoot [0, 1] far; of a known id with other pixels;
             of what is doubtful in the samples of 16 bits.
         """
-        for row in list(self._score(output, reference, ids, keep=True)):
+        for row in _uncompiled(self._rows)(output, reference, ids, keep=True):
             self._record.add(row)
 
     def compute(self, *, merge: bool = True) -> dict[str, float]:
@@ -442,6 +442,17 @@ class Evaluator:
             images = self._sources("image of the reference set", given)
         return read_reference_images(images, scorer.protocol, self._alpha, scorer.compute)
 
+    def _rows(
+        self,
+        output: Images,
+        reference: Images | None,
+        ids: Sequence[object] | Tensor | None,
+        *,
+        keep: bool,
+    ) -> list[Row]:
+        """Score a batch."""
+        return list(self._score(output, reference, ids, keep=keep))
+
     def _score(
         self,
         output: Images,
@@ -571,6 +582,15 @@ class Evaluator:
                 f"{what} has {width}x{height} pixels, its reference {other_width}x{other_height}",
                 hint="Nothing is resized: make the output as large as its reference",
             )
+
+
+def _uncompiled(function: Callable[..., list[Row]]) -> Callable[..., list[Row]]:
+    """Keep `torch.compile` from looking into a function, where the caller is compiled."""
+    if not torch.compiler.is_compiling():
+        return function
+    compiler: Any = torch.compiler  # its type hints lag behind
+    uncompiled: Callable[..., list[Row]] = compiler.disable(function)
+    return uncompiled
 
 
 def _named(source: Source, name: str | None) -> Source:
