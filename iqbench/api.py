@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from iqbench.engine.ledger import Summary
     from iqbench.engine.plan import RunPlan
     from iqbench.engine.run import Reporter
-    from iqbench.images.source import Alpha
+    from iqbench.images.memory import Image
+    from iqbench.images.source import Alpha, Source
     from iqbench.protocols.view import GrayOutput
 
 __all__ = ["Evaluation", "evaluate", "measure", "run_evaluation"]
@@ -285,8 +286,8 @@ def evaluate(
 
 
 def measure(
-    reference: StrPath | None = None,
-    output: StrPath | None = None,
+    reference: Image | None = None,
+    output: Image | None = None,
     *,
     metrics: str | Sequence[str] = (),
     protocol: str = "rgb",
@@ -305,7 +306,9 @@ def measure(
     Parameters
     ----------
     reference, output
-        Image files of one size. A single file is an output without a reference.
+        Images of one size: paths of files; arrays (H, W, C) or (H, W); or tensors (C, H, W). Arrays
+        and tensors are uint8, uint16, or floating point in [0, 1], which is rounded to 8 bits. A
+        single image is an output without a reference.
     metrics
         Metrics or columns, one or several, e.g. ``psnr`` or ``lpips:net=vgg``; by default the
         protocol's or the default ones. Where there is no reference, they must be given, and need
@@ -361,7 +364,6 @@ def measure(
     from iqbench.engine.grouping import Outcome, refuse_without_references
     from iqbench.engine.pairs import PairScorer
     from iqbench.images.decode import check_alpha
-    from iqbench.images.source import FileSource
 
     check_alpha(alpha)
     first, second = (None, reference) if output is None else (reference, output)
@@ -369,9 +371,10 @@ def measure(
         raise IqbenchError(
             "no image is given", hint="Give a reference and an output, or an output alone"
         )
+    source = _source("output", second, peak)
     if first is None and not _texts(metrics):
         raise IqbenchError(
-            f"nothing says what to compare {os.fspath(second)} with",
+            f"nothing says what to compare {source.name} with",
             hint="Give a reference and an output, or a metric that needs no reference: "
             "--metric niqe",
         )
@@ -392,7 +395,6 @@ def measure(
             f"{', '.join(of_sets)} {verb} sets of images, not single ones",
             hint="Use iqbench evaluate",
         )
-    source = FileSource(Path(second))
     if first is None:
         needing = [
             request.column.name
@@ -408,7 +410,7 @@ def measure(
         )
         pair = scorer.read_alone(source, alpha)
     else:
-        pair = scorer.read(FileSource(Path(first)), source, alpha)
+        pair = scorer.read(_source("reference", first, peak), source, alpha)
     for remark in pair.remarks:
         warnings.warn(str(remark), IqbenchWarning, stacklevel=2)
     no_bitstream = Outcome(None, "measure reads pictures, not bitstreams: use iqbench evaluate")
@@ -429,6 +431,17 @@ def measure(
             for request in scorer.requests
         ]
     )
+
+
+def _source(kind: str, image: Image, peak: int | None) -> Source:
+    """Take an image as it is given; refuse what is none."""
+    from iqbench.images.memory import TensorSource, image_sources
+    from iqbench.metrics._images import check_images
+
+    (source,) = image_sources(kind, [image], 8, peak=peak)
+    if isinstance(source, TensorSource):
+        check_images(source.name, source.image)
+    return source
 
 
 def _split(

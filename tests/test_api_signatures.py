@@ -16,6 +16,7 @@ import iqbench
 from iqbench.api import Evaluation
 from iqbench.computed import Computed
 from iqbench.engine.compute import Precision
+from iqbench.images.memory import Image
 from iqbench.images.source import Alpha
 from iqbench.protocols.view import GrayOutput
 
@@ -76,13 +77,8 @@ def test_they_have_the_same_defaults(name):
 
 
 def test_they_have_the_same_choices(name):
-    known = {
-        "Alpha": Alpha,
-        "GrayOutput": GrayOutput,
-        "Precision": Precision,
-        "pd": pd,
-        "Computed": Computed,
-    }
+    known = {"Alpha": Alpha, "GrayOutput": GrayOutput, "Precision": Precision, "pd": pd}
+    known |= {"Computed": Computed, "Image": Image}
     hints = get_type_hints(FUNCTIONS[name], localns=known)
     chosen = {
         option.name: set(option.type.choices)

@@ -267,6 +267,31 @@ class TestArraysAndFiles:
         assert ten(output, reference)["psnr"].tolist() == expected["psnr"].tolist()
 
 
+class TestMeasure:
+    def test_it_takes_files_arrays_and_tensors(self, tmp_path):
+        reference, output = ((image.clamp(0, 1) * 255).round().byte() for image in photographs(1))
+        write_images(tmp_path / "r", reference / 255, ["a"])
+        write_images(tmp_path / "o", output / 255, ["a"])
+        files = tmp_path / "r" / "a.png", tmp_path / "o" / "a.png"
+        expected = iqbench.measure(*files, metrics=["psnr", "ssim"], device="cpu")
+        arrays = [rows_first(image)[0] for image in (reference, output)]
+        for pair in (arrays, (reference[0], output[0]), (files[0], output / 255)):
+            found = iqbench.measure(*pair, metrics=["psnr", "ssim"], device="cpu")
+            assert found.equals(expected)
+
+    @pytest.mark.parametrize(
+        ("output", "message"),
+        [
+            (torch.zeros(2, 3, 8, 8), "output 0 of the list has 2 images"),
+            (torch.full((3, 48, 43), 200.0), "output 0 has values from 200"),
+            (3, "output 0 is of type int"),
+        ],
+    )
+    def test_what_is_no_image_is_refused(self, output, message):
+        with pytest.raises(IqbenchError, match=message):
+            iqbench.measure(photographs(1)[0], output, metrics=["psnr"], device="cpu")
+
+
 class TestWhatIsKept:
     def test_calling_keeps_nothing(self, evaluator):
         reference, output = photographs()
