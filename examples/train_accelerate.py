@@ -1,4 +1,4 @@
-"""Train a denoiser with Hugging Face Accelerate, in one process or, by its launcher, in several.
+"""Train a denoiser with Hugging Face Accelerate, in one process or, by torchrun, in several.
 
 The evaluator merges the images of all processes by itself.
 """
@@ -20,7 +20,7 @@ import iqbench
 def train(network: nn.Module, batches: DataLoader[Images], epochs: int, output: Path) -> None:
     """Train a denoiser with Accelerate."""
     accelerator = Accelerator(cpu=True)
-    evaluator = iqbench.Evaluator(METRICS, device=str(accelerator.device))
+    evaluator = iqbench.Evaluator(METRICS, device=accelerator.device)
     optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
     network, optimiser, batches, validation = accelerator.prepare(
         network, optimiser, batches, DataLoader(validation_images())
@@ -39,6 +39,7 @@ def train(network: nn.Module, batches: DataLoader[Images], epochs: int, output: 
                 evaluator.update(network(noisy), clean, ids=names)
         # Every process calls this; the images of all are merged, and the first one writes.
         evaluator.write(output / "results", method=f"step-{step}", dataset=DATASET)
+    accelerator.wait_for_everyone()
 
 
 main = command(train)

@@ -111,7 +111,7 @@ class Evaluator:
         self._scorer = PairScorer.resolve(
             [metrics] if isinstance(metrics, str) else list(metrics),
             protocol,
-            device=str(device),
+            device=_name_of(device),
             precision=precision,
             memory=memory,
             weights=None if weights is None else Path(weights),
@@ -598,6 +598,13 @@ def _named(source: Source, name: str | None) -> Source:
     if name is None or not isinstance(source, TensorSource):
         return source
     return replace(source, name=f"{source.name} ({name})")
+
+
+def _name_of(device: str | torch.device) -> str:
+    """Spell a device; Accelerate calls the CPU of a process cpu:0."""
+    if isinstance(device, torch.device) and device.type == "cpu":
+        return "cpu"
+    return str(device)
 
 
 def _names(ids: Sequence[object] | Tensor | None, images: int) -> list[str | None]:

@@ -386,6 +386,12 @@ class TestWhatIsKept:
         assert Record.united(parts).means() == whole
 
 
+def test_a_device_of_torch_is_taken_with_its_number():
+    reference, output = photographs(1)
+    scorer = iqbench.Evaluator(["psnr"], device=torch.device("cpu:0"))
+    assert scorer(output, reference) == iqbench.Evaluator(["psnr"], device="cpu")(output, reference)
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("change", "message"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -132,3 +134,27 @@ def test_a_denoiser_is_trained_and_each_epoch_is_a_method(example, tmp_path, loo
         assert strip.size == (3 * 116 - 4, 3 * 116 - 4)
     if loop == "lightning":
         assert (tmp_path / "checkpoints" / "step-10.ckpt").exists()
+
+
+@pytest.mark.slow  # each process imports torch
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no torch.distributed")
+def test_a_denoiser_is_trained_in_two_processes(tmp_path):
+    pytest.importorskip("accelerate", reason="accelerate is not installed")
+    script = str(FOLDER / "train_accelerate.py")
+    options = ["--output", str(tmp_path), "--epochs", "2", "--steps", "4"]
+    paths = os.pathsep.join(filter(None, [str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]))
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", script, *options],
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    scores = load_scores(tmp_path / "results")
+    # Three images on two processes: one of them comes twice, and counts once.
+    counts = scores.groupby(["method", "metric"], observed=True)["image"].nunique()
+    assert set(scores["method"]) == {"noisy", "step-2", "step-4"}
+    assert set(counts) == {3}
+    assert len(scores) == 3 * 3 * 3
