@@ -16,8 +16,6 @@ from iqbench.boards.headings import SUFFIXES
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.overall import overall_of, rank_table
 from iqbench.boards.pairwise import pairs_of
-from iqbench.boards.pareto import check_front
-from iqbench.boards.ranking import check_sort
 from iqbench.boards.standing import Choice, Standing, standing
 from iqbench.errors import IqbenchError
 from iqbench.results.columns import Columns
@@ -291,6 +289,8 @@ def read_boards(
             found[place].append(made[alike])
             known |= there
             used[place] |= taken
+            del own
+        del tables  # while the next one is read
     metrics = {metric for metric, _ in known}
     boards = []
     for shown, standings, taken in zip(several, found, used, strict=True):
@@ -306,7 +306,7 @@ def read_boards(
 
 
 def _checked(found: Sequence[Standing], columns: Columns, choice: Choice) -> list[Standing]:
-    """Refuse names that are no column of any dataset; leave out datasets without a method.
+    """Refuse names that are no column of any dataset or rank nothing; leave out empty datasets.
 
     Raises
     ------
@@ -314,10 +314,16 @@ def _checked(found: Sequence[Standing], columns: Columns, choice: Choice) -> lis
         Naming the nearest column there is.
     """
     known = {keys for one in found for keys in one.signatures.values()}
-    if choice.sort is not None:
-        check_sort(choice.sort, known, columns)
-    if choice.front is not None:
-        check_front(choice.front, known, columns)
+    asked = [(choice.sort, "metric to sort by", "so it ranks nothing")] if choice.sort else []
+    asked += [
+        (name, "metric of the front", "so no method is better in it") for name in choice.front or ()
+    ]
+    for name, kind, why in asked:
+        pick([name], known, kind)
+        if not columns.ranks(name):
+            raise IqbenchError(
+                f"{name} has no direction, {why}", hint="Choose a metric whose heading has an arrow"
+            )
     return [one for one in found if len(one.rows)]
 
 

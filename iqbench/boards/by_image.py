@@ -11,7 +11,7 @@ import pandas as pd
 from iqbench.boards.standing import Standing
 from iqbench.results.names import natural
 from iqbench.results.schema import ColumnInfo
-from iqbench.stats.arrays import Floats
+from iqbench.stats.arrays import smallest
 from iqbench.stats.gains import gains, shortfall
 
 __all__ = ["images_of"]
@@ -60,7 +60,7 @@ def _ends(one: Standing, method: str, info: ColumnInfo, top: int) -> list[dict[s
     distance = shortfall(values, info)
     rows = []
     for what, key in (("worst", -distance), ("best", distance)):
-        for at in _first(key, top):
+        for at in smallest(key, top):
             image = one.cube.images[at]
             rows.append({"what": what, "method": method, "image": image, "value": values[at]})
     return rows
@@ -80,7 +80,7 @@ def _apart(
     gain = gains(values[:, 1], values[:, 0], info)
     rows = []
     for what, sign in (("ahead", 1), ("behind", -1)):
-        for at in _first(np.where(sign * gain > 0, -sign * gain, np.nan), top):
+        for at in smallest(np.where(sign * gain > 0, -sign * gain, np.nan), top):
             rows.append(
                 {
                     "what": what,
@@ -93,9 +93,3 @@ def _apart(
                 }
             )
     return rows
-
-
-def _first(key: Floats, top: int) -> list[int]:
-    """Give the places of the smallest keys, those without one left out."""
-    order = np.argsort(key, kind="stable")
-    return [int(at) for at in order[:top] if not np.isnan(key[at])]

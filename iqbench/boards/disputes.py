@@ -11,7 +11,7 @@ from scipy import stats
 
 from iqbench.boards.standing import Standing
 from iqbench.results.names import natural
-from iqbench.stats.arrays import Floats
+from iqbench.stats.arrays import Floats, smallest
 from iqbench.stats.gains import shortfall
 
 __all__ = ["METHODS_APART", "METRICS_APART", "concordance", "disputed_images"]
@@ -70,7 +70,7 @@ def _methods_apart(one: Standing, top: int) -> list[dict[str, Any]]:
             "worst": one.cube.methods[int(np.nanargmax(distance[at]))],
             "metrics": one.ranked_by_images,
         }
-        for at in _first(np.where(gap > 0, -gap, np.nan), top)
+        for at in smallest(np.where(gap > 0, -gap, np.nan), top)
     ]
 
 
@@ -96,7 +96,7 @@ def _metrics_apart(one: Standing, top: int) -> list[dict[str, Any]]:
             "worst": "",
             "metrics": str(len(names)),
         }
-        for at in _first(agreement, top)
+        for at in smallest(agreement, top)
     ]
 
 
@@ -124,9 +124,3 @@ def concordance(values: Floats) -> Floats:
     with np.errstate(invalid="ignore"):
         found: Floats = spread / (judges * own)
     return found
-
-
-def _first(key: Floats, top: int) -> list[int]:
-    """Give the places of the smallest keys, those without one left out."""
-    order = np.argsort(key, kind="stable")
-    return [int(at) for at in order[:top] if not np.isnan(key[at])]

@@ -7,16 +7,15 @@ front names those whose choice nobody beats.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iqbench.errors import IqbenchError
 from iqbench.results.columns import Columns
-from iqbench.results.selector import Keys, pick, select_one
+from iqbench.results.selector import Keys, select_one
 
-__all__ = ["check_front", "front_columns", "pareto_front"]
+__all__ = ["front_columns", "pareto_front"]
 
 ROLES = ("fidelity", "perception")
 
@@ -84,20 +83,3 @@ def _of_role(role: str, headings: Iterable[str], columns: Columns) -> list[str]:
     """Name the columns of a role that rank, headline ones first."""
     ranking = [name for name in filter(columns.ranks, headings) if columns.info(name).role == role]
     return sorted(ranking, key=lambda name: not columns.info(name).headline)
-
-
-def check_front(chosen: tuple[str, str], known: Collection[Keys], columns: Columns) -> None:
-    """Refuse to span a front by what is no column of any dataset, or has no direction.
-
-    Raises
-    ------
-    IqbenchError
-        Naming the nearest column there is.
-    """
-    for name in chosen:
-        pick([name], known, "metric of the front")
-        if not columns.ranks(name):
-            raise IqbenchError(
-                f"{name} has no direction, so no method is better in it",
-                hint="Choose two metrics whose headings have an arrow",
-            )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from iqbench.errors import IqbenchError
 from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
-from iqbench.results.selector import Keys, pick, select_one
+from iqbench.results.selector import Keys, select_one
 from iqbench.stats.arrays import Floats
 from iqbench.stats.gains import gains
 from iqbench.stats.paired import holm, paired_test, smallest_p
@@ -18,7 +17,6 @@ from iqbench.stats.paired import holm, paired_test, smallest_p
 __all__ = [
     "ALPHA",
     "Ties",
-    "check_sort",
     "sort_column",
     "tied_groups",
     "ties",
@@ -60,22 +58,6 @@ def sort_column(
     if sort is None:
         return next(filter(columns.ranks, headings), None)
     return select_one(sort, headings, f"dataset {dataset}")
-
-
-def check_sort(sort: str, known: Collection[Keys], columns: Columns) -> None:
-    """Refuse to rank by what is no column of any dataset, or has no direction.
-
-    Raises
-    ------
-    IqbenchError
-        Naming the nearest column there is.
-    """
-    pick([sort], known, "metric to sort by")
-    if not columns.ranks(sort):
-        raise IqbenchError(
-            f"{sort} has no direction, so it ranks nothing",
-            hint="Sort by a metric whose heading has an arrow",
-        )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from iqbench.boards.means_table import MeansTable
 from iqbench.boards.ranking import too_few
 from iqbench.document.figure import Figure
 from iqbench.document.model import Entry, Section, TableColumn, direction_arrow
-from iqbench.document.text import NOTHING, number
+from iqbench.document.text import NOTHING, number, plural
 from iqbench.results.references import AGAIN
 
 __all__ = ["dataset_sections", "overall_sections"]
@@ -31,7 +31,7 @@ def dataset_sections(table: MeansTable) -> Iterator[Section]:
     for dataset, rows in table.frame.groupby("dataset", sort=False):
         expected = int(rows["expected"].iloc[0])
         protocols = [text for text in dict.fromkeys(rows["protocol"]) if text]
-        facts = [*protocols, _plural(expected, "image")]
+        facts = [*protocols, plural(expected, "image")]
         ranked = int(rows["rank"].notna().sum())
         if ranked:
             facts.append(f"ranked by {rows['ranked_by'].iloc[0]}")
@@ -86,7 +86,7 @@ def overall_sections(
             continue
         title = "overall" if scope == "overall" else str(task)
         facts = [
-            f"mean over {_plural(datasets, 'dataset')}",
+            f"mean over {plural(datasets, 'dataset')}",
             f"ranked by average rank in {rows['ranked_by'].iloc[0]}",
         ]
         remarks = _compared(rows, "dataset")
@@ -229,7 +229,7 @@ def _entry(row: pd.Series, name: str, decimals: int) -> Entry:
 def _remarks(rows: pd.DataFrame) -> list[str]:
     """Say what the numbers leave out: values missing of images that are there, and undefined."""
     remarks = [
-        f"{row['method']}: {_plural(row['other_reference'], 'image')} scored against other "
+        f"{row['method']}: {plural(row['other_reference'], 'image')} scored against other "
         f"reference images than the newest, left out. {AGAIN}"
         for _, row in rows.iterrows()
         if row.get("other_reference", 0)
@@ -263,7 +263,3 @@ def _compared(rows: pd.DataFrame, unit: str) -> list[str]:
         elif any(entry.note for entry in _entries(rows, metric, 0)):
             remarks.append(f"{metric}: means are those of the finite values")
     return remarks
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"

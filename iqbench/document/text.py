@@ -16,6 +16,7 @@ __all__ = [
     "mean_change",
     "mean_number",
     "number",
+    "plural",
     "printable",
     "signed",
     "spell_out",
@@ -203,6 +204,11 @@ def number(value: float | None, decimals: int | None = None) -> str:
     if value != 0 and abs(value) < 0.5 * 10**-decimals:
         return f"{value:.1e}"
     return f"{value:.{decimals}f}"
+
+
+def plural(count: int, what: str) -> str:
+    """Count things: ``1 image``, ``1,004 images``."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def signed(value: float, decimals: int | None = None) -> str:

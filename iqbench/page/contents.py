@@ -14,6 +14,7 @@ from iqbench.boards.means_table import MeansTable
 from iqbench.boards.sections import section_kinds
 from iqbench.boards.standing import Standing
 from iqbench.document.html import figures_of
+from iqbench.document.text import plural
 from iqbench.page.definitions import definitions_of
 from iqbench.page.protocols import protocol_notes
 from iqbench.page.summary import cards_of
@@ -119,7 +120,7 @@ class Contents:
         board = self.table.frame
         images = board.groupby("dataset", sort=False)["expected"].max().sum()
         return [
-            _plural(int(number), what)
+            plural(int(number), what)
             for number, what in (
                 (board["dataset"].nunique(), "dataset"),
                 (board["method"].nunique(), "method"),
@@ -152,7 +153,3 @@ def _protocol(signature: str) -> str:
     """Name the protocol in a signature, without its version."""
     text = parse_signature(signature).get("protocol", "")
     return text.rpartition("/")[0] or text
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"

@@ -1,13 +1,19 @@
-"""Names of the arrays that statistics are made of."""
+"""The arrays that statistics are made of."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Counts", "Flags", "Floats", "Indices"]
+__all__ = ["Counts", "Flags", "Floats", "Indices", "smallest"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Counts = NDArray[np.intp]
 Indices = NDArray[np.intp]
+
+
+def smallest(keys: Floats, count: int) -> list[int]:
+    """Give the places of the smallest keys, equal ones in their order, those that are NaN never."""
+    order = np.argsort(keys, kind="stable")
+    return [int(at) for at in order[:count] if not np.isnan(keys[at])]
