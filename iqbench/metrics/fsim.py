@@ -117,16 +117,19 @@ def phase_congruency(plane: Tensor) -> Tensor:
     for orientation in range(ORIENTATIONS):
         found = torch.fft.ifft2(spectrum[:, None] * filters[orientation])
         even, odd = found.real, found.imag
-        sizes = safe_sqrt(even.square() + odd.square())
-        sum_even, sum_odd = even.sum(1, keepdim=True), odd.sum(1, keepdim=True)
-        length = safe_sqrt(sum_even.square() + sum_odd.square()) + SMALL
-        mean_even, mean_odd = sum_even / length, sum_odd / length
-        along = even * mean_even + odd * mean_odd - (even * mean_odd - odd * mean_even).abs()
+        sizes = safe_sqrt(even.square().addcmul_(odd, odd))
+        total = found.sum(1, keepdim=True)
+        squares = total.real.square() + total.imag.square()
+        length = safe_sqrt(squares) + SMALL
+        # What lies along the mean direction adds up to the length of the sum; across it, nothing.
+        across = even * (total.imag / length)
+        across.addcmul_(odd, total.real / length, value=-1)
+        along = (squares / length)[:, 0] - across.abs().sum(1)
         # A Rayleigh distribution of the noise, its power from the median at the finest scale.
         power = -_median(sizes[:, 0].square().flatten(1)) / math.log(0.5)
         tau = safe_sqrt(power * noise[orientation])
         threshold = tau * (math.sqrt(math.pi / 2) + DEVIATIONS * math.sqrt(2 - math.pi / 2)) / 1.7
-        energy = energy + (along.sum(1) - threshold[:, None, None]).clamp_min(0)
+        energy = energy + (along - threshold[:, None, None]).clamp_min(0)
         amplitude = amplitude + sizes.sum(1)
     there = amplitude > 0
     return torch.where(there, energy / torch.where(there, amplitude, 1.0), 0.0)
