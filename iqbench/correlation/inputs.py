@@ -20,10 +20,11 @@ from iqbench.correlation.opinion_table import (
     unscored_opinions,
 )
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.results.columns import Columns
 from iqbench.results.opinion import read_opinion
 from iqbench.results.read import load_columns, load_images, load_scores
 from iqbench.results.references import stale_among
-from iqbench.results.selector import pick
+from iqbench.results.selector import Selector, pick
 
 __all__ = ["Inputs", "OpinionSource", "read_inputs"]
 
@@ -101,13 +102,14 @@ def read_inputs(
     if results is None:
         assert source.file is not None
         return _filtered(_alone(source, source.file), filters, shown)
+    columns = load_columns(results)
+    filters, shown, told = _without_sets(columns, filters, shown)
     images = load_images(results)
     stale = stale_among(images, filters)
     stale.warn()
     images = stale.without(images)
     scores = stale.without(load_scores(results, filters=filters))
     narrow = "all" if shown == "headline" and "metric" in filters else shown
-    columns = load_columns(results)
     scores, there, taken = columns.choose(scores, narrow)
     if not isinstance(shown, str):
         pick(shown, there)
@@ -115,12 +117,13 @@ def read_inputs(
     table = replace(table, references=references_of_images(images))
     hidden = len({metric for metric, _ in there} - {metric for metric, _ in taken})
     if source.file is None:
-        return _brought(table, images, source.raters, hidden)
+        found = _brought(table, images, source.raters, hidden)
+        return replace(found, notes=(*found.notes, *told))
     read = read_opinion(source.file, source.columns)
     if "judge" in read.rows:
         choices, names = opinions_of_choices(table, read.rows, read.metrics)
         lost = len(read.rows) - len(choices)
-        told = (*read.notes, *([_lost_choices(lost, len(read.rows))] if lost else []))
+        told = (*told, *read.notes, *([_lost_choices(lost, len(read.rows))] if lost else []))
         return Inputs(table, _NONE, hidden, choices, names, told)
     direction = _direction(source)
     clash = sorted(set(read.metrics) & set(table.names))
@@ -130,8 +133,32 @@ def read_inputs(
             hint="Rename it in the file",
         )
     opinions = opinions_of_file(table, read.rows, direction, source.raters)
-    notes = (*read.notes, *unmatched_opinions(table, read.rows))
+    notes = (*told, *read.notes, *unmatched_opinions(table, read.rows))
     return Inputs(table, _with_references(opinions, table), hidden, notes=notes)
+
+
+def _without_sets(
+    columns: Columns, filters: Mapping[str, tuple[str, ...]], shown: str | Sequence[str]
+) -> tuple[Mapping[str, tuple[str, ...]], str | Sequence[str], tuple[str, ...]]:
+    """Leave out what has one value a set: there is nothing to correlate, which a note says."""
+
+    def of_set(text: str) -> bool:
+        return columns.info(Selector.of(text).metric).role == "set"
+
+    named = [] if isinstance(shown, str) else list(shown)
+    asked = list(filters.get("metric", ()))
+    left_out = tuple(dict.fromkeys(text for text in (*asked, *named) if of_set(text)))
+    if not left_out:
+        return filters, shown, ()
+    kept = [[text for text in texts if not of_set(text)] for texts in (asked, named)]
+    if (asked and not kept[0]) or (named and not kept[1]):
+        raise IqbenchError(
+            f"{', '.join(left_out)} has one value a set, and a correlation needs values of images",
+            hint="iqbench leaderboard shows it, and iqbench export --scope set writes it",
+        )
+    notes = tuple(f"{text}: - (one value a set, which has no correlation)" for text in left_out)
+    given = {**filters, **({"metric": tuple(kept[0])} if asked else {})}
+    return given, kept[1] if named else shown, notes
 
 
 def _lost_choices(lost: int, rows: int) -> str:

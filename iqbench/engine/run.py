@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -126,6 +126,7 @@ def run(
     replaced = check_origins(plan, store, replace=settings.replace)
     summary = Summary(warnings=[*plan.warnings, *(one.sentence for one in replaced)])
     reporter = reporter or _Silent()
+    closed_sets: list[SetRow] = []
     reference_sets: dict[Path, SetImages] = {}
     for found in {item.reference_set for item in plan.datasets if item.reference_set}:
         reporter.begin(f"reference set {found.name}", len(found.images))
@@ -165,7 +166,8 @@ def run(
             one_dataset.observe_references(reporter)
             reporter.begin(dataset_plan.dataset.name, dataset_plan.size)
             one_dataset.score(reporter.advance)
-            one_dataset.close_sets()
+            closed_sets += one_dataset.close_sets()
+    summary.warnings.extend(_warning_of_small_sets(closed_sets))
     if writer.upgraded:
         summary.warnings.append(
             f"tables in {store.root} were merged into format {FORMAT}: releases of iqbench that "
@@ -411,10 +413,10 @@ class _DatasetRun:
                 found[method] = find_bitstreams(assignment.folder)
         return found
 
-    def close_sets(self) -> None:
+    def close_sets(self) -> list[SetRow]:
         """Compute the values of whole sets, when all their images are in the tables."""
         if not self._sets.columns:
-            return
+            return []
         self._writer.flush()
         expected = {name: len(one.images) for name, one in self._plan.assignments.items()}
         alone = self._plan.reference_set is not None
@@ -428,6 +430,7 @@ class _DatasetRun:
             self._summary.sets |= {
                 (self._name, method, row.metric): row.error for row in rows if row.error is not None
             }
+        return [row for rows in closed.values() for row in rows]
 
     def _count_bits(self, output: Output, picture: Picture) -> dict[str, Outcome]:
         """Score an output's bitstream, where some metric reads it."""
@@ -456,18 +459,27 @@ class _DatasetRun:
 
 
 def _set_warnings(dataset: str, method: str, rows: list[SetRow]) -> Iterator[str]:
-    """Say which sets lack images, or are small."""
+    """Say which sets lack images."""
     for row in rows:
-        where = f"{dataset} / {method}: {row.metric}"
-        if row.error is not None:
-            continue
-        if row.n < row.expected:
+        if row.error is None and row.n < row.expected:
+            where = f"{dataset} / {method}: {row.metric}"
             yield f"{where} is of {row.n} of {row.expected} images: the method is not ranked"
-        elif row.n < FEW and row.metric.startswith("fid"):
-            yield (
-                f"{where} is of {row.n:,} images: with fewer than {FEW:,} it is too large, and "
-                "can be compared with values of as many images only"
-            )
+
+
+def _warning_of_small_sets(rows: Sequence[SetRow]) -> Iterator[str]:
+    """Say once for a run what it costs that sets are small."""
+    small = [
+        row for row in rows if row.error is None and row.n < FEW and row.metric.startswith("fid")
+    ]
+    if small:
+        first, *others = small
+        where = f"{first.dataset} / {first.method}" + (f" and {len(others)} more" if others else "")
+        least, most = min(row.n for row in small), max(row.n for row in small)
+        number = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        yield (
+            f"fid of {where} is of {number} images: with fewer than {FEW:,} it is too large, and "
+            "can be compared with values of as many images only"
+        )
 
 
 def _bitstream_outcome(metric: Metric, size: int, output: Picture) -> Outcome:

@@ -15,7 +15,6 @@ from iqbench.metrics._feature_sets import ArrayFeatures, FeatureSet, Floats, Int
 __all__ = [
     "Distance",
     "frechet_distance",
-    "frechet_of_moments",
     "frechet_of_sets",
     "kernel_distance",
     "kernel_of_sets",
@@ -125,11 +124,6 @@ def _two_sets(reference: ArrayLike, output: ArrayLike) -> tuple[ArrayFeatures, A
             hint="Features of one network can be compared only",
         )
     return first, second
-
-
-def frechet_of_moments(reference: Moments, output: Moments) -> Distance:
-    """Return the Fréchet distance between two sets of which the moments are known alone."""
-    return Distance(_frechet(_Gaussian.of(reference), _Gaussian.of(output)))
 
 
 def frechet_of_sets(reference: FeatureSet, output: FeatureSet, *, paired: bool) -> Distance:

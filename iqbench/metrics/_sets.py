@@ -7,14 +7,13 @@ from typing import ClassVar, Protocol
 
 from torch import Tensor
 
-from iqbench.errors import IqbenchError
 from iqbench.metrics._base import Metric, Needs, Options, Scope
-from iqbench.metrics._feature_sets import Features, FeatureSet, Moments
+from iqbench.metrics._feature_sets import Features, FeatureSet
 from iqbench.metrics._set_distances import Distance
 from iqbench.networks.weights import Weights
 from iqbench.protocols.presets import Role
 
-__all__ = ["Distance", "Extractor", "FeatureSet", "Features", "Moments", "SetMetric"]
+__all__ = ["Distance", "Extractor", "FeatureSet", "Features", "SetMetric"]
 
 
 class Extractor(Protocol):
@@ -82,17 +81,3 @@ class SetMetric(Metric):
         IqbenchError
             If the sets have no distance, e.g. because they are too small.
         """
-
-    def distance_of_moments(self, reference: Moments, output: Moments) -> Distance:
-        """Compare two sets of which only number, mean and scatter of the features were kept.
-
-        Raises
-        ------
-        IqbenchError
-            If that is not enough for this metric, as is assumed here.
-        """
-        del reference, output
-        raise IqbenchError(
-            f"{self.name} needs the features of all images, and only their moments were kept",
-            hint="Run iqbench evaluate with --features keep",
-        )

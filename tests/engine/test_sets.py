@@ -155,6 +155,13 @@ def test_a_small_set_is_warned_of(extracted, folders):
         iqbench.evaluate(methods=["near"], reference="ref", metrics=["fid"])
 
 
+def test_small_sets_are_warned_of_once(extracted, folders):
+    with pytest.warns(IqbenchWarning) as caught:
+        iqbench.evaluate(methods=["near", "far"], reference="ref", metrics=["fid", "kid"])
+    (said,) = [str(one.message) for one in caught]
+    assert said.startswith("fid of ref / near and 1 more is of 6 images")
+
+
 def test_one_pair_has_no_fid(folders):
     with pytest.raises(IqbenchError, match="sets of images"):
         iqbench.measure("ref/0.png", "near/0.png", metrics=["fid"])
@@ -285,3 +292,16 @@ def test_two_methods_of_a_folder_are_compared_by_their_sets(extracted, folders):
     values = sets()["value"].droplevel("metric")
     assert row["difference"] == pytest.approx(values["far"] - values["near"])
     assert row["low"] < row["difference"] < row["high"]
+
+
+def test_what_sets_have_no_part_in_says_so(extracted, folders, capsys):
+    evaluate("near", "far", metrics=("psnr", "ssim", "fid"))
+    command("correlate", "--columns", "psnr,ssim,fid")
+    assert "fid: - (one value a set" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as left:
+        main(["correlate", "--metric", "fid"])
+    assert left.value.code == 2
+    assert "fid has one value a set" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["leaderboard", "--metric", "fid", "--pairs"])
+    assert "one value a set" in capsys.readouterr().err

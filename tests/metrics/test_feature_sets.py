@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from iqbench.metrics import _feature_sets, _set_distances
 from iqbench.metrics._feature_sets import ArrayFeatures, Moments
 from iqbench.metrics._set_distances import (
-    frechet_of_moments,
     frechet_of_sets,
     kernel_of_sets,
 )
@@ -82,14 +81,6 @@ def test_a_small_set_and_a_large_one_lose_nothing():
     for sets in ((few, many), (many, few)):
         found = frechet_of_sets(*map(ArrayFeatures, sets), paired=False)
         assert found.value == pytest.approx(expected, rel=1e-4)
-
-
-def test_moments_have_the_distance_of_their_rows():
-    sets = rows_of(70, 8, 0), rows_of(90, 8, 1, 0.3)
-    found = frechet_of_moments(*map(Moments.of, sets))
-    whole = frechet_of_sets(*map(ArrayFeatures, sets), paired=False)
-    assert found.value == pytest.approx(whole.value, rel=1e-9)
-    assert np.isnan(found.standard_error)
 
 
 def test_kid_of_blocks_is_that_of_all_rows_in_memory(small_blocks):
