@@ -1,0 +1,182 @@
+"""Measure how long commands that read tables take on millions of rows, and their memory.
+
+Makes a results folder of made-up scores once, then runs each command in a process of its own::
+
+    python benchmarks/tables.py make FOLDER --images 10000
+    python benchmarks/tables.py run FOLDER --repeat 3
+
+``FOLDER/new`` has 5 datasets, 10 methods and 10 metrics, so 500 rows for each of ``--images``;
+``FOLDER/old`` has slightly lower values, the baseline of a check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from run_tool import peak_mib
+
+if TYPE_CHECKING:
+    from iqbench.results.parts import Kind
+
+DATASETS = [f"set{number}" for number in range(5)]
+METHODS = [f"method{number:02}" for number in range(10)]
+METRICS = {
+    "psnr": ("higher", "fidelity", 30.0, 3.0),
+    "ssim": ("higher", "fidelity", 0.8, 0.05),
+    "ms-ssim": ("higher", "fidelity", 0.9, 0.03),
+    "lpips-alex": ("lower", "perception", 0.3, 0.05),
+    "lpips-vgg": ("lower", "perception", 0.35, 0.05),
+    "dists": ("lower", "perception", 0.2, 0.04),
+    "gmsd": ("lower", "fidelity", 0.1, 0.02),
+    "niqe": ("lower", "naturalness", 5.0, 1.0),
+    "tv-ratio": ("target:1", "statistic", 0.9, 0.1),
+    "vifp": ("higher", "fidelity", 0.5, 0.1),
+}
+
+COMMANDS = {
+    "load_scores": None,
+    "leaderboard": ["leaderboard", "{new}", "--format", "csv", "-o", "{out}.csv"],
+    "report": ["report", "{new}", "--no-pictures", "-q", "-o", "{out}.html"],
+    "correlate": ["correlate", "{new}", "--resamples", "0", "--format", "csv", "-o", "{out}.csv"],
+    "check": ["check", "{new}", "--baseline", "{old}", "--format", "csv", "-o", "{out}.csv"],
+}
+
+
+def make(root: Path, images: int) -> None:
+    """Write both results folders, one dataset and method at a time."""
+    from iqbench.results.parts import write
+    from iqbench.results.schema import FORMAT, ColumnInfo, Footer, Manifest
+    from iqbench.results.store import Store
+
+    columns = {name: ColumnInfo(way, 4, role=role) for name, (way, role, _, _) in METRICS.items()}
+    made_with = Manifest(
+        iqbench="0.1.0",
+        python="3",
+        torch="2",
+        platform="Linux",
+        device="cpu",
+        precision="exact",
+        command="benchmarks/tables.py",
+        time="2026-01-01T00:00:00Z",
+    )
+    random = np.random.default_rng(0)
+    for dataset in DATASETS:
+        hard = random.normal(size=(images, 1))
+        for number, method in enumerate(METHODS):
+            gains = hard + 0.1 * number + 0.3 * random.normal(size=(images, len(METRICS)))
+            for side, moved in (("old", 0.0), ("new", 0.001)):
+                store = Store(root / side)
+                footer = Footer(FORMAT, dataset, method, [made_with], columns)
+                for kind, table in _tables(dataset, method, gains + moved).items():
+                    write(store.folder(kind, dataset, method), table, footer)
+
+
+def _tables(dataset: str, method: str, gains: NDArray[np.float64]) -> dict[Kind, pa.Table]:
+    """Make the rows of a dataset and method: ``gains`` has one row an image, a column a metric."""
+    from iqbench.results.schema import IMAGES, SCORES, pair_digest
+    from iqbench.results.signature import signature
+
+    names = [f"image{image:06}" for image in range(len(gains))]
+    references = [f"r{image}" for image in range(len(gains))]
+    outputs = [f"{method}{image}" for image in range(len(gains))]
+    pairs = list(map(pair_digest, references, outputs))
+    means, spreads = (np.array([one[place] for one in METRICS.values()]) for place in (2, 3))
+    count = len(METRICS)
+    scores = {
+        "image": np.repeat(names, count),
+        "metric": list(METRICS) * len(names),
+        "value": (means + spreads * gains / 2).ravel(),
+        "signature": [
+            signature({"metric": name, "version": "1", "protocol": "rgb/1"}) for name in METRICS
+        ]
+        * len(names),
+        "protocol": ["rgb"] * (count * len(names)),
+        "pair": np.repeat(pairs, count),
+        "scope": ["image"] * (count * len(names)),
+    }
+    pictures = {
+        "image": names,
+        "reference_digest": references,
+        "output_digest": outputs,
+        "pair": pairs,
+    }
+    return {
+        kind: _filled(schema, {"dataset": dataset, "method": method}, columns)
+        for kind, schema, columns in (("images", IMAGES, pictures), ("scores", SCORES, scores))
+    }
+
+
+def _filled(
+    schema: pa.Schema, same: Mapping[str, str], columns: Mapping[str, Sequence[Any]]
+) -> pa.Table:
+    """Make a table of columns, of texts that all rows share, and of nulls."""
+    rows = len(columns["image"])
+    arrays = []
+    for field in schema:
+        values = [same[field.name]] * rows if field.name in same else columns.get(field.name)
+        plain = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        array = pa.nulls(rows, plain) if values is None else pa.array(values, plain)
+        arrays.append(array.cast(field.type) if plain != field.type else array)
+    return pa.table(arrays, schema=schema)
+
+
+def one(root: Path, command: str) -> None:
+    """Run a command in this process, and print seconds and memory."""
+    from iqbench.cli.main import cli
+    from iqbench.results.read import load_scores
+
+    started, before = time.perf_counter(), time.process_time()
+    places = {"new": root / "new", "old": root / "old", "out": root / f"out-{os.getpid()}"}
+    given = COMMANDS[command]
+    if given is None:
+        load_scores(places["new"])
+    else:
+        cli([text.format(**places) for text in given], standalone_mode=False)
+    for path in root.glob(f"out-{os.getpid()}.*"):
+        path.unlink()
+    sys.stdout.write(
+        json.dumps(
+            {
+                "command": command,
+                "seconds": round(time.perf_counter() - started, 2),
+                "processor": round(time.process_time() - before, 2),
+                "mebibytes": round(peak_mib()),
+            }
+        )
+        + "\n"
+    )
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("action", choices=["make", "run", "one"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--command", choices=list(COMMANDS), action="append")
+    given = parser.parse_args()
+    if given.action == "make":
+        make(given.folder, given.images)
+    elif given.action == "one":
+        one(given.folder, given.command[0])
+    else:
+        for command in given.command or COMMANDS:
+            for _ in range(given.repeat):
+                arguments = [__file__, "one", str(given.folder), "--command", command]
+                subprocess.run([sys.executable, *arguments], check=True)
+
+
+if __name__ == "__main__":
+    main()
