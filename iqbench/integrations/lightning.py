@@ -274,8 +274,8 @@ class EvaluatorCallback(Callback):
                 for dataset, means in self.means.items()
                 for heading, mean in means.items()
             },
-            # Each rank has the means of all of them.
-            rank_zero_only=False,
+            # Each rank has the means of all of them already; without it Lightning warns.
+            sync_dist=True,
         )
         if self._worst is not None and not _rehearses(trainer):
             worst = self._worst.images()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
 import sys
 import warnings
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
@@ -292,6 +295,50 @@ def test_a_collection_of_torchmetrics_logs_itself(tmp_path):
     trainer = fit(tmp_path, lightning.Callback(), Logging())
     found = {name: value.item() for name, value in trainer.callback_metrics.items()}
     assert found == {f"val/{name}": mean for name, mean in expected(0.7).items()}
+
+
+PROGRAM = """
+import sys
+import lightning.pytorch as lightning
+from torch.utils.data import DataLoader
+from test_lightning import METRICS, Brightness, expected, photographs
+from iqbench.integrations.lightning import EvaluatorCallback
+
+folder = sys.argv[1]
+callback = EvaluatorCallback(METRICS, monitor="psnr", results=f"{folder}/results", worst=1)
+trainer = lightning.Trainer(
+    accelerator="cpu", devices=2, strategy="ddp", max_epochs=3, callbacks=[callback],
+    default_root_dir=folder, logger=False, enable_progress_bar=False,
+    enable_model_summary=False, enable_checkpointing=False,
+)
+trainer.fit(Brightness(), DataLoader(photographs(2)), DataLoader(photographs(3)))
+assert callback.means == {"validation": expected(0.7)}, callback.means
+assert callback.best_value == expected(0.95)["psnr"], callback.best_value
+"""
+
+
+@pytest.mark.slow  # each process imports torch
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no torch.distributed")
+def test_two_processes_have_the_means_of_one(tmp_path):
+    """Three images on two processes: the sampler repeats one of them, which counts once."""
+    here = Path(__file__).parent
+    (tmp_path / "program.py").write_text(PROGRAM)
+    paths = [str(here.parents[1]), str(here), os.environ.get("PYTHONPATH", "")]
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node=2", str(tmp_path / "program.py")]
+    done = subprocess.run(
+        [sys.executable, *launcher, str(tmp_path)],
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "sync_dist" not in done.stderr
+    assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["step-2.ckpt"]
+    scores = iqbench.load_scores(tmp_path / "results")
+    assert len(scores) == 3 * 3 * len(METRICS)
 
 
 def test_without_lightning_the_module_says_what_to_install(monkeypatch):
