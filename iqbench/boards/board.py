@@ -16,6 +16,7 @@ from iqbench.boards.headings import SUFFIXES
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.overall import overall_of, rank_table
 from iqbench.boards.pairwise import pairs_of
+from iqbench.boards.published import PUBLISHED, with_published
 from iqbench.boards.standing import Choice, Standing, standing
 from iqbench.errors import IqbenchError
 from iqbench.results.columns import Columns
@@ -31,7 +32,7 @@ _FRONT = (
     *("tie", "p_vs_best", "effect_vs_best", "front", "front_by", "method"),
     *("n", "expected", "complete"),
 )
-_BACK = ("missing", "undefined", "other_reference")
+_BACK = ("missing", "undefined", "other_reference", PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -155,10 +156,17 @@ class Board:
                 equal by the infinite values, see `iqbench.boards.order.order_methods`. Equal
                 ones share the best rank;
             - as text which values are missing and how many are undefined; and other_reference, how
-              many images were left out because they were scored against another reference.
+              many images were left out because they were scored against another reference; and,
+            where there are published means, published: the source of such a row.
         """
         parts = [
-            pd.concat([one.rows, one.mean_columns()], axis=1)
+            with_published(
+                pd.concat([one.rows, one.mean_columns()], axis=1),
+                one.published,
+                one.signatures,
+                self.columns,
+                one.composites,
+            )
             for one in sorted(self.standings, key=lambda one: natural(one.dataset))
         ]
         frame = pd.DataFrame(columns=[*_FRONT, *_BACK])

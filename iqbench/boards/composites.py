@@ -89,6 +89,11 @@ class Composite:
         """The names of each column of the formula, the preferred one first."""
         return [_alternatives(name) for name in self.formula.columns]
 
+    def heading(self, name: str, signatures: Mapping[str, Keys], where: str) -> str | None:
+        """Find the column that a name of the formula means, the first alternative that is there."""
+        meant = (select_one(text, signatures, where) for text in _alternatives(name))
+        return next((item for item in meant if item is not None), None)
+
     @property
     def keys(self) -> Keys:
         """Metric and signature of its column."""
@@ -235,8 +240,7 @@ def with_composites(
         headings: dict[str, str] = {}
         lacking = []
         for name in one.formula.columns:
-            meant = (select_one(text, known, where) for text in _alternatives(name))
-            heading = next((item for item in meant if item is not None), None)
+            heading = one.heading(name, known, where)
             if heading is None:
                 lacking.append(name)
             else:

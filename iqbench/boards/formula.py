@@ -103,6 +103,12 @@ class Formula:
             )
         return cls(text.strip(), tree, tuple(columns))
 
+    @property
+    def ranks(self) -> bool:
+        """Whether ranks of methods are in it."""
+        names = (node.func for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+        return any(isinstance(name, ast.Name) and name.id == _RANK for name in names)
+
     def evaluate(self, values: Resolve, ranks: Resolve) -> Floats:
         """Compute the formula.
 

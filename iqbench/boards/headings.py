@@ -18,6 +18,7 @@ FACTS = (
     *("rank", "rank_low", "rank_high", "tie", "p_vs_best", "effect_vs_best", "front", "front_by"),
     *("average_rank", "average_rank_low", "average_rank_high"),
     *("method", "n", "expected", "complete", "missing", "undefined", "other_reference"),
+    "published",
 )
 """Columns of a leaderboard that hold no values of metrics."""
 

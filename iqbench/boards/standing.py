@@ -26,6 +26,7 @@ from iqbench.boards.ranking import Ties, sort_column, ties
 from iqbench.boards.set_values import SetValues, set_values
 from iqbench.results.columns import Columns
 from iqbench.results.names import natural, used_names
+from iqbench.results.published import PublishedMean
 from iqbench.results.read import DatasetTables
 from iqbench.results.references import Stale, stale_rows
 from iqbench.results.schema import ColumnInfo
@@ -90,6 +91,10 @@ class Standing:
     sets
         By heading of a column that has one value a method, of a whole set or composite, its metric
         and its signature.
+    published
+        Means of the dataset that papers print, which take no part in any of this.
+    composites
+        The composite scores that were asked for.
     """
 
     dataset: str
@@ -102,6 +107,8 @@ class Standing:
     ranked_by: str | None
     columns: Columns = field(default_factory=Columns)
     sets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    published: tuple[PublishedMean, ...] = ()
+    composites: tuple[Composite, ...] = ()
 
     @property
     def signatures(self) -> dict[str, tuple[str, str]]:
@@ -222,6 +229,8 @@ def standing(tables: DatasetTables, choice: Choice) -> Standing:
     found = Standing(
         *(dataset, tables.task, cube, rows, means, orders, rank_samples, ranked_by, columns),
         sets=sets,
+        published=tables.published,
+        composites=choice.composites,
     )
     span = front_columns({**cube.signatures, **sets}, columns, choice.front, f"dataset {dataset}")
     rows = rows.assign(

@@ -12,6 +12,7 @@ import pandas as pd
 from iqbench.boards.critical import DATASETS
 from iqbench.boards.headings import metric_columns
 from iqbench.boards.means_table import MeansTable
+from iqbench.boards.published import PUBLISHED
 from iqbench.boards.ranking import too_few
 from iqbench.document.figure import Figure
 from iqbench.document.model import Entry, Section, TableColumn, direction_arrow
@@ -30,9 +31,10 @@ def dataset_sections(table: MeansTable) -> Iterator[Section]:
     marks = table.places()
     for dataset, rows in table.frame.groupby("dataset", sort=False):
         expected = int(rows["expected"].iloc[0])
-        protocols = [text for text in dict.fromkeys(rows["protocol"]) if text]
+        scored = rows[_text(rows, PUBLISHED) == ""]
+        protocols = [text for text in dict.fromkeys(scored["protocol"]) if text]
         facts = [*protocols, plural(expected, "image")]
-        ranked = int(rows["rank"].notna().sum())
+        ranked = int(scored["rank"].notna().sum())
         if ranked:
             facts.append(f"ranked by {rows['ranked_by'].iloc[0]}")
         remarks = _remarks(rows)
@@ -51,6 +53,8 @@ def dataset_sections(table: MeansTable) -> Iterator[Section]:
         lacking = rows[~rows["complete"].astype(bool)]
         if "other_reference" in rows and (lacking["other_reference"] > 0).all():
             section = replace(section, unranked="incomplete methods, for the reasons given above")
+        if len(lacking) and (_text(lacking, PUBLISHED) != "").all():
+            section = replace(section, unranked="published means whose protocol is not the same")
         yield section
 
 
@@ -115,7 +119,7 @@ def _leading(rows: pd.DataFrame, unit: str, *, ties: bool = True) -> list[TableC
     names = [
         Entry(
             str(row["method"]),
-            note="" if row["complete"] else f"{row['n']}/{row['expected']} {unit}s",
+            note=_note(row, unit),
         )
         for _, row in rows.iterrows()
     ]
@@ -131,6 +135,13 @@ def _leading(rows: pd.DataFrame, unit: str, *, ties: bool = True) -> list[TableC
         TableColumn("method", "method", names),
         *(column for column in extras if any(entry.text for entry in column.entries)),
     ]
+
+
+def _note(row: pd.Series, unit: str) -> str:
+    """Say beside a method's name what its row is, if it is not of all images."""
+    if row.get(PUBLISHED):
+        return "" if str(row["method"]).endswith(f"({PUBLISHED})") else PUBLISHED
+    return "" if row["complete"] else f"{row['n']}/{row['expected']} {unit}s"
 
 
 _TIE = "Methods of one letter are not significantly worse than the best of them"
@@ -240,6 +251,9 @@ def _remarks(rows: pd.DataFrame) -> list[str]:
     for text, same in rows[rows["undefined"] != ""].groupby("undefined", sort=False):
         who = "every method" if len(same) == len(rows) > 1 else ", ".join(same["method"])
         remarks.append(f"undefined and left out of the mean: {text} ({who})")
+    sources = _text(rows, PUBLISHED)
+    for source, same in rows[sources != ""].groupby(sources, sort=False):
+        remarks.append(f"published, not scored here: {', '.join(same['method'])} ({source})")
     return remarks + _compared(rows, "image")
 
 

@@ -69,7 +69,9 @@ def import_values(
     image, method, metric, value; or wide, with image, method and one column a metric. Columns
     dataset, direction and protocol are optional. Values belong to the files that the tables have
     of the images: once an image changes, they are no longer shown. Without a column image, values
-    are of whole methods, e.g. params and flops. An import replaces earlier ones of its metrics.
+    are of whole methods, e.g. params and flops; with a column source, they are means that a paper
+    prints of a method on a dataset, and leaderboards mark such rows as published. An import
+    replaces earlier ones of its metrics.
 
     \b
     Examples:

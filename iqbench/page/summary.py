@@ -10,6 +10,7 @@ import pandas as pd
 
 from iqbench.boards.headings import MEANS
 from iqbench.boards.means_table import MeansTable
+from iqbench.boards.published import PUBLISHED
 from iqbench.document.model import direction_arrow
 from iqbench.document.text import number
 from iqbench.results.schema import ColumnInfo
@@ -59,7 +60,8 @@ def cards_of(table: MeansTable) -> Iterator[Card]:
             if letter:
                 same = rows[(rows["tie"] == letter) & (rows["rank"] != 1)]
                 tied = [str(name) for name in same["method"]]
-        left = int((~rows["complete"]).sum())
+        scored = rows[rows[PUBLISHED] == ""] if PUBLISHED in rows else rows
+        left = int((~scored["complete"]).sum())
         yield Card(
             dataset=str(dataset),
             task=str(rows["task"].iloc[0]),
@@ -67,7 +69,7 @@ def cards_of(table: MeansTable) -> Iterator[Card]:
             value=value,
             tied=tied,
             front=[str(name) for name in rows.loc[rows["front"].eq(True).fillna(False), "method"]],
-            incomplete=f"{left} of {len(rows)}" if left else "",
+            incomplete=f"{left} of {len(scored)}" if left else "",
         )
 
 

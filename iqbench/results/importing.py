@@ -12,6 +12,7 @@ from iqbench import __version__
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.current import groups
 from iqbench.results.foreign import ForeignFile, ForeignValue, read_foreign
+from iqbench.results.published import add_published, published_of
 from iqbench.results.read import load_columns
 from iqbench.results.schema import (
     ANY_MEMBERS,
@@ -78,7 +79,8 @@ def import_values(
 
     A file with a column of images has values of images: they belong to the files that the tables
     have of these images, and are no longer shown once an image changes. One without has values of
-    whole methods, such as parameters and FLOPs; they hold whatever the images.
+    whole methods, such as parameters and FLOPs; they hold whatever the images. If it has a column
+    ``source``, these are means that a paper prints: rows of leaderboards of their own.
     Values of one metric that were imported before, of the same methods, are replaced.
 
     Parameters
@@ -111,6 +113,8 @@ def import_values(
     file = read_foreign(Path(path), columns=columns, metrics=metrics)
     root = Path(results)
     run = _Import(file, Store(root), _tables(root), dataset or "", method or "")
+    if "source" in file.roles and "image" not in file.roles:
+        return run.of_papers()
     run.describe(directions or {}, costs)
     return run.of_images() if "image" in file.roles else run.of_methods()
 
@@ -306,6 +310,19 @@ class _Import:
                 ]
                 writer.write_sets([*gone, *own.values()])
         return self._done()
+
+    def of_papers(self) -> Imported:
+        """Keep published means."""
+        dataset = self.dataset or (next(iter(self.tables)) if len(self.tables) == 1 else "")
+        means = published_of(self.file, dataset=dataset, method=self.method)
+        add_published(self.store.root, means)
+        if any(not mean.protocol for mean in means):
+            self.notes.append(
+                "published means without a protocol are shown, and not ranked: say it in a column "
+                "protocol"
+            )
+        every = {mean.metric: ColumnInfo("none") for mean in means}
+        return Imported(len(means), 0, every, self.notes)
 
     def _placed(self, value: ForeignValue) -> ForeignValue:
         """Name dataset and method of a value of an image."""

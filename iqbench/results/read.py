@@ -18,6 +18,7 @@ from iqbench.results.current import Stored, current_images, current_scores, grou
 from iqbench.results.filters import Filters
 from iqbench.results.names import combinations_of, used_names
 from iqbench.results.parts import WRITTEN
+from iqbench.results.published import PublishedMean, read_published
 from iqbench.results.schema import IMAGES, SCORES, SETS, UNDEFINED, ColumnInfo, Manifest
 from iqbench.results.selector import Keys, Selector, refusal, select
 from iqbench.results.sets import current_sets
@@ -77,6 +78,8 @@ class DatasetTables:
         How the metrics of the whole folder are read.
     task
         What the methods restore; empty where no run has said so.
+    published
+        Means of the dataset that papers print.
     """
 
     dataset: str
@@ -85,6 +88,7 @@ class DatasetTables:
     sets: pd.DataFrame = field(default_factory=pd.DataFrame)
     columns: Columns = field(default_factory=Columns)
     task: str = ""
+    published: tuple[PublishedMean, ...] = ()
 
     def showing(
         self, shown: str | Sequence[str], extra: Sequence[str] = ()
@@ -256,13 +260,23 @@ def iter_datasets(
     of_dataset: dict[str, list[Stored]] = {}
     every = groups(Path(path))
     columns = _columns_of(every).leading(leading)
+    published = read_published(Path(path))
     for group in every:
         of_dataset.setdefault(group.dataset, []).append(group)
     some = False
     for dataset, found in of_dataset.items():
         if not wanted.admit("dataset", dataset):
             continue
-        tables = replace(_tables_of(dataset, found, wanted), columns=columns, task=_task_of(found))
+        tables = replace(
+            _tables_of(dataset, found, wanted),
+            columns=columns,
+            task=_task_of(found),
+            published=tuple(
+                mean
+                for mean in published
+                if mean.dataset == dataset and wanted.admit("method", mean.method)
+            ),
+        )
         some |= not (tables.scores.empty and tables.sets.empty)
         yield tables
         del tables  # while the next one is read

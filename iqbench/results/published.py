@@ -1,0 +1,110 @@
+"""Means that papers print: typed in, kept beside the tables, never mixed with values of images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from iqbench.errors import IqbenchError
+from iqbench.results.foreign import ForeignFile, ForeignValue, read_foreign
+from iqbench.user_files import replace_file
+
+__all__ = ["FILE_NAME", "PublishedMean", "add_published", "published_of", "read_published"]
+
+FILE_NAME = "published.jsonl"
+"""In the results folder: one mean a line."""
+
+_FIELDS = ("dataset", "method", "metric", "value", "protocol", "source")
+
+
+@dataclass(frozen=True)
+class PublishedMean:
+    """One mean of a method on a dataset, as a source prints it.
+
+    Attributes
+    ----------
+    dataset, method, metric, value
+        Whose mean, and the name of the column.
+    source
+        Where it is printed.
+    protocol
+        Under which it was computed; empty where that is not known.
+    """
+
+    dataset: str
+    method: str
+    metric: str
+    value: float
+    source: str
+    protocol: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What has one mean."""
+        return self.dataset, self.method, self.metric, self.protocol
+
+
+def read_published(root: Path) -> list[PublishedMean]:
+    """Read the published means of a results folder; none where it has none.
+
+    Raises
+    ------
+    IqbenchError
+        If the file is damaged; it names the line.
+    """
+    path = root / FILE_NAME
+    if not path.is_file() or not path.stat().st_size:
+        return []
+    file = read_foreign(path)
+    return [_mean(file, value) for value in file.values]
+
+
+def add_published(root: Path, means: Iterable[PublishedMean]) -> None:
+    """Keep means in a results folder; they take the place of earlier ones of the same key."""
+    every = {mean.key: mean for mean in (*read_published(root), *means)}
+    lines = [
+        json.dumps({name: getattr(mean, name) for name in _FIELDS}, ensure_ascii=False)
+        for _, mean in sorted(every.items())
+    ]
+    root.mkdir(parents=True, exist_ok=True)
+    replace_file(root / FILE_NAME, ("\n".join(lines) + "\n").encode())
+
+
+def published_of(file: ForeignFile, *, dataset: str = "", method: str = "") -> list[PublishedMean]:
+    """Take the values of a file that has a column ``source`` as published means.
+
+    Raises
+    ------
+    IqbenchError
+        If a value lacks its dataset, method, source or number, or stands there twice.
+    """
+    found: dict[tuple[str, str, str, str], str] = {}
+    means = []
+    for value in file.values:
+        mean = _mean(file, value, dataset=dataset, method=method)
+        if mean.key in found:
+            raise IqbenchError(
+                f"{file.path}, {value.place}: {mean.metric} of {mean.method} on {mean.dataset} "
+                f"stands in {found[mean.key]} already"
+            )
+        found[mean.key] = value.place
+        means.append(mean)
+    return means
+
+
+def _mean(
+    file: ForeignFile, value: ForeignValue, *, dataset: str = "", method: str = ""
+) -> PublishedMean:
+    dataset, method = value.dataset or dataset, value.method or method
+    named = {"dataset": dataset, "method": method, "source": value.source}
+    for what, text in named.items():
+        if not text:
+            raise IqbenchError(
+                f"{file.path}, {value.place}: no {what} is named",
+                hint="A published mean has dataset, method, metric, value and source",
+            )
+    if value.value is None:
+        raise IqbenchError(f"{file.path}, {value.place}: there is no value of {value.metric}")
+    return PublishedMean(dataset, method, value.metric, value.value, value.source, value.protocol)

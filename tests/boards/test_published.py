@@ -1,0 +1,157 @@
+"""Means from papers stand in leaderboards: marked, untested, ranked under one protocol only."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from made_folders import Made
+
+from iqbench.boards.board import read_board
+from iqbench.boards.composites import read_composites
+from iqbench.boards.views import render_view
+from iqbench.errors import IqbenchError, IqbenchWarning
+from iqbench.results.importing import import_values
+from iqbench.results.published import read_published
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Two methods of about 34 and 26 dB."""
+    made = Made(tmp_path_factory.mktemp("published"))
+    images = [f"i{number}" for number in range(8)]
+    made.references(images)
+    made.method("near", images, amount=6)
+    made.method("far", images, amount=16)
+    made.evaluate(metrics=("psnr", "ssim"))
+    return made.results
+
+
+@pytest.fixture
+def publish(results, tmp_path):
+    """Import rows for the length of a test."""
+
+    def write(*rows, **options):
+        file = tmp_path / "published.csv"
+        lines = [",".join(map(str, row)) for row in rows]
+        head = "method,dataset,metric,value,protocol,source"
+        file.write_text("\n".join([head, *lines]) + "\n")
+        return import_values(file, results, **options)
+
+    yield write
+    (results / "published.jsonl").unlink(missing_ok=True)
+
+
+def read(results, *composites, **choice):
+    found = read_board(results, {}, composites=read_composites(composites), **choice)
+    return found, found.table.frame.set_index("method")
+
+
+def test_a_mean_under_the_same_protocol_is_ranked(results, publish):
+    _, before = read(results)
+    publish(("Paper", "hr", "psnr", 30, "rgb", "Nobody 2020"))
+    found, board = read(results)
+    assert board["rank"].to_dict() == {"near": 1, "Paper": 2, "far": 3}
+    assert board["psnr_rank"].to_dict() == {"near": 1, "Paper": 2, "far": 3}
+    assert board.loc["Paper", ["psnr", "published"]].tolist() == [30, "Nobody 2020"]
+    assert math.isnan(board.loc["Paper", "psnr_low"])
+    assert math.isnan(board.loc["Paper", "ssim"])
+    assert board["rank_low"].isna().all()
+    # What tests say of the others is as it was.
+    for name in ("psnr", "psnr_low", "p_vs_best", "tie", "n"):
+        assert board.loc["far", name] == before.loc["far", name]
+    assert list(found.pairs()["method"]) == ["near"]
+
+
+@pytest.mark.parametrize("protocol", ["", "sr-y:scale=4"])
+def test_a_mean_under_another_protocol_is_shown_and_not_ranked(results, publish, protocol):
+    _, before = read(results)
+    done = publish(("Paper", "hr", "psnr", 99, protocol, "Nobody 2020"))
+    assert bool(done.notes) == (not protocol)
+    found, board = read(results)
+    assert board["rank"].fillna(0).to_dict() == {"near": 1, "far": 2, "Paper": 0}
+    assert board.loc["Paper", "psnr"] == 99
+    assert board["rank_low"].dropna().tolist() == before["rank_low"].tolist()
+    text = render_view(found, None, "table")
+    assert "Not ranked: published means whose protocol is not the same" in text
+
+
+def test_versions_of_a_protocol_are_one(results, publish):
+    publish(("Paper", "hr", "psnr", 30, "rgb/1", "Nobody 2020"))
+    assert read(results)[1].loc["Paper", "rank"] == 2
+
+
+@pytest.mark.parametrize("format", ["table", "markdown", "latex", "html"])
+def test_every_format_marks_it(results, publish, format):
+    publish(("Paper", "hr", "psnr", 30, "rgb", "Nobody 2020"))
+    text = render_view(read(results)[0], None, format)
+    assert "Paper" in text
+    assert "published" in text
+
+
+def test_a_row_of_a_method_that_is_scored_here_has_a_name_of_its_own(results, publish):
+    publish(("near", "hr", "psnr", 30, "rgb", "Nobody 2020"))
+    _, board = read(results)
+    assert board["rank"].to_dict() == {"near": 1, "near (published)": 2, "far": 3}
+
+
+def test_it_may_be_on_the_front(results, publish):
+    publish(
+        ("Paper", "hr", "psnr", 20, "rgb", "Nobody 2020"),
+        ("Paper", "hr", "ssim", 0.9999, "rgb", "Nobody 2020"),
+    )
+    _, board = read(results, front=("psnr", "ssim"))
+    assert board["front"].to_dict() == {"near": True, "far": False, "Paper": True}
+
+
+def test_composite_scores_mix_published_and_own_means(results, publish):
+    publish(
+        ("Paper", "hr", "psnr", 50, "rgb", "Nobody 2020"),
+        ("Paper", "hr", "ssim", 0.5, "rgb", "Nobody 2020"),
+        ("Half", "hr", "psnr", 60, "rgb", "Nobody 2021"),
+    )
+    _, board = read(results, "mix = 'psnr' + 10 * 'ssim'", sort="mix")
+    assert board.loc["Paper", "mix"] == 55
+    assert math.isnan(board.loc["Half", "mix"])
+    assert board["rank"].fillna(0).to_dict() == {"Paper": 1, "near": 2, "far": 3, "Half": 0}
+    _, board = read(results, "r (lower) = rank('psnr') + rank('ssim')", sort="r")
+    assert board["r"].dropna().to_dict() == {"near": 3 + 1, "Paper": 2 + 3, "far": 4 + 2}
+
+
+def test_another_import_replaces_the_same_mean(results, publish):
+    publish(("Paper", "hr", "psnr", 30, "rgb", "Nobody 2020"))
+    publish(("Paper", "hr", "psnr", 31, "rgb", "Nobody 2021"))
+    (mean,) = read_published(results)
+    assert (mean.value, mean.source) == (31, "Nobody 2021")
+
+
+def test_a_metric_that_the_tables_lack_is_told(results, publish):
+    publish(("Paper", "hr", "musiq", 30, "rgb", "Nobody 2020"))
+    with pytest.warns(IqbenchWarning, match="the published musiq of Paper is not shown on 'hr'"):
+        read(results)[1]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (("", "hr", "psnr", 1, "rgb", "N"), "line 2: no method is named"),
+        (("P", "hr", "psnr", 1, "rgb", ""), "line 2: no source is named"),
+        (("P", "hr", "psnr", "", "rgb", "N"), "line 2: there is no value of psnr"),
+        (("P", "hr", "psnr", "x", "rgb", "N"), "line 2: psnr is no number: 'x'"),
+    ],
+)
+def test_what_is_wrong_is_named(publish, results, row, message):
+    with pytest.raises(IqbenchError, match=message):
+        publish(row)
+    assert read_published(results) == []
+    with pytest.raises(IqbenchError, match="line 3: psnr of P on hr stands in line 2 already"):
+        publish(*[("P", "hr", "psnr", 1, "rgb", "N")] * 2)
+
+
+def test_a_damaged_file_is_named_with_its_line(publish, results):
+    publish(("P", "hr", "psnr", 1, "rgb", "N"))
+    file = results / "published.jsonl"
+    file.write_text(file.read_text() + json.dumps({"method": "Q"}) + "\n")
+    with pytest.raises(IqbenchError, match=r"published\.jsonl, line 2"):
+        read(results)
