@@ -27,6 +27,7 @@ Luma = Literal["studio", "full"]
 
 BLOCK = 96
 SCALES = (1, 2)
+ROWS = 256
 SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
@@ -101,8 +102,9 @@ class Niqe(Metric):
 
         Gray counts as three equal channels.
         """
-        rgb = output.cpu().float().expand(-1, 3, -1, -1).double()
-        plane = (_studio(rgb) if self.luma == "studio" else _full(rgb)) * 255
+        # Some rows at a time: float64 of three channels is eight times as large as the plane.
+        rows = [self._luma(rows) for rows in torch.split(output, ROWS, dim=2)]
+        plane = torch.cat(rows, dim=1)
         if self.crop:
             plane = plane[:, self.crop : -self.crop, self.crop : -self.crop]
         height, width = plane.shape[1:]
@@ -114,6 +116,11 @@ class Niqe(Metric):
             )
         plane = plane[:, : down * BLOCK, : across * BLOCK]
         return plane.round() if self.rounded else plane
+
+    def _luma(self, rows: Tensor) -> Tensor:
+        """Return luma in [0, 255] of some rows, (N, h, W) float32."""
+        rgb = rows.cpu().float().expand(-1, 3, -1, -1).double()
+        return (_studio(rgb) if self.luma == "studio" else _full(rgb)) * 255
 
 
 def _studio(rgb: Tensor) -> Tensor:

@@ -18,12 +18,10 @@ from torch import Tensor, nn
 from iqbench.networks.weights import load
 from iqbench.networks.weights.catalogue import inception_convolutions
 
-__all__ = ["FEATURES", "SIDE", "Inception", "load_inception"]
+__all__ = ["SIDE", "Inception", "load_inception"]
 
 SIDE = 299
 """Rows and columns of the images that it was trained on."""
-
-FEATURES = 2048
 
 _EPSILON = 0.001
 
