@@ -102,7 +102,7 @@ class Niqe(Metric):
 
         Gray counts as three equal channels.
         """
-        # Some rows at a time: float64 of three channels is eight times as large as the plane.
+        # Some rows at a time: float64 of three channels is six times as large as the plane.
         rows = [self._luma(rows) for rows in torch.split(output, ROWS, dim=2)]
         plane = torch.cat(rows, dim=1)
         if self.crop:
