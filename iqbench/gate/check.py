@@ -363,7 +363,7 @@ def _judged_set(
         found["baseline"] = np.nan
         found["lacking"] = f"{row['state']}: the value of the set ({row['reason']})"
         return {**found, "verdict": row["state"], "failed": row["state"] not in allow}
-    found["gain"] = gain = float(gains([row["baseline"]], [row["candidate"]], info)[0])
+    found["gain"] = gain = float(gains([row["baseline"]], [row["candidate"]], info)[0]) + 0.0
     if info.direction == "none":
         return {**found, "verdict": "changed" if gain else "same", "failed": False}
     chosen = margin_of(row["metric"], info, margins, signature=row["signature"])

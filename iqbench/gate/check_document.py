@@ -206,7 +206,7 @@ def _remarks(found: Check, shown: pd.DataFrame) -> list[str]:
     remarks = []
     if hidden := len(rows) - len(shown):
         remarks.append(f"Not shown: {hidden} that are the same (--rows all)")
-    if (shown["n"] > 0).any():
+    if ((shown["n"] > 0) & (shown["scope"] != SET_SCOPE)).any():
         remarks.append(
             "gain: how much better the mean got, in the metric's unit, negative is worse; p: of the"
             f" one-sided Wilcoxon test, corrected by Holm, significant up to {found.alpha:g}"

@@ -149,8 +149,12 @@ class TestCheck:
         assert first["p_value"] == alone.rows.set_index("metric").loc["psnr", "p_value"]
         assert set(with_set.rows["verdict"]) == {"worse"}
 
-    def test_a_check_of_sets_alone_can_pass(self):
-        assert check(side(), side()).passed
+    def test_a_check_of_sets_alone_can_pass_and_speaks_of_no_test(self):
+        found = check(side(), side())
+        assert found.passed
+        text = render_check(found, "table")
+        assert "Wilcoxon" not in text
+        assert "-0.0" not in text
 
     def test_every_form_says_how_sure_it_is(self):
         found = check(side(), side(10.5, (9.0, 12.0, 9.5, 11.5)))
