@@ -473,6 +473,11 @@ def _computed(
     from iqbench.engine.runtimes import write_runtimes
     from iqbench.results.store import Store
 
+    if not evaluation.datasets and evaluation.reference is None:
+        raise IqbenchError(
+            f"nothing says on which images {', '.join(functions)} is to be run",
+            hint="Give dataset='NAME' (`iqbench datasets list`) or reference='DIR'",
+        )
     datasets = [
         computed_dataset(one, functions, degradation, seed) for one in _datasets(evaluation, (), ())
     ]

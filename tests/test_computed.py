@@ -168,7 +168,7 @@ class TestFailures:
             ({"degradation": None}, "nothing says how the inputs of hr are made"),
             ({"degradation": "noize:sigma=1"}, "Did you mean 'noise'"),
             ({"methods": "hr"}, "a degradation is given, and no method that is a function"),
-            ({"reference": None}, "nothing says what to compare with"),
+            ({"reference": None}, "nothing says on which images mine is to be run"),
         ],
     )
     def test_what_cannot_be_run_is_refused(self, options, message):
