@@ -179,11 +179,11 @@ def test_pyiqas_psnr_of_equal_images_is_80_db(files):
     assert scored((files[0], files[0]), "pyiqa-y", "psnr") == pytest.approx([80])
 
 
-@pytest.mark.parametrize("protocol", ["pyiqa-y", "ntire-sr"])
-def test_the_row_of_a_perceptual_table_is_the_default(protocol):
+@pytest.mark.parametrize(("protocol", "sets"), [("pyiqa-y", ["fid"]), ("ntire-sr", [])])
+def test_the_row_of_a_perceptual_table_is_the_default(protocol, sets):
     resolved = resolve_protocol(protocol)
     names = [item.column.name for item in resolve_metrics(resolved.metrics, resolved.variants)]
-    assert names[2:] == ["lpips-alex", "dists", "niqe-luma=full"]
+    assert names[2:] == ["lpips-alex", "dists", "niqe-luma=full", *sets]
     assert str(resolved.view("perception", "dists")) == "rgb,uint8"
     assert str(resolved.view("naturalness", "niqe")) == "rgb,uint8"
 
