@@ -17,7 +17,7 @@ from iqbench.results.read import load_images, load_scores
 from iqbench.results.schema import FORMAT, SCHEMAS, SCORES, Footer, Kind
 from iqbench.results.verify import verify_results
 
-FOOTER = Footer(FORMAT, "set5", "edsr", [manifest()], COLUMNS)
+FOOTER = Footer(FORMAT, "set5", "edsr", [manifest()], dict(COLUMNS))
 
 
 def unnamed(part: Path) -> Path:
