@@ -8,12 +8,14 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, get_args
 
+from iqbench.explain.prepared import AS_STORED, PREPARED
 from iqbench.protocols.view import Brightness, Gray, View
 
 __all__ = [
     "BRIGHTNESS",
     "COLOURS",
     "CROPS",
+    "DEEP_RANGES",
     "FIELDS",
     "GRAYS",
     "MODCROPS",
@@ -61,6 +63,10 @@ RANGES: Mapping[str, tuple[float, float, str]] = MappingProxyType(
         "0..1-peak-2": (0.5, 0.0, "[0,1] with peak 2"),
         "-1..1-peak-2": (1.0, -0.5, "[-1,1] with peak 2"),
         "-1..1-peak-1": (2.0, -1.0, "[-1,1] with peak 1"),
+        "peak-256": (255 / 256, 0.0, "peak 256"),
+        "10-bit-peak": (65535 / 1023, 0.0, "peak 1023 of 10 bits"),
+        "12-bit-peak": (65535 / 4095, 0.0, "peak 4095 of 12 bits"),
+        "14-bit-peak": (65535 / 16383, 0.0, "peak 16383 of 14 bits"),
         "peak-219": (255 / 219, 0.0, "peak 219 (235 - 16)"),
         "0..255-peak-1": (255.0, 0.0, "[0,255] with peak 1"),
         "0..1-peak-255": (1 / 255, 0.0, "[0,1] with peak 255"),
@@ -71,6 +77,9 @@ RANGES: Mapping[str, tuple[float, float, str]] = MappingProxyType(
     }
 )
 """Ranges and peaks: pixels x in [0,1] become a x + b with peak 1; what they are called."""
+
+DEEP_RANGES = ("10-bit-peak", "12-bit-peak", "14-bit-peak")
+"""Peaks of samples that have fewer bits than the 16 of their file."""
 
 DATA_RANGES: Mapping[str, str] = MappingProxyType(
     {
@@ -125,6 +134,8 @@ class Convention:
         of three equal channels.
     brightness
         ``own``, or as in `View`.
+    prepared
+        One of `PREPARED`: what was done to the images first.
     range
         One of `RANGES` or `DATA_RANGES`.
     pool
@@ -139,6 +150,7 @@ class Convention:
     crop: int = 0
     gray: str = "keep"
     brightness: str = "own"
+    prepared: str = AS_STORED
     range: str = OWN
     pool: str = "images"
 
@@ -168,9 +180,9 @@ class Convention:
         )
 
     @property
-    def seen(self) -> tuple[str, str, str, str]:
+    def seen(self) -> tuple[str, str, str, str, str]:
         """What the pixels that are seen depend on, besides the part that is scored."""
-        return self.colour, self.quantise, self.gray, self.brightness
+        return self.colour, self.quantise, self.gray, self.brightness, self.prepared
 
     def departures(self, other: Convention) -> list[str]:
         """Name the fields in which this differs from another."""
@@ -188,6 +200,8 @@ def label(name: str, value: str | int) -> str:
         return f"{name} {value}"
     if name == "colour":
         return COLOURS[str(value)]
+    if name == "prepared":
+        return PREPARED[str(value)]
     if name == "range":
         return DATA_RANGES.get(str(value)) or RANGES[str(value)][2]
     return str(value)

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, OWN, Convention
+from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, DEEP_RANGES, OWN, Convention
 from iqbench.explain.family import Family
 from iqbench.explain.gray import INTEGER
 from iqbench.explain.pair import Extremes, Pair
+from iqbench.explain.prepared import AS_STORED, JPEG, ORDERS, ORIENTATIONS, SHIFTS
 from iqbench.explain.windows import Windows
 from iqbench.metrics.psnr import TAP, Psnr
 
@@ -79,9 +80,12 @@ class PsnrFamily(Family[Errors]):
                 "0..1-peak-2",
                 "-1..1-peak-1",
                 "peak-219",
+                "peak-256",
+                *DEEP_RANGES,
                 "0..255-peak-1",
                 "0..1-peak-255",
             ),
+            "prepared": (AS_STORED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS),
             "pool": ("images", "pooled", "mean-mse"),
             "metric": ("psnr", WITH_EPSILON, WRAPPED),
         }
@@ -92,6 +96,10 @@ class PsnrFamily(Family[Errors]):
         A mean of channels' PSNRs has no pooled error, only integers wrap around, and a brightness
         that is made equal is rare: it is combined with the usual colours.
         """
+        if convention.prepared != AS_STORED:
+            # Each costs a conversion of its own.
+            plain = convention.metric == self.metric and convention.range == OWN
+            return plain and convention.colour in ("rgb", *LUMA) and convention.pool == "images"
         if convention.brightness != "own" and (
             convention.colour not in COMBINED or convention.metric == WRAPPED
         ):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -14,6 +15,7 @@ from iqbench.engine.reading import fit_pair
 from iqbench.errors import IqbenchError
 from iqbench.explain.names import Names
 from iqbench.explain.pair import Pair
+from iqbench.explain.prepared import partners
 from iqbench.images.picture import Picture
 from iqbench.images.source import FileSource, Source
 from iqbench.protocols.presets import Protocol
@@ -49,6 +51,9 @@ class Pairs:
             [name for name, _ in found],
             [[Path(source.name).name for source in sources] for _, sources in found],
         )
+        self.partners = partners(
+            *([Path(sources[side].name).name for _, sources in found] for side in (0, 1))
+        )
         self.modcrops = modcrops
         self._sources = [sources for _, sources in found]
         self._gray_output = gray_output
@@ -70,15 +75,22 @@ class Pairs:
         """
         with self._lock:
             kept = self._kept.get(place)
+        others = {name: partial(self._output, row[place]) for name, row in self.partners.items()}
         if kept is not None:
-            return Pair(*kept, self._gray_output)
-        pair = read_pair(self._sources[place], self.modcrops, self._gray_output)
+            return Pair(*kept, self._gray_output, others)
+        pair = read_pair(self._sources[place], self.modcrops, self._gray_output, others)
         size = pair.reference.pixels.nbytes + pair.output.pixels.nbytes
         with self._lock:
             if size <= self._room and place not in self._kept:
                 self._room -= size
                 self._kept[place] = (pair.reference, pair.output)
         return pair
+
+    def _output(self, place: int) -> Picture:
+        """Return the output of a pair."""
+        with self._lock:
+            kept = self._kept.get(place)
+        return kept[1] if kept is not None else self._sources[place][1].read().decode()
 
 
 def find_pairs(
@@ -144,7 +156,12 @@ def find_pairs(
     ]
 
 
-def read_pair(sources: Sources, modcrops: Iterable[int], gray_output: GrayOutput = "error") -> Pair:
+def read_pair(
+    sources: Sources,
+    modcrops: Iterable[int],
+    gray_output: GrayOutput = "error",
+    others: Mapping[str, Callable[[], Picture]] | None = None,
+) -> Pair:
     """Decode a pair.
 
     Parameters
@@ -155,6 +172,8 @@ def read_pair(sources: Sources, modcrops: Iterable[int], gray_output: GrayOutput
         Under one of which the two must have one size; 1 comes first.
     gray_output
         What a gray output of a colour reference holds; ``error``: both readings are tried.
+    others
+        As in `iqbench.explain.prepared.prepare`.
 
     Raises
     ------
@@ -170,6 +189,6 @@ def read_pair(sources: Sources, modcrops: Iterable[int], gray_output: GrayOutput
         except IqbenchError as error:
             first = first or error
             continue
-        return Pair(fitted.reference, fitted.output, gray_output)
+        return Pair(fitted.reference, fitted.output, gray_output, others)
     assert first is not None
     raise first

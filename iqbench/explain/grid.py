@@ -9,13 +9,17 @@ from operator import ne
 from typing import Any
 
 from iqbench.explain.anchors import Anchor
-from iqbench.explain.convention import Convention, label
+from iqbench.explain.convention import DEEP_RANGES, OWN, Convention, label
 from iqbench.explain.pair import Pair
 from iqbench.explain.plausibility import KINDS, SINGLE, rate
+from iqbench.explain.prepared import AS_STORED, JPEG, ORDERS, ORIENTATIONS
 
 __all__ = ["Facts", "Grid", "Named"]
 
 Values = Mapping[str, Sequence[str | int]]
+
+ALONE = ("prepared",)
+"""Fields that are changed only where nothing else is: there are many ways, and each is rare."""
 
 
 @dataclass
@@ -32,6 +36,10 @@ class Facts:
         Whether any has three channels, gray that is read in several ways, or more than 8 bits.
     touching
         The modcrops that take something away of any.
+    turned, sixteen
+        Whether any has an EXIF orientation, or samples of 16 bits.
+    reordered
+        The orders of the lists that pair other images, of `ORDERS`.
     """
 
     pairs: int = 0
@@ -40,13 +48,26 @@ class Facts:
     gray: bool = False
     deep: bool = False
     touching: frozenset[int] = frozenset()
+    turned: bool = False
+    sixteen: bool = False
+    reordered: frozenset[str] = frozenset()
 
     def add(self, pair: Pair, modcrops: Sequence[int]) -> None:
         """Take another pair into account."""
         size = pair.reference.height, pair.reference.width
         touching = {factor for factor in modcrops if not pair.untouched(factor)}
-        alone = Facts(1, frozenset({size}), pair.colour, pair.gray, pair.deep, frozenset(touching))
-        self.unite(alone)
+        self.unite(
+            Facts(
+                pairs=1,
+                sizes=frozenset({size}),
+                colour=pair.colour,
+                gray=pair.gray,
+                deep=pair.deep,
+                touching=frozenset(touching),
+                turned=pair.turned,
+                sixteen=pair.sixteen,
+            )
+        )
 
     def unite(self, other: Facts) -> None:
         """Take the pairs of another into account."""
@@ -56,6 +77,9 @@ class Facts:
         self.gray |= other.gray
         self.deep |= other.deep
         self.touching |= other.touching
+        self.turned |= other.turned
+        self.sixteen |= other.sixteen
+        self.reordered |= other.reordered
 
     def collapse(self, convention: Convention) -> Convention:
         """Give conventions that cannot differ on these pairs one form."""
@@ -67,8 +91,18 @@ class Facts:
             gray=gray,
             quantise=convention.quantise if self.deep else "stored",
             modcrop=convention.modcrop if convention.modcrop in self.touching else 1,
+            prepared=convention.prepared if self._can_be(convention.prepared) else AS_STORED,
+            range=OWN if convention.range in DEEP_RANGES and not self.sixteen else convention.range,
             pool="pooled" if pool == "mean-mse" and len(self.sizes) == 1 else pool,
         )
+
+    def _can_be(self, prepared: str) -> bool:
+        """Tell whether it can make a difference that images were prepared in a way."""
+        if prepared in ORIENTATIONS:
+            return self.turned
+        if prepared in ORDERS:
+            return prepared in self.reordered
+        return not (prepared in JPEG and self.deep)
 
     def _colour(self, convention: Convention) -> tuple[str, str]:
         """Return colour and gray of `collapse`: MATLAB's Y alone makes other values of gray."""
@@ -162,9 +196,10 @@ class Grid:
         }
         found = dict.fromkeys(self._anchors)
         values = facts.distinct(values)
+        together = {name: values[name] for name in values if name not in ALONE}
         for start in self._anchors:
             for count in range(1, departures + 1):
-                for changed in _changed(start, values, count):
+                for changed in _changed(start, values if count == 1 else together, count):
                     convention = facts.collapse(changed)
                     if convention not in found and affordable(convention):
                         found[convention] = None

@@ -10,6 +10,7 @@ import pandas as pd
 
 from iqbench.explain.convention import FIELDS, split_names
 from iqbench.explain.plausibility import KINDS, LIMITS
+from iqbench.explain.prepared import AS_STORED
 
 __all__ = ["share_cause"]
 
@@ -107,6 +108,7 @@ _PLAIN: Mapping[str, tuple[object, ...]] = {
     "crop": (0,),
     "gray": ("keep",),
     "brightness": ("own",),
+    "prepared": (AS_STORED,),
     "range": ("own",),
     "pool": ("images",),
 }

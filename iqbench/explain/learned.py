@@ -1,4 +1,4 @@
-"""LPIPS with its nets, its versions and the input range it is fed."""
+"""Metrics with trained parameters, and what they are fed: LPIPS, DISTS, NIQE."""
 
 from __future__ import annotations
 
@@ -13,13 +13,23 @@ from iqbench.errors import IqbenchError
 from iqbench.explain.convention import BRIGHTNESS, OWN, RANGES, Convention
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
+from iqbench.explain.prepared import (
+    AS_STORED,
+    EXCHANGED,
+    JPEG,
+    ORDERS,
+    ORIENTATIONS,
+    RESIZED,
+    SHIFTS,
+)
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.lpips import NETWORKS, Lpips, Net
+from iqbench.metrics.niqe import niqe
 from iqbench.networks.backbone import IMAGENET_MEAN, IMAGENET_STD
 from iqbench.networks.weights import locate
 
-__all__ = ["LpipsFamily"]
+__all__ = ["DistsFamily", "LpipsFamily", "NiqeFamily"]
 
 OLD = ", version 0.0"
 
@@ -49,6 +59,7 @@ class LpipsFamily(MeanFamily):
             "colour": ("rgb", "bgr"),
             "quantise": ("stored", "uint8", "truncated"),
             "brightness": BRIGHTNESS,
+            "prepared": (AS_STORED, *RESIZED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS),
             "range": (OWN, "0..1-as--1..1", "0..255-as--1..1"),
             "metric": (*(f"lpips-{net}" for net in self._nets), *self.forms),
         }
@@ -71,6 +82,91 @@ class LpipsFamily(MeanFamily):
             Lpips(net=net), f"lpips-{net}", reference, output, parameters=parameters
         )
         return float(value)
+
+
+class DistsFamily(MeanFamily):
+    """DISTS of whole images, or of images that were shrunk first; nothing is fetched."""
+
+    metric = "dists"
+    forms = ("dists-resize=256",)
+    departures = 1
+    networks = True
+
+    def __init__(self) -> None:
+        _need(("vgg16", "dists"), "DISTS")
+
+    def values(self) -> Mapping[str, Sequence[str]]:
+        """Return sizes, and what the network is fed."""
+        return {
+            "colour": ("rgb", "bgr"),
+            "quantise": ("stored", "uint8", "truncated"),
+            "brightness": BRIGHTNESS,
+            "prepared": (AS_STORED, *RESIZED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS),
+            "range": (OWN, "-1..1"),
+            "metric": (self.metric, *self.forms),
+        }
+
+    def affordable(self, convention: Convention, scale: int | None) -> bool:
+        """Try mistakes on whole images only: every convention is a pass through a network."""
+        return convention.crop == 0
+
+    def measure(self, pair: Pair, convention: Convention) -> float:
+        """Score a part of the image."""
+        scale, offset, _ = RANGES[convention.range]
+        reference, output = (image * scale + offset for image in pair.part(convention))
+        (request,) = resolve_metrics([convention.metric])
+        return float(score_as_they_are(request.metric, request.column.name, reference, output))
+
+
+class NiqeFamily(MeanFamily):
+    """NIQE of the output alone, on each luma; nothing is fetched."""
+
+    metric = "niqe"
+    forms = ("niqe-luma=full", "niqe-rounded=false", "niqe-luma=full-rounded=false")
+    departures = 1
+    networks = True
+
+    def __init__(self) -> None:
+        _need(("niqe",), "NIQE")
+
+    def values(self) -> Mapping[str, Sequence[str]]:
+        """Return lumas, colours and what may have been done to the output."""
+        return {
+            "colour": ("rgb", "bgr"),
+            "quantise": ("stored", "uint8", "truncated"),
+            "prepared": (AS_STORED, EXCHANGED, ORIENTATIONS[0], *JPEG),
+            "metric": (self.metric, *self.forms),
+        }
+
+    def affordable(self, convention: Convention, scale: int | None) -> bool:
+        """Cut no other multiple than that of the scale: blocks start at the corner."""
+        return convention.modcrop in (1, scale)
+
+    def measure(self, pair: Pair, convention: Convention) -> float:
+        """Score a part of the output."""
+        _, output = pair.part(convention)
+        options = convention.metric.removeprefix("niqe").split("-")
+        return float(
+            niqe(
+                output,
+                luma="full" if "luma=full" in options else "studio",
+                rounded="rounded=false" not in options,
+            )
+        )
+
+
+def _need(names: Sequence[str], metric: str) -> None:
+    """Refuse where weights are not there.
+
+    Raises
+    ------
+    IqbenchError
+        If one is missing.
+    """
+    if any(locate(name) is None for name in names):
+        raise IqbenchError(
+            f"the weights of {metric} are not there", hint="Run `iqbench weights fetch`"
+        )
 
 
 def _unscaled(image: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_args
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from iqbench.errors import IqbenchError
 from iqbench.explain.convention import RANGES, Convention
 from iqbench.explain.gray import to_gray
+from iqbench.explain.prepared import prepare
 from iqbench.explain.windows import Windows
 from iqbench.images.picture import Picture
 from iqbench.protocols.gray import arrange
@@ -75,14 +76,21 @@ class Pair:
         Of one size, at least after a modcrop.
     gray_output
         What a gray output of a colour reference holds, as in `View`; ``error``: both are tried.
+    others
+        As in `iqbench.explain.prepared.prepare`.
     """
 
     def __init__(
-        self, reference: Picture, output: Picture, gray_output: GrayOutput = "error"
+        self,
+        reference: Picture,
+        output: Picture,
+        gray_output: GrayOutput = "error",
+        others: Mapping[str, Callable[[], Picture]] | None = None,
     ) -> None:
         self.reference = reference
         self.output = output
         self._gray_output = gray_output
+        self._others = others or {}
         self._large: dict[tuple[object, ...], Any] = {}
         self._small: dict[tuple[object, ...], Any] = {}
 
@@ -115,6 +123,16 @@ class Pair:
     def deep(self) -> bool:
         """Whether one of the two has more than 8 bits, so that quantising changes it."""
         return 16 in (self.reference.bit_depth, self.output.bit_depth)
+
+    @property
+    def turned(self) -> bool:
+        """Whether one of the two has an EXIF orientation that was applied."""
+        return any(picture.orientation != 1 for picture in (self.reference, self.output))
+
+    @property
+    def sixteen(self) -> bool:
+        """Whether both use samples of 16 bits up to 65535, as far as their files say."""
+        return all(picture.peak == 65535 for picture in (self.reference, self.output))
 
     def untouched(self, modcrop: int) -> bool:
         """Tell whether a modcrop takes nothing away, so that it makes no difference."""
@@ -151,13 +169,21 @@ class Pair:
         """
         view = View(modcrop=convention.modcrop, crop=convention.crop)
         window, other = (
-            view.window(picture.height, picture.width) for picture in (self.reference, self.output)
+            view.window(picture.height, picture.width)
+            for picture in self.prepared(convention.prepared)
         )
         if window != other:
             raise IqbenchError(f"the sizes differ after modcrop {convention.modcrop}")
         return (
             slice(window.top, window.top + window.height),
             slice(window.left, window.left + window.width),
+        )
+
+    def prepared(self, name: str) -> tuple[Picture, Picture]:
+        """Return both images after what was done to them first, a key of `PREPARED`; once."""
+        return self.once(
+            ("prepared", name),
+            lambda: prepare(name, self.reference, self.output, self._others),
         )
 
     def seen(self, convention: Convention) -> tuple[Tensor, Tensor]:
@@ -201,11 +227,11 @@ class Pair:
     def _convert(self, convention: Convention) -> tuple[Tensor, Tensor]:
         (brightness,) = (item for item in get_args(Brightness) if item == convention.brightness)
         view = View(quantise=convention.quantise == "uint8", brightness=brightness)
-        height = min(self.reference.height, self.output.height)
-        width = min(self.reference.width, self.output.width)
         pair = self._arranged(convention)
+        height = min(picture.height for picture in pair)
+        width = min(picture.width for picture in pair)
         colour = convention.colour.startswith("luma-studio"), convention.gray
-        key = ("gain", brightness, *colour)
+        key = ("gain", brightness, convention.prepared, *colour)
         gains = (1.0, self.once(key, lambda: view.gain(*pair), large=False))
         images = []
         for picture, gain in zip(pair, gains, strict=True):
@@ -231,7 +257,8 @@ class Pair:
             gray="expand" if expand else "keep",
             gray_output=given if given != "error" else "expand" if expand else "luma",
         )
-        (reference,), (output,) = arrange(view, [self.reference], [self.output])
+        first, second = self.prepared(convention.prepared)
+        (reference,), (output,) = arrange(view, [first], [second])
         return reference, output
 
 

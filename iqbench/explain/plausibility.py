@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqbench.explain.convention import FIELDS, OWN, Convention
+from iqbench.explain.prepared import AS_STORED, RESIZED
 
 __all__ = ["KINDS", "LIMITS", "SINGLE", "rate", "unlikely"]
 
@@ -48,17 +49,17 @@ def unlikely(
         Forms of the metric that come of a mistake.
     """
     text = str(value)
-    if name == "colour":
-        return text in SINGLE or "bgr" in text or text.endswith("-truncated")
-    if name == "quantise":
-        return text == "truncated"
-    if name == "brightness":
-        return text != "own"
-    if name == "range":
-        return text not in PLAIN_RANGES
     if name == "crop":
         return value != 0 and value not in scales
-    return name == "metric" and text in mistakes
+    odd = {
+        "colour": text in SINGLE or "bgr" in text or text.endswith("-truncated"),
+        "quantise": text == "truncated",
+        "brightness": text != "own",
+        "prepared": text != AS_STORED and text not in RESIZED,
+        "range": text not in PLAIN_RANGES,
+        "metric": text in mistakes,
+    }
+    return odd.get(name, False)
 
 
 def rate(

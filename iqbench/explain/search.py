@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ USUAL = ("rgb", "luma-studio", "luma-full")
 
 WORKERS = 8
 
-METRICS = ("psnr", "ssim", "ms-ssim", "ms-ssim-db", "psnr-b", "tv", "lpips")
+METRICS = ("psnr", "ssim", "ms-ssim", "ms-ssim-db", "psnr-b", "tv", "lpips", "dists", "niqe")
 
 
 def explain(
@@ -63,7 +63,8 @@ def explain(
     reference, output
         Two files, or two folders whose images are paired by name.
     metric
-        ``psnr``, ``ssim``, ``ms-ssim``, ``ms-ssim-db``, ``psnr-b``, ``tv``, ``lpips``; a column of
+        ``psnr``, ``ssim``, ``ms-ssim``, ``ms-ssim-db``, ``psnr-b``, ``tv``, ``lpips``, ``dists``,
+        ``niqe``; a column of
         one of them stands for its metric. Several metrics of one table share one cause.
     value
         The mean over all images as printed: ``"28.42"`` is 28.415 to 28.425. A float counts with
@@ -94,8 +95,8 @@ def explain(
         many as plausible ones would be expected to fit by chance), coincidence (it fits, but
         chance may do that too), images (how many were measured; where that are not all, the mean
         is an estimate), departures, reported, best (the answer), and the convention itself:
-        colour, quantise, modcrop, crop, gray, brightness, range, pool. Of several metrics, the
-        rows of each follow one another. `iqbench.explain.answer` says it in words.
+        colour, quantise, modcrop, crop, gray, brightness, prepared, range, pool. Of several
+        metrics, the rows of each follow one another. `iqbench.explain.answer` says it in words.
 
     Raises
     ------
@@ -171,7 +172,7 @@ def look_at(pairs: Pairs, workers: int, reporter: Reporter | None) -> tuple[Fact
     """
     from iqbench.explain.grid import Facts
 
-    facts = Facts()
+    facts = Facts(reordered=frozenset(pairs.partners))
     if reporter is not None:
         reporter.begin("explain, reading pairs", len(pairs))
 
@@ -451,11 +452,16 @@ def _family(metric: str) -> Family[Any]:
     """Look up how a metric is explained."""
     from iqbench.explain.blocking import PsnrBFamily
     from iqbench.explain.error import PsnrFamily
-    from iqbench.explain.learned import LpipsFamily
+    from iqbench.explain.learned import DistsFamily, LpipsFamily, NiqeFamily
     from iqbench.explain.similarity import MsSsimFamily, SsimFamily
     from iqbench.explain.variation import TvFamily
     from iqbench.metrics._registry import resolve_metrics
 
+    learned: Mapping[str, Callable[[], Family[Any]]] = {
+        "lpips": LpipsFamily,
+        "dists": DistsFamily,
+        "niqe": NiqeFamily,
+    }
     name = metric.strip()
     if name not in METRICS:
         name = resolve_metrics([name])[0].metric.name
@@ -469,8 +475,8 @@ def _family(metric: str) -> Family[Any]:
         return PsnrBFamily()
     if name == "tv":
         return TvFamily()
-    if name == "lpips":
-        return LpipsFamily()
+    if name in learned:
+        return learned[name]()
     raise unknown_name("metric that can be explained", name, METRICS)
 
 

@@ -17,19 +17,22 @@ from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, OWN, SCALES, Con
 from iqbench.explain.error import COMBINED, LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Extremes, Pair
+from iqbench.explain.prepared import AS_STORED, JPEG, ORDERS, ORIENTATIONS, SHIFTS
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.ms_ssim import SMALLEST, WEIGHTS, MsSsim
-from iqbench.metrics.ssim import SIZES, Ssim, ssim_terms, window_weights
+from iqbench.metrics.ssim import SIZES, Ssim, ssim, ssim_terms, window_weights
 from iqbench.networks.pyramid import Halving
 
 __all__ = ["MsSsimFamily", "SsimFamily"]
 
 SAMPLE = "ssim, sample covariance"
 ODD: tuple[Halving, ...] = ("zero", "crop", "repeat-first")
+MULTI_CLIPPED = "ms-ssim-odd=zero, structure clipped"
 TOGETHER = "ms-ssim, channels together, last scale mirrored"
 PADDED = ("ssim-padding=zero", "ssim-padding=replicate", "ssim-padding=reflect")
-WHOLE = ("ssim-form=3d", "ssim-downsample=matlab", "ssim-downsample=pool")
+POOLED_CLIPPED = "ssim-downsample=pool, structure clipped"
+WHOLE = ("ssim-form=3d", "ssim-downsample=matlab", "ssim-downsample=pool", POOLED_CLIPPED)
 BOX_11 = "ssim, uniform 11x11"
 CLIPPED = "ssim-structure=clipped"
 VALID = ("ssim", "ssim-window=uniform", SAMPLE, BOX_11, CLIPPED)
@@ -39,6 +42,7 @@ REACH: dict[str, int] = {
     "uniform": SIZES["uniform"],
     "uniform 11x11": 11,
 }
+POOLED_SIDE = 256
 MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 FLOAT_ERROR = 2e-5  # piq and torchmetrics take small differences of large moments in float32
 BORDER = SIZES["gaussian"] // 2
@@ -55,6 +59,7 @@ class Look(NamedTuple):
     quantise: str
     gray: str
     brightness: str
+    prepared: str
     shape: str
     scale: float
     offset: float
@@ -91,11 +96,14 @@ class SsimFamily(MeanFamily):
                 "0..255-peak-1",
                 "0..1-peak-255",
             ),
+            "prepared": (AS_STORED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS),
             "metric": (*VALID, *PADDED, *WHOLE),
         }
 
     def affordable(self, convention: Convention, scale: int | None) -> bool:
         """Combine mistakes in range and brightness, and costly forms, with little else."""
+        if convention.prepared != AS_STORED:
+            return convention.metric in ("ssim", CLIPPED) and convention.colour in ("rgb", *LUMA)
         whole_image = convention.crop in (0, scale) and convention.modcrop in (1, scale)
         if convention.range != OWN or convention.brightness != "own":
             if convention.metric not in ("ssim", "ssim-window=uniform", "ssim-padding=reflect"):
@@ -121,6 +129,10 @@ class SsimFamily(MeanFamily):
             return self._padded(pair, convention, MODES[padding])
         if convention.range != OWN:
             raise IqbenchError("this form is tried with the files' own range only")
+        if convention.metric == POOLED_CLIPPED:
+            factor = max(1, round(low / POOLED_SIDE))
+            small = (F.avg_pool2d(image.double(), factor) for image in (reference, output))
+            return float(ssim(*small, structure="clipped"))
         (request,) = resolve_metrics([convention.metric])
         try:
             return float(score_as_they_are(request.metric, request.column.name, reference, output))
@@ -231,7 +243,7 @@ class MsSsimFamily(MeanFamily):
     def __init__(self, column: str) -> None:
         self.metric = column
         halved = tuple(f"{column}-odd={odd}" for odd in ODD)
-        self.forms = (*halved, TOGETHER) if column == "ms-ssim" else halved
+        self.forms = (*halved, TOGETHER, MULTI_CLIPPED) if column == "ms-ssim" else halved
 
     def requests(self) -> list[Request]:
         """Return the one column."""
@@ -243,12 +255,15 @@ class MsSsimFamily(MeanFamily):
             "colour": ("rgb", *LUMA),
             "quantise": ("stored", "uint8", "truncated"),
             "brightness": BRIGHTNESS,
+            "prepared": (AS_STORED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS),
             "range": (OWN, "larger-range", "0..1-peak-2", "0..255-peak-1"),
             "metric": (self.metric, *self.forms),
         }
 
     def affordable(self, convention: Convention, scale: int | None) -> bool:
         """Leave crops to the presets: every convention is a pyramid of its own."""
+        if convention.prepared != AS_STORED and convention.metric != self.metric:
+            return False
         return convention.crop in (0, scale) and convention.modcrop in (1, scale)
 
     def measure(self, pair: Pair, convention: Convention) -> float:
@@ -260,6 +275,8 @@ class MsSsimFamily(MeanFamily):
         reference, output = (image * scale + offset for image in (reference, output))
         if convention.metric == TOGETHER:
             return _together(reference, output)
+        if convention.metric == MULTI_CLIPPED:
+            return _clipped(reference, output)
         # Sides that are halved without a rest have no edge to treat in a way of one's own.
         even = not any(side % 2 ** (len(WEIGHTS) - 1) for side in reference.shape[2:])
         column = self.metric if even else convention.metric
@@ -294,4 +311,22 @@ def _together(reference: Tensor, output: Tensor, *, range_of_scale: bool = False
             mean = torch.stack([each.mean() for each in maps.values()]).mean()
             reference, output = (F.avg_pool2d(image, 2) for image in (reference, output))
         value *= float(mean.clamp_min(0)) ** weight
+    return value
+
+
+def _clipped(reference: Tensor, output: Tensor) -> float:
+    """Return pyiqa's MS-SSIM: a negative product of contrast and structure counts as 0.
+
+    Channels are averaged at each scale; odd sides get zeros, which count.
+    """
+    if min(reference.shape[2:]) < SMALLEST:
+        raise IqbenchError("the image is too small for five scales")
+    metric, value = MsSsim(odd="zero"), 1.0
+    first, second = reference.double(), output.double()
+    for tap, weight in zip(metric.taps(), WEIGHTS, strict=True):
+        maps = metric.maps(tap, metric.prepare(tap, first, {}), second, {})
+        mean = torch.stack([each.clamp_min(0).mean() for each in maps.values()]).mean()
+        value *= float(mean) ** weight
+        odd = (first.shape[2] % 2, first.shape[3] % 2)
+        first, second = (F.avg_pool2d(image, 2, padding=odd) for image in (first, second))
     return value

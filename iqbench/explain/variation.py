@@ -11,6 +11,7 @@ from iqbench.errors import IqbenchError
 from iqbench.explain.convention import OWN, RANGES, Convention
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
+from iqbench.explain.prepared import AS_STORED, EXCHANGED, JPEG
 from iqbench.images.roots import safe_sqrt
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.tv import Form, Reduction, Tv, total_variation
@@ -42,6 +43,7 @@ class TvFamily(MeanFamily):
         return {
             "colour": ("rgb", "luma-studio", "luma-full", "luma-full-rounded"),
             "quantise": ("stored", "uint8", "truncated"),
+            "prepared": (AS_STORED, EXCHANGED, *JPEG),
             "range": (OWN, "0..255", "-1..1"),
             "metric": (*(request.column.name for request in self.requests()), *self.forms),
         }
@@ -49,6 +51,8 @@ class TvFamily(MeanFamily):
     def affordable(self, convention: Convention, scale: int | None) -> bool:
         """Leave crops to the presets, and change either colour or range."""
         whole = convention.crop in (0, scale) and convention.modcrop in (1, scale)
+        if convention.prepared != AS_STORED and convention.metric in self.forms:
+            return False
         return whole and (convention.colour == "rgb" or convention.range == OWN)
 
     def measure(self, pair: Pair, convention: Convention) -> float:

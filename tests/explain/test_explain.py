@@ -158,7 +158,10 @@ def test_every_ssim_is_that_of_the_metric_on_the_cropped_image(cat):
         torch.from_numpy(image).permute(2, 0, 1)[None] / 255 for image in pixels(cat)
     )
     usual = frame[
-        (frame["colour"] == "rgb") & (frame["range"] == "own") & (frame["brightness"] == "own")
+        (frame["colour"] == "rgb")
+        & (frame["range"] == "own")
+        & (frame["brightness"] == "own")
+        & (frame["prepared"] == "as-stored")
     ]
     options = {
         "ssim": {},
@@ -190,7 +193,8 @@ def test_every_ssim_is_that_of_the_metric_on_the_cropped_image(cat):
 def test_every_total_variation_is_that_of_the_function(cat):
     frame = explain(*cat, metric="tv", value="0.05")
     frame = frame[(frame["crop"] == 0) & (frame["colour"] == "rgb") & (frame["range"] == "0..255")]
-    values = frame[frame["brightness"] == "own"].set_index("metric")["value"]
+    frame = frame[(frame["brightness"] == "own") & (frame["prepared"] == "as-stored")]
+    values = frame.set_index("metric")["value"]
     image = torch.from_numpy(pixels(cat)[1]).permute(2, 0, 1)[None].double()
     for form in ("aniso", "iso", "sq"):
         total = total_variation(image, form=form, reduction="sum").item()

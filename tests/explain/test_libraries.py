@@ -209,6 +209,9 @@ CHECKS = {
     "pyiqa ssim": lambda p: clipped_ssim(
         [np.floor(np.round(i @ [0.299, 0.587, 0.114], 6) + 0.5) for i in p]
     ),
+    "pyiqa ssim (downsample=True)": lambda p: clipped_ssim(
+        [np.floor(np.round(i @ [0.299, 0.587, 0.114], 6) + 0.5) for i in p]
+    ),
     "pyiqa psnry": lambda p: with_epsilon([i @ [0.299, 0.587, 0.114] for i in p]),
 }
 
@@ -220,6 +223,7 @@ ELSEWHERE = {
     "SwinIR calculate_psnrb, also QGAC's and FBCNN's": "test_explain_blocking.py",
     "pytorch-msssim ms_ssim": "test_explain.py",
     "CompressAI eval_model": "test_explain.py",
+    "pyiqa ms_ssim": "test_prepared.py",
     "lpips (net='alex', inputs in [-1,1])": "test_explain.py",
     "lpips (net='alex', inputs in [0,1] by mistake)": "test_explain.py",
     "lpips (net='vgg', inputs in [-1,1])": "test_explain.py",
@@ -237,8 +241,6 @@ UNCHECKED = {
     "piq LPIPS",
     "pyiqa lpips",
     "pyiqa lpips-vgg",
-    "pyiqa ms_ssim",
-    "pyiqa ssim (downsample=True)",
     "tf.image.ssim_multiscale",
     "the authors' msssim.m",
     "MATLAB ssim of an RGB array",

@@ -20,6 +20,7 @@ class Settings(BaseModel):
     colour: str = "rgb"
     quantise: str = "stored"
     gray: str = "keep"
+    prepared: str = "as-stored"
     range: str = "own"
     pool: str = "images"
     crop: Literal[0, "scale", "scale + 6"] = 0

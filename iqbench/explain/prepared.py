@@ -1,0 +1,192 @@
+"""What may have been done to two images before they were scored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from iqbench.errors import IqbenchError
+from iqbench.images.degrade import jpeg
+from iqbench.images.orientation import undone
+from iqbench.images.picture import Picture
+from iqbench.images.tensors import to_tensor
+
+__all__ = [
+    "AS_STORED",
+    "EXCHANGED",
+    "JPEG",
+    "ORDERS",
+    "ORIENTATIONS",
+    "PREPARED",
+    "RESIZED",
+    "SHIFTS",
+    "partners",
+    "prepare",
+]
+
+AS_STORED = "as-stored"
+EXCHANGED = "exchanged"
+SHIFTS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        "output-down": (1, 0),
+        "output-up": (-1, 0),
+        "output-right": (0, 1),
+        "output-left": (0, -1),
+    }
+)
+"""Rows and columns by which the output is moved; the part that both have is scored."""
+
+ORIENTATIONS = ("output-orientation-ignored", "reference-orientation-ignored")
+JPEG: Mapping[str, int] = MappingProxyType({"jpeg-75": 75, "jpeg-95": 95})
+"""Qualities that Pillow and OpenCV take where nobody says one; colours at half resolution."""
+
+RESIZED: Mapping[str, bool] = MappingProxyType(
+    {"256x256-bilinear": False, "256x256-bilinear-antialiased": True}
+)
+"""Whether a filter removes what 256x256 pixels cannot show."""
+
+ORDERS = ("outputs-in-natural-order", "references-in-natural-order")
+PREPARED: Mapping[str, str] = MappingProxyType(
+    {
+        AS_STORED: "pixels as stored",
+        EXCHANGED: "reference and output exchanged",
+        "output-down": "output moved down by a pixel",
+        "output-up": "output moved up by a pixel",
+        "output-right": "output moved right by a pixel",
+        "output-left": "output moved left by a pixel",
+        ORIENTATIONS[0]: "EXIF orientation of the output ignored",
+        ORIENTATIONS[1]: "EXIF orientation of the reference ignored",
+        "jpeg-75": "output saved as JPEG of quality 75",
+        "jpeg-95": "output saved as JPEG of quality 95",
+        "256x256-bilinear": "both resized to 256x256, bilinear without antialiasing",
+        "256x256-bilinear-antialiased": "both resized to 256x256, bilinear with antialiasing",
+        ORDERS[0]: "lists matched by place, outputs sorted by number and references by letter",
+        ORDERS[1]: "lists matched by place, references sorted by number and outputs by letter",
+    }
+)
+"""What was done, and what it is called in reports."""
+
+SIDE = 256
+
+
+def prepare(
+    name: str, reference: Picture, output: Picture, others: Mapping[str, Callable[[], Picture]]
+) -> tuple[Picture, Picture]:
+    """Do to both images what was done before they were scored.
+
+    Parameters
+    ----------
+    name
+        A key of `PREPARED`.
+    reference, output
+        As they were decoded.
+    others
+        The output that another order of the lists puts beside this reference, by key of `ORDERS`.
+
+    Raises
+    ------
+    IqbenchError
+        If it cannot be done to these images.
+    """
+    if name in (*SHIFTS, *RESIZED) and _size(reference) != _size(output):
+        raise IqbenchError("the two differ in size")
+    if name in SHIFTS:
+        return _moved(reference, output, *SHIFTS[name])
+    if name in RESIZED:
+        return _resized(reference, RESIZED[name]), _resized(output, RESIZED[name])
+    if name == EXCHANGED:
+        reference, output = output, reference
+    elif name in JPEG:
+        output = _recoded(output, JPEG[name])
+    elif name in ORDERS:
+        output = _partner(name, others)
+    elif name == ORIENTATIONS[0]:
+        output = undone(output)
+    elif name == ORIENTATIONS[1]:
+        reference = undone(reference)
+    if name in (*ORDERS, *ORIENTATIONS) and _size(reference) != _size(output):
+        raise IqbenchError("the two differ in size")
+    return reference, output
+
+
+def _partner(name: str, others: Mapping[str, Callable[[], Picture]]) -> Picture:
+    """Read the output that another order of the lists puts beside a reference."""
+    if name not in others:
+        raise IqbenchError("there are no lists that could be sorted otherwise")
+    return others[name]()
+
+
+def _size(picture: Picture) -> tuple[int, int]:
+    return picture.height, picture.width
+
+
+def partners(references: Sequence[str], outputs: Sequence[str]) -> dict[str, list[int]]:
+    """Say which output each reference meets where two sorted lists are matched by place.
+
+    Parameters
+    ----------
+    references, outputs
+        File names of each pair.
+
+    Returns
+    -------
+    dict
+        Key of `ORDERS` to the place of the output for each pair; orders that change nothing are
+        left out.
+    """
+    by_letter, by_number = (
+        [sorted(range(len(names)), key=lambda place: key(names[place])) for key in (str, _natural)]
+        for names in (references, outputs)
+    )
+    lists = {
+        ORDERS[0]: (by_letter[0], by_number[1]),
+        ORDERS[1]: (by_letter[1], by_number[0]),
+    }
+    found = {}
+    for name, (first, second) in lists.items():
+        partner = dict(zip(first, second, strict=True))
+        places = [partner[place] for place in range(len(references))]
+        if places != list(range(len(references))):
+            found[name] = places
+    return found
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a sort key that puts 2 before 10."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts if part]
+
+
+def _moved(reference: Picture, output: Picture, down: int, right: int) -> tuple[Picture, Picture]:
+    """Move the output, and cut both to the part that they share."""
+    height, width = reference.height - abs(down), reference.width - abs(right)
+    if min(height, width) < 1:
+        raise IqbenchError("nothing is left of an image that is moved")
+    starts = [(max(down, 0), max(right, 0)), (max(-down, 0), max(-right, 0))]
+    first, second = (
+        replace(picture, pixels=picture.pixels[top : top + height, left : left + width])
+        for picture, (top, left) in zip((reference, output), starts, strict=True)
+    )
+    return first, second
+
+
+def _recoded(picture: Picture, quality: int) -> Picture:
+    """Save as JPEG and read again."""
+    pixels = picture.pixels
+    if pixels.dtype != np.uint8:
+        raise IqbenchError("JPEG has 8 bits")
+    return replace(picture, pixels=jpeg(pixels.astype(np.uint8), quality))
+
+
+def _resized(picture: Picture, antialias: bool) -> Picture:
+    """Resize to 256x256; values are not rounded."""
+    image = to_tensor(picture.pixels, torch.device("cpu"), picture.peak)
+    size = (SIDE, SIDE)
+    small = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=antialias)
+    return replace(picture, pixels=small[0].permute(1, 2, 0).clamp(0, 1).numpy(), peak=1)
