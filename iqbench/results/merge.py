@@ -21,6 +21,7 @@ from iqbench.results.current import Stored, current_images, groups, of_current_f
 from iqbench.results.features import FeatureTable, feature_folders
 from iqbench.results.part_file import open_part
 from iqbench.results.parts import last_rows, list_parts, read_parts, write
+from iqbench.results.published import PublishedMean, add_published, read_published
 from iqbench.results.schema import (
     ANY_MEMBERS,
     FORMAT,
@@ -73,8 +74,8 @@ def merge_results(folders: Sequence[Path], output: Path, *, keep: Keep | None = 
     """Write what some results folders have into a new one, in the current format.
 
     An image that one folder scored and another lacks, or could not score, is taken from the first;
-    so is a value. Features are merged too. Values of sets are copied; those whose images are now
-    others are stale until they are closed again.
+    so is a value. Features and published means are merged too. Values of sets are copied; those
+    whose images are now others are stale until they are closed again.
 
     Parameters
     ----------
@@ -107,6 +108,7 @@ def merge_results(folders: Sequence[Path], output: Path, *, keep: Keep | None = 
         for folder in folders:
             _merge_features(folder, stage)
             copy_reference_sets(folder, stage)
+        add_published(stage, merger.published(folders))
         stage.chmod(0o777 & ~_umask())
         if output.is_dir():
             output.rmdir()
@@ -264,10 +266,27 @@ class _Merger:
                     found[row["metric"], row["signature"]] = row
         return set_table(list(found.values()))
 
+    def published(self, folders: Sequence[Path]) -> list[PublishedMean]:
+        """Return the published means of all folders, each once."""
+        found: dict[tuple[str, str, str, str], tuple[Path, PublishedMean]] = {}
+        for folder in folders:
+            for mean in read_published(folder):
+                other, known = found.get(mean.key, (folder, mean))
+                if known != mean:
+                    what = f"published means of {mean.metric}: {known.value!r} and {mean.value!r}"
+                    self._decide(mean.dataset, mean.method, (other, folder), f"other {what}")
+                if mean.key not in found or self._keep == "last":
+                    found[mean.key] = folder, mean
+        return [mean for _, mean in found.values()]
+
     def _differ(self, sides: Sequence[Stored], what: str) -> None:
         first = sides[0]
-        roots = ", ".join(str(side.images.parents[2]) for side in sides)
-        said = f"method {first.method!r} on {first.dataset!r}: {roots} have {what}"
+        roots = [side.images.parents[2] for side in sides]
+        self._decide(first.dataset, first.method, roots, what)
+
+    def _decide(self, dataset: str, method: str, roots: Sequence[Path], what: str) -> None:
+        """Refuse to merge what differs, or tell whose was taken."""
+        said = f"method {method!r} on {dataset!r}: {', '.join(map(str, roots))} have {what}"
         if self._keep is None:
             raise IqbenchError(
                 said,

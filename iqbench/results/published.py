@@ -64,6 +64,8 @@ def read_published(root: Path) -> list[PublishedMean]:
 def add_published(root: Path, means: Iterable[PublishedMean]) -> None:
     """Keep means in a results folder; they take the place of earlier ones of the same key."""
     every = {mean.key: mean for mean in (*read_published(root), *means)}
+    if not every:
+        return
     lines = [
         json.dumps({name: getattr(mean, name) for name in _FIELDS}, ensure_ascii=False)
         for _, mean in sorted(every.items())

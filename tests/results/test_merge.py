@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png
 from iqbench.results.merge import merge_results
 from iqbench.results.part_file import encode, open_part, part_name
+from iqbench.results.published import PublishedMean, add_published, read_published
 from iqbench.results.read import load_images, load_scores
 
 FACTS = ["dataset", "method", "image", "metric", "value", "error", "signature"]
@@ -181,3 +183,31 @@ def test_tables_of_the_first_release_become_ones_that_it_refuses(made):
     expected = pd.concat([facts(folder), facts(two)]).sort_values(FACTS[:4], ignore_index=True)
     merged = facts(made.root / "merged").sort_values(FACTS[:4], ignore_index=True)
     pd.testing.assert_frame_equal(merged, expected)
+
+
+class TestPublishedMeans:
+    """They are merged as rows are: each once, and what differs stops the merge."""
+
+    MEAN = PublishedMean("Set5", "paper", "psnr", 28.42, "the paper, table 2", "sr-y:scale=4")
+    OTHER = PublishedMean("Set5", "paper", "ssim", 0.8101, "the paper, table 2", "sr-y:scale=4")
+
+    def merged(self, made, first, second, **options):
+        for name, method, means in (("a", "mine", first), ("b", "other", second)):
+            add_published(evaluate(made, made.method(method), name), means)
+        merge_results([made.root / "a", made.root / "b"], made.root / "c", **options)
+        return read_published(made.root / "c")
+
+    def test_each_is_there_once(self, made):
+        assert self.merged(made, [self.MEAN], [self.MEAN, self.OTHER]) == [self.MEAN, self.OTHER]
+
+    def test_means_that_differ_stop_the_merge(self, made):
+        with pytest.raises(IqbenchError, match=r"published means of psnr: 28.42 and 28.5"):
+            self.merged(made, [self.MEAN], [replace(self.MEAN, value=28.5)])
+        assert not (made.root / "c").exists()
+
+    @pytest.mark.parametrize(("keep", "value"), [("first", 28.42), ("last", 28.5)])
+    def test_an_option_decides(self, made, keep, value):
+        changed = replace(self.MEAN, value=28.5)
+        assert [mean.value for mean in self.merged(made, [self.MEAN], [changed], keep=keep)] == [
+            value
+        ]
