@@ -9,6 +9,7 @@ __all__ = [
     "ENDS",
     "FACTS",
     "MEANS",
+    "SET_FACTS",
     "SUFFIXES",
     "metric_columns",
 ]
@@ -31,9 +32,13 @@ MEANS = ("", "_distance", "_compared")
 COUNTED = ("_compared_n", "_infinite", "_minus_infinite", "_rank")
 """What the names of a metric's columns end in that hold whole numbers."""
 
+SET_FACTS = ("_n", "_reference_set", "_reference_n")
+"""What the names of a metric's columns end in that say of which images a value of a set is."""
+
 SUFFIXES = (
     *(f"{mean}{end}" for mean in MEANS for end in ("", *ENDS)),
     *COUNTED,
+    *SET_FACTS,
 )
 """What the names of a metric's columns end in, in the order of a leaderboard."""
 

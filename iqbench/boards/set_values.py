@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from iqbench.boards.headings import SET_FACTS
 from iqbench.boards.means import ColumnMeans, Infinite, Mean
 from iqbench.boards.order import order_methods
 from iqbench.results.columns import Columns
@@ -47,6 +49,10 @@ class SetValues:
         By heading, its metric and its signature.
     values, standard_errors, missing
         By heading, of each method: NaN where there is none; how many images the value lacks.
+    images
+        By heading, of each method: of how many images its value is (``n``), with what they are
+        compared (``reference_set``), and of how many images that is (``reference_n``). Empty where
+        there is no value, or one that is not computed of images, such as a number of parameters.
     columns
         How metrics are read.
     """
@@ -56,12 +62,23 @@ class SetValues:
     values: dict[str, Floats]
     standard_errors: dict[str, Floats]
     missing: dict[str, NDArray[np.int64]]
+    images: dict[str, pd.DataFrame]
     columns: Columns
 
     @property
     def headings(self) -> list[str]:
         """Names of the columns, in the order of tables."""
         return list(self.signatures)
+
+    def facts(self) -> pd.DataFrame:
+        """Say of which images the values are: by method, ``fid_n``, ``fid_reference_set``, ..."""
+        parts = [
+            frame.set_axis([f"{heading}{fact}" for fact in SET_FACTS], axis=1)
+            for heading, frame in self.images.items()
+            if frame["n"].notna().any()
+        ]
+        index = pd.Index(self.methods, dtype=object)
+        return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=index)
 
     def means(self, complete: NDArray[np.bool_], *, intervals: bool) -> dict[str, ColumnMeans]:
         """Give what a leaderboard shows of each column; only complete methods get a rank."""
@@ -92,7 +109,7 @@ def set_values(tables: DatasetTables, methods: list[str]) -> SetValues:
         In the order of the result.
     """
     sets, expected = tables.sets, int(tables.images["image"].nunique())
-    found = SetValues(methods, {}, {}, {}, {}, tables.columns)
+    found = SetValues(methods, {}, {}, {}, {}, {}, tables.columns)
     if sets.empty:
         return found
     heads = with_headings(sets)
@@ -108,4 +125,13 @@ def set_values(tables: DatasetTables, methods: list[str]) -> SetValues:
         found.values[heading] = values
         found.standard_errors[heading] = by_method["standard_error"].to_numpy(dtype=np.float64)
         found.missing[heading] = missing.astype(np.int64)
+        found.images[heading] = _images(by_method)
     return found
+
+
+def _images(by_method: pd.DataFrame) -> pd.DataFrame:
+    """Say of which images the values of one column are."""
+    facts = by_method.reindex(columns=[fact[1:] for fact in SET_FACTS])
+    known = by_method["value"].notna() & facts["reference_set"].notna()
+    facts = facts.astype({"n": "Int64", "reference_set": object, "reference_n": "Int64"})
+    return facts.where(known).set_axis(pd.Index(by_method.index, dtype=object))

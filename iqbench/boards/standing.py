@@ -91,6 +91,8 @@ class Standing:
     sets
         By heading of a column that has one value a method, of a whole set or composite, its metric
         and its signature.
+    set_facts
+        By method, of which images values of whole sets are.
     published
         Means of the dataset that papers print, which take no part in any of this.
     composites
@@ -107,6 +109,7 @@ class Standing:
     ranked_by: str | None
     columns: Columns = field(default_factory=Columns)
     sets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    set_facts: pd.DataFrame = field(default_factory=pd.DataFrame)
     published: tuple[PublishedMean, ...] = ()
     composites: tuple[Composite, ...] = ()
 
@@ -143,13 +146,16 @@ class Standing:
         Returns
         -------
         pandas.DataFrame
-            Aligned with the rows: ``psnr``, ``psnr_low``, ``psnr_high``, ...
+            Aligned with the rows: ``psnr``, ``psnr_low``, ``psnr_high``, ...; and of which images
+            values of sets are: ``fid_n``, ``fid_reference_set``, ``fid_reference_n``.
         """
         table = dict(pair for heading, means in self.means.items() for pair in means.named(heading))
         index = pd.Index(self.cube.methods, dtype=object)
         frame = pd.DataFrame(table, index=index, dtype=np.float64)
         frame = frame.reindex(self.rows["method"]).set_axis(self.rows.index)
-        return frame.astype({name: "Int64" for name in table if name.endswith(COUNTED)})
+        frame = frame.astype({name: "Int64" for name in table if name.endswith(COUNTED)})
+        facts = self.set_facts.reindex(self.rows["method"]).set_axis(self.rows.index)
+        return pd.concat([frame, facts], axis=1)
 
 
 def standing(tables: DatasetTables, choice: Choice) -> Standing:
@@ -229,6 +235,7 @@ def standing(tables: DatasetTables, choice: Choice) -> Standing:
     found = Standing(
         *(dataset, tables.task, cube, rows, means, orders, rank_samples, ranked_by, columns),
         sets=sets,
+        set_facts=wholes.facts(),
         published=tables.published,
         composites=choice.composites,
     )

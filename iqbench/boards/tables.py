@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.boards.critical import DATASETS
-from iqbench.boards.headings import metric_columns
+from iqbench.boards.headings import SET_FACTS, metric_columns
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.published import PUBLISHED
 from iqbench.boards.ranking import too_few
@@ -18,6 +18,7 @@ from iqbench.document.figure import Figure
 from iqbench.document.model import Entry, Section, TableColumn, direction_arrow
 from iqbench.document.text import NOTHING, number, plural
 from iqbench.results.references import AGAIN
+from iqbench.results.schema import REFERENCES
 
 __all__ = ["dataset_sections", "overall_sections"]
 
@@ -254,7 +255,33 @@ def _remarks(rows: pd.DataFrame) -> list[str]:
     sources = _text(rows, PUBLISHED)
     for source, same in rows[sources != ""].groupby(sources, sort=False):
         remarks.append(f"published, not scored here: {', '.join(same['method'])} ({source})")
-    return remarks + _compared(rows, "image")
+    return [*remarks, *_sets(rows), *_compared(rows, "image")]
+
+
+def _sets(rows: pd.DataFrame) -> list[str]:
+    """Say of which images values of whole sets are."""
+    columns: dict[str, list[str]] = {}
+    for metric in metric_columns(rows):
+        names = [f"{metric}{fact}" for fact in SET_FACTS]
+        if not _has(rows, names[0]):
+            continue
+        of: dict[str, list[str]] = {}
+        known = rows[["method", *names]].dropna()
+        for method, n, against, reference_n in known.itertuples(index=False, name=None):
+            of.setdefault(_set_of(int(n), against, int(reference_n)), []).append(method)
+        texts = list(of)
+        if len(of) > 1:
+            texts = [f"{text} ({', '.join(methods)})" for text, methods in of.items()]
+        columns.setdefault("; ".join(texts), []).append(metric)
+    return [f"{', '.join(metrics)}: {text}" for text, metrics in columns.items()]
+
+
+def _set_of(n: int, reference_set: str, reference_n: int) -> str:
+    """Say of which images a value is, and with what they are compared."""
+    if reference_set != REFERENCES:
+        return f"of {plural(n, 'image')} against {reference_set} ({plural(reference_n, 'image')})"
+    count = "" if n == reference_n else f"{reference_n} "
+    return f"of {plural(n, 'image')} against their {count}references"
 
 
 def _compared(rows: pd.DataFrame, unit: str) -> list[str]:

@@ -18,7 +18,6 @@ from iqbench.engine.reading import FittedPair, fit_alone, in_sentences
 from iqbench.engine.record import Row
 from iqbench.engine.reference_sets import decode_images, digest_of_set, read_reference_set
 from iqbench.engine.sets import (
-    REFERENCES,
     SetColumn,
     distance_of,
     extract_features,
@@ -33,7 +32,7 @@ from iqbench.metrics._registry import Request
 from iqbench.metrics._sets import Features
 from iqbench.protocols.presets import Protocol
 from iqbench.results.features import FeatureKey
-from iqbench.results.schema import SetRow
+from iqbench.results.schema import REFERENCES, SetRow
 
 __all__ = ["FeatureState", "MemorySets", "ReferenceImages", "read_reference_images"]
 

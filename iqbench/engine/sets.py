@@ -23,13 +23,12 @@ from iqbench.metrics._sets import Extractor, Features, FeatureSet, SetMetric
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
 from iqbench.results.features import FeatureKey, FeatureTable
-from iqbench.results.schema import SetRow
+from iqbench.results.schema import REFERENCES, SetRow
 from iqbench.results.sets import write_reference_set
 from iqbench.results.signature import signature
 
 __all__ = [
     "FEW",
-    "REFERENCES",
     "ClosedSet",
     "SetColumn",
     "SetRun",
@@ -45,9 +44,6 @@ _WAITING = 256
 """Images whose features wait to be written."""
 
 _OWN_PEAKS = (None, 255, 65535)
-
-REFERENCES = "references of the outputs"
-"""What outputs are compared with, where there is no reference set."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ __all__ = [
     "FORMATS",
     "IMAGES",
     "NOT_SCORED_YET",
+    "REFERENCES",
     "REMOVED",
     "REPLACED",
     "SCHEMAS",
@@ -140,7 +141,12 @@ SETS = pa.schema(
     ]
 )
 """One row a value of a whole set. ``members`` is a digest of the images that it was computed of;
-``replicates`` is what the value is without each group of images in turn."""
+``reference_set`` says what they are compared with, and ``reference_n`` of how many images that is;
+both are empty where a value is not computed of images. ``replicates`` is what the value is without
+each group of images in turn."""
+
+REFERENCES = "references of the outputs"
+"""The ``reference_set`` of outputs that are compared with their own references."""
 
 SCHEMAS: Mapping[Kind, pa.Schema] = {"scores": SCORES, "images": IMAGES, "sets": SETS}
 

@@ -139,7 +139,11 @@ def test_the_value_against_references_is_another_column(extracted, folders, phot
     assert set(rows()["reference_set"]) == {"photos", "references of the outputs"}
     assert len(rows()) == 4
     assert run("leaderboard") == 0
-    assert "[set=references] ↓" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "[set=references] ↓" in said
+    said = " ".join(said.split())
+    assert "fid [set=references]: of 6 images against their references" in said
+    assert ": of 6 images against photos (9 images)" in said
 
 
 def test_a_dataset_says_its_own_set(extracted, folders, photos):

@@ -3,6 +3,11 @@
 The features are those of a stand-in for Inception: see `made_sets`.
 """
 
+import io
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -281,8 +286,6 @@ def test_a_check_leaves_the_same_images_out_on_both_sides(extracted, folders, ca
 
 
 def test_two_methods_of_a_folder_are_compared_by_their_sets(extracted, folders):
-    from pathlib import Path
-
     from iqbench.gate.compare import compare
     from iqbench.gate.sides import read_methods
 
@@ -305,3 +308,47 @@ def test_what_sets_have_no_part_in_says_so(extracted, folders, capsys):
     with pytest.raises(SystemExit):
         main(["leaderboard", "--metric", "fid", "--pairs"])
     assert "one value a set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("format", ["table", "markdown", "html"])
+def test_leaderboards_say_of_which_images_a_value_is(extracted, folders, capsys, format):
+    evaluate("near", "far")
+    command("leaderboard", "--format", format)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "fid, kid: of 6 images against their references" in said
+
+
+def test_methods_of_different_sets_are_told_apart(extracted, folders, capsys):
+    (folders / "far" / NAMES[5]).unlink()
+    evaluate("near", "far", metrics=("fid",))
+    command("leaderboard")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "of 6 images against their references (near)" in said
+    assert "of 5 images against their references (far)" in said
+
+
+def test_programs_get_of_which_images_a_value_is(extracted, folders):
+    (folders / "far" / NAMES[5]).unlink()
+    evaluate("near", "far", metrics=("psnr", "fid"))
+    facts = ["fid_n", "fid_reference_set", "fid_reference_n"]
+    expected = {
+        "near": [6, "references of the outputs", 6],
+        "far": [5, "references of the outputs", 5],
+    }
+    command("leaderboard", "-o", "board.csv")
+    board = pd.read_csv("board.csv").set_index("method")
+    assert {name: board.loc[name, facts].tolist() for name in board.index} == expected
+    assert "psnr_n" not in board
+    command("leaderboard", "-o", "board.json")
+    rows = {row["method"]: row for row in json.loads(Path("board.json").read_text())}
+    assert {name: [row[fact] for fact in facts] for name, row in rows.items()} == expected
+
+
+def test_a_value_that_is_gone_is_of_no_images(extracted, folders, capsys):
+    evaluate("near", "far", metrics=("psnr", "fid"))
+    shutil.copy("far/3.png", "near/3.png")
+    iqbench.evaluate(methods=["near"], reference="ref", metrics=["psnr"])
+    capsys.readouterr()
+    command("leaderboard", "--format", "csv")
+    board = pd.read_csv(io.StringIO(capsys.readouterr().out)).set_index("method")
+    assert board["fid_n"].isna().to_dict() == {"near": True, "far": False}
