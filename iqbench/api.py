@@ -98,6 +98,8 @@ def evaluate(
     dataset: str | None = None,
     degradation: str | None = None,
     seed: int = 0,
+    inputs: StrPath | None = None,
+    input_name: str | None = None,
     reference: StrPath | None = None,
     dataset_name: str | None = None,
     reference_set: StrPath | None = None,
@@ -132,7 +134,7 @@ def evaluate(
         Folders of outputs, one or several: ``DIR``, a method named as its folder, or ``NAME=DIR``.
         None for datasets that bring their own distorted images. Or a mapping of names to folders,
         or to what computes outputs, of which no file is written: a function that takes an input
-        image, (H, W, C) uint8, and returns the output, an array or a tensor; or outputs, as a
+        image, (H, W, C), and returns the output, an array or a tensor; or outputs, as a
         mapping by image or an iterable in the dataset's order. A function is called in the thread
         of the caller, once an image; the seconds it takes are the column ``runtime``. Where it
         raises an exception, the values of that image are errors that say so.
@@ -149,6 +151,15 @@ def evaluate(
         dataset's name followed by it.
     seed
         Of the degradation's noise.
+    inputs
+        In place of a degradation, a folder with the files that functions are given: the
+        low-resolution or noisy images of the field. They are matched with the references by
+        name, as outputs are (`match`); of several datasets, each has a sub-folder of its name.
+        An input that is missing or cannot be read is the error of its image. Functions get
+        uint8, or uint16 of files of 16 bits. Scores are kept under the dataset's name followed
+        by the folder; the signature of ``runtime`` has a digest of the files.
+    input_name
+        Template of the names in `inputs`, e.g. ``{id}x4``; by default as outputs are named.
     reference
         A folder of reference images, in place of `datasets`.
     dataset_name
@@ -234,11 +245,7 @@ def evaluate(
     from iqbench.results.read import Scope, load_scores
 
     folders, functions = _split(methods)
-    if degradation is not None and not functions:
-        raise IqbenchError(
-            "a degradation is given, and no method that is a function",
-            hint="Give one in methods={'name': function}, or make files with iqbench degrade",
-        )
+    _check_inputs(degradation, inputs, input_name, functions)
     evaluation = Evaluation(
         methods=folders,
         methods_in=_path(methods_in),
@@ -272,7 +279,14 @@ def evaluate(
     else:
         messages = []
     if functions:
-        computed = _computed(evaluation, functions, degradation, seed)
+        computed = _computed(
+            evaluation,
+            functions,
+            degradation=degradation,
+            seed=seed,
+            folder=_path(inputs),
+            input_name=input_name,
+        )
         plans.append(computed.plan)
         messages += computed.messages
     for message in messages:
@@ -463,14 +477,49 @@ def _split(
     return folders, functions
 
 
+def _check_inputs(
+    degradation: str | None,
+    inputs: StrPath | None,
+    input_name: str | None,
+    functions: Mapping[str, Computed],
+) -> None:
+    """Refuse what is said of inputs where it fits nothing."""
+    given = {"degradation": degradation, "folder of inputs": inputs}
+    named = [what for what, value in given.items() if value is not None]
+    if named and not functions:
+        raise IqbenchError(
+            f"a {named[0]} is given, and no method that is a function",
+            hint="Give one in methods={'name': function}, or make files with iqbench degrade",
+        )
+    if len(named) > 1:
+        raise IqbenchError(
+            "a degradation and a folder of inputs are given, but inputs are one or the other",
+            hint="Leave one out; call evaluate for each to compare them",
+        )
+    if input_name is not None and inputs is None:
+        raise IqbenchError(
+            "a template of the inputs' names is given without a folder of inputs",
+            hint="Give inputs='DIR'",
+        )
+
+
 def _computed(
-    evaluation: Evaluation, functions: Mapping[str, Computed], degradation: str | None, seed: int
+    evaluation: Evaluation,
+    functions: Mapping[str, Computed],
+    *,
+    degradation: str | None,
+    seed: int,
+    folder: Path | None,
+    input_name: str | None,
 ) -> _Computed:
     """Compute and score the outputs of functions, and write how long they took."""
     from iqbench.computed import computed_dataset
+    from iqbench.datasets.matching.comparison import check_ways
     from iqbench.engine.compute import resolve_compute
     from iqbench.engine.manifest import manifest_of
     from iqbench.engine.runtimes import write_runtimes
+    from iqbench.images.decode import check_alpha
+    from iqbench.inputs import InputImages, degraded_references, input_files
     from iqbench.results.store import Store
 
     if not evaluation.datasets and evaluation.reference is None:
@@ -478,9 +527,24 @@ def _computed(
             f"nothing says on which images {', '.join(functions)} is to be run",
             hint="Give dataset='NAME' (`iqbench datasets list`) or reference='DIR'",
         )
-    datasets = [
-        computed_dataset(one, functions, degradation, seed) for one in _datasets(evaluation, (), ())
-    ]
+    check_alpha(evaluation.alpha)
+    ways = check_ways(evaluation.match)
+    opened = _datasets(evaluation, (), ())
+
+    def inputs_of(dataset: Dataset) -> InputImages | None:
+        if folder is None:
+            return degraded_references(dataset, degradation, seed, evaluation.alpha)
+        alone = len(opened) == 1
+        return input_files(
+            dataset,
+            folder,
+            alone=alone,
+            input_name=input_name,
+            ways=ways,
+            alpha=evaluation.alpha,
+        )
+
+    datasets = [computed_dataset(one, functions, inputs_of(one)) for one in opened]
     if len(datasets) > 1 and any(one.iterators for one in datasets):
         raise IqbenchError(
             "an iterable has the outputs of one dataset, and several are given",
@@ -490,9 +554,9 @@ def _computed(
     plan = _plan(evaluation, [one.dataset for one in datasets])
     messages = _run(evaluation, plan, in_threads=False).messages
     compute = resolve_compute(evaluation.device, evaluation.precision, evaluation.memory)
-    inputs = {one.dataset.name: one.inputs for one in datasets}
+    inputs = {one.dataset.name: one.identity for one in datasets}
     write_runtimes(plan, Store(evaluation.results), manifest_of(compute), inputs)
-    return _Computed(plan, [*messages, *(text for one in datasets for text in one.surplus())])
+    return _Computed(plan, [*messages, *(text for one in datasets for text in one.messages())])
 
 
 class _Computed(NamedTuple):

@@ -7,21 +7,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import check_text, some
-from iqbench.datasets.sample import OutputImage, Sample
-from iqbench.degradation.files import degrade_picture, seed_of
-from iqbench.degradation.kinds import Degradation, resolve_degradation
+from iqbench.datasets.sample import OutputImage
 from iqbench.engine.computed import ComputedSource
 from iqbench.errors import IqbenchError
 from iqbench.images.memory import Image
+from iqbench.inputs import InputImages
 
 __all__ = ["Computed", "ComputedDataset", "computed_dataset"]
 
-Computed: TypeAlias = Callable[[NDArray[np.uint8]], Image] | Mapping[str, Image] | Iterable[Image]
+Computed: TypeAlias = Callable[[NDArray[Any]], Image] | Mapping[str, Image] | Iterable[Image]
 """A function from input to output; or outputs by image, or one an image in the dataset's order."""
 
 
@@ -34,16 +32,26 @@ class ComputedDataset:
     dataset
         With the outputs as its own; its name says what the inputs are, unless they are its own.
     inputs
-        What the methods are given, for signatures.
+        What the methods are given; None where nothing says so, and none is a function.
     iterators
         Of the methods that are neither functions nor sized: they may have more outputs.
     """
 
     dataset: Dataset
-    inputs: str
+    inputs: InputImages | None
     iterators: Mapping[str, Iterator[Image]]
 
-    def surplus(self) -> Iterator[str]:
+    @property
+    def identity(self) -> str:
+        """What the methods are given, for signatures."""
+        return "none" if self.inputs is None else self.inputs.identity
+
+    def messages(self) -> Iterator[str]:
+        """Say what the user should know once all is scored."""
+        yield from self.inputs.messages if self.inputs is not None else ()
+        yield from self._surplus()
+
+    def _surplus(self) -> Iterator[str]:
         """Say which methods have more outputs than the dataset has images."""
         for name, iterator in self.iterators.items():
             if next(iterator, None) is not None:
@@ -54,7 +62,7 @@ class ComputedDataset:
 
 
 def computed_dataset(
-    dataset: Dataset, methods: Mapping[str, Computed], degradation: str | None, seed: int
+    dataset: Dataset, methods: Mapping[str, Computed], inputs: InputImages | None
 ) -> ComputedDataset:
     """Let methods compute the outputs of a dataset.
 
@@ -64,17 +72,14 @@ def computed_dataset(
         With references.
     methods
         By name.
-    degradation
-        Spec of how inputs are made of references; by default the dataset's own, which for
-        super-resolution is ``bicubic`` by its scale.
-    seed
-        Of the noise.
+    inputs
+        What functions are given; None where nothing says so.
 
     Raises
     ------
     IqbenchError
-        If the dataset has no references or outputs of its own, nothing says how its inputs are
-        made, or a method has another number of outputs than it has images.
+        If the dataset has no references or outputs of its own, nothing says what the inputs
+        of functions are, or a method has another number of outputs than it has images.
     """
     if dataset.brings_outputs or not dataset.has_references:
         raise IqbenchError(
@@ -83,21 +88,12 @@ def computed_dataset(
             else f"dataset {dataset.name!r} brings its own outputs, and takes no methods",
             hint="Choose another dataset",
         )
-    scale = dataset.spec.scale
-    own = resolve_degradation(f"bicubic:scale={scale}") if scale else None
-    chosen = resolve_degradation(degradation) if degradation else own
-    functions = [name for name, method in methods.items() if callable(method)]
-    if chosen is None and functions:
+    if inputs is None and any(callable(method) for method in methods.values()):
         raise IqbenchError(
             f"nothing says how the inputs of {dataset.name} are made from its references",
-            hint="Give one, e.g. degradation='noise:sigma=25' or degradation='bicubic:scale=4'",
+            hint="Give degradation='noise:sigma=25' or degradation='bicubic:scale=4', say, or "
+            "the folder of their files: inputs='DIR'",
         )
-    inputs = name = ""
-    if chosen is not None:
-        inputs = chosen.identity + (f",seed={seed}" if chosen.random else "")
-    if degradation and chosen != own:
-        name = f"{dataset.name} {_plain(degradation)}"
-        name += f",seed={seed}" if chosen is not None and chosen.random and seed else ""
     iterators: dict[str, Iterator[Image]] = {}
     outputs: dict[str, list[OutputImage]] = {sample.image: [] for sample in dataset.samples}
     for method, given in methods.items():
@@ -106,9 +102,7 @@ def computed_dataset(
         take = _taker(method, given, images, dataset.name, iterators)
         for sample in dataset.samples:
             prepare: Callable[[], object] = (
-                partial(_input, sample, chosen, seed)
-                if callable(given) and chosen is not None
-                else _nothing
+                partial(inputs.read, sample) if callable(given) and inputs is not None else _nothing
             )
             source = ComputedSource(
                 f"method {method} on {sample.image}",
@@ -118,8 +112,8 @@ def computed_dataset(
             )
             outputs[sample.image].append(OutputImage(method, sample.image, source))
     samples = [replace(one, outputs=tuple(outputs[one.image])) for one in dataset.samples]
-    named = replace(dataset, name=name or dataset.name, samples=samples)
-    return ComputedDataset(named, inputs or "none", iterators)
+    name = f"{dataset.name} {inputs.label}" if inputs and inputs.label else dataset.name
+    return ComputedDataset(replace(dataset, name=name, samples=samples), inputs, iterators)
 
 
 def _taker(
@@ -165,15 +159,3 @@ def _next(iterator: Iterator[Image], _: object) -> Image:
 
 def _nothing() -> None:
     return None
-
-
-def _input(sample: Sample, degradation: Degradation, seed: int) -> NDArray[np.uint8]:
-    """Make the input of an image, (H, W, C) uint8, which the method may write to."""
-    picture = sample.needed_reference.read().decode()
-    image, _ = degrade_picture(degradation, picture, seed_of(seed, sample.image))
-    return np.array(image)
-
-
-def _plain(text: str) -> str:
-    """Make a text part of a dataset's name, which is also that of a folder."""
-    return text.replace("/", "-").replace("\\", "-")

@@ -39,6 +39,8 @@ OF_THE_FUNCTION_ALONE = {
         "dataset": "a single one of datasets, which the command calls --dataset",
         "degradation": "of methods that are functions, which a command line cannot name",
         "seed": "see degradation",
+        "inputs": "see degradation",
+        "input_name": "see degradation",
     },
     "measure": {},
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import threading
 import warnings
 from pathlib import Path
@@ -223,6 +225,136 @@ class TestTables:
         with pytest.raises(IqbenchError, match=r"another method 'mine'.*a function computes"):
             evaluate(given, degradation=None)
         assert values(evaluate(given, degradation=None, replace=True))["a"] < 20
+
+
+@pytest.fixture
+def inputs(references) -> Path:
+    """A folder with an input of every reference, not what a degradation would give."""
+    folder = references / "LR"
+    folder.mkdir()
+    for number, name in enumerate(NAMES):
+        Image.fromarray(read(name) // (2 + number)).save(folder / f"{name}.png")
+    return folder
+
+
+def pixels_of(folder, names):
+    return [np.array(Image.open(f"{folder}/{name}.png")) for name in names]
+
+
+def run(methods=None, **options):
+    """Evaluate a function over a folder of inputs; also return what it was given."""
+    seen = []
+
+    def method(image):
+        seen.append(image)
+        return image
+
+    given = {"degradation": None, "inputs": "LR", **options}
+    return evaluate(methods or {"mine": method}, **given), seen
+
+
+@pytest.mark.usefixtures("inputs")
+class TestInputFiles:
+    def test_functions_are_given_the_files(self):
+        found, seen = run()
+        expected = pixels_of("LR", NAMES)
+        assert all(np.array_equal(a, b) for a, b in zip(seen, expected, strict=True))
+        files = evaluate("mine=LR", degradation=None, results="of files")
+        assert values(found) == values(files)
+
+    @pytest.mark.parametrize(
+        ("name", "options"),
+        [
+            ("{}x4.png", {"input_name": "{id}x4"}),
+            ("{}.PNG", {}),
+            ("lr/{}_noisy.png", {"input_name": "lr/{id}_noisy.png"}),
+            ("hr/{}.png", {}),  # a sub-folder that is named as the dataset
+            ("sub/{}.png", {"match": "flat"}),
+        ],
+    )
+    def test_files_are_matched_by_name_as_outputs_are(self, inputs, name, options):
+        expected = pixels_of("LR", NAMES)
+        for one in NAMES:
+            target = inputs / name.format(one)
+            target.parent.mkdir(exist_ok=True)
+            (inputs / f"{one}.png").rename(target)
+        found, seen = run(**options)
+        assert all(np.array_equal(a, b) for a, b in zip(seen, expected, strict=True))
+        assert found["value"].notna().all()
+
+    def test_files_of_16_bits_are_given_as_they_are(self, inputs):
+        cv2 = pytest.importorskip("cv2")
+        for one in NAMES:
+            cv2.imwrite(str(inputs / f"{one}.png"), read(one).astype(np.uint16) * 100)
+        seen = []
+        run({"mine": lambda image: seen.append(image) or (image // 100).astype(np.uint8)})
+        assert [image.dtype for image in seen] == [np.uint16] * 3
+
+    @pytest.mark.parametrize(
+        ("harm", "message"),
+        [
+            (lambda path: path.unlink(), "missing input: no b.* in LR"),
+            (lambda path: path.write_bytes(b""), "b.png is empty"),
+            (lambda path: path.write_bytes(path.read_bytes()[:-30]), "b.png"),
+            (lambda path: (path.parent / "b.bmp").write_bytes(b"x"), "ambiguous input in LR"),
+        ],
+    )
+    def test_a_bad_input_is_the_error_of_its_image_alone(self, inputs, harm, message):
+        harm(inputs / "b.png")
+        with pytest.warns(IqbenchWarning):
+            found, seen = run()
+        rows = found[found["metric"] == "psnr"].set_index("image")
+        assert message in rows.loc["b", "error"]
+        assert rows["value"].notna().to_dict() == {"a": True, "b": False, "c": True}
+        assert set(values(found, "runtime")) == {"a", "c"}
+        assert len(seen) == 2
+
+    def test_files_of_no_image_are_named(self, inputs):
+        shutil.copy(inputs / "b.png", inputs / "other.png")
+        with pytest.warns(IqbenchWarning, match="left out: other.png"):
+            run()
+
+    def test_the_dataset_and_the_signature_say_what_the_inputs_were(self, inputs):
+        def signed(**options):
+            found, _ = run(**options)
+            text = found[found["metric"] == "runtime"]["signature"].iloc[0]
+            return set(found["dataset"]), parse_signature(text)["input"]
+
+        names, first = signed()
+        assert names == {"hr inputs:LR"}
+        assert first.startswith("files:")
+        inputs.rename(inputs.parent / "moved")
+        assert signed(inputs="moved") == ({"hr inputs:moved"}, first)
+        Image.fromarray(read("a") // 9).save("moved/a.png")
+        assert signed(inputs=Path("moved"), results="again")[1] != first
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"inputs": "nowhere"}, "folder of inputs nowhere does not exist"),
+            ({"inputs": "hr/a.png"}, "is a file, not a folder"),
+            ({"input_name": "{id}x2"}, "no input of 'hr' was found in LR, which holds a.png"),
+            ({"input_name": "x2"}, "must hold {id} once"),
+            ({"degradation": NOISE}, "a degradation and a folder of inputs are given"),
+            ({"inputs": None, "input_name": "{id}"}, "without a folder of inputs"),
+            ({"methods": "hr"}, "a folder of inputs is given, and no method that is a function"),
+            ({"match": "sound"}, "sound"),
+        ],
+    )
+    def test_what_cannot_be_run_is_refused(self, options, message):
+        with pytest.raises(IqbenchError, match=re.escape(message)):
+            run(**options)
+
+    def test_inputs_in_two_places_are_refused(self, inputs):
+        shutil.copytree("LR", "LR/hr")
+        with pytest.raises(IqbenchError, match="there are inputs of dataset 'hr' in LR/hr and in"):
+            run()
+
+    def test_transparency_is_composited_where_it_is_asked_for(self, inputs):
+        clear = np.dstack([read("a"), np.zeros((24, 16), dtype=np.uint8)])
+        Image.fromarray(clear).save(inputs / "a.png")
+        _, seen = run(alpha="composite")
+        assert (seen[0] == 255).all()
 
 
 @pytest.mark.usefixtures("references")

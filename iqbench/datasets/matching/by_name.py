@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from unicodedata import normalize
 
 from iqbench.datasets.dataset import Dataset
@@ -96,6 +97,7 @@ def match_outputs(
     alone: bool,
     output_name: str | None = None,
     ways: Collection[str] = (),
+    kind: Literal["output", "input"] = "output",
 ) -> Matches:
     """Pair a dataset's images with a method's output files.
 
@@ -113,6 +115,8 @@ def match_outputs(
     ways
         How names are compared of which none is spelt as it should be: some of
         `iqbench.datasets.matching.comparison.WAYS`. What is spelt so comes first.
+    kind
+        What the files are, for messages: a function's inputs are matched as outputs are.
 
     Returns
     -------
@@ -145,8 +149,8 @@ def match_outputs(
     beside = ""
     if alone and folder == own:
         indices = (index, _list(method.folder, levels))
-        beside = _outputs_beside(method, dataset, indices, stems, template)
-    pairs = _Pairs(folder, template)
+        beside = _outputs_beside(method, dataset, indices, stems, template, kind=kind)
+    pairs = _Pairs(folder, template, kind)
     pairs.find(stems, index)
     others = [name for name in pairs.others(strict=bool(ways)) if name not in pairs.used]
     if ways:
@@ -196,6 +200,7 @@ class _Pairs:
 
     folder: Path
     template: OutputName
+    kind: str
     outputs: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     claims: dict[str, list[str]] = field(default_factory=dict)
@@ -247,11 +252,11 @@ class _Pairs:
         wanted = f"{stem}{self.template.suffix or '.*'}"
         unread = sorted(name for name in index.named(stem) if not is_image_name(name))
         there = f"; {unread[0]} does not end like an image that is read" if unread else ""
-        self.problems[image] = f"missing output: no {wanted} in {self.folder}{there}"
+        self.problems[image] = f"missing {self.kind}: no {wanted} in {self.folder}{there}"
         self.lost[image] = stem
 
     def _doubt(self, image: str, why: str) -> None:
-        self.problems[image] = f"ambiguous output in {self.folder}: {why}"
+        self.problems[image] = f"ambiguous {self.kind} in {self.folder}: {why}"
 
 
 def _is_bare_folder(dataset: Dataset) -> bool:
@@ -277,6 +282,8 @@ def _outputs_beside(
     indices: tuple[_Index, _Index],
     stems: Mapping[str, str],
     template: OutputName,
+    *,
+    kind: str,
 ) -> str:
     """Say where outputs are that lie in the method's folder, beside that of the dataset.
 
@@ -287,10 +294,13 @@ def _outputs_beside(
         any(index.candidates(stem, template.suffix) for stem in stems.values()) for index in indices
     )
     if inside and outside:
+        option = f"--method {method.name}={own}" if kind == "output" else f"inputs={str(own)!r}"
         raise IqbenchError(
             f"method {method.name!r} has outputs for dataset {dataset.name!r} in {own} and in "
-            f"{method.folder}",
-            hint=f"Say which: --method {method.name}={own}, or --dataset-name with another name "
+            f"{method.folder}"
+            if kind == "output"
+            else f"there are inputs of dataset {dataset.name!r} in {own} and in {method.folder}",
+            hint=f"Say which: {option}, or --dataset-name with another name "
             f"for those in {method.folder}",
         )
     if not outside:
