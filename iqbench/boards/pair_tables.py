@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from iqbench.boards.pairwise import PAIR_COLUMNS
 from iqbench.document.model import Entry, Section, TableColumn, direction_arrow, numbers, texts
 from iqbench.document.text import number
 from iqbench.results.columns import Columns
@@ -19,6 +20,7 @@ _P = 3
 
 def pair_sections(pairs: pd.DataFrame, columns: Columns) -> Iterator[Section]:
     """Show what `iqbench.boards.pairwise.pairs_of` found; significant gains count as best."""
+    sets = [name for name in pairs.columns if name not in PAIR_COLUMNS]
     for (dataset, metric), rows in pairs.groupby(["dataset", "metric"], sort=False):
         info = columns.info(str(metric))
         gains = [
@@ -37,6 +39,10 @@ def pair_sections(pairs: pd.DataFrame, columns: Columns) -> Iterator[Section]:
             TableColumn("value", "gain", gains),
             numbers("p Holm", rows["p_holm"], _P),
             numbers("effect", rows["effect"], _EFFECT),
+            *(
+                numbers(f"{name} {direction_arrow(columns.info(name))}".rstrip(), rows[name])
+                for name in sets
+            ),
         ]
         images = int(rows["n"].max())
         facts = [
@@ -44,7 +50,8 @@ def pair_sections(pairs: pd.DataFrame, columns: Columns) -> Iterator[Section]:
             f"{images} image{'s' * (images != 1)}",
         ]
         bold = "significant at 5 % after Holm's correction"
-        yield Section(str(dataset), facts, found, bold=bold)
+        remarks = [f"{', '.join(sets)}: - (one value a method: no images to win)"] if sets else []
+        yield Section(str(dataset), facts, found, remarks=remarks, bold=bold)
 
 
 def image_sections(images: pd.DataFrame, columns: Columns) -> Iterator[Section]:

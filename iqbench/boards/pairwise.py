@@ -15,16 +15,19 @@ from iqbench.results.names import natural
 from iqbench.stats.gains import gains
 from iqbench.stats.paired import holm, paired_test
 
-__all__ = ["pairs_of"]
+__all__ = ["PAIR_COLUMNS", "pairs_of"]
 
-_NAMES = (
+PAIR_COLUMNS = (
     *("dataset", "metric", "method", "other", "n", "wins", "losses", "draws"),
     *("infinite_gains", "infinite_losses", "gain", "p_value", "p_holm", "significant", "effect"),
 )
+"""What is known of every pair."""
 
 
 def pairs_of(found: Sequence[Standing]) -> pd.DataFrame:
     """Compare each pair of ranked methods on the images of their dataset.
+
+    Columns of one value a method, such as FID, have no images to win.
 
     Parameters
     ----------
@@ -35,29 +38,37 @@ def pairs_of(found: Sequence[Standing]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a dataset and pair, ``method`` ranked no worse than ``other``, by the column that
-        ranks the dataset: on how many of n images it wins, loses and draws (equal to 9 digits),
-        and by how many of these the gain or loss is infinite; gain, how much better its mean is
-        of those that decide the ranks, NaN where infinite values alone decide; p_value of
-        Wilcoxon's signed-rank test, p_holm corrected for all pairs of the dataset; significant,
-        whether that is at most 5 % and the test and the gain agree on which is better; and effect,
-        the rank-biserial correlation, 1 where every image is better.
+        ranks the dataset, or, where that has one value a method, by the first one with values of
+        images: on how many of n images it wins, loses and draws (equal to 9 digits), and by how
+        many of these the gain or loss is infinite; gain, how much better its mean is of those that
+        decide the ranks, NaN where infinite values alone decide; p_value of Wilcoxon's signed-rank
+        test, p_holm corrected for all pairs of the dataset; significant, whether that is at most
+        5 % and the test and the gain agree on which is better; and effect, the rank-biserial
+        correlation, 1 where every image is better. Each column of one value a method follows by
+        its name, and is NaN.
     """
     parts = [
         _of_dataset(one)
         for one in sorted(found, key=lambda one: natural(one.dataset))
-        if len(one.ranked()) > 1 and one.ranked_by_images is not None
+        if len(one.ranked()) > 1 and one.compared_by_images is not None
     ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_NAMES))
+    return (
+        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(PAIR_COLUMNS))
+    )
 
 
 def _of_dataset(one: Standing) -> pd.DataFrame:
-    assert one.ranked_by_images is not None
-    info = one.info(one.ranked_by_images)
-    values = one.cube.column(one.ranked_by_images)
-    order = one.orders[one.ranked_by_images]
+    heading = one.compared_by_images
+    assert heading is not None
+    info = one.info(heading)
+    values = one.cube.column(heading)
+    order = one.orders[heading]
+    methods = one.ranked()
+    ranks = np.nan_to_num(order.ranks[one.at(methods)], nan=np.inf)
+    ranked = [methods[place] for place in np.argsort(ranks, kind="stable")]
     sign = 1.0 if averaged_info(info).direction == "higher" else -1.0
     rows = []
-    for method, other in combinations(one.ranked(), 2):
+    for method, other in combinations(ranked, 2):
         at, against = one.at([method, other])
         gain = gains(values[:, against], values[:, at], info)
         outcome = paired_test(gain)
@@ -66,7 +77,7 @@ def _of_dataset(one: Standing) -> pd.DataFrame:
         rows.append(
             {
                 "dataset": one.dataset,
-                "metric": one.ranked_by_images,
+                "metric": heading,
                 "method": method,
                 "other": other,
                 "n": outcome.n,
@@ -85,4 +96,5 @@ def _of_dataset(one: Standing) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p_value"])
     table["significant"] = (table["p_holm"] <= ALPHA) & table["ahead"] & (table["effect"] > 0)
-    return table[list(_NAMES)]
+    sets = [name for name in one.sets if name not in PAIR_COLUMNS]
+    return table[list(PAIR_COLUMNS)].assign(**dict.fromkeys(sets, np.nan))

@@ -123,6 +123,17 @@ class Standing:
         """Heading by which methods are ranked if it has values of images, or None."""
         return self.ranked_by if self.ranked_by in self.cube.headings else None
 
+    @property
+    def compared_by_images(self) -> str | None:
+        """Heading whose values of images are compared, pair by pair, or None.
+
+        The one that ranks, or, where one value a method ranks, the first with values of images.
+        """
+        if self.ranked_by is None or self.ranked_by_images is not None:
+            return self.ranked_by
+        ranking = (name for name in self.cube.headings if self.columns.ranks(name))
+        return next((name for name in ranking if self.orders[name].ranked.any()), None)
+
     def info(self, heading: str) -> ColumnInfo:
         """Say how the column under a heading is read."""
         return self.columns.info(heading)

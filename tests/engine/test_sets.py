@@ -14,6 +14,8 @@ import pytest
 from made_sets import NAMES, features
 
 import iqbench
+from iqbench.boards.board import Board
+from iqbench.boards.standing import Choice
 from iqbench.cli.main import main
 from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.metrics._inception_features import InceptionExtractor
@@ -352,3 +354,33 @@ def test_a_value_that_is_gone_is_of_no_images(extracted, folders, capsys):
     command("leaderboard", "--format", "csv")
     board = pd.read_csv(io.StringIO(capsys.readouterr().out)).set_index("method")
     assert board["fid_n"].isna().to_dict() == {"near": True, "far": False}
+
+
+@pytest.mark.parametrize("sort", [(), ("--sort", "fid")])
+def test_pairs_show_nothing_of_sets(extracted, folders, capsys, sort):
+    evaluate("near", "far", metrics=("psnr", "fid"))
+    command("leaderboard", "--pairs", *sort)
+    said = capsys.readouterr().out
+    assert "fid: - (one value a method: no images to win)" in said
+    (row,) = [line.split() for line in said.splitlines() if line.split()[:2] == ["near", "far"]]
+    assert row[2:5] == ["6", "0", "0"]
+    assert row[-1] == "-"
+    command("leaderboard", "--pairs", *sort, "--format", "json")
+    (pair,) = json.loads(capsys.readouterr().out)
+    assert (pair["metric"], pair["wins"], pair["fid"]) == ("psnr", 6, None)
+
+
+def test_pairs_are_ordered_by_the_column_in_which_they_are_compared(extracted, folders):
+    evaluate("near", "far", metrics=("psnr", "fid"))
+    scores = load_scores("results")
+    whole = load_scores("results", scope="set").sort_values("method", ascending=False)
+    board = Board.of(
+        scores,
+        load_images("results"),
+        load_columns("results"),
+        Choice(sort="fid"),
+        sets=whole.assign(value=[2.0, 1.0]),
+    )
+    assert board.standings[0].ranked() == ["far", "near"]
+    (pair,) = board.pairs().to_dict("records")
+    assert (pair["method"], pair["other"], pair["wins"]) == ("near", "far", 6)
