@@ -23,7 +23,7 @@ from iqbench.engine.compute import resolve_compute
 from iqbench.engine.heap import keep_freed_memory
 from iqbench.networks import onednn
 from iqbench.networks.stream import Stretch
-from iqbench.networks.winograd.blocks import Blocks
+from iqbench.networks.winograd.blocks import WinogradBlocks
 from iqbench.networks.winograd.choose import rows_at_once
 
 LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
@@ -62,7 +62,7 @@ def line(name: str, height: int, width: int, workload: str) -> str:
     kernel = weight.contiguous(memory_format=torch.channels_last)
     plain = partial(onednn.convolve_and_rectify, x, kernel, bias, (1, 1), (1, 1))
     rows = Stretch((x,), 1, 1)
-    winograd = partial(Blocks(weight, bias), rows, 1, rectify=True)
+    winograd = partial(WinogradBlocks(weight, bias), rows, 1, rectify=True)
     expected = plain()
     error = float((winograd() - expected).abs().max() / expected.abs().max())
     slow, fast = fastest(plain), fastest(winograd)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from iqbench.engine.compute import Precision
     from iqbench.engine.ledger import Summary
     from iqbench.engine.plan import RunPlan
-    from iqbench.engine.run import Reporter
+    from iqbench.engine.reporter import Reporter
     from iqbench.images.memory import Image
     from iqbench.images.source import Alpha, Source
     from iqbench.protocols.view import GrayOutput
@@ -607,13 +607,13 @@ def _run(
     from iqbench.engine.compute import resolve_compute
     from iqbench.engine.manifest import manifest_of
     from iqbench.engine.places import places_of
-    from iqbench.engine.run import Settings, run
+    from iqbench.engine.run import RunSettings, run
     from iqbench.results.store import Store
 
     compute = resolve_compute(evaluation.device, evaluation.precision, evaluation.memory)
     resources = plan.resources(compute, evaluation.weights)
     most = 32 if compute.device.type == "cuda" else 8
-    settings = Settings(
+    settings = RunSettings(
         compute,
         workers=evaluation.workers or min(most, os.cpu_count() or 1) if in_threads else 0,
         alpha=evaluation.alpha,

@@ -15,7 +15,7 @@ import yaml
 from numpy.typing import NDArray
 
 from iqbench.boards.formula import Formula
-from iqbench.boards.means import ColumnMeans, Infinite, Mean
+from iqbench.boards.means import ColumnMeans, Infinite, MethodMeans
 from iqbench.boards.order import competition_ranks, order_methods
 from iqbench.boards.ranking import Ties, tied_groups
 from iqbench.errors import IqbenchError, IqbenchWarning, unknown_name
@@ -293,7 +293,7 @@ def _computed(
     certain = np.all([mean.certain for mean in drawn], axis=0)
     order = order_methods(values[np.newaxis], columns.info(one.name), complete)
     return ColumnMeans(
-        Mean(values, samples, certain),
+        MethodMeans(values, samples, certain),
         None,
         None,
         np.isfinite(values).astype(np.intp),

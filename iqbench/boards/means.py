@@ -13,11 +13,11 @@ from iqbench.results.schema import ColumnInfo
 from iqbench.stats.arrays import Counts, Floats
 from iqbench.stats.bootstrap import percentile_interval
 
-__all__ = ["ColumnMeans", "Infinite", "Mean", "differs", "finite_means"]
+__all__ = ["ColumnMeans", "Infinite", "MethodMeans", "differs", "finite_means"]
 
 
 @dataclass(frozen=True)
-class Mean:
+class MethodMeans:
     """A mean of each method.
 
     Attributes
@@ -101,16 +101,16 @@ class ColumnMeans:
         Shape (methods,), see `iqbench.boards.order.Order`.
     """
 
-    mean: Mean
-    distance: Mean | None
-    compared: Mean | None
+    mean: MethodMeans
+    distance: MethodMeans | None
+    compared: MethodMeans | None
     count: Counts
     infinite: Infinite
     groups: Counts
     ranks: Floats
 
     @property
-    def deciding(self) -> Mean:
+    def deciding(self) -> MethodMeans:
         """Give the means that ranks follow."""
         return self.compared or self.distance or self.mean
 

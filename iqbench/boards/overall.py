@@ -12,7 +12,7 @@ from scipy import stats
 
 from iqbench.boards.critical import DATASETS, METHODS, critical_difference
 from iqbench.boards.headings import COUNTED, SUFFIXES, metric_columns
-from iqbench.boards.means import ColumnMeans, Infinite, Mean, differs
+from iqbench.boards.means import ColumnMeans, Infinite, MethodMeans, differs
 from iqbench.boards.order import (
     averaged_info,
     competition_ranks,
@@ -174,7 +174,7 @@ def _ranks(scope: _Scope) -> pd.DataFrame:
             for one in scope.found
             if one.rank_samples is not None
         ]
-        ends = Mean(average, np.mean(drawn, axis=0), scope.certain).ends()
+        ends = MethodMeans(average, np.mean(drawn, axis=0), scope.certain).ends()
         assert ends is not None
         rows["average_rank_low"], rows["average_rank_high"] = ends
     rows["tie"] = ""
@@ -233,10 +233,10 @@ def _deciding(one: ColumnMeans, at: Sequence[int]) -> Floats:
 
 def _mean_of(
     scope: _Scope,
-    means: Sequence[Mean],
+    means: Sequence[MethodMeans],
     places: Sequence[Sequence[int]],
     used: NDArray[np.bool_] | None = None,
-) -> Mean:
+) -> MethodMeans:
     """Average over the datasets that are used; by default over those without infinite means."""
     table = np.stack([mean.values[at] for mean, at in zip(means, places, strict=True)])
     every = used is None
@@ -252,7 +252,7 @@ def _mean_of(
         # A method that has infinite means on all datasets has an infinite one here.
         with np.errstate(invalid="ignore"):
             values = np.where(used.any(axis=0), values, table.sum(axis=0))
-    return Mean(values, samples, scope.certain)
+    return MethodMeans(values, samples, scope.certain)
 
 
 def _over(table: Floats, used: NDArray[np.bool_]) -> Floats:

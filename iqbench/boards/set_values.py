@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from iqbench.boards.headings import SET_FACTS
-from iqbench.boards.means import ColumnMeans, Infinite, Mean
+from iqbench.boards.means import ColumnMeans, Infinite, MethodMeans
 from iqbench.boards.order import order_methods
 from iqbench.results.columns import Columns
 from iqbench.results.names import used_names
@@ -24,7 +24,7 @@ _NORMAL = 1.959963984540054
 
 
 @dataclass(frozen=True)
-class _Estimate(Mean):
+class _SetEstimates(MethodMeans):
     """A value whose uncertainty is a standard error, not resamples of images."""
 
     standard_errors: Floats | None = None
@@ -87,7 +87,7 @@ class SetValues:
             order = order_methods(values[np.newaxis], self.columns.info(heading), complete)
             errors = self.standard_errors[heading] if intervals else None
             found[heading] = ColumnMeans(
-                _Estimate(values, None, ~np.isnan(values), errors),
+                _SetEstimates(values, None, ~np.isnan(values), errors),
                 None,
                 None,
                 np.isfinite(values).astype(np.intp),

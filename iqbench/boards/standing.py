@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from iqbench.boards.composites import Composite, composite_ties, with_composites
 from iqbench.boards.cube import Cube, cube_of
 from iqbench.boards.headings import COUNTED
-from iqbench.boards.means import ColumnMeans, Infinite, Mean, differs, finite_means
+from iqbench.boards.means import ColumnMeans, Infinite, MethodMeans, differs, finite_means
 from iqbench.boards.order import (
     Order,
     averaged,
@@ -280,7 +280,7 @@ def _means(
             tables[name, "compared"] = np.where(order.images, taken, np.nan)
     samples = _samples(list(tables.values()), seed)
     made = {
-        key: Mean(finite_means(table), drawn, np.isfinite(table).sum(axis=0) >= 2)
+        key: MethodMeans(finite_means(table), drawn, np.isfinite(table).sum(axis=0) >= 2)
         for (key, table), drawn in zip(tables.items(), samples, strict=True)
     }
     return {

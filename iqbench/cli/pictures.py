@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from iqbench.engine.run import Reporter
-    from iqbench.page.recorded import Recorded
+    from iqbench.engine.reporter import Reporter
+    from iqbench.page.recorded import RecordedPlaces
     from iqbench.page.where import Folders
 
 __all__ = ["file_bytes", "picture_folders", "picture_options", "told"]
@@ -85,7 +85,7 @@ def file_bytes(text: str) -> int:
 
 def picture_folders(
     results: Sequence[Path], options: dict[str, Any]
-) -> tuple[list[Folders], Recorded | None]:
+) -> tuple[list[Folders], RecordedPlaces | None]:
     """Take the options above out of a command's, and say where to look for pictures.
 
     That is where the options say, in ``outputs`` beside the tables, as the demo leaves them, and,

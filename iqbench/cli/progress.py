@@ -6,28 +6,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import click
 
 from iqbench.cli.streams import say
 from iqbench.document.text import printable
-
-if TYPE_CHECKING:
-    from iqbench.engine.run import Reporter
+from iqbench.engine.reporter import Reporter, SilentReporter
 
 __all__ = ["progress_bar", "waiting"]
 
 PATIENCE = 1.0
 """Seconds after which a user wants to see that something is done."""
-
-
-class _Silent:
-    def begin(self, what: str, total: int) -> None:
-        """Show nothing."""
-
-    def advance(self, done: int) -> None:
-        """Show nothing."""
 
 
 class _Lines:
@@ -112,7 +101,7 @@ def progress_bar(
     """
     quiet = quiet or _told_to_be_quiet()
     if quiet or not sys.stderr.isatty():
-        yield _Lines(unit) if lines and not quiet else _Silent()
+        yield _Lines(unit) if lines and not quiet else SilentReporter()
         return
     from rich.console import Console
     from rich.progress import (

@@ -31,7 +31,7 @@ _UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2
 _GONE = {errno.EPIPE, errno.ESHUTDOWN}
 
 
-class Stream(io.TextIOBase):
+class ConsoleStream(io.TextIOBase):
     """A standard stream that takes any text.
 
     Parameters
@@ -125,7 +125,10 @@ def standard_streams() -> Iterator[None]:
     """Let standard output and error take any text while a command runs."""
     _occupy_descriptors()
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = Stream(before[0], messages=False), Stream(before[1], messages=True)
+    sys.stdout, sys.stderr = (
+        ConsoleStream(before[0], messages=False),
+        ConsoleStream(before[1], messages=True),
+    )
     try:
         yield
     finally:

@@ -30,7 +30,7 @@ RANKED: tuple[tuple[str, Coefficient], ...] = (
 
 
 @dataclass(frozen=True)
-class _Estimate:
+class _AgreementEstimate:
     metric: str
     statistic: str
     value: float
@@ -96,7 +96,7 @@ def _estimates(
     directions: Mapping[str, str],
     clusters: Indices,
     seed: int,
-) -> Iterator[_Estimate]:
+) -> Iterator[_AgreementEstimate]:
     opinion = table["mos"].to_numpy(np.float64)
     for metric in metrics:
         x = table[metric].to_numpy(np.float64)
@@ -131,13 +131,13 @@ class _Rows:
         """1 where high opinions are good, else -1."""
         return -1.0 if (self.table["mos_direction"] == "lower").all() else 1.0
 
-    def correlations(self, metric: str) -> Iterator[tuple[str, _Estimate]]:
+    def correlations(self, metric: str) -> Iterator[tuple[str, _AgreementEstimate]]:
         values = np.stack([self.x, self.y], axis=1)
         for name, coefficient in RANKED:
             found = associate(values, self.clusters, self.images, coefficient)
             yield name, _estimate(metric, name, found)
 
-    def fits(self, metric: str) -> Iterator[_Estimate]:
+    def fits(self, metric: str) -> Iterator[_AgreementEstimate]:
         finite = np.isfinite(self.x)
         x, y, clusters = self.x[finite], self.y[finite], self.clusters[finite]
         deviation = self.table["mos_std"].to_numpy(np.float64)[finite]
@@ -151,7 +151,9 @@ class _Rows:
                 nothing = np.zeros(self.images)
                 for kind in ("plcc", "rmse"):
                     text = f"{kind}-{name}"
-                    yield _Estimate(metric, text, np.nan, nothing, "positive", len(x), note)
+                    yield _AgreementEstimate(
+                        metric, text, np.nan, nothing, "positive", len(x), note
+                    )
                 continue
             note = _note(fit.converged, fit.shape, fit.monotonic)
             # Least squares has no slope at its minimum: which curve was fitted moves PLCC and RMSE
@@ -163,19 +165,23 @@ class _Rows:
             rmse = float(np.sqrt(squares.mean()))
             moved = (squares - rmse**2) / (2 * rmse * len(y)) if rmse else np.zeros(len(y))
             influence = clustered(moved[:, np.newaxis], clusters, self.images)[:, 0]
-            yield _Estimate(metric, f"rmse-{name}", rmse, influence, "positive", len(y), note)
+            yield _AgreementEstimate(
+                metric, f"rmse-{name}", rmse, influence, "positive", len(y), note
+            )
             for kind, limit in limits.items():
                 if not np.isnan(limit).any():
                     outside = (np.sqrt(squares) > limit).astype(np.float64)
                     yield self._share(metric, f"or-{kind}-{name}", outside, clusters)
 
-    def _share(self, metric: str, name: str, values: Floats, clusters: Indices) -> _Estimate:
+    def _share(
+        self, metric: str, name: str, values: Floats, clusters: Indices
+    ) -> _AgreementEstimate:
         mean = float(values.mean())
         moved = (values - mean)[:, np.newaxis] / len(values)
         influence = clustered(moved, clusters, self.images)[:, 0]
-        return _Estimate(metric, name, mean, influence, "share", len(values))
+        return _AgreementEstimate(metric, name, mean, influence, "share", len(values))
 
-    def pairs(self, metric: str, sign: float, seed: int) -> Iterator[_Estimate]:
+    def pairs(self, metric: str, sign: float, seed: int) -> Iterator[_AgreementEstimate]:
         deviation = self.table["mos_std"].to_numpy(np.float64)
         raters = self.table["raters"].to_numpy(np.float64)
         if np.isnan(deviation).any() or np.isnan(raters).any():
@@ -190,11 +196,13 @@ class _Rows:
                 "correct-order": found.correct,
             }.items()
         ):
-            yield _Estimate(metric, name, value, influence[:, k], "share", len(self.x), note)
+            yield _AgreementEstimate(
+                metric, name, value, influence[:, k], "share", len(self.x), note
+            )
 
 
-def _estimate(metric: str, name: str, found: Associations, note: str = "") -> _Estimate:
-    return _Estimate(
+def _estimate(metric: str, name: str, found: Associations, note: str = "") -> _AgreementEstimate:
+    return _AgreementEstimate(
         *(metric, name, float(found.value[0]), found.influence[:, 0], "correlation"),
         *(int(found.n[0]), note),
     )
@@ -209,7 +217,7 @@ def _note(converged: bool, shape: str, monotonic: bool) -> str:
     return ", ".join(notes)
 
 
-def _frame(found: Sequence[_Estimate], images: int, bootstrap: Bootstrap) -> pd.DataFrame:
+def _frame(found: Sequence[_AgreementEstimate], images: int, bootstrap: Bootstrap) -> pd.DataFrame:
     frame = pd.DataFrame(
         [(one.metric, one.statistic, one.value, one.n, one.note) for one in found],
         columns=["metric", "statistic", "value", "n", "note"],

@@ -21,7 +21,7 @@ from iqbench.images.write import write_png
 from iqbench.user_files import expand_user
 
 if TYPE_CHECKING:
-    from iqbench.engine.run import Reporter
+    from iqbench.engine.reporter import Reporter
 
 __all__ = ["Done", "degrade_files", "degrade_picture", "seed_of"]
 

@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict
 
 from iqbench.doctor.finding import Finding, compared
 
-__all__ = ["FOLDER", "Golden", "Recorded", "check_files", "load_golden"]
+__all__ = ["FOLDER", "Golden", "GoldenValues", "check_files", "load_golden"]
 
 PART = "files"
 FOLDER = Path(__file__).parent / "golden"
 
 
-class Recorded(BaseModel):
+class GoldenValues(BaseModel):
     """Values of one pair under one protocol.
 
     Attributes
@@ -58,7 +58,7 @@ class Golden(BaseModel):
 
     recorded_with: dict[str, str]
     files: dict[str, str]
-    values: tuple[Recorded, ...]
+    values: tuple[GoldenValues, ...]
 
     @property
     def pairs(self) -> list[str]:

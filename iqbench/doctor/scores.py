@@ -10,7 +10,7 @@ from pathlib import Path
 
 from iqbench.columns import Tolerance
 from iqbench.doctor.finding import NOT_CHECKED, OFF, Finding, compared
-from iqbench.doctor.golden import FOLDER, Recorded, load_golden
+from iqbench.doctor.golden import FOLDER, GoldenValues, load_golden
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.pairs import PairScorer
@@ -53,14 +53,14 @@ class Bench:
         usable = [item for item in resolve_metrics(sorted(columns)) if not _lack(item, missing)]
         return cls(compute, missing, load_resources(usable, compute, folder=folder))
 
-    def whole(self, recorded: Recorded) -> dict[str, Outcome | str]:
+    def whole(self, recorded: GoldenValues) -> dict[str, Outcome | str]:
         """Score a pair once within the usual memory; see `score`."""
         key = recorded.pair, recorded.protocol
         if key not in self._scored:
             self._scored[key] = self.score(recorded)
         return self._scored[key]
 
-    def score(self, recorded: Recorded, memory: int | None = None) -> dict[str, Outcome | str]:
+    def score(self, recorded: GoldenValues, memory: int | None = None) -> dict[str, Outcome | str]:
         """Score a pair as ``iqbench measure`` does.
 
         Parameters

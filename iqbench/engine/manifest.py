@@ -15,7 +15,7 @@ import torch
 
 from iqbench import __version__
 from iqbench.engine.compute import Compute
-from iqbench.results.schema import Manifest, Place
+from iqbench.results.schema import FilePlace, Manifest
 
 __all__ = ["manifest_of"]
 
@@ -25,7 +25,7 @@ PACKAGES = (
 )
 
 
-def manifest_of(compute: Compute, places: Sequence[Place] = ()) -> Manifest:
+def manifest_of(compute: Compute, places: Sequence[FilePlace] = ()) -> Manifest:
     """Say what a run on this machine, and so computed, is made with."""
     device = str(compute.device)
     if compute.device.type == "cuda":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from iqbench.engine.plan import DatasetPlan
 from iqbench.images.source import FileSource, Source
-from iqbench.results.schema import Place
+from iqbench.results.schema import FilePlace
 
 __all__ = ["places_of"]
 
@@ -16,7 +16,7 @@ _MOST_FORMS = 8
 """Of one folder's files: as ``a.png`` and ``a.jpg`` are two."""
 
 
-def places_of(datasets: Iterable[DatasetPlan]) -> list[Place]:
+def places_of(datasets: Iterable[DatasetPlan]) -> list[FilePlace]:
     """Say of each dataset's references and each method's outputs what stands around an image's id.
 
     Parameters
@@ -26,10 +26,10 @@ def places_of(datasets: Iterable[DatasetPlan]) -> list[Place]:
 
     Returns
     -------
-    list of Place
+    list of FilePlace
         For files whose paths hold the image's id; others are not found by it.
     """
-    found: list[Place] = []
+    found: list[FilePlace] = []
     for item in datasets:
         name = item.dataset.name
         references = [(one.image, one.reference) for one in item.dataset.samples if one.reference]
@@ -40,7 +40,7 @@ def places_of(datasets: Iterable[DatasetPlan]) -> list[Place]:
     return found
 
 
-def _places(dataset: str, method: str, files: Iterable[tuple[str, Source]]) -> Iterator[Place]:
+def _places(dataset: str, method: str, files: Iterable[tuple[str, Source]]) -> Iterator[FilePlace]:
     forms: Counter[tuple[str, str]] = Counter()
     folders: dict[Path, str] = {}
     for image, source in files:
@@ -53,7 +53,7 @@ def _places(dataset: str, method: str, files: Iterable[tuple[str, Source]]) -> I
         if found and image:
             forms[before, after] += 1
     for (before, after), _ in forms.most_common(_MOST_FORMS):
-        yield Place(dataset=dataset, method=method, before=_text(before), after=_text(after))
+        yield FilePlace(dataset=dataset, method=method, before=_text(before), after=_text(after))
 
 
 def _text(path: str) -> str:

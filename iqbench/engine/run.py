@@ -8,7 +8,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from iqbench.datasets.matching.bitstreams import FOLDER, TABLE, Bitstream, find_bitstreams
 from iqbench.engine.batching import Work, batch_of, join
@@ -21,6 +21,7 @@ from iqbench.engine.origins import check_origins, origins_of
 from iqbench.engine.plan import Absence, Assignment, DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
 from iqbench.engine.reference_sets import SetImages, read_reference_set
+from iqbench.engine.reporter import Reporter, SilentReporter
 from iqbench.engine.resources import Resources
 from iqbench.engine.scorer import Scorer
 from iqbench.engine.sets import FEW, SetRun, set_columns
@@ -35,14 +36,14 @@ from iqbench.metrics._base import Metric
 from iqbench.results.schema import FORMAT, Manifest, SetRow
 from iqbench.results.store import Current, Store, Writer
 
-__all__ = ["Reporter", "Settings", "run"]
+__all__ = ["RunSettings", "run"]
 
 # A GPU computes while the next batch is set going; a CPU has nobody to wait for.
 AHEAD = {"cuda": 1}
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """How a run is done.
 
     Attributes
@@ -70,33 +71,13 @@ class Settings:
     replace: bool = False
 
 
-class Reporter(Protocol):
-    """Is told how far a run is."""
-
-    def begin(self, what: str, total: int) -> None:
-        """Hear that a dataset begins, with so many outputs."""
-        ...
-
-    def advance(self, done: int) -> None:
-        """Hear that so many more outputs are done."""
-        ...
-
-
-class _Silent:
-    def begin(self, what: str, total: int) -> None:
-        """Say nothing."""
-
-    def advance(self, done: int) -> None:
-        """Say nothing."""
-
-
 def run(
     plan: RunPlan,
     store: Store,
     *,
     manifest: Manifest,
     resources: Resources,
-    settings: Settings,
+    settings: RunSettings,
     reporter: Reporter | None = None,
 ) -> Summary:
     """Compute what is missing, changed or failed before, and write it.
@@ -125,7 +106,7 @@ def run(
     """
     replaced = check_origins(plan, store, replace=settings.replace)
     summary = Summary(warnings=[*plan.warnings, *(one.sentence for one in replaced)])
-    reporter = reporter or _Silent()
+    reporter = reporter or SilentReporter()
     closed_sets: list[SetRow] = []
     reference_sets: dict[Path, SetImages] = {}
     for found in {item.reference_set for item in plan.datasets if item.reference_set}:
@@ -201,7 +182,7 @@ class _DatasetRun:
         store: Store,
         writer: Writer,
         resources: Resources,
-        settings: Settings,
+        settings: RunSettings,
         summary: Summary,
         reference_sets: Mapping[Path, SetImages],
         replaced: Collection[str],

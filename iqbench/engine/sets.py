@@ -183,7 +183,7 @@ def distance_of(
 
 
 @dataclass(frozen=True)
-class _Member:
+class _SetMember:
     """An image of a set: its id, and which features are those of its files.
 
     ``reference`` is None where outputs are compared with a reference set.
@@ -239,7 +239,7 @@ class SetRun:
             name: set() if recompute else table.keys() for name, table in self._tables.items()
         }
         self._waiting: dict[str, dict[FeatureKey, Features]] = {name: {} for name in self._tables}
-        self._members: dict[str, dict[str, list[_Member]]] = {}
+        self._members: dict[str, dict[str, list[_SetMember]]] = {}
         self._references: list[FeatureKey] = []
         self._broken: dict[str, str] = {}
 
@@ -250,7 +250,7 @@ class SetRun:
             return frozenset(one.name for one in self.columns)
         return frozenset(one.name for one in self.columns if not self._has(one, member))
 
-    def _has(self, column: SetColumn, member: _Member) -> bool:
+    def _has(self, column: SetColumn, member: _SetMember) -> bool:
         return member.keys <= self._known[column.features]
 
     def observe_references(
@@ -344,20 +344,20 @@ class SetRun:
             if self._has(one, member):
                 self._join(one, output, member)
 
-    def _member(self, output: Output) -> _Member | None:
+    def _member(self, output: Output) -> _SetMember | None:
         """Say which features an output needs; None while it is not known what is white in it."""
         if output.peaks is None or output.digest is None:
             return None
         image = output.image.image
         if self._reference_set is not None:
-            return _Member(image, None, FeatureKey(output.digest, output.peaks.own))
+            return _SetMember(image, None, FeatureKey(output.digest, output.peaks.own))
         if output.reference_digest is None:
             return None
         of_output = FeatureKey(output.digest, output.peaks.output)
         of_reference = FeatureKey(output.reference_digest, output.peaks.reference)
-        return _Member(image, of_reference, of_output)
+        return _SetMember(image, of_reference, of_output)
 
-    def _join(self, column: SetColumn, output: Output, member: _Member) -> None:
+    def _join(self, column: SetColumn, output: Output, member: _SetMember) -> None:
         of_method = self._members.setdefault(output.image.method, {})
         of_method.setdefault(column.name, []).append(member)
 
@@ -455,7 +455,7 @@ class SetRun:
         )
         return replace(row, **closed._asdict())
 
-    def _references_of(self, members: Sequence[_Member]) -> Iterable[FeatureKey]:
+    def _references_of(self, members: Sequence[_SetMember]) -> Iterable[FeatureKey]:
         """Say what outputs are compared with."""
         if self._reference_set is not None:
             return self._references

@@ -19,7 +19,7 @@ from iqbench.explain.threads import in_threads
 from iqbench.protocols.gray import check_gray_output
 
 if TYPE_CHECKING:
-    from iqbench.engine.run import Reporter
+    from iqbench.engine.reporter import Reporter
     from iqbench.explain.evidence import Evidence, Number, Values
     from iqbench.explain.family import Family
     from iqbench.explain.files import Pairs

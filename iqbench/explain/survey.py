@@ -16,7 +16,7 @@ from iqbench.explain.family import Family
 from iqbench.explain.threads import in_threads
 
 if TYPE_CHECKING:
-    from iqbench.engine.run import Reporter
+    from iqbench.engine.reporter import Reporter
     from iqbench.explain.files import Pairs
 
 __all__ = ["Survey"]

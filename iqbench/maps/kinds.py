@@ -11,7 +11,7 @@ from torch import Tensor
 from iqbench.columns import ColumnMap, DifferenceKind
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.maps.model import DEFAULT_MAPS
-from iqbench.maps.places import Place, centre, forward, stretch
+from iqbench.maps.places import Placement, centre, forward, stretch
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._registry import Request, metric_classes, resolve_metrics
 from iqbench.metrics.tv import FORMS, Form, variation_maps
@@ -40,7 +40,7 @@ class MapKind:
     """
 
     request: Request
-    place: Place
+    place: Placement
     kind: DifferenceKind = "difference"
     gap: str = ""
 
@@ -128,7 +128,7 @@ _OWN: dict[str, Metric] = {
     "absolute-error": AbsoluteError(),
     **{f"tv-{form}": VariationChange(form=form) for form in FORMS},
 }
-_PLACES: dict[str, Place] = {"centre": centre, "forward": forward, "stretch": stretch}
+_PLACES: dict[str, Placement] = {"centre": centre, "forward": forward, "stretch": stretch}
 
 
 def kind_of(request: Request) -> MapKind:

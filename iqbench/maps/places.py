@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["Place", "centre", "forward", "stretch"]
+__all__ = ["Placement", "centre", "forward", "stretch"]
 
-Place = Callable[[Tensor, tuple[int, int]], Tensor]
+Placement = Callable[[Tensor, tuple[int, int]], Tensor]
 """(N, h, w) and the height and width of an image to (N, height, width)."""
 
 

@@ -21,7 +21,7 @@ __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "Backbone",
-    "Normalise",
+    "ImagenetNormalisation",
     "Pass",
     "imagenet_normalise",
 ]
@@ -64,7 +64,7 @@ def _kept_constants(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, T
         return _constants(device, dtype)
 
 
-class Normalise(Layer):
+class ImagenetNormalisation(Layer):
     """`imagenet_normalise`, where a network changes the image before."""
 
     def forward(self, x: Tensor) -> Tensor:

@@ -59,11 +59,11 @@ def build(name: str) -> Backbone:
     branches: dict[str, list[tuple[str, NetworkLayer]]] = {
         f"scale{scale}": [
             (f"laplacian{scale}", Laplacian()),
-            (f"normalised{scale}", Normalise(SIGMAS[scale - 1], NEIGHBOURS[scale - 1])),
+            (f"normalised{scale}", DivisiveNormalisation(SIGMAS[scale - 1], NEIGHBOURS[scale - 1])),
         ]
         for scale in range(1, SCALES)
     }
-    last = (f"normalised{SCALES}", Normalise(SIGMAS[-1], NEIGHBOURS[-1]))
+    last = (f"normalised{SCALES}", DivisiveNormalisation(SIGMAS[-1], NEIGHBOURS[-1]))
     return Backbone(name, {}, scales, {**branches, f"scale{SCALES}": [last]})
 
 
@@ -145,7 +145,7 @@ def _doubled(x: Tensor, axis: int, length: int) -> Tensor:
     return torch.stack([even, odd], dim=axis + 1).flatten(axis, axis + 1).narrow(axis, 0, length)
 
 
-class Normalise(Layer):
+class DivisiveNormalisation(Layer):
     """Values over a constant and a weighted sum of the magnitudes around; zeros outside.
 
     Parameters

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iqbench.networks.backbone import Backbone, Normalise
+from iqbench.networks.backbone import Backbone, ImagenetNormalisation
 from iqbench.networks.convolution import Convolution
 from iqbench.networks.layer import Layer, NetworkLayer
 from iqbench.networks.layers import BatchNorm, Chain, L2Pool, MaxPool, Relu
@@ -68,6 +68,6 @@ def _shrunk(nodes: Sequence[tuple[str, NetworkLayer]]) -> list[tuple[str, Networ
     """Repeat the layers after one that shrinks the image to a short side of 256 pixels."""
     before: list[tuple[str, NetworkLayer]] = [
         ("image", ShrinkShortSide(256)),
-        ("normalised", Normalise()),
+        ("normalised", ImagenetNormalisation()),
     ]
     return [(f"{SHRUNK}{name}", layer) for name, layer in (*before, *nodes)]

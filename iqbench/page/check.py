@@ -21,7 +21,7 @@ from iqbench.gate.check_document import gain_text, method_names, side_text
 from iqbench.gate.sides import Sides
 from iqbench.page.definitions import definitions_of
 from iqbench.page.difference import MapMaker
-from iqbench.page.recorded import Recorded
+from iqbench.page.recorded import RecordedPlaces
 from iqbench.page.report import Made
 from iqbench.page.scenes import Budget, Progress, Scene, SceneOutput, Shown, show
 from iqbench.page.where import Digests, Finder, Folders
@@ -57,7 +57,7 @@ def check_page(
     worst: int = 3,
     size: int = 20_000_000,
     maps: Sequence[str] = (),
-    recorded: Recorded | None = None,
+    recorded: RecordedPlaces | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Made:
     """Make a page about a check.
@@ -178,7 +178,7 @@ def _scenes(
     worst: int,
     places: Sequence[Folders],
     *,
-    recorded: Recorded | None,
+    recorded: RecordedPlaces | None,
 ) -> Iterator[Scene]:
     """Describe the images that lost most, the worst of each comparison first."""
     losses = _losses(found, rows, worst)

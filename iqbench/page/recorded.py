@@ -17,10 +17,10 @@ from pathlib import Path
 from iqbench.errors import IqbenchError
 from iqbench.images.source import EncodedImage
 from iqbench.results.read import load_runs
-from iqbench.results.schema import Place
+from iqbench.results.schema import FilePlace
 from iqbench.user_files import open_regular
 
-__all__ = ["Recorded", "recorded_places"]
+__all__ = ["RecordedPlaces", "recorded_places"]
 
 _MOST_PLACES = 1000
 _LONGEST_PATH = 4096
@@ -29,7 +29,7 @@ _LARGEST_REFERENCE = 2**28
 
 
 @dataclass
-class Recorded:
+class RecordedPlaces:
     """Files at places that tables record.
 
     Attributes
@@ -42,7 +42,7 @@ class Recorded:
         How long may still be waited for files.
     """
 
-    places: list[Place]
+    places: list[FilePlace]
     bytes_left: int = 2**31
     seconds_left: float = 20.0
     _refused: set[str] = field(default_factory=set, init=False)
@@ -105,7 +105,7 @@ class Recorded:
         return None
 
 
-def recorded_places(results: Iterable[Path]) -> Recorded:
+def recorded_places(results: Iterable[Path]) -> RecordedPlaces:
     """Read from results folders where the files were that were scored.
 
     Raises
@@ -115,7 +115,7 @@ def recorded_places(results: Iterable[Path]) -> Recorded:
     """
     runs = [run for folder in results for run in reversed(load_runs(folder))]
     found = dict.fromkeys(place for run in runs for place in run.places)
-    return Recorded(list(found)[:_MOST_PLACES])
+    return RecordedPlaces(list(found)[:_MOST_PLACES])
 
 
 def _is_local(path: str) -> bool:

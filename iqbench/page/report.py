@@ -19,7 +19,7 @@ from iqbench.maps.model import DEFAULT_MAPS
 from iqbench.page.choice import Pick, picks_of
 from iqbench.page.contents import Contents, read_contents
 from iqbench.page.difference import MapMaker
-from iqbench.page.recorded import Recorded
+from iqbench.page.recorded import RecordedPlaces
 from iqbench.page.scenes import Budget, Progress, Scene, SceneOutput, Shown, show
 from iqbench.page.values import column_payload, metric_under, standing_payload
 from iqbench.page.where import Digests, Finder, Folders
@@ -108,7 +108,7 @@ def report_page(
     filters: Mapping[str, tuple[str, ...]],
     places: Sequence[Folders] = (),
     *,
-    recorded: Recorded | None = None,
+    recorded: RecordedPlaces | None = None,
     appearance: Appearance | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Made:
@@ -219,7 +219,7 @@ def _numbers(contents: Contents, budget: Budget) -> tuple[list[dict[str, Any]], 
 
 
 def _scenes(
-    contents: Contents, places: Sequence[Folders], recorded: Recorded | None, count: int
+    contents: Contents, places: Sequence[Folders], recorded: RecordedPlaces | None, count: int
 ) -> list[Scene]:
     """Describe the images that are to be shown, if they are found."""
     found = contents.found

@@ -25,7 +25,7 @@ from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.images.source import FileSource, Source
-from iqbench.page.recorded import Recorded
+from iqbench.page.recorded import RecordedPlaces
 
 __all__ = ["Digests", "Finder", "Folders", "FoundPicture"]
 
@@ -161,7 +161,7 @@ class Finder:
 
     places: Sequence[Folders]
     names: Sequence[str]
-    recorded: Recorded | None = None
+    recorded: RecordedPlaces | None = None
     alone: Mapping[str, Collection[str]] = field(default_factory=dict)
     _datasets: dict[str, list[tuple[Folders, Dataset]]] = field(default_factory=dict, init=False)
     _files: dict[tuple[Path, str, int], dict[str, Path]] = field(default_factory=dict, init=False)

@@ -30,12 +30,12 @@ __all__ = [
     "SETS",
     "UNDEFINED",
     "ColumnInfo",
+    "FilePlace",
     "Footer",
     "ImageRow",
     "Kind",
     "Manifest",
     "Origin",
-    "Place",
     "ScoreRow",
     "SetRow",
     "bitstream_mark",
@@ -424,7 +424,7 @@ class ColumnInfo:
         return float(value) if kind == "target" else None
 
 
-class Place(BaseModel):
+class FilePlace(BaseModel):
     """Where the files of a dataset's references, or of a method's outputs, lay.
 
     Parameters
@@ -471,7 +471,7 @@ class Manifest(BaseModel):
     command: str
     time: str
     versions: dict[str, str] = {}
-    places: list[Place] = []
+    places: list[FilePlace] = []
 
 
 @dataclass(frozen=True)

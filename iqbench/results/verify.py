@@ -13,14 +13,14 @@ from iqbench.results.part_file import ChecksumError, checksum_in_name, read_part
 from iqbench.results.parts import list_parts, read_footers
 from iqbench.results.schema import Kind
 
-__all__ = ["Finding", "State", "verify_results"]
+__all__ = ["PartState", "State", "verify_results"]
 
 State = Literal["ok", "no checksum", "differs", "unreadable"]
 """``no checksum``: readable, but an older release wrote it, so that damage may go unseen."""
 
 
 @dataclass(frozen=True)
-class Finding:
+class PartState:
     """What was found of a part, or of a folder of parts.
 
     Attributes
@@ -47,7 +47,7 @@ class Finding:
         return self.state in ("differs", "unreadable")
 
 
-def verify_results(root: Path) -> Iterator[Finding]:
+def verify_results(root: Path) -> Iterator[PartState]:
     """Read every part of a results folder whole.
 
     Parameters
@@ -57,7 +57,7 @@ def verify_results(root: Path) -> Iterator[Finding]:
 
     Yields
     ------
-    Finding
+    PartState
         One a part, and one for each folder whose parts do not fit together.
 
     Raises
@@ -77,14 +77,14 @@ def verify_results(root: Path) -> Iterator[Finding]:
                 yield from _traced(folder, root / "images" / folder.relative_to(root / kind))
     for part, rows, wrong in feature_parts(root):
         state: State = "ok" if wrong is None else "differs"
-        yield Finding(
+        yield PartState(
             part, state, rows, wrong.message if wrong else "", wrong.hint if wrong else ""
         )
     if not some:
         raise IqbenchError(f"there are no results in {root}", hint="Name a results folder")
 
 
-def _look(part: Path, kind: Kind) -> Finding | None:
+def _look(part: Path, kind: Kind) -> PartState | None:
     """Read a part; None where another process has merged it meanwhile."""
     try:
         table, _ = read_part(part, kind)
@@ -92,13 +92,13 @@ def _look(part: Path, kind: Kind) -> Finding | None:
         return None
     except IqbenchError as error:
         state: State = "differs" if isinstance(error, ChecksumError) else "unreadable"
-        return Finding(part, state, None, error.message, error.hint)
-    return Finding(part, "ok" if checksum_in_name(part) else "no checksum", table.num_rows)
+        return PartState(part, state, None, error.message, error.hint)
+    return PartState(part, "ok" if checksum_in_name(part) else "no checksum", table.num_rows)
 
 
-def _traced(folder: Path, images: Path) -> Iterator[Finding]:
+def _traced(folder: Path, images: Path) -> Iterator[PartState]:
     if not list_parts(images):
-        yield Finding(
+        yield PartState(
             folder,
             "unreadable",
             None,
@@ -108,8 +108,8 @@ def _traced(folder: Path, images: Path) -> Iterator[Finding]:
         )
 
 
-def _together(folder: Path, kind: Kind) -> Iterator[Finding]:
+def _together(folder: Path, kind: Kind) -> Iterator[PartState]:
     try:
         read_footers(folder, kind)
     except IqbenchError as error:
-        yield Finding(folder, "unreadable", None, error.message, error.hint)
+        yield PartState(folder, "unreadable", None, error.message, error.hint)

@@ -15,7 +15,7 @@ import pytest
 
 from iqbench.page import recorded
 from iqbench.page.recorded import recorded_places
-from iqbench.results.schema import FOOTER_KEY, ImageRow, Manifest, Place
+from iqbench.results.schema import FOOTER_KEY, FilePlace, ImageRow, Manifest
 from iqbench.results.store import Store
 
 
@@ -34,7 +34,7 @@ def scored(made):
     return made
 
 
-def remember(results: Path, *places: Place) -> None:
+def remember(results: Path, *places: FilePlace) -> None:
     """Add a run to the tables that says where files were."""
     run = Manifest(
         iqbench="0.1.0",
@@ -126,10 +126,10 @@ def test_absurd_places_cost_their_pictures_alone(scored, iqbench, monkeypatch, b
     remember(
         scored.results,
         *(
-            Place(dataset="hr", method=method, before=before, after=".png")
+            FilePlace(dataset="hr", method=method, before=before, after=".png")
             for method in ("", "mine")
         ),
-        Place(dataset="hr", method="", before="/dev/zero", after=""),
+        FilePlace(dataset="hr", method="", before="/dev/zero", after=""),
     )
     ran = iqbench("report", "-o", "report.html", "--maps", "none")
     assert ran.code == 0

@@ -8,7 +8,7 @@ import iqbench
 from iqbench.boards.board import read_board
 from iqbench.columns import ColumnMap, Margin, Tolerance
 from iqbench.doctor import scores as doctor
-from iqbench.doctor.golden import Golden, Recorded, load_golden
+from iqbench.doctor.golden import Golden, GoldenValues, load_golden
 from iqbench.engine.compute import resolve_compute
 from iqbench.images.write import write_png
 from iqbench.maps import difference_maps
@@ -111,7 +111,7 @@ def test_its_tolerance_is_the_doctors(monkeypatch):
     known = {**_registry.metric_classes(), "mae": Mae}
     monkeypatch.setattr(_registry, "metric_classes", lambda: known)
     golden = load_golden()
-    recorded = Recorded(
+    recorded = GoldenValues(
         pair=golden.pairs[0], protocol="rgb", columns={"mae": 0.5}, by={"mae": "numpy"}
     )
     made = Golden(recorded_with=golden.recorded_with, files=golden.files, values=(recorded,))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iqbench.networks.stream import Stretch
-from iqbench.networks.winograd.blocks import Blocks, suits
+from iqbench.networks.winograd.blocks import WinogradBlocks, suits
 
 pytestmark = pytest.mark.usefixtures("compiled_loops")
 
@@ -70,7 +70,7 @@ def test_it_equals_the_plain_sum_for_every_size(
         None if bias is None else bias.double(),
     )
     pieces = (x[:, :, :cut], x[:, :, cut:]) if 0 < cut < height else (x,)
-    found = Blocks(weight, bias)(Stretch(pieces, above, below), beside)
+    found = WinogradBlocks(weight, bias)(Stretch(pieces, above, below), beside)
     assert found.shape == exact.shape
     assert found.is_contiguous(memory_format=torch.channels_last)
     assert error(found, exact) < TOLERANCE
@@ -81,7 +81,7 @@ def test_it_is_nearly_as_exact_as_the_plain_sum(inputs, outputs):
     weight, bias = filters(inputs, outputs)
     x = image(1, inputs, 24, 40)
     exact = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
-    assert error(convolved(Blocks(weight, bias), x), exact) < TOLERANCE
+    assert error(convolved(WinogradBlocks(weight, bias), x), exact) < TOLERANCE
     assert error(F.conv2d(x, weight, bias, padding=1), exact) < TOLERANCE
 
 
@@ -89,7 +89,7 @@ def test_errors_have_no_direction():
     weight, bias = filters(128, 128)
     x = image(1, 128, 48, 64)
     exact = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
-    deviation = convolved(Blocks(weight, bias), x) - exact
+    deviation = convolved(WinogradBlocks(weight, bias), x) - exact
     assert abs(float(deviation.mean() / exact.abs().mean())) < 1e-7
 
 
@@ -97,7 +97,7 @@ def test_errors_have_no_direction():
 @pytest.mark.parametrize("width", [4, 37, 200])
 def test_neither_threads_nor_images_beside_it_nor_pieces_change_a_bit(threads, channels, width):
     weight, bias = filters(channels, 128)
-    convolve = Blocks(weight, bias)
+    convolve = WinogradBlocks(weight, bias)
     images = image(3, channels, 31, width)
     threads(1)
     expected = convolved(convolve, images)
@@ -113,9 +113,9 @@ def test_rectifying_cuts_off_below_zero_and_hides_nothing():
     weight, bias = filters(16, 64)
     x = image(2, 16, 21, 33)
     x[0, 3, 8, 9] = float("nan")
-    plain = convolved(Blocks(weight, bias), x)
+    plain = convolved(WinogradBlocks(weight, bias), x)
     assert (plain < 0).any()
-    rectified = convolved(Blocks(weight, bias), x, rectify=True)
+    rectified = convolved(WinogradBlocks(weight, bias), x, rectify=True)
     torch.testing.assert_close(rectified, plain.relu(), rtol=0, atol=0, equal_nan=True)
     assert rectified[0, :, 7:10, 8:11].isnan().all()
 
@@ -124,8 +124,8 @@ class TestBfloat16:
     def test_features_are_widened_and_rounded_to_the_nearest(self):
         weight, bias = (part.bfloat16() for part in filters(64, 64))
         x = image(2, 64, 21, 33).bfloat16()
-        wide = convolved(Blocks(weight.float(), bias.float()), x.float())
-        found = convolved(Blocks(weight, bias), x)
+        wide = convolved(WinogradBlocks(weight.float(), bias.float()), x.float())
+        found = convolved(WinogradBlocks(weight, bias), x)
         assert found.dtype == torch.bfloat16
         assert torch.equal(found, wide.bfloat16())
 
@@ -134,14 +134,14 @@ class TestBfloat16:
         for strange in (float("nan"), float("inf")):
             x = torch.zeros(1, 16, 9, 9)
             x[0, 0, 4, 4] = strange
-            found = convolved(Blocks(weight, bias), x.bfloat16())
+            found = convolved(WinogradBlocks(weight, bias), x.bfloat16())
             assert not found[:, :, 3:6, 3:6].isfinite().any()
             assert found[:, :, 0].isfinite().all()
 
 
 def test_threads_of_python_do_not_share_their_room():
     weight, bias = filters(32, 64)
-    convolve = Blocks(weight, bias)
+    convolve = WinogradBlocks(weight, bias)
     images = [image(1, 32, 40, 40, seed=seed) for seed in range(4)]
     expected = [convolved(convolve, x) for x in images]
     found = {}

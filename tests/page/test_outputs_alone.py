@@ -11,9 +11,9 @@ from made_pages import MAPS, made_outputs
 
 from iqbench.images.write import write_png
 from iqbench.page.painting import LONGEST
-from iqbench.page.recorded import Recorded
+from iqbench.page.recorded import RecordedPlaces
 from iqbench.page.report import Appearance, report_page
-from iqbench.results.schema import Place
+from iqbench.results.schema import FilePlace
 
 pytestmark = pytest.mark.usefixtures("without_plotly")
 
@@ -52,8 +52,10 @@ def test_the_worst_and_the_best_by_the_metric_come_first(tmp_path):
 
 def test_they_are_found_where_the_tables_say(tmp_path):
     made = made_outputs(tmp_path, methods=("edsr",))
-    there = Place(dataset="outputs", method="edsr", before=f"{tmp_path}/out/edsr/", after=".png")
-    report = made_report(made, [], recorded=Recorded([there]))
+    there = FilePlace(
+        dataset="outputs", method="edsr", before=f"{tmp_path}/out/edsr/", after=".png"
+    )
+    report = made_report(made, [], recorded=RecordedPlaces([there]))
     assert (report.pictures, report.left_out) == (2, [])
 
 

@@ -57,7 +57,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class _Member:
+class _ArchiveMember:
     name: str
     size: int
     open: Callable[[], IO[bytes]]
@@ -152,7 +152,7 @@ def _unpack_all(archive: Path, folder: Path, limits: Limits) -> int:
     return len(seen)
 
 
-def _members(archive: Path, most: int) -> Iterator[_Member]:
+def _members(archive: Path, most: int) -> Iterator[_ArchiveMember]:
     if zipfile.is_zipfile(archive):
         yield from _zip_members(archive)
         return
@@ -183,17 +183,17 @@ def _bounded_headers(archive: Path) -> type[tarfile.TarInfo]:
     return Header
 
 
-def _zip_members(archive: Path) -> Iterator[_Member]:
+def _zip_members(archive: Path) -> Iterator[_ArchiveMember]:
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
                 raise _refused(archive, f"{info.filename!r} is a link or no plain file")
             if not info.filename.endswith("/"):  # is_dir fails on an empty name
-                yield _Member(info.filename, info.file_size, partial(opened.open, info))
+                yield _ArchiveMember(info.filename, info.file_size, partial(opened.open, info))
 
 
-def _tar_members(archive: Path, opened: tarfile.TarFile, most: int) -> Iterator[_Member]:
+def _tar_members(archive: Path, opened: tarfile.TarFile, most: int) -> Iterator[_ArchiveMember]:
     count = 0
     while (info := opened.next()) is not None:
         count += 1
@@ -204,7 +204,7 @@ def _tar_members(archive: Path, opened: tarfile.TarFile, most: int) -> Iterator[
             continue
         if not info.isreg() or info.issparse():
             raise _refused(archive, f"{info.name!r} is a link or no plain file")
-        yield _Member(info.name, info.size, partial(_tar_file, opened, info))
+        yield _ArchiveMember(info.name, info.size, partial(_tar_file, opened, info))
 
 
 def _tar_file(opened: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:

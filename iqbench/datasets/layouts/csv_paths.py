@@ -74,7 +74,7 @@ class CsvLayout(Layout):
             names the line.
         """
         path = find_below(root, self.file, "file of pairs")
-        pairs = _Pairs(path, self.outside)
+        pairs = _PairRows(path, self.outside)
         try:
             with open_regular(path) as content:
                 file = TextIOWrapper(content, _encoding(content), newline="")
@@ -170,7 +170,7 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 
 @dataclass
-class _Pairs:
+class _PairRows:
     """What the rows so far say, and in which lines."""
 
     path: Path

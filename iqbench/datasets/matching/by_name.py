@@ -150,7 +150,7 @@ def match_outputs(
     if alone and folder == own:
         indices = (index, _list(method.folder, levels))
         beside = _outputs_beside(method, dataset, indices, stems, template, kind=kind)
-    pairs = _Pairs(folder, template, kind)
+    pairs = _MatchedOutputs(folder, template, kind)
     pairs.find(stems, index)
     others = [name for name in pairs.others(strict=bool(ways)) if name not in pairs.used]
     if ways:
@@ -183,7 +183,7 @@ def match_outputs(
 
 
 @dataclass
-class _Pairs:
+class _MatchedOutputs:
     """Which outputs have been found for which images, and which have not.
 
     Attributes

@@ -9,10 +9,10 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Entry", "Library", "load_libraries"]
+__all__ = ["LibraryDefaults", "LibraryFunction", "load_libraries"]
 
 
-class Settings(BaseModel):
+class FunctionSettings(BaseModel):
     """The fields of a convention that are not the default, as in `Convention`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,7 +26,7 @@ class Settings(BaseModel):
     crop: Literal[0, "scale", "scale + 6"] = 0
 
 
-class Entry(BaseModel):
+class LibraryFunction(BaseModel):
     """A function of a library, called with the options that its name says.
 
     Attributes
@@ -51,11 +51,11 @@ class Entry(BaseModel):
     metric: str
     file: str = ""
     commit: str = ""
-    settings: Settings = Settings()
+    settings: FunctionSettings = FunctionSettings()
     mistake: bool = False
 
 
-class Library(BaseModel):
+class LibraryDefaults(BaseModel):
     """A library, and where it comes from.
 
     Attributes
@@ -75,15 +75,15 @@ class Library(BaseModel):
     package: str = ""
     version: str = ""
     source: str = ""
-    entries: tuple[Entry, ...]
+    entries: tuple[LibraryFunction, ...]
 
 
 @cache
-def load_libraries() -> dict[str, Library]:
+def load_libraries() -> dict[str, LibraryDefaults]:
     """Return all libraries by the name of their file, in alphabetical order."""
     found = (item for item in files(__package__).iterdir() if item.name.endswith(".yaml"))
     return {
-        item.name.removesuffix(".yaml"): Library.model_validate(
+        item.name.removesuffix(".yaml"): LibraryDefaults.model_validate(
             yaml.safe_load(item.read_text(encoding="utf-8"))
         )
         for item in sorted(found, key=lambda item: item.name)

@@ -12,7 +12,7 @@ from iqbench.native import library, loops
 from iqbench.networks.stream import Stretch
 from iqbench.networks.winograd.minimal import Minimal
 
-__all__ = ["TILE", "Blocks", "suits"]
+__all__ = ["TILE", "WinogradBlocks", "suits"]
 
 TILE = 4
 """Outputs along a side."""
@@ -26,7 +26,7 @@ def suits(outputs: int, inputs: int) -> bool:
     return outputs % _OUTPUTS == 0 and inputs % _INPUTS == 0 and library.available()
 
 
-class Blocks(Minimal):
+class WinogradBlocks(Minimal):
     """The convolution on a processor; within 3e-5 of the direct sum, of its largest output.
 
     Features in bfloat16 are widened and rounded on the way; the sums are float32 all the same.

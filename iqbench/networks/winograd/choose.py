@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from iqbench.networks.stream import Stretch
-from iqbench.networks.winograd.blocks import TILE, Blocks, suits
+from iqbench.networks.winograd.blocks import TILE, WinogradBlocks, suits
 from iqbench.networks.winograd.minimal import Minimal
 from iqbench.networks.winograd.products import Products
 
@@ -75,7 +75,7 @@ def rows_at_once(weight: Tensor, width: int) -> int | None:
 
 def transformed(weight: Tensor, bias: Tensor | None) -> Minimal:
     """Transform a kernel, (C', C, 3, 3)."""
-    return Products(weight, bias) if weight.is_cuda else Blocks(weight, bias)
+    return Products(weight, bias) if weight.is_cuda else WinogradBlocks(weight, bias)
 
 
 def _suits(weight: Tensor) -> bool:
