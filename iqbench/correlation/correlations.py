@@ -13,7 +13,7 @@ from iqbench.correlation.between import between_metrics
 from iqbench.correlation.differences import DIFFERENCE_COLUMNS, opinion_differences
 from iqbench.correlation.forced_choice import choice_agreement, choice_differences
 from iqbench.correlation.inputs import Inputs, OpinionSource, read_inputs
-from iqbench.correlation.metric_table import MetricTable
+from iqbench.correlation.metric_table import NO_CORRELATION, MetricTable
 from iqbench.correlation.parting import parting
 from iqbench.correlation.people import OPINION_COLUMNS, opinion_agreement
 from iqbench.errors import IqbenchError, unknown_name
@@ -88,8 +88,8 @@ class Correlations:
         Returns
         -------
         pandas.DataFrame
-            ``kind`` is metrics, parting, opinion or opinion difference; what a kind does not have
-            is empty.
+            ``kind`` is metrics, parting, opinion, opinion difference, or set for a column that has
+            one value a set, and no numbers here; what a kind does not have is empty.
         """
         gaps = self.parting.rename(
             columns={"variation": "first", "perceptual": "second", "by": "scope"}
@@ -105,6 +105,7 @@ class Correlations:
             "parting": gaps,
             "opinion": self.opinion.rename(columns={"metric": "first"}),
             "opinion difference": self.differences,
+            "set": pd.DataFrame({"first": self.table.sets, "note": NO_CORRELATION}),
         }
         frames = [
             part.assign(kind=kind).reindex(columns=_ROWS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from iqbench.correlation.metric_table import MetricTable, contents, metric_table
+from iqbench.correlation.metric_table import NO_CORRELATION, MetricTable, contents, metric_table
 from iqbench.correlation.opinion_table import (
     choices_of_images,
     opinions_alone,
@@ -21,10 +21,11 @@ from iqbench.correlation.opinion_table import (
 )
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import Columns
+from iqbench.results.names import used_names
 from iqbench.results.opinion import read_opinion
-from iqbench.results.read import load_columns, load_images, load_scores
+from iqbench.results.read import load_columns, load_images, load_values, with_headings
 from iqbench.results.references import stale_among
-from iqbench.results.selector import Selector, pick
+from iqbench.results.selector import pick
 
 __all__ = ["Inputs", "OpinionSource", "read_inputs"]
 
@@ -103,18 +104,21 @@ def read_inputs(
         assert source.file is not None
         return _filtered(_alone(source, source.file), filters, shown)
     columns = load_columns(results)
-    filters, shown, told = _without_sets(columns, filters, shown)
     images = load_images(results)
     stale = stale_among(images, filters)
     stale.warn()
     images = stale.without(images)
-    scores = stale.without(load_scores(results, filters=filters))
+    scores, sets = load_values(results, filters=filters)
+    scores = stale.without(scores)
     narrow = "all" if shown == "headline" and "metric" in filters else shown
     scores, there, taken = columns.choose(scores, narrow)
+    chosen_sets, there_of_sets, _ = columns.choose(sets, narrow)
     if not isinstance(shown, str):
-        pick(shown, there)
+        pick(shown, there | there_of_sets)
+    found_sets = _headings_of_sets(scores, chosen_sets, sets, columns)
+    told = tuple(f"{name}: - ({NO_CORRELATION})" for name in found_sets)
     table = metric_table(scores, columns)
-    table = replace(table, references=references_of_images(images))
+    table = replace(table, references=references_of_images(images), sets=found_sets)
     hidden = len({metric for metric, _ in there} - {metric for metric, _ in taken})
     if source.file is None:
         found = _brought(table, images, source.raters, hidden)
@@ -137,28 +141,18 @@ def read_inputs(
     return Inputs(table, _with_references(opinions, table), hidden, notes=notes)
 
 
-def _without_sets(
-    columns: Columns, filters: Mapping[str, tuple[str, ...]], shown: str | Sequence[str]
-) -> tuple[Mapping[str, tuple[str, ...]], str | Sequence[str], tuple[str, ...]]:
-    """Leave out what has one value a set: there is nothing to correlate, which a note says."""
-
-    def of_set(text: str) -> bool:
-        return columns.info(Selector.of(text).metric).role == "set"
-
-    named = [] if isinstance(shown, str) else list(shown)
-    asked = list(filters.get("metric", ()))
-    left_out = tuple(dict.fromkeys(text for text in (*asked, *named) if of_set(text)))
-    if not left_out:
-        return filters, shown, ()
-    kept = [[text for text in texts if not of_set(text)] for texts in (asked, named)]
-    if (asked and not kept[0]) or (named and not kept[1]):
+def _headings_of_sets(
+    scores: pd.DataFrame, chosen_sets: pd.DataFrame, sets: pd.DataFrame, columns: Columns
+) -> tuple[str, ...]:
+    """Head the chosen columns of one value a set: there is nothing to correlate."""
+    heads = with_headings(sets)[sets.index.isin(chosen_sets.index)]
+    found = tuple(columns.ordered(used_names(heads)))
+    if found and scores.empty:
         raise IqbenchError(
-            f"{', '.join(left_out)} has one value a set, and a correlation needs values of images",
+            f"{', '.join(found)} has one value a set, and a correlation needs values of images",
             hint="iqbench leaderboard shows it, and iqbench export --scope set writes it",
         )
-    notes = tuple(f"{text}: - (one value a set, which has no correlation)" for text in left_out)
-    given = {**filters, **({"metric": tuple(kept[0])} if asked else {})}
-    return given, kept[1] if named else shown, notes
+    return found
 
 
 def _lost_choices(lost: int, rows: int) -> str:

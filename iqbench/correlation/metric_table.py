@@ -11,7 +11,10 @@ import pandas as pd
 from iqbench.results.columns import Columns, distance_name
 from iqbench.results.read import with_headings
 
-__all__ = ["MetricTable", "contents", "metric_table", "with_distances"]
+__all__ = ["NO_CORRELATION", "MetricTable", "contents", "metric_table", "with_distances"]
+
+NO_CORRELATION = "one value a set, which has no correlation"
+"""Why a column such as FID is shown without numbers."""
 
 _IDENTITY = ["dataset", "method", "image"]
 
@@ -34,12 +37,15 @@ class MetricTable:
         a metric ranks.
     columns
         How the metrics are read; empty where only their names are known.
+    sets
+        Columns that have one value a set, such as FID, and so no correlation.
     """
 
     values: pd.DataFrame
     pools: list[list[str]]
     references: Mapping[tuple[str, str], str] = field(default_factory=dict)
     columns: Columns = field(default_factory=Columns)
+    sets: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:

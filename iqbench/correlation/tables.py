@@ -51,13 +51,13 @@ def tables(
     for scope, coefficient, title in matrices:
         values = square(found, scope, coefficient)
         if len(values):
-            yield title, lower_half(values)
+            yield title, lower_half(_with_sets(values, found))
     layers = _layers(found)
     if layers:
         yield "What each perceptual distance tells: Kendall within images", layers
     for (dataset, kind), part in found.opinion.groupby(["dataset", "distortion"], sort=False):
         if kind == "":
-            yield f"Agreement with people on {dataset!s}", _opinion(part)
+            yield f"Agreement with people on {dataset!s}", _opinion(part, found.table.sets)
     for dataset, part in found.opinion.groupby("dataset", sort=False):
         kinds = part[(part["distortion"] != "") & part["statistic"].isin(["srcc", "2afc"])]
         if len(kinds):
@@ -92,6 +92,14 @@ def lower_half(values: pd.DataFrame) -> list[TableColumn]:
         for column, name in enumerate(names[:-1])
     ]
     return [texts("metric", names[1:]), *columns]
+
+
+def _with_sets(values: pd.DataFrame, found: Correlations) -> pd.DataFrame:
+    """Add the metrics that have one value a set, without numbers."""
+    names = [*values.columns, *found.table.sets]
+    whole = pd.DataFrame(np.nan, index=names, columns=names)
+    whole.iloc[: len(values), : len(values)] = values.to_numpy(np.float64)
+    return whole
 
 
 def _used(whole: pd.DataFrame) -> pd.DataFrame:
@@ -134,8 +142,8 @@ def _with_ends(numbers: Sequence[float], decimals: int = 2) -> Entry:
     return Entry(text, value=value.value)
 
 
-def _opinion(part: pd.DataFrame) -> list[TableColumn]:
-    """Show how each metric agrees with people."""
+def _opinion(part: pd.DataFrame, sets: Sequence[str]) -> list[TableColumn]:
+    """Show how each metric agrees with people; nothing of those that have one value a set."""
     metrics: list[str] = []
     counts: list[int] = []
     notes: list[str] = []
@@ -155,9 +163,12 @@ def _opinion(part: pd.DataFrame) -> list[TableColumn]:
         metrics.append(str(metric))
         counts.append(int(_ranked(own)["n"]))
         notes.append("; ".join(said + _other_counts(own)))
+    metrics += sets
+    notes += [""] * len(sets)
+    known = [Entry(str(count), value=count) for count in counts]
     return [
         texts("metric", metrics),
-        TableColumn("value", "n", [Entry(str(count), value=count) for count in counts]),
+        TableColumn("value", "n", known + [_NONE] * len(sets)),
         *(
             TableColumn("value", heading, entries + [_NONE] * (len(metrics) - len(entries)))
             for heading, entries in columns.items()

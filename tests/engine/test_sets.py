@@ -301,8 +301,17 @@ def test_two_methods_of_a_folder_are_compared_by_their_sets(extracted, folders):
 
 def test_what_sets_have_no_part_in_says_so(extracted, folders, capsys):
     evaluate("near", "far", metrics=("psnr", "ssim", "fid"))
-    command("correlate", "--columns", "psnr,ssim,fid")
-    assert "fid: - (one value a set" in capsys.readouterr().out
+    for columns in ("psnr,ssim,fid", "all"):
+        command("correlate", "--columns", columns)
+        said = capsys.readouterr().out
+        assert "fid: - (one value a set" in said
+        assert ["fid", "-", "-"] in [line.split() for line in said.splitlines()]
+    command("correlate", "--format", "json")
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["first"] for row in rows if row["kind"] == "set"] == ["fid"]
+    assert not any("fid" in (row["first"], row["second"]) for row in rows if row["kind"] != "set")
+    command("correlate", "--columns", "psnr,ssim", "--format", "json")
+    assert not any(row["kind"] == "set" for row in json.loads(capsys.readouterr().out))
     with pytest.raises(SystemExit) as left:
         main(["correlate", "--metric", "fid"])
     assert left.value.code == 2
