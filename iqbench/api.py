@@ -159,7 +159,8 @@ def evaluate(
         uint8, or uint16 of files of 16 bits. Scores are kept under the dataset's name followed
         by the folder; the signature of ``runtime`` has a digest of the files.
     input_name
-        Template of the names in `inputs`, e.g. ``{id}x4``; by default as outputs are named.
+        Template of the names in `inputs`, e.g. ``{id}x4``; by default the template of outputs'
+        names that is the dataset's own.
     reference
         A folder of reference images, in place of `datasets`.
     dataset_name

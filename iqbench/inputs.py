@@ -199,8 +199,8 @@ def input_files(
         Whether the run has this dataset only: then, without such a sub-folder, they may lie in
         the folder itself.
     input_name
-        Template of the files' names, e.g. ``{id}x4``; by default as the dataset's outputs are
-        named, which in the field are named as the inputs.
+        Template of the files' names, e.g. ``{id}x4``; by default the dataset's own template of
+        outputs' names, since outputs mostly keep the names of inputs.
     ways
         How names are compared of which none is spelt as it should be.
     alpha

@@ -15,6 +15,7 @@ from PIL import Image
 
 import iqbench
 from iqbench.cli.main import main
+from iqbench.datasets.load import load_datasets, select
 from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.results.signature import parse_signature
 
@@ -237,6 +238,11 @@ def inputs(references) -> Path:
     return folder
 
 
+def demo_samples(name):
+    (spec,) = select(load_datasets(None), [name])
+    return spec.open().samples
+
+
 def pixels_of(folder, names):
     return [np.array(Image.open(f"{folder}/{name}.png")) for name in names]
 
@@ -344,6 +350,30 @@ class TestInputFiles:
     def test_what_cannot_be_run_is_refused(self, options, message):
         with pytest.raises(IqbenchError, match=re.escape(message)):
             run(**options)
+
+    def test_several_datasets_have_a_sub_folder_each(self, inputs):
+        names = ["demo-sr-x4", "demo-denoise"]
+        options = {"reference": None, "datasets": names}
+        with pytest.raises(IqbenchError, match=f"folder of inputs LR/{names[0]} does not exist"):
+            run(**options)
+        for name, number in zip(names, (8, 16), strict=True):
+            for sample in demo_samples(name):
+                pixels = np.asarray(sample.needed_reference.read().decode().pixels)
+                path = inputs / name / f"{sample.image}.png"
+                path.parent.mkdir(exist_ok=True)
+                Image.fromarray(np.squeeze(pixels // number)).save(path)
+        found, seen = run(**options)
+        assert set(found["dataset"]) == {f"{name} inputs:LR" for name in names}
+        assert len(seen) == found[found["metric"] == "psnr"]["value"].notna().sum() > 0
+
+    def test_outputs_without_a_function_say_what_they_were_made_of(self):
+        given = iter([read(name) // 2 for name in NAMES])
+        found, _ = run({"mine": given})
+        _, seen = run(results="of a function")
+        assert set(found["dataset"]) == {"hr inputs:LR"}
+        signed = iqbench.load_scores("of a function").query("metric == 'runtime'")["signature"]
+        assert set(found.query("metric == 'runtime'")["signature"]) == set(signed)
+        assert len(seen) == 3
 
     def test_inputs_in_two_places_are_refused(self, inputs):
         shutil.copytree("LR", "LR/hr")
