@@ -112,7 +112,8 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
 
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/. Signs are kept: PSNR and
     LPIPS that agree correlate at -1. A metric that aims at a value enters twice, as it is and as
-    its distance: tv-ratio and |tv-ratio-1|.
+    its distance: tv-ratio and |tv-ratio-1|. A metric of one value a set, such as
+    fid, is shown as -.
 
     \b
     Between metrics: Pearson, Spearman, Kendall's tau-b

@@ -122,6 +122,8 @@ def leaderboard(
       p Holm               Wilcoxon's p, corrected for all pairs
       effect               rank-biserial correlation: 1 where all are better
 
+    A column of one value a method, such as fid, has no images to win and is shown as -.
+
     docs/leaderboard.md defines every number and every column of csv and json.
 
     \b

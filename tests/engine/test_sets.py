@@ -393,3 +393,18 @@ def test_pairs_are_ordered_by_the_column_in_which_they_are_compared(extracted, f
     assert board.standings[0].ranked() == ["far", "near"]
     (pair,) = board.pairs().to_dict("records")
     assert (pair["method"], pair["other"], pair["wins"]) == ("near", "far", 6)
+
+
+def test_sets_have_no_part_in_agreement_with_people(extracted, folders, capsys):
+    evaluate("near", "far", metrics=("psnr", "fid"))
+    rows = [
+        f"{number},{method},{place + number / 10}"
+        for place, method in enumerate(("far", "near"))
+        for number in range(6)
+    ]
+    Path("mos.csv").write_text("\n".join(["image,method,mos", *rows]))
+    command("correlate", "--mos", "mos.csv", "--resamples", "0")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    (fid,) = [line for line in lines if line[:1] == ["fid"]]
+    assert set(fid[1:]) == {"-"}
+    assert any(line[:2] == ["psnr", "12"] for line in lines)
