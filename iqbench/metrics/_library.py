@@ -290,7 +290,7 @@ class LibraryMetric(Metric):
         """Call the library, with a seed of its own, and check that it gives one value an image."""
         with _seeded(outputs.device), _quiet(), _older_flags():
             found = call(outputs.contiguous(), references)
-        values = torch.as_tensor(found, device=outputs.device).double().flatten()
+        values = torch.as_tensor(found, dtype=torch.float64, device=outputs.device).flatten()
         if len(values) != len(outputs):
             raise ValueError(f"{len(values)} values of {len(outputs)} images")
         return values
@@ -422,16 +422,21 @@ def _try(call: Call, *, alone: bool, several: bool) -> tuple[int, bool]:
         return peak, False
     other = output.flip(3) * 0.5
     found.append(call(other, given))
-    single = torch.stack([torch.as_tensor(value).flatten() for value in found]).flatten()
+    single = torch.stack([_numbers(value) for value in found]).flatten()
     both = None if given is None else given.expand(2, -1, -1, -1)
-    together = torch.as_tensor(call(torch.cat([output, other]), both)).flatten()
+    together = _numbers(call(torch.cat([output, other]), both))
     same = together.shape == single.shape and torch.allclose(together, single, rtol=1e-5)
     return peak, same
 
 
+def _numbers(value: object) -> Tensor:
+    """Return what a library returned as a row of numbers."""
+    return torch.as_tensor(value, dtype=torch.float64, device="cpu").flatten()
+
+
 def probe_images(side: int) -> tuple[Tensor, Tensor]:
     """Make an output and its reference, (1, 3, side, side): waves, and noise on them."""
-    steps = torch.arange(side) / side
+    steps = torch.arange(side, dtype=torch.float32, device="cpu") / side
     waves = torch.sin(steps[:, None] * 21 + steps[None] * 13)
     reference = torch.stack([waves, waves.T, waves.flip(0)])[None] * 0.4 + 0.5
     noise = torch.from_numpy(np.random.default_rng(SEED).normal(0, 0.05, reference.shape)).float()

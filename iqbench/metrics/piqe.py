@@ -77,7 +77,9 @@ def _completed(plane: Tensor) -> Tensor:
     """Mirror the last rows and columns, (N, 1, H, W), until all blocks are complete."""
     for axis in (2, 3):
         size = plane.shape[axis]
-        places = torch.arange(-(-size // BLOCK) * BLOCK, device=plane.device) % (2 * size)
+        places = torch.arange(-(-size // BLOCK) * BLOCK, dtype=torch.int64, device=plane.device) % (
+            2 * size
+        )
         plane = plane.index_select(axis, torch.minimum(places, 2 * size - 1 - places))
     return plane
 

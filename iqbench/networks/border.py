@@ -18,7 +18,7 @@ Edge = Literal["replicate", "symmetric", "reflect"]
 def extend(image: Tensor, before: int, after: int, edge: Edge, *, axis: int) -> Tensor:
     """Put rows (axis 2) or columns (axis 3) before and after an image, however small it is."""
     size = image.shape[axis]
-    places = torch.arange(-before, size + after, device=image.device)
+    places = torch.arange(-before, size + after, dtype=torch.int64, device=image.device)
     if edge == "replicate" or size == 1:
         source = places.clamp(0, size - 1)
     else:

@@ -147,7 +147,9 @@ def shared(
     with torch.inference_mode(mode=False):  # the network must also serve calls with gradients
         if weights is None and architecture(name).trained:
             weights = load(name)
-        place = torch.empty(0, device=device).device  # cuda is cuda:0, if that is the current one
+        place = torch.empty(
+            0, dtype=dtype, device=device
+        ).device  # cuda is cuda:0, if that is the current one
         key = name, weights.digest if weights else "", place, dtype
         network = _SHARED.get(key)
         if network is None:

@@ -80,7 +80,7 @@ class TorchMetrics(Library):
             metric = kept or item(**given).to(output.device)
             found = metric(output) if reference is None else metric(output, reference)
             metric.reset()
-            return torch.as_tensor(found)
+            return torch.as_tensor(found, dtype=torch.float64, device=output.device)
 
         return call, kept
 
