@@ -80,6 +80,7 @@ def import_values(
       iqbench import costs.csv
       iqbench import scores.csv --column image=filename --method swinir
     """
+    from iqbench.document.text import plural
     from iqbench.results import importing
 
     found = importing.import_values(
@@ -95,7 +96,8 @@ def import_values(
     for note in found.notes:
         click.secho("warning: ", fg="yellow", err=True, nl=False)
         say(note)
-    say(f"imported {found.values} values of {', '.join(found.columns)} into {results}")
+    values = plural(found.values, "value")
+    say(f"imported {values} of {', '.join(found.columns)} into {results}")
 
 
 def _pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:

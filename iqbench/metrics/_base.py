@@ -371,10 +371,12 @@ class Metric(BaseModel):
         """
         raise self._lacks("reads bitstreams, but gives no value of one")
 
-    # These methods are not abstract, because a metric defines only those that its columns use. If
-    # one is missing, the author of the metric learns it when a column is computed.
     def _lacks(self, what: str) -> NotImplementedError:
-        """Return the error for a method that a metric does not define."""
+        """Return the error for a method that a metric does not define.
+
+        NotImplementedError, because it is for the author of the metric, not for its users. The
+        methods are not abstract: a metric defines only those that its columns use.
+        """
         return NotImplementedError(f"{self.name} {what}")
 
 

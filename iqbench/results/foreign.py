@@ -198,6 +198,8 @@ def _parquet_rows(path: Path, content: bytes) -> Iterator[tuple[str, dict[str, A
     try:
         table = pq.ParquetFile(pa.BufferReader(read_buffer(io.BytesIO(content)))).read()
         rows = table.to_pylist()
+    # Arrow's own errors are OSError and ValueError, and NotImplementedError for types that it does
+    # not convert.
     except (OSError, ValueError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]
         raise IqbenchError(f"cannot read {path}: {reason}") from None
