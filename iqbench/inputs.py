@@ -258,5 +258,5 @@ def _check_folder(folder: Path) -> None:
 
 
 def _plain(text: str) -> str:
-    """Make a text part of a dataset's name, which is also that of a folder."""
+    """Replace path separators: the name of a dataset is also the name of a folder."""
     return text.replace("/", "-").replace("\\", "-")

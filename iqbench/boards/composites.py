@@ -326,7 +326,7 @@ def composite_ties(samples: Floats, info: ColumnInfo) -> Ties:
 
     def compare(best: int, others: Sequence[int]) -> Floats:
         behind = distance[:, list(others)] - distance[:, [best]]
-        # A resample without a number speaks for neither side.
+        # A resample without a value counts for neither method.
         not_behind = (~(behind > 0)).sum(axis=0)
         not_ahead = (~(behind < 0)).sum(axis=0)
         share = (1 + np.minimum(not_behind, not_ahead)) / (1 + len(behind))

@@ -12,14 +12,7 @@ from iqbench.explain.convention import Convention
 from iqbench.explain.error import LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
-from iqbench.explain.prepared import (
-    AS_STORED,
-    EXCHANGED,
-    JPEG,
-    ORDERS,
-    ORIENTATIONS,
-    SHIFTS,
-)
+from iqbench.explain.prepared import EXCHANGED, WHOLE_SIZE
 from iqbench.metrics.psnr_b import BLOCK, differences, psnr_b
 
 __all__ = ["PsnrBFamily"]
@@ -39,7 +32,7 @@ class PsnrBFamily(MeanFamily):
         return {
             "colour": ("rgb", *LUMA),
             "quantise": ("stored", "uint8", "truncated"),
-            "prepared": (AS_STORED, EXCHANGED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS),
+            "prepared": (*WHOLE_SIZE, EXCHANGED),
             "metric": (self.metric, *self.forms),
         }
 

@@ -14,7 +14,7 @@ from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, DEEP_RANGES, OWN
 from iqbench.explain.family import Family
 from iqbench.explain.gray import INTEGER
 from iqbench.explain.pair import Extremes, Pair
-from iqbench.explain.prepared import AS_STORED, JPEG, ORDERS, ORIENTATIONS, SHIFTS
+from iqbench.explain.prepared import AS_STORED, WHOLE_SIZE
 from iqbench.explain.windows import Windows
 from iqbench.metrics.psnr import TAP, Psnr
 
@@ -85,7 +85,7 @@ class PsnrFamily(Family[Errors]):
                 "0..255-peak-1",
                 "0..1-peak-255",
             ),
-            "prepared": (AS_STORED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS),
+            "prepared": WHOLE_SIZE,
             "pool": ("images", "pooled", "mean-mse"),
             "metric": ("psnr", WITH_EPSILON, WRAPPED),
         }

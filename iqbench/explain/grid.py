@@ -19,7 +19,7 @@ __all__ = ["Facts", "Grid", "Named"]
 Values = Mapping[str, Sequence[str | int]]
 
 ALONE = ("prepared",)
-"""Fields that are changed only where nothing else is: there are many ways, and each is rare."""
+"""Fields that are never changed together with another: they have many values, each of them rare."""
 
 
 @dataclass

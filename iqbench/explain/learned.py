@@ -13,15 +13,7 @@ from iqbench.errors import IqbenchError
 from iqbench.explain.convention import BRIGHTNESS, OWN, RANGES, Convention
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
-from iqbench.explain.prepared import (
-    AS_STORED,
-    EXCHANGED,
-    JPEG,
-    ORDERS,
-    ORIENTATIONS,
-    RESIZED,
-    SHIFTS,
-)
+from iqbench.explain.prepared import AS_STORED, EXCHANGED, JPEG, ORIENTATIONS, RESIZED, WHOLE_SIZE
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.lpips import NETWORKS, Lpips, Net
@@ -59,7 +51,7 @@ class LpipsFamily(MeanFamily):
             "colour": ("rgb", "bgr"),
             "quantise": ("stored", "uint8", "truncated"),
             "brightness": BRIGHTNESS,
-            "prepared": (AS_STORED, *RESIZED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS),
+            "prepared": (*WHOLE_SIZE, *RESIZED),
             "range": (OWN, "0..1-as--1..1", "0..255-as--1..1"),
             "metric": (*(f"lpips-{net}" for net in self._nets), *self.forms),
         }
@@ -101,7 +93,7 @@ class DistsFamily(MeanFamily):
             "colour": ("rgb", "bgr"),
             "quantise": ("stored", "uint8", "truncated"),
             "brightness": BRIGHTNESS,
-            "prepared": (AS_STORED, *RESIZED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS),
+            "prepared": (*WHOLE_SIZE, *RESIZED),
             "range": (OWN, "-1..1"),
             "metric": (self.metric, *self.forms),
         }

@@ -26,6 +26,7 @@ __all__ = [
     "PREPARED",
     "RESIZED",
     "SHIFTS",
+    "WHOLE_SIZE",
     "partners",
     "prepare",
 ]
@@ -49,9 +50,12 @@ JPEG: Mapping[str, int] = MappingProxyType({"jpeg-75": 75, "jpeg-95": 95})
 RESIZED: Mapping[str, bool] = MappingProxyType(
     {"256x256-bilinear": False, "256x256-bilinear-antialiased": True}
 )
-"""Whether a filter removes what 256x256 pixels cannot show."""
+"""Whether an antialiasing filter is applied before."""
 
 ORDERS = ("outputs-in-natural-order", "references-in-natural-order")
+WHOLE_SIZE = (AS_STORED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS)
+"""What is tried of every metric that compares two images: the size stays, or loses a pixel."""
+
 PREPARED: Mapping[str, str] = MappingProxyType(
     {
         AS_STORED: "pixels as stored",

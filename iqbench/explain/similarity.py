@@ -17,7 +17,7 @@ from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, OWN, SCALES, Con
 from iqbench.explain.error import COMBINED, LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Extremes, Pair
-from iqbench.explain.prepared import AS_STORED, JPEG, ORDERS, ORIENTATIONS, SHIFTS
+from iqbench.explain.prepared import AS_STORED, WHOLE_SIZE
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.ms_ssim import SMALLEST, WEIGHTS, MsSsim
@@ -96,7 +96,7 @@ class SsimFamily(MeanFamily):
                 "0..255-peak-1",
                 "0..1-peak-255",
             ),
-            "prepared": (AS_STORED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS),
+            "prepared": WHOLE_SIZE,
             "metric": (*VALID, *PADDED, *WHOLE),
         }
 
@@ -255,7 +255,7 @@ class MsSsimFamily(MeanFamily):
             "colour": ("rgb", *LUMA),
             "quantise": ("stored", "uint8", "truncated"),
             "brightness": BRIGHTNESS,
-            "prepared": (AS_STORED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS),
+            "prepared": WHOLE_SIZE,
             "range": (OWN, "larger-range", "0..1-peak-2", "0..255-peak-1"),
             "metric": (self.metric, *self.forms),
         }
@@ -277,7 +277,7 @@ class MsSsimFamily(MeanFamily):
             return _together(reference, output)
         if convention.metric == MULTI_CLIPPED:
             return _clipped(reference, output)
-        # Sides that are halved without a rest have no edge to treat in a way of one's own.
+        # Where every scale has even sides, all treatments of odd sides give the same value.
         even = not any(side % 2 ** (len(WEIGHTS) - 1) for side in reference.shape[2:])
         column = self.metric if even else convention.metric
         metric = resolve_metrics([column])[0].metric

@@ -86,7 +86,7 @@ class Survey:
         self.evidence = evidence
         self._workers = workers
         self._reporter = reporter
-        # Conventions that are measured alike share what is measured.
+        # Conventions of one sample share its statistics.
         self._samples = {item: family.sample(item) for item in conventions}
         shared: dict[Convention, Statistics] = {item: {} for item in self._samples.values()}
         self.found = {item: shared[sample] for item, sample in self._samples.items()}
@@ -227,7 +227,7 @@ class Survey:
     def _compare(
         self, convention: Convention, places: tuple[int, ...], bases: Sequence[Convention]
     ) -> tuple[float, float]:
-        """Estimate a mean by itself and from each complete convention; return the surest."""
+        """Estimate a mean alone and from each complete convention; return the surest estimate."""
         own = self.images(convention, places)
         table = self._table(places, bases)
         errors = _errors(np.vstack([own, own - table]), len(self.places))

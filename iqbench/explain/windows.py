@@ -16,7 +16,7 @@ MARGIN = 32
 
 
 class Windows:
-    """What a ufunc makes of any window of an image, e.g. its sum or its maximum.
+    """The sum, minimum or maximum of any window of an image.
 
     Conventions differ in the few rows and columns that they cut off at the edges. The middle
     becomes one row and one column, so that a window costs a few thousand values, not all of them.
