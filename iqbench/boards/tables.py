@@ -174,7 +174,7 @@ def _values(table: MeansTable, marks: pd.DataFrame, unit: str) -> Iterator[Table
     """
     rows = table.frame
     for metric in marks.columns:
-        if rows[metric].notna().any():
+        if _has_values(rows, metric):
             info = table.info(metric)
             heading = f"{metric} {direction_arrow(info)}".rstrip()
             kinds = [("", heading, info.summary)]
@@ -204,6 +204,12 @@ def _ranked(
         shades = 1 - (ranks - 1) / (last - 1) if last > 1 else shades
     for entry, place, shade in zip(entries, places, shades, strict=True):
         yield replace(entry, place=int(place), shade=None if np.isnan(shade) else float(shade))
+
+
+def _has_values(rows: pd.DataFrame, metric: str) -> bool:
+    """Tell whether a metric has any value here; a mean of both infinities is none."""
+    counts = [f"{metric}{kind}" for kind in ("_infinite", "_minus_infinite")]
+    return _has(rows, metric) or any((rows[name] > 0).any() for name in counts if name in rows)
 
 
 def _has(rows: pd.DataFrame, name: str) -> bool:

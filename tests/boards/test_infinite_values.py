@@ -8,7 +8,7 @@ import re
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made_columns import as_stated
 from rich.text import Text
@@ -149,6 +149,8 @@ def methods_of(images: int) -> st.SearchStrategy[list[list[float]]]:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 4).flatmap(methods_of), st.sampled_from(["psnr", "tv-ratio"]))
+@example([[INF, INF, -INF], [INF, -INF, -INF]], "psnr")
+@example([[INF, -INF]], "psnr")
 def test_what_is_bold_is_what_is_ranked_first(several: list[list[float]], metric: str) -> None:
     methods = {f"method{number}": given for number, given in enumerate(several)}
     text = shown(methods, "markdown", metric)
