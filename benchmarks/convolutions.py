@@ -20,7 +20,7 @@ from machine import describe_machine, keep
 from workloads import WORKLOADS
 
 from iqbench.engine.compute import resolve_compute
-from iqbench.engine.heap import keep_freed_memory
+from iqbench.engine.freed_memory import keep_freed_memory
 from iqbench.networks import onednn
 from iqbench.networks.stream import Stretch
 from iqbench.networks.winograd.blocks import WinogradBlocks

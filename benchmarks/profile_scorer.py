@@ -24,10 +24,10 @@ from workloads import WORKLOADS, find_jobs, make_images
 
 from iqbench.engine.batch import Batch
 from iqbench.engine.compute import resolve_compute
-from iqbench.engine.heap import keep_freed_memory
+from iqbench.engine.freed_memory import keep_freed_memory
+from iqbench.engine.observations import Observations
 from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.scorer import Scorer
-from iqbench.engine.sums import Observations
 from iqbench.images.source import FileSource
 from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
 from iqbench.networks.backbone import Backbone

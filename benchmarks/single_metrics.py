@@ -127,7 +127,7 @@ def main() -> None:
         }
         mine = ours(list(theirs))
     from iqbench.engine.compute import resolve_compute
-    from iqbench.engine.heap import keep_freed_memory
+    from iqbench.engine.freed_memory import keep_freed_memory
 
     rows = [
         "| metric | iqbench, ms | peers, ms | fastest peer | iqbench over it: min / median / max |",

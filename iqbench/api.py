@@ -606,8 +606,8 @@ def _run(
 ) -> Summary:
     """Load what the plan needs, and carry it out."""
     from iqbench.engine.compute import resolve_compute
+    from iqbench.engine.file_places import places_of
     from iqbench.engine.manifest import manifest_of
-    from iqbench.engine.places import places_of
     from iqbench.engine.run import RunSettings, run
     from iqbench.results.store import Store
 

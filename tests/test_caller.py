@@ -64,7 +64,7 @@ def unchanged(after):
 import iqbench
 unchanged("import")
 from iqbench import functional, losses
-from iqbench.engine import heap
+from iqbench.engine import freed_memory
 
 def refuse():
     raise AssertionError("malloc was set up")

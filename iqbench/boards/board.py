@@ -11,13 +11,13 @@ import pandas as pd
 
 from iqbench.boards.by_image import images_of
 from iqbench.boards.composites import Composite
+from iqbench.boards.dataset_board import BoardOptions, DatasetBoard, dataset_board
 from iqbench.boards.disputes import disputed_images
 from iqbench.boards.headings import SUFFIXES
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.overall import overall_of, rank_table
 from iqbench.boards.pairwise import pairs_of
 from iqbench.boards.published import PUBLISHED, with_published
-from iqbench.boards.standing import Choice, Standing, standing
 from iqbench.errors import IqbenchError
 from iqbench.results.columns import Columns
 from iqbench.results.names import natural
@@ -54,7 +54,7 @@ class Board:
         How many metrics are left out.
     """
 
-    standings: list[Standing]
+    standings: list[DatasetBoard]
     columns: Columns = field(default_factory=Columns)
     hidden: int = 0
 
@@ -64,7 +64,7 @@ class Board:
         scores: pd.DataFrame,
         images: pd.DataFrame,
         columns: Columns,
-        choice: Choice | None = None,
+        choice: BoardOptions | None = None,
         *,
         tasks: Mapping[str, str] | None = None,
         sets: pd.DataFrame | None = None,
@@ -93,11 +93,11 @@ class Board:
         IqbenchError
             Where the choice names no column, or one that has no direction, or several to sort by.
         """
-        choice = choice or Choice()
+        choice = choice or BoardOptions()
         of_dataset = dict(_by_dataset(scores))
         wholes = {} if sets is None else dict(_by_dataset(sets))
         found = [
-            standing(
+            dataset_board(
                 DatasetTables(
                     name,
                     of_dataset.get(name, scores[:0]),
@@ -274,7 +274,7 @@ def read_boards(
     computed = {one.name for one in composites}
     needed = [text for one in composites for names in one.alternatives for text in names]
     extra = [*([sort] if sort else []), *(front or ()), *needed]
-    choice = Choice(sort, filters.get("method"), front, intervals, tuple(composites))
+    choice = BoardOptions(sort, filters.get("method"), front, intervals, tuple(composites))
     several = [
         shown
         if isinstance(shown, str)
@@ -285,18 +285,18 @@ def read_boards(
     narrowed = bool(filters.keys() & {"dataset", "protocol", "precision", "metric"})
     known: set[Keys] = set()
     used: list[set[Keys]] = [set() for _ in several]
-    found: list[list[Standing]] = [[] for _ in several]
+    found: list[list[DatasetBoard]] = [[] for _ in several]
     for tables in iter_datasets(results, filters=filters, leading=_named(several[0])):
         columns = tables.columns
         if tables.scores.empty and tables.sets.empty and narrowed:
             continue
-        made: dict[frozenset[Keys], Standing] = {}
+        made: dict[frozenset[Keys], DatasetBoard] = {}
         for place, shown in enumerate(several):
             narrow = "all" if shown == "headline" and "metric" in filters else shown
             own, there, taken = tables.showing(narrow, extra)
             alike = frozenset(taken)
             if alike not in made:
-                made[alike] = standing(own, choice)
+                made[alike] = dataset_board(own, choice)
             found[place].append(made[alike])
             known |= there
             used[place] |= taken
@@ -316,7 +316,9 @@ def read_boards(
     return boards
 
 
-def _checked(found: Sequence[Standing], columns: Columns, choice: Choice) -> list[Standing]:
+def _checked(
+    found: Sequence[DatasetBoard], columns: Columns, choice: BoardOptions
+) -> list[DatasetBoard]:
     """Refuse names that are no column of any dataset or rank nothing; leave out empty datasets.
 
     Raises

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iqbench.boards.standing import Standing
+from iqbench.boards.dataset_board import DatasetBoard
 from iqbench.results.names import natural
 from iqbench.results.schema import ColumnInfo
 from iqbench.stats.arrays import smallest
@@ -19,7 +19,7 @@ __all__ = ["images_of"]
 _NAMES = ("dataset", "metric", "what", "method", "other", "image", "value", "other_value", "gain")
 
 
-def images_of(found: Sequence[Standing], top: int = 3) -> pd.DataFrame:
+def images_of(found: Sequence[DatasetBoard], top: int = 3) -> pd.DataFrame:
     """Name the images at the ends of each dataset, in the column that ranks it.
 
     Parameters
@@ -54,7 +54,7 @@ def images_of(found: Sequence[Standing], top: int = 3) -> pd.DataFrame:
     )
 
 
-def _ends(one: Standing, method: str, info: ColumnInfo, top: int) -> list[dict[str, Any]]:
+def _ends(one: DatasetBoard, method: str, info: ColumnInfo, top: int) -> list[dict[str, Any]]:
     assert one.ranked_by_images is not None
     values = one.cube.column(one.ranked_by_images)[:, one.at([method])[0]]
     distance = shortfall(values, info)
@@ -67,7 +67,7 @@ def _ends(one: Standing, method: str, info: ColumnInfo, top: int) -> list[dict[s
 
 
 def _apart(
-    one: Standing, methods: Sequence[str], info: ColumnInfo, top: int
+    one: DatasetBoard, methods: Sequence[str], info: ColumnInfo, top: int
 ) -> list[dict[str, Any]]:
     """Compare the best two methods; where fewer than two are ranked, the two that there are."""
     ranked = one.ranked()

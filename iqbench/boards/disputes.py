@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from iqbench.boards.standing import Standing
+from iqbench.boards.dataset_board import DatasetBoard
 from iqbench.results.names import natural
 from iqbench.stats.arrays import Floats, smallest
 from iqbench.stats.gains import shortfall
@@ -22,7 +22,7 @@ METRICS_APART = "metrics apart"
 _NAMES = ("dataset", "what", "image", "value", "best", "worst", "metrics")
 
 
-def disputed_images(found: Sequence[Standing], top: int = 3) -> pd.DataFrame:
+def disputed_images(found: Sequence[DatasetBoard], top: int = 3) -> pd.DataFrame:
     """Name the images that tell most about methods and metrics.
 
     Parameters
@@ -53,7 +53,7 @@ def disputed_images(found: Sequence[Standing], top: int = 3) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_NAMES)).astype({"value": float})
 
 
-def _methods_apart(one: Standing, top: int) -> list[dict[str, Any]]:
+def _methods_apart(one: DatasetBoard, top: int) -> list[dict[str, Any]]:
     if one.ranked_by_images is None:
         return []
     distance = shortfall(one.cube.column(one.ranked_by_images), one.info(one.ranked_by_images))
@@ -74,7 +74,7 @@ def _methods_apart(one: Standing, top: int) -> list[dict[str, Any]]:
     ]
 
 
-def _metrics_apart(one: Standing, top: int) -> list[dict[str, Any]]:
+def _metrics_apart(one: DatasetBoard, top: int) -> list[dict[str, Any]]:
     cube = one.cube
     names = list(filter(one.columns.ranks, cube.headings))
     if len(names) < 2 or len(cube.methods) < 3:

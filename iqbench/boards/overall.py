@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from iqbench.boards.critical import DATASETS, METHODS, critical_difference
+from iqbench.boards.dataset_board import DatasetBoard
 from iqbench.boards.headings import COUNTED, SUFFIXES, metric_columns
 from iqbench.boards.means import ColumnMeans, Infinite, MethodMeans, differs
 from iqbench.boards.order import (
@@ -20,7 +21,6 @@ from iqbench.boards.order import (
     order_methods,
 )
 from iqbench.boards.ranking import tied_groups
-from iqbench.boards.standing import Standing
 from iqbench.results.columns import Columns
 from iqbench.results.names import natural
 from iqbench.results.schema import ColumnInfo
@@ -43,7 +43,7 @@ class _Scope:
 
     kind: str
     task: str
-    found: Sequence[Standing]
+    found: Sequence[DatasetBoard]
 
     @property
     def methods(self) -> list[str]:
@@ -67,7 +67,7 @@ class _Scope:
         return np.full(len(self.complete), all(one.enough for one in self.found))
 
 
-def overall_of(found: Sequence[Standing]) -> pd.DataFrame:
+def overall_of(found: Sequence[DatasetBoard]) -> pd.DataFrame:
     """Average over the datasets of each task, and over all.
 
     Parameters
@@ -110,7 +110,7 @@ def overall_of(found: Sequence[Standing]) -> pd.DataFrame:
     )
 
 
-def rank_table(found: Sequence[Standing]) -> pd.DataFrame:
+def rank_table(found: Sequence[DatasetBoard]) -> pd.DataFrame:
     """Rank the methods that are complete on all datasets, on each of them.
 
     Parameters
@@ -133,7 +133,7 @@ def rank_table(found: Sequence[Standing]) -> pd.DataFrame:
     return pd.DataFrame(ranks, index=names, columns=scope.complete, dtype=np.float64)
 
 
-def _among(ranks: Floats, one: Standing, methods: Sequence[str]) -> Floats:
+def _among(ranks: Floats, one: DatasetBoard, methods: Sequence[str]) -> Floats:
     """Rank some of a dataset's methods among themselves, given ranks of shape (..., methods)."""
     chosen = ranks[:, one.at(methods)]
     return np.asarray(stats.rankdata(chosen, axis=1, nan_policy="propagate"), dtype=np.float64)

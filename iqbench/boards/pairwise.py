@@ -8,9 +8,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from iqbench.boards.dataset_board import DatasetBoard
 from iqbench.boards.order import averaged_info
 from iqbench.boards.ranking import ALPHA
-from iqbench.boards.standing import Standing
 from iqbench.results.names import natural
 from iqbench.stats.gains import gains
 from iqbench.stats.paired import holm, paired_test
@@ -24,7 +24,7 @@ PAIR_COLUMNS = (
 """What is known of every pair."""
 
 
-def pairs_of(found: Sequence[Standing]) -> pd.DataFrame:
+def pairs_of(found: Sequence[DatasetBoard]) -> pd.DataFrame:
     """Compare each pair of ranked methods on the images of their dataset.
 
     Columns of one value a method, such as FID, have no images to win.
@@ -57,7 +57,7 @@ def pairs_of(found: Sequence[Standing]) -> pd.DataFrame:
     )
 
 
-def _of_dataset(one: Standing) -> pd.DataFrame:
+def _of_dataset(one: DatasetBoard) -> pd.DataFrame:
     heading = one.compared_by_images
     assert heading is not None
     info = one.info(heading)

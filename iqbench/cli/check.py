@@ -175,15 +175,15 @@ def check(
       iqbench check new/ --baseline old/ --html check.html --outputs edsr=v1/ --outputs edsr=v2/
       iqbench check --baseline results/baseline --format markdown >> "$GITHUB_STEP_SUMMARY"
     """
+    from iqbench.cli.library_warnings import told_warnings
     from iqbench.cli.progress import waiting
-    from iqbench.cli.warned import told_warnings
     from iqbench.document.files import write_text
     from iqbench.document.terminal import Window
     from iqbench.gate.check import check as compare_with
     from iqbench.gate.check_document import render_check
+    from iqbench.gate.compared_scores import read_compared_scores
     from iqbench.gate.junit import render_junit
     from iqbench.gate.margins import parse_image_margins, parse_margins
-    from iqbench.gate.sides import read_sides
 
     if html is None and any(options[name] for name in ("outputs", "outputs_in", "references")):
         raise click.UsageError("pictures are shown by --html FILE: give it, or leave them out")
@@ -191,7 +191,7 @@ def check(
     with told_warnings(), waiting("Comparing with the baseline"):
         if results.resolve() == baseline.resolve() and not renamed:
             warnings.warn(f"{baseline} is compared with itself", IqbenchWarning, stacklevel=1)
-        sides = read_sides(baseline, results, wanted(options), renamed)
+        sides = read_compared_scores(baseline, results, wanted(options), renamed)
         found = compare_with(
             sides.baseline,
             sides.candidate,

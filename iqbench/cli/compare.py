@@ -82,12 +82,12 @@ def compare(
     from iqbench.errors import IqbenchError
     from iqbench.gate.compare import compare as compare_sides
     from iqbench.gate.compare_document import render_comparison
-    from iqbench.gate.sides import read_methods, read_sides
+    from iqbench.gate.compared_scores import read_compared_scores, read_methods
 
     format = format or format_of(output)
     chosen = wanted(filters)
     if results is None and all((Path(side) / "scores").is_dir() for side in (first, second)):
-        sides = read_sides(Path(first), Path(second), chosen, renamed)
+        sides = read_compared_scores(Path(first), Path(second), chosen, renamed)
     elif renamed or "method" in chosen:
         raise IqbenchError(
             "--map and --method are for two runs, and A and B are methods",

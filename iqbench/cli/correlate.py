@@ -142,8 +142,8 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
       iqbench correlate --mos csiq.csv --mos-column dmos --mos-direction lower
       iqbench correlate results --mos bapps.parquet --method p0 --method p1
     """
+    from iqbench.cli.library_warnings import told_warnings
     from iqbench.cli.progress import waiting
-    from iqbench.cli.warned import told_warnings
     from iqbench.correlation.correlations import read_correlations
     from iqbench.correlation.document import render_correlations
     from iqbench.correlation.folder import write_correlations

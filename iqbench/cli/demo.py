@@ -13,7 +13,7 @@ from iqbench.cli.streams import print_result
 
 if TYPE_CHECKING:
     from iqbench.engine.compute import Precision
-    from iqbench.page.scenes import Progress
+    from iqbench.page.image_rows import Progress
 
 __all__ = ["demo"]
 
@@ -105,8 +105,8 @@ def demo(
 def write_report(results: Path, page: Path, progress: Progress) -> None:
     """Write a report with a few images of each dataset and the maps that need no network."""
     from iqbench.document.files import write_text
+    from iqbench.page.find_pictures import Folders
     from iqbench.page.report import Appearance, report_page
-    from iqbench.page.where import Folders
 
     made = report_page(
         results,

@@ -65,8 +65,8 @@ def export(
       iqbench export --scope set -o sets.csv
       iqbench export other-results --dataset Set5 --metric psnr -o psnr.csv
     """
+    from iqbench.cli.library_warnings import told_warnings
     from iqbench.cli.progress import waiting
-    from iqbench.cli.warned import told_warnings
     from iqbench.document.files import export_format, export_frame
     from iqbench.results.read import load_images, load_scores
     from iqbench.results.references import stale_among

@@ -141,8 +141,8 @@ def leaderboard(
     from iqbench.boards.board import read_board
     from iqbench.boards.composites import read_composites
     from iqbench.boards.views import draw_ranks, render_view
+    from iqbench.cli.library_warnings import told_warnings
     from iqbench.cli.progress import waiting
-    from iqbench.cli.warned import told_warnings
     from iqbench.document.files import write_bytes
     from iqbench.document.terminal import Window
 

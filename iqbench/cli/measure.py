@@ -97,8 +97,8 @@ def measure(
     """
     from iqbench import api
     from iqbench.cli.evaluate import SOME_FAILED
+    from iqbench.cli.library_warnings import told_warnings
     from iqbench.cli.progress import waiting
-    from iqbench.cli.warned import told_warnings
     from iqbench.document.terminal import Window
     from iqbench.measurement import render_measurement
 

@@ -11,8 +11,8 @@ import click
 
 if TYPE_CHECKING:
     from iqbench.engine.reporter import Reporter
+    from iqbench.page.find_pictures import Folders
     from iqbench.page.recorded import RecordedPlaces
-    from iqbench.page.where import Folders
 
 __all__ = ["file_bytes", "picture_folders", "picture_options", "told"]
 
@@ -104,8 +104,8 @@ def picture_folders(
     IqbenchError
         If a folder that an option names is not there.
     """
+    from iqbench.page.find_pictures import Folders
     from iqbench.page.recorded import recorded_places
-    from iqbench.page.where import Folders
 
     none, unrecorded = options.pop("no_pictures"), options.pop("no_recorded_pictures")
     said = Folders(

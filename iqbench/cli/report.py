@@ -86,8 +86,8 @@ def report(
       iqbench report -o report.html --images 8 --maps absolute-error,ssim --max-size 50M
     """
     from iqbench.boards.composites import read_composites
+    from iqbench.cli.library_warnings import told_warnings
     from iqbench.cli.progress import progress_bar
-    from iqbench.cli.warned import told_warnings
     from iqbench.document.files import write_text
     from iqbench.page.report import Appearance, report_page
 

@@ -12,10 +12,10 @@ import pandas as pd
 from iqbench.correlation.between import between_metrics
 from iqbench.correlation.differences import DIFFERENCE_COLUMNS, opinion_differences
 from iqbench.correlation.forced_choice import choice_agreement, choice_differences
+from iqbench.correlation.human_opinion import OPINION_COLUMNS, opinion_agreement
 from iqbench.correlation.inputs import Inputs, OpinionSource, read_inputs
 from iqbench.correlation.metric_table import NO_CORRELATION, MetricTable
-from iqbench.correlation.parting import parting
-from iqbench.correlation.people import OPINION_COLUMNS, opinion_agreement
+from iqbench.correlation.variation_gaps import variation_gaps
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import Columns, bracketed, metric_of
 from iqbench.results.format1 import completed
@@ -55,9 +55,9 @@ class Correlations:
     between
         As `iqbench.correlation.between.between_metrics`.
     parting
-        As `iqbench.correlation.parting.parting`.
+        As `iqbench.correlation.variation_gaps.variation_gaps`.
     opinion
-        As `iqbench.correlation.people.opinion_agreement`, choices included.
+        As `iqbench.correlation.human_opinion.opinion_agreement`, choices included.
     differences
         As `iqbench.correlation.differences.opinion_differences`, choices included.
     opinions
@@ -180,7 +180,7 @@ def read_correlations(
         directions=found_directions,
         roles=roles,
         between=between_metrics(table, bootstrap),
-        parting=parting(
+        parting=variation_gaps(
             unique,
             perceptual_distances(roles, found_directions),
             distortion,

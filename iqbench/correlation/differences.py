@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from iqbench.correlation.people import RANKED
+from iqbench.correlation.human_opinion import RANKED
 from iqbench.stats.arrays import Floats
 from iqbench.stats.bootstrap import percentile_interval
 from iqbench.stats.coefficients import Associations, Coefficient, associate
@@ -36,8 +36,8 @@ def opinion_differences(
     Parameters
     ----------
     table, metrics, bootstrap
-        As for `iqbench.correlation.people.opinion_agreement`. Of a dataset, only rows are taken
-        that have a value of every metric which has any there, so that all are judged alike.
+        As for `iqbench.correlation.human_opinion.opinion_agreement`. Of a dataset, only rows are
+        taken that have a value of every metric which has any there, so that all are judged alike.
 
     Returns
     -------

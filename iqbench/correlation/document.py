@@ -10,8 +10,8 @@ import pandas as pd
 
 from iqbench.correlation.between import POOLED
 from iqbench.correlation.correlations import Correlations
-from iqbench.correlation.parting import ALL_PERCEPTUAL, variation_names
 from iqbench.correlation.tables import MATRICES, Matrix, lower_half, square, tables
+from iqbench.correlation.variation_gaps import ALL_PERCEPTUAL, variation_names
 from iqbench.correlation.words import sentences
 from iqbench.document.figure import Dumbbells, Heatmap, Panel, Scatter
 from iqbench.document.frames import columns_of

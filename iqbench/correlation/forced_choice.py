@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.correlation.differences import DIFFERENCE_COLUMNS
-from iqbench.correlation.people import OPINION_COLUMNS
+from iqbench.correlation.human_opinion import OPINION_COLUMNS
 from iqbench.stats.arrays import Floats
 from iqbench.stats.bootstrap import percentile_interval
 from iqbench.stats.coefficients import clustered
@@ -50,10 +50,10 @@ def choice_agreement(
     Returns
     -------
     pandas.DataFrame
-        As `iqbench.correlation.people.opinion_agreement`, with statistic ``2afc``: the mean of
-        judge where the metric chooses the second, of 1 - judge where it chooses the first, of 1/2
-        where both are equal. The metric ``(a person)`` is the score of one more person, the mean of
-        judge^2 + (1 - judge)^2: what a metric can hope for.
+        As `iqbench.correlation.human_opinion.opinion_agreement`, with statistic ``2afc``: the mean
+        of judge where the metric chooses the second, of 1 - judge where it chooses the first, of
+        1/2 where both are equal. The metric ``(a person)`` is the score of one more person, the
+        mean of judge^2 + (1 - judge)^2: what a metric can hope for.
     """
     parts = []
     for dataset, part in table.groupby("dataset", sort=True):

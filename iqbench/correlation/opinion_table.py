@@ -48,8 +48,8 @@ def opinions_of_images(
     Returns
     -------
     pandas.DataFrame
-        As `iqbench.correlation.people.opinion_agreement` takes it; without rows where no image has
-        an opinion.
+        As `iqbench.correlation.human_opinion.opinion_agreement` takes it; without rows where no
+        image has an opinion.
     """
     judged = images["mos"].notna() & (images["mos_direction"] != CHOICE)
     known = images[judged].assign(raters=np.nan if raters is None else raters)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from iqbench.correlation.between import WITHIN_IMAGE, matrix
 from iqbench.correlation.correlations import Correlations, perceptual_distances
-from iqbench.correlation.parting import variation_names
+from iqbench.correlation.variation_gaps import variation_names
 from iqbench.document.model import Entry, TableColumn, texts
 from iqbench.document.text import NOTHING, number
 

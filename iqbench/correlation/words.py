@@ -9,7 +9,7 @@ import pandas as pd
 from iqbench.correlation.between import WITHIN_IMAGE
 from iqbench.correlation.correlations import Correlations
 from iqbench.correlation.forced_choice import HUMAN
-from iqbench.correlation.parting import ALL_PERCEPTUAL, variation_names
+from iqbench.correlation.variation_gaps import ALL_PERCEPTUAL, variation_names
 
 __all__ = ["sentences"]
 

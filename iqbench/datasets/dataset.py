@@ -12,13 +12,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAn
 
 from iqbench.datasets.digests import read_checksums
 from iqbench.datasets.download import Download
+from iqbench.datasets.file_index import join
 from iqbench.datasets.files import check_text, did_you_mean, numbering_gaps, some
 from iqbench.datasets.layout import BelowRoot, Layout
 from iqbench.datasets.layouts.csv_paths import CsvLayout
 from iqbench.datasets.layouts.folder import FolderLayout
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.template import OutputName, ReferenceName
-from iqbench.datasets.tree import join
 from iqbench.errors import IqbenchError
 from iqbench.images.source import Source
 from iqbench.user_files import expand_user, why_no_file

@@ -13,10 +13,11 @@ from typing import NamedTuple
 from iqbench.datasets.matching.bitstreams import FOLDER, TABLE, Bitstream, find_bitstreams
 from iqbench.engine.batching import Work, batch_of, join
 from iqbench.engine.compute import Compute
-from iqbench.engine.doubts import Doubts
+from iqbench.engine.file_warnings import FileWarnings
+from iqbench.engine.freed_memory import keep_freed_memory
 from iqbench.engine.grouping import Outcome
-from iqbench.engine.heap import keep_freed_memory
 from iqbench.engine.ledger import Ledger, Summary
+from iqbench.engine.observations import Scores, reason_of
 from iqbench.engine.origins import check_origins, origins_of
 from iqbench.engine.plan import Absence, Assignment, DatasetPlan, RunPlan
 from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
@@ -26,7 +27,6 @@ from iqbench.engine.resources import Resources
 from iqbench.engine.scorer import Scorer
 from iqbench.engine.sets import FEW, SetRun, set_columns
 from iqbench.engine.signatures import Signatures
-from iqbench.engine.sums import Scores, reason_of
 from iqbench.engine.unchanged import unchanged_files
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
@@ -218,7 +218,7 @@ class _DatasetRun:
             reference_set=reference_set,
         )
         self._scorers: dict[frozenset[str], Scorer] = {}
-        self._doubts = Doubts(plan.dataset.published())
+        self._doubts = FileWarnings(plan.dataset.published())
 
     def announce(self) -> Ledger:
         """Enter what is missing, what is still to come and what the dataset no longer has."""

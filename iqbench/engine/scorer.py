@@ -9,11 +9,11 @@ from torch import Tensor
 
 from iqbench.engine.bands import Plan, pixels_at_once, plan_bands
 from iqbench.engine.batch import Batch
+from iqbench.engine.batch_pass import BatchPass
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import Group, Outcome, group_requests
-from iqbench.engine.lanes import Lane
+from iqbench.engine.observations import Observations, Scores, reason_of
 from iqbench.engine.resources import Resources
-from iqbench.engine.sums import Observations, Scores, reason_of
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.metrics._base import Column, Tap
@@ -237,7 +237,7 @@ class Scorer:
         window = group.view.window(batch.references[0].height, batch.references[0].width)
         size = window.height, window.width
         lane, *lanes = (
-            Lane(readers, backbones, compute.dtype, size) for _ in range(len(chunks) + 1)
+            BatchPass(readers, backbones, compute.dtype, size) for _ in range(len(chunks) + 1)
         )
         found = [Observations() for _ in chunks]
         gains = _gains(group.view, batch)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from iqbench.engine.compute import Compute
+from iqbench.engine.observations import reason_of
 from iqbench.engine.reading import Output
 from iqbench.engine.reference_sets import SetImage, SetImages, decode_images
 from iqbench.engine.signatures import DIGITS, with_peak
-from iqbench.engine.sums import reason_of
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha

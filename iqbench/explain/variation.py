@@ -12,7 +12,7 @@ from iqbench.explain.convention import OWN, RANGES, Convention
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
 from iqbench.explain.prepared import AS_STORED, EXCHANGED, JPEG
-from iqbench.images.roots import safe_sqrt
+from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.tv import Form, Reduction, Tv, total_variation
 

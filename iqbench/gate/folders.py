@@ -11,8 +11,8 @@ from iqbench.gate.check import ALLOWABLE, ALPHA, Check
 from iqbench.gate.check import check as check_sides
 from iqbench.gate.compare import Comparison
 from iqbench.gate.compare import compare as compare_sides
+from iqbench.gate.compared_scores import read_compared_scores
 from iqbench.gate.margins import NO_MARGIN, parse_image_margins, parse_margins
-from iqbench.gate.sides import read_sides
 from iqbench.results.filters import Filters
 
 __all__ = ["check", "compare"]
@@ -73,7 +73,7 @@ def check(
     for name in allow:
         if name not in ALLOWABLE:
             raise unknown_name("verdict of allow", name, ALLOWABLE)
-    sides = read_sides(
+    sides = read_compared_scores(
         Path(baseline), Path(results), Filters.of(filters).wanted, _texts(methods or {})
     )
     limits = [image_margins] if isinstance(image_margins, str) else _texts(image_margins or {})
@@ -116,7 +116,9 @@ def compare(
     IqbenchError
         As for `check`.
     """
-    sides = read_sides(Path(first), Path(second), Filters.of(filters).wanted, _texts(methods or {}))
+    sides = read_compared_scores(
+        Path(first), Path(second), Filters.of(filters).wanted, _texts(methods or {})
+    )
     return compare_sides(sides.baseline, sides.candidate, methods=sides.methods)
 
 

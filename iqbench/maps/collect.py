@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from iqbench.engine.batch_pass import BatchPass
 from iqbench.engine.grouping import Group
-from iqbench.engine.lanes import Lane
 from iqbench.metrics._base import PIXELS, Maps, Metric, Tap
 from iqbench.networks.backbone import Backbone
 
@@ -58,7 +58,7 @@ def collect(
     dict
         Metric to its maps.
     """
-    first, second = (Lane(group.readers, backbones, dtype, size) for _ in range(2))
+    first, second = (BatchPass(group.readers, backbones, dtype, size) for _ in range(2))
     parts: dict[Metric, dict[str, list[Tensor]]] = {}
     for band in bands:
         prepared = {

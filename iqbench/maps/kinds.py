@@ -11,7 +11,7 @@ from torch import Tensor
 from iqbench.columns import ColumnMap, DifferenceKind
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.maps.model import DEFAULT_MAPS
-from iqbench.maps.places import Placement, centre, forward, stretch
+from iqbench.maps.placement import Placement, centre, forward, stretch
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._registry import Request, metric_classes, resolve_metrics
 from iqbench.metrics.tv import FORMS, Form, variation_maps

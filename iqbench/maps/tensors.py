@@ -10,7 +10,7 @@ from iqbench.engine.grouping import Group
 from iqbench.errors import IqbenchError
 from iqbench.maps.collect import Band, collect
 from iqbench.maps.kinds import AbsoluteError, kind_of
-from iqbench.maps.places import forward
+from iqbench.maps.placement import forward
 from iqbench.metrics._base import PIXELS, Metric
 from iqbench.metrics._images import accept_pair, accept_signal
 from iqbench.metrics._registry import Request

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iqbench.images.filters import block_mean
-from iqbench.images.roots import safe_sqrt
+from iqbench.images.safe_sqrt import safe_sqrt
 
 __all__ = ["averaged", "dissimilarity", "mixed", "real_power", "scharr", "similarity"]
 

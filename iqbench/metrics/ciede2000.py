@@ -10,7 +10,7 @@ from torch import Tensor
 
 from iqbench.columns import ColumnMap, Margin
 from iqbench.images.colour import linear_light
-from iqbench.images.roots import safe_sqrt
+from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
 from iqbench.protocols.presets import Role

@@ -14,7 +14,7 @@ from torch import Tensor
 from iqbench.columns import ColumnMap
 from iqbench.images.colour import linear_light
 from iqbench.images.filters import filter_axis
-from iqbench.images.roots import safe_sqrt
+from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
 from iqbench.metrics._similarity import mixed
 from iqbench.metrics._tensors import score_tensors

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from iqbench.images.roots import safe_sqrt
+from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.metrics._base import Column, Maps, Metric, Place, Statistics, Tap
 from iqbench.metrics._similarity import dissimilarity
 from iqbench.metrics._statistics import spread

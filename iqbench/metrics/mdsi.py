@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from iqbench.images.roots import safe_sqrt
+from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
 from iqbench.metrics._similarity import averaged, mixed, similarity
 from iqbench.metrics._tensors import score_tensors

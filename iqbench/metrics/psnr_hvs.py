@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from iqbench.images.roots import safe_sqrt
+from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.metrics._base import Column, Maps, Metric, Options, Place, Statistics, Tap
 from iqbench.metrics._statistics import Mean
 from iqbench.metrics._tensors import score_tensors

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from iqbench.columns import Margin
 from iqbench.images.filters import filter_axis
-from iqbench.images.roots import safe_sqrt
+from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.metrics._base import Column, Maps, Metric, Place, Statistics, Tap
 from iqbench.metrics._statistics import Mean
 from iqbench.metrics._tensors import score_tensors

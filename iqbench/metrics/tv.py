@@ -9,7 +9,7 @@ from torch import Tensor
 
 from iqbench.columns import Margin, Tolerance
 from iqbench.errors import unknown_name
-from iqbench.images.roots import safe_sqrt
+from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._fast_paths import PixelMean
 from iqbench.metrics._images import accept_signal

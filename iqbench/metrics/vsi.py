@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iqbench.images.colour import linear_light
-from iqbench.images.roots import safe_sqrt
+from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
 from iqbench.metrics._similarity import averaged, mixed, real_power, scharr, similarity
 from iqbench.metrics._tensors import score_tensors

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from iqbench.images.colour import FULL
 from iqbench.images.filters import block_mean
-from iqbench.images.roots import safe_sqrt
+from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.layer import Layer, Size
 from iqbench.networks.stream import PointwiseStream, Stream, Stretch, WindowStream

@@ -18,13 +18,13 @@ from iqbench.document.page import render_page
 from iqbench.document.text import number, signed
 from iqbench.gate.check import VERDICTS, Check, worst_images
 from iqbench.gate.check_document import gain_text, method_names, side_text
-from iqbench.gate.sides import Sides
+from iqbench.gate.compared_scores import ComparedScores
 from iqbench.page.definitions import definitions_of
 from iqbench.page.difference import MapMaker
+from iqbench.page.find_pictures import Digests, Finder, Folders
+from iqbench.page.image_rows import Budget, Progress, Scene, SceneOutput, Shown, show
 from iqbench.page.recorded import RecordedPlaces
 from iqbench.page.report import Made
-from iqbench.page.scenes import Budget, Progress, Scene, SceneOutput, Shown, show
-from iqbench.page.where import Digests, Finder, Folders
 from iqbench.results.read import load_runs, with_headings
 from iqbench.results.signature import gray_output_of, peak_of
 
@@ -50,7 +50,7 @@ class Line:
 
 def check_page(
     found: Check,
-    sides: Sides,
+    sides: ComparedScores,
     folders: tuple[Path, Path],
     places: Sequence[Folders] = (),
     *,
@@ -113,7 +113,7 @@ def _page(context: Mapping[str, Any], shown: Sequence[Shown], left_out: Sequence
 
 
 def _context(
-    found: Check, rows: pd.DataFrame, sides: Sides, folders: tuple[Path, Path]
+    found: Check, rows: pd.DataFrame, sides: ComparedScores, folders: tuple[Path, Path]
 ) -> dict[str, Any]:
     signatures = {
         str(heading): [str(text) for text in part["signature"].unique()]
@@ -174,7 +174,7 @@ _Place = tuple[str, str, str, str]
 def _scenes(
     found: Check,
     rows: pd.DataFrame,
-    sides: Sides,
+    sides: ComparedScores,
     worst: int,
     places: Sequence[Folders],
     *,
@@ -245,7 +245,7 @@ def _loss(found: Check, row: Mapping[Any, Any], image: Mapping[Any, Any]) -> str
     return f"{row['heading']} {old} → {now} ({signed(image['gain'], decimals + 1)})"
 
 
-def _seen(sides: Sides, dataset: str, method: str) -> tuple[str, list[str]]:
+def _seen(sides: ComparedScores, dataset: str, method: str) -> tuple[str, list[str]]:
     """Return the protocol by which a method was scored, and the signatures of its scores."""
     scores = sides.candidate.scores
     own = scores[(scores["dataset"] == dataset) & (scores["method"] == method)]
@@ -254,7 +254,9 @@ def _seen(sides: Sides, dataset: str, method: str) -> tuple[str, list[str]]:
     return str(own["protocol"].iloc[0]), [str(text) for text in own["signature"].unique()]
 
 
-def _values(found: Check, sides: Sides, place: _Place) -> tuple[list[str], list[list[str]]]:
+def _values(
+    found: Check, sides: ComparedScores, place: _Place
+) -> tuple[list[str], list[list[str]]]:
     """Give all that is known of an image on both sides, and by how much it is better."""
     pairs = found.pairs
     for name, value in zip(("dataset", "baseline_method", "method", "image"), place, strict=True):

@@ -10,16 +10,16 @@ from typing import Any
 
 from iqbench.boards.board import Board, read_boards
 from iqbench.boards.composites import Composite
+from iqbench.boards.dataset_board import DatasetBoard
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.sections import section_kinds
-from iqbench.boards.standing import Standing
 from iqbench.document.html import figures_of
 from iqbench.document.text import plural
 from iqbench.page.definitions import definitions_of
+from iqbench.page.plot_data import Matrix, matrices_of
 from iqbench.page.protocols import protocol_notes
 from iqbench.page.summary import cards_of
 from iqbench.page.tables import dataset_blocks, overall_blocks
-from iqbench.page.values import Matrix, matrices_of
 from iqbench.results.read import load_runs
 from iqbench.results.signature import parse_signature
 
@@ -54,7 +54,7 @@ class Contents:
         """All columns that hold a metric, in their order."""
         return self.every.headings
 
-    def standing(self, dataset: str) -> Standing:
+    def standing(self, dataset: str) -> DatasetBoard:
         """Give one dataset with all its metrics."""
         (one,) = (one for one in self.every.standings if one.dataset == dataset)
         return one

@@ -15,7 +15,7 @@ from iqbench.images.peaks import settle_peak, settle_peaks
 from iqbench.images.picture import Picture
 from iqbench.maps.model import DEFAULT_MAPS, DifferenceMap
 from iqbench.maps.palettes import legend, ramp, render
-from iqbench.page.painting import Crop
+from iqbench.page.thumbnails import Crop
 
 __all__ = ["DEFAULT_MAPS", "MapMaker", "Painted", "as_scored", "paint"]
 

@@ -16,13 +16,13 @@ from iqbench.document.page import embedded_json, packed_plotly, render_page
 from iqbench.document.text import number
 from iqbench.errors import IqbenchError
 from iqbench.maps.model import DEFAULT_MAPS
-from iqbench.page.choice import Pick, picks_of
 from iqbench.page.contents import Contents, read_contents
 from iqbench.page.difference import MapMaker
+from iqbench.page.find_pictures import Digests, Finder, Folders
+from iqbench.page.image_choice import Pick, picks_of
+from iqbench.page.image_rows import Budget, Progress, Scene, SceneOutput, Shown, show
+from iqbench.page.plot_data import column_payload, dataset_payload, metric_under
 from iqbench.page.recorded import RecordedPlaces
-from iqbench.page.scenes import Budget, Progress, Scene, SceneOutput, Shown, show
-from iqbench.page.values import column_payload, metric_under, standing_payload
-from iqbench.page.where import Digests, Finder, Folders
 from iqbench.results.read import load_images
 from iqbench.results.signature import gray_output_of, peak_of
 
@@ -207,7 +207,7 @@ def _numbers(contents: Contents, budget: Budget) -> tuple[list[dict[str, Any]], 
     datasets, left_out = [], []
     for dataset, table in contents.table.parts():
         standing = contents.standing(dataset)
-        payload, lacking = standing_payload(standing, table, budget)
+        payload, lacking = dataset_payload(standing, table, budget)
         datasets.append({"dataset": standing.dataset, **payload})
         if lacking:
             names = ", ".join(lacking)

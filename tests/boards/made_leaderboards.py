@@ -9,8 +9,8 @@ import pandas as pd
 from made_scores import COLUMNS, Value, frames
 
 from iqbench.boards.board import Board
+from iqbench.boards.dataset_board import BoardOptions
 from iqbench.boards.means_table import MeansTable
-from iqbench.boards.standing import Choice
 from iqbench.results.columns import Columns
 
 __all__ = ["best_cells", "board_of", "leaderboard", "ranks"]
@@ -32,7 +32,9 @@ def leaderboard(
     **choice: Any,
 ) -> pd.DataFrame:
     """Give the table of the methods of such tables."""
-    return Board.of(scores, images, columns, Choice(**choice), tasks=tasks, sets=sets).table.frame
+    return Board.of(
+        scores, images, columns, BoardOptions(**choice), tasks=tasks, sets=sets
+    ).table.frame
 
 
 def best_cells(board: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from made_columns import as_stated
 
 from iqbench.boards.board import Board
-from iqbench.boards.standing import Choice, Standing
+from iqbench.boards.dataset_board import BoardOptions, DatasetBoard
 from iqbench.results.schema import ColumnInfo
 
 COLUMNS = as_stated(
@@ -60,6 +60,6 @@ def standings_of(
     values: Mapping[tuple[str, str, str], Iterable[Value]],
     tasks: Mapping[str, str] | None = None,
     **choice: Any,
-) -> list[Standing]:
+) -> list[DatasetBoard]:
     """Compare the methods of such scores."""
-    return Board.of(*frames(values), COLUMNS, Choice(**choice), tasks=tasks).standings
+    return Board.of(*frames(values), COLUMNS, BoardOptions(**choice), tasks=tasks).standings

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from iqbench.boards.board import Board
+from iqbench.boards.dataset_board import BoardOptions
 from iqbench.boards.disputes import METHODS_APART, METRICS_APART, concordance
-from iqbench.boards.standing import Choice
 from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
 
@@ -36,7 +36,7 @@ def disputes(values: dict[tuple[str, str], list[float]], top: int = 3) -> pd.Dat
     names = ["dataset", "method", "image", "metric", "signature"]
     scores = pd.DataFrame(rows).astype(dict.fromkeys(names, "category"))
     images = scores[names[:3]].drop_duplicates()
-    return Board.of(scores, images, COLUMNS, Choice(intervals=False)).disputes(top)
+    return Board.of(scores, images, COLUMNS, BoardOptions(intervals=False)).disputes(top)
 
 
 def test_concordance_is_that_of_the_books():

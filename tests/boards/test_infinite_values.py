@@ -14,8 +14,8 @@ from made_columns import as_stated
 from rich.text import Text
 
 from iqbench.boards.board import Board
+from iqbench.boards.dataset_board import BoardOptions
 from iqbench.boards.document import render_leaderboard
-from iqbench.boards.standing import Choice
 from iqbench.document.terminal import Window
 from iqbench.results.schema import ColumnInfo
 
@@ -50,7 +50,7 @@ def table(values: dict[str, list[float]], metric: str = "psnr", dataset: str = "
 def shown(values: dict[str, list[float]], format: str, metric: str = "psnr") -> str:
     scores = table(values, metric)
     images = scores[["dataset", "method", "image"]].drop_duplicates()
-    board = Board.of(scores, images, COLUMNS, Choice(intervals=False))
+    board = Board.of(scores, images, COLUMNS, BoardOptions(intervals=False))
     return render_leaderboard(board.table, format, intervals=False, window=Window(100))
 
 
@@ -130,7 +130,7 @@ def test_averages_over_datasets_say_that_some_images_are_left_out() -> None:
         [table(LUCKY, dataset=dataset) for dataset in ("one", "two")], ignore_index=True
     )
     images = board[["dataset", "method", "image"]].drop_duplicates()
-    overall = Board.of(board, images, COLUMNS, Choice(intervals=False)).overall
+    overall = Board.of(board, images, COLUMNS, BoardOptions(intervals=False)).overall
     text = render_leaderboard(overall, "markdown")
     assert "| psnr ↑ | psnr ↑ on common images |" in text
     assert "| 1 | best | 1.00 | 24.00 | **31.00** |" in text

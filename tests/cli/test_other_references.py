@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from made_columns import as_stated
 
 from iqbench.boards.board import Board, read_board
-from iqbench.boards.standing import Choice
+from iqbench.boards.dataset_board import BoardOptions
 from iqbench.cli.correlate import correlate
 from iqbench.cli.export import export
 from iqbench.cli.leaderboard import leaderboard as leaderboard_command
@@ -194,7 +194,7 @@ def test_python_users_are_warned_and_get_the_same(results: Path) -> None:
         "C on set: 8",
     ]
     assert found.set_index("method")["other_reference"].to_dict() == {"B": 0, "A": 8, "C": 8}
-    chosen = Board.of(*tables, Choice(methods=["A", "C"])).table.frame
+    chosen = Board.of(*tables, BoardOptions(methods=["A", "C"])).table.frame
     assert chosen["rank"].tolist() == [1, 2]
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 from iqbench.correlation.between import POOLED, WITHIN_IMAGE, between_metrics, matrix
 from iqbench.correlation.metric_table import MetricTable, metric_table
-from iqbench.correlation.parting import ALL_PERCEPTUAL, parting
+from iqbench.correlation.variation_gaps import ALL_PERCEPTUAL, variation_gaps
 from iqbench.results.schema import ColumnInfo
 from iqbench.stats.influence import Bootstrap
 
@@ -220,7 +220,7 @@ def variation_and_perception(images=10):
 
 
 def test_what_moves_one_and_not_the_other_has_a_gap():
-    found = parting(variation_and_perception(), PERCEPTUAL, bootstrap=FEW)
+    found = variation_gaps(variation_and_perception(), PERCEPTUAL, bootstrap=FEW)
     rows = found[found["perceptual"] == ALL_PERCEPTUAL].set_index("group")
     assert rows.loc["smooth", "value"] == -0.5
     assert rows.loc["ringing", "value"] == 0.5
@@ -237,7 +237,7 @@ def test_distortions_are_placed_among_all_images_of_their_dataset():
     values["image"] = [f"i{k}" for k in range(len(values))]
     values = values.assign(method="m").set_index(["dataset", "method", "image"])
     kinds = pd.Series(["near", "smooth", "ringing"] * 10, index=values.index)
-    found = parting(values, PERCEPTUAL, kinds, FEW)
+    found = variation_gaps(values, PERCEPTUAL, kinds, FEW)
     rows = found[found["perceptual"] == ALL_PERCEPTUAL].set_index("group")
     assert set(found["by"]) == {"distortion"}
     assert rows.loc["smooth", "value"] < -0.2
@@ -247,12 +247,12 @@ def test_distortions_are_placed_among_all_images_of_their_dataset():
 
 def test_without_variation_or_methods_nothing_parts():
     values = variation_and_perception()
-    assert parting(values.drop(columns="|tv-ratio-1|"), PERCEPTUAL, bootstrap=FEW).empty
-    assert parting(
+    assert variation_gaps(values.drop(columns="|tv-ratio-1|"), PERCEPTUAL, bootstrap=FEW).empty
+    assert variation_gaps(
         values.xs("near", level="method", drop_level=False), PERCEPTUAL, bootstrap=FEW
     ).empty
     equal = values.assign(**{"|tv-ratio-1|": 0.0})
-    assert parting(equal, PERCEPTUAL, bootstrap=FEW).empty
+    assert variation_gaps(equal, PERCEPTUAL, bootstrap=FEW).empty
 
 
 def test_images_of_one_reference_are_ranked_among_each_other_and_drawn_together():

@@ -9,8 +9,8 @@ from made_opinions import NONE, table_of
 from needs import SHARED, needs
 from scipy import stats
 
+from iqbench.correlation.human_opinion import opinion_agreement
 from iqbench.correlation.opinion_table import opinions_alone
-from iqbench.correlation.people import opinion_agreement
 from iqbench.results.opinion import read_opinion
 from iqbench.stats.coefficients import associate
 from iqbench.stats.influence import Bootstrap, intervals

@@ -18,10 +18,10 @@ from iqbench.correlation.differences import opinion_differences
 from iqbench.correlation.document import correlation_document, render_correlations
 from iqbench.correlation.folder import write_correlations
 from iqbench.correlation.forced_choice import choice_agreement, choice_differences
+from iqbench.correlation.human_opinion import opinion_agreement
 from iqbench.correlation.metric_table import MetricTable
-from iqbench.correlation.parting import parting
-from iqbench.correlation.people import opinion_agreement
 from iqbench.correlation.tables import lower_half
+from iqbench.correlation.variation_gaps import variation_gaps
 from iqbench.correlation.words import sentences
 from iqbench.document.figure import Heatmap, for_plotly
 from iqbench.document.terminal import Window
@@ -70,7 +70,7 @@ def correlations(values=None, **options):
         "directions": DIRECTIONS,
         "roles": roles,
         "between": between_metrics(table, FEW),
-        "parting": parting(values, perceptual, bootstrap=FEW),
+        "parting": variation_gaps(values, perceptual, bootstrap=FEW),
         "opinion": empty,
         "differences": opinion_differences(pd.DataFrame({"dataset": []}), []),
         "opinions": pd.DataFrame({"dataset": []}),

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from iqbench.engine.compute import Compute
-from iqbench.engine.heap import keep_freed_memory
+from iqbench.engine.freed_memory import keep_freed_memory
 
 GLIBC = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "gnu_get_libc_version")
 MIB = 1 << 20

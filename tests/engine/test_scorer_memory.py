@@ -5,8 +5,8 @@ import torch
 from made_batches import BANDS, assert_same, batch_of, photograph, picture
 
 from iqbench.engine.batch import Batch
+from iqbench.engine.batch_pass import BatchPass
 from iqbench.engine.compute import resolve_compute
-from iqbench.engine.lanes import Lane
 from iqbench.engine.resources import load_resources
 from iqbench.engine.scorer import Scorer
 from iqbench.errors import IqbenchError
@@ -32,7 +32,7 @@ def test_any_budget_gives_the_same_values(make_scorer, memory):
 
 def failing_above(monkeypatch, rows_times_images):
     """Let every push of more pixel rows run out of memory, and count the failures."""
-    push, failures = Lane.push, []
+    push, failures = BatchPass.push, []
 
     def push_or_fail(lane, rows, *, last):
         if rows.shape[0] * rows.shape[2] > rows_times_images:
@@ -40,7 +40,7 @@ def failing_above(monkeypatch, rows_times_images):
             raise torch.cuda.OutOfMemoryError("CUDA out of memory (simulated)")
         return push(lane, rows, last=last)
 
-    monkeypatch.setattr(Lane, "push", push_or_fail)
+    monkeypatch.setattr(BatchPass, "push", push_or_fail)
     return failures
 
 
@@ -61,7 +61,7 @@ def test_no_try_after_running_out_of_memory_repeats_the_one_before(make_scorer, 
         rows.append(band.shape[2])
         raise torch.cuda.OutOfMemoryError
 
-    monkeypatch.setattr(Lane, "push", push)
+    monkeypatch.setattr(BatchPass, "push", push)
     image = picture(photograph(120, 160))
     scorer = make_scorer(["psnr"], memory=2**40)
     with pytest.raises(IqbenchError, match="does not fit into"):

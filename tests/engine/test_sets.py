@@ -15,7 +15,7 @@ from made_sets import NAMES, features
 
 import iqbench
 from iqbench.boards.board import Board
-from iqbench.boards.standing import Choice
+from iqbench.boards.dataset_board import BoardOptions
 from iqbench.cli.main import main
 from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.metrics._inception_features import InceptionExtractor
@@ -289,7 +289,7 @@ def test_a_check_leaves_the_same_images_out_on_both_sides(extracted, folders, ca
 
 def test_two_methods_of_a_folder_are_compared_by_their_sets(extracted, folders):
     from iqbench.gate.compare import compare
-    from iqbench.gate.sides import read_methods
+    from iqbench.gate.compared_scores import read_methods
 
     evaluate("near", "far", metrics=("fid",))
     sides = read_methods(Path("results"), "near", "far", {})
@@ -387,7 +387,7 @@ def test_pairs_are_ordered_by_the_column_in_which_they_are_compared(extracted, f
         scores,
         load_images("results"),
         load_columns("results"),
-        Choice(sort="fid"),
+        BoardOptions(sort="fid"),
         sets=whole.assign(value=[2.0, 1.0]),
     )
     assert board.standings[0].ranked() == ["far", "near"]

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iqbench.maps.places import centre, forward, stretch
+from iqbench.maps.placement import centre, forward, stretch
 
 
 def random(*shape):

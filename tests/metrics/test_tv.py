@@ -10,7 +10,7 @@ from skimage import data
 
 from iqbench.errors import IqbenchError
 from iqbench.functional import total_variation, tv_ratio, tv_residual
-from iqbench.images.roots import safe_sqrt
+from iqbench.images.safe_sqrt import safe_sqrt
 
 
 def tensor(image):

@@ -12,7 +12,7 @@ from made_folders import noisy, picture
 
 from iqbench.images.source import FileSource
 from iqbench.images.write import write_png
-from iqbench.page.where import Folders
+from iqbench.page.find_pictures import Folders
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow, output_mark
 from iqbench.results.store import Store
 

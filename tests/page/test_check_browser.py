@@ -9,7 +9,7 @@ import pytest
 from made_pages import made_results
 
 from iqbench.gate.check import check
-from iqbench.gate.sides import read_sides
+from iqbench.gate.compared_scores import read_compared_scores
 from iqbench.page.check import check_page
 
 
@@ -21,7 +21,7 @@ def page(tmp_path_factory) -> Path:
     old = made_results(root / "old", images=images)
     new = made_results(root / "new", images=images, loss=1)
     shutil.rmtree(root / "new" / "hr")  # the baseline's references are the same files
-    sides = read_sides(old.folder, new.folder, {})
+    sides = read_compared_scores(old.folder, new.folder, {})
     found = check(sides.baseline, sides.candidate, methods=sides.methods)
     assert not found.passed
     made = check_page(

@@ -10,9 +10,9 @@ import pytest
 from made_pages import MAPS, made_outputs
 
 from iqbench.images.write import write_png
-from iqbench.page.painting import LONGEST
 from iqbench.page.recorded import RecordedPlaces
 from iqbench.page.report import Appearance, report_page
+from iqbench.page.thumbnails import LONGEST
 from iqbench.results.schema import FilePlace
 
 pytestmark = pytest.mark.usefixtures("without_plotly")

@@ -22,13 +22,13 @@ from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.images.write import write_png
 from iqbench.maps.model import DifferenceMap
-from iqbench.page.choice import METHODS, picks_of
 from iqbench.page.definitions import definitions_of
 from iqbench.page.difference import as_scored, paint
-from iqbench.page.painting import LONGEST, THUMBNAIL, Crop, crop_of, lossless, thumbnail
+from iqbench.page.find_pictures import Folders
+from iqbench.page.image_choice import METHODS, picks_of
 from iqbench.page.protocols import protocol_notes
 from iqbench.page.report import Appearance, report_page
-from iqbench.page.where import Folders
+from iqbench.page.thumbnails import LONGEST, THUMBNAIL, Crop, crop_of, lossless, thumbnail
 from iqbench.results.columns import Columns
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.signature import peak_of, signature

@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from iqbench.datasets.file_index import FileIndex, base_name, join
 from iqbench.datasets.files import natural_key, some, split_suffix
 from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.opinions.layout import RatedLayout
 from iqbench.datasets.sample import Opinion, OutputImage, Sample
-from iqbench.datasets.tree import Tree, base_name, join
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 from iqbench.user_files import open_regular
@@ -64,7 +64,7 @@ class BappsLayout(RatedLayout):
         """The first choice."""
         return join(self.subsets[0], "judge/000000.npy")
 
-    def read(self, tree: Tree) -> list[Sample]:
+    def read(self, tree: FileIndex) -> list[Sample]:
         """List the references, each with its two patches; the files of choices are read."""
         names = _by_folder(tree)
         return [
@@ -74,7 +74,7 @@ class BappsLayout(RatedLayout):
         ]
 
 
-def _by_folder(tree: Tree) -> dict[str, set[str]]:
+def _by_folder(tree: FileIndex) -> dict[str, set[str]]:
     """Name the files of every folder without their suffix, if it is the one of that folder."""
     found: dict[str, set[str]] = {}
     for name in tree.files("."):
@@ -86,7 +86,7 @@ def _by_folder(tree: Tree) -> dict[str, set[str]]:
     return found
 
 
-def _complete(tree: Tree, names: Mapping[str, set[str]], subset: str) -> list[str]:
+def _complete(tree: FileIndex, names: Mapping[str, set[str]], subset: str) -> list[str]:
     """Name the choices of a sub-set, in order, each of which has all its files."""
     found = {folder: names.get(join(subset, folder).casefold(), set[str]()) for folder in _FOLDERS}
     every = set().union(*found.values())
@@ -106,7 +106,7 @@ def _complete(tree: Tree, names: Mapping[str, set[str]], subset: str) -> list[st
     return sorted(every, key=natural_key)
 
 
-def _sample(tree: Tree, subset: str, number: str) -> Sample:
+def _sample(tree: FileIndex, subset: str, number: str) -> Sample:
     image = f"{subset}/{number}"
     share = _share(tree.path(f"{subset}/judge/{number}.npy"))
     outputs = tuple(

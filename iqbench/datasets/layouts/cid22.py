@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import ClassVar, Literal
 
+from iqbench.datasets.file_index import FileIndex
 from iqbench.datasets.files import split_suffix
 from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.opinions.layout import RatedLayout
-from iqbench.datasets.opinions.rated import Rating, check_order, rated_samples
+from iqbench.datasets.opinions.rated_images import Rating, check_order, rated_samples
 from iqbench.datasets.opinions.tables import Scale, number, read_csv
 from iqbench.datasets.sample import Sample
-from iqbench.datasets.tree import Tree
 from iqbench.errors import IqbenchError
 
 __all__ = ["Cid22Layout"]
@@ -60,7 +60,7 @@ class Cid22Layout(RatedLayout):
         """The file of opinions."""
         return self.opinions
 
-    def read(self, tree: Tree) -> list[Sample]:
+    def read(self, tree: FileIndex) -> list[Sample]:
         """Pair images with the rows of the table."""
         rows = read_csv(tree.path(self.opinions), _COLUMNS)
         ratings: list[Rating] = []

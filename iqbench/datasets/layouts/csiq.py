@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from iqbench.datasets.file_index import FileIndex, join
 from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.opinions.layout import RatedLayout
-from iqbench.datasets.opinions.rated import Rating, check_levels, rated_samples
+from iqbench.datasets.opinions.rated_images import Rating, check_levels, rated_samples
 from iqbench.datasets.opinions.tables import MAXIMUM_BYTES, Scale, number, read_csv
 from iqbench.datasets.sample import Sample
-from iqbench.datasets.tree import Tree, join
 from iqbench.errors import IqbenchError
 
 __all__ = ["DISTORTIONS", "CsiqLayout"]
@@ -74,7 +74,7 @@ class CsiqLayout(RatedLayout):
         """The file of opinions."""
         return self.opinions
 
-    def read(self, tree: Tree) -> list[Sample]:
+    def read(self, tree: FileIndex) -> list[Sample]:
         """Pair images with the rows of opinions."""
         path = tree.path(self.opinions)
         is_workbook = self.opinions.lower().endswith(".xlsx")

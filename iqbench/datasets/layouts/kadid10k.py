@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from iqbench.datasets.file_index import FileIndex, join
 from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.opinions.layout import RatedLayout
-from iqbench.datasets.opinions.rated import Rating, check_levels, rated_samples
+from iqbench.datasets.opinions.rated_images import Rating, check_levels, rated_samples
 from iqbench.datasets.opinions.tables import Scale, number, read_csv
 from iqbench.datasets.sample import Sample
-from iqbench.datasets.tree import Tree, join
 from iqbench.errors import IqbenchError
 
 __all__ = ["DISTORTIONS", "Kadid10kLayout"]
@@ -87,7 +87,7 @@ class Kadid10kLayout(RatedLayout):
         """The file of opinions."""
         return "dmos.csv"
 
-    def read(self, tree: Tree) -> list[Sample]:
+    def read(self, tree: FileIndex) -> list[Sample]:
         """Pair images with the rows of opinions."""
         table = self.landmark
         rows = read_csv(tree.path(table), ("dist_img", "ref_img", "dmos", "var"))

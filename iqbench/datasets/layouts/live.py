@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from iqbench.datasets.file_index import FileIndex, join
 from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.matlab.reading import read_numbers, read_texts
 from iqbench.datasets.opinions.layout import RatedLayout
-from iqbench.datasets.opinions.rated import Rating, check_order, rated_samples
+from iqbench.datasets.opinions.rated_images import Rating, check_order, rated_samples
 from iqbench.datasets.opinions.tables import Scale, read_lines
 from iqbench.datasets.sample import Sample
-from iqbench.datasets.tree import Tree, join
 from iqbench.errors import IqbenchError
 
 __all__ = ["DISTORTIONS", "LiveLayout"]
@@ -81,7 +81,7 @@ class LiveLayout(RatedLayout):
         """The file of opinions."""
         return self.opinions
 
-    def read(self, tree: Tree) -> list[Sample]:
+    def read(self, tree: FileIndex) -> list[Sample]:
         """Pair images with the entries of the arrays."""
         means, spreads, copies = self._opinions(tree)
         references = read_texts(tree.path(_REFERENCES), "refnames_all")
@@ -109,7 +109,7 @@ class LiveLayout(RatedLayout):
         self._refuse_extra(tree, names)
         return samples
 
-    def _opinions(self, tree: Tree) -> tuple[list[float], list[float | None], list[bool]]:
+    def _opinions(self, tree: FileIndex) -> tuple[list[float], list[float | None], list[bool]]:
         """Read means, standard deviations, and which images are copies of references."""
         first = self.opinions.rpartition("/")[2] == "dmos.mat"
         mean = "dmos" if first else "dmos_new"
@@ -134,7 +134,7 @@ class LiveLayout(RatedLayout):
                 hint="Unpack the archive again, or correct `sizes:` in the dataset's block",
             )
 
-    def _check_references(self, tree: Tree, names: list[str], references: list[str]) -> None:
+    def _check_references(self, tree: FileIndex, names: list[str], references: list[str]) -> None:
         """Compare with the archive's own lists of which image was made of which reference."""
         by_image = dict(zip(names, references, strict=True))
         for folder in DISTORTIONS:
@@ -149,7 +149,7 @@ class LiveLayout(RatedLayout):
                         hint="Take both as they are distributed: opinions go by their order",
                     )
 
-    def _refuse_extra(self, tree: Tree, names: list[str]) -> None:
+    def _refuse_extra(self, tree: FileIndex, names: list[str]) -> None:
         known = {name.casefold() for name in names}
         for folder in DISTORTIONS:
             for name in tree.images(folder):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from iqbench.datasets.file_index import FileIndex, base_name, join
 from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.opinions.layout import RatedLayout
-from iqbench.datasets.opinions.rated import Rating, rated_samples
+from iqbench.datasets.opinions.rated_images import Rating, rated_samples
 from iqbench.datasets.opinions.tables import Scale, number, read_lines
 from iqbench.datasets.sample import Sample
-from iqbench.datasets.tree import Tree, base_name, join
 from iqbench.errors import IqbenchError
 
 __all__ = ["DISTORTIONS", "PipalLayout"]
@@ -67,7 +67,7 @@ class PipalLayout(RatedLayout):
         """The scores of the first reference."""
         return join(self.labels, "A0001.txt")
 
-    def read(self, tree: Tree) -> list[Sample]:
+    def read(self, tree: FileIndex) -> list[Sample]:
         """Pair images with the lines of all files of scores."""
         images = self._images(tree)
         ratings = [
@@ -80,7 +80,7 @@ class PipalLayout(RatedLayout):
         folders = {rating.distorted.rpartition("/")[0] or "." for rating in ratings}
         return rated_samples(tree, ratings, self.labels, judged=sorted(folders))
 
-    def _images(self, tree: Tree) -> dict[str, str]:
+    def _images(self, tree: FileIndex) -> dict[str, str]:
         """Find the distorted images wherever they lie, by name in lower case."""
         images: dict[str, str] = {}
         references = f"{self.references.casefold()}/"

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from iqbench.datasets.file_index import FileIndex, join
 from iqbench.datasets.layout import BelowRoot
 from iqbench.datasets.opinions.layout import RatedLayout
-from iqbench.datasets.opinions.rated import Rating, check_levels, rated_samples
+from iqbench.datasets.opinions.rated_images import Rating, check_levels, rated_samples
 from iqbench.datasets.opinions.tables import Scale, number, read_lines
 from iqbench.datasets.sample import Sample
-from iqbench.datasets.tree import Tree, join
 from iqbench.errors import IqbenchError
 
 __all__ = ["DISTORTIONS", "TID2013Layout"]
@@ -93,7 +93,7 @@ class TID2013Layout(RatedLayout):
         """The file of opinions."""
         return "mos_with_names.txt"
 
-    def read(self, tree: Tree) -> list[Sample]:
+    def read(self, tree: FileIndex) -> list[Sample]:
         """Pair images with the lines of opinions."""
         table = self.landmark
         lines = read_lines(tree.path(table))
@@ -105,7 +105,7 @@ class TID2013Layout(RatedLayout):
         check_levels(ratings, table)
         return rated_samples(tree, ratings, table, judged=[self.distorted])
 
-    def _errors(self, tree: Tree, count: int, table: str) -> list[float | None]:
+    def _errors(self, tree: FileIndex, count: int, table: str) -> list[float | None]:
         """Read the standard error of every opinion, where it can be made use of."""
         if self.raters is None:
             return [None] * count

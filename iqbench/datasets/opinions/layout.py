@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from iqbench.datasets.file_index import FileIndex, join
 from iqbench.datasets.files import natural_key
 from iqbench.datasets.layout import BelowRoot, Layout
 from iqbench.datasets.sample import Sample
-from iqbench.datasets.tree import Tree, join
 
 __all__ = ["RatedLayout"]
 
@@ -40,7 +40,7 @@ class RatedLayout(Layout):
         """A file of opinions that every copy of the dataset has, below its folder."""
 
     @abstractmethod
-    def read(self, tree: Tree) -> list[Sample]:
+    def read(self, tree: FileIndex) -> list[Sample]:
         """List the references, each with its distorted images.
 
         Parameters
@@ -64,7 +64,7 @@ class RatedLayout(Layout):
         IqbenchError
             If files and opinions do not fit together; names the first few.
         """
-        return self.read(Tree.of(root, self.folder, self.landmark))
+        return self.read(FileIndex.of(root, self.folder, self.landmark))
 
     def places(self) -> tuple[str, ...]:
         """Name the folder, and the file of opinions, which shows how deep the folder lies."""
@@ -74,7 +74,7 @@ class RatedLayout(Layout):
         """Name the images that nobody judged."""
         if not self.may_have_unrated:
             return []
-        tree = Tree.of(root, self.folder, self.landmark)
+        tree = FileIndex.of(root, self.folder, self.landmark)
         sources = [sample.reference for sample in samples if sample.reference]
         sources += [output.source for sample in samples for output in sample.outputs]
         known = {source.name for source in sources}

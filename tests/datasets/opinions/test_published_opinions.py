@@ -35,7 +35,7 @@ def opened(
         yield from (path.relative_to(folder).as_posix() for path in folder.iterdir())
         yield from images
 
-    monkeypatch.setattr("iqbench.datasets.tree.walk", walk)
+    monkeypatch.setattr("iqbench.datasets.file_index.walk", walk)
     spec = load_datasets(PACKAGED_FILE)[name]
     data = spec.data.model_copy(update=options)
     return spec.model_copy(update={"root": root, "data": data}).open()

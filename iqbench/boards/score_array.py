@@ -13,11 +13,11 @@ from iqbench.results.names import coded, combinations_of, natural, used_names
 from iqbench.results.read import DatasetTables, with_headings
 from iqbench.results.schema import UNDEFINED
 
-__all__ = ["Cube", "cube_of"]
+__all__ = ["ScoreArray", "score_array_of"]
 
 
 @dataclass(frozen=True)
-class Cube:
+class ScoreArray:
     """The scores of one dataset.
 
     Attributes
@@ -51,7 +51,7 @@ class Cube:
         column: NDArray[np.float64] = self.values[:, :, self.headings.index(heading)]
         return column
 
-    def with_methods(self, methods: Collection[str]) -> Cube:
+    def with_methods(self, methods: Collection[str]) -> ScoreArray:
         """Return the cube with more methods, which have no value of any image."""
         every = sorted({*self.methods, *methods}, key=natural)
         if every == self.methods:
@@ -63,7 +63,7 @@ class Cube:
         return replace(self, methods=every, values=values, undefined=undefined)
 
 
-def cube_of(tables: DatasetTables) -> Cube:
+def score_array_of(tables: DatasetTables) -> ScoreArray:
     """Arrange the scores of one dataset; methods that have no row are not in it."""
     scores = tables.scores
     heads = with_headings(scores)
@@ -84,7 +84,7 @@ def cube_of(tables: DatasetTables) -> Cube:
     met = ~heads.cat.codes.duplicated().to_numpy()
     first = scores.loc[met, ["metric", "signature"]].astype(str)
     kinds = dict(zip(heads[met].astype(str), first.itertuples(index=False, name=None), strict=True))
-    return Cube(
+    return ScoreArray(
         images,
         methods,
         headings,

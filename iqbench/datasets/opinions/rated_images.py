@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from iqbench.datasets.file_index import FileIndex, base_name
 from iqbench.datasets.files import natural_key, some, split_suffix
 from iqbench.datasets.sample import DISTORTED, Direction, Opinion, OutputImage, Sample
-from iqbench.datasets.tree import Tree, base_name
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
 
@@ -45,7 +45,7 @@ class Rating:
 
 
 def rated_samples(
-    tree: Tree, ratings: Sequence[Rating], table: str, *, judged: Iterable[str] = ()
+    tree: FileIndex, ratings: Sequence[Rating], table: str, *, judged: Iterable[str] = ()
 ) -> list[Sample]:
     """Pair distorted images with their references; nothing is opened.
 
@@ -160,7 +160,7 @@ def _refuse_twice(ratings: Sequence[Rating]) -> None:
             )
 
 
-def _refuse_missing(tree: Tree, ratings: Sequence[Rating], table: str) -> None:
+def _refuse_missing(tree: FileIndex, ratings: Sequence[Rating], table: str) -> None:
     references = {rating.reference for rating in ratings}
     lost_references = [name for name in references if name not in tree]
     lost = [rating.distorted for rating in ratings if rating.distorted not in tree]
@@ -192,7 +192,7 @@ def _refuse_missing(tree: Tree, ratings: Sequence[Rating], table: str) -> None:
 
 
 def _refuse_unrated(
-    tree: Tree, ratings: Sequence[Rating], table: str, judged: Iterable[str]
+    tree: FileIndex, ratings: Sequence[Rating], table: str, judged: Iterable[str]
 ) -> None:
     known = {rating.distorted.casefold() for rating in ratings}
     known |= {rating.reference.casefold() for rating in ratings}

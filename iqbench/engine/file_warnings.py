@@ -14,13 +14,13 @@ from iqbench.engine.reading import Output
 from iqbench.images.picture import Picture
 from iqbench.metrics._registry import Request
 
-__all__ = ["Doubts"]
+__all__ = ["FileWarnings"]
 
 _BYTES_A_VALUE = 160
 """What a metric of whole images takes for each pixel and channel: some twenty float64 maps."""
 
 
-class Doubts:
+class FileWarnings:
     """Finds outputs that are copies, and references that are not the published files.
 
     An output whose pixels are those of its reference is a copy, whatever the bytes of its file.

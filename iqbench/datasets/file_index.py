@@ -9,7 +9,7 @@ from iqbench.datasets.files import is_image_name, natural_key, walk
 from iqbench.datasets.layout import MissingDataError, missing_data, root_hint
 from iqbench.errors import IqbenchError
 
-__all__ = ["Tree", "base_name", "join"]
+__all__ = ["FileIndex", "base_name", "join"]
 
 
 def join(folder: str, name: str) -> str:
@@ -23,7 +23,7 @@ def base_name(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-class Tree:
+class FileIndex:
     """What lies below a folder.
 
     Names are compared without regard to case: published archives mix ``I01.BMP`` and
@@ -47,7 +47,7 @@ class Tree:
                 self._twins[name.casefold()] = name
 
     @classmethod
-    def of(cls, root: Path | None, folder: str, landmark: str) -> Tree:
+    def of(cls, root: Path | None, folder: str, landmark: str) -> FileIndex:
         """List a dataset's folder.
 
         Parameters

@@ -17,7 +17,7 @@ from iqbench.stats.arrays import Floats
 from iqbench.stats.coefficients import clustered
 from iqbench.stats.influence import DEFAULT, Bootstrap, intervals
 
-__all__ = ["ALL_PERCEPTUAL", "PARTING_COLUMNS", "parting", "variation_names"]
+__all__ = ["ALL_PERCEPTUAL", "PARTING_COLUMNS", "variation_gaps", "variation_names"]
 
 ALL_PERCEPTUAL = "all perceptual"
 PARTING_COLUMNS = [
@@ -32,7 +32,7 @@ def variation_names(names: Sequence[str]) -> list[str]:
     return [name for name in names if name.startswith(("|tv-ratio", "tv-residual"))]
 
 
-def parting(
+def variation_gaps(
     values: pd.DataFrame,
     perceptual: Sequence[str],
     distortion: pd.Series | None = None,

@@ -13,10 +13,10 @@ from iqbench.networks.backbone import Backbone
 from iqbench.networks.border import BorderedStream, extend
 from iqbench.networks.stream import Stream, Stretch, WindowStream
 
-__all__ = ["Lane"]
+__all__ = ["BatchPass"]
 
 
-class Lane:
+class BatchPass:
     """One batch's streams: a pass through each network, and the rows each windowed tap needs.
 
     Parameters

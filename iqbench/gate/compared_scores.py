@@ -14,11 +14,11 @@ from iqbench.results.columns import Columns
 from iqbench.results.read import load_columns, load_images, load_values
 from iqbench.results.selector import Selector
 
-__all__ = ["Sides", "read_methods", "read_sides"]
+__all__ = ["ComparedScores", "read_compared_scores", "read_methods"]
 
 
 @dataclass(frozen=True)
-class Sides:
+class ComparedScores:
     """Two sides, and which methods have two names.
 
     Parameters
@@ -39,12 +39,12 @@ class Sides:
         return self.baseline.columns.united(self.candidate.columns)
 
 
-def read_sides(
+def read_compared_scores(
     baseline: Path,
     candidate: Path,
     filters: Mapping[str, tuple[str, ...]],
     renamed: Sequence[str] = (),
-) -> Sides:
+) -> ComparedScores:
     """Read two results folders.
 
     Parameters
@@ -60,7 +60,7 @@ def read_sides(
 
     Returns
     -------
-    Sides
+    ComparedScores
         Ready to be matched.
 
     Raises
@@ -90,12 +90,12 @@ def read_sides(
         wanted = {name for name in known if {name, names.get(name, name)} & set(methods)}
         old = old.where("method", wanted)
         now = now.where("method", {names.get(name, name) for name in wanted})
-    return Sides(old.scored(baseline), now.scored(candidate), names)
+    return ComparedScores(old.scored(baseline), now.scored(candidate), names)
 
 
 def read_methods(
     results: Path, first: str, second: str, filters: Mapping[str, tuple[str, ...]]
-) -> Sides:
+) -> ComparedScores:
     """Read two methods of one results folder.
 
     Parameters
@@ -109,7 +109,7 @@ def read_methods(
 
     Returns
     -------
-    Sides
+    ComparedScores
         Ready to be matched.
 
     Raises
@@ -121,7 +121,7 @@ def read_methods(
         raise IqbenchError(f"{first} is compared with itself", hint="Name two methods")
     values = _Values.of(load_values(results, filters={**filters, "method": (first, second)}))
     sides = [values.where("method", [name]).scored(results) for name in (first, second)]
-    return Sides(sides[0], sides[1], {first: second})
+    return ComparedScores(sides[0], sides[1], {first: second})
 
 
 @dataclass(frozen=True)

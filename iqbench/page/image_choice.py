@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from iqbench.boards.board import Board
+from iqbench.boards.dataset_board import DatasetBoard
 from iqbench.boards.disputes import METHODS_APART
-from iqbench.boards.standing import Standing
 from iqbench.document.text import number
 from iqbench.stats.gains import shortfall
 
@@ -74,7 +74,7 @@ def picks_of(found: Board, count: int) -> list[Pick]:
 
 
 def _reasons(
-    one: Standing, ends: pd.DataFrame, disputed: pd.DataFrame
+    one: DatasetBoard, ends: pd.DataFrame, disputed: pd.DataFrame
 ) -> Iterator[tuple[str, str, str]]:
     """Give images and why they are chosen; the kinds take turns."""
     kinds: list[list[tuple[str, str, str]]] = []
@@ -103,12 +103,12 @@ def _reasons(
             yield from (kind[turn] for kind in group if turn < len(kind))
 
 
-def _value(one: Standing, row: Mapping[Any, Any]) -> str:
+def _value(one: DatasetBoard, row: Mapping[Any, Any]) -> str:
     metric = str(row["metric"])
     return f"{metric} {number(row['value'], one.info(metric).decimals)}"
 
 
-def _dispute(one: Standing, what: str, row: Mapping[Any, Any]) -> str:
+def _dispute(one: DatasetBoard, what: str, row: Mapping[Any, Any]) -> str:
     value = float(row["value"])
     if what == METHODS_APART:
         metric = str(row["metrics"])
@@ -117,7 +117,7 @@ def _dispute(one: Standing, what: str, row: Mapping[Any, Any]) -> str:
     return f"{row['metrics']} metrics agree least about the methods: Kendall's W {value:.2f}"
 
 
-def _shown(one: Standing, image: str) -> list[str]:
+def _shown(one: DatasetBoard, image: str) -> list[str]:
     """Name the methods that have a value of this image, by rank; the ends if they are many."""
     assert one.ranked_by_images is not None
     values = one.cube.column(one.ranked_by_images)[one.cube.images.index(image)]

@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from iqbench.boards.dataset_board import DatasetBoard
 from iqbench.boards.headings import ENDS, MEANS
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.order import averaged_info
-from iqbench.boards.standing import Standing
 from iqbench.correlation.agreement import ranking_agreement
 from iqbench.correlation.metric_table import MetricTable, with_distances
 from iqbench.document.model import direction_arrow
 from iqbench.document.page import embedded_json
 from iqbench.document.text import number, printable
-from iqbench.page.scenes import Budget
+from iqbench.page.image_rows import Budget
 from iqbench.results.columns import Columns, distance_name
 from iqbench.results.schema import ColumnInfo
 from iqbench.stats.coefficients import Associations, associate
 
-__all__ = ["Matrix", "column_payload", "matrices_of", "metric_under", "standing_payload"]
+__all__ = ["Matrix", "column_payload", "dataset_payload", "matrices_of", "metric_under"]
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ def _described(name: str, info: ColumnInfo) -> dict[str, Any]:
     }
 
 
-def standing_payload(
-    one: Standing, table: MeansTable, budget: Budget
+def dataset_payload(
+    one: DatasetBoard, table: MeansTable, budget: Budget
 ) -> tuple[dict[str, Any], list[str]]:
     """Give one dataset's numbers to the page's script.
 
@@ -152,7 +152,7 @@ def _finite(value: Any) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
-def matrices_of(one: Standing) -> list[Matrix]:
+def matrices_of(one: DatasetBoard) -> list[Matrix]:
     """Correlate the metrics of a dataset.
 
     Parameters
@@ -169,7 +169,7 @@ def matrices_of(one: Standing) -> list[Matrix]:
     return [one for one in _matrices(table) if one.names] if len(table.names) > 1 else []
 
 
-def _metric_table(one: Standing) -> MetricTable:
+def _metric_table(one: DatasetBoard) -> MetricTable:
     """Arrange a dataset's scores for correlation: one row an output, without empty columns."""
     cube = one.cube
     outputs = len(cube.methods) * len(cube.images)

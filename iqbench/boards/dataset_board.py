@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from iqbench.boards.composites import Composite, composite_ties, with_composites
-from iqbench.boards.cube import Cube, cube_of
 from iqbench.boards.headings import COUNTED
 from iqbench.boards.means import ColumnMeans, Infinite, MethodMeans, differs, finite_means
 from iqbench.boards.order import (
@@ -23,6 +22,7 @@ from iqbench.boards.order import (
 )
 from iqbench.boards.pareto import front_columns, pareto_front
 from iqbench.boards.ranking import Ties, sort_column, ties
+from iqbench.boards.score_array import ScoreArray, score_array_of
 from iqbench.boards.set_values import SetValues, set_values
 from iqbench.results.columns import Columns
 from iqbench.results.names import natural, used_names
@@ -34,11 +34,11 @@ from iqbench.stats.arrays import Floats
 from iqbench.stats.bootstrap import bootstrap_means, percentile_interval
 from iqbench.stats.gains import shortfall
 
-__all__ = ["Choice", "Standing", "standing"]
+__all__ = ["BoardOptions", "DatasetBoard", "dataset_board"]
 
 
 @dataclass(frozen=True)
-class Choice:
+class BoardOptions:
     """What a leaderboard is asked for.
 
     Attributes
@@ -65,7 +65,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Standing:
+class DatasetBoard:
     """One dataset's part of a leaderboard, and what averages over datasets need of it.
 
     Attributes
@@ -101,7 +101,7 @@ class Standing:
 
     dataset: str
     task: str
-    cube: Cube
+    cube: ScoreArray
     rows: pd.DataFrame
     means: dict[str, ColumnMeans]
     orders: dict[str, Order]
@@ -169,7 +169,7 @@ class Standing:
         return pd.concat([frame, facts], axis=1)
 
 
-def standing(tables: DatasetTables, choice: Choice) -> Standing:
+def dataset_board(tables: DatasetTables, choice: BoardOptions) -> DatasetBoard:
     """Compare the methods of one dataset.
 
     Parameters
@@ -197,7 +197,7 @@ def standing(tables: DatasetTables, choice: Choice) -> Standing:
     stale = stale_rows(tables.images, choice.methods)
     stale.warn()
     tables = replace(tables, scores=stale.without(tables.scores))
-    cube = cube_of(tables)
+    cube = score_array_of(tables)
     if not tables.sets.empty:
         cube = cube.with_methods(used_names(tables.sets["method"]))
     wholes = set_values(tables, cube.methods)
@@ -243,7 +243,7 @@ def standing(tables: DatasetTables, choice: Choice) -> Standing:
         assert samples is not None
         values, info = cube.column(ranked_by), columns.info(ranked_by)
         rank_samples = resampled_ranks(values, info, orders[ranked_by], samples, seed)
-    found = Standing(
+    found = DatasetBoard(
         *(dataset, tables.task, cube, rows, means, orders, rank_samples, ranked_by, columns),
         sets=sets,
         set_facts=wholes.facts(),
@@ -263,7 +263,7 @@ def standing(tables: DatasetTables, choice: Choice) -> Standing:
 
 
 def _means(
-    cube: Cube,
+    cube: ScoreArray,
     orders: Mapping[str, Order],
     columns: Columns,
     seed: int | None,
@@ -305,7 +305,7 @@ def _samples(tables: list[Floats], seed: int | None) -> list[Floats] | list[None
 
 
 def _counts(
-    cube: Cube,
+    cube: ScoreArray,
     wholes: SetValues,
     images: pd.DataFrame,
     wanted: Collection[str] | None,
@@ -356,7 +356,7 @@ def _listed(headings: list[str], counts: NDArray[np.int64]) -> str:
     return ", ".join(f"{name} {n}" for name, n in zip(headings, counts, strict=True) if n > 0)
 
 
-def _ranks(found: Standing, intervals: bool) -> dict[str, pd.Series]:
+def _ranks(found: DatasetBoard, intervals: bool) -> dict[str, pd.Series]:
     """Give ranks in the column that ranks, with their intervals."""
     names = ["rank", "rank_low", "rank_high"] if intervals else ["rank"]
     values = [np.full(len(found.cube.methods), np.nan)] * len(names)
@@ -371,7 +371,7 @@ def _ranks(found: Standing, intervals: bool) -> dict[str, pd.Series]:
     return {name: table[name] for name in names}
 
 
-def _ties(found: Standing) -> dict[str, pd.Series]:
+def _ties(found: DatasetBoard) -> dict[str, pd.Series]:
     """Test the ranked methods, which come first, against the best of each group.
 
     Composite scores are tested by their resamples. A value of a whole set has no values of images
@@ -397,7 +397,7 @@ def _ties(found: Standing) -> dict[str, pd.Series]:
     }
 
 
-def _front(found: Standing, span: tuple[str, str] | None) -> pd.Series:
+def _front(found: DatasetBoard, span: tuple[str, str] | None) -> pd.Series:
     """Mark the complete methods that no other one beats in fidelity and in perception."""
     marks = pd.array([pd.NA] * len(found.cube.methods), dtype="boolean")
     if span is not None:

@@ -10,8 +10,8 @@ from iqbench.document.page import embedded_json
 from iqbench.document.text import printable
 from iqbench.images.picture import Picture
 from iqbench.page.difference import MapMaker, as_scored, paint
-from iqbench.page.painting import Crop, crop_of, lossless, middle_of, thumbnail
-from iqbench.page.where import FoundPicture
+from iqbench.page.find_pictures import FoundPicture
+from iqbench.page.thumbnails import Crop, crop_of, lossless, middle_of, thumbnail
 
 __all__ = ["Budget", "Progress", "Scene", "SceneOutput", "Shown", "show"]
 
