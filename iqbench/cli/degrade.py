@@ -1,4 +1,4 @@
-"""``iqbench degrade``: standard inputs for methods, made from references."""
+"""``iqbench degrade``: standard inputs for methods, and the baseline that enlarges them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATH = click.Path(path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Make standard inputs from references, or upscale such inputs.")
 @click.argument("spec")
 @click.argument("references", type=PATH)
 @click.option(
@@ -33,12 +33,14 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 def degrade(
     spec: str, references: Path, *, output: Path, seed: int, modcrop: Path | None, quiet: bool
 ) -> None:
-    """Degrade REFERENCES, a file or a folder, by SPEC.
+    """Degrade or upscale REFERENCES, a file or a folder, by SPEC.
 
     \b
     SPEC is one of
       bicubic:scale=4         MATLAB's imresize on 8 bits, after a cut to a multiple of the scale;
                               edges replicated, or with edge=symmetric mirrored as newer MATLAB's
+      upscale:scale=4         enlarge as MATLAB's imresize, the baseline of super-resolution;
+                              filter=bicubic, nearest, bilinear, lanczos2 or lanczos3
       noise:sigma=25          white Gaussian noise, of 0 to 255, rounded and clipped
       jpeg:quality=30         JPEG, 4:2:0; the decoded picture is written, as PNG
       blur:sigma=1.6,noise=2  Gaussian blur of so many pixels, then noise (0 if left out)
@@ -52,22 +54,23 @@ def degrade(
     \b
     Examples:
       iqbench degrade bicubic:scale=4 hr/ -o lr/ --modcrop hr_x4/
+      iqbench degrade upscale:scale=4 lr/ -o outputs/bicubic/
       iqbench degrade noise:sigma=25 clean/ -o noisy/ --seed 1
     """
     from iqbench.cli.progress import progress_bar
     from iqbench.degradation import degrade_files, resolve_degradation
-    from iqbench.document.text import printable
+    from iqbench.document.text import plural, printable
 
     degradation = resolve_degradation(spec)
     with progress_bar(quiet=quiet, unit="images") as reporter:
         done = degrade_files(
             degradation, references, output, seed=seed, modcrop=modcrop, reporter=reporter
         )
-    say(f"{len(done.written)} images degraded by {spec}, written to {output}")
+    say(f"{plural(len(done.written), 'image')} made by {spec}, written to {output}")
     if done.cropped:
         kept = "" if modcrop is None else f"; what was left is in {modcrop}"
         say(
-            f"{len(done.cropped)} references were cut to a multiple of {degradation.multiple} "
+            f"{plural(len(done.cropped), 'reference')} cut to a multiple of {degradation.multiple} "
             f"first{kept}",
         )
     for image, why in done.failed.items():

@@ -6,16 +6,16 @@ import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from iqbench.degradation.kernel import read_kernel
 from iqbench.errors import unknown_name
 from iqbench.images import degrade
-from iqbench.images.resize import Edge
+from iqbench.images.resize import Edge, Filter
 from iqbench.specs import build, parse_spec
 
 __all__ = ["DEGRADATIONS", "Degradation", "resolve_degradation"]
@@ -84,6 +84,24 @@ class Bicubic(_Options):
         return degrade.bicubic_downscale(image, self.scale, self.edge)
 
 
+class Upscale(_Options):
+    """Enlarge by a whole factor as MATLAB's imresize does."""
+
+    scale: Annotated[int, Field(ge=1, le=64)]
+    filter: Filter = "bicubic"
+    edge: Edge = "replicate"
+
+    @field_validator("filter", mode="before")
+    @classmethod
+    def _lanczos(cls, value: Any) -> Any:
+        """Lanczos without a number has three lobes, as everywhere."""
+        return "lanczos3" if value == "lanczos" else value
+
+    def apply(self, image: Image, seed: int) -> Image:
+        """Enlarge."""
+        return degrade.upscale(image, self.scale, self.filter, self.edge)
+
+
 class Noise(_Options):
     """Add white Gaussian noise, rounded and clipped to 8 bits."""
 
@@ -142,8 +160,9 @@ class Kernel(_Options):
         return degrade.kernel_blur(image, self.weights, self.noise, seed)
 
 
-DEGRADATIONS: dict[str, type[Bicubic | Noise | Jpeg | Blur | Kernel]] = {
+DEGRADATIONS: dict[str, type[Bicubic | Upscale | Noise | Jpeg | Blur | Kernel]] = {
     "bicubic": Bicubic,
+    "upscale": Upscale,
     "noise": Noise,
     "jpeg": Jpeg,
     "blur": Blur,
@@ -162,8 +181,8 @@ def resolve_degradation(spec: str) -> Degradation:
     Parameters
     ----------
     spec
-        ``bicubic:scale=4``, ``noise:sigma=25``, ``jpeg:quality=30``, ``blur:sigma=1.6,noise=2``,
-        ``kernel:file=motion.png``.
+        ``bicubic:scale=4``, ``upscale:scale=4,filter=lanczos3``, ``noise:sigma=25``,
+        ``jpeg:quality=30``, ``blur:sigma=1.6,noise=2``, ``kernel:file=motion.png``.
 
     Raises
     ------

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
 from iqbench.errors import IqbenchError
-from iqbench.images.resize import Edge, imresize_uint8
+from iqbench.images.probe import maximum_pixels
+from iqbench.images.resize import Edge, Filter, imresize_uint8
 
 __all__ = [
     "bicubic_downscale",
@@ -20,6 +21,7 @@ __all__ = [
     "gaussian_noise",
     "jpeg",
     "kernel_blur",
+    "upscale",
 ]
 
 Image = NDArray[np.uint8]
@@ -80,6 +82,44 @@ def bicubic_downscale(image: Image, scale: int, edge: Edge = "replicate") -> Ima
     if scale < 1:
         raise IqbenchError(f"the scale {scale} of a bicubic downscale is below 1")
     return imresize_uint8(image, scale=1 / scale, edge=edge)
+
+
+def upscale(
+    image: Image, scale: int, filter: Filter = "bicubic", edge: Edge = "replicate"
+) -> Image:
+    """Enlarge by a whole factor as MATLAB's ``imresize`` does: super-resolution's baselines.
+
+    Parameters
+    ----------
+    image
+        (H, W, C) uint8.
+    scale
+        The factor, at least 1.
+    filter
+        ``nearest``, ``bilinear``, ``bicubic``, ``lanczos2`` or ``lanczos3``.
+    edge
+        As for :func:`bicubic_downscale`.
+
+    Returns
+    -------
+    ndarray
+        (scale H, scale W, C) uint8.
+
+    Raises
+    ------
+    IqbenchError
+        If ``scale`` is below 1, or the result has more pixels than an image may have.
+    """
+    if scale < 1:
+        raise IqbenchError(f"the scale {scale} of an upscale is below 1")
+    height, width = (scale * side for side in image.shape[:2])
+    if height * width > maximum_pixels():
+        raise IqbenchError(
+            f"enlarged by {scale}, the image would have {width}x{height} pixels, more than "
+            f"{maximum_pixels():,}",
+            hint="Set the environment variable IQBENCH_MAX_PIXELS to allow more",
+        )
+    return imresize_uint8(image, scale=scale, edge=edge, filter=filter)
 
 
 def jpeg(image: Image, quality: int) -> Image:

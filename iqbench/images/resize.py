@@ -1,13 +1,15 @@
-"""Resizing as the field does it: MATLAB's bicubic ``imresize``, and Pillow's bilinear filter.
+"""Resizing as the field does it: MATLAB's ``imresize``, and Pillow's bilinear filter.
 
-The bicubic kernel is Keys' cubic with a = -0.5 (doi:10.1109/TASSP.1981.1163711), widened by 1/scale
-when shrinking, with pixel centres aligned and the weights of each output pixel normalised to sum 1.
+Kernels are MATLAB's: the bicubic one is Keys' cubic with a = -0.5 (doi:10.1109/TASSP.1981.1163711),
+Lanczos' are windowed sincs of 2 and 3 lobes. They are widened by 1/scale when shrinking, with pixel
+centres aligned and the weights of each output pixel normalised to sum 1.
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,9 +20,17 @@ from iqbench.errors import IqbenchError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Edge", "imresize", "imresize_uint8", "pillow_bilinear_weights", "resize_weights"]
+__all__ = [
+    "Edge",
+    "Filter",
+    "imresize",
+    "imresize_uint8",
+    "pillow_bilinear_weights",
+    "resize_weights",
+]
 
 Edge = Literal["replicate", "symmetric"]
+Filter = Literal["nearest", "bilinear", "bicubic", "lanczos2", "lanczos3"]
 Size = tuple[int, int]
 
 
@@ -86,6 +96,7 @@ def imresize_uint8(
     size: Size | None = None,
     edge: Edge = "replicate",
     antialias: bool = True,
+    filter: Filter = "bicubic",
 ) -> NDArray[np.uint8]:
     """Resize 8-bit pixels exactly as MATLAB does: rows first, rounded after each of both passes.
 
@@ -95,6 +106,8 @@ def imresize_uint8(
         (H, W, C) uint8.
     scale, size, edge, antialias
         As for :func:`imresize`.
+    filter
+        The kernel, by MATLAB's name. ``nearest`` is never widened.
 
     Returns
     -------
@@ -108,7 +121,9 @@ def imresize_uint8(
     """
     targets = _targets((image.shape[0], image.shape[1]), scale, size)
     for axis, (length, factor) in enumerate(targets):
-        indices, weights = resize_weights(image.shape[axis], length, factor, edge, antialias)
+        indices, weights = resize_weights(
+            image.shape[axis], length, factor, edge, antialias, filter=filter
+        )
         share = weights[:, :, None, None] if axis == 0 else weights[None, :, :, None]
         total = np.zeros((1, 1, 1))
         for tap in range(indices.shape[1]):
@@ -134,7 +149,13 @@ def _targets(shape: Size, scale: float | None, size: Size | None) -> list[tuple[
 
 @lru_cache(maxsize=64)
 def resize_weights(
-    length: int, new_length: int, scale: float, edge: Edge, antialias: bool
+    length: int,
+    new_length: int,
+    scale: float,
+    edge: Edge,
+    antialias: bool,
+    *,
+    filter: Filter = "bicubic",
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Give the input pixels and their weights for each output pixel along one axis.
 
@@ -144,8 +165,8 @@ def resize_weights(
         Pixels of the input and of the output.
     scale
         Output pixels per input pixel: not always ``new_length / length``.
-    edge, antialias
-        As for :func:`imresize`.
+    edge, antialias, filter
+        As for :func:`imresize_uint8`.
 
     Returns
     -------
@@ -154,12 +175,13 @@ def resize_weights(
     weights
         (new_length, taps), each row summing to 1.
     """
-    shrink = min(scale, 1.0) if antialias else 1.0
-    width = 4 / shrink
+    support, kernel = _KERNELS[filter]
+    shrink = min(scale, 1.0) if antialias and filter != "nearest" else 1.0
+    width = support / shrink
     centres = (np.arange(new_length) + 0.5) / scale - 0.5
     taps = math.ceil(width) + 2
     positions = np.floor(centres - width / 2).astype(np.int64)[:, None] + np.arange(taps)
-    weights = shrink * _cubic(shrink * (centres[:, None] - positions))
+    weights = shrink * kernel(shrink * (centres[:, None] - positions))
     weights /= weights.sum(axis=1, keepdims=True)
     if edge == "replicate":
         indices = positions.clip(0, length - 1)
@@ -216,3 +238,31 @@ def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     near = (1.5 * x - 2.5) * x * x + 1
     far = ((-0.5 * x + 2.5) * x - 4) * x + 2
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
+def _box(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest pixel; of two that are equally near, the one before."""
+    return ((x >= -0.5) & (x < 0.5)).astype(np.float64)
+
+
+def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (1 - np.abs(x)).clip(0)
+
+
+def _lanczos(x: NDArray[np.float64], lobes: int) -> NDArray[np.float64]:
+    """A sinc windowed by a wider one, in MATLAB's form, which needs no case for 0."""
+    tiny = np.finfo(np.float64).eps
+    above = np.sin(np.pi * x) * np.sin(np.pi * x / lobes) + tiny
+    found: NDArray[np.float64] = above / (np.pi**2 * x**2 / lobes + tiny) * (np.abs(x) < lobes)
+    return found
+
+
+_Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+_KERNELS: dict[Filter, tuple[int, _Kernel]] = {
+    "nearest": (1, _box),
+    "bilinear": (2, _triangle),
+    "bicubic": (4, _cubic),
+    "lanczos2": (4, partial(_lanczos, lobes=2)),
+    "lanczos3": (6, partial(_lanczos, lobes=3)),
+}
+"""By MATLAB's name, how many pixels a kernel spans, and its weights."""

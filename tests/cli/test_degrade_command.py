@@ -11,6 +11,7 @@ from needs import SHARED, needs
 
 from iqbench.cli.degrade import degrade
 from iqbench.errors import IqbenchError
+from iqbench.images.resize import imresize_uint8
 from iqbench.images.source import FileSource
 from iqbench.images.write import write_png
 
@@ -35,8 +36,8 @@ def test_says_what_it_did_on_stderr(references: Path, tmp_path: Path) -> None:
     done = run("bicubic:scale=4", references, "-o", tmp_path / "lr", "--modcrop", tmp_path / "x4")
     assert done.exit_code == 0
     assert done.stdout == ""
-    assert "2 images degraded by bicubic:scale=4" in done.stderr
-    assert "1 references were cut to a multiple of 4 first; what was left is in" in done.stderr
+    assert "2 images made by bicubic:scale=4" in done.stderr
+    assert "1 reference cut to a multiple of 4 first; what was left is in" in done.stderr
     assert sorted(path.name for path in (tmp_path / "lr").iterdir()) == ["a.png", "b.png"]
     assert FileSource(tmp_path / "x4" / "a.png").read().decode().height == 32
 
@@ -73,6 +74,54 @@ def test_set5_comes_out_bit_exact(tmp_path: Path) -> None:
             FileSource(path).read().decode().pixels for path in (tmp_path / stored.name, stored)
         )
         np.testing.assert_array_equal(made, published)
+
+
+@pytest.mark.parametrize("filter", ["nearest", "bilinear", "bicubic", "lanczos2", "lanczos3"])
+def test_upscale_enlarges_every_image(filter: str, references: Path, tmp_path: Path) -> None:
+    done = run(f"upscale:scale=3,filter={filter}", references, "-o", tmp_path / "up")
+    assert done.exit_code == 0
+    assert f"2 images made by upscale:scale=3,filter={filter}" in done.stderr
+    made = FileSource(tmp_path / "up" / "a.png").read().decode().pixels
+    given = FileSource(references / "a.png").read().decode().pixels
+    np.testing.assert_array_equal(made, imresize_uint8(given, scale=3, filter=filter))
+
+
+def test_upscale_is_bicubic_by_default_and_lanczos_has_three_lobes(
+    references: Path, tmp_path: Path
+) -> None:
+    for short, long in (("", ",filter=bicubic"), (",filter=lanczos", ",filter=lanczos3")):
+        for name, options in (("short", short), ("long", long)):
+            run(f"upscale:scale=2{options}", references, "-o", tmp_path / name)
+        one, other = ((tmp_path / name / "a.png").read_bytes() for name in ("short", "long"))
+        assert one == other
+
+
+def test_an_image_that_would_be_too_large_is_named(
+    references: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IQBENCH_MAX_PIXELS", "5200")  # b has 32x40, four times as many is 5120
+    done = run("upscale:scale=2", references, "-o", tmp_path / "up")
+    assert done.exit_code == 3
+    assert "failed: a: enlarged by 2, the image would have 80x66 pixels, more than 5,200" in (
+        done.stderr
+    )
+    assert [path.name for path in (tmp_path / "up").iterdir()] == ["b.png"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        ("upscale", "scale of degradation 'upscale': Field required"),
+        ("upscale:scale=0", "greater than or equal to 1"),
+        ("upscale:scale=2,filter=sinc", "filter of degradation 'upscale'"),
+        ("upscale:scale=2,kernel=bicubic", "unknown option of degradation 'upscale'"),
+    ],
+)
+def test_an_upscale_that_makes_no_sense_is_refused(
+    spec: str, problem: str, references: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(IqbenchError, match=problem):
+        run(spec, references, "-o", tmp_path / "up")
 
 
 def test_the_help_has_examples() -> None:

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import SHARED, needs
+from PIL import Image
 
 from iqbench.errors import IqbenchError
 from iqbench.images.resize import imresize, imresize_uint8, resize_weights
@@ -22,6 +23,7 @@ steady = settings(deadline=None, derandomize=True)
 lengths = st.integers(1, 40)
 scales = st.sampled_from([0.125, 0.25, 1 / 3, 0.4, 0.5, 0.9, 1.0, 1.5, 2.0, 3.0, 4.0])
 edges = st.sampled_from(["replicate", "symmetric"])
+filters = st.sampled_from(["nearest", "bilinear", "bicubic", "lanczos2", "lanczos3"])
 
 
 def pixels(path):
@@ -41,10 +43,10 @@ def test_published_low_resolution_files_are_met_to_the_bit(name, scale):
 
 
 @steady
-@given(lengths, scales, edges, st.booleans())
-def test_weights_sum_to_one_and_stay_inside(length, scale, edge, antialias):
+@given(lengths, scales, edges, st.booleans(), filters)
+def test_weights_sum_to_one_and_stay_inside(length, scale, edge, antialias, filter):
     new_length = int(np.ceil(length * scale))
-    indices, weights = resize_weights(length, new_length, scale, edge, antialias)
+    indices, weights = resize_weights(length, new_length, scale, edge, antialias, filter=filter)
     assert indices.shape == weights.shape
     assert indices.shape[0] == new_length
     assert indices.min() >= 0
@@ -53,10 +55,10 @@ def test_weights_sum_to_one_and_stay_inside(length, scale, edge, antialias):
 
 
 @steady
-@given(st.integers(1, 12), st.integers(1, 12), scales, edges)
-def test_a_flat_image_stays_flat(height, width, scale, edge):
+@given(st.integers(1, 12), st.integers(1, 12), scales, edges, filters)
+def test_a_flat_image_stays_flat(height, width, scale, edge, filter):
     flat = np.full((height, width, 3), 137, np.uint8)
-    resized = imresize_uint8(flat, scale=scale, edge=edge)
+    resized = imresize_uint8(flat, scale=scale, edge=edge, filter=filter)
     assert resized.shape == (int(np.ceil(height * scale)), int(np.ceil(width * scale)), 3)
     assert (resized == 137).all()
 
@@ -88,6 +90,53 @@ def test_the_kernel_at_half_a_pixel():
     # Keys' cubic at 1/2 and 3/2 is 9/16 and -1/16: without antialiasing, halving takes these.
     _, weights = resize_weights(8, 4, 0.5, "replicate", False)
     np.testing.assert_allclose(weights[1], np.array([-1, 9, 9, -1]) / 16)
+
+
+def resized_in_float(image, scale, filter):
+    for axis in (0, 1):
+        length = image.shape[axis]
+        indices, weights = resize_weights(
+            length, scale * length, scale, "replicate", True, filter=filter
+        )
+        image = np.einsum("nt...,nt->n...", np.moveaxis(image, axis, 0)[indices], weights)
+        image = np.moveaxis(image, 0, axis)
+    return image
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize(
+    ("filter", "pillow"),
+    [
+        ("nearest", Image.Resampling.NEAREST),
+        ("bilinear", Image.Resampling.BILINEAR),
+        ("bicubic", Image.Resampling.BICUBIC),
+        ("lanczos3", Image.Resampling.LANCZOS),
+    ],
+)
+def test_enlarging_agrees_with_pillow_away_from_the_edge(filter, pillow, scale):
+    # Pillow's kernels are MATLAB's; at the edge it leaves out what lies outside.
+    image = np.random.default_rng(3).uniform(0, 255, (17, 22)).astype(np.float32)
+    size = (22 * scale, 17 * scale)
+    expected = np.asarray(Image.fromarray(image).resize(size, pillow))
+    inside = (slice(4 * scale, -4 * scale),) * 2
+    actual = resized_in_float(image, scale, filter)
+    np.testing.assert_allclose(actual[inside], expected[inside], atol=1e-3)
+
+
+@pytest.mark.parametrize("lobes", [2, 3])
+def test_the_lanczos_kernel_is_a_sinc_windowed_by_a_wider_one(lobes):
+    # Halving without antialiasing puts each output pixel half way between two.
+    _, weights = resize_weights(16, 8, 0.5, "replicate", False, filter=f"lanczos{lobes}")
+    places = np.arange(-lobes, lobes) + 0.5
+    expected = np.sinc(places) * np.sinc(places / lobes)
+    np.testing.assert_allclose(weights[3], expected / expected.sum(), atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_nearest_repeats_every_pixel(scale):
+    image = np.random.default_rng(4).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    expected = image.repeat(scale, axis=0).repeat(scale, axis=1)
+    np.testing.assert_array_equal(imresize_uint8(image, scale=scale, filter="nearest"), expected)
 
 
 def test_both_forms_agree_up_to_rounding():
