@@ -20,7 +20,7 @@ from iqbench.document.text import NOTHING, number, plural
 from iqbench.results.references import AGAIN
 from iqbench.results.schema import REFERENCES
 
-__all__ = ["dataset_sections", "overall_sections"]
+__all__ = ["dataset_sections", "few_images", "overall_sections"]
 
 _ON_FRONT = "●"
 _COMMON = "common images"
@@ -39,12 +39,11 @@ def dataset_sections(table: MeansTable) -> Iterator[Section]:
         if ranked:
             facts.append(f"ranked by {rows['ranked_by'].iloc[0]}")
         remarks = _remarks(rows)
-        unclear = ranked > 1 and too_few(expected, ranked)
-        if unclear:
-            few = "1 image is" if expected == 1 else f"{expected} images are"
+        few = few_images(rows)
+        if few:
             remarks.insert(0, f"{few} too few for any difference to be significant")
         found = [
-            *_leading(rows, "image", ties=not unclear),
+            *_leading(rows, "image", ties=not few),
             *_values(table.part(rows), marks, "image"),
         ]
         spans = _text(rows, "front_by")
@@ -57,6 +56,26 @@ def dataset_sections(table: MeansTable) -> Iterator[Section]:
         if len(lacking) and (_text(lacking, PUBLISHED) != "").all():
             section = replace(section, unranked="published means whose protocol is not the same")
         yield section
+
+
+def few_images(rows: pd.DataFrame) -> str:
+    """Count the images of a dataset that are too few for any test; empty where they are enough.
+
+    Parameters
+    ----------
+    rows
+        Of one dataset of a leaderboard.
+
+    Returns
+    -------
+    str
+        ``1 image is`` or ``6 images are``.
+    """
+    expected = int(rows["expected"].iloc[0])
+    ranked = int(rows.loc[_text(rows, PUBLISHED) == "", "rank"].notna().sum())
+    if ranked < 2 or not too_few(expected, ranked):
+        return ""
+    return "1 image is" if expected == 1 else f"{expected} images are"
 
 
 def overall_sections(

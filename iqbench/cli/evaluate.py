@@ -159,14 +159,11 @@ def report_summary(summary: Summary, *, quiet: bool = False) -> int:
 
     if not quiet:
         for warning in summary.warnings:
-            click.secho("warning: ", fg="yellow", err=True, nl=False)
-            say(printable(warning))
+            say(printable(warning), label="warning", color="yellow")
     for line in _failures(summary):
-        click.secho("not scored: ", fg="red", err=True, nl=False)
-        say(printable(line))
+        say(printable(line), label="not scored", color="red")
     for line in summary.remarks:
-        click.secho("no value: ", fg="yellow", err=True, nl=False)
-        say(printable(line))
+        say(printable(line), label="no value", color="yellow")
     parts = [f"{summary.scored} scored"]
     if summary.current:
         parts.append(f"{summary.current} already in the tables")

@@ -94,8 +94,7 @@ def import_values(
         columns=_pairs(columns, "--column"),
     )
     for note in found.notes:
-        click.secho("warning: ", fg="yellow", err=True, nl=False)
-        say(note)
+        say(note, label="warning", color="yellow")
     values = plural(found.values, "value")
     say(f"imported {values} of {', '.join(found.columns)} into {results}")
 

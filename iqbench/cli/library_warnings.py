@@ -33,8 +33,7 @@ def told_warnings(*, quiet: bool = False) -> Iterator[None]:
             own = [one for one in caught if issubclass(one.category, IqbenchWarning)]
             # What is read twice warns twice.
             for text in dict.fromkeys(str(one.message) for one in own if not quiet):
-                click.secho("warning: ", fg="yellow", err=True, nl=False)
-                say(printable(text))
+                say(printable(text), label="warning", color="yellow")
     for one in caught:
         if not issubclass(one.category, IqbenchWarning):
             warnings.showwarning(one.message, one.category, one.filename, one.lineno)

@@ -235,5 +235,4 @@ def _account(seconds: float) -> None:
 
 def _complain(message: str) -> None:
     """Print an error on stderr, in one line that cannot move the cursor."""
-    click.secho("error: ", fg="red", bold=True, err=True, nl=False)
-    say(printable(message))
+    say(printable(message), label="error", color="red")

@@ -30,6 +30,7 @@ _NO_MAPS = "none"
 @results_argument
 @output_option("Write the page to this file.", required=True)
 @filter_options
+@click.option("--title", metavar="TEXT", help="Of the page; by default the name of RESULTS.")
 @click.option("--sort", metavar="METRIC", help="Rank by this metric, as in iqbench leaderboard.")
 @columns_option("Which metrics to show at first, in which order; by default the headline ones.")
 @front_option
@@ -56,6 +57,7 @@ def report(
     results: Path,
     *,
     output: Path,
+    title: str | None,
     sort: str | None,
     columns: str | None,
     front: str | None,
@@ -81,6 +83,7 @@ def report(
     Examples:
       iqbench report -o report.html
       iqbench report results/ -o report.html --dataset Set5 --dataset Set14
+      iqbench report -o report.html --title "Denoising, June"
       iqbench report -o report.html --outputs-in outputs/ --reference Set5=data/Set5/HR
       iqbench report -o small.html --no-pictures --metric psnr --metric lpips-alex
       iqbench report -o report.html --images 8 --maps absolute-error,ssim --max-size 50M
@@ -99,6 +102,7 @@ def report(
         names = [name.strip() for name in maps.split(",") if name.strip()]
         more["maps"] = () if names == [_NO_MAPS] else tuple(names)
     appearance = Appearance(
+        title=(title or "").strip(),
         sort=sort,
         columns=shown_columns(columns, "headline"),
         front=front_columns(front),

@@ -119,6 +119,5 @@ def merge(folders: tuple[Path, ...], output: Path, keep: Literal["first", "last"
             f"iqbench cannot read {output}"
         )
     for text in (*found.differing, *problems):
-        click.secho("warning: ", fg="yellow", err=True, nl=False)
-        say(printable(text))
+        say(printable(text), label="warning", color="yellow")
     say(f"wrote {found.images:,} images and {found.scores:,} values into {printable(str(output))}")

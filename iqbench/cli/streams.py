@@ -29,6 +29,7 @@ _COLOUR = r"\x1b\[[0-9;]*m"
 _CURSOR = r"\r|\x1b\[\?25[lh]|\x1b\[[0-9]*[AGK]"
 _UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 _GONE = {errno.EPIPE, errno.ESHUTDOWN}
+_USUAL_WIDTH = 80
 
 
 class ConsoleStream(io.TextIOBase):
@@ -145,9 +146,50 @@ def _occupy_descriptors() -> None:
                 os.open(os.devnull, os.O_RDWR)
 
 
-def say(message: str) -> None:
-    """Print a message on stderr; control characters in names are spelt out."""
-    click.echo("\n".join(spell_out(line) for line in message.split("\n")), err=True)
+def say(message: str, *, label: str = "", color: str | None = None) -> None:
+    """Print a message on stderr; a terminal's lines end between words.
+
+    Parameters
+    ----------
+    message
+        What to say; control characters in names are spelt out.
+    label
+        What it is, before the message: ``warning``.
+    color
+        Of the label.
+    """
+    before = f"{label}: " if label else ""
+    lines = [spell_out(line) for line in f"{before}{message}".split("\n")]
+    if sys.stderr is not None and sys.stderr.isatty():
+        lines = [_folded(line) for line in lines]
+    text = "\n".join(lines)
+    if label:
+        text = click.style(before, fg=color, bold=True) + text.removeprefix(before)
+    click.echo(text, err=True)
+
+
+def _folded(line: str) -> str:
+    """Fold a line at the terminal's width, between words."""
+    width = _terminal_width()
+    if len(line) * 2 < width:  # no character takes more than two columns
+        return line
+    from rich.text import Text
+
+    from iqbench.document.terminal import Window, write_line
+
+    return write_line(Text(line), Window(width))
+
+
+def _terminal_width() -> int:
+    """Say how wide the terminal is that shows messages; stdout may go elsewhere."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):
+        return _USUAL_WIDTH
+    return columns or _USUAL_WIDTH  # some terminals do not know how wide they are
 
 
 def print_renderable(content: RenderableType, width: int | None = None) -> None:

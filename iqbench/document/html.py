@@ -13,7 +13,7 @@ from iqbench.document.page import packed_plotly, render_page
 __all__ = ["document_page", "figures_of"]
 
 _SCRIPTS = ("core.js", "tables.js")
-_PLOTTING = ("plotly.js", "figures.js")
+_PLOTTING = ("plotly.js", "figures.js", "points.js")
 
 
 def figures_of(sections: Iterable[Section]) -> list[dict[str, Any]]:

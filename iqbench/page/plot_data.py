@@ -107,7 +107,7 @@ def dataset_payload(
         "order": order,
         "ranked": printable(one.ranked_by or ""),
         "front": _front(table),
-        "scenes": {},  # by number of the image, the number of the scene that shows it
+        "scenes": {},  # by number of the image, the scene that shows it, and of which methods
     }
     # This much is always there: what comes after has less room.
     budget.left -= len(embedded_json(payload).encode())

@@ -36,6 +36,7 @@ _SCRIPTS = (
     "front.js",
     "plots.js",
     "figures.js",
+    "points.js",
     "viewer.js",
     "gestures.js",
 )
@@ -53,6 +54,8 @@ class Appearance:
 
     Attributes
     ----------
+    title
+        What it is called; empty for the name of the results folder.
     sort, front
         As for `iqbench.boards.board.read_board`.
     columns
@@ -69,6 +72,7 @@ class Appearance:
         As for `iqbench.boards.board.read_board`.
     """
 
+    title: str = ""
     sort: str | None = None
     columns: str | Sequence[str] = "headline"
     front: tuple[str, str] | None = None
@@ -150,6 +154,8 @@ def report_page(
         composites=chosen.composites,
     )
     context = contents.context()
+    if chosen.title:
+        context["title"] = chosen.title
     progress("Comparing methods", 1, 1)
     bare = len(_page(context, [], [], contents, []).encode())
     if bare > chosen.size:
@@ -170,8 +176,15 @@ def report_page(
     for one in shown:
         images = contents.standing(one.scene.dataset).cube.images
         (own,) = (item for item in datasets if item["dataset"] == one.scene.dataset)
-        own["scenes"][str(images.index(one.scene.image))] = one.number
+        own["scenes"][str(images.index(one.scene.image))] = _found(one, own["methods"])
     return Made(_page(context, shown, datasets, contents, left_out), len(shown), left_out)
+
+
+def _found(one: Shown, methods: Sequence[str]) -> dict[str, Any]:
+    """Say which scene shows an image, and of which methods it has the output."""
+    names = {picture["name"] for picture in one.pictures[0 if one.scene.alone else 1 :]}
+    own = [place for place, name in enumerate(methods) if name in names]
+    return {"scene": one.number, "methods": own}
 
 
 def _page(

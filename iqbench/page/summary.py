@@ -11,6 +11,7 @@ import pandas as pd
 from iqbench.boards.headings import MEANS
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.published import PUBLISHED
+from iqbench.boards.tables import few_images
 from iqbench.document.model import direction_arrow
 from iqbench.document.text import number
 from iqbench.results.schema import ColumnInfo
@@ -32,6 +33,8 @@ class Card:
         Its mean, and by which metric; and the mean that decides, where that is another.
     tied
         Methods that do not differ significantly from it.
+    few
+        Where no test can tell any method from another, why: ``6 images are too few for a test``.
     front
         Methods that no other beats in fidelity and in perception.
     incomplete
@@ -43,6 +46,7 @@ class Card:
     leader: str
     value: str
     tied: list[str]
+    few: str
     front: list[str]
     incomplete: str
 
@@ -54,10 +58,11 @@ def cards_of(table: MeansTable) -> Iterator[Card]:
         metric = str(rows["ranked_by"].iloc[0])
         info = table.info(metric)
         value, tied = "", []
+        few = few_images(rows)
         if len(first):
             value = _value(first.iloc[0], metric, info)
             letter = first["tie"].iloc[0]
-            if letter:
+            if letter and not few:
                 same = rows[(rows["tie"] == letter) & (rows["rank"] != 1)]
                 tied = [str(name) for name in same["method"]]
         scored = rows[rows[PUBLISHED] == ""] if PUBLISHED in rows else rows
@@ -68,6 +73,7 @@ def cards_of(table: MeansTable) -> Iterator[Card]:
             leader=", ".join(str(name) for name in first["method"]),
             value=value,
             tied=tied,
+            few=f"{few} too few for a test" if few else "",
             front=[str(name) for name in rows.loc[rows["front"].eq(True).fillna(False), "method"]],
             incomplete=f"{left} of {len(scored)}" if left else "",
         )

@@ -92,6 +92,11 @@ def test_it_looks_where_the_files_were_scored(scored, iqbench):
     assert scenes(Path("report.html")) == []
 
 
+def test_a_report_may_have_a_title(scored, iqbench):
+    assert iqbench("report", "-o", "r.html", "--no-pictures", "--title", "June").code == 0
+    assert "<title>iqbench report: June</title>" in Path("r.html").read_text(encoding="utf-8")
+
+
 def test_it_looks_beside_the_tables(scored, iqbench):
     Path("out").rename("results/outputs")
     ran = iqbench("report", "-o", "report.html", "--maps", "none", "--reference", "hr=hr")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from iqbench.cli.main import main
 from iqbench.document.text import encodable, spell_out
@@ -248,3 +250,36 @@ def test_no_name_moves_the_cursor_of_a_terminal(hostile, monkeypatch, arguments)
 def test_controls_are_spelt_as_json_spells_them():
     assert spell_out("a\x1b[31m\n") == "a\\u001b[31m\\u000a"
     assert json.loads(f'"{spell_out(HOSTILE)}"') == HOSTILE
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal takes a POSIX system")
+def test_messages_in_a_terminal_fold_between_words(tmp_path):
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    outer, inner = pty.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    words = [f"word{number}" for number in range(40)] + ["名前" * 9, "x" * 60]
+    code = (
+        "import warnings\nfrom iqbench.cli.streams import say, standard_streams\n"
+        f"with standard_streams(): say({' '.join(words)!r}, label='warning', color='yellow')"
+    )
+    environment = {name: text for name, text in os.environ.items() if name != "COLUMNS"}
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=inner,
+        env=environment,
+    )
+    os.close(inner)
+    shown = os.read(outer, 1 << 16).decode().replace("\r\n", "\n")
+    os.close(outer)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).rstrip("\n").split("\n")
+    assert lines[0].startswith("warning: word0 ")
+    assert max(map(cell_len, lines)) <= 40
+    kept = [word for line in lines for word in line.split()]
+    assert kept[1:42] == words[:41]  # only what is longer than a line is broken
+    assert "".join(kept[42:]) == words[41]

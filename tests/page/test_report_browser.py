@@ -147,6 +147,32 @@ def test_it_fits_a_phone(view, page):
     assert table["x"] + table["width"] <= 390
 
 
+@pytest.mark.usefixtures("without_plotly")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_headings_and_methods_stay_in_sight(view, tmp_path, width):
+    folder = many_results(tmp_path / "results", 40, 3)
+    report = report_page(folder, {}, appearance=Appearance(images=0))
+    path = tmp_path / "report.html"
+    path.write_text(report.html, encoding="utf-8")
+    viewed = view(path, viewport={"width": width, "height": 600})
+    table = viewed.page.locator("#leaderboard .scroll").first
+    table.scroll_into_view_if_needed()
+    table.evaluate("element => element.scrollTo(60, 500)")
+    frame = table.bounding_box()
+    assert frame["height"] < 600
+    heads = [head.bounding_box() for head in table.locator("thead th:visible").all()]
+    assert {round(head["y"] - frame["y"]) for head in heads} <= {0, 1}
+    names = [name.bounding_box() for name in table.locator("tbody th").all()]
+    assert min(name["y"] for name in names) < frame["y"] - 300  # it was scrolled
+    assert {round(name["x"] - frame["x"]) >= 0 for name in names} == {True}
+    # What lies below a heading does not show through.
+    seen = viewed.page.evaluate(
+        "([x, y]) => document.elementFromPoint(x, y).closest('thead, tbody').tagName",
+        [heads[1]["x"] + 5, heads[1]["y"] + 5],
+    )
+    assert seen == "THEAD"
+
+
 def test_it_can_be_printed(view, page):
     viewed = view(page)
     viewed.page.emulate_media(media="print", color_scheme="dark")

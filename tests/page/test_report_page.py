@@ -294,3 +294,23 @@ def test_protocols_are_described_if_they_are_those_that_were_used():
     # What is not what is known here under the name is not explained by it.
     assert (foreign.name, foreign.summary, foreign.views) == ("of-another/1", "", ())
     assert (newer.name, newer.summary, newer.views) == ("sr-y:scale=4/99", "", ())
+
+
+@pytest.mark.usefixtures("without_plotly")
+def test_a_card_says_where_images_are_too_few_for_a_test(tmp_path):
+    few, enough = (
+        report_page(made_results(tmp_path / str(count), images="abcdefghijkl"[:count]).folder, {})
+        for count in (4, 12)
+    )
+    assert re.search(r"leads with psnr [\d.]+ ↑; 4 images are too few for a test</p>", few.html)
+    assert "not significantly better" not in few.html
+    assert "too few" not in enough.html
+
+
+@pytest.mark.usefixtures("without_plotly")
+def test_a_report_has_the_title_that_it_is_given(tmp_path):
+    made = made_results(tmp_path)
+    titled = report_page(made.folder, {}, appearance=Appearance(title="A <b> & c", images=0)).html
+    assert "<title>iqbench report: A &lt;b&gt; &amp; c</title>" in titled
+    assert "iqbench report</span> A &lt;b&gt; &amp; c</h1>" in titled
+    assert "<title>iqbench report: results</title>" in report_page(made.folder, {}).html

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
+from xml.etree import ElementTree
 
 from made_pages import made_results, place_of
 
@@ -16,7 +19,7 @@ def test_plots_are_drawn_and_say_what_a_point_is(view, page):
     # plotly.js has a button that uploads a plot; here are only those that do not.
     buttons = viewed.page.locator("#plot-front .modebar-btn")
     titles = {button.get_attribute("data-title") for button in buttons.all()}
-    assert titles == {"Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"}
+    assert titles == {"Download plot", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"}
     assert "on the front" in viewed.page.locator("#plot-front .legend").text_content()
     figure = viewed.page.locator("#plot-scatter")
     figure.scroll_into_view_if_needed()
@@ -116,3 +119,75 @@ def test_plots_are_printed_light_and_as_wide_as_paper(view, page):
     assert ink == "rgb(28, 32, 36)"
     viewed.page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert viewed.page.evaluate(look) == before
+
+
+def test_a_plot_is_saved_as_svg_with_the_colours_of_the_page(view, page):
+    viewed = view(page, plots=True, color_scheme="dark")
+    viewed.drawn("front")
+    button = viewed.page.locator("#plot-front .modebar-btn[data-title='Download plot']")
+    button.focus()
+    with viewed.page.expect_download() as waiting:
+        viewed.page.keyboard.press("Enter")
+    assert waiting.value.suggested_filename == "iqbench-front-other.svg"
+    text = Path(waiting.value.path()).read_text(encoding="utf-8")
+    assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+    assert "swinir" in text
+    assert "rgb(20, 23, 27)" in text  # the dark page's background, which its light names need
+
+
+def test_points_whose_picture_is_not_in_the_file_look_so(view, page):
+    viewed = view(page, plots=True)
+    viewed.drawn("scatter")
+    html = page.read_text(encoding="utf-8")
+    scenes = map(json.loads, re.findall(r'id="scene-\d+">(.*?)</script>', html))
+    shown = {
+        (one["image"], picture["name"])
+        for one in scenes
+        if one["dataset"] == "other"
+        for picture in one["pictures"][1:]
+    }
+    points = viewed.page.evaluate(
+        """document.getElementById("plot-scatter").data.flatMap((trace) =>
+          trace.text.map((image, at) => [image, trace.meta[0], trace.marker.symbol[at]]))"""
+    )
+    hollow = {(image, method) for image, method, symbol in points if symbol.endswith("-open")}
+    filled = {(image, method) for image, method, symbol in points if not symbol.endswith("-open")}
+    assert filled == shown
+    assert {image for image, _ in hollow} == {"c"}  # three of four images are shown
+    assert len(hollow) == 4
+    viewed.drawn("spread")
+    faint = viewed.page.evaluate(
+        """document.getElementById("plot-spread").data.reduce(
+          (count, trace) => count + trace.x.length - trace.selectedpoints.length, 0)"""
+    )
+    assert faint == 4
+
+
+def test_points_are_reached_and_chosen_by_keyboard(view, page):
+    viewed = view(page, plots=True)
+    viewed.drawn("scatter")
+    spoken = viewed.page.locator("#spoken")
+    viewed.page.locator("#plot-scatter").focus()
+    viewed.page.keyboard.press("ArrowRight")
+    first = spoken.inner_text()
+    assert re.fullmatch(r"\w+, \w+, psnr ↑ [\d.]+, lpips-alex ↓ [\d.]+", first)
+    viewed.page.keyboard.press("ArrowRight")
+    second = spoken.inner_text()
+    values = [float(text.split("↑ ")[1].split(",")[0]) for text in (first, second)]
+    assert values[0] < values[1]
+    assert first.split(", ")[1] == second.split(", ")[1]  # of one method
+    viewed.page.keyboard.press("ArrowUp")
+    assert spoken.inner_text().split(", ")[1] != first.split(", ")[1]
+    ring = viewed.page.locator("#plot-scatter .reached").bounding_box()
+    where = [place_of(viewed, 1, at) for at in range(4)]
+    middle = (ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2)
+    assert min(abs(middle[0] - x) + abs(middle[1] - y) for x, y, *_ in where) < 2
+    viewed.page.keyboard.press("Enter")
+    viewed.page.wait_for_function("document.getElementById('picked').textContent !== ''")
+    assert spoken.inner_text().split(", ")[0] in viewed.page.locator("#picked").inner_text()
+    # The boxes, too.
+    viewed.page.keyboard.press("Escape")
+    viewed.drawn("spread")
+    viewed.page.locator("#plot-spread").focus()
+    viewed.page.keyboard.press("ArrowDown")
+    assert re.fullmatch(r"\w+, \w+, psnr ↑ [\d.]+", spoken.inner_text())

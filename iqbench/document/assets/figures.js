@@ -7,7 +7,7 @@
   async function draw(figure, place) {
     await iqbench.plotly();
     const layout = iqbench.layout(figure.layout);
-    await window.Plotly.newPlot(place, figure.traces, layout, iqbench.config);
+    await window.Plotly.newPlot(place, figure.traces, layout, iqbench.config(figure.name));
   }
 
   const near = new IntersectionObserver(

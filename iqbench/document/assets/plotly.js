@@ -52,8 +52,8 @@
   iqbench.layout = (more = {}) => ({
     autosize: true,
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: color("--text") },
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
+    paper_bgcolor: color("--page"), // what is saved has the page's colours, the background too
+    plot_bgcolor: color("--page"),
     margin: { l: 56, r: 16, t: 16, b: 48 },
     hoverlabel: {
       bgcolor: color("--raised"),
@@ -73,12 +73,15 @@
 
   iqbench.color = (name) => color(name);
 
-  iqbench.config = {
+  const zooming = [["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]];
+  /** What plotly is told of a figure; its name is that of the file that is saved. */
+  iqbench.config = (name) => ({
     responsive: true,
     displaylogo: false,
-    displayModeBar: finger ? false : "hover",
+    displayModeBar: finger ? true : "hover",
     scrollZoom: false,
+    toImageButtonOptions: { format: "svg", filename: `iqbench-${name}` },
     // Those that are wanted, by name: plotly has others that send the plot to its maker's server.
-    modeBarButtons: [["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]],
-  };
+    modeBarButtons: [["toImage"], ...(finger ? [] : zooming)],
+  });
 })();

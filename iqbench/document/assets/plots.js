@@ -47,7 +47,7 @@
     made.add(name);
     figure.style.height = drawn.height ? `${drawn.height}px` : "";
     if (printing) Object.assign(drawn.layout, { width: paper, height: figure.clientHeight });
-    await window.Plotly.react(figure, drawn.traces, drawn.layout, iqbench.config);
+    await window.Plotly.react(figure, drawn.traces, drawn.layout, iqbench.config(`${name}-${dataset.name}`));
     if (first) figure.on("plotly_click", pick);
   }
 
@@ -84,6 +84,10 @@
     return found;
   }
 
+  /** Whether an output can be seen: its image is in a scene that has this method's picture. */
+  const pictured = (method, image) => dataset.scenes[image]?.methods.includes(method) ?? false;
+  const somePictures = () => Object.keys(dataset.scenes).length > 0;
+
   /** A metric's name and number, as plotly's templates have them. */
   const value = (axis, name) =>
     `${iqbench.plain(name)} %{${axis}:.${iqbench.column(name)?.decimals ?? 4}f}`;
@@ -96,6 +100,7 @@
     const order = [...dataset.order].reverse(); // plotly counts upwards
     const traces = order.map((method, place) => {
       const { values: own, images } = ofMethod(values, method);
+      const seen = [...images.keys()].filter((at) => pictured(method, images[at]));
       return {
         type: "box",
         orientation: "h",
@@ -111,6 +116,11 @@
         line: { color: iqbench.color("--accent"), width: 1.2 },
         fillcolor: iqbench.color("--wash"),
         marker: { color: iqbench.color("--accent"), size: 4, opacity: 0.7 },
+        ...(somePictures() && {
+          selectedpoints: seen,
+          selected: { marker: { opacity: 1 } },
+          unselected: { marker: { opacity: 0.25 } },
+        }),
       };
     });
     const signs = Math.max(12, Math.min(48, Math.floor(across(figures.spread) / 20)));
@@ -151,7 +161,14 @@
         customdata: images.map((image) => [method, image]),
         text: images.map((image) => iqbench.plain(dataset.images[image])),
         hovertemplate: `%{text}<br>%{meta[0]}<br>${value("x", right)}<br>${value("y", up)}<extra></extra>`,
-        marker: { ...mark, size: type === "scatter" ? 8 : 5, opacity: 0.8 },
+        marker: {
+          ...mark,
+          symbol: somePictures()
+            ? images.map((image) => mark.symbol + (pictured(method, image) ? "" : "-open"))
+            : mark.symbol,
+          size: type === "scatter" ? 8 : 5,
+          opacity: 0.8,
+        },
       };
     });
     const layout = iqbench.layout({
@@ -168,7 +185,7 @@
     const chosen = event.points[0]?.customdata;
     if (!chosen) return;
     const [method, image] = chosen;
-    const number = dataset.scenes[image];
+    const number = pictured(method, image) ? dataset.scenes[image].scene : undefined;
     const label = `${dataset.images[image]} by ${dataset.methods[method]}`;
     get("picked").textContent =
       number === undefined ? `${label}: its picture is not in this file.` : `${label}.`;

@@ -1,0 +1,92 @@
+"use strict";
+
+/* Points of a plot by keyboard: left and right within a trace, up and down from trace to trace. */
+(() => {
+  const kinds = ["scatter", "scattergl", "box"];
+  const reached = new WeakMap();
+
+  /** The traces that have points, each with its points in the order of their first coordinate. */
+  function traces(figure) {
+    return figure.data
+      .map((trace, number) => ({ trace, number, x: Array.from(trace.x ?? []) }))
+      .filter(({ trace, x }) => kinds.includes(trace.type ?? "scatter") && x.length && trace.hoverinfo !== "skip")
+      .map((one) => ({ ...one, order: [...one.x.keys()].sort((a, b) => one.x[a] - one.x[b]) }));
+  }
+
+  /** What plotly shows of a name, as text again. */
+  const text = (shown) =>
+    String(shown ?? "")
+      .replaceAll("<br>", ", ")
+      .replaceAll("&lt;", "<")
+      .replaceAll("&gt;", ">")
+      .replaceAll("&amp;", "&");
+
+  const one = (value, place) => (Array.isArray(value) ? value[place] : value);
+
+  function told(figure, { trace, x }, point) {
+    const told = one(trace.hovertext, point);
+    if (told) return text(told);
+    const { xaxis, yaxis } = figure._fullLayout;
+    const number = (value, axis) =>
+      `${text(axis.title?.text)} ${Number.isFinite(value) ? Number(value.toPrecision(5)) : value}`;
+    const names = [text(one(trace.text, point)), text(trace.meta?.[0] ?? trace.name)];
+    const values = [number(x[point], xaxis)];
+    if (trace.type !== "box") values.push(number(trace.y[point], yaxis));
+    else names[1] = text(yaxis.ticktext?.[trace.y0]);
+    return [...names, ...values].filter(Boolean).join(", ");
+  }
+
+  function mark(figure, found, point) {
+    const { xaxis, yaxis } = figure._fullLayout;
+    const y = found.trace.type === "box" ? found.trace.y0 : found.trace.y[point];
+    const at = [xaxis._offset + xaxis.d2p(found.x[point]), yaxis._offset + yaxis.d2p(y)];
+    const label = told(figure, found, point);
+    clear(figure);
+    const ring = iqbench.element("span", { class: "reached", "aria-hidden": "true" });
+    [ring.style.left, ring.style.top] = at.map((pixels) => `${pixels}px`);
+    figure.append(ring, iqbench.element("span", { class: "reached-label", "aria-hidden": "true" }, label));
+    iqbench.say(label);
+  }
+
+  function clear(figure) {
+    for (const each of figure.querySelectorAll(".reached, .reached-label")) each.remove();
+  }
+
+  /** From a place among traces and points to the next one that a key asks for. */
+  function step(all, [row, column], key) {
+    const last = all[row].order.length - 1;
+    const moves = {
+      ArrowRight: () => [row, Math.min(column + 1, last)],
+      ArrowLeft: () => [row, Math.max(column - 1, 0)],
+      ArrowUp: () => [(row + 1) % all.length, column],
+      ArrowDown: () => [(row - 1 + all.length) % all.length, column],
+      Home: () => [row, 0],
+      End: () => [row, last],
+    };
+    const next = moves[key]?.();
+    return next && [next[0], Math.min(next[1], all[next[0]].order.length - 1)];
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const figure = event.target;
+    if (!figure.matches?.(".plot") || !figure.data || event.ctrlKey || event.metaKey || event.altKey) return;
+    const all = traces(figure);
+    if (!all.length) return;
+    const before = reached.get(figure);
+    const known = before && before[0] < all.length && before[1] < all[before[0]].order.length;
+    if (event.key === "Enter" && known) {
+      const { trace, order } = all[before[0]];
+      const point = order[before[1]];
+      figure.emit("plotly_click", { points: [{ customdata: one(trace.customdata, point), pointNumber: point }] });
+    } else {
+      const next = known ? step(all, before, event.key) : event.key.startsWith("Arrow") && [0, 0];
+      if (!next) return;
+      reached.set(figure, next);
+      mark(figure, all[next[0]], all[next[0]].order[next[1]]);
+    }
+    event.preventDefault();
+  });
+  document.addEventListener("focusout", (event) => {
+    if (event.target.matches?.(".plot")) clear(event.target);
+  });
+})();
