@@ -7,8 +7,8 @@ second takes, at least one. Networks and weights are ready before the clock star
 arrays as a decoder gives them, so what a metric needs to convert is its own cost.
 ``pip install frame-analytics psnr-hvsm flip-evaluator dists-pytorch`` adds these peers. NIQE of
 BasicSR (and mmagic, which has the same code) and of pyiqa are compared where these packages are
-found; it suffices that their sources are on ``PYTHONPATH``. piq's DISTS has average pooling, so its
-values are others.
+found; it suffices that their sources are on ``PYTHONPATH``. piq's DISTS shrinks the short side to
+256 pixels and has average pooling: it stands beside ours with the same size, and its values differ.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from workloads import WORKLOADS, find_jobs, make_images
 TURN = 0.1
 """Seconds: nobody scores one pair and goes."""
 
-METHODS = {"dists": (1, 4)}
-"""Numbers of outputs of one reference; one where a column is not named."""
+METHODS = {"dists": (1, 4), "dists:resize=256": (1, 4)}
+"""Numbers of outputs of one reference by metric; one where it is not named."""
 
 
 def ours(columns: list[str]) -> dict[str, Score]:
@@ -55,7 +55,7 @@ def ours(columns: list[str]) -> dict[str, Score]:
         def score(reference: Image, *outputs: Image) -> list[float]:
             pictures = [Picture(image, "", "", 0) for image in (reference, *outputs)]
             batch = Batch(pictures[:1], pictures[1:], [0] * len(outputs))
-            values = [found[column].value for found in one.score(batch)]
+            values = [outcome.value for found in one.score(batch) for outcome in found.values()]
             assert None not in values
             return [value for value in values if value is not None]
 
@@ -144,7 +144,9 @@ def main() -> None:
     size = (
         f"Images of {workload.height}x{workload.width}, 8-bit RGB; one pair, if not said; medians."
     )
-    keep("\n\n".join([head, size, "\n".join(rows)]) + "\n", "single-metrics", options.keep)
+    chosen = dict.fromkeys(metric.partition(":")[0] for metric in options.metric or ())
+    name = "-".join(["single-metrics", *chosen])
+    keep("\n\n".join([head, size, "\n".join(rows)]) + "\n", name, options.keep)
 
 
 if __name__ == "__main__":

@@ -200,20 +200,11 @@ def _networks() -> dict[str, dict[str, Score]]:
 
 
 def _dists() -> dict[str, dict[str, Score]]:
-    """Return DISTS of the outputs of one reference: both peers' functions take pairs."""
+    """Return DISTS of the outputs of one reference; the peers' functions take pairs."""
     import piq
     import torch
 
     from iqbench.networks.weights import load
-
-    modules: dict[str, Any] = {"piq": piq.DISTS(reduction="none")}
-    if find_spec("DISTS_pytorch"):
-        from DISTS_pytorch import DISTS
-
-        # Its own loader expects its file at the root of the environment.
-        modules["dists-pytorch"] = DISTS(load_weights=False).eval()
-        for name, values in load("dists").tensors.items():
-            getattr(modules["dists-pytorch"], name).data = values
 
     def scorer(module: Any) -> Score:
         @torch.inference_mode()
@@ -223,7 +214,17 @@ def _dists() -> dict[str, dict[str, Score]]:
 
         return score
 
-    return {"dists": {name: scorer(module) for name, module in modules.items()}}
+    # piq shrinks every image whose short side is longer than 256 pixels.
+    found = {"dists:resize=256": {"piq": scorer(piq.DISTS(reduction="none"))}}
+    if find_spec("DISTS_pytorch"):
+        from DISTS_pytorch import DISTS
+
+        # Its own loader expects its file at the root of the environment.
+        module = DISTS(load_weights=False).eval()
+        for name, values in load("dists").tensors.items():
+            getattr(module, name).data = values
+        found["dists"] = {"dists-pytorch": scorer(module)}
+    return found
 
 
 def _niqe() -> dict[str, dict[str, Score]]:
