@@ -61,6 +61,7 @@ class Evaluation:
     gray_output: GrayOutput = "error"
     recompute: bool = False
     replace: bool = False
+    shard: str | None = None
 
 
 def run_evaluation(
@@ -121,6 +122,7 @@ def evaluate(
     gray_output: GrayOutput = "error",
     recompute: bool = False,
     replace: bool = False,
+    shard: str | None = None,
 ) -> pd.DataFrame:
     """Score methods' outputs, write the scores into tables, and return them.
 
@@ -217,6 +219,11 @@ def evaluate(
     replace
         Let a dataset or method replace another one of its name, whose files lay elsewhere and
         were others; otherwise that is refused.
+    shard
+        Score one part of the images only, ``i/n`` with i from 1, e.g. ``2/8``: each reference with
+        all its outputs is in one of the n parts. Several jobs that take one part each, into one
+        results folder or into several that ``iqbench results merge`` joins, leave what one run
+        would. Values of sets are computed when results are merged, or by a run without `shard`.
 
     Returns
     -------
@@ -272,6 +279,7 @@ def evaluate(
         gray_output=gray_output,
         recompute=recompute,
         replace=replace,
+        shard=shard,
     )
     plans = []
     if folders or methods_in is not None or not functions:
@@ -571,6 +579,7 @@ def _plan(evaluation: Evaluation, computed: Sequence[Dataset] = ()) -> RunPlan:
     """Find out what is to be scored, by what; `computed` are datasets with their outputs."""
     from iqbench.datasets.matching.comparison import check_ways
     from iqbench.datasets.matching.methods import resolve_methods
+    from iqbench.datasets.shard import Shard
     from iqbench.engine.plan import plan_run
     from iqbench.images.decode import check_alpha
     from iqbench.images.probe import maximum_pixels
@@ -579,6 +588,7 @@ def _plan(evaluation: Evaluation, computed: Sequence[Dataset] = ()) -> RunPlan:
     if evaluation.workers is not None and evaluation.workers < 1:
         raise IqbenchError(f"workers must be at least 1, not {evaluation.workers}")
     check_alpha(evaluation.alpha)
+    shard = Shard.parse(evaluation.shard)
     methods: list[Method] = []
     if not computed and (evaluation.methods or evaluation.methods_in is not None):
         methods = resolve_methods(evaluation.methods, evaluation.methods_in)
@@ -593,6 +603,7 @@ def _plan(evaluation: Evaluation, computed: Sequence[Dataset] = ()) -> RunPlan:
         peak=evaluation.peak,
         gray_output=evaluation.gray_output,
         reference_set_folder=evaluation.reference_set,
+        shard=shard,
     )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import check_text, some
-from iqbench.datasets.sample import OutputImage
+from iqbench.datasets.sample import OutputImage, Sample
 from iqbench.engine.computed import ComputedSource
 from iqbench.errors import IqbenchError
 from iqbench.images.memory import Image
@@ -39,7 +40,7 @@ class ComputedDataset:
 
     dataset: Dataset
     inputs: InputImages | None
-    iterators: Mapping[str, Iterator[Image]]
+    iterators: Mapping[str, _InOrder]
 
     @property
     def identity(self) -> str:
@@ -54,7 +55,7 @@ class ComputedDataset:
     def _surplus(self) -> Iterator[str]:
         """Say which methods have more outputs than the dataset has images."""
         for name, iterator in self.iterators.items():
-            if next(iterator, None) is not None:
+            if iterator.has_more_than(len(self.dataset.samples)):
                 yield (
                     f"method {name!r} gives more outputs than the {len(self.dataset.samples)} "
                     f"images of {self.dataset.name}: the others were left out"
@@ -94,20 +95,17 @@ def computed_dataset(
             hint="Give degradation='noise:sigma=25' or degradation='bicubic:scale=4', say, or "
             "the folder of their files: inputs='DIR'",
         )
-    iterators: dict[str, Iterator[Image]] = {}
+    iterators: dict[str, _InOrder] = {}
     outputs: dict[str, list[OutputImage]] = {sample.image: [] for sample in dataset.samples}
     for method, given in methods.items():
         check_text("method", method)
-        images = [sample.image for sample in dataset.samples]
-        take = _taker(method, given, images, dataset.name, iterators)
+        steps = _steps(method, given, dataset, inputs, iterators)
         for sample in dataset.samples:
-            prepare: Callable[[], object] = (
-                partial(inputs.read, sample) if callable(given) and inputs is not None else _nothing
-            )
+            prepare, compute = steps(sample)
             source = ComputedSource(
                 f"method {method} on {sample.image}",
                 prepare,
-                take(sample.image),
+                compute,
                 timed=callable(given) or method in iterators,
             )
             outputs[sample.image].append(OutputImage(method, sample.image, source))
@@ -116,33 +114,41 @@ def computed_dataset(
     return ComputedDataset(replace(dataset, name=name, samples=samples), inputs, iterators)
 
 
-def _taker(
+_Steps: TypeAlias = tuple[Callable[[], object], Callable[[Any], object]]
+"""What prepares the input of an image, and what computes the output of it."""
+
+
+def _steps(
     method: str,
     given: Computed,
-    images: Sequence[str],
-    dataset: str,
-    iterators: dict[str, Iterator[Image]],
-) -> Callable[[str], Callable[[Any], object]]:
-    """Return what makes, for an image, the function that gives its output."""
+    dataset: Dataset,
+    inputs: InputImages | None,
+    iterators: dict[str, _InOrder],
+) -> Callable[[Sample], _Steps]:
+    """Return what gives the steps of an image."""
     if callable(given):
-        return lambda image: given
+        return lambda sample: (partial(inputs.read, sample) if inputs else _nothing, given)
+    images = [sample.image for sample in dataset.samples]
     if isinstance(given, Mapping):
         unknown = [name for name in given if name not in images]
         if unknown:
             raise IqbenchError(
-                f"method {method!r} has outputs of what is no image of {dataset}: {some(unknown)}",
+                f"method {method!r} has outputs of what is no image of {dataset.name}: "
+                f"{some(unknown)}",
                 hint=f"Its images are called {some(images)}",
             )
-        return lambda image: partial(_by_name, given, image)
+        return lambda sample: (_nothing, partial(_by_name, given, sample.image))
     if isinstance(given, Sized) and len(given) != len(images):
         raise IqbenchError(
-            f"method {method!r} has {len(given)} outputs, but {dataset} has {len(images)} images",
+            f"method {method!r} has {len(given)} outputs, but {dataset.name} has {len(images)} "
+            "images",
             hint="Give one output an image, in the dataset's order, or a mapping by image",
         )
-    iterator = iter(given)
+    in_order = _InOrder(given)
     if not isinstance(given, Sized):
-        iterators[method] = iterator
-    return lambda image: partial(_next, iterator)
+        iterators[method] = in_order
+    places = {image: place for place, image in enumerate(images)}
+    return lambda sample: (partial(in_order.skip_to, places[sample.image]), in_order.take)
 
 
 def _by_name(given: Mapping[str, Image], image: str, _: object) -> Image:
@@ -151,10 +157,28 @@ def _by_name(given: Mapping[str, Image], image: str, _: object) -> Image:
     return given[image]
 
 
-def _next(iterator: Iterator[Image], _: object) -> Image:
-    for image in iterator:
-        return image
-    raise IqbenchError("missing output: the iterable has no more images")
+class _InOrder:
+    """The outputs of an iterable, one an image in the dataset's order; a shard skips some."""
+
+    def __init__(self, images: Iterable[Image]) -> None:
+        self._images = iter(images)
+        self._taken = 0
+
+    def skip_to(self, place: int) -> None:
+        """Pass over the outputs before a place, which are those of images in other shards."""
+        for _ in islice(self._images, max(place - self._taken, 0)):
+            self._taken += 1
+
+    def take(self, _: object) -> Image:
+        """Return the next output."""
+        for image in self._images:
+            self._taken += 1
+            return image
+        raise IqbenchError("missing output: the iterable has no more images")
+
+    def has_more_than(self, number: int) -> bool:
+        """Tell whether there is an output after so many, all of which were taken."""
+        return self._taken == number and next(self._images, None) is not None
 
 
 def _nothing() -> None:

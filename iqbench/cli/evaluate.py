@@ -101,6 +101,12 @@ NAMED = 20
     is_flag=True,
     help="Let a dataset or method replace another one of its name in the tables.",
 )
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Score one of N parts of the images, from 1/N to N/N: for N jobs, and one results folder "
+    "or several (see `iqbench results merge`).",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
 def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
     """Score methods' outputs, against references or alone; write Parquet tables.
@@ -122,6 +128,7 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
       iqbench evaluate --pairs pairs.csv --metric psnr
       iqbench evaluate --method out/ --metric niqe
       iqbench evaluate --method out/ --reference-set photographs/ --metric fid --metric kid
+      iqbench evaluate --methods-in outputs/ --dataset DIV2K --shard 1/8
     """
     from iqbench.api import Evaluation, run_evaluation
     from iqbench.cli.progress import progress_bar

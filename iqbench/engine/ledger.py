@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from iqbench.datasets.shard import Shard
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.plan import Absence, Assignment
 from iqbench.engine.reading import Output
@@ -116,19 +117,41 @@ class Ledger:
     summary: Summary
     current: Mapping[str, Current]
 
-    def announce(self, method: str, assignment: Assignment, unchanged: Mapping[str, Path]) -> None:
+    def announce(
+        self,
+        method: str,
+        assignment: Assignment,
+        unchanged: Mapping[str, Path],
+        of_shard: Collection[str],
+    ) -> None:
         """Enter what a method lacks, what is to come, and what the dataset no longer has.
 
-        A run that is killed then shows as incomplete, not as a complete run of fewer images.
+        A run that is killed then shows as incomplete, not as a complete run of fewer images; so
+        does a shard. What a method lacks or the dataset no longer has is entered by one shard.
         Scores stay where the file that they were computed from is still there, under another name
         than this run looks for.
+
+        Parameters
+        ----------
+        method
+            Whose images.
+        assignment
+            What it has, and what it lacks.
+        unchanged
+            Files of missing outputs that were scored under other names.
+        of_shard
+            The images that this run enters, of those in the assignment or the tables.
         """
         known = self.current[method]
         for image in sorted(known.images.keys() - set(assignment.images)):
-            why = "the dataset no longer has this image"
-            self.writer.add_image(removed(self.dataset, method, image, why))
+            if image in of_shard:
+                why = "the dataset no longer has this image"
+                self.writer.add_image(removed(self.dataset, method, image, why))
         for image in assignment.images:
-            if image in unchanged:
+            if image not in of_shard:
+                if image not in known.images:
+                    self.writer.add_image(placeholder(self.dataset, method, image))
+            elif image in unchanged:
                 self._stay(method, image, assignment.problems[image], unchanged[image])
             elif image in assignment.problems:
                 self.miss(method, image, assignment.problems[image])
@@ -146,13 +169,22 @@ class Ledger:
             why = "the dataset was replaced by another of its name"
             self.writer.add_image(removed(self.dataset, method, image, why))
 
-    def withdraw(self, absence: Absence, known: Current, unchanged: Mapping[str, Path]) -> None:
+    def withdraw(
+        self,
+        absence: Absence,
+        known: Current,
+        unchanged: Mapping[str, Path],
+        shard: Shard,
+    ) -> None:
         """Enter as missing what the tables have of a method that has nothing left.
 
         Without this, outputs that vanish one and all would leave their scores behind. Scores of
-        files that are still there, in another folder than this run looks in, stay.
+        files that are still there, in another folder than this run looks in, stay. Each shard
+        enters its own images.
         """
         for image in known.images:
+            if not shard.has(absence.dataset, image):
+                continue
             why = f"missing output: {absence.why}"
             if image in unchanged:
                 self._stay(absence.method, image, why, unchanged[image])

@@ -14,7 +14,8 @@ from iqbench.datasets.matching.bitstreams import Bitstream, find_bitstreams
 from iqbench.datasets.matching.by_name import match_outputs
 from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.reference_set import ReferenceSet, reference_set
-from iqbench.datasets.sample import OutputImage
+from iqbench.datasets.sample import OutputImage, Sample
+from iqbench.datasets.shard import WHOLE, Shard
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import refuse_without_references, views_of
 from iqbench.engine.reading import Job
@@ -86,6 +87,9 @@ class DatasetPlan:
     reference_set
         What sets of outputs are compared with, where some metric compares sets; None for their
         references.
+    shard
+        Which items are scored. The others are known all the same: what is missing or was removed
+        is told from all of them.
     """
 
     dataset: Dataset
@@ -94,6 +98,7 @@ class DatasetPlan:
     assignments: Mapping[str, Assignment]
     bitstreams: Mapping[str, Mapping[str, Bitstream]]
     reference_set: ReferenceSet | None = None
+    shard: Shard = WHOLE
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -102,22 +107,43 @@ class DatasetPlan:
 
     @property
     def jobs(self) -> list[Job]:
-        """One a reference that there is some output for."""
-        jobs = []
-        for sample in self.dataset.samples:
-            outputs = sample.outputs or tuple(
-                assignment.outputs[sample.image]
-                for assignment in self.assignments.values()
-                if sample.image in assignment.outputs
-            )
-            if outputs:
-                jobs.append(Job(sample.reference, outputs))
-        return jobs
+        """One a reference of the shard that there is some output for."""
+        found = ((sample.reference, self._outputs_of(sample)) for sample in self._samples())
+        return [Job(reference, outputs) for reference, outputs in found if outputs]
 
     @property
     def size(self) -> int:
-        """How many outputs there are."""
-        return sum(len(assignment.outputs) for assignment in self.assignments.values())
+        """How many outputs of the shard there are."""
+        if self.shard.whole:
+            return sum(len(assignment.outputs) for assignment in self.assignments.values())
+        return sum(len(self._outputs_of(sample)) for sample in self._samples())
+
+    def _samples(self) -> Iterator[Sample]:
+        name = self.dataset.name
+        return (one for one in self.dataset.samples if self.shard.has(name, one.image))
+
+    def _outputs_of(self, sample: Sample) -> tuple[OutputImage, ...]:
+        return sample.outputs or tuple(
+            assignment.outputs[sample.image]
+            for assignment in self.assignments.values()
+            if sample.image in assignment.outputs
+        )
+
+    def of_shard(self, images: Iterable[str]) -> set[str]:
+        """Return those of some outputs' ids that are in the shard.
+
+        An output that the dataset brings is where its reference is. An id that the dataset does
+        not have is in one shard, too.
+        """
+        if self.shard.whole:
+            return set(images)
+        items = {
+            output.image: sample.image
+            for sample in self.dataset.samples
+            for output in sample.outputs
+        }
+        name = self.dataset.name
+        return {image for image in images if self.shard.has(name, items.get(image, image))}
 
     def signatures(self, resources: Resources, compute: Compute) -> Signatures:
         """Return the signature of every column that has one value an image."""
@@ -143,12 +169,15 @@ class RunPlan:
         Those datasets, by method: what the tables may have of them is no longer there.
     folders
         Method to its folder.
+    shard
+        Which items are scored.
     """
 
     datasets: tuple[DatasetPlan, ...]
     warnings: list[str] = field(default_factory=list)
     absences: tuple[Absence, ...] = ()
     folders: Mapping[str, Path] = field(default_factory=dict)
+    shard: Shard = WHOLE
 
     @property
     def columns(self) -> dict[str, ColumnInfo]:
@@ -204,6 +233,7 @@ def plan_run(
     peak: int | None = None,
     gray_output: str = "error",
     reference_set_folder: Path | None = None,
+    shard: Shard = WHOLE,
 ) -> RunPlan:
     """Match methods with datasets and resolve what is to be computed; no image is opened.
 
@@ -227,6 +257,8 @@ def plan_run(
     reference_set_folder
         What metrics of sets compare the outputs with; by default the dataset's own reference set,
         or the references of the outputs.
+    shard
+        Which items are scored.
 
     Returns
     -------
@@ -261,7 +293,9 @@ def plan_run(
                     for name, assignment in assignments.items()
                     if assignment.folder
                 }
-            plans.append(DatasetPlan(dataset, chosen, requests, assignments, bitstreams, compared))
+            plans.append(
+                DatasetPlan(dataset, chosen, requests, assignments, bitstreams, compared, shard)
+            )
     if given is not None and plans and not any(item.reference_set for item in plans):
         raise IqbenchError(
             f"a reference set {given.folder} is given, and no metric that compares sets",
@@ -282,7 +316,7 @@ def plan_run(
             hint="Outputs lie in METHOD/DATASET/ or, with one dataset, in METHOD/",
         )
     folders = {method.name: method.folder for method in methods}
-    return RunPlan(tuple(plans), notes.warnings + skipped, tuple(notes.absences), folders)
+    return RunPlan(tuple(plans), notes.warnings + skipped, tuple(notes.absences), folders, shard)
 
 
 def _reference_set(

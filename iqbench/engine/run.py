@@ -140,7 +140,8 @@ def run(
             name = absence.dataset
             ledger = ledgers.get(name) or Ledger(name, "", Signatures(), writer, summary, {})
             known = store.current(name, absence.method)
-            ledger.withdraw(absence, known, _unchanged_of(absence, known, plan))
+            unchanged = _unchanged_of(absence, known, plan)
+            ledger.withdraw(absence, known, unchanged, plan.shard)
         writer.flush()
         for dataset_plan in plan.datasets:
             one_dataset = open_dataset(dataset_plan)
@@ -149,6 +150,7 @@ def run(
             one_dataset.score(reporter.advance)
             closed_sets += one_dataset.close_sets()
     summary.warnings.extend(_warning_of_small_sets(closed_sets))
+    summary.warnings.extend(_warning_of_open_sets(plan))
     if writer.upgraded:
         summary.warnings.append(
             f"tables in {store.root} were merged into format {FORMAT}: releases of iqbench that "
@@ -223,7 +225,10 @@ class _DatasetRun:
     def announce(self) -> Ledger:
         """Enter what is missing, what is still to come and what the dataset no longer has."""
         for method, assignment in self._assignments().items():
-            self._ledger.announce(method, assignment, self._unchanged(method, assignment))
+            known = self._current[method].images
+            of_shard = self._plan.of_shard({*known, *assignment.images})
+            unchanged = self._unchanged(method, assignment, of_shard)
+            self._ledger.announce(method, assignment, unchanged, of_shard)
         return self._ledger
 
     def _assignments(self) -> Mapping[str, Assignment]:
@@ -252,13 +257,15 @@ class _DatasetRun:
             for method, one in found.items()
         }
 
-    def _unchanged(self, method: str, assignment: Assignment) -> Mapping[str, Path]:
+    def _unchanged(
+        self, method: str, assignment: Assignment, of_shard: Collection[str]
+    ) -> Mapping[str, Path]:
         """Find the files of missing outputs that were scored under other names."""
         known = self._current[method].images
         missing = {
             image: known[image]
             for image, why in assignment.problems.items()
-            if image in known and why.startswith("missing output")
+            if image in known and image in of_shard and why.startswith("missing output")
         }
         if assignment.folder is None or not missing:
             return {}
@@ -400,6 +407,9 @@ class _DatasetRun:
             return []
         self._writer.flush()
         expected = {name: len(one.images) for name, one in self._plan.assignments.items()}
+        if not self._plan.shard.whole:
+            self._leave_sets_open(expected)
+            return []
         alone = self._plan.reference_set is not None
         members = {
             name: self._store.members(self._name, name, outputs_alone=alone) for name in expected
@@ -412,6 +422,19 @@ class _DatasetRun:
                 (self._name, method, row.metric): row.error for row in rows if row.error is not None
             }
         return [row for rows in closed.values() for row in rows]
+
+    def _leave_sets_open(self, expected: Mapping[str, int]) -> None:
+        """Note which values are to be computed once the features of all shards are together.
+
+        Values that the tables have stay: readers know themselves whether they are of the images
+        of now.
+        """
+        rows = self._sets.leave_open(self._name, self._plan.protocol.spec, expected)
+        for method, of_method in rows.items():
+            known = self._store.set_columns(self._name, method)
+            self._writer.write_sets(
+                [row for row in of_method if (row.metric, row.signature) not in known]
+            )
 
     def _count_bits(self, output: Output, picture: Picture) -> dict[str, Outcome]:
         """Score an output's bitstream, where some metric reads it."""
@@ -460,6 +483,23 @@ def _warning_of_small_sets(rows: Sequence[SetRow]) -> Iterator[str]:
         yield (
             f"fid of {where} is of {number} images: with fewer than {FEW:,} it is too large, and "
             "can be compared with values of as many images only"
+        )
+
+
+def _warning_of_open_sets(plan: RunPlan) -> Iterator[str]:
+    """Say which values a shard does not compute."""
+    if plan.shard.whole:
+        return
+    names = {
+        request.column.name
+        for item in plan.datasets
+        for request in item.requests
+        if request.metric.scope == "set"
+    }
+    if names:
+        yield (
+            f"{', '.join(sorted(names))}: a shard keeps features only. Values are computed by "
+            "iqbench results merge, or by iqbench evaluate without --shard in the same folder"
         )
 
 

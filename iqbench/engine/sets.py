@@ -23,7 +23,7 @@ from iqbench.metrics._sets import Extractor, Features, FeatureSet, SetMetric
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
 from iqbench.results.features import FeatureKey, FeatureTable
-from iqbench.results.schema import REFERENCES, SetRow
+from iqbench.results.schema import NOT_COMPUTED_YET, OPEN_MEMBERS, REFERENCES, SetRow
 from iqbench.results.sets import write_reference_set
 from iqbench.results.signature import signature
 
@@ -408,28 +408,52 @@ class SetRun:
         dict
             By method.
         """
-        self.flush()
+        rows = self.leave_open(dataset, protocol, expected)
         for table in self._tables.values():
             table.merge()
         return {
             method: [
-                self._close(
-                    one,
-                    SetRow(
-                        dataset=dataset,
-                        method=method,
-                        metric=one.name,
-                        value=None,
-                        standard_error=None,
-                        error=None,
-                        signature=one.signature,
-                        protocol=protocol,
-                        n=0,
-                        expected=number,
-                        members=members[method],
-                        reference_set=REFERENCES,
-                        reference_n=0,
-                    ),
+                self._close(column, replace(row, error=None, members=members[method]))
+                for column, row in zip(self.columns, of_method, strict=True)
+            ]
+            for method, of_method in rows.items()
+        }
+
+    def leave_open(
+        self, dataset: str, protocol: str, expected: Mapping[str, int]
+    ) -> dict[str, list[SetRow]]:
+        """Write the features that wait, and make the rows of all methods' sets without values.
+
+        Parameters
+        ----------
+        dataset, protocol
+            For the rows.
+        expected
+            By method, how many outputs it should have.
+
+        Returns
+        -------
+        dict
+            By method, one row a column.
+        """
+        self.flush()
+        of = REFERENCES if self._reference_set is None else self._reference_set.found.name
+        return {
+            method: [
+                SetRow(
+                    dataset=dataset,
+                    method=method,
+                    metric=one.name,
+                    value=None,
+                    standard_error=None,
+                    error=NOT_COMPUTED_YET,
+                    signature=one.signature,
+                    protocol=protocol,
+                    n=0,
+                    expected=number,
+                    members=OPEN_MEMBERS,
+                    reference_set=of,
+                    reference_n=0,
                 )
                 for one in self.columns
             ]
@@ -442,8 +466,6 @@ class SetRun:
         found = sorted(found, key=lambda member: member.image)
         references = list(self._references_of(found))
         row = replace(row, n=len(found), reference_n=len(references))
-        if self._reference_set is not None:
-            row = replace(row, reference_set=self._reference_set.found.name)
         if column.name in self._broken:
             return replace(row, error=self._broken[column.name])
         closed = distance_of(

@@ -21,7 +21,9 @@ __all__ = [
     "FORMAT",
     "FORMATS",
     "IMAGES",
+    "NOT_COMPUTED_YET",
     "NOT_SCORED_YET",
+    "OPEN_MEMBERS",
     "REFERENCES",
     "REMOVED",
     "REPLACED",
@@ -65,6 +67,15 @@ UNDEFINED = "undefined: "
 
 ANY_MEMBERS = "any"
 """Members of a value that holds whatever the images are, such as the parameters of a method."""
+
+OPEN_MEMBERS = "open"
+"""Members of a value that is to be computed once the features of all shards are together."""
+
+NOT_COMPUTED_YET = (
+    "not computed yet: a shard keeps features only; run iqbench results merge, or iqbench evaluate "
+    "without --shard"
+)
+"""Error of such a value."""
 
 REPLACED = "replaced by another import"
 """Error, and pair or members, of a value that a newer import replaced: no reader shows it."""

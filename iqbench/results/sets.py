@@ -14,7 +14,7 @@ from iqbench.errors import IqbenchError
 from iqbench.results.current import Stored, current_images
 from iqbench.results.features import FeatureKey
 from iqbench.results.parts import last_rows, read_parts
-from iqbench.results.schema import ANY_MEMBERS, REPLACED, SETS
+from iqbench.results.schema import ANY_MEMBERS, OPEN_MEMBERS, REPLACED, SETS
 from iqbench.user_files import replace_file
 
 __all__ = [
@@ -106,7 +106,8 @@ def current_sets(group: Stored) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        Of `SETS`. A value of other images than the current ones is missing, with the error `STALE`.
+        Of `SETS`. A value of other images than the current ones is missing, with the error `STALE`;
+        so is one that waits for all shards, with an error of its own.
     """
     table = last_rows(read_parts(group.sets, "sets")[0], "sets")
     if table.num_rows == 0:
@@ -117,7 +118,8 @@ def current_sets(group: Stored) -> pa.Table:
     rows = [row for row in rows if row["members"] != REPLACED]
     for row in rows:
         if row["members"] not in now:
-            row |= {"value": None, "standard_error": None, "error": STALE}
+            error = row["error"] if row["members"] == OPEN_MEMBERS else STALE
+            row |= {"value": None, "standard_error": None, "error": error}
     return set_table(rows)
 
 

@@ -20,6 +20,7 @@ from iqbench.results.paths import slug
 from iqbench.results.schema import (
     ANY_MEMBERS,
     FORMAT,
+    REPLACED,
     SCHEMAS,
     UNDEFINED,
     ColumnInfo,
@@ -139,6 +140,13 @@ class Store:
         names = [item.name for item in fields(SetRow)]
         rows = [SetRow(**row) for row in table.select(names).to_pylist()]
         return [row for row in rows if row.members == ANY_MEMBERS]
+
+    def set_columns(self, dataset: str, method: str) -> set[tuple[str, str]]:
+        """Return metric and signature of every value of the whole method, current or stale."""
+        table = last_rows(read_parts(self.folder("sets", dataset, method), "sets")[0], "sets")
+        names = ("metric", "signature", "members")
+        rows = zip(*(table.column(name).to_pylist() for name in names), strict=True)
+        return {(metric, text) for metric, text, members in rows if members != REPLACED}
 
     def members(self, dataset: str, method: str, *, outputs_alone: bool = False) -> str:
         """Name the images of a dataset and method as they are now: see `members_digest`."""
