@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, unknown_name
 from iqbench.user_files import open_regular
 
-__all__ = ["found_in_working_folder", "kind_of", "read_yaml"]
+__all__ = ["found_in_working_folder", "kind_of", "read_yaml", "validated"]
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 MOST_VALUES = 1_000_000
 """What aliases stand for counts as often as it is named: ten lines of them can name billions."""
@@ -82,6 +86,39 @@ def kind_of(value: object) -> str:
     """Say what a value is, for messages; short, whatever it holds."""
     known = {type(None): "empty", list: "a list", str: "text", dict: "keys with values"}
     return known.get(type(value)) or f"{value!r:.60}"
+
+
+def validated(model: type[_Model], content: dict[str, Any], where: str) -> _Model:
+    """Make a model of a block.
+
+    Parameters
+    ----------
+    model
+        What a block has to be.
+    content
+        The block.
+    where
+        The file and the block, for the error.
+
+    Raises
+    ------
+    IqbenchError
+        Naming the key that is wrong.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+    # A misspelt key is also a missing one; the misspelling is what helps.
+    problem = min(problems, key=lambda found: found["type"] != "extra_forbidden")
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        unknown = unknown_name("key", key, model.model_fields)
+        raise IqbenchError(f"{where}: {unknown.message}", hint=unknown.hint)
+    if problem["type"] == "missing":
+        raise IqbenchError(f"{where}: key {key!r} is missing")
+    what = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    raise IqbenchError(f"{where}: key {key!r}: {what}")
 
 
 def _refuse_bombs(path: Path, root: yaml.Node | None) -> None:

@@ -6,7 +6,9 @@ from iqbench.boards.board import Board
 from iqbench.boards.diagram import rank_figure, ranks_of
 from iqbench.boards.document import board_document
 from iqbench.boards.pair_tables import image_sections, pair_sections
+from iqbench.boards.paper import paper_document
 from iqbench.boards.sections import section_kind
+from iqbench.boards.table_layout import TableLayout
 from iqbench.document.drawing import FIGURE_FORMATS, draw
 from iqbench.document.model import Document
 from iqbench.document.render import render
@@ -23,6 +25,7 @@ def render_view(
     *,
     intervals: bool | None = None,
     top: int = 3,
+    layout: TableLayout | None = None,
     window: Window | None = None,
 ) -> str:
     """Render what was asked for.
@@ -32,13 +35,15 @@ def render_view(
     found
         What there is.
     view
-        ``dataset``, ``task``, ``overall``, ``pairs`` or ``images``; or the name of a module of
-        `iqbench.boards.sections`. None for the datasets; below
-        them, in the terminal's table, Markdown and HTML, the averages that say something new.
+        ``dataset``, ``task``, ``overall``, ``pairs``, ``images`` or ``paper``; or the name of a
+        module of `iqbench.boards.sections`. None for the datasets; below them, in the terminal's
+        table, Markdown and HTML, the averages that say something new.
     format, intervals, window
         As for `iqbench.document.render.render`.
     top
         How many images of each kind.
+    layout
+        Of the table of a paper.
 
     Returns
     -------
@@ -50,6 +55,9 @@ def render_view(
     IqbenchError
         Where there is nothing of that kind: no two methods, no task, one dataset.
     """
+    if view == "paper":
+        document = paper_document(found, layout, intervals=bool(intervals))
+        return render(document, format, intervals=intervals, window=window)
     if view is not None and view not in ("dataset", *_NOTHING):
         kind = section_kind(view)
         sections = list(kind.make(found))

@@ -36,7 +36,7 @@ from iqbench.cli.streams import deliver
     metavar="N",
     help="List up to N images for each row, those that differ most.",
 )
-@format_option("table", "markdown", "csv", "json", "latex", "html")
+@format_option()
 @output_option()
 def compare(
     *,

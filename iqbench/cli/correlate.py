@@ -10,22 +10,16 @@ import click
 from iqbench.cli.options import (
     columns_option,
     filter_options,
+    format_option,
     results_argument,
     shown_columns,
+    suffix_format,
     wanted,
 )
 from iqbench.cli.streams import print_result, say
 
 if TYPE_CHECKING:
     from iqbench.correlation.inputs import OpinionSource
-
-_SUFFIXES = {
-    ".md": "markdown",
-    ".csv": "csv",
-    ".json": "json",
-    ".tex": "latex",
-    ".html": "html",
-}
 
 
 @click.command()
@@ -85,19 +79,14 @@ _SUFFIXES = {
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws."
 )
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(["table", "markdown", "csv", "json", "latex", "html"]),
-    help="How to print it; by default as the suffix of -o says, or as a table.",
-)
+@format_option()
 @click.option(
     "-o",
     "--output",
     metavar="DIR",
     type=click.Path(path_type=Path),
     help="Write correlation.parquet, report.md and figures/ to this folder instead of printing; or "
-    "one file, if it ends in .md, .csv, .json, .tex or .html.",
+    "one file, if it ends in .md, .csv, .json, .tex, .html or .doc.",
 )
 @click.option(
     "--figures",
@@ -153,8 +142,7 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
     from iqbench.stats.influence import Bootstrap
 
     output: Path | None = options["output"]
-    suffix = output.suffix.lower() if output else ""
-    format = options["format"] or _SUFFIXES.get(suffix)
+    format = options["format"] or suffix_format(output)
     to_folder = output is not None and format is None
     for_people = format == "table" or (format is None and not to_folder)
     shown = shown_columns(options["columns"], "headline" if for_people else "all")

@@ -28,7 +28,7 @@ __all__ = ["doctor"]
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 also if something could not be checked.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every single check.")
-@format_option("table", "markdown", "csv", "json", "latex", "html")
+@format_option()
 @output_option()
 def doctor(
     device: str,

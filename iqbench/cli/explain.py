@@ -79,7 +79,7 @@ PATH = click.Path(path_type=Path)
     is_flag=True,
     help="Show what each single change does to the number, the largest effect first.",
 )
-@format_option("table", "markdown", "csv", "json", "latex", "html")
+@format_option()
 @output_option(name="file")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def explain(

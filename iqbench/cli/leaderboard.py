@@ -21,6 +21,7 @@ from iqbench.cli.options import (
     wanted,
 )
 from iqbench.cli.streams import deliver, say
+from iqbench.cli.table_options import table_layout, table_options
 
 
 @click.command()
@@ -70,7 +71,8 @@ from iqbench.cli.streams import deliver, say
     metavar="FILE.svg|pdf|png",
     help="Draw the critical-difference diagram of the average ranks, from five datasets on.",
 )
-@format_option("table", "markdown", "csv", "json", "latex", "html")
+@table_options
+@format_option()
 @output_option()
 def leaderboard(
     results: Path,
@@ -88,7 +90,7 @@ def leaderboard(
     diagram: Path | None,
     format: str | None,
     output: Path | None,
-    **filters: Any,
+    **options: Any,
 ) -> None:
     """Compare methods by their mean scores, dataset by dataset.
 
@@ -124,6 +126,10 @@ def leaderboard(
 
     A column of one value a method, such as fid, has no images to win and is shown as -.
 
+    --layout paper gives the table of a paper: each method in one row, each dataset and scale a
+    group of columns, the best of each column bold and the second underlined, whether they were
+    scored, imported or published. `-o table.tex` writes LaTeX, `-o table.doc` what Word opens.
+
     docs/leaderboard.md defines every number and every column of csv and json.
 
     \b
@@ -136,6 +142,8 @@ def leaderboard(
       iqbench leaderboard --by overall --diagram ranks.svg
       iqbench leaderboard --pairs --dataset Set5
       iqbench leaderboard --by-image --method edsr --method swinir --top 10
+      iqbench leaderboard --layout paper --order bicubic,edsr --name psnr=PSNR -o table.tex
+      iqbench leaderboard --table table.yaml -o table.doc
       iqbench leaderboard other-results -o board.csv
     """
     from iqbench.boards.board import read_board
@@ -146,25 +154,42 @@ def leaderboard(
     from iqbench.document.files import write_bytes
     from iqbench.document.terminal import Window
 
-    if sum([pairs, by_image, by is not None, section is not None]) > 1:
-        raise click.UsageError("--by, --pairs, --by-image and --section are tables: ask for one")
+    layout = table_layout(options)
+    asked = [pairs, by_image, by is not None, section is not None, layout is not None]
+    if sum(asked) > 1:
+        raise click.UsageError(
+            "--by, --pairs, --by-image, --section and --layout are tables: ask for one"
+        )
     if top is not None and not by_image:
         raise click.UsageError("--top belongs to --by-image")
     format = format or format_of(output)
     window = Window() if output else Window.of_stdout()
     view = "pairs" if pairs else "images" if by_image else section or by
+    if layout is not None:
+        view = "paper"
+    filters, otherwise = wanted(options), "all" if format in ("csv", "json") else "headline"
+    shown = shown_columns(columns, otherwise)
+    if layout is not None:
+        filters = layout.filters(filters)
+        shown = shown_columns(columns, "headline") if columns else layout.columns or "headline"
     with told_warnings(), waiting("Comparing methods"):
         found = read_board(
             results,
-            wanted(filters),
+            filters,
             sort=sort,
-            shown=shown_columns(columns, "all" if format in ("csv", "json") else "headline"),
+            shown=shown,
             front=front_columns(front),
-            intervals=intervals is not False,
+            intervals=intervals is not False if layout is None else bool(intervals),
             composites=read_composites(composites),
         )
         drawn = draw_ranks(found, diagram.suffix.lower()[1:]) if diagram else b""
-        text = render_view(found, view, format, intervals=intervals, top=top or 3, window=window)
+        text = render_view(
+            *(found, view, format),
+            intervals=intervals,
+            top=top or 3,
+            layout=layout,
+            window=window,
+        )
     deliver(text, format, output, color=window.color)
     if diagram is not None:
         write_bytes(diagram, drawn)

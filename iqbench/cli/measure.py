@@ -48,7 +48,7 @@ FILE = click.Path(path_type=Path)
 )
 @peak_option
 @gray_output_option()
-@format_option("table", "markdown", "csv", "json", "latex", "html")
+@format_option()
 @output_option(name="file")
 @click.option(
     "--maps",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 __all__ = [
+    "assignments",
     "columns_option",
     "filter_options",
     "format_of",
@@ -21,6 +22,7 @@ __all__ = [
     "peak_option",
     "results_argument",
     "shown_columns",
+    "suffix_format",
     "wanted",
 ]
 
@@ -40,7 +42,11 @@ _SUFFIXES = {
     ".json": "json",
     ".tex": "latex",
     ".html": "html",
+    ".doc": "word",
 }
+
+_DOCUMENT_FORMATS = ("table", "markdown", "csv", "json", "latex", "html", "word")
+"""Those of `iqbench.document.render`, which takes its time to import."""
 
 
 def results_argument(command: _Command) -> _Command:
@@ -168,17 +174,35 @@ def wanted(options: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     return {name: values for name in _FILTERS if (values := options[name])}
 
 
+def suffix_format(output: Path | None) -> str | None:
+    """Say which format the suffix of an output file means; None where it means none."""
+    return _SUFFIXES.get(output.suffix.lower()) if output else None
+
+
 def format_of(output: Path | None) -> str:
     """Say which format the suffix of an output file means; a table where it means none."""
-    return _SUFFIXES.get(output.suffix.lower() if output else "", "table")
+    return suffix_format(output) or "table"
+
+
+def assignments(texts: tuple[str, ...], option: str) -> dict[str, str]:
+    """Read ``NAME=VALUE`` of an option that may be repeated; a name may be a selector."""
+    from iqbench.results.selector import split_assignment
+
+    found = {}
+    for text in texts:
+        name, value = split_assignment(text)
+        if not (name and value):
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint=option)
+        found[name] = value
+    return found
 
 
 def format_option(*formats: str) -> Callable[[_Command], _Command]:
-    """Add --format; None where it is not given."""
+    """Add --format; None where it is not given. By default the formats are those of documents."""
     return click.option(
         "--format",
         "format",
-        type=click.Choice(formats),
+        type=click.Choice(formats or _DOCUMENT_FORMATS),
         help="How to print it; by default as the suffix of -o says, or as a table.",
     )
 

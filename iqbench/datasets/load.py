@@ -6,17 +6,13 @@ import os
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from iqbench.datasets.dataset import Block, DatasetSpec, check_dataset_name
 from iqbench.datasets.layout import Layout, layouts
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.user_files import expand_user, why_no_file
-from iqbench.yaml_file import found_in_working_folder, kind_of, read_yaml
-
-_Model = TypeVar("_Model", bound=BaseModel)
+from iqbench.yaml_file import found_in_working_folder, kind_of, read_yaml, validated
 
 __all__ = ["DATA_VARIABLE", "PACKAGED_FILE", "find_datasets_file", "load_datasets", "select"]
 
@@ -134,7 +130,7 @@ def _spec(path: Path, name: object, block: object, root: Path | None) -> Dataset
     content = {str(key): value for key, value in _mapping(block, where).items()}
     if "data" in content:
         content["data"] = _layout(f"{where}: 'data'", content["data"])
-    checked = _validate(Block, content, where)
+    checked = validated(Block, content, where)
     return DatasetSpec(**dict(checked), name=name, root=root)
 
 
@@ -147,21 +143,4 @@ def _layout(where: str, content: object) -> Layout:
     if not isinstance(name, str) or name not in known:
         error = unknown_name("layout", str(name), known)
         raise IqbenchError(f"{where}: {error.message}", hint=error.hint)
-    return _validate(known[name], mapping, where)
-
-
-def _validate(model: type[_Model], content: dict[str, Any], where: str) -> _Model:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
-    # A misspelt key is also a missing one; the misspelling is what helps.
-    problem = min(problems, key=lambda found: found["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        unknown = unknown_name("key", key, model.model_fields)
-        raise IqbenchError(f"{where}: {unknown.message}", hint=unknown.hint)
-    if problem["type"] == "missing":
-        raise IqbenchError(f"{where}: key {key!r} is missing")
-    what = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    raise IqbenchError(f"{where}: key {key!r}: {what}")
+    return validated(known[name], mapping, where)

@@ -65,20 +65,18 @@ def _titled(sections: Sequence[Section], title: str) -> Iterator[Section]:
 
 
 def _table(group: Sequence[Section], label: str, spread: bool) -> Iterator[str]:
-    columns = _shown(group[0])
+    first, columns = group[0], _shown(group[0])
     one = len(group) == 1
-    parts = [_title(group[0])] if one else ["Means by dataset"]
-    if any(section.has_place(1) for section in group):
-        parts.append(f"\\textbf{{Bold}}: {escape_latex(group[0].bold)}")
-    if any(section.has_place(2) for section in group):
-        parts.append("\\underline{Underlined}: second best")
-    parts += ["$\\pm$: half of the 95\\,\\% bootstrap interval"] if spread else []
-    yield "\\begin{table}[t]"
+    environment = "table*" if first.wide else "table"
+    yield f"\\begin{{{environment}}}[t]"
     yield "  \\centering"
-    yield f"  \\caption{{{'. '.join(parts)}.}}"
-    yield f"  \\label{{tab:{label}}}"
+    yield f"  \\caption{{{_caption(group, spread)}}}"
+    yield f"  \\label{{{first.label or f'tab:{label}'}}}"
+    yield from [f"  \\{first.size}"] if first.size else []
     yield f"  \\begin{{tabular}}{{{''.join('r' if column.numeric else 'l' for column in columns)}}}"
     yield "    \\toprule"
+    for spans in replace(first, columns=columns).group_rows:
+        yield from _groups(spans)
     yield f"    {_row(escape_latex(column.heading) for column in columns)}"
     for section in group:
         yield "    \\midrule"
@@ -93,7 +91,38 @@ def _table(group: Sequence[Section], label: str, spread: bool) -> Iterator[str]:
                 yield f"    {_row(cells)}"
     yield "    \\bottomrule"
     yield "  \\end{tabular}"
-    yield "\\end{table}"
+    if first.caption or first.group_rows:
+        for remark in first.remarks:
+            yield f"  \\par\\smallskip{{\\footnotesize {escape_latex(remark, most=2000)}\\par}}"
+    yield f"\\end{{{environment}}}"
+
+
+def _caption(group: Sequence[Section], spread: bool) -> str:
+    """Write the caption that a table has, or else title and facts, and what its marks mean."""
+    first = group[0]
+    if first.caption:
+        return escape_latex(first.caption, most=4000)
+    parts = [_title(first)] if len(group) == 1 else ["Means by dataset"]
+    if any(section.has_place(1) for section in group):
+        parts.append(f"\\textbf{{Bold}}: {escape_latex(first.bold)}")
+    if any(section.has_place(2) for section in group):
+        parts.append("\\underline{Underlined}: second best")
+    parts += ["$\\pm$: half of the 95\\,\\% bootstrap interval"] if spread else []
+    return ". ".join(parts) + "."
+
+
+def _groups(spans: Sequence[tuple[str, int]]) -> Iterator[str]:
+    """Write a row of headings that span columns, each with a rule below it."""
+    cells = [
+        f"\\multicolumn{{{count}}}{{c}}{{{escape_latex(text)}}}" if text else " & " * (count - 1)
+        for text, count in spans
+    ]
+    yield f"    {_row(iter(cells))}"
+    rules, at = [], 1
+    for text, count in spans:
+        rules += [f"\\cmidrule(lr){{{at}-{at + count - 1}}}"] if text else []
+        at += count
+    yield f"    {' '.join(rules)}"
 
 
 def _lines(section: Section) -> int:
@@ -122,6 +151,7 @@ def _row(cells: Iterator[str]) -> str:
 
 def _cell(entry: Entry, spread: bool, numeric: bool) -> str:
     text = escape_latex(entry.text)
+    text += f"~\\cite{{{entry.cite}}}" if entry.cite else ""
     if numeric:
         text = "$\\infty$" if text == "inf" else re.sub(r"^-(?=[0-9])", "$-$", text)
         if entry.place == 1 and "$" in text:

@@ -52,6 +52,8 @@ class Entry:
         nothing is ranked.
     tone
         What colours say of it: ``good``, ``bad`` or ``open``; empty for nothing.
+    cite
+        Key of the bibliography, for LaTeX.
     """
 
     text: str
@@ -61,6 +63,7 @@ class Entry:
     value: float | None = None
     shade: float | None = None
     tone: str = ""
+    cite: str = ""
 
     @property
     def sort_key(self) -> str:
@@ -89,6 +92,8 @@ class TableColumn:
         The metric's heading where the column holds means of one; else empty.
     order
         Which way a page sorts it first: ``ascending`` or ``descending``.
+    groups
+        Headings above its own, the outermost first; columns side by side share equal ones.
     """
 
     key: str
@@ -97,6 +102,12 @@ class TableColumn:
     summary: str = ""
     metric: str = ""
     order: str = "ascending"
+    groups: tuple[str, ...] = ()
+
+    @property
+    def full_heading(self) -> str:
+        """The heading with those above it, in one line."""
+        return " ".join(text for text in (*self.groups, self.heading) if text)
 
     @property
     def numeric(self) -> bool:
@@ -163,6 +174,14 @@ class Section:
         Above the table, in pages and in folders of files.
     more
         Whether a terminal leaves it out.
+    second
+        What the values have in common that are marked as second, where terminals and Markdown mark
+        them too; empty where these mark the first alone.
+    caption, label
+        Of the table in a paper, as the user wrote them; LaTeX makes others of title and facts.
+    wide, size
+        Whether LaTeX's table spans both columns of a page, and LaTeX's name of the size of its
+        letters.
     """
 
     title: str
@@ -180,6 +199,32 @@ class Section:
     level: int = 3
     figure: Figure | None = None
     more: bool = False
+    second: str = ""
+    caption: str = ""
+    label: str = ""
+    wide: bool = False
+    size: str = ""
+
+    @property
+    def group_rows(self) -> list[list[tuple[str, int]]]:
+        """The rows of headings above those of the columns: texts, and how many columns each spans.
+
+        A span never reaches past one of a row above.
+        """
+        levels = max((len(column.groups) for column in self.columns), default=0)
+        rows: list[list[tuple[str, int]]] = []
+        for level in range(levels):
+            spans: list[tuple[str, int]] = []
+            before: tuple[str, ...] | None = None
+            for column in self.columns:
+                path = column.groups[: level + 1]
+                if path and path == before:
+                    spans[-1] = (spans[-1][0], spans[-1][1] + 1)
+                else:
+                    spans.append((path[level] if len(path) > level else "", 1))
+                before = path
+            rows.append(spans)
+        return rows
 
     @property
     def rows(self) -> int:
@@ -255,7 +300,7 @@ class Document:
         for section in self.sections:
             title = section.title or title
             if section.columns:
-                table = pd.DataFrame({one.heading: one.values() for one in section.columns})
+                table = pd.DataFrame({one.full_heading: one.values() for one in section.columns})
                 table.insert(0, "section", title)
                 tables.append(table)
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"section": []})

@@ -1,4 +1,4 @@
-"""A document in every format: terminal, Markdown, CSV, JSON, LaTeX and HTML."""
+"""A document in every format: terminal, Markdown, CSV, JSON, LaTeX, HTML and for Word."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from iqbench.document.model import Document, Section
 from iqbench.document.records import FORMATS, render_records
 from iqbench.document.terminal import Window, write_line
 from iqbench.document.text import escape_markdown, printable
+from iqbench.document.word import word_page
 from iqbench.document.words import markdown_section, shown_extras, terminal_section, write_folded
 from iqbench.errors import unknown_name
 
 __all__ = ["DOCUMENT_FORMATS", "render"]
 
-DOCUMENT_FORMATS = (*FORMATS, "latex", "html")
+DOCUMENT_FORMATS = (*FORMATS, "latex", "html", "word")
 
 
 def render(
@@ -37,8 +38,8 @@ def render(
     format
         One of `DOCUMENT_FORMATS`. CSV and JSON hold the numbers in full.
     intervals
-        Whether tables show them; by default a terminal does if its window has the room, Markdown
-        and LaTeX do not, and HTML does.
+        Whether tables show them; by default a terminal does if its window has the room, Markdown,
+        LaTeX and Word do not, and HTML does.
     window
         What a terminal's lines have to fit into; by default without limit and colours.
     figures
@@ -61,6 +62,10 @@ def render(
         above = [document.title, document.facts, *document.points]
         title = document.title or document.page
         return latex_tables(sections, spread=bool(intervals), above=above, title=title)
+    if format == "word":
+        chosen = {"tie", "front", *({"spread", "range"} if intervals else ())}
+        notes = [*explained(sections, chosen), *document.notes]
+        return word_page(replace(document, notes=notes), intervals=bool(intervals))
     if format == "html":
         from iqbench.document.html import document_page  # templates take their time
 
@@ -115,6 +120,9 @@ def explained(sections: Sequence[Section], extras: set[str], *, starred: bool = 
     found: list[str] = []
     if starred:
         found += dict.fromkeys(f"* {one.bold}" for one in sections if one.has_place(1))
+        found += dict.fromkeys(
+            f"+ {one.second}" for one in sections if one.second and one.has_place(2)
+        )
     if "tie" in extras and any(one.has("tie") for one in sections):
         found.append("tie: not significantly worse than the best method with that letter")
     fronts = dict.fromkeys(one.front for one in sections if one.has("front"))

@@ -35,7 +35,8 @@ class Window:
     width
         Characters in a line.
     color
-        Whether bold and colours show. Where not, the best are marked by an asterisk.
+        Whether bold and colours show. Where not, the best are marked by an asterisk, and the second
+        best by a plus where they are marked at all.
     encoding
         What a text may hold; what it lacks is replaced before columns are laid out.
     """
@@ -67,6 +68,7 @@ class Cell:
     best: bool = False
     dim: bool = False
     tone: str = ""
+    second: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,8 +149,9 @@ class Sheet:
         return widest if self.numeric[column] else min(widest, self.limit(column))
 
     def hang(self, column: int) -> int:
-        """Say how many characters hang out to the right of a column's digits: the asterisk's."""
-        return int(any(row[column].best for section in self.sections for row in section))
+        """Say how many characters hang out to the right of a column's digits: those of marks."""
+        cells = [row[column] for section in self.sections for row in section]
+        return int(any(cell.best or cell.second for cell in cells))
 
 
 def draw(sheet: Sheet, window: Window) -> str:
@@ -234,9 +237,10 @@ def _piece(sheet: Sheet, columns: list[int], window: Window) -> str:
 
 def _styled(cell: Cell, sheet: Sheet, column: int, window: Window) -> Text:
     if window.color:
-        plain = "bold green" if cell.best else "dim" if cell.dim else ""
-        return Text(cell.text, _TONES.get(cell.tone, plain))
-    return Text(cell.text + ("*" if cell.best else " " * sheet.hang(column)))
+        plain = "bold green" if cell.best else "underline" if cell.second else ""
+        return Text(cell.text, _TONES.get(cell.tone, plain or ("dim" if cell.dim else "")))
+    mark = "*" if cell.best else "+" if cell.second else " " * sheet.hang(column)
+    return Text(cell.text + mark)
 
 
 def _console(window: Window) -> Console:

@@ -66,7 +66,17 @@ def _escape(sign: str) -> str:
 
 # Read as well as the signs themselves, for streams whose encoding lacks these.
 _ASCII = {
-    **{"↑": "^", "↓": "v", "→": "->", "←": "<-", "±": "+/-", "●": "o", "★": "*", "·": "-"},
+    **{
+        "↑": "^",
+        "↓": "v",
+        "→": "->",
+        "←": "<-",
+        "±": "+/-",
+        "●": "o",
+        "★": "*",
+        "·": "-",
+        "†": "!",
+    },
     **{
         "•": "*",
         "\u00d7": "x",
@@ -168,15 +178,17 @@ _LATEX = {
     "↓": r"$\downarrow$",
     "→": r"$\rightarrow$",
     "±": r"$\pm$",
+    "\u00d7": r"$\times$",
+    "†": r"\dag{}",
     "●": r"$\bullet$",
     **{sign: f"\\{sign}" for sign in "{}#$%&_"},
 }
 
 
-def escape_latex(text: str) -> str:
-    """Make a name mean itself in the text of a LaTeX document."""
+def escape_latex(text: str, most: int = 200) -> str:
+    """Make a name mean itself in the text of a LaTeX document; see `elided` for ``most``."""
     # At the beginning of a row either sign would belong to the double backslash before it.
-    escaped = "".join(_LATEX.get(sign, sign) for sign in printable(elided(text)))
+    escaped = "".join(_LATEX.get(sign, sign) for sign in printable(elided(text, most)))
     return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
 
 

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from rich.text import Text
 
-from iqbench.document.model import Section, TableColumn
+from iqbench.document.model import Entry, Section, TableColumn
 from iqbench.document.records import markdown_table
 from iqbench.document.terminal import Cell, Sheet, Window, draw, pieces, write_line
 from iqbench.document.text import escape_markdown, fold_heading, printable
@@ -55,6 +55,7 @@ def terminal_section(section: Section, extras: Collection[str], window: Window) 
     remarks = [write_line(Text(printable(text), "dim"), window) for text in section.remarks]
     blocks = [
         *([write_line(title, window)] if section.title else []),
+        *([write_line(Text(printable(section.caption)), window)] if section.caption else []),
         *([draw(_sheet(section, extras), window)] if section.columns else []),
         *(["\n".join(remarks)] if remarks else []),
     ]
@@ -81,10 +82,12 @@ def _sheet(section: Section, extras: Collection[str]) -> Sheet:
             Cell(
                 printable(entry.text) + ("" if column.numeric else note),
                 *(entry.place == 1, grey, entry.tone),
+                second=bool(section.second) and entry.place == 2,
             )
             for entry, note, grey in zip(column.entries, below, dim, strict=True)
         ]
-        heading = fold_heading(printable(column.heading))
+        above = [line for text in column.groups for line in fold_heading(printable(text))]
+        heading = [*above, *fold_heading(printable(column.heading))]
         drawn.append(_Drawn(heading, column.numeric, cells, sentences=column.key == "note"))
         if column.numeric and column.noted:
             notes = [Cell(f"({entry.note})" if entry.note else "") for entry in column.entries]
@@ -126,16 +129,24 @@ def markdown_section(
     """Write a section with a heading; incomplete methods in a table of their own."""
     facts = escape_markdown(", ".join(section.facts))
     heading = [f"{'#' * section.level} {escape_markdown(section.title)}", ""]
+    caption = escape_markdown(section.caption)
     lines = [*(heading if section.title else []), *([facts, ""] if facts else [])]
+    lines += [caption, ""] if caption else []
     if section.figure is not None and section.figure.name in (files := figures or {}):
         figure = section.figure
         lines += [f"![{escape_markdown(figure.title)}]({files[figure.name]})", ""]
     columns = _ordered(section, extras)
-    headings, numeric = [one.heading for one in columns], [one.numeric for one in columns]
+    headings, numeric = [one.full_heading for one in columns], [one.numeric for one in columns]
     for number, rows in enumerate(section.parts):
         if not section.is_complete(rows[0]):
             lines += ["", "Incomplete, not ranked:", ""] if number else []
-        table = [[_markdown(one, row, "spread" in extras) for one in columns] for row in rows]
+        table = [
+            [
+                _markdown(one.entries[row], "spread" in extras, bool(section.second))
+                for one in columns
+            ]
+            for row in rows
+        ]
         lines += markdown_table(headings, numeric, table)
     lines += [*([""] if section.columns else []), *(_lines(section.remarks))]
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -145,13 +156,17 @@ def _lines(texts: Sequence[str]) -> list[str]:
     return [f"{escape_markdown(text)}  " for text in texts]
 
 
-def _markdown(column: TableColumn, row: int, spread: bool) -> str:
-    entry = column.entries[row]
+def _markdown(entry: Entry, spread: bool, second: bool) -> str:
     text = escape_markdown(entry.text)
+    if entry.place == 1:
+        text = f"**{text}**"
+    elif entry.place == 2 and second:
+        text = f"<ins>{text}</ins>"  # Markdown has no sign for it, and GitHub keeps this element
+    note = escape_markdown(entry.note)
     return " ".join(
         [
-            f"**{text}**" if entry.place == 1 else text,
-            *([f"({entry.note})"] if entry.note else []),
+            text,
+            *([f"({note})"] if note else []),
             *([entry.spread] if spread and entry.spread else []),
         ]
     )

@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.signature import headings, parse_signature
 
-__all__ = ["Keys", "Selector", "pick", "refusal", "select", "select_one", "split_selectors"]
+__all__ = [
+    "Keys",
+    "Selector",
+    "most_telling",
+    "pick",
+    "refusal",
+    "select",
+    "select_one",
+    "split_assignment",
+    "split_selectors",
+]
 
 Keys = tuple[str, str]
 """A column of values: its metric, and its signature."""
@@ -89,6 +99,33 @@ def split_selectors(text: str) -> list[str]:
             hint="Write psnr[protocol=sr-y:scale=4],ssim",
         )
     return [part.strip() for part in parts if part.strip()]
+
+
+def split_assignment(text: str) -> tuple[str, str]:
+    """Split ``NAME=VALUE`` at its first sign that is not in brackets; no value without one.
+
+    ``psnr[protocol=rgb]=PSNR`` gives ``psnr[protocol=rgb]`` and ``PSNR``.
+    """
+    depth = 0
+    for place, sign in enumerate(text):
+        depth += (sign == "[") - (sign == "]")
+        if sign == "=" and not depth:
+            return text[:place].strip(), text[place + 1 :].strip()
+    return text.strip(), ""
+
+
+def most_telling(texts: Iterable[str], keys: Keys, heading: str = "") -> str | None:
+    """Choose the longest of the selectors that mean a column; None where none does.
+
+    Parameters
+    ----------
+    texts
+        Selectors, or headings.
+    keys, heading
+        Of the column.
+    """
+    fitting = [text for text in texts if text == heading or Selector.of(text).fits(*keys)]
+    return max(fitting, key=len, default=None)
 
 
 def select(text: str, columns: Mapping[str, Keys]) -> list[str]:
