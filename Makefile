@@ -43,7 +43,7 @@ test-all: $(VENV)/.installed-test ## run all tests, those that take long as well
 	@$(BIN)/python -m pytest $(PARALLEL)
 
 .PHONY: lint
-lint: $(VENV)/.installed-test ## ruff and mypy
+lint: $(VENV)/.installed-test ## check style, format and types with ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -74,7 +74,7 @@ test-lowest: ## run the tests with the lowest allowed version of every dependenc
 		PYTHON="$$(for name in python3.10 python3.11 $(PYTHON); do \
 			$$name -c '' 2>/dev/null && echo $$name && break; done)"
 	@$(LOWEST)/bin/iqbench weights fetch
-	@$(LOWEST)/bin/python -m pytest $(PARALLEL) --ignore tests/test_quality.py
+	@$(LOWEST)/bin/python -m pytest $(PARALLEL)
 
 $(VENV)-lowest/lowest.txt $(VENV)/lowest.txt: pyproject.toml | $(BIN)/python
 	@sed -nE 's/^ +"([A-Za-z0-9_.-]+)(>=|~=)([0-9.]+)".*/\1==\3/p' $< > $@
