@@ -21,6 +21,7 @@ from iqbench import __version__
 from iqbench.cli.streams import say, standard_streams
 from iqbench.document.text import printable
 from iqbench.errors import IqbenchError, out_of_memory
+from iqbench.packages import missing_package
 
 __all__ = ["INTERRUPTED", "cli", "main"]
 
@@ -213,6 +214,9 @@ def _refusal(error: Exception) -> str:
     """Say what the system refused, where a user can mend that; else nothing."""
     if out_of_memory(error):
         return "not enough memory. Allow the process more of it, or give smaller images"
+    if isinstance(error, ModuleNotFoundError):
+        known = missing_package(error)
+        return "" if known is error else str(known)
     if not isinstance(error, OSError):
         return ""
     place = "" if error.filename is None else f"{error.filename}: "

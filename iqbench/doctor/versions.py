@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -28,11 +28,15 @@ OPENCV = (
     "opencv-contrib-python-headless",
     "opencv-contrib-python",
 )
+# Both bring the module iqbench.
+IQBENCH = ("iqbench", "iqbench-tables")
 
 
 def check_versions() -> Iterator[Finding]:
     """Name the versions; hold those of the packages against what iqbench requires."""
-    yield Finding(PART, "iqbench", INFO, note=__version__)
+    here = _installed("iqbench")
+    note = _twice(here) if len(here) > 1 else __version__
+    yield Finding(PART, "iqbench", INFO, note=note)
     yield Finding(PART, "python", INFO, note=platform.python_version())
     yield Finding(PART, "platform", INFO, note=platform.platform())
     yield Finding(PART, "processor", INFO, note=f"{_processor()}, {os.cpu_count() or 1} cores")
@@ -67,15 +71,20 @@ def _package(name: str, requirement: Requirement | None) -> Finding:
         return Finding(PART, name, OFF, note=note, group=group)
     note = version if name in installed else f"{version} ({next(iter(installed))})"
     if len(installed) > 1:
-        note = ", ".join(f"{package} {version}" for package, version in installed.items())
-        note += ": they overwrite each other's files, keep one"
+        note = _twice(installed)
     return Finding(PART, name, OK, note=note, group=group)
 
 
+def _twice(installed: Mapping[str, str]) -> str:
+    """Say of several packages with the same files that only one may stay."""
+    named = ", ".join(f"{package} {version}" for package, version in installed.items())
+    return f"{named}: they overwrite each other's files, keep one"
+
+
 def _installed(name: str) -> dict[str, str]:
-    """Return package to version; of OpenCV there may be several."""
+    """Return package to version; several packages may bring the same files."""
     found = {}
-    for package in OPENCV if name in OPENCV else (name,):
+    for package in next((group for group in (OPENCV, IQBENCH) if name in group), (name,)):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -15,10 +15,10 @@ from iqbench.engine.plan import columns_of
 from iqbench.errors import IqbenchError
 from iqbench.evaluator import Evaluator
 from iqbench.images.memory import Images
-from iqbench.integrations._packages import not_installed
 from iqbench.integrations._scoring import Scoring
 from iqbench.integrations.loggers import MlflowLog, TensorBoardLog
 from iqbench.integrations.worst import WorstImage, WorstImages
+from iqbench.packages import missing_package
 from iqbench.results.paths import slug
 from iqbench.results.selector import Keys, pick
 from iqbench.results.signature import headings
@@ -28,7 +28,7 @@ try:
     from lightning.pytorch import Callback, LightningModule, Trainer
     from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 except ModuleNotFoundError as error:
-    raise not_installed(error, "lightning", "lightning") from error
+    raise missing_package(error) from error
 
 if TYPE_CHECKING:
     from iqbench.results.schema import ColumnInfo

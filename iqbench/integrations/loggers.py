@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from iqbench.engine.ranks import rank
-from iqbench.integrations._packages import not_installed
 from iqbench.integrations.worst import WorstImage
+from iqbench.packages import missing_package
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -85,7 +85,7 @@ class TensorBoardLog(ScoreLog):
             try:
                 from torch.utils.tensorboard import SummaryWriter
             except ModuleNotFoundError as error:
-                raise not_installed(error, "tensorboard", "tensorboard") from error
+                raise missing_package(error) from error
             writer = SummaryWriter(writer)
         self.writer: Any = writer  # torch has no types for it
 
@@ -139,7 +139,7 @@ class WandbLog(ScoreLog):
         try:
             from wandb import Image
         except ModuleNotFoundError as error:
-            raise not_installed(error, "wandb", "wandb") from error
+            raise missing_package(error) from error
         images = [Image(image.picture, caption=image.caption) for image in worst]
         self.run.log({name: images}, step=step)
 

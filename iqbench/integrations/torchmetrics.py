@@ -18,15 +18,15 @@ from torch import Tensor
 from iqbench.engine.ranks import rank
 from iqbench.evaluator import Evaluator
 from iqbench.images.memory import Images
-from iqbench.integrations._packages import not_installed
 from iqbench.integrations._scoring import Scoring
 from iqbench.metrics._registry import Request, resolve_column
+from iqbench.packages import missing_package
 from iqbench.protocols.presets import resolve_protocol
 
 try:
     from torchmetrics import Metric, MetricCollection
 except ModuleNotFoundError as error:
-    raise not_installed(error, "torchmetrics", "torchmetrics") from error
+    raise missing_package(error) from error
 
 if TYPE_CHECKING:
     import pandas as pd

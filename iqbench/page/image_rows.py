@@ -9,6 +9,7 @@ from typing import Any
 from iqbench.document.page import embedded_json
 from iqbench.document.text import printable
 from iqbench.images.picture import Picture
+from iqbench.packages import missing_packages
 from iqbench.page.difference import MapMaker, as_scored, paint
 from iqbench.page.find_pictures import FoundPicture
 from iqbench.page.thumbnails import Crop, crop_of, lossless, middle_of, thumbnail
@@ -17,6 +18,9 @@ __all__ = ["Budget", "Progress", "Scene", "SceneOutput", "Shown", "show"]
 
 Progress = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and how much there is."""
+
+_PICTURES = ("cv2", "imagecodecs", "simplejpeg")
+"""The modules that decode, shrink and encode pictures."""
 
 _GALLERY = 1500
 """Bytes of a scene in the gallery and around its data, beside texts and thumbnail."""
@@ -192,6 +196,13 @@ def show(
     tuple
         The scenes that have pictures, and in a sentence each what was left out.
     """
+    if scenes and (lacking := missing_packages(*_PICTURES)):
+        return [], [_needs("pictures", lacking)]
+    if maker is not None and (lacking := missing_packages("torch")):
+        maker = None
+        unmapped = [_needs("maps", lacking)]
+    else:
+        unmapped = []
     shown: list[Shown] = []
     gone = full = 0
     for place, scene in enumerate(scenes):
@@ -215,7 +226,11 @@ def show(
         left_out.append(f"{_count(full, 'picture')} for want of room")
     if shown and maker is not None:
         left_out += _draw_maps(shown, budget, maker(), progress)
-    return shown, left_out
+    return shown, left_out + (unmapped if shown else [])
+
+
+def _needs(what: str, packages: Sequence[str]) -> str:
+    return f"{what}: not installed are {', '.join(packages)} (pip install iqbench)"
 
 
 def _pictures(scene: Scene, number: int, budget: Budget) -> tuple[int, int, Shown | None]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,6 +62,8 @@ def crop_of(reference: Picture, outputs: Sequence[Picture]) -> Crop:
     for output in outputs:
         if output.pixels.shape == reference.pixels.shape:
             error += _squared_error(reference, output)
+    import cv2
+
     # Sums over windows, by differences of sums from the corner on.
     sums = cv2.integral(error, sdepth=cv2.CV_64F)
     tops = np.arange(0, reference.height - height + 1, _STRIDE)
@@ -116,6 +117,8 @@ def thumbnail(pixels: NDArray[np.generic], peak: int | None = None) -> tuple[str
     tuple
         Data URI, width and height.
     """
+    import cv2
+
     whole = _eight_bits(pixels, peak)
     height, width = whole.shape[:2]
     scale = min(1.0, THUMBNAIL / max(height, width))

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import ExitStack
 from html.parser import HTMLParser
 from pathlib import Path
@@ -172,26 +172,38 @@ FILES: dict[str, tuple[str, ...]] = {
 """Commands that write: the last argument is the file, which is called as the key."""
 
 
-def run_everything(folder: Path) -> Iterator[tuple[str, str]]:
-    """Make the results folders there, run every command, and give each name with its text."""
+def run_everything(folder: Path, wanted: Container[str] | None = None) -> Iterator[tuple[str, str]]:
+    """Make the results folders there, run the wanted commands, and give each name with its text."""
     back = Path.cwd()
     os.chdir(folder)
     try:
         with mock.patch.dict(os.environ, {"COLUMNS": "100"}), _quick_pages():
-            yield from _told()
+            yield from _told(_names() if wanted is None else wanted)
     finally:
         os.chdir(back)
 
 
-def _told() -> Iterator[tuple[str, str]]:
+def _names() -> set[str]:
+    """Name everything there is to run."""
+    printed = {
+        f"{name}.{format}.txt" for name, (_, formats) in COMMANDS.items() for format in formats
+    }
+    return printed | {f"{name}.txt" for name in FILES}
+
+
+def _told(wanted: Container[str]) -> Iterator[tuple[str, str]]:
     make_results(Path("old"))
     make_results(Path("same"))
     make_results(Path("new"), loss=0.9)
     for name, (arguments, formats) in COMMANDS.items():
         for format in formats:
+            if f"{name}.{format}.txt" not in wanted:
+                continue
             ran = _run(*arguments, "--format", format)
             yield f"{name}.{format}.txt", page_text(ran) if format == "html" else ran
     for name, arguments in FILES.items():
+        if f"{name}.txt" not in wanted:
+            continue
         told = _run(*arguments, name)
         yield f"{name}.txt", f"{told}{_written(Path(name))}"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import simplejpeg
-
 from iqbench.errors import out_of_memory
 from iqbench.images.formats.reader import BufferReader, ByteReader, ImageHeader, Samples
 from iqbench.images.formats.tiff_directory import exif_orientation
@@ -85,6 +83,8 @@ def decode(file: BufferReader, facts: ImageHeader) -> Samples:
 
 def decode_stream(file: ByteReader, stream: bytes, channels: int) -> Samples:
     """Decode a JPEG stream of the file strictly: with the accurate DCT and smooth chroma."""
+    import simplejpeg
+
     try:
         samples: Samples = simplejpeg.decode_jpeg(
             stream, "GRAY" if channels == 1 else "RGB", strict=True

@@ -7,8 +7,6 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 
-import imagecodecs
-
 from iqbench.errors import out_of_memory
 from iqbench.images.formats.reader import BufferReader, ByteReader, ImageHeader, Samples
 from iqbench.images.formats.tiff_directory import exif_orientation
@@ -109,6 +107,8 @@ def decode(file: BufferReader, facts: ImageHeader) -> Samples:
     libpng stops reading where it has all pixels, and only warns of what it finds after them. So it
     gets the bytes that were unpacked and counted here, which it need not unpack again.
     """
+    import imagecodecs
+
     _check_chunks(file)
     pieces: list[bytes | memoryview] = [SIGNATURE]
     pieces += [
@@ -152,6 +152,8 @@ def _check_chunks(file: BufferReader) -> None:
 
 def _unpacked(file: BufferReader) -> bytes:
     """Unpack the rows, which must be whole and as many bytes as the header says."""
+    import imagecodecs
+
     width, height, depth, colour, interlaced = _header(file)
     bits = depth * COLOUR_TYPES[colour][2]
     size = 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import imagecodecs
 import numpy as np
 
 from iqbench.images.formats import jpeg
@@ -237,6 +236,8 @@ def _pieces(directory: Directory, layout: _Layout) -> tuple[tuple[int, ...], tup
 
 def _piece(directory: Directory, layout: _Layout, data: bytes, below: int) -> Samples:
     """Unpack a strip or tile, (rows, columns, samples), with `below` rows of the picture to go."""
+    import imagecodecs
+
     file = directory.file
     # The last strip ends with the picture; some writers fill it, as tiles always are.
     rows = (layout.rows,) if layout.tiled else (layout.rows, min(layout.rows, below))
@@ -257,6 +258,8 @@ def _piece(directory: Directory, layout: _Layout, data: bytes, below: int) -> Sa
 
 def _samples(directory: Directory, layout: _Layout, data: bytes | bytearray) -> Samples:
     """Bring unpacked bytes into shape, and undo the predictor."""
+    import imagecodecs
+
     if len(data) % layout.row_bytes:
         raise directory.file.damaged("a strip or tile of the TIFF has not the length of its pixels")
     if layout.bits < 8:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-import imagecodecs
-
 from iqbench.images.formats.reader import ByteReader, Samples
 
 __all__ = ["FAX", "JPEG", "check_compression", "expand", "expand_fax"]
@@ -17,13 +15,14 @@ FAX_LIMIT = 2**31
 
 Codec = Callable[..., bytes | bytearray]
 
-CODECS: dict[int, tuple[str, Codec]] = {
-    8: ("Deflate", imagecodecs.deflate_decode),
-    32946: ("Deflate", imagecodecs.deflate_decode),
-    32773: ("PackBits", imagecodecs.packbits_decode),
-    34925: ("LZMA", imagecodecs.lzma_decode),
-    50000: ("Zstandard", imagecodecs.zstd_decode),
+CODECS = {
+    8: ("Deflate", "deflate_decode"),
+    32946: ("Deflate", "deflate_decode"),
+    32773: ("PackBits", "packbits_decode"),
+    34925: ("LZMA", "lzma_decode"),
+    50000: ("Zstandard", "zstd_decode"),
 }
+"""Value of the TIFF tag to its name and to the function of imagecodecs that undoes it."""
 
 NOT_READ = {
     6: "JPEG compression of the old kind",
@@ -91,7 +90,10 @@ def expand(
         return data
     if compression == LZW:
         return _expand_lzw(file, data, rows, row_bytes)
-    label, codec = CODECS[compression]
+    import imagecodecs
+
+    label, function = CODECS[compression]
+    codec: Codec = getattr(imagecodecs, function)
     try:
         return codec(data, out=max(rows) * row_bytes + 1)
     except (RuntimeError, ValueError, IndexError) as error:
@@ -112,6 +114,8 @@ def _expand_lzw(file: ByteReader, data: bytes, rows: tuple[int, ...], row_bytes:
 
 def _by_libtiff(data: bytes, rows: int, row_bytes: int) -> bytes | None:
     """Unpack LZW as the one strip of a gray picture; None if that does not work."""
+    import imagecodecs
+
     tags = {256: row_bytes, 257: rows, 258: 8, 259: LZW, 262: 1, 277: 1, 278: rows}
     tags |= {279: len(data), 273: 8 + 2 + 12 * (len(tags) + 2) + 4}
     entries = (struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
@@ -150,6 +154,8 @@ def expand_fax(
     IqbenchError
         If the codec finds it damaged, or is not installed.
     """
+    import imagecodecs
+
     codec = getattr(imagecodecs, FAX[compression], None)
     if codec is None:
         raise file.refused(

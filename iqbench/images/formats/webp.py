@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import imagecodecs
-
 from iqbench.images.formats.reader import BufferReader, ByteReader, ImageHeader, Samples
 from iqbench.images.formats.tiff_directory import exif_orientation
 
@@ -87,6 +85,8 @@ def decode(file: BufferReader, facts: ImageHeader) -> Samples:
 
 
 def _decoded(data: bytes, has_alpha: bool) -> Samples | None:
+    import imagecodecs
+
     try:
         return imagecodecs.webp_decode(data, hasalpha=has_alpha)
     except (imagecodecs.WebpError, ValueError):
