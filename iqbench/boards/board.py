@@ -158,9 +158,10 @@ class Board:
               - for a value of a whole set, such as ``fid``: ``fid_n``, of how many images it is;
                 ``fid_reference_set``, with what they are compared; and ``fid_reference_n``, of how
                 many images that is;
+
             - as text which values are missing and how many are undefined; and other_reference, how
               many images were left out because they were scored against another reference; and,
-            where there are published means, published: the source of such a row.
+              where there are published means, published: the source of such a row.
         """
         parts = [
             with_published(

@@ -1,0 +1,76 @@
+"""The Python face of ``iqbench leaderboard``: a results folder to a comparison of its methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+from iqbench.boards.board import Board, read_board
+from iqbench.boards.composites import read_composites
+from iqbench.results.filters import Filters
+
+__all__ = ["leaderboard"]
+
+
+def leaderboard(
+    results: str | PathLike[str] = "results",
+    *,
+    sort: str | None = None,
+    columns: str | Sequence[str] = "all",
+    front: tuple[str, str] | None = None,
+    composites: Sequence[str] = (),
+    intervals: bool = True,
+    filters: Mapping[str, str | Sequence[str]] | None = None,
+) -> Board:
+    """Compare methods by their mean scores, as ``iqbench leaderboard`` does.
+
+    One dataset's rows are in memory at a time.
+
+    Parameters
+    ----------
+    results
+        The results folder.
+    sort
+        The column to rank by, e.g. ``"psnr"`` or ``"psnr[protocol=sr-y:scale=4]"``; by default the
+        first column that has a direction.
+    columns
+        Which columns to show: ``"all"``, ``"headline"``, or selectors of columns in their order.
+    front
+        Two columns that span the Pareto front, e.g. ``("psnr", "lpips-alex")``; by default psnr,
+        or else ssim, and lpips.
+    composites
+        Scores of means of columns, each ``"NAME = FORMULA"`` with columns in quotes, a file of
+        such lines, or the name of a preset such as ``"ntire-perceptual"``.
+    intervals
+        Whether means and ranks get bootstrap intervals.
+    filters
+        Wanted value or values of ``dataset``, ``method``, ``metric``, ``protocol`` or
+        ``precision``.
+
+    Returns
+    -------
+    Board
+        ``table.frame`` is the leaderboard and ``overall.frame`` the averages over datasets, as
+        DataFrames; ``pairs()``, ``images(top)``, ``disputes(top)`` and ``ranks()`` return others.
+
+    Raises
+    ------
+    IqbenchError
+        The folder cannot be read, or an argument names what is not there.
+
+    Examples
+    --------
+    >>> board = iqbench.leaderboard("results", sort="psnr")  # doctest: +SKIP
+    >>> board.table.frame[["dataset", "method", "rank", "psnr"]]  # doctest: +SKIP
+    """
+    one_selector = isinstance(columns, str) and columns not in ("all", "headline")
+    return read_board(
+        Path(results),
+        Filters.of(filters).wanted,
+        sort=sort,
+        shown=(str(columns),) if one_selector else columns,
+        front=front,
+        intervals=intervals,
+        composites=read_composites(composites),
+    )
