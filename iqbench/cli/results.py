@@ -4,33 +4,229 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from iqbench.cli.options import results_argument
-from iqbench.cli.streams import print_result, say
+from iqbench.cli.evaluate import evaluate
+from iqbench.cli.options import format_of, format_option, output_option, results_argument
+from iqbench.cli.streams import deliver, print_result, say
 from iqbench.errors import IqbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iqbench.document.model import Document
+    from iqbench.results.inventory import Holding
+    from iqbench.results.pending import Change
 
 __all__ = ["results"]
 
 _NOT_RIGHT = 1
 
+_DATASETS = click.option(
+    "--dataset",
+    "datasets",
+    multiple=True,
+    metavar="NAME",
+    help="Only on this dataset. May be repeated.",
+)
+
 
 @click.group()
 def results() -> None:
-    """Look after a results folder.
+    """Look after a results folder: list, remove, rename, merge, compact, verify.
 
-    Example: iqbench results verify results/
+    \b
+    Examples:
+      iqbench results list
+      iqbench results verify results/
     """
 
 
-@results.command("verify", short_help="Read every part; name what is damaged.")
+@results.command("list", short_help="List methods, datasets, images, runs and sizes.")
 @results_argument
+@click.option(
+    "--dataset", multiple=True, metavar="NAME", help="Only this dataset. May be repeated."
+)
+@click.option("--method", multiple=True, metavar="NAME", help="Only this method. May be repeated.")
+@format_option("table", "markdown", "csv", "json", "latex", "html")
+@output_option()
+def list_results(
+    results: Path,
+    *,
+    dataset: tuple[str, ...],
+    method: tuple[str, ...],
+    format: str | None,
+    output: Path | None,
+) -> None:
+    """List what a results folder has, by method and dataset.
+
+    RESULTS is a folder that `iqbench evaluate` wrote; by default results/.
+
+    \b
+    Columns:
+      images   how many the method should have
+      scored   how many of these were scored
+      metrics  how many columns there are; csv and json have their names
+      runs     how many runs left rows; last: when the newest began (UTC)
+      parts, size  files of the tables; features are shared, and not counted
+
+    Below it: the methods that were removed or renamed.
+
+    \b
+    Examples:
+      iqbench results list
+      iqbench results list results/ --method edsr --format json
+      iqbench results list -o results.csv
+    """
+    from iqbench.cli.progress import waiting
+    from iqbench.document.render import render
+    from iqbench.document.terminal import Window
+    from iqbench.results.inventory import list_holdings
+    from iqbench.results.pending import read_changes
+
+    format = format or format_of(output)
+    window = Window() if output else Window.of_stdout()
+    with waiting("Listing"):
+        found = list_holdings(results, {"dataset": dataset, "method": method})
+        document = _holdings_document(found, read_changes(results))
+    deliver(render(document, format, window=window), format, output, color=window.color)
+
+
+def _holdings_document(found: Sequence[Holding], changes: Sequence[Change]) -> Document:
+    """Arrange what a results folder has."""
+    import pandas as pd
+
+    from iqbench.document.model import Document, Entry, Section, TableColumn, numbers, texts
+    from iqbench.document.text import file_size, plural
+
+    size = sum(one.bytes for one in found)
+    facts = [
+        plural(len({one.method for one in found}), "method"),
+        plural(len({one.dataset for one in found}), "dataset"),
+        plural(sum(one.parts for one in found), "part"),
+        file_size(size),
+    ]
+    sizes = [Entry(file_size(one.bytes), value=one.bytes) for one in found]
+    table = Section(
+        "",
+        columns=[
+            texts("method", (one.method for one in found)),
+            texts("dataset", (one.dataset for one in found)),
+            numbers("images", (one.images for one in found), 0),
+            numbers("scored", (one.scored for one in found), 0),
+            numbers("metrics", (len(one.metrics) for one in found), 0),
+            numbers("runs", (one.runs for one in found), 0),
+            texts("last", (one.last.partition("+")[0] for one in found)),
+            numbers("parts", (one.parts for one in found), 0),
+            TableColumn("value", "size", sizes),
+        ],
+        fixed=2,
+    )
+    names = ("method", "dataset", "images", "scored", "runs", "last", "parts", "bytes")
+    records = pd.DataFrame(
+        [
+            {name: getattr(one, name) for name in names} | {"metrics": " ".join(one.metrics)}
+            for one in found
+        ]
+    )
+    return Document(
+        [table],
+        facts=", ".join(facts),
+        notes=[f"{change.time.partition('+')[0]}: {change.sentence}" for change in changes],
+        records=records,
+        page="iqbench results list",
+    )
+
+
+@results.command("remove", short_help="Take a method out.")
+@click.argument("method")
+@results_argument
+@_DATASETS
+def remove(method: str, results: Path, datasets: tuple[str, ...]) -> None:
+    """Take a method out of the tables: its scores, values of sets and published means.
+
+    It is gone at one moment: if the process is killed, either all of it is there or none. The
+    folder keeps a record (see `iqbench results list`), and features, which other methods may
+    share. Deleted rows do not come back; iqbench evaluate computes them anew.
+
+    \b
+    Examples:
+      iqbench results remove old-model
+      iqbench results remove old-model results/ --dataset Set5-x4
+    """
+    from iqbench.document.text import printable
+    from iqbench.results.changes import remove_method
+
+    say(printable(remove_method(results, method, datasets).sentence))
+
+
+@results.command("rename", short_help="Give a method another name.")
+@click.argument("method")
+@click.argument("new")
+@results_argument
+@_DATASETS
+def rename(method: str, new: str, results: Path, datasets: tuple[str, ...]) -> None:
+    """Give a method of the tables another name: METHOD becomes NEW.
+
+    NEW must not be there yet on these datasets. All of it changes at one moment, as with
+    `iqbench results remove`, and the folder keeps a record.
+
+    \b
+    Examples:
+      iqbench results rename run7 swinir-finetuned
+      iqbench results rename run7 swinir results/ --dataset Set5-x4
+    """
+    from iqbench.datasets.files import check_text
+    from iqbench.document.text import printable
+    from iqbench.results.changes import rename_method
+
+    check_text("method", new)
+    say(printable(rename_method(results, method, new, datasets).sentence))
+
+
+@results.command("compact", short_help="Merge many small parts into few.")
+@results_argument
+def compact(results: Path) -> None:
+    """Merge the many small parts of the tables into few, and leave out rows that are not current.
+
+    Nothing that readers show changes, and they get faster. Other commands may read and write
+    meanwhile. Runs do this for the methods that they score; after many runs side by side, or of
+    one image each, it is worth doing for all.
+
+    Example: iqbench results compact results/
+    """
+    from iqbench.cli.progress import waiting
+    from iqbench.document.text import file_size, plural, printable
+    from iqbench.results.compact import compact_results
+    from iqbench.results.schema import FORMAT
+
+    with waiting("Merging parts"):
+        found = compact_results(results)
+    if found.upgraded:
+        click.secho("warning: ", fg="yellow", err=True, nl=False)
+        say(
+            f"tables of an earlier format were merged into format {FORMAT}: older releases of "
+            f"iqbench cannot read {printable(str(results))}"
+        )
+    say(
+        f"{printable(str(results))}: {plural(found.parts, 'part')}, {file_size(found.bytes)}, "
+        f"became {found.parts_now:,}, {file_size(found.bytes_now)}"
+    )
+
+
+@results.command("verify", short_help="Read every part; or score again and compare.")
+@results_argument
+@click.option(
+    "--rescore",
+    is_flag=True,
+    help="Score the outputs again, as told by the options below, and compare the values.",
+)
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
-def verify(results: Path, form: str) -> None:
+def verify(results: Path, *, rescore: bool, form: str, memory: str | None, **options: Any) -> None:
     """Read every part of the tables and compare it with the checksum in its name.
 
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/. Parts of older releases
@@ -38,10 +234,19 @@ def verify(results: Path, form: str) -> None:
     not what was written, or cannot be read. A part that is gone is not noticed: evaluate scores
     its images again.
 
+    Checksums tell damage. They do not tell whether the values are right: who writes a file can
+    write its checksum. --rescore computes the values again from the outputs and references that
+    you name, as they were computed (metrics, protocol, precision), and exits with 1 if a value
+    differs by more than the metric's tolerance, is of other files, is missing, or has a
+    signature that cannot be computed here. Imported values and times are not checked. Do this
+    before you merge results that somebody sends you.
+
     \b
     Examples:
       iqbench results verify
       iqbench results verify results/ --format json
+      iqbench results verify theirs/ --rescore --method edsr=outputs/edsr --reference hr/
+      iqbench results verify theirs/ --rescore --methods-in outputs/ --dataset Set5-x4
     """
     import json
 
@@ -49,8 +254,15 @@ def verify(results: Path, form: str) -> None:
     from iqbench.document.text import printable
     from iqbench.results.verify import verify_results
 
+    given = [name for name, value in options.items() if not _is_default(name, value)]
+    if given and not rescore:
+        raise click.UsageError(f"{_spelt(given[0])} belongs to --rescore")
     with waiting("Reading parts"):
         found = list(verify_results(results))
+    bad = any(one.bad for one in found)
+    if rescore and not bad:
+        _rescore(results, form, memory, options)
+        return
     if form == "json":
         rows = [
             {"part": str(one.part), "state": one.state, "rows": one.rows, "problem": one.problem}
@@ -66,7 +278,45 @@ def verify(results: Path, form: str) -> None:
         says = ", ".join(f"{number} {state}" for state, number in sorted(count.items()))
         lines.append(f"{results}: {len(found)} parts, {read:,} rows: {says}")
         print_result("".join(f"{printable(line)}\n" for line in lines))
-    if any(one.bad for one in found):
+    if bad:
+        click.get_current_context().exit(_NOT_RIGHT)
+
+
+_OF_EVALUATE = (
+    *("methods", "methods_in", "datasets", "reference", "reference_set", "pairs", "dataset_name"),
+    *("reference_name", "output_name", "match", "datasets_file"),
+    *("device", "memory", "weights", "workers", "alpha", "peak"),
+)
+"""The options of `iqbench evaluate` that say which files are scored, and where."""
+
+verify.params += [option for option in evaluate.params if option.name in _OF_EVALUATE]
+
+
+def _is_default(name: str, value: object) -> bool:
+    (option,) = (one for one in evaluate.params if one.name == name)
+    return value in ((), None) or value == option.default
+
+
+def _spelt(name: str) -> str:
+    (option,) = (one for one in evaluate.params if one.name == name)
+    return option.opts[0]
+
+
+def _rescore(results: Path, form: str, memory: str | None, options: dict[str, Any]) -> None:
+    """Score again, and print how the values compare."""
+    from iqbench.api import Evaluation
+    from iqbench.cli.compute import memory_bytes
+    from iqbench.cli.progress import progress_bar
+    from iqbench.document.render import render
+    from iqbench.document.terminal import Window
+    from iqbench.rescoring import rescore, rescoring_document
+
+    with progress_bar() as bar:
+        found = rescore(results, Evaluation(memory=memory_bytes(memory), **options), bar)
+    window = Window.of_stdout()
+    text = render(rescoring_document(found), form, window=window)
+    print_result(text, form, color=window.color)
+    if found.wrong:
         click.get_current_context().exit(_NOT_RIGHT)
 
 

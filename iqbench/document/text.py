@@ -12,6 +12,7 @@ __all__ = [
     "escape_html",
     "escape_latex",
     "escape_markdown",
+    "file_size",
     "fold_heading",
     "mean_change",
     "mean_number",
@@ -44,6 +45,16 @@ def printable(text: str) -> str:
         sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
         for sign in text
     )
+
+
+def file_size(number: int) -> str:
+    """Spell a number of bytes: 512 bytes, 1.5 MiB."""
+    if number < 1024:
+        return f"{number} bytes"
+    size, units = number / 1024, ["KiB", "MiB", "GiB", "TiB"]
+    while size >= 1023.95 and len(units) > 1:
+        size, units = size / 1024, units[1:]
+    return f"{size:.1f} {units[0]}"
 
 
 def spell_out(text: str) -> str:

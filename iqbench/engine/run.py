@@ -33,6 +33,7 @@ from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha, Source
 from iqbench.loader import work_ahead
 from iqbench.metrics._base import Metric
+from iqbench.results.changes import settle_changes
 from iqbench.results.schema import FORMAT, Manifest, SetRow
 from iqbench.results.store import Current, Store, Writer
 
@@ -104,6 +105,7 @@ def run(
     Summary
         Counts and failures.
     """
+    settle_changes(store.root)
     replaced = check_origins(plan, store, replace=settings.replace)
     summary = Summary(warnings=[*plan.warnings, *(one.sentence for one in replaced)])
     reporter = reporter or SilentReporter()

@@ -11,10 +11,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError
+from iqbench.results.part_file import open_part
 from iqbench.results.parts import last_rows, list_parts, read_footers, read_parts
-from iqbench.results.schema import NOT_SCORED_YET, REMOVED, Footer, Kind, bitstream_mark
+from iqbench.results.pending import hidden
+from iqbench.results.schema import (
+    NOT_SCORED_YET,
+    REMOVED,
+    SCHEMAS,
+    Footer,
+    Kind,
+    bitstream_mark,
+)
 
-__all__ = ["Stored", "current_images", "current_scores", "groups", "of_current_files", "of_images"]
+__all__ = [
+    "Stored",
+    "current_images",
+    "current_scores",
+    "groups",
+    "of_current_files",
+    "of_images",
+    "refuse_later",
+    "still_current",
+]
 
 
 @dataclass(frozen=True)
@@ -53,12 +71,15 @@ def groups(root: Path) -> list[Stored]:
         Where there are no results, or one dataset and method lies in two folders.
     """
     found: dict[tuple[str, str], Stored] = {}
+    left_out = hidden(root)
     for folder in sorted((root / "images").glob("*/*")):
         footer = read_footers(folder, "images")
         if footer is None:
             continue
         scores = root / "scores" / folder.parent.name / folder.name
         group = Stored(footer.dataset, footer.method, folder, scores)
+        if (group.dataset, group.method) in left_out:
+            continue
         other = found.setdefault((group.dataset, group.method), group)
         if other is not group:
             raise IqbenchError(
@@ -159,6 +180,47 @@ def of_current_files(table: pa.Table, images: pa.Table) -> pa.Table:
     files = (pc.fill_null(pc.equal(mine, theirs), False) for theirs in (pair, alone, bitstream))
     same = reduce(pc.or_, files, unread)
     return table.filter(pc.and_(pc.is_valid(row), same)).combine_chunks()
+
+
+def still_current(images: Path, scores: pa.Table) -> pa.Table:
+    """Keep what is current, and all values of groups: of these, this release knows no better.
+
+    Parameters
+    ----------
+    images
+        The folder of images of a dataset and method.
+    scores
+        Its scores, in one chunk a column.
+    """
+    current = of_current_files(of_images(scores), current_images(images))
+    others = scores.filter(pc.not_equal(scores.column("scope"), "image"))
+    if others.num_rows == 0:
+        return current
+    return pa.concat_tables([others, current]).unify_dictionaries().combine_chunks()
+
+
+def refuse_later(group: Stored) -> None:
+    """Refuse tables with columns of a later release: they would be lost when written anew.
+
+    Raises
+    ------
+    IqbenchError
+        Naming the part and the columns.
+    """
+    kinds: tuple[tuple[Path, Kind], ...] = (
+        *((group.images, "images"), (group.scores, "scores")),
+        (group.sets, "sets"),
+    )
+    for folder, kind in kinds:
+        for part in list_parts(folder):
+            with open_part(part, kind) as (file, _):
+                unknown = set(file.schema_arrow.names) - set(SCHEMAS[kind].names)
+            if unknown:
+                raise IqbenchError(
+                    f"{part} has columns that this release does not know: "
+                    f"{', '.join(sorted(unknown))}",
+                    hint="Do this with the release of iqbench that wrote it, or a later one",
+                )
 
 
 def _bitstreams(images: pa.Table) -> pa.Array:

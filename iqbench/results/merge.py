@@ -17,10 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError
-from iqbench.results.current import Stored, current_images, groups, of_current_files
+from iqbench.results.current import (
+    Stored,
+    current_images,
+    groups,
+    of_current_files,
+    refuse_later,
+)
 from iqbench.results.features import FeatureTable, feature_folders
-from iqbench.results.part_file import open_part
-from iqbench.results.parts import last_rows, list_parts, read_parts, write
+from iqbench.results.parts import last_rows, read_parts, write
 from iqbench.results.published import PublishedMean, add_published, read_published
 from iqbench.results.schema import (
     ANY_MEMBERS,
@@ -97,7 +102,7 @@ def merge_results(folders: Sequence[Path], output: Path, *, keep: Keep | None = 
     by_key: dict[tuple[str, str], list[Stored]] = {}
     for folder in folders:
         for group in groups(folder):
-            _refuse_later(group)
+            refuse_later(group)
             by_key.setdefault((group.dataset, group.method), []).append(group)
     output.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
@@ -138,24 +143,6 @@ def _check_places(folders: Sequence[Path], output: Path) -> None:
         raise IqbenchError(
             f"{output} is there already", hint="Give a new folder with -o, e.g. -o merged"
         )
-
-
-def _refuse_later(group: Stored) -> None:
-    """Refuse tables with columns of a later release: they would be lost."""
-    kinds: tuple[tuple[Path, Kind], ...] = (
-        *((group.images, "images"), (group.scores, "scores")),
-        (group.sets, "sets"),
-    )
-    for folder, kind in kinds:
-        for part in list_parts(folder):
-            with open_part(part, kind) as (file, _):
-                unknown = set(file.schema_arrow.names) - set(SCHEMAS[kind].names)
-            if unknown:
-                raise IqbenchError(
-                    f"{part} has columns that this release does not know: "
-                    f"{', '.join(sorted(unknown))}",
-                    hint="Merge with the release of iqbench that wrote it, or a later one",
-                )
 
 
 class _Merger:

@@ -32,6 +32,7 @@ __all__ = [
     "last_rows",
     "list_parts",
     "merge",
+    "moment_of",
     "read_footers",
     "read_parts",
     "write",
@@ -121,13 +122,14 @@ def write(folder: Path, table: pa.Table, footer: Footer, *, moment: int | None =
     return part
 
 
-def _moment(part: Path) -> int:
+def moment_of(part: Path) -> int:
+    """Give the age of a part, in nanoseconds; 0 where its name does not say it."""
     digits = part.name.partition("-")[0]
     return int(digits) if digits.isdecimal() and digits.isascii() else 0
 
 
 def _next_moment(folder: Path) -> int:
-    return max([time.time_ns(), *(_moment(part) + 1 for part in list_parts(folder))])
+    return max([time.time_ns(), *(moment_of(part) + 1 for part in list_parts(folder))])
 
 
 def read_parts(
@@ -174,7 +176,7 @@ def _moments(parts: list[Path], opened: list[tuple[pa.Table, Footer]]) -> pa.Arr
     """Give the age of the part that each row is in."""
     rows = [table.num_rows for table, _ in opened]
     # A name may hold any number.
-    moments = [min(_moment(part), np.iinfo(np.int64).max) for part in parts]
+    moments = [min(moment_of(part), np.iinfo(np.int64).max) for part in parts]
     ages = np.repeat(np.array(moments, dtype=np.int64), rows)
     return pa.array(ages).cast(WRITTEN.type)
 
@@ -301,7 +303,7 @@ def merge(folder: Path, kind: Kind, keep: Callable[[pa.Table], pa.Table] | None 
             if len(parts) == 1 and current.num_rows == opened[0][0].num_rows:
                 continue
             upgraded |= any(earlier.format < FORMAT for _, earlier in opened)
-            write(folder, current, replace(footer, format=FORMAT), moment=_moment(parts[-1]))
+            write(folder, current, replace(footer, format=FORMAT), moment=moment_of(parts[-1]))
             for part in parts:
                 _delete(part)
     return upgraded

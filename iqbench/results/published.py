@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iqbench.errors import IqbenchError
 from iqbench.results.foreign import ForeignFile, ForeignValue, read_foreign
+from iqbench.results.pending import Change, under_way
 from iqbench.user_files import replace_file
 
-__all__ = ["FILE_NAME", "PublishedMean", "add_published", "published_of", "read_published"]
+__all__ = [
+    "FILE_NAME",
+    "PublishedMean",
+    "add_published",
+    "published_of",
+    "read_published",
+    "renamed",
+    "write_published",
+]
 
 FILE_NAME = "published.jsonl"
 """In the results folder: one mean a line."""
@@ -46,8 +55,15 @@ class PublishedMean:
         return self.dataset, self.method, self.metric, self.protocol
 
 
-def read_published(root: Path) -> list[PublishedMean]:
+def read_published(root: Path, *, as_stored: bool = False) -> list[PublishedMean]:
     """Read the published means of a results folder; none where it has none.
+
+    Parameters
+    ----------
+    root
+        The results folder.
+    as_stored
+        Also those of a method that is being removed or renamed, under its old name.
 
     Raises
     ------
@@ -58,13 +74,32 @@ def read_published(root: Path) -> list[PublishedMean]:
     if not path.is_file() or not path.stat().st_size:
         return []
     file = read_foreign(path)
-    return [_mean(file, value) for value in file.values]
+    means = [_mean(file, value) for value in file.values]
+    for step, change in () if as_stored else under_way(root):
+        if step.suffix == ".pending":
+            means = [one for mean in means if (one := renamed(mean, change)) is not None]
+    return means
+
+
+def renamed(mean: PublishedMean, change: Change) -> PublishedMean | None:
+    """Return a mean as it is after a change; None where that removes it."""
+    if (mean.dataset, mean.method) not in change.keys:
+        return mean
+    return replace(mean, method=change.new) if change.new else None
 
 
 def add_published(root: Path, means: Iterable[PublishedMean]) -> None:
     """Keep means in a results folder; they take the place of earlier ones of the same key."""
     every = {mean.key: mean for mean in (*read_published(root), *means)}
+    if every:
+        write_published(root, every.values())
+
+
+def write_published(root: Path, means: Iterable[PublishedMean]) -> None:
+    """Write the published means of a results folder, in place of those that it has."""
+    every = {mean.key: mean for mean in means}
     if not every:
+        (root / FILE_NAME).unlink(missing_ok=True)
         return
     lines = [
         json.dumps({name: getattr(mean, name) for name in _FIELDS}, ensure_ascii=False)

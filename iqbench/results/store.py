@@ -14,7 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError
-from iqbench.results.current import current_images, current_scores, of_current_files, of_images
+from iqbench.results.changes import settle_changes
+from iqbench.results.current import (
+    current_images,
+    current_scores,
+    of_current_files,
+    still_current,
+)
 from iqbench.results.parts import last_rows, merge, read_footers, read_parts, write
 from iqbench.results.paths import slug
 from iqbench.results.schema import (
@@ -181,7 +187,13 @@ class Store:
             Dataset to what its methods restore, where that is known.
         origins
             Dataset and method to where their images come from.
+
+        Raises
+        ------
+        IqbenchError
+            As `iqbench.results.changes.settle_changes`.
         """
+        settle_changes(self.root)
         return Writer(self, manifest, columns, tasks or {}, origins or {})
 
 
@@ -228,7 +240,7 @@ class Writer:
             images, scores = (self._store.folder(table, *key) for table in _TABLES)
             self.upgraded |= merge(images, "images")
             # Other readers of the scores then need no table of images to leave out what is stale.
-            self.upgraded |= merge(scores, "scores", partial(_current_rows, images))
+            self.upgraded |= merge(scores, "scores", partial(still_current, images))
         if kind is None:
             self._check()
 
@@ -345,15 +357,6 @@ class Writer:
             kept = _KEYS[kind] if kind == "images" else [*_KEYS[kind], "pair", "value"]
             written[kind].append(table.select(kept))
             del waiting[dataset, method]
-
-
-def _current_rows(images: Path, scores: pa.Table) -> pa.Table:
-    """Keep what is current, and all values of groups: of these, this release knows no better."""
-    current = of_current_files(of_images(scores), current_images(images))
-    others = scores.filter(pc.not_equal(scores.column("scope"), "image"))
-    if others.num_rows == 0:
-        return current
-    return pa.concat_tables([others, current]).unify_dictionaries().combine_chunks()
 
 
 def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
