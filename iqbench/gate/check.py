@@ -25,6 +25,7 @@ from iqbench.gate.matching import (
 from iqbench.gate.sets import IMAGE_SCOPE, SET_SCOPE, match_sets
 from iqbench.gate.verdicts import ALPHA, IMAGE, MEAN, Judgement, judge, reaches
 from iqbench.results.columns import Columns
+from iqbench.results.names import coded, combinations_of
 from iqbench.results.schema import ColumnInfo
 from iqbench.results.selector import Keys
 from iqbench.stats.arrays import Floats
@@ -157,7 +158,9 @@ def check(
     known = {
         keys
         for one in (pairs, sets)
-        for keys in zip(one["metric"].astype(str), one["signature"].astype(str), strict=True)
+        for keys in combinations_of(one, ["metric", "signature"])[1].itertuples(
+            index=False, name=None
+        )
     }
     refuse_unused([*(margins or {}), *(image_margins or {})], known)
     described = _describe(matched, pairs, margins or {}, image_margins or {})
@@ -208,7 +211,8 @@ def worst_images(found: Check, row: Mapping[Any, Any], limit: int) -> pd.DataFra
     """
     pairs = found.by_row.of(row)
     lost = pairs[pairs["gain"] < 0].sort_values(["gain", "image"]).head(limit)
-    return lost[["image", "baseline", "candidate", "gain"]].reset_index(drop=True)
+    lost = lost[["image", "baseline", "candidate", "gain"]].reset_index(drop=True)
+    return lost.astype({"image": object})
 
 
 _DESCRIBED = [
@@ -229,12 +233,14 @@ _ROW = [
 
 
 def _gains(matched: Matched) -> pd.Series:
-    found = pd.Series(np.nan, index=matched.pairs.index)
-    compared = matched.pairs[matched.pairs["state"] == COMPARED]
-    for metric, part in compared.groupby("metric"):
-        info = matched.columns.info(str(metric))
-        found.loc[part.index] = gains(part["baseline"], part["candidate"], info)
-    return found
+    found = np.full(len(matched.pairs), np.nan)
+    compared = (matched.pairs["state"] == COMPARED).to_numpy()
+    numbers, metrics = coded(matched.pairs["metric"])
+    before, after = (matched.pairs[side].to_numpy() for side in ("baseline", "candidate"))
+    for number, metric in enumerate(metrics):
+        rows = np.flatnonzero(compared & (numbers == number))
+        found[rows] = gains(before[rows], after[rows], matched.columns.info(metric))
+    return pd.Series(found, index=matched.pairs.index)
 
 
 def _describe(
@@ -248,18 +254,17 @@ def _describe(
     ``places`` are those of its rows in pairs, ``limits`` the image margins of its pairs, NaN where
     there is none, and ``told`` says why values are lacking.
     """
-    group = pairs.groupby(COMPARISON, sort=False).ngroup().to_numpy()
+    group, keys = combinations_of(pairs, COMPARISON)
     order = np.argsort(group, kind="stable")
     places = np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []
     before, after = (pairs[side].to_numpy(dtype=np.float64) for side in ("baseline", "candidate"))
-    metrics, signatures = pairs["metric"].to_numpy(), pairs["signature"].to_numpy()
-    state = pairs["state"].to_numpy()
+    numbers, names = coded(pairs["state"])
     rows = []
-    for rows_of_group in places:
-        states = state[rows_of_group]
-        both = rows_of_group[states == COMPARED]
-        old, new, first = before[both], after[both], rows_of_group[0]
-        metric = metrics[first]
+    for rows_of_group, key in zip(places, keys.to_dict("records"), strict=True):
+        states = numbers[rows_of_group]
+        counts = dict(zip(names, np.bincount(states, minlength=len(names)).tolist(), strict=True))
+        both = rows_of_group[states == names.index(COMPARED)]
+        old, new, metric = before[both], after[both], key["metric"]
         info = matched.columns.info(metric)
         rows.append(
             {
@@ -270,16 +275,14 @@ def _describe(
                 "candidate_infinite": int(np.isinf(new).sum()),
                 "baseline_distance": mean_distance(old, info),
                 "candidate_distance": mean_distance(new, info),
-                **_margins((metric, signatures[first]), info, old, margins, image_margins),
-                "missing": int((states == MISSING).sum()),
-                "not_comparable": int((states == NOT_COMPARABLE).sum()),
-                "told": _reasons(pairs.iloc[rows_of_group]) if (states != COMPARED).any() else {},
+                **_margins((metric, key["signature"]), info, old, margins, image_margins),
+                "missing": counts[MISSING],
+                "not_comparable": counts[NOT_COMPARABLE],
+                "told": _reasons(pairs.iloc[rows_of_group]) if len(both) < len(states) else {},
                 "places": rows_of_group,
             }
         )
-    keys = pairs[COMPARISON].iloc[[rows_of_group[0] for rows_of_group in places]]
-    described = pd.DataFrame(rows, columns=_DESCRIBED)
-    return pd.concat([keys.reset_index(drop=True), described], axis=1)
+    return pd.concat([keys, pd.DataFrame(rows, columns=_DESCRIBED)], axis=1)
 
 
 def _margins(
@@ -307,7 +310,8 @@ def _margins(
 
 def _reasons(group: pd.DataFrame) -> dict[str, str]:
     """Give for each state but `COMPARED` its most frequent reason."""
-    told = group[group["state"] != COMPARED].groupby("state")["reason"]
+    lacking = group[group["state"] != COMPARED].astype({"state": object, "reason": object})
+    told = lacking.groupby("state")["reason"]
     return {str(state): str(reasons.mode().iloc[0]) for state, reasons in told}
 
 

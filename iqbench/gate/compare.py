@@ -21,6 +21,7 @@ from iqbench.gate.matching import (
 )
 from iqbench.gate.sets import IMAGE_SCOPE, SET_SCOPE, match_sets
 from iqbench.results.columns import Columns
+from iqbench.results.names import combinations_of
 from iqbench.results.schema import ColumnInfo
 from iqbench.stats.bootstrap import mean_interval
 from iqbench.stats.gains import finite_mean, gains, infinite_counts, mean_distance
@@ -141,12 +142,13 @@ def apart(found: Comparison, row: Mapping[Any, Any], limit: int) -> pd.DataFrame
     pairs = found.by_row.of(row)
     pairs = pairs[pairs["difference"] != 0].assign(size=lambda frame: frame["difference"].abs())
     largest = pairs.sort_values(["size", "image"], ascending=[False, True]).head(limit)
-    return largest[["image", "baseline", "candidate", "difference"]].reset_index(drop=True)
+    largest = largest[["image", "baseline", "candidate", "difference"]].reset_index(drop=True)
+    return largest.astype({"image": object})
 
 
 def _differences(pairs: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     pairs = pairs.assign(difference=np.nan, gain=np.nan)
-    for metric, part in pairs.groupby("metric"):
+    for metric, part in pairs.groupby("metric", observed=True):
         info = columns.info(str(metric))
         plain = gains(part["baseline"], part["candidate"], ColumnInfo("none"))
         pairs.loc[part.index, "difference"] = plain
@@ -155,17 +157,23 @@ def _differences(pairs: pd.DataFrame, columns: Columns) -> pd.DataFrame:
 
 
 def _lacking(pairs: pd.DataFrame) -> pd.DataFrame:
-    counts = pairs.groupby([*COMPARISON, "state"]).size().unstack(fill_value=0)
-    counts = counts.reindex(columns=[MISSING, NOT_COMPARABLE], fill_value=0)
-    counts = counts.set_axis(["missing", "not_comparable"], axis=1)
-    apart = pairs[pairs["state"] == NOT_COMPARABLE]
-    return counts.assign(why=apart.groupby(COMPARISON)["reason"].first())
+    number, keys = combinations_of(pairs, COMPARISON)
+    apart = (pairs["state"] == NOT_COMPARABLE).to_numpy()
+    reasons = pd.Series(pairs["reason"].to_numpy(dtype=object)[apart], number[apart])
+    counts = pd.DataFrame(
+        {
+            "missing": np.bincount(number[pairs["state"] == MISSING], minlength=len(keys)),
+            "not_comparable": np.bincount(number[apart], minlength=len(keys)),
+            "why": reasons.groupby(level=0).first().reindex(range(len(keys))),
+        }
+    )
+    return counts.set_axis(pd.MultiIndex.from_frame(keys)).sort_index()
 
 
 def _numbers(compared: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     intervals = _intervals(compared)
     rows = {}
-    for key, pairs in compared.groupby(COMPARISON):
+    for key, pairs in compared.groupby(COMPARISON, observed=True):
         info = columns.info(str(key[COMPARISON.index("metric")]))
         gain = pairs["gain"].to_numpy()
         test = paired_test(gain)
@@ -203,7 +211,8 @@ def _intervals(compared: pd.DataFrame) -> dict[Any, tuple[float, float]]:
     """
     found: dict[Any, tuple[float, float]] = {}
     finite = compared["difference"].where(np.isfinite(compared["difference"]))
-    for place, pairs in compared.assign(finite=finite).groupby(COMPARISON[:3]):
+    for place, rows in compared.assign(finite=finite).groupby(COMPARISON[:3], observed=True):
+        pairs = rows.astype(dict.fromkeys(("image", "metric", "signature"), object))
         table = pairs.pivot(index="image", columns=["metric", "signature"], values="finite")
         low, high = mean_interval(table.to_numpy())
         for column, bounds in zip(table.columns, zip(low, high, strict=True), strict=True):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from iqbench.errors import IqbenchError
 from iqbench.results.columns import Columns
+from iqbench.results.names import coded, combinations_of
 from iqbench.results.read import of_any_file
 from iqbench.results.signature import differing_fields
 
@@ -32,9 +36,10 @@ MISSING = "missing"
 NOT_COMPARABLE = "not comparable"
 
 _REFERENCE = "another reference file"
-_PICTURE = ["dataset", "method", "image"]
-_VALUE = [*_PICTURE, "metric", "signature"]
 _NONE = np.empty(0, dtype=np.intp)
+_STATES = (COMPARED, MISSING, NOT_COMPARABLE)
+
+_Numbers: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ class Matched:
     pairs
         One row for each value of the baseline: the columns of `COMPARISON`, image, baseline,
         candidate (NaN where there is nothing to compare), state (`COMPARED`, `MISSING` or
-        `NOT_COMPARABLE`) and reason: why there is no value, or the fields that differ.
+        `NOT_COMPARABLE`) and reason: why there is no value, or the fields that differ. Texts are
+        categories: there are millions of rows and few texts.
     new
         One row for each image of which the candidate has values that the baseline lacks: dataset,
         method, image, and metrics, how many.
@@ -106,7 +112,14 @@ class PairsByRow:
 
     def __init__(self, pairs: pd.DataFrame) -> None:
         self._pairs = pairs
-        self._places = pairs.groupby(COMPARISON, sort=False).indices
+        number, keys = combinations_of(pairs, COMPARISON)
+        order = np.argsort(number, kind="stable")
+        ends = np.cumsum(np.bincount(number, minlength=len(keys)))
+        self._places = dict(
+            zip(keys.itertuples(index=False, name=None), np.split(order, ends[:-1]), strict=True)
+            if len(keys)
+            else ()
+        )
 
     def of(self, row: Mapping[Any, Any]) -> pd.DataFrame:
         """Give the pairs of one row of a table of comparisons, in their order."""
@@ -132,94 +145,253 @@ def match(baseline: Scored, candidate: Scored, methods: Mapping[str, str] | None
     Matched
         Pairs in the order of the baseline's rows. A row of it without a value asks for nothing.
     """
-    old = _plain(baseline.scores, _VALUE, baseline=baseline.scores["value"])
-    old = _renamed(old[old["baseline"].notna()], methods or {}).reset_index(drop=True)
-    now = _plain(
-        candidate.scores,
-        _VALUE,
-        candidate=candidate.scores["value"],
-        error=candidate.scores["error"].astype(object),
-    )
-    pairs = old.merge(now, on=_VALUE, how="left", validate="many_to_one", indicator="found")
-    there = pairs["found"] == "both"
-    fields = _other_signature(pairs[~there], now, old).reindex(pairs.index)
-    moved = (there | fields.notna()) & _other_reference(pairs, baseline.images, candidate.images)
-    fields[moved] = (f"{_REFERENCE}, " + fields[moved]).fillna(_REFERENCE)
-
-    lost = pairs["candidate"].isna() & fields.isna()
-    apart = fields.notna()
-    pairs["state"] = np.select([apart, lost], [NOT_COMPARABLE, MISSING], COMPARED)
-    pairs["reason"] = fields
-    pairs.loc[lost, "reason"] = _why_lost(pairs[lost], candidate.images)
-    pairs.loc[apart, "candidate"] = np.nan
-    return Matched(
-        pairs[[*COMPARISON, "image", "baseline", "candidate", "state", "reason"]],
-        _new(now, old),
-        baseline.columns.united(candidate.columns),
-    )
+    return _Matcher(baseline, candidate, methods or {}).matched()
 
 
-def _plain(frame: pd.DataFrame, names: list[str], **more: pd.Series) -> pd.DataFrame:
-    """Take names as objects: the categories of two tables do not join."""
-    return pd.DataFrame({**{name: frame[name].astype(object) for name in names}, **more})
+class _Texts:
+    """Numbers that stand for the same texts on both sides; they sort as the texts do."""
+
+    def __init__(self, *columns: pd.Series, renamed: Mapping[str, str] | None = None) -> None:
+        several = [coded(column) for column in columns]
+        # The first column has the baseline's names, which may be others than the candidate's.
+        changed = [
+            [(renamed or {}).get(name, name) for name in names] if place == 0 else names
+            for place, (_, names) in enumerate(several)
+        ]
+        self.names = sorted({name for names in changed for name in names})
+        place_of = {name: place for place, name in enumerate(self.names)}
+        self.numbers: list[NDArray[np.int32]] = [
+            np.array([*(place_of[name] for name in names), -1], dtype=np.int32)[numbers]
+            for (numbers, _), names in zip(several, changed, strict=True)
+        ]
+
+    def category(self, column: int) -> pd.Categorical:
+        """Give a column in the words of all."""
+        names = pd.Index(self.names, dtype=object)
+        return pd.Categorical.from_codes(self.numbers[column], categories=names)
 
 
-def _renamed(frame: pd.DataFrame, methods: Mapping[str, str]) -> pd.DataFrame:
-    renamed = frame["method"].map(lambda name: methods.get(name, name)).astype(object)
-    return frame.assign(baseline_method=frame["method"], method=renamed)
+def _joined(*columns: tuple[_Texts, int]) -> _Numbers:
+    """Make one number of the texts that a row has in several columns.
 
-
-def _other_signature(lost: pd.DataFrame, now: pd.DataFrame, old: pd.DataFrame) -> pd.Series:
-    """Name the fields in which values without a partner differ from the nearest other version.
-
-    A signature that the baseline has too, for the same metric of the same method, has a partner of
-    its own there: it is no other version of this one.
+    Raises
+    ------
+    IqbenchError
+        If there are too many combinations to be numbered.
     """
-    place = ["dataset", "method", "metric", "signature"]
-    known = pd.MultiIndex.from_frame(old[place].drop_duplicates())
-    strange = now[~pd.MultiIndex.from_frame(now[place]).isin(known) & now["candidate"].notna()]
-    identity = [*_PICTURE, "metric"]
-    found = (
-        lost[[*identity, "signature"]]
-        .rename_axis("pair")
-        .reset_index()
-        .merge(strange[[*identity, "signature"]], on=identity, suffixes=("", "_other"))
-    )
-    versions = list(zip(found["signature"], found["signature_other"], strict=True))
-    # Without a differing field they differ in the order of the same ones.
-    fields = {both: differing_fields(both) or ["order of the fields"] for both in set(versions)}
-    found["fields"] = pd.Series([", ".join(fields[both]) for both in versions], dtype=object)
-    found["count"] = [len(fields[both]) for both in versions]
-    nearest = found.sort_values(["pair", "count", "fields"]).drop_duplicates("pair")
-    return nearest.set_index("pair")["fields"].astype(object)
+    if math.prod(max(len(texts.names), 1) for texts, _ in columns) > np.iinfo(np.int64).max:
+        raise IqbenchError(
+            "there are too many names to be matched at once",
+            hint="Compare one dataset at a time: --dataset NAME",
+        )
+    found: _Numbers = np.zeros(len(columns[0][0].numbers[columns[0][1]]), dtype=np.int64)
+    for texts, column in columns:
+        found *= max(len(texts.names), 1)
+        found += texts.numbers[column]
+    return found
 
 
-def _other_reference(pairs: pd.DataFrame, old: pd.DataFrame, now: pd.DataFrame) -> pd.Series:
-    """Say which values were scored against another reference file than the baseline's."""
-    before = _of_image(pairs, old, "reference_digest", method="baseline_method")
-    after = _of_image(pairs, now, "reference_digest")
-    return (before != after) & before.notna() & after.notna()
+def _place_in(wanted: _Numbers, there: _Numbers) -> _Numbers:
+    """Say where each wanted number is among others; -1 where it is not."""
+    if not len(there):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    order = np.argsort(there, kind="stable")
+    sorted_ = there[order]
+    place = np.minimum(np.searchsorted(sorted_, wanted), len(there) - 1)
+    found: _Numbers = np.where(sorted_[place] == wanted, order[place], -1)
+    return found
 
 
-def _why_lost(lost: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
-    """Say why there is no value: its own error, that of its image, or that it was not scored."""
-    own, told = lost["error"], _of_image(lost, images, "error")
-    return own.where(own.notna(), told).fillna("not scored")
+class _Matcher:
+    """Matches two sides by numbers in the place of names."""
+
+    def __init__(self, baseline: Scored, candidate: Scored, methods: Mapping[str, str]) -> None:
+        self._sides = baseline, candidate
+        old, now = baseline.scores, candidate.scores
+        old = old[old["value"].notna().to_numpy()]
+        self._value = tuple(one["value"].to_numpy(dtype=np.float64) for one in (old, now))
+        self._error = now["error"]
+        self._before = _Texts(old["method"], baseline.images["method"])
+        columns = (old, now, baseline.images, candidate.images)
+        self._dataset = _Texts(*(one["dataset"] for one in columns))
+        self._image = _Texts(*(one["image"] for one in columns))
+        self._method = _Texts(
+            old["method"], now["method"], candidate.images["method"], renamed=methods
+        )
+        self._metric = _Texts(old["metric"], now["metric"])
+        self._signature = _Texts(old["signature"], now["signature"])
+
+    def matched(self) -> Matched:
+        old, now = (self._values(side) for side in (0, 1))
+        place = _place_in(old, now)
+        there = place >= 0
+        candidate = np.where(there, self._value[1][place] if len(now) else np.nan, np.nan)
+        reasons = _Reasons(len(old))
+        self._other_signatures(np.flatnonzero(~there), reasons)
+        apart = reasons.given
+        moved = (there | apart) & self._other_reference()
+        reasons.precede(moved, _REFERENCE)
+        apart = reasons.given
+        lost = np.isnan(candidate) & ~apart
+        self._why_lost(np.flatnonzero(lost), place, reasons)
+        candidate[apart] = np.nan
+        state = np.select([apart, lost], [2, 1], 0)
+        pairs = pd.DataFrame(
+            {
+                "dataset": self._dataset.category(0),
+                "baseline_method": self._before.category(0),
+                "method": self._method.category(0),
+                "metric": self._metric.category(0),
+                "signature": self._signature.category(0),
+                "image": self._image.category(0),
+                "baseline": self._value[0],
+                "candidate": candidate,
+                "state": pd.Categorical.from_codes(state, categories=pd.Index(_STATES)),
+                "reason": reasons.category(),
+            }
+        )
+        columns = self._sides[0].columns.united(self._sides[1].columns)
+        return Matched(pairs, self._new(), columns)
+
+    def _metrics(self, side: int) -> _Numbers:
+        """Give one number a dataset, method, image and metric."""
+        columns = (self._dataset, self._method, self._image, self._metric)
+        return _joined(*((texts, side) for texts in columns))
+
+    def _values(self, side: int) -> _Numbers:
+        """Give one number a value of a side."""
+        columns = (self._dataset, self._method, self._image, self._metric, self._signature)
+        return _joined(*((texts, side) for texts in columns))
+
+    def _versions(self, side: int) -> _Numbers:
+        """Give one number a dataset, method, metric and signature."""
+        columns = (self._dataset, self._method, self._metric, self._signature)
+        return _joined(*((texts, side) for texts in columns))
+
+    def _other_signatures(self, lost: NDArray[np.intp], reasons: _Reasons) -> None:
+        """Name the fields in which values without a partner differ from the nearest other version.
+
+        A signature that the baseline has too, for the same metric of the same method, has a partner
+        of its own there: it is no other version of this one.
+        """
+        if not len(lost):
+            return
+        known = np.isin(self._versions(1), np.unique(self._versions(0)))
+        strange = np.flatnonzero(~known & ~np.isnan(self._value[1]))
+        found = pd.DataFrame(
+            {
+                "place": lost,
+                "of": self._metrics(0)[lost],
+                "mine": self._signature.numbers[0][lost],
+            }
+        ).merge(
+            pd.DataFrame(
+                {"of": self._metrics(1)[strange], "other": self._signature.numbers[1][strange]}
+            ),
+            on="of",
+        )
+        names = self._signature.names
+        versions = found[["mine", "other"]].drop_duplicates()
+        # Without a differing field they differ in the order of the same ones.
+        fields = [
+            differing_fields((names[mine], names[other])) or ["order of the fields"]
+            for mine, other in versions.itertuples(index=False)
+        ]
+        texts = [", ".join(one) for one in fields]
+        versions = versions.assign(
+            count=np.array([len(one) for one in fields], dtype=np.int64),
+            text=pd.Series(texts, index=versions.index, dtype=object),
+        ).sort_values(["count", "text"])
+        versions = versions.assign(nearness=np.arange(len(versions)))
+        found = found.merge(versions, on=["mine", "other"]).sort_values(["place", "nearness"])
+        nearest = found.drop_duplicates("place")
+        for text, part in nearest.groupby("text", sort=False)["place"]:
+            reasons.give(part.to_numpy(), str(text))
+
+    def _other_reference(self) -> NDArray[np.bool_]:
+        """Say which values were scored against another reference file than the baseline's."""
+        old, now = (side.images["reference_digest"] for side in self._sides)
+        digest = _Texts(old, now)
+        before = self._of_image(digest.numbers[0], self._before, 1, 2)
+        after = self._of_image(digest.numbers[1], self._method, 2, 3)
+        other: NDArray[np.bool_] = (before != after) & (before >= 0) & (after >= 0)
+        return other
+
+    def _of_image(
+        self, found: NDArray[np.int32], method: _Texts, of_methods: int, of_images: int
+    ) -> NDArray[np.int32]:
+        """Look up what a table of images says of the image of each pair; -1 where nothing."""
+        place = self._image_of(method, of_methods, of_images)
+        return np.append(found, np.int32(-1))[place]
+
+    def _image_of(self, method: _Texts, of_methods: int, of_images: int) -> _Numbers:
+        """Find the image of each pair in a table of images."""
+        return _place_in(
+            _joined((self._dataset, 0), (method, 0), (self._image, 0)),
+            _joined((self._dataset, of_images), (method, of_methods), (self._image, of_images)),
+        )
+
+    def _why_lost(self, lost: NDArray[np.intp], place: _Numbers, reasons: _Reasons) -> None:
+        """Say why there is no value: its own error, its image's, or that it was not scored."""
+        if not len(lost):
+            return
+        own = np.full(len(lost), None, dtype=object)
+        there = place[lost] >= 0
+        own[there] = self._error.to_numpy(dtype=object)[place[lost][there]]
+        images = self._sides[1].images["error"].to_numpy(dtype=object)
+        at = self._image_of(self._method, 2, 3)[lost]
+        told = np.full(len(lost), None, dtype=object)
+        told[at >= 0] = images[at[at >= 0]]
+        texts = pd.Series(own, dtype=object)
+        texts = texts.where(texts.notna(), pd.Series(told, dtype=object)).fillna("not scored")
+        numbers, names = pd.factorize(texts)
+        for number, text in enumerate(names):
+            reasons.give(lost[numbers == number], str(text))
+
+    def _new(self) -> pd.DataFrame:
+        """Count by image the metrics of which the candidate alone has values."""
+        fresh = ~np.isin(self._metrics(1), self._metrics(0)) & ~np.isnan(self._value[1])
+        at = np.flatnonzero(fresh)
+        _, first = np.unique(self._metrics(1)[at], return_index=True)
+        at = at[np.sort(first)]
+        keys = {"dataset": self._dataset, "method": self._method, "image": self._image}
+        rows = pd.DataFrame(
+            {
+                name: np.array(texts.names, dtype=object)[texts.numbers[1][at]]
+                for name, texts in keys.items()
+            },
+            dtype=object,
+        )
+        return rows.groupby(list(keys)).size().rename("metrics").reset_index()
 
 
-def _of_image(
-    pairs: pd.DataFrame, images: pd.DataFrame, column: str, *, method: str = "method"
-) -> pd.Series:
-    """Look up what a table of images says of the image of each pair."""
-    known = _plain(images, _PICTURE, found=images[column].astype(object))
-    names = pairs[["dataset", method, "image"]].set_axis(_PICTURE, axis=1)
-    found = names.merge(known, on=_PICTURE, how="left", validate="many_to_one")["found"]
-    return found.set_axis(pairs.index)
+class _Reasons:
+    """Why pairs cannot be compared: a text for some of the rows."""
 
+    def __init__(self, rows: int) -> None:
+        self._texts: dict[str, int] = {}
+        self._numbers = np.full(rows, -1, dtype=np.int32)
 
-def _new(now: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
-    identity = [*_PICTURE, "metric"]
-    known = pd.MultiIndex.from_frame(old[identity])
-    values = now.loc[now["candidate"].notna(), identity].drop_duplicates()
-    fresh = values[~pd.MultiIndex.from_frame(values).isin(known)]
-    return fresh.groupby(_PICTURE).size().rename("metrics").reset_index()
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """Which rows have one."""
+        return self._numbers >= 0
+
+    def give(self, rows: NDArray[np.intp], text: str) -> None:
+        """Give some rows a text."""
+        self._numbers[rows] = self._texts.setdefault(text, len(self._texts))
+
+    def precede(self, rows: NDArray[np.bool_], text: str) -> None:
+        """Put a text before those that some rows have; it is the text of the others."""
+        before = self._numbers.copy()
+        self.give(np.flatnonzero(rows & (before < 0)), text)
+        for known, number in list(self._texts.items()):
+            self.give(np.flatnonzero(rows & (before == number)), f"{text}, {known}")
+
+    def category(self) -> pd.Categorical:
+        """Give the column."""
+        used = sorted(self._texts)
+        place = np.array([*(used.index(text) for text in self._texts), -1], dtype=np.int32)
+        return pd.Categorical.from_codes(
+            place[self._numbers], categories=pd.Index(used, dtype=object)
+        )

@@ -261,6 +261,7 @@ def _values(
     pairs = found.pairs
     for name, value in zip(("dataset", "baseline_method", "method", "image"), place, strict=True):
         pairs = pairs[pairs[name] == value]
+    pairs = pairs.astype({"metric": object, "signature": object})
     order = {metric: place for place, metric in enumerate(sides.columns)}
     pairs = pairs.assign(heading=with_headings(pairs).astype(str)).sort_values(
         "metric", key=lambda names: names.map(lambda name: order.get(name, len(order)))
