@@ -40,6 +40,7 @@ COMMANDS = (
     "leaderboard",
     "correlate",
     "report",
+    "site",
     "check",
     "compare",
     "import",

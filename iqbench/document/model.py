@@ -54,6 +54,11 @@ class Entry:
         What colours say of it: ``good``, ``bad`` or ``open``; empty for nothing.
     cite
         Key of the bibliography, for LaTeX.
+    link
+        On a page, where the text leads to: a path below the page's folder, or an address of which
+        is known that it begins with ``https://`` or ``http://``.
+    anchor
+        On a page, what its row is called, so that links lead to it.
     """
 
     text: str
@@ -64,6 +69,8 @@ class Entry:
     shade: float | None = None
     tone: str = ""
     cite: str = ""
+    link: str = ""
+    anchor: str = ""
 
     @property
     def sort_key(self) -> str:
@@ -80,8 +87,9 @@ class TableColumn:
     Attributes
     ----------
     key
-        ``rank``, ``method``, the extras ``tie``, ``front`` and ``range``, ``text``, ``value``, or
-        ``note``: sentences, which a terminal folds into the room that is left.
+        ``rank``, ``method`` (what a row is about: pages keep it in sight, and search in it), the
+        extras ``tie``, ``front`` and ``range``, ``text``, ``value``, or ``note``: sentences, which
+        a terminal folds into the room that is left.
     heading
         Plain, with its arrow.
     entries
@@ -94,6 +102,9 @@ class TableColumn:
         Which way a page sorts it first: ``ascending`` or ``descending``.
     groups
         Headings above its own, the outermost first; columns side by side share equal ones.
+    choice
+        Of a column without a metric, by what name the reader of a page shows and hides it; empty
+        for one that is always shown.
     """
 
     key: str
@@ -103,6 +114,7 @@ class TableColumn:
     metric: str = ""
     order: str = "ascending"
     groups: tuple[str, ...] = ()
+    choice: str = ""
 
     @property
     def full_heading(self) -> str:

@@ -15,7 +15,7 @@ from iqbench.boards.means_table import MeansTable
 from iqbench.boards.sections import section_kinds
 from iqbench.document.html import figures_of
 from iqbench.document.text import plural
-from iqbench.page.definitions import definitions_of
+from iqbench.page.definitions import Definition, definitions_of
 from iqbench.page.plot_data import Matrix, matrices_of
 from iqbench.page.protocols import protocol_notes
 from iqbench.page.summary import cards_of
@@ -76,6 +76,11 @@ class Contents:
             for one in self.every.standings
         }
 
+    @cached_property
+    def definitions(self) -> dict[str, Definition]:
+        """By heading, how columns are to be read."""
+        return definitions_of(self.signatures, self.found.columns)
+
     def context(self) -> dict[str, Any]:
         """Give what the template names."""
         shown = set(self.found.table.metrics)
@@ -86,7 +91,7 @@ class Contents:
         ]
         return {
             "title": self.results.resolve().name,
-            "facts": self._facts(),
+            "facts": self.facts(),
             "cards": list(cards_of(self.table)),
             "averages": averages,
             "tables": tables,
@@ -100,7 +105,7 @@ class Contents:
                     *(section for _, own in sections for section in own),
                 ]
             ),
-            "definitions": definitions_of(self.signatures, self.found.columns),
+            "definitions": self.definitions,
             "matrices": list(self._matrices()),
             "tasks": sorted({table.task for table in tables if table.task}),
             "protocols": sorted({name for table in tables for name in table.protocols.values()}),
@@ -116,7 +121,8 @@ class Contents:
             if found := matrices_of(self.standing(dataset)):
                 yield dataset, found
 
-    def _facts(self) -> list[str]:
+    def facts(self) -> list[str]:
+        """Count what there is."""
         board = self.table.frame
         images = board.groupby("dataset", sort=False)["expected"].max().sum()
         return [

@@ -27,8 +27,8 @@ class Card:
     ----------
     dataset, task
         Which.
-    leader
-        The best method, or several that share the first rank; empty where none is ranked.
+    leaders
+        The best method, or several that share the first rank; none where no method is ranked.
     value
         Its mean, and by which metric; and the mean that decides, where that is another.
     tied
@@ -43,12 +43,17 @@ class Card:
 
     dataset: str
     task: str
-    leader: str
+    leaders: list[str]
     value: str
     tied: list[str]
     few: str
     front: list[str]
     incomplete: str
+
+    @property
+    def leader(self) -> str:
+        """Name the best methods."""
+        return ", ".join(self.leaders)
 
 
 def cards_of(table: MeansTable) -> Iterator[Card]:
@@ -70,7 +75,7 @@ def cards_of(table: MeansTable) -> Iterator[Card]:
         yield Card(
             dataset=str(dataset),
             task=str(rows["task"].iloc[0]),
-            leader=", ".join(str(name) for name in first["method"]),
+            leaders=[str(name) for name in first["method"]],
             value=value,
             tied=tied,
             few=f"{few} too few for a test" if few else "",

@@ -72,9 +72,12 @@ class Viewed:
 @pytest.fixture
 def view(browser: Any) -> Iterator[Callable[..., Viewed]]:
     """Open a page from disk, without a network; in the end, nothing may have gone wrong."""
-    opened: list[tuple[Any, Viewed, Path]] = []
+    opened: list[tuple[Any, Viewed, str]] = []
 
-    def visit(path: Path, *, plots: bool = False, **options: Any) -> Viewed:
+    def visit(
+        path: Path, *, plots: bool = False, within: Path | None = None, **options: Any
+    ) -> Viewed:
+        """Open a page; of a site, ``within`` is the folder whose pages links may lead to."""
         context = browser.new_context(
             **{
                 "viewport": {"width": 1280, "height": 900},
@@ -86,16 +89,19 @@ def view(browser: Any) -> Iterator[Callable[..., Viewed]]:
         if not plots:  # to unpack plotly.js takes longer than most tests
             context.add_init_script("IntersectionObserver = class { observe() {} }")
         viewed = Viewed(context.new_page())
-        opened.append((context, viewed, path))
+        opened.append((context, viewed, path.as_uri() if within is None else f"{within.as_uri()}/"))
         viewed.page.goto(path.as_uri())
         return viewed
 
     yield visit
-    for context, viewed, path in opened:
+    for context, viewed, place in opened:
         context.close()
         assert viewed.complaints == []
         asked = [url for url in viewed.requests if not url.startswith(("data:", "blob:"))]
-        assert asked == [path.as_uri()]
+        if place.endswith("/"):
+            assert {url.startswith(place) and ".html" in url for url in asked} == {True}
+        else:
+            assert asked == [place]
 
 
 @pytest.fixture

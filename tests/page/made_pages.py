@@ -185,6 +185,24 @@ def many_results(root: Path, methods: int, images: int) -> Path:
     return root
 
 
+def score_method(root: Path, dataset: str, method: str, quality: float, images: int = 3) -> None:
+    """Write tables of one method on one dataset, without pictures; again, with other values."""
+    with Store(root).writer(manifest(), COLUMNS) as writer:
+        for number in range(images):
+            row = ImageRow(dataset, method, f"image{number}", f"r{number}", f"{method}.{quality}")
+            writer.add_image(row)
+            values = values_of(quality, number)
+            writer.add_scores(
+                ScoreRow(
+                    *(dataset, method, row.image, metric, values[metric], None),
+                    f"metric={metric}|version=1|protocol=rgb/1|view=rgb",
+                    "rgb",
+                    row.pair,
+                )
+                for metric in ("psnr", "ssim", "lpips-alex")
+            )
+
+
 MAPS = ("absolute-error",)
 
 

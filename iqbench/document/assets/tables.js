@@ -71,15 +71,18 @@
       cell.hidden = !metrics.has(cell.dataset.metric) || Boolean(other);
     }
     const verdict = field("filter-verdict");
+    let rows = 0;
     for (const row of document.querySelectorAll("tr[data-method]")) {
       const { method: name, rowMetric, verdict: own } = row.dataset;
       const seen = name.toLowerCase().includes(method) && (!verdict || own === verdict);
       row.hidden = !seen || (rowMetric !== undefined && !metrics.has(rowMetric));
+      rows += !row.hidden && !row.closest("[hidden]");
     }
-    document.getElementById("nothing").hidden = shown > 0;
+    document.getElementById("nothing").hidden = rows > 0;
     const boxes = form.querySelectorAll("input[name=metric]").length;
-    document.getElementById("metric-count").textContent = `${metrics.size}/${boxes}`;
-    iqbench.say(`${shown} tables shown`);
+    const count = document.getElementById("metric-count");
+    if (count) count.textContent = `${metrics.size}/${boxes}`;
+    iqbench.say(`${rows} rows in ${shown} tables`);
     if (dataset) document.dispatchEvent(new CustomEvent("iqbench:dataset", { detail: dataset }));
   }
 

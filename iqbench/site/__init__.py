@@ -1,0 +1,1 @@
+"""A leaderboard as a folder of pages: an index, a page a dataset, the history, downloads."""
