@@ -119,7 +119,10 @@ class Board:
     @cached_property
     def headings(self) -> list[str]:
         """All columns that hold a metric, in their order."""
-        return self.columns.ordered({name for one in self.standings for name in one.signatures})
+        keys: dict[str, Keys] = {}
+        for one in self.standings:
+            keys |= one.signatures
+        return self.columns.ordered(keys)
 
     @cached_property
     def table(self) -> MeansTable:
@@ -276,6 +279,7 @@ def read_boards(
     needed = [text for one in composites for names in one.alternatives for text in names]
     extra = [*([sort] if sort else []), *(front or ()), *needed]
     choice = BoardOptions(sort, filters.get("method"), front, intervals, tuple(composites))
+    asked = _named(several[0]) or list(filters.get("metric", ()))
     several = [
         shown
         if isinstance(shown, str)
@@ -287,7 +291,7 @@ def read_boards(
     known: set[Keys] = set()
     used: list[set[Keys]] = [set() for _ in several]
     found: list[list[DatasetBoard]] = [[] for _ in several]
-    for tables in iter_datasets(results, filters=filters, leading=_named(several[0])):
+    for tables in iter_datasets(results, filters=filters, leading=asked):
         columns = tables.columns
         if tables.scores.empty and tables.sets.empty and narrowed:
             continue

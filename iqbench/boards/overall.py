@@ -103,7 +103,9 @@ def overall_of(found: Sequence[DatasetBoard]) -> pd.DataFrame:
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_FRONT))
     metrics = metric_columns(frame)
     columns = ranked[0].columns if ranked else Columns()
-    names = [f"{name}{suffix}" for name in columns.ordered(metrics) for suffix in SUFFIXES]
+    known = {name: keys for one in ranked for name, keys in one.signatures.items()}
+    shown = columns.ordered({name: known[name] for name in metrics})
+    names = [f"{name}{suffix}" for name in shown for suffix in SUFFIXES]
     frame = frame[[name for name in (*_FRONT, *names) if name in frame.columns]]
     return frame.astype(
         {name: "Int64" for name in names if name in frame if name.endswith(COUNTED)}

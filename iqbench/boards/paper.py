@@ -202,6 +202,8 @@ def _columns_of(
     published = rows[rows[PUBLISHED].fillna("").ne("")] if PUBLISHED in rows else rows[:0]
     joined = _joined(one, any_protocol)
     scales = {head: _scale_of(one.signatures[head][1]) for head in joined}
+    if len(known := {scale for scale in scales.values() if scale}) == 1:
+        scales = dict.fromkeys(joined, *known)  # what has none, such as costs, stands beside them
     for head in sorted(joined, key=lambda head: int(scales[head] or 0)):
         metric, signature = one.signatures[head]
         values = _scored(one, head, joined[head], intervals)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from iqbench.results.names import coded, combinations_of, natural, used_names
-from iqbench.results.read import DatasetTables, with_headings
+from iqbench.results.read import DatasetTables, keys_of, with_headings
 from iqbench.results.schema import UNDEFINED
 
 __all__ = ["ScoreArray", "score_array_of"]
@@ -69,7 +69,8 @@ def score_array_of(tables: DatasetTables) -> ScoreArray:
     heads = with_headings(scores)
     images = sorted(used_names(scores["image"]))
     methods = sorted(used_names(scores["method"]), key=natural)
-    headings = tables.columns.ordered(used_names(heads))
+    keys = keys_of(scores, heads)
+    headings = tables.columns.ordered(keys)
     shape = (len(images), len(methods), len(headings))
     place = _places(scores["image"], images)
     for column, order in ((scores["method"], methods), (heads, headings)):
@@ -81,14 +82,11 @@ def score_array_of(tables: DatasetTables) -> ScoreArray:
     if error.notna().any():  # rarely: looking at text takes longer than all the rest
         text = error.astype("string").str.startswith(UNDEFINED)
         undefined.reshape(-1)[place] = text.fillna(False).to_numpy(dtype=bool)
-    met = ~heads.cat.codes.duplicated().to_numpy()
-    first = scores.loc[met, ["metric", "signature"]].astype(str)
-    kinds = dict(zip(heads[met].astype(str), first.itertuples(index=False, name=None), strict=True))
     return ScoreArray(
         images,
         methods,
         headings,
-        {heading: kinds[heading] for heading in headings},
+        {heading: keys[heading] for heading in headings},
         values,
         undefined,
         _protocols(scores),

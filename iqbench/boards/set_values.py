@@ -12,8 +12,7 @@ from iqbench.boards.headings import SET_FACTS
 from iqbench.boards.means import ColumnMeans, Infinite, MethodMeans
 from iqbench.boards.order import order_methods
 from iqbench.results.columns import Columns
-from iqbench.results.names import used_names
-from iqbench.results.read import DatasetTables, with_headings
+from iqbench.results.read import DatasetTables, keys_of, with_headings
 
 __all__ = ["SetValues", "set_values"]
 
@@ -113,7 +112,7 @@ def set_values(tables: DatasetTables, methods: list[str]) -> SetValues:
     if sets.empty:
         return found
     heads = with_headings(sets)
-    for heading in tables.columns.ordered(used_names(heads)):
+    for heading in tables.columns.ordered(keys_of(sets, heads)):
         rows = sets[(heads == heading).to_numpy()]
         first = rows.iloc[0]
         by_method = rows.assign(method=rows["method"].astype(str)).set_index("method")

@@ -195,7 +195,9 @@ def _column(text: str) -> tuple[str, str]:
 
 
 def _direction(text: str) -> tuple[str, str]:
-    metric, _, direction = text.rpartition("=")
+    from iqbench.results.selector import split_assignment
+
+    metric, direction = split_assignment(text)
     if direction not in ("higher", "lower") or not metric:
         raise click.BadParameter(
             f"{text!r} is not METRIC=higher or METRIC=lower", param_hint="--metric-direction"

@@ -17,9 +17,8 @@ from iqbench.correlation.inputs import Inputs, OpinionSource, read_inputs
 from iqbench.correlation.metric_table import NO_CORRELATION, MetricTable
 from iqbench.correlation.variation_gaps import variation_gaps
 from iqbench.errors import IqbenchError, unknown_name
-from iqbench.results.columns import Columns, bracketed, metric_of
+from iqbench.results.columns import Columns, metric_of
 from iqbench.results.format1 import completed
-from iqbench.results.selector import select
 from iqbench.stats.influence import DEFAULT, Bootstrap
 
 __all__ = ["Correlations", "perceptual_distances", "read_correlations"]
@@ -163,9 +162,7 @@ def read_correlations(
     """
     read = read_inputs(results, filters, shown, source or OpinionSource())
     table, opinions = read.table, read.opinions
-    found_directions = _directions(
-        [*table.names, *read.choice_metrics], table.columns, directions or {}
-    )
+    found_directions = _directions(table, [*table.names, *read.choice_metrics], directions or {})
     _check_choices(read.choice_metrics, found_directions)
     agreement, differences = _with_people(read, found_directions, bootstrap)
     distortion = None
@@ -201,18 +198,19 @@ def _role(name: str, columns: Columns) -> str:
     return completed(metric_of(name), columns.info(name)).role
 
 
-def _directions(names: list[str], columns: Columns, given: Mapping[str, str]) -> dict[str, str]:
-    heads = {name: (metric_of(name), bracketed(name)) for name in names}
+def _directions(
+    table: MetricTable, names: Sequence[str], given: Mapping[str, str]
+) -> dict[str, str]:
     said: dict[str, str] = {}
     for text, direction in given.items():
-        meant = select(text, heads)
+        meant = table.select(text, names)
         if not meant:
             raise unknown_name("metric", text, names)
         said |= dict.fromkeys(meant, direction)
     found = {}
     for name in names:
-        info = columns.info(name)
-        found[name] = said.get(name, "lower" if name.startswith("|") else info.direction)
+        stated = "lower" if name.startswith("|") else table.columns.info(name).direction
+        found[name] = said.get(name, stated)
     return found
 
 

@@ -21,9 +21,8 @@ from iqbench.correlation.opinion_table import (
 )
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import Columns
-from iqbench.results.names import used_names
 from iqbench.results.opinion import read_opinion
-from iqbench.results.read import load_columns, load_images, load_values, with_headings
+from iqbench.results.read import keys_of, load_columns, load_images, load_values, with_headings
 from iqbench.results.references import stale_among
 from iqbench.results.selector import pick
 
@@ -103,7 +102,8 @@ def read_inputs(
     if results is None:
         assert source.file is not None
         return _filtered(_alone(source, source.file), filters, shown)
-    columns = load_columns(results)
+    asked = filters.get("metric", ()) if isinstance(shown, str) else shown
+    columns = load_columns(results).leading(asked)
     images = load_images(results)
     stale = stale_among(images, filters)
     stale.warn()
@@ -146,7 +146,7 @@ def _headings_of_sets(
 ) -> tuple[str, ...]:
     """Head the chosen columns of one value a set: there is nothing to correlate."""
     heads = with_headings(sets)[sets.index.isin(chosen_sets.index)]
-    found = tuple(columns.ordered(used_names(heads)))
+    found = tuple(columns.ordered(keys_of(sets.loc[heads.index], heads)))
     if found and scores.empty:
         raise IqbenchError(
             f"{', '.join(found)} has one value a set, and a correlation needs values of images",
@@ -210,14 +210,19 @@ def _filtered(
     names = whole.choice_metrics or whole.table.names
     rows = whole.choices if whole.choice_metrics else whole.opinions
     datasets = sorted(set(rows["dataset"]))
-    for key, known in (("metric", names), ("dataset", datasets)):
-        for name in filters.get(key, ()):
-            if name not in known:
-                raise unknown_name(key, name, known)
+    metrics: dict[str, None] = {}
+    for text in filters.get("metric", names):
+        meant = whole.table.select(text, names)
+        if not meant:
+            raise unknown_name("metric", text, names)
+        metrics |= dict.fromkeys(meant)
+    for name in filters.get("dataset", ()):
+        if name not in datasets:
+            raise unknown_name("dataset", name, datasets)
     for key in filters:
         if key not in ("metric", "dataset"):
             raise IqbenchError(f"a file of opinions has nothing to choose by --{key}")
-    kept = [name for name in names if name in filters.get("metric", names)]
+    kept = list(metrics)
     datasets = [name for name in datasets if name in filters.get("dataset", datasets)]
     rows = rows[rows["dataset"].isin(datasets)]
     if whole.choice_metrics:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from iqbench.results.columns import Columns, distance_name
+from iqbench.results.columns import Columns, bracketed, distance_name, metric_of
 from iqbench.results.read import with_headings
+from iqbench.results.selector import Keys, Selector
 
 __all__ = ["NO_CORRELATION", "MetricTable", "contents", "metric_table", "with_distances"]
 
@@ -39,6 +40,9 @@ class MetricTable:
         How the metrics are read; empty where only their names are known.
     sets
         Columns that have one value a set, such as FID, and so no correlation.
+    keys
+        Metrics and signatures of the columns: several where datasets that are pooled apart have
+        others. Without any, what the heading says.
     """
 
     values: pd.DataFrame
@@ -46,6 +50,29 @@ class MetricTable:
     references: Mapping[tuple[str, str], str] = field(default_factory=dict)
     columns: Columns = field(default_factory=Columns)
     sets: tuple[str, ...] = ()
+    keys: Mapping[str, Sequence[Keys]] = field(default_factory=dict)
+
+    def select(self, text: str, among: Sequence[str]) -> list[str]:
+        """Name the columns that a selector means, see `iqbench.results.selector`.
+
+        Parameters
+        ----------
+        text
+            A selector, or a heading.
+        among
+            Headings.
+        """
+        if text in among:
+            return [text]
+        selector = Selector.of(text)
+        return [
+            name
+            for name in among
+            if any(
+                selector.fits(*keys)
+                for keys in self.keys.get(name) or [(metric_of(name), bracketed(name))]
+            )
+        ]
 
     @property
     def names(self) -> list[str]:
@@ -90,17 +117,22 @@ def metric_table(scores: pd.DataFrame, columns: Columns) -> MetricTable:
     MetricTable
         Without metrics that have no value at all.
     """
-    keys = [*_IDENTITY, "column", "signature"]
+    facts = [*_IDENTITY, "column", "metric", "signature"]
     headed = scores.assign(column=with_headings(scores, by=["dataset"]))
-    headed = headed.loc[headed["value"].notna(), [*keys, "value"]]
+    headed = headed.loc[headed["value"].notna(), [*facts, "value"]]
     images = headed.groupby(_IDENTITY, observed=True, sort=True)
     index = pd.MultiIndex.from_frame(images.size().index.to_frame(index=False).astype(str))
     column, names = pd.factorize(headed["column"].astype(str))
     values = np.full((len(index), len(names)), np.nan)
     values[images.ngroup().to_numpy(), column] = headed["value"].to_numpy()
     table = pd.DataFrame(values, index=index, columns=names)
-    table = with_distances(table[columns.ordered(map(str, names))], columns)
-    return MetricTable(table, _pools(headed), columns=columns)
+    used = headed[["column", "metric", "signature"]].drop_duplicates().astype(str)
+    keys: dict[str, list[Keys]] = {str(name): [] for name in names}
+    for name, metric, signature in used.itertuples(index=False, name=None):
+        keys[name].append((metric, signature))
+    order = columns.ordered({name: several[0] for name, several in keys.items()})
+    table = with_distances(table[order], columns)
+    return MetricTable(table, _pools(headed), columns=columns, keys=keys)
 
 
 def _pools(headed: pd.DataFrame) -> list[list[str]]:

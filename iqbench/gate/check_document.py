@@ -84,7 +84,7 @@ def check_document(found: Check, *, worst: int = 3, every: bool = False) -> Docu
     return Document(
         sections,
         title=f"Regression check {'passed' if found.passed else 'failed'}: {found.why()}",
-        notes=[*_remarks(found, shown), *_new(found.new)],
+        notes=[*_remarks(found, rows, shown), *_new(found.new)],
         records=check_records(found, worst),
     )
 
@@ -201,8 +201,7 @@ def _worst(found: Check, rows: pd.DataFrame, limit: int) -> Section:
     return Section("", columns=table, fixed=3, level=4)
 
 
-def _remarks(found: Check, shown: pd.DataFrame) -> list[str]:
-    rows = found.rows
+def _remarks(found: Check, rows: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
     remarks = []
     if hidden := len(rows) - len(shown):
         remarks.append(f"Not shown: {hidden} that are the same (--rows all)")
@@ -231,7 +230,7 @@ def _remarks(found: Check, shown: pd.DataFrame) -> list[str]:
     doubtful = rows[rows["note"].str.contains(DOUBTFUL, regex=False) & lost]
     if len(doubtful):
         names = ", ".join(
-            f"{row['dataset']} {method_names(row)} {row['metric']} {gain_text(row)}"
+            f"{row['dataset']} {method_names(row)} {row['heading']} {gain_text(row)}"
             for row in doubtful.head(_NAMED).to_dict("index").values()
         )
         rest = f" and {len(doubtful) - _NAMED} more" if len(doubtful) > _NAMED else ""

@@ -90,7 +90,8 @@ def read_compared_scores(
         wanted = {name for name in known if {name, names.get(name, name)} & set(methods)}
         old = old.where("method", wanted)
         now = now.where("method", {names.get(name, name) for name in wanted})
-    return ComparedScores(old.scored(baseline), now.scored(candidate), names)
+    metrics = asked.get("metric", ())
+    return ComparedScores(old.scored(baseline, metrics), now.scored(candidate, metrics), names)
 
 
 def read_methods(
@@ -120,7 +121,8 @@ def read_methods(
     if first == second:
         raise IqbenchError(f"{first} is compared with itself", hint="Name two methods")
     values = _Values.of(load_values(results, filters={**filters, "method": (first, second)}))
-    sides = [values.where("method", [name]).scored(results) for name in (first, second)]
+    metrics = filters.get("metric", ())
+    sides = [values.where("method", [name]).scored(results, metrics) for name in (first, second)]
     return ComparedScores(sides[0], sides[1], {first: second})
 
 
@@ -144,9 +146,10 @@ class _Values:
         """Keep what has one of some names."""
         return _Values(*(one[one[key].isin(list(names))] for one in (self.scores, self.sets)))
 
-    def scored(self, results: Path) -> Scored:
-        """Make a side of them."""
-        return Scored(self.scores, load_images(results), load_columns(results), self.sets)
+    def scored(self, results: Path, metrics: Sequence[str]) -> Scored:
+        """Make a side of them; metrics that were asked for stand in that order."""
+        columns = load_columns(results).leading(metrics)
+        return Scored(self.scores, load_images(results), columns, self.sets)
 
 
 def _parse_renamed(texts: Sequence[str], old: set[str], new: set[str]) -> dict[str, str]:

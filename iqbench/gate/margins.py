@@ -9,7 +9,7 @@ from dataclasses import replace
 from iqbench.columns import Margin
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.schema import ColumnInfo
-from iqbench.results.selector import Keys, Selector, refusal
+from iqbench.results.selector import Keys, Selector, refusal, split_assignment
 
 __all__ = [
     "IMAGE_FACTOR",
@@ -176,10 +176,10 @@ def parse_image_margins(
 
 def _named(text: str, metrics: Collection[str], option: str) -> tuple[str, str]:
     """Split ``METRIC=VALUE``."""
-    name, _, value = text.rpartition("=")
+    name, value = split_assignment(text)
     if not any(_fits(Selector.of(name).metric, metric) for metric in metrics):
         raise unknown_name(f"metric of {option}", name or text, metrics)
-    return name, value.strip()
+    return name, value
 
 
 def _margin(text: str, value: str, option: str, forms: Sequence[str] = _FORMS) -> Margin:

@@ -93,9 +93,12 @@ class Matched:
 
     def ordered(self, rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         """Sort rows by columns; metrics stand in their order, not in that of their names."""
-        places = rows["metric"].map(self.columns.place)
-        keys = [name for key in by for name in (["place", key] if key == "metric" else [key])]
-        return rows.assign(place=places).sort_values(keys, ignore_index=True).drop(columns="place")
+        pairs = list(zip(rows["metric"].astype(str), rows["signature"].astype(str), strict=True))
+        keys = {f"{metric} [{signature}]": (metric, signature) for metric, signature in pairs}
+        order = {keys[name]: at for at, name in enumerate(self.columns.ordered(keys))}
+        places = [order[pair] for pair in pairs]
+        by = [name for key in by for name in (["place", key] if key == "metric" else [key])]
+        return rows.assign(place=places).sort_values(by, ignore_index=True).drop(columns="place")
 
 
 class PairsByRow:

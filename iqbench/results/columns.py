@@ -35,10 +35,15 @@ class Columns(Mapping[str, ColumnInfo]):
     ----------
     infos
         By metric, in that order.
+    first
+        Selectors of columns that stand before all others, in this order.
     """
 
-    def __init__(self, infos: Mapping[str, ColumnInfo] | None = None) -> None:
+    def __init__(
+        self, infos: Mapping[str, ColumnInfo] | None = None, first: Sequence[str] = ()
+    ) -> None:
         self._infos = dict(infos or {})
+        self._first = [Selector.of(text) for text in first]
         self._places = {metric: place for place, metric in enumerate(self._infos)}
 
     def __getitem__(self, metric: str) -> ColumnInfo:
@@ -65,18 +70,34 @@ class Columns(Mapping[str, ColumnInfo]):
         """Give the place of a column's metric among all; those that are unknown come last."""
         return self._places.get(metric_of(heading), len(self._places))
 
-    def ordered(self, headings: Iterable[str]) -> list[str]:
-        """Sort headings by the place of their metric, and those of one metric by name."""
-        return sorted(headings, key=lambda name: (self.place(name), name))
+    def ordered(self, headings: Iterable[str] | Mapping[str, Keys]) -> list[str]:
+        """Sort headings: those that were named first, then by the place of their metric.
 
-    def leading(self, headings: Iterable[str]) -> Columns:
-        """Return the columns with the metrics of these headings first."""
-        first = [metric for metric in map(metric_of, headings) if metric in self]
-        return Columns({metric: self[metric] for metric in first} | self._infos)
+        Parameters
+        ----------
+        headings
+            With metric and signature of each, or without: then the columns of one metric are told
+            apart by what stands in their headings.
+        """
+        keys = headings if isinstance(headings, Mapping) else {}
+
+        def place(heading: str) -> tuple[int, int, str]:
+            found = keys.get(heading) or (metric_of(heading), bracketed(heading))
+            fits = (at for at, one in enumerate(self._first) if one.fits(*found))
+            return next(fits, len(self._first)), self.place(heading), heading
+
+        return sorted(headings, key=place)
+
+    def leading(self, texts: Sequence[str]) -> Columns:
+        """Return the columns with those first that selectors mean, in the selectors' order."""
+        named = [Selector.of(text).metric for text in texts]
+        first = {metric: self[metric] for metric in named if metric in self}
+        return Columns(first | self._infos, texts)
 
     def united(self, newer: Columns) -> Columns:
         """Join with other columns, which have the last word on those that both have."""
-        return Columns(self._infos | newer._infos)
+        first = [str(one) for one in (self._first or newer._first)]
+        return Columns(self._infos | newer._infos, first)
 
     def choose(
         self, scores: pd.DataFrame, shown: str | Sequence[str], extra: Sequence[str] = ()

@@ -16,7 +16,7 @@ from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import Columns
 from iqbench.results.current import Stored, current_images, current_scores, groups
 from iqbench.results.filters import Filters
-from iqbench.results.names import combinations_of, used_names
+from iqbench.results.names import combinations_of
 from iqbench.results.parts import WRITTEN
 from iqbench.results.published import PublishedMean, read_published
 from iqbench.results.schema import IMAGES, SCORES, SETS, UNDEFINED, ColumnInfo, Manifest
@@ -28,6 +28,7 @@ __all__ = [
     "DatasetTables",
     "Scope",
     "iter_datasets",
+    "keys_of",
     "load_columns",
     "load_images",
     "load_runs",
@@ -182,8 +183,9 @@ def load_scores(
     if not wide:
         return frame if columns is None else _chosen(frame, columns)
     heads = with_headings(frame)
-    table = _wide(frame.assign(column=heads), _columns_of(found))
-    return table if columns is None else table[_chosen_metrics(frame, heads, columns)]
+    keys = keys_of(frame, heads)
+    table = _wide(frame.assign(column=heads), _columns_of(found), keys)
+    return table if columns is None else table[_chosen_metrics(keys, columns)]
 
 
 def load_values(
@@ -431,6 +433,21 @@ def with_headings(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.Series:
     )
 
 
+def keys_of(scores: pd.DataFrame, heads: pd.Series) -> dict[str, Keys]:
+    """Give metric and signature of each heading that is in use, as the first row has them.
+
+    Parameters
+    ----------
+    scores
+        Long form.
+    heads
+        As `with_headings` gives them.
+    """
+    met = ~heads.cat.codes.duplicated().to_numpy()
+    first = scores.loc[met, ["metric", "signature"]].astype(str)
+    return dict(zip(heads[met].astype(str), first.itertuples(index=False, name=None), strict=True))
+
+
 def of_any_file(frame: pd.DataFrame) -> pd.DataFrame:
     """Return scores whose signatures do not say of which file a value was imported.
 
@@ -482,8 +499,8 @@ def _frame(
     return frame.sort_values(keys, kind="stable", ignore_index=True)
 
 
-def _wide(headed: pd.DataFrame, known: Columns) -> pd.DataFrame:
-    heads = known.ordered(used_names(headed["column"]))
+def _wide(headed: pd.DataFrame, known: Columns, keys: Mapping[str, Keys]) -> pd.DataFrame:
+    heads = known.ordered(keys)
     images = headed.groupby(_IDENTITY, observed=True, sort=True)
     row = images.ngroup().to_numpy()
     index = images.size().index
@@ -496,11 +513,8 @@ def _wide(headed: pd.DataFrame, known: Columns) -> pd.DataFrame:
     return pd.DataFrame(values, index=index, columns=table.columns)
 
 
-def _chosen_metrics(frame: pd.DataFrame, heads: pd.Series, columns: Sequence[str]) -> list[str]:
+def _chosen_metrics(keys: Mapping[str, Keys], columns: Sequence[str]) -> list[str]:
     """Name the columns of the wide form that selectors mean, in their order."""
-    met = ~heads.cat.codes.duplicated().to_numpy()
-    first = frame.loc[met, ["metric", "signature"]].astype(str)
-    keys = dict(zip(heads[met].astype(str), first.itertuples(index=False, name=None), strict=True))
     chosen: dict[str, None] = {}
     for text in columns:
         meant = select(text, keys)
@@ -513,5 +527,10 @@ def _chosen_metrics(frame: pd.DataFrame, heads: pd.Series, columns: Sequence[str
 def _chosen(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     for name in columns:
         if name not in frame.columns:
-            raise unknown_name("column", name, [str(known) for known in frame.columns])
+            unknown = unknown_name("column", name, [str(known) for known in frame.columns])
+            raise IqbenchError(
+                unknown.message,
+                hint=f"{unknown.hint}. Metrics are columns of the wide form alone; here a filter "
+                "of metric chooses rows",
+            )
     return frame[list(columns)]
