@@ -38,11 +38,11 @@ class Evaluation:
     """The arguments of `evaluate`, where its documentation is, in the form that a run takes."""
 
     methods: Sequence[str] = ()
-    methods_in: Path | None = None
+    methods_in: StrPath | None = None
     datasets: Sequence[str] = ()
-    reference: Path | None = None
+    reference: StrPath | None = None
     dataset_name: str | None = None
-    reference_set: Path | None = None
+    reference_set: StrPath | None = None
     pairs: Path | None = None
     reference_name: str | None = None
     output_name: str | None = None
@@ -256,11 +256,11 @@ def evaluate(
     _check_inputs(degradation, inputs, input_name, functions)
     evaluation = Evaluation(
         methods=folders,
-        methods_in=_path(methods_in),
+        methods_in=methods_in,
         datasets=[*_texts(datasets), *([] if dataset is None else [dataset])],
-        reference=_path(reference),
+        reference=reference,
         dataset_name=dataset_name,
-        reference_set=_path(reference_set),
+        reference_set=reference_set,
         pairs=_path(pairs),
         reference_name=reference_name,
         output_name=output_name,
@@ -293,7 +293,7 @@ def evaluate(
             functions,
             degradation=degradation,
             seed=seed,
-            folder=_path(inputs),
+            folder=inputs,
             input_name=input_name,
         )
         plans.append(computed.plan)
@@ -518,7 +518,7 @@ def _computed(
     *,
     degradation: str | None,
     seed: int,
-    folder: Path | None,
+    folder: StrPath | None,
     input_name: str | None,
 ) -> _Computed:
     """Compute and score the outputs of functions, and write how long they took."""

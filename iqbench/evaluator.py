@@ -435,9 +435,9 @@ class Evaluator:
 
     def _reference_images(self, given: Images) -> ReferenceImages:
         scorer = self._scorer
-        images: Path | Sequence[Source]
+        images: str | PathLike[str] | Sequence[Source]
         if isinstance(given, str | PathLike):
-            images = Path(given)
+            images = given
         else:
             images = self._sources("image of the reference set", given)
         return read_reference_images(images, scorer.protocol, self._alpha, scorer.compute)

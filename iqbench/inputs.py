@@ -7,7 +7,6 @@ import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,11 +17,12 @@ from iqbench.datasets.files import did_you_mean, some
 from iqbench.datasets.matching.by_name import match_outputs
 from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.sample import Sample
+from iqbench.datasets.storage.paths import Place, source_of
+from iqbench.datasets.storage.places import find_place
 from iqbench.degradation.files import degrade_picture, seed_of
 from iqbench.degradation.kinds import Degradation, resolve_degradation
 from iqbench.errors import IqbenchError
-from iqbench.images.source import Alpha, FileSource
-from iqbench.user_files import expand_user
+from iqbench.images.source import Alpha
 
 __all__ = [
     "DegradedReferences",
@@ -153,7 +153,7 @@ class InputFiles:
     """
 
     label: str
-    files: Mapping[str, Path]
+    files: Mapping[str, Place]
     problems: Mapping[str, str]
     messages: list[str]
     alpha: Alpha
@@ -162,10 +162,10 @@ class InputFiles:
     @property
     def identity(self) -> str:
         """A digest of the files' contents, by image; it is the same wherever they lie."""
-        for image, path in self.files.items():
+        for image, place in self.files.items():
             if image not in self._digests:
                 with suppress(IqbenchError):  # the error of the image says so
-                    self._digests[image] = FileSource(path).read().digest
+                    self._digests[image] = source_of(place).read().digest
         listed = "".join(f"{image}\0{self._digests[image]}\n" for image in sorted(self._digests))
         return f"files:{hashlib.sha256(listed.encode()).hexdigest()[:12]}"
 
@@ -173,14 +173,14 @@ class InputFiles:
         """Read the file of an image: uint8, or uint16 where the file has 16 bits."""
         if sample.image not in self.files:
             raise IqbenchError(self.problems[sample.image])
-        content = FileSource(self.files[sample.image]).read()
+        content = source_of(self.files[sample.image]).read()
         self._digests[sample.image] = content.digest
         return np.array(content.decode(alpha=self.alpha).pixels)
 
 
 def input_files(
     dataset: Dataset,
-    folder: Path,
+    folder: str | os.PathLike[str],
     *,
     alone: bool,
     input_name: str | None = None,
@@ -216,10 +216,10 @@ def input_files(
     IqbenchError
         If the folder does not exist or has no input of the dataset, or the template is wrong.
     """
-    expanded = expand_user(folder)
-    _check_folder(expanded)
+    place = find_place(folder)
+    _check_folder(place)
     found = match_outputs(
-        Method("inputs", expanded),
+        Method("inputs", place),
         dataset,
         alone=alone,
         output_name=input_name,
@@ -247,7 +247,7 @@ def input_files(
     )
 
 
-def _check_folder(folder: Path) -> None:
+def _check_folder(folder: Place) -> None:
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise IqbenchError(

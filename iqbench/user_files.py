@@ -18,7 +18,9 @@ from typing import IO, BinaryIO, TypeAlias
 from iqbench.errors import IqbenchError
 
 __all__ = [
+    "CACHE_VARIABLE",
     "Render",
+    "cache_root",
     "expand_user",
     "open_regular",
     "replace_file",
@@ -28,6 +30,9 @@ __all__ = [
 
 Render: TypeAlias = Callable[[IO[bytes]], object]
 """Writes all of a file's bytes into an open, seekable file."""
+
+CACHE_VARIABLE = "IQBENCH_CACHE"
+"""The environment variable that names the folder below which iqbench keeps what it fetched."""
 
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|\d+))/fd/(\d+)")
 _MOST_LINKS = 40
@@ -54,6 +59,19 @@ def expand_user(path: Path) -> Path:
             f"{path} begins with the home folder of a user who is not known here",
             hint="Write the folder's whole path",
         ) from error
+
+
+def cache_root() -> Path:
+    """Return the folder below which fetched files are kept; it need not exist yet.
+
+    It is ``$IQBENCH_CACHE``, or the operating system's own place for caches.
+    """
+    root = os.environ.get(CACHE_VARIABLE)
+    if root:
+        return expand_user(Path(root))
+    import pooch
+
+    return Path(pooch.os_cache("iqbench"))
 
 
 def why_no_file(path: Path) -> str:

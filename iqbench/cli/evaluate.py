@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
-from iqbench.cli.options import gray_output_option, naming_options, peak_option
+from iqbench.cli.options import PLACE, gray_output_option, naming_options, peak_option
 from iqbench.cli.streams import say
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ NAMED = 20
     metavar="[NAME=]DIR",
     help="Folder of a method's outputs, named as the folder unless NAME is given. May be repeated.",
 )
-@click.option("--methods-in", type=FOLDER, metavar="DIR", help="Every sub-folder is a method.")
+@click.option("--methods-in", type=PLACE, metavar="DIR", help="Every sub-folder is a method.")
 @click.option(
     "--dataset",
     "datasets",
@@ -43,10 +43,10 @@ NAMED = 20
     metavar="NAME",
     help="Dataset of the datasets file (see `iqbench datasets list`). May be repeated.",
 )
-@click.option("--reference", type=FOLDER, metavar="DIR", help="Folder of references instead.")
+@click.option("--reference", type=PLACE, metavar="DIR", help="Folder of references instead.")
 @click.option(
     "--reference-set",
-    type=FOLDER,
+    type=PLACE,
     metavar="DIR",
     help="Images of any names, number and sizes with which metrics of sets (fid, kid) compare all "
     "outputs of a method; default: the references that have an output.",
@@ -129,6 +129,7 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
       iqbench evaluate --method out/ --metric niqe
       iqbench evaluate --method out/ --reference-set photographs/ --metric fid --metric kid
       iqbench evaluate --methods-in outputs/ --dataset DIV2K --shard 1/8
+      iqbench evaluate --method mine=out.zip --reference 's3://bucket/hr-*.parquet#image'
     """
     from iqbench.api import Evaluation, run_evaluation
     from iqbench.cli.progress import progress_bar

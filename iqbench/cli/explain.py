@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from iqbench.cli.options import (
+    PLACE,
     format_of,
     format_option,
     gray_output_option,
@@ -27,8 +28,8 @@ PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("reference", type=PATH)
-@click.argument("output", type=PATH)
+@click.argument("reference", type=PLACE)
+@click.argument("output", type=PLACE)
 @click.option(
     "--metric",
     "metrics",
@@ -83,8 +84,8 @@ PATH = click.Path(path_type=Path)
 @output_option(name="file")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def explain(
-    reference: Path,
-    output: Path,
+    reference: str,
+    output: str,
     *,
     metrics: tuple[str, ...],
     means: tuple[str, ...],
@@ -128,7 +129,7 @@ def explain(
     from iqbench.explain.document import render_explanation
 
     format = format or format_of(file)
-    with progress_bar(quiet=quiet, lines=reference.is_dir(), unit="steps") as reporter:
+    with progress_bar(quiet=quiet, lines=not Path(reference).is_file(), unit="steps") as reporter:
         frame = search(
             reference,
             output,

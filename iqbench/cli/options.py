@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 __all__ = [
+    "PLACE",
     "assignments",
     "columns_option",
     "filter_options",
@@ -25,6 +26,9 @@ __all__ = [
     "suffix_format",
     "wanted",
 ]
+
+PLACE = click.Path(path_type=str)
+"""A folder that may also be an archive, or an address, in which two slashes are not one."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

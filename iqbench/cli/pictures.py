@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from iqbench.cli.options import PLACE
+
 if TYPE_CHECKING:
     from iqbench.engine.reporter import Reporter
     from iqbench.page.find_pictures import Folders
@@ -30,7 +32,7 @@ _OPTIONS = (
         help="Folder of a method's outputs. May be repeated.",
     ),
     click.option(
-        "--outputs-in", type=_FOLDER, metavar="DIR", help="Every sub-folder has a method's outputs."
+        "--outputs-in", type=PLACE, metavar="DIR", help="Every sub-folder has a method's outputs."
     ),
     click.option(
         "--reference",

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, SerializeAsAny
 
 from iqbench.datasets.digests import read_checksums
 from iqbench.datasets.download import Download
 from iqbench.datasets.file_index import join
-from iqbench.datasets.files import check_text, did_you_mean, numbering_gaps, some
-from iqbench.datasets.layout import BelowRoot, Layout
+from iqbench.datasets.files import check_text, did_you_mean, numbering_gaps, some, walk
+from iqbench.datasets.layout import BelowRoot, Layout, folder_below
 from iqbench.datasets.layouts.csv_paths import CsvLayout
 from iqbench.datasets.layouts.folder import FolderLayout
 from iqbench.datasets.sample import Sample
+from iqbench.datasets.storage.paths import StoredPath
+from iqbench.datasets.storage.places import find_place
 from iqbench.datasets.template import OutputName, ReferenceName
 from iqbench.errors import IqbenchError
 from iqbench.images.source import Source
@@ -99,11 +101,11 @@ class DatasetSpec(Block):
     name
         The dataset's name.
     root
-        The folder below which data lies; None where nobody said.
+        The folder below which data lies, or its address; None where nobody said.
     """
 
     name: str
-    root: Path | None = None
+    root: Path | InstanceOf[StoredPath] | str | None = None
 
     def open(self) -> Dataset:
         """List the dataset's images, without opening any.
@@ -126,6 +128,25 @@ class DatasetSpec(Block):
             )
         return Dataset(self.name, self, samples, ignored)
 
+    @property
+    def local_root(self) -> Path | None:
+        """The folder below which data lies, for what needs it on this machine.
+
+        Raises
+        ------
+        IqbenchError
+            If data lies elsewhere.
+        """
+        if self.root is None or isinstance(self.root, Path):
+            return self.root
+        if not self.data.places():  # it comes with a package
+            return None
+        raise IqbenchError(
+            f"dataset {self.name!r} must be on this machine, not at {self.root}",
+            hint="Copy it to a local folder, and name that as the data root. From an address, "
+            "references of `layout: folder` can be scored",
+        )
+
     def list_samples(self) -> tuple[list[Sample], list[str]]:
         """List what is there, whatever the number; and what lies beside it and is none of it.
 
@@ -135,8 +156,12 @@ class DatasetSpec(Block):
             As the layout; the sentence names the dataset.
         """
         try:
-            samples = self.data.samples(self.root)
-            return samples, self.data.ignored(self.root, samples)
+            data = self.data
+            if isinstance(data, FolderLayout):
+                samples = data.samples(self.root)
+                return samples, data.ignored(self.root, samples)
+            samples = data.samples(self.local_root)
+            return samples, data.ignored(self.local_root, samples)
         except IqbenchError as error:
             message = f"dataset {self.name!r}: {error.message}"
             raise type(error)(message, hint=error.hint) from error
@@ -155,13 +180,20 @@ class DatasetSpec(Block):
         if self.root is None:
             return []
         places = self.data.places()
-        return [
+        needed = [
             path
             for path in read_checksums(self.checksums)
             if not places
             or any(path == place or path.startswith(join(place, "")) for place in places)
-            if not (self.root / path).is_file()
         ]
+        if isinstance(self.root, Path):
+            return [path for path in needed if not (self.root / path).is_file()]
+        there = {
+            join(place, name)
+            for place in (places if needed else ())
+            for name in walk(folder_below(self.root, place, "folder"))
+        }
+        return [path for path in needed if path not in there]
 
     def count_problems(self, samples: Sequence[Sample]) -> list[IqbenchError]:
         """Compare numbers with those that the block states."""
@@ -235,6 +267,8 @@ class Dataset:
         if root is None:
             return "comes with a package"
         below = (data.file,) if isinstance(data, CsvLayout) else data.places() or (".",)
+        if isinstance(root, str):
+            return ", ".join(join(root, part) if part != "." else root for part in below)
         return ", ".join(str((root / part).resolve()) for part in below)
 
     def published(self) -> dict[str, str]:
@@ -242,7 +276,10 @@ class Dataset:
         listed, root = read_checksums(self.spec.checksums), self.spec.root
         if not listed or root is None:
             return {}
-        by_file = {str(root / path): digest for path, digest in listed.items()}
+        by_file = {
+            join(root, path) if isinstance(root, str) else str(root / path): digest
+            for path, digest in listed.items()
+        }
         names = {one.image: one.reference.name for one in self.samples if one.reference}
         return {image: by_file[name] for image, name in names.items() if name in by_file}
 
@@ -264,14 +301,17 @@ def check_dataset_name(name: str) -> str:
 
 
 def reference_folder(
-    folder: Path, name: str | None = None, reference_name: str | None = None
+    folder: str | os.PathLike[str] | StoredPath,
+    name: str | None = None,
+    reference_name: str | None = None,
 ) -> Dataset:
     """Take a folder of reference images as a dataset, under the protocol ``rgb``.
 
     Parameters
     ----------
     folder
-        The images, with sub-folders or without.
+        The images, with sub-folders or without; whatever
+        `iqbench.datasets.storage.places.find_place` takes for a folder.
     name
         The dataset's name; that of the folder if not given.
     reference_name
@@ -283,16 +323,16 @@ def reference_folder(
         If the name is not allowed, if the template is wrong, if the folder does not exist, is none,
         or holds no images.
     """
-    folder = expand_user(folder)
-    if not folder.is_dir():
-        what = "is a file, not a folder" if folder.exists() else "does not exist"
-        hint = did_you_mean(folder, folder=True) or "Give --reference DIR"
-        raise IqbenchError(f"reference folder {folder} {what}", hint=hint)
-    name = check_dataset_name(folder.resolve().name if name is None else name)
+    place = find_place(folder)
+    if not place.is_dir():
+        what = "is a file, not a folder" if place.exists() else "does not exist"
+        hint = did_you_mean(place, folder=True) or "Give --reference DIR"
+        raise IqbenchError(f"reference folder {place} {what}", hint=hint)
+    name = check_dataset_name(place.resolve().name if name is None else name)
     template = "{id}" if reference_name is None else reference_name
     ReferenceName.parse(template)
     data = FolderLayout(layout="folder", references=".", id=template)
-    return DatasetSpec(name=name, root=folder, data=data).open()
+    return DatasetSpec(name=name, root=place, data=data).open()
 
 
 def pairs_file(file: Path, name: str | None = None) -> Dataset:

@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from iqbench.datasets.layout import is_below_root
+from iqbench.datasets.files import is_below_root
 from iqbench.errors import IqbenchError, unknown_name
 
 __all__ = ["FOLDER", "file_digest", "read_checksums"]

@@ -7,8 +7,8 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple, Protocol
 from unicodedata import category
 
 from iqbench.errors import IqbenchError
@@ -17,6 +17,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "check_text",
     "did_you_mean",
+    "is_below_root",
     "is_file",
     "is_folder",
     "is_hidden",
@@ -50,6 +51,14 @@ _UNUSABLE = {
 
 _DIGITS = re.compile(r"([0-9]+)")
 _LAST_NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.DOTALL)
+
+
+class ListedFolder(Protocol):
+    """A folder that was listed before, as one in a storage."""
+
+    def walk(self) -> Iterator[str]:
+        """Give the paths of all files below it, relative to it."""
+        ...
 
 
 class _Folder(NamedTuple):
@@ -107,8 +116,10 @@ def is_file(entry: os.DirEntry[str]) -> bool:
     return False
 
 
-def did_you_mean(path: Path, *, folder: bool) -> str:
-    """Ask for the folder, or file, whose name is nearest to that of one that is not there."""
+def did_you_mean(path: object, *, folder: bool) -> str:
+    """Ask for the folder, or file, whose name is nearest to that of a local one that is missing."""
+    if not isinstance(path, Path):
+        return ""
     names: list[str] = []
     with suppress(OSError), os.scandir(path.parent) as entries:
         visible = [entry for entry in entries if not is_hidden(entry.name)]
@@ -151,6 +162,16 @@ def unusable_name(name: str) -> str:
     return ""
 
 
+def is_below_root(path: str) -> bool:
+    """Tell whether a path, on any operating system, stays below the folder it is relative to."""
+    if not path or "\0" in path:
+        return False
+    if not ("\\" in path or ":" in path or ".." in path or path.startswith("/")):
+        return True  # the rule, and much faster than to take the path apart
+    pure, windows = PurePosixPath(path), PureWindowsPath(path)
+    return not (pure.is_absolute() or windows.anchor or ".." in pure.parts + windows.parts)
+
+
 def spell_name(name: str) -> str:
     r"""Replace what a name cannot hold by escapes: a line break by ``\n``."""
     if name.isprintable():
@@ -179,7 +200,7 @@ def check_text(kind: str, name: str, *, hint: str = "Give another name") -> str:
     return name
 
 
-def walk(root: Path) -> Iterator[str]:
+def walk(root: Path | ListedFolder) -> Iterator[str]:
     """Yield the paths of all files below a folder, relative to it and ``/``-separated.
 
     Hidden files and folders (a leading dot) and those of systems (``__MACOSX``) are left out.
@@ -191,6 +212,9 @@ def walk(root: Path) -> Iterator[str]:
     IqbenchError
         If a folder cannot be listed.
     """
+    if not isinstance(root, Path):
+        yield from root.walk()
+        return
     seen: set[tuple[int, int]] = set()
     folders = [_Folder(str(root), "")]
     links: list[_Folder] = []

@@ -13,21 +13,26 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any, get_args, get_origin
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from iqbench.datasets.files import is_below_root
 from iqbench.datasets.sample import Sample
+from iqbench.datasets.storage.paths import Place, StoredPath
+from iqbench.datasets.storage.places import find_place
 from iqbench.errors import IqbenchError
 
 __all__ = [
     "ENTRY_POINT_GROUP",
     "BelowRoot",
+    "DataRoot",
     "Layout",
     "MissingDataError",
+    "file_below",
     "find_below",
-    "is_below_root",
+    "folder_below",
     "layouts",
     "missing_data",
     "root_hint",
@@ -38,16 +43,6 @@ ENTRY_POINT_GROUP = "iqbench.layouts"
 
 class MissingDataError(IqbenchError):
     """The dataset's files are not on this machine, or nobody said where."""
-
-
-def is_below_root(path: str) -> bool:
-    """Tell whether a path, on any operating system, stays below the folder it is relative to."""
-    if not path or "\0" in path:
-        return False
-    if not ("\\" in path or ":" in path or ".." in path or path.startswith("/")):
-        return True  # the rule, and much faster than to take the path apart
-    pure, windows = PurePosixPath(path), PureWindowsPath(path)
-    return not (pure.is_absolute() or windows.anchor or ".." in pure.parts + windows.parts)
 
 
 def _below_root(path: str) -> str:
@@ -67,6 +62,44 @@ def root_hint(place: str) -> str:
         f"Set the environment variable IQBENCH_DATA to the folder that holds {place!r}, or write "
         "it as `root:` into the datasets file"
     )
+
+
+def folder_below(root: DataRoot | None, place: str, what: str) -> Place:
+    """Find a folder below the data root: also an archive, or a part of one.
+
+    Parameters
+    ----------
+    root, place, what
+        As in `find_below`; the root may be an address.
+
+    Raises
+    ------
+    MissingDataError
+        If nobody said where data lies, or it is not there.
+    IqbenchError
+        If an archive is not as it should be, or a server does not answer.
+    """
+    if root is None:
+        raise missing_data("nobody said where its data lies", place)
+    if isinstance(root, str):
+        folder = find_place(root if place == "." else f"{root.rstrip('/')}/{place}")
+    else:
+        folder = root / place
+        folder = find_place(folder) if isinstance(folder, Path) else folder
+    if not folder.is_dir():
+        raise missing_data(f"{what} {folder} does not exist", place)
+    return folder
+
+
+def file_below(root: DataRoot | None, place: str, what: str) -> Place:
+    """Find a file below the data root, which may be an address; see `find_below`."""
+    if root is None or isinstance(root, Path):
+        return find_below(root, place, what)
+    folder, _, name = place.rpartition("/")
+    path = folder_below(root, folder or ".", f"folder of the {what}") / name
+    if not path.is_file():
+        raise missing_data(f"{what} {path} does not exist", place)
+    return path
 
 
 def find_below(
@@ -97,6 +130,10 @@ def find_below(
         raise missing_data(f"{what} {path} does not exist", place)
     return path
 
+
+DataRoot: TypeAlias = Path | StoredPath | str
+"""The folder below which data lies: on this machine, in a storage that was listed, or an address
+such as ``s3://bucket/data``, below which only the folders of a dataset are listed."""
 
 BelowRoot = Annotated[str, AfterValidator(_below_root)]
 """A path in a block of ``datasets.yaml``: relative, and never above the data root."""

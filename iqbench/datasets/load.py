@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from iqbench.datasets.dataset import Block, DatasetSpec, check_dataset_name
-from iqbench.datasets.layout import Layout, layouts
+from iqbench.datasets.layout import DataRoot, Layout, layouts
+from iqbench.datasets.storage.remote import is_url
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.user_files import expand_user, why_no_file
 from iqbench.yaml_file import found_in_working_folder, kind_of, read_yaml, validated
@@ -101,16 +102,16 @@ def select(specs: Mapping[str, DatasetSpec], names: Iterable[str]) -> list[Datas
     return list(chosen.values())
 
 
-def _root(path: Path, stated: object) -> Path | None:
+def _root(path: Path, stated: object) -> DataRoot | None:
     variable = os.environ.get(DATA_VARIABLE)
     if variable:
         # Not looked for here: the embedded datasets need no root.
-        return expand_user(Path(variable))
+        return variable if is_url(variable) else expand_user(Path(variable))
     if stated is None:
         return None
     if not isinstance(stated, str) or not stated:
         raise IqbenchError(f"{path}: 'root' must be the path of a folder, not {kind_of(stated)}")
-    return path.parent / expand_user(Path(stated))
+    return stated if is_url(stated) else path.parent / expand_user(Path(stated))
 
 
 def _mapping(content: object, where: str) -> dict[Any, Any]:
@@ -119,7 +120,7 @@ def _mapping(content: object, where: str) -> dict[Any, Any]:
     return content
 
 
-def _spec(path: Path, name: object, block: object, root: Path | None) -> DatasetSpec:
+def _spec(path: Path, name: object, block: object, root: DataRoot | None) -> DatasetSpec:
     where = f"{path}: dataset {name!r}"
     if not isinstance(name, str):
         raise IqbenchError(f"{where}: the name is not text", hint=f"Put it in quotes: '{name}'")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from iqbench.datasets.shard import Shard
 from iqbench.engine.grouping import Outcome
@@ -13,6 +12,7 @@ from iqbench.engine.reading import Output
 from iqbench.engine.signatures import Signatures
 from iqbench.images.peaks import Peaks
 from iqbench.images.picture import Picture
+from iqbench.images.source import Source
 from iqbench.results.schema import UNDEFINED, ImageRow, ScoreRow, placeholder, removed
 from iqbench.results.store import Current, Writer
 
@@ -121,7 +121,7 @@ class Ledger:
         self,
         method: str,
         assignment: Assignment,
-        unchanged: Mapping[str, Path],
+        unchanged: Mapping[str, Source],
         of_shard: Collection[str],
     ) -> None:
         """Enter what a method lacks, what is to come, and what the dataset no longer has.
@@ -158,9 +158,9 @@ class Ledger:
             elif image not in known.images:
                 self.writer.add_image(placeholder(self.dataset, method, image))
 
-    def _stay(self, method: str, image: str, why: str, file: Path) -> None:
+    def _stay(self, method: str, image: str, why: str, file: Source) -> None:
         """Tell that an output was not found, and that its scores are those of a file there is."""
-        error = f"{why}. Its scores stay in the tables: they are of {file}, which is unchanged"
+        error = f"{why}. Its scores stay in the tables: they are of {file.name}, which is unchanged"
         self.summary.failures.append(Failure(self.dataset, method, image, error))
 
     def remove(self, method: str, images: Iterable[str]) -> None:
@@ -173,7 +173,7 @@ class Ledger:
         self,
         absence: Absence,
         known: Current,
-        unchanged: Mapping[str, Path],
+        unchanged: Mapping[str, Source],
         shard: Shard,
     ) -> None:
         """Enter as missing what the tables have of a method that has nothing left.

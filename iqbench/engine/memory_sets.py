@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -62,7 +61,10 @@ class ReferenceImages:
 
 
 def read_reference_images(
-    given: Path | Sequence[Source], protocol: Protocol, alpha: Alpha, compute: Compute
+    given: str | os.PathLike[str] | Sequence[Source],
+    protocol: Protocol,
+    alpha: Alpha,
+    compute: Compute,
 ) -> ReferenceImages:
     """Read the images of a reference set.
 
@@ -81,7 +83,7 @@ def read_reference_images(
         If the folder holds no image, or an image cannot be read: a value of the others would be
         none of this set.
     """
-    if isinstance(given, Path):
+    if isinstance(given, str | os.PathLike):
         workers = min(8, os.cpu_count() or 1)
         found = reference_set(given)
         images = read_reference_set(found, compute, workers, lambda _: None)

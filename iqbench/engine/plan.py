@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import some
-from iqbench.datasets.layout import find_below
+from iqbench.datasets.layout import folder_below
 from iqbench.datasets.matching.bitstreams import Bitstream, find_bitstreams
 from iqbench.datasets.matching.by_name import match_outputs
 from iqbench.datasets.matching.methods import Method
-from iqbench.datasets.reference_set import ReferenceSet, reference_set
+from iqbench.datasets.reference_set import ReferenceSet, list_reference_set, reference_set
 from iqbench.datasets.sample import OutputImage, Sample
 from iqbench.datasets.shard import WHOLE, Shard
+from iqbench.datasets.storage.paths import Place, source_of
+from iqbench.datasets.storage.stored_file import StoredFile
 from iqbench.engine.compute import Compute
 from iqbench.engine.grouping import refuse_without_references, views_of
 from iqbench.engine.reading import Job
 from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.signatures import Signatures
 from iqbench.errors import IqbenchError
-from iqbench.images.source import FileSource
+from iqbench.images.source import FileSource, Source
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
 from iqbench.protocols.presets import Protocol, resolve_protocol
 from iqbench.protocols.view import View
@@ -59,13 +62,13 @@ class Assignment:
     images: Sequence[str]
     outputs: Mapping[str, OutputImage]
     problems: Mapping[str, str] = field(default_factory=dict)
-    folder: Path | None = None
+    folder: Place | None = None
 
     @property
-    def files(self) -> set[Path]:
+    def files(self) -> set[Source]:
         """The files of the outputs."""
         sources = (output.source for output in self.outputs.values())
-        return {source.path for source in sources if isinstance(source, FileSource)}
+        return {source for source in sources if isinstance(source, FileSource | StoredFile)}
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,7 @@ class RunPlan:
     datasets: tuple[DatasetPlan, ...]
     warnings: list[str] = field(default_factory=list)
     absences: tuple[Absence, ...] = ()
-    folders: Mapping[str, Path] = field(default_factory=dict)
+    folders: Mapping[str, Place] = field(default_factory=dict)
     shard: Shard = WHOLE
 
     @property
@@ -232,7 +235,7 @@ def plan_run(
     match: Collection[str] = (),
     peak: int | None = None,
     gray_output: str = "error",
-    reference_set_folder: Path | None = None,
+    reference_set_folder: str | PathLike[str] | None = None,
     shard: Shard = WHOLE,
 ) -> RunPlan:
     """Match methods with datasets and resolve what is to be computed; no image is opened.
@@ -329,8 +332,8 @@ def _reference_set(
     if given is not None or place is None:
         return given
     with _blamed_on(dataset, place):
-        found = find_below(dataset.spec.root, place, "folder of the reference set", Path.is_dir)
-        return reference_set(found)
+        found = folder_below(dataset.spec.root, place, "folder of the reference set")
+        return list_reference_set(found)
 
 
 def _check_needs(
@@ -465,7 +468,7 @@ def _assign(
             notes.absences.append(Absence(dataset.name, method.name, found.message))
             continue
         outputs = {
-            image: OutputImage(method.name, image, FileSource(path))
+            image: OutputImage(method.name, image, source_of(path))
             for image, path in found.outputs.items()
         }
         assignments[method.name] = Assignment(images, outputs, found.problems, found.folder)

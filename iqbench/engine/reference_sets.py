@@ -14,7 +14,7 @@ from iqbench.errors import IqbenchError
 from iqbench.images.peaks import peaks_of_headers, settle_peaks
 from iqbench.images.picture import Picture
 from iqbench.images.probe import ImageHeader
-from iqbench.images.source import Alpha, FileSource
+from iqbench.images.source import Alpha, Source
 from iqbench.loader import work_ahead
 from iqbench.protocols.presets import Protocol
 
@@ -37,7 +37,7 @@ class SetImage:
         What the file says of itself; None where that is damaged, which decoding says.
     """
 
-    source: FileSource
+    source: Source
     digest: str
     header: ImageHeader | None
 
@@ -103,7 +103,7 @@ def read_reference_set(
     for image in work_ahead(
         found.images,
         partial(_read, found=found),
-        cost=FileSource.size,
+        cost=_file_size,
         workers=workers,
         budget=compute.memory // 4,
     ):
@@ -112,7 +112,11 @@ def read_reference_set(
     return SetImages(found, tuple(images))
 
 
-def _read(source: FileSource, found: ReferenceSet) -> SetImage:
+def _file_size(source: Source) -> int:
+    return source.size()
+
+
+def _read(source: Source, found: ReferenceSet) -> SetImage:
     try:
         with in_sentences(source.name):
             content = source.read()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from iqbench.datasets.matching.bitstreams import FOLDER, TABLE, Bitstream, find_bitstreams
+from iqbench.datasets.storage.paths import Place
 from iqbench.engine.batching import Work, batch_of, join
 from iqbench.engine.compute import Compute
 from iqbench.engine.file_warnings import FileWarnings
@@ -110,7 +110,7 @@ def run(
     summary = Summary(warnings=[*plan.warnings, *(one.sentence for one in replaced)])
     reporter = reporter or SilentReporter()
     closed_sets: list[SetRow] = []
-    reference_sets: dict[Path, SetImages] = {}
+    reference_sets: dict[Place, SetImages] = {}
     for found in {item.reference_set for item in plan.datasets if item.reference_set}:
         reporter.begin(f"reference set {found.name}", len(found.images))
         reference_sets[found.folder] = read_reference_set(
@@ -161,12 +161,12 @@ def run(
     return summary
 
 
-def _unchanged_of(absence: Absence, known: Current, plan: RunPlan) -> Mapping[str, Path]:
+def _unchanged_of(absence: Absence, known: Current, plan: RunPlan) -> Mapping[str, Source]:
     """Find the files that a method was scored from, of a dataset for which it has no folder now."""
     folder = plan.folders.get(absence.method)
     if folder is None or not known.images:
         return {}
-    taken: set[Path] = set()
+    taken: set[Source] = set()
     references: dict[str, Source] = {}
     for item in plan.datasets:
         if absence.method in item.assignments:
@@ -188,7 +188,7 @@ class _DatasetRun:
         resources: Resources,
         settings: RunSettings,
         summary: Summary,
-        reference_sets: Mapping[Path, SetImages],
+        reference_sets: Mapping[Place, SetImages],
         replaced: Collection[str],
     ) -> None:
         self._plan = plan
@@ -261,7 +261,7 @@ class _DatasetRun:
 
     def _unchanged(
         self, method: str, assignment: Assignment, of_shard: Collection[str]
-    ) -> Mapping[str, Path]:
+    ) -> Mapping[str, Source]:
         """Find the files of missing outputs that were scored under other names."""
         known = self._current[method].images
         missing = {

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from iqbench.datasets.storage.paths import Place, StoredPath
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource, Source
 from iqbench.results.store import ImageState
@@ -15,11 +16,11 @@ __all__ = ["unchanged_files"]
 
 
 def unchanged_files(
-    folder: Path,
+    folder: Place,
     missing: Mapping[str, ImageState],
-    taken: Collection[Path],
+    taken: Collection[Source],
     references: Mapping[str, Source],
-) -> dict[str, Path]:
+) -> dict[str, Source]:
     """Find the files that the scores of missing outputs were computed from.
 
     Digests decide, so tables of somebody else are not believed: an image is found only if a file
@@ -47,13 +48,13 @@ def unchanged_files(
         if state.output_digest is not None and _same_reference(state, references.get(image))
     }
     sizes = {missing[image].bytes for image in wanted.values()}
-    found: dict[str, Path] = {}
-    for path, size in _files(folder) if wanted else ():
-        if size in sizes and path not in taken:
+    found: dict[str, Source] = {}
+    for source, size in _files(folder) if wanted else ():
+        if size in sizes and source not in taken:
             with suppress(IqbenchError):
-                image = wanted.get(FileSource(path).read().digest)
+                image = wanted.get(source.read().digest)
                 if image is not None:
-                    found.setdefault(image, path)
+                    found.setdefault(image, source)
     return found
 
 
@@ -65,11 +66,16 @@ def _same_reference(state: ImageState, reference: Source | None) -> bool:
     return False
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, int]]:
+def _files(folder: Place) -> Iterator[tuple[Source, int]]:
+    if isinstance(folder, StoredPath):
+        for name in sorted(folder.walk()):
+            source = (folder / name).source()
+            yield source, source.size()
+        return
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(root, name)
             with suppress(OSError):
                 if path.is_file():
-                    yield path, path.stat().st_size
+                    yield FileSource(path), path.stat().st_size

@@ -11,16 +11,17 @@ from iqbench.datasets.dataset import reference_folder
 from iqbench.datasets.matching.by_name import match_outputs
 from iqbench.datasets.matching.comparison import check_ways
 from iqbench.datasets.matching.methods import Method
+from iqbench.datasets.storage.paths import source_of
+from iqbench.datasets.storage.places import find_place
 from iqbench.engine.reading import fit_pair
 from iqbench.errors import IqbenchError
 from iqbench.explain.names import Names
 from iqbench.explain.pair import Pair
 from iqbench.explain.prepared import partners
 from iqbench.images.picture import Picture
-from iqbench.images.source import FileSource, Source
+from iqbench.images.source import Source
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import GrayOutput, View
-from iqbench.user_files import expand_user
 
 __all__ = ["Pairs", "Sources", "find_pairs", "read_pair"]
 
@@ -121,7 +122,7 @@ def find_pairs(
         If one is a folder and the other a file, or an output is missing: the mean over part of a
         data set is no value that anybody reported.
     """
-    first, second = expand_user(Path(reference)), expand_user(Path(output))
+    first, second = find_place(reference), find_place(output)
     if not first.is_dir() and not second.is_dir():
         naming = {
             "--reference-name": reference_name is not None,
@@ -130,7 +131,7 @@ def find_pairs(
         }
         for option in (name for name, given in naming.items() if given):
             raise IqbenchError(f"{option} is for folders, but two files are given")
-        return [(str(first), (FileSource(first), FileSource(second)))]
+        return [(str(first), (source_of(first), source_of(second)))]
     if not (first.is_dir() and second.is_dir()):
         names = (first, second) if first.is_dir() else (second, first)
         raise IqbenchError(
@@ -151,7 +152,7 @@ def find_pairs(
         more = f", and {len(texts) - 3} more" if len(texts) > 3 else ""
         raise IqbenchError("; ".join(texts[:3]) + more, hint=matches.hint)
     return [
-        (sample.image, (sample.needed_reference, FileSource(matches.outputs[sample.image])))
+        (sample.image, (sample.needed_reference, source_of(matches.outputs[sample.image])))
         for sample in dataset.samples
     ]
 

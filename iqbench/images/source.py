@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,13 +16,22 @@ from iqbench.images.formats.reader import BufferReader, ByteReader
 from iqbench.images.picture import Picture, Pixels
 from iqbench.images.probe import ImageHeader, maximum_pixels, probe
 
-__all__ = ["Alpha", "Content", "DecodedImage", "EncodedImage", "FileSource", "Source"]
+__all__ = [
+    "READ_WHOLE",
+    "Alpha",
+    "Content",
+    "DecodedImage",
+    "EncodedImage",
+    "FileSource",
+    "Source",
+    "check_file_size",
+]
 
 
 _METADATA = 64 << 20
 """Bytes that a file may have besides its pixels."""
 
-_READ_WHOLE = 4 << 20
+READ_WHOLE = 4 << 20
 """Up to this size a file is read at once: to walk its structure in steps takes longer."""
 
 
@@ -178,7 +188,7 @@ class FileSource:
         try:
             size = self._size()
             with self.path.open("rb") as file:
-                if size <= _READ_WHOLE:
+                if size <= READ_WHOLE:
                     return probe(BufferReader(self.name, file.read()))
                 return probe(ByteReader(self.name, size, partial(_read, file)))
         except OSError as error:
@@ -200,20 +210,7 @@ class FileSource:
             than its own pixels can need.
         """
         try:
-            size = self._size()
-            if size > _most_bytes(maximum_pixels()):
-                raise IqbenchError(
-                    f"{self.name} has {size:,} bytes, too many for an image of the allowed size",
-                    hint="Set the environment variable IQBENCH_MAX_PIXELS to allow more",
-                )
-            if size > _METADATA:
-                facts = self.probe()
-                if size > _most_bytes(facts.height * facts.width):
-                    raise IqbenchError(
-                        f"{self.name} has {size:,} bytes, too many for its "
-                        f"{facts.width}x{facts.height} pixels",
-                        hint="Write the image again, without what else is in the file",
-                    )
+            check_file_size(self.name, self._size(), self.probe)
             data = self.path.read_bytes()
         except OSError as error:
             raise self._unreadable(error) from error
@@ -236,6 +233,37 @@ class FileSource:
             return IqbenchError(f"{self.name} does not exist", hint="Check the path")
         reason = error.strerror or type(error).__name__
         return IqbenchError(f"{self.name} cannot be read: {reason}")
+
+
+def check_file_size(name: str, size: int, header: Callable[[], ImageHeader]) -> None:
+    """Refuse a file that has more bytes than an image can need, before it is read.
+
+    Parameters
+    ----------
+    name
+        What to call it.
+    size
+        In bytes.
+    header
+        Reads the header; asked only where the file is large.
+
+    Raises
+    ------
+    IqbenchError
+        If it is larger than any image that is allowed, or than its own pixels can need.
+    """
+    if size > _most_bytes(maximum_pixels()):
+        raise IqbenchError(
+            f"{name} has {size:,} bytes, too many for an image of the allowed size",
+            hint="Set the environment variable IQBENCH_MAX_PIXELS to allow more",
+        )
+    if size > _METADATA:
+        facts = header()
+        if size > _most_bytes(facts.height * facts.width):
+            raise IqbenchError(
+                f"{name} has {size:,} bytes, too many for its {facts.width}x{facts.height} pixels",
+                hint="Write the image again, without what else is in the file",
+            )
 
 
 def _most_bytes(pixels: int) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +23,8 @@ from iqbench.datasets.matching.comparison import WAYS
 from iqbench.datasets.matching.methods import Method, resolve_methods
 from iqbench.datasets.matching.outputs import dataset_of_outputs
 from iqbench.datasets.sample import Sample
+from iqbench.datasets.storage.paths import Place, source_of
+from iqbench.datasets.storage.places import find_place, is_storage
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
 from iqbench.images.source import FileSource, Source
@@ -49,7 +52,7 @@ class Folders:
     """
 
     outputs: Sequence[str] = ()
-    outputs_in: Path | None = None
+    outputs_in: str | PathLike[str] | None = None
     references: Sequence[str] = ()
     output_name: str | None = None
     datasets_file: Path | None = None
@@ -74,7 +77,7 @@ class Folders:
         """
         _ = self.methods
         for text in self.references:
-            reference_folder(Path(_named(text)[1]))
+            reference_folder(_named(text)[1])
         if self.datasets_file is not None:
             load_datasets(self.datasets_file)
 
@@ -164,7 +167,7 @@ class Finder:
     recorded: RecordedPlaces | None = None
     alone: Mapping[str, Collection[str]] = field(default_factory=dict)
     _datasets: dict[str, list[tuple[Folders, Dataset]]] = field(default_factory=dict, init=False)
-    _files: dict[tuple[Path, str, int], dict[str, Path]] = field(default_factory=dict, init=False)
+    _files: dict[tuple[Place, str, int], dict[str, Place]] = field(default_factory=dict, init=False)
     _samples: dict[int, dict[str, Sample]] = field(default_factory=dict, init=False)
 
     def reference(self, dataset: str, image: str, digest: str | None) -> FoundPicture | None:
@@ -207,9 +210,9 @@ class Finder:
                     for _, found in self._of(dataset):
                         path = self._matched(own, found, place.output_name).get(image)
                         if path is not None:
-                            yield FileSource(path)
+                            yield source_of(path)
 
-    def _matched(self, method: Method, dataset: Dataset, template: str | None) -> dict[str, Path]:
+    def _matched(self, method: Method, dataset: Dataset, template: str | None) -> dict[str, Place]:
         key = (method.folder, template or "", id(dataset))
         if key not in self._files:
             try:
@@ -242,9 +245,9 @@ class Finder:
             for text in place.references:
                 given, folder = _named(text)
                 lone = not given and len(self.names) == len(place.references) == 1
-                if lone or name == (given or Path(folder).resolve().name):
+                if lone or name == (given or _folder_name(folder)):
                     try:
-                        yield place, reference_folder(Path(folder), name)
+                        yield place, reference_folder(folder, name)
                     except IqbenchError:
                         continue
         for file in dict.fromkeys([*(place.datasets_file for place in self.places), PACKAGED_FILE]):
@@ -258,7 +261,13 @@ class Finder:
 
 def _named(text: str) -> tuple[str, str]:
     name, equals, folder = text.partition("=")
-    return (name, folder) if equals and name and not Path(text).is_dir() else ("", text)
+    whole = Path(text).is_dir() or is_storage(text)
+    return (name, folder) if equals and name and not whole else ("", text)
+
+
+def _folder_name(folder: str) -> str:
+    """Return the name that a dataset of these references has, where none is given."""
+    return find_place(folder).resolve().name
 
 
 def _first(sources: Iterator[Source], digest: str | None) -> FoundPicture | None:

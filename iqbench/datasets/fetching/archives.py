@@ -2,58 +2,23 @@
 
 from __future__ import annotations
 
-import lzma
 import stat
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-from iqbench.datasets.files import unusable_name
-from iqbench.datasets.layout import is_below_root
+from iqbench.datasets.storage.limits import DAMAGE, Limits, bounded_headers, why_unsafe
 from iqbench.errors import IqbenchError
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["Limits", "unpack"]
 
 _PART = 2**20
-_EXTENDED = (
-    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
-    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.GNUTYPE_SPARSE),
-)
-_EXTENDED_HEADER = 2**20
-_EXTENDED_HEADERS = 2**28
-"""Bytes of one header of a tar that holds names and attributes, and of all: they are read whole."""
-_DAMAGE = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError),
-)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much an archive may hold.
-
-    Attributes
-    ----------
-    bytes
-        Of all files together, unpacked.
-    files
-        How many.
-    ratio
-        Unpacked bytes to the archive's own; images hardly shrink.
-    """
-
-    bytes: int = 2**38
-    files: int = 1_000_000
-    ratio: int = 50
 
 
 @dataclass(frozen=True)
@@ -118,7 +83,7 @@ def unpack(
 
 def _unpack_all(archive: Path, folder: Path, limits: Limits) -> int:
     size = archive.stat().st_size
-    allowed = min(limits.bytes, limits.ratio * size + 2**20)
+    allowed = min(limits.bytes, limits.unpacked(size))
     done, seen = 0, set[str]()
     try:
         for member in _members(archive, limits.files):
@@ -139,7 +104,7 @@ def _unpack_all(archive: Path, folder: Path, limits: Limits) -> int:
                     if done > allowed:
                         raise _refused(archive, f"it holds more than {allowed:,} bytes")
                     file.write(part)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise IqbenchError(f"{archive.name} is damaged: {error}", hint="Fetch it again") from error
     # zipfile raises a RuntimeError for an encrypted file, and the one of its kinds that says "not
     # implemented" for a compression that it does not know.
@@ -158,29 +123,11 @@ def _members(archive: Path, most: int) -> Iterator[_ArchiveMember]:
         return
     with ExitStack() as stack:
         try:  # opening reads the first header already
-            header = _bounded_headers(archive)
+            header = bounded_headers(partial(_refused, archive))
             opened = stack.enter_context(tarfile.open(archive, tarinfo=header))
         except tarfile.ReadError as error:
             raise IqbenchError(f"{archive.name} is neither a zip nor a tar archive") from error
         yield from _tar_members(archive, opened, most)
-
-
-def _bounded_headers(archive: Path) -> type[tarfile.TarInfo]:
-    """Make a reader of headers that refuses long ones before it reads what they announce."""
-    left = _EXTENDED_HEADERS
-
-    class Header(tarfile.TarInfo):
-        @classmethod
-        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-            nonlocal left
-            header = super().frombuf(buf, encoding, errors)
-            if header.type in _EXTENDED:
-                left -= max(header.size, 0)
-                if header.size > _EXTENDED_HEADER or left < 0:
-                    raise _refused(archive, "it has very long headers")
-            return header
-
-    return Header
 
 
 def _zip_members(archive: Path) -> Iterator[_ArchiveMember]:
@@ -215,10 +162,8 @@ def _tar_file(opened: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _safe_name(archive: Path, name: str) -> str:
-    if not is_below_root(name) or "\\" in name:
-        raise _refused(archive, f"the path {name!r} leads out of it")
-    if why := unusable_name(name):
-        raise _refused(archive, f"the path {name!r} cannot be used: {why}")
+    if why := why_unsafe(name):
+        raise _refused(archive, why)
     return PurePosixPath(name).as_posix()
 
 

@@ -75,15 +75,16 @@ def fetch(spec: DatasetSpec, *, progress: Progress | None = None) -> Fetched:
 
     if not spec.fetch:
         raise IqbenchError(f"dataset {spec.name!r} cannot be fetched", hint=by_hand(spec))
-    if spec.root is None:
+    root = spec.local_root
+    if root is None:
         raise MissingDataError(
             f"nobody said where the data of {spec.name!r} is to go",
             hint="Set the environment variable IQBENCH_DATA to a folder, or write it as `root:` "
             "into the datasets file",
         )
-    wanted, kept = _wanted(spec, spec.root)
+    wanted, kept = _wanted(spec, root)
     archives = [
-        item for item in spec.fetch if item.is_archive and not _holds_something(spec.root / item.to)
+        item for item in spec.fetch if item.is_archive and not _holds_something(root / item.to)
     ]
     kept += sum(item.is_archive for item in spec.fetch) - len(archives)
     if not wanted and not archives:
@@ -96,7 +97,7 @@ def fetch(spec: DatasetSpec, *, progress: Progress | None = None) -> Fetched:
     if progress is not None:
         progress.begin(spec.name, len(wanted) + len(archives))
     count = 0
-    with _staging(spec.root) as staging:
+    with _staging(root) as staging:
         for file in wanted:
             arrived = _download(file.url, file.sha256, _LARGEST_FILE, staging)
             _place(arrived, file.path)
@@ -104,7 +105,7 @@ def fetch(spec: DatasetSpec, *, progress: Progress | None = None) -> Fetched:
             if progress is not None:
                 progress.advance(1)
         for item in archives:
-            count += _fetch_archive(item, spec.root, staging)
+            count += _fetch_archive(item, root, staging)
             if progress is not None:
                 progress.advance(1)
     _check_complete(spec)

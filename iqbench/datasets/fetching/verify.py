@@ -212,15 +212,15 @@ class _Reading:
                 progress.advance(1)
 
     def _below(self, path: str) -> Path:
-        return (self.spec.root or Path()) / path
+        return (self.spec.local_root or Path()) / path
 
     def _path(self, source: Source) -> str | None:
         """Return a file's path below the root, as the list of checksums would have it."""
-        if self.spec.root is None or not isinstance(source, FileSource):
+        if self.spec.local_root is None or not isinstance(source, FileSource):
             return None
-        if not source.path.is_relative_to(self.spec.root):
+        if not source.path.is_relative_to(self.spec.local_root):
             return None
-        return source.path.relative_to(self.spec.root).as_posix()
+        return source.path.relative_to(self.spec.local_root).as_posix()
 
     def _read(self, source: Source, digests: dict[str, str]) -> str | None:
         """Read an image once, and return its digest; None if it cannot be read."""

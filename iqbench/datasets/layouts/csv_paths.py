@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, get_args
 from unicodedata import normalize
 
-from iqbench.datasets.files import check_text, spell_name, split_suffix, unusable_name
-from iqbench.datasets.layout import BelowRoot, Layout, find_below, is_below_root
+from iqbench.datasets.files import (
+    check_text,
+    is_below_root,
+    spell_name,
+    split_suffix,
+    unusable_name,
+)
+from iqbench.datasets.layout import BelowRoot, Layout, find_below
 from iqbench.datasets.opinions.tables import finite
 from iqbench.datasets.sample import DISTORTED, Direction, Opinion, OutputImage, Sample
 from iqbench.errors import IqbenchError, unknown_name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -18,12 +17,12 @@ from iqbench.datasets.files import (
     unusable_name,
     walk,
 )
-from iqbench.datasets.layout import BelowRoot, Layout, find_below
+from iqbench.datasets.layout import BelowRoot, DataRoot, Layout, file_below, folder_below
 from iqbench.datasets.opinions.tables import read_lines
 from iqbench.datasets.sample import Sample
+from iqbench.datasets.storage.paths import Place, source_of
 from iqbench.datasets.template import ReferenceName
 from iqbench.errors import IqbenchError
-from iqbench.images.source import FileSource
 
 __all__ = ["FolderLayout"]
 
@@ -64,7 +63,7 @@ class FolderLayout(Layout):
     listed_in: BelowRoot | None = None
     inputs: BelowRoot | None = None
 
-    def samples(self, root: Path | None) -> list[Sample]:
+    def samples(self, root: DataRoot | None) -> list[Sample]:
         """List the references in natural order (``img_2`` before ``img_10``).
 
         A file whose name cannot be used is listed with its problem, under its name with escapes.
@@ -99,7 +98,7 @@ class FolderLayout(Layout):
             what = " or ".join(self.files) if self.files else "image (PNG, JPEG, BMP, TIFF, WebP)"
             raise IqbenchError(f"reference folder {folder} holds no {what}")
         return [
-            Sample(image, FileSource(folder / by_id[image]), problem=_problem(by_id[image]))
+            Sample(image, source_of(folder / by_id[image]), problem=_problem(by_id[image]))
             for image in sorted(by_id, key=natural_key)
         ]
 
@@ -107,7 +106,7 @@ class FolderLayout(Layout):
         """Name the folder of references."""
         return (self.references,)
 
-    def ignored(self, root: Path | None, samples: Sequence[Sample]) -> list[str]:
+    def ignored(self, root: DataRoot | None, samples: Sequence[Sample]) -> list[str]:
         """Name the files that no image ends like; none where the block says what is wanted."""
         del samples
         if self.files or self.listed_in or self.inputs:
@@ -115,14 +114,14 @@ class FolderLayout(Layout):
         folder = self._folder(root, self.references)
         return sorted((name for name in walk(folder) if not is_image_name(name)), key=natural_key)
 
-    def _folder(self, root: Path | None, place: str) -> Path:
+    def _folder(self, root: DataRoot | None, place: str) -> Place:
         what = "reference folder" if place == self.references else "folder of inputs"
-        return find_below(root, place, what, Path.is_dir)
+        return folder_below(root, place, what)
 
-    def _chosen(self, root: Path | None, names: list[str]) -> Iterable[str]:
+    def _chosen(self, root: DataRoot | None, names: list[str]) -> Iterable[str]:
         """Narrow the references to those that the list or the inputs ask for."""
         if self.listed_in is not None:
-            chosen = _read_list(find_below(root, self.listed_in, "list of references"))
+            chosen = _read_list(file_below(root, self.listed_in, "list of references"))
             names = _all_there(chosen, names, str)
         if self.inputs is not None:
             inputs = [name for name in walk(self._folder(root, self.inputs)) if is_image_name(name)]
@@ -155,7 +154,7 @@ def _all_there(wanted: Iterable[str], names: list[str], key: Callable[[str], str
     return kept
 
 
-def _read_list(path: Path) -> list[str]:
+def _read_list(path: Place) -> list[str]:
     """Read the first word of every line."""
     return [line.split()[0].removeprefix("./") for _, line in read_lines(path)]
 

@@ -7,11 +7,10 @@ import os
 from dataclasses import dataclass
 from hashlib import sha256
 from io import TextIOWrapper
-from pathlib import Path
 
-from iqbench.datasets.files import split_suffix
+from iqbench.datasets.files import split_suffix, walk
+from iqbench.datasets.storage.paths import Place, StoredPath, open_file
 from iqbench.errors import IqbenchError
-from iqbench.user_files import open_regular
 
 __all__ = ["FOLDER", "TABLE", "Bits", "Bitstream", "find_bitstreams"]
 
@@ -50,7 +49,7 @@ class Bitstream:
         The size in bytes that a table says.
     """
 
-    path: Path | None
+    path: Place | None
     stated: int = 0
 
     def read(self) -> Bits:
@@ -65,7 +64,7 @@ class Bitstream:
             return Bits(self.stated, sha256(f"{self.stated} bytes".encode()).hexdigest())
         digest, size = sha256(), 0
         try:
-            with open_regular(self.path) as file:
+            with open_file(self.path) as file:
                 while chunk := file.read(_CHUNK):
                     digest.update(chunk)
                     size += len(chunk)
@@ -74,7 +73,7 @@ class Bitstream:
         return Bits(size, digest.hexdigest())
 
 
-def find_bitstreams(outputs: Path) -> dict[str, Bitstream]:
+def find_bitstreams(outputs: Place) -> dict[str, Bitstream]:
     """Find each image's bitstream.
 
     Parameters
@@ -94,26 +93,23 @@ def find_bitstreams(outputs: Path) -> dict[str, Bitstream]:
         If an image has two bitstreams, or the table is not as it should be.
     """
     table = outputs / TABLE
-    return _from_table(table) if os.path.lexists(table) else _from_folder(outputs / FOLDER)
+    there = table.is_file() if isinstance(table, StoredPath) else os.path.lexists(table)
+    return _from_table(table) if there else _from_folder(outputs / FOLDER)
 
 
-def _from_folder(folder: Path) -> dict[str, Bitstream]:
-    files: dict[str, Path] = {}
-    for path, _, names in os.walk(folder):
-        for name in names:
-            if name.startswith("."):
-                continue
-            file = Path(path) / name
-            image = split_suffix(file.relative_to(folder).as_posix())[0]
-            if image in files:
-                raise IqbenchError(f"image {image!r} has two bitstreams: {files[image]} and {file}")
-            files[image] = file
+def _from_folder(folder: Place) -> dict[str, Bitstream]:
+    files: dict[str, Place] = {}
+    for name in walk(folder) if folder.is_dir() else ():
+        image, file = split_suffix(name)[0], folder / name
+        if image in files:
+            raise IqbenchError(f"image {image!r} has two bitstreams: {files[image]} and {file}")
+        files[image] = file
     return {image: Bitstream(file) for image, file in files.items()}
 
 
-def _from_table(path: Path) -> dict[str, Bitstream]:
+def _from_table(path: Place) -> dict[str, Bitstream]:
     sizes: dict[str, Bitstream] = {}
-    with open_regular(path) as file:
+    with open_file(path) as file:
         reader = csv.DictReader(TextIOWrapper(file, "utf-8-sig", newline=""))
         if not {"image", "bytes"} <= set(reader.fieldnames or ()):
             raise IqbenchError(f"{path} must have the columns image and bytes")

@@ -26,6 +26,8 @@ from iqbench.datasets.matching.bitstreams import FOLDER as BITSTREAMS
 from iqbench.datasets.matching.comparison import pair_names
 from iqbench.datasets.matching.hints import suffix_hint, unlike_hint
 from iqbench.datasets.matching.methods import Method
+from iqbench.datasets.storage.paths import Place, StoredPath
+from iqbench.datasets.storage.stored_file import StoredFile
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
@@ -56,11 +58,11 @@ class Matches:
         Where outputs are missing or ambiguous, the options that would settle it, if any would.
     """
 
-    outputs: dict[str, Path]
+    outputs: dict[str, Place]
     problems: dict[str, str]
     extra: list[str]
     attempted: bool
-    folder: Path
+    folder: Place
     message: str = ""
     hint: str = ""
 
@@ -75,6 +77,14 @@ class _Index:
 
     files: dict[str, list[str]] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
+
+    def add(self, level: str, name: str, *, folder: bool) -> None:
+        """Enter a file or folder that lies in the folder `level`."""
+        if folder:
+            self.folders.append(f"{level}{name}/")
+        else:
+            stem = split_suffix(name)[0]
+            self.files.setdefault(_composed(level + stem), []).append(level + name)
 
     def images(self) -> Iterable[str]:
         return (name for names in self.files.values() for name in names if is_image_name(name))
@@ -198,7 +208,7 @@ class _MatchedOutputs:
         The names in any of these.
     """
 
-    folder: Path
+    folder: Place
     template: OutputName
     kind: str
     outputs: dict[str, str] = field(default_factory=dict)
@@ -265,8 +275,14 @@ def _is_bare_folder(dataset: Dataset) -> bool:
     return isinstance(data, FolderLayout) and (data.references, data.id) == (".", "{id}")
 
 
-def _holds_references(folder: Path, dataset: Dataset) -> bool:
+def _holds_references(folder: Place, dataset: Dataset) -> bool:
     """Tell whether a folder in a method's, named as the dataset, is that of the references."""
+    if isinstance(folder, StoredPath):
+        inside = {folder.storage.files[f"{folder.path}/{name}"].name for name in folder.walk()}
+        return any(
+            isinstance(sample.reference, StoredFile) and sample.reference.name in inside
+            for sample in dataset.samples
+        )
     folders = {
         sample.reference.path.parent
         for sample in dataset.samples
@@ -311,12 +327,12 @@ def _outputs_beside(
     )
 
 
-def _not_attempted(method: Method, dataset: Dataset, folder: Path, why: str) -> Matches:
+def _not_attempted(method: Method, dataset: Dataset, folder: Place, why: str) -> Matches:
     message = f"method {method.name!r} did not attempt dataset {dataset.name!r}: {why}"
     return Matches({}, {}, [], attempted=False, folder=folder, message=message)
 
 
-def _no_images(folder: Path, index: _Index) -> str:
+def _no_images(folder: Place, index: _Index) -> str:
     inside = ", ".join(sorted(index.folders, key=natural_key)[:3])
     files = [name for names in index.files.values() for name in names]
     only = f"folders ({inside})" if inside else some(files)
@@ -331,22 +347,23 @@ def _levels(stem: str) -> Iterable[str]:
             yield stem[: position + 1]
 
 
-def _list(folder: Path, levels: Iterable[str]) -> _Index:
+def _list(folder: Place, levels: Iterable[str]) -> _Index:
     """List the folders in which outputs should lie, each once and no other."""
     index = _Index()
     for level in levels:
+        if isinstance(folder, StoredPath):
+            for name, is_sub_folder in (folder / level).scan():
+                index.add(level, name, folder=is_sub_folder)
+            continue
         try:
             with os.scandir(folder / level) as entries:
                 for entry in entries:
                     if is_hidden(entry.name):
                         continue
                     if is_folder(entry):
-                        index.folders.append(f"{level}{entry.name}/")
+                        index.add(level, entry.name, folder=True)
                     elif is_file(entry):
-                        stem = split_suffix(entry.name)[0]
-                        index.files.setdefault(_composed(level + stem), []).append(
-                            level + entry.name
-                        )
+                        index.add(level, entry.name, folder=False)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from iqbench.datasets.files import (
@@ -16,8 +17,9 @@ from iqbench.datasets.files import (
     spell_name,
     unusable_name,
 )
+from iqbench.datasets.storage.paths import Place, StoredPath
+from iqbench.datasets.storage.places import find_place, is_storage
 from iqbench.errors import IqbenchError
-from iqbench.user_files import expand_user
 
 __all__ = ["Method", "resolve_methods"]
 
@@ -37,17 +39,20 @@ class Method:
     """
 
     name: str
-    folder: Path
+    folder: Place
     problem: str = ""
 
 
-def resolve_methods(methods: Sequence[str], methods_in: Path | None = None) -> list[Method]:
+def resolve_methods(
+    methods: Sequence[str], methods_in: str | PathLike[str] | None = None
+) -> list[Method]:
     """Find the methods that a run is to score.
 
     Parameters
     ----------
     methods
-        ``NAME=DIR``, or ``DIR`` for a method named as its folder. A folder whose own name has an
+        ``NAME=DIR``, or ``DIR`` for a method named as its folder: whatever
+        `iqbench.datasets.storage.places.find_place` takes for one. A folder whose own name has an
         equals sign is taken as it is if it exists.
     methods_in
         A folder whose sub-folders are methods, each; hidden ones are left out.
@@ -84,11 +89,11 @@ def resolve_methods(methods: Sequence[str], methods_in: Path | None = None) -> l
 
 def _method(text: str) -> Method:
     name, equals, folder = text.partition("=")
-    if not equals or not name or Path(text).is_dir():
+    if not equals or not name or Path(text).is_dir() or is_storage(text):
         name, folder = "", text
     if not folder:
         raise IqbenchError(f"method {text!r} names no folder", hint="Give --method [NAME=]DIR")
-    path = expand_user(Path(folder))
+    path = find_place(folder)
     _check_folder(path, "method folder")
     if not _visible(path):
         raise IqbenchError(f"method folder {path} is empty", hint="Put the method's outputs there")
@@ -96,10 +101,10 @@ def _method(text: str) -> Method:
     return Method(check_text("method", name or path.resolve().name, hint=hint), path)
 
 
-def _methods_in(folder: Path) -> list[Method]:
-    folder = expand_user(folder)
+def _methods_in(given: str | PathLike[str]) -> list[Method]:
+    folder = find_place(given)
     _check_folder(folder, "folder of methods")
-    names = [entry.name for entry in _visible(folder) if is_folder(entry)]
+    names = [name for name, is_sub_folder in _visible(folder) if is_sub_folder]
     if not names:
         raise IqbenchError(
             f"folder of methods {folder} has no sub-folders",
@@ -112,7 +117,7 @@ def _methods_in(folder: Path) -> list[Method]:
     ]
 
 
-def _problem(folder: Path, name: str) -> str:
+def _problem(folder: Place, name: str) -> str:
     why = unusable_name(name)
     return why and (
         f"the name of the method's folder {str(folder / name)!r} cannot be used: {why}; rename it, "
@@ -120,7 +125,7 @@ def _problem(folder: Path, name: str) -> str:
     )
 
 
-def _check_folder(folder: Path, kind: str) -> None:
+def _check_folder(folder: Place, kind: str) -> None:
     if folder.is_dir():
         return
     if folder.exists():
@@ -128,9 +133,14 @@ def _check_folder(folder: Path, kind: str) -> None:
     raise IqbenchError(f"{kind} {folder} does not exist", hint=did_you_mean(folder, folder=True))
 
 
-def _visible(folder: Path) -> list[os.DirEntry[str]]:
+def _visible(folder: Place) -> list[tuple[str, bool]]:
+    """Return the names in a folder, and whether each is a folder."""
+    if isinstance(folder, StoredPath):
+        return list(folder.scan())
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not is_hidden(entry.name)]
+            return [
+                (entry.name, is_folder(entry)) for entry in entries if not is_hidden(entry.name)
+            ]
     except OSError as error:
         raise IqbenchError(f"cannot list folder {folder}: {error.strerror}") from error

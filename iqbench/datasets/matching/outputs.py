@@ -13,6 +13,7 @@ from iqbench.datasets.matching.bitstreams import FOLDER as BITSTREAMS
 from iqbench.datasets.matching.comparison import pair_names
 from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.sample import Sample
+from iqbench.datasets.storage.paths import Place
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
 
@@ -66,20 +67,20 @@ def outputs_alone(
     name = check_dataset_name(OUTPUTS if name is None else name)
     template = OutputName.parse(output_name or "{id}")
     stems: dict[str, str] = {}
-    folders = []
+    folders: list[Place] = []
     for method in methods:
         if method.problem:
             continue
         own = method.folder / name
-        folders.append(str(own if own.is_dir() else method.folder))
-        found = dict(_ids(Path(folders[-1]), template))
+        folders.append(own if own.is_dir() else method.folder)
+        found = dict(_ids(folders[-1], template))
         new = [file for image, file in found.items() if image not in stems]
         lost = {image: stem for image, stem in stems.items() if image not in found}
         same = pair_names(lost, new, ways).used if ways and lost and new else set()
         stems |= {image: template.stem(image) for image, file in found.items() if file not in same}
     if not stems:
         raise IqbenchError(
-            f"no output was found in {', '.join(folders) or 'any method'}",
+            f"no output was found in {', '.join(map(str, folders)) or 'any method'}",
             hint="Put images there, or check --output-name; images are PNG, JPEG, BMP, TIFF, WebP",
         )
     return dataset_of_outputs(name, stems)
@@ -91,7 +92,7 @@ def dataset_of_outputs(name: str, images: Collection[str]) -> Dataset:
     return Dataset(name, spec, [Sample(image, None) for image in sorted(images, key=natural_key)])
 
 
-def _ids(folder: Path, template: OutputName) -> Iterator[tuple[str, str]]:
+def _ids(folder: Place, template: OutputName) -> Iterator[tuple[str, str]]:
     """Give the id and the file of every image below a folder that fits the template."""
     for file in sorted(walk(folder), key=natural_key):
         stem, suffix = split_suffix(spell_name(file))

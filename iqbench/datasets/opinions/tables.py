@@ -7,11 +7,10 @@ import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from iqbench.datasets.sample import Direction, Opinion
+from iqbench.datasets.storage.paths import Place, open_file
 from iqbench.errors import IqbenchError
-from iqbench.user_files import open_regular
 
 __all__ = ["MAXIMUM_BYTES", "Scale", "finite", "number", "read_csv", "read_lines"]
 
@@ -88,7 +87,7 @@ def finite(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def read_lines(path: Path) -> list[tuple[str, str]]:
+def read_lines(path: Place) -> list[tuple[str, str]]:
     """Read the lines of a text file that are not blank.
 
     Returns
@@ -110,7 +109,7 @@ def _counted(text: str) -> Iterator[tuple[int, str]]:
     return enumerate(io.StringIO(text), start=1)
 
 
-def read_csv(path: Path, columns: Sequence[str]) -> list[tuple[str, Mapping[str, str]]]:
+def read_csv(path: Place, columns: Sequence[str]) -> list[tuple[str, Mapping[str, str]]]:
     """Read the rows of a CSV file with a header.
 
     Parameters
@@ -155,7 +154,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[tuple[str, Mapping[str,
     return rows
 
 
-def _header(path: Path, cells: list[str], columns: Sequence[str]) -> list[str]:
+def _header(path: Place, cells: list[str], columns: Sequence[str]) -> list[str]:
     missing = [name for name in columns if name not in cells]
     if missing:
         raise IqbenchError(
@@ -166,9 +165,9 @@ def _header(path: Path, cells: list[str], columns: Sequence[str]) -> list[str]:
     return cells
 
 
-def _text(path: Path) -> str:
+def _text(path: Place) -> str:
     try:
-        with open_regular(path) as file:
+        with open_file(path) as file:
             content = file.read(MAXIMUM_BYTES + 1)
         if len(content) > MAXIMUM_BYTES:
             raise IqbenchError(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
 from iqbench.networks.weights.catalogue import WeightSet, expected_shapes, weight_set
-from iqbench.user_files import expand_user, write_file
+from iqbench.user_files import CACHE_VARIABLE, cache_root, expand_user, write_file
 
 __all__ = [
     "CACHE_VARIABLE",
@@ -36,7 +36,6 @@ __all__ = [
 Arrays = Mapping[str, NDArray[np.floating[Any]]]
 
 WEIGHTS_VARIABLE = "IQBENCH_WEIGHTS"
-CACHE_VARIABLE = "IQBENCH_CACHE"
 OFFLINE_VARIABLE = "IQBENCH_OFFLINE"
 
 _DIGEST_KEY = "iqbench_digest"
@@ -82,12 +81,7 @@ def cache_folder() -> Path:
     It is ``weights`` below ``$IQBENCH_CACHE``, or below the operating system's own place for
     caches.
     """
-    root = os.environ.get(CACHE_VARIABLE)
-    if root:
-        return expand_user(Path(root)) / "weights"
-    import pooch
-
-    return Path(pooch.os_cache("iqbench")) / "weights"
+    return cache_root() / "weights"
 
 
 def locate(name: str, folder: Path | None = None) -> Path | None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from iqbench.datasets.fetching import archives
 from iqbench.datasets.fetching.archives import Limits, unpack
+from iqbench.datasets.storage import limits
 from iqbench.errors import IqbenchError
 
 FILES = {"top/a.png": b"a" * 300, "top/sub/b.png": b"b", "top/readme.txt": b"hello"}
@@ -229,7 +229,7 @@ def test_long_headers_are_refused_before_they_are_read(
 
 
 def test_many_headers_are_bounded_too(tmp_path: Path, refused, monkeypatch) -> None:
-    monkeypatch.setattr(archives, "_EXTENDED_HEADERS", 10_000)
+    monkeypatch.setattr(limits, "_EXTENDED_HEADERS", 10_000)
     with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
         for number in range(20):
             info = tarfile.TarInfo(f"{number}.png")

@@ -1,0 +1,174 @@
+"""A storage: files by name, wherever they lie; and a path in it, for what reads folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+from iqbench.datasets.files import is_hidden
+from iqbench.datasets.storage.stored_file import StoredFile
+from iqbench.errors import IqbenchError
+from iqbench.images.source import FileSource, Source
+from iqbench.user_files import open_regular
+
+__all__ = ["Place", "Storage", "StoredPath", "open_file", "source_of"]
+
+
+@dataclass(eq=False)
+class Storage:
+    """Files that were listed once.
+
+    Attributes
+    ----------
+    label
+        What to call it: as the user named it.
+    address
+        Where it is, whatever the working folder.
+    name
+        What a dataset or method in it is called, where the user gives no name.
+    separator
+        What stands between the label and the name of a file.
+    files
+        By name, ``/``-separated. Hidden ones, as those of systems, are left out.
+    is_file
+        Whether a single file is at the address, and no folder.
+    """
+
+    label: str
+    address: str
+    name: str
+    separator: str
+    files: Mapping[str, StoredFile]
+    is_file: bool = False
+    _folders: dict[str, dict[str, bool]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.files = {
+            name: file
+            for name, file in self.files.items()
+            if not any(is_hidden(part) for part in name.split("/"))
+        }
+
+    def children(self, folder: str) -> Mapping[str, bool] | None:
+        """Return the names in a folder, and whether each is a folder; None where there is none."""
+        if not self._folders:
+            folders: dict[str, dict[str, bool]] = {"": {}}
+            for name in self.files:
+                within, is_folder = name, False
+                while True:
+                    within, _, last = within.rpartition("/")
+                    known = folders.setdefault(within, {})
+                    before = known.get(last)
+                    known[last] = is_folder or bool(before)
+                    if before or not within:
+                        break
+                    is_folder = True
+            self._folders = folders
+        if not folder and not self.files:
+            return None
+        return self._folders.get(folder)
+
+
+@dataclass(frozen=True)
+class StoredPath:
+    """A path in a storage. It has what is used of `pathlib.Path`, with the same meaning.
+
+    Attributes
+    ----------
+    storage
+        Where it is.
+    path
+        In the storage, ``/``-separated; empty for all of it.
+    absolute_text
+        Whether its text is the storage's address, not the label.
+    """
+
+    storage: Storage
+    path: str = ""
+    absolute_text: bool = False
+
+    def __truediv__(self, name: str) -> StoredPath:
+        parts = f"{self.path}/{name}".split("/")
+        path = "/".join(part for part in parts if part not in ("", "."))
+        return StoredPath(self.storage, path, self.absolute_text)
+
+    def __str__(self) -> str:
+        base = self.storage.address if self.absolute_text else self.storage.label
+        return f"{base}{self.storage.separator}{self.path}" if self.path else base
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StoredPath):
+            return NotImplemented
+        return (self.storage.address, self.path) == (other.storage.address, other.path)
+
+    def __hash__(self) -> int:
+        return hash((self.storage.address, self.path))
+
+    @property
+    def name(self) -> str:
+        """The last part; of a whole storage, the name that it goes by."""
+        return self.path.rpartition("/")[2] or self.storage.name
+
+    def is_dir(self) -> bool:
+        """Tell whether it is a folder with something in it."""
+        return self.storage.children(self.path) is not None
+
+    def is_file(self) -> bool:
+        """Tell whether it is a file."""
+        return self.path in self.storage.files or (not self.path and self.storage.is_file)
+
+    def exists(self) -> bool:
+        """Tell whether there is anything."""
+        return self.is_dir() or self.is_file()
+
+    def resolve(self) -> StoredPath:
+        """Return the same path with the address, whatever the working folder, as its text."""
+        return StoredPath(self.storage, self.path, absolute_text=True)
+
+    def scan(self) -> Iterator[tuple[str, bool]]:
+        """Give the names in this folder, and whether each is a folder."""
+        yield from (self.storage.children(self.path) or {}).items()
+
+    def walk(self) -> Iterator[str]:
+        """Give the paths of all files below this folder, relative to it."""
+        prefix = f"{self.path}/" if self.path else ""
+        for name in self.storage.files:
+            if name.startswith(prefix):
+                yield name[len(prefix) :]
+
+    def source(self) -> StoredFile:
+        """Return the file.
+
+        Raises
+        ------
+        IqbenchError
+            If there is none.
+        """
+        if self.path not in self.storage.files:
+            raise IqbenchError(f"{self} does not exist", hint="Check the path")
+        return self.storage.files[self.path]
+
+
+Place: TypeAlias = Path | StoredPath
+"""A file or folder, on this machine or in a storage."""
+
+
+def source_of(place: Place) -> Source:
+    """Return the file at a place as the source of an image."""
+    return place.source() if isinstance(place, StoredPath) else FileSource(place)
+
+
+def open_file(place: Place) -> BinaryIO:
+    """Open the file at a place to read it.
+
+    Raises
+    ------
+    OSError, IqbenchError
+        If it cannot be read.
+    """
+    if isinstance(place, StoredPath):
+        return BytesIO(place.source().load())
+    return open_regular(place)

@@ -1,0 +1,278 @@
+"""What a user may name as a folder: a folder, an address, an archive or several as one."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from iqbench.datasets.files import is_image_name, natural_key, some, split_suffix
+from iqbench.datasets.storage.blobs import Blob, LocalFile
+from iqbench.datasets.storage.limits import why_unsafe
+from iqbench.datasets.storage.paths import Place, Storage, StoredPath
+from iqbench.datasets.storage.remote import find_objects, is_url, list_objects
+from iqbench.datasets.storage.stored_file import Extent, Span, StoredFile
+from iqbench.datasets.storage.tar_members import list_tar
+from iqbench.datasets.storage.zip_members import list_zip
+from iqbench.errors import IqbenchError
+from iqbench.specs import parse_spec
+from iqbench.user_files import expand_user
+
+__all__ = ["find_place", "is_storage"]
+
+_ARCHIVE = re.compile(r"(?P<path>.*\.(?P<kind>zip|tar|parquet))(?:#(?P<part>[^#]+))?", re.I)
+_COMPRESSED = re.compile(r".*\.(?:tar\.\w+|tgz|tbz2?|txz|7z|rar)(?:#[^#]+)?", re.I)
+_COLLAPSED = re.compile(r"([a-z][a-z0-9+.-]+):[/\\]{1,2}(?=[^/\\])", re.I)
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_MOST_SHARDS = 1_000_000
+_LISTED_AT_ONCE = 16
+
+
+def is_storage(text: str) -> bool:
+    """Tell whether a text names something else than a local folder: an address or an archive."""
+    if is_url(text):
+        return True
+    named = _ARCHIVE.fullmatch(text)
+    if named is None or Path(text).is_dir():
+        return False
+    return any(path.is_file() for path in _local_paths(named["path"]))
+
+
+def find_place(given: str | os.PathLike[str] | StoredPath) -> Place:
+    """Find what a user names as a folder; archives and remote folders are listed.
+
+    Parameters
+    ----------
+    given
+        A local folder; an address that fsspec opens, such as ``s3://bucket/folder``; or one of
+        either that ends in ``.zip``, ``.tar`` or ``.parquet``. Such a name may be of several files,
+        by ``*`` and ``?``, or by ``{000..012}`` and ``{a,b}``, and have behind a ``#`` the part
+        that is meant: a folder in a zip or tar; the rest of the names behind their first dot, as
+        WebDataset calls its fields (``hr.png``); or the column of images in a Parquet file, with
+        that of their names: ``hr:key=filename``.
+
+    Returns
+    -------
+    pathlib.Path or StoredPath
+        A local path is returned as it is, whether there is something or not.
+
+    Raises
+    ------
+    IqbenchError
+        If an archive is not as it should be, has no such part, or a server does not answer.
+    """
+    if isinstance(given, StoredPath):  # found before
+        return given
+    text = os.fspath(given)
+    if not is_url(text):
+        path = expand_user(Path(text))
+        if path.is_dir():
+            return path
+        text = _COLLAPSED.sub(r"\1://", text) if _is_collapsed(text) else str(path)
+    if text.lower().startswith(("file://", "local://")):
+        return find_place(text.partition("://")[2])
+    named = _ARCHIVE.fullmatch(text)
+    if named is None:
+        if _COMPRESSED.fullmatch(text) and (is_url(text) or Path(text).is_file()):
+            raise IqbenchError(
+                f"{text} is packed as a whole, so that no file in it can be read by itself",
+                hint="Unpack it, or pack it again as a .tar without compression or as a .zip",
+            )
+        return StoredPath(_remote_folder(text)) if is_url(text) else Path(text)
+    files = list(_remote_files(named["path"]) if is_url(text) else _local_files(named["path"]))
+    if not files:
+        if not is_url(text) and not _is_pattern(named["path"]):
+            return Path(text)
+        raise IqbenchError(f"{named['path']} does not exist", hint="Check the name")
+    return StoredPath(_archives(text, named["kind"].lower(), files, named["part"]))
+
+
+def _is_collapsed(text: str) -> bool:
+    """Tell whether a text was an address before `pathlib` took one of two slashes out of it."""
+    match = _COLLAPSED.match(text)
+    if match is None or len(match[1]) < 2 or Path(text).exists():
+        return False
+    from fsspec import available_protocols
+
+    return match[1].lower() in available_protocols()
+
+
+def _remote_folder(url: str) -> Storage:
+    objects = list_objects(url)
+    files = {name: StoredFile(one.name, Span(one, 0, one.size)) for name, one in objects.items()}
+    label = url.rstrip("/")
+    is_file = not files and bool(find_objects(url))
+    return Storage(label, label, label.rpartition("/")[2], "/", files, is_file)
+
+
+def _is_pattern(path: str) -> bool:
+    return re.search(r"[*?{]", path) is not None
+
+
+def _expanded(path: str) -> Iterator[str]:
+    """Give the names that ``{000..012}`` and ``{a,b}`` in a name stand for."""
+    parts = _BRACES.split(path)
+    choices = [_choices(part) if place % 2 else [part] for place, part in enumerate(parts)]
+    count = 1
+    for one in choices:
+        count *= len(one)
+    if count > _MOST_SHARDS:
+        raise IqbenchError(f"{path} stands for more than {_MOST_SHARDS:,} files")
+    yield from map("".join, product(*choices))
+
+
+def _choices(text: str) -> list[str]:
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        return text.split(",")
+    first, last, width = int(match[1]), int(match[2]), len(match[1])
+    if last - first > _MOST_SHARDS:
+        raise IqbenchError(f"{{{text}}} stands for more than {_MOST_SHARDS:,} files")
+    return [f"{number:0{width}}" for number in range(first, last + 1)]
+
+
+def _local_files(path: str) -> Iterator[Blob]:
+    if _is_pattern(path) or Path(path).is_file():
+        yield from map(LocalFile.of, _local_paths(path))
+
+
+def _local_paths(path: str) -> Iterator[Path]:
+    """Give the paths that a name, or a pattern of names, stands for; they need not be there."""
+    if Path(path).is_file():
+        yield Path(path)
+        return
+    for one in map(Path, _expanded(path)):
+        if re.search(r"[*?]", str(one)):
+            found = Path(one.anchor or ".").glob(str(one.relative_to(one.anchor)))
+            yield from sorted(found, key=lambda file: natural_key(str(file)))
+        else:
+            yield one
+
+
+def _remote_files(path: str) -> Iterator[Blob]:
+    expanded = list(_expanded(path))
+    with ThreadPoolExecutor(_LISTED_AT_ONCE) as pool:
+        for one, found in zip(expanded, pool.map(find_objects, expanded), strict=True):
+            if not found and len(expanded) > 1:
+                raise IqbenchError(f"{one} does not exist", hint="Check the name")
+            yield from sorted(found, key=lambda blob: natural_key(blob.name))
+
+
+class _Members(NamedTuple):
+    """What several archives hold together."""
+
+    files: dict[str, StoredFile]
+    name: str
+
+
+def _archives(text: str, kind: str, blobs: list[Blob], part: str | None) -> Storage:
+    members = _parquet(blobs, part) if kind == "parquet" else _packed(blobs, kind, part)
+    address = text if is_url(text) else str(Path(text).absolute())
+    path = text.partition("#")[0] if part else text
+    folder, _, last = path.replace("\\", "/").rpartition("/")
+    own = folder.rpartition("/")[2] if _is_pattern(last) else split_suffix(last)[0]
+    return Storage(text, address, members.name or own, "/" if part else "#", members.files)
+
+
+def _packed(blobs: list[Blob], kind: str, part: str | None) -> _Members:
+    """List zips or tars as one."""
+    found: dict[str, tuple[Blob, Extent]] = {}
+    with ThreadPoolExecutor(_LISTED_AT_ONCE) as pool:
+        for blob, listed in zip(
+            blobs, pool.map(list_zip if kind == "zip" else list_tar, blobs), strict=True
+        ):
+            for name, extent in listed.items():
+                if name in found:
+                    raise _twice(name, found[name][0], blob)
+                found[name] = blob, extent
+    files = {
+        name: StoredFile(f"{blob.name}#{name}", extent) for name, (blob, extent) in found.items()
+    }
+    if part is None:
+        return _Members(files, "")
+    return _part(files, part.strip("/"), blobs[0].name)
+
+
+def _part(files: dict[str, StoredFile], part: str, archive: str) -> _Members:
+    """Take the files of a folder, or those whose names end, behind their first dot, in a field."""
+    inside = {
+        name[len(part) + 1 :]: file for name, file in files.items() if name.startswith(f"{part}/")
+    }
+    if inside:
+        return _Members(inside, part.rpartition("/")[2])
+    suffix = f".{part.lstrip('.')}".lower()
+    fields = {
+        name[: -len(suffix)] + split_suffix(name)[1]: file
+        for name, file in files.items()
+        if _field(name) == suffix
+    }
+    if not fields:
+        folders = sorted({name.partition("/")[0] for name in files if "/" in name})
+        endings = sorted({_field(name)[1:] for name in files if is_image_name(name)})
+        there = "; ".join(
+            f"{what}: {some(names)}"
+            for what, names in (("folders", folders), ("fields", endings))
+            if names
+        )
+        raise IqbenchError(
+            f"there is no folder and no field {part!r} in {archive}",
+            hint=f"There are {there}" if there else "It holds no images",
+        )
+    return _Members(fields, part.lstrip(".").partition(".")[0])
+
+
+def _field(name: str) -> str:
+    """Return what follows the key in a name of WebDataset: all behind its first dot."""
+    last = name.rpartition("/")[2]
+    return last[last.find(".") :].lower() if "." in last else ""
+
+
+def _parquet(blobs: list[Blob], part: str | None) -> _Members:
+    """List a column of images of several Parquet files as one."""
+    from iqbench.datasets.storage.parquet_images import list_cells
+
+    column, options = parse_spec(part) if part else ("", {})
+    if unknown := set(options) - {"key"}:
+        raise IqbenchError(
+            f"{part!r} says {some(unknown)} of a Parquet file, which means nothing",
+            hint="Write FILE.parquet#COLUMN:key=NAMES, with the columns of images and names",
+        )
+    key = options.get("key")
+    rows: list[tuple[str | None, Blob, Extent]] = []
+    with ThreadPoolExecutor(_LISTED_AT_ONCE) as pool:
+        listed = pool.map(lambda blob: list_cells(blob, column or None, key), blobs)
+        for blob, (used, cells) in zip(blobs, listed, strict=True):
+            column = used
+            rows += [(name, blob, cell) for name, cell in cells]
+    # Only all paths together are names: where some rows have none, or two the same, it is the rows.
+    unnamed = any(not name for name, _, _ in rows)
+    if unnamed and key is not None:
+        raise IqbenchError(
+            f"{blobs[0].name}: column {key!r} lacks some names", hint="Give another column"
+        )
+    files: dict[str, StoredFile] = {}
+    owners: dict[str, Blob] = {}
+    safe = all(name and not why_unsafe(name) for name, _, _ in rows)
+    for number, (name, blob, extent) in enumerate(rows):
+        text = str(number) if unnamed or name is None else name
+        if not safe and not unnamed:
+            text = text.replace("\\", "/").rpartition("/")[2]
+        if not is_image_name(text):
+            text += ".png"
+        if text in files:
+            raise _twice(
+                text, owners[text], blob, hint=f"Name a column of names: #{column}:key=COLUMN"
+            )
+        files[text] = StoredFile(f"{blob.name}#{column}/{text}", extent)
+        owners[text] = blob
+    return _Members(files, column if part else "")
+
+
+def _twice(name: str, first: Blob, second: Blob, hint: str = "Name one of them") -> IqbenchError:
+    where = first.name if first == second else f"{first.name} and {second.name}"
+    return IqbenchError(f"{name!r} is twice in {where}", hint=hint)

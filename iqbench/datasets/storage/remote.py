@@ -1,0 +1,310 @@
+"""Objects that fsspec opens: listed with their sizes and versions, read by ranges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from hashlib import md5
+from typing import Any, BinaryIO
+
+from iqbench.datasets.storage.blobs import BlobFile, changed
+from iqbench.datasets.storage.cache import block_cache, block_key
+from iqbench.datasets.storage.retries import attempt, read_error
+from iqbench.errors import IqbenchError
+
+__all__ = ["RemoteObject", "find_objects", "is_url", "list_objects", "look_at"]
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@")
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
+_EXTRAS = {
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gcs"),
+    **dict.fromkeys(("http", "https"), "http"),
+    "hf": "hf",
+}
+"""Protocol to the extra of iqbench that brings the library for it."""
+
+_VERSIONS = (
+    *("ETag", "etag", "blob_id", "generation", "md5Hash", "Content-MD5", "content_md5"),
+    *("mtime", "last_modified", "LastModified", "Last-Modified", "created"),
+)
+"""What libraries call that which changes with an object; the first that is there is taken."""
+
+BLOCK = 2**18
+"""Objects are read, and kept in the cache, in blocks of so many bytes."""
+
+_MOST_AHEAD = 32
+"""So many blocks are read in one request where a file is read from front to back."""
+
+_LOOKS = 16
+"""Objects that are asked for at a time, of a server that lists names only."""
+
+_WITHOUT_RANGES = 2**28
+"""So large an object may be whose server gives it only whole."""
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a text is an address such as ``s3://bucket/folder``."""
+    return _URL.match(text) is not None
+
+
+def _open_filesystem(url: str) -> tuple[Any, str]:
+    """Return the library's object for an address, and the path in it.
+
+    Raises
+    ------
+    IqbenchError
+        If no library is installed for it, none is known, or it has a password in it.
+    """
+    if _PASSWORD.search(url):
+        raise IqbenchError(
+            f"the address {_PASSWORD.sub('://...@', url)} has a password in it",
+            hint="Give credentials in the way of the library that opens it, not in the address: "
+            "addresses are written into tables",
+        )
+    import fsspec
+
+    protocol = url.partition("://")[0].lower()
+    try:
+        filesystem, path = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        extra = _EXTRAS.get(protocol)
+        raise IqbenchError(
+            f"{url} needs a library that is not installed: {error}",
+            hint=f"pip install 'iqbench[{extra}]'" if extra else "",
+        ) from error
+    except ValueError as error:
+        if protocol not in fsspec.available_protocols():
+            raise IqbenchError(
+                f"{url}: {protocol}:// is not known",
+                hint="Known: s3://, gs://, hf://, https://, memory:// and what else fsspec opens",
+            ) from error
+        raise read_error(url, error) from error
+    except Exception as error:  # of the library: no credentials, no such profile
+        raise read_error(url, error) from error
+    return filesystem, path
+
+
+def _address(filesystem: Any, path: str) -> str:
+    return str(filesystem.unstrip_protocol(path))
+
+
+def _version(facts: Mapping[str, Any]) -> str:
+    found = next((facts[key] for key in _VERSIONS if facts.get(key)), "")
+    # A library may give the same moment as a number in lists and as a date of a single object.
+    moment = found.timestamp() if isinstance(found, datetime) else found
+    return f"{moment:.6f}" if isinstance(moment, float) else str(moment)
+
+
+@dataclass(frozen=True)
+class RemoteObject:
+    """An object as it was listed.
+
+    Attributes
+    ----------
+    name
+        Its address.
+    size
+        In bytes.
+    version
+        What changes with it: its ETag, its moment; empty where nothing does.
+    whole_only
+        Whether its server gives no ranges.
+    """
+
+    name: str
+    size: int
+    version: str
+    whole_only: bool = False
+
+    def read(self, start: int, stop: int, ahead: int = 0) -> bytes:
+        """Read a range, from the cache or the server; in whole blocks, so that they are kept.
+
+        Parameters
+        ----------
+        start, stop
+            Which bytes.
+        ahead
+            How many blocks more to read in the same request, where there is one.
+        """
+        if stop <= start:
+            return b""
+        if not self.version:  # nothing tells whether a block would still be right
+            return self._fetch(start, stop)
+        cache = block_cache()
+        first, after = start // BLOCK, -(-stop // BLOCK)
+        blocks = {number: cache.get(self._key(number)) for number in range(first, after)}
+        missing = [number for number, block in blocks.items() if block is None]
+        if missing:
+            until = missing[-1] + 1 + (ahead if missing[-1] == after - 1 else 0)
+            begin = missing[0] * BLOCK
+            data = self._fetch(begin, min(until * BLOCK, self.size))
+            for offset in range(0, len(data), BLOCK):
+                number, block = (begin + offset) // BLOCK, data[offset : offset + BLOCK]
+                blocks[number] = block
+                cache.put(self._key(number), block)
+        whole = b"".join(blocks[number] or b"" for number in range(first, after))
+        return whole[start - first * BLOCK : stop - first * BLOCK]
+
+    def open(self) -> BinaryIO:
+        """Open it for reading in small steps."""
+        return BlobFile.buffered(_SmallSteps(self))
+
+    def _key(self, number: int) -> str:
+        return block_key(self.name, self.size, self.version, number)
+
+    def _fetch(self, start: int, stop: int) -> bytes:
+        """Read a range from the server, and see that the object is still the one listed."""
+        if self.whole_only and stop - start < self.size > _WITHOUT_RANGES:
+            raise IqbenchError(
+                f"{self.name} has {self.size:,} bytes, and its server gives no parts of it",
+                hint="Download it and give the local file",
+            )
+        return attempt(partial(self._request, start, stop), self.name)
+
+    def _request(self, start: int, stop: int) -> bytes:
+        filesystem, path = _open_filesystem(self.name)
+        data: bytes = filesystem.cat_file(path, start=start, end=stop)
+        whole = stop - start == self.size
+        if not whole and len(data) == self.size:  # the server paid no heed to the range
+            data = data[start:stop]
+        if len(data) == stop - start and whole and self._is_md5_of(data):
+            return data
+        now = look_at(self.name, filesystem, path)
+        if (now.size, now.version) != (self.size, self.version):
+            raise changed(self.name)
+        if len(data) != stop - start:
+            raise OSError(f"{len(data):,} bytes came instead of {stop - start:,}")
+        return data
+
+    def _is_md5_of(self, data: bytes) -> bool:
+        """Tell whether the version is the digest of the bytes, as S3's mostly is."""
+        version = self.version.strip('"')
+        return bool(_MD5.fullmatch(version)) and (
+            md5(data, usedforsecurity=False).hexdigest() == version
+        )
+
+
+class _SmallSteps:
+    """An object that is gone through in small steps.
+
+    Where one block is read after the other, each request takes twice as many as the one before;
+    where most is passed over, as between the headers of a tar with large images, no more than
+    asked for.
+    """
+
+    def __init__(self, whole: RemoteObject) -> None:
+        self._whole = whole
+        self._next = 0
+        self._ahead = 0
+
+    @property
+    def name(self) -> str:
+        """Its address."""
+        return self._whole.name
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self._whole.size
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Read a range."""
+        first, last = start // BLOCK, (stop - 1) // BLOCK
+        if first == self._next:
+            self._ahead = min(2 * self._ahead + 1, _MOST_AHEAD - 1)
+        elif first + 1 != self._next:
+            self._ahead = 0
+        self._next = last + 1
+        return self._whole.read(start, stop, self._ahead)
+
+    def open(self) -> BinaryIO:
+        """Open it."""
+        return self._whole.open()
+
+
+def look_at(name: str, filesystem: Any, path: str) -> RemoteObject:
+    """Ask the server, not a list of the library, what an object is now.
+
+    Raises
+    ------
+    IqbenchError
+        If the server does not say how large it is.
+    """
+    filesystem.invalidate_cache(path.rpartition("/")[0])
+    facts = filesystem.info(path)
+    if facts.get("size") is None:
+        raise IqbenchError(
+            f"{name}: its server does not say how large it is",
+            hint="Download it and give the local file",
+        )
+    return RemoteObject(name, int(facts["size"]), _version(facts), facts.get("partial") is False)
+
+
+def find_objects(url: str) -> list[RemoteObject]:
+    """Find the objects that an address, or a pattern with ``*`` and ``?``, is of.
+
+    Raises
+    ------
+    IqbenchError
+        If they cannot be listed; there may be none.
+    """
+    filesystem, path = _open_filesystem(url)
+
+    def find() -> list[RemoteObject]:
+        filesystem.invalidate_cache()
+        try:
+            paths = filesystem.glob(path) if re.search(r"[*?]", path) else [path]
+            found = [(one, filesystem.info(one)) for one in paths]
+        except FileNotFoundError:
+            return []
+        files = [one for one, facts in found if facts.get("type") != "directory"]
+        return [look_at(_address(filesystem, one), filesystem, one) for one in files]
+
+    return attempt(find, url)
+
+
+def list_objects(url: str) -> dict[str, RemoteObject]:
+    """List the objects below an address, by their names there.
+
+    Raises
+    ------
+    IqbenchError
+        If they cannot be listed; there may be none.
+    """
+    filesystem, path = _open_filesystem(url)
+    found = attempt(partial(_found_below, filesystem, path), url)
+    # A web server says of an object only when asked for this one how large it is.
+    unknown = [one for one, facts in found.values() if facts.get("size") is None]
+    with ThreadPoolExecutor(_LOOKS) as pool:
+        looked = dict(zip(unknown, pool.map(partial(_ask, filesystem), unknown), strict=True))
+    return {
+        name: looked.get(one)
+        or RemoteObject(_address(filesystem, one), int(facts["size"]), _version(facts))
+        for name, (one, facts) in found.items()
+    }
+
+
+def _ask(filesystem: Any, path: str) -> RemoteObject:
+    name = _address(filesystem, path)
+    return attempt(partial(look_at, name, filesystem, path), name)
+
+
+def _found_below(filesystem: Any, path: str) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    filesystem.invalidate_cache()
+    try:
+        found = filesystem.find(path, detail=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    prefix = path.rstrip("/") + "/"
+    return {
+        one.removeprefix(prefix): (one, facts)
+        for one, facts in found.items()
+        if facts.get("type") != "directory" and one.startswith(prefix) and not one.endswith("/")
+    }

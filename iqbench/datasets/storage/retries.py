@@ -1,0 +1,94 @@
+"""Ask a server again when it failed for now; say what it is when it failed for good."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from iqbench.errors import IqbenchError
+
+__all__ = ["TRIES", "attempt", "read_error"]
+
+_Result = TypeVar("_Result")
+
+TRIES = 5
+"""How often a request is made before its failure is final."""
+
+FIRST_WAIT = 0.5
+"""Seconds before the second try; each wait is twice the one before, and up to half longer."""
+
+_PERMANENT = (
+    *(FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError),
+    *(TypeError, ValueError, AttributeError, KeyError, NotImplementedError),
+)
+_PERMANENT_CODES = {errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.ENAMETOOLONG, errno.ENOENT}
+_BUSY_STATUSES = {408, 425, 429}
+_CREDENTIALS = ("Credential", "ProfileNotFound", "Token", "Auth", "Forbidden", "Gated")
+"""What stands in the names of the libraries' own errors about who is asking."""
+
+
+def attempt(request: Callable[[], _Result], name: str) -> _Result:
+    """Make a request; make it again, after growing pauses, while the failure may pass.
+
+    Parameters
+    ----------
+    request
+        What to do.
+    name
+        The object, for messages.
+
+    Raises
+    ------
+    IqbenchError
+        Naming the object, if it failed for good.
+    """
+    for tried in range(1, TRIES + 1):
+        try:
+            return request()
+        except IqbenchError:
+            raise
+        except Exception as error:
+            if tried == TRIES or not _may_pass(error):
+                raise read_error(name, error, tried) from error
+        time.sleep(FIRST_WAIT * 2 ** (tried - 1) * (1 + secrets.randbelow(501) / 1000))
+    raise AssertionError("the last try returns or raises")
+
+
+def _may_pass(error: Exception) -> bool:
+    """Tell whether the same request may succeed later."""
+    status = getattr(error, "status", None)
+    if isinstance(status, int):
+        return status >= 500 or status in _BUSY_STATUSES
+    if _about_credentials(error) or isinstance(error, _PERMANENT):
+        return False
+    return getattr(error, "errno", None) not in _PERMANENT_CODES
+
+
+def _about_credentials(error: Exception) -> bool:
+    return any(word in type(error).__name__ for word in _CREDENTIALS)
+
+
+def read_error(name: str, error: Exception, tries: int = 1) -> IqbenchError:
+    """Say which object could not be had, why, and what to do."""
+    if isinstance(error, FileNotFoundError):
+        return IqbenchError(f"{name} does not exist", hint="Check the address")
+    status = getattr(error, "status", None)
+    if isinstance(error, PermissionError) or _about_credentials(error) or status in {401, 403}:
+        return IqbenchError(
+            f"{name}: access is denied ({_reason(error)})",
+            hint="Give credentials in the way of the library that opens it: environment variables "
+            "or its own files, e.g. AWS_PROFILE, ~/.aws, gcloud auth, hf auth login",
+        )
+    times = f" after {tries} tries" if tries > 1 else ""
+    return IqbenchError(
+        f"{name} cannot be read{times}: {_reason(error)}",
+        hint="Check the address and the network, and run again: finished scores are kept",
+    )
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

@@ -1,0 +1,128 @@
+"""A file in a storage as the source of an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from iqbench.datasets.storage.blobs import Blob
+from iqbench.errors import IqbenchError
+from iqbench.images.formats.reader import ByteReader
+from iqbench.images.probe import ImageHeader, probe
+from iqbench.images.source import READ_WHOLE, EncodedImage, check_file_size
+
+__all__ = ["Extent", "Refused", "Span", "StoredFile"]
+
+
+class Extent(Protocol):
+    """Where the bytes of a file are, and how they are had; complete, so that it can be pickled."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes the file has; about, where that is known only after reading."""
+        ...
+
+    def load(self) -> bytes:
+        """Return all bytes.
+
+        Raises
+        ------
+        IqbenchError
+            If they cannot be had, or are not what was listed.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Span:
+    """Bytes that lie in a blob as they are.
+
+    Attributes
+    ----------
+    blob
+        The whole object, or the archive that the file is in.
+    start, size
+        Which of its bytes.
+    """
+
+    blob: Blob
+    start: int
+    size: int
+
+    def load(self) -> bytes:
+        """Read them."""
+        return self.blob.read(self.start, self.start + self.size)
+
+    def part(self, offset: int, count: int) -> bytes:
+        """Read some of them; fewer at the end."""
+        stop = min(offset + count, self.size)
+        return self.blob.read(self.start + offset, self.start + stop) if offset < stop else b""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A member of an archive that is no file with bytes.
+
+    Attributes
+    ----------
+    why
+        A whole sentence, without the stop.
+    size
+        In bytes.
+    """
+
+    why: str
+    size: int = 0
+
+    def load(self) -> bytes:
+        """Refuse."""
+        raise IqbenchError(self.why, hint="Put the file itself there")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file in a storage.
+
+    Attributes
+    ----------
+    name
+        What to call it in messages: the archive or address, and the name in it.
+    extent
+        Where its bytes are.
+    """
+
+    name: str
+    extent: Extent
+
+    def size(self) -> int:
+        """Return how many bytes reading takes in."""
+        return self.extent.size
+
+    def load(self) -> bytes:
+        """Return its bytes, whatever it is.
+
+        Raises
+        ------
+        IqbenchError
+            If it cannot be read, or is larger than any image that is allowed.
+        """
+        extent = self.extent
+        if not isinstance(extent, Refused):
+            check_file_size(self.name, extent.size, self.probe)
+        return extent.load()
+
+    def probe(self) -> ImageHeader:
+        """Read the header only, where the bytes are not packed."""
+        extent = self.extent
+        if isinstance(extent, Span) and extent.size > READ_WHOLE:
+            return probe(ByteReader(self.name, extent.size, extent.part))
+        return self.read().probe()
+
+    def read(self) -> EncodedImage:
+        """Read it once."""
+        data = self.load()
+        if not data:
+            raise IqbenchError(
+                f"{self.name} is empty (0 bytes)", hint="Write or copy the file again"
+            )
+        return EncodedImage(self.name, data)
