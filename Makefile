@@ -77,7 +77,7 @@ test-lowest: ## run the tests with the lowest allowed version of every dependenc
 	@$(LOWEST)/bin/python -m pytest $(PARALLEL)
 
 $(VENV)-lowest/lowest.txt $(VENV)/lowest.txt: pyproject.toml | $(BIN)/python
-	@sed -nE 's/^ +"([A-Za-z0-9_.-]+)(>=|~=)([0-9.]+)".*/\1==\3/p' $< > $@
+	@sed -nE 's/^ +"([A-Za-z0-9_.-]+)(\[[a-z,]+\])?(>=|~=)([0-9.]+)".*/\1==\4/p' $< > $@
 
 COMPILED := hatch_build.py $(wildcard iqbench/native/*.[ch])
 
