@@ -62,6 +62,7 @@ class Evaluation:
     recompute: bool = False
     replace: bool = False
     shard: str | None = None
+    executor: str = "inline"
 
 
 def run_evaluation(
@@ -123,6 +124,7 @@ def evaluate(
     recompute: bool = False,
     replace: bool = False,
     shard: str | None = None,
+    executor: str = "inline",
 ) -> pd.DataFrame:
     """Score methods' outputs, write the scores into tables, and return them.
 
@@ -203,7 +205,7 @@ def evaluate(
         Bytes that decoded images and bands may take; by default derived from the device.
     workers
         Threads that read and decode ahead, at least 1; by default one a core, at most 8, beside a
-        GPU at most 32.
+        GPU at most 32. They are divided among the processes of `executor`, as `memory` is.
     alpha
         What to do with images that have transparency: ``error`` refuses them, ``composite`` puts
         them over white.
@@ -224,6 +226,10 @@ def evaluate(
         all its outputs is in one of the n parts. Several jobs that take one part each, into one
         results folder or into several that ``iqbench results merge`` joins, leave what one run
         would. Values of sets are computed when results are merged, or by a run without `shard`.
+    executor
+        Who scores: ``inline``, this process; ``processes``, one process a GPU, or several that
+        share the processor; ``processes:4``, four of them. The tables are the same. Methods that
+        are functions are computed in this process, so they need ``inline``.
 
     Returns
     -------
@@ -250,6 +256,7 @@ def evaluate(
     >>> scores = iqbench.evaluate(methods="outputs/mine", metrics="niqe")  # doctest: +SKIP
     >>> scores = iqbench.evaluate(methods={"mine": upscale}, dataset="Set5-x4")  # doctest: +SKIP
     """
+    from iqbench.engine.executors.spec import INLINE
     from iqbench.results.read import Scope, load_scores
 
     folders, functions = _split(methods)
@@ -280,7 +287,14 @@ def evaluate(
         recompute=recompute,
         replace=replace,
         shard=shard,
+        executor=executor,
     )
+    if functions and executor != INLINE:
+        raise IqbenchError(
+            f"{', '.join(functions)}: methods that are functions are computed in this process, and "
+            f"executor {executor!r} scores in others",
+            hint="Leave executor out, or write the outputs into a folder first",
+        )
     plans = []
     if folders or methods_in is not None or not functions:
         plans.append(_plan(evaluation))
@@ -580,6 +594,7 @@ def _plan(evaluation: Evaluation, computed: Sequence[Dataset] = ()) -> RunPlan:
     from iqbench.datasets.matching.comparison import check_ways
     from iqbench.datasets.matching.methods import resolve_methods
     from iqbench.datasets.shard import Shard
+    from iqbench.engine.executors.spec import ExecutorSpec
     from iqbench.engine.plan import plan_run
     from iqbench.images.decode import check_alpha
     from iqbench.images.probe import maximum_pixels
@@ -587,6 +602,7 @@ def _plan(evaluation: Evaluation, computed: Sequence[Dataset] = ()) -> RunPlan:
     maximum_pixels()  # a limit that is none is refused here, not at every image
     if evaluation.workers is not None and evaluation.workers < 1:
         raise IqbenchError(f"workers must be at least 1, not {evaluation.workers}")
+    ExecutorSpec.parse(evaluation.executor)
     check_alpha(evaluation.alpha)
     shard = Shard.parse(evaluation.shard)
     methods: list[Method] = []
@@ -616,31 +632,34 @@ def _run(
     in_threads: bool = True,
 ) -> Summary:
     """Load what the plan needs, and carry it out."""
-    from iqbench.engine.compute import resolve_compute
+    from iqbench.engine.executors.open import open_executor
+    from iqbench.engine.executors.spec import ExecutorSpec
     from iqbench.engine.file_places import places_of
     from iqbench.engine.manifest import manifest_of
     from iqbench.engine.run import RunSettings, run
     from iqbench.results.store import Store
 
-    compute = resolve_compute(evaluation.device, evaluation.precision, evaluation.memory)
-    resources = plan.resources(compute, evaluation.weights)
-    most = 32 if compute.device.type == "cuda" else 8
     settings = RunSettings(
-        compute,
-        workers=evaluation.workers or min(most, os.cpu_count() or 1) if in_threads else 0,
-        alpha=evaluation.alpha,
-        recompute=evaluation.recompute,
+        alpha=evaluation.alpha, recompute=evaluation.recompute, replace=evaluation.replace
+    )
+    with open_executor(
+        ExecutorSpec.parse(evaluation.executor),
+        plan.requests,
+        device=evaluation.device,
+        precision=evaluation.precision,
+        memory=evaluation.memory,
+        readers=evaluation.workers if in_threads else 0,
+        weights=evaluation.weights,
         own_process=own_process,
-        replace=evaluation.replace,
-    )
-    return run(
-        plan,
-        Store(evaluation.results),
-        manifest=manifest_of(compute, places_of(plan.datasets)),
-        resources=resources,
-        settings=settings,
-        reporter=reporter,
-    )
+    ) as executor:
+        return run(
+            plan,
+            Store(evaluation.results),
+            manifest=manifest_of(executor.compute, places_of(plan.datasets), executor.device),
+            executor=executor,
+            settings=settings,
+            reporter=reporter,
+        )
 
 
 def _texts(given: StrPath | Sequence[StrPath]) -> list[str]:

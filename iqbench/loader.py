@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from enum import Enum
+from typing import TypeVar, cast
 
-__all__ = ["work_ahead"]
+__all__ = ["Arrival", "work_ahead", "work_on_arrival"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+
+
+class Arrival(Enum):
+    """What stands in the place of a job, and of a result, while there is none."""
+
+    NONE_YET = "none yet"
 
 
 def work_ahead(
@@ -42,28 +49,69 @@ def work_ahead(
     Result
         One a job. What `work` raises is raised here.
     """
+    yield from cast(
+        "Generator[Result, None, None]",
+        work_on_arrival(jobs, work, cost=cost, workers=workers, budget=budget),
+    )
+
+
+def work_on_arrival(
+    jobs: Iterable[Job | Arrival],
+    work: Callable[[Job], Result],
+    *,
+    cost: Callable[[Job], int],
+    workers: int,
+    budget: int,
+) -> Generator[Result | Arrival, None, None]:
+    """Do jobs in threads ahead of whoever takes the results, while jobs still arrive.
+
+    Parameters
+    ----------
+    jobs
+        As for `work_ahead`. It gives `Arrival.NONE_YET` where it would otherwise have to wait for
+        the next job, and is asked again before the next result.
+    work, cost, workers, budget
+        As for `work_ahead`.
+
+    Yields
+    ------
+    Result
+        One a job. `Arrival.NONE_YET` where nothing is under way and no job is there: whoever takes
+        the results may then wait for the next job.
+    """
+    queue = iter(jobs)
     if workers == 0:
-        yield from map(work, jobs)
+        for job in queue:
+            yield job if isinstance(job, Arrival) else work(job)
         return
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="iqbench-load")
     with pool:
         waiting: deque[tuple[Future[Result], int]] = deque()
         spent = 0
-        queue = iter(jobs)
         ahead = next(queue, None)
-        price = 0 if ahead is None else cost(ahead)
+        price = _price(ahead, cost)
         try:
             while ahead is not None or waiting:
-                while ahead is not None and (
+                if isinstance(ahead, Arrival):
+                    ahead = next(queue, None)
+                    price = _price(ahead, cost)
+                while not (ahead is None or isinstance(ahead, Arrival)) and (
                     not waiting or (len(waiting) <= 2 * workers and spent + price <= budget)
                 ):
                     waiting.append((pool.submit(work, ahead), price))
                     spent += price
                     ahead = next(queue, None)
-                    price = 0 if ahead is None else cost(ahead)
-                future, paid = waiting.popleft()
-                yield future.result()
-                spent -= paid
+                    price = _price(ahead, cost)
+                if waiting:
+                    future, paid = waiting.popleft()
+                    yield future.result()
+                    spent -= paid
+                elif ahead is not None:
+                    yield Arrival.NONE_YET
         finally:
             for future, _ in waiting:
                 future.cancel()
+
+
+def _price(job: Job | Arrival | None, cost: Callable[[Job], int]) -> int:
+    return 0 if job is None or isinstance(job, Arrival) else cost(job)

@@ -107,6 +107,13 @@ NAMED = 20
     help="Score one of N parts of the images, from 1/N to N/N: for N jobs, and one results folder "
     "or several (see `iqbench results merge`).",
 )
+@click.option(
+    "--executor",
+    default="inline",
+    show_default=True,
+    metavar="inline|processes[:N]",
+    help="Who scores: this process, or several: one a GPU, or N.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
 def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
     """Score methods' outputs, against references or alone; write Parquet tables.
@@ -130,6 +137,7 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
       iqbench evaluate --method out/ --reference-set photographs/ --metric fid --metric kid
       iqbench evaluate --methods-in outputs/ --dataset DIV2K --shard 1/8
       iqbench evaluate --method mine=out.zip --reference 's3://bucket/hr-*.parquet#image'
+      iqbench evaluate --methods-in outputs/ --dataset DIV2K-x4 --executor processes
     """
     from iqbench.api import Evaluation, run_evaluation
     from iqbench.cli.progress import progress_bar

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 
@@ -13,10 +14,13 @@ from iqbench.engine.reading import Output, ReadJob
 from iqbench.images.picture import Picture
 from iqbench.protocols.gray import kind_of_pair
 
-__all__ = ["BATCH_PIXELS", "Work", "batch_of", "join"]
+__all__ = ["BATCH_PIXELS", "Joiner", "UnitKey", "Work", "batch_of"]
 
 BATCH_PIXELS = {"cuda": PIXELS_AT_ONCE["cuda"]}
 """Pixels of a batch by the kind of device; elsewhere joining gains nothing (measured on CPUs)."""
+
+UnitKey: TypeAlias = tuple[str, int]
+"""Dataset and number: which unit of work."""
 
 
 @dataclass(frozen=True)
@@ -25,25 +29,37 @@ class Work:
 
     Attributes
     ----------
+    unit
+        Which unit they are of.
     reference
         Decoded; None where the outputs are read alone.
     outputs
         Decoded, of all methods.
     """
 
+    unit: UnitKey
     reference: Picture | None
     outputs: tuple[Output, ...]
 
     @classmethod
-    def of(cls, job: ReadJob, outputs: Iterable[Output]) -> Work:
+    def of(cls, unit: UnitKey, job: ReadJob, outputs: Iterable[Output]) -> Work:
         """Take outputs of a job that share peaks, and its reference, which was decoded for them."""
         taken = tuple(outputs)
         peaks = taken[0].peaks
         if taken[0].alone:
-            return cls(None, taken)
+            return cls(unit, None, taken)
         assert job.reference is not None
         assert peaks is not None
-        return cls(replace(job.reference, peak=peaks.reference), taken)
+        return cls(unit, replace(job.reference, peak=peaks.reference), taken)
+
+    @classmethod
+    def parts(cls, unit: UnitKey, job: ReadJob, outputs: Iterable[Output]) -> list[Work]:
+        """Sort outputs of a job by the columns that they miss: as a rule, all miss the same."""
+        together: dict[object, list[Output]] = {}
+        for output in outputs:
+            kind = cls.of(unit, job, [output]).kind
+            together.setdefault((kind, output.peaks), []).append(output)
+        return [cls.of(unit, job, some) for some in together.values()]
 
     @property
     def columns(self) -> frozenset[str]:
@@ -64,21 +80,35 @@ class Work:
         assert output is not None
         reference = self.reference or output
         sizes = reference.height, reference.width, output.height, output.width
-        return *sizes, kind_of_pair(reference, output), self.columns, self.reference is None
+        pair = kind_of_pair(reference, output)
+        return self.unit[0], *sizes, pair, self.columns, self.reference is None
 
 
-def join(works: Iterable[Work], device: torch.device) -> Iterator[list[Work]]:
-    """Join neighbours of one kind, up to as many pixels as suit the device."""
-    limit = BATCH_PIXELS.get(device.type, 0)
-    joined: list[Work] = []
-    for work in works:
-        pixels = sum(one.pixels for one in joined) + work.pixels
-        if joined and (work.kind != joined[0].kind or pixels > limit):
-            yield joined
-            joined = []
-        joined.append(work)
-    if joined:
-        yield joined
+class Joiner:
+    """Joins neighbours of one kind, up to as many pixels as suit the device.
+
+    Parameters
+    ----------
+    device
+        Where they are scored.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._limit = BATCH_PIXELS.get(device.type, 0)
+        self._works: list[Work] = []
+
+    def add(self, work: Work) -> list[Work]:
+        """Take the next one; return those before it if they are a whole batch, else nothing."""
+        pixels = sum(one.pixels for one in self._works) + work.pixels
+        fits = self._works and work.kind == self._works[0].kind and pixels <= self._limit
+        complete = [] if fits else self.rest()
+        self._works.append(work)
+        return complete
+
+    def rest(self) -> list[Work]:
+        """Return what waits for more."""
+        rest, self._works = self._works, []
+        return rest
 
 
 def batch_of(works: Sequence[Work]) -> Batch:

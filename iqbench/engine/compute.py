@@ -15,7 +15,7 @@ from iqbench.errors import IqbenchError, unknown_name
 from iqbench.metrics._tensors import full_precision
 from iqbench.native.threads import use_own_threads
 
-__all__ = ["Compute", "Precision", "default_memory", "resolve_compute"]
+__all__ = ["Compute", "Precision", "default_memory", "device_name", "resolve_compute"]
 
 Precision = Literal["exact", "tf32", "bf16"]
 
@@ -78,6 +78,13 @@ def _switches(*, tf32: bool) -> tuple[list[Any], str, str | bool]:
         places = [backends.cuda.matmul, backends.cudnn.conv, mkldnn.matmul, mkldnn.conv]
         return places, "fp32_precision", "tf32" if tf32 else "ieee"
     return [backends.cuda.matmul, backends.cudnn], "allow_tf32", tf32
+
+
+def device_name(compute: Compute) -> str:
+    """Name the device, for manifests."""
+    if compute.device.type == "cuda":
+        return f"{compute.device} ({torch.cuda.get_device_name(compute.device)})"
+    return str(compute.device)
 
 
 def default_memory(device: torch.device) -> int:

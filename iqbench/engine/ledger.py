@@ -11,7 +11,6 @@ from iqbench.engine.plan import Absence, Assignment
 from iqbench.engine.reading import Output
 from iqbench.engine.signatures import Signatures
 from iqbench.images.peaks import Peaks
-from iqbench.images.picture import Picture
 from iqbench.images.source import Source
 from iqbench.results.schema import UNDEFINED, ImageRow, ScoreRow, placeholder, removed
 from iqbench.results.store import Current, Writer
@@ -71,6 +70,32 @@ class Summary:
             for (dataset, column), lacking in self.undefined.items()
         ]
         return [*of_images, *(f"{' / '.join(key)}: {why}" for key, why in self.sets.items())]
+
+    def put_in_order(
+        self, dataset: str, outputs: Iterable[tuple[str, str]], columns: Iterable[str], since: int
+    ) -> None:
+        """Sort what was found while a dataset was scored: results come in any order.
+
+        Parameters
+        ----------
+        dataset
+            Its name.
+        outputs
+            Method and image of each, in their order.
+        columns
+            In their order.
+        since
+            How many failures there were before.
+        """
+        found = self.failures[since:]
+        of_columns = {column: self.undefined.pop((dataset, column), []) for column in columns}
+        all_found = [found, *of_columns.values()]
+        wanted = {(one.method, one.image) for some in all_found for one in some}
+        places = {key: place for place, key in enumerate(outputs) if key in wanted}
+        for some in all_found:
+            some.sort(key=lambda one: places.get((one.method, one.image), -1))
+        self.failures[since:] = found
+        self.undefined |= {(dataset, column): some for column, some in of_columns.items() if some}
 
     @property
     def messages(self) -> list[str]:
@@ -191,15 +216,11 @@ class Ledger:
             else:
                 self.miss(absence.method, image, why)
 
-    def score(self, output: Output, picture: Picture, outcomes: Mapping[str, Outcome]) -> None:
+    def score(self, output: Output, outcomes: Mapping[str, Outcome]) -> None:
         """Enter the rows of an output that was scored: the image first, then its values."""
-        row = replace(
-            self._row(output),
-            height=picture.height,
-            width=picture.width,
-            channels=picture.channels,
-            bit_depth=picture.bit_depth,
-        )
+        facts = output.facts
+        assert facts is not None
+        row = replace(self._row(output), **{name: getattr(facts, name) for name in _SIZE})
         self._add(row, outcomes, output.peaks)
         errors = {column: outcome.error for column, outcome in outcomes.items() if outcome.error}
         known = self._known_errors(output, self.signatures.plain.keys() - outcomes.keys())
@@ -214,9 +235,7 @@ class Ledger:
         """Count an output whose scores are known; what else is known of it may have changed."""
         row = self._row(output)
         known = self.current[row.method].images[row.image]
-        facts = {
-            name: getattr(known, name) for name in ("height", "width", "channels", "bit_depth")
-        }
+        facts = {name: getattr(known, name) for name in _SIZE}
         if any(getattr(row, name) != getattr(known, name) for name in _BESIDE):
             self.writer.add_image(replace(row, **facts))
         signatures = self.signatures.of(output.peaks)

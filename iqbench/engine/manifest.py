@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from iqbench import __version__
-from iqbench.engine.compute import Compute
+from iqbench.engine.compute import Compute, device_name
 from iqbench.results.schema import FilePlace, Manifest
 
 __all__ = ["manifest_of"]
@@ -25,17 +25,26 @@ PACKAGES = (
 )
 
 
-def manifest_of(compute: Compute, places: Sequence[FilePlace] = ()) -> Manifest:
-    """Say what a run on this machine, and so computed, is made with."""
-    device = str(compute.device)
-    if compute.device.type == "cuda":
-        device = f"{device} ({torch.cuda.get_device_name(compute.device)})"
+def manifest_of(
+    compute: Compute, places: Sequence[FilePlace] = (), device: str | None = None
+) -> Manifest:
+    """Say what a run on this machine, and so computed, is made with.
+
+    Parameters
+    ----------
+    compute
+        Says the precision and, unless it is given, the device.
+    places
+        Where images lie.
+    device
+        Where scores are computed.
+    """
     return Manifest(
         iqbench=__version__,
         python=platform.python_version(),
         torch=torch.__version__,
         platform=platform.platform(),
-        device=device,
+        device=device or device_name(compute),
         precision=compute.precision,
         command=_command(),
         time=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from pathlib import Path
 
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import some
@@ -19,13 +18,13 @@ from iqbench.datasets.sample import OutputImage, Sample
 from iqbench.datasets.shard import WHOLE, Shard
 from iqbench.datasets.storage.paths import Place, source_of
 from iqbench.datasets.storage.stored_file import StoredFile
-from iqbench.engine.compute import Compute
+from iqbench.engine.compute import Precision
 from iqbench.engine.grouping import refuse_without_references, views_of
 from iqbench.engine.reading import Job
-from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.signatures import Signatures
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource, Source
+from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
 from iqbench.protocols.presets import Protocol, resolve_protocol
 from iqbench.protocols.view import View
@@ -148,11 +147,9 @@ class DatasetPlan:
         name = self.dataset.name
         return {image for image in images if self.shard.has(name, items.get(image, image))}
 
-    def signatures(self, resources: Resources, compute: Compute) -> Signatures:
+    def signatures(self, digests: Mapping[str | Metric, str], precision: Precision) -> Signatures:
         """Return the signature of every column that has one value an image."""
-        signatures = Signatures.of_requests(
-            self.requests, self.protocol, resources.digests, compute.precision
-        )
+        signatures = Signatures.of_requests(self.requests, self.protocol, digests, precision)
         of_sets = [item.column.name for item in self.requests if item.metric.scope == "set"]
         without = of_sets if self.reference_set else []
         return replace(signatures, alone=signatures.alone | frozenset(without))
@@ -185,20 +182,17 @@ class RunPlan:
     @property
     def columns(self) -> dict[str, ColumnInfo]:
         """How tables show the columns of the run."""
-        return columns_of(request for plan in self.datasets for request in plan.requests)
+        return columns_of(self.requests)
 
     @property
     def tasks(self) -> dict[str, str]:
         """Dataset to what its methods restore; empty where its block says nothing."""
         return {plan.dataset.name: plan.dataset.spec.task for plan in self.datasets}
 
-    def resources(self, compute: Compute, folder: Path | None = None) -> Resources:
-        """Load the networks and parameters that the run needs."""
-        return load_resources(
-            [request for plan in self.datasets for request in plan.requests],
-            compute,
-            folder=folder,
-        )
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """The columns of all datasets."""
+        return tuple(request for plan in self.datasets for request in plan.requests)
 
 
 def _needs_no_reference(request: Request, reference_set: ReferenceSet | None) -> bool:

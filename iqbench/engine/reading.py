@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from iqbench.datasets.matching.bitstreams import Bits, Bitstream
 from iqbench.datasets.sample import OutputImage
@@ -20,12 +21,13 @@ from iqbench.protocols.gray import check_pair
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
 from iqbench.results.schema import bitstream_mark
-from iqbench.results.store import Current
 
 __all__ = [
     "FittedPair",
     "Job",
+    "KnownMarks",
     "Output",
+    "PictureFacts",
     "ReadJob",
     "check_fit",
     "check_size",
@@ -38,16 +40,42 @@ __all__ = [
 ]
 
 
+KnownMarks: TypeAlias = Mapping[tuple[str, str], Mapping[tuple[str, str], str | None]]
+"""What the tables have: method and image, to column and signature, to the mark of the files."""
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """What a run keeps of a picture when its pixels are gone; the attributes are a picture's."""
+
+    height: int
+    width: int
+    channels: int
+    bit_depth: int
+    composited: bool
+
+    @classmethod
+    def of(cls, picture: Picture) -> PictureFacts:
+        """Take the facts of a picture."""
+        return cls(
+            picture.height,
+            picture.width,
+            picture.channels,
+            picture.bit_depth,
+            picture.composited,
+        )
+
+
 @dataclass(frozen=True)
 class Job:
-    """A reference and all outputs to be compared with it: the unit of work.
+    """A reference and outputs to be compared with it.
 
     Attributes
     ----------
     reference
         Where its pixels come from; None where there is none.
     outputs
-        Of all methods.
+        Of all methods; of an item with very many, some of them.
     """
 
     reference: Source | None
@@ -86,6 +114,8 @@ class Output:
         Why its bitstream, which is there, could not be read.
     bitstream
         Names the bitstream and the output's size, see `bitstream_mark`.
+    facts
+        Of `picture`, when its pixels are gone.
     """
 
     image: OutputImage
@@ -102,6 +132,13 @@ class Output:
     bits: Bits | None = None
     no_bits: str = ""
     bitstream: str | None = None
+    facts: PictureFacts | None = None
+
+    def stripped(self) -> Output:
+        """Return the output without its pixels."""
+        if self.picture is None:
+            return self
+        return replace(self, picture=None, facts=PictureFacts.of(self.picture))
 
 
 @dataclass(frozen=True)
@@ -157,11 +194,10 @@ def read_job(
     job: Job,
     *,
     signatures: Signatures,
-    current: Mapping[str, Current],
+    known: KnownMarks,
     protocol: Protocol,
     views: Collection[View],
     alpha: Alpha,
-    recompute: bool,
     bitstreams: Mapping[str, Mapping[str, Bitstream]],
     lacking: Callable[[Output], frozenset[str]] = lambda output: frozenset(),
 ) -> ReadJob:
@@ -176,16 +212,14 @@ def read_job(
         What to read.
     signatures
         The columns to compute and their signatures.
-    current
-        Method to what the tables have of it.
+    known
+        What the tables have of the outputs; nothing where everything is to be computed again.
     protocol
         May say the peak.
     views
         Say which sizes, and gray and colour, fit together.
     alpha
         What to do with transparency.
-    recompute
-        Compute everything again.
     bitstreams
         By method and image; they are digested, too.
     lacking
@@ -221,8 +255,8 @@ def read_job(
         header = _facts(read)
         output = _with_bits(output, bitstreams.get(image.method, {}).get(image.image), header)
         output = replace(output, peaks=_peaks(header if alone else facts, header, protocol))
-        known = None if recompute else current[image.method]
-        columns = _missing(output, signatures, known) | lacking(output)
+        marks = known.get((image.method, image.image), {})
+        columns = _missing(output, signatures, marks) | lacking(output)
         output = replace(output, columns=columns)
         if output.columns:
             if content is not None and job.reference is not None:
@@ -242,7 +276,7 @@ def read_job(
             lone = reference is None or fitted.error
             output = _decode_alone(fitted, read, signatures, protocol, alpha) if lone else fitted
             if output.picture:  # now its peaks are known
-                columns = _missing(output, signatures, known) | lacking(output)
+                columns = _missing(output, signatures, marks) | lacking(output)
                 output = replace(output, columns=columns)
                 if not columns:
                     output = replace(output, picture=None, remarks=())
@@ -261,16 +295,17 @@ def pin(job: ReadJob) -> ReadJob:
     return ReadJob(there(job.reference), outputs)
 
 
-def _missing(output: Output, signatures: Signatures, current: Current | None) -> frozenset[str]:
+def _missing(
+    output: Output, signatures: Signatures, marks: Mapping[tuple[str, str], str | None]
+) -> frozenset[str]:
     """Name the columns that the tables lack of these very files: all, if peaks are not known."""
     wanted = signatures.of(output.peaks)
-    image = output.image.image
-    if current is None or output.peaks is None:
+    if not marks or output.peaks is None:
         return frozenset(wanted)
     known = set()
     for name, text in wanted.items():
         mark = signatures.mark(name, output.reference_digest, output.digest, output.bitstream)
-        if mark is not None and current.scored.get((image, name, text)) == mark:
+        if mark is not None and marks.get((name, text)) == mark:
             known.add(name)
     return frozenset(wanted) - known
 

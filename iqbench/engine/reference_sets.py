@@ -18,7 +18,15 @@ from iqbench.images.source import Alpha, Source
 from iqbench.loader import work_ahead
 from iqbench.protocols.presets import Protocol
 
-__all__ = ["SetImage", "SetImages", "decode_images", "digest_of_set", "read_reference_set"]
+__all__ = [
+    "SetImage",
+    "SetImages",
+    "decode_image",
+    "decode_images",
+    "digest_of_set",
+    "image_cost",
+    "read_reference_set",
+]
 
 _DIGITS = 12
 
@@ -132,6 +140,20 @@ def _read(source: Source, found: ReferenceSet) -> SetImage:
     return SetImage(source, content.digest, header)
 
 
+def decode_image(image: SetImage, protocol: Protocol, alpha: Alpha) -> Picture | IqbenchError:
+    """Decode an image of a reference set with its peak, or say why it has no pixels."""
+    name = image.source.name
+    try:
+        with in_sentences(name):
+            content = image.source.read()
+            if content.digest != image.digest:
+                raise IqbenchError(f"{name} was changed while the run went on")
+            picture = content.decode(alpha=alpha)
+            return settle_peaks(picture, picture, protocol.peak)[1]
+    except IqbenchError as error:
+        return error
+
+
 def decode_images(
     images: Iterable[SetImage], protocol: Protocol, alpha: Alpha, compute: Compute, workers: int
 ) -> Iterator[tuple[SetImage, Picture | IqbenchError]]:
@@ -142,24 +164,17 @@ def decode_images(
     tuple
         Each image, and its pixels with their peak, or why there are none.
     """
-
-    def decode(image: SetImage) -> tuple[SetImage, Picture | IqbenchError]:
-        name = image.source.name
-        try:
-            with in_sentences(name):
-                content = image.source.read()
-                if content.digest != image.digest:
-                    raise IqbenchError(f"{name} was changed while the run went on")
-                picture = content.decode(alpha=alpha)
-                return image, settle_peaks(picture, picture, protocol.peak)[1]
-        except IqbenchError as error:
-            return image, error
-
-    yield from work_ahead(images, decode, cost=_pixels, workers=workers, budget=compute.memory // 4)
+    yield from work_ahead(
+        images,
+        lambda image: (image, decode_image(image, protocol, alpha)),
+        cost=image_cost,
+        workers=workers,
+        budget=compute.memory // 4,
+    )
 
 
-def _pixels(image: SetImage) -> int:
-    """Return the bytes that decoding takes."""
+def image_cost(image: SetImage) -> int:
+    """Return the bytes that decoding an image takes."""
     facts = image.header
     if facts is None:
         return image.source.size()

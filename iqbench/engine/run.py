@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
 
-from iqbench.datasets.matching.bitstreams import FOLDER, TABLE, Bitstream, find_bitstreams
+from iqbench.datasets.matching.bitstreams import Bitstream, find_bitstreams
 from iqbench.datasets.storage.paths import Place
-from iqbench.engine.batching import Work, batch_of, join
-from iqbench.engine.compute import Compute
+from iqbench.engine.executors.executor import Executor, outputs_at_once
 from iqbench.engine.file_warnings import FileWarnings
-from iqbench.engine.freed_memory import keep_freed_memory
-from iqbench.engine.grouping import Outcome
 from iqbench.engine.ledger import Ledger, Summary
-from iqbench.engine.observations import Scores, reason_of
 from iqbench.engine.origins import check_origins, origins_of
 from iqbench.engine.plan import Absence, Assignment, DatasetPlan, RunPlan
-from iqbench.engine.reading import Output, ReadJob, job_cost, pin, read_job
 from iqbench.engine.reference_sets import SetImages, read_reference_set
 from iqbench.engine.reporter import Reporter, SilentReporter
-from iqbench.engine.resources import Resources
-from iqbench.engine.scorer import Scorer
 from iqbench.engine.sets import FEW, SetRun, set_columns
 from iqbench.engine.signatures import Signatures
 from iqbench.engine.unchanged import unchanged_files
-from iqbench.errors import IqbenchError
-from iqbench.images.picture import Picture
+from iqbench.engine.unit_scorer import DatasetContext, ScoredPart
+from iqbench.engine.units import units_of_jobs, units_of_set
 from iqbench.images.source import Alpha, Source
-from iqbench.loader import work_ahead
-from iqbench.metrics._base import Metric
 from iqbench.results.changes import settle_changes
 from iqbench.results.schema import FORMAT, Manifest, SetRow
 from iqbench.results.store import Current, Store, Writer
 
 __all__ = ["RunSettings", "run"]
-
-# A GPU computes while the next batch is set going; a CPU has nobody to wait for.
-AHEAD = {"cuda": 1}
 
 
 @dataclass(frozen=True)
@@ -49,26 +35,16 @@ class RunSettings:
 
     Attributes
     ----------
-    compute
-        Device, precision, memory budget.
-    workers
-        Threads that read and decode ahead.
     alpha
         What to do with transparency.
     recompute
         Compute everything again.
-    own_process
-        Whether the process serves this run alone: malloc may then be set up for it, which cannot
-        be undone. A program that calls iqbench keeps its malloc.
     replace
         Let datasets and methods replace others of their names.
     """
 
-    compute: Compute
-    workers: int
     alpha: Alpha = "error"
     recompute: bool = False
-    own_process: bool = False
     replace: bool = False
 
 
@@ -77,7 +53,7 @@ def run(
     store: Store,
     *,
     manifest: Manifest,
-    resources: Resources,
+    executor: Executor,
     settings: RunSettings,
     reporter: Reporter | None = None,
 ) -> Summary:
@@ -93,8 +69,8 @@ def run(
         Where results are, and go.
     manifest
         What the run is made with.
-    resources
-        Networks and trained parameters.
+    executor
+        Scores.
     settings
         How it is done.
     reporter
@@ -114,17 +90,15 @@ def run(
     for found in {item.reference_set for item in plan.datasets if item.reference_set}:
         reporter.begin(f"reference set {found.name}", len(found.images))
         reference_sets[found.folder] = read_reference_set(
-            found, settings.compute, settings.workers, reporter.advance
+            found, executor.compute, executor.readers, reporter.advance
         )
-    with (
-        keep_freed_memory(settings.compute) if settings.own_process else nullcontext(),
-        store.writer(manifest, plan.columns, plan.tasks, origins_of(plan, store.root)) as writer,
-    ):
+    origins = origins_of(plan, store.root)
+    with store.writer(manifest, plan.columns, plan.tasks, origins) as writer:
         open_dataset = partial(
             _DatasetRun,
             store=store,
             writer=writer,
-            resources=resources,
+            executor=executor,
             settings=settings,
             summary=summary,
             reference_sets=reference_sets,
@@ -147,9 +121,11 @@ def run(
         writer.flush()
         for dataset_plan in plan.datasets:
             one_dataset = open_dataset(dataset_plan)
+            executor.open(one_dataset.context())
             one_dataset.observe_references(reporter)
             reporter.begin(dataset_plan.dataset.name, dataset_plan.size)
             one_dataset.score(reporter.advance)
+            executor.close(dataset_plan.dataset.name)
             closed_sets += one_dataset.close_sets()
     summary.warnings.extend(_warning_of_small_sets(closed_sets))
     summary.warnings.extend(_warning_of_open_sets(plan))
@@ -185,7 +161,7 @@ class _DatasetRun:
         *,
         store: Store,
         writer: Writer,
-        resources: Resources,
+        executor: Executor,
         settings: RunSettings,
         summary: Summary,
         reference_sets: Mapping[Place, SetImages],
@@ -195,10 +171,9 @@ class _DatasetRun:
         self._replaced = plan.dataset.name in replaced
         self._store = store
         self._name = plan.dataset.name
-        self._resources = resources
         self._settings = settings
         self._summary = summary
-        self._signatures = plan.signatures(resources, settings.compute)
+        self._signatures = plan.signatures(executor.digests, executor.compute.precision)
         self._current: dict[str, Current] = {
             method: store.current(self._name, method) for method in plan.assignments
         }
@@ -216,12 +191,11 @@ class _DatasetRun:
                 None if reference_set is None else reference_set.digest,
             ),
             store.root,
-            settings.compute,
             recompute=settings.recompute,
             shared=plan.dataset.brings_outputs,
             reference_set=reference_set,
         )
-        self._scorers: dict[frozenset[str], Scorer] = {}
+        self._executor = executor
         self._doubts = FileWarnings(plan.dataset.published())
 
     def announce(self) -> Ledger:
@@ -280,115 +254,75 @@ class _DatasetRun:
         if found is None:
             return
         reporter.begin(f"reference set {found.name}", len(found.images))
-        settings = self._settings
-        self._sets.observe_references(
-            self._plan.protocol, settings.alpha, settings.workers, reporter.advance
-        )
+        missing = self._sets.missing_references(self._plan.protocol)
+        reporter.advance(len(found.images) - len(missing))
+        most = outputs_at_once(len(missing), self._executor.workers)
+        units = units_of_set(self._name, missing, most_images=most)
+        with self._sets.flushed(), closing(self._executor.score(units)) as found_features:
+            for scored in found_features:
+                self._sets.take(scored.features)
+                for read in scored.references:
+                    self._sets.enter_reference(read)
+                reporter.advance(scored.done)
+        self._sets.write_references()
 
     def score(self, advance: Callable[[int], None]) -> None:
-        """Read ahead, score, write."""
-        read = partial(
-            read_job,
-            signatures=self._signatures,
-            current=self._current,
-            protocol=self._plan.protocol,
-            views=self._plan.views,
-            alpha=self._settings.alpha,
-            recompute=self._settings.recompute,
+        """Have all units scored, and enter what comes back."""
+        jobs = self._plan.jobs
+        failures = len(self._summary.failures)
+        units = units_of_jobs(
+            self._name,
+            jobs,
+            known={} if self._settings.recompute else self._current,
             bitstreams=self._bitstreams(),
-            lacking=self._sets.lacking,
+            most_outputs=outputs_at_once(self._plan.size, self._executor.workers),
         )
-        on_gpu = self._settings.compute.device.type == "cuda"
-        jobs = work_ahead(
-            self._plan.jobs,
-            (lambda job: pin(read(job))) if on_gpu else read,
-            cost=job_cost,
-            workers=self._settings.workers,
-            budget=self._settings.compute.memory // 4,
-        )
-        ahead = AHEAD.get(self._settings.compute.device.type, 0)
-        waiting: deque[_Started] = deque()
         # Closed at once whatever happens, so that no thread goes on reading.
-        with closing(jobs), self._sets.flushed():
-            for works in join(self._settle(jobs, advance), self._settings.compute.device):
-                waiting.append(self._start(works))
-                if len(waiting) > ahead:
-                    advance(self._finish(waiting.popleft()))
-            while waiting:
-                advance(self._finish(waiting.popleft()))
+        with self._sets.flushed(), closing(self._executor.score(units)) as results:
+            for part in results:
+                self._enter(part)
+                advance(part.done)
+        self._summary.put_in_order(
+            self._name,
+            ((output.method, output.image) for job in jobs for output in job.outputs),
+            self._signatures.plain,
+            since=failures,
+        )
         self._summary.warnings.extend(self._doubts.warnings(self._name))
 
-    def _settle(self, jobs: Iterable[ReadJob], advance: Callable[[int], None]) -> Iterator[Work]:
-        """Enter what failed, count what is known, and give what is left to score."""
-        for job in jobs:
-            left = []
-            self._doubts.see(job.outputs)
-            for output in job.outputs:
-                if output.error:
-                    self._ledger.fail(output, output.error)
-                    self._sets.keep(output)  # it may have features without fitting its reference
-                elif output.picture:
-                    left.append(output)
-                else:
-                    self._ledger.keep(output)
-                    self._sets.keep(output)
-            # Outputs that miss the same columns are scored together: as a rule, all of them.
-            together: dict[object, list[Output]] = {}
-            for output in left:
-                kind = Work.of(job, [output]).kind
-                together.setdefault((kind, output.peaks), []).append(output)
-            advance(len(job.outputs) - len(left))
-            for outputs in together.values():
-                yield Work.of(job, outputs)
+    def context(self) -> DatasetContext:
+        """Return what the units are scored by."""
+        plan = self._plan
+        return DatasetContext(
+            self._name,
+            plan.requests,
+            plan.protocol,
+            self._signatures,
+            self._settings.alpha,
+            self._sets.extraction(self._executor.compute),
+            {method: str(one.folder or self._name) for method, one in plan.assignments.items()},
+        )
 
-    def _start(self, works: list[Work]) -> _Started:
-        """Set a batch going."""
-        outputs = [output for work in works for output in work.outputs]
-        columns = works[0].columns
-        if works[0].reference is None:
-            columns &= self._signatures.alone
-        scorer = self._scorer(columns)
-        batch = batch_of(works)
-        self._doubts.see_size(scorer.whole_columns, batch.references[0], self._settings.compute)
-        try:
-            return _Started(outputs, scorer.start(batch))
-        except IqbenchError as error:
-            return _Started(outputs, error)
-        except MemoryError:
-            return _Started(outputs, IqbenchError("there is not enough memory to score the image"))
-
-    def _finish(self, started: _Started) -> int:
-        """Enter the rows of a batch; return how many outputs it had."""
-        if isinstance(started.scores, IqbenchError):
-            for output in started.outputs:
-                self._ledger.fail(output, str(started.scores))
-            return len(started.outputs)
-        batch, found = started.scores.batch, started.scores.finish()
-        for output, picture, outcomes, owner in zip(
-            started.outputs, batch.outputs, found, batch.owners, strict=True
-        ):
-            if not output.alone:
-                self._doubts.see_pixels(output.image, batch.references[owner], picture)
-            counted = self._count_bits(output, picture)
-            self._ledger.score(output, picture, outcomes | counted | self._unfit(output))
-            reference = None if output.alone else batch.references[owner]
-            without = self._sets.observe(output, reference, picture)
-            if without:
-                error = "; ".join(f"{name}: {why}" for name, why in without.items())
-                self._ledger.note(output, error)
-        return len(started.outputs)
-
-    def _unfit(self, output: Output) -> dict[str, Outcome]:
-        """Say why an output without a reference that fits lacks the values that need it."""
-        if not output.alone:
-            return {}
-        signatures = self._signatures
-        read = signatures.alone | signatures.bitstreams
-        needing = signatures.plain.keys() & output.columns - read
-        return {
-            column: Outcome(None, output.unfit or signatures.why_not_alone(column))
-            for column in needing
-        }
+    def _enter(self, part: ScoredPart) -> None:
+        """Enter what became of some outputs."""
+        self._sets.take(part.features)
+        self._doubts.see_whole(part.whole)
+        for item in part.seen:
+            self._doubts.see(item.number, item.outputs, item.start)
+        for output in part.settled:
+            if output.error:
+                self._ledger.fail(output, output.error)
+            else:
+                self._ledger.keep(output)
+            self._sets.keep(output)  # it may have features without fitting its reference
+        for one in part.scored:
+            if one.copied:
+                self._doubts.see_copy(one.output.image)
+            self._ledger.score(one.output, one.outcomes)
+            self._sets.keep(one.output, one.without)
+            if one.without:
+                error = "; ".join(f"{name}: {why}" for name, why in one.without.items())
+                self._ledger.note(one.output, error)
 
     def _bitstreams(self) -> Mapping[str, Mapping[str, Bitstream]]:
         """Return the bitstreams that values are counted from: now, or in an earlier run.
@@ -438,31 +372,6 @@ class _DatasetRun:
                 [row for row in of_method if (row.metric, row.signature) not in known]
             )
 
-    def _count_bits(self, output: Output, picture: Picture) -> dict[str, Outcome]:
-        """Score an output's bitstream, where some metric reads it."""
-        found: dict[str, Outcome] = {}
-        for request in self._plan.requests:
-            name, metric = request.column.name, request.metric
-            if metric.needs != "bitstream" or name not in output.columns:
-                continue
-            if output.bits is not None:
-                found[name] = _bitstream_outcome(metric, output.bits.bytes, picture)
-            else:
-                image = output.image
-                folder = self._plan.assignments[image.method].folder or self._name
-                why = f"no bitstream: {folder} has no {FOLDER}/{image.image}.* or {TABLE}"
-                found[name] = Outcome(None, output.no_bits or why)
-        return found
-
-    def _scorer(self, columns: frozenset[str]) -> Scorer:
-        """Return the scorer of some columns, made once."""
-        if columns not in self._scorers:
-            requests = [item for item in self._plan.requests if item.column.name in columns]
-            self._scorers[columns] = Scorer(
-                requests, self._plan.protocol, self._resources, self._settings.compute
-            )
-        return self._scorers[columns]
-
 
 def _set_warnings(dataset: str, method: str, rows: list[SetRow]) -> Iterator[str]:
     """Say which sets lack images."""
@@ -503,17 +412,3 @@ def _warning_of_open_sets(plan: RunPlan) -> Iterator[str]:
             f"{', '.join(sorted(names))}: a shard keeps features only. Values are computed by "
             "iqbench results merge, or by iqbench evaluate without --shard in the same folder"
         )
-
-
-def _bitstream_outcome(metric: Metric, size: int, output: Picture) -> Outcome:
-    try:
-        return Outcome(metric.bitstream_value(size, output.height, output.width))
-    except Exception as error:  # a metric's own code, which may be another package's
-        return Outcome(None, reason_of(metric, error))
-
-
-class _Started(NamedTuple):
-    """A batch under way, or why it could not be scored."""
-
-    outputs: list[Output]
-    scores: Scores | IqbenchError

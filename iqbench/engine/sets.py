@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from iqbench.engine.compute import Compute
 from iqbench.engine.observations import reason_of
 from iqbench.engine.reading import Output
-from iqbench.engine.reference_sets import SetImage, SetImages, decode_images
+from iqbench.engine.reference_sets import SetImage, SetImages
 from iqbench.engine.signatures import DIGITS, with_peak
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
-from iqbench.images.source import Alpha
 from iqbench.metrics._registry import Request
 from iqbench.metrics._sets import Extractor, Features, FeatureSet, SetMetric
 from iqbench.protocols.presets import Protocol
@@ -30,10 +30,15 @@ from iqbench.results.signature import signature
 __all__ = [
     "FEW",
     "ClosedSet",
+    "FeatureExtraction",
+    "FoundFeatures",
+    "ReferenceRead",
     "SetColumn",
+    "SetMember",
     "SetRun",
     "distance_of",
     "extract_features",
+    "member_of",
     "set_columns",
 ]
 
@@ -182,8 +187,12 @@ def distance_of(
     return ClosedSet(distance.value, error, None, distance.replicates or None)
 
 
+FoundFeatures: TypeAlias = dict[str, dict[FeatureKey, Features]]
+"""By the signature of their extractor: features that were extracted, by image."""
+
+
 @dataclass(frozen=True)
-class _SetMember:
+class SetMember:
     """An image of a set: its id, and which features are those of its files.
 
     ``reference`` is None where outputs are compared with a reference set.
@@ -199,6 +208,137 @@ class _SetMember:
         return {self.output} if self.reference is None else {self.reference, self.output}
 
 
+def member_of(output: Output, *, with_set: bool) -> SetMember | None:
+    """Say which features an output needs; None while it is not known what is white in it.
+
+    Parameters
+    ----------
+    output
+        As it was read.
+    with_set
+        Whether it is compared with a reference set, in place of its reference.
+    """
+    if output.peaks is None or output.digest is None:
+        return None
+    image = output.image.image
+    if with_set:
+        return SetMember(image, None, FeatureKey(output.digest, output.peaks.own))
+    if output.reference_digest is None:
+        return None
+    of_output = FeatureKey(output.digest, output.peaks.output)
+    of_reference = FeatureKey(output.reference_digest, output.peaks.reference)
+    return SetMember(image, of_reference, of_output)
+
+
+@dataclass(frozen=True)
+class ReferenceRead:
+    """What became of an image of a reference set.
+
+    Attributes
+    ----------
+    key
+        Which features are its own; None where it could not be decoded.
+    errors
+        By column, why it has no features.
+    """
+
+    key: FeatureKey | None
+    errors: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class FeatureExtraction:
+    """Extracts the features that are missing, and keeps nothing: what is known is given.
+
+    Attributes
+    ----------
+    columns
+        The set-level columns of a dataset.
+    known
+        By the signature of the extractor, which images have features.
+    compute
+        The device.
+    with_set
+        Whether outputs are compared with a reference set.
+    """
+
+    columns: tuple[SetColumn, ...]
+    known: Mapping[str, AbstractSet[FeatureKey]]
+    compute: Compute
+    with_set: bool = False
+
+    def lacking(self, output: Output) -> frozenset[str]:
+        """Name the columns for which features of an output or its reference are missing."""
+        member = member_of(output, with_set=self.with_set)
+        return frozenset(
+            one.name
+            for one in self.columns
+            if member is None or not member.keys <= self.known[one.features]
+        )
+
+    def of_output(
+        self, output: Output, reference: Picture | None, picture: Picture, found: FoundFeatures
+    ) -> dict[str, str]:
+        """Extract the features of an output and its reference that are missing.
+
+        Parameters
+        ----------
+        output
+            Whose features.
+        reference
+            Its reference; None where it has none, or none that fits.
+        picture
+            Its pixels.
+        found
+            What was extracted for this unit of work; more is added.
+
+        Returns
+        -------
+        dict
+            Of the columns for which that failed, why.
+        """
+        if not self.columns:
+            return {}
+        member = member_of(output, with_set=self.with_set)
+        if member is None or (member.reference is not None and reference is None):
+            return {one.name: output.unfit or "no reference" for one in self.columns}
+        errors = {}
+        for one in self.columns:
+            why = None
+            if member.reference is not None and reference is not None:
+                why = self._failure(one, member.reference, reference, found)
+            seen = replace(picture, peak=member.output.peak)
+            why = why or self._failure(one, member.output, seen, found)
+            if why:
+                errors[one.name] = why
+        return errors
+
+    def of_reference(
+        self, image: SetImage, picture: Picture | IqbenchError, found: FoundFeatures
+    ) -> ReferenceRead:
+        """Extract the features of an image of a reference set that are missing."""
+        if isinstance(picture, IqbenchError):
+            return ReferenceRead(None, {one.name: str(picture) for one in self.columns})
+        key = FeatureKey(image.digest, picture.peak)
+        of_one = ((one, self._failure(one, key, picture, found)) for one in self.columns)
+        errors = {one.name: f"{picture.name}: {why}" for one, why in of_one if why}
+        return ReferenceRead(key, errors)
+
+    def _failure(
+        self, column: SetColumn, key: FeatureKey, picture: Picture, found: FoundFeatures
+    ) -> str | None:
+        """Extract features that are missing; return why that failed."""
+        mine = found.setdefault(column.features, {})
+        if key in mine or key in self.known[column.features]:
+            return None
+        # Features are the same whatever precision the networks of other metrics have.
+        features = extract_features(column, picture, replace(self.compute, precision="exact"))
+        if isinstance(features, str):
+            return features
+        mine[key] = features
+        return None
+
+
 class SetRun:
     """The set-level columns of one dataset in a run.
 
@@ -208,8 +348,6 @@ class SetRun:
         The columns.
     root
         The results folder.
-    compute
-        The device.
     recompute
         Whether features that are stored count for nothing.
     shared
@@ -222,7 +360,6 @@ class SetRun:
         self,
         columns: Sequence[SetColumn],
         root: Path,
-        compute: Compute,
         *,
         recompute: bool = False,
         shared: bool = False,
@@ -232,148 +369,79 @@ class SetRun:
         self._root = root
         self._shared = shared
         self._reference_set = reference_set
-        # Features are the same whatever precision the networks of other metrics have.
-        self._compute = replace(compute, precision="exact")
         self._tables = {one.features: FeatureTable(root, one.features) for one in columns}
-        self._known = {
+        self.known: dict[str, set[FeatureKey]] = {
             name: set() if recompute else table.keys() for name, table in self._tables.items()
         }
         self._waiting: dict[str, dict[FeatureKey, Features]] = {name: {} for name in self._tables}
-        self._members: dict[str, dict[str, list[_SetMember]]] = {}
+        self._members: dict[str, dict[str, list[SetMember]]] = {}
         self._references: list[FeatureKey] = []
         self._broken: dict[str, str] = {}
 
-    def lacking(self, output: Output) -> frozenset[str]:
-        """Name the columns for which features of an output or its reference are missing."""
-        member = self._member(output)
-        if member is None:
-            return frozenset(one.name for one in self.columns)
-        return frozenset(one.name for one in self.columns if not self._has(one, member))
+    @property
+    def with_set(self) -> bool:
+        """Whether outputs are compared with a reference set."""
+        return self._reference_set is not None
 
-    def _has(self, column: SetColumn, member: _SetMember) -> bool:
-        return member.keys <= self._known[column.features]
+    def extraction(self, compute: Compute) -> FeatureExtraction:
+        """Return what extracts features; it learns of those that `take` keeps."""
+        return FeatureExtraction(self.columns, self.known, compute, self.with_set)
 
-    def observe_references(
-        self, protocol: Protocol, alpha: Alpha, workers: int, advance: Callable[[int], None]
-    ) -> None:
-        """Extract the features of the reference set that are missing.
-
-        Where an image has none, the columns that need it have no value.
-
-        Parameters
-        ----------
-        protocol, alpha
-            How images are decoded.
-        workers
-            Threads that decode ahead.
-        advance
-            Is told of how many images more the features are known.
-        """
-        if self._reference_set is None:
-            return
-        missing = []
-        for image in self._reference_set.images:
+    def missing_references(self, protocol: Protocol) -> list[SetImage]:
+        """Return the images of the reference set whose features are missing, or may be."""
+        missing: list[SetImage] = []
+        for image in () if self._reference_set is None else self._reference_set.images:
             peak = image.peak(protocol)
             key = None if peak is None else FeatureKey(image.digest, peak)
-            if key is None or any(key not in known for known in self._known.values()):
+            if key is None or any(key not in known for known in self.known.values()):
                 missing.append(image)
             else:
                 self._references.append(key)
-        advance(len(self._references))
-        with self.flushed():
-            for image, picture in decode_images(missing, protocol, alpha, self._compute, workers):
-                for name, why in self._observe_reference(image, picture).items():
-                    where = f"reference set {self._reference_set.found.name}"
-                    self._broken.setdefault(name, f"{where}: {why}")
-                advance(1)
-        self._references.sort()
-        write_reference_set(self._root, self._reference_set.digest, self._references)
+        return missing
 
-    def _observe_reference(
-        self, image: SetImage, picture: Picture | IqbenchError
-    ) -> dict[str, str]:
-        """Extract the features of one image; return why that failed, by column."""
-        if isinstance(picture, IqbenchError):
-            return {one.name: str(picture) for one in self.columns}
-        key = FeatureKey(image.digest, picture.peak)
-        self._references.append(key)
-        of_one = ((one, self._failure(one, key, picture)) for one in self.columns)
-        return {one.name: f"{picture.name}: {why}" for one, why in of_one if why}
+    def enter_reference(self, read: ReferenceRead) -> None:
+        """Take an image into the reference set; without it, some columns have no value."""
+        if read.key is not None:
+            self._references.append(read.key)
+        assert self._reference_set is not None
+        for name, why in read.errors.items():
+            where = f"reference set {self._reference_set.found.name}"
+            self._broken.setdefault(name, f"{where}: {why}")
 
-    def observe(
-        self, output: Output, reference: Picture | None, picture: Picture
-    ) -> dict[str, str]:
-        """Extract the features of an output and its reference that are missing.
+    def write_references(self) -> None:
+        """Write which features are those of the reference set."""
+        if self._reference_set is not None:
+            self._references.sort()
+            write_reference_set(self._root, self._reference_set.digest, self._references)
+
+    def take(self, features: FoundFeatures) -> None:
+        """Keep features that were extracted, each once."""
+        for name, found in features.items():
+            waiting, known = self._waiting[name], self.known[name]
+            for key, rows in found.items():
+                if key not in known:
+                    waiting[key] = rows
+                    known.add(key)
+            if len(waiting) >= _WAITING:
+                self.flush()
+
+    def keep(self, output: Output, without: Mapping[str, str] | None = None) -> None:
+        """Take an output into the sets whose features are known.
 
         Parameters
         ----------
         output
-            Whose features.
-        reference
-            Its reference; None where it has none, or none that fits.
-        picture
-            Its pixels.
-
-        Returns
-        -------
-        dict
-            Of the columns for which that failed, why.
+            As it was read.
+        without
+            The columns for which no features could be extracted, if that was tried.
         """
-        member = self._member(output)
-        if member is None or (member.reference is not None and reference is None):
-            return {one.name: output.unfit or "no reference" for one in self.columns}
-        errors = {}
-        for one in self.columns:
-            why = None
-            if member.reference is not None and reference is not None:
-                why = self._failure(one, member.reference, reference)
-            seen = replace(picture, peak=member.output.peak)
-            why = why or self._failure(one, member.output, seen)
-            if why:
-                errors[one.name] = why
-            else:
-                self._join(one, output, member)
-        return errors
-
-    def keep(self, output: Output) -> None:
-        """Take an output into the sets whose features are known already."""
-        member = self._member(output)
+        member = member_of(output, with_set=self.with_set)
         if member is None:  # it has no reference, so no set either
             return
         for one in self.columns:
-            if self._has(one, member):
-                self._join(one, output, member)
-
-    def _member(self, output: Output) -> _SetMember | None:
-        """Say which features an output needs; None while it is not known what is white in it."""
-        if output.peaks is None or output.digest is None:
-            return None
-        image = output.image.image
-        if self._reference_set is not None:
-            return _SetMember(image, None, FeatureKey(output.digest, output.peaks.own))
-        if output.reference_digest is None:
-            return None
-        of_output = FeatureKey(output.digest, output.peaks.output)
-        of_reference = FeatureKey(output.reference_digest, output.peaks.reference)
-        return _SetMember(image, of_reference, of_output)
-
-    def _join(self, column: SetColumn, output: Output, member: _SetMember) -> None:
-        of_method = self._members.setdefault(output.image.method, {})
-        of_method.setdefault(column.name, []).append(member)
-
-    def _failure(self, column: SetColumn, key: FeatureKey, picture: Picture) -> str | None:
-        """Extract features that are missing; return why that failed."""
-        known, waiting = self._known[column.features], self._waiting[column.features]
-        if key in known:
-            return None
-        features = extract_features(column, picture, self._compute)
-        if isinstance(features, str):
-            return features
-        waiting[key] = features
-        known.add(key)
-        if len(waiting) >= _WAITING:
-            self.flush()
-        return None
+            if one.name not in (without or {}) and member.keys <= self.known[one.features]:
+                of_method = self._members.setdefault(output.image.method, {})
+                of_method.setdefault(one.name, []).append(member)
 
     @contextmanager
     def flushed(self) -> Iterator[None]:
@@ -477,7 +545,7 @@ class SetRun:
         )
         return replace(row, **closed._asdict())
 
-    def _references_of(self, members: Sequence[_SetMember]) -> Iterable[FeatureKey]:
+    def _references_of(self, members: Sequence[SetMember]) -> Iterable[FeatureKey]:
         """Say what outputs are compared with."""
         if self._reference_set is not None:
             return self._references

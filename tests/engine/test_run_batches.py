@@ -9,8 +9,8 @@ from made_folders import PIXEL_METRICS, noisy, picture
 
 from iqbench.engine.batching import BATCH_PIXELS
 from iqbench.engine.observations import Scores
-from iqbench.engine.run import AHEAD
 from iqbench.engine.scorer import Scorer
+from iqbench.engine.unit_scorer import AHEAD
 from iqbench.images.write import write_png
 from iqbench.metrics._registry import DEFAULT_METRICS
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from threading import Lock
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,10 @@ class BlocksFile:
     _array: NDArray[np.uint8] | None = field(default=None, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel without the array: where it arrives, it is read once for all its blocks."""
+        return _opened, (self.path, self.variable, self.shape)
+
     def block(self, scene: int, block: int) -> NDArray[np.uint8]:
         """Return a block, (height, width, 3).
 
@@ -132,6 +137,11 @@ class BlockSource:
             If the file is damaged.
         """
         return DecodedImage.of(self.file.block(self.scene, self.block), self.name)
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path, variable: str, shape: tuple[int, int, int, int, int]) -> BlocksFile:
+    return BlocksFile(path, variable, shape)
 
 
 def _declared_shape(path: Path, variable: str) -> tuple[int, int, int, int, int]:

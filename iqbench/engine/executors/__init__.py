@@ -1,0 +1,1 @@
+"""Who scores units of work: this process, several processes, or a cluster."""

@@ -1,0 +1,216 @@
+"""Units of work: some items of a dataset and their outputs. A unit is data only, and travels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from iqbench.datasets.matching.bitstreams import Bitstream
+from iqbench.datasets.sample import OutputImage
+from iqbench.engine.batching import UnitKey
+from iqbench.engine.reading import Job, KnownMarks, job_cost
+from iqbench.engine.reference_sets import SetImage, image_cost
+from iqbench.results.store import Current
+
+__all__ = [
+    "MOST_OUTPUTS",
+    "ItemPart",
+    "ReferenceUnit",
+    "Unit",
+    "WorkUnit",
+    "units_of_jobs",
+    "units_of_set",
+]
+
+MOST_OUTPUTS = 64
+"""An item with more outputs is split, and its reference is decoded again for each part."""
+
+MOST_BYTES = 64 << 20
+"""What reading a unit may take, unless a single item takes more."""
+
+
+@dataclass(frozen=True)
+class ItemPart:
+    """An item with its outputs, or with some of them.
+
+    Attributes
+    ----------
+    number
+        Of the item in its dataset.
+    job
+        The reference and the outputs.
+    cost
+        Bytes that reading them takes.
+    start
+        Number of the first of these outputs, where the item has others in other units; else None.
+    """
+
+    number: int
+    job: Job
+    cost: int
+    start: int | None = None
+
+    def single(self, number: int) -> ItemPart:
+        """Return the item with one of these outputs."""
+        job = replace(self.job, outputs=(self.job.outputs[number],))
+        return replace(self, job=job, start=(self.start or 0) + number)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Consecutive items of one dataset, each with all its outputs.
+
+    Attributes
+    ----------
+    key
+        Dataset and number.
+    items
+        What is to be scored.
+    known
+        What the tables have of the outputs.
+    bitstreams
+        Of the outputs, by method and image.
+    """
+
+    key: UnitKey
+    items: tuple[ItemPart, ...]
+    known: KnownMarks
+    bitstreams: Mapping[str, Mapping[str, Bitstream]]
+
+    @property
+    def outputs(self) -> list[OutputImage]:
+        """All outputs."""
+        return [output for item in self.items for output in item.job.outputs]
+
+    @property
+    def size(self) -> int:
+        """How many outputs there are."""
+        return sum(len(item.job.outputs) for item in self.items)
+
+    def singles(self) -> list[Unit]:
+        """Return a unit for each output; `key` says from which unit it is."""
+        return [
+            replace(self, items=(item.single(number),))
+            for item in self.items
+            for number in range(len(item.job.outputs))
+        ]
+
+
+@dataclass(frozen=True)
+class ReferenceUnit:
+    """Some images of a reference set, whose features are missing.
+
+    Attributes
+    ----------
+    key
+        Dataset and number.
+    images
+        The images.
+    """
+
+    key: UnitKey
+    images: tuple[SetImage, ...]
+
+    @property
+    def size(self) -> int:
+        """How many images there are."""
+        return len(self.images)
+
+    def singles(self) -> list[ReferenceUnit]:
+        """Return a unit for each image."""
+        return [replace(self, images=(image,)) for image in self.images]
+
+
+WorkUnit: TypeAlias = Unit | ReferenceUnit
+
+
+def units_of_jobs(
+    dataset: str,
+    jobs: Iterable[Job],
+    *,
+    known: Mapping[str, Current],
+    bitstreams: Mapping[str, Mapping[str, Bitstream]],
+    most_outputs: int = MOST_OUTPUTS,
+) -> Iterator[Unit]:
+    """Cut a dataset into units; the headers of references are read as units are asked for.
+
+    Parameters
+    ----------
+    dataset
+        Its name.
+    jobs
+        Its items.
+    known
+        By method what the tables have; nothing where everything is to be computed again.
+    bitstreams
+        By method and image.
+    most_outputs
+        Of a unit, unless a single item has more; never more than `MOST_OUTPUTS`.
+    """
+    marks = {method: _marks_by_image(current) for method, current in known.items()}
+
+    def unit(number: int, items: Sequence[ItemPart]) -> Unit:
+        outputs = [output for item in items for output in item.job.outputs]
+        return Unit(
+            (dataset, number),
+            tuple(items),
+            {
+                (one.method, one.image): marks[one.method][one.image]
+                for one in outputs
+                if one.image in marks.get(one.method, {})
+            },
+            {
+                method: {
+                    one.image: found[one.image]
+                    for one in outputs
+                    if one.method == method and one.image in found
+                }
+                for method, found in bitstreams.items()
+            },
+        )
+
+    number, waiting = 0, list[ItemPart]()
+    for part in _parts(jobs):
+        outputs = sum(len(item.job.outputs) for item in waiting) + len(part.job.outputs)
+        cost = sum(item.cost for item in waiting) + part.cost
+        if waiting and (outputs > min(most_outputs, MOST_OUTPUTS) or cost > MOST_BYTES):
+            yield unit(number, waiting)
+            number, waiting = number + 1, []
+        waiting.append(part)
+    if waiting:
+        yield unit(number, waiting)
+
+
+def _parts(jobs: Iterable[Job]) -> Iterator[ItemPart]:
+    """Split items that have too many outputs for one unit."""
+    for number, job in enumerate(jobs):
+        if len(job.outputs) <= MOST_OUTPUTS:
+            yield ItemPart(number, job, job_cost(job))
+            continue
+        for start in range(0, len(job.outputs), MOST_OUTPUTS):
+            some = replace(job, outputs=job.outputs[start : start + MOST_OUTPUTS])
+            yield ItemPart(number, some, job_cost(some), start)
+
+
+def _marks_by_image(current: Current) -> dict[str, dict[tuple[str, str], str | None]]:
+    """Sort what the tables have of a method by image."""
+    found: dict[str, dict[tuple[str, str], str | None]] = {}
+    for (image, metric, text), mark in current.scored.items():
+        found.setdefault(image, {})[metric, text] = mark
+    return found
+
+
+def units_of_set(
+    dataset: str, images: Iterable[SetImage], *, most_images: int = MOST_OUTPUTS
+) -> Iterator[ReferenceUnit]:
+    """Cut images of a reference set into units, bounded as those of items."""
+    number, waiting = 0, list[SetImage]()
+    for image in images:
+        cost = sum(map(image_cost, waiting)) + image_cost(image)
+        if waiting and (len(waiting) >= min(most_images, MOST_OUTPUTS) or cost > MOST_BYTES):
+            yield ReferenceUnit((dataset, number), tuple(waiting))
+            number, waiting = number + 1, []
+        waiting.append(image)
+    if waiting:
+        yield ReferenceUnit((dataset, number), tuple(waiting))

@@ -1,0 +1,314 @@
+"""Whatever scores, the tables are the same; workers that die cost what they held, and no more."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from made_folders import Made, noisy, picture
+from made_workers import MADE
+
+import iqbench
+from iqbench.engine.compute import resolve_compute
+from iqbench.engine.executors.processes import shares
+from iqbench.engine.executors.spec import ExecutorSpec
+from iqbench.engine.executors.worker import WorkerSettings
+from iqbench.engine.ledger import Summary
+from iqbench.errors import IqbenchError
+from iqbench.images.write import write_png
+from iqbench.metrics import _registry
+from iqbench.results.read import load_images, load_scores
+
+METRICS = ("psnr", "ssim", "tv", "palette")
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are for POSIX systems")
+
+
+@pytest.fixture(autouse=True)
+def _made_metrics(monkeypatch):
+    known = {**_registry.metric_classes(), **MADE}
+    monkeypatch.setattr(_registry, "metric_classes", lambda: known)
+
+
+def children() -> set[int]:
+    """The living processes that this one started."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == os.getpid() and fields[0] != "Z":
+            found.add(int(path.parent.name))
+    return found
+
+
+def tables(results: Path) -> list[pd.DataFrame]:
+    """All that a run leaves: values of images and of sets, and what is known of files."""
+    return [
+        load_scores(results),
+        load_scores(results, scope="set"),
+        load_images(results).drop(columns="written"),
+    ]
+
+
+def same(first: Path, second: Path) -> None:
+    for one, other in zip(tables(first), tables(second), strict=True):
+        assert len(one)
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def awkward(tmp_path_factory) -> Made:
+    """Files of many kinds: damaged, missing, copies, gray, twice the same, 16 bits."""
+    made = Made(tmp_path_factory.mktemp("awkward"))
+    images = [f"i{number}" for number in range(9)]
+    made.references(images)
+    near, far = made.method("near", images), made.method("far", images, amount=30)
+    (near / "i0.png").unlink()
+    (near / "i1.png").write_bytes((near / "i1.png").read_bytes()[:200])
+    (far / "i2.png").write_bytes((made.root / "hr" / "i2.png").read_bytes())
+    write_png(far / "i3.png", picture(3, height=25))
+    write_png(far / "i4.png", picture(4, channels=1))
+    (made.root / "hr" / "i5.png").write_bytes(b"no image")
+    (near / "notes.txt").write_text("what else is there")
+    return made
+
+
+def evaluated(made: Made, executor: str, *methods: str) -> Summary:
+    folders = [made.root / "out" / name for name in methods]
+    return made.evaluate(*folders, metrics=METRICS, results=made.root / executor, executor=executor)
+
+
+class TestProcesses:
+    def test_tables_are_equal_to_the_bit_and_as_much_is_said(self, awkward):
+        inline, spread = (evaluated(awkward, one) for one in ("inline", "processes:2"))
+        assert not children()
+        same(awkward.root / "inline", awkward.root / "processes:2")
+        assert (inline.scored, inline.current) == (spread.scored, spread.current)
+        assert inline.failures == spread.failures
+        assert inline.messages == spread.messages
+        assert any("exactly the pixels" in text for text in inline.messages)
+
+    @pytest.mark.slow
+    def test_what_the_tables_have_is_not_scored_again(self, awkward, tmp_path):
+        made = Made(tmp_path)
+        shutil.copytree(awkward.root, tmp_path, dirs_exist_ok=True)
+        for executor in ("inline", "processes:2"):
+            shutil.rmtree(tmp_path / executor, ignore_errors=True)
+            first = evaluated(made, executor, "near")
+            second = evaluated(made, executor, "near", "far")
+            assert second.current == first.scored > 0
+        same(made.root / "inline", made.root / "processes:2")
+
+
+@pytest.mark.slow
+def test_an_item_of_very_many_outputs_is_split_among_workers(tmp_path):
+    made = Made(tmp_path)
+    made.references(["a"])
+    for number in range(150):
+        write_png(tmp_path / "d" / f"{number}.png", noisy(picture(), number % 149))
+    with (tmp_path / "pairs.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["reference", "output"])
+        writer.writerows(["hr/a.png", f"d/{number}.png"] for number in range(150))
+    said = []
+    for executor in ("inline", "processes:2"):
+        options = {"pairs": tmp_path / "pairs.csv", "metrics": ["psnr"], "device": "cpu"}
+        with pytest.warns(iqbench.IqbenchWarning) as warned:
+            iqbench.evaluate(**options, results=tmp_path / executor, executor=executor)
+        said.append([str(one.message) for one in warned])
+    first, second = (load_scores(tmp_path / one) for one in ("inline", "processes:2"))
+    assert len(first) == 150
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+    assert said[0] == said[1]
+    assert any("byte for byte another of the same reference" in text for text in said[0])
+
+
+class TestDeadWorkers:
+    def run(self, tmp_path, times):
+        made = Made(tmp_path)
+        images = [f"i{number}" for number in range(5)]
+        made.references(images)
+        folder = made.method(images=images)
+        pixels = picture(2)
+        pixels[0, 0] = 0
+        write_png(folder / "i2.png", pixels)
+        (tmp_path / "deaths").mkdir()
+        metric = f"deadly:folder={tmp_path / 'deaths'},times={times}"
+        summary = made.evaluate(metrics=[metric, "psnr"], executor="processes:1")
+        assert not children()
+        return made, summary, len(list((tmp_path / "deaths").iterdir()))
+
+    @pytest.mark.slow
+    def test_a_worker_that_dies_once_costs_nothing_but_time(self, tmp_path):
+        made, summary, deaths = self.run(tmp_path, 1)
+        assert deaths == 1
+        assert summary.scored == 5
+        assert not summary.failures
+        assert all(value is not None for value in made.values("deadly").values())
+
+    @pytest.mark.slow
+    def test_an_output_that_always_kills_gets_a_row_that_says_so(self, tmp_path):
+        made, summary, deaths = self.run(tmp_path, 1000)
+        assert deaths == 4  # three of its unit, one of its own
+        assert summary.scored == 4
+        assert [failure.image for failure in summary.failures] == ["i2"]
+        error = made.errors()["mine", "i2"]
+        assert "its worker died 4 times while it was scored" in error
+        assert "SIGKILL" in error
+        scores = made.scores(image="i2")
+        assert set(scores["metric"]) == {"deadly", "psnr"}
+        assert scores["error"].tolist() == [error, error]
+
+
+COMMAND = """
+import sys
+from iqbench.engine.executors import dispatch
+first = []
+def tell(pool, units, give_up, dispatch=dispatch.dispatch):
+    for part in dispatch(pool, units, give_up):
+        yield part
+        if part.done and not first:
+            first.append(True)
+            print("first", flush=True)
+from iqbench.engine.executors import processes
+processes.dispatch = tell
+from iqbench.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=str)
+def test_an_interrupted_run_keeps_what_is_done_and_leaves_no_process(tmp_path, number):
+    made = Made(tmp_path)
+    images = [f"i{number}" for number in range(200)]
+    made.references(images, height=200, width=200)
+    made.method(images=images, height=200, width=200)
+    options = ["--method", str(tmp_path / "out/mine"), "--reference", str(tmp_path / "hr")]
+    options += ["--results", str(made.results), "--metric", "ssim", "--metric", "vifp"]
+    command = [sys.executable, "-c", COMMAND, "evaluate", *options, "--device", "cpu"]
+    run = subprocess.Popen(
+        [*command, "--executor", "processes:2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    workers = set()
+    assert run.stdout.readline() == b"first\n"
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        fields = path.read_text().rpartition(")")[2].split()
+        if int(fields[1]) == run.pid:
+            workers.add(int(path.parent.name))
+    assert len(workers) == 2
+    time.sleep(0.5)
+    os.kill(run.pid, number)
+    _, said = run.communicate(timeout=60)
+    for _ in range(100):
+        left = {worker for worker in workers if Path(f"/proc/{worker}").exists()}
+        if not left:
+            break
+        time.sleep(0.1)
+    assert not left
+    if number == signal.SIGKILL:
+        return
+    assert run.returncode == 130, said
+    assert b"interrupted" in said
+    assert b"Traceback" not in said
+    kept = len(made.scores(metric="ssim"))
+    assert 0 < kept < 200
+    summary = made.evaluate(metrics=["ssim", "vifp"])
+    assert summary.current == kept
+    assert summary.scored == 200 - kept
+
+
+class TestSpecs:
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("process", "unknown executor 'process'. Did you mean 'processes'?"),
+            ("", "unknown executor ''"),
+            ("inline:2", "inline takes no number"),
+            ("processes:", "nothing stands behind the colon"),
+            ("processes:0", "no number from 1 to 1024"),
+            ("processes:-1", "no number from 1 to 1024"),
+            ("processes:two", "no number from 1 to 1024"),
+            ("processes:9999", "no number from 1 to 1024"),
+        ],
+    )
+    def test_what_is_no_executor_is_refused_before_anything_is_scored(self, tmp_path, text, said):
+        made = Made(tmp_path)
+        made.references()
+        made.method()
+        with pytest.raises(IqbenchError) as caught:
+            made.evaluate(executor=text)
+        assert said in str(caught.value)
+        assert not made.results.exists()
+
+    def test_what_is_one_is_read(self):
+        assert ExecutorSpec.parse("inline") == ExecutorSpec("inline")
+        assert ExecutorSpec.parse("processes") == ExecutorSpec("processes")
+        assert ExecutorSpec.parse("processes:3").count == 3
+
+    def test_functions_are_computed_in_this_process(self, tmp_path):
+        made = Made(tmp_path)
+        made.references()
+        with pytest.raises(IqbenchError, match=r"mine: methods that are functions") as caught:
+            iqbench.evaluate(
+                methods={"mine": lambda image: image},
+                reference=tmp_path / "hr",
+                degradation="noise:sigma=25",
+                results=made.results,
+                executor="processes:2",
+            )
+        assert "Leave executor out" in caught.value.hint
+        assert not made.results.exists()
+
+
+class TestShares:
+    """Memory, threads and readers are for a machine, and are divided among its workers."""
+
+    def settings(self, **changed) -> WorkerSettings:
+        given = {"memory": 8 << 30, "parts": 1, "threads": 16, "readers": 8} | changed
+        return WorkerSettings((), None, "auto", "exact", **given)
+
+    def test_on_a_processor(self):
+        compute = resolve_compute("cpu")
+        found = shares(self.settings(), compute, "cpu", 4)
+        assert [one.device for one in found] == ["cpu"] * 4
+        assert {(one.memory, one.parts, one.threads, one.readers) for one in found} == {
+            (2 << 30, 4, 4, 2)
+        }
+
+    def test_by_default_there_is_one_a_core_up_to_eight(self):
+        compute = resolve_compute("cpu")
+        assert len(shares(self.settings(threads=2), compute, "auto", None)) == 2
+        assert len(shares(self.settings(threads=16), compute, "auto", None)) == 8
+
+    def test_each_has_a_thread_and_a_reader(self):
+        found = shares(self.settings(memory=None), resolve_compute("cpu"), "cpu", 40)
+        assert {(one.memory, one.parts, one.threads, one.readers) for one in found} == {
+            (None, 40, 1, 1)
+        }
+
+    def test_gpus_have_one_each_or_share(self, monkeypatch):
+        import torch
+
+        from iqbench.engine.compute import Compute
+
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+        compute = Compute(torch.device("cuda"), "exact", 1 << 30)
+        found = shares(self.settings(memory=None), compute, "auto", None)
+        assert [one.device for one in found] == ["cuda:0", "cuda:1", "cuda:2", "cuda:3"]
+        assert {one.parts for one in found} == {1}
+        found = shares(self.settings(), compute, "cuda", 6)
+        assert [one.device for one in found] == [f"cuda:{number % 4}" for number in range(6)]
+        assert [one.parts for one in found] == [2, 2, 1, 1, 2, 2]
+        alone = Compute(torch.device("cuda:2"), "exact", 1 << 30)
+        assert [one.device for one in shares(self.settings(), alone, "cuda:2", None)] == ["cuda:2"]
