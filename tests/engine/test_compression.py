@@ -81,9 +81,9 @@ class TestIdentity:
         found = []
         score = Ledger.score
 
-        def noted(self, output, picture, outcomes):
+        def noted(self, output, outcomes):
             found.append((output.image.image, sorted(outcomes)))
-            return score(self, output, picture, outcomes)
+            return score(self, output, outcomes)
 
         monkeypatch.setattr(Ledger, "score", noted)
         return found
