@@ -6,10 +6,8 @@ as JSON, what each says. tests/tables/test_without_scoring.py reads it.
 
 from __future__ import annotations
 
-import io
 import json
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -60,24 +58,11 @@ class Without:
         return getattr(self._finder, name)
 
 
-def said(*arguments: str) -> tuple[object, str, str]:
-    """Return the exit code of a command, and what it prints to both streams."""
-    from iqbench.cli.main import main
-
-    output, messages = io.StringIO(), io.StringIO()
-    code: object = None
-    with redirect_stdout(output), redirect_stderr(messages):
-        try:
-            main(arguments)
-        except SystemExit as leaving:
-            code = leaving.code
-    return code, output.getvalue(), messages.getvalue()
-
-
 if __name__ == "__main__":
     import os
 
     sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
+    from commands import said
     from golden_run import run_everything
 
     folder = Path(sys.argv[1])
