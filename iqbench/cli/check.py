@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,12 +14,17 @@ from iqbench.cli.options import (
     format_of,
     format_option,
     output_option,
-    results_argument,
+    side_argument,
     wanted,
 )
 from iqbench.cli.pictures import file_bytes, picture_folders, picture_options, told
-from iqbench.cli.streams import print_result, say
-from iqbench.errors import IqbenchWarning
+from iqbench.cli.streams import goes_elsewhere, print_result, say
+from iqbench.errors import IqbenchError, IqbenchWarning
+
+if TYPE_CHECKING:
+    from iqbench.document.terminal import Window
+    from iqbench.gate.check import Check
+    from iqbench.gate.compared_scores import ComparedScores
 
 _ALLOWABLE = ("missing", "not-comparable")
 _SAYS_NO = 1
@@ -35,13 +41,19 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
 
 
 @click.command(short_help="Say whether anything got worse than in a baseline.")
-@results_argument
+@side_argument
 @click.option(
     "--baseline",
     required=True,
     metavar="RESULTS",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Results folder to compare with.",
+    type=click.Path(path_type=Path),
+    help="What to compare with: a results folder, or a text that --update wrote.",
+)
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Print what changed, then let the baseline be what RESULTS has, and exit with 0. A new "
+    "baseline whose name ends in .jsonl is a text for version control: one line an image.",
 )
 @click.option(
     "--margin",
@@ -95,7 +107,7 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     metavar="N",
     help="List up to N images for each row that is worse.",
 )
-@format_option("table", "markdown", "csv", "json", "latex", "html")
+@format_option(more=["github"])
 @output_option()
 @click.option(
     "--junit",
@@ -115,6 +127,7 @@ def check(
     *,
     results: Path,
     baseline: Path,
+    update: bool,
     margins: tuple[str, ...],
     image_margins: tuple[str, ...],
     renamed: tuple[str, ...],
@@ -131,8 +144,17 @@ def check(
 ) -> None:
     """Say whether anything got worse than in a baseline: exit code 0, or 1 if so.
 
-    RESULTS is a folder that `iqbench evaluate` wrote; by default results/. Values are compared
-    image by image, where dataset, metric, signature and the reference file are the same.
+    RESULTS is a folder that `iqbench evaluate` wrote, or a baseline in text; by default results/.
+    Values are compared image by image, where dataset, metric, signature and the reference file are
+    the same.
+
+    Where the standard output goes into a file or a pipe, the verdict and the worst images are
+    printed on stderr. With --format github, what failed is printed as annotations of GitHub
+    Actions, and the check in Markdown is added to the file that GITHUB_STEP_SUMMARY names.
+
+    With --update the baseline takes the values of RESULTS. Methods and datasets that --method and
+    --dataset leave out stay as they are. What the baseline has and RESULTS lacks stops the update,
+    unless --allow missing drops it.
 
     \b
     Verdicts of each dataset, method and metric:
@@ -173,14 +195,15 @@ def check(
       iqbench check --baseline old/ --map edsr-v1=edsr-v2 --method edsr-v2
       iqbench check --baseline results/baseline --allow missing --junit check.xml
       iqbench check new/ --baseline old/ --html check.html --outputs edsr=v1/ --outputs edsr=v2/
-      iqbench check --baseline results/baseline --format markdown >> "$GITHUB_STEP_SUMMARY"
+      iqbench check --baseline baseline.jsonl --format github
+      iqbench check --baseline baseline.jsonl --update
     """
     from iqbench.cli.library_warnings import told_warnings
     from iqbench.cli.progress import waiting
     from iqbench.document.files import write_text
     from iqbench.document.terminal import Window
     from iqbench.gate.check import check as compare_with
-    from iqbench.gate.check_document import render_check
+    from iqbench.gate.check_document import verdict_lines
     from iqbench.gate.compared_scores import read_compared_scores
     from iqbench.gate.junit import render_junit
     from iqbench.gate.margins import parse_image_margins, parse_margins
@@ -188,6 +211,11 @@ def check(
     if html is None and any(options[name] for name in ("outputs", "outputs_in", "references")):
         raise click.UsageError("pictures are shown by --html FILE: give it, or leave them out")
     format = format or format_of(output)
+    if update:
+        _refuse_part_of_a_method(options)
+        if not baseline.exists():
+            _start_baseline(baseline, results, wanted(options))
+            return
     with told_warnings(), waiting("Comparing with the baseline"):
         if results.resolve() == baseline.resolve() and not renamed:
             warnings.warn(f"{baseline} is compared with itself", IqbenchWarning, stacklevel=1)
@@ -202,14 +230,15 @@ def check(
             allow=allow,
         )
     window = Window() if output else Window.of_stdout()
-    text = render_check(found, format, worst=worst, every=rows == "all", window=window)
+    text = _rendered(found, format, baseline, worst=worst, every=rows == "all", window=window)
     if junit is not None:
         write_text(junit, render_junit(found, worst=worst))
     if html is not None:
         from iqbench.cli.progress import progress_bar
         from iqbench.page.check import check_page
 
-        places, recorded = picture_folders([baseline, results], options)
+        folders = [side for side in (baseline, results) if side.is_dir()]
+        places, recorded = picture_folders(folders, options)
         with progress_bar(unit="images") as bar:
             made = check_page(
                 *(found, sides, (baseline, results), places),
@@ -224,7 +253,92 @@ def check(
         print_result(text, format, color=window.color)
     else:
         write_text(output, text)
-    if output is not None or format in ("csv", "json"):
-        say(f"check {'passed' if found.passed else 'failed'}: {found.why()}")
-    if not found.passed:
+    if format == "github":
+        _add_to_summary(found, worst)
+    elif output is not None or goes_elsewhere():
+        say("\n".join(verdict_lines(found, worst)))
+    if update:
+        _update(found, sides, baseline, results, allow)
+    elif not found.passed:
         click.get_current_context().exit(_SAYS_NO)
+
+
+def _rendered(
+    found: Check, format: str, baseline: Path, *, worst: int, every: bool, window: Window
+) -> str:
+    from iqbench.gate.check_document import render_check
+    from iqbench.gate.github import render_github
+    from iqbench.results.text_baseline import image_lines
+
+    if format != "github":
+        return render_check(found, format, worst=worst, every=every, window=window)
+    if not baseline.is_file():
+        return render_github(found, worst=worst)
+    return render_github(
+        found, worst=worst, file=_in_repository(baseline), lines=image_lines(baseline)
+    )
+
+
+def _in_repository(path: Path) -> str:
+    """Name a file as GitHub does: relative to the checkout, with slashes."""
+    root = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
+    whole = path.resolve()
+    return (whole.relative_to(root) if whole.is_relative_to(root) else path).as_posix()
+
+
+def _add_to_summary(found: Check, worst: int) -> None:
+    """Add the check to the summary of the step of GitHub Actions that this runs in, if any."""
+    from iqbench.gate.check_document import render_check
+
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not summary:
+        return
+    text = render_check(found, "markdown", worst=worst)
+    try:
+        with Path(summary).open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{text}\n")
+    except OSError as error:
+        raise IqbenchError(
+            f"cannot write {summary}: {error.strerror or error}",
+            hint="The variable GITHUB_STEP_SUMMARY names it; unset it, or let it name a file",
+        ) from error
+
+
+def _refuse_part_of_a_method(options: dict[str, Any]) -> None:
+    """Refuse to update some metrics alone: the others would be of files that are gone."""
+    for name in ("metric", "protocol", "precision"):
+        if options[name]:
+            raise click.UsageError(
+                f"--update takes all values of a method: leave --{name} out, or choose by --method "
+                "and --dataset"
+            )
+
+
+def _start_baseline(baseline: Path, results: Path, chosen: dict[str, Any]) -> None:
+    from iqbench.cli.progress import waiting
+    from iqbench.gate.update import new_baseline
+
+    if chosen:
+        raise click.UsageError(
+            f"there is no {baseline} yet: write it first, of all of {results}, without --method "
+            "and --dataset"
+        )
+    with waiting("Writing the baseline"):
+        written = new_baseline(baseline, results)
+    say(f"wrote the new baseline {baseline}: {written.added:,} values")
+
+
+def _update(
+    found: Check, sides: ComparedScores, baseline: Path, results: Path, allow: frozenset[str]
+) -> None:
+    from iqbench.gate.matching import MISSING
+    from iqbench.gate.update import update_baseline
+
+    missing = int(found.rows["missing"].sum())
+    if missing and MISSING not in allow:
+        raise IqbenchError(
+            f"{baseline} was not updated: it has {missing:,} values that {results} lacks",
+            hint="Score them, or drop them from the baseline by --allow missing",
+        )
+    counts = update_baseline(baseline, results, sides)
+    say(f"updated {baseline}: {counts}")

@@ -51,9 +51,9 @@ def compare(
 ) -> None:
     """Compare two methods, or two runs method by method, image by image.
 
-    A and B are methods of one results folder, or, if both are results folders and --results is
-    not given, two runs. Compared are values of the same dataset, image, metric and signature
-    whose reference files are the same.
+    A and B are methods of one results folder, or, if both are results folders or baselines in text
+    and --results is not given, two runs. Compared are values of the same dataset, image, metric and
+    signature whose reference files are the same.
 
     \b
     Columns, by dataset and metric:
@@ -75,6 +75,7 @@ def compare(
     Examples:
       iqbench compare bicubic edsr --dataset Set5-x4
       iqbench compare old-results/ new-results/ --metric psnr --metric lpips-alex
+      iqbench compare baseline.jsonl results/
       iqbench compare edsr swinir --results other-results --format markdown
     """
     from iqbench.cli.progress import waiting
@@ -86,7 +87,7 @@ def compare(
 
     format = format or format_of(output)
     chosen = wanted(filters)
-    if results is None and all((Path(side) / "scores").is_dir() for side in (first, second)):
+    if results is None and all(_is_run(Path(side)) for side in (first, second)):
         sides = read_compared_scores(Path(first), Path(second), chosen, renamed)
     elif renamed or "method" in chosen:
         raise IqbenchError(
@@ -100,3 +101,8 @@ def compare(
     window = Window() if output else Window.of_stdout()
     text = render_comparison(found, format, names=(first, second), images=images, window=window)
     deliver(text, format, output, color=window.color)
+
+
+def _is_run(path: Path) -> bool:
+    """Say whether a path is a results folder or a baseline in text."""
+    return path.is_file() or any((path / kind).is_dir() for kind in ("scores", "sets"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ __all__ = [
     "PLACE",
     "assignments",
     "columns_option",
+    "composite_option",
     "filter_options",
     "format_of",
     "format_option",
@@ -23,6 +24,8 @@ __all__ = [
     "peak_option",
     "results_argument",
     "shown_columns",
+    "side_argument",
+    "single_option",
     "suffix_format",
     "wanted",
 ]
@@ -53,11 +56,42 @@ _DOCUMENT_FORMATS = ("table", "markdown", "csv", "json", "latex", "html", "word"
 """Those of `iqbench.document.render`, which takes its time to import."""
 
 
+def single_option(
+    *names: str, twice: str = "", **attributes: Any
+) -> Callable[[_Command], _Command]:
+    """Add an option that may be given once; a second value would silently replace the first.
+
+    Parameters
+    ----------
+    names
+        As click takes them.
+    twice
+        What to do instead of giving it twice.
+    attributes
+        As click takes them, but for ``default``, which is None.
+    """
+
+    def one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> Any:
+        if len(values) > 1:
+            given = " and ".join(repr(str(value)) for value in values)
+            raise click.BadParameter(
+                f"it is given {len(values)} times: {given}. {twice or 'Give it once'}", ctx, param
+            )
+        return values[0] if values else None
+
+    return click.option(*names, multiple=True, callback=one, **attributes)
+
+
 def results_argument(command: _Command) -> _Command:
     """Add the argument RESULTS, a results folder; passed as ``results``."""
     return click.argument(
         "results", default="results", type=click.Path(file_okay=False, path_type=Path)
     )(command)
+
+
+def side_argument(command: _Command) -> _Command:
+    """Add the argument RESULTS, a results folder or a baseline in text; passed as ``results``."""
+    return click.argument("results", default="results", type=click.Path(path_type=Path))(command)
 
 
 def filter_options(command: _Command) -> _Command:
@@ -67,6 +101,10 @@ def filter_options(command: _Command) -> _Command:
             f"--{name}", multiple=True, metavar="NAME", help=f"{text} May be repeated."
         )(command)
     return command
+
+
+ONE_TEMPLATE = "A template of one method alone follows its folder, e.g. --method 'NAME=DIR/{id}_x4'"
+"""What to do where several templates of outputs' names are wanted."""
 
 
 def naming_options(command: _Command) -> _Command:
@@ -79,13 +117,14 @@ def naming_options(command: _Command) -> _Command:
             help="Compare names that are not spelt alike: case (IMG is img), numbers (0001 is 1), "
             "flat (s1/sharp/1 is s1_1), or several: case,numbers.",
         ),
-        click.option(
+        single_option(
             "--output-name",
             metavar="TEMPLATE",
+            twice=ONE_TEMPLATE,
             help="How outputs are named, e.g. '{id}_x4'; {id} is the reference's path without "
             "suffix, or the image's name where there are no references.",
         ),
-        click.option(
+        single_option(
             "--reference-name",
             metavar="TEMPLATE",
             help="How references are named, e.g. '{id}_GT' or '{scene}/sharp/{frame}'; default: "
@@ -201,12 +240,20 @@ def assignments(texts: tuple[str, ...], option: str) -> dict[str, str]:
     return found
 
 
-def format_option(*formats: str) -> Callable[[_Command], _Command]:
-    """Add --format; None where it is not given. By default the formats are those of documents."""
+def format_option(*formats: str, more: Sequence[str] = ()) -> Callable[[_Command], _Command]:
+    """Add --format; None where it is not given.
+
+    Parameters
+    ----------
+    formats
+        By default those of documents.
+    more
+        Formats beside these.
+    """
     return click.option(
         "--format",
         "format",
-        type=click.Choice(formats or _DOCUMENT_FORMATS),
+        type=click.Choice([*(formats or _DOCUMENT_FORMATS), *more]),
         help="How to print it; by default as the suffix of -o says, or as a table.",
     )
 

@@ -21,7 +21,14 @@ from iqbench.errors import IqbenchError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["deliver", "print_renderable", "print_result", "say", "standard_streams"]
+__all__ = [
+    "deliver",
+    "goes_elsewhere",
+    "print_renderable",
+    "print_result",
+    "say",
+    "standard_streams",
+]
 
 # What moves the cursor or hides what was shown. Colours and bold stay; so do, on stderr, the few
 # sequences by which rich draws a bar. Whatever has a name in it passes `say` before.
@@ -144,6 +151,17 @@ def _occupy_descriptors() -> None:
         except OSError:
             with suppress(OSError):
                 os.open(os.devnull, os.O_RDWR)
+
+
+def goes_elsewhere() -> bool:
+    """Say whether the standard output is shown neither on a terminal nor where messages are."""
+    if sys.stdout.isatty():
+        return False
+    try:
+        output, messages = (os.fstat(stream.fileno()) for stream in (sys.stdout, sys.stderr))
+    except (OSError, ValueError):  # one of them is closed, or no file
+        return True
+    return not os.path.samestat(output, messages)
 
 
 def say(message: str, *, label: str = "", color: str | None = None) -> None:

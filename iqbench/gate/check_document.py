@@ -30,9 +30,12 @@ __all__ = [
     "check_document",
     "check_records",
     "gain_text",
+    "headed_rows",
     "method_names",
     "render_check",
+    "row_text",
     "side_text",
+    "verdict_lines",
     "worst_text",
 ]
 
@@ -41,6 +44,7 @@ FEW_ROWS = 20
 
 _TONES = {"worse": "bad", "missing": "bad", "not comparable": "bad", "better": "good"}
 _NAMED = 5  # new images that are listed by name
+_TOLD = 10  # rows that failed and are told of in a few lines
 
 
 def render_check(
@@ -68,8 +72,7 @@ def check_document(found: Check, *, worst: int = 3, every: bool = False) -> Docu
     every
         Whether to show all rows, however many are ``same``. CSV and JSON always hold all.
     """
-    rows = found.rows.assign(heading=with_headings(found.rows, by=["dataset"]).astype(str))
-    rows = rows.sort_values("verdict", key=lambda names: names.map(VERDICTS.index), kind="stable")
+    rows = headed_rows(found)
     shown = rows if every or len(rows) <= FEW_ROWS else rows[rows["verdict"] != "same"]
     sections: list[Section] = []
     for dataset in dict.fromkeys(found.rows["dataset"]):
@@ -106,6 +109,37 @@ def worst_text(found: Check, row: Mapping[Any, Any], limit: int) -> str:
         f"{image} ({signed(gain, decimals)})"
         for image, gain in zip(images["image"], images["gain"], strict=True)
     )
+
+
+def headed_rows(found: Check) -> pd.DataFrame:
+    """Give the rows of a check, the gravest first, each with its heading."""
+    rows = found.rows.assign(heading=with_headings(found.rows, by=["dataset"]).astype(str))
+    return rows.sort_values("verdict", key=lambda names: names.map(VERDICTS.index), kind="stable")
+
+
+def verdict_lines(found: Check, worst: int = 3) -> list[str]:
+    """Say in a few lines whether a check passed, and what failed it with its worst images."""
+    rows = headed_rows(found)
+    failed = rows[rows["failed"].astype(bool)]
+    lines = [f"check {'passed' if found.passed else 'failed'}: {found.why()}"]
+    for row in failed.head(_TOLD).to_dict("index").values():
+        images = worst_text(found, row, worst) if row["verdict"] == "worse" else ""
+        lines.append(
+            f"  {row['dataset']} {method_names(row)} {row['heading']}: {row_text(row)}"
+            + (f"; worst images: {images}" if images else "")
+        )
+    if len(failed) > _TOLD:
+        lines.append(f"  and {len(failed) - _TOLD} more")
+    return lines
+
+
+def row_text(row: Mapping[Any, Any]) -> str:
+    """Say in one line what was found in one comparison."""
+    parts = [row["verdict"]]
+    if row["n"]:
+        parts.append(f"mean {side_text(row, 'baseline')} to {side_text(row, 'candidate')}")
+        parts.append(f"gain {gain_text(row)}, margin {number(row['margin'])}, n {row['n']}")
+    return "; ".join([*parts, *(row[name] for name in ("lacking", "note") if row[name])])
 
 
 def method_names(row: Mapping[Any, Any]) -> str:

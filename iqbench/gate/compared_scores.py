@@ -1,4 +1,4 @@
-"""Read the two sides of a comparison from results folders."""
+"""Read the two sides of a comparison from results folders, or from baselines in text."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from iqbench.gate.matching import Scored
 from iqbench.results.columns import Columns
 from iqbench.results.read import load_columns, load_images, load_values
 from iqbench.results.selector import Selector
+from iqbench.results.text_baseline import results_folder
 
-__all__ = ["ComparedScores", "read_compared_scores", "read_methods"]
+__all__ = ["ComparedScores", "read_compared_scores", "read_methods", "read_scored"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def read_compared_scores(
     Parameters
     ----------
     baseline, candidate
-        The folders.
+        The folders; either may be a baseline in text instead.
     filters
         As `load_scores` takes them. They choose values of the baseline; what the candidate lacks
         of these is missing, and what it has under another protocol or precision is not comparable.
@@ -71,8 +72,7 @@ def read_compared_scores(
     """
     asked = dict(filters)
     methods = asked.pop("method", ())
-    both = load_values(baseline, filters=asked), load_values(candidate)
-    old, now = map(_Values.of, both)
+    old, now = _Values.read(baseline, asked), _Values.read(candidate)
     names = _parse_renamed(renamed, old.methods, now.methods)
     for key in ("dataset", "metric"):
         if key in asked:
@@ -91,7 +91,12 @@ def read_compared_scores(
         old = old.where("method", wanted)
         now = now.where("method", {names.get(name, name) for name in wanted})
     metrics = asked.get("metric", ())
-    return ComparedScores(old.scored(baseline, metrics), now.scored(candidate, metrics), names)
+    return ComparedScores(old.scored(metrics), now.scored(metrics), names)
+
+
+def read_scored(path: Path) -> Scored:
+    """Read all of one side: a results folder, or a baseline in text."""
+    return _Values.read(path).scored()
 
 
 def read_methods(
@@ -120,22 +125,26 @@ def read_methods(
     """
     if first == second:
         raise IqbenchError(f"{first} is compared with itself", hint="Name two methods")
-    values = _Values.of(load_values(results, filters={**filters, "method": (first, second)}))
+    values = _Values.read(results, {**filters, "method": (first, second)})
     metrics = filters.get("metric", ())
-    sides = [values.where("method", [name]).scored(results, metrics) for name in (first, second)]
+    sides = [values.where("method", [name]).scored(metrics) for name in (first, second)]
     return ComparedScores(sides[0], sides[1], {first: second})
 
 
 @dataclass(frozen=True)
 class _Values:
-    """Values of images and of whole sets."""
+    """Values of images and of whole sets, the images of the tables, and how metrics are read."""
 
     scores: pd.DataFrame
     sets: pd.DataFrame
+    images: pd.DataFrame
+    columns: Columns
 
     @classmethod
-    def of(cls, both: tuple[pd.DataFrame, pd.DataFrame]) -> _Values:
-        return cls(*both)
+    def read(cls, path: Path, filters: Mapping[str, tuple[str, ...]] | None = None) -> _Values:
+        with results_folder(path) as folder:
+            both = load_values(folder, filters=filters)
+            return cls(*both, load_images(folder), load_columns(folder))
 
     @property
     def methods(self) -> set[str]:
@@ -143,13 +152,13 @@ class _Values:
         return {str(name) for one in (self.scores, self.sets) for name in one["method"].unique()}
 
     def where(self, key: str, names: Collection[str]) -> _Values:
-        """Keep what has one of some names."""
-        return _Values(*(one[one[key].isin(list(names))] for one in (self.scores, self.sets)))
+        """Keep the values that have one of some names."""
+        kept = [one[one[key].isin(list(names))] for one in (self.scores, self.sets)]
+        return _Values(kept[0], kept[1], self.images, self.columns)
 
-    def scored(self, results: Path, metrics: Sequence[str]) -> Scored:
+    def scored(self, metrics: Sequence[str] = ()) -> Scored:
         """Make a side of them; metrics that were asked for stand in that order."""
-        columns = load_columns(results).leading(metrics)
-        return Scored(self.scores, load_images(results), columns, self.sets)
+        return Scored(self.scores, self.images, self.columns.leading(metrics), self.sets)
 
 
 def _parse_renamed(texts: Sequence[str], old: set[str], new: set[str]) -> dict[str, str]:

@@ -36,7 +36,7 @@ def check(
     Parameters
     ----------
     results, baseline
-        Results folders: the new one and the one to compare with.
+        Results folders, or baselines in text: the new one and the one to compare with.
     margins
         Smallest loss of a mean that counts, by metric: in the metric's unit, or as text with ``%``
         a share of the baseline's mean: ``{"psnr": 0.1, "lpips": "2%"}``.
@@ -100,7 +100,7 @@ def compare(
     Parameters
     ----------
     first, second
-        Results folders.
+        Results folders, or baselines in text.
     methods
         What the second calls methods that have another name in the first.
     filters

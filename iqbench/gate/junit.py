@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from iqbench.document.text import number, printable
+from iqbench.document.text import printable
 from iqbench.gate.check import Check
-from iqbench.gate.check_document import gain_text, method_names, side_text, worst_text
+from iqbench.gate.check_document import method_names, row_text, worst_text
 from iqbench.results.read import with_headings
 
 __all__ = ["render_junit"]
@@ -61,21 +61,13 @@ def _case(
         "name": printable(row["heading"]),
     }
     case = ElementTree.SubElement(suite, "testcase", names)
-    message = printable(_message(row))
+    message = printable(row_text(row))
     if row["failed"]:
         failure = ElementTree.SubElement(case, "failure", type=row["verdict"], message=message)
         images = worst_text(found, row, worst)
         failure.text = printable(f"worst images: {images}") if images else None
     elif not row["n"]:
         ElementTree.SubElement(case, "skipped", message=message)
-
-
-def _message(row: Mapping[Any, Any]) -> str:
-    parts = [row["verdict"]]
-    if row["n"]:
-        parts.append(f"mean {side_text(row, 'baseline')} to {side_text(row, 'candidate')}")
-        parts.append(f"gain {gain_text(row)}, margin {number(row['margin'])}, n {row['n']}")
-    return "; ".join([*parts, *(row[name] for name in ("lacking", "note") if row[name])])
 
 
 def _count(element: ElementTree.Element, cases: list[ElementTree.Element]) -> None:

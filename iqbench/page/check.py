@@ -16,8 +16,8 @@ from iqbench import __version__
 from iqbench.document.model import direction_arrow
 from iqbench.document.page import render_page
 from iqbench.document.text import number, signed
-from iqbench.gate.check import VERDICTS, Check, worst_images
-from iqbench.gate.check_document import gain_text, method_names, side_text
+from iqbench.gate.check import Check, worst_images
+from iqbench.gate.check_document import gain_text, headed_rows, method_names, side_text
 from iqbench.gate.compared_scores import ComparedScores
 from iqbench.page.definitions import definitions_of
 from iqbench.page.difference import MapMaker
@@ -69,7 +69,7 @@ def check_page(
     sides
         What was compared.
     folders
-        The results folders of baseline and candidate.
+        The results folders, or texts, of baseline and candidate.
     places
         Where pictures of either may lie: digests say which one a file belongs to.
     worst
@@ -88,8 +88,7 @@ def check_page(
     Made
         The page.
     """
-    rows = found.rows.assign(heading=with_headings(found.rows, by=["dataset"]).astype(str))
-    rows = rows.sort_values("verdict", key=lambda names: names.map(VERDICTS.index), kind="stable")
+    rows = headed_rows(found)
     context = _context(found, rows, sides, folders)
     bare = len(_page(context, [], []).encode())
     maker = partial(MapMaker, tuple(maps)) if maps else None
@@ -135,6 +134,7 @@ def _context(
         "runs": [
             (side, run)
             for side, folder in zip(("baseline", "now"), folders, strict=True)
+            if folder.is_dir()  # a baseline in text says nothing of its runs
             for run in load_runs(folder)[::-1][:5]
         ],
     }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from iqbench.results.schema import ColumnInfo
 from iqbench.stats.arrays import Floats
 
 __all__ = [
+    "equal_values",
     "finite_mean",
     "gains",
     "infinite_counts",
@@ -19,6 +20,11 @@ __all__ = [
 
 _DIGITS = 12  # two means of the same values, added up in another order, are a tie
 _ROUNDING = 1e-9  # values closer than this, relatively, are sums of the same in another order
+
+
+def equal_values(before: ArrayLike, after: ArrayLike) -> NDArray[np.bool_]:
+    """Say which paired values are equal to 9 digits: the same sums in another order."""
+    return np.isclose(before, after, rtol=_ROUNDING, atol=1e-12)
 
 
 def gains(before: ArrayLike, after: ArrayLike, info: ColumnInfo) -> Floats:
@@ -42,7 +48,7 @@ def gains(before: ArrayLike, after: ArrayLike, info: ColumnInfo) -> Floats:
     old, new = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     if info.target is not None:
         old, new = -np.abs(old - info.target), -np.abs(new - info.target)
-    equal = np.isclose(old, new, rtol=_ROUNDING, atol=1e-12)
+    equal = equal_values(old, new)
     sign = -1.0 if info.direction == "lower" else 1.0
     # Where they are equal nothing is subtracted: infinity minus infinity is no number.
     return sign * np.subtract(new, old, out=np.zeros_like(new), where=~equal)

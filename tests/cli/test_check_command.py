@@ -71,7 +71,7 @@ def test_five_images_and_three_decibels_less_exit_with_1(
     ran = iqbench("check", new, "--baseline", old)
     assert ran.code == 1
     assert ran.out.startswith("Regression check failed: 1 worse, 1 same\n")
-    assert ran.err == ""
+    assert ran.err.splitlines()[0] == "check failed: 1 worse, 1 same"
 
 
 def test_nothing_worse_exits_with_0(iqbench: Any, old: Path, new: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_folder_compared_with_itself_is_warned_of(iqbench: Any, old: Path) -> 
     ran = iqbench("check", old, "--baseline", old)
     assert ran.code == 0
     assert "is compared with itself" in ran.err
-    assert iqbench("--quiet", "check", old, "--baseline", old).err == ""
+    assert iqbench("--quiet", "check", old, "--baseline", old).err == "check passed: 2 same\n"
 
 
 def test_missing_methods_fail_unless_they_are_allowed(iqbench: Any, old: Path) -> None:
@@ -213,7 +213,8 @@ def test_a_baseline_is_required(iqbench: Any, new: Path) -> None:
 def test_formats_and_files(iqbench: Any, old: Path, new: Path, tmp_path: Path) -> None:
     ran = iqbench("check", new, "--baseline", old, "--format", "json")
     assert [row["verdict"] for row in json.loads(ran.out)] == ["same", "worse"]
-    assert ran.err == "check failed: 1 worse, 1 same\n"
+    assert ran.err.splitlines()[0] == "check failed: 1 worse, 1 same"
+    assert "worst images: a (-3.000), b (-3.000), c (-3.000)" in ran.err
 
     ran = iqbench("check", new, "--baseline", old, "-o", tmp_path / "check.md")
     assert (ran.code, ran.out) == (1, "")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import click
 import cv2
 import numpy as np
 import pandas as pd
@@ -20,10 +21,21 @@ from documents import blocks, command_lines
 
 from iqbench.cli.main import cli
 from iqbench.images.write import write_png
+from iqbench.networks.weights.store import cache_folder
 
-STEPS = yaml.safe_load(blocks("docs/ci.md", "yaml")[0])["jobs"]["check"]["steps"]
-EVALUATE, CHECK = (step["run"] for step in STEPS if step.get("run", "").startswith("iqbench "))
-MAKE_BASELINE = command_lines("docs/ci.md")[0]
+GITHUB, GITLAB, HOOKS = (yaml.safe_load(block) for block in blocks("docs/ci.md", "yaml"))
+STEPS = GITHUB["jobs"]["check"]["steps"]
+HOOKS_ENTRIES = [hook["entry"] for hook in HOOKS["repos"][0]["hooks"]]
+EVALUATE, CHECK = (
+    next(step["run"] for step in STEPS if step.get("run", "").startswith(f"iqbench {name} "))
+    for name in ("evaluate", "check")
+)
+MAKE_BASELINE = command_lines("docs/ci.md")[:2]
+RUNS = [
+    *(step["run"] for step in STEPS if "run" in step),
+    *GITLAB["quality"]["script"],
+    *HOOKS_ENTRIES,
+]
 
 
 @pytest.fixture
@@ -37,7 +49,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             path = tmp_path / name / f"{number}.png"
             write_png(path, np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8))
     monkeypatch.chdir(tmp_path)
-    evaluate(MAKE_BASELINE)
+    for command in MAKE_BASELINE:
+        evaluate(command)
     return tmp_path
 
 
@@ -59,6 +72,56 @@ def run_check() -> subprocess.CompletedProcess[str]:
     )
 
 
+def parsed(command: str) -> None:
+    """Let click read the words of a command of iqbench, without running it."""
+    group: Any = cli
+    words = shlex.split(command.partition(" #")[0])[1:]
+    context = click.Context(cli)
+    while isinstance(group, click.Group):
+        name, group, words = group.resolve_command(context, words)
+        context = click.Context(group, parent=context, info_name=name)
+    group.make_parser(context).parse_args(words)
+
+
+@pytest.mark.parametrize("command", sorted({run for run in RUNS if run.startswith("iqbench ")}))
+def test_commands_of_all_files_exist_with_their_options(command: str) -> None:
+    parsed(command)
+
+
+def test_all_files_score_and_check_alike() -> None:
+    for runs in (GITLAB["quality"]["script"], HOOKS_ENTRIES):
+        assert EVALUATE in runs
+        assert any(run.startswith("iqbench check --baseline baseline.jsonl") for run in runs)
+
+
+def test_every_other_step_is_one_that_a_runner_has() -> None:
+    """Nothing but iqbench, pip and the project's own script is run."""
+    starts = ("iqbench ", "pip install ", "python restore.py ")
+    assert [run for run in RUNS if not run.startswith(starts)] == []
+
+
+def test_caches_hold_what_pip_and_iqbench_keep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("IQBENCH_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    (cached,) = (step["with"]["path"] for step in STEPS if "actions/cache" in step.get("uses", ""))
+    assert Path(cached).expanduser() in cache_folder().parents
+    places = [GITLAB["quality"]["variables"][name] for name in ("PIP_CACHE_DIR", "IQBENCH_CACHE")]
+    (kept,) = GITLAB["quality"]["cache"]["paths"]
+    assert all(place.startswith(f"$CI_PROJECT_DIR/{kept}") for place in places)
+
+
+def test_what_the_workflow_of_gitlab_keeps_is_written(project: Path) -> None:
+    evaluate(EVALUATE)
+    (command,) = (run for run in GITLAB["quality"]["script"] if run.startswith("iqbench check"))
+    evaluate(command)
+    artifacts = GITLAB["quality"]["artifacts"]
+    names = [*artifacts["paths"], artifacts["reports"]["junit"]]
+    assert [name for name in names if not (project / name).exists()] == []
+
+
 def test_the_steps_pass_on_what_the_baseline_was_made_of(project: Path) -> None:
     evaluate(EVALUATE)
     done = run_check()
@@ -70,8 +133,10 @@ def test_the_check_fails_on_worse_outputs_and_leaves_what_the_workflow_keeps(pro
     for path in (project / "outputs/mine").iterdir():
         write_png(path, cv2.GaussianBlur(cv2.imread(str(path)), (0, 0), 3.0))
     evaluate(EVALUATE)
-    assert run_check().returncode == 1
+    done = run_check()
+    assert done.returncode == 1
     assert "| worse | mine | psnr" in (project / "summary.md").read_text("utf-8")
+    assert "::error file=baseline.jsonl,line=" in done.stdout
     failures = ElementTree.parse(project / "check.xml").iter("failure")
     assert [failure.get("type") for failure in failures] == ["worse", "worse"]
     kept = STEPS[-1]["with"]["path"].split()
