@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
-from iqbench.cli.options import PLACE, gray_output_option, naming_options, peak_option
+from iqbench.cli.options import (
+    PLACE,
+    gray_output_option,
+    naming_options,
+    peak_option,
+    single_option,
+)
 from iqbench.cli.streams import say
 
 if TYPE_CHECKING:
@@ -32,10 +38,11 @@ NAMED = 20
     "--method",
     "methods",
     multiple=True,
-    metavar="[NAME=]DIR",
-    help="Folder of a method's outputs, named as the folder unless NAME is given. May be repeated.",
+    metavar="[NAME=]DIR[/TEMPLATE]",
+    help="Folder of a method's outputs, named as the folder unless NAME is given, and how they are "
+    "named where --output-name does not say it: nlm=out/nlm/{id}_x4. May be repeated.",
 )
-@click.option("--methods-in", type=PLACE, metavar="DIR", help="Every sub-folder is a method.")
+@single_option("--methods-in", type=PLACE, metavar="DIR", help="Every sub-folder is a method.")
 @click.option(
     "--dataset",
     "datasets",
@@ -43,22 +50,22 @@ NAMED = 20
     metavar="NAME",
     help="Dataset of the datasets file (see `iqbench datasets list`). May be repeated.",
 )
-@click.option("--reference", type=PLACE, metavar="DIR", help="Folder of references instead.")
-@click.option(
+@single_option("--reference", type=PLACE, metavar="DIR", help="Folder of references instead.")
+@single_option(
     "--reference-set",
     type=PLACE,
     metavar="DIR",
     help="Images of any names, number and sizes with which metrics of sets (fid, kid) compare all "
     "outputs of a method; default: the references that have an output.",
 )
-@click.option(
+@single_option(
     "--pairs",
     type=FOLDER,
     metavar="FILE.csv",
     help="Table of paths instead: columns reference, output[, method, image, mos, ...], "
     "separated by commas, semicolons or tabs.",
 )
-@click.option(
+@single_option(
     "--dataset-name",
     metavar="NAME",
     help="Name for --reference or --pairs (default: theirs), or for outputs without references "
@@ -66,7 +73,7 @@ NAMED = 20
 )
 @naming_options
 @click.option("--datasets-file", type=FOLDER, metavar="FILE", help="Instead of ./datasets.yaml.")
-@click.option(
+@single_option(
     "--protocol",
     metavar="SPEC",
     help="How pixels are seen, e.g. rgb or sr-y:scale=4; default: the dataset's own.",
@@ -132,6 +139,7 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
       iqbench evaluate --methods-in outputs/ --dataset Set5-x4 --dataset Set14-x4
       iqbench evaluate --method mine=run7/ --method swinir/ --dataset Set5-x4 --metric psnr
       iqbench evaluate --method out/ --reference hr/ --output-name '{id}_x4' --device cuda
+      iqbench evaluate --method 'nlm=outputs/nlm/{id}_denoised.png' --method swinir/ --reference hr/
       iqbench evaluate --pairs pairs.csv --metric psnr
       iqbench evaluate --method out/ --metric niqe
       iqbench evaluate --method out/ --reference-set photographs/ --metric fid --metric kid

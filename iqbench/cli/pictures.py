@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from iqbench.cli.options import PLACE
+from iqbench.cli.options import PLACE, single_option
 
 if TYPE_CHECKING:
     from iqbench.engine.reporter import Reporter
@@ -28,8 +28,9 @@ _OPTIONS = (
     click.option(
         "--outputs",
         multiple=True,
-        metavar="[METHOD=]DIR",
-        help="Folder of a method's outputs. May be repeated.",
+        metavar="[METHOD=]DIR[/TEMPLATE]",
+        help="Folder of a method's outputs, and how they are named where --output-name does not "
+        "say it: nlm=out/nlm/{id}_x4. May be repeated.",
     ),
     click.option(
         "--outputs-in", type=PLACE, metavar="DIR", help="Every sub-folder has a method's outputs."
@@ -42,8 +43,12 @@ _OPTIONS = (
         help="Folder of a dataset's references, where the datasets file does not say. May be "
         "repeated.",
     ),
-    click.option(
-        "--output-name", metavar="TEMPLATE", help="How outputs are named, e.g. '{id}_x4'."
+    single_option(
+        "--output-name",
+        metavar="TEMPLATE",
+        twice="A template of one method alone follows its folder, e.g. "
+        "--outputs 'NAME=DIR/{id}_x4'",
+        help="How outputs are named, e.g. '{id}_x4'.",
     ),
     click.option(
         "--datasets-file", type=_FOLDER, metavar="FILE", help="Instead of ./datasets.yaml."

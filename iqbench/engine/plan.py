@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import some
 from iqbench.datasets.layout import folder_below
 from iqbench.datasets.matching.bitstreams import Bitstream, find_bitstreams
-from iqbench.datasets.matching.by_name import match_outputs
+from iqbench.datasets.matching.by_name import Matches, match_outputs
+from iqbench.datasets.matching.hints import offered_options
 from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.reference_set import ReferenceSet, list_reference_set, reference_set
 from iqbench.datasets.sample import OutputImage, Sample
@@ -243,7 +245,7 @@ def plan_run(
     protocol
         Spec of a protocol; by default the dataset's own.
     output_name
-        Template of the outputs' names; by default the dataset's own.
+        Template of the outputs' names; by default the dataset's own. A method's own comes first.
     match
         How names are compared that are not spelt alike: a way of
         `iqbench.datasets.matching.comparison`.
@@ -454,10 +456,7 @@ def _assign(
     """Look for every method's outputs."""
     assignments: dict[str, Assignment] = {}
     images = [sample.image for sample in dataset.samples]
-    for method in methods:
-        found = match_outputs(
-            method, dataset, alone=alone, output_name=naming.output_name, ways=naming.match
-        )
+    for method, found in _matched(dataset, methods, alone, naming):
         if not found.attempted:
             notes.absences.append(Absence(dataset.name, method.name, found.message))
             continue
@@ -477,6 +476,32 @@ def _assign(
                 f"{len(images)} images of {dataset.name!r}. {found.hint}"
             )
     return assignments
+
+
+def _matched(
+    dataset: Dataset, methods: Sequence[Method], alone: bool, naming: _Naming
+) -> list[tuple[Method, Matches]]:
+    """Match every method's outputs; a hint gives all methods one template only where that fits.
+
+    A template for all would take from a method the outputs that it has, and another method may
+    need another one.
+    """
+    match = partial(
+        match_outputs,
+        dataset=dataset,
+        alone=alone,
+        output_name=naming.output_name,
+        ways=naming.match,
+    )
+    found = [(method, match(method)) for method in methods]
+    offered = {offered_options(one.hint or one.message) for _, one in found}
+    fits_all = len(offered) == 1 and not any(one.outputs for _, one in found)
+    if len(methods) == 1 or fits_all:
+        return found
+    return [
+        (method, match(method, hint_of_method=True) if one.hint or not one.attempted else one)
+        for method, one in found
+    ]
 
 
 def columns_of(requests: Iterable[Request]) -> dict[str, ColumnInfo]:

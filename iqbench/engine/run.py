@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 from iqbench.datasets.matching.bitstreams import Bitstream, find_bitstreams
 from iqbench.datasets.storage.paths import Place
@@ -103,6 +104,7 @@ def run(
             summary=summary,
             reference_sets=reference_sets,
             replaced={one.dataset for one in replaced},
+            places={method: _MethodFiles.of(plan, method) for method in plan.folders},
         )
         # All datasets first: tables that cannot be read or written stop a run before it computes.
         # What they hold is read again below, so that one dataset's is in memory at a time.
@@ -139,17 +141,27 @@ def run(
 
 def _unchanged_of(absence: Absence, known: Current, plan: RunPlan) -> Mapping[str, Source]:
     """Find the files that a method was scored from, of a dataset for which it has no folder now."""
-    folder = plan.folders.get(absence.method)
-    if folder is None or not known.images:
+    if absence.method not in plan.folders or not known.images:
         return {}
-    taken: set[Source] = set()
     references: dict[str, Source] = {}
     for item in plan.datasets:
-        if absence.method in item.assignments:
-            taken |= item.assignments[absence.method].files
         if item.dataset.name == absence.dataset:
             references = item.dataset.references
-    return unchanged_files(folder, known.images, taken, references)
+    place = _MethodFiles.of(plan, absence.method)
+    return unchanged_files(place.folder, known.images, place.taken, references)
+
+
+class _MethodFiles(NamedTuple):
+    """Where a method's outputs lie, of all datasets, and which files a run takes as outputs."""
+
+    folder: Place
+    taken: Collection[Source]
+
+    @classmethod
+    def of(cls, plan: RunPlan, method: str) -> _MethodFiles:
+        found = (item.assignments.get(method) for item in plan.datasets)
+        taken = {file for assignment in found if assignment for file in assignment.files}
+        return cls(plan.folders[method], taken)
 
 
 class _DatasetRun:
@@ -166,8 +178,10 @@ class _DatasetRun:
         summary: Summary,
         reference_sets: Mapping[Place, SetImages],
         replaced: Collection[str],
+        places: Mapping[str, _MethodFiles],
     ) -> None:
         self._plan = plan
+        self._places = places
         self._replaced = plan.dataset.name in replaced
         self._store = store
         self._name = plan.dataset.name
@@ -236,17 +250,20 @@ class _DatasetRun:
     def _unchanged(
         self, method: str, assignment: Assignment, of_shard: Collection[str]
     ) -> Mapping[str, Source]:
-        """Find the files of missing outputs that were scored under other names."""
+        """Find the files of missing or ambiguous outputs that were scored under other names."""
         known = self._current[method].images
         missing = {
             image: known[image]
             for image, why in assignment.problems.items()
-            if image in known and image in of_shard and why.startswith("missing output")
+            if image in known
+            and image in of_shard
+            and why.startswith(("missing output", "ambiguous output"))
         }
-        if assignment.folder is None or not missing:
+        place = self._places.get(method)
+        if assignment.folder is None or place is None or not missing:
             return {}
         references = self._plan.dataset.references
-        return unchanged_files(assignment.folder, missing, assignment.files, references)
+        return unchanged_files(place.folder, missing, place.taken, references)
 
     def observe_references(self, reporter: Reporter) -> None:
         """Extract the features of the reference set that the tables lack."""
@@ -351,6 +368,11 @@ class _DatasetRun:
             name: self._store.members(self._name, name, outputs_alone=alone) for name in expected
         }
         closed = self._sets.close(self._name, self._plan.protocol.spec, expected, members)
+        for method in closed.keys() & self._stayed():
+            known = self._store.set_values(self._name, method, members[method])
+            closed[method] = [
+                row for row in closed[method] if (row.metric, row.signature) not in known
+            ]
         for method, rows in closed.items():
             self._writer.write_sets(rows)
             self._summary.warnings.extend(_set_warnings(self._name, method, rows))
@@ -371,6 +393,19 @@ class _DatasetRun:
             self._writer.write_sets(
                 [row for row in of_method if (row.metric, row.signature) not in known]
             )
+
+    def _stayed(self) -> set[str]:
+        """Name the methods that keep scores of outputs which were not found.
+
+        A value of a set that is of these images too is better than one without them.
+        """
+        return {
+            method
+            for method, assignment in self._plan.assignments.items()
+            for image in assignment.problems
+            if image in (known := self._current[method].images)
+            and known[image].output_digest is not None
+        }
 
 
 def _set_warnings(dataset: str, method: str, rows: list[SetRow]) -> Iterator[str]:

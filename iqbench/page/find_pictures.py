@@ -40,7 +40,7 @@ class Folders:
     Attributes
     ----------
     outputs
-        ``DIR`` or ``METHOD=DIR``, each.
+        ``DIR`` or ``METHOD=DIR``, each; a template of the names may follow: ``DIR/{id}_x4``.
     outputs_in
         A folder whose sub-folders are methods.
     references
@@ -213,7 +213,7 @@ class Finder:
                             yield source_of(path)
 
     def _matched(self, method: Method, dataset: Dataset, template: str | None) -> dict[str, Place]:
-        key = (method.folder, template or "", id(dataset))
+        key = (method.folder, method.output_name or template or "", id(dataset))
         if key not in self._files:
             try:
                 # However names were compared in the run: digests tell whether it is the file.

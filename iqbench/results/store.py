@@ -142,10 +142,28 @@ class Store:
 
     def imported_sets(self, dataset: str, method: str) -> list[SetRow]:
         """Read the values of a whole method that were imported, the newest of each signature."""
+        return [row for row in self._set_rows(dataset, method) if row.members == ANY_MEMBERS]
+
+    def set_values(self, dataset: str, method: str, members: str) -> set[tuple[str, str]]:
+        """Name the values of a set of images that are known, by metric and signature.
+
+        Parameters
+        ----------
+        dataset, method
+            Whose.
+        members
+            Digest of the images, as `members` gives it.
+        """
+        return {
+            (row.metric, row.signature)
+            for row in self._set_rows(dataset, method)
+            if row.members == members and row.value is not None
+        }
+
+    def _set_rows(self, dataset: str, method: str) -> list[SetRow]:
         table = last_rows(read_parts(self.folder("sets", dataset, method), "sets")[0], "sets")
         names = [item.name for item in fields(SetRow)]
-        rows = [SetRow(**row) for row in table.select(names).to_pylist()]
-        return [row for row in rows if row.members == ANY_MEMBERS]
+        return [SetRow(**row) for row in table.select(names).to_pylist()]
 
     def set_columns(self, dataset: str, method: str) -> set[tuple[str, str]]:
         """Return metric and signature of every value of the whole method, current or stale."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -72,6 +73,73 @@ def test_templates_say_where_the_id_is_on_both_sides(folders, iqbench):
     assert "would fit with --reference-name '{id}_HR' --output-name '{id}_SR'\n" in ran.err
     assert iqbench("evaluate", *ONE, *HR, *PSNR, *options).code == 0
     assert {"a", "b", "c"} <= set(load_scores()["image"])
+
+
+def renamed(method: str, template: str) -> None:
+    for image in "abc":
+        Path(f"out/{method}/{image}.png").rename(f"out/{method}/{template.format(image)}")
+
+
+def test_each_method_may_have_a_template_and_the_hint_gives_it(folders, iqbench):
+    renamed("two", "{}_denoised.png")
+    ran = iqbench("evaluate", "--methods-in", "out", *HR, *PSNR)
+    assert ran.code == 3
+    option = "--method 'two=out/two/{id}_denoised'"
+    told = "method 'two' lacks the output of 3 of 3 images of 'hr'. 3 outputs would fit with "
+    assert f"{told}{option}\n" in ran.err
+    command = ("evaluate", "--methods-in", "out", *HR, *PSNR)
+    ran = iqbench(*command, *shlex.split(option))
+    assert (ran.code, ran.err.partition("\n")[0]) == (
+        0,
+        "Outputs: 3 scored, 3 already in the tables.",
+    )
+    assert load_scores()["value"].notna().all()
+
+
+def test_methods_of_one_naming_are_given_one_option(folders, iqbench):
+    for method in ("one", "two"):
+        renamed(method, "{}_x4.png")
+    ran = iqbench("evaluate", "--methods-in", "out", *HR, *PSNR)
+    assert ran.err.count("3 outputs would fit with --output-name '{id}_x4'\n") == 2
+
+
+def test_methods_of_several_namings_are_given_an_option_each(folders, iqbench):
+    renamed("one", "{}_x4.png")
+    renamed("two", "{}_denoised.png")
+    ran = iqbench("evaluate", "--methods-in", "out", *HR, *PSNR)
+    assert "with --method 'one=out/one/{id}_x4'\n" in ran.err
+    assert "with --method 'two=out/two/{id}_denoised'\n" in ran.err
+
+
+def test_a_wrong_template_of_a_method_is_corrected_by_its_own_option(folders, iqbench):
+    renamed("two", "{}_denoised.png")
+    ran = iqbench("evaluate", "--method", "2=out/two/{id}_x4", *HR, *PSNR)
+    assert "3 outputs would fit with --method '2=out/two/{id}_denoised'\n" in ran.err
+
+
+def test_outputs_without_references_are_matched_by_the_template_of_each(folders, iqbench):
+    renamed("two", "{}_denoised.png")
+    ran = iqbench(
+        *("evaluate", "--method", "out/one", "--method", "out/two/{id}_denoised.png"),
+        *("--metric", "piqe"),
+    )
+    assert "lacks" not in ran.err
+    found = load_scores().groupby("method", observed=True)["image"].agg(set)
+    assert found.to_dict() == {method: {"a", "b", "c"} for method in ("one", "two")}
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--output-name", "--reference-name", "--methods-in", "--reference", "--pairs", "--protocol"],
+)
+def test_an_option_of_one_value_is_not_given_twice(folders, iqbench, option):
+    ran = iqbench("evaluate", *ONE, *HR, *PSNR, option, "{id}_a", option, "{id}_b")
+    assert ran.code == 2
+    given = 3 if option == "--reference" else 2
+    assert f"Invalid value for '{option}': it is given {given} times" in ran.err
+    assert "'{id}_b'" in ran.err
+    assert ("--method 'NAME=DIR/{id}_x4'" in ran.err) == (option == "--output-name")
+    assert not Path("results").exists()
 
 
 def test_failures_are_named_on_stderr_and_make_exit_3(folders, iqbench):

@@ -12,6 +12,7 @@ from iqbench.api import Evaluation, run_evaluation
 from iqbench.engine.scorer import Scorer
 from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png
+from iqbench.results.read import load_scores
 
 
 class TestNames:
@@ -47,6 +48,43 @@ class TestNames:
         (folder / "a.png").replace(folder / "b.png")
         scored.evaluate(folder)
         assert set(scored.errors()) == {("plain", "a")}
+
+    def test_neither_does_a_template_of_its_own(self, scored):
+        old = scored.values()
+        plain, suffixed = (scored.root / "out" / name for name in ("plain", "suffixed"))
+        summary = scored.evaluate(f"plain={plain}/{{id}}_x4", f"suffixed={suffixed}/{{id}}_x4")
+        assert summary.scored == 3
+        assert old.items() <= scored.values().items()
+
+    def test_neither_do_several_files_of_an_image(self, scored):
+        """The template now also finds a file that was none of the method's outputs."""
+        old = scored.values()
+        write_png(scored.root / "out/plain/b.bmp", noisy(picture(1), 77))
+        summary = scored.evaluate(scored.root / "out/plain")
+        (failure,) = summary.failures
+        assert "ambiguous output" in failure.error
+        assert "Its scores stay in the tables" in failure.error
+        assert scored.values() == old
+        write_png(scored.root / "out/plain/b.png", noisy(picture(1), 78))
+        scored.evaluate(scored.root / "out/plain")
+        assert set(scored.errors()) == {("plain", "b")}
+
+    def test_neither_does_a_folder_of_the_dataset_s_name_beside_them(self, scored):
+        old = scored.values()
+        write_png(scored.root / "out/plain/hr/d.png", picture(4))
+        summary = scored.evaluate(scored.root / "out/plain")
+        assert len(summary.failures) == 3
+        assert all("Its scores stay in the tables" in one.error for one in summary.failures)
+        assert scored.values() == old
+
+    def test_values_of_sets_stay_too(self, scored):
+        plain = scored.root / "out/plain"
+        fid = ("fid:resizer=pytorch",)
+        scored.evaluate(plain, metrics=fid)
+        old = load_scores(scored.results, scope="set")
+        scored.evaluate(plain, metrics=fid, output_name="{id}_x4")
+        now = load_scores(scored.results, scope="set")
+        pd.testing.assert_frame_equal(old, now)
 
 
 class TestFolders:

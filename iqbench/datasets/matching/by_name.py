@@ -24,7 +24,7 @@ from iqbench.datasets.files import (
 from iqbench.datasets.layouts.folder import FolderLayout
 from iqbench.datasets.matching.bitstreams import FOLDER as BITSTREAMS
 from iqbench.datasets.matching.comparison import pair_names
-from iqbench.datasets.matching.hints import suffix_hint, unlike_hint
+from iqbench.datasets.matching.hints import NameOption, suffix_hint, unlike_hint
 from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.storage.paths import Place, StoredPath
 from iqbench.datasets.storage.stored_file import StoredFile
@@ -108,6 +108,7 @@ def match_outputs(
     output_name: str | None = None,
     ways: Collection[str] = (),
     kind: Literal["output", "input"] = "output",
+    hint_of_method: bool = False,
 ) -> Matches:
     """Pair a dataset's images with a method's output files.
 
@@ -121,12 +122,15 @@ def match_outputs(
         Whether the run has this dataset only: then, without such a sub-folder, they may lie in
         the method's folder itself.
     output_name
-        A template such as ``{id}_x4``, in place of the dataset's own.
+        A template such as ``{id}_x4``, in place of the dataset's own. That of the method comes
+        before both.
     ways
         How names are compared of which none is spelt as it should be: some of
         `iqbench.datasets.matching.comparison.WAYS`. What is spelt so comes first.
     kind
         What the files are, for messages: a function's inputs are matched as outputs are.
+    hint_of_method
+        Whether the hint gives a template to this method alone, and not to all of a run.
 
     Returns
     -------
@@ -139,7 +143,9 @@ def match_outputs(
     IqbenchError
         If the template is wrong or a folder cannot be listed.
     """
-    template = OutputName.parse(output_name or dataset.spec.output_name)
+    template = OutputName.parse(method.output_name or output_name or dataset.spec.output_name)
+    own_option = hint_of_method or method.output_name is not None
+    option = NameOption(method.name, method.folder) if own_option else NameOption()
     if method.problem:
         refused = {sample.image: method.problem for sample in dataset.samples}
         return Matches({}, refused, [], attempted=True, folder=method.folder)
@@ -167,7 +173,7 @@ def match_outputs(
         pairs.find_unlike(others, ways)
         others = [name for name in others if name not in pairs.used]
     hint = beside or unlike_hint(
-        stems, pairs.lost, others, ways, templates=_is_bare_folder(dataset)
+        stems, pairs.lost, others, ways, templates=_is_bare_folder(dataset), option=option
     )
     if not pairs.used and not any(index.images()) and levels.isdisjoint(index.folders):
         why = ". ".join(filter(None, [_no_images(folder, index), hint]))
@@ -188,7 +194,7 @@ def match_outputs(
         extra=sorted(extra, key=natural_key),
         attempted=True,
         folder=folder,
-        hint=hint or suffix_hint(template, pairs.claims.values()),
+        hint=hint or suffix_hint(template, pairs.claims.values(), option),
     )
 
 

@@ -5,19 +5,51 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 from iqbench.datasets.files import is_image_name, natural_key, split_suffix
 from iqbench.datasets.matching.comparison import WAYS, compared, pair_names
+from iqbench.datasets.storage.paths import Place
 from iqbench.datasets.template import OutputName, escape
 
-__all__ = ["suffix_hint", "unlike_hint"]
+__all__ = ["NameOption", "offered_options", "suffix_hint", "unlike_hint"]
+
+_WOULD_FIT = " would fit with "
 
 _CANDIDATES = 50
 """How many names are tried as the pattern behind all of them before giving up."""
 
 _SAMPLE = 200
 """So many images are tried first; what fits most of them is then tried on all."""
+
+
+@dataclass(frozen=True)
+class NameOption:
+    """The option that gives a template of outputs' names: to all methods, or to one.
+
+    Attributes
+    ----------
+    method, folder
+        The method that it is for, and its folder; without them it is for all.
+    """
+
+    method: str = ""
+    folder: Place = Path()
+
+    def of(self, template: str) -> str:
+        """Write the option as it is to be typed."""
+        if not self.method:
+            return _option("--output-name", template)
+        folder = self.folder
+        place = escape(folder.as_posix()) if isinstance(folder, Path) else str(folder)
+        return _option("--method", f"{self.method}={place}/{template}")
+
+
+def offered_options(hint: str) -> str:
+    """Return the options that a hint says would pair outputs; none where it says none."""
+    return hint.partition(_WOULD_FIT)[2]
 
 
 def unlike_hint(
@@ -27,6 +59,7 @@ def unlike_hint(
     ways: Collection[str],
     *,
     templates: bool,
+    option: NameOption,
 ) -> str:
     """Say how the outputs would be found that were not.
 
@@ -42,6 +75,8 @@ def unlike_hint(
         How names are compared already.
     templates
         Whether a template could be given for the references' names.
+    option
+        How a template of the outputs' names is given.
 
     Returns
     -------
@@ -53,9 +88,11 @@ def unlike_hint(
         return ""
     none_found = len(lost) == len(stems)
     chosen, count = _best_ways(lost, names, ways, none_found=none_found)
-    options = "" if count * 2 > len(lost) else _template_options(stems, names, ways, len(lost))
+    options = (
+        "" if count * 2 > len(lost) else _template_options(stems, names, ways, len(lost), option)
+    )
     if not options and templates and none_found and not count:
-        options = _both_templates(list(stems), names, ways)
+        options = _both_templates(list(stems), names, ways, option)
     if options:
         return options
     if count:
@@ -70,7 +107,7 @@ def unlike_hint(
     )
 
 
-def suffix_hint(template: OutputName, claims: Iterable[Sequence[str]]) -> str:
+def suffix_hint(template: OutputName, claims: Iterable[Sequence[str]], option: NameOption) -> str:
     """Say which template takes one of several outputs of an image.
 
     Parameters
@@ -79,6 +116,8 @@ def suffix_hint(template: OutputName, claims: Iterable[Sequence[str]]) -> str:
         How outputs are named now.
     claims
         The outputs that each image may have, at least one.
+    option
+        How a template of the outputs' names is given.
 
     Returns
     -------
@@ -95,22 +134,28 @@ def suffix_hint(template: OutputName, claims: Iterable[Sequence[str]]) -> str:
     ]
     if not fitting or template.suffix:
         return "Where several files may be the output of an image, leave one and move the others"
-    options = [_option("--output-name", template._replace(suffix=it).text) for it in fitting]
+    options = [option.of(template._replace(suffix=it).text) for it in fitting]
     return f"Of several outputs of an image, one is taken with {' or '.join(options)}"
 
 
 def _template_options(
-    stems: Mapping[str, str], names: Sequence[str], ways: Collection[str], lost: int
+    stems: Mapping[str, str],
+    names: Sequence[str],
+    ways: Collection[str],
+    lost: int,
+    option: NameOption,
 ) -> str:
     """Name a template of the outputs under which more than half of the images have one."""
     for more in _combinations(ways, ("case", "numbers")):
         template, count = _best_template(list(stems), names, {*ways, *more})
         if count * 2 > len(stems) and count > len(stems) - lost:
-            return " ".join([_fit(count), _option("--output-name", template), *_match(more, ways)])
+            return " ".join([_fit(count), option.of(template), *_match(more, ways)])
     return ""
 
 
-def _both_templates(images: Sequence[str], names: Sequence[str], ways: Collection[str]) -> str:
+def _both_templates(
+    images: Sequence[str], names: Sequence[str], ways: Collection[str], option: NameOption
+) -> str:
     """Name templates of references and outputs, where all references share their begin or end."""
     before, after = _common(images)
     for start, end in dict.fromkeys([("", after), (before, ""), (before, after)]):
@@ -121,7 +166,7 @@ def _both_templates(images: Sequence[str], names: Sequence[str], ways: Collectio
                 reference = f"{escape(start)}{{id}}{escape(end)}"
                 options = [_fit(count), _option("--reference-name", reference)]
                 if template != "{id}":
-                    options.append(_option("--output-name", template))
+                    options.append(option.of(template))
                 return " ".join(options + _match(more, ways))
     return ""
 
@@ -200,7 +245,7 @@ def _match(more: Collection[str], ways: Collection[str]) -> list[str]:
 
 
 def _fit(count: int) -> str:
-    return f"{count} output{'s' if count != 1 else ''} would fit with"
+    return f"{count} output{'s' if count != 1 else ''}{_WOULD_FIT.rstrip()}"
 
 
 def _option(name: str, template: str) -> str:

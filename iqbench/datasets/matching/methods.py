@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -19,9 +20,14 @@ from iqbench.datasets.files import (
 )
 from iqbench.datasets.storage.paths import Place, StoredPath
 from iqbench.datasets.storage.places import find_place, is_storage
+from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
+from iqbench.user_files import expand_user
 
 __all__ = ["Method", "resolve_methods"]
+
+_TEMPLATE = re.compile(r"(?<!\{)(?:\{\{)*\{id(?!\w)")
+"""Where the id stands; other braces may stand for the numbers of shards."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +42,14 @@ class Method:
         Where its outputs lie.
     problem
         Why none of them can be scored; ``""`` as a rule.
+    output_name
+        Template of the names of its outputs, if it has one of its own.
     """
 
     name: str
     folder: Place
     problem: str = ""
+    output_name: str | None = None
 
 
 def resolve_methods(
@@ -53,9 +62,11 @@ def resolve_methods(
     methods
         ``NAME=DIR``, or ``DIR`` for a method named as its folder: whatever
         `iqbench.datasets.storage.places.find_place` takes for one. A folder whose own name has an
-        equals sign is taken as it is if it exists.
+        equals sign or braces is taken as it is if it exists. A template of the outputs' names may
+        follow the folder: ``DIR/{id}_x4.png``.
     methods_in
-        A folder whose sub-folders are methods, each; hidden ones are left out.
+        A folder whose sub-folders are methods, each; hidden ones are left out, and so are those
+        that `methods` has under the same name.
 
     Returns
     -------
@@ -66,12 +77,17 @@ def resolve_methods(
     Raises
     ------
     IqbenchError
-        If there is no method, if a folder does not exist, is no folder or is empty, or if two
-        methods have one name.
+        If there is no method, if a folder does not exist, is no folder or is empty, if a template
+        is wrong, or if two methods have one name.
     """
     found = [_method(method) for method in methods]
     if methods_in is not None:
-        found += _methods_in(methods_in)
+        given = {(method.name, method.folder.resolve()) for method in found}
+        found += [
+            method
+            for method in _methods_in(methods_in)
+            if (method.name, method.folder.resolve()) not in given
+        ]
     if not found:
         raise IqbenchError(
             "no method to score", hint="Give --method [NAME=]DIR or --methods-in DIR"
@@ -88,17 +104,39 @@ def resolve_methods(
 
 
 def _method(text: str) -> Method:
-    name, equals, folder = text.partition("=")
-    if not equals or not name or Path(text).is_dir() or is_storage(text):
-        name, folder = "", text
-    if not folder:
+    name, equals, place = text.partition("=")
+    whole = Path(text).is_dir() or is_storage(text)
+    if not equals or not name or _TEMPLATE.search(name) or whole:
+        name, place = "", text
+    if not place:
         raise IqbenchError(f"method {text!r} names no folder", hint="Give --method [NAME=]DIR")
+    folder, output_name = _folder_and_template(place)
+    if output_name is not None:
+        _check_template(text, output_name)
     path = find_place(folder)
     _check_folder(path, "method folder")
     if not _visible(path):
         raise IqbenchError(f"method folder {path} is empty", hint="Put the method's outputs there")
     hint = "Give it another name: --method NAME=DIR"
-    return Method(check_text("method", name or path.resolve().name, hint=hint), path)
+    named = check_text("method", name or path.resolve().name, hint=hint)
+    return Method(named, path, output_name=output_name)
+
+
+def _folder_and_template(place: str) -> tuple[str, str | None]:
+    """Part ``DIR/{id}_x4.png`` into the folder and the template of the names in it."""
+    parts = re.split(r"[/\\]" if os.sep == "\\" else "/", place)
+    first = next((at for at, part in enumerate(parts) if _TEMPLATE.search(part)), None)
+    if first is None or expand_user(Path(place)).is_dir():
+        return place, None
+    folder = "/".join(parts[:first]) or ("/" if first else ".")
+    return folder.replace("{{", "{").replace("}}", "}"), "/".join(parts[first:])
+
+
+def _check_template(method: str, output_name: str) -> None:
+    try:
+        OutputName.parse(output_name)
+    except IqbenchError as error:
+        raise IqbenchError(f"method {method!r}: {error.message}", hint=error.hint) from error
 
 
 def _methods_in(given: str | PathLike[str]) -> list[Method]:

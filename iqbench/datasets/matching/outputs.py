@@ -49,7 +49,7 @@ def outputs_alone(
     name
         The dataset's name; ``outputs`` if not given.
     output_name
-        Template of the outputs' names; where the id is in them.
+        Template of the outputs' names; where the id is in them. A method's own comes before it.
     ways
         How names are compared that no other method spells alike; see
         `iqbench.datasets.matching.comparison.WAYS`.
@@ -65,25 +65,25 @@ def outputs_alone(
         If the name or template is not allowed, a folder cannot be listed, or no method has images.
     """
     name = check_dataset_name(OUTPUTS if name is None else name)
-    template = OutputName.parse(output_name or "{id}")
-    stems: dict[str, str] = {}
+    images: dict[str, None] = {}
     folders: list[Place] = []
     for method in methods:
         if method.problem:
             continue
+        template = OutputName.parse(method.output_name or output_name or "{id}")
         own = method.folder / name
         folders.append(own if own.is_dir() else method.folder)
         found = dict(_ids(folders[-1], template))
-        new = [file for image, file in found.items() if image not in stems]
-        lost = {image: stem for image, stem in stems.items() if image not in found}
+        new = [file for image, file in found.items() if image not in images]
+        lost = {image: template.stem(image) for image in images if image not in found}
         same = pair_names(lost, new, ways).used if ways and lost and new else set()
-        stems |= {image: template.stem(image) for image, file in found.items() if file not in same}
-    if not stems:
+        images |= {image: None for image, file in found.items() if file not in same}
+    if not images:
         raise IqbenchError(
             f"no output was found in {', '.join(map(str, folders)) or 'any method'}",
             hint="Put images there, or check --output-name; images are PNG, JPEG, BMP, TIFF, WebP",
         )
-    return dataset_of_outputs(name, stems)
+    return dataset_of_outputs(name, images)
 
 
 def dataset_of_outputs(name: str, images: Collection[str]) -> Dataset:

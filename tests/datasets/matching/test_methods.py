@@ -94,3 +94,56 @@ def test_a_sub_folder_whose_name_cannot_be_used_stops_no_other_method(
     )
     assert odd.name == "a\\tx"
     assert "it holds a control character, \\t; rename it, or give --method NAME=DIR" in odd.problem
+
+
+@pytest.mark.parametrize(
+    ("place", "folder", "template"),
+    [
+        ("outputs/nlm/{id}_denoised.png", "outputs/nlm", "{id}_denoised.png"),
+        ("outputs/nlm/{id}", "outputs/nlm", "{id}"),
+        ("outputs/{id}/nlm.png", "outputs", "{id}/nlm.png"),
+        ("outputs//nlm/./sub-{id}/x", "outputs/nlm", "sub-{id}/x"),
+        ("out{{puts}}/{id}{{x}}.png", "out{puts}", "{id}{{x}}.png"),
+    ],
+)
+def test_a_template_may_follow_the_folder(
+    make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch, place: str, folder: str, template: str
+) -> None:
+    root = make_files("root", ["outputs/nlm/1.png", "out{puts}/1.png"])
+    monkeypatch.chdir(root)
+    (named,) = resolve_methods([f"mine={place}"])
+    assert named == Method("mine", Path(folder), output_name=template)
+    (unnamed,) = resolve_methods([place])
+    assert unnamed == Method(Path(folder).name, Path(folder), output_name=template)
+
+
+def test_a_folder_with_braces_is_taken_as_it_is(
+    make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(make_files("root", ["a{id}/1.png"]))
+    assert resolve_methods(["a{id}"]) == [Method("a{id}", Path("a{id}"))]
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{id}_{x}", "must hold {id} once"),
+        ("{id", "must hold {id} once"),
+        ("{id}/../x", "leads out of the method's folder"),
+    ],
+)
+def test_a_wrong_template_is_refused_with_its_method(
+    make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch, template: str, message: str
+) -> None:
+    monkeypatch.chdir(make_files("root", ["nlm/1.png"]))
+    with pytest.raises(IqbenchError) as caught:
+        resolve_methods([f"mine=nlm/{template}"])
+    assert f"method 'mine=nlm/{template}'" in caught.value.message
+    assert message in caught.value.message
+
+
+def test_a_method_of_a_folder_of_methods_may_have_a_template(make_files: MakeFiles) -> None:
+    folder = make_files("o", ["a/1.png", "b/1_x4.png"])
+    one, other = resolve_methods([f"b={folder}/b/{{id}}_x4"], folder)
+    assert one == Method("b", folder / "b", output_name="{id}_x4")
+    assert other == Method("a", folder / "a")
