@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from iqbench.cli.streams import print_result
 
+if TYPE_CHECKING:
+    from iqbench.metrics._registry import Request
+
 __all__ = ["metrics"]
+
+_LISTED = ("metric", "column", "better", "default", "what")
 
 _FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
@@ -79,20 +88,53 @@ def _metrics_of(library: str) -> list[dict[str, str]]:
 
 def _own_metrics() -> list[dict[str, str]]:
     """List the metrics of this package and of plug-ins."""
-    from iqbench.metrics._registry import DEFAULT_METRICS, metric_classes, resolve_metrics
+    from iqbench.errors import IqbenchError
+    from iqbench.metrics._registry import (
+        DEFAULT_METRICS,
+        columns_of_metric,
+        metric_classes,
+        package_of,
+        resolve_metrics,
+    )
 
     defaults = {request.column.name for request in resolve_metrics(DEFAULT_METRICS)}
-    return [
-        {
-            "metric": name,
-            "column": column.name,
-            "better": column.direction,
-            "default": "yes" if column.name in defaults else "",
-            "what": column.summary,
-        }
-        for name, metric in metric_classes().items()
-        for column in metric().columns()
-    ]
+    rows = []
+    for name, metric in metric_classes().items():
+        package = package_of(metric)
+        try:
+            columns = columns_of_metric(metric())
+        except IqbenchError as error:  # of a plug-in: the others are listed
+            rows.append({"metric": name, "what": str(error)})
+            continue
+        rows += [
+            {
+                "metric": name,
+                "column": column.name,
+                "better": column.direction,
+                "default": "yes" if column.name in defaults else "",
+                "what": f"{column.summary} (package {package})" if package else column.summary,
+            }
+            for column in columns
+        ]
+    return [{key: row.get(key, "") for key in _LISTED} for row in rows]
+
+
+def _definitions(requests: Sequence[Request]) -> Iterator[str]:
+    """Give the metric's docstring, and what columns say of themselves in other words."""
+    metric = requests[0].metric
+    own = inspect.cleandoc(vars(type(metric)).get("__doc__") or "").replace("``", "`")
+    if own:
+        yield own
+    of_columns: dict[str, list[str]] = {}
+    for item in requests:
+        if item.column.definition:
+            of_columns.setdefault(item.column.definition, []).append(item.column.name)
+    for text, names in of_columns.items():
+        yield text if len(of_columns) == 1 and not own else f"{', '.join(names)}: {text}"
+    for item in requests:
+        margin = item.column.margin
+        if margin is not None and margin.reason:
+            yield f"Margin of {item.column.name} in checks: {margin}, {margin.reason}"
 
 
 @metrics.command("show")
@@ -101,19 +143,19 @@ def _own_metrics() -> list[dict[str, str]]:
 def show_metric(spec: str, form: str) -> None:
     """Show a metric's definition, source, options and columns. SPEC is a spec or a column.
 
+    Of a metric of another package, what that package says of it, and which package it is.
+
     \b
     Examples:
       iqbench metrics show ssim
       iqbench metrics show perceptual:net=vgg19,layers=conv5_4
       iqbench metrics show lpips-vgg
     """
-    import inspect
-
     import pandas as pd
 
     from iqbench.document.records import render_records
     from iqbench.document.terminal import Window
-    from iqbench.metrics._registry import resolve_metrics
+    from iqbench.metrics._registry import package_of, resolve_metrics
     from iqbench.specs import format_value
 
     requests = resolve_metrics([spec])
@@ -123,6 +165,8 @@ def show_metric(spec: str, form: str) -> None:
             {
                 "column": item.column.name,
                 "better": item.column.direction,
+                "role": item.role,
+                "margin": "" if item.column.margin is None else str(item.column.margin),
                 "what": item.column.summary,
             }
             for item in requests
@@ -133,8 +177,12 @@ def show_metric(spec: str, form: str) -> None:
     if form == "json":
         print_result(table, form)
         return
-    text = (inspect.getdoc(type(metric)) or "").replace("``", "`")
-    click.echo(f"{metric.name}, version {metric.version}\n\n{text}\n")
+    package = package_of(type(metric))
+    click.echo(f"{metric.name}, version {metric.version}{f', of {package}' if package else ''}\n")
+    click.echo(f"{metric.summary}.\n")
+    for text in _definitions(requests):
+        click.echo(f"{text}\n")
+    click.echo(f"Needs: {metric.needs}. One value: {metric.scope}.")
     click.echo(f"Source: {metric.citation}")
     for name, value in metric.chosen():
         click.echo(f"Option {name} = {format_value(value) or '(none)'}")

@@ -13,7 +13,7 @@ from iqbench.engine.batch import Batch
 from iqbench.engine.grouping import Outcome, undefined
 from iqbench.errors import IqbenchError, out_of_memory
 from iqbench.metrics._base import Maps, Metric
-from iqbench.metrics._registry import Request
+from iqbench.metrics._registry import Request, named
 from iqbench.metrics._statistics import Statistic
 from iqbench.metrics._tensors import full_precision
 from iqbench.readers.reader import Found
@@ -142,6 +142,6 @@ def reason_of(metric: Metric | None, error: BaseException | None) -> str:
         return f"undefined: {error.message}" if metric else str(error)
     if error is not None and out_of_memory(error):
         return "there is not enough memory for this image"
-    what = f"metric {metric.name}" if metric else "scoring"
+    what = named(type(metric)) if metric else "scoring"
     first_line = str(error).partition("\n")[0]
     return f"{what} failed: {type(error).__name__}: {first_line}"

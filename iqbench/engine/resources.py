@@ -11,7 +11,7 @@ from torch import Tensor
 
 from iqbench.engine.compute import Compute
 from iqbench.metrics._base import PIXELS, Metric
-from iqbench.metrics._registry import Request
+from iqbench.metrics._registry import Request, blamed_on
 from iqbench.networks import weights
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.registry import architecture, shared
@@ -86,8 +86,9 @@ def load_resources(
     }
     parameters: dict[Metric, dict[str, Tensor]] = {}
     for metric in {request.metric: None for request in requests}:
-        loader = metric.parameters()
-        found = loader() if loader else None
+        with blamed_on(metric):
+            loader = metric.parameters()
+            found = loader() if loader else None
         tensors = found.tensors if found else {}
         parameters[metric] = {name: value.to(compute.device) for name, value in tensors.items()}
         if found:

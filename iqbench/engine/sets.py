@@ -18,7 +18,7 @@ from iqbench.engine.reference_sets import SetImage, SetImages
 from iqbench.engine.signatures import DIGITS, with_peak
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
-from iqbench.metrics._registry import Request
+from iqbench.metrics._registry import Request, blamed_on
 from iqbench.metrics._sets import Extractor, Features, FeatureSet, SetMetric
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
@@ -101,9 +101,10 @@ def set_columns(
         metric = item.metric
         if not isinstance(metric, SetMetric):
             continue
-        extractor = metric.extractor
+        with blamed_on(metric):
+            extractor = metric.extractor
+            weights = None if extractor in digests else extractor.weights()
         if extractor not in digests:
-            weights = extractor.weights()
             digests[extractor] = (
                 None if weights is None else f"{weights.network}:{weights.digest[:DIGITS]}"
             )

@@ -193,7 +193,7 @@ class Metric(BaseModel):
     A subclass gives `columns`, `maps` (or `observe`) and `close`, and, where work on the reference
     can be shared between methods, `prepare`. It does no I/O and knows no devices. Rows become
     statistics, the statistics of all rows are merged, and `close` turns them into values; only a
-    tap with ``whole`` gets all rows at once.
+    tap with ``whole`` gets all rows at once, and may give `values` in place of `maps` and `close`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -287,7 +287,29 @@ class Metric(BaseModel):
             Name to map, (N, ...) or (1, ...); names differ between taps. Every map of a name has
             the same number of values a row.
         """
-        raise self._lacks("has columns with taps, but no maps")
+        if not tap.whole:
+            raise self._lacks("has columns with taps, but no maps")
+        values = self.values(tap, reference, output, parameters)
+        return {name: value[:, None] for name, value in values.items()}
+
+    def values(
+        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
+    ) -> Maps:
+        """Compute values of whole images at once, in place of `maps` and `close`.
+
+        Parameters
+        ----------
+        tap
+            Where the rows come from; it has ``whole``.
+        reference, output, parameters
+            As for `maps`, of all rows.
+
+        Returns
+        -------
+        mapping
+            Name of a column to (N,); NaN where undefined.
+        """
+        raise self._lacks("has columns with taps, but neither maps nor values")
 
     def observe(
         self,
@@ -350,9 +372,12 @@ class Metric(BaseModel):
         Returns
         -------
         Tensor
-            (N,); NaN where undefined.
+            (N,); NaN where undefined. By default the statistic that is called as the column, as
+            those of `values` are.
         """
-        raise self._lacks("has columns with taps, but no closing formula")
+        if column not in means:
+            raise self._lacks(f"has columns with taps, but no closing formula for {column}")
+        return means[column]
 
     def bitstream_value(self, size: int, height: int, width: int) -> float:
         """Score a bitstream: all that the engine calls of a metric that needs one.

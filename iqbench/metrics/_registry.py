@@ -5,26 +5,32 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TypeGuard, get_origin
 
 import iqbench.metrics
 import iqbench.metrics._libraries
 from iqbench.columns import ColumnRole
-from iqbench.errors import IqbenchError, unknown_name
+from iqbench.errors import IqbenchError, IqbenchWarning, unknown_name
 from iqbench.metrics._base import Column, Metric
-from iqbench.metrics._library import Library
+from iqbench.metrics._library import Library, LibraryMetric
 from iqbench.specs import build, parse_spec
 
 __all__ = [
     "DEFAULT_METRICS",
     "Request",
+    "blamed_on",
+    "columns_of_metric",
     "libraries",
     "metric_classes",
+    "named",
+    "package_of",
     "resolve_column",
     "resolve_metrics",
     "stem_of",
@@ -37,6 +43,9 @@ DEFAULT_METRICS = ("psnr", "ssim", "tv", "perceptual", "lpips:net=alex", "lpips:
 _OPTION = re.compile(r"-(?=[a-z_]+=)")
 _SECTION = re.compile(r"\n\n[A-Z][A-Za-z ]*\n-{3,}(?:\n|$)")
 """Where the first section of a numpydoc docstring begins, such as its attributes."""
+
+_PACKAGES: dict[type[Metric], str] = {}
+"""The package of each metric that came by an entry point."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,11 @@ def metric_classes() -> dict[str, type[Metric]]:
     ------
     IqbenchError
         If two metrics have one name, or an entry point is no metric.
+
+    Warns
+    -----
+    IqbenchWarning
+        Of an entry point that cannot be imported; it is left out.
     """
     found: list[type[Metric]] = []
     for module in pkgutil.iter_modules(iqbench.metrics.__path__):
@@ -87,12 +101,15 @@ def metric_classes() -> dict[str, type[Metric]]:
                 if _is_metric(member) and member.__module__ == f"iqbench.metrics.{module.name}"
             ]
     for point in entry_points(group=ENTRY_POINTS):
-        plugin = point.load()
+        plugin = _loaded(point, ENTRY_POINTS)
+        if plugin is None:
+            continue
         if not _is_metric(plugin):
             raise IqbenchError(
                 f"entry point {point.value!r} of {ENTRY_POINTS} is no subclass of Metric",
                 hint="Mend or remove the package that declares it",
             )
+        _PACKAGES[plugin] = _package(point)
         found.append(plugin)
     classes: dict[str, type[Metric]] = {}
     for metric in found:
@@ -117,7 +134,9 @@ def libraries() -> dict[str, Library]:
         members = vars(import_module(path)).values()
         adapters += [item() for item in members if _is_adapter(item) and item.__module__ == path]
     for point in entry_points(group=LIBRARY_ENTRY_POINTS):
-        plugin = point.load()
+        plugin = _loaded(point, LIBRARY_ENTRY_POINTS)
+        if plugin is None:
+            continue
         if not _is_adapter(plugin):
             raise IqbenchError(
                 f"entry point {point.value!r} of {LIBRARY_ENTRY_POINTS} is no subclass of Library",
@@ -130,6 +149,83 @@ def libraries() -> dict[str, Library]:
             raise IqbenchError(f"two libraries are called {adapter.name!r}")
         found[adapter.name] = adapter
     return found
+
+
+def _loaded(point: EntryPoint, group: str) -> object | None:
+    """Import what another package declares; warn of what cannot be imported, and leave it out.
+
+    A package that is broken keeps nobody from the metrics of the others.
+    """
+    try:
+        thing: object = point.load()
+    except Exception as error:  # its own code
+        warnings.warn(
+            f"package {_package(point)} is left out: its entry point {point.value!r} of {group} "
+            f"cannot be loaded: {type(error).__name__}: {error}",
+            IqbenchWarning,
+            stacklevel=2,
+        )
+        return None
+    return thing
+
+
+def _package(point: EntryPoint) -> str:
+    """Name the package of an entry point with its version; else the module that it names."""
+    if point.dist:
+        return f"{point.dist.name} {point.dist.version}"
+    return point.value.partition(":")[0]
+
+
+def named(metric: type[Metric]) -> str:
+    """Name a metric in a message: with its package, where it is not of iqbench."""
+    package = package_of(metric)
+    return f"metric {metric.name}" + (f" (package {package})" if package else "")
+
+
+def columns_of_metric(metric: Metric) -> tuple[Column, ...]:
+    """Return the columns of a metric.
+
+    Raises
+    ------
+    IqbenchError
+        Naming the metric and its package, if its own code fails.
+    """
+    with blamed_on(metric):
+        return metric.columns()
+
+
+@contextmanager
+def blamed_on(metric: Metric) -> Iterator[None]:
+    """Say of what a metric's own code raises whose it is.
+
+    Raises
+    ------
+    IqbenchError
+        In place of every other exception.
+    """
+    try:
+        yield
+    except IqbenchError:
+        raise
+    except Exception as error:
+        raise IqbenchError(
+            f"{named(type(metric))} cannot be used: {type(error).__name__}: {error}",
+            hint="Leave it out, or mend or remove its package",
+        ) from error
+
+
+def package_of(metric: type[Metric]) -> str:
+    """Name the package that a metric comes from, with its version; empty for those of iqbench.
+
+    Parameters
+    ----------
+    metric
+        A class of `metric_classes`, or of a library.
+    """
+    if issubclass(metric, LibraryMetric):
+        library = metric.library
+        return f"{library.distribution} {library.version()}"
+    return _PACKAGES.get(metric, "")
 
 
 def _is_adapter(value: object) -> TypeGuard[type[Library]]:
@@ -216,14 +312,16 @@ def _resolve(spec: str) -> list[Request]:
     name, options = parse_spec(spec)
     if name in classes:
         metric = build(classes[name], options, where=f"metric {name!r}")
-        return [Request(metric, column) for column in metric.columns()]
+        return [Request(metric, column) for column in columns_of_metric(metric)]
     stem, *suffixes = _OPTION.split(spec)
     extra = dict(suffix.split("=", 1) for suffix in suffixes)
     for metric_class in classes.values():
-        parsed = metric_class.parse_column(stem)
+        parsed = None
+        with suppress(Exception):  # of another package: it keeps nobody from the other metrics
+            parsed = metric_class.parse_column(stem)
         if parsed is not None:
             metric = build(metric_class, parsed | extra, where=f"metric {metric_class.name!r}")
-            wanted = [column for column in metric.columns() if column.name == spec]
+            wanted = [column for column in columns_of_metric(metric) if column.name == spec]
             if wanted:
                 return [Request(metric, wanted[0])]
     known = set(classes)

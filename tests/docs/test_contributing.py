@@ -152,6 +152,17 @@ def test_a_metric_may_read_the_output_alone(drop_in, pair):
     assert frame["signature"][0] == "metric=clipped|version=1|protocol=rgb/1|view=rgb"
 
 
+def test_a_metric_may_give_values_of_whole_images(drop_in, pair):
+    drop_in(iqbench.metrics, "worst.py", example("class Worst"))
+    output = cv2.imread(str(pair[1]))
+    output[5, 7] = 255
+    write_png(pair[1], output)
+    reference = cv2.imread(str(pair[0])).astype(int)
+    frame = measure(*pair, metrics=["worst"])
+    expected = np.abs(reference - output).max() / 255
+    assert frame["value"].tolist() == pytest.approx([expected], abs=1e-6)
+
+
 def test_a_metric_may_read_whole_images_with_trained_weights(drop_in, pair, tmp_path):
     drop_in(iqbench.metrics, "spectrum.py", example("Spectrum"))
     weights = np.array([1, 0.5, 0.25, 0.125], dtype=np.float32)

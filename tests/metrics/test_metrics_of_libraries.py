@@ -206,7 +206,9 @@ def test_an_image_that_does_not_suit_the_library_is_an_error_of_its_value(make_s
     pytest.importorskip("piq")
     small = REFERENCE[:20, :20]
     (outcomes,) = score(make_scorer, ["piq:multi_scale_ssim", "psnr"], [small], small)
-    assert outcomes["piq:multi_scale_ssim"].error.startswith("metric piq:multi_scale_ssim failed:")
+    assert outcomes["piq:multi_scale_ssim"].error.startswith(
+        "metric piq:multi_scale_ssim (package piq "
+    )
     assert outcomes["psnr"].value == float("inf")
 
 
@@ -395,7 +397,7 @@ def test_an_adapter_of_another_package_is_discovered(monkeypatch, make_scorer):
         def load(self, name, options):
             return (lambda output, reference: output.mean((1, 2, 3))), None
 
-    point = SimpleNamespace(value="mine:Mine", load=lambda: Mine)
+    point = SimpleNamespace(value="mine:Mine", load=lambda: Mine, dist=None)
     monkeypatch.setattr(
         _registry, "entry_points", lambda group: [point] * (group != "iqbench.metrics")
     )

@@ -216,7 +216,7 @@ def installed(monkeypatch) -> Callable[[object], None]:
     """Install another package's entry point for the length of a test."""
 
     def install(thing: object) -> None:
-        point = SimpleNamespace(value="other_package:thing", load=lambda: thing)
+        point = SimpleNamespace(value="other_package:thing", load=lambda: thing, dist=None)
         monkeypatch.setattr(_registry, "entry_points", lambda group: [point])
         assert _registry.ENTRY_POINTS == "iqbench.metrics"
         metric_classes.cache_clear()
@@ -313,7 +313,9 @@ def test_what_a_metric_raises_is_an_error_of_its_own_values(installed, make_scor
     for outcomes, expected in zip(found, alone, strict=True):
         assert outcomes["psnr"] == expected["psnr"]
         assert outcomes["ssim"] == expected["ssim"]
-    assert found[1]["fragile"].error == "metric fragile failed: ZeroDivisionError: white"
+    assert found[1]["fragile"].error == (
+        "metric fragile (package other_package) failed: ZeroDivisionError: white"
+    )
     assert [found[index]["fragile"].value for index in (0, 2)] == [0.0, 0.0]
 
 
@@ -342,7 +344,9 @@ def test_a_metric_must_say_what_it_computes():
 
     bare = Bare()
     with pytest.raises(NotImplementedError, match="bare has columns with taps, but no maps"):
-        bare.maps(None, (), None, {})
+        bare.maps(Tap(), (), None, {})
+    with pytest.raises(NotImplementedError, match=r"bare has .* but neither maps nor values"):
+        bare.maps(Tap(whole=True), (), None, {})
     with pytest.raises(NotImplementedError, match=r"bare has .* but no closing formula"):
         bare.close("x", {}, {})
     with pytest.raises(NotImplementedError, match="bare reads bitstreams, but gives no value"):
