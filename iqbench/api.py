@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from iqbench.errors import IqbenchError, IqbenchWarning
+from iqbench.errors import IqbenchError, IqbenchWarning, warn_each_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,12 +136,13 @@ def evaluate(
     ----------
     methods
         Folders of outputs, one or several: ``DIR``, a method named as its folder, or ``NAME=DIR``.
-        None for datasets that bring their own distorted images. Or a mapping of names to folders,
-        or to what computes outputs, of which no file is written: a function that takes an input
-        image, (H, W, C), and returns the output, an array or a tensor; or outputs, as a
-        mapping by image or an iterable in the dataset's order. A function is called in the thread
-        of the caller, once an image; the seconds it takes are the column ``runtime``. Where it
-        raises an exception, the values of that image are errors that say so.
+        A template of the outputs' names may follow a folder: ``NAME=DIR/{id}_x4.png``. None for
+        datasets that bring their own distorted images. Or a mapping of names to folders, or to what
+        computes outputs, of which no file is written: a function that takes an input image,
+        (H, W, C), and returns the output, an array or a tensor; or outputs, as a mapping by image
+        or an iterable in the dataset's order. A function is called in the thread of the caller,
+        once an image; the seconds it takes are the column ``runtime``. Where it raises an
+        exception, the values of that image are errors that say so.
     methods_in
         A folder whose sub-folders are methods.
     datasets
@@ -181,7 +182,8 @@ def evaluate(
         Template of the names in `reference`, e.g. ``{id}_GT`` or ``{scene}/sharp/{frame}``: where
         the image's id is in them.
     output_name
-        Template of the outputs' names, e.g. ``{id}_x4``; by default the dataset's own.
+        Template of the outputs' names, e.g. ``{id}_x4``, of methods that have none of their own; by
+        default the dataset's own.
     match
         How names that are not spelt alike are compared: ``case``, ``numbers``, ``flat``, or
         several of them.
@@ -257,6 +259,7 @@ def evaluate(
     >>> scores = iqbench.evaluate(methods={"mine": upscale}, dataset="Set5-x4")  # doctest: +SKIP
     """
     from iqbench.engine.executors.spec import INLINE
+    from iqbench.notebook import notebook_progress
     from iqbench.results.read import Scope, load_scores
 
     folders, functions = _split(methods)
@@ -296,24 +299,25 @@ def evaluate(
             hint="Leave executor out, or write the outputs into a folder first",
         )
     plans = []
-    if folders or methods_in is not None or not functions:
-        plans.append(_plan(evaluation))
-        messages = _run(evaluation, plans[0]).messages
-    else:
-        messages = []
-    if functions:
-        computed = _computed(
-            evaluation,
-            functions,
-            degradation=degradation,
-            seed=seed,
-            folder=inputs,
-            input_name=input_name,
-        )
-        plans.append(computed.plan)
-        messages += computed.messages
+    messages: list[str] = []
+    with notebook_progress() as reporter:
+        if folders or methods_in is not None or not functions:
+            plans.append(_plan(evaluation))
+            messages += _run(evaluation, plans[0], reporter).messages
+        if functions:
+            computed = _computed(
+                evaluation,
+                functions,
+                degradation=degradation,
+                seed=seed,
+                folder=inputs,
+                input_name=input_name,
+                reporter=reporter,
+            )
+            plans.append(computed.plan)
+            messages += computed.messages
     for message in messages:
-        warnings.warn(message, IqbenchWarning, stacklevel=2)
+        warn_each_time(message, stacklevel=2)
     items = [item for plan in plans for item in plan.datasets]
     names = dict.fromkeys(name for item in items for name in item.assignments)
     filters = {"dataset": [item.dataset.name for item in items], "method": list(names)}
@@ -534,6 +538,7 @@ def _computed(
     seed: int,
     folder: StrPath | None,
     input_name: str | None,
+    reporter: Reporter | None = None,
 ) -> _Computed:
     """Compute and score the outputs of functions, and write how long they took."""
     from iqbench.computed import computed_dataset
@@ -575,7 +580,7 @@ def _computed(
         )
     evaluation = replace(evaluation, output_name=None, match=())
     plan = _plan(evaluation, [one.dataset for one in datasets])
-    messages = _run(evaluation, plan, in_threads=False).messages
+    messages = _run(evaluation, plan, reporter, in_threads=False).messages
     compute = resolve_compute(evaluation.device, evaluation.precision, evaluation.memory)
     inputs = {one.dataset.name: one.identity for one in datasets}
     write_runtimes(plan, Store(evaluation.results), manifest_of(compute), inputs)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["IqbenchError", "IqbenchWarning", "out_of_memory", "unknown_name"]
+__all__ = ["IqbenchError", "IqbenchWarning", "out_of_memory", "unknown_name", "warn_each_time"]
 
 
 class IqbenchError(Exception):
@@ -38,6 +40,29 @@ class IqbenchError(Exception):
 
 class IqbenchWarning(UserWarning):
     """Something about the input or the scores that the user should know."""
+
+
+def warn_each_time(message: str, *, stacklevel: int = 1) -> None:
+    """Warn as `warnings.warn` does, but also where the same line warned of the same before.
+
+    A run that is repeated says again what it says, as in a cell of a notebook that runs twice.
+
+    Parameters
+    ----------
+    message
+        What the user should know.
+    stacklevel
+        1 for the caller of this function, 2 for its caller.
+    """
+    frame = sys._getframe(stacklevel)
+    warnings.warn_explicit(
+        message,
+        IqbenchWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__", "<unknown>"),
+        registry={},
+    )
 
 
 _MEMORY = (

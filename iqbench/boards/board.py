@@ -18,6 +18,7 @@ from iqbench.boards.means_table import MeansTable
 from iqbench.boards.overall import overall_of, rank_table
 from iqbench.boards.pairwise import pairs_of
 from iqbench.boards.published import PUBLISHED, with_published
+from iqbench.document.in_notebook import ShownInNotebooks
 from iqbench.errors import IqbenchError
 from iqbench.results.columns import Columns
 from iqbench.results.names import natural
@@ -36,7 +37,7 @@ _BACK = ("missing", "undefined", "other_reference", PUBLISHED)
 
 
 @dataclass(frozen=True)
-class Board:
+class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_notebook"):
     """The scores of what is shown, with all that belongs to them.
 
     A method is complete on a dataset if it has a value, or one known to be undefined, in every

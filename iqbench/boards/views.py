@@ -15,7 +15,12 @@ from iqbench.document.render import render
 from iqbench.document.terminal import Window
 from iqbench.errors import IqbenchError
 
-__all__ = ["draw_ranks", "render_view"]
+__all__ = ["board_in_notebook", "draw_ranks", "render_view"]
+
+
+def board_in_notebook(found: Board) -> Document:
+    """Arrange what a notebook shows of a board: the datasets, and averages that say more."""
+    return board_document(found.table, overall=found.overall, hidden=found.hidden)
 
 
 def render_view(

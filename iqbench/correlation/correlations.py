@@ -16,6 +16,7 @@ from iqbench.correlation.human_opinion import OPINION_COLUMNS, opinion_agreement
 from iqbench.correlation.inputs import Inputs, OpinionSource, read_inputs
 from iqbench.correlation.metric_table import NO_CORRELATION, MetricTable
 from iqbench.correlation.variation_gaps import variation_gaps
+from iqbench.document.in_notebook import ShownInNotebooks
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import Columns, metric_of
 from iqbench.results.format1 import completed
@@ -40,7 +41,9 @@ def perceptual_distances(roles: Mapping[str, str], directions: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Correlations:
+class Correlations(
+    ShownInNotebooks, arranged_by="iqbench.correlation.document:correlation_document"
+):
     """All that was found; each part a DataFrame, empty where there was nothing to find.
 
     Attributes

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from iqbench.document.text import printable
 
-__all__ = ["data_uri", "embedded_json", "packed_plotly", "render_page"]
+__all__ = ["data_uri", "embedded_json", "packed_plotly", "render_page", "render_template"]
 
 _STYLES = ("style.css", "viewer.css")
 
@@ -37,9 +37,13 @@ def render_page(template: str, scripts: tuple[str, ...], **context: Any) -> str:
     str
         The page, ends with a newline.
     """
-    page = _environment().get_template(template)
     style, script = ("\n".join(map(_asset, names)) for names in (_STYLES, scripts))
-    return page.render(style=style, script=script, **context).rstrip() + "\n"
+    return render_template(template, style=style, script=script, **context)
+
+
+def render_template(template: str, **context: Any) -> str:
+    """Fill a template that needs neither styles nor scripts; see `render_page`."""
+    return _environment().get_template(template).render(**context).rstrip() + "\n"
 
 
 def embedded_json(value: Any) -> Markup:

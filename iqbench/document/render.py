@@ -16,7 +16,7 @@ from iqbench.document.word import word_page
 from iqbench.document.words import markdown_section, shown_extras, terminal_section, write_folded
 from iqbench.errors import unknown_name
 
-__all__ = ["DOCUMENT_FORMATS", "render"]
+__all__ = ["DOCUMENT_FORMATS", "explained", "render"]
 
 DOCUMENT_FORMATS = (*FORMATS, "latex", "html", "word")
 

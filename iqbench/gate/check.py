@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.columns import Margin
+from iqbench.document.in_notebook import ShownInNotebooks
 from iqbench.gate.margins import image_margin_of, margin_of, refuse_unused
 from iqbench.gate.matching import (
     COMPARED,
@@ -44,7 +45,7 @@ DOUBTFUL = "not significant"
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(ShownInNotebooks, arranged_by="iqbench.gate.check_document:check_document"):
     """What a check found.
 
     Parameters

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from iqbench.document.in_notebook import ShownInNotebooks
 from iqbench.gate.matching import (
     COMPARED,
     COMPARISON,
@@ -38,7 +39,9 @@ _ROW = [*COMPARISON, *_NUMBERS, *_DISTANCES, *_COUNTS, "why", "scope"]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(
+    ShownInNotebooks, arranged_by="iqbench.gate.compare_document:comparison_in_notebook"
+):
     """What a comparison found.
 
     Parameters

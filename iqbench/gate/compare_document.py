@@ -23,7 +23,7 @@ from iqbench.gate.compare import Comparison, apart
 from iqbench.gate.sets import SET_SCOPE
 from iqbench.results.read import with_headings
 
-__all__ = ["comparison_document", "render_comparison"]
+__all__ = ["comparison_document", "comparison_in_notebook", "render_comparison"]
 
 
 def render_comparison(
@@ -36,6 +36,11 @@ def render_comparison(
 ) -> str:
     """Render a comparison, see `comparison_document` and `iqbench.document.render.render`."""
     return render(comparison_document(found, names=names, images=images), format, window=window)
+
+
+def comparison_in_notebook(found: Comparison) -> Document:
+    """Arrange a comparison whose sides have no names of their own."""
+    return comparison_document(found, names=("first", "second"))
 
 
 def comparison_document(

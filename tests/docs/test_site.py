@@ -23,7 +23,7 @@ from iqbench.images.write import write_png
 
 DOCS = ROOT / "docs"
 PAGES = sorted(page.relative_to(ROOT).as_posix() for page in DOCS.glob("*.md"))
-TOOLS = ("sphinx", "myst_parser", "furo", "sphinx_click")
+TOOLS = ("sphinx", "myst_nb", "furo", "sphinx_click")
 
 # Whose snippets and commands suppose what is made below, one after the other.
 GUIDES = ("docs/score-your-method.md", "docs/choose-a-protocol.md", "docs/terminal.md")
@@ -186,7 +186,9 @@ def site(tmp_path_factory):
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed: pip install 'iqbench[docs]'")
     built = tmp_path_factory.mktemp("site")
-    command = ["-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going", DOCS, built]
+    # tests/docs/test_notebook.py executes the notebook.
+    options = ["--quiet", "--fail-on-warning", "--keep-going", "-D", "nb_execution_mode=off"]
+    command = ["-m", "sphinx", *options, DOCS, built]
     result = subprocess.run(
         [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False
     )
