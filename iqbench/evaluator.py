@@ -208,9 +208,10 @@ class Evaluator:
         Parameters
         ----------
         output
-            A tensor (N, C, H, W) on any device, C 1 or 3; an array (N, H, W, C), (H, W, C) or
-            (H, W); the path of an image file; or a list of tensors (C, H, W), arrays and paths, of
-            any sizes. Tensors and arrays are uint8, uint16, or floating point in [0, 1].
+            A tensor (N, C, H, W) or (C, H, W) on any device, C 1 or 3; an array (N, H, W, C),
+            (H, W, C) or (H, W); the path of an image file; or a list of tensors (C, H, W), arrays
+            and paths, of any sizes. Tensors and arrays are uint8, uint16, or floating point in
+            [0, 1].
         reference
             The same of the references; may be left out if no metric needs one.
         ids

@@ -29,9 +29,10 @@ Image: TypeAlias = Tensor | NDArray[Any] | str | os.PathLike[str]
 """A tensor (C, H, W), an array (H, W, C) or (H, W), or the path of an image file."""
 
 Images: TypeAlias = Image | Sequence[Image]
-"""A batch (N, C, H, W) of tensors or (N, H, W, C) of arrays, one array or path, or a list."""
+"""A batch, (N, C, H, W) as tensor or (N, H, W, C) as array; one image; or a list of images."""
 
 _ONE, _BATCH = 3, 4
+_CHANNELS = (1, 3)
 _OF_PILLOW = "An image of Pillow becomes an array by numpy.asarray(image)"
 
 
@@ -119,12 +120,13 @@ def image_sources(
         If something is no image.
     """
     if isinstance(images, Tensor):
-        if images.ndim != _BATCH:
+        alone = images.ndim == _ONE and images.shape[0] in _CHANNELS
+        if images.ndim != _BATCH and not alone:
             raise IqbenchError(
-                f"{name} is {tuple(images.shape)}, not a batch (N, C, H, W)",
-                hint="Add the batch dimension with unsqueeze(0), or give a list of images",
+                f"{name} is {tuple(images.shape)}, not an image (C, H, W) or a batch (N, C, H, W)",
+                hint="C is 1 or 3: add it with unsqueeze, or give a list of images",
             )
-        entries: Sequence[object] = images.unbind()
+        entries: Sequence[object] = [images] if alone else images.unbind()
     elif isinstance(images, np.ndarray):
         entries = list(images) if images.ndim == _BATCH else [images]
     elif isinstance(images, str | os.PathLike):
@@ -162,7 +164,7 @@ def _source(name: str, image: object, bits: Bits, peak: int) -> TensorSource | F
 def _tensor_of(name: str, array: NDArray[Any]) -> Tensor:
     """Return an array of one image as a tensor (1, C, H, W)."""
     channels = 1 if array.ndim == _ONE - 1 else array.shape[-1]
-    if array.ndim not in (_ONE - 1, _ONE) or channels not in (1, 3):
+    if array.ndim not in (_ONE - 1, _ONE) or channels not in _CHANNELS:
         raise IqbenchError(
             f"{name} is an array of {array.shape}, not (H, W, 3), (H, W, 1) or (H, W)",
             hint="Channels come last in arrays: array.transpose(1, 2, 0) moves them there, "

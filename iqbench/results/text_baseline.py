@@ -236,8 +236,8 @@ def _image_lines(
 ) -> Iterator[Mapping[str, Any]]:
     values: dict[Image, dict[str, float | str]] = {}
     kept = scores[["dataset", "method", "image", "metric", "signature", "value"]]
-    for *key, metric, signature, value in kept.itertuples(index=False, name=None):
-        dataset, method, image = map(str, key)
+    for *place, metric, signature, value in kept.itertuples(index=False, name=None):
+        dataset, method, image = map(str, place)
         name = names[str(metric), str(signature)]
         values.setdefault((dataset, method, image), {})[name] = _number(value)
     digests = {

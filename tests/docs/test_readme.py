@@ -84,7 +84,7 @@ def test_every_path_in_the_documents_exists():
     text = "".join((ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS)
     examples = {
         *("iqbench/metrics/clipped.py", "iqbench/metrics/spectrum.py"),
-        *("iqbench/metrics/mae.py", "iqbench/metrics/palette.py"),
+        *("iqbench/metrics/mae.py", "iqbench/metrics/palette.py", "iqbench/metrics/worst.py"),
         *(
             "iqbench/datasets/layouts/scenes.py",
             "iqbench/boards/sections/no_good_output.py",
