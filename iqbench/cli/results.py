@@ -35,7 +35,7 @@ _DATASETS = click.option(
 
 @click.group()
 def results() -> None:
-    """Look after a results folder: list, remove, rename, merge, compact, verify.
+    """Results: list, remove, rename, merge, compact, verify.
 
     \b
     Examples:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there are
 COUNT = 3
 
 
+@pytest.mark.slow  # each run is a process that imports torch
 def test_runs_killed_at_random_moments_lose_nothing():
     wrong: list[str] = []
     counts = kills.run(seed=3, count=COUNT, tell=wrong.append)

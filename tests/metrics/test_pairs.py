@@ -378,7 +378,16 @@ class TestTransforms:
     """Compilers, tracers and transforms of torch meet no check that needs the values."""
 
     @pytest.mark.filterwarnings("ignore")  # of the compiler, about what it cannot compile
-    @pytest.mark.parametrize("name", ["psnr", "ssim", "tv_ratio", *LOSSES])
+    @pytest.mark.parametrize(
+        "name",
+        # The compiler takes ten seconds for a network.
+        [
+            "psnr",
+            "ssim",
+            "tv_ratio",
+            *(pytest.param(one, marks=pytest.mark.slow) for one in LOSSES),
+        ],
+    )
     def test_a_compiled_function_gives_the_same(self, named, name):
         function = named(name)
         reference, output = images(name)

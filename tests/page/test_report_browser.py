@@ -208,6 +208,7 @@ def test_names_do_no_harm(view, hostile):
     assert viewed.page.locator("img[src=x]").count() == 0
 
 
+@pytest.mark.slow
 def test_sixty_methods_and_five_hundred_images_stay_quick(view, tmp_path):
     folder = many_results(tmp_path / "results", 60, 500)
     report = report_page(folder, {}, appearance=Appearance(images=0))
