@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ColumnMap", "ColumnRole", "DifferenceKind", "Margin", "Tolerance"]
+__all__ = ["ColumnMap", "ColumnRole", "DifferenceKind", "Margin", "Tolerance", "gap_of_values"]
 
 ColumnRole = Literal["fidelity", "perception", "naturalness", "set", "statistic", "cost"]
 """What a number tells: closeness to the reference, likeness to the eye, natural looks, likeness of
@@ -99,6 +99,40 @@ class Tolerance:
     def deviation(self, value: float, right: float) -> float:
         """Measure how far a value is from the right one."""
         return abs(value - right) / (abs(right) if self.relative else 1.0)
+
+
+_SAME = 1e-5
+"""How far apart two computations of one value may be, as a share of it: sums in another order."""
+
+_SMALLEST = 1e-9
+
+
+def gap_of_values(
+    stored: float | None, computed: float | None, tolerance: Tolerance | None
+) -> float:
+    """Measure how far apart two computations of one value are, in what is allowed.
+
+    Parameters
+    ----------
+    stored, computed
+        The two; None where there is no value.
+    tolerance
+        Of the metric; None if it states none.
+
+    Returns
+    -------
+    float
+        Up to 1 for values that are equal as far as machines differ; infinite where only one is
+        there, or only one is finite.
+    """
+    if stored == computed:
+        return 0.0
+    if stored is None or computed is None or not np.isfinite([stored, computed]).all():
+        return float("inf")
+    allowed = max(_SAME * abs(computed), _SMALLEST)
+    if tolerance is not None:
+        allowed = max(allowed, tolerance.limit * (abs(computed) if tolerance.relative else 1.0))
+    return abs(stored - computed) / allowed
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 import pandas as pd
 
 from iqbench.api import Evaluation, run_evaluation
+from iqbench.columns import gap_of_values
 from iqbench.document.model import Document, Entry, Section, TableColumn, numbers, texts
 from iqbench.document.text import plural
 from iqbench.errors import IqbenchError, unknown_name
@@ -38,12 +39,6 @@ State: TypeAlias = Literal[
 
 _WRONG = ("differs", "other files", "not stored", "not computed")
 _KEYS = ["dataset", "method", "image", "metric", "signature"]
-_RELATIVE = 1e-5
-"""How far apart values may be whose metric states no tolerance: sums in another order."""
-
-_SMALLEST = 1e-9
-"""Values closer than this are equal, however small they are."""
-
 RUNTIME = "runtime"
 """A time is another one each time."""
 
@@ -254,7 +249,7 @@ def _compare(
         elif found := other_files.get((row["dataset"], row["method"], row["image"])):
             state, why = "other files", found
         else:
-            deviation = _deviation(row["metric"], old, new)
+            deviation = gap_of_values(old, new, _tolerance(row["metric"]))
             state = "equal" if deviation <= 1 else "differs"
             why = _text(row["error"]) or _text(row["error_now"]) if state == "differs" else ""
         yield RescoredValue(
@@ -268,22 +263,6 @@ def _number(value: float) -> float | None:
 
 def _text(error: object) -> str:
     return error if isinstance(error, str) else ""
-
-
-def _deviation(metric: str, old: float | None, new: float | None) -> float:
-    """Measure how far apart two values are, in what the metric allows."""
-    if old is None or new is None:
-        return 0.0 if old is new else math.inf
-    if old == new:
-        return 0.0
-    if not (math.isfinite(old) and math.isfinite(new)):
-        return math.inf
-    allowed = max(_RELATIVE * abs(new), _SMALLEST)
-    tolerance = _tolerance(metric)
-    if tolerance is not None:
-        stated = tolerance.limit * (abs(new) if tolerance.relative else 1.0)
-        allowed = max(allowed, stated)
-    return abs(old - new) / allowed
 
 
 @cache

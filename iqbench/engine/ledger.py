@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -52,6 +53,9 @@ class Summary:
         Values of whole sets that could not be computed: by dataset, method and column, why.
     warnings
         What else the user should know.
+    done, failed
+        By dataset and method, how many outputs were scored or were in the tables already, and how
+        many could not be scored.
     """
 
     scored: int = 0
@@ -60,6 +64,8 @@ class Summary:
     undefined: dict[tuple[str, str], list[Failure]] = field(default_factory=dict)
     sets: dict[tuple[str, str, str], str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    done: Counter[tuple[str, str]] = field(default_factory=Counter)
+    failed: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
     def remarks(self) -> list[str]:
@@ -269,6 +275,8 @@ class Ledger:
         if failed:
             error = "; ".join(f"{column}: {error}" for column, error in failed.items())
             self.summary.failures.append(Failure(self.dataset, row.method, row.image, error))
+        counts = self.summary.failed if failed else self.summary.done
+        counts[self.dataset, row.method] += 1
         return not failed
 
     def miss(self, method: str, image: str, error: str) -> None:
@@ -279,6 +287,7 @@ class Ledger:
         """Enter an output that could not be scored."""
         # Values that are known of the very same files stay.
         columns = output.columns or self.signatures.plain
+        self.summary.failed[self.dataset, output.image.method] += 1
         self._fail(self._row(output), error, columns, output.peaks)
 
     def _fail(

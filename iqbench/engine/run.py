@@ -12,11 +12,18 @@ from iqbench.datasets.matching.bitstreams import Bitstream, find_bitstreams
 from iqbench.datasets.storage.paths import Place
 from iqbench.engine.executors.executor import Executor, outputs_at_once
 from iqbench.engine.file_warnings import FileWarnings
+from iqbench.engine.foreign_scores import (
+    ForeignScores,
+    choose_jobs,
+    is_foreign,
+    moved_as_a_whole,
+)
 from iqbench.engine.ledger import Ledger, Summary
 from iqbench.engine.origins import check_origins, origins_of
 from iqbench.engine.plan import Absence, Assignment, DatasetPlan, RunPlan
 from iqbench.engine.reference_sets import SetImages, read_reference_set
 from iqbench.engine.reporter import Reporter, SilentReporter
+from iqbench.engine.run_progress import RunProgress
 from iqbench.engine.sets import FEW, SetRun, set_columns
 from iqbench.engine.signatures import Signatures
 from iqbench.engine.unchanged import unchanged_files
@@ -24,8 +31,8 @@ from iqbench.engine.unit_scorer import DatasetContext, ScoredPart
 from iqbench.engine.units import units_of_jobs, units_of_set
 from iqbench.images.source import Alpha, Source
 from iqbench.results.changes import settle_changes
-from iqbench.results.schema import FORMAT, Manifest, SetRow
-from iqbench.results.store import Current, Store, Writer
+from iqbench.results.schema import FORMAT, Manifest, Origin, SetRow
+from iqbench.results.store import Current, Key, Store, Writer
 
 __all__ = ["RunSettings", "run"]
 
@@ -94,7 +101,11 @@ def run(
             found, executor.compute, executor.readers, reporter.advance
         )
     origins = origins_of(plan, store.root)
-    with store.writer(manifest, plan.columns, plan.tasks, origins) as writer:
+    before = {one.dataset.name: store.origins(one.dataset.name) for one in plan.datasets}
+    with (
+        RunProgress(store.root, plan, summary, manifest.command, reporter) as progress,
+        store.writer(manifest, plan.columns, plan.tasks, origins) as writer,
+    ):
         open_dataset = partial(
             _DatasetRun,
             store=store,
@@ -124,9 +135,10 @@ def run(
         for dataset_plan in plan.datasets:
             one_dataset = open_dataset(dataset_plan)
             executor.open(one_dataset.context())
-            one_dataset.observe_references(reporter)
-            reporter.begin(dataset_plan.dataset.name, dataset_plan.size)
-            one_dataset.score(reporter.advance)
+            one_dataset.observe_references(progress)
+            one_dataset.try_foreign_scores(before[dataset_plan.dataset.name], origins)
+            progress.begin(dataset_plan.dataset.name, dataset_plan.size)
+            one_dataset.score(progress.advance)
             executor.close(dataset_plan.dataset.name)
             closed_sets += one_dataset.close_sets()
     summary.warnings.extend(_warning_of_small_sets(closed_sets))
@@ -211,6 +223,7 @@ class _DatasetRun:
         )
         self._executor = executor
         self._doubts = FileWarnings(plan.dataset.published())
+        self._foreign: dict[str, ForeignScores] = {}
 
     def announce(self) -> Ledger:
         """Enter what is missing, what is still to come and what the dataset no longer has."""
@@ -283,6 +296,52 @@ class _DatasetRun:
                 reporter.advance(scored.done)
         self._sets.write_references()
 
+    def try_foreign_scores(self, before: Mapping[str, Origin], now: Mapping[Key, Origin]) -> None:
+        """Score some outputs again whose values another results folder brought.
+
+        Parameters
+        ----------
+        before
+            By method, where the values of the tables were computed.
+        now
+            By dataset and method, where this run computes.
+        """
+        foreign = {
+            method: ForeignScores(
+                self._name,
+                method,
+                then,
+                self._store.values(self._name, method),
+                self._plan.requests,
+            )
+            for method, then in before.items()
+            if method in self._current
+            and self._current[method].scored
+            and not self._settings.recompute
+            and is_foreign(then, now[self._name, method])
+        }
+        units = units_of_jobs(
+            self._name,
+            choose_jobs(self._plan.jobs, foreign),
+            known={},
+            bitstreams=self._bitstreams() if foreign else {},
+        )
+        with closing(self._executor.score(units)) as results:
+            for one in (one for part in results for one in part.scored):
+                found = foreign[one.output.image.method]
+                found.compare(one.output, one.outcomes, self._signatures)
+        for method, found in foreign.items():
+            if found.differing:
+                # None of them is believed: all are computed, and compared with what is stored.
+                found.forget()
+                self._foreign[method] = found
+                current = self._current[method]
+                self._current[method] = replace(
+                    current, scored={}, undefined={}, failed=frozenset()
+                )
+            elif found.compared and not moved_as_a_whole(found.origin, now[self._name, method]):
+                self._summary.warnings.append(found.sentence)
+
     def score(self, advance: Callable[[int], None]) -> None:
         """Have all units scored, and enter what comes back."""
         jobs = self._plan.jobs
@@ -306,6 +365,9 @@ class _DatasetRun:
             since=failures,
         )
         self._summary.warnings.extend(self._doubts.warnings(self._name))
+        self._summary.warnings.extend(
+            found.sentence for found in self._foreign.values() if found.differing
+        )
 
     def context(self) -> DatasetContext:
         """Return what the units are scored by."""
@@ -335,6 +397,8 @@ class _DatasetRun:
         for one in part.scored:
             if one.copied:
                 self._doubts.see_copy(one.output.image)
+            if found := self._foreign.get(one.output.image.method):
+                found.compare(one.output, one.outcomes, self._signatures)
             self._ledger.score(one.output, one.outcomes)
             self._sets.keep(one.output, one.without)
             if one.without:

@@ -140,6 +140,16 @@ class Store:
             frozenset(_identities(scores)) - frozenset(_identities(settled)),
         )
 
+    def values(self, dataset: str, method: str) -> dict[Identity, tuple[float | None, str | None]]:
+        """Read every current value, and the name of the files that it was computed from."""
+        images = current_images(self.folder("images", dataset, method))
+        scores = current_scores(self.folder("scores", dataset, method), images)
+        scores = scores.filter(pc.is_valid(scores.column("value")))
+        found = zip(
+            scores.column("value").to_pylist(), scores.column("pair").to_pylist(), strict=True
+        )
+        return dict(zip(_identities(scores), found, strict=True))
+
     def imported_sets(self, dataset: str, method: str) -> list[SetRow]:
         """Read the values of a whole method that were imported, the newest of each signature."""
         return [row for row in self._set_rows(dataset, method) if row.members == ANY_MEMBERS]

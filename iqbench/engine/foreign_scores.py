@@ -1,0 +1,146 @@
+"""Values that another results folder brought: a few are scored again, and compared.
+
+Digests say of which files a value claims to be, not whether it is right. What this folder's own
+runs have computed is taken as it is; what was copied into it is tried first. If one value is wrong,
+none of the method is believed: all are scored again, and what differs is told.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+from iqbench.columns import gap_of_values
+from iqbench.engine.computed import ComputedSource
+from iqbench.engine.grouping import Outcome
+from iqbench.engine.reading import Job, Output
+from iqbench.engine.signatures import Signatures
+from iqbench.metrics._registry import Request
+from iqbench.results.schema import Origin
+from iqbench.results.store import Identity
+
+__all__ = ["ForeignScores", "choose_jobs", "is_foreign", "moved_as_a_whole"]
+
+TRIED = 2
+"""Outputs of each method that are scored again."""
+
+
+def is_foreign(then: Origin, now: Origin) -> bool:
+    """Tell whether values were computed in another results folder, or nobody knows where."""
+    return not then or then.results != now.results
+
+
+def moved_as_a_whole(then: Origin, now: Origin) -> bool:
+    """Tell whether outputs and results lie to each other as they did: a project that was moved."""
+    with suppress(ValueError):  # on Windows, of two drives
+        places = [os.path.relpath(one.outputs, one.results) for one in (then, now) if one.results]
+        return len(places) == 2 and places[0] == places[1]
+    return False
+
+
+def choose_jobs(jobs: Iterable[Job], methods: Mapping[str, ForeignScores]) -> Iterator[Job]:
+    """Choose by chance some outputs of each method that have stored values.
+
+    Parameters
+    ----------
+    jobs
+        All of the dataset.
+    methods
+        By name, those whose values are to be tried.
+    """
+    places: dict[str, list[tuple[Job, int]]] = {}
+    for job in jobs:
+        for number, one in enumerate(job.outputs):
+            if (
+                one.method in methods
+                and one.image in methods[one.method].images
+                and not isinstance(one.source, ComputedSource)
+            ):
+                places.setdefault(one.method, []).append((job, number))
+    chance = random.SystemRandom()  # nobody can know which
+    for found in places.values():
+        for job, number in chance.sample(found, min(TRIED, len(found))):
+            yield Job(job.reference, (job.outputs[number],))
+
+
+@dataclass
+class ForeignScores:
+    """The stored values of one method on one dataset, and what differs from them.
+
+    Attributes
+    ----------
+    dataset, method
+        Whose.
+    origin
+        Where they were computed.
+    values
+        The stored ones, with the names of the files that they claim to be of.
+    requests
+        The columns of the run.
+    compared
+        How many values were compared.
+    differing
+        Gap, column, image, stored and computed value of those that differ.
+    """
+
+    dataset: str
+    method: str
+    origin: Origin
+    values: Mapping[Identity, tuple[float | None, str | None]]
+    requests: Sequence[Request]
+    compared: int = 0
+    differing: list[tuple[float, str, str, float | None, float | None]] = field(
+        default_factory=list
+    )
+
+    def __post_init__(self) -> None:
+        self.images = {image for image, _, _ in self.values}
+        self._tolerances = {one.column.name: one.column.tolerance for one in self.requests}
+
+    def forget(self) -> None:
+        """Begin anew to compare."""
+        self.compared = 0
+        self.differing.clear()
+
+    def compare(
+        self, output: Output, outcomes: Mapping[str, Outcome], signatures: Signatures
+    ) -> None:
+        """Compare what was computed of an output with what is stored of the same files."""
+        texts = signatures.of(output.peaks)
+        image = output.image.image
+        for column, outcome in outcomes.items():
+            known = self.values.get((image, column, texts[column]))
+            mark = signatures.mark(column, output.reference_digest, output.digest, output.bitstream)
+            if known is None or known[1] != mark:
+                continue
+            self.compared += 1
+            gap = gap_of_values(known[0], outcome.value, self._tolerances.get(column))
+            if gap > 1:
+                self.differing.append((gap, column, image, known[0], outcome.value))
+
+    @property
+    def sentence(self) -> str:
+        """Say what was found."""
+        where = f"another results folder, {self.origin.results}" if self.origin else "another place"
+        whose = f"{self.dataset} / {self.method}"
+        if not self.differing:
+            return (
+                f"{whose}: the stored values were computed in {where}. {self.compared} of "
+                f"{len(self.values)} were computed again and are equal; the others are taken as "
+                "they are. Compare all of them with iqbench results verify --rescore"
+            )
+        _, column, image, stored, computed = max(self.differing, key=itemgetter(0))
+        return (
+            f"{whose}: {len(self.differing)} of {self.compared} stored values are not those of "
+            f"the files, the worst {column} of {image}: stored {_text(stored)}, computed "
+            f"{_text(computed)}. They were brought from {where}, and are replaced by what was "
+            "computed now"
+        )
+
+
+def _text(value: float | None) -> str:
+    return "none" if value is None else f"{value:.6g}"
