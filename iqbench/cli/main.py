@@ -47,6 +47,7 @@ COMMANDS = (
     "explain",
     "export",
     "results",
+    "status",
     "datasets",
     "metrics",
     "protocols",

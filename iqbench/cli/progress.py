@@ -4,19 +4,54 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
 from iqbench.cli.streams import say
-from iqbench.document.text import printable
+from iqbench.document.text import duration, printable
 from iqbench.engine.reporter import Reporter, SilentReporter
 
 __all__ = ["progress_bar", "waiting"]
 
+LINE_SECONDS = 60.0
+"""Seconds between two lines where there is no terminal."""
+
 PATIENCE = 1.0
 """Seconds after which a user wants to see that something is done."""
+
+
+class _MinuteLines:
+    """Where stderr is no terminal: a line a minute, for logs."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._what = ""
+        self._total = self._done = 0
+        self._begun = self._told = time.monotonic()
+
+    def begin(self, what: str, total: int) -> None:
+        """Begin to count."""
+        self._what, self._total, self._done = what, total, 0
+        self._begun = time.monotonic()
+
+    def advance(self, done: int) -> None:
+        """Count, and say a minute after the last line how far it is."""
+        self._done += done
+        now = time.monotonic()
+        if now - self._told < LINE_SECONDS:
+            return
+        self._told = now
+        rate = self._done / max(now - self._begun, 1e-9)
+        left = duration(self._total - self._done, rate)
+        parts = [
+            f"{printable(self._what)}: {self._done:,} of {self._total:,} {self._unit}",
+            *([text] if (text := _rate(rate, self._unit)) else []),
+            *([f"{left} left"] if left else []),
+        ]
+        say(f"{time.strftime('%H:%M:%S')} {', '.join(parts)}")
 
 
 class _Lines:
@@ -95,13 +130,16 @@ def progress_bar(
     quiet
         Show nothing; nor is anything shown after ``iqbench --quiet``.
     lines
-        Where stderr is no terminal, print a line for each stretch of work.
+        Where stderr is no terminal, print a line for each stretch of work; else one a minute.
     unit
         What is counted.
     """
     quiet = quiet or _told_to_be_quiet()
     if quiet or not sys.stderr.isatty():
-        yield _Lines(unit) if lines and not quiet else SilentReporter()
+        if quiet:
+            yield SilentReporter()
+        else:
+            yield _Lines(unit) if lines else _MinuteLines(unit)
         return
     from rich.console import Console
     from rich.progress import (

@@ -7,6 +7,7 @@ import math
 import re
 
 __all__ = [
+    "duration",
     "elided",
     "encodable",
     "escape_html",
@@ -19,6 +20,7 @@ __all__ = [
     "number",
     "plural",
     "printable",
+    "seconds_text",
     "signed",
     "spell_out",
 ]
@@ -55,6 +57,24 @@ def file_size(number: int) -> str:
     while size >= 1023.95 and len(units) > 1:
         size, units = size / 1024, units[1:]
     return f"{size:.1f} {units[0]}"
+
+
+def seconds_text(seconds: float) -> str:
+    """Spell a length of time by its two largest units: 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    whole = max(round(seconds), 0)
+    if whole < 60:
+        return f"{whole} s"
+    for unit, larger, name, smaller in ((60, 3600, "min", "s"), (3600, 86400, "h", "min")):
+        if whole < larger:
+            return f"{whole // unit} {name} {whole % unit // (unit // 60)} {smaller}"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def duration(number: int, rate: float) -> str:
+    """Say how long a number of things takes at a rate a second; empty where nobody knows."""
+    if not number:
+        return ""
+    return seconds_text(number / rate) if rate > 0 else NOTHING
 
 
 def spell_out(text: str) -> str:

@@ -109,3 +109,29 @@ def test_nothing_is_shown_where_stderr_is_no_terminal(monkeypatch, capsys):
     monkeypatch.setattr(progress, "PATIENCE", 0.01)
     in_command(quiet=False)
     assert capsys.readouterr().err == ""
+
+
+class TestWithoutATerminal:
+    """A log gets a line a minute, and nothing before the first is over."""
+
+    def test_a_line_a_minute(self, capsys, monkeypatch):
+        clock = [100.0]
+        monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+        with progress_bar() as bar:
+            bar.begin("DIV2K", 8000)
+            for _ in range(10):
+                clock[0] += 20
+                bar.advance(400)
+        lines = capsys.readouterr().err.splitlines()
+        assert [line.partition(" ")[2] for line in lines] == [
+            "DIV2K: 1,200 of 8,000 outputs, 20.0 outputs/s, 5 min 40 s left",
+            "DIV2K: 2,400 of 8,000 outputs, 20.0 outputs/s, 4 min 40 s left",
+            "DIV2K: 3,600 of 8,000 outputs, 20.0 outputs/s, 3 min 40 s left",
+        ]
+
+    def test_nothing_if_it_is_quiet(self, capsys, monkeypatch):
+        monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+        with progress_bar(quiet=True) as bar:
+            bar.begin("DIV2K", 8000)
+            bar.advance(400)
+        assert capsys.readouterr().err == ""

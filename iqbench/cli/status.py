@@ -1,0 +1,122 @@
+"""``iqbench status``: how far the scoring of a results folder is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from iqbench.cli.options import format_of, format_option, output_option, results_argument
+from iqbench.cli.streams import deliver
+
+if TYPE_CHECKING:
+    from iqbench.document.model import Document
+    from iqbench.results.progress import ResultsProgress
+
+__all__ = ["status"]
+
+
+@click.command(short_help="Show how far runs are, while they score.")
+@results_argument
+@click.option(
+    "--dataset", multiple=True, metavar="NAME", help="Only this dataset. May be repeated."
+)
+@click.option("--method", multiple=True, metavar="NAME", help="Only this method. May be repeated.")
+@format_option("table", "markdown", "csv", "json", "latex", "html")
+@output_option()
+def status(
+    results: Path,
+    *,
+    dataset: tuple[str, ...],
+    method: tuple[str, ...],
+    format: str | None,
+    output: Path | None,
+) -> None:
+    """Show how far the scoring of a results folder is, by dataset and method, and by run.
+
+    RESULTS is a folder that `iqbench evaluate` writes into, by default results/; any number of runs
+    may be at it, on any machine that sees the folder.
+
+    \b
+    Columns:
+      done       images that were scored
+      failed     images that could not be scored; iqbench evaluate says why
+      remaining  images still to come; where no run goes on, start one
+      rate       outputs a second, of the last minute; left: how long that takes
+
+    Below it: the runs that go on, and those that stopped in the last day.
+
+    \b
+    Examples:
+      iqbench status
+      iqbench status results/ --dataset DIV2K
+      watch -n 10 iqbench status results/
+      iqbench status --format json
+    """
+    from iqbench.cli.progress import waiting
+    from iqbench.document.render import render
+    from iqbench.document.terminal import Window
+    from iqbench.results.progress import read_progress
+
+    format = format or format_of(output)
+    window = Window() if output else Window.of_stdout()
+    with waiting("Reading"):
+        found = read_progress(results, {"dataset": dataset, "method": method})
+    text = render(_document(found), format, window=window)
+    deliver(text, format, output, color=window.color)
+
+
+def _document(found: ResultsProgress) -> Document:
+    """Arrange how far everything is."""
+    import time
+    from dataclasses import asdict
+
+    import pandas as pd
+
+    from iqbench.document.model import Document, Section, numbers, texts
+    from iqbench.document.text import duration, plural, seconds_text
+
+    methods = found.methods
+    names = ("expected", "done", "failed", "remaining")
+    table = Section(
+        "",
+        columns=[
+            texts("dataset", (one.dataset for one in methods)),
+            texts("method", (one.method for one in methods)),
+            *(numbers(name, (getattr(one, name) for one in methods), 0) for name in names),
+            numbers("rate", (one.rate for one in methods), 1),
+            texts("left", (duration(one.remaining, one.rate) for one in methods)),
+        ],
+        fixed=2,
+    )
+    now = time.time()
+    runs = Section(
+        "Runs",
+        columns=[
+            texts("state", (run.told_state for run in found.runs)),
+            texts("since", (seconds_text(now - run.begun) for run in found.runs)),
+            texts("where", (f"{run.host} {run.process}" for run in found.runs)),
+            texts("shard", (run.shard or "all" for run in found.runs)),
+            *(numbers(name, (getattr(run, name) for run in found.runs), 0) for name in names),
+            numbers("rate", (run.rate for run in found.runs), 1),
+            texts("command", (run.command for run in found.runs)),
+        ],
+    )
+    left = duration(found.remaining, found.rate)
+    facts = [
+        f"{sum(one.done for one in methods):,} of "
+        f"{plural(sum(one.expected for one in methods), 'image')} done",
+        f"{sum(one.failed for one in methods):,} failed",
+        f"{found.remaining:,} remaining",
+    ]
+    if found.rate:
+        facts += [f"{found.rate:,.1f} a second", f"{left} left"]
+    elif found.remaining:
+        facts.append("no run goes on")
+    return Document(
+        [table, *([runs] if found.runs else [])],
+        facts=", ".join(facts),
+        records=pd.DataFrame([asdict(one) for one in methods]),
+        page="iqbench status",
+    )
