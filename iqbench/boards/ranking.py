@@ -12,7 +12,7 @@ from iqbench.results.schema import ColumnInfo
 from iqbench.results.selector import Keys, select_one
 from iqbench.stats.arrays import Floats
 from iqbench.stats.gains import gains
-from iqbench.stats.paired import holm, paired_test, smallest_p
+from iqbench.stats.paired import holm, paired_tests, smallest_p
 
 __all__ = [
     "ALPHA",
@@ -105,7 +105,8 @@ def ties(values: Floats, info: ColumnInfo, alpha: float = ALPHA) -> Ties:
     p_values, effects = np.full(count, np.nan), np.full(count, np.nan)
 
     def compare(best: int, others: Sequence[int]) -> Floats:
-        tests = [paired_test(gains(values[:, best], values[:, other], info)) for other in others]
+        better = gains(values[:, [best]], values[:, list(others)], info)
+        tests = paired_tests(better)
         corrected = holm([test.p_value for test in tests])
         found = np.array([test.effect for test in tests])
         if best == 0:

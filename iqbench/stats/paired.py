@@ -9,6 +9,7 @@ different ones look like all there is. Equal magnitudes share their mean rank.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -18,7 +19,15 @@ from scipy import special, stats
 from iqbench.stats.arrays import Floats
 from iqbench.stats.gains import finite_mean
 
-__all__ = ["Alternative", "Paired", "differences", "holm", "paired_test", "smallest_p"]
+__all__ = [
+    "Alternative",
+    "Paired",
+    "differences",
+    "holm",
+    "paired_test",
+    "paired_tests",
+    "smallest_p",
+]
 
 Alternative = Literal["two-sided", "less", "greater"]
 
@@ -86,13 +95,36 @@ def paired_test(values: ArrayLike, alternative: Alternative = "two-sided") -> Pa
         Without any
         difference but zero, or without any pair, p is 1 and the effect 0.
     """
-    found = np.asarray(values, dtype=np.float64)
-    found = found[~np.isnan(found)]
+    (outcome,) = paired_tests(np.asarray(values, dtype=np.float64)[:, np.newaxis], alternative)
+    return outcome
+
+
+def paired_tests(columns: Floats, alternative: Alternative = "two-sided") -> list[Paired]:
+    """Do `paired_test` with each column of a table; ranked together, hundreds take milliseconds.
+
+    Parameters
+    ----------
+    columns
+        Shape (pairs, tests).
+    alternative
+        As for `paired_test`.
+    """
+    ranks = columns  # of none, scipy forgets the shape
+    if columns.size:
+        ranks = stats.rankdata(np.abs(columns), axis=0, nan_policy="omit")
+    known = ~np.isnan(columns)
+    return [
+        _tested(columns[rows, place], ranks[rows, place], alternative)
+        for place, rows in enumerate(known.T)
+    ]
+
+
+def _tested(found: Floats, ranks: Floats, alternative: Alternative) -> Paired:
+    """Test differences by the ranks of their magnitudes."""
     n = len(found)
     mean = finite_mean(found)
     if not np.any(found):
         return Paired(n, mean, 1.0, 0.0)
-    ranks = stats.rankdata(np.abs(found))
     above, below = ranks[found > 0].sum(), ranks[found < 0].sum()
     effect = (above - below) / (n * (n + 1) / 2)
     differ = found != 0
@@ -155,16 +187,23 @@ def _exact_p(ranks: Floats, positive: NDArray[np.bool_], alternative: Alternativ
     zeros = doubled.min() - 2
     beyond = doubled - zeros
     doubled = beyond + min(zeros, beyond.sum() + 1)
-    ways = np.zeros(doubled.sum() + 1)
-    ways[0] = 1.0
-    for rank in doubled:
-        ways[rank:] = ways[rank:] + ways[:-rank]
-    ways /= 2.0 ** len(doubled)
+    ways = _ways(np.sort(doubled).tobytes())
     place = doubled[positive].sum()
     less, greater = float(ways[: place + 1].sum()), float(ways[place:].sum())
     if alternative == "two-sided":
         return 2 * min(less, greater)
     return less if alternative == "less" else greater
+
+
+@lru_cache(maxsize=64)  # ranks without ties or zeros are the same for all tests of as many pairs
+def _ways(ranks: bytes) -> Floats:
+    """Give the share of all assignments of signs for each sum of positive ranks."""
+    doubled = np.frombuffer(ranks, np.int64)
+    ways = np.zeros(doubled.sum() + 1)
+    ways[0] = 1.0
+    for rank in doubled:
+        ways[rank:] = ways[rank:] + ways[:-rank]
+    return ways / 2.0 ** len(doubled)
 
 
 def _normal_p(ranks: Floats, positive: NDArray[np.bool_], alternative: Alternative) -> float:

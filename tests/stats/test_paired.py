@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from itertools import product
 
 import numpy as np
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from iqbench.stats import paired
-from iqbench.stats.paired import Paired, differences, holm, paired_test, smallest_p
+from iqbench.stats.paired import (
+    Paired,
+    differences,
+    holm,
+    paired_test,
+    paired_tests,
+    smallest_p,
+)
 
 # Wilcoxon's own example (Biometrics Bulletin 1, 1945, table 2; Darwin's maize plants, in eighths of
 # an inch): the negative ranks sum to 24.
@@ -137,3 +145,19 @@ def test_holm_lies_between_no_correction_and_bonferronis(p_values):
     assert (adjusted >= p_values).all()
     assert (adjusted <= np.minimum(1, np.array(p_values) * len(p_values)) + 1e-15).all()
     assert (np.diff(adjusted[np.argsort(p_values, kind="stable")]) >= 0).all()
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([-2.0, -1.0, 0.0, 0.5, np.inf, np.nan]), min_size=4, max_size=4),
+        max_size=12,
+    ),
+    st.sampled_from(ALTERNATIVES),
+)
+def test_tests_side_by_side_are_those_of_each_alone(rows, alternative):
+    columns = np.array(rows, np.float64).reshape(len(rows), 4)
+    together = paired_tests(columns, alternative)
+    for column, outcome in zip(columns.T, together, strict=True):
+        known = column[~np.isnan(column)]
+        np.testing.assert_equal(astuple(outcome), astuple(paired_test(known, alternative)))
+        assert outcome.n == len(known)
