@@ -82,12 +82,8 @@ def changes_between(
         for method, what in _of_dataset(old[dataset], new[dataset], common):
             kinds.setdefault((method, what), []).append(dataset)
     found += [f"{method} {what} {_named(names)}" for (method, what), names in kinds.items()]
-    methods = set(now["method"])
-    other = sorted(
-        name
-        for name in methods & {*facts_before, *facts}
-        if facts_before.get(name) != facts.get(name)
-    )
+    both = set(before["method"]) & set(now["method"])
+    other = sorted(name for name in both if facts_before.get(name) != facts.get(name))
     return [*found, *([f"date or links of {_named(other)} changed"] if other else [])]
 
 
