@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from iqbench.boards.board import Board
-from iqbench.boards.diagram import rank_figure, ranks_of
+from iqbench.boards.diagram import rank_figure
 from iqbench.boards.document import board_document
 from iqbench.boards.pair_tables import image_sections, pair_sections
 from iqbench.boards.paper import paper_document
 from iqbench.boards.sections import section_kind
 from iqbench.boards.table_layout import TableLayout
-from iqbench.document.drawing import FIGURE_FORMATS, draw
 from iqbench.document.model import Document
 from iqbench.document.render import render
 from iqbench.document.terminal import Window
 from iqbench.errors import IqbenchError
 
-__all__ = ["board_in_notebook", "draw_ranks", "render_view"]
+__all__ = ["board_in_notebook", "render_view"]
 
 
 def board_in_notebook(found: Board) -> Document:
@@ -91,29 +90,6 @@ def render_view(
         ranks=rank_figure(found) if format == "html" else None,
     )
     return render(document, format, intervals=intervals, window=window)
-
-
-def draw_ranks(found: Board, format: str) -> bytes:
-    """Draw the critical-difference diagram of the average ranks over all datasets.
-
-    Parameters
-    ----------
-    found
-        What there is.
-    format
-        One of `iqbench.document.drawing.FIGURE_FORMATS`.
-
-    Raises
-    ------
-    IqbenchError
-        Where datasets or methods are too few for it, or for an unknown format.
-    """
-    if format not in FIGURE_FORMATS:
-        raise IqbenchError(
-            f"cannot draw a figure as {format or 'a file without suffix'}",
-            hint=f"Let the file end in {', '.join(f'.{one}' for one in FIGURE_FORMATS)}",
-        )
-    return draw(ranks_of(found), format)
 
 
 def _nothing(view: str) -> IqbenchError:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from iqbench.cli.figure_options import (
+    draw_figures,
+    figure_options,
+    figure_style,
+    figures_asked,
+    write_figures,
+)
 from iqbench.cli.options import (
     columns_option,
     filter_options,
@@ -20,6 +27,10 @@ from iqbench.cli.streams import print_result, say
 
 if TYPE_CHECKING:
     from iqbench.correlation.inputs import OpinionSource
+
+_LOGISTICS: dict[str | None, Literal[4, 5] | None] = {None: None, "4": 4, "5": 5}
+_FIGURES = ("scatter", "spearman", "kendall", "gaps")
+"""Those of `iqbench.correlation.document`, which takes its time to import."""
 
 
 @click.command()
@@ -79,6 +90,13 @@ if TYPE_CHECKING:
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws."
 )
+@click.option(
+    "--logistic",
+    type=click.Choice(["4", "5"]),
+    help="Fit the logistic of so many parameters between metrics and opinions, report it and draw "
+    "it; by default both are reported, and that of 5 is drawn.",
+)
+@figure_options(_FIGURES)
 @format_option()
 @click.option(
     "-o",
@@ -130,11 +148,12 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
       iqbench correlate results --mos opinions.csv --raters 15
       iqbench correlate --mos csiq.csv --mos-column dmos --mos-direction lower
       iqbench correlate results --mos bapps.parquet --method p0 --method p1
+      iqbench correlate --dataset KADID-10k --logistic 4 --figure scatter.pdf --figure-size 17x6cm
     """
     from iqbench.cli.library_warnings import told_warnings
     from iqbench.cli.progress import waiting
     from iqbench.correlation.correlations import read_correlations
-    from iqbench.correlation.document import render_correlations
+    from iqbench.correlation.document import correlation_figures, render_correlations
     from iqbench.correlation.folder import write_correlations
     from iqbench.correlation.inputs import OpinionSource
     from iqbench.document.files import write_text
@@ -146,6 +165,7 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
     to_folder = output is not None and format is None
     for_people = format == "table" or (format is None and not to_folder)
     shown = shown_columns(options["columns"], "headline" if for_people else "all")
+    asked, style = figures_asked(options["figure"], _FIGURES), figure_style(options)
     source = OpinionSource(
         options["mos"],
         dict(map(_column, options["mos_columns"])),
@@ -160,7 +180,14 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
             source=source,
             directions=dict(map(_direction, options["metric_directions"])),
             bootstrap=Bootstrap(options["confidence"], options["resamples"], options["seed"]),
+            logistic=_LOGISTICS[options["logistic"]],
         )
+        described = [
+            (figure, _of_dataset(path, dataset))
+            for kind, path in asked
+            for dataset, figure in correlation_figures(found, kind)
+        ]
+        drawn = draw_figures(described, style)
     if to_folder or format in ("csv", "json"):  # the others hold these sentences
         for note in found.notes:
             say(f"note: {note}")
@@ -169,11 +196,19 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
         text = render_correlations(found, format or "table", window)
         print_result(text, format, color=window.color)
     elif to_folder:
-        for path in write_correlations(found, output, figures=options["figures"]):
+        for path in write_correlations(found, output, figures=options["figures"], style=style):
             say(f"wrote {path}")
     else:
         write_text(output, render_correlations(found, format or "table"))
         say(f"wrote {output}")
+    write_figures(drawn)
+
+
+def _of_dataset(path: Path, dataset: str) -> Path:
+    """Add the dataset to the name of a file where there are figures of several."""
+    from iqbench.results.paths import slug
+
+    return path.with_stem(f"{path.stem}-{slug(dataset)}") if dataset else path
 
 
 def _scores(context: click.Context, results: Path, source: OpinionSource) -> Path | None:

@@ -7,6 +7,13 @@ from typing import Any
 
 import click
 
+from iqbench.cli.figure_options import (
+    draw_figures,
+    figure_options,
+    figure_style,
+    figures_asked,
+    write_figures,
+)
 from iqbench.cli.options import (
     columns_option,
     composite_option,
@@ -20,8 +27,11 @@ from iqbench.cli.options import (
     shown_columns,
     wanted,
 )
-from iqbench.cli.streams import deliver, say
+from iqbench.cli.streams import deliver
 from iqbench.cli.table_options import table_layout, table_options
+
+_FIGURES = ("front", "boxes", "scatter", "ranks")
+"""Those of `iqbench.boards.figures`, which takes its time to import."""
 
 
 @click.command()
@@ -72,6 +82,7 @@ from iqbench.cli.table_options import table_layout, table_options
     help="Draw the critical-difference diagram of the average ranks, from five datasets on.",
 )
 @table_options
+@figure_options(_FIGURES)
 @format_option()
 @output_option()
 def leaderboard(
@@ -140,6 +151,8 @@ def leaderboard(
       iqbench leaderboard --sort 'psnr[protocol=sr-y:scale=4]'
       iqbench leaderboard --composite "mix = 'psnr' / 50 + 'ssim'" --sort mix
       iqbench leaderboard --by overall --diagram ranks.svg
+      iqbench leaderboard --figure front.pdf --figure-size 8.5x6cm --no-figure-title
+      iqbench leaderboard --sort ssim --figure boxes=fig2.svg --figure scatter=fig3.png
       iqbench leaderboard --pairs --dataset Set5
       iqbench leaderboard --by-image --method edsr --method swinir --top 10
       iqbench leaderboard --layout paper --order bicubic,edsr --name psnr=PSNR -o table.tex
@@ -148,10 +161,10 @@ def leaderboard(
     """
     from iqbench.boards.board import read_board
     from iqbench.boards.composites import read_composites
-    from iqbench.boards.views import draw_ranks, render_view
+    from iqbench.boards.figures import board_figure
+    from iqbench.boards.views import render_view
     from iqbench.cli.library_warnings import told_warnings
     from iqbench.cli.progress import waiting
-    from iqbench.document.files import write_bytes
     from iqbench.document.terminal import Window
 
     layout = table_layout(options)
@@ -162,6 +175,9 @@ def leaderboard(
         )
     if top is not None and not by_image:
         raise click.UsageError("--top belongs to --by-image")
+    figures, style = figures_asked(options["figure"], _FIGURES), figure_style(options)
+    if diagram is not None:
+        figures += figures_asked([f"ranks={diagram}"], _FIGURES)
     format = format or format_of(output)
     window = Window() if output else Window.of_stdout()
     view = "pairs" if pairs else "images" if by_image else section or by
@@ -179,10 +195,11 @@ def leaderboard(
             sort=sort,
             shown=shown,
             front=front_columns(front),
-            intervals=intervals is not False if layout is None else bool(intervals),
+            intervals=intervals is not False if layout is None or figures else bool(intervals),
             composites=read_composites(composites),
         )
-        drawn = draw_ranks(found, diagram.suffix.lower()[1:]) if diagram else b""
+        described = [(board_figure(found, kind), path) for kind, path in figures]
+        drawn = draw_figures(described, style)
         text = render_view(
             *(found, view, format),
             intervals=intervals,
@@ -191,6 +208,4 @@ def leaderboard(
             window=window,
         )
     deliver(text, format, output, color=window.color)
-    if diagram is not None:
-        write_bytes(diagram, drawn)
-        say(f"wrote {diagram}")
+    write_figures(drawn)

@@ -12,7 +12,7 @@ import pandas as pd
 from iqbench.correlation.between import between_metrics
 from iqbench.correlation.differences import DIFFERENCE_COLUMNS, opinion_differences
 from iqbench.correlation.forced_choice import choice_agreement, choice_differences
-from iqbench.correlation.human_opinion import OPINION_COLUMNS, opinion_agreement
+from iqbench.correlation.human_opinion import LOGISTICS, OPINION_COLUMNS, opinion_agreement
 from iqbench.correlation.inputs import Inputs, OpinionSource, read_inputs
 from iqbench.correlation.metric_table import NO_CORRELATION, MetricTable
 from iqbench.correlation.variation_gaps import variation_gaps
@@ -21,6 +21,7 @@ from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import Columns, metric_of
 from iqbench.results.format1 import completed
 from iqbench.stats.influence import DEFAULT, Bootstrap
+from iqbench.stats.logistic import Parameters
 
 __all__ = ["Correlations", "perceptual_distances", "read_correlations"]
 
@@ -70,6 +71,8 @@ class Correlations(
         How intervals were made.
     notes
         Opinions that are left out, counted in sentences.
+    logistic
+        How many parameters the logistic has that is drawn.
     """
 
     table: MetricTable
@@ -83,6 +86,7 @@ class Correlations(
     hidden: int
     bootstrap: Bootstrap
     notes: tuple[str, ...] = ()
+    logistic: Parameters = 5
 
     def rows(self) -> pd.DataFrame:
         """Put everything into one table, one row a number.
@@ -139,6 +143,7 @@ def read_correlations(
     source: OpinionSource | None = None,
     directions: Mapping[str, str] | None = None,
     bootstrap: Bootstrap = DEFAULT,
+    logistic: Parameters | None = None,
 ) -> Correlations:
     """Read scores and opinions, and correlate them.
 
@@ -157,6 +162,9 @@ def read_correlations(
         ``higher`` or ``lower`` for metrics whose direction is not in the results.
     bootstrap
         How intervals are made.
+    logistic
+        How many parameters the logistic has that is fitted between metrics and opinions; by
+        default those of 4 and of 5 are reported, and the one of 5 is drawn.
 
     Raises
     ------
@@ -167,7 +175,8 @@ def read_correlations(
     table, opinions = read.table, read.opinions
     found_directions = _directions(table, [*table.names, *read.choice_metrics], directions or {})
     _check_choices(read.choice_metrics, found_directions)
-    agreement, differences = _with_people(read, found_directions, bootstrap)
+    logistics = LOGISTICS if logistic is None else (logistic,)
+    agreement, differences = _with_people(read, found_directions, bootstrap, logistics)
     distortion = None
     if "distortion" in opinions and "method" in opinions:
         index = ["dataset", "method", "image"]
@@ -193,6 +202,7 @@ def read_correlations(
         hidden=read.hidden,
         bootstrap=bootstrap,
         notes=read.notes,
+        logistic=logistics[-1],
     )
 
 
@@ -227,13 +237,18 @@ def _check_choices(choices: list[str], directions: Mapping[str, str]) -> None:
 
 
 def _with_people(
-    read: Inputs, directions: Mapping[str, str], bootstrap: Bootstrap
+    read: Inputs,
+    directions: Mapping[str, str],
+    bootstrap: Bootstrap,
+    logistics: Sequence[Parameters],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare with opinions and with choices, where there are any."""
     opinions = (read.opinions, read.table.names)
     choices = (read.choices, read.choice_metrics, directions, bootstrap)
-    agreement = [opinion_agreement(*opinions, directions, bootstrap)] if len(read.opinions) else []
-    differences = [opinion_differences(*opinions, bootstrap)] if len(read.opinions) else []
+    agreement, differences = [], []
+    if len(read.opinions):
+        agreement = [opinion_agreement(*opinions, directions, bootstrap, logistics)]
+        differences = [opinion_differences(*opinions, bootstrap)]
     if read.choice_metrics:
         agreement.append(choice_agreement(*choices))
         differences.append(choice_differences(*choices))

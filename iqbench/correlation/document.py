@@ -13,21 +13,38 @@ from iqbench.correlation.correlations import Correlations
 from iqbench.correlation.tables import MATRICES, Matrix, lower_half, square, tables
 from iqbench.correlation.variation_gaps import ALL_PERCEPTUAL, variation_names
 from iqbench.correlation.words import sentences
-from iqbench.document.figure import Dumbbells, Heatmap, Panel, Scatter
+from iqbench.document.figure import Dumbbells, Figure, Heatmap, Panel, Scatter
 from iqbench.document.frames import columns_of
 from iqbench.document.model import Document, Section
 from iqbench.document.render import render
 from iqbench.document.terminal import Window
+from iqbench.errors import IqbenchError, unknown_name
 from iqbench.stats.logistic import fit_logistic
 
-__all__ = ["correlation_document", "facts", "render_correlations"]
+__all__ = [
+    "FIGURES",
+    "correlation_document",
+    "correlation_figures",
+    "facts",
+    "render_correlations",
+]
+
+FIGURES = ("scatter", "spearman", "kendall", "gaps")
+"""What can be drawn: opinion over metrics, two matrices, total variation against perception."""
 
 _MORE_MATRICES: tuple[Matrix, ...] = (
     ("within dataset", "pearson", "Pearson within datasets"),
     ("within method", "spearman", "Spearman within methods"),
 )
+_LACKING = {
+    "scatter": "there are no mean opinions of the images",
+    "spearman": "it takes two metrics and three outputs of a dataset",
+    "kendall": "it takes two metrics and two methods",
+    "gaps": "it takes total variation and a perceptual distance",
+}
 _GAPS = "Total variation against perceptual distance"
 _MOST_POINTS = 3000  # a figure with more takes seconds to open
+_CURVE_POINTS = 300
 
 
 def render_correlations(found: Correlations, format: str, window: Window | None = None) -> str:
@@ -55,6 +72,39 @@ def correlation_document(found: Correlations) -> Document:
         records=found.rows(),
         level=1,
     )
+
+
+def correlation_figures(found: Correlations, kind: str) -> list[tuple[str, Figure]]:
+    """Describe the figures of one kind.
+
+    Parameters
+    ----------
+    found
+        What was found.
+    kind
+        One of `FIGURES`.
+
+    Returns
+    -------
+    list
+        Of each figure, the dataset that it is of where there are several, else nothing; and the
+        figure.
+
+    Raises
+    ------
+    IqbenchError
+        For an unknown kind, or where there is no such figure.
+    """
+    if kind not in FIGURES:
+        raise unknown_name("figure", kind, FIGURES)
+    sections = _sections(found)
+    made = [one.figure for one in sections if one.figure and one.figure.name.startswith(kind)]
+    if not made:
+        raise IqbenchError(f"there is no figure {kind}: {_LACKING[kind]}")
+    if kind != "scatter" or len(made) == 1:
+        return [("", one) for one in made]
+    datasets = sorted(set(found.opinions["dataset"].astype(str)))
+    return list(zip(datasets, made, strict=True))
 
 
 def facts(found: Correlations) -> str:
@@ -140,27 +190,46 @@ def _dumbbells(found: Correlations, gaps: pd.DataFrame) -> Dumbbells | None:
 
 
 def _scatters(found: Correlations) -> Iterator[Scatter]:
-    """Show opinion over every metric, with the logistic of 5 parameters."""
+    """Show opinion over every metric, with the logistic that is reported; colours by distortion."""
     if "mos" in found.opinions:
         for number, (dataset, part) in enumerate(found.opinions.groupby("dataset", sort=True)):
             metrics = [name for name in found.table.names if part[name].notna().any()]
             title = f"Agreement with people on {dataset}"
-            panels = [_panel(part, metric) for metric in metrics]
+            panels = [_panel(found, str(dataset), part, metric) for metric in metrics]
             yield Scatter(f"scatter-{number}", title, panels, "opinion")
 
 
-def _panel(table: pd.DataFrame, metric: str) -> Panel:
+def _panel(found: Correlations, dataset: str, table: pd.DataFrame, metric: str) -> Panel:
     """Show the finite rows; of more than 3,000, 3,000 drawn at random. The curve is that of all."""
     known = np.isfinite(table[[metric, "mos"]].to_numpy(np.float64)).all(axis=1)
     x, y = (table.loc[known, name].to_numpy(np.float64) for name in (metric, "mos"))
     shown = np.arange(len(x))
     if len(x) > _MOST_POINTS:
         shown = np.random.default_rng(0).choice(len(x), _MOST_POINTS, replace=False)
-    fit = fit_logistic(x, y, 5)
-    if fit is None:
-        return Panel(metric, x[shown], y[shown])
-    order = np.argsort(x, kind="stable")
-    thin = order[np.linspace(0, len(order) - 1, min(len(order), 300)).astype(int)]
-    fitted = np.corrcoef(fit.fitted, y)[0, 1]
-    caption = f"PLCC {np.corrcoef(x, y)[0, 1]:.3f}, fitted {fitted:.3f}"
-    return Panel(metric, x[shown], y[shown], (x[thin], fit.fitted[thin]), caption)
+    groups: list[str] = []
+    if "distortion" in table and table["distortion"].nunique() > 1:
+        kinds = table.loc[known, "distortion"].astype(object)
+        kinds = kinds.where(kinds.notna(), "other").astype(str)
+        groups = [kinds.iloc[at] for at in shown]
+    fit = fit_logistic(x, y, found.logistic)
+    curve = None
+    if fit is not None:
+        across = np.linspace(x.min(), x.max(), _CURVE_POINTS)
+        curve = (across, fit.at(across))
+    caption = _caption(found, dataset, metric)
+    return Panel(metric, x[shown], y[shown], curve, caption, groups)
+
+
+def _caption(found: Correlations, dataset: str, metric: str) -> str:
+    """Give the coefficients that the tables report of what is drawn."""
+    rows = found.opinion
+    own = rows[
+        (rows["dataset"] == dataset) & (rows["metric"] == metric) & (rows["distortion"] == "")
+    ]
+    values = dict(zip(own["statistic"], own["value"], strict=True))
+    plain, fitted = (
+        values.get(name, np.nan) for name in ("plcc", f"plcc-logistic{found.logistic}")
+    )
+    told = [f"PLCC {plain:.3f}"] if np.isfinite(plain) else []
+    told += [f"{fitted:.3f} after logistic {found.logistic}"] if np.isfinite(fitted) else []
+    return ", ".join(told)

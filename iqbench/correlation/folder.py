@@ -6,7 +6,7 @@ from pathlib import Path
 
 from iqbench.correlation.correlations import Correlations
 from iqbench.correlation.document import correlation_document
-from iqbench.document.drawing import draw
+from iqbench.document.drawing import FigureStyle, draw
 from iqbench.document.files import export_frame, write_bytes, write_text
 from iqbench.document.render import render
 from iqbench.errors import IqbenchError
@@ -14,7 +14,13 @@ from iqbench.errors import IqbenchError
 __all__ = ["write_correlations"]
 
 
-def write_correlations(found: Correlations, folder: Path, *, figures: str = "svg") -> list[Path]:
+def write_correlations(
+    found: Correlations,
+    folder: Path,
+    *,
+    figures: str = "svg",
+    style: FigureStyle | None = None,
+) -> list[Path]:
     """Write a folder: ``correlation.parquet``, ``report.md`` and ``figures/``.
 
     Parameters
@@ -25,6 +31,8 @@ def write_correlations(found: Correlations, folder: Path, *, figures: str = "svg
         Is made where it is not there.
     figures
         The format of figures: one of `iqbench.document.drawing.FIGURE_FORMATS`.
+    style
+        Their size and font.
 
     Returns
     -------
@@ -55,7 +63,7 @@ def write_correlations(found: Correlations, folder: Path, *, figures: str = "svg
         if section.figure is not None:
             links[section.figure.name] = f"figures/{section.figure.name}.{figures}"
             written.append(folder / links[section.figure.name])
-            write_bytes(written[-1], draw(section.figure, figures))
+            write_bytes(written[-1], draw(section.figure, figures, style))
     written.append(folder / "report.md")
     write_text(written[-1], render(document, "markdown", figures=links))
     return written

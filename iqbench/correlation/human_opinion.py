@@ -15,13 +15,15 @@ from iqbench.stats.influence import DEFAULT, Bootstrap, Scale, intervals
 from iqbench.stats.krasula import krasula
 from iqbench.stats.logistic import Parameters, fit_logistic
 
-__all__ = ["OPINION_COLUMNS", "RANKED", "opinion_agreement"]
+__all__ = ["LOGISTICS", "OPINION_COLUMNS", "RANKED", "opinion_agreement"]
 
 OPINION_COLUMNS = [
     *("dataset", "distortion", "metric", "statistic"),
     *("value", "low", "high", "n", "images", "note"),
 ]
-_LOGISTICS: tuple[Parameters, ...] = (4, 5)
+LOGISTICS: tuple[Parameters, ...] = (4, 5)
+"""How many parameters the logistics have that are fitted."""
+
 RANKED: tuple[tuple[str, Coefficient], ...] = (
     ("srcc", "spearman"),
     ("krcc", "kendall"),
@@ -45,6 +47,7 @@ def opinion_agreement(
     metrics: Sequence[str],
     directions: Mapping[str, str],
     bootstrap: Bootstrap = DEFAULT,
+    logistics: Sequence[Parameters] = LOGISTICS,
 ) -> pd.DataFrame:
     """Correlate metrics with mean opinion scores.
 
@@ -62,6 +65,8 @@ def opinion_agreement(
         round the Krasula analysis takes them.
     bootstrap
         How intervals are made.
+    logistics
+        Which curves are fitted, by their number of parameters.
 
     Returns
     -------
@@ -82,7 +87,13 @@ def opinion_agreement(
             clusters, images = pd.factorize(
                 rest["reference"] if "reference" in rest else rest["image"]
             )
-            found = list(_estimates(rest, metrics, directions, clusters, bootstrap.seed))
+            found = list(
+                _estimates(
+                    *(rest, metrics, directions, clusters),
+                    seed=bootstrap.seed,
+                    logistics=logistics,
+                )
+            )
             frame = _frame(found, len(images), bootstrap)
             rows.append(frame.assign(dataset=str(dataset), distortion=kind))
     if not rows:
@@ -95,7 +106,9 @@ def _estimates(
     metrics: Sequence[str],
     directions: Mapping[str, str],
     clusters: Indices,
+    *,
     seed: int,
+    logistics: Sequence[Parameters],
 ) -> Iterator[_AgreementEstimate]:
     opinion = table["mos"].to_numpy(np.float64)
     for metric in metrics:
@@ -108,7 +121,7 @@ def _estimates(
         )
         correlated = dict(rows.correlations(metric))
         yield from correlated.values()
-        yield from rows.fits(metric)
+        yield from rows.fits(metric, logistics)
         direction = directions.get(metric, "none")
         if direction not in ("higher", "lower"):
             falls = correlated["srcc"].value * rows.upward < 0
@@ -137,13 +150,13 @@ class _Rows:
             found = associate(values, self.clusters, self.images, coefficient)
             yield name, _estimate(metric, name, found)
 
-    def fits(self, metric: str) -> Iterator[_AgreementEstimate]:
+    def fits(self, metric: str, logistics: Sequence[Parameters]) -> Iterator[_AgreementEstimate]:
         finite = np.isfinite(self.x)
         x, y, clusters = self.x[finite], self.y[finite], self.clusters[finite]
         deviation = self.table["mos_std"].to_numpy(np.float64)[finite]
         raters = self.table["raters"].to_numpy(np.float64)[finite]
         limits = {"2sd": 2 * deviation, "ci": norm.ppf(0.975) * deviation / np.sqrt(raters)}
-        for parameters in _LOGISTICS:
+        for parameters in logistics:
             name = f"logistic{parameters}"
             fit = fit_logistic(x, y, parameters)
             if fit is None:

@@ -35,8 +35,8 @@ _OPINION = {
     "plcc-logistic5": "PLCC 5",
     "rmse-logistic4": "RMSE 4",
     "rmse-logistic5": "RMSE 5",
-    "or-2sd-logistic5": "OR 2sd",
-    "or-ci-logistic5": "OR ci",
+    "or-2sd": "OR 2sd",
+    "or-ci": "OR ci",
     "auc-different-similar": "AUC different",
     "auc-better-worse": "AUC better",
     "correct-order": "correct",
@@ -57,7 +57,10 @@ def tables(
         yield "What each perceptual distance tells: Kendall within images", layers
     for (dataset, kind), part in found.opinion.groupby(["dataset", "distortion"], sort=False):
         if kind == "":
-            yield f"Agreement with people on {dataset!s}", _opinion(part, found.table.sets)
+            yield (
+                f"Agreement with people on {dataset!s}",
+                _opinion(part, found.table.sets, f"-logistic{found.logistic}"),
+            )
     for dataset, part in found.opinion.groupby("dataset", sort=False):
         kinds = part[(part["distortion"] != "") & part["statistic"].isin(["srcc", "2afc"])]
         if len(kinds):
@@ -142,7 +145,7 @@ def _with_ends(numbers: Sequence[float], decimals: int = 2) -> Entry:
     return Entry(text, value=value.value)
 
 
-def _opinion(part: pd.DataFrame, sets: Sequence[str]) -> list[TableColumn]:
+def _opinion(part: pd.DataFrame, sets: Sequence[str], drawn: str) -> list[TableColumn]:
     """Show how each metric agrees with people; nothing of those that have one value a set."""
     metrics: list[str] = []
     counts: list[int] = []
@@ -150,6 +153,12 @@ def _opinion(part: pd.DataFrame, sets: Sequence[str]) -> list[TableColumn]:
     columns: dict[str, list[Entry]] = {}
     for metric, values in part.groupby("metric", sort=False):
         own = {row["statistic"]: row for row in values.to_dict("records")}
+        # Outlier ratios are those of the curve that is drawn.
+        own |= {
+            name.removesuffix(drawn): row
+            for name, row in own.items()
+            if name.startswith("or-") and name.endswith(drawn)
+        }
         for statistic, heading in _OPINION.items():
             if statistic in own:
                 entries = columns.setdefault(heading, [])

@@ -8,6 +8,7 @@ matplotlib's objects, without pyplot, so that nothing global is touched.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -18,32 +19,118 @@ from iqbench.document.figure import (
     CURVE,
     LINK,
     POINTS,
+    Boxes,
     Dumbbells,
     Figure,
+    Front,
+    FrontPanel,
     Heatmap,
     Ranks,
     Scatter,
+    group_mark,
 )
 from iqbench.document.text import printable
+from iqbench.errors import IqbenchError, unknown_name
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-__all__ = ["FIGURE_FORMATS", "draw"]
+__all__ = ["FIGURE_FORMATS", "FigureStyle", "draw"]
 
 FIGURE_FORMATS = ("svg", "pdf", "png")
 
-_STYLE: dict[Any, Any] = {
-    "font.size": 8.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.hashsalt": "iqbench",  # names inside the file: the same figure gives the same bytes
-    "svg.fonttype": "none",  # text stays text: it can be searched, and is small
+_SMALLEST, _LARGEST = 0.5, 60.0
+_LETTERS = (3.0, 40.0)
+_FALLBACK = "DejaVu Sans"
+"""Comes with matplotlib, and has the arrows that other fonts lack."""
+
+_GENERIC = ("serif", "sans-serif", "monospace")
+
+_SYMBOLS = {
+    **{"circle": "o", "square": "s", "triangle-up": "^", "diamond": "D", "triangle-down": "v"},
+    **{"cross": "P", "x": "X"},
 }
 _DATES = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
-def draw(figure: Figure, format: str = "svg") -> bytes:
+@dataclass(frozen=True)
+class FigureStyle:
+    """How large figures are, and their letters.
+
+    Attributes
+    ----------
+    size
+        Width and height in inches; None for what the figure needs.
+    font
+        Family of the letters; one that is installed. None for matplotlib's own.
+    font_size
+        In points.
+    title
+        Whether figures have their titles: in a paper the caption says it.
+
+    Raises
+    ------
+    IqbenchError
+        If a number is out of its range.
+    """
+
+    size: tuple[float, float] | None = None
+    font: str | None = None
+    font_size: float = 8.0
+    title: bool = True
+
+    def __post_init__(self) -> None:
+        for side in self.size or ():
+            if not _SMALLEST <= side <= _LARGEST:
+                raise IqbenchError(
+                    f"a figure cannot be {side:g} inches wide or high",
+                    hint=f"Give {_SMALLEST:g} to {_LARGEST:g} inches",
+                )
+        if not _LETTERS[0] <= self.font_size <= _LETTERS[1]:
+            raise IqbenchError(
+                f"letters of figures cannot have {self.font_size:g} points",
+                hint=f"Give {_LETTERS[0]:g} to {_LETTERS[1]:g}",
+            )
+
+    @property
+    def settings(self) -> dict[Any, Any]:
+        """The settings of matplotlib.
+
+        Raises
+        ------
+        IqbenchError
+            If the font is not installed.
+        """
+        families = [_FALLBACK]
+        if self.font is not None:
+            from matplotlib import get_cachedir
+            from matplotlib.font_manager import fontManager
+
+            known = {*fontManager.get_font_names(), *_GENERIC}
+            if self.font not in known:
+                unknown = unknown_name("font", self.font, known)
+                raise IqbenchError(
+                    unknown.message,
+                    hint=f"{unknown.hint}. A font that was just installed is found when the cache "
+                    f"{get_cachedir()} is removed",
+                )
+            families.insert(0, self.font)
+        return {
+            "font.family": families,
+            "font.size": self.font_size,
+            "axes.titlesize": self.font_size,
+            "legend.fontsize": self.font_size,
+            "figure.titlesize": self.font_size + 1,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "svg.hashsalt": "iqbench",  # names inside: the same figure gives the same bytes
+            "svg.fonttype": "none",  # text stays text: it can be searched, and is small
+            "pdf.fonttype": 42,  # TrueType: publishers refuse the bitmaps of type 3
+        }
+
+
+def draw(figure: Figure, format: str = "svg", style: FigureStyle | None = None) -> bytes:
     """Draw a figure, the same bytes for the same figure.
 
     Parameters
@@ -52,21 +139,57 @@ def draw(figure: Figure, format: str = "svg") -> bytes:
         What it shows.
     format
         One of `FIGURE_FORMATS`.
+    style
+        Size and font.
+
+    Raises
+    ------
+    IqbenchError
+        For an unknown format, or a font that is not installed.
     """
+    if format not in FIGURE_FORMATS:
+        raise IqbenchError(
+            f"cannot draw a figure as {format or 'a file without suffix'}",
+            hint=f"Let the file end in {', '.join(f'.{one}' for one in FIGURE_FORMATS)}",
+        )
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    with rc_context(_STYLE):
-        if isinstance(figure, Heatmap):
-            canvas = _heatmap(figure)
-        elif isinstance(figure, Ranks):
-            canvas = _ranks(figure)
-        else:
-            canvas = _scatter(figure) if isinstance(figure, Scatter) else _dumbbells(figure)
+    style = style or FigureStyle()
+    with rc_context(style.settings):
+        canvas = _canvas(figure)
         FigureCanvasAgg(canvas)
+        if style.title and figure.title:
+            lines = "\n".join(map(_escape, figure.title.split("\n")))
+            canvas.suptitle(lines, x=0.01, ha="left", **_above(figure))
         stream = BytesIO()
-        canvas.savefig(stream, format=format, metadata=_DATES[format], bbox_inches="tight", dpi=200)
+        more: dict[str, Any] = {"bbox_inches": "tight"}
+        if style.size is not None:
+            canvas.set_size_inches(*style.size)
+            more = {}
+            if not isinstance(figure, Ranks):
+                canvas.set_layout_engine("constrained")
+        if isinstance(figure, Front):
+            _place_names(canvas)
+        canvas.savefig(stream, format=format, metadata=_DATES[format], dpi=200, **more)
     return stream.getvalue()
+
+
+def _above(figure: Figure) -> dict[str, float]:
+    """Say where the title is: above the axes that are placed by hand."""
+    return {"y": 1.0} if isinstance(figure, Ranks) else {}
+
+
+def _canvas(figure: Figure) -> Canvas:
+    if isinstance(figure, Heatmap):
+        return _heatmap(figure)
+    if isinstance(figure, Ranks):
+        return _ranks(figure)
+    if isinstance(figure, Front):
+        return _front(figure)
+    if isinstance(figure, Boxes):
+        return _boxes(figure)
+    return _scatter(figure) if isinstance(figure, Scatter) else _dumbbells(figure)
 
 
 def _heatmap(given: Heatmap) -> Canvas:
@@ -77,7 +200,7 @@ def _heatmap(given: Heatmap) -> Canvas:
 
     rows, columns, values = given.rows, given.columns, given.values
     size = max(len(rows), 3)
-    figure = Figure(figsize=(2.6 + 0.42 * size, 2.4 + 0.36 * size))
+    figure = Figure(figsize=(2.6 + 0.42 * size, 2.4 + 0.36 * size), layout="constrained")
     axes = figure.add_subplot()
     below = np.tril(np.ones_like(values, dtype=bool))
     shown = np.ma.masked_where(~below | np.isnan(values), values)
@@ -89,41 +212,175 @@ def _heatmap(given: Heatmap) -> Canvas:
             axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="////", ec="#cccccc", lw=0))
             continue
         color = "white" if abs(value) > 0.6 else "black"
-        axes.text(column, row, _short(value), ha="center", va="center", color=color, size=6.5)
+        axes.text(column, row, _short(value), ha="center", va="center", color=color, size="small")
     axes.set_xticks(range(len(columns)), _plain(columns), rotation=90)
     axes.set_yticks(range(len(rows)), _plain(rows))
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
-    axes.set_title(_escape(given.title), loc="left", fontsize=9)
     figure.colorbar(image, ax=axes, shrink=0.6, aspect=25, pad=0.02)
     return figure
 
 
 def _scatter(given: Scatter) -> Canvas:
-    """Draw panels side by side."""
+    """Draw points, and a curve through them."""
+    figure, every = _panels(len(given.panels), share=bool(given.label))
+    for axes, panel in zip(every, given.panels, strict=True):
+        for name, place, x, y in given.of_group(panel):
+            color, symbol = group_mark(place) if name else (POINTS, "circle")
+            axes.plot(
+                x,
+                y,
+                _SYMBOLS[symbol],
+                color=color,
+                markersize=2.6 if name else 2.2,
+                markeredgewidth=0,
+                alpha=0.6 if name else 0.35,
+                label=_escape(name),
+                rasterized=True,
+            )
+        if panel.curve is not None:
+            # Groups have colours of their own.
+            axes.plot(*panel.curve, color="black" if panel.groups else CURVE, linewidth=1.2)
+        if panel.caption:
+            axes.set_title(_escape(panel.caption))
+        axes.set_xlabel(_escape(panel.label))
+        axes.set_ylabel(_escape(panel.upward))
+    if given.label:
+        for axes in every[::COLUMNS]:
+            axes.set_ylabel(_escape(given.label))
+    if given.groups:
+        handles: dict[str, Any] = {}
+        for axes in every:
+            for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+                handles.setdefault(name, handle)
+        columns = min(len(handles), 2 * len(every[:COLUMNS]) + 1)
+        figure.legend(
+            list(handles.values()),
+            list(handles),
+            loc="outside lower center",
+            ncols=columns,
+            frameon=False,
+            markerscale=1.6,
+        )
+    return figure
+
+
+def _panels(count: int, *, share: bool = False) -> tuple[Canvas, list[Axes]]:
+    """Make a figure of panels side by side."""
     from matplotlib.figure import Figure
 
-    rows = -(-len(given.panels) // COLUMNS)
-    columns = min(len(given.panels), COLUMNS)
-    figure = Figure(figsize=(2.7 * columns + 0.3, 2.3 * rows + 0.4), layout="constrained")
-    all_axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    for axes, panel in zip(all_axes.flat, given.panels, strict=False):
-        axes.plot(
-            *(panel.x, panel.y, "o"),
-            **{"color": POINTS, "markersize": 2.2, "alpha": 0.35, "markeredgewidth": 0},
-            rasterized=True,
-        )
-        if panel.curve is not None:
-            axes.plot(*panel.curve, color=CURVE, linewidth=1.5)
-        if panel.caption:
-            axes.set_title(_escape(panel.caption), fontsize=8)
-        axes.set_xlabel(_escape(panel.label))
-    for axes in all_axes[:, 0]:
-        axes.set_ylabel(_escape(given.label))
-    for axes in list(all_axes.flat)[len(given.panels) :]:
+    rows, columns = -(-count // COLUMNS), min(count, COLUMNS)
+    size = (2.7 * columns + 0.3, 2.3 * rows + 0.4)
+    figure = Figure(figsize=size, layout="constrained")
+    every = list(figure.subplots(rows, columns, squeeze=False, sharey=share).flat)
+    for axes in every[count:]:
         axes.set_visible(False)
-    figure.suptitle(_escape(given.title), x=0.01, ha="left", fontsize=9)
+    return figure, every[:count]
+
+
+def _front(given: Front) -> Canvas:
+    """Draw methods on two axes, and a line through those on the front."""
+    figure, every = _panels(len(given.panels))
+    for axes, panel in zip(every, given.panels, strict=True):
+        _draw_front(axes, panel)
+        if len(every) > 1:
+            axes.set_title(_escape(panel.title))
+    return figure
+
+
+def _draw_front(axes: Axes, panel: FrontPanel) -> None:
+    front = sorted((one for one in panel.spots if one.front), key=lambda one: one.at[0][0])
+    if front:
+        line = [[one.at[place][0] for one in front] for place in (0, 1)]
+        axes.plot(*line, color=CURVE, linewidth=1, linestyle=":")
+    for spot in panel.spots:
+        (x, left, right), (y, low, high) = spot.at
+        color = CURVE if spot.front else LINK
+        axes.errorbar(
+            x,
+            y,
+            xerr=np.nan_to_num([[x - left], [right - x]]),
+            yerr=np.nan_to_num([[y - low], [high - y]]),
+            color=color,
+            elinewidth=0.6,
+            fmt="D" if spot.front else "o",
+            markersize=4.5,
+            markerfacecolor=color if spot.complete else "white",
+        )
+        axes.annotate(
+            _escape(spot.name),
+            (x, y),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            size="small",
+        )
+    axes.margins(0.2)
+    axes.set_xlabel(_escape(panel.labels[0]))
+    axes.set_ylabel(_escape(panel.labels[1]))
+    if panel.lower[0]:
+        axes.invert_xaxis()
+    if panel.lower[1]:
+        axes.invert_yaxis()
+
+
+_SIDES: tuple[tuple[float, float, str, str], ...] = (
+    *((0, 4, "center", "bottom"), (0, -4, "center", "top")),
+    *((5, 0, "left", "center"), (-5, 0, "right", "center")),
+    *((4, 4, "left", "bottom"), (-4, 4, "right", "bottom")),
+    *((4, -4, "left", "top"), (-4, -4, "right", "top")),
+)
+"""Where a name may lie from its point, in points, and how it is aligned there."""
+
+
+def _place_names(canvas: Canvas) -> None:
+    """Move names to where they lie on no other name and on no point, if there is such a place."""
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
+
+    canvas.draw_without_rendering()  # so that pixels are known
+    reach = 4 * canvas.dpi / 72
+    for axes in canvas.axes:
+        names = [one for one in axes.texts if isinstance(one, Annotation)]
+        points = [axes.transData.transform(one.xy) for one in names]
+        taken = [Bbox.from_bounds(x - reach, y - reach, 2 * reach, 2 * reach) for x, y in points]
+        for place, name in enumerate(names):
+            others = [box for other, box in enumerate(taken) if other != place]
+            for x, y, across, up in _SIDES:
+                name.set(position=(x, y), horizontalalignment=across, verticalalignment=up)
+                box = name.get_window_extent()
+                if not any(box.overlaps(other) for other in others):
+                    taken.append(box)
+                    break
+            else:
+                x, y, across, up = _SIDES[0]
+                name.set(position=(x, y), horizontalalignment=across, verticalalignment=up)
+
+
+def _boxes(given: Boxes) -> Canvas:
+    """Draw the distribution of each method."""
+    figure, every = _panels(len(given.panels))
+    for axes, panel in zip(every, given.panels, strict=True):
+        at = list(range(len(panel.rows)))
+        line: dict[str, Any] = {"color": POINTS, "linewidth": 0.8}
+        axes.boxplot(
+            list(panel.values),
+            positions=at,
+            orientation="horizontal",
+            widths=0.6,
+            boxprops=line,
+            whiskerprops=line,
+            capprops=line,
+            medianprops={"color": CURVE, "linewidth": 1.2},
+            flierprops={"marker": "o", "markersize": 2, "markeredgecolor": POINTS},
+        )
+        axes.set_yticks(at, _plain(panel.rows))
+        axes.invert_yaxis()
+        axes.set_xlabel(_escape(panel.label))
+        if len(every) > 1:
+            axes.set_title(_escape(panel.title))
     return figure
 
 
@@ -146,7 +403,6 @@ def _dumbbells(given: Dumbbells) -> Canvas:
     axes.grid(axis="x", color="#e5e5e5", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
-    figure.suptitle(_escape(given.title), x=0.01, ha="left", fontsize=9)
     return figure
 
 
@@ -176,8 +432,6 @@ def _ranks(given: Ranks) -> Canvas:
     for side in ("left", "right", "bottom"):
         axes.spines[side].set_visible(False)
     axes.spines["top"].set_visible(True)
-    lines = "\n".join(map(_escape, given.title.split("\n")))
-    figure.suptitle(lines, x=0.01, y=1.0, ha="left", fontsize=9)
     return figure
 
 

@@ -1,17 +1,29 @@
-"""What figures show, in one description: matplotlib draws it into files, plotly into pages."""
+"""What figures show, in one description.
+
+`iqbench.document.drawing` draws it into files, `iqbench.document.plotly_traces` into pages.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iqbench.document.text import printable
-
-__all__ = ["Dumbbells", "Figure", "Heatmap", "Panel", "Ranks", "Scatter", "for_plotly"]
+__all__ = [
+    "BoxPanel",
+    "Boxes",
+    "Dumbbells",
+    "Figure",
+    "Front",
+    "FrontPanel",
+    "Heatmap",
+    "Panel",
+    "Ranks",
+    "Scatter",
+    "Spot",
+]
 
 _Array = NDArray[np.float64]
 
@@ -20,6 +32,14 @@ POINTS, CURVE, LINK = "#0072B2", "#D55E00", "#666666"
 
 COLUMNS = 3
 """Of panels, side by side."""
+
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8A8A8A", "#000000")
+_MARKS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x")
+
+
+def group_mark(place: int) -> tuple[str, str]:
+    """Give colour and mark of a group of points; no two of the first 56 are alike."""
+    return _COLORS[place % len(_COLORS)], _MARKS[place % len(_MARKS)]
 
 
 @dataclass(frozen=True)
@@ -57,6 +77,10 @@ class Panel:
         Its points in order, x and y; None for no curve.
     caption
         Above the panel.
+    groups
+        To which group each point belongs, which colours tell; none where there is one group.
+    upward
+        Label of the vertical axis, where it is not the one of the figure.
     """
 
     label: str
@@ -64,16 +88,133 @@ class Panel:
     y: _Array
     curve: tuple[_Array, _Array] | None = None
     caption: str = ""
+    groups: Sequence[str] = ()
+    upward: str = ""
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """Panels of points that have one vertical axis."""
+    """Panels of points, side by side.
+
+    Attributes
+    ----------
+    name, title
+        Of its file, and above it.
+    panels
+        From left to right, some in a row.
+    label
+        Of the vertical axis that they share; empty where each has its own.
+    """
 
     name: str
     title: str
     panels: Sequence[Panel]
     label: str
+
+    @property
+    def groups(self) -> list[str]:
+        """Names of the groups of all panels, sorted."""
+        return sorted({name for panel in self.panels for name in panel.groups})
+
+    def of_group(self, panel: Panel) -> Iterator[tuple[str, int, _Array, _Array]]:
+        """Give each group that a panel has points of: its name, its place, and the points."""
+        if not panel.groups:
+            yield "", 0, panel.x, panel.y
+            return
+        names = np.array(panel.groups, dtype=object)
+        for place, name in enumerate(self.groups):
+            own = names == name
+            if own.any():
+                yield name, place, panel.x[own], panel.y[own]
+
+
+Triple = tuple[float, float, float]
+"""A mean, and the ends of its interval, NaN where there is none."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A method on two axes.
+
+    Attributes
+    ----------
+    name
+        Of the method.
+    at
+        Across and up.
+    front
+        Whether no other method is better on both.
+    complete
+        Whether it has all values.
+    """
+
+    name: str
+    at: tuple[Triple, Triple]
+    front: bool
+    complete: bool
+
+
+@dataclass(frozen=True)
+class FrontPanel:
+    """Methods on two axes, of one dataset.
+
+    Attributes
+    ----------
+    title
+        The dataset.
+    axes, labels
+        Headings of the two columns, and with their arrows.
+    lower
+        Of each axis, whether less is better: then it runs to the left, or down.
+    spots
+        The methods.
+    """
+
+    title: str
+    axes: tuple[str, str]
+    labels: tuple[str, str]
+    lower: tuple[bool, bool]
+    spots: Sequence[Spot]
+
+
+@dataclass(frozen=True)
+class Front:
+    """Methods by fidelity and perception, one panel a dataset; a line joins the Pareto front."""
+
+    name: str
+    title: str
+    panels: Sequence[FrontPanel]
+
+
+@dataclass(frozen=True)
+class BoxPanel:
+    """Distributions, of one dataset.
+
+    Attributes
+    ----------
+    title
+        The dataset.
+    label
+        Of the horizontal axis.
+    rows
+        Names, from above.
+    values
+        Finite values of each.
+    """
+
+    title: str
+    label: str
+    rows: Sequence[str]
+    values: Sequence[_Array]
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Quartiles and what lies beyond them, one panel a dataset."""
+
+    name: str
+    title: str
+    panels: Sequence[BoxPanel]
 
 
 @dataclass(frozen=True)
@@ -163,144 +304,4 @@ class Ranks:
         return 0.5 * len(self.joined) + (len(self.methods) + 1) // 2 + 0.5
 
 
-Figure = Heatmap | Scatter | Dumbbells | Ranks
-
-
-def for_plotly(figure: Figure) -> dict[str, Any]:
-    """Describe a figure as plotly.js reads it: ``traces`` and ``layout``."""
-    if isinstance(figure, Heatmap):
-        return _heatmap(figure)
-    if isinstance(figure, Ranks):
-        return _ranks(figure)
-    return _scatter(figure) if isinstance(figure, Scatter) else _dumbbells(figure)
-
-
-def _heatmap(figure: Heatmap) -> dict[str, Any]:
-    below = np.tril(np.ones(figure.values.shape, dtype=bool))
-    values = np.where(below, figure.values, np.nan)
-    trace = {
-        "type": "heatmap",
-        "x": _plain(figure.columns),
-        "y": _plain(figure.rows),
-        "z": [[_known(value) for value in row] for row in values],
-        "zmin": -1,
-        "zmax": 1,
-        "colorscale": [[0, "#7f3b08"], [0.5, "#f7f7f7"], [1, "#2d004b"]],
-        "texttemplate": "%{z:.2f}",
-        "hovertemplate": "%{y}, %{x}: %{z:.3f}<extra></extra>",
-    }
-    axes = {"xaxis": {"automargin": True}, "yaxis": {"automargin": True, "autorange": "reversed"}}
-    return {"traces": [trace], "layout": axes}
-
-
-def _scatter(figure: Scatter) -> dict[str, Any]:
-    rows = -(-len(figure.panels) // COLUMNS)
-    traces: list[dict[str, Any]] = []
-    layout: dict[str, Any] = {
-        "grid": {
-            "rows": rows,
-            "columns": min(len(figure.panels), COLUMNS),
-            "pattern": "independent",
-        }
-    }
-    for number, panel in enumerate(figure.panels, start=1):
-        axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
-        traces.append(
-            {
-                **{"type": "scatter", "mode": "markers", **axes},
-                **{"x": [_known(value) for value in panel.x], "y": [_known(y) for y in panel.y]},
-                "marker": {"color": POINTS, "size": 4, "opacity": 0.4},
-            }
-        )
-        if panel.curve is not None:
-            x, y = panel.curve
-            line = {"color": CURVE, "width": 2}
-            traces.append(
-                {
-                    **{"type": "scatter", "mode": "lines", "line": line, "hoverinfo": "skip"},
-                    **{"x": [_known(one) for one in x], "y": [_known(one) for one in y], **axes},
-                }
-            )
-        label = _plain([f"{panel.label}  ({panel.caption})" if panel.caption else panel.label])[0]
-        layout[f"xaxis{number}"] = {"title": {"text": label}, "automargin": True}
-        layout[f"yaxis{number}"] = {"title": {"text": _plain([figure.label])[0]}}
-    return {"traces": traces, "layout": layout}
-
-
-def _dumbbells(figure: Dumbbells) -> dict[str, Any]:
-    names = _plain(figure.rows)
-    first, second = figure.ends.values()
-    links: dict[str, Any] = {"x": [], "y": []}
-    for name, one, other in zip(names, first, second, strict=True):
-        links["x"] += [_known(one), _known(other), None]
-        links["y"] += [name, name, None]
-    traces: list[dict[str, Any]] = [
-        {
-            **{"type": "scatter", "mode": "lines", **links},
-            **{"line": {"color": LINK, "width": 1}, "hoverinfo": "skip", "showlegend": False},
-        }
-    ]
-    for (label, at), color, symbol in zip(
-        figure.ends.items(), (CURVE, POINTS), ("square", "circle"), strict=True
-    ):
-        traces.append(
-            {
-                **{"type": "scatter", "mode": "markers", "name": _plain([label])[0]},
-                **{"x": [_known(value) for value in at], "y": names},
-                "marker": {"color": color, "symbol": symbol, "size": 8},
-            }
-        )
-    axis = {"title": {"text": _plain([figure.label])[0]}, "range": [-0.03, 1.03]}
-    layout = {"xaxis": axis, "yaxis": {"automargin": True}, "showlegend": True}
-    return {"traces": traces, "layout": {**layout, "legend": {"orientation": "h", "y": 1.1}}}
-
-
-def _ranks(figure: Ranks) -> dict[str, Any]:
-    lines: dict[str, list[float | None]] = {"x": [], "y": []}
-    for rank, label in zip(figure.ranks, figure.labels, strict=True):
-        lines["x"] += [float(rank), float(rank), label.x, None]
-        lines["y"] += [0.0, label.y, label.y, None]
-    bars: dict[str, list[float | None]] = {"x": [], "y": []}
-    for first, last, height in figure.bars:
-        bars["x"] += [first, last, None]
-        bars["y"] += [height, height, None]
-    shared = {"type": "scatter", "mode": "lines", "hoverinfo": "skip"}
-    low, high = figure.ends
-    traces = [
-        {**shared, **lines, "line": {"color": LINK, "width": 1}},
-        {**shared, **bars, "line": {"color": CURVE, "width": 5}},
-    ]
-    names = [
-        {
-            **{"x": label.x, "y": label.y, "text": text, "showarrow": False},
-            "xanchor": "right" if label.side == "left" else "left",
-        }
-        for label, text in zip(
-            figure.labels, _plain([one.text for one in figure.labels]), strict=True
-        )
-    ]
-    room = 0.35 * (high - low)  # for names
-    layout = {
-        "xaxis": {
-            **{"range": [low - room, high + room], "tickvals": list(range(low, high + 1))},
-            **{"side": "top", "zeroline": False, "showgrid": False},
-        },
-        "yaxis": {"range": [-figure.height, 0], "visible": False},
-        "annotations": names,
-        "title": {"text": "<br>".join(_plain(figure.title.split("\n"))), "font": {"size": 13}},
-        "margin": {"l": 16, "r": 16, "t": 80, "b": 16},
-    }
-    return {"traces": traces, "layout": layout}
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _plain(names: Sequence[str]) -> list[str]:
-    """Keep what plotly would read as markup text."""
-    escapes = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
-    found = [printable(str(name)) for name in names]
-    for plain, escaped in escapes:
-        found = [name.replace(plain, escaped) for name in found]
-    return found
+Figure = Heatmap | Scatter | Dumbbells | Ranks | Front | Boxes

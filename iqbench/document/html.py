@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from iqbench import __version__
-from iqbench.document.figure import for_plotly
 from iqbench.document.model import Document, Section
 from iqbench.document.page import packed_plotly, render_page
+from iqbench.document.plotly_traces import for_plotly
 
 __all__ = ["document_page", "figures_of"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.boards.dataset_board import DatasetBoard
-from iqbench.boards.headings import ENDS, MEANS
+from iqbench.boards.figures import front_panel
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.order import averaged_info
 from iqbench.correlation.agreement import ranking_agreement
@@ -116,36 +116,19 @@ def dataset_payload(
 
 def _front(table: MeansTable) -> dict[str, Any] | None:
     """Give fidelity and perception of every method, with intervals; None where either lacks."""
-    board = table.frame
-    axes = [name for name in str(board["front_by"].iloc[0]).split(", ") if name]
-    if len(axes) != 2 or any(name not in board for name in axes):
+    panel = front_panel(table)
+    if panel is None:
         return None
-    points = []
-    for row in board.to_dict("records"):
-        ends = [_deciding(row, name) for name in axes]
-        if all(np.isfinite(mean) for mean, _, _ in ends):
-            points.append(
-                {
-                    "method": printable(str(row["method"])),
-                    "complete": bool(row["complete"]),
-                    "front": row["front"] is True or row["front"] is np.True_,
-                    "at": [[_finite(value) for value in triple] for triple in ends],
-                }
-            )
-    targets = [table.info(name).target for name in axes]
-    names = [
-        name if target is None else distance_name(name, target)
-        for name, target in zip(axes, targets, strict=True)
+    points = [
+        {
+            "method": printable(spot.name),
+            "complete": spot.complete,
+            "front": spot.front,
+            "at": [[_finite(value) for value in triple] for triple in spot.at],
+        }
+        for spot in panel.spots
     ]
-    return {"axes": [printable(name) for name in names], "points": points} if points else None
-
-
-def _deciding(row: Mapping[Any, Any], name: str) -> list[float]:
-    """Give the mean by which a method is ranked, with the ends of its interval."""
-    for kind in MEANS[::-1]:
-        if np.isfinite(row.get(f"{name}{kind}", np.nan)):
-            return [row.get(f"{name}{kind}{end}", np.nan) for end in ("", *ENDS)]
-    return [np.nan] * 3
+    return {"axes": [printable(name) for name in panel.axes], "points": points}
 
 
 def _finite(value: Any) -> float | None:

@@ -66,6 +66,15 @@ class Logistic:
     shape: Shape
     monotonic: bool
 
+    def at(self, x: Floats) -> Floats:
+        """Evaluate the curve anywhere, as the formulas of this module say."""
+        if len(self.parameters) == 4:
+            floor, height, slope, place = self.parameters
+            return np.asarray(floor + height * expit(slope * (x - place)), dtype=np.float64)
+        height, slope, place, tilt, constant = self.parameters
+        rising = height * (expit(slope * (x - place)) - 0.5)
+        return np.asarray(rising + tilt * x + constant, dtype=np.float64)
+
 
 def fit_logistic(x: Floats, y: Floats, parameters: Parameters) -> Logistic | None:
     """Fit opinion by a logistic of a metric, least squares.

@@ -12,7 +12,8 @@ from iqbench.boards import diagram
 from iqbench.boards.board import Board
 from iqbench.boards.critical import critical_difference
 from iqbench.document.drawing import draw
-from iqbench.document.figure import Ranks, for_plotly
+from iqbench.document.figure import Ranks
+from iqbench.document.plotly_traces import for_plotly
 
 NAMES = ["edsr", "a_$x$ <&>", "{label}", "\x1b"]
 RANKS = pd.DataFrame([np.roll([1.0, 2.0, 3.0, 4.0], turn // 5) for turn in range(6)], columns=NAMES)

@@ -11,11 +11,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from iqbench.cli.main import cli
 from iqbench.correlation.between import between_metrics
 from iqbench.correlation.correlations import Correlations
 from iqbench.correlation.differences import opinion_differences
-from iqbench.correlation.document import correlation_document, render_correlations
+from iqbench.correlation.document import (
+    correlation_document,
+    correlation_figures,
+    render_correlations,
+)
 from iqbench.correlation.folder import write_correlations
 from iqbench.correlation.forced_choice import choice_agreement, choice_differences
 from iqbench.correlation.human_opinion import opinion_agreement
@@ -23,8 +29,10 @@ from iqbench.correlation.metric_table import MetricTable
 from iqbench.correlation.tables import lower_half
 from iqbench.correlation.variation_gaps import variation_gaps
 from iqbench.correlation.words import sentences
-from iqbench.document.figure import Heatmap, for_plotly
+from iqbench.document.figure import Heatmap
+from iqbench.document.plotly_traces import for_plotly
 from iqbench.document.terminal import Window
+from iqbench.errors import IqbenchError
 from iqbench.results.format1 import completed
 from iqbench.results.schema import ColumnInfo
 from iqbench.stats.influence import Bootstrap
@@ -288,8 +296,9 @@ def test_a_page_has_the_figures_as_plotly_reads_them(with_people):
         assert f'id="figure-{figure["name"]}"' in page
         assert figure["traces"]
     (scatter,) = (figure for figure in figures if figure["name"] == "scatter-0")
-    points, curve = scatter["traces"][:2]
-    assert len(points["x"]) == len(points["y"]) == with_people.opinions["mos"].notna().sum()
+    *points, curve = scatter["traces"][:4]  # a colour a distortion
+    assert [one["name"] for one in points] == sorted(set(with_people.opinions["distortion"]))
+    assert sum(len(one["x"]) for one in points) == with_people.opinions["mos"].notna().sum()
     assert curve["mode"] == "lines"
     assert curve["x"] == sorted(curve["x"])
 
@@ -318,3 +327,72 @@ def test_latex_has_all_tables_and_says_what_stands_out():
     text = render_correlations(correlations(), "latex")
     assert text.startswith("% Correlation of metrics\n% ")
     assert "\\caption{Spearman within datasets.}" in text
+
+
+@pytest.mark.parametrize("parameters", [4, 5])
+def test_the_curve_that_is_drawn_is_the_one_that_is_reported(parameters):
+    generator = np.random.default_rng(0)
+    x = generator.uniform(20, 40, 60)
+    table = pd.DataFrame(
+        {
+            **{"dataset": "set", "method": "m", "image": [f"i{at:02}" for at in range(60)]},
+            **{"psnr": x, "mos": 100 / (1 + np.exp(-0.4 * (x - 30))) + generator.normal(0, 4, 60)},
+            **{"mos_std": 5.0, "raters": 9.0, "mos_direction": "higher"},
+            "distortion": ["jpeg", "blur", "noise"] * 20,
+        }
+    )
+    agreement = opinion_agreement(table, ["psnr"], {"psnr": "higher"}, FEW, (parameters,))
+    assert {name for name in agreement["statistic"] if "logistic" in name} == {
+        f"{kind}-logistic{parameters}" for kind in ("plcc", "rmse", "or-2sd", "or-ci")
+    }
+    values = table.set_index(["dataset", "method", "image"])[["psnr"]]
+    found = correlations(values, opinion=agreement, opinions=table, logistic=parameters)
+    ((name, scatter),) = correlation_figures(found, "scatter")
+    assert name == ""
+    (panel,) = scatter.panels
+    whole = agreement[agreement["distortion"] == ""].set_index("statistic")["value"]
+    fitted = whole[f"plcc-logistic{parameters}"]
+    assert panel.caption == f"PLCC {whole['plcc']:.3f}, {fitted:.3f} after logistic {parameters}"
+    assert list(panel.groups) == list(table["distortion"])
+    # The curve itself gives the coefficients that the table has.
+    across, curve = panel.curve
+    at = np.interp(x, across, curve)
+    assert np.corrcoef(at, table["mos"])[0, 1] == pytest.approx(fitted, abs=1e-4)
+    rmse = np.sqrt(np.mean((at - table["mos"]) ** 2))
+    assert rmse == pytest.approx(whole[f"rmse-logistic{parameters}"], rel=1e-3)
+    columns = next(
+        section.columns
+        for section in correlation_document(found).sections
+        if section.title == "Agreement with people on set"
+    )
+    headings = [column.heading for column in columns]
+    assert [name for name in headings if name.startswith(("PLCC ", "RMSE", "OR"))] == [
+        *(f"PLCC {parameters}", f"RMSE {parameters}", "OR 2sd", "OR ci"),
+    ]
+    (plotted,) = (trace for trace in for_plotly(scatter)["traces"] if trace["mode"] == "lines")
+    assert plotted["y"] == list(curve)
+
+
+def test_figures_that_there_are_none_of_say_why():
+    for kind, why in (("scatter", "no mean opinions"), ("spearman", "it takes two metrics")):
+        with pytest.raises(IqbenchError, match=why):
+            correlation_figures(correlations(scores()[["psnr"]]), kind)
+    with pytest.raises(IqbenchError, match="unknown figure"):
+        correlation_figures(correlations(), "front")
+
+
+def test_the_command_reports_and_draws_the_logistic_that_is_chosen(tmp_path):
+    generator = np.random.default_rng(1)
+    x = generator.uniform(20, 40, 24)
+    frame = pd.DataFrame({"image": [f"i{at}" for at in range(24)], "psnr": x, "mos": x})
+    frame.to_csv(tmp_path / "one.csv", index=False)
+    file = tmp_path / "scatter.svg"
+    arguments = ["correlate", "--mos", str(tmp_path / "one.csv"), "--resamples", "0"]
+    told = CliRunner().invoke(
+        cli, [*arguments, "--logistic", "4", "--figure", str(file), "--format", "csv"]
+    )
+    assert told.exit_code == 0, told.output
+    assert "plcc-logistic4" in told.stdout
+    assert "logistic5" not in told.stdout
+    assert "after logistic 4" in file.read_text()
+    assert f"wrote {file}" in told.stderr

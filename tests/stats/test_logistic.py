@@ -110,3 +110,18 @@ def test_five_parameters_never_fit_worse_than_four(metric, opinion, n, noise, se
     if four is not None:
         errors = [np.sqrt(np.mean((fit.fitted - y) ** 2)) for fit in (four, five)]
         assert errors[1] <= errors[0] * (1 + 1e-9) + 1e-9 * np.ptp(y)
+
+
+@pytest.mark.parametrize("parameters", [4, 5])
+def test_the_curve_can_be_evaluated_anywhere(parameters):
+    generator = np.random.default_rng(5)
+    x = generator.uniform(-3, 7, 50)
+    y = 40 / (1 + np.exp(-1.3 * (x - 2))) + 0.5 * x + generator.normal(0, 1, 50)
+    fit = fit_logistic(x, y, parameters)
+    np.testing.assert_allclose(fit.at(x), fit.fitted, rtol=1e-9)
+    between = (x[:-1] + x[1:]) / 2
+    formula = {
+        4: lambda z, a, b, c, d: a + b / (1 + np.exp(-c * (z - d))),
+        5: lambda z, a, b, c, d, e: a * (0.5 - 1 / (1 + np.exp(b * (z - c)))) + d * z + e,
+    }[parameters]
+    np.testing.assert_allclose(fit.at(between), formula(between, *fit.parameters), rtol=1e-9)
