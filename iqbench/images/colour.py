@@ -18,7 +18,7 @@ def linear_light(image: Tensor) -> Tensor:
 
     Values outside are taken as they are: those below 0 by the linear part.
     """
-    # Cut off where it is not taken: powers of negative values have no gradient.
+    # Clamp first: a power of a negative value has no gradient, even in the branch not taken.
     power = ((image.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4
     return torch.where(image > 0.04045, power, image / 12.92)
 

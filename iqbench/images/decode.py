@@ -21,7 +21,7 @@ _ROWS = 512  # composited at a time: the arithmetic needs several times the memo
 
 
 def check_alpha(alpha: str) -> None:
-    """Refuse what is none of the ways to treat transparency.
+    """Refuse an unknown way to treat transparency.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def decode(file: BufferReader, *, digest: str, alpha: Alpha = "error") -> Pictur
 
 
 def _checked(file: BufferReader, facts: ImageHeader, samples: Samples) -> Samples:
-    """Hold what came out against the header, for decoders also guess."""
+    """Compare the decoded picture with the header, because decoders may guess."""
     depth = np.uint16 if facts.bit_depth == 16 else np.uint8
     shape = (*facts.stored_size, facts.channels + facts.has_alpha)
     if samples.shape != shape or samples.dtype != depth:
@@ -103,7 +103,7 @@ def _checked(file: BufferReader, facts: ImageHeader, samples: Samples) -> Sample
 
 
 def _opaque(samples: Samples) -> bool:
-    """Tell whether alpha, the last channel, hides nothing."""
+    """Tell whether alpha, the last channel, is opaque everywhere."""
     return int(samples[..., -1].min()) == np.iinfo(samples.dtype).max
 
 

@@ -20,7 +20,7 @@ def gaussian_weights(size: int, sigma: float) -> tuple[float, ...]:
 
 
 def block_mean(image: Tensor, side: int) -> Tensor:
-    """Return the mean over square blocks side by side; those that overhang are left out.
+    """Return the mean over adjacent square blocks; incomplete blocks are left out.
 
     (N, C, H, W) to (N, C, H // side, W // side), as contiguous planes: on the CPU four times faster
     than ``avg_pool2d`` where channels lie last.
@@ -48,7 +48,7 @@ def block_mean(image: Tensor, side: int) -> Tensor:
 
 
 def filter_axis(image: Tensor, weights: Sequence[float], axis: int, *, stride: int = 1) -> Tensor:
-    """Filter along an axis at all positions, or every so-manieth, where the window fits.
+    """Filter along an axis at each position, or at each step, where the window fits.
 
     A shifted sum for each weight: on the CPU forty times faster than a float64 convolution.
 

@@ -81,7 +81,7 @@ class TensorSource:
 
 
 def check_bits(bits: int | None) -> Bits:
-    """Return a depth to round to, or refuse what is none."""
+    """Return the depth to round to; refuse an invalid one."""
     for known in get_args(Bits):
         if bits == known and not isinstance(bits, bool):
             depth: Bits = known
@@ -95,7 +95,7 @@ def check_bits(bits: int | None) -> Bits:
 def image_sources(
     name: str, images: object, bits: Bits, *, peak: int | None = None
 ) -> list[TensorSource | FileSource]:
-    """Take what a caller gives apart into single images.
+    """Split what a caller gives into single images.
 
     Parameters
     ----------

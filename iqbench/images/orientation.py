@@ -1,4 +1,4 @@
-"""The EXIF orientation: applied when a file is decoded, and blamed where that explains a misfit."""
+"""Apply the EXIF orientation of files, and name it where it explains why sizes do not fit."""
 
 from __future__ import annotations
 

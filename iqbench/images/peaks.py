@@ -92,7 +92,7 @@ class Peaks:
 
 
 def check_peak(peak: object) -> None:
-    """Refuse what no sample of 8 or 16 bits can be; None is no peak.
+    """Refuse a peak that no sample of 8 or 16 bits can have; None stands for no peak.
 
     Raises
     ------
@@ -292,7 +292,7 @@ def _check_given(sides: Sequence[Picture], given: int) -> None:
             hint="Leave the peak out: of 8-bit files it is 255",
         )
     for side in able:
-        # The largest value of the type needs no look at the samples.
+        # If the peak is the largest value of the type, the samples need not be read.
         if given + 1 < 1 << side.bit_depth and side.largest > given:
             raise IqbenchError(
                 f"{side.name} has samples up to {side.largest}, above the peak {given}",

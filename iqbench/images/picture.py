@@ -1,4 +1,4 @@
-"""A decoded image as everything above this room sees it."""
+"""A decoded image, as all other rooms use it."""
 
 from __future__ import annotations
 

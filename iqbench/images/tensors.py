@@ -61,7 +61,7 @@ def to_tensors(images: Sequence[Pixels], device: torch.device, peak: int | None 
             target.copy_(pixels, non_blocking=True)
     else:
         there = raw[0].unsqueeze(0) if len(raw) == 1 else torch.stack(raw)
-    # A copy in any case: floating point would otherwise be divided where it lies.
+    # Always copy: floating point would otherwise be divided in place.
     return there.permute(0, 3, 1, 2).to(torch.float32, copy=True).div_(largest)
 
 

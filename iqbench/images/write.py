@@ -36,7 +36,7 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
         raise ValueError(f"pixels are {pixels.shape}, not (H, W, 1) or (H, W, 3)")
     if pixels.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"pixels are {pixels.dtype}, not uint8 or uint16")
-    stored = np.ascontiguousarray(pixels[..., ::-1])  # of one channel, the same
+    stored = np.ascontiguousarray(pixels[..., ::-1])  # reversing one channel changes nothing
     _, encoded = cv2.imencode(".png", stored)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -71,7 +71,7 @@ def collect(
             for metric in group.readers[tap]:
                 maps = metric.maps(tap, prepared[tap, metric], seen, parameters[metric])
                 for name, values in maps.items():
-                    # LPIPS has weighed its channels already.
+                    # LPIPS has already weighted its channels.
                     flat = values.mean(1) if values.ndim == 4 else values
                     parts.setdefault(metric, {}).setdefault(name, []).append(flat)
     return {

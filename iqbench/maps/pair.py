@@ -24,7 +24,7 @@ __all__ = ["maps_of_pair"]
 # This many percent lie within the limits, so that a few wild pixels do not darken all others; a
 # change of variation is large along a few edges only.
 WITHIN: dict[DifferenceKind, float] = {"difference": 99.5, "change": 95}
-# What is less than this everywhere is rounding, and looks like nothing.
+# Differences below this everywhere are rounding, and are shown as none.
 FAINT = 1e-3
 
 
@@ -115,7 +115,7 @@ def _limits(values: NDArray[np.float32], kind: DifferenceKind) -> tuple[float, f
         return 0.0, 1.0
     sizes = np.abs(values[np.isfinite(values)])
     bright = float(np.percentile(sizes, WITHIN[kind]))
-    # A change in a few pixels only would vanish.
+    # Otherwise a change in a few pixels would not be seen.
     high = max(bright if bright > FAINT else float(sizes.max()), FAINT)
     return (-high if kind == "change" else 0.0), high
 

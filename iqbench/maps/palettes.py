@@ -13,7 +13,7 @@ from iqbench.maps.model import DifferenceMap
 
 __all__ = ["NO_VALUE", "legend", "ramp", "render"]
 
-# Black is no difference in all of them, so that what glows is what to look at.
+# Black means no difference in all of them, so that bright places are those to look at.
 PALETTES: dict[DifferenceKind, str] = {
     "difference": "inferno",
     "similarity": "inferno_r",

@@ -335,7 +335,7 @@ class Metric(BaseModel):
         """
         maps = self.maps(tap, reference, output, parameters)
         return {
-            # Not flattened: channels lie last in memory, it would copy the map.
+            # Do not flatten: the map is channels-last, and flattening would copy it.
             name: Mean(values.sum(tuple(range(1, values.ndim))), values[0].numel())
             for name, values in maps.items()
         }

@@ -146,7 +146,7 @@ def accept_signal(image: Tensor) -> Tensor:
 
 
 def check_images(name: str, images: object, *, trained: bool = False) -> Tensor:
-    """Refuse what is no batch of images as files could hold them; nothing is converted.
+    """Refuse a tensor that is no batch of images as files hold them; nothing is converted.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def _without_range(name: str, image: Tensor) -> IqbenchError:
 
 
 def _check_tensor(name: str, image: object) -> None:
-    """Refuse what is no dense tensor of real numbers."""
+    """Refuse anything but a dense tensor of real numbers."""
     if not isinstance(image, Tensor):
         raise IqbenchError(
             f"{name} is of type {type(image).__name__}, not a torch tensor",

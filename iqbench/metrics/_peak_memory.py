@@ -26,7 +26,7 @@ class _Ledger:
     def see(self, tensor: Tensor) -> None:
         """Count the storage of a tensor, once."""
         storage = tensor.untyped_storage()
-        key = id(storage)  # torch keeps this object as long as the storage
+        key = id(storage)  # torch keeps this object alive as long as the storage
         if key not in self._storages:
             self._storages[key] = storage.nbytes()
             self._now += storage.nbytes()

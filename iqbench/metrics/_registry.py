@@ -196,7 +196,7 @@ def columns_of_metric(metric: Metric) -> tuple[Column, ...]:
 
 @contextmanager
 def blamed_on(metric: Metric) -> Iterator[None]:
-    """Say of what a metric's own code raises whose it is.
+    """Name the package of a metric whose own code raised an error.
 
     Raises
     ------

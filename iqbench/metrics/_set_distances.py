@@ -115,7 +115,7 @@ def kernel_distance(reference: ArrayLike, output: ArrayLike) -> Distance:
 
 
 def _two_sets(reference: ArrayLike, output: ArrayLike) -> tuple[ArrayFeatures, ArrayFeatures]:
-    """Refuse what is no pair of sets of features."""
+    """Refuse anything but a pair of sets of features."""
     first = ArrayFeatures.checked(reference, "reference")
     second = ArrayFeatures.checked(output, "output")
     if first.length != second.length:

@@ -83,14 +83,14 @@ def lab(rgb: Tensor) -> Tensor:
     Tensor
         (N, 3, h, w): L from 0 to 100, a, b.
     """
-    # Contiguous planes: pixels that lie channels last are read three times as slowly.
+    # Contiguous planes: channels-last pixels are read three times as slowly.
     planes = rgb.expand(-1, 3, -1, -1).movedim(1, 0).contiguous()
     linear = linear_light(planes)
     matrix = linear.new_tensor(
         [[value / w for value in row] for row, w in zip(XYZ, WHITE, strict=True)]
     )
     xyz = (matrix @ linear.flatten(1)).reshape(linear.shape)
-    # The root of 0 has no gradient, so where it is not taken it is taken of 1.
+    # The root of 0 has no gradient: in the branch not taken, take the root of 1.
     above = xyz > 0.008856
     root = torch.where(above, xyz, 1.0) ** (1 / 3)
     x, y, z = torch.where(above, root, 7.787 * xyz + 16 / 116)

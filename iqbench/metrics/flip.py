@@ -78,7 +78,7 @@ class Flip(Metric):
 
     @model_validator(mode="after")
     def _one_way(self) -> Flip:
-        """Refuse two ways to say the same, and a result out of range."""
+        """Refuse two options that contradict each other, and a result out of range."""
         if self.ppd is not None and len(self._chosen()) > 1:
             raise ValueError("give either ppd, or distance, width and pixels")
         if not 1 <= self.pixels_per_degree <= 1000:
@@ -145,7 +145,7 @@ def _seen(image: Tensor, filters: _Filters) -> tuple[Tensor, Tensor, Tensor]:
     filters
         Of the pixels per degree.
     """
-    # Contiguous planes: pixels that lie channels last are read three times as slowly.
+    # Contiguous planes: channels-last pixels are read three times as slowly.
     planes = image.expand(-1, 3, -1, -1).contiguous()
     x, y, z = mixed(linear_light(planes), _scaled(XYZ, OVER_WHITE)).unbind(1)
     blurred = [
@@ -166,7 +166,7 @@ def _lab(y: Tensor, cx: Tensor, cz: Tensor) -> Tensor:
 def _hunt(xyz: Tensor) -> Tensor:
     """Return Hunt-adjusted CIELAB of XYZ over that of white."""
     delta = 6 / 29
-    # The root of 0 has no gradient, so where it is not taken it is taken of 1.
+    # The root of 0 has no gradient: in the branch not taken, take the root of 1.
     above = xyz > delta**3
     root = torch.where(above, xyz, 1.0) ** (1 / 3)
     x, y, z = torch.where(above, root, xyz / (3 * delta**2) + 4 / 29).unbind(1)

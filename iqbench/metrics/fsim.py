@@ -121,7 +121,7 @@ def phase_congruency(plane: Tensor) -> Tensor:
         total = found.sum(1, keepdim=True)
         squares = total.real.square() + total.imag.square()
         length = safe_sqrt(squares) + SMALL
-        # What lies along the mean direction adds up to the length of the sum; across it, nothing.
+        # The parts along the mean direction add up to the length of the sum; those across cancel.
         across = even * (total.imag / length)
         across.addcmul_(odd, total.real / length, value=-1)
         along = (squares / length)[:, 0] - across.abs().sum(1)

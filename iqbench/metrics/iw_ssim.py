@@ -251,7 +251,7 @@ def _information(known: _Prepared, other: Tensor) -> Tensor:
     small = _rounding(other.dtype)
     gain = covariance / (known.block_variance + small)
     rest = (spread - gain * covariance).clamp_min(0)
-    # Where the reference is flat, all of the output is noise; where the output is, nothing.
+    # Where the reference is flat, the whole output is noise; where the output is flat, none is.
     flat, silent = known.block_variance < small, spread < small
     gain = torch.where(flat | silent, 0.0, gain)
     rest = torch.where(silent, 0.0, torch.where(flat, spread, rest))

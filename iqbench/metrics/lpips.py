@@ -94,7 +94,7 @@ class Lpips(Metric):
         weight = parameters[self._weight(tap)].flatten()
         # In one step and in place: a large layer's temporaries cost more than the arithmetic.
         difference = torch.addcdiv(reference[0], output, _norm(output), value=-1).square_()
-        # Channels lie last in memory: a matrix-vector product.
+        # Channels-last: a matrix-vector product.
         return {tap.layer: difference.permute(0, 2, 3, 1) @ weight.to(difference.dtype)}
 
     def fast_path(self, tap: Tap) -> FeatureMean:

@@ -123,7 +123,7 @@ class Backbone(nn.Module):
         return any(True for _ in self.parameters())
 
     def see(self, image: Tensor, *, normalise: bool) -> Tensor:
-        """Make of an image what the network takes.
+        """Turn an image into the input of the network.
 
         Parameters
         ----------
@@ -249,7 +249,7 @@ class Pass:
         readers = Counter(node.source for node in nodes.values())
         self._streams: dict[str, tuple[Stream, str]] = {}
         for name, (layer, source) in nodes.items():
-            # Rows that nobody else reads may be changed in place.
+            # Rows that no other layer reads may be changed in place.
             own = source != "" and source not in wanted and readers[source] == 1
             if isinstance(layer, Relu) and own:
                 before = nodes[source]

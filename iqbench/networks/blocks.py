@@ -79,7 +79,7 @@ class Blocks(Layer):
         down, across = x.shape[2] // SIDE, x.shape[3] // SIDE
         x = x[:, 0, : down * SIDE, : across * SIDE]
         x = x.reshape(-1, down, SIDE, across, SIDE).permute(0, 1, 3, 2, 4)
-        # A block lies in one piece of memory, as channels do everywhere.
+        # The pixels of a block are contiguous in memory, like channels everywhere else.
         return x.reshape(-1, down, across, SIDE * SIDE).permute(0, 3, 1, 2)
 
     def stream(self) -> Stream:

@@ -1,4 +1,4 @@
-"""Rows and columns around an image, made of its own: whole, or as the rows come."""
+"""Pad an image with its own rows and columns: the whole image, or rows as they arrive."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def extend(image: Tensor, before: int, after: int, edge: Edge, *, axis: int) -> 
         period = 2 * size if edge == "symmetric" else 2 * size - 2
         source = places % period
         source = torch.minimum(source, period - source - (1 if edge == "symmetric" else 0))
-    # Only what lies outside is looked up: the image itself is copied in one piece.
+    # Only the padding is indexed: the image itself is copied in one piece.
     pieces = (source[:before], None, source[before + size :])
     parts = [image if piece is None else image.index_select(axis, piece) for piece in pieces]
     return torch.cat(parts, dim=axis)

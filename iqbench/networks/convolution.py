@@ -1,4 +1,4 @@
-"""Convolution, by whichever way is the fastest that may be taken."""
+"""Convolution by the fastest way that is allowed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Convolution(nn.Conv2d, Layer):
         self._transformed_of = (0, 0)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out what can be made again, and is four times as large as what it is made of."""
+        """Leave out the transformed kernel, which is four times as large and can be made again."""
         return {**self.__dict__, "_transformed": None}
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class Convolution(nn.Conv2d, Layer):
         return F.conv2d(x, self.weight, self.bias, self.stride, padding)
 
     def _rectified(self, rows: Stretch) -> Tensor:
-        """Convolve and cut off below zero, in one step where that spares two readings."""
+        """Convolve and rectify, in one step where that avoids reading the features twice."""
         if self._minimal(rows):
             return self._fast()(rows, self._border, rectify=True)
         x, padding = self._padded(rows)
@@ -74,7 +74,7 @@ class Convolution(nn.Conv2d, Layer):
         return rows.joined(0.0), (0, self._border)
 
     def _in_one_step(self, x: Tensor, padding: tuple[int, int]) -> Tensor | None:
-        """Let the library rectify what it convolves; None where it cannot."""
+        """Convolve and rectify in one call of the library; None where it cannot."""
         if x.device.type == "cpu":
             if not onednn.rectifies(x, self.weight):
                 return None
@@ -88,7 +88,7 @@ class Convolution(nn.Conv2d, Layer):
         except torch.cuda.OutOfMemoryError:
             raise
         except RuntimeError:
-            return None  # no engine for this card and shape: the plain way raises what is wrong
+            return None  # no engine for this GPU and shape: the plain way raises the error
 
     def _minimal(self, rows: Stretch) -> bool:
         """Tell whether Winograd's way is taken."""
@@ -103,7 +103,7 @@ class Convolution(nn.Conv2d, Layer):
         return self._transformed
 
     def _rows(self, width: int) -> int:
-        """Say in which numbers of rows a stream had better convolve."""
+        """Return the numbers of rows in which a stream should convolve."""
         tiles = rows_at_once(self.weight, width) if self._step == 1 else None
         if tiles is not None:
             return tiles

@@ -64,7 +64,7 @@ class Luma(Layer):
 
 
 class HalfMean(Layer):
-    """Mean over 2x2 blocks side by side; a block that overhangs the image counts zeros."""
+    """Mean over adjacent 2x2 blocks; an incomplete block at the edge is filled with zeros."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Halve a whole image."""

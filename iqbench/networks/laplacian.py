@@ -118,7 +118,7 @@ class _EnlargingStream:
         self._width = 0
 
     def note_width(self, rows: Tensor) -> Tensor:
-        """Learn from the rows that come in how wide the enlarged image is."""
+        """Take the width of the enlarged image from the rows that arrive."""
         self._width = rows.shape[3]
         return rows
 

@@ -37,7 +37,7 @@ def convolve_and_rectify(
     stride: tuple[int, ...],
     padding: tuple[int, ...],
 ) -> Tensor:
-    """Convolve and cut off below zero, in one writing.
+    """Convolve and rectify, writing the result once.
 
     Parameters
     ----------

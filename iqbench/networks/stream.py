@@ -30,7 +30,7 @@ class Stream(Protocol):
     """One pass of one batch through a layer. Not to be used again after the last band."""
 
     def push(self, rows: Tensor | None, *, last: bool) -> Tensor | None:
-        """Take the next rows and give what can be given.
+        """Take the next rows and return the output rows that are complete.
 
         Parameters
         ----------
@@ -54,7 +54,7 @@ class PointwiseStream:
         self._function = function
 
     def push(self, rows: Tensor | None, *, last: bool) -> Tensor | None:
-        """Apply the function to what arrives."""
+        """Apply the function to the rows that arrive."""
         return None if rows is None else self._function(rows)
 
 
@@ -151,7 +151,7 @@ class WindowStream:
         if count < 1:
             return None
         reach = start - self._stride + self._kernel
-        # On the last push all rows are handed on: one piece between its padding needs no copy.
+        # On the last push all rows are passed on: one piece with padding around needs no copy.
         read = pieces if last else _first(pieces, reach - held.above)
         return self._apply(Stretch(read, held.above, held.below, reach))
 
@@ -162,7 +162,7 @@ class WindowStream:
             return window_count(
                 height, self._kernel, self._stride, ceil=self._ceil, below=self._padding
             )
-        # No more than the rows from which the next window can still begin.
+        # Keep only the rows from which the next window can begin.
         whole = (height - self._kernel) // self._stride + 1
         count = max(0, min(whole, height // self._stride))
         return count - count % self._rows(held.pieces[0].shape[3]) if self._rows else count

@@ -26,7 +26,7 @@ class LumaInRgbError(IqbenchError):
 
 
 def check_gray_output(gray_output: str) -> GrayOutput:
-    """Return a reading of gray outputs, or refuse what is none."""
+    """Return the way to read gray outputs; refuse an unknown one."""
     for known in get_args(GrayOutput):
         if gray_output == known:
             reading: GrayOutput = known
@@ -78,7 +78,7 @@ def arrange(
 
 
 def check_pair(view: View, reference: Picture, output: Picture) -> None:
-    """See that a view can compare a pair without guessing what gray means.
+    """Check that a view can compare a pair without guessing what gray means.
 
     Raises
     ------

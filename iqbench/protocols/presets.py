@@ -25,7 +25,7 @@ Role = Literal["fidelity", "perception", "naturalness", "set"]
 """What a metric measures: closeness to the reference, likeness to the eye, natural looks, or how
 alike two sets of images are."""
 
-_POSITIVE = re.compile(r"0*[1-9][0-9]{0,5}")  # no image is a million times too large
+_POSITIVE = re.compile(r"0*[1-9][0-9]{0,5}")  # no sensible scale or border is larger
 
 
 @dataclass(frozen=True)

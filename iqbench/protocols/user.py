@@ -96,7 +96,7 @@ def _preset(where: str, block: object) -> Preset:
         preset = Preset.model_validate(block)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
-        # A misspelt key first: that the right one is missing follows from it.
+        # Report a misspelt key first: it is why the right key is missing.
         problem = min(problems, key=lambda item: item["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""What a family of metrics sees of an image."""
+"""What metrics of one role see of an image."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class View:
         return stored if self.colour == "rgb" else 1
 
     def gain(self, reference: Picture, output: Picture) -> float:
-        """Return by what the output is multiplied before it is scored.
+        """Return the factor that the output is multiplied by before it is scored.
 
         Parameters
         ----------

@@ -14,6 +14,6 @@ Indices = NDArray[np.intp]
 
 
 def smallest(keys: Floats, count: int) -> list[int]:
-    """Give the places of the smallest keys, equal ones in their order, those that are NaN never."""
+    """Return the places of the smallest keys; equal keys keep their order, NaN is left out."""
     order = np.argsort(keys, kind="stable")
     return [int(at) for at in order[:count] if not np.isnan(keys[at])]

@@ -34,7 +34,7 @@ RESAMPLES = 2000
 SEED = 0
 
 _BLOCK = 8_000_000  # drawings that are in memory at a time
-_KEPT = 4_000_000  # counts that are kept for the next who asks, 32 MB
+_KEPT = 4_000_000  # counts that are cached, 32 MB
 
 
 def bootstrap_indices(n: int, resamples: int = RESAMPLES, seed: int = SEED) -> NDArray[np.int64]:
@@ -99,11 +99,11 @@ def bootstrap_means(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int 
     if columns.size == 0:
         return np.full((resamples, *table.shape[1:]), np.nan)
     finite = np.isfinite(columns)
-    # Averaged is the distance from one of the values: a constant column is then exactly constant.
+    # Average distances from one of the values, so that a constant column stays exactly constant.
     first = np.take_along_axis(columns, finite.argmax(axis=0)[np.newaxis], axis=0)[0]
     centre = np.where(finite.any(axis=0), first, 0.0)
     distance = np.subtract(columns, centre, out=np.zeros_like(columns), where=finite)
-    # Counted is only where something is missing or infinite; as a rule that is nowhere.
+    # Count only in columns where something is missing or infinite, which is rare.
     partial = np.flatnonzero(~finite.all(axis=0))
     there = finite[:, partial].astype(np.float64)
     usual = np.flatnonzero(finite.all(axis=0))

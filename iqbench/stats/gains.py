@@ -50,7 +50,7 @@ def gains(before: ArrayLike, after: ArrayLike, info: ColumnInfo) -> Floats:
         old, new = -np.abs(old - info.target), -np.abs(new - info.target)
     equal = equal_values(old, new)
     sign = -1.0 if info.direction == "lower" else 1.0
-    # Where they are equal nothing is subtracted: infinity minus infinity is no number.
+    # Do not subtract equal values: infinity minus infinity is NaN.
     return sign * np.subtract(new, old, out=np.zeros_like(new), where=~equal)
 
 
@@ -99,7 +99,7 @@ def round_digits(values: ArrayLike) -> Floats:
 
 
 def shortfall(values: ArrayLike, info: ColumnInfo) -> Floats:
-    """Say how far values are from the best there could be, up to a constant.
+    """Return how far values are from the best possible one, up to a constant.
 
     Parameters
     ----------

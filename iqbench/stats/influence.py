@@ -174,7 +174,7 @@ def two_sided(differences: Floats, spread: Floats, images: int, bootstrap: Boots
 
 
 def _student(images: int, bootstrap: Bootstrap) -> float:
-    """Say by what few images widen an interval: their deviation is itself not known well."""
+    """Return the factor that widens intervals of few images: their deviation is uncertain too."""
     tail = (1 + bootstrap.confidence) / 2
     return float(t.ppf(tail, images - 2) / norm.ppf(tail))
 

@@ -117,7 +117,7 @@ def _search(
     u: Floats, v: Floats, parameters: Parameters, starts: Sequence[Floats]
 ) -> tuple[_Solved, bool]:
     """Find slope and place from each start; say whether the best search ended at a minimum."""
-    # Clipped, not bounded: MINPACK knows no bounds, but is ten times as fast as what does, and
+    # Clip instead of using bounds: MINPACK has no bounds, but is ten times as fast, and
     # stops where nothing changes any more.
     lowest, highest = np.array(
         [[np.log(_SLOWEST), u.min() - _BEYOND], [np.log(_STEEPEST), u.max() + _BEYOND]]
@@ -198,7 +198,7 @@ class _Solved:
 
 def _solved_at(u: Floats, v: Floats, where: Floats, parameters: Parameters) -> _Solved:
     argument = np.exp(where[0]) * (u - where[1])
-    # Far beyond the values only the tail that tends to 0 has digits left.
+    # Far beyond the values only the tail that tends to 0 keeps its precision.
     rises = -1.0 if float(argument.mean()) > 0 else 1.0
     sigmoid: Floats = expit(rises * argument)
     mean = float(sigmoid.mean())

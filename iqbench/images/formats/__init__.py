@@ -1,7 +1,7 @@
 """The file formats that are read: one module each, for the header's facts and for the pixels.
 
-Decoding is strict. Most decoders give a picture for half a file, or for one with a hole, and a
-picture that nobody made must not be scored.
+Decoding is strict. Most decoders return a picture for a truncated or damaged file, and such a
+picture must not be scored.
 """
 
 from __future__ import annotations

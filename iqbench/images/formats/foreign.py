@@ -1,4 +1,4 @@
-"""Files that are not read, by their right names and with what to do."""
+"""Name the formats that are not read, and say what to do."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ PAGE_HINT = "Download the file again: pages of errors are often saved in its pla
 
 
 def refusal(file: ByteReader) -> IqbenchError:
-    """Return the error that says what a file is that is none of the formats that are read."""
+    """Return the error for a file in a format that is not read; it names the format."""
     head = file.at(0, min(file.size, HEAD))
     if _targa(file, head):
         return file.refused("is a TGA, which is not read", AS_PNG)

@@ -126,7 +126,7 @@ def _check_scans(file: BufferReader) -> None:
                     first = last = bits = 0
                 names = scan[1 : 1 + 2 * scan[0] : 2]
                 missing |= {(n, band): bits for n in names for band in range(first, last + 1)}
-        if not any(missing.values()):  # as a rule after the first scan
+        if not any(missing.values()):  # usually after the first scan
             return
         if marker == SOS:
             end = SCAN_END.search(file.data, offset)

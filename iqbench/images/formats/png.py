@@ -132,7 +132,7 @@ def decode(file: BufferReader, facts: ImageHeader) -> Samples:
 
 
 def _check_chunks(file: BufferReader) -> None:
-    """Compare the chunks' checksums; see that those of the pixels stand in their order."""
+    """Compare the chunks' checksums; check that the chunks of the pixels are in order."""
     view = memoryview(file.data)
     order: list[bytes] = []
     for kind, offset, length in _chunks(file):

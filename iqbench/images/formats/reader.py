@@ -59,7 +59,7 @@ class ImageHeader:
         return self.maximum or (1 << self.bit_depth) - 1
 
     def oriented(self, orientation: int) -> ImageHeader:
-        """Give these facts of the picture as stored for the picture as shown."""
+        """Return the facts of the picture after its orientation is applied."""
         if orientation >= 5:  # 5 to 8 swap rows and columns
             return replace(self, orientation=orientation, height=self.width, width=self.height)
         return replace(self, orientation=orientation)

@@ -154,7 +154,7 @@ def _bits(directory: Directory) -> int:
 
 
 def _check_order(directory: Directory, bits: int) -> None:
-    """See that it is known in which order samples and bits lie."""
+    """Check that samples and bits are in an order that is known."""
     if directory.value(PLANAR, 1) not in (1, 2) or directory.value(FILL_ORDER, 1) not in (1, 2):
         raise directory.file.damaged("the order of its TIFF samples or bits is unknown")
     if directory.value(PREDICTOR, 1) not in ((1, 2) if bits >= 8 else (1,)):
@@ -176,7 +176,7 @@ def _colours(directory: Directory, bits: int) -> Samples:
     stored = np.array(directory.values(COLOUR_MAP), np.uint32)
     if len(stored) != 3 * 2**bits:
         raise directory.file.damaged(f"its TIFF palette has {len(stored)} values")
-    # Some writers store 8 bits instead of 16: as libtiff does, they are known by their values.
+    # Some writers store 8 bits instead of 16: recognise them by their values, as libtiff does.
     high = stored >> 8 if int(stored.max()) >= 256 else stored
     return high.astype(np.uint8).reshape(3, -1).T
 

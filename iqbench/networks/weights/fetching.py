@@ -1,4 +1,4 @@
-"""Fetching what is missing, and what to say when that is not possible."""
+"""Fetch missing weights, and say what to do where that is not possible."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def overview(folder: Path | None = None) -> list[dict[str, str]]:
 
 
 def describe(name: str, folder: Path | None = None) -> dict[str, str]:
-    """Return all there is to say of one network's weights, by heading.
+    """Return everything that is known of one network's weights, by heading.
 
     Raises
     ------

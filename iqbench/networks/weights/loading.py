@@ -156,7 +156,7 @@ def lpips_linear(net: Literal["alex", "vgg", "squeeze"]) -> Weights:
         state = torch.load(path, map_location="cpu", weights_only=True)
         tensors = {key.split(".", maxsplit=1)[0]: state[key] for key in sorted(state)}
         digest = content_digest({key: value.numpy() for key, value in tensors.items()})
-    except Exception as error:  # whatever a broken file raises, the answer is one
+    except Exception as error:  # a broken file can raise any error
         raise IqbenchError(f"{path} cannot be read: {error}", hint=mend) from error
     if digest != _LINEAR_DIGESTS[net]:
         raise IqbenchError(f"{path} does not hold the linear layers of LPIPS 0.1", hint=mend)

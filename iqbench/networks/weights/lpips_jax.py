@@ -61,7 +61,7 @@ def read_sdist(archive: Path) -> dict[str, dict[str, NDArray[np.float32]]]:
                 if member.size > LARGEST_MEMBER:
                     raise pickle.UnpicklingError(f"{member.name} is too large")
                 found[name] = _convolutions(name, file.read(LARGEST_MEMBER))
-    # A broken pickle fails in whichever way its opcodes happen to: all of them mean the same.
+    # A broken pickle can raise any error; all of them mean that the file is damaged.
     except Exception as error:
         raise IqbenchError(f"{archive.name} cannot be read as weights: {error}") from error
     if missing := sorted(set(MEMBERS) - set(found)):

@@ -44,7 +44,7 @@ _ORIGIN_KEY = "iqbench_origin"
 
 @dataclass(frozen=True, eq=False)
 class WeightsFile:
-    """A weight file that was read and found right.
+    """A weight file that was read and verified.
 
     Attributes
     ----------
@@ -182,7 +182,7 @@ def _read_safetensors(
 
 
 def _difference(name: str, arrays: Arrays) -> str:
-    """Say in what way tensors are not those of a network; empty if they are."""
+    """Say why tensors cannot be those of a network; empty if they can."""
     dtype = weight_set(name).dtype
     for key, values in arrays.items():
         if values.dtype != dtype:

@@ -69,7 +69,7 @@ def read_checkpoint(network: str, path: Path) -> dict[str, NDArray[np.float32]]:
         state = torch.load(path, map_location="cpu", weights_only=True)
         held = (key for key in expected_shapes(network) if key in state)
         return {key: state[key].detach().numpy() for key in held}
-    except Exception as error:  # a broken pickle fails in whichever way its opcodes happen to
+    except Exception as error:  # a broken pickle can raise any error
         raise IqbenchError(
             f"{path.name} cannot be read as a checkpoint: {_reason(error)}"
         ) from error

@@ -55,7 +55,7 @@ def _member(archive: Path, name: str) -> bytes:
 def _read(archive: Path, read: Callable[[Path], Arrays]) -> Arrays:
     try:
         return read(archive)
-    # A broken archive fails in whichever way its bytes happen to: all of them mean the same.
+    # A broken archive can raise any error; all of them mean that the file is damaged.
     except Exception as error:
         raise IqbenchError(f"{archive.name} cannot be read as weights: {error}") from error
 

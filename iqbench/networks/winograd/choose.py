@@ -1,4 +1,4 @@
-"""When multiplying less pays, and by which way: measured, and said in one place."""
+"""When Winograd's convolution is faster, and in which form, as measured."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _POSITIONS = 256
 
 
 def pays(rows: Stretch, weight: Tensor) -> bool:
-    """Tell whether to multiply less is faster, and may be done.
+    """Tell whether Winograd's convolution is faster, and allowed.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def pays(rows: Stretch, weight: Tensor) -> bool:
 
 
 def rows_at_once(weight: Tensor, width: int) -> int | None:
-    """Say in which numbers of rows a stream should convolve, to multiply less.
+    """Return the numbers of rows in which a stream should convolve to use Winograd's way.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What every way of multiplying less has in common."""
+"""What all forms of Winograd's convolution share."""
 
 from __future__ import annotations
 
