@@ -79,7 +79,7 @@ class Ties:
     effects: Floats
 
 
-def ties(values: Floats, info: ColumnInfo, alpha: float = ALPHA) -> Ties:
+def ties(values: Floats, info: ColumnInfo) -> Ties:
     """Group methods by paired tests with the best of each group.
 
     The best method is tested against all others, on the images that both have a value for, and the
@@ -92,8 +92,6 @@ def ties(values: Floats, info: ColumnInfo, alpha: float = ALPHA) -> Ties:
         Shape (images, methods), the methods by rank.
     info
         The column's direction.
-    alpha
-        From which p on methods tie.
 
     Returns
     -------
@@ -114,20 +112,18 @@ def ties(values: Floats, info: ColumnInfo, alpha: float = ALPHA) -> Ties:
         # A method that is better on most images is not worse, however rarely that is by chance.
         return np.where(found < 0, corrected, 1.0)
 
-    return Ties(tied_groups(count, compare, alpha), p_values, effects)
+    return Ties(tied_groups(count, compare, ALPHA), p_values, effects)
 
 
-def too_few(images: int, methods: int, alpha: float = ALPHA) -> bool:
+def too_few(images: int, methods: int) -> bool:
     """Say whether no outcome at all of the tests of `ties` could be significant.
 
     Parameters
     ----------
     images, methods
         How many there are.
-    alpha
-        From which p on methods tie.
     """
-    return smallest_p(images) * (methods - 1) > alpha
+    return smallest_p(images) * (methods - 1) > ALPHA
 
 
 def tied_groups(

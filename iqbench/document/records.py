@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.text import Text
 
-from iqbench.document.terminal import Cell, Sheet, Window, draw, write_line
+from iqbench.document.terminal import Cell, Sheet, Window, draw
 from iqbench.document.text import NOTHING, escape_markdown, fold_heading, number, printable
 from iqbench.errors import unknown_name
 
@@ -32,8 +31,6 @@ FORMATS = ("table", "markdown", "csv", "json")
 def render_records(
     frame: pd.DataFrame,
     format: str,
-    title: str | None = None,
-    decimals: Mapping[str, int] | None = None,
     *,
     window: Window | None = None,
 ) -> str:
@@ -45,10 +42,6 @@ def render_records(
         Any rows. Names are escaped as the format needs.
     format
         One of `FORMATS`. CSV and JSON hold full precision.
-    title
-        A line above the table; CSV and JSON have none.
-    decimals
-        Digits after the point by column; four significant ones elsewhere.
     window
         What a terminal table has to fit into; by default without limit and colours.
 
@@ -71,18 +64,13 @@ def render_records(
         raise unknown_name("format", format, FORMATS)
     names = [str(name) for name in frame.columns]
     numeric = [is_numeric(frame[name]) for name in frame.columns]
-    rows = [
-        [text_of(value, (decimals or {}).get(name)) for name, value in zip(names, row, strict=True)]
-        for row in frame.itertuples(index=False, name=None)
-    ]
+    rows = [[text_of(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     if format == "markdown":
-        lines = [f"### {escape_markdown(title)}", ""] if title else []
-        return "\n".join([*lines, *markdown_table(names, numeric, _escaped(rows))]) + "\n"
+        return "\n".join(markdown_table(names, numeric, _escaped(rows))) + "\n"
     window = window or Window()
     headings = [fold_heading(printable(name)) for name in names]
     cells = [[Cell(printable(text)) for text in row] for row in rows]
-    above = write_line(Text(printable(title), "bold"), window) + "\n\n" if title else ""
-    return above + draw(Sheet(headings, numeric, [cells]), window) + "\n"
+    return draw(Sheet(headings, numeric, [cells]), window) + "\n"
 
 
 def render_csv(frame: pd.DataFrame) -> str:

@@ -85,9 +85,9 @@ def render(
     return picture
 
 
-def ramp(kind: DifferenceKind, count: int = 9) -> list[str]:
-    """Return a palette's colours at equal distances, from low to high, e.g. ``#000003``."""
-    places = np.linspace(0, STEPS - 1, count).round().astype(int)
+def ramp(kind: DifferenceKind) -> list[str]:
+    """Return nine colours of a palette at equal distances, from low to high, e.g. ``#000003``."""
+    places = np.linspace(0, STEPS - 1, 9).round().astype(int)
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in _palette(kind)[places]]
 
 

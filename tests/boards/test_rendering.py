@@ -215,9 +215,7 @@ RECORDS = pd.DataFrame(
 
 
 def test_any_records_in_a_terminal() -> None:
-    assert render_records(RECORDS, "table", "Scores", {"value": 2}).split("\n") == [
-        "Scores",
-        "",
+    assert render_records(RECORDS, "table").split("\n") == [
         "metric  value  count  fine  error",
         "───────────────────────────────────────────",
         "psnr      inf      3  yes   -",
@@ -227,8 +225,7 @@ def test_any_records_in_a_terminal() -> None:
 
 
 def test_any_records_in_markdown() -> None:
-    assert render_records(RECORDS, "markdown", "A|B") == (
-        "### A\\|B\n\n"
+    assert render_records(RECORDS, "markdown") == (
         "| metric | value | count | fine | error |\n"
         "| --- | ---: | ---: | --- | --- |\n"
         "| psnr | inf | 3 | yes | - |\n"

@@ -49,13 +49,6 @@ def test_all_missing_networks_are_named_with_every_way_to_go_on():
     assert "--metric psnr --metric ssim --metric tv" in text
 
 
-def test_nothing_is_fetched_when_the_caller_forbids_it(monkeypatch):
-    monkeypatch.delenv("IQBENCH_OFFLINE")
-    monkeypatch.setattr(fetching, "fetch", lambda *_, **__: pytest.fail("fetched"))
-    with pytest.raises(IqbenchError, match="weights are missing: alexnet"):
-        weights.load("alexnet", fetch=False)
-
-
 def test_a_misspelt_network_is_not_reported_as_missing():
     with pytest.raises(IqbenchError, match="unknown network 'resnet19'"):
         weights.ensure(["resnet19"])

@@ -101,7 +101,7 @@ def test_files_can_be_put_into_a_folder_for_a_machine_without_network(
     path = weights.fetch(["resnet18"], folder=folder)["resnet18"]
     assert path == folder / "resnet18_features.safetensors"
     assert not weights.cache_folder().exists()
-    loaded = weights.load("resnet18", folder=folder, fetch=False)
+    loaded = weights.load("resnet18", folder=folder)
     assert torch.equal(loaded.tensors["conv1.weight"], state["conv1.weight"])
 
 

@@ -46,7 +46,7 @@ class Weights:
     origin: str
 
 
-def load(network: str, *, folder: Path | None = None, fetch: bool = True) -> Weights:
+def load(network: str, *, folder: Path | None = None) -> Weights:
     """Find, verify and load a network's weights, fetching them if need be.
 
     Parameters
@@ -55,25 +55,21 @@ def load(network: str, *, folder: Path | None = None, fetch: bool = True) -> Wei
         torchvision's name, e.g. ``"vgg16"``.
     folder
         Searched first, before ``$IQBENCH_WEIGHTS`` and the cache.
-    fetch
-        Whether they may be fetched. Never so while ``$IQBENCH_OFFLINE`` is set.
 
     Raises
     ------
     IqbenchError
         There is no such network, its weights are nowhere, or the file is damaged.
     """
-    return load_all([network], folder=folder, fetch=fetch)[network]
+    return load_all([network], folder=folder)[network]
 
 
-def load_all(
-    networks: Iterable[str], *, folder: Path | None = None, fetch: bool = True
-) -> dict[str, Weights]:
+def load_all(networks: Iterable[str], *, folder: Path | None = None) -> dict[str, Weights]:
     """Find, verify and load the weights of several networks; each file is read once.
 
     Parameters
     ----------
-    networks, folder, fetch
+    networks, folder
         As in `load`.
 
     Raises
@@ -84,21 +80,19 @@ def load_all(
     import torch
 
     loaded: dict[str, Weights] = {}
-    for network, path in _obtain(networks, folder, fetch).items():
+    for network, path in _obtain(networks, folder).items():
         file = read(network, path)
         tensors = {key: torch.from_numpy(values) for key, values in file.arrays.items()}
         loaded[network] = Weights(network, tensors, file.digest, f"{file.path} ({file.origin})")
     return loaded
 
 
-def ensure(
-    networks: Iterable[str], *, folder: Path | None = None, fetch: bool = True
-) -> dict[str, str]:
+def ensure(networks: Iterable[str], *, folder: Path | None = None) -> dict[str, str]:
     """Make sure that networks' weights are there and right, before anything is computed.
 
     Parameters
     ----------
-    networks, folder, fetch
+    networks, folder
         As in `load`.
 
     Returns
@@ -111,16 +105,14 @@ def ensure(
     IqbenchError
         Naming all networks that are missing, or the first file that is damaged.
     """
-    paths = _obtain(networks, folder, fetch)
+    paths = _obtain(networks, folder)
     return {name: read(name, path).digest for name, path in paths.items()}
 
 
-def _obtain(networks: Iterable[str], folder: Path | None, fetch: bool) -> dict[str, Path]:
+def _obtain(networks: Iterable[str], folder: Path | None) -> dict[str, Path]:
     names = list(dict.fromkeys(networks))
     found = {name: locate(name, folder) for name in names}
     missing = [name for name, path in found.items() if path is None]
-    if missing and not fetch:
-        raise fetching.missing_weights(dict.fromkeys(missing, ""))
     fetched = fetching.fetch(missing)
     return {name: path or fetched[name] for name, path in found.items()}
 
