@@ -129,6 +129,7 @@ class Evaluator:
             self._scorer.requests,
             self._scorer.protocol,
             self._scorer.compute,
+            self._scorer.resources,
             None if reference_set is None else self._reference_images(reference_set),
         )
         self.columns = tuple(item.column.name for item in self._scorer.requests)

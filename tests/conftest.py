@@ -144,8 +144,7 @@ def make_scorer(random_network: Callable[[str], Backbone]) -> MakeScorer:
             }
         parameters = {}
         for request in requests:
-            loader = request.metric.parameters()
-            found = loader() if loader else None
+            found = request.metric.parameters(None)
             trained = found.tensors if found else {}
             parameters[request.metric] = {
                 name: tensor.to(compute.device) for name, tensor in trained.items()

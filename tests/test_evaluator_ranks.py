@@ -23,8 +23,8 @@ from iqbench.metrics._inception_features import InceptionExtractor
 from iqbench.networks.weights import Weights
 
 warnings.simplefilter("ignore")
-InceptionExtractor.extract = lambda self, image: image.mean(3)[:, :, ::8].flatten(1).numpy()
-InceptionExtractor.weights = lambda self: Weights("inception", {}, "0123456789ab", "made")
+InceptionExtractor.extract = lambda self, image, weights: image.mean(3)[:, :, ::8].flatten(1).numpy()
+InceptionExtractor.weights = lambda self, folder: Weights("inception", {}, "0123456789ab", "made")
 
 rank, world, folder, mode = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
 torch.set_num_threads(1)
@@ -58,7 +58,7 @@ torch.distributed.destroy_process_group()
 """
 
 
-def rows_of(self, image):
+def rows_of(self, image, weights):
     """A stand-in for Inception: means of some rows."""
     return image.mean(3)[:, :, ::8].flatten(1).numpy()
 
@@ -72,7 +72,9 @@ def test_all_ranks_have_what_one_process_has(tmp_path, monkeypatch, world, mode)
     torch.save({"reference": reference, "output": output}, tmp_path / "images.pt")
     monkeypatch.setattr(InceptionExtractor, "extract", rows_of)
     monkeypatch.setattr(
-        InceptionExtractor, "weights", lambda self: Weights("inception", {}, "0123456789ab", "made")
+        InceptionExtractor,
+        "weights",
+        lambda self, folder: Weights("inception", {}, "0123456789ab", "made"),
     )
     alone = iqbench.Evaluator(["psnr", "ssim", "fid", "kid"], "sr-y:scale=4", device="cpu")
     alone.update(output, reference, ids=range(5))

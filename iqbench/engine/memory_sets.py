@@ -16,6 +16,7 @@ from iqbench.engine.compute import Compute
 from iqbench.engine.reading import FittedPair, fit_alone, in_sentences
 from iqbench.engine.record import Row
 from iqbench.engine.reference_sets import decode_images, digest_of_set, read_reference_set
+from iqbench.engine.resources import Resources
 from iqbench.engine.sets import (
     SetColumn,
     distance_of,
@@ -114,6 +115,8 @@ class MemorySets:
         Gives the view.
     compute
         The device.
+    resources
+        Has the weights of the extractors.
     references
         What outputs are compared with; None for their own references.
 
@@ -125,8 +128,8 @@ class MemorySets:
     Raises
     ------
     IqbenchError
-        If weights are missing, an image of the reference set has no features, or there is a
-        reference set and no column of sets.
+        If an image of the reference set has no features, or there is a reference set and no column
+        of sets.
     """
 
     def __init__(
@@ -134,10 +137,12 @@ class MemorySets:
         requests: Iterable[Request],
         protocol: Protocol,
         compute: Compute,
+        resources: Resources,
         references: ReferenceImages | None = None,
     ) -> None:
         digest = None if references is None else references.digest
-        self.columns = set_columns(requests, protocol, digest)
+        self._weights = resources.extractors
+        self.columns = set_columns(requests, protocol, resources.digests, digest)
         if references is not None and not self.columns:
             raise IqbenchError(
                 "a reference set is given, and no metric that compares sets",
@@ -185,7 +190,7 @@ class MemorySets:
         of_column = known[column.features]
         if key in of_column:
             return None
-        features = extract_features(column, picture, self._compute)
+        features = extract_features(column, picture, self._compute, self._weights)
         if isinstance(features, str):
             return features
         of_column[key] = features

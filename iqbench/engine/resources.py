@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -12,11 +13,17 @@ from torch import Tensor
 from iqbench.engine.compute import Compute
 from iqbench.metrics._base import PIXELS, Metric
 from iqbench.metrics._registry import Request, blamed_on
+from iqbench.metrics._sets import Extractor, SetMetric
 from iqbench.networks import weights
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.registry import architecture, shared
+from iqbench.networks.weights import Weights
 
-__all__ = ["Resources", "load_resources", "networks_of"]
+__all__ = ["ExtractorWeights", "Resources", "load_resources", "networks_of"]
+
+
+ExtractorWeights: TypeAlias = "Mapping[Extractor, Weights | None]"
+"""What metrics of sets turn images into features with, and the weights of each."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,17 @@ class Resources:
     parameters
         By metric, name to tensor.
     digests
-        By name of the network, and by metric: content digests of the weights.
+        By name of the network, and by metric: content digests of the weights; of a metric of sets
+        with the name of the extractor's network before it, and a colon.
+    extractors
+        What metrics of sets turn images into features with, and the weights of each; None where
+        there are none.
     """
 
     backbones: dict[str, Backbone]
     parameters: dict[Metric, dict[str, Tensor]]
     digests: dict[str | Metric, str]
+    extractors: ExtractorWeights = field(default_factory=dict)
 
 
 def networks_of(requests: Iterable[Request]) -> dict[str, set[str]]:
@@ -87,10 +99,18 @@ def load_resources(
     parameters: dict[Metric, dict[str, Tensor]] = {}
     for metric in {request.metric: None for request in requests}:
         with blamed_on(metric):
-            loader = metric.parameters()
-            found = loader() if loader else None
+            found = metric.parameters(folder)
         tensors = found.tensors if found else {}
         parameters[metric] = {name: value.to(compute.device) for name, value in tensors.items()}
         if found:
             digests[metric] = found.digest
-    return Resources(backbones, parameters, digests)
+    extractors: dict[Extractor, Weights | None] = {}
+    for one in parameters:
+        if isinstance(one, SetMetric):
+            with blamed_on(one):
+                extractor = one.extractor
+                if extractor not in extractors:
+                    extractors[extractor] = extractor.weights(folder)
+            if own := extractors[extractor]:
+                digests[one] = f"{own.network}:{own.digest}"
+    return Resources(backbones, parameters, digests, extractors)

@@ -214,6 +214,7 @@ class _DatasetRun:
             set_columns(
                 plan.requests,
                 plan.protocol,
+                executor.digests,
                 None if reference_set is None else reference_set.digest,
             ),
             store.root,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -15,11 +15,13 @@ from iqbench.engine.compute import Compute
 from iqbench.engine.observations import reason_of
 from iqbench.engine.reading import Output
 from iqbench.engine.reference_sets import SetImage, SetImages
+from iqbench.engine.resources import ExtractorWeights
 from iqbench.engine.signatures import DIGITS, with_peak
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
+from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request, blamed_on
-from iqbench.metrics._sets import Extractor, Features, FeatureSet, SetMetric
+from iqbench.metrics._sets import Features, FeatureSet, SetMetric
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
 from iqbench.results.features import FeatureKey, FeatureTable
@@ -77,9 +79,12 @@ class SetColumn:
 
 
 def set_columns(
-    requests: Iterable[Request], protocol: Protocol, reference_set: str | None = None
+    requests: Iterable[Request],
+    protocol: Protocol,
+    digests: Mapping[str | Metric, str],
+    reference_set: str | None = None,
 ) -> tuple[SetColumn, ...]:
-    """Find the set-level columns of a run, and the weights that they need.
+    """Find the set-level columns of a run.
 
     Parameters
     ----------
@@ -87,15 +92,11 @@ def set_columns(
         All columns.
     protocol
         Gives the view.
+    digests
+        Of weights, by metric; see `iqbench.engine.resources.Resources`.
     reference_set
         Digest of what outputs are compared with; None for their references.
-
-    Raises
-    ------
-    IqbenchError
-        If weights are missing and cannot be fetched.
     """
-    digests: dict[Extractor, str | None] = {}
     found = []
     for item in requests:
         metric = item.metric
@@ -103,14 +104,11 @@ def set_columns(
             continue
         with blamed_on(metric):
             extractor = metric.extractor
-            weights = None if extractor in digests else extractor.weights()
-        if extractor not in digests:
-            digests[extractor] = (
-                None if weights is None else f"{weights.network}:{weights.digest[:DIGITS]}"
-            )
         view = protocol.view(metric.role, metric.name)
-        trained = digests[extractor]
-        seen = {"view": str(view), **({"weights": trained} if trained else {})}
+        seen = {"view": str(view)}
+        if metric in digests:
+            network, _, digest = digests[metric].rpartition(":")
+            seen["weights"] = f"{network}:{digest[:DIGITS]}"
         features = signature({**dict(extractor.options), **seen})
         fields = {"metric": metric.name, "version": str(metric.version)}
         fields |= dict(item.column.options)
@@ -122,13 +120,16 @@ def set_columns(
     return tuple(found)
 
 
-def extract_features(column: SetColumn, picture: Picture, compute: Compute) -> Features | str:
+def extract_features(
+    column: SetColumn, picture: Picture, compute: Compute, weights: ExtractorWeights
+) -> Features | str:
     """Return the features of an image, or why it has none."""
+    extractor = column.metric.extractor
     try:
         window = column.view.window(picture.height, picture.width)
         with compute.active():
             seen = column.view.band(picture, slice(0, window.height), compute.device)
-            found = column.metric.extractor.extract(seen)
+            found = extractor.extract(seen, weights[extractor])
         if not np.isfinite(found).all():
             raise IqbenchError("its features are not finite")
         return found
@@ -261,12 +262,15 @@ class FeatureExtraction:
         The device.
     with_set
         Whether outputs are compared with a reference set.
+    weights
+        Of each extractor; whoever extracts has them.
     """
 
     columns: tuple[SetColumn, ...]
     known: Mapping[str, AbstractSet[FeatureKey]]
     compute: Compute
     with_set: bool = False
+    weights: ExtractorWeights = field(default_factory=dict)
 
     def lacking(self, output: Output) -> frozenset[str]:
         """Name the columns for which features of an output or its reference are missing."""
@@ -333,7 +337,8 @@ class FeatureExtraction:
         if key in mine or key in self.known[column.features]:
             return None
         # Features are the same whatever precision the networks of other metrics have.
-        features = extract_features(column, picture, replace(self.compute, precision="exact"))
+        compute = replace(self.compute, precision="exact")
+        features = extract_features(column, picture, compute, self.weights)
         if isinstance(features, str):
             return features
         mine[key] = features

@@ -310,7 +310,9 @@ class _DatasetScorer:
         self._context = context
         self._compute = compute
         self._resources = resources
-        self._extraction = replace(context.extraction, compute=compute)
+        self._extraction = replace(
+            context.extraction, compute=compute, weights=resources.extractors
+        )
         self._scorers: dict[frozenset[str], Scorer] = {}
 
     def read(self, entry: _Entry) -> ReadJob | Picture | IqbenchError:

@@ -66,8 +66,7 @@ class NetworkLoss(nn.Module):
                 backbone = shared(trained[0], torch.device("cpu"), torch.float32)
         # Not as a submodule: its weights are nobody's parameters and in no checkpoint.
         self.__dict__["backbone"] = backbone
-        load = metric.parameters()
-        found = load() if load else None
+        found = metric.parameters(None)
         for name, weight in (found.tensors if found else {}).items():
             self.register_buffer(name, weight.clone(), persistent=False)
         self._calls = 0

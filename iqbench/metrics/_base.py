@@ -6,8 +6,9 @@ Files of this folder whose names begin with an underscore are no metrics.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -227,8 +228,19 @@ class Metric(BaseModel):
     def columns(self) -> tuple[Column, ...]:
         """Return the values that the metric gives, in the order of the table."""
 
-    def parameters(self) -> Callable[[], Weights | None] | None:
-        """Return what loads the trained parameters besides those of networks; None if none."""
+    def parameters(self, folder: Path | None) -> Weights | None:
+        """Load the trained parameters besides those of networks; None if there are none.
+
+        Parameters
+        ----------
+        folder
+            Where weights are looked for first: what a user gave with ``--weights``, or None.
+
+        Raises
+        ------
+        IqbenchError
+            If they are nowhere and cannot be fetched.
+        """
         return None
 
     def bytes_a_pixel(self) -> int | None:

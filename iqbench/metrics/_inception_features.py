@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -17,7 +18,7 @@ from iqbench.errors import IqbenchError, unknown_name
 from iqbench.metrics._base import Options, too_few_pixels
 from iqbench.metrics._feature_sets import Features
 from iqbench.metrics._images import accept_image
-from iqbench.networks.inception import SIDE, load_inception
+from iqbench.networks.inception import SIDE, Inception, load_inception
 from iqbench.networks.weights import Weights, load
 
 __all__ = ["MARGIN", "InceptionExtractor", "Resizer", "inception_features"]
@@ -58,8 +59,12 @@ def inception_features(image: Tensor, *, resizer: Resizer = "clean") -> Tensor:
     """
     if resizer not in get_args(Resizer):
         raise unknown_name("resizer", resizer, get_args(Resizer))
-    pixels = accept_image(image).float().expand(-1, 3, -1, -1) * 255
-    network = load_inception(pixels.device)
+    pixels = accept_image(image)
+    return _features(load_inception(pixels.device), pixels, resizer)
+
+
+def _features(network: Inception, image: Tensor, resizer: Resizer) -> Tensor:
+    pixels = image.float().expand(-1, 3, -1, -1) * 255
     with torch.inference_mode():
         seen = _RESIZERS[resizer](pixels)
         seen = ((seen - 128) / 128).contiguous(memory_format=torch.channels_last)
@@ -97,18 +102,19 @@ class InceptionExtractor:
         resizer = "" if self.resizer == "clean" else f"-resizer={self.resizer}"
         return resizer + (f"-patches={self.patches}" if self.patches else "")
 
-    def weights(self) -> Weights:
+    def weights(self, folder: Path | None) -> Weights:
         """Find the weights of Inception, and fetch them if need be."""
-        return load("inception")
+        return load("inception", folder=folder)
 
-    def extract(self, image: Tensor) -> Features:
+    def extract(self, image: Tensor, weights: Weights | None) -> Features:
         """Return the features of one image, (rows, 2048)."""
         height, width = image.shape[2:]
         if self.patches and min(height, width) < self.patches:
             what = f"patches of {self.patches}x{self.patches}"
             raise IqbenchError(too_few_pixels(what, height, width, self.patches))
         parts = list(self._patches(image)) if self.patches else [image]
-        rows = [inception_features(part, resizer=self.resizer).cpu().numpy() for part in parts]
+        network = load_inception(image.device, weights)
+        rows = [_features(network, part, self.resizer).cpu().numpy() for part in parts]
         return np.concatenate(rows)
 
     def _patches(self, image: Tensor) -> Iterator[Tensor]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
@@ -250,9 +251,9 @@ class LibraryMetric(Metric):
             ),
         )
 
-    def parameters(self) -> Callable[[], Weights | None]:
-        """Return what loads the library's weights and tells their digest."""
-        return lambda: _loaded(self).weights
+    def parameters(self, folder: Path | None) -> Weights | None:
+        """Have the library load its weights from where it keeps them, and digest them."""
+        return _loaded(self).weights
 
     def bytes_a_pixel(self) -> int | None:
         """Return what was measured on a probe; None where the probe could not be computed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from torch import Tensor
@@ -24,17 +25,25 @@ class Extractor(Protocol):
         """What the features depend on besides the weights and the pixels, for the signature."""
         ...
 
-    def weights(self) -> Weights | None:
-        """Find the weights, and fetch them if need be; None where there are none."""
+    def weights(self, folder: Path | None) -> Weights | None:
+        """Find the weights, and fetch them if need be; None where there are none.
+
+        Parameters
+        ----------
+        folder
+            Where they are looked for first: what a user gave with ``--weights``, or None.
+        """
         ...
 
-    def extract(self, image: Tensor) -> Features:
+    def extract(self, image: Tensor, weights: Weights | None) -> Features:
         """Return the features of one image.
 
         Parameters
         ----------
         image
             (1, C, H, W) in [0, 1], C 1 or 3.
+        weights
+            What `weights` returned.
 
         Returns
         -------

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
@@ -96,9 +95,9 @@ class Dists(Metric):
             return (PIXELS, *LAYERS)
         return tuple(f"{SHRUNK}{layer}" for layer in ("image", *LAYERS))
 
-    def parameters(self) -> Callable[[], Weights]:
-        """Return what loads alpha and beta."""
-        return partial(load, "dists")
+    def parameters(self, folder: Path | None) -> Weights:
+        """Load alpha and beta."""
+        return load("dists", folder=folder)
 
     def observe(
         self,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
@@ -79,9 +78,9 @@ class Lpips(Metric):
             ),
         )
 
-    def parameters(self) -> Callable[[], Weights]:
-        """Return what loads the linear weights."""
-        return partial(lpips_linear, self.net)
+    def parameters(self, folder: Path | None) -> Weights:
+        """Load the linear weights: they come with the package ``lpips``, whatever the folder."""
+        return lpips_linear(self.net)
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
         """Return the reference's features at unit length."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -79,9 +79,9 @@ class Niqe(Metric):
             ),
         )
 
-    def parameters(self) -> Callable[[], Weights]:
-        """Return what loads the statistics of natural photographs."""
-        return partial(load, "niqe")
+    def parameters(self, folder: Path | None) -> Weights:
+        """Load the statistics of natural photographs."""
+        return load("niqe", folder=folder)
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps

@@ -9,13 +9,12 @@ Batch norms are folded into the convolutions when the network is built.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from iqbench.networks.weights import load
+from iqbench.networks.weights import Weights, load
 from iqbench.networks.weights.catalogue import inception_convolutions
 
 __all__ = ["SIDE", "Inception", "load_inception"]
@@ -165,15 +164,32 @@ def _largest_pool(x: Tensor) -> Tensor:
     return F.max_pool2d(x, 3, 1, 1)
 
 
-@lru_cache(maxsize=2)
-def load_inception(device: torch.device) -> Inception:
+_KEPT: dict[tuple[str, torch.device], Inception] = {}
+"""By digest of the weights, or nothing for those found without a folder, and device."""
+
+
+def load_inception(device: torch.device, weights: Weights | None = None) -> Inception:
     """Return the pretrained network on a device, built once and kept.
+
+    Parameters
+    ----------
+    device
+        Where.
+    weights
+        If they are loaded already; by default those that are found without a folder.
 
     Raises
     ------
     IqbenchError
         If its weights are not there and cannot be fetched.
     """
-    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
-        network = Inception(load("inception").tensors).eval()
-        return network.to(device).to(memory_format=torch.channels_last)
+    key = weights.digest if weights else "", device
+    if key not in _KEPT:
+        with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
+            found = weights or load("inception")
+            network = _KEPT.get((found.digest, device))
+            if network is None:
+                network = Inception(found.tensors).eval().to(device)
+                network = network.to(memory_format=torch.channels_last)
+        _KEPT[key] = _KEPT[found.digest, device] = network
+    return _KEPT[key]

@@ -58,13 +58,13 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """The shapes of all images that the stand-in for Inception was asked for."""
     asked: list[tuple[int, ...]] = []
 
-    def extract(self, image):
+    def extract(self, image, weights):
         asked.append(tuple(image.shape))
         return colours(image)
 
     made = Weights("inception", {}, "0123456789ab" * 5, "made")
     monkeypatch.setattr(InceptionExtractor, "extract", extract)
-    monkeypatch.setattr(InceptionExtractor, "weights", lambda self: made)
+    monkeypatch.setattr(InceptionExtractor, "weights", lambda self, folder: made)
     return asked
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from iqbench.metrics._base import Column, Maps, Metric, Needs, Options, Tap
 from iqbench.metrics._sets import Distance, Features, FeatureSet, SetMetric
+from iqbench.networks.weights import Weights
 from iqbench.protocols.presets import Role
 
 __all__ = ["MADE"]
@@ -54,10 +55,10 @@ class MeanColour:
     def options(self) -> Options:
         return (("features", "mean-colour"),)
 
-    def weights(self) -> None:
+    def weights(self, folder: Path | None) -> None:
         return None
 
-    def extract(self, image: Tensor) -> Features:
+    def extract(self, image: Tensor, weights: Weights | None) -> Features:
         return image.expand(-1, 3, -1, -1).mean((2, 3)).float().cpu().numpy()
 
 

@@ -213,14 +213,15 @@ def test_patches_cover_two_grids(monkeypatch):
 
     seen = []
     monkeypatch.setattr(
-        module, "inception_features", lambda part, resizer: seen.append(part) or torch.zeros(1, 4)
+        module, "_features", lambda _, part, resizer: seen.append(part) or torch.zeros(1, 4)
     )
+    monkeypatch.setattr(module, "load_inception", lambda device, weights: None)
     image = torch.rand(1, 3, 8, 12)
-    assert InceptionExtractor(patches=4).extract(image).shape == (6 + 2, 4)
+    assert InceptionExtractor(patches=4).extract(image, None).shape == (6 + 2, 4)
     assert torch.equal(seen[1], image[:, :, :4, 4:8])
     assert torch.equal(seen[6], image[:, :, 2:6, 2:6])
     with pytest.raises(IqbenchError, match="at least 16x16"):
-        InceptionExtractor(patches=16).extract(image)
+        InceptionExtractor(patches=16).extract(image, None)
 
 
 @pytest.mark.parametrize("memory", [0, 2**28])

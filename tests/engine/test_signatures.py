@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from iqbench.engine.signatures import signatures_of
+from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import DEFAULT_METRICS, resolve_metrics
 from iqbench.networks.weights import NETWORKS
 from iqbench.protocols.presets import resolve_protocol
@@ -16,7 +17,8 @@ DIGEST = "0123456789abcdef" * 4
 def spelt(*metrics, protocol="rgb", precision="exact", digests=None):
     requests = resolve_metrics(metrics)
     if digests is None:
-        trained = [request.metric for request in requests if request.metric.parameters()]
+        own = {request.metric: type(request.metric).parameters for request in requests}
+        trained = [metric for metric, load in own.items() if load is not Metric.parameters]
         digests = dict.fromkeys([*NETWORKS, *trained], DIGEST)
     found = signatures_of(requests, resolve_protocol(protocol), digests, precision)
     assert list(found) == [request.column.name for request in requests]

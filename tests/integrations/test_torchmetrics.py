@@ -317,10 +317,10 @@ def rows_as_features(monkeypatch):
     monkeypatch.setattr(
         InceptionExtractor,
         "extract",
-        lambda self, image: image.mean(3)[:, :, ::8].flatten(1).numpy(),
+        lambda self, image, weights: image.mean(3)[:, :, ::8].flatten(1).numpy(),
     )
     made = Weights("inception", {}, "0123456789ab", "made")
-    monkeypatch.setattr(InceptionExtractor, "weights", lambda self: made)
+    monkeypatch.setattr(InceptionExtractor, "weights", lambda self, folder: made)
 
 
 @pytest.mark.usefixtures("rows_as_features")

@@ -63,8 +63,8 @@ def make_maps(random_network):
         backbones = {name: random_network(name) for name in networks_of(requests)}
         parameters = {}
         for request in requests:
-            loader = request.metric.parameters()
-            parameters[request.metric] = loader().tensors if loader else {}
+            found = request.metric.parameters(None)
+            parameters[request.metric] = found.tensors if found else {}
         resources = Resources(backbones, parameters, {})
         pictures = [Picture(pixels, "", "made", 0) for pixels in (reference, output)]
         compute = replace(resolve_compute("cpu"), memory=memory)

@@ -140,7 +140,7 @@ def test_every_layer_has_its_linear_weights(net):
     weights = trained_parameters(Lpips(net=net), torch.device("cpu"))
     assert list(weights) == [f"lin{number}" for number in range(len(LAYERS[net]))]
     assert all(weight.min() >= 0 for weight in weights.values())
-    assert Lpips(net=net).parameters()().tensors.keys() == weights.keys()
+    assert Lpips(net=net).parameters(None).tensors.keys() == weights.keys()
 
 
 def test_weights_that_were_first_loaded_without_gradients_serve_those_with(random_network):

@@ -32,7 +32,7 @@ class Broken(Metric):
         {columns}
         return (Column("broken", "lower", "how broken", (Tap(whole=True),)),)
 
-    def parameters(self):
+    def parameters(self, folder):
         {parameters}
         return None
 

@@ -351,5 +351,5 @@ def test_a_metric_must_say_what_it_computes():
         bare.close("x", {}, {})
     with pytest.raises(NotImplementedError, match="bare reads bitstreams, but gives no value"):
         bare.bitstream_value(1, 1, 1)
-    assert bare.parameters() is None
+    assert bare.parameters(None) is None
     assert bare.prepare(None, "rows", {}) == ("rows",)
