@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from iqbench.datasets.matching.methods import Method
     from iqbench.engine.compute import Precision
     from iqbench.engine.ledger import Summary
-    from iqbench.engine.plan import RunPlan
+    from iqbench.engine.plan import KeptFeatures, RunPlan
     from iqbench.engine.reporter import Reporter
     from iqbench.images.memory import Image
     from iqbench.images.source import Alpha, Source
@@ -43,6 +43,7 @@ class Evaluation:
     reference: StrPath | None = None
     dataset_name: str | None = None
     reference_set: StrPath | None = None
+    features: KeptFeatures | None = None
     pairs: Path | None = None
     reference_name: str | None = None
     output_name: str | None = None
@@ -105,6 +106,7 @@ def evaluate(
     reference: StrPath | None = None,
     dataset_name: str | None = None,
     reference_set: StrPath | None = None,
+    features: KeptFeatures | None = None,
     pairs: StrPath | None = None,
     reference_name: str | None = None,
     output_name: str | None = None,
@@ -175,6 +177,12 @@ def evaluate(
         A folder of images, of any names, number and sizes, with which metrics of sets such as FID
         compare all outputs of a method; by default the dataset's own, or the references that have
         an output.
+    features
+        What is kept of the images of sets: ``keep``, the features of every image (8 KB of
+        Inception's), or ``moments``, number, mean and covariance of the features of each set.
+        Moments are enough for FID, without an interval, and not for KID; where an image of the set
+        changed, all of them are read again. By default moments are kept of the sets of a dataset
+        where one has more than 100,000 images.
     pairs
         A CSV file of paths, in place of `methods` and `reference`: its columns are ``reference``
         and ``output``, and may be ``method``, ``image``, ``mos`` and others.
@@ -271,6 +279,7 @@ def evaluate(
         reference=reference,
         dataset_name=dataset_name,
         reference_set=reference_set,
+        features=features,
         pairs=_path(pairs),
         reference_name=reference_name,
         output_name=output_name,
@@ -625,6 +634,7 @@ def _plan(evaluation: Evaluation, computed: Sequence[Dataset] = ()) -> RunPlan:
         gray_output=evaluation.gray_output,
         reference_set_folder=evaluation.reference_set,
         shard=shard,
+        features=evaluation.features,
     )
 
 

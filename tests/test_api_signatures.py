@@ -16,6 +16,7 @@ import iqbench
 from iqbench.api import Evaluation
 from iqbench.computed import Computed
 from iqbench.engine.compute import Precision
+from iqbench.engine.plan import KeptFeatures
 from iqbench.images.memory import Image
 from iqbench.images.source import Alpha
 from iqbench.protocols.view import GrayOutput
@@ -78,17 +79,25 @@ def test_they_have_the_same_defaults(name):
             assert str(given[parameter.name]) == str(parameter.default), parameter.name
 
 
+def _without_none(hint):
+    """The choices of a parameter that may be left out."""
+    kinds = [one for one in get_args(hint) if one is not type(None)]
+    return kinds[0] if type(None) in get_args(hint) and len(kinds) == 1 else hint
+
+
 def test_they_have_the_same_choices(name):
     known = {"Alpha": Alpha, "GrayOutput": GrayOutput, "Precision": Precision, "pd": pd}
-    known |= {"Computed": Computed, "Image": Image}
+    known |= {"Computed": Computed, "Image": Image, "KeptFeatures": KeptFeatures}
     hints = get_type_hints(FUNCTIONS[name], localns=known)
+    hints = {key: _without_none(hint) for key, hint in hints.items()}
     chosen = {
         option.name: set(option.type.choices)
         for option in options(name).values()
         if isinstance(option.type, click.Choice) and option.name in hints
     }
     assert chosen == {key: set(get_args(hints[key])) for key in chosen}
-    assert chosen.keys() == {"alpha", "gray_output", "precision"}
+    of_both = {"alpha", "gray_output", "precision"}
+    assert chosen.keys() == of_both | ({"features"} if name == "evaluate" else set())
 
 
 def test_every_parameter_has_a_name_a_type_and_a_description(name):

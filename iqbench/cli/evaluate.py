@@ -59,6 +59,12 @@ NAMED = 20
     "outputs of a method; default: the references that have an output.",
 )
 @single_option(
+    "--features",
+    type=click.Choice(["keep", "moments"]),
+    help="What is kept of images in sets (fid, kid): the features of each, 8 KB, or the moments of "
+    "a set (no kid, no intervals). Default: moments of sets of more than 100,000 images.",
+)
+@single_option(
     "--pairs",
     type=FOLDER,
     metavar="FILE.csv",

@@ -17,7 +17,7 @@ from iqbench.engine.reading import FittedPair, fit_alone, in_sentences
 from iqbench.engine.record import Row
 from iqbench.engine.reference_sets import decode_images, digest_of_set, read_reference_set
 from iqbench.engine.resources import Resources
-from iqbench.engine.sets import (
+from iqbench.engine.set_columns import (
     SetColumn,
     distance_of,
     extract_features,
@@ -31,12 +31,15 @@ from iqbench.metrics._feature_sets import ArrayFeatures
 from iqbench.metrics._registry import Request
 from iqbench.metrics._sets import Features
 from iqbench.protocols.presets import Protocol
-from iqbench.results.features import FeatureKey
+from iqbench.results.extractor_files import FeatureKey
+from iqbench.results.moments import ImageSet, SetName
 from iqbench.results.schema import REFERENCES, SetRow
 
 __all__ = ["FeatureState", "MemorySets", "ReferenceImages", "read_reference_images"]
 
 IN_MEMORY = "(images in memory)"
+
+_UNNAMED = SetName("", "")
 
 FeatureState = dict[str, dict[str, Tensor]]
 """By signature of the extractor, the features by digest and peak of the image."""
@@ -296,8 +299,8 @@ class MemorySets:
             references = self._set
         closed = distance_of(
             column,
-            references,
-            [key for _, key in keys],
+            ImageSet(_UNNAMED, references),
+            ImageSet(_UNNAMED, [key for _, key in keys]),
             partial(self._read, column, states),
             paired=self.needs_references,
         )
@@ -319,7 +322,7 @@ class MemorySets:
         )
 
     def _read(
-        self, column: SetColumn, states: Sequence[FeatureState], keys: Sequence[FeatureKey]
+        self, column: SetColumn, states: Sequence[FeatureState], asked: ImageSet
     ) -> ArrayFeatures:
         """Look up features, here and in what other ranks have."""
         here = self._outputs[column.features], self._references[column.features]
@@ -333,7 +336,7 @@ class MemorySets:
             found: Features = next(known[text] for known in there if text in known).numpy()
             return found
 
-        found = [find(key) for key in keys]
+        found = [find(key) for key in asked.keys]
         images = np.repeat(np.arange(len(found)), [len(rows) for rows in found])
         return ArrayFeatures(np.concatenate(found), images)
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
+from typing import Literal, get_args
 
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import some
@@ -24,15 +25,31 @@ from iqbench.engine.compute import Precision
 from iqbench.engine.grouping import refuse_without_references, views_of
 from iqbench.engine.reading import Job
 from iqbench.engine.signatures import Signatures
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, unknown_name
 from iqbench.images.source import FileSource, Source
 from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
+from iqbench.metrics._sets import SetMetric
 from iqbench.protocols.presets import Protocol, resolve_protocol
 from iqbench.protocols.view import View
 from iqbench.results.schema import ColumnInfo
 
-__all__ = ["Absence", "Assignment", "DatasetPlan", "RunPlan", "columns_of", "plan_run"]
+__all__ = [
+    "Absence",
+    "Assignment",
+    "DatasetPlan",
+    "KeptFeatures",
+    "RunPlan",
+    "columns_of",
+    "plan_run",
+]
+
+
+KeptFeatures = Literal["keep", "moments"]
+"""What is kept of sets of images: the features of every image, or the moments of each set."""
+
+KEPT_IMAGES = 100_000
+"""Of sets with more images moments are kept, unless a user says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +111,8 @@ class DatasetPlan:
     shard
         Which items are scored. The others are known all the same: what is missing or was removed
         is told from all of them.
+    features
+        What is kept of sets: the features of every image, or moments.
     """
 
     dataset: Dataset
@@ -103,11 +122,17 @@ class DatasetPlan:
     bitstreams: Mapping[str, Mapping[str, Bitstream]]
     reference_set: ReferenceSet | None = None
     shard: Shard = WHOLE
+    features: KeptFeatures = "keep"
 
     @property
     def views(self) -> tuple[View, ...]:
         """What the columns see of pixels."""
         return views_of(self.requests, self.protocol)
+
+    @property
+    def compares_sets(self) -> bool:
+        """Whether some metric compares sets."""
+        return any(request.metric.scope == "set" for request in self.requests)
 
     @property
     def jobs(self) -> list[Job]:
@@ -233,6 +258,7 @@ def plan_run(
     gray_output: str = "error",
     reference_set_folder: str | PathLike[str] | None = None,
     shard: Shard = WHOLE,
+    features: KeptFeatures | None = None,
 ) -> RunPlan:
     """Match methods with datasets and resolve what is to be computed; no image is opened.
 
@@ -258,6 +284,8 @@ def plan_run(
         or the references of the outputs.
     shard
         Which items are scored.
+    features
+        What is kept of sets; by default moments where a set has more than `KEPT_IMAGES`.
 
     Returns
     -------
@@ -272,6 +300,8 @@ def plan_run(
     """
     plans: list[DatasetPlan] = []
     notes = _Notes()
+    if features not in (None, *get_args(KeptFeatures)):
+        raise unknown_name("way to keep features", str(features), get_args(KeptFeatures))
     naming = _Naming(output_name, match)
     given = None if reference_set_folder is None else reference_set(reference_set_folder)
     _check_methods(datasets, methods, naming)
@@ -292,13 +322,18 @@ def plan_run(
                     for name, assignment in assignments.items()
                     if assignment.folder
                 }
-            plans.append(
-                DatasetPlan(dataset, chosen, requests, assignments, bitstreams, compared, shard)
-            )
+            one = DatasetPlan(dataset, chosen, requests, assignments, bitstreams, compared, shard)
+            plans.append(replace(one, features=_kept_features(one, features, notes)))
     if given is not None and plans and not any(item.reference_set for item in plans):
         raise IqbenchError(
             f"a reference set {given.folder} is given, and no metric that compares sets",
             hint="Give one too, e.g. --metric fid, or leave the reference set out",
+        )
+    if features is not None and plans and not any(item.compares_sets for item in plans):
+        raise IqbenchError(
+            f"what to keep of sets of images is given ({features}), and no metric that compares "
+            "sets",
+            hint="Give one too, e.g. --metric fid, or leave --features out",
         )
     for folder, files in {
         item.reference_set.folder: item.reference_set.ignored
@@ -316,6 +351,46 @@ def plan_run(
         )
     folders = {method.name: method.folder for method in methods}
     return RunPlan(tuple(plans), notes.warnings + skipped, tuple(notes.absences), folders, shard)
+
+
+def _kept_features(plan: DatasetPlan, asked: KeptFeatures | None, notes: _Notes) -> KeptFeatures:
+    """Decide what is kept of the sets of a dataset.
+
+    Raises
+    ------
+    IqbenchError
+        If moments are kept, and a metric needs the features of every image.
+    """
+    sizes = [len(one.outputs) for one in plan.assignments.values()]
+    if plan.reference_set is not None:
+        sizes.append(len(plan.reference_set.images))
+    most = max(sizes, default=0)
+    if asked == "keep" or (asked is None and most <= KEPT_IMAGES) or not plan.compares_sets:
+        return "keep"
+    needing = [
+        item.column.name
+        for item in plan.requests
+        if isinstance(item.metric, SetMetric) and item.metric.needs_features
+    ]
+    why = (
+        "--features moments keeps none"
+        if asked
+        else f"of sets with more than {KEPT_IMAGES:,} images moments are kept instead, and dataset "
+        f"{plan.dataset.name!r} has one of {most:,}"
+    )
+    if needing:
+        names, verb = ", ".join(needing), "need" if len(needing) > 1 else "needs"
+        raise IqbenchError(
+            f"{names} {verb} the features of every image: {why}",
+            hint=f"Leave {names} out, or give --features keep (Inception's take 8 KB an image)",
+        )
+    if asked is None:
+        notes.warnings.append(
+            f"dataset {plan.dataset.name!r} has a set of {most:,} images: moments of its sets are "
+            "kept instead of features, so that values of sets have no intervals; "
+            "--features keep keeps features (Inception's take 8 KB an image)"
+        )
+    return "moments"
 
 
 def _reference_set(

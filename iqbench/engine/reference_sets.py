@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from hashlib import sha256
 
@@ -43,11 +43,15 @@ class SetImage:
         Of the file's bytes.
     header
         What the file says of itself; None where that is damaged, which decoding says.
+    white
+        The sample value of white, of an image that is read once more: its features are extracted
+        though they are known.
     """
 
     source: Source
     digest: str
     header: ImageHeader | None
+    white: int | None = None
 
     def peak(self, protocol: Protocol) -> int | None:
         """Return the sample value of white; None where only the samples tell."""
@@ -149,6 +153,8 @@ def decode_image(image: SetImage, protocol: Protocol, alpha: Alpha) -> Picture |
             if content.digest != image.digest:
                 raise IqbenchError(f"{name} was changed while the run went on")
             picture = content.decode(alpha=alpha)
+            if image.white is not None:
+                return replace(picture, peak=image.white)
             return settle_peaks(picture, picture, protocol.peak)[1]
     except IqbenchError as error:
         return error

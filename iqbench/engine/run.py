@@ -21,10 +21,11 @@ from iqbench.engine.foreign_scores import (
 from iqbench.engine.ledger import Ledger, Summary
 from iqbench.engine.origins import check_origins, origins_of
 from iqbench.engine.plan import Absence, Assignment, DatasetPlan, RunPlan
-from iqbench.engine.reference_sets import SetImages, read_reference_set
+from iqbench.engine.reference_sets import SetImage, SetImages, read_reference_set
 from iqbench.engine.reporter import Reporter, SilentReporter
 from iqbench.engine.run_progress import RunProgress
-from iqbench.engine.sets import FEW, SetRun, set_columns
+from iqbench.engine.set_columns import set_columns
+from iqbench.engine.sets import FEW, SetRun
 from iqbench.engine.signatures import Signatures
 from iqbench.engine.unchanged import unchanged_files
 from iqbench.engine.unit_scorer import DatasetContext, ScoredPart
@@ -139,8 +140,8 @@ def run(
             one_dataset.try_foreign_scores(before[dataset_plan.dataset.name], origins)
             progress.begin(dataset_plan.dataset.name, dataset_plan.size)
             one_dataset.score(progress.advance)
+            closed_sets += one_dataset.close_sets(progress)
             executor.close(dataset_plan.dataset.name)
-            closed_sets += one_dataset.close_sets()
     summary.warnings.extend(_warning_of_small_sets(closed_sets))
     summary.warnings.extend(_warning_of_open_sets(plan))
     if writer.upgraded:
@@ -211,6 +212,7 @@ class _DatasetRun:
         found = plan.reference_set
         reference_set = None if found is None else reference_sets[found.folder]
         self._sets = SetRun(
+            plan,
             set_columns(
                 plan.requests,
                 plan.protocol,
@@ -219,7 +221,6 @@ class _DatasetRun:
             ),
             store.root,
             recompute=settings.recompute,
-            shared=plan.dataset.brings_outputs,
             reference_set=reference_set,
         )
         self._executor = executor
@@ -285,7 +286,7 @@ class _DatasetRun:
         if found is None:
             return
         reporter.begin(f"reference set {found.name}", len(found.images))
-        missing = self._sets.missing_references(self._plan.protocol)
+        missing = self._sets.missing_references()
         reporter.advance(len(found.images) - len(missing))
         most = outputs_at_once(len(missing), self._executor.workers)
         units = units_of_set(self._name, missing, most_images=most)
@@ -419,7 +420,7 @@ class _DatasetRun:
                 found[method] = find_bitstreams(assignment.folder)
         return found
 
-    def close_sets(self) -> list[SetRow]:
+    def close_sets(self, reporter: Reporter) -> list[SetRow]:
         """Compute the values of whole sets, when all their images are in the tables."""
         if not self._sets.columns:
             return []
@@ -432,7 +433,8 @@ class _DatasetRun:
         members = {
             name: self._store.members(self._name, name, outputs_alone=alone) for name in expected
         }
-        closed = self._sets.close(self._name, self._plan.protocol.spec, expected, members)
+        again = partial(self._extract_again, reporter)
+        closed = self._sets.close(expected, members, again)
         for method in closed.keys() & self._stayed():
             known = self._store.set_values(self._name, method, members[method])
             closed[method] = [
@@ -446,13 +448,25 @@ class _DatasetRun:
             }
         return [row for rows in closed.values() for row in rows]
 
+    def _extract_again(
+        self, reporter: Reporter, images: Sequence[SetImage]
+    ) -> Iterator[ScoredPart]:
+        """Have features extracted of images that moments need once more."""
+        reporter.begin(f"sets of {self._name}", len(images))
+        most = outputs_at_once(len(images), self._executor.workers)
+        units = units_of_set(self._name, images, most_images=most)
+        with closing(self._executor.score(units)) as parts:
+            for part in parts:
+                yield part
+                reporter.advance(part.done)
+
     def _leave_sets_open(self, expected: Mapping[str, int]) -> None:
         """Note which values are to be computed once the features of all shards are together.
 
         Values that the tables have stay: readers know themselves whether they are of the images
         of now.
         """
-        rows = self._sets.leave_open(self._name, self._plan.protocol.spec, expected)
+        rows = self._sets.leave_open(expected)
         for method, of_method in rows.items():
             known = self._store.set_columns(self._name, method)
             self._writer.write_sets(

@@ -6,188 +6,40 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
-
-import numpy as np
+from typing import Protocol, TypeAlias
 
 from iqbench.engine.compute import Compute
-from iqbench.engine.observations import reason_of
+from iqbench.engine.computed import ComputedSource
+from iqbench.engine.kept_features import FeatureKeeper, Keeper, MomentKeeper
+from iqbench.engine.plan import DatasetPlan
 from iqbench.engine.reading import Output
 from iqbench.engine.reference_sets import SetImage, SetImages
 from iqbench.engine.resources import ExtractorWeights
-from iqbench.engine.signatures import DIGITS, with_peak
+from iqbench.engine.set_columns import SetColumn, distance_of, extract_features
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
-from iqbench.metrics._base import Metric
-from iqbench.metrics._registry import Request, blamed_on
-from iqbench.metrics._sets import Features, FeatureSet, SetMetric
-from iqbench.protocols.presets import Protocol
-from iqbench.protocols.view import View
-from iqbench.results.features import FeatureKey, FeatureTable
+from iqbench.images.probe import ImageHeader
+from iqbench.images.source import Source
+from iqbench.metrics._sets import Features
+from iqbench.results.extractor_files import FeatureKey
+from iqbench.results.moments import ImageSet, SetName
 from iqbench.results.schema import NOT_COMPUTED_YET, OPEN_MEMBERS, REFERENCES, SetRow
 from iqbench.results.sets import write_reference_set
-from iqbench.results.signature import signature
 
 __all__ = [
     "FEW",
-    "ClosedSet",
     "FeatureExtraction",
     "FoundFeatures",
     "ReferenceRead",
-    "SetColumn",
     "SetMember",
     "SetRun",
-    "distance_of",
-    "extract_features",
     "member_of",
-    "set_columns",
 ]
 
 FEW = 10_000
 """With fewer images, FID depends visibly on their number."""
-
-_WAITING = 256
-"""Images whose features wait to be written."""
-
-_OWN_PEAKS = (None, 255, 65535)
-
-
-@dataclass(frozen=True)
-class SetColumn:
-    """A column with one value a set.
-
-    Attributes
-    ----------
-    name
-        Of the column.
-    metric
-        Closes the set.
-    view
-        What the extractor sees of images.
-    features
-        Signature of the extractor, which names a table of features.
-    signature
-        Of the value.
-    """
-
-    name: str
-    metric: SetMetric
-    view: View
-    features: str
-    signature: str
-
-
-def set_columns(
-    requests: Iterable[Request],
-    protocol: Protocol,
-    digests: Mapping[str | Metric, str],
-    reference_set: str | None = None,
-) -> tuple[SetColumn, ...]:
-    """Find the set-level columns of a run.
-
-    Parameters
-    ----------
-    requests
-        All columns.
-    protocol
-        Gives the view.
-    digests
-        Of weights, by metric; see `iqbench.engine.resources.Resources`.
-    reference_set
-        Digest of what outputs are compared with; None for their references.
-    """
-    found = []
-    for item in requests:
-        metric = item.metric
-        if not isinstance(metric, SetMetric):
-            continue
-        with blamed_on(metric):
-            extractor = metric.extractor
-        view = protocol.view(metric.role, metric.name)
-        seen = {"view": str(view)}
-        if metric in digests:
-            network, _, digest = digests[metric].rpartition(":")
-            seen["weights"] = f"{network}:{digest[:DIGITS]}"
-        features = signature({**dict(extractor.options), **seen})
-        fields = {"metric": metric.name, "version": str(metric.version)}
-        fields |= dict(item.column.options)
-        fields["protocol"] = f"{protocol.spec}/{protocol.version}"
-        text = signature({**fields, **seen, "set": reference_set or "references"})
-        if protocol.peak not in _OWN_PEAKS:
-            text = with_peak(text, str(protocol.peak))
-        found.append(SetColumn(item.column.name, metric, view, features, text))
-    return tuple(found)
-
-
-def extract_features(
-    column: SetColumn, picture: Picture, compute: Compute, weights: ExtractorWeights
-) -> Features | str:
-    """Return the features of an image, or why it has none."""
-    extractor = column.metric.extractor
-    try:
-        window = column.view.window(picture.height, picture.width)
-        with compute.active():
-            seen = column.view.band(picture, slice(0, window.height), compute.device)
-            found = extractor.extract(seen, weights[extractor])
-        if not np.isfinite(found).all():
-            raise IqbenchError("its features are not finite")
-        return found
-    except IqbenchError as error:
-        return str(error)
-    except Exception as error:  # an extractor's own code, which may be another package's
-        return reason_of(column.metric, error)
-
-
-class ClosedSet(NamedTuple):
-    """The value of a set and its uncertainty, or why there is none.
-
-    The attributes are those of `iqbench.results.schema.SetRow`.
-    """
-
-    value: float | None
-    standard_error: float | None
-    error: str | None
-    replicates: Sequence[float] | None = None
-
-
-def distance_of(
-    column: SetColumn,
-    references: Sequence[FeatureKey],
-    outputs: Sequence[FeatureKey],
-    read: Callable[[Sequence[FeatureKey]], FeatureSet],
-    *,
-    paired: bool,
-) -> ClosedSet:
-    """Close two sets of images.
-
-    Parameters
-    ----------
-    column
-        Which distance.
-    references, outputs
-        The images.
-    read
-        Gives the features of images.
-    paired
-        Whether outputs are compared with their own references.
-    """
-    try:
-        if min(len(outputs), len(references)) < 2:
-            raise IqbenchError(
-                f"{column.name} needs at least 2 images a set: there are {len(outputs)} outputs "
-                f"and {len(references)} references"
-            )
-        paired = paired and len(references) == len(outputs)
-        distance = column.metric.distance(read(references), read(outputs), paired=paired)
-    except IqbenchError as problem:
-        return ClosedSet(None, None, problem.message)
-    except Exception as problem:  # a metric's own code, which may be another package's
-        return ClosedSet(None, None, reason_of(column.metric, problem))
-    known = distance.standard_error == distance.standard_error
-    error = distance.standard_error if known else None
-    return ClosedSet(distance.value, error, None, distance.replicates or None)
-
 
 FoundFeatures: TypeAlias = dict[str, dict[FeatureKey, Features]]
 """By the signature of their extractor: features that were extracted, by image."""
@@ -264,6 +116,8 @@ class FeatureExtraction:
         Whether outputs are compared with a reference set.
     weights
         Of each extractor; whoever extracts has them.
+    seen_once
+        Whether outputs without a file are always extracted, as they cannot be read once more.
     """
 
     columns: tuple[SetColumn, ...]
@@ -271,6 +125,7 @@ class FeatureExtraction:
     compute: Compute
     with_set: bool = False
     weights: ExtractorWeights = field(default_factory=dict)
+    seen_once: bool = False
 
     def lacking(self, output: Output) -> frozenset[str]:
         """Name the columns for which features of an output or its reference are missing."""
@@ -278,8 +133,13 @@ class FeatureExtraction:
         return frozenset(
             one.name
             for one in self.columns
-            if member is None or not member.keys <= self.known[one.features]
+            if member is None
+            or self._is_seen_once(output)
+            or not member.keys <= self.known[one.features]
         )
+
+    def _is_seen_once(self, output: Output) -> bool:
+        return self.seen_once and isinstance(output.image.source, ComputedSource)
 
     def of_output(
         self, output: Output, reference: Picture | None, picture: Picture, found: FoundFeatures
@@ -313,7 +173,8 @@ class FeatureExtraction:
             if member.reference is not None and reference is not None:
                 why = self._failure(one, member.reference, reference, found)
             seen = replace(picture, peak=member.output.peak)
-            why = why or self._failure(one, member.output, seen, found)
+            always = self._is_seen_once(output)
+            why = why or self._failure(one, member.output, seen, found, always=always)
             if why:
                 errors[one.name] = why
         return errors
@@ -325,16 +186,25 @@ class FeatureExtraction:
         if isinstance(picture, IqbenchError):
             return ReferenceRead(None, {one.name: str(picture) for one in self.columns})
         key = FeatureKey(image.digest, picture.peak)
-        of_one = ((one, self._failure(one, key, picture, found)) for one in self.columns)
+        always = image.white is not None
+        of_one = (
+            (one, self._failure(one, key, picture, found, always=always)) for one in self.columns
+        )
         errors = {one.name: f"{picture.name}: {why}" for one, why in of_one if why}
         return ReferenceRead(key, errors)
 
     def _failure(
-        self, column: SetColumn, key: FeatureKey, picture: Picture, found: FoundFeatures
+        self,
+        column: SetColumn,
+        key: FeatureKey,
+        picture: Picture,
+        found: FoundFeatures,
+        *,
+        always: bool = False,
     ) -> str | None:
-        """Extract features that are missing; return why that failed."""
+        """Extract features that are missing, or always; return why that failed."""
         mine = found.setdefault(column.features, {})
-        if key in mine or key in self.known[column.features]:
+        if key in mine or (key in self.known[column.features] and not always):
             return None
         # Features are the same whatever precision the networks of other metrics have.
         compute = replace(self.compute, precision="exact")
@@ -350,36 +220,37 @@ class SetRun:
 
     Parameters
     ----------
+    plan
+        Of the dataset.
     columns
         The columns.
     root
         The results folder.
     recompute
         Whether features that are stored count for nothing.
-    shared
-        Whether a reference may have several outputs of one method: it counts once.
     reference_set
         What outputs are compared with; None for their references.
     """
 
     def __init__(
         self,
+        plan: DatasetPlan,
         columns: Sequence[SetColumn],
         root: Path,
         *,
         recompute: bool = False,
-        shared: bool = False,
         reference_set: SetImages | None = None,
     ) -> None:
         self.columns = tuple(columns)
+        self._plan = plan
         self._root = root
-        self._shared = shared
         self._reference_set = reference_set
-        self._tables = {one.features: FeatureTable(root, one.features) for one in columns}
-        self.known: dict[str, set[FeatureKey]] = {
-            name: set() if recompute else table.keys() for name, table in self._tables.items()
+        self._moments = plan.features == "moments"
+        kind = MomentKeeper if self._moments else FeatureKeeper
+        self._keepers: dict[str, Keeper] = {
+            name: kind(root, name, recompute=recompute)
+            for name in dict.fromkeys(one.features for one in columns)
         }
-        self._waiting: dict[str, dict[FeatureKey, Features]] = {name: {} for name in self._tables}
         self._members: dict[str, dict[str, list[SetMember]]] = {}
         self._references: list[FeatureKey] = []
         self._broken: dict[str, str] = {}
@@ -391,15 +262,18 @@ class SetRun:
 
     def extraction(self, compute: Compute) -> FeatureExtraction:
         """Return what extracts features; it learns of those that `take` keeps."""
-        return FeatureExtraction(self.columns, self.known, compute, self.with_set)
+        known = {name: keeper.known for name, keeper in self._keepers.items()}
+        return FeatureExtraction(
+            self.columns, known, compute, self.with_set, seen_once=self._moments
+        )
 
-    def missing_references(self, protocol: Protocol) -> list[SetImage]:
+    def missing_references(self) -> list[SetImage]:
         """Return the images of the reference set whose features are missing, or may be."""
         missing: list[SetImage] = []
         for image in () if self._reference_set is None else self._reference_set.images:
-            peak = image.peak(protocol)
+            peak = image.peak(self._plan.protocol)
             key = None if peak is None else FeatureKey(image.digest, peak)
-            if key is None or any(key not in known for known in self.known.values()):
+            if key is None or any(key not in one.known for one in self._keepers.values()):
                 missing.append(image)
             else:
                 self._references.append(key)
@@ -409,6 +283,8 @@ class SetRun:
         """Take an image into the reference set; without it, some columns have no value."""
         if read.key is not None:
             self._references.append(read.key)
+            for keeper in self._keepers.values():
+                keeper.join(self._of_references, read.key)
         assert self._reference_set is not None
         for name, why in read.errors.items():
             where = f"reference set {self._reference_set.found.name}"
@@ -420,16 +296,17 @@ class SetRun:
             self._references.sort()
             write_reference_set(self._root, self._reference_set.digest, self._references)
 
+    @property
+    def _of_references(self) -> SetName:
+        """Name what outputs are compared with."""
+        if self._reference_set is None:
+            return SetName(self._plan.dataset.name, "")
+        return SetName("", self._reference_set.digest)
+
     def take(self, features: FoundFeatures) -> None:
-        """Keep features that were extracted, each once."""
+        """Take features that were extracted, before the images that they are of are kept."""
         for name, found in features.items():
-            waiting, known = self._waiting[name], self.known[name]
-            for key, rows in found.items():
-                if key not in known:
-                    waiting[key] = rows
-                    known.add(key)
-            if len(waiting) >= _WAITING:
-                self.flush()
+            self._keepers[name].take(found)
 
     def keep(self, output: Output, without: Mapping[str, str] | None = None) -> None:
         """Take an output into the sets whose features are known.
@@ -444,10 +321,19 @@ class SetRun:
         member = member_of(output, with_set=self.with_set)
         if member is None:  # it has no reference, so no set either
             return
+        of_method = SetName(self._plan.dataset.name, output.image.method)
+        joined = set[str]()
         for one in self.columns:
-            if one.name not in (without or {}) and member.keys <= self.known[one.features]:
-                of_method = self._members.setdefault(output.image.method, {})
-                of_method.setdefault(one.name, []).append(member)
+            keeper = self._keepers[one.features]
+            if one.name in (without or {}) or not member.keys <= keeper.known:
+                continue
+            members = self._members.setdefault(output.image.method, {})
+            members.setdefault(one.name, []).append(member)
+            if one.features not in joined:
+                joined.add(one.features)
+                keeper.join(of_method, member.output)
+                if member.reference is not None:
+                    keeper.join(self._of_references, member.reference, once=True)
 
     @contextmanager
     def flushed(self) -> Iterator[None]:
@@ -458,50 +344,52 @@ class SetRun:
             self.flush()
 
     def flush(self) -> None:
-        """Write the features that wait."""
-        for name, waiting in self._waiting.items():
-            self._tables[name].write(waiting)
-            waiting.clear()
+        """Write what waits."""
+        for keeper in self._keepers.values():
+            keeper.flush()
 
     def close(
-        self, dataset: str, protocol: str, expected: Mapping[str, int], members: Mapping[str, str]
+        self,
+        expected: Mapping[str, int],
+        members: Mapping[str, str],
+        extract_again: ExtractAgain,
     ) -> dict[str, list[SetRow]]:
         """Compute the values of all methods' sets.
 
         Parameters
         ----------
-        dataset, protocol
-            For the rows.
         expected
             By method, how many outputs it should have.
         members
             By method, the digest of its images as they are in the tables.
+        extract_again
+            Extracts the features of images once more.
 
         Returns
         -------
         dict
             By method.
         """
-        rows = self.leave_open(dataset, protocol, expected)
-        for table in self._tables.values():
-            table.merge()
-        return {
+        rows = self.leave_open(expected)
+        for keeper in self._keepers.values():
+            keeper.merge()
+        files = _RunFiles(self.files, extract_again)
+        closed = {
             method: [
-                self._close(column, replace(row, error=None, members=members[method]))
+                self._close(column, files, replace(row, error=None, members=members[method]))
                 for column, row in zip(self.columns, of_method, strict=True)
             ]
             for method, of_method in rows.items()
         }
+        for keeper in self._keepers.values():
+            keeper.tidy()
+        return closed
 
-    def leave_open(
-        self, dataset: str, protocol: str, expected: Mapping[str, int]
-    ) -> dict[str, list[SetRow]]:
-        """Write the features that wait, and make the rows of all methods' sets without values.
+    def leave_open(self, expected: Mapping[str, int]) -> dict[str, list[SetRow]]:
+        """Write what waits, and make the rows of all methods' sets without values.
 
         Parameters
         ----------
-        dataset, protocol
-            For the rows.
         expected
             By method, how many outputs it should have.
 
@@ -515,14 +403,14 @@ class SetRun:
         return {
             method: [
                 SetRow(
-                    dataset=dataset,
+                    dataset=self._plan.dataset.name,
                     method=method,
                     metric=one.name,
                     value=None,
                     standard_error=None,
                     error=NOT_COMPUTED_YET,
                     signature=one.signature,
-                    protocol=protocol,
+                    protocol=self._plan.protocol.spec,
                     n=0,
                     expected=number,
                     members=OPEN_MEMBERS,
@@ -534,19 +422,20 @@ class SetRun:
             for method, number in expected.items()
         }
 
-    def _close(self, column: SetColumn, row: SetRow) -> SetRow:
+    def _close(self, column: SetColumn, files: _RunFiles, row: SetRow) -> SetRow:
         """Fill in the value of a set, or why there is none."""
         found = self._members.get(row.method, {}).get(column.name, [])
         found = sorted(found, key=lambda member: member.image)
-        references = list(self._references_of(found))
-        row = replace(row, n=len(found), reference_n=len(references))
+        references = ImageSet(self._of_references, list(self._references_of(found)))
+        outputs = ImageSet(SetName(row.dataset, row.method), [member.output for member in found])
+        row = replace(row, n=len(found), reference_n=len(references.keys))
         if column.name in self._broken:
             return replace(row, error=self._broken[column.name])
         closed = distance_of(
             column,
             references,
-            [member.output for member in found],
-            self._tables[column.features].select,
+            outputs,
+            partial(self._keepers[column.features].read, again=files.of(column.features)),
             paired=self._reference_set is None,
         )
         return replace(row, **closed._asdict())
@@ -556,4 +445,112 @@ class SetRun:
         if self._reference_set is not None:
             return self._references
         references = [member.reference for member in members if member.reference is not None]
-        return dict.fromkeys(references) if self._shared else references
+        # A reference that has several outputs of one method counts once.
+        return dict.fromkeys(references) if self._plan.dataset.brings_outputs else references
+
+    def files(self) -> dict[FeatureKey, Source]:
+        """Find the files of all images of the sets, to read them once more."""
+        found: dict[FeatureKey, Source] = {}
+        if self._reference_set is not None:
+            of_set = {image.digest: image.source for image in self._reference_set.images}
+            found |= {key: of_set[key.digest] for key in self._references}
+        members = {
+            (method, member.image): member
+            for method, columns in self._members.items()
+            for of_column in columns.values()
+            for member in of_column
+        }
+        for job in self._plan.jobs:
+            for output in job.outputs:
+                member = members.get((output.method, output.image))
+                if member is None:
+                    continue
+                if not isinstance(output.source, ComputedSource):
+                    found[member.output] = output.source
+                if member.reference is not None and job.reference is not None:
+                    found[member.reference] = job.reference
+        return found
+
+
+ExtractAgain: TypeAlias = "Callable[[Sequence[SetImage]], Iterable[ExtractedPart]]"
+"""Extracts the features of images once more, in any order."""
+
+
+class ExtractedPart(Protocol):
+    """Some images of which features were extracted once more.
+
+    Attributes
+    ----------
+    references
+        What became of each.
+    features
+        By the signature of the extractor.
+    """
+
+    @property
+    def references(self) -> tuple[ReferenceRead, ...]: ...
+
+    @property
+    def features(self) -> FoundFeatures: ...
+
+
+class _RunFiles:
+    """The files of a run's images.
+
+    Parameters
+    ----------
+    find
+        Gives the files.
+    extract_again
+        Extracts the features of images once more.
+    """
+
+    def __init__(
+        self, find: Callable[[], Mapping[FeatureKey, Source]], extract_again: ExtractAgain
+    ) -> None:
+        self._find = find
+        self.extract_again = extract_again
+
+    @cached_property
+    def files(self) -> Mapping[FeatureKey, Source]:
+        """The files; looked for when the first is needed."""
+        return self._find()
+
+    def of(self, extractor: str) -> _ExtractorFiles:
+        """Return what extracts features by one extractor."""
+        return _ExtractorFiles(self, extractor)
+
+
+@dataclass(frozen=True)
+class _ExtractorFiles:
+    """The files of a run's images, for one extractor; see `Rereading`."""
+
+    run: _RunFiles
+    extractor: str
+
+    def has(self, keys: Iterable[FeatureKey]) -> bool:
+        """Say whether the files of all these images are there."""
+        return all(key in self.run.files for key in keys)
+
+    def extract(self, keys: Sequence[FeatureKey]) -> Iterator[Features]:
+        """Decode each image again, and give its features, in any order."""
+        if not self.has(keys):
+            raise IqbenchError(
+                "images of the set have no file that could be read once more",
+                hint="Give --recompute, or --features keep",
+            )
+        files = self.run.files
+        images = [SetImage(files[key], key.digest, _header(files[key]), key.peak) for key in keys]
+        for part in self.run.extract_again(images):
+            for read in part.references:
+                if read.key is None or read.errors:
+                    raise IqbenchError("; ".join(dict.fromkeys(read.errors.values())))
+                yield part.features[self.extractor][read.key]
+
+
+def _header(source: Source) -> ImageHeader | None:
+    """Read a header; None if it is damaged, which decoding says."""
+    try:
+        return source.probe()
+    except IqbenchError:
+        return None

@@ -22,6 +22,7 @@ __all__ = [
     "Margin",
     "Mean",
     "Metric",
+    "Moments",
     "Needs",
     "Options",
     "Place",
@@ -48,7 +49,14 @@ if TYPE_CHECKING:
         Statistics,
         Tap,
     )
-    from iqbench.metrics._sets import Distance, Extractor, Features, FeatureSet, SetMetric
+    from iqbench.metrics._sets import (
+        Distance,
+        Extractor,
+        Features,
+        FeatureSet,
+        Moments,
+        SetMetric,
+    )
     from iqbench.metrics._statistics import Mean, Statistic
     from iqbench.networks.weights import Weights
     from iqbench.protocols.presets import Role
@@ -63,7 +71,8 @@ _HOMES = {
         "iqbench.metrics._base",
     ),
     **dict.fromkeys(
-        ["Distance", "Extractor", "FeatureSet", "Features", "SetMetric"], "iqbench.metrics._sets"
+        ["Distance", "Extractor", "FeatureSet", "Features", "Moments", "SetMetric"],
+        "iqbench.metrics._sets",
     ),
     **dict.fromkeys(["Mean", "Statistic"], "iqbench.metrics._statistics"),
     "Role": "iqbench.protocols.presets",

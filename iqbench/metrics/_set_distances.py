@@ -15,6 +15,7 @@ from iqbench.metrics._feature_sets import ArrayFeatures, FeatureSet, Floats, Int
 __all__ = [
     "Distance",
     "frechet_distance",
+    "frechet_of_moments",
     "frechet_of_sets",
     "kernel_distance",
     "kernel_of_sets",
@@ -153,6 +154,14 @@ def frechet_of_sets(reference: FeatureSet, output: FeatureSet, *, paired: bool) 
     return Distance(value, error, tuple(left[-1]))
 
 
+def frechet_of_moments(reference: Moments, output: Moments) -> Distance:
+    """Return the value that `frechet_of_sets` gives, of the moments of both sets.
+
+    How sure it is, is not known: that takes the features of single images.
+    """
+    return Distance(_frechet(_Gaussian.of(reference), _Gaussian.of(output)))
+
+
 @dataclass(frozen=True)
 class _Gaussian:
     """What is fitted to a set: its mean, and its covariance or, of few images, their rows.
@@ -164,8 +173,8 @@ class _Gaussian:
     spread
         The trace of the covariance.
     rows
-        (n, d) centred rows over the root of n - 1, whose product is the covariance; None where
-        there are more images than features.
+        (n, d) rows F with F^T F the covariance, such as the centred rows over the root of n - 1;
+        None where there are more images than features.
     covariance
         (d, d) where there are no rows.
     """
@@ -178,7 +187,14 @@ class _Gaussian:
     @classmethod
     def of(cls, moments: Moments) -> _Gaussian:
         covariance = moments.covariance
-        return cls(moments.mean, float(np.trace(covariance)), covariance=covariance)
+        spread = float(np.trace(covariance))
+        if moments.n >= len(covariance):
+            return cls(moments.mean, spread, covariance=covariance)
+        # Of few rows the other eigenvalues are 0; what rounding makes of them has large roots.
+        values, vectors = np.linalg.eigh(covariance)
+        rank = moments.n - 1
+        rows = (vectors[:, -rank:] * np.sqrt(values[-rank:].clip(0))).T
+        return cls(moments.mean, spread, rows=rows)
 
     @classmethod
     def of_rows(cls, rows: Floats) -> _Gaussian:

@@ -9,12 +9,12 @@ from typing import ClassVar, Protocol
 from torch import Tensor
 
 from iqbench.metrics._base import Metric, Needs, Options, Scope
-from iqbench.metrics._feature_sets import Features, FeatureSet
+from iqbench.metrics._feature_sets import Features, FeatureSet, Moments
 from iqbench.metrics._set_distances import Distance
 from iqbench.networks.weights import Weights
 from iqbench.protocols.presets import Role
 
-__all__ = ["Distance", "Extractor", "FeatureSet", "Features", "SetMetric"]
+__all__ = ["Distance", "Extractor", "FeatureSet", "Features", "Moments", "SetMetric"]
 
 
 class Extractor(Protocol):
@@ -61,7 +61,8 @@ class Extractor(Protocol):
 class SetMetric(Metric):
     """A metric with one value for all outputs of a method on a dataset.
 
-    A subclass gives `columns` (without taps), `extractor` and `distance`.
+    A subclass gives `columns` (without taps), `extractor` and `distance`, and `distance_of_moments`
+    where the moments of both sets are enough.
     """
 
     role: ClassVar[Role] = "set"
@@ -90,3 +91,18 @@ class SetMetric(Metric):
         IqbenchError
             If the sets have no distance, e.g. because they are too small.
         """
+
+    def distance_of_moments(self, reference: Moments, output: Moments) -> Distance:
+        """Compare two sets of which number, mean and covariance of the features are known alone.
+
+        Parameters
+        ----------
+        reference, output
+            Of at least two images each.
+        """
+        raise self._lacks("has no distance of moments")
+
+    @property
+    def needs_features(self) -> bool:
+        """Whether moments are not enough: then the features of every image are kept."""
+        return type(self).distance_of_moments is SetMetric.distance_of_moments

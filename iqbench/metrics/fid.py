@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from iqbench.metrics._inception_distance import InceptionDistance
-from iqbench.metrics._set_distances import frechet_of_sets
-from iqbench.metrics._sets import Distance, FeatureSet
+from iqbench.metrics._set_distances import frechet_of_moments, frechet_of_sets
+from iqbench.metrics._sets import Distance, FeatureSet, Moments
 
 __all__ = ["FrechetInceptionDistance"]
 
@@ -34,3 +34,7 @@ class FrechetInceptionDistance(InceptionDistance):
     def distance(self, reference: FeatureSet, output: FeatureSet, *, paired: bool) -> Distance:
         """Return the Fréchet distance, and its standard error by a grouped jackknife."""
         return frechet_of_sets(reference, output, paired=paired)
+
+    def distance_of_moments(self, reference: Moments, output: Moments) -> Distance:
+        """Return the Fréchet distance; how sure it is, moments do not tell."""
+        return frechet_of_moments(reference, output)

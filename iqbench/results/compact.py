@@ -9,7 +9,8 @@ from pathlib import Path
 
 from iqbench.results.changes import settle_changes
 from iqbench.results.current import groups, still_current
-from iqbench.results.features import FeatureTable, feature_folders
+from iqbench.results.extractor_files import KINDS, extractor_folders
+from iqbench.results.features import FeatureTable
 from iqbench.results.parts import list_parts, merge
 
 __all__ = ["Compacted", "compact_results"]
@@ -59,7 +60,7 @@ def compact_results(root: Path) -> Compacted:
         upgraded |= merge(group.images, "images")
         upgraded |= merge(group.scores, "scores", partial(still_current, group.images))
         upgraded |= merge(group.sets, "sets")
-    for _, signature in list(feature_folders(root)):
+    for _, signature in list(extractor_folders(root, "features")):
         FeatureTable(root, signature).merge()
     parts_now, size_now = _size(root)
     return Compacted(parts, size, parts_now, size_now, upgraded)
@@ -73,4 +74,5 @@ def _size(root: Path) -> tuple[int, int]:
 def _folders(root: Path) -> Iterator[Path]:
     for kind in ("images", "scores", "sets"):
         yield from (root / kind).glob("*/*")
-    yield from (root / "features").glob("*")
+    for kind in KINDS:
+        yield from (root / kind).glob("*")

@@ -6,31 +6,31 @@ the sample value that meant white, and the number of the patch.
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
-from iqbench.results.part_file import ChecksumError, checksum_in_name, part_name
+from iqbench.results.extractor_files import (
+    FeatureKey,
+    extractor_folder,
+    keys_of,
+    opened,
+    write_part,
+)
 from iqbench.results.parts import list_parts
-from iqbench.user_files import open_regular, replace_file
 
-__all__ = ["FeatureKey", "FeatureTable", "StoredFeatures", "feature_folders", "feature_parts"]
+__all__ = ["FeatureTable", "StoredFeatures"]
 
 Features = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
-_SIGNATURE = b"iqbench-features"
 _ROWS_A_BLOCK = 2048
 _MERGED_BYTES = 256 * 2**20
 """Parts that together are no larger than this are merged into one."""
@@ -39,14 +39,6 @@ _IN_MEMORY = 2**28
 """Features of a set that take no more bytes than this are kept in memory once they are read."""
 
 _TRIES = 20
-_BLOCK = 2**20
-
-
-class FeatureKey(NamedTuple):
-    """Which image: the digest of its file, and the sample value of white."""
-
-    digest: str
-    peak: int
 
 
 class FeatureTable:
@@ -62,8 +54,7 @@ class FeatureTable:
 
     def __init__(self, root: Path, signature: str) -> None:
         self.signature = signature
-        name = sha256(signature.encode()).hexdigest()[:16]
-        self.folder = root / "features" / name
+        self.folder = extractor_folder(root, "features", signature)
 
     def keys(self) -> set[FeatureKey]:
         """Return which images have features."""
@@ -80,25 +71,13 @@ class FeatureTable:
         self._write(_table(digests, peaks, patches, values))
 
     def _write(self, table: pa.Table) -> None:
-        sink = pa.BufferOutputStream()
-        described = table.replace_schema_metadata({_SIGNATURE: self.signature.encode()})
-        # Features are noise in their last bits: compression would cost time and save nothing.
-        pq.write_table(
-            described,
-            sink,
-            compression="none",
+        write_part(
+            self.folder,
+            table,
+            self.signature,
             use_dictionary=["digest"],
             row_group_size=_ROWS_A_BLOCK,
         )
-        content: bytes = sink.getvalue().to_pybytes()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            replace_file(self.folder / part_name(_next_moment(self.folder), content), content)
-        except OSError as error:
-            raise IqbenchError(
-                f"cannot write features to {self.folder}: {error.strerror or error}",
-                hint="Mend that or choose another folder with --results",
-            ) from error
 
     def select(self, wanted: Sequence[FeatureKey]) -> StoredFeatures:
         """Find the features of some images, without reading them.
@@ -117,7 +96,7 @@ class FeatureTable:
         rows: dict[FeatureKey, int] = {}
         length = 0
         for part in list_parts(self.folder):
-            with suppress(FileNotFoundError), _opened(part) as file:
+            with suppress(FileNotFoundError), opened(part) as file:
                 length = file.schema_arrow.field("vector").type.list_size
                 table = file.read(columns=["digest", "peak", "patch"])
                 patches = table.column("patch").to_pylist()
@@ -142,7 +121,7 @@ class FeatureTable:
         """
         known = self.keys()
         for part in list_parts(folder):
-            with _opened(part) as file:
+            with opened(part) as file:
                 for number in range(file.num_row_groups):
                     table = file.read_row_group(number)
                     new = [key not in known for key in _keys_of(table)]
@@ -168,7 +147,7 @@ class FeatureTable:
             return
         tables = []
         for part in parts:
-            with _opened(part) as file:
+            with opened(part) as file:
                 tables.append(file.read())
         self._write(pa.concat_tables(tables, promote_options="default"))
         for part in parts:
@@ -242,7 +221,7 @@ class StoredFeatures:
         self, part: Path, seen: np.ndarray[Any, np.dtype[np.bool_]]
     ) -> Iterator[tuple[Integers, Features]]:
         """Give the rows of a part that are wanted and were not seen yet."""
-        with _opened(part, check=part.name not in self._checked) as file:
+        with opened(part, check=part.name not in self._checked) as file:
             self._checked.add(part.name)
             for batch in file.iter_batches(_ROWS_A_BLOCK):
                 places, sources = [], []
@@ -258,27 +237,6 @@ class StoredFeatures:
                     yield np.array(places), vectors.reshape(batch.num_rows, -1)[sources]
 
 
-def feature_folders(root: Path) -> Iterator[tuple[Path, str]]:
-    """Give the folder of each extractor below a results folder, and its signature."""
-    for folder in sorted((root / "features").glob("*")):
-        for part in list_parts(folder)[:1]:
-            with _opened(part) as file:
-                yield folder, (file.metadata.metadata or {})[_SIGNATURE].decode()
-
-
-def feature_parts(root: Path) -> Iterator[tuple[Path, int | None, IqbenchError | None]]:
-    """Read every part of features: the file, its number of rows, or what is wrong with it."""
-    for folder in sorted((root / "features").glob("*")):
-        for part in list_parts(folder):
-            try:
-                with _opened(part) as file:
-                    yield part, file.metadata.num_rows, None
-            except FileNotFoundError:
-                continue
-            except IqbenchError as error:
-                yield part, None, error
-
-
 def _table(
     digests: Sequence[str], peaks: Sequence[int], patches: Sequence[int], values: Features
 ) -> pa.Table:
@@ -292,42 +250,11 @@ def _table(
     return pa.table(columns)
 
 
-def _next_moment(folder: Path) -> int:
-    moments = [int(part.name.partition("-")[0]) + 1 for part in list_parts(folder)]
-    return max([time.time_ns(), *moments])
-
-
 def _keys(part: Path) -> list[FeatureKey]:
-    with suppress(FileNotFoundError), _opened(part) as file:
+    with suppress(FileNotFoundError), opened(part) as file:
         return _keys_of(file.read(columns=["digest", "peak"]))
     return []
 
 
 def _keys_of(rows: pa.Table | pa.RecordBatch) -> list[FeatureKey]:
-    pairs: Iterable[tuple[str, int]] = zip(
-        rows.column("digest").to_pylist(), rows.column("peak").to_pylist(), strict=True
-    )
-    return [FeatureKey(digest, peak) for digest, peak in pairs]
-
-
-@contextmanager
-def _opened(part: Path, *, check: bool = True) -> Iterator[pq.ParquetFile]:
-    """Open a part, and see that its checksum is the one in its name."""
-    with open_regular(part) as source:
-        digest = hashlib.sha256()
-        while check and (block := source.read(_BLOCK)):
-            digest.update(block)
-        if check and digest.hexdigest() != checksum_in_name(part):
-            raise ChecksumError(
-                f"{part} is not the file that was written",
-                hint="Put back a copy of it; or delete it and run iqbench evaluate again: only "
-                "what it held is computed anew",
-            )
-        source.seek(0)
-        try:
-            yield pq.ParquetFile(source)
-        except (pa.ArrowException, KeyError) as error:
-            raise IqbenchError(
-                f"cannot read {part}: {str(error).partition(chr(10))[0]}",
-                hint="Delete it and run iqbench evaluate again: only what it held is computed anew",
-            ) from error
+    return keys_of(rows.column("digest").to_pylist(), rows.column("peak").to_pylist())

@@ -24,7 +24,9 @@ from iqbench.results.current import (
     of_current_files,
     refuse_later,
 )
-from iqbench.results.features import FeatureTable, feature_folders
+from iqbench.results.extractor_files import extractor_folders
+from iqbench.results.features import FeatureTable
+from iqbench.results.moments import MomentTable
 from iqbench.results.parts import last_rows, read_parts, write
 from iqbench.results.published import PublishedMean, add_published, read_published
 from iqbench.results.schema import (
@@ -79,8 +81,8 @@ def merge_results(folders: Sequence[Path], output: Path, *, keep: Keep | None = 
     """Write what some results folders have into a new one, in the current format.
 
     An image that one folder scored and another lacks, or could not score, is taken from the first;
-    so is a value. Features and published means are merged too. Values of sets are copied; those
-    whose images are now others are stale until they are closed again.
+    so is a value. Features, moments of sets and published means are merged too. Values of sets are
+    copied; those whose images are now others are stale until they are closed again.
 
     Parameters
     ----------
@@ -111,7 +113,7 @@ def merge_results(folders: Sequence[Path], output: Path, *, keep: Keep | None = 
         for key in sorted(by_key):
             merger.merge(by_key[key])
         for folder in folders:
-            _merge_features(folder, stage)
+            _merge_extracted(folder, stage)
             copy_reference_sets(folder, stage)
         add_published(stage, merger.published(folders))
         stage.chmod(0o777 & ~_umask())
@@ -319,7 +321,9 @@ def _table(frame: pd.DataFrame, kind: Kind) -> pa.Table:
     return pa.table(arrays, schema=SCHEMAS[kind])
 
 
-def _merge_features(source: Path, target: Path) -> None:
-    """Copy the features of images that the target lacks."""
-    for folder, text in feature_folders(source):
+def _merge_extracted(source: Path, target: Path) -> None:
+    """Copy the features of images, and the moments of sets, that the target lacks."""
+    for folder, text in extractor_folders(source, "features"):
         FeatureTable(target, text).take(folder)
+    for folder, text in extractor_folders(source, "moments"):
+        MomentTable(target, text).take(folder)

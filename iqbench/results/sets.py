@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from iqbench.errors import IqbenchError
 from iqbench.results.current import Stored, current_images
-from iqbench.results.features import FeatureKey
+from iqbench.results.extractor_files import FeatureKey
 from iqbench.results.parts import last_rows, read_parts
 from iqbench.results.schema import ANY_MEMBERS, OPEN_MEMBERS, REPLACED, SETS
 from iqbench.user_files import replace_file

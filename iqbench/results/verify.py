@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from iqbench.errors import IqbenchError
-from iqbench.results.features import feature_parts
+from iqbench.results.extractor_files import extractor_parts
 from iqbench.results.part_file import ChecksumError, checksum_in_name, read_part
 from iqbench.results.parts import list_parts, read_footers
 from iqbench.results.schema import Kind
@@ -75,7 +75,7 @@ def verify_results(root: Path) -> Iterator[PartState]:
                 yield from _together(folder, kind)
             if kind == "scores" and found:
                 yield from _traced(folder, root / "images" / folder.relative_to(root / kind))
-    for part, rows, wrong in feature_parts(root):
+    for part, rows, wrong in extractor_parts(root):
         state: State = "ok" if wrong is None else "differs"
         yield PartState(
             part, state, rows, wrong.message if wrong else "", wrong.hint if wrong else ""

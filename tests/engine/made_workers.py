@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from iqbench.metrics._base import Column, Maps, Metric, Needs, Options, Tap
-from iqbench.metrics._sets import Distance, Features, FeatureSet, SetMetric
+from iqbench.metrics._sets import Distance, Features, FeatureSet, Moments, SetMetric
 from iqbench.networks.weights import Weights
 from iqbench.protocols.presets import Role
 
@@ -82,6 +82,9 @@ class Palette(SetMetric):
             total = sum(rows.sum(axis=0, dtype=np.float64) for _, rows in features.blocks())
             means.append(total / len(features.owners))
         return Distance(float(np.linalg.norm(means[0] - means[1])))
+
+    def distance_of_moments(self, reference: Moments, output: Moments) -> Distance:
+        return Distance(float(np.linalg.norm(reference.mean - output.mean)))
 
 
 MADE = {"deadly": Deadly, "palette": Palette}

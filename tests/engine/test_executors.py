@@ -98,6 +98,27 @@ class TestProcesses:
         assert inline.messages == spread.messages
         assert any("exactly the pixels" in text for text in inline.messages)
 
+    def test_moments_of_sets_are_the_same_and_images_are_read_again_where_one_changed(
+        self, tmp_path
+    ):
+        made = Made(tmp_path)
+        images = [f"i{number}" for number in range(6)]
+        made.references(images)
+        near = made.method("near", images)
+        for amount in (None, 60):
+            if amount is not None:
+                write_png(near / "i2.png", noisy(picture(2), amount))
+            found = []
+            for executor, kept in (("inline", "keep"), ("processes:2", "moments")):
+                results = tmp_path / f"{kept}-results"
+                made.evaluate(
+                    near, metrics=("palette",), results=results, executor=executor, features=kept
+                )
+                found.append(load_scores(results, scope="set").iloc[0])
+            assert found[0]["n"] == found[1]["n"] == 6
+            assert found[1]["value"] == pytest.approx(found[0]["value"], rel=1e-9)
+        assert len(list((tmp_path / "moments-results" / "moments").glob("*/*.parquet"))) == 2
+
     @pytest.mark.slow
     def test_what_the_tables_have_is_not_scored_again(self, awkward, tmp_path):
         made = Made(tmp_path)

@@ -20,7 +20,8 @@ from iqbench.cli.main import main
 from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.metrics._inception_features import InceptionExtractor
 from iqbench.metrics._set_distances import frechet_distance, kernel_distance
-from iqbench.results.features import FeatureKey, FeatureTable
+from iqbench.results.extractor_files import FeatureKey
+from iqbench.results.features import FeatureTable
 from iqbench.results.read import load_columns, load_images, load_scores
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeAlias
 
 from iqbench.engine.reading import Output
-from iqbench.engine.sets import ReferenceRead, SetColumn
+from iqbench.engine.set_columns import SetColumn
+from iqbench.engine.sets import ReferenceRead
 from iqbench.engine.unit_scorer import ScoredPart
 from iqbench.engine.units import ReferenceUnit, WorkUnit
 
