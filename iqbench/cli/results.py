@@ -229,6 +229,9 @@ def compact(results: Path) -> None:
 def verify(results: Path, *, rescore: bool, form: str, memory: str | None, **options: Any) -> None:
     """Read every part of the tables and compare it with the checksum in its name.
 
+    Stored features and moments are parts too; notes of reference sets are compared with the digest
+    of the set in their names.
+
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/. Parts of older releases
     have no checksum: that they can be read is all that is known of them. Exits with 1 if a part is
     not what was written, or cannot be read. A part that is gone is not noticed: evaluate scores

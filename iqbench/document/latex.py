@@ -20,6 +20,7 @@ def latex_tables(
     *,
     spread: bool = False,
     above: Sequence[str] = (),
+    below: Sequence[str] = (),
     title: str = "",
 ) -> str:
     r"""Write tables that a paper can take as they are, given ``\usepackage{booktabs}``.
@@ -30,16 +31,18 @@ def latex_tables(
         Leaderboards of equal columns follow each other in one table, as many as a page holds.
     spread
         Whether means have their intervals.
-    above
-        Lines of a comment above the tables.
+    above, below
+        Lines of comments above and below the tables; words without a table are comments too.
     title
         Of tables that stand under no title.
 
     Returns
     -------
     str
-        Table environments, each with caption and label.
+        Table environments, each with caption, label, and below the table what its numbers leave
+        out.
     """
+    words = [text for one in sections if not one.columns for text in one.remarks]
     groups: list[list[Section]] = []
     for section in _titled(sections, title):
         alike = groups and section.has("rank") and _headings(groups[-1][0]) == _headings(section)
@@ -52,8 +55,12 @@ def latex_tables(
         "\n".join(_table(group, label, spread)) + "\n"
         for group, label in zip(groups, labels, strict=True)
     ]
-    comments = [f"% {escape_latex(text)}" for text in above if text]
-    return "\n".join([*comments, "% needs \\usepackage{booktabs}", *tables])
+    first, last = (
+        [f"% {escape_latex(text, most=2000)}" for text in texts if text]
+        for texts in (above, [*words, *below])
+    )
+    end = ["\n".join(last) + "\n"] if last else []
+    return "\n".join([*first, "% needs \\usepackage{booktabs}", *tables, *end])
 
 
 def _titled(sections: Sequence[Section], title: str) -> Iterator[Section]:
@@ -91,9 +98,11 @@ def _table(group: Sequence[Section], label: str, spread: bool) -> Iterator[str]:
                 yield f"    {_row(cells)}"
     yield "    \\bottomrule"
     yield "  \\end{tabular}"
-    if first.caption or first.group_rows:
-        for remark in first.remarks:
-            yield f"  \\par\\smallskip{{\\footnotesize {escape_latex(remark, most=2000)}\\par}}"
+    for section in group:
+        of = f"\\textit{{{escape_latex(section.title)}}}: " if len(group) > 1 else ""
+        for remark in section.remarks:
+            text = of + escape_latex(remark, most=2000)
+            yield f"  \\par\\smallskip{{\\footnotesize {text}\\par}}"
     yield f"\\end{{{environment}}}"
 
 
@@ -126,7 +135,7 @@ def _groups(spans: Sequence[tuple[str, int]]) -> Iterator[str]:
 
 
 def _lines(section: Section) -> int:
-    return 1 + sum(len(rows) for rows in section.parts)
+    return 1 + sum(len(rows) for rows in section.parts) + len(section.remarks)
 
 
 def _shown(section: Section) -> list[TableColumn]:

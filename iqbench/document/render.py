@@ -61,7 +61,9 @@ def render(
     if format == "latex":
         above = [document.title, document.facts, *document.points]
         title = document.title or document.page
-        return latex_tables(sections, spread=bool(intervals), above=above, title=title)
+        return latex_tables(
+            sections, spread=bool(intervals), above=above, below=document.notes, title=title
+        )
     if format == "word":
         chosen = {"tie", "front", *({"spread", "range"} if intervals else ())}
         notes = [*explained(sections, chosen), *document.notes]

@@ -15,7 +15,7 @@ from iqbench.datasets.reference_set import reference_set
 from iqbench.engine.compute import Compute
 from iqbench.engine.reading import FittedPair, fit_alone, in_sentences
 from iqbench.engine.record import Row
-from iqbench.engine.reference_sets import decode_images, digest_of_set, read_reference_set
+from iqbench.engine.reference_sets import decode_images, read_reference_set
 from iqbench.engine.resources import Resources
 from iqbench.engine.set_columns import (
     SetColumn,
@@ -34,6 +34,7 @@ from iqbench.protocols.presets import Protocol
 from iqbench.results.extractor_files import FeatureKey
 from iqbench.results.moments import ImageSet, SetName
 from iqbench.results.schema import REFERENCES, SetRow
+from iqbench.results.sets import digest_of_set
 
 __all__ = ["FeatureState", "MemorySets", "ReferenceImages", "read_reference_images"]
 

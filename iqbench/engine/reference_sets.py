@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from hashlib import sha256
 
 from iqbench.datasets.reference_set import ReferenceSet
 from iqbench.engine.compute import Compute
@@ -17,18 +16,16 @@ from iqbench.images.probe import ImageHeader
 from iqbench.images.source import Alpha, Source
 from iqbench.loader import work_ahead
 from iqbench.protocols.presets import Protocol
+from iqbench.results.sets import digest_of_set
 
 __all__ = [
     "SetImage",
     "SetImages",
     "decode_image",
     "decode_images",
-    "digest_of_set",
     "image_cost",
     "read_reference_set",
 ]
-
-_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -80,14 +77,6 @@ class SetImages:
     def digest(self) -> str:
         """Name the set by the contents of its files, whatever their names and places."""
         return digest_of_set(image.digest for image in self.images)
-
-
-def digest_of_set(digests: Iterable[str]) -> str:
-    """Name a set of images by the digests of their contents."""
-    digest = sha256()
-    for text in sorted(digests):
-        digest.update(text.encode() + b"\n")
-    return digest.hexdigest()[:_DIGITS]
 
 
 def read_reference_set(

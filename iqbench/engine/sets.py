@@ -291,10 +291,11 @@ class SetRun:
             self._broken.setdefault(name, f"{where}: {why}")
 
     def write_references(self) -> None:
-        """Write which features are those of the reference set."""
-        if self._reference_set is not None:
+        """Write which features are those of the reference set, if all its images have some."""
+        found = self._reference_set
+        if found is not None and len(self._references) == len(found.images):
             self._references.sort()
-            write_reference_set(self._root, self._reference_set.digest, self._references)
+            write_reference_set(self._root, found.digest, self._references)
 
     @property
     def _of_references(self) -> SetName:

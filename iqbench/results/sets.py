@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,18 @@ __all__ = [
     "STALE",
     "copy_reference_sets",
     "current_sets",
+    "digest_of_set",
     "members_digest",
     "read_reference_set",
+    "reference_set_files",
     "set_table",
     "write_reference_set",
 ]
 
 _REFERENCE_SETS = "reference-sets"
 """Folder of the notes which images reference sets have."""
+
+_DIGITS = 12
 
 STALE = "stale: images changed since; run iqbench evaluate"
 """Error of a value that is of other images than those that the tables have now."""
@@ -62,6 +66,14 @@ def _members(images: pa.Table, outputs_alone: bool) -> Iterator[tuple[str, ...]]
         yield tuple(text or "" for text in row)
 
 
+def digest_of_set(digests: Iterable[str]) -> str:
+    """Name a reference set by the digests of its images' contents."""
+    digest = sha256()
+    for text in sorted(digests):
+        digest.update(text.encode() + b"\n")
+    return digest.hexdigest()[:_DIGITS]
+
+
 def write_reference_set(root: Path, digest: str, keys: Sequence[FeatureKey]) -> None:
     """Note which images a reference set has, so that its values can be closed without its files.
 
@@ -84,20 +96,51 @@ def write_reference_set(root: Path, digest: str, keys: Sequence[FeatureKey]) -> 
 
 
 def read_reference_set(root: Path, digest: str) -> list[FeatureKey] | None:
-    """Read which images a reference set has; None where that is not known."""
+    """Read which images a reference set has; None where that is not known.
+
+    Raises
+    ------
+    IqbenchError
+        If the note of it is damaged.
+    """
+    file = root / _REFERENCE_SETS / f"{digest}.json"
     try:
-        rows = json.loads((root / _REFERENCE_SETS / f"{digest}.json").read_bytes())
-        return [FeatureKey(str(name), int(peak)) for name, peak in rows]
-    except (OSError, ValueError, TypeError):
+        return _read(file)
+    except FileNotFoundError:
         return None
+
+
+def _read(file: Path) -> list[FeatureKey]:
+    """Read the note of a reference set, whose name is the digest of its images."""
+    hint = "Delete it and run iqbench evaluate again with --reference-set: it is written anew"
+    try:
+        rows = json.loads(file.read_bytes())
+        keys = [FeatureKey(str(name), int(peak)) for name, peak in rows]
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, TypeError) as error:
+        raise IqbenchError(f"cannot read {file}: {error}", hint=hint) from error
+    if digest_of_set(key.digest for key in keys) != file.stem:
+        raise IqbenchError(f"{file} does not name the images of that reference set", hint=hint)
+    return keys
+
+
+def reference_set_files(root: Path) -> Iterator[tuple[Path, int | None, IqbenchError | None]]:
+    """Read every note of a reference set: the file, its number of images, or what is wrong."""
+    for file in sorted((root / _REFERENCE_SETS).glob("*.json")):
+        try:
+            yield file, len(_read(file)), None
+        except FileNotFoundError:
+            continue
+        except IqbenchError as error:
+            yield file, None, error
 
 
 def copy_reference_sets(source: Path, target: Path) -> None:
     """Copy the notes of reference sets that another results folder lacks."""
     for file in sorted((source / _REFERENCE_SETS).glob("*.json")):
-        keys = read_reference_set(source, file.stem)
-        if keys is not None and not (target / _REFERENCE_SETS / file.name).exists():
-            write_reference_set(target, file.stem, keys)
+        if not (target / _REFERENCE_SETS / file.name).exists():
+            write_reference_set(target, file.stem, _read(file))
 
 
 def current_sets(group: Stored) -> pa.Table:

@@ -1,9 +1,10 @@
-"""Read every part of a results folder, and say which is not the file that was written."""
+"""Read every file of a results folder, and say which is not the one that was written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,6 +13,7 @@ from iqbench.results.extractor_files import extractor_parts
 from iqbench.results.part_file import ChecksumError, checksum_in_name, read_part
 from iqbench.results.parts import list_parts, read_footers
 from iqbench.results.schema import Kind
+from iqbench.results.sets import reference_set_files
 
 __all__ = ["PartState", "State", "verify_results"]
 
@@ -75,11 +77,12 @@ def verify_results(root: Path) -> Iterator[PartState]:
                 yield from _together(folder, kind)
             if kind == "scores" and found:
                 yield from _traced(folder, root / "images" / folder.relative_to(root / kind))
-    for part, rows, wrong in extractor_parts(root):
-        state: State = "ok" if wrong is None else "differs"
-        yield PartState(
-            part, state, rows, wrong.message if wrong else "", wrong.hint if wrong else ""
-        )
+    for part, rows, wrong in chain(extractor_parts(root), reference_set_files(root)):
+        if wrong is None:
+            yield PartState(part, "ok", rows)
+        else:
+            state: State = "differs" if isinstance(wrong, ChecksumError) else "unreadable"
+            yield PartState(part, state, None, wrong.message, wrong.hint)
     if not some:
         raise IqbenchError(f"there are no results in {root}", hint="Name a results folder")
 

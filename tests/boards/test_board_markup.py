@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_boards import HOSTILE, board, shown
 
+from iqbench.document.latex import latex_tables
+from iqbench.document.model import Section, texts
 from iqbench.document.text import escape_html, escape_latex
 
 
@@ -55,6 +57,37 @@ def test_a_latex_table_is_no_longer_than_a_page() -> None:
     assert "set08 (" in first
     assert "set09 (" in second
     assert "\\label{tab:set09-set10}" in second
+
+
+def remarked(title: str, *remarks: str) -> Section:
+    return Section(title, [], [texts("method", ["a"])], remarks=list(remarks))
+
+
+def test_latex_says_below_a_table_what_its_numbers_leave_out() -> None:
+    table = latex_tables([remarked("Set14", "fid_1: of 14 images", "psnr: 3 % undefined")])
+    assert table.partition("\\end{tabular}\n")[2] == (
+        "  \\par\\smallskip{\\footnotesize fid\\_1: of 14 images\\par}\n"
+        "  \\par\\smallskip{\\footnotesize psnr: 3 \\% undefined\\par}\n"
+        "\\end{table}\n"
+    )
+
+
+def test_latex_says_of_which_dataset_a_remark_is_where_several_share_a_table() -> None:
+    both = pd.concat([board(), board(dataset="Set5")], ignore_index=True).assign(
+        fid=9.5, fid_n=14, fid_reference_set="photos", fid_reference_n=20
+    )
+    text = shown(both, "latex")
+    for dataset in ("Set14", "Set5"):
+        assert f"\\textit{{{dataset}}}: fid: of 14 images against photos (20 images)" in text
+
+
+def test_words_without_a_table_are_comments_in_latex() -> None:
+    section = Section("Nothing", remarks=["there is\nno 1 % of it"])
+    text = latex_tables([section], below=["2 more columns"])
+    assert text.splitlines()[1:] == [
+        "% there is\\textbackslash{}nno 1 \\% of it",
+        "% 2 more columns",
+    ]
 
 
 def test_infinity_and_minus_in_latex() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,13 @@ from PIL import Image
 
 import iqbench
 from iqbench.cli.main import main
+from iqbench.engine.closing import close_stored_sets
 from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.metrics._set_distances import frechet_distance, kernel_distance
+from iqbench.results.merge import merge_results
 from iqbench.results.read import load_scores
+from iqbench.results.sets import read_reference_set
+from iqbench.results.verify import verify_results
 
 PHOTOS = [f"{number}.jpg.png" for number in range(9)]
 
@@ -243,3 +248,51 @@ def test_another_peak_is_another_column(extracted, folders):
     evaluate("ten", metrics=["fid"], reference_set="other", peak=1100)
     assert len(set(rows()["signature"])) == 2
     assert len(extracted) == 2 * 6  # both folders hold the same files
+
+
+def states(results="results"):
+    return {one.part.name: one.state for one in verify_results(Path(results))}
+
+
+class TestNotes:
+    """Which images a reference set has is noted, so that its values can be closed anew."""
+
+    def test_a_note_is_verified_by_its_name(self, extracted, folders, photos):
+        evaluate("near")
+        (note,) = Path("results", "reference-sets").iterdir()
+        assert states()[note.name] == "ok"
+        assert set(states().values()) == {"ok"}
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            pytest.param(lambda content: content[:-5], id="cut off"),
+            pytest.param(lambda content: b"[]", id="empty"),
+            pytest.param(lambda content: content.replace(b"255", b'"x"', 1), id="no number"),
+            pytest.param(lambda content: content[:4] + b"xyz" + content[7:], id="other digest"),
+        ],
+    )
+    def test_a_damaged_note_is_named(self, extracted, folders, photos, damage):
+        evaluate("near")
+        (note,) = Path("results", "reference-sets").iterdir()
+        note.write_bytes(damage(note.read_bytes()))
+        assert states()[note.name] == "unreadable"
+        with pytest.raises(IqbenchError, match=note.name):
+            read_reference_set(Path("results"), note.stem)
+        evaluate("near")  # the next run writes it anew
+        assert states()[note.name] == "ok"
+
+    def test_of_a_set_with_a_damaged_image_there_is_none(self, extracted, folders, photos):
+        """Or values would be closed of fewer images after a merge."""
+        (photos / PHOTOS[2]).write_bytes((photos / PHOTOS[2]).read_bytes()[:-20])
+        for number, names in enumerate((NAMES[:3], NAMES[3:])):
+            for name in names:
+                (folders / str(number) / "near").mkdir(parents=True, exist_ok=True)
+                shutil.copy(folders / "near" / name, folders / str(number) / "near")
+            evaluate(f"{number}/near", results=f"shard {number}")
+        assert not Path("shard 0", "reference-sets").exists()
+        merge_results([Path("shard 0"), Path("shard 1")], Path("merged"))
+        problems = close_stored_sets(Path("merged"))
+        assert len(problems) == 2
+        assert "is not noted" in problems[0]
+        assert load_scores("merged", scope="set")["value"].isna().all()
