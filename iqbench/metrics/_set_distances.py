@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -81,18 +82,16 @@ def frechet_distance(reference: ArrayLike, output: ArrayLike, *, paired: bool = 
     is the nuclear norm of the product of both sets of centred features, an n x m matrix: nothing
     is lost in the roots of eigenvalues that are 0.
     """
-    first, second = _two_sets(reference, output)
-    if paired and len(first.features) != len(second.features):
-        raise IqbenchError(f"{len(first.features)} and {len(second.features)} images are no pairs")
+    first, second = _two_sets(reference, output, paired)
     return frechet_of_sets(first, second, paired=paired)
 
 
-def kernel_distance(reference: ArrayLike, output: ArrayLike) -> Distance:
+def kernel_distance(reference: ArrayLike, output: ArrayLike, *, paired: bool = False) -> Distance:
     """Return the unbiased squared maximum mean discrepancy between two sets of features.
 
     Parameters
     ----------
-    reference, output
+    reference, output, paired
         As for `frechet_distance`.
 
     Returns
@@ -100,7 +99,7 @@ def kernel_distance(reference: ArrayLike, output: ArrayLike) -> Distance:
     Distance
         KID on Inception's features: the kernel is (x . y / d + 1)^3, all pairs of different images
         count once, so nothing is drawn at random. The value may be below 0. The standard error is
-        that of a jackknife over single images.
+        that of a jackknife over single images: of pairs, or of both sets, whose variances add.
 
     Raises
     ------
@@ -112,10 +111,12 @@ def kernel_distance(reference: ArrayLike, output: ArrayLike) -> Distance:
     Bińkowski et al. 2018, arXiv:1801.01401. Libraries average this over random subsets of 1000
     images: the same expectation, a larger error.
     """
-    return kernel_of_sets(*_two_sets(reference, output))
+    return kernel_of_sets(*_two_sets(reference, output, paired), paired=paired)
 
 
-def _two_sets(reference: ArrayLike, output: ArrayLike) -> tuple[ArrayFeatures, ArrayFeatures]:
+def _two_sets(
+    reference: ArrayLike, output: ArrayLike, paired: bool
+) -> tuple[ArrayFeatures, ArrayFeatures]:
     """Refuse anything but a pair of sets of features."""
     first = ArrayFeatures.checked(reference, "reference")
     second = ArrayFeatures.checked(output, "output")
@@ -124,6 +125,8 @@ def _two_sets(reference: ArrayLike, output: ArrayLike) -> tuple[ArrayFeatures, A
             f"the sets have features of different lengths: {first.length} and {second.length}",
             hint="Features of one network can be compared only",
         )
+    if paired and len(first.features) != len(second.features):
+        raise IqbenchError(f"{len(first.features)} and {len(second.features)} images are no pairs")
     return first, second
 
 
@@ -301,38 +304,66 @@ def kernel_of_sets(reference: FeatureSet, output: FeatureSet, *, paired: bool = 
         The features of both sets.
     paired
         Whether the images of both sets belong together, one by one.
+
+    Notes
+    -----
+    Patches of an image are not independent. So the jackknife leaves out one image at a time with
+    all its patches, and with its partner where images are paired; the value itself is of all pairs
+    of different rows.
     """
-    groups = min(_GROUPS if paired else _GROUPS // 2, int(output.owners.max()) + 1)
+    images = [int(side.owners.max()) + 1 for side in (reference, output)]
+    groups = min(_GROUPS if paired else _GROUPS // 2, images[1])
     first, second = _kernel_sums(reference, groups), _kernel_sums(output, groups)
     between = _kernel_sums(reference, groups, output)
-    within_first, within_second = first.rows, second.rows
-    across, across_second = between.rows, between.columns
-    n, m = len(within_first), len(within_second)
-    a, b, c = within_first.sum(), within_second.sum(), across.sum()
-    value = a / (n * (n - 1)) + b / (m * (m - 1)) - 2 * c / (n * m)
-    if min(n, m) < 3:
-        return Distance(float(value))
+    n, m = len(first.rows), len(second.rows)
+    a, b, c = (one.rows.sum() for one in (first, second, between))
+    value = float(_kernel_value(a, n, b, m, c))
+    if min(images) < 3:
+        return Distance(value)
     left = [second.without(group) for group in range(groups)]
     inner = [first.without(group) if paired else (a, n) for group in range(groups)]
     crossed = [between.without_across(group, both=paired) for group in range(groups)]
     replicates = tuple(
-        float(x / (i * (i - 1)) + y / (j * (j - 1)) - 2 * z / (i * j))
+        float(_kernel_value(x, i, y, j, z))
         for (x, i), (y, j), z in zip(inner, left, crossed, strict=True)
         if min(i, j) > 1
     )
     # What is left of the value without each image in turn.
-    without_first = (
-        (a - 2 * within_first) / ((n - 1) * (n - 2))
-        + b / (m * (m - 1))
-        - 2 * (c - across) / ((n - 1) * m)
+    without = first.without_each(), second.without_each()
+    across_first, across_second = between.of_images()
+    if paired:
+        crossed_out = c - across_first - across_second + between.own
+        parts = [_kernel_value(*without[0], *without[1], crossed_out)]
+    else:
+        parts = [
+            _kernel_value(*without[0], b, m, c - across_first),
+            _kernel_value(a, n, *without[1], c - across_second),
+        ]
+    error = math.sqrt(sum(_jackknife_variance(one) for one in parts))
+    return Distance(value, error, replicates)
+
+
+_Number: TypeAlias = float | Floats | Integers
+
+
+def _kernel_value(
+    first: _Number, n: _Number, second: _Number, m: _Number, across: _Number
+) -> Floats:
+    """Return the squared discrepancy from sums of the kernel within both sets and between them.
+
+    Parameters
+    ----------
+    first, second
+        Sums over all pairs of different rows of either set.
+    n, m
+        How many rows these have.
+    across
+        Sum over all pairs of rows of both.
+    """
+    value: Floats = np.asarray(
+        first / (n * (n - 1)) + second / (m * (m - 1)) - 2 * across / (n * m), dtype=np.float64
     )
-    without_second = (
-        a / (n * (n - 1))
-        + (b - 2 * within_second) / ((m - 1) * (m - 2))
-        - 2 * (c - across_second) / (n * (m - 1))
-    )
-    variance = _jackknife_variance(without_first) + _jackknife_variance(without_second)
-    return Distance(float(value), math.sqrt(variance), replicates)
+    return value
 
 
 def _jackknife_variance(parts: Floats) -> float:
@@ -359,45 +390,63 @@ class _KernelSums:
         Of each row of either set with all of the other; within one set, with all but itself.
     groups
         (groups,) of the rows of a group with those of the same group of the other set.
+    own
+        (images,) of the rows of an image with those of the same image of the other set.
     of_rows, of_columns
-        Which group each row is in.
+        Which image each row is of.
     """
 
     rows: Floats
     columns: Floats
     groups: Floats
+    own: Floats
     of_rows: Integers
     of_columns: Integers
 
     def without(self, group: int) -> tuple[float, int]:
         """Sum what is left within a set without a group, and count the rows that are left."""
-        mine = self.of_rows == group
+        mine = self.of_rows % len(self.groups) == group
         left = self.rows.sum() - 2 * self.rows[mine].sum() + self.groups[group]
         return float(left), int((~mine).sum())
 
     def without_across(self, group: int, *, both: bool) -> float:
         """Sum what is left between two sets without a group of the second, or of both."""
-        left = self.rows.sum() - self.columns[self.of_columns == group].sum()
+        number = len(self.groups)
+        left = self.rows.sum() - self.columns[self.of_columns % number == group].sum()
         if both:
-            left += self.groups[group] - self.rows[self.of_rows == group].sum()
+            left += self.groups[group] - self.rows[self.of_rows % number == group].sum()
         return float(left)
+
+    def of_images(self) -> tuple[Floats, Floats]:
+        """Sum the rows and the columns of each image."""
+        rows: Floats = np.bincount(self.of_rows, self.rows).astype(np.float64)
+        columns: Floats = np.bincount(self.of_columns, self.columns).astype(np.float64)
+        return rows, columns
+
+    def without_each(self) -> tuple[Floats, Integers]:
+        """Sum what is left within a set without each image, and count the rows that are left."""
+        left = self.rows.sum() - 2 * self.of_images()[0] + self.own
+        return left, len(self.rows) - np.bincount(self.of_rows)
 
 
 def _kernel_sums(first: FeatureSet, groups: int, other: FeatureSet | None = None) -> _KernelSums:
     """Sum the kernel block by block: within a set, or between two."""
     second = first if other is None else other
-    of_rows, of_columns = first.owners % groups, second.owners % groups
+    of_rows, of_columns = first.owners, second.owners
     sums = np.zeros(len(of_rows)), np.zeros(len(of_columns))
-    of_groups = np.zeros(groups)
+    of_groups, own = np.zeros(groups), np.zeros(max(of_rows.max(), of_columns.max()) + 1)
     for places, rows in first.blocks():
-        members = np.eye(groups)[of_rows[places]]
+        images = of_rows[places]
+        members = np.eye(groups)[images % groups]
         for others, columns in second.blocks():
             kernel = _kernel(rows, columns)
             if other is None:
                 kernel[places[:, np.newaxis] == others] = 0  # a row with itself
             sums[0][places] += kernel.sum(axis=1)
             sums[1][others] += kernel.sum(axis=0)
-            number = of_columns[others]
-            own = (members.T @ kernel)[number, np.arange(len(number))]
-            of_groups += np.bincount(number, own, minlength=groups)
-    return _KernelSums(*sums, of_groups, of_rows, of_columns)
+            number = of_columns[others] % groups
+            of_number = (members.T @ kernel)[number, np.arange(len(number))]
+            of_groups += np.bincount(number, of_number, minlength=groups)
+            kernel[images[:, np.newaxis] != of_columns[others]] = 0
+            own += np.bincount(images, kernel.sum(axis=1), minlength=len(own))
+    return _KernelSums(*sums, of_groups, own, of_rows, of_columns)

@@ -113,6 +113,55 @@ def test_patches_of_an_image_are_left_out_together():
     assert found.standard_error == pytest.approx(variance**0.5, rel=1e-6)
 
 
+def without(features, images, owners):
+    """The value of KID without an image of either set."""
+    left = [
+        ArrayFeatures(rows[of != image])
+        for rows, of, image in zip(features, owners, images, strict=True)
+    ]
+    return kernel_of_sets(*left).value
+
+
+def jackknife(values):
+    return (len(values) - 1) / len(values) * np.square(np.array(values) - np.mean(values)).sum()
+
+
+@pytest.mark.parametrize("patches", [(1, 1, 1, 1, 1), (3, 1, 2, 4, 2)])
+@pytest.mark.parametrize("paired", [False, True])
+def test_the_error_of_kid_is_of_images_not_of_their_patches(small_blocks, patches, paired):
+    """Each image is left out with all its patches, and with its partner where they are paired."""
+    owners = np.repeat(np.arange(5), patches)
+    features = [
+        (rows_of(5, 4, seed) / 9)[owners] + rows_of(len(owners), 4, seed + 2) / 99
+        for seed in (0, 1)
+    ]
+    sets = [ArrayFeatures(rows, owners) for rows in features]
+    both, nothing = (owners, owners), -1
+    if paired:
+        variance = jackknife([without(features, (image, image), both) for image in range(5)])
+    else:
+        variance = jackknife([without(features, (image, nothing), both) for image in range(5)])
+        variance += jackknife([without(features, (nothing, image), both) for image in range(5)])
+    found = kernel_of_sets(*sets, paired=paired)
+    assert found.standard_error == pytest.approx(variance**0.5, rel=1e-4)
+
+
+def test_more_patches_of_the_same_images_make_kid_no_surer():
+    rows, other = rows_of(12, 4, 0) / 9, rows_of(12, 4, 1) / 9
+    once = kernel_of_sets(ArrayFeatures(rows), ArrayFeatures(other))
+    owners = np.repeat(np.arange(12), 50)
+    many = kernel_of_sets(*(ArrayFeatures(one[owners], owners) for one in (rows, other)))
+    assert many.standard_error == pytest.approx(once.standard_error, rel=0.3)
+
+
+def test_two_images_are_too_few_for_an_error_of_kid_whatever_their_patches():
+    owners = np.repeat(np.arange(2), 6)
+    sets = [ArrayFeatures(rows_of(12, 4, seed), owners) for seed in (0, 1)]
+    found = kernel_of_sets(*sets)
+    assert np.isfinite(found.value)
+    assert np.isnan(found.standard_error)
+
+
 @pytest.mark.parametrize("distance", [frechet_of_sets, kernel_of_sets])
 @pytest.mark.parametrize("paired", [False, True])
 @pytest.mark.parametrize("count", [9, 70])
