@@ -103,6 +103,8 @@ def installed_with(requirements):
 @pytest.mark.slow
 def test_the_distribution_for_tables_brings_all_that_its_commands_need(tmp_path):
     """A folder with its wheel and what that requires: every command, in every format."""
+    if not (ROOT / "iqbench-tables" / "iqbench").exists():
+        pytest.skip("a source distribution has no link to the package")
     wheels, site = tmp_path / "wheels", tmp_path / "site"
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory"]
     subprocess.run([*command, wheels], cwd=ROOT / "iqbench-tables", check=True, capture_output=True)
