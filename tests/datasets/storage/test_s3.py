@@ -1,0 +1,195 @@
+"""References and outputs on an S3 server that runs on this machine, and fails as servers do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from made_archives import files_below, write_parquet, write_tar
+from made_folders import Made
+from s3_server import Fault, Proxy, running_proxy
+
+from iqbench.datasets.dataset import reference_folder
+from iqbench.errors import IqbenchError
+
+pytestmark = [
+    pytest.mark.s3,
+    # Of the libraries.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[Proxy]:
+    pytest.importorskip("s3fs")
+    pytest.importorskip("moto")
+    with running_proxy() as found:
+        yield found
+
+
+@pytest.fixture
+def s3(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    import s3fs
+
+    for name, value in {
+        "AWS_ENDPOINT_URL": proxy.address,
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_MAX_ATTEMPTS": "1",  # of botocore, so that the tries counted are iqbench's
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    proxy.reset()
+    filesystem = s3fs.S3FileSystem()
+    filesystem.mkdir("bucket")
+    yield filesystem
+    proxy.reset()
+    filesystem.invalidate_cache()
+    filesystem.rm("bucket", recursive=True)
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def put(s3: Any, folder: str, files: dict[str, bytes]) -> str:
+    for name, data in files.items():
+        s3.pipe(f"{folder}/{name}", data)
+    return f"s3://{folder}"
+
+
+class FirstTries:
+    """The first requests of each object fail, each in the way that is next."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
+        self.seen: Counter[str] = Counter()
+
+    def __call__(self, method: str, path: str) -> Fault:
+        if method != "GET" or not path.endswith(".png"):
+            return ""
+        tried = self.seen[path]
+        self.seen[path] += 1
+        return self.faults[tried] if tried < len(self.faults) else ""
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    """References and outputs in folders, and their values in `results`."""
+    made = Made(tmp_path)
+    made.references()
+    made.method()
+    made.evaluate(dataset_name="x")
+    return made
+
+
+def values_from(made: Made, reference: str, output: str) -> tuple[Any, Any]:
+    made.results = made.root / "from-s3"
+    summary = made.evaluate(f"mine={output}", reference=reference, dataset_name="x")
+    return summary, made.values()
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [(), ("500",), ("503", "cut"), ("cut", "cut"), ("slow",), ("500", "503", "cut", "slow")],
+)
+def test_values_are_those_of_folders_whatever_passes(
+    faults: tuple[Fault, ...], made: Made, s3: Any, proxy: Proxy
+) -> None:
+    expected = made.values()
+    reference = put(s3, "bucket/hr", files_below(made.root / "hr"))
+    output = put(s3, "bucket/mine", files_below(made.root / "out/mine"))
+    proxy.fault = FirstTries(*faults)
+    summary, values = values_from(made, reference, output)
+    assert values == expected
+    assert (summary.scored, summary.failures) == (3, [])
+
+
+def test_what_stays_broken_is_the_error_of_its_image(made: Made, s3: Any, proxy: Proxy) -> None:
+    output = put(s3, "bucket/mine", files_below(made.root / "out/mine"))
+    proxy.fault = lambda method, path: (
+        "500" if (method, path) == ("GET", "/bucket/mine/b.png") else ""
+    )
+    summary, _ = values_from(made, str(made.root / "hr"), output)
+    (failure,) = summary.failures
+    assert (failure.image, summary.scored) == ("b", 2)
+    assert "s3://bucket/mine/b.png cannot be read after 5 tries" in failure.error
+    proxy.reset()
+    assert made.evaluate(f"mine={output}", dataset_name="x").scored == 1
+
+
+def test_an_object_that_changed_is_the_error_of_its_image(made: Made, s3: Any) -> None:
+    reference = put(s3, "bucket/hr", files_below(made.root / "hr"))
+    samples = reference_folder(reference).samples
+    s3.pipe("bucket/hr/b.png", (made.root / "hr/a.png").read_bytes())
+    assert samples[0].needed_reference.read().bytes
+    with pytest.raises(IqbenchError, match=r"s3://bucket/hr/b.png was changed after it was"):
+        samples[1].needed_reference.read()
+    s3.rm("bucket/hr/c.png")
+    with pytest.raises(IqbenchError, match=r"s3://bucket/hr/c.png does not exist"):
+        samples[2].needed_reference.read()
+
+
+@pytest.mark.parametrize("write", [write_tar, write_parquet])
+def test_shards_are_read_by_ranges_and_checked(
+    write: Any, tmp_path: Path, s3: Any, proxy: Proxy
+) -> None:
+    files = {f"{n}.png": Random(n).randbytes(2**20) for n in range(8)}
+    path = tmp_path / f"x.{write.__name__[6:]}"
+    write(path, files, **({"rows": 1} if write is write_parquet else {}))
+    place = put(s3, "bucket/shards", {path.name: path.read_bytes()})
+    samples = reference_folder(f"{place}/{path.name}").samples
+    assert proxy.sent[f"/bucket/shards/{path.name}"] < path.stat().st_size / 3
+    proxy.reset()
+    assert samples[5].needed_reference.load() == files["5.png"]
+    assert proxy.sent[f"/bucket/shards/{path.name}"] < 1.5 * 2**20
+    s3.pipe(f"bucket/shards/{path.name}", bytes(reversed(path.read_bytes())))
+    with pytest.raises(IqbenchError, match=r"was changed after it was listed"):
+        samples[2].needed_reference.load()
+
+
+def test_a_second_run_reads_the_cache(made: Made, s3: Any, proxy: Proxy) -> None:
+    reference = put(s3, "bucket/hr", files_below(made.root / "hr"))
+    output = put(s3, "bucket/mine", files_below(made.root / "out/mine"))
+    values_from(made, reference, output)
+    proxy.reset()
+    summary, _ = values_from(made, reference, output)
+    assert (summary.scored, summary.current) == (0, 3)
+    assert not [path for path in proxy.sent if path.endswith(".png")]
+
+
+def test_denied_access_is_said_at_once(made: Made, s3: Any, proxy: Proxy) -> None:
+    reference = put(s3, "bucket/hr", files_below(made.root / "hr"))
+    (sample, *_) = reference_folder(reference).samples
+    proxy.fault = lambda method, path: "403"
+    before = sum(proxy.requests.values())
+    with pytest.raises(IqbenchError, match=r"s3://bucket/hr/a.png: access is denied"):
+        sample.needed_reference.read()
+    assert sum(proxy.requests.values()) - before <= 2
+    with pytest.raises(IqbenchError, match=r"s3://bucket/hr: access is denied"):
+        reference_folder(reference)
+
+
+def test_no_credentials_are_said_with_where_they_come_from(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    type(s3).clear_instance_cache()
+    with pytest.raises(IqbenchError, match=r"access is denied .*redentials") as caught:
+        reference_folder("s3://bucket/hr")
+    assert "AWS_PROFILE" in str(caught.value)
+    monkeypatch.undo()
+
+
+def test_what_is_not_there_is_missing(s3: Any) -> None:
+    for place in ("s3://bucket/none", "s3://no-bucket/none"):
+        with pytest.raises(IqbenchError, match=f"reference folder {place} does not exist"):
+            reference_folder(place)
