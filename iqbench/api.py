@@ -51,7 +51,7 @@ class Evaluation:
     datasets_file: Path | None = None
     protocol: str | None = None
     metrics: Sequence[str] = ()
-    results: Path = Path("results")
+    results: StrPath = "results"
     weights: Path | None = None
     device: str = "auto"
     precision: Precision = "exact"
@@ -204,7 +204,7 @@ def evaluate(
         dataset's own, the protocol's, or the default ones. None of these is taken where there are
         no references: then metrics must be given.
     results
-        The folder of the tables.
+        The folder of the tables, or its address, e.g. ``s3://bucket/results``.
     weights
         A folder where pretrained weights are looked for first.
     device
@@ -287,7 +287,7 @@ def evaluate(
         datasets_file=_path(datasets_file),
         protocol=protocol,
         metrics=_texts(metrics),
-        results=Path(results),
+        results=results,
         weights=_path(weights),
         device=device,
         precision=precision,
@@ -557,6 +557,7 @@ def _computed(
     from iqbench.engine.runtimes import write_runtimes
     from iqbench.images.decode import check_alpha
     from iqbench.inputs import InputImages, degraded_references, input_files
+    from iqbench.results.mirror import written_results
     from iqbench.results.store import Store
 
     if not evaluation.datasets and evaluation.reference is None:
@@ -592,7 +593,8 @@ def _computed(
     messages = _run(evaluation, plan, reporter, in_threads=False).messages
     compute = resolve_compute(evaluation.device, evaluation.precision, evaluation.memory)
     inputs = {one.dataset.name: one.identity for one in datasets}
-    write_runtimes(plan, Store(evaluation.results), manifest_of(compute), inputs)
+    with written_results(evaluation.results) as local:
+        write_runtimes(plan, Store(local), manifest_of(compute), inputs)
     return _Computed(plan, [*messages, *(text for one in datasets for text in one.messages())])
 
 
@@ -652,24 +654,28 @@ def _run(
     from iqbench.engine.file_places import places_of
     from iqbench.engine.manifest import manifest_of
     from iqbench.engine.run import RunSettings, run
+    from iqbench.results.mirror import written_results
     from iqbench.results.store import Store
 
     settings = RunSettings(
         alpha=evaluation.alpha, recompute=evaluation.recompute, replace=evaluation.replace
     )
-    with open_executor(
-        ExecutorSpec.parse(evaluation.executor),
-        plan.requests,
-        device=evaluation.device,
-        precision=evaluation.precision,
-        memory=evaluation.memory,
-        readers=evaluation.workers if in_threads else 0,
-        weights=evaluation.weights,
-        own_process=own_process,
-    ) as executor:
+    with (
+        open_executor(
+            ExecutorSpec.parse(evaluation.executor),
+            plan.requests,
+            device=evaluation.device,
+            precision=evaluation.precision,
+            memory=evaluation.memory,
+            readers=evaluation.workers if in_threads else 0,
+            weights=evaluation.weights,
+            own_process=own_process,
+        ) as executor,
+        written_results(evaluation.results) as folder,
+    ):
         return run(
             plan,
-            Store(evaluation.results),
+            Store(folder),
             manifest=manifest_of(executor.compute, places_of(plan.datasets), executor.device),
             executor=executor,
             settings=settings,

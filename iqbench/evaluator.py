@@ -345,6 +345,7 @@ class Evaluator:
             name of a dataset.
         """
         from iqbench.engine.writing import write_record
+        from iqbench.results.mirror import written_results
 
         record = self._together(merge)
         if not len(record):
@@ -352,16 +353,17 @@ class Evaluator:
         closed = self._closed(record, merge)
         if merge and rank() != 0:
             return
-        write_record(
-            record,
-            self._scorer,
-            Path(results),
-            method=method,
-            dataset=dataset,
-            replace=replace,
-            sets=closed,
-            references=self._sets.needs_references,
-        )
+        with written_results(results) as folder:
+            write_record(
+                record,
+                self._scorer,
+                folder,
+                method=method,
+                dataset=dataset,
+                replace=replace,
+                sets=closed,
+                references=self._sets.needs_references,
+            )
 
     def reset(self) -> None:
         """Forget all images; networks and features of references stay loaded."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 
 from iqbench.boards.board import Board, read_board
 from iqbench.boards.composites import read_composites
 from iqbench.results.filters import Filters
+from iqbench.results.mirror import local_results
 
 __all__ = ["leaderboard"]
 
@@ -66,7 +66,7 @@ def leaderboard(
     """
     one_selector = isinstance(columns, str) and columns not in ("all", "headline")
     return read_board(
-        Path(results),
+        local_results(results),
         Filters.of(filters).wanted,
         sort=sort,
         shown=(str(columns),) if one_selector else columns,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iqbench.cli.options import (
+    ResultsFolder,
     filter_options,
     format_of,
     format_option,
@@ -46,7 +47,7 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     "--baseline",
     required=True,
     metavar="RESULTS",
-    type=click.Path(path_type=Path),
+    type=ResultsFolder(file_okay=True),
     help="What to compare with: a results folder, or a text that --update wrote.",
 )
 @click.option(

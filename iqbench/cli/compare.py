@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from iqbench.cli.options import filter_options, format_of, format_option, output_option, wanted
+from iqbench.cli.options import (
+    ResultsFolder,
+    filter_options,
+    format_of,
+    format_option,
+    output_option,
+    wanted,
+)
 from iqbench.cli.streams import deliver
 
 
@@ -17,7 +24,7 @@ from iqbench.cli.streams import deliver
 @click.option(
     "--results",
     metavar="RESULTS",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ResultsFolder(),
     help="Results folder that has the methods A and B; by default results/.",
 )
 @click.option(
@@ -84,11 +91,13 @@ def compare(
     from iqbench.gate.compare import compare as compare_sides
     from iqbench.gate.compare_document import render_comparison
     from iqbench.gate.compared_scores import read_compared_scores, read_methods
+    from iqbench.results.mirror import local_results
 
     format = format or format_of(output)
     chosen = wanted(filters)
-    if results is None and all(_is_run(Path(side)) for side in (first, second)):
-        sides = read_compared_scores(Path(first), Path(second), chosen, renamed)
+    runs = local_results(first), local_results(second)
+    if results is None and all(map(_is_run, runs)):
+        sides = read_compared_scores(*runs, chosen, renamed)
     elif renamed or "method" in chosen:
         raise IqbenchError(
             "--map and --method are for two runs, and A and B are methods",

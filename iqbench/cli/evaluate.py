@@ -93,7 +93,7 @@ NAMED = 20
     "there are no references. Repeatable.",
 )
 @click.option(
-    "--results", type=FOLDER, default=Path("results"), show_default=True, help="Where tables go."
+    "--results", type=PLACE, default="results", show_default=True, help="Where tables go."
 )
 @compute_options
 @click.option(
@@ -162,7 +162,7 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
         summary = run_evaluation(evaluation, bar, own_process=True)
     code = report_summary(summary, quiet=quiet)
     folder = shlex.quote(printable(str(evaluation.results)))
-    shown = "" if evaluation.results == Path("results") else f" {folder}"
+    shown = "" if evaluation.results == "results" else f" {folder}"
     say(f"Tables are in {folder}. Next: iqbench leaderboard{shown}")
     if code:
         click.get_current_context().exit(code)

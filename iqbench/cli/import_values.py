@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from iqbench.cli.options import PLACE
 from iqbench.cli.streams import say
 
 __all__ = ["import_values"]
@@ -15,8 +16,8 @@ __all__ = ["import_values"]
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
+    type=PLACE,
+    default="results",
     show_default=True,
     help="Where the tables are.",
 )
@@ -55,7 +56,7 @@ __all__ = ["import_values"]
 def import_values(
     file: Path,
     *,
-    results: Path,
+    results: str,
     dataset: str | None,
     method: str | None,
     metrics: tuple[str, ...],

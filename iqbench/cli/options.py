@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +11,9 @@ import click
 
 __all__ = [
     "PLACE",
+    "ResultsFolder",
     "assignments",
+    "changed_results_argument",
     "columns_option",
     "composite_option",
     "filter_options",
@@ -82,16 +85,56 @@ def single_option(
     return click.option(*names, multiple=True, callback=one, **attributes)
 
 
+class ResultsFolder(click.Path):
+    """A results folder that is read; at an address (``s3://bucket/results``), a copy of it.
+
+    Parameters
+    ----------
+    changed
+        Whether the command changes the whole folder, which it cannot do at an address.
+    file_okay
+        Whether a file may be named too, such as a baseline in text.
+    """
+
+    def __init__(self, *, changed: bool = False, file_okay: bool = False) -> None:
+        super().__init__(file_okay=file_okay, path_type=Path)
+        self._changed = changed
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """Return the folder, or the copy."""
+        from iqbench.blobs.remote import is_url
+        from iqbench.results.mirror import local_results
+
+        if not is_url(os.fspath(value)):
+            return super().convert(value, param, ctx)
+        if self._changed:
+            self.fail(
+                "results at an address are not changed as a whole: copy the folder to this "
+                "machine, change that, and put it back",
+                param,
+                ctx,
+            )
+        return local_results(value)
+
+
 def results_argument(command: _Command) -> _Command:
     """Add the argument RESULTS, a results folder; passed as ``results``."""
-    return click.argument(
-        "results", default="results", type=click.Path(file_okay=False, path_type=Path)
-    )(command)
+    return click.argument("results", default="results", type=ResultsFolder())(command)
+
+
+def changed_results_argument(command: _Command) -> _Command:
+    """Add the argument RESULTS, a results folder on this machine that is changed as a whole."""
+    return click.argument("results", default="results", type=ResultsFolder(changed=True))(command)
 
 
 def side_argument(command: _Command) -> _Command:
     """Add the argument RESULTS, a results folder or a baseline in text; passed as ``results``."""
-    return click.argument("results", default="results", type=click.Path(path_type=Path))(command)
+    return click.argument("results", default="results", type=ResultsFolder(file_okay=True))(command)
 
 
 def filter_options(command: _Command) -> _Command:

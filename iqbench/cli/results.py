@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from iqbench.cli.evaluate import evaluate
-from iqbench.cli.options import format_of, format_option, output_option, results_argument
+from iqbench.cli.options import (
+    PLACE,
+    ResultsFolder,
+    changed_results_argument,
+    format_of,
+    format_option,
+    output_option,
+    results_argument,
+)
 from iqbench.cli.streams import deliver, print_result, say
 from iqbench.errors import IqbenchError
 
@@ -142,7 +150,7 @@ def _holdings_document(found: Sequence[Holding], changes: Sequence[Change]) -> D
 
 @results.command("remove", short_help="Take a method out.")
 @click.argument("method")
-@results_argument
+@changed_results_argument
 @_DATASETS
 def remove(method: str, results: Path, datasets: tuple[str, ...]) -> None:
     """Take a method out of the tables: its scores, values of sets and published means.
@@ -165,7 +173,7 @@ def remove(method: str, results: Path, datasets: tuple[str, ...]) -> None:
 @results.command("rename", short_help="Give a method another name.")
 @click.argument("method")
 @click.argument("new")
-@results_argument
+@changed_results_argument
 @_DATASETS
 def rename(method: str, new: str, results: Path, datasets: tuple[str, ...]) -> None:
     """Give a method of the tables another name: METHOD becomes NEW.
@@ -187,7 +195,7 @@ def rename(method: str, new: str, results: Path, datasets: tuple[str, ...]) -> N
 
 
 @results.command("compact", short_help="Merge many small parts into few.")
-@results_argument
+@changed_results_argument
 def compact(results: Path) -> None:
     """Merge the many small parts of the tables into few, and leave out rows that are not current.
 
@@ -324,16 +332,14 @@ def _rescore(results: Path, form: str, memory: str | None, options: dict[str, An
 
 
 @results.command("merge", short_help="Merge results folders into a new one.")
-@click.argument(
-    "folders", nargs=-1, required=True, type=click.Path(file_okay=False, path_type=Path)
-)
+@click.argument("folders", nargs=-1, required=True, type=ResultsFolder())
 @click.option(
     "-o",
     "--output",
     required=True,
     metavar="FOLDER",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The new folder; it must not be there yet.",
+    type=PLACE,
+    help="The new folder, or its address; it must not be there yet.",
 )
 @click.option(
     "--keep",
@@ -341,7 +347,7 @@ def _rescore(results: Path, form: str, memory: str | None, options: dict[str, An
     help="Whose row is taken where folders have other files of an image, or other values of the "
     "same files: the folder's that is named first, or last. By default that is an error.",
 )
-def merge(folders: tuple[Path, ...], output: Path, keep: Literal["first", "last"] | None) -> None:
+def merge(folders: tuple[Path, ...], output: str, keep: Literal["first", "last"] | None) -> None:
     """Merge results folders, such as those of shards or machines, into a new one.
 
     Every row is there once: an image or value that one folder has and another lacks, or could not
@@ -357,15 +363,16 @@ def merge(folders: tuple[Path, ...], output: Path, keep: Literal["first", "last"
     from iqbench.cli.progress import waiting
     from iqbench.document.text import printable
     from iqbench.results.merge import merge_results
+    from iqbench.results.mirror import written_results
     from iqbench.results.schema import FORMAT
 
-    with waiting("Merging"):
-        found = merge_results(folders, output, keep=keep)
+    with waiting("Merging"), written_results(output) as folder:
+        found = merge_results(folders, folder, keep=keep)
         problems = []
-        if (output / "sets").is_dir():
+        if (folder / "sets").is_dir():
             from iqbench.engine.closing import close_stored_sets
 
-            problems = close_stored_sets(output)
+            problems = close_stored_sets(folder)
     if found.upgraded:
         problems.append(
             f"tables of an earlier format were merged into format {FORMAT}: older releases of "
@@ -373,4 +380,4 @@ def merge(folders: tuple[Path, ...], output: Path, keep: Literal["first", "last"
         )
     for text in (*found.differing, *problems):
         say(printable(text), label="warning", color="yellow")
-    say(f"wrote {found.images:,} images and {found.scores:,} values into {printable(str(output))}")
+    say(f"wrote {found.images:,} images and {found.scores:,} values into {printable(output)}")

@@ -11,6 +11,7 @@ from iqbench.correlation.correlations import Correlations, read_correlations
 from iqbench.correlation.inputs import OpinionSource
 from iqbench.errors import IqbenchError
 from iqbench.results.filters import Filters
+from iqbench.results.mirror import local_results
 from iqbench.stats.influence import Bootstrap
 
 __all__ = ["correlate"]
@@ -81,7 +82,7 @@ def correlate(
         )
     one_selector = isinstance(columns, str) and columns not in ("all", "headline")
     return read_correlations(
-        None if results is None else Path(results),
+        None if results is None else local_results(results),
         Filters.of(filters).wanted,
         shown=(str(columns),) if one_selector else columns,
         source=OpinionSource(

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from iqbench.blobs.remote import is_url
 from iqbench.datasets.dataset import Block, DatasetSpec, check_dataset_name
 from iqbench.datasets.layout import DataRoot, Layout, layouts
-from iqbench.datasets.storage.remote import is_url
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.user_files import expand_user, why_no_file
 from iqbench.yaml_file import found_in_working_folder, kind_of, read_yaml, validated

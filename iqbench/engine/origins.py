@@ -50,9 +50,9 @@ class Replaced:
         )
 
 
-def origins_of(plan: RunPlan, results: Path) -> dict[Key, Origin]:
-    """Say where the images of a run lie, for the footers of its tables."""
-    root = _text(str(results.expanduser().resolve()))
+def origins_of(plan: RunPlan, results: str) -> dict[Key, Origin]:
+    """Say where the images of a run lie, and its results, for the footers of its tables."""
+    root = _text(results)
     origins: dict[Key, Origin] = {}
     for item in plan.datasets:
         references = item.dataset.place
@@ -89,7 +89,7 @@ def check_origins(plan: RunPlan, store: Store, *, replace: bool) -> list[Replace
     IqbenchError
         If a dataset or method is another one, and is not to replace it. Nothing is written then.
     """
-    now = origins_of(plan, store.root)
+    now = origins_of(plan, store.place)
     replaced: list[Replaced] = []
     for item in plan.datasets:
         name = item.dataset.name
@@ -167,7 +167,7 @@ def _check_absent(plan: RunPlan, store: Store) -> None:
     for absence in plan.absences:
         then = store.origins(absence.dataset).get(absence.method, Origin())
         folder = plan.folders[absence.method].resolve()
-        results = _text(str(store.root.expanduser().resolve()))
+        results = _text(store.place)
         here = Origin("", _text(str(folder)), results)
         if _elsewhere(then, here, "outputs"):
             known = store.current(absence.dataset, absence.method).images.values()

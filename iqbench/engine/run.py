@@ -101,7 +101,7 @@ def run(
         reference_sets[found.folder] = read_reference_set(
             found, executor.compute, executor.readers, reporter.advance
         )
-    origins = origins_of(plan, store.root)
+    origins = origins_of(plan, store.place)
     before = {one.dataset.name: store.origins(one.dataset.name) for one in plan.datasets}
     with (
         RunProgress(store.root, plan, summary, manifest.command, reporter) as progress,

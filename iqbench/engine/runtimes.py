@@ -43,7 +43,7 @@ def write_runtimes(
     inputs
         By dataset, what the methods were given; it is part of the signature.
     """
-    origins = origins_of(plan, store.root)
+    origins = origins_of(plan, store.place)
     with store.writer(manifest, {RUNTIME: _INFO}, origins=origins) as writer:
         for item in plan.datasets:
             fields = {"metric": RUNTIME, "version": "1", "input": inputs[item.dataset.name]}

@@ -72,7 +72,7 @@ def write_record(
             "the other scores out with replace=True",
         )
     known = store.current(dataset, method)
-    origin = Origin(IN_MEMORY, IN_MEMORY, str(store.root.resolve()))
+    origin = Origin(IN_MEMORY, IN_MEMORY, store.place)
     manifest = manifest_of(scorer.compute)
     with store.writer(manifest, scorer.columns, origins={(dataset, method): origin}) as writer:
         for key, images in others.items():

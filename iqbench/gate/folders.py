@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.gate.check import ALLOWABLE, ALPHA, Check
@@ -14,6 +13,7 @@ from iqbench.gate.compare import compare as compare_sides
 from iqbench.gate.compared_scores import read_compared_scores
 from iqbench.gate.margins import NO_MARGIN, parse_image_margins, parse_margins
 from iqbench.results.filters import Filters
+from iqbench.results.mirror import local_results
 
 __all__ = ["check", "compare"]
 
@@ -74,7 +74,10 @@ def check(
         if name not in ALLOWABLE:
             raise unknown_name("verdict of allow", name, ALLOWABLE)
     sides = read_compared_scores(
-        Path(baseline), Path(results), Filters.of(filters).wanted, _texts(methods or {})
+        local_results(baseline),
+        local_results(results),
+        Filters.of(filters).wanted,
+        _texts(methods or {}),
     )
     limits = [image_margins] if isinstance(image_margins, str) else _texts(image_margins or {})
     return check_sides(
@@ -117,7 +120,10 @@ def compare(
         As for `check`.
     """
     sides = read_compared_scores(
-        Path(first), Path(second), Filters.of(filters).wanted, _texts(methods or {})
+        local_results(first),
+        local_results(second),
+        Filters.of(filters).wanted,
+        _texts(methods or {}),
     )
     return compare_sides(sides.baseline, sides.candidate, methods=sides.methods)
 

@@ -12,6 +12,7 @@ from iqbench import __version__
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.current import groups
 from iqbench.results.foreign import ForeignFile, ForeignValue, read_foreign
+from iqbench.results.mirror import written_results
 from iqbench.results.published import add_published, published_of
 from iqbench.results.read import load_columns
 from iqbench.results.schema import (
@@ -111,12 +112,12 @@ def import_values(
         If the file is not as it should be, or does not fit the tables; nothing is written then.
     """
     file = read_foreign(Path(path), columns=columns, metrics=metrics)
-    root = Path(results)
-    run = _Import(file, Store(root), _tables(root), dataset or "", method or "")
-    if "source" in file.roles and "image" not in file.roles:
-        return run.of_papers()
-    run.describe(directions or {}, costs)
-    return run.of_images() if "image" in file.roles else run.of_methods()
+    with written_results(results) as root:
+        run = _Import(file, Store(root), _tables(root), dataset or "", method or "")
+        if "source" in file.roles and "image" not in file.roles:
+            return run.of_papers()
+        run.describe(directions or {}, costs)
+        return run.of_images() if "image" in file.roles else run.of_methods()
 
 
 def _tables(root: Path) -> dict[str, dict[str, None]]:

@@ -16,6 +16,7 @@ from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import Columns
 from iqbench.results.current import Stored, current_images, current_scores, groups
 from iqbench.results.filters import Filters
+from iqbench.results.mirror import local_results
 from iqbench.results.names import combinations_of
 from iqbench.results.parts import WRITTEN
 from iqbench.results.published import PublishedMean, read_published
@@ -164,7 +165,7 @@ def load_scores(
     if scope not in get_args(Scope):
         raise unknown_name("scope", scope, get_args(Scope))
     wanted = Filters.of(filters)
-    found = groups(Path(path))
+    found = groups(local_results(path))
     if scope != "image":
         if wide or columns is not None:
             raise IqbenchError(
@@ -213,7 +214,7 @@ def load_values(
     """
     wanted = Filters.of(filters)
     scores, sets = [], []
-    for group in _selected(groups(Path(path)), wanted):
+    for group in _selected(groups(local_results(path)), wanted):
         scores.append(wanted.select(current_scores(group.scores, current_images(group.images))))
         sets.append(_selected_sets(group, wanted))
     wanted.refuse_unknown()
@@ -260,7 +261,7 @@ def iter_datasets(
     """
     wanted = Filters.of(filters)
     of_dataset: dict[str, list[Stored]] = {}
-    every = groups(Path(path))
+    every = groups(local_results(path))
     columns = _columns_of(every).leading(leading)
     published = read_published(Path(path))
     for group in every:
@@ -362,7 +363,7 @@ def load_images(path: str | PathLike[str] = "results") -> pd.DataFrame:
         As `load_scores`.
     """
     names = _IMAGES.names
-    tables = [current_images(group.images).select(names) for group in groups(Path(path))]
+    tables = [current_images(group.images).select(names) for group in groups(local_results(path))]
     return _frame(tables, _IMAGES, names)
 
 
@@ -372,13 +373,13 @@ def load_columns(path: str | PathLike[str] = "results") -> Columns:
     Their order is that of tables: qualities, then statistics, then costs, each as they were asked
     for.
     """
-    return _columns_of(groups(Path(path)))
+    return _columns_of(groups(local_results(path)))
 
 
 def load_tasks(path: str | PathLike[str] = "results") -> dict[str, str]:
     """Read what each dataset's methods restore; empty where no run has said so."""
     of_dataset: dict[str, list[Stored]] = {}
-    for group in groups(Path(path)):
+    for group in groups(local_results(path)):
         of_dataset.setdefault(group.dataset, []).append(group)
     return {dataset: _task_of(found) for dataset, found in of_dataset.items()}
 
@@ -397,7 +398,10 @@ def _task_of(found: list[Stored]) -> str:
 def load_runs(path: str | PathLike[str] = "results") -> list[Manifest]:
     """Read what the runs were made with that left their rows here, oldest first."""
     runs = [
-        run for group in groups(Path(path)) for footer in group.footers() for run in footer.runs
+        run
+        for group in groups(local_results(path))
+        for footer in group.footers()
+        for run in footer.runs
     ]
     unique = {run.model_dump_json(): run for run in runs}
     return sorted(unique.values(), key=lambda run: run.time)

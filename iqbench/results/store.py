@@ -21,6 +21,7 @@ from iqbench.results.current import (
     of_current_files,
     still_current,
 )
+from iqbench.results.mirror import address_of
 from iqbench.results.parts import last_rows, merge, read_footers, read_parts, write
 from iqbench.results.paths import slug
 from iqbench.results.schema import (
@@ -113,6 +114,11 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def place(self) -> str:
+        """Where it is, whatever the working folder: its path or its address."""
+        return address_of(self.root) or str(self.root.expanduser().resolve())
 
     def folder(self, kind: Kind, dataset: str, method: str) -> Path:
         """Say where the parts of one dataset and method are."""

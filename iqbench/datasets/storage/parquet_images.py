@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from iqbench.blobs.blob import Blob
 from iqbench.datasets.files import some
-from iqbench.datasets.storage.blobs import Blob
 from iqbench.datasets.storage.limits import Limits
 from iqbench.errors import IqbenchError, unknown_name
 

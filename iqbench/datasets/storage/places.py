@@ -10,11 +10,11 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+from iqbench.blobs.blob import Blob, LocalFile
+from iqbench.blobs.remote import find_objects, is_url, list_objects
 from iqbench.datasets.files import is_image_name, natural_key, some, split_suffix
-from iqbench.datasets.storage.blobs import Blob, LocalFile
 from iqbench.datasets.storage.limits import why_unsafe
 from iqbench.datasets.storage.paths import Place, Storage, StoredPath
-from iqbench.datasets.storage.remote import find_objects, is_url, list_objects
 from iqbench.datasets.storage.stored_file import Extent, Span, StoredFile
 from iqbench.datasets.storage.tar_members import list_tar
 from iqbench.datasets.storage.zip_members import list_zip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from iqbench.datasets.storage.blobs import Blob
+from iqbench.blobs.blob import Blob
 from iqbench.errors import IqbenchError
 from iqbench.images.formats.reader import ByteReader
 from iqbench.images.probe import ImageHeader, probe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from typing import BinaryIO
 
-from iqbench.datasets.storage.blobs import Blob
+from iqbench.blobs.blob import Blob
 from iqbench.datasets.storage.limits import DAMAGE, Limits, bounded_headers, why_unsafe
 from iqbench.datasets.storage.stored_file import Extent, Refused, Span
 from iqbench.errors import IqbenchError

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 
-from iqbench.datasets.storage.blobs import Blob
+from iqbench.blobs.blob import Blob
 from iqbench.datasets.storage.limits import DAMAGE, Limits, why_unsafe
 from iqbench.datasets.storage.stored_file import Extent, Refused
 from iqbench.errors import IqbenchError

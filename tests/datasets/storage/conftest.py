@@ -6,7 +6,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from iqbench.datasets.storage import retries
+from iqbench.blobs import retries
 
 
 @pytest.fixture(autouse=True)

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from made_archives import files_below, put_objects, write_parquet, write_tar
 from made_folders import Made
 
+from iqbench.blobs import remote, retries
+from iqbench.blobs.cache import BlockCache, block_cache, block_key
+from iqbench.blobs.remote import find_objects
 from iqbench.datasets.dataset import reference_folder
-from iqbench.datasets.storage import remote, retries
-from iqbench.datasets.storage.cache import BlockCache, block_cache, block_key
 from iqbench.datasets.storage.places import find_place
-from iqbench.datasets.storage.remote import find_objects
 from iqbench.errors import IqbenchError
 
 

@@ -15,6 +15,7 @@ from s3_server import Fault, Proxy, running_proxy
 
 from iqbench.datasets.dataset import reference_folder
 from iqbench.errors import IqbenchError
+from iqbench.results.read import load_scores
 
 pytestmark = [
     pytest.mark.s3,
@@ -187,6 +188,29 @@ def test_no_credentials_are_said_with_where_they_come_from(
         reference_folder("s3://bucket/hr")
     assert "AWS_PROFILE" in str(caught.value)
     monkeypatch.undo()
+
+
+@pytest.mark.parametrize("faults", [(), ("500", "503"), ("503", "500", "slow")])
+def test_results_are_written_and_read_whole(
+    faults: tuple[Fault, ...], made: Made, s3: Any, proxy: Proxy
+) -> None:
+    expected = load_scores(made.results)
+    failing = FirstTries(*faults)
+    proxy.fault = lambda method, path: failing("GET", f"{path}{method}.png")
+    summary = made.evaluate(dataset_name="x", results="s3://bucket/results")
+    assert (summary.scored, summary.failures) == (3, [])
+    type(s3).clear_instance_cache()
+    assert list(load_scores("s3://bucket/results")["value"]) == list(expected["value"])
+    assert made.evaluate(dataset_name="x", results="s3://bucket/results").current == 3
+
+
+def test_results_that_cannot_be_uploaded_stay_here(made: Made, s3: Any, proxy: Proxy) -> None:
+    proxy.fault = lambda method, path: "403" if method == "PUT" else ""
+    with pytest.raises(IqbenchError, match="not all results could be uploaded") as caught:
+        made.evaluate(dataset_name="x", results="s3://bucket/results")
+    folder = Path(caught.value.hint.removeprefix("They are in ").partition(". Copy")[0])
+    assert len(load_scores(folder)) == 3
+    assert not s3.find("bucket/results")
 
 
 def test_what_is_not_there_is_missing(s3: Any) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from iqbench.errors import IqbenchError
 
-__all__ = ["TRIES", "attempt", "read_error"]
+__all__ = ["TRIES", "attempt", "request_error"]
 
 _Result = TypeVar("_Result")
 
@@ -30,7 +30,7 @@ _CREDENTIALS = ("Credential", "ProfileNotFound", "Token", "Auth", "Forbidden", "
 """What stands in the names of the libraries' own errors about who is asking."""
 
 
-def attempt(request: Callable[[], _Result], name: str) -> _Result:
+def attempt(request: Callable[[], _Result], name: str, verb: str = "read") -> _Result:
     """Make a request; make it again, after growing pauses, while the failure may pass.
 
     Parameters
@@ -39,6 +39,8 @@ def attempt(request: Callable[[], _Result], name: str) -> _Result:
         What to do.
     name
         The object, for messages.
+    verb
+        What cannot be done with it then.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def attempt(request: Callable[[], _Result], name: str) -> _Result:
             raise
         except Exception as error:
             if tried == TRIES or not _may_pass(error):
-                raise read_error(name, error, tried) from error
+                raise request_error(name, error, tried, verb) from error
         time.sleep(FIRST_WAIT * 2 ** (tried - 1) * (1 + secrets.randbelow(501) / 1000))
     raise AssertionError("the last try returns or raises")
 
@@ -71,8 +73,8 @@ def _about_credentials(error: Exception) -> bool:
     return any(word in type(error).__name__ for word in _CREDENTIALS)
 
 
-def read_error(name: str, error: Exception, tries: int = 1) -> IqbenchError:
-    """Say which object could not be had, why, and what to do."""
+def request_error(name: str, error: Exception, tries: int = 1, verb: str = "read") -> IqbenchError:
+    """Say which object could not be had or written, why, and what to do."""
     if isinstance(error, FileNotFoundError):
         return IqbenchError(f"{name} does not exist", hint="Check the address")
     status = getattr(error, "status", None)
@@ -84,7 +86,7 @@ def read_error(name: str, error: Exception, tries: int = 1) -> IqbenchError:
         )
     times = f" after {tries} tries" if tries > 1 else ""
     return IqbenchError(
-        f"{name} cannot be read{times}: {_reason(error)}",
+        f"{name} cannot be {verb}{times}: {_reason(error)}",
         hint="Check the address and the network, and run again: finished scores are kept",
     )
 

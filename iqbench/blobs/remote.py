@@ -5,18 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from hashlib import md5
 from typing import Any, BinaryIO
 
-from iqbench.datasets.storage.blobs import BlobFile, changed
-from iqbench.datasets.storage.cache import block_cache, block_key
-from iqbench.datasets.storage.retries import attempt, read_error
+from iqbench.blobs.blob import BlobFile, changed
+from iqbench.blobs.cache import block_cache, block_key
+from iqbench.blobs.retries import attempt, request_error
 from iqbench.errors import IqbenchError
 
-__all__ = ["RemoteObject", "find_objects", "is_url", "list_objects", "look_at"]
+__all__ = [
+    "RemoteObject",
+    "delete_object",
+    "find_objects",
+    "is_url",
+    "list_objects",
+    "look_at",
+    "write_object",
+]
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _PASSWORD = re.compile(r"://[^/@]*:[^/@]*@")
@@ -85,9 +94,9 @@ def _open_filesystem(url: str) -> tuple[Any, str]:
                 f"{url}: {protocol}:// is not known",
                 hint="Known: s3://, gs://, hf://, https://, memory:// and what else fsspec opens",
             ) from error
-        raise read_error(url, error) from error
+        raise request_error(url, error) from error
     except Exception as error:  # of the library: no credentials, no such profile
-        raise read_error(url, error) from error
+        raise request_error(url, error) from error
     return filesystem, path
 
 
@@ -308,3 +317,32 @@ def _found_below(filesystem: Any, path: str) -> dict[str, tuple[str, Mapping[str
         for one, facts in found.items()
         if facts.get("type") != "directory" and one.startswith(prefix) and not one.endswith("/")
     }
+
+
+def write_object(url: str, data: bytes) -> None:
+    """Write an object whole: it appears, or takes another one's place, when all of it is there.
+
+    Raises
+    ------
+    IqbenchError
+        If it cannot be written.
+    """
+    filesystem, path = _open_filesystem(url)
+    attempt(partial(filesystem.pipe_file, path, data), url, "written")
+
+
+def delete_object(url: str) -> None:
+    """Delete an object, if it is there.
+
+    Raises
+    ------
+    IqbenchError
+        If it cannot be deleted.
+    """
+    filesystem, path = _open_filesystem(url)
+
+    def delete() -> None:
+        with suppress(FileNotFoundError):
+            filesystem.rm_file(path)
+
+    attempt(delete, url, "deleted")
