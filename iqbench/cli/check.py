@@ -15,6 +15,7 @@ from iqbench.cli.options import (
     format_of,
     format_option,
     output_option,
+    results_copies,
     side_argument,
     wanted,
 )
@@ -43,6 +44,7 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
 
 @click.command(short_help="Say whether anything got worse than in a baseline.")
 @side_argument
+@results_copies("baseline")
 @click.option(
     "--baseline",
     required=True,
@@ -213,6 +215,7 @@ def check(
         raise click.UsageError("pictures are shown by --html FILE: give it, or leave them out")
     format = format or format_of(output)
     if update:
+        _refuse_address(baseline)
         _refuse_part_of_a_method(options)
         if not baseline.exists():
             _start_baseline(baseline, results, wanted(options))
@@ -303,6 +306,17 @@ def _add_to_summary(found: Check, worst: int) -> None:
             f"cannot write {summary}: {error.strerror or error}",
             hint="The variable GITHUB_STEP_SUMMARY names it; unset it, or let it name a file",
         ) from error
+
+
+def _refuse_address(baseline: Path) -> None:
+    """Refuse to update what is only a copy."""
+    from iqbench.results.mirror import address_of
+
+    if address := address_of(baseline):
+        raise IqbenchError(
+            f"the baseline {address} is not updated at its address",
+            hint="Copy it to this machine, update that, and put it back",
+        )
 
 
 def _refuse_part_of_a_method(options: dict[str, Any]) -> None:

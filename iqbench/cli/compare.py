@@ -13,6 +13,7 @@ from iqbench.cli.options import (
     format_of,
     format_option,
     output_option,
+    results_copies,
     wanted,
 )
 from iqbench.cli.streams import deliver
@@ -21,6 +22,7 @@ from iqbench.cli.streams import deliver
 @click.command(short_help="Compare two methods, or two runs, image by image.")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
+@results_copies("results")
 @click.option(
     "--results",
     metavar="RESULTS",

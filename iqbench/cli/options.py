@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -26,6 +27,7 @@ __all__ = [
     "output_option",
     "peak_option",
     "results_argument",
+    "results_copies",
     "shown_columns",
     "side_argument",
     "single_option",
@@ -106,9 +108,8 @@ class ResultsFolder(click.Path):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> Any:
-        """Return the folder, or the copy."""
+        """Return the folder, or the address; `results_copies` makes a copy of the latter."""
         from iqbench.blobs.remote import is_url
-        from iqbench.results.mirror import local_results
 
         if not is_url(os.fspath(value)):
             return super().convert(value, param, ctx)
@@ -119,12 +120,40 @@ class ResultsFolder(click.Path):
                 param,
                 ctx,
             )
-        return local_results(value)
+        return value
+
+
+def results_copies(*names: str) -> Callable[[_Command], _Command]:
+    """Give a command copies of what is at addresses, when it is called.
+
+    Parameters
+    ----------
+    names
+        Of the command's parameters of the type `ResultsFolder`.
+    """
+
+    def decorate(command: _Command) -> _Command:
+        @wraps(command)
+        def with_copies(*arguments: Any, **options: Any) -> Any:
+            from iqbench.results.mirror import local_results
+
+            for name in names:
+                value = options[name]
+                if isinstance(value, tuple):
+                    options[name] = tuple(map(local_results, value))
+                elif value is not None:
+                    options[name] = local_results(value)
+            return command(*arguments, **options)
+
+        return cast("_Command", with_copies)
+
+    return decorate
 
 
 def results_argument(command: _Command) -> _Command:
     """Add the argument RESULTS, a results folder; passed as ``results``."""
-    return click.argument("results", default="results", type=ResultsFolder())(command)
+    with_copy = results_copies("results")(command)
+    return click.argument("results", default="results", type=ResultsFolder())(with_copy)
 
 
 def changed_results_argument(command: _Command) -> _Command:
@@ -134,7 +163,10 @@ def changed_results_argument(command: _Command) -> _Command:
 
 def side_argument(command: _Command) -> _Command:
     """Add the argument RESULTS, a results folder or a baseline in text; passed as ``results``."""
-    return click.argument("results", default="results", type=ResultsFolder(file_okay=True))(command)
+    with_copy = results_copies("results")(command)
+    return click.argument("results", default="results", type=ResultsFolder(file_okay=True))(
+        with_copy
+    )
 
 
 def filter_options(command: _Command) -> _Command:

@@ -17,6 +17,7 @@ from iqbench.cli.options import (
     format_option,
     output_option,
     results_argument,
+    results_copies,
 )
 from iqbench.cli.streams import deliver, print_result, say
 from iqbench.errors import IqbenchError
@@ -332,6 +333,7 @@ def _rescore(results: Path, form: str, memory: str | None, options: dict[str, An
 
 
 @results.command("merge", short_help="Merge results folders into a new one.")
+@results_copies("folders")
 @click.argument("folders", nargs=-1, required=True, type=ResultsFolder())
 @click.option(
     "-o",

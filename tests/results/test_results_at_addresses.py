@@ -110,6 +110,14 @@ def test_changes_of_a_whole_folder_are_refused(
     assert dict.fromkeys(memory.find("/bucket")) == before
 
 
+def test_a_baseline_at_an_address_is_not_updated(
+    made: Made, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.evaluate(results=ADDRESS)
+    assert command("check", ADDRESS, "--baseline", ADDRESS, "--update") == 2
+    assert f"the baseline {ADDRESS} is not updated" in capsys.readouterr().err
+
+
 def test_new_parts_are_uploaded_while_the_run_goes_on(
     memory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
