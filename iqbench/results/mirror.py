@@ -32,7 +32,7 @@ from iqbench.errors import IqbenchError
 
 __all__ = ["address_of", "local_results", "written_results"]
 
-_FOLDERS = ("changes", "features", "images", "reference-sets", "scores", "sets")
+_FOLDERS = ("changes", "features", "images", "reference-sets", "runs", "scores", "sets")
 _FILES = ("published.jsonl",)
 """What belongs to a results folder; beside it there may be outputs and anything else."""
 
