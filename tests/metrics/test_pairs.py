@@ -56,7 +56,7 @@ NETWORKED = tuple(
 )
 LOSSES = ("PerceptualLoss", "LPIPSLoss")
 OF_ONE_IMAGE = ("total_variation", "total_variation_map")
-WITHOUT_REFERENCE = ("niqe", "piqe", "inception_features")
+WITHOUT_REFERENCE = ("brisque", "niqe", "piqe", "inception_features")
 OF_FEATURES = ("frechet_distance", "kernel_distance")
 SIZE = {"iw_ssim": 161, "ms_ssim": 176, "vifp": 48}
 
@@ -114,7 +114,8 @@ def test_every_function_is_tested():
 class TestWithoutReference:
     @pytest.fixture(autouse=True)
     def _weights(self, name):
-        weights = {"niqe": "niqe", "inception_features": "inception"}.get(name)
+        named = {"inception_features": "inception", "piqe": None}
+        weights = named.get(name, name)
         if weights is not None and locate(weights) is None:
             pytest.skip(f"weights are not there: run `iqbench weights fetch {weights}`")
 

