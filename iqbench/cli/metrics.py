@@ -182,7 +182,7 @@ def show_metric(spec: str, form: str) -> None:
     click.echo(f"{metric.summary}.\n")
     for text in _definitions(requests):
         click.echo(f"{text}\n")
-    click.echo(f"Needs: {metric.needs}. One value: {metric.scope}.")
+    click.echo(f"Needs: {metric.needs}. One value of each {metric.scope}.")
     click.echo(f"Source: {metric.citation}")
     for name, value in metric.chosen():
         click.echo(f"Option {name} = {format_value(value) or '(none)'}")
