@@ -93,7 +93,7 @@ class Brisque(Metric):
     ) -> Maps:
         """Return the value of images one by one, on the CPU whatever the device."""
         model = {name: tensor.double().cpu() for name, tensor in parameters.items()}
-        values = [regress(features(_luma(image)), model) for image in output.split(1)]
+        values = [regress(features(_luma(image)), model) for image in torch.split(output, 1)]
         return {self.name: torch.stack(values).to(output.device)}
 
 
