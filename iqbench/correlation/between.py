@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from iqbench.correlation.agreement import ranking_agreement
 from iqbench.correlation.metric_table import MetricTable
-from iqbench.stats.arrays import Indices
+from iqbench.stats.arrays import Floats, Indices
 from iqbench.stats.coefficients import COEFFICIENTS, Associations, associate
 from iqbench.stats.influence import DEFAULT, FEWEST, Bootstrap, intervals
 
@@ -110,17 +111,18 @@ class _Scopes:
                 alone[pool[0]] = found
             yield self.frame((POOLED, " + ".join(pool), ""), found)
         for scope, keys in (("dataset", ["dataset"]), ("method", ["dataset", "method"])):
-            all_found = []
+            average = _Average()
             for names, rows in self.index.groupby(keys, sort=True):
                 dataset, method = map(str, (*names, "")[:2])
                 if scope == "dataset" and dataset in alone:
-                    all_found.append(alone[dataset])
+                    found = alone[dataset]
                 else:
                     mask = np.zeros(len(self.index), dtype=bool)
                     mask[rows.index] = True
-                    all_found.append(self._associate(mask))
-                yield self.frame((scope, dataset, method), all_found[-1])
-            yield self.frame((f"within {scope}", "", ""), _means(all_found))
+                    found = self._associate(mask)
+                average.add(found)
+                yield self.frame((scope, dataset, method), found)
+            yield self.frame((f"within {scope}", "", ""), average.found())
 
     def _associate(self, mask: np.ndarray) -> _Found:
         images, clusters = np.unique(self.clusters[mask], return_inverse=True)
@@ -128,11 +130,18 @@ class _Scopes:
         count = int(self.clusters.max()) + 1
         found: dict[str, tuple[Associations, int]] = {}
         for coefficient in COEFFICIENTS:
-            part = associate(values, clusters, len(images), coefficient)
-            spread = np.zeros((2, count, len(part.value)))
-            spread[:, images] = part.images, part.influence
-            whole = replace(part, images=spread[0].astype(bool), influence=spread[1])
-            found[coefficient] = (whole, 1)
+            part = associate(
+                values,
+                clusters,
+                len(images),
+                coefficient,
+                influences=self.bootstrap.resamples > 0,
+            )
+            taking_part = np.zeros((count, len(part.value)), dtype=bool)
+            taking_part[images] = part.images
+            influence = np.zeros((count, len(part.value)))
+            influence[images] = part.influence
+            found[coefficient] = (replace(part, images=taking_part, influence=influence), 1)
         return found
 
     def frame(self, place: tuple[str, str, str], found: _Found) -> pd.DataFrame:
@@ -167,14 +176,40 @@ class _Scopes:
         return frame[frame["n"] > 0]
 
 
-def _means(found: Sequence[_Found]) -> _Found:
-    return {
-        coefficient: _mean([one[coefficient][0] for one in found]) for coefficient in COEFFICIENTS
-    }
+class _Average:
+    """The mean of each pair over the groups in which it is defined; each counts the same.
+
+    Influences are added up as they come: those of all groups would take gigabytes.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[Associations]] = {}
+        self._sums: dict[str, tuple[NDArray[np.bool_], Floats]] = {}
+
+    def add(self, found: _Found) -> None:
+        """Take a group."""
+        nothing = np.zeros((0, 0))
+        for coefficient, (one, _) in found.items():
+            bare = replace(one, images=nothing.astype(bool), influence=nothing)
+            self._parts.setdefault(coefficient, []).append(bare)
+            if coefficient in self._sums:
+                images, influence = self._sums[coefficient]
+                images |= one.images
+                influence += one.influence
+            else:
+                self._sums[coefficient] = one.images.copy(), one.influence.copy()
+
+    def found(self) -> _Found:
+        """Give the means."""
+        return {
+            coefficient: _mean(parts, *self._sums[coefficient])
+            for coefficient, parts in self._parts.items()
+        }
 
 
-def _mean(found: Sequence[Associations]) -> tuple[Associations, Indices]:
-    """Average each pair over the groups in which it is defined; each counts the same."""
+def _mean(
+    found: Sequence[Associations], images: NDArray[np.bool_], influence: Floats
+) -> tuple[Associations, Indices]:
     values = np.stack([one.value for one in found])
     defined = ~np.isnan(values)
     groups: Indices = defined.sum(axis=0)
@@ -182,6 +217,5 @@ def _mean(found: Sequence[Associations]) -> tuple[Associations, Indices]:
     value = np.where(groups > 0, np.where(defined, values, 0).sum(axis=0) / share, np.nan)
     rows = np.stack([one.n for one in found])
     n = np.where(groups > 0, np.where(defined, rows, 0).sum(axis=0), rows.sum(axis=0))
-    influence = np.sum([one.influence for one in found], axis=0) / share
-    images = np.any([one.images for one in found], axis=0)
-    return Associations(found[0].first, found[0].second, value, n, images, influence), groups
+    whole = Associations(found[0].first, found[0].second, value, n, images, influence / share)
+    return whole, groups

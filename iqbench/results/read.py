@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import Columns
@@ -336,10 +337,32 @@ def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """Put frames of equal columns below each other; names stay categories."""
     for name in frames[0].columns:
         if isinstance(frames[0][name].dtype, pd.CategoricalDtype):
-            known = sorted({text for frame in frames for text in frame[name].cat.categories})
+            every = [frame[name].cat.categories for frame in frames]
+            known = every[0]
+            # As a rule all methods have the same images, in the same order.
+            if not all(known.equals(one) for one in every):
+                known = pd.Index(dict.fromkeys(text for one in every for text in one))
+                known = known.astype(every[0].dtype)
             for frame in frames:
-                frame[name] = frame[name].cat.set_categories(known)
-    return pd.concat(frames, ignore_index=True)
+                if not frame[name].cat.categories.equals(known):
+                    frame[name] = frame[name].cat.set_categories(known)
+    joined = pd.concat(frames, ignore_index=True)
+    return _with_sorted_names(joined)
+
+
+def _with_sorted_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort the categories, and leave out those that no row has."""
+    for name in frame.columns:
+        if isinstance(frame[name].dtype, pd.CategoricalDtype):
+            codes, names = frame[name].cat.codes.to_numpy(), frame[name].cat.categories
+            used = np.zeros(len(names) + 1, dtype=bool)
+            used[codes] = True  # the last stands for no name
+            order = pc.array_sort_indices(pa.array(names, pa.string())).to_numpy()
+            order = order[used[order]]
+            place = np.full(len(names) + 1, -1, dtype=np.int32)
+            place[order] = np.arange(len(order))
+            frame[name] = pd.Categorical.from_codes(place[codes], categories=names.take(order))
+    return frame
 
 
 def load_images(path: str | PathLike[str] = "results") -> pd.DataFrame:
@@ -492,13 +515,9 @@ def _frame(
     bare = [table.select(names).replace_schema_metadata(None) for table in tables]
     together = pa.concat_tables([schema.empty_table().select(names), *bare])
     frame: pd.DataFrame = together.unify_dictionaries().to_pandas(types_mapper=_INTEGERS.get)
-    for name in names:
-        if isinstance(frame[name].dtype, pd.CategoricalDtype):
-            # Rows that were left out may have been the only ones of their name.
-            used = frame[name].cat.remove_unused_categories()
-            frame[name] = used.cat.reorder_categories(sorted(used.cat.categories))
     if not sort:
         return frame
+    frame = _with_sorted_names(frame)
     keys = [name for name in (*_IDENTITY, "metric", "signature") if name in names]
     return frame.sort_values(keys, kind="stable", ignore_index=True)
 

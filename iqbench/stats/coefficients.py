@@ -6,7 +6,9 @@ scipy computes Kendall's tau-b of many rows. The rest is written here because in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +36,7 @@ _PAIRWISE = 2000  # rows up to which signs of all differences are cheaper than s
 _BLOCK = 2_000_000  # signs in memory at a time
 _BINS = 128  # quantiles to which ranks are cut for the influences, not the values, of tau-b
 _NEARLY_ONE = 1 - 1e-12
+_THREADS = 8  # sorting does not hold Python's lock
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,18 @@ class Associations:
 
 
 _Estimator = Callable[[Floats, Indices, int], tuple[Floats, Floats]]
-"""Complete columns, images of the rows, count of images -> values and influences of all pairs."""
+"""Complete columns, images of the rows, count of images -> values and influences of all pairs.
+
+Of no images the influences, which nobody needs then, are zeros of shape (1, pairs)."""
 
 
 def associate(
-    values: Floats, clusters: Indices, images: int, coefficient: Coefficient
+    values: Floats,
+    clusters: Indices,
+    images: int,
+    coefficient: Coefficient,
+    *,
+    influences: bool = True,
 ) -> Associations:
     """Correlate every column with every other.
 
@@ -83,6 +93,8 @@ def associate(
         How many images there are.
     coefficient
         Which. Kendall's is tau-b; Spearman's is Pearson's of mid-ranks.
+    influences
+        Whether they are needed; they take most of the time and memory. Without, they are 0.
     """
     estimate = _ESTIMATORS[coefficient]
     usable = np.isfinite(values) if coefficient == "pearson" else ~np.isnan(values)
@@ -100,7 +112,7 @@ def associate(
     if at_once.any() and len(values) >= _FEWEST:
         columns = np.flatnonzero(whole)
         found.value[at_once], found.influence[:, at_once] = estimate(
-            values[:, columns], clusters, images
+            values[:, columns], clusters, images if influences else 0
         )
     for pair in np.flatnonzero(~at_once):
         columns = np.array([first[pair], second[pair]])
@@ -108,7 +120,9 @@ def associate(
         found.n[pair] = rows.sum()
         found.images[clusters[rows], pair] = True
         if found.n[pair] >= _FEWEST:
-            value, influence = estimate(values[np.ix_(rows, columns)], clusters[rows], images)
+            value, influence = estimate(
+                values[np.ix_(rows, columns)], clusters[rows], images if influences else 0
+            )
             found.value[pair], found.influence[:, pair] = value[0], influence[:, 0]
     undefined = np.isnan(found.value)
     found.influence[:, undefined] = 0.0
@@ -131,6 +145,9 @@ def _pearson(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Fl
     For few images these cover better than derivatives.
     """
     u = _standardised(values)
+    if not images:
+        products = (u[:, [a]] * u[:, a + 1 :] for a in range(u.shape[1] - 1))
+        return _alone(np.clip(product.mean(axis=0), -1, 1) for product in products)
     count = clustered(np.ones((len(u), 1)), clusters, images)
     taking_part = count[:, 0] > 0
     used = int(taking_part.sum())
@@ -156,6 +173,12 @@ def _pearson(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Fl
     return np.concatenate(found), np.concatenate(influences, axis=1)
 
 
+def _alone(values: Iterable[Floats]) -> tuple[Floats, Floats]:
+    """Give values without influences."""
+    found = np.concatenate(list(values))
+    return found, np.zeros((1, len(found)))
+
+
 def _standardised(values: Floats) -> Floats:
     """Mean 0 and variance 1, without overflow; NaN where all are equal."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -175,6 +198,9 @@ def _spearman(values: Floats, clusters: Indices, images: int) -> tuple[Floats, F
     """A row moves the covariance of ranks by its own ranks, and by shifting those of all others."""
     n = len(values)
     ranks = (stats.rankdata(values, axis=0) - (n + 1) / 2) / n
+    if not images:
+        variance = np.mean(ranks**2, axis=0)
+        return _alone(_rank_correlations(ranks, variance))
     orders = [_Order.of(column) for column in values.T]
     own = np.stack([order.pull(ranks[:, [k]])[:, 0] for k, order in enumerate(orders)], axis=1)
     variance = np.mean(ranks**2, axis=0)
@@ -196,6 +222,16 @@ def _spearman(values: Floats, clusters: Indices, images: int) -> tuple[Floats, F
         found.append(value)
         influences.append(clustered(moved, clusters, images) / n)
     return np.concatenate(found), np.concatenate(influences, axis=1)
+
+
+def _rank_correlations(ranks: Floats, variance: Floats) -> Iterator[Floats]:
+    """Correlate each column of centred ranks with those after it."""
+    for a in range(ranks.shape[1] - 1):
+        others = slice(a + 1, None)
+        covariance = (ranks[:, [a]] * ranks[:, others]).mean(axis=0)
+        norm = np.sqrt(variance[a] * variance[others])
+        norm[norm == 0] = np.nan
+        yield np.clip(covariance / norm, -1, 1)
 
 
 @dataclass(frozen=True)
@@ -223,6 +259,8 @@ class _Order:
 
 def _kendall(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Floats]:
     levels = stats.rankdata(values, method="dense", axis=0).astype(np.int32) - 1
+    if not images and len(values) > _PAIRWISE:
+        return _alone([_taus_of_pairs(levels)])
     untied = len(values) - np.stack([np.bincount(k)[k] for k in levels.T], axis=1)
     if len(values) <= _PAIRWISE:
         concordance = _concordance(levels)
@@ -239,9 +277,16 @@ def _kendall(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Fl
         spread = untied / untied.sum(axis=0) - 1 / len(values)
         moved -= value * (spread[:, first] + spread[:, second])
     if len(values) > _PAIRWISE:
-        pairs = zip(levels.T[first], levels.T[second], strict=True)
-        value = np.array([tau_of_levels(x, y) for x, y in pairs])
-    return value, clustered(moved, clusters, images)
+        value = _taus_of_pairs(levels)
+    return (value, clustered(moved, clusters, images)) if images else _alone([value])
+
+
+def _taus_of_pairs(levels: NDArray[np.int32]) -> Floats:
+    """Give tau-b of all pairs of columns of dense ranks; threads share the pairs."""
+    first, second = np.triu_indices(levels.shape[1], 1)
+    columns = np.ascontiguousarray(levels.T)
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as threads:
+        return np.array(list(threads.map(tau_of_levels, columns[first], columns[second])))
 
 
 def tau_of_levels(x: NDArray[np.int32], y: NDArray[np.int32]) -> float:
