@@ -61,8 +61,8 @@ def compare(
     """Compare two methods, or two runs method by method, image by image.
 
     A and B are methods of one results folder, or, if both are results folders or baselines in text
-    and --results is not given, two runs. Compared are values of the same dataset, image, metric and
-    signature whose reference files are the same.
+    and --results is not given, two runs. Values of the same dataset, image, metric and signature
+    are compared where the reference files are the same.
 
     \b
     Columns, by dataset and metric:

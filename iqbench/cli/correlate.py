@@ -119,8 +119,8 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
 
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/. Signs are kept: PSNR and
     LPIPS that agree correlate at -1. A metric that aims at a value enters twice, as it is and as
-    its distance: tv-ratio and |tv-ratio-1|. A metric of one value a set, such as
-    fid, is shown as -.
+    its distance: tv-ratio and |tv-ratio-1|. A metric with one value for a whole set,
+    such as fid, is shown as -.
 
     \b
     Between metrics: Pearson, Spearman, Kendall's tau-b

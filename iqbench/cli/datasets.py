@@ -39,8 +39,8 @@ _QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def datasets() -> None:
     """Datasets: list, show, verify, fetch.
 
-    Where data lies is said by the environment variable IQBENCH_DATA or by `root:` in the datasets
-    file.
+    The environment variable IQBENCH_DATA, or `root:` in the datasets file, says where the files
+    are.
 
     \b
     Examples:

@@ -24,13 +24,13 @@ __all__ = ["demo"]
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("results/demo"),
     show_default=True,
-    help="Gets the pictures and the tables.",
+    help="Folder for the pictures and the tables.",
 )
 @compute_options
 def demo(
     output: Path, *, device: str, precision: Precision, memory: str | None, weights: Path | None
 ) -> None:
-    """Degrade photographs, restore them with classical methods, score these, rank them.
+    """Degrade photographs, restore them with classical methods, score and rank the results.
 
     Four tasks (denoising, super-resolution x4, JPEG artefacts, deblurring), each a dataset of its
     own with five methods and the untouched input. Nothing is downloaded but network weights.

@@ -82,7 +82,8 @@ NAMED = 20
 @single_option(
     "--protocol",
     metavar="SPEC",
-    help="How pixels are seen, e.g. rgb or sr-y:scale=4; default: the dataset's own.",
+    help="What is done to pixels before they are scored, e.g. rgb or sr-y:scale=4; default: the "
+    "dataset's own.",
 )
 @click.option(
     "--metric",
@@ -132,12 +133,11 @@ def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
     """Score methods' outputs, against references or alone; write Parquet tables.
 
     Outputs lie in METHOD/DATASET/ or, with one dataset, in METHOD/, and are paired with their
-    references by name. Without references they are paired with each other, and scored by metrics
-    that need none: no --reference, but --metric.
-    What the tables already have for the very same files is not computed again.
-    A dataset or method whose name the tables have from another place, or of other images, is
-    refused, unless its files are the same: rename it (--dataset-name, --method NAME=DIR), or give
-    --replace.
+    references by name. Without --reference, outputs are paired with each other, and --metric has to
+    name metrics that need no reference. Values that the tables already have for the same files are
+    not computed again. If the tables have a dataset or method of the same name from another place
+    or with other images, the run stops, unless the files are the same: choose another name
+    (--dataset-name, --method NAME=DIR), or give --replace.
 
     \b
     Examples:

@@ -104,15 +104,15 @@ def explain(
 ) -> None:
     """Find out under which conventions reported values come out.
 
-    REFERENCE and OUTPUT are two files, or two folders whose images are paired by name; then a
-    value is a mean over images. Tried is everything within two changes of a protocol or of what a
-    library does by default (MS-SSIM and LPIPS: one); crops of super-resolution with PSNR and SSIM,
+    REFERENCE and OUTPUT are two files, or two folders whose images are paired by name; then a value
+    is a mean over images. All conventions within two changes (MS-SSIM and LPIPS: one) of a protocol
+    or of a library's default are tried. Crops of super-resolution are tried with PSNR and SSIM, and
     with other metrics if --scale is given.
 
     The answer comes first: what was done, or that nothing plausible fits. Among many conventions
-    something always fits a few digits, so each match says how many would be expected to fit by
-    chance. Values of single images leave no chance. The exit code is 0 whether anything is found
-    or not; in JSON, `verdict` says it: explained, ambiguous, coincidence or nothing.
+    some fit a few digits by chance, so each match says how many are expected to. Values of single
+    images exclude chance. The exit code is 0 whether anything is found or not; in JSON, `verdict`
+    says it: explained, ambiguous, coincidence or nothing.
 
     \b
     Examples:

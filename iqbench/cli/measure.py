@@ -36,7 +36,11 @@ FILE = click.Path(path_type=Path)
     help="Metric or column; needed of an OUTPUT alone. Repeatable.",
 )
 @click.option(
-    "--protocol", default="rgb", show_default=True, metavar="SPEC", help="How pixels are seen."
+    "--protocol",
+    default="rgb",
+    show_default=True,
+    metavar="SPEC",
+    help="What is done to pixels before they are scored.",
 )
 @compute_options
 @click.option(

@@ -76,8 +76,8 @@ def report(
     correlations and scatter plots of metrics; the worst, the best and the most disputed images,
     side by side, with maps of where they differ; and how all of it was made.
 
-    Pictures are shown where they still lie where they were scored, or where the options say, and
-    only if they are still the same files. --no-recorded-pictures looks where options say only.
+    A picture is shown if its file is still where it was scored, or where the options say, and has
+    not changed since. --no-recorded-pictures looks only where the options say.
 
     \b
     Examples:
