@@ -1,4 +1,4 @@
-"""Which metrics agree with human opinion better than which."""
+"""Which metrics agree better with human opinion than others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def opinion_differences(
     metrics: Sequence[str],
     bootstrap: Bootstrap = DEFAULT,
 ) -> pd.DataFrame:
-    """Say which metrics agree with opinion better than which, and whether that is chance.
+    """Say which metrics agree better with opinion than others, and whether that is chance.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def choice_agreement(
     directions: Mapping[str, str],
     bootstrap: Bootstrap = DEFAULT,
 ) -> pd.DataFrame:
-    """Score metrics by how many people would have chosen as they do.
+    """Score metrics by the share of people who chose as they do.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ def read_inputs(
     shown: str | Sequence[str],
     source: OpinionSource,
 ) -> Inputs:
-    """Read what there is.
+    """Read scores and opinions.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def _filtered(
 
 
 def _direction(source: OpinionSource) -> str:
-    """Refuse to guess which way a DMOS runs: in use are both."""
+    """Refuse to guess the direction of a DMOS, because both are in use."""
     if source.direction is None and "dmos" in source.columns.get("mos", "").casefold():
         raise IqbenchError(
             f"column {source.columns['mos']!r} may rise or fall with quality",

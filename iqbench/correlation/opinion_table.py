@@ -334,7 +334,7 @@ def unmatched_opinions(table: MetricTable, rows: pd.DataFrame) -> list[str]:
 
 
 def _refuse_none(found: pd.DataFrame, rows: pd.DataFrame, table: MetricTable) -> None:
-    """Refuse a file of opinions none of which is of a scored image."""
+    """Refuse a file that has no opinion of any scored image."""
     if not found.empty:
         return
     places = table.values.index.to_frame(index=False).astype(str)
@@ -350,7 +350,7 @@ def _refuse_none(found: pd.DataFrame, rows: pd.DataFrame, table: MetricTable) ->
 
 
 def _likeness(theirs: list[str], ours: list[str]) -> str:
-    """Show an id of each side: two that differ in one way only, if there are such."""
+    """Show an id of each side; if possible, two that differ in one way only."""
     ways: dict[str, Callable[[str], str]] = {
         "in zeros at the beginning of numbers, which spreadsheets remove": lambda text: re.sub(
             r"(?<![0-9])0+(?=[0-9])", "", text

@@ -134,7 +134,7 @@ def _layers(found: Correlations) -> list[TableColumn]:
 
 
 def _coefficient(value: float, decimals: int) -> Entry:
-    """Show what lies between -1 and 1: next to nothing is nothing, without a sign or exponent."""
+    """Show a number between -1 and 1; a tiny one is 0, without a sign or exponent."""
     return Entry(number(round(value, decimals) + 0.0, decimals), value=float(value))
 
 
@@ -146,7 +146,7 @@ def _with_ends(numbers: Sequence[float], decimals: int = 2) -> Entry:
 
 
 def _opinion(part: pd.DataFrame, sets: Sequence[str], drawn: str) -> list[TableColumn]:
-    """Show how each metric agrees with people; nothing of those that have one value a set."""
+    """Show how each metric agrees with people, without metrics of whole sets."""
     metrics: list[str] = []
     counts: list[int] = []
     notes: list[str] = []

@@ -13,7 +13,7 @@ from iqbench.correlation.variation_gaps import ALL_PERCEPTUAL, variation_names
 
 __all__ = ["sentences"]
 
-_APART = 0.2  # of all places: nearer than that, a gap is not worth a sentence
+_APART = 0.2  # share of all places: a smaller gap is not worth a sentence
 _MOST = 8
 _SAME = 0.95
 

@@ -1,4 +1,4 @@
-"""Conventions that have a name: the presets, and what libraries do when nothing is said."""
+"""Conventions that have a name: the presets, and the defaults of libraries."""
 
 from __future__ import annotations
 

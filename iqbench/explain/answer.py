@@ -71,7 +71,7 @@ def _common(tables: Sequence[pd.DataFrame]) -> set[str]:
 
 
 def _answer(frame: pd.DataFrame, common: Collection[str]) -> Answer:
-    """Answer for one metric; what rivals the best has to do so for the other metrics too."""
+    """Answer for one metric; a rival of the best has to fit the other metrics too."""
     reported = str(frame["reported"].iloc[0])
     matches = frame[frame["reproduces"]]
     if matches.empty:
@@ -135,7 +135,7 @@ def _expected(chance: float) -> str:
 
 
 def _more(frame: pd.DataFrame) -> str:
-    """Say what would tell more."""
+    """Say what would make the answer surer."""
     images = int(frame["images"].max())
     if "of " in str(frame["reported"].iloc[0]) and images >= FEW:
         return "More digits, or another metric of the same table, would tell more."

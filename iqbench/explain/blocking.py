@@ -22,7 +22,7 @@ PAPER_COUNTS = "psnr-b, edges counted as in the paper"
 
 
 class PsnrBFamily(MeanFamily):
-    """PSNR-B, whose grid begins at the corner of what is left."""
+    """PSNR-B, whose grid of blocks begins at the corner of the cropped image."""
 
     metric = "psnr-b"
     forms = (WHOLE_BLOCKS, PAPER_COUNTS)

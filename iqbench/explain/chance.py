@@ -49,7 +49,7 @@ def expected_matches(
     """
     target = np.asarray(reported, dtype=np.float64)
     if not np.isfinite(target).all():
-        return 0.0  # the images are equal: every convention agrees, and none is needed
+        return 0.0  # the images are equal, so all conventions agree
     finite = values[np.isfinite(values).all(1)]
     allowed = np.asarray(tolerances, dtype=np.float64)
     off = np.abs(finite - target)

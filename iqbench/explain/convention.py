@@ -208,7 +208,7 @@ def label(name: str, value: str | int) -> str:
 
 
 def phrases(metric: str, settings: Mapping[str, Any]) -> list[str]:
-    """Say a convention in words, what is usual left out.
+    """Describe a convention in words, without what is usual.
 
     Parameters
     ----------

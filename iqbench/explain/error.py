@@ -91,7 +91,7 @@ class PsnrFamily(Family[Errors]):
         }
 
     def affordable(self, convention: Convention, scale: int | None) -> bool:
-        """Leave out what cannot be.
+        """Leave out combinations that cannot be.
 
         A mean of channels' PSNRs has no pooled error, only integers wrap around, and a brightness
         that is made equal is rare: it is combined with the usual colours.

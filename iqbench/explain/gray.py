@@ -1,4 +1,4 @@
-"""One number a pixel, in the ways that people make it of red, green and blue."""
+"""Gray from red, green and blue, in all the ways that are in use."""
 
 from __future__ import annotations
 

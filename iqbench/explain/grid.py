@@ -24,7 +24,7 @@ ALONE = ("prepared",)
 
 @dataclass
 class Facts:
-    """What all pairs together say about differences that make none.
+    """Facts about all pairs that show which differences of conventions change nothing.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class Facts:
         )
 
     def _can_be(self, prepared: str) -> bool:
-        """Tell whether it can make a difference that images were prepared in a way."""
+        """Tell whether a preparation of the images can change a value."""
         if prepared in ORIENTATIONS:
             return self.turned
         if prepared in ORDERS:
@@ -113,7 +113,7 @@ class Facts:
         return (convention.colour.replace("-bgr", ""), gray) if gray == "expand" else ("rgb", gray)
 
     def distinct(self, values: Values) -> Values:
-        """Leave out of the values what `collapse` would only undo."""
+        """Leave out values that `collapse` would only undo."""
         start = Convention("")
         return {
             name: [

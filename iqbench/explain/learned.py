@@ -189,5 +189,5 @@ def _old_weights(net: Net) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {key.partition(".")[0]: state[key] for key in sorted(state)}
-    except Exception as error:  # whatever a broken file raises, the answer is one
+    except Exception as error:  # a broken file can raise any error
         raise IqbenchError(f"{path} cannot be read: {error}") from error

@@ -197,7 +197,7 @@ class Pair:
         base = "rgb" if convention.colour in (*CHANNELS, "rgb-channels") else convention.colour
         wanted = replace(convention, colour=base)
         reference, output = self.once(("seen", *wanted.seen), lambda: self._convert(wanted))
-        # A gray image among colour ones is what it is, whatever the channel.
+        # A gray image among colour ones is the same in every channel.
         if convention.colour in CHANNELS and reference.shape[1] == len(CHANNELS):
             channel = CHANNELS[convention.colour]
             return reference[:, channel : channel + 1], output[:, channel : channel + 1]

@@ -374,7 +374,7 @@ def _workers() -> int:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let one thread compute what is a thousand small steps; more would wait for each other."""
+    """Compute a thousand small steps in one thread; several would wait for each other."""
     import torch
 
     before = torch.get_num_threads()

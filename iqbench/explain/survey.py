@@ -106,7 +106,7 @@ class Survey:
         rest = self.places[len(self.screened) :]
         if not rest:
             return
-        # What is nearest so far is a close relative of whatever may fit.
+        # Conventions that may fit are similar to the nearest one so far.
         near = [item for item in self._candidates(0) if item not in self._doubtful]
         self._usual += sorted(near, key=lambda item: self._outlook(item)[0])[:RELATIVES]
         self._measure([item for item in self._usual if item in self.found], rest)
@@ -274,7 +274,7 @@ class Survey:
                 if sample not in unfit and place not in samples[sample]:
                     try:
                         values[sample] = self._family.measure(pair, sample)
-                    except IqbenchError:  # too small for it, or nothing left: nobody's value
+                    except IqbenchError:  # too small for it, or nothing is left: there is no value
                         unfit.add(sample)
                 advance()
             return values
@@ -288,7 +288,7 @@ class Survey:
             self.found = {item: self.found[item] for item in kept}
 
     def _begin(self, conventions: int, places: int) -> Callable[[], None]:
-        """Tell the reporter what comes; return what tells of one more value."""
+        """Announce the work; return the function that counts one more value."""
         reporter = self._reporter
         if reporter is None:
             return lambda: None

@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> list[Result]:
-    """Return what is made of each item, in their order; one worker is the caller itself."""
+    """Map a function over items, in their order; one worker is the caller's own thread."""
     items = list(items)
     if workers < 2 or len(items) < 2:
         return [work(item) for item in items]

@@ -69,5 +69,5 @@ class Reported:
         return 0.0 if value == self.value else value - self.value
 
     def matches(self, value: float) -> bool:
-        """Tell whether a value would have been printed so."""
+        """Tell whether a value would be printed like this."""
         return abs(self.difference(value)) <= self.tolerance

@@ -155,7 +155,7 @@ def _dtype(header: bytes) -> np.dtype[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python 2 wrote shapes such as (1L,)
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    except Exception as error:  # the reader raises whatever it stumbles over
+    except Exception as error:  # the reader can raise any error
         raise ValueError("no header") from error
     if version != (1, 0):
         raise ValueError("of another version")

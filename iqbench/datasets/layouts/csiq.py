@@ -137,7 +137,7 @@ def _workbook(path: Path) -> list[tuple[str, Mapping[str, str]]]:
         book.close()
     except IqbenchError:
         raise
-    except Exception as error:  # the reader raises whatever it stumbles over
+    except Exception as error:  # the reader can raise any error
         raise IqbenchError(
             f"{path} is no workbook, or damaged", hint="Download it again"
         ) from error

@@ -167,7 +167,7 @@ def _refuse_missing(tree: FileIndex, ratings: Sequence[Rating], table: str) -> N
     if not lost and not lost_references:
         return
     if lost and lost_references:
-        # Where both are not where they should be, each may be where the other should be.
+        # If both are missing, check whether they were exchanged.
         reference, distorted = min(lost_references), min(lost)
         places = tree.elsewhere(reference), tree.elsewhere(distorted)
         home = reference.partition("/")[0].casefold()
