@@ -38,10 +38,8 @@ _NO_MAPS = "none"
 @click.option(
     "--images",
     type=click.IntRange(min=0),
-    default=4,
-    show_default=True,
     metavar="N",
-    help="Show so many images of each dataset.",
+    help="Show at most so many images of each dataset; by default as many as have room.",
 )
 @click.option(
     "--maps",
@@ -62,7 +60,7 @@ def report(
     columns: str | None,
     front: str | None,
     composites: tuple[str, ...],
-    images: int,
+    images: int | None,
     maps: str | None,
     max_size: str,
     device: str,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from iqbench.correlation.between import between_metrics
+from iqbench.correlation.between import BETWEEN_COLUMNS, between_metrics
 from iqbench.correlation.differences import DIFFERENCE_COLUMNS, opinion_differences
 from iqbench.correlation.forced_choice import choice_agreement, choice_differences
 from iqbench.correlation.human_opinion import LOGISTICS, OPINION_COLUMNS, opinion_agreement
@@ -20,10 +20,11 @@ from iqbench.document.in_notebook import ShownInNotebooks
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import Columns, metric_of
 from iqbench.results.format1 import completed
+from iqbench.results.read import load_images
 from iqbench.stats.influence import DEFAULT, Bootstrap
 from iqbench.stats.logistic import Parameters
 
-__all__ = ["Correlations", "perceptual_distances", "read_correlations"]
+__all__ = ["Correlations", "perceptual_distances", "read_agreement", "read_correlations"]
 
 _ROWS = [
     *("kind", "scope", "dataset", "method", "distortion", "first", "second", "statistic"),
@@ -203,6 +204,44 @@ def read_correlations(
         bootstrap=bootstrap,
         notes=read.notes,
         logistic=logistics[-1],
+    )
+
+
+def read_agreement(
+    results: Path,
+    filters: Mapping[str, tuple[str, ...]],
+    *,
+    shown: str | Sequence[str] = "headline",
+    bootstrap: Bootstrap = DEFAULT,
+) -> Correlations | None:
+    """Compare scores with the opinions that datasets bring, and with nothing else.
+
+    Parameters and errors are those of `read_correlations`.
+
+    Returns
+    -------
+    Correlations or None
+        Without correlations between metrics; None where there are no opinions.
+    """
+    if not load_images(results)["mos"].notna().any():
+        return None
+    read = read_inputs(results, filters, shown, OpinionSource())
+    if read.opinions.empty and not read.choice_metrics:
+        return None
+    directions = _directions(read.table, [*read.table.names, *read.choice_metrics], {})
+    agreement, differences = _with_people(read, directions, bootstrap, LOGISTICS)
+    return Correlations(
+        table=read.table,
+        directions=directions,
+        roles={name: _role(name, read.table.columns) for name in read.table.names},
+        between=pd.DataFrame(columns=BETWEEN_COLUMNS),
+        parting=pd.DataFrame(),
+        opinion=agreement,
+        differences=differences,
+        opinions=read.opinions,
+        hidden=read.hidden,
+        bootstrap=bootstrap,
+        notes=read.notes,
     )
 
 

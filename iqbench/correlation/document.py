@@ -23,6 +23,7 @@ from iqbench.stats.logistic import fit_logistic
 
 __all__ = [
     "FIGURES",
+    "agreement_sections",
     "correlation_document",
     "correlation_figures",
     "facts",
@@ -105,6 +106,29 @@ def correlation_figures(found: Correlations, kind: str) -> list[tuple[str, Figur
         return [("", one) for one in made]
     datasets = sorted(set(found.opinions["dataset"].astype(str)))
     return list(zip(datasets, made, strict=True))
+
+
+def agreement_sections(found: Correlations) -> Iterator[tuple[str, list[Section]]]:
+    """Show of each dataset how metrics agree with people: coefficients, and opinion over metrics.
+
+    Parameters
+    ----------
+    found
+        As `iqbench.correlation.correlations.read_agreement` gives it.
+    """
+    for number, dataset in enumerate(dict.fromkeys(found.opinion["dataset"])):
+        own = replace(
+            found,
+            opinion=found.opinion[found.opinion["dataset"] == dataset],
+            opinions=found.opinions[found.opinions["dataset"] == dataset],
+            differences=found.differences.iloc[:0],
+        )
+        sections = list(_sections(own))
+        for place, section in enumerate(sections):
+            if section.figure is not None:
+                figure = replace(section.figure, name=f"people-{number}-{place}")
+                sections[place] = replace(section, figure=figure)
+        yield str(dataset), sections
 
 
 def facts(found: Correlations) -> str:

@@ -13,8 +13,12 @@ from iqbench.boards.composites import Composite
 from iqbench.boards.dataset_board import DatasetBoard
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.sections import section_kinds
+from iqbench.correlation.correlations import read_agreement
+from iqbench.correlation.document import agreement_sections
 from iqbench.document.html import figures_of
+from iqbench.document.model import Section
 from iqbench.document.text import plural
+from iqbench.errors import IqbenchError
 from iqbench.page.definitions import Definition, definitions_of
 from iqbench.page.plot_data import Matrix, matrices_of
 from iqbench.page.protocols import protocol_notes
@@ -34,6 +38,8 @@ class Contents:
     ----------
     results
         The folder.
+    filters
+        Which rows were read.
     found
         By whose metrics methods are judged and ranked.
     every
@@ -41,6 +47,7 @@ class Contents:
     """
 
     results: Path
+    filters: Mapping[str, tuple[str, ...]]
     found: Board
     every: Board
 
@@ -81,6 +88,20 @@ class Contents:
         """By heading, how columns are to be read."""
         return definitions_of(self.signatures, self.found.columns)
 
+    @cached_property
+    def _people(self) -> tuple[list[tuple[str, list[Section]]], list[str]]:
+        """How metrics agree with human opinion, by dataset, and what cannot be said."""
+        try:
+            found = read_agreement(self.results, self.filters)
+        except IqbenchError as error:
+            return [], [f"agreement with people: {error}"]
+        return ([], []) if found is None else (list(agreement_sections(found)), list(found.notes))
+
+    @property
+    def left_out(self) -> list[str]:
+        """What the tables have and is not shown, a sentence each."""
+        return self._people[1]
+
     def context(self) -> dict[str, Any]:
         """Give what the template names."""
         shown = set(self.found.table.metrics)
@@ -99,10 +120,11 @@ class Contents:
             "metrics": [(name, name in shown) for name in self.headings],
             "hidden": [name for name in self.headings if name not in shown],
             "sections": sections,
+            "people": self._people[0],
             "figures": figures_of(
                 [
                     *(table.section for table in averages + tables),
-                    *(section for _, own in sections for section in own),
+                    *(section for _, own in (*sections, *self._people[0]) for section in own),
                 ]
             ),
             "definitions": self.definitions,
@@ -152,7 +174,7 @@ def read_contents(
     found, every = read_boards(
         results, filters, (shown, "all"), sort=sort, front=front, composites=composites
     )
-    return Contents(results, found, every)
+    return Contents(results, filters, found, every)
 
 
 def _protocol(signature: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +15,13 @@ from iqbench.boards.disputes import METHODS_APART
 from iqbench.document.text import number
 from iqbench.stats.gains import shortfall
 
-__all__ = ["METHODS", "Pick", "picks_of"]
+__all__ = ["METHODS", "NAMED", "Pick", "picks_of"]
 
 METHODS = 6
 """Of how many methods an image is shown at most."""
+
+NAMED = 4
+"""How many images of a dataset are chosen for a reason, where no number is asked for."""
 
 
 @dataclass
@@ -32,7 +35,8 @@ class Pick:
     methods
         Whose outputs, by rank.
     reasons
-        Why, each a word and what it means: ``worst``, ``worst of edsr: psnr 23.10``.
+        Why, each a word and what it means: ``worst``, ``worst of edsr: psnr 23.10``. None of one
+        that is shown because there is room.
     """
 
     dataset: str
@@ -41,7 +45,7 @@ class Pick:
     reasons: list[tuple[str, str]] = field(default_factory=list)
 
 
-def picks_of(found: Board, count: int) -> list[Pick]:
+def picks_of(found: Board, count: int | None) -> list[Pick]:
     """Choose images: the best method's worst and best, and those in dispute, in turns.
 
     Parameters
@@ -49,7 +53,8 @@ def picks_of(found: Board, count: int) -> list[Pick]:
     found
         The datasets.
     count
-        How many images of each dataset.
+        How many images of each dataset; None for all that have values: first those that there is
+        a reason for, then the others.
 
     Returns
     -------
@@ -57,20 +62,33 @@ def picks_of(found: Board, count: int) -> list[Pick]:
         The first of each dataset, then the second of each, and so on: what does not fit into a
         file is left out from the end.
     """
-    ends, disputed = found.images(count), found.disputes(count)
+    most = NAMED if count is None else count
+    ends, disputed = found.images(most), found.disputes(most)
     chosen: list[list[Pick]] = []
     for one in found.standings:
         own = ends[ends["dataset"] == one.dataset], disputed[disputed["dataset"] == one.dataset]
         picks: dict[str, Pick] = {}
         for image, word, text in _reasons(one, *own):
             pick = picks.get(image)
-            if pick is None and len(picks) < count:
+            if pick is None and len(picks) < most:
                 pick = picks[image] = Pick(one.dataset, image, _shown(one, image))
             # More reasons would not be read.
             if pick is not None and len(pick.reasons) < 3 and (word, text) not in pick.reasons:
                 pick.reasons.append((word, text))
         chosen.append(list(picks.values()))
-    return [picks[turn] for turn in range(count) for picks in chosen if turn < len(picks)]
+        if count is None:
+            chosen[-1] += _others(one, picks)
+    turns = range(max(map(len, chosen), default=0))
+    return [picks[turn] for turn in turns for picks in chosen if turn < len(picks)]
+
+
+def _others(one: DatasetBoard, picked: Collection[str]) -> Iterator[Pick]:
+    """Give the images that nothing speaks for, and that have values to be shown with."""
+    if one.ranked_by_images is None:
+        return
+    for image in one.cube.images:
+        if image not in picked and (methods := _shown(one, image)):
+            yield Pick(one.dataset, image, methods)
 
 
 def _reasons(

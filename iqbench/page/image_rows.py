@@ -178,12 +178,12 @@ def show(
     maker: Callable[[], MapMaker] | None,
     progress: Progress,
 ) -> tuple[list[Shown], list[str]]:
-    """Find pictures and put them into a page: all pictures first, then maps.
+    """Find pictures and put them into a page: pictures, then maps, then pictures of other images.
 
     Parameters
     ----------
     scenes
-        The most important first.
+        The most important first. Those without a reason are shown as long as there is room.
     budget
         What is left of the file's size.
     maker
@@ -203,15 +203,17 @@ def show(
         unmapped = [_needs("maps", lacking)]
     else:
         unmapped = []
+    named = [scene for scene in scenes if scene.reasons]
+    others = [scene for scene in scenes if not scene.reasons]
     shown: list[Shown] = []
     gone = full = 0
-    for place, scene in enumerate(scenes):
-        progress("Reading pictures", place, len(scenes))
+    for place, scene in enumerate(named):
+        progress("Reading pictures", place, len(named))
         missing, unfit, one = _pictures(scene, len(shown), budget)
         gone, full = gone + missing, full + unfit
         if one is not None:
             shown.append(one)
-    progress("Reading pictures", len(scenes), len(scenes))
+    progress("Reading pictures", len(named), len(named))
     left_out = []
     if gone and not shown and not full:
         left_out.append(
@@ -219,14 +221,41 @@ def show(
             "--reference say where to look)"
         )
     elif gone:
-        left_out.append(
-            f"{_count(gone, 'picture')} not found, or no longer the one that was scored"
-        )
+        left_out += _said(gone)
     if full:
         left_out.append(f"{_count(full, 'picture')} for want of room")
     if shown and maker is not None:
         left_out += _draw_maps(shown, budget, maker(), progress)
-    return shown, left_out + (unmapped if shown else [])
+    # Where none of the first is found, none of the others is looked for.
+    if shown:
+        left_out += unmapped + _fill(others, shown, budget, progress)
+    return shown, left_out
+
+
+def _fill(
+    scenes: Sequence[Scene], shown: list[Shown], budget: Budget, progress: Progress
+) -> list[str]:
+    """Add pictures of more images until the budget is used."""
+    gone = 0
+    for place, scene in enumerate(scenes):
+        progress("Filling up with pictures", place, len(scenes))
+        missing, unfit, one = _pictures(scene, len(shown), budget)
+        gone += missing
+        if one is not None:
+            shown.append(one)
+        if unfit:
+            rest = len(scenes) - place - (one is not None)
+            return _said(gone) + [f"pictures of {_count(rest, 'more image')} for want of room"] * (
+                rest > 0
+            )
+    progress("Filling up with pictures", len(scenes), len(scenes))
+    return _said(gone)
+
+
+def _said(gone: int) -> list[str]:
+    if not gone:
+        return []
+    return [f"{_count(gone, 'picture')} not found, or no longer the one that was scored"]
 
 
 def _needs(what: str, packages: Sequence[str]) -> str:

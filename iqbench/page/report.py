@@ -61,7 +61,8 @@ class Appearance:
     columns
         Its ``shown``: the columns that are shown at first, and by which methods are complete.
     images
-        How many images of each dataset to show, where they are found.
+        How many images of each dataset to show, where they are found; None for as many as there is
+        room for.
     maps
         Which maps to draw.
     size
@@ -76,7 +77,7 @@ class Appearance:
     sort: str | None = None
     columns: str | Sequence[str] = "headline"
     front: tuple[str, str] | None = None
-    images: int = 4
+    images: int | None = None
     maps: Sequence[str] = DEFAULT_MAPS
     size: int = 20_000_000
     device: str = "auto"
@@ -170,7 +171,7 @@ def report_page(
     pictures.left += numbers.left  # what numbers do not take, pictures may
     scenes = _scenes(contents, places, recorded, chosen.images)
     shown, unseen = show(scenes, pictures, chosen.maker, progress)
-    left_out += unseen + (recorded.sentences if recorded else [])
+    left_out += unseen + (recorded.sentences if recorded else []) + contents.left_out
     order = [item["dataset"] for item in datasets]
     shown.sort(key=lambda one: order.index(one.scene.dataset))
     for one in shown:
@@ -232,11 +233,14 @@ def _numbers(contents: Contents, budget: Budget) -> tuple[list[dict[str, Any]], 
 
 
 def _scenes(
-    contents: Contents, places: Sequence[Folders], recorded: RecordedPlaces | None, count: int
+    contents: Contents,
+    places: Sequence[Folders],
+    recorded: RecordedPlaces | None,
+    count: int | None,
 ) -> list[Scene]:
     """Describe the images that are to be shown, if they are found."""
     found = contents.found
-    picks = picks_of(found, count) if count else []
+    picks = picks_of(found, count) if count != 0 else []
     if not picks:
         return []
     digests = Digests(load_images(contents.results), {pick.image for pick in picks})

@@ -185,6 +185,32 @@ def many_results(root: Path, methods: int, images: int) -> Path:
     return root
 
 
+def rated_results(root: Path) -> Path:
+    """Write tables of two distortions of twelve images that people have rated, by two metrics."""
+    generator = np.random.default_rng(0)
+    for method in ("blur", "noise"):
+        with Store(root).writer(manifest(), COLUMNS) as writer:
+            for number in range(12):
+                values = {"psnr": 20.0 + number, "ssim": 0.8 + generator.normal(0, 0.02)}
+                row = ImageRow(
+                    *("tid", method, f"i{number}", f"r{number}", f"{method}{number}"),
+                    mos=values["psnr"] + generator.normal(0, 2),
+                    mos_direction="higher",
+                    distortion=method,
+                )
+                writer.add_image(row)
+                writer.add_scores(
+                    ScoreRow(
+                        *("tid", method, row.image, metric, value, None),
+                        f"metric={metric}|version=1|protocol=rgb/1|view=rgb",
+                        "rgb",
+                        row.pair,
+                    )
+                    for metric, value in values.items()
+                )
+    return root
+
+
 def score_method(root: Path, dataset: str, method: str, quality: float, images: int = 3) -> None:
     """Write tables of one method on one dataset, without pictures; again, with other values."""
     with Store(root).writer(manifest(), COLUMNS) as writer:

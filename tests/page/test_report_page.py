@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_folders import picture
-from made_pages import made_results
+from made_pages import made_results, rated_results
 from PIL import Image
 
+import iqbench
 from iqbench.boards.board import read_board
 from iqbench.document.page import embedded_json
 from iqbench.errors import IqbenchError
@@ -148,6 +149,60 @@ class TestSize:
         made = made_results(tmp_path)
         with pytest.raises(IqbenchError, match=r"the tables and plotly\.js alone take"):
             report_page(made.folder, {}, appearance=Appearance(size=10_000))
+
+
+@pytest.mark.usefixtures("without_plotly")
+class TestRoom:
+    """Without a number of images, the file is filled up with pictures."""
+
+    def test_all_images_are_shown_that_have_room(self, tmp_path):
+        made = made_results(tmp_path, images="abcdefghij")
+        report = report_page(made.folder, {}, made.places, appearance=Appearance(maps=()))
+        assert report.left_out == []
+        assert report.pictures == 10
+        scenes = scenes_of(report.html)
+        assert {scene["image"] for scene in scenes} == set("abcdefghij")
+        assert [bool(scene["reasons"]) for scene in scenes] == [True] * 4 + [False] * 6
+        assert "<summary>6 more images</summary>" in report.html
+        four = Appearance(images=4, maps=())
+        assert report_page(made.folder, {}, made.places, appearance=four).pictures == 4
+
+    def test_pictures_end_where_the_room_does(self, tmp_path):
+        made = made_results(tmp_path, images="abcdefghij", size=(96, 128))
+        whole = report_page(made.folder, {}, made.places, appearance=Appearance(maps=()))
+        chosen = Appearance(maps=(), size=int(len(whole.html.encode()) * 0.8))
+        report = report_page(made.folder, {}, made.places, appearance=chosen)
+        assert 4 <= report.pictures < 10
+        assert len(report.html.encode()) <= chosen.size
+        (told,) = report.left_out
+        assert re.fullmatch(r"pictures of \d more images? for want of room", told)
+
+    def test_maps_of_chosen_images_come_before_other_images(self, tmp_path):
+        made = made_results(tmp_path, images="abcdefghij", size=(96, 128))
+        maps = Appearance(maps=("absolute-error",), device="cpu")
+        whole = report_page(made.folder, {}, made.places, appearance=maps)
+        size = int(len(whole.html.encode()) * 0.8)
+        chosen = Appearance(maps=("absolute-error",), device="cpu", size=size)
+        scenes = scenes_of(report_page(made.folder, {}, made.places, appearance=chosen).html)
+        assert 4 <= len(scenes) < 10
+        mapped = [bool(scene["pictures"][1]["maps"]) for scene in scenes]
+        assert mapped == [bool(scene["reasons"]) for scene in scenes]
+
+
+@pytest.mark.usefixtures("without_plotly")
+def test_agreement_with_people_is_shown_where_tables_have_opinions(tmp_path):
+    assert 'id="people"' not in report_page(made_results(tmp_path / "none").folder, {}).html
+    folder = rated_results(tmp_path / "results")
+    report = report_page(folder, {}, appearance=Appearance(images=0))
+    assert report.left_out == []
+    html = report.html.partition('<section id="people">')[2].partition("</section>")[0]
+    agreement = iqbench.correlate(folder).opinion.query("distortion == '' and statistic == 'srcc'")
+    for value in agreement["value"]:
+        assert f"{value:.3f} [" in html
+    assert "SRCC by distortion on tid" in html
+    assert '<a href="#people">' in report.html
+    assert re.findall(r'"name":"(people-\d+-\d+)"', report.html) == ["people-0-0"]
+    assert 'id="figure-people-0-0"' in html
 
 
 def test_large_images_are_shown_in_part_where_they_are_worst():

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from made_pages import made_results, place_of
+from made_pages import made_results, place_of, rated_results
 
 from iqbench.page.report import Appearance, report_page
 
@@ -191,3 +191,23 @@ def test_points_are_reached_and_chosen_by_keyboard(view, page):
     viewed.page.locator("#plot-spread").focus()
     viewed.page.keyboard.press("ArrowDown")
     assert re.fullmatch(r"\w+, \w+, psnr ↑ [\d.]+", spoken.inner_text())
+
+
+def test_each_panel_of_opinions_is_walked_through_by_keyboard(view, tmp_path):
+    report = report_page(rated_results(tmp_path / "results"), {}, appearance=Appearance(images=0))
+    path = tmp_path / "report.html"
+    path.write_text(report.html, encoding="utf-8")
+    viewed = view(path, plots=True)
+    figure = viewed.page.locator("#figure-people-0-0")
+    figure.scroll_into_view_if_needed()
+    viewed.page.wait_for_selector("#figure-people-0-0 .main-svg", timeout=30_000)
+    figure.focus()
+    viewed.page.keyboard.press("ArrowRight")
+    rings = [figure.locator(".reached").bounding_box()]
+    assert "psnr" in viewed.page.locator("#spoken").inner_text()
+    for _ in range(2):  # past the other distortion of this panel
+        viewed.page.keyboard.press("ArrowUp")
+    rings.append(figure.locator(".reached").bounding_box())
+    assert "ssim" in viewed.page.locator("#spoken").inner_text()
+    middle = figure.bounding_box()["x"] + figure.bounding_box()["width"] / 2
+    assert rings[0]["x"] < middle < rings[1]["x"]

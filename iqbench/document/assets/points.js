@@ -9,7 +9,7 @@
   function traces(figure) {
     return figure.data
       .map((trace, number) => ({ trace, number, x: Array.from(trace.x ?? []) }))
-      .filter(({ trace, x }) => kinds.includes(trace.type ?? "scatter") && x.length && trace.hoverinfo !== "skip")
+      .filter(({ trace, x }) => kinds.includes(trace.type ?? "scatter") && trace.mode !== "lines" && x.length)
       .map((one) => ({ ...one, order: [...one.x.keys()].sort((a, b) => one.x[a] - one.x[b]) }));
   }
 
@@ -23,10 +23,14 @@
 
   const one = (value, place) => (Array.isArray(value) ? value[place] : value);
 
+  /** The axes that a trace is drawn on: a figure may have several panels. */
+  const axes = (figure, trace) =>
+    [trace.xaxis ?? "x", trace.yaxis ?? "y"].map((name) => figure._fullLayout[`${name[0]}axis${name.slice(1)}`]);
+
   function told(figure, { trace, x }, point) {
     const told = one(trace.hovertext, point);
     if (told) return text(told);
-    const { xaxis, yaxis } = figure._fullLayout;
+    const [xaxis, yaxis] = axes(figure, trace);
     const number = (value, axis) =>
       `${text(axis.title?.text)} ${Number.isFinite(value) ? Number(value.toPrecision(5)) : value}`;
     const names = [text(one(trace.text, point)), text(trace.meta?.[0] ?? trace.name)];
@@ -37,7 +41,7 @@
   }
 
   function mark(figure, found, point) {
-    const { xaxis, yaxis } = figure._fullLayout;
+    const [xaxis, yaxis] = axes(figure, found.trace);
     const y = found.trace.type === "box" ? found.trace.y0 : found.trace.y[point];
     const at = [xaxis._offset + xaxis.d2p(found.x[point]), yaxis._offset + yaxis.d2p(y)];
     const label = told(figure, found, point);
