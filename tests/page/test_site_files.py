@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -421,3 +422,15 @@ class TestMethodFacts:
             assert '<a href="https://host/?a=1&amp;b=2" rel="nofollow noopener">code</a>' in html
             assert "2017-07-10" in html
             assert ">paper<" not in html  # nobody has one
+
+
+def test_ranks_over_many_datasets_are_drawn_into_the_index(tmp_path, site):
+    for dataset in range(5):
+        for quality, method in enumerate(("bicubic", "edsr", "swinir")):
+            score_method(tmp_path / "results", f"set{dataset}", method, quality)
+    build_site(tmp_path / "results", site)
+    html = (site / "index.html").read_text(encoding="utf-8")
+    image = r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)">'
+    ((picture, told),) = re.findall(image, html)
+    assert b"swinir" in b64decode(picture)
+    assert "critical difference" in told
