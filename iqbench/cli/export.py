@@ -21,10 +21,11 @@ from iqbench.cli.streams import say
 )
 @click.option(
     "--scope",
-    type=click.Choice(["image", "set"]),
+    type=click.Choice(["image", "group", "set"]),
     default="image",
     show_default=True,
-    help="Values of images, or of whole sets such as fid.",
+    help="Values of images; their means over each clip or scene, which is the folder in an image's "
+    "id; or values of whole sets such as fid.",
 )
 @click.option("--wide", is_flag=True, help="One row an image and one column a metric.")
 @click.option(
@@ -43,7 +44,7 @@ def export(
     results: Path,
     *,
     columns: str | None,
-    scope: Literal["image", "set"],
+    scope: Literal["image", "group", "set"],
     wide: bool,
     spreadsheet: bool,
     format: str | None,
@@ -63,6 +64,7 @@ def export(
       iqbench export --wide --columns 'psnr[protocol=rgb],ssim' -o scores.csv
       iqbench export --format csv -o /dev/stdout | gzip > scores.csv.gz
       iqbench export --scope set -o sets.csv
+      iqbench export --scope group -o clips.csv
       iqbench export other-results --dataset Set5 --metric psnr -o psnr.csv
     """
     from iqbench.cli.library_warnings import told_warnings

@@ -56,7 +56,7 @@ Options = tuple[tuple[str, str], ...]
 Needs = Literal["output", "reference and output", "bitstream"]
 """What a metric reads: the output alone, both images, or the compressed file."""
 
-Scope = Literal["image", "group", "set"]
+Scope = Literal["image", "set"]
 """What has one value: an image, a group of images, or all outputs of a method on a dataset."""
 
 

@@ -17,6 +17,7 @@ from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import Columns
 from iqbench.results.current import Stored, current_images, current_scores, groups
 from iqbench.results.filters import Filters
+from iqbench.results.group_means import group_means
 from iqbench.results.mirror import local_results
 from iqbench.results.names import combinations_of
 from iqbench.results.parts import WRITTEN
@@ -141,12 +142,16 @@ def load_scores(
         Wanted value or values of ``dataset``, ``method``, ``metric``, ``protocol``, ``precision``
         or ``image``. A metric is a selector: ``psnr``, or ``psnr[protocol=sr-y:scale=4]``.
     scope
-        ``image`` for values of images, ``set`` for values of whole sets such as FID; the two are
-        never mixed. No metric has values of groups yet.
+        ``image`` for values of images, ``group`` for their means over each clip or scene, ``set``
+        for values of whole sets such as FID; they are never mixed. The group of an image is the
+        folder in its id: ``clip`` of ``clip/0001``.
 
     Returns
     -------
     pandas.DataFrame
+        Of groups, one row a mean: dataset, method, group, metric, value, signature, protocol, n (of
+        how many images it is), expected (how many the group has). Values that do not exist are
+        left out of the mean.
         Of sets, one row a value: dataset, method, metric, value, standard_error, error, signature,
         protocol, n (of how many images), expected (how many the method should have). A value that
         is of other images than the tables have now is missing, and its error says so.
@@ -170,10 +175,10 @@ def load_scores(
     if scope != "image":
         if wide or columns is not None:
             raise IqbenchError(
-                "values of sets have one form: one row a value",
+                f"values of {scope}s have one form: one row a value",
                 hint="Leave wide and columns out",
             )
-        return _load_sets(found if scope == "set" else [], wanted)
+        return _load_sets(found, wanted) if scope == "set" else _load_groups(found, wanted)
     tables = [
         wanted.select(current_scores(group.scores, current_images(group.images)))
         for group in _selected(found, wanted)
@@ -233,6 +238,25 @@ def _load_sets(found: list[Stored], wanted: Filters) -> pd.DataFrame:
     if frame.empty and wanted.wanted:
         wanted.refuse_none()
     return frame
+
+
+def _load_groups(found: list[Stored], wanted: Filters) -> pd.DataFrame:
+    """Read means over groups of images."""
+    if "image" in wanted.wanted:
+        raise IqbenchError(
+            "a value of a group is of all its images",
+            hint="Leave the filter of images out, or read values of images",
+        )
+    scores, images = [], []
+    for one in _selected(found, wanted):
+        table = current_images(one.images)
+        scores.append(wanted.select(current_scores(one.scores, table)))
+        images.append(table.select([*_IDENTITY, "group"]).to_pandas())
+    wanted.refuse_unknown()
+    frame = _long(scores)
+    if frame.empty and wanted.wanted:
+        wanted.refuse_none()
+    return group_means(frame, pd.concat(images, ignore_index=True)) if images else frame[:0]
 
 
 def iter_datasets(
