@@ -141,7 +141,9 @@ def _lines(section: Section) -> int:
 def _shown(section: Section) -> list[TableColumn]:
     """Leave out rank and extra columns: the order of rows and the caption tell the same."""
     return [
-        column for column in section.columns if column.key in ("method", "value", "text", "note")
+        column
+        for column in section.columns
+        if column.key in ("method", "value", "text", "verdict", "note")
     ]
 
 

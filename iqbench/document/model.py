@@ -54,6 +54,11 @@ class Entry:
         What colours say of it: ``good``, ``bad`` or ``open``; empty for nothing.
     cite
         Key of the bibliography, for LaTeX.
+    about
+        On a page, the metric's heading that a row is about: its definition is opened from here,
+        and filters know the row by it.
+    bar
+        On a page, how far a bar below the text reaches: from -1, wholly to the left, to 1.
     link
         On a page, where the text leads to: a path below the page's folder, or an address of which
         is known that it begins with ``https://`` or ``http://``.
@@ -69,6 +74,8 @@ class Entry:
     shade: float | None = None
     tone: str = ""
     cite: str = ""
+    about: str = ""
+    bar: float | None = None
     link: str = ""
     anchor: str = ""
 
@@ -88,8 +95,8 @@ class TableColumn:
     ----------
     key
         ``rank``, ``method`` (what a row is about: pages keep it in sight, and search in it), the
-        extras ``tie``, ``front`` and ``range``, ``text``, ``value``, or ``note``: sentences, which
-        a terminal folds into the room that is left.
+        extras ``tie``, ``front`` and ``range``, ``text``, ``value``, ``verdict`` (which pages
+        filter by), or ``note``: sentences, which a terminal folds into the room that is left.
     heading
         Plain, with its arrow.
     entries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,8 @@ from iqbench.results.read import with_headings
 
 __all__ = [
     "FEW_ROWS",
+    "FULL_BAR",
+    "check_blocks",
     "check_document",
     "check_records",
     "gain_text",
@@ -38,6 +41,9 @@ __all__ = [
     "verdict_lines",
     "worst_text",
 ]
+
+FULL_BAR = 4
+"""How many margins fill the bar of a gain."""
 
 FEW_ROWS = 20
 """Up to as many rows are shown all; of more only those that are not ``same``."""
@@ -76,20 +82,36 @@ def check_document(found: Check, *, worst: int = 3, every: bool = False) -> Docu
     shown = rows if every or len(rows) <= FEW_ROWS else rows[rows["verdict"] != "same"]
     sections: list[Section] = []
     for dataset in dict.fromkeys(found.rows["dataset"]):
-        part = shown[shown["dataset"] == dataset]
-        tables = [
-            _judged(found, part),
-            _reasons(part),
-            _worst(found, part, worst),
-        ]
-        own = [one for one in tables if one.rows]
-        sections += [replace(one, title=str(dataset)) for one in own[:1]] + own[1:]
+        sections += _sections(found, shown, str(dataset), worst)
     return Document(
         sections,
         title=f"Regression check {'passed' if found.passed else 'failed'}: {found.why()}",
         notes=[*_remarks(found, rows, shown), *_new(found.new)],
         records=check_records(found, worst),
     )
+
+
+def _sections(found: Check, rows: pd.DataFrame, dataset: str, worst: int) -> list[Section]:
+    """Give the tables of a dataset; the first has its name."""
+    part = rows[rows["dataset"] == dataset]
+    tables = [_judged(found, part), _reasons(part), _worst(found, part, worst)]
+    own = [one for one in tables if one.rows]
+    return [replace(one, title=dataset) for one in own[:1]] + own[1:]
+
+
+def check_blocks(
+    found: Check, *, worst: int = 3
+) -> tuple[list[tuple[str, list[Section]]], list[str]]:
+    """Give the tables of each dataset with all rows, and what a check says below them.
+
+    Datasets stand in the order of their gravest verdicts.
+    """
+    rows = headed_rows(found)
+    blocks = [
+        (dataset, _sections(found, rows, dataset, worst))
+        for dataset in dict.fromkeys(rows["dataset"].astype(str))
+    ]
+    return blocks, [*_remarks(found, rows, rows), *_new(found.new)]
 
 
 def check_records(found: Check, worst: int) -> pd.DataFrame:
@@ -167,17 +189,12 @@ def _judged(found: Check, rows: pd.DataFrame) -> Section:
     decimals = [found.info(row["metric"]).decimals for row in judged]
     both = list(zip(judged, decimals, strict=True))
     table = [
-        TableColumn(
-            *("text", "verdict"),
-            [Entry(row["verdict"], tone=_TONES.get(row["verdict"], "")) for row in judged],
-        ),
-        texts("method", map(method_names, judged)),
-        texts("metric", (_heading(found, row) for row in judged)),
+        *_leading(judged, [_heading(found, row) for row in judged]),
         *(
             _numbers(heading, judged, side, (side_text(row, side, n) for row, n in both))
             for heading, side in (("baseline", "baseline"), ("now", "candidate"))
         ),
-        _numbers("gain", judged, "gain", (gain_text(row, n + 1) for row, n in both)),
+        _gains(judged, decimals),
         numbers("margin", (row["margin"] for row in judged)),
         _numbers(
             *("p", judged, "p_value"),
@@ -189,6 +206,32 @@ def _judged(found: Check, rows: pd.DataFrame) -> Section:
         _numbers("n", judged, "n", (str(row["n"]) for row in judged)),
     ]
     return Section("", columns=table, fixed=3, level=4)
+
+
+def _leading(rows: Sequence[Mapping[Any, Any]], headings: Sequence[str]) -> list[TableColumn]:
+    """Say of which comparison each row is."""
+    verdicts = [Entry(row["verdict"], tone=_TONES.get(row["verdict"], "")) for row in rows]
+    return [TableColumn("verdict", "verdict", verdicts), *_compared(rows, headings)]
+
+
+def _compared(rows: Sequence[Mapping[Any, Any]], headings: Sequence[str]) -> list[TableColumn]:
+    """Name method and metric of each row."""
+    metrics = [
+        Entry(text, about=str(row["heading"])) for row, text in zip(rows, headings, strict=True)
+    ]
+    return [
+        TableColumn("method", "method", [Entry(method_names(row)) for row in rows]),
+        TableColumn("text", "metric", metrics),
+    ]
+
+
+def _gains(rows: Sequence[Mapping[Any, Any]], decimals: Sequence[int]) -> TableColumn:
+    entries = []
+    for row, digits in zip(rows, decimals, strict=True):
+        share = row["gain"] / row["margin"] / FULL_BAR if row["margin"] else 0.0
+        bar = 0.0 if math.isnan(share) else max(-1.0, min(1.0, float(share)))
+        entries.append(Entry(gain_text(row, digits + 1), value=float(row["gain"]), bar=bar))
+    return TableColumn("value", "gain", entries)
 
 
 def _numbers(
@@ -204,15 +247,16 @@ def _reasons(rows: pd.DataFrame) -> Section:
     told = (rows["reason"] == IMAGE) | (rows["scope"] == SET_SCOPE)
     rows = rows.assign(told=rows["note"].where(told, ""))
     rows = rows[told | (rows["missing"] > 0) | (rows["not_comparable"] > 0)]
-    cells = [
-        [row["verdict"], method_names(row), row["heading"], reason]
+    given = [
+        (row, reason)
         for row in rows.to_dict("index").values()
         for reason in (row["told"], row["lacking"])
         if reason
     ]
-    headings = ["verdict", "method", "metric", "reason"]
-    table = [texts(heading, (row[at] for row in cells)) for at, heading in enumerate(headings)]
-    return Section("", columns=table, fixed=3, level=4)
+    rows_told = [row for row, _ in given]
+    table = _leading(rows_told, [str(row["heading"]) for row in rows_told])
+    reasons = TableColumn("note", "reason", [Entry(str(reason)) for _, reason in given])
+    return Section("", columns=[*table, reasons], fixed=3, level=4)
 
 
 def _worst(found: Check, rows: pd.DataFrame, limit: int) -> Section:
@@ -221,11 +265,10 @@ def _worst(found: Check, rows: pd.DataFrame, limit: int) -> Section:
         for row in rows[rows["verdict"] == "worse"].to_dict("index").values()
         for image in worst_images(found, row, limit).to_dict("index").values()
     ]
-    images = [image for _, image, _ in lost]
+    images, rows_lost = [image for _, image, _ in lost], [row for row, _, _ in lost]
     table = [
         texts("worst images", (image["image"] for image in images)),
-        texts("method", (method_names(row) for row, _, _ in lost)),
-        texts("metric", (_heading(found, row) for row, _, _ in lost)),
+        *_compared(rows_lost, [_heading(found, row) for row in rows_lost]),
         *(
             _numbers(heading, images, side, (number(image[side], n) for _, image, n in lost))
             for heading, side in (("baseline", "baseline"), ("now", "candidate"))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from iqbench import __version__
@@ -17,7 +15,7 @@ from iqbench.document.model import direction_arrow
 from iqbench.document.page import render_page
 from iqbench.document.text import number, signed
 from iqbench.gate.check import Check, worst_images
-from iqbench.gate.check_document import gain_text, headed_rows, method_names, side_text
+from iqbench.gate.check_document import FULL_BAR, check_blocks, headed_rows
 from iqbench.gate.compared_scores import ComparedScores
 from iqbench.page.definitions import definitions_of
 from iqbench.page.difference import MapMaker
@@ -31,21 +29,6 @@ from iqbench.results.signature import gray_output_of, peak_of
 __all__ = ["check_page"]
 
 _SCRIPTS = ("core.js", "tables.js", "viewer.js", "gestures.js")
-_FULL_BAR = 4
-"""How many margins fill the bar of a gain."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One comparison, as text, with what it is sorted by."""
-
-    verdict: str
-    method: str
-    heading: str
-    arrow: str
-    cells: list[tuple[str, str]]
-    share: float
-    remark: str
 
 
 def check_page(
@@ -89,7 +72,7 @@ def check_page(
         The page.
     """
     rows = headed_rows(found)
-    context = _context(found, rows, sides, folders)
+    context = _context(found, rows, sides, folders, worst=worst)
     bare = len(_page(context, [], []).encode())
     maker = partial(MapMaker, tuple(maps)) if maps else None
     scenes = list(_scenes(found, rows, sides, worst, places, recorded=recorded))
@@ -112,8 +95,14 @@ def _page(context: Mapping[str, Any], shown: Sequence[Shown], left_out: Sequence
 
 
 def _context(
-    found: Check, rows: pd.DataFrame, sides: ComparedScores, folders: tuple[Path, Path]
+    found: Check,
+    rows: pd.DataFrame,
+    sides: ComparedScores,
+    folders: tuple[Path, Path],
+    *,
+    worst: int,
 ) -> dict[str, Any]:
+    blocks, notes = check_blocks(found, worst=worst)
     signatures = {
         str(heading): [str(text) for text in part["signature"].unique()]
         for heading, part in rows.groupby("heading", sort=False)
@@ -121,16 +110,11 @@ def _context(
     return {
         "found": found,
         "folders": [str(folder) for folder in folders],
-        "blocks": [
-            (str(dataset), [_line(found, row) for row in part.to_dict("index").values()])
-            for dataset, part in rows.groupby("dataset", sort=False)
-        ],
+        "blocks": blocks,
+        "notes": notes,
+        "full_bar": FULL_BAR,
         "verdicts": found.counts(),
         "definitions": definitions_of(signatures, sides.columns),
-        "new": [
-            (str(dataset), str(method), len(part))
-            for (dataset, method), part in found.new.groupby(["dataset", "method"])
-        ],
         "runs": [
             (side, run)
             for side, folder in zip(("baseline", "now"), folders, strict=True)
@@ -138,33 +122,6 @@ def _context(
             for run in load_runs(folder)[::-1][:5]
         ],
     }
-
-
-def _line(found: Check, row: Mapping[Any, Any]) -> Line:
-    info = found.info(row["metric"])
-    p_value = "margin alone" if row["margin_alone"] else number(row["p_value"], 4)
-    texts = [
-        side_text(row, "baseline", info.decimals),
-        side_text(row, "candidate", info.decimals),
-        gain_text(row, info.decimals + 1),
-        number(row["margin"]),
-        p_value,
-        str(row["n"]),
-    ]
-    keys = ("baseline", "candidate", "gain", "margin", "p_value", "n")
-    share = row["gain"] / row["margin"] / _FULL_BAR if row["margin"] else np.nan
-    return Line(
-        verdict=str(row["verdict"]),
-        method=method_names(row),
-        heading=str(row["heading"]),
-        arrow=direction_arrow(info),
-        cells=[
-            (text, "" if pd.isna(row[key]) else repr(float(row[key])))
-            for key, text in zip(keys, texts, strict=True)
-        ],
-        share=0.0 if np.isnan(share) else float(np.clip(share, -1, 1)),
-        remark="; ".join(text for text in (row["lacking"], row["note"]) if text),
-    )
 
 
 _Place = tuple[str, str, str, str]

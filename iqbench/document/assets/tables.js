@@ -74,7 +74,7 @@
     let rows = 0;
     for (const row of document.querySelectorAll("tr[data-method]")) {
       const { method: name, rowMetric, verdict: own } = row.dataset;
-      const seen = name.toLowerCase().includes(method) && (!verdict || own === verdict);
+      const seen = name.toLowerCase().includes(method) && (!verdict || (own ?? verdict) === verdict);
       row.hidden = !seen || (rowMetric !== undefined && !metrics.has(rowMetric));
       rows += !row.hidden && !row.closest("[hidden]");
     }
