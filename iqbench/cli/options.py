@@ -135,7 +135,7 @@ def results_copies(*names: str) -> Callable[[_Command], _Command]:
     def decorate(command: _Command) -> _Command:
         @wraps(command)
         def with_copies(*arguments: Any, **options: Any) -> Any:
-            from iqbench.results.mirror import local_results
+            from iqbench.results.mirror import addresses_in_errors, local_results
 
             for name in names:
                 value = options[name]
@@ -143,7 +143,8 @@ def results_copies(*names: str) -> Callable[[_Command], _Command]:
                     options[name] = tuple(map(local_results, value))
                 elif value is not None:
                     options[name] = local_results(value)
-            return command(*arguments, **options)
+            with addresses_in_errors():
+                return command(*arguments, **options)
 
         return cast("_Command", with_copies)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TypeAlias
 
 from iqbench.datasets.matching.bitstreams import Bitstream
 from iqbench.datasets.sample import OutputImage
+from iqbench.datasets.storage.stored_file import StoredFile
 from iqbench.engine.batching import UnitKey
 from iqbench.engine.reading import Job, KnownMarks, job_cost
 from iqbench.engine.reference_sets import SetImage, image_cost
+from iqbench.loader import work_ahead
 from iqbench.results.store import Current
 
 __all__ = [
@@ -28,6 +31,9 @@ MOST_OUTPUTS = 64
 
 MOST_BYTES = 64 << 20
 """What reading a unit may take, unless a single item takes more."""
+
+_HEADERS_AT_ONCE = 16
+"""Headers of references that are read at a time where they lie in a storage."""
 
 
 @dataclass(frozen=True)
@@ -183,14 +189,28 @@ def units_of_jobs(
 
 
 def _parts(jobs: Iterable[Job]) -> Iterator[ItemPart]:
-    """Split items that have too many outputs for one unit."""
+    """Read what each item costs; of a storage, many at a time, since a server may be far."""
+    items = iter(jobs)
+    for first in items:
+        source = first.reference or first.outputs[0].source
+        yield from work_ahead(
+            _split(chain([first], items)),
+            lambda part: replace(part, cost=job_cost(part.job)),
+            cost=lambda part: 0,
+            workers=_HEADERS_AT_ONCE if isinstance(source, StoredFile) else 0,
+            budget=0,
+        )
+
+
+def _split(jobs: Iterable[Job]) -> Iterator[ItemPart]:
+    """Split items that have too many outputs for one unit; their cost is not known yet."""
     for number, job in enumerate(jobs):
         if len(job.outputs) <= MOST_OUTPUTS:
-            yield ItemPart(number, job, job_cost(job))
+            yield ItemPart(number, job, 0)
             continue
         for start in range(0, len(job.outputs), MOST_OUTPUTS):
             some = replace(job, outputs=job.outputs[start : start + MOST_OUTPUTS])
-            yield ItemPart(number, some, job_cost(some), start)
+            yield ItemPart(number, some, 0, start)
 
 
 def _marks_by_image(current: Current) -> dict[str, dict[tuple[str, str], str | None]]:

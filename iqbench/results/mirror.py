@@ -30,7 +30,7 @@ from iqbench.blobs.remote import (
 )
 from iqbench.errors import IqbenchError
 
-__all__ = ["address_of", "local_results", "written_results"]
+__all__ = ["address_of", "addresses_in_errors", "local_results", "written_results"]
 
 _FOLDERS = ("changes", "features", "images", "reference-sets", "runs", "scores", "sets")
 _FILES = ("published.jsonl",)
@@ -161,6 +161,20 @@ def address_of(folder: Path) -> str:
     return _ADDRESSES.get(folder, "")
 
 
+@contextmanager
+def addresses_in_errors() -> Iterator[None]:
+    """Name addresses in errors, in place of their copies."""
+    try:
+        yield
+    except IqbenchError as error:
+        texts = [error.message, error.hint]
+        for folder, address in _ADDRESSES.items():
+            texts = [text.replace(str(folder), address) for text in texts]
+        if texts == [error.message, error.hint]:
+            raise
+        raise IqbenchError(texts[0], hint=texts[1]) from error
+
+
 def local_results(path: str | os.PathLike[str]) -> Path:
     """Return a results folder to read: itself, or a copy of what is at an address now.
 
@@ -218,7 +232,8 @@ def written_results(path: str | os.PathLike[str]) -> Iterator[Path]:
     uploading = Thread(target=_push_often, args=(mirror, done), daemon=True)
     uploading.start()
     try:
-        yield mirror.folder
+        with addresses_in_errors():
+            yield mirror.folder
     finally:
         done.set()
         uploading.join()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
+from threading import Barrier
 
 import hypothesis.strategies as st
 import pytest
@@ -12,6 +14,7 @@ from made_folders import picture
 from iqbench.datasets.layouts.sidd import BlocksFile, BlockSource
 from iqbench.datasets.matching.bitstreams import Bitstream
 from iqbench.datasets.sample import OutputImage
+from iqbench.datasets.storage.stored_file import StoredFile
 from iqbench.engine import units as module
 from iqbench.engine.executors.executor import outputs_at_once
 from iqbench.engine.reading import Job
@@ -120,3 +123,25 @@ def test_blocks_travel_without_their_array_which_is_read_once(tmp_path):
     assert first.name == BlockSource(file, 0, 0).name
     assert first.file is second.file
     assert first.file.shape == file.shape
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Bytes that come only when several are asked for at a time."""
+
+    data: bytes
+    together: Barrier
+    size: int = 1
+
+    def load(self) -> bytes:
+        self.together.wait(timeout=60)
+        return self.data
+
+
+def test_headers_in_a_storage_are_read_many_at_a_time(source):
+    together = Barrier(4)
+    extent = Meeting(source.path.read_bytes(), together)
+    jobs = [job(StoredFile(f"{n}.png", extent), n, 1) for n in range(8)]
+    (unit,) = cut(jobs)
+    assert [item.number for item in unit.items] == [*range(8)]
+    assert {item.cost for item in unit.items} == {3 * source.probe().height * 32 * 3 + 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ ADDRESS = "memory://bucket/results"
 def memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     monkeypatch.setenv("IQBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.0)
+    (tmp_path / "copies").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "copies"))
+    monkeypatch.setattr(mirror, "_COPIES", {})
     filesystem = fsspec.filesystem("memory")
     filesystem.store.clear()
     yield filesystem
@@ -85,6 +89,11 @@ def test_every_reader_takes_an_address(
         assert command(name, *place, *options) in (0, 2 if name == "correlate" else 0), arguments
     assert command("compare", "one", "two", "--results", ADDRESS) == 0
     capsys.readouterr()
+
+
+def test_errors_name_the_address(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("leaderboard", "memory://bucket/none") == 2
+    assert "there are no results in memory://bucket/none" in capsys.readouterr().err
 
 
 def test_imports_and_merges_are_written_to_addresses(made: Made, tmp_path: Path) -> None:
