@@ -238,8 +238,9 @@ def evaluate(
         would. Values of sets are computed when results are merged, or by a run without `shard`.
     executor
         Who scores: ``inline``, this process; ``processes``, one process a GPU, or several that
-        share the processor; ``processes:4``, four of them. The tables are the same. Methods that
-        are functions are computed in this process, so they need ``inline``.
+        share the processor; ``processes:4``, four of them; ``ray`` or ``ray:ADDRESS``, the workers
+        of a Ray cluster, each with what ``ray:cpus=2,gpus=0.5`` asks for. The tables are the same.
+        Methods that are functions are computed in this process, so they need ``inline``.
 
     Returns
     -------

@@ -125,8 +125,8 @@ NAMED = 20
     "--executor",
     default="inline",
     show_default=True,
-    metavar="inline|processes[:N]",
-    help="Who scores: this process, or several: one a GPU, or N.",
+    metavar="inline|processes[:N]|ray[:ADDRESS]",
+    help="Who scores: this process; several, one a GPU or N; the workers of a Ray cluster.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
 def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:

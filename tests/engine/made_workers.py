@@ -1,22 +1,30 @@
-"""Metrics for tests of executors: one that kills its process, and one of sets without weights."""
+"""What tests of executors share: a metric that kills its process, one of sets, awkward files."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
+from made_folders import Made, picture
 from torch import Tensor
 
+from iqbench.images.write import write_png
 from iqbench.metrics._base import Column, Maps, Metric, Needs, Options, Tap
 from iqbench.metrics._sets import Distance, Features, FeatureSet, Moments, SetMetric
 from iqbench.networks.weights import Weights
 from iqbench.protocols.presets import Role
+from iqbench.results.read import load_images, load_scores
 
-__all__ = ["MADE"]
+__all__ = ["MADE", "METRICS", "awkward_files", "same"]
+
+
+METRICS = ("psnr", "ssim", "tv", "palette")
 
 
 class Deadly(Metric):
@@ -45,6 +53,23 @@ class Deadly(Metric):
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         return means["mean"]
+
+
+class Slow(Deadly):
+    """The mean sample, after some time; the time is no part of the signature."""
+
+    name: ClassVar[str] = "slow"
+
+    seconds: float = 0.0
+
+    def columns(self) -> tuple[Column, ...]:
+        return (Column("slow", "none", self.summary, (Tap(),)),)
+
+    def maps(
+        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
+    ) -> Maps:
+        time.sleep(self.seconds * len(output))
+        return {"mean": output}
 
 
 @dataclass(frozen=True)
@@ -87,4 +112,35 @@ class Palette(SetMetric):
         return Distance(float(np.linalg.norm(reference.mean - output.mean)))
 
 
-MADE = {"deadly": Deadly, "palette": Palette}
+MADE = {"deadly": Deadly, "palette": Palette, "slow": Slow}
+
+
+def awkward_files(root: Path) -> Made:
+    """Make files of many kinds: damaged, missing, copies, gray, another size."""
+    made = Made(root)
+    images = [f"i{number}" for number in range(9)]
+    made.references(images)
+    near, far = made.method("near", images), made.method("far", images, amount=30)
+    (near / "i0.png").unlink()
+    (near / "i1.png").write_bytes((near / "i1.png").read_bytes()[:200])
+    (far / "i2.png").write_bytes((root / "hr" / "i2.png").read_bytes())
+    write_png(far / "i3.png", picture(3, height=25))
+    write_png(far / "i4.png", picture(4, channels=1))
+    (root / "hr" / "i5.png").write_bytes(b"no image")
+    (near / "notes.txt").write_text("what else is there")
+    return made
+
+
+def tables(results: Path) -> list[pd.DataFrame]:
+    """All that a run leaves: values of images and of sets, and what is known of files."""
+    return [
+        load_scores(results),
+        load_scores(results, scope="set"),
+        load_images(results).drop(columns="written"),
+    ]
+
+
+def same(first: Path, second: Path) -> None:
+    for one, other in zip(tables(first), tables(second), strict=True):
+        assert len(one)
+        pd.testing.assert_frame_equal(one, other, check_exact=True)

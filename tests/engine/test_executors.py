@@ -14,20 +14,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from made_folders import Made, noisy, picture
-from made_workers import MADE
+from made_workers import MADE, METRICS, awkward_files, same
 
 import iqbench
 from iqbench.engine.compute import resolve_compute
 from iqbench.engine.executors.processes import shares
-from iqbench.engine.executors.spec import ExecutorSpec
+from iqbench.engine.executors.ray_workers import fitting
+from iqbench.engine.executors.spec import ExecutorSpec, RayOptions
 from iqbench.engine.executors.worker import WorkerSettings
 from iqbench.engine.ledger import Summary
 from iqbench.errors import IqbenchError
 from iqbench.images.write import write_png
 from iqbench.metrics import _registry
-from iqbench.results.read import load_images, load_scores
-
-METRICS = ("psnr", "ssim", "tv", "palette")
+from iqbench.results.read import load_scores
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are for POSIX systems")
 
@@ -51,36 +50,9 @@ def children() -> set[int]:
     return found
 
 
-def tables(results: Path) -> list[pd.DataFrame]:
-    """All that a run leaves: values of images and of sets, and what is known of files."""
-    return [
-        load_scores(results),
-        load_scores(results, scope="set"),
-        load_images(results).drop(columns="written"),
-    ]
-
-
-def same(first: Path, second: Path) -> None:
-    for one, other in zip(tables(first), tables(second), strict=True):
-        assert len(one)
-        pd.testing.assert_frame_equal(one, other, check_exact=True)
-
-
 @pytest.fixture(scope="module")
 def awkward(tmp_path_factory) -> Made:
-    """Files of many kinds: damaged, missing, copies, gray, twice the same, 16 bits."""
-    made = Made(tmp_path_factory.mktemp("awkward"))
-    images = [f"i{number}" for number in range(9)]
-    made.references(images)
-    near, far = made.method("near", images), made.method("far", images, amount=30)
-    (near / "i0.png").unlink()
-    (near / "i1.png").write_bytes((near / "i1.png").read_bytes()[:200])
-    (far / "i2.png").write_bytes((made.root / "hr" / "i2.png").read_bytes())
-    write_png(far / "i3.png", picture(3, height=25))
-    write_png(far / "i4.png", picture(4, channels=1))
-    (made.root / "hr" / "i5.png").write_bytes(b"no image")
-    (near / "notes.txt").write_text("what else is there")
-    return made
+    return awkward_files(tmp_path_factory.mktemp("awkward"))
 
 
 def evaluated(made: Made, executor: str, *methods: str) -> Summary:
@@ -257,10 +229,16 @@ class TestSpecs:
             ("", "unknown executor ''"),
             ("inline:2", "inline takes no number"),
             ("processes:", "nothing stands behind the colon"),
-            ("processes:0", "no number from 1 to 1024"),
-            ("processes:-1", "no number from 1 to 1024"),
-            ("processes:two", "no number from 1 to 1024"),
-            ("processes:9999", "no number from 1 to 1024"),
+            ("processes:0", "no number from 1 to 100,000"),
+            ("processes:-1", "no number from 1 to 100,000"),
+            ("processes:two", "no number from 1 to 100,000"),
+            ("processes:999999", "no number from 1 to 100,000"),
+            ("ray:", "nothing stands behind the colon"),
+            ("ray:cpus=0", "no number above 0"),
+            ("ray:gpus=some", "no number above 0"),
+            ("ray:workers=0", "no number from 1 to 100,000"),
+            ("ray:cpu=1", "Did you mean 'cpus'?"),
+            ("ray:one,two", "two addresses"),
         ],
     )
     def test_what_is_no_executor_is_refused_before_anything_is_scored(self, tmp_path, text, said):
@@ -277,6 +255,25 @@ class TestSpecs:
         assert ExecutorSpec.parse("processes") == ExecutorSpec("processes")
         assert ExecutorSpec.parse("processes:3").count == 3
 
+    def test_what_is_asked_of_ray_is_read(self):
+        assert ExecutorSpec.parse("ray").ray == RayOptions()
+        given = "ray:ray://head:10001,cpus=2,gpus=0.5,workers=8"
+        assert ExecutorSpec.parse(given).ray == RayOptions("ray://head:10001", 2.0, 0.5, 8)
+        assert ExecutorSpec.parse("ray:gpus=1").ray == RayOptions(gpus=1.0)
+
+    def test_a_missing_ray_is_one_sentence_with_the_command(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "ray", None)
+        made = Made(tmp_path)
+        made.references()
+        made.method()
+        with pytest.raises(IqbenchError) as caught:
+            made.evaluate(executor="ray")
+        assert str(caught.value) == (
+            "executor ray needs the package ray, which is not installed. Install it: "
+            "pip install 'iqbench[ray]'"
+        )
+        assert not made.results.exists()
+
     def test_functions_are_computed_in_this_process(self, tmp_path):
         made = Made(tmp_path)
         made.references()
@@ -290,6 +287,19 @@ class TestSpecs:
             )
         assert "Leave executor out" in caught.value.hint
         assert not made.results.exists()
+
+
+class TestNodes:
+    """How many workers Ray's nodes take."""
+
+    def test_workers_fit_by_cores_and_gpus(self):
+        node = {"CPU": 64.0, "GPU": 4.0}
+        assert fitting(node, RayOptions(cpus=8, gpus=0)) == 8
+        assert fitting(node, RayOptions(cpus=1, gpus=1)) == 4
+        assert fitting(node, RayOptions(cpus=1, gpus=0.1)) == 40
+        assert fitting(node, RayOptions(cpus=32, gpus=1)) == 2
+        assert fitting({"CPU": 2.0}, RayOptions(cpus=1, gpus=1)) == 0
+        assert fitting({}, RayOptions(cpus=1, gpus=0)) == 0
 
 
 class TestShares:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from iqbench.datasets.files import is_hidden
 from iqbench.datasets.storage.stored_file import StoredFile
@@ -106,6 +106,18 @@ class StoredPath:
 
     def __hash__(self) -> int:
         return hash((self.storage.address, self.path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel with the files that are at this path, and not with all of the storage."""
+        below = f"{self.path}/" if self.path else ""
+        files = {
+            name: file
+            for name, file in self.storage.files.items()
+            if name == self.path or name.startswith(below)
+        }
+        one = self.storage
+        storage = Storage(one.label, one.address, one.name, one.separator, files, one.is_file)
+        return StoredPath, (storage, self.path, self.absolute_text)
 
     @property
     def name(self) -> str:

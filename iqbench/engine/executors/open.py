@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -13,15 +12,13 @@ import torch
 from iqbench.engine.compute import Compute, device_name, resolve_compute
 from iqbench.engine.executors.executor import Executor, InlineExecutor
 from iqbench.engine.executors.processes import ProcessExecutor, shares
-from iqbench.engine.executors.spec import ExecutorSpec
-from iqbench.engine.executors.worker import Digests, WorkerSettings
+from iqbench.engine.executors.spec import ExecutorSpec, RayOptions
+from iqbench.engine.executors.worker import Digests, WorkerSettings, default_readers
 from iqbench.engine.freed_memory import keep_freed_memory
 from iqbench.engine.resources import load_resources
 from iqbench.metrics._registry import Request
 
 __all__ = ["open_executor"]
-
-_MOST_READERS = {"cpu": 8, "cuda": 32}
 
 
 @contextmanager
@@ -59,21 +56,25 @@ def open_executor(
     IqbenchError
         If the device is not there, or weights are missing.
     """
+    settings = WorkerSettings(
+        requests,
+        weights,
+        device=device,
+        precision=precision,
+        memory=memory,
+        parts=1,
+        threads=torch.get_num_threads(),
+        readers=readers or 0,
+    )
+    if spec.kind == "ray":
+        with _ray_executor(spec.ray, settings) as executor:
+            yield executor
+        return
     compute = resolve_compute(device, precision, memory)
     if readers is None:
-        readers = min(_MOST_READERS[compute.device.type], os.cpu_count() or 1)
+        readers = default_readers(compute)
     if spec.kind == "processes":
-        settings = WorkerSettings(
-            requests,
-            weights,
-            device=device,
-            precision=precision,
-            memory=memory,
-            parts=1,
-            threads=torch.get_num_threads(),
-            readers=readers,
-        )
-        divided = shares(settings, compute, device, spec.count)
+        divided = shares(replace(settings, readers=readers), compute, device, spec.count)
         # They start while the weights are read here: of these only the digests are needed.
         with ProcessExecutor(compute, device_name(compute), divided, readers) as executor:
             executor.expect(_digests(requests, compute, weights))
@@ -81,6 +82,27 @@ def open_executor(
         return
     with keep_freed_memory(compute) if own_process else nullcontext():
         yield InlineExecutor(compute, load_resources(requests, compute, folder=weights), readers)
+
+
+@contextmanager
+def _ray_executor(options: RayOptions, settings: WorkerSettings) -> Iterator[Executor]:
+    """Connect with Ray, and wait for the first worker."""
+    from iqbench.engine.executors.ray_workers import (
+        RayExecutor,
+        complete,
+        compute_of_cluster,
+        connected,
+    )
+
+    with connected(options.address) as ray:
+        compute, device = compute_of_cluster(
+            ray, settings.device, settings.precision, settings.memory
+        )
+        chosen = complete(options, ray, device)
+        settings = replace(settings, device=device)
+        with RayExecutor(ray, compute, settings, chosen) as executor:
+            executor.expect(_digests(settings.requests, compute, settings.weights))
+            yield executor
 
 
 def _digests(requests: tuple[Request, ...], compute: Compute, weights: Path | None) -> Digests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -13,7 +14,7 @@ from typing import TypeAlias
 import torch
 
 from iqbench.engine.batching import UnitKey
-from iqbench.engine.compute import default_memory, resolve_compute
+from iqbench.engine.compute import Compute, default_memory, resolve_compute
 from iqbench.engine.freed_memory import keep_freed_memory
 from iqbench.engine.resources import load_resources
 from iqbench.engine.unit_scorer import DatasetContext, ScoredPart, UnitScorer
@@ -22,7 +23,23 @@ from iqbench.loader import Arrival
 from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request
 
-__all__ = ["CloseDataset", "Digests", "Inbox", "Message", "UnitWorker", "WorkerSettings"]
+__all__ = [
+    "CloseDataset",
+    "Digests",
+    "Inbox",
+    "Message",
+    "UnitWorker",
+    "WorkerSettings",
+    "default_readers",
+]
+
+
+_MOST_READERS = {"cpu": 8, "cuda": 32}
+
+
+def default_readers(compute: Compute) -> int:
+    """Return how many threads read ahead: one a core, up to what the device keeps busy."""
+    return min(_MOST_READERS[compute.device.type], os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -44,7 +61,7 @@ class WorkerSettings:
     threads
         That compute.
     readers
-        Threads that read ahead.
+        Threads that read ahead; 0 for what suits the machine.
     """
 
     requests: tuple[Request, ...]
@@ -127,9 +144,11 @@ class UnitWorker:
             compute = resolve_compute(settings.device, settings.precision, share)
         resources = load_resources(settings.requests, compute, folder=settings.weights)
         self._threads = settings.threads
+        self.compute = compute
         self._kept: AbstractContextManager[None] = keep_freed_memory(compute)
         self.digests: Digests = resources.digests
-        self._scorer = UnitScorer(compute, resources, settings.readers)
+        readers = settings.readers or default_readers(compute)
+        self._scorer = UnitScorer(compute, resources, readers)
         self._collected: dict[UnitKey, _Collected] = {}
 
     def run(self, inbox: Inbox, send: Callable[[WorkUnit, list[ScoredPart]], object]) -> None:
