@@ -104,7 +104,7 @@ def connected(address: str) -> Iterator[ModuleType]:
     with _own_signals():
         try:
             ray.init(address=address or None, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        except (ray.exceptions.RayError, ValueError, RuntimeError, OSError) as error:
             raise _no_cluster(address, error) from error
     try:
         yield ray
