@@ -50,6 +50,7 @@ EXTRAS = {
     "huggingface_hub": ("huggingface-hub", "hf"),
     "lightning": ("lightning", "lightning"),
     "openpyxl": ("openpyxl", "xlsx"),
+    "ray": ("ray", "ray"),
     "s3fs": ("s3fs", "s3"),
     "tensorboard": ("tensorboard", "tensorboard"),
     "torchmetrics": ("torchmetrics", "torchmetrics"),

@@ -39,6 +39,7 @@ from iqbench.engine.executors.worker import (
 from iqbench.engine.unit_scorer import DatasetContext, ScoredPart
 from iqbench.engine.units import WorkUnit
 from iqbench.errors import IqbenchError
+from iqbench.packages import missing_package
 
 __all__ = [
     "RayExecutor",
@@ -74,11 +75,8 @@ def imported_ray() -> ModuleType:
     """
     try:
         import ray
-    except ImportError as error:
-        raise IqbenchError(
-            "executor ray needs the package ray, which is not installed",
-            hint="Install it: pip install 'iqbench[ray]'",
-        ) from error
+    except ModuleNotFoundError as error:
+        raise missing_package(error) from error
     return ray
 
 
