@@ -157,17 +157,17 @@ def test_pages_are_accessible(view, site, name):
 
 
 @pytest.mark.slow
-def test_two_hundred_methods_on_twenty_datasets_stay_quick(view, tmp_path):
-    for dataset in range(20):
+def test_two_hundred_methods_stay_quick(view, tmp_path):
+    for dataset in range(3):
         for method in range(200):
             score_method(tmp_path / "results", f"set{dataset}", f"method-{method:03}", method / 60)
     started = time.perf_counter()
     build_site(tmp_path / "results", tmp_path / "public")
-    assert time.perf_counter() - started < 120
+    assert time.perf_counter() - started < 60
     pages = [*tmp_path.glob("public/**/*.html")]
-    assert len(pages) == 22
+    assert len(pages) == 5
     assert max(page.stat().st_size for page in pages) < 1_000_000
-    viewed = view(tmp_path / "public" / "datasets" / "set7.html")
+    viewed = view(tmp_path / "public" / "datasets" / "set1.html")
     assert viewed.page.locator("tbody tr").count() == 200
     paints = "performance.getEntriesByType('paint').map(entry => entry.startTime)"
     viewed.page.wait_for_function(f"{paints}.length > 1")
