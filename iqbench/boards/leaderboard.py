@@ -30,7 +30,7 @@ def leaderboard(
     Parameters
     ----------
     results
-        The results folder.
+        The results folder, or its address.
     sort
         The column to rank by, e.g. ``"psnr"`` or ``"psnr[protocol=sr-y:scale=4]"``; by default the
         first column that has a direction.

@@ -94,7 +94,11 @@ NAMED = 20
     "there are no references. Repeatable.",
 )
 @click.option(
-    "--results", type=PLACE, default="results", show_default=True, help="Where tables go."
+    "--results",
+    type=PLACE,
+    default="results",
+    show_default=True,
+    help="Where tables go: a folder, or an address such as s3://bucket/results.",
 )
 @compute_options
 @click.option(

@@ -132,7 +132,7 @@ def load_scores(
     Parameters
     ----------
     path
-        The results folder.
+        The results folder, or its address, e.g. ``s3://bucket/results``.
     wide
         One row an image and one column a metric, instead of one row a value. A metric with several
         signatures has a column for each, headed by what differs: ``psnr [view=luma]``.

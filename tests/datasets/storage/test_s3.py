@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -202,6 +206,31 @@ def test_results_are_written_and_read_whole(
     type(s3).clear_instance_cache()
     assert list(load_scores("s3://bucket/results")["value"]) == list(expected["value"])
     assert made.evaluate(dataset_name="x", results="s3://bucket/results").current == 3
+
+
+def test_a_killed_run_leaves_whole_parts_and_goes_on(made: Made, s3: Any) -> None:
+    expected = load_scores(made.results)
+    address = "s3://bucket/results"
+    command = [
+        *(sys.executable, "-c", "from iqbench.cli.entry import main; main()", "evaluate"),
+        *("--device", "cpu", "--metric", "psnr"),
+        *("--method", str(made.root / "out/mine"), "--reference", str(made.root / "hr")),
+        *("--dataset-name", "x", "--results", address),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not s3.find("bucket/results", refresh=True) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+        s3.invalidate_cache()
+    process.kill()
+    process.wait()
+    assert s3.find("bucket/results")
+    for part in s3.find("bucket/results"):
+        if part.endswith(".parquet"):
+            assert sha256(s3.cat_file(part)).hexdigest() in part
+    assert made.evaluate(dataset_name="x", results=address).failures == []
+    assert list(load_scores(address)["value"]) == list(expected["value"])
 
 
 def test_results_that_cannot_be_uploaded_stay_here(made: Made, s3: Any, proxy: Proxy) -> None:
