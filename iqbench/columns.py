@@ -104,11 +104,9 @@ class Tolerance:
 _SAME = 1e-5
 """How far apart two computations of one value may be, as a share of it: sums in another order."""
 
-_SMALLEST = 1e-9
-
 
 def gap_of_values(
-    stored: float | None, computed: float | None, tolerance: Tolerance | None
+    stored: float | None, computed: float | None, tolerance: Tolerance | None, decimals: int
 ) -> float:
     """Measure how far apart two computations of one value are, in what is allowed.
 
@@ -118,6 +116,8 @@ def gap_of_values(
         The two; None where there is no value.
     tolerance
         Of the metric; None if it states none.
+    decimals
+        That tables show: less than half of the last one is no difference.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def gap_of_values(
         return 0.0
     if stored is None or computed is None or not np.isfinite([stored, computed]).all():
         return float("inf")
-    allowed = max(_SAME * abs(computed), _SMALLEST)
+    allowed = max(_SAME * abs(computed), 0.5 * 10.0**-decimals)
     if tolerance is not None:
         allowed = max(allowed, tolerance.limit * (abs(computed) if tolerance.relative else 1.0))
     return abs(stored - computed) / allowed

@@ -26,9 +26,9 @@ from iqbench.results.read import load_images, load_values
 from iqbench.results.signature import gray_output_of, parse_signature
 
 if TYPE_CHECKING:
-    from iqbench.columns import Tolerance
     from iqbench.engine.compute import Precision
     from iqbench.engine.reporter import Reporter
+    from iqbench.metrics._base import Column
     from iqbench.protocols.view import GrayOutput
 
 __all__ = ["RescoredValue", "Rescoring", "State", "rescore", "rescoring_document"]
@@ -249,7 +249,8 @@ def _compare(
         elif found := other_files.get((row["dataset"], row["method"], row["image"])):
             state, why = "other files", found
         else:
-            deviation = gap_of_values(old, new, _tolerance(row["metric"]))
+            column = _column(row["metric"])
+            deviation = gap_of_values(old, new, column.tolerance, column.decimals)
             state = "equal" if deviation <= 1 else "differs"
             why = _text(row["error"]) or _text(row["error_now"]) if state == "differs" else ""
         yield RescoredValue(
@@ -266,12 +267,12 @@ def _text(error: object) -> str:
 
 
 @cache
-def _tolerance(metric: str) -> Tolerance | None:
-    """Return what the metric that is installed here allows, whatever the folder says of it."""
+def _column(metric: str) -> Column:
+    """Return the column of the metric that is installed here, whatever the folder says of it."""
     from iqbench.metrics._registry import resolve_metrics
 
     (request,) = resolve_metrics([metric])
-    return request.column.tolerance
+    return request.column
 
 
 def rescoring_document(found: Rescoring, most: int = 20) -> Document:

@@ -99,7 +99,7 @@ class ForeignScores:
 
     def __post_init__(self) -> None:
         self.images = {image for image, _, _ in self.values}
-        self._tolerances = {one.column.name: one.column.tolerance for one in self.requests}
+        self._columns = {one.column.name: one.column for one in self.requests}
 
     def forget(self) -> None:
         """Begin anew to compare."""
@@ -118,7 +118,8 @@ class ForeignScores:
             if known is None or known[1] != mark:
                 continue
             self.compared += 1
-            gap = gap_of_values(known[0], outcome.value, self._tolerances.get(column))
+            info = self._columns[column]
+            gap = gap_of_values(known[0], outcome.value, info.tolerance, info.decimals)
             if gap > 1:
                 self.differing.append((gap, column, image, known[0], outcome.value))
 
