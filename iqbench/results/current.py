@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from iqbench.results.schema import (
     NOT_SCORED_YET,
     REMOVED,
     SCHEMAS,
+    ColumnInfo,
     Footer,
     Kind,
     bitstream_mark,
@@ -36,6 +37,22 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class StoredFacts:
+    """What tables of one dataset and method say of themselves.
+
+    Attributes
+    ----------
+    columns
+        How metrics are read.
+    tasks
+        When the newest run began, and what it restores, of each table that says it.
+    """
+
+    columns: Mapping[str, ColumnInfo]
+    tasks: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Stored:
     """One dataset and method of a store: its folders, and what the newest images part says."""
 
@@ -48,6 +65,17 @@ class Stored:
     def sets(self) -> Path:
         """Say where its values of whole sets are."""
         return self.images.parents[2] / "sets" / self.images.parent.name / self.images.name
+
+    @cached_property
+    def facts(self) -> StoredFacts:
+        """What its footers say of columns and tasks; read once."""
+        columns: dict[str, ColumnInfo] = {}
+        tasks = []
+        for footer in self.footers():
+            columns.update(footer.columns)
+            if footer.task:
+                tasks.append((max((run.time for run in footer.runs), default=""), footer.task))
+        return StoredFacts(columns, tuple(tasks))
 
     def footers(self) -> Iterator[Footer]:
         """Give what the parts of both tables say about runs and columns."""

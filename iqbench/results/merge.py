@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -174,7 +173,7 @@ class _Merger:
         if not footers or table.num_rows == 0:
             return
         self.upgraded |= any(footer.format < FORMAT for footer in footers)
-        footer = replace(reduce(Footer.united, footers), format=FORMAT)
+        footer = replace(Footer.united(footers), format=FORMAT)
         write(self._store.folder(kind, sides[0].dataset, sides[0].method), table, footer)
 
     def _images(self, sides: Sequence[Stored]) -> pd.DataFrame:

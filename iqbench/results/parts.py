@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +206,7 @@ def _united(footers: Iterable[Footer], folder: Path) -> Footer | None:
             f"{folder} holds results of more than one dataset and method",
             hint="Move the parts that were copied there out again",
         )
-    return reduce(Footer.united, known) if known else None
+    return Footer.united(known) if known else None
 
 
 def _together(tables: list[pa.Table], kind: Kind, columns: list[str] | None) -> pa.Table:

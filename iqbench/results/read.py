@@ -435,10 +435,9 @@ def _task_of(found: list[Stored]) -> str:
     """Say what a dataset's methods restore, as the newest run did that said it."""
     task = newest = ""
     for group in found:
-        for footer in group.footers():
-            time = max((run.time for run in footer.runs), default="")
-            if footer.task and time >= newest:
-                task, newest = footer.task, time
+        for time, said in group.facts.tasks:
+            if time >= newest:
+                task, newest = said, time
     return task
 
 
@@ -524,8 +523,7 @@ def _selected(found: list[Stored], wanted: Filters) -> Iterator[Stored]:
 def _columns_of(found: list[Stored]) -> Columns:
     columns: dict[str, ColumnInfo] = {}
     for group in found:
-        for footer in group.footers():
-            columns.update(footer.columns)
+        columns.update(group.facts.columns)
     return Columns(dict(sorted(columns.items(), key=lambda item: _LAST.get(item[1].role, 0))))
 
 

@@ -524,11 +524,34 @@ class Footer:
     task: str = ""
     origin: Origin = field(default_factory=Origin)
 
-    def united(self, newer: Footer) -> Footer:
-        """Join with the footer of a newer part of the same folder, which has the last word."""
-        runs = self.runs + [run for run in newer.runs if run not in self.runs]
-        columns = {**self.columns, **newer.columns}
-        task = newer.task or self.task
-        origin = newer.origin or self.origin
-        newest = max(self.format, newer.format)
-        return Footer(newest, self.dataset, self.method, runs, columns, task, origin)
+    @classmethod
+    def united(cls, footers: Sequence[Footer]) -> Footer:
+        """Join the footers of parts of one folder, the oldest first; newer ones have the last word.
+
+        Parameters
+        ----------
+        footers
+            At least one.
+        """
+        columns: dict[str, ColumnInfo] = {}
+        # A run is in the footers of all its parts. Runs of one moment are few.
+        runs: list[Manifest] = []
+        of_moment: dict[str, list[Manifest]] = {}
+        for footer in footers:
+            columns.update(footer.columns)
+            for run in footer.runs:
+                alike = of_moment.setdefault(run.time, [])
+                if run not in alike:
+                    alike.append(run)
+                    runs.append(run)
+        tasks = [footer.task for footer in footers if footer.task]
+        origins = [footer.origin for footer in footers if footer.origin]
+        return cls(
+            max(footer.format for footer in footers),
+            footers[0].dataset,
+            footers[0].method,
+            runs,
+            columns,
+            tasks[-1] if tasks else "",
+            origins[-1] if origins else Origin(),
+        )
