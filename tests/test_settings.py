@@ -7,11 +7,14 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from iqbench.networks import weights
 
 PACKAGE = Path(__file__).parents[1] / "iqbench"
 
@@ -54,12 +57,15 @@ if any("lpips" in name for name in metrics):
             if kind == torch.float32:
                 found[type(loss).__name__] = value.item()
 found["TVLoss"] = losses.TVLoss()(output).item()
-print(json.dumps([frame["value"].tolist(), rows["value"].tolist(), found]))
+values = [dict(zip(one["metric"].tolist(), one["value"].tolist())) for one in (frame, rows)]
+print(json.dumps([*values, found]))
 """
 
 PIXELS = ["psnr", "psnr-b", "ssim", "ssim:padding=zero", "ssim:downsample=pool", "ms-ssim", "tv"]
 PIXELS += ["gmsd"]
 NETWORKED = ["lpips-alex", "lpips-vgg", "perceptual:layers=relu1_2+relu4_3"]
+OF_NETWORKS = ("lpips", "perceptual", "LPIPSLoss", "PerceptualLoss")
+"""How the names of what reads a network begin."""
 
 
 @pytest.fixture(scope="module")
@@ -79,27 +85,34 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(folder):
-    """Run the program under some settings; the same ones once only."""
-    kept = {}
+    """Run the program under some settings, once each, with networks where their weights are."""
+    there = all(weights.locate(name) for name in weights.DEFAULT_NETWORKS)
+    metrics = [*PIXELS, *(NETWORKED if there else ())]
+    path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
 
-    def run(dtype, device, threads, metrics):
+    @cache
+    def run(dtype, device, threads):
         settings = json.dumps([dtype, device, threads, metrics])
-        if settings not in kept:
-            path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
-            done = subprocess.run(
-                [sys.executable, "-c", PROGRAM, settings, f"results{len(kept)}"],
-                cwd=folder,
-                env=os.environ | {"PYTHONPATH": path, "MALLOC_CHECK_": "3"},
-                capture_output=True,
-                text=True,
-                timeout=200,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
-            kept[settings] = json.loads(done.stdout.splitlines()[-1])
-        return kept[settings]
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, settings, f"results-{dtype}-{device}-{threads}"],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": path, "MALLOC_CHECK_": "3"},
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
 
     return run
+
+
+def part(values, networks):
+    """Return the values that read a network, or the others."""
+    return {
+        name: value for name, value in values.items() if name.startswith(OF_NETWORKS) == networks
+    }
 
 
 SETTINGS = [
@@ -112,12 +125,13 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize(("dtype", "device", "threads"), SETTINGS)
-@pytest.mark.parametrize("metrics", [PIXELS, NETWORKED], ids=["pixels", "networks"])
-def test_values_are_the_same_under_all_defaults(run, request, metrics, dtype, device, threads):
-    if metrics is NETWORKED:
+@pytest.mark.parametrize("networks", [False, True], ids=["pixels", "networks"])
+def test_values_are_the_same_under_all_defaults(run, request, networks, dtype, device, threads):
+    if networks:
         request.getfixturevalue("pretrained_networks")
-    usual = run(None, None, 1, metrics)
-    found = run(dtype, device, threads, metrics)
+    usual = [part(values, networks) for values in run(None, None, 1)]
+    found = [part(values, networks) for values in run(dtype, device, threads)]
+    assert all(usual)
     assert found[0] == pytest.approx(usual[0], rel=1e-6)
     assert found[1] == pytest.approx(usual[1], rel=1e-6)
     assert found[2] == pytest.approx(usual[2], rel=1e-5)

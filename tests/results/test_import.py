@@ -223,7 +223,7 @@ def test_what_is_wrong_is_named_and_nothing_is_written(made, tmp_path, name, tex
 @settings(max_examples=150, deadline=None)
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_any_bytes_give_values_or_a_sentence(tmp_path_factory, suffix, content):
-    file = tmp_path_factory.mktemp("any") / f"file{suffix}"
+    file = tmp_path_factory.getbasetemp() / f"any{suffix}"
     file.write_bytes(content)
     try:
         found = read_foreign(file)
