@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_folders import Made, noisy, picture
+from made_archives import files_below, write_zip
+from made_folders import IMAGES, Made, noisy, picture
 from made_workers import MADE, METRICS, awkward_files, same
 
 import iqbench
@@ -124,6 +125,26 @@ def test_an_item_of_very_many_outputs_is_split_among_workers(tmp_path):
     pd.testing.assert_frame_equal(first, second, check_exact=True)
     assert said[0] == said[1]
     assert any("byte for byte another of the same reference" in text for text in said[0])
+
+
+@pytest.mark.slow
+def test_images_in_an_archive_are_scored_by_workers(tmp_path):
+    made = Made(tmp_path)
+    made.references()
+    folder = made.method()
+    (folder / "bitstreams").mkdir()
+    for name in IMAGES:
+        (folder / "bitstreams" / f"{name}.bin").write_bytes(bytes(40))
+    packed = write_zip(tmp_path / "mine.zip", files_below(folder))
+    for executor in ("inline", "processes:1"):
+        summary = made.evaluate(
+            packed, metrics=("psnr", "bpp"), results=tmp_path / executor, executor=executor
+        )
+        assert summary.scored == 3
+    first, second = (load_scores(tmp_path / one) for one in ("inline", "processes:1"))
+    assert set(first["metric"]) == {"psnr", "bpp"}
+    assert first["value"].notna().all()
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
 class TestDeadWorkers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -240,3 +241,46 @@ def test_a_callers_own_cluster_is_used_and_stays(tmp_path):
         assert len(made.values()) == 3
     finally:
         ray.shutdown()
+
+
+SHIMS = {
+    "srun": 'while [[ $1 == --* ]]; do shift; done; exec "$@"',
+    "scontrol": "echo localhost",
+    "hostname": "echo 127.0.0.1",
+    "iqbench": f'exec {sys.executable} -c "from iqbench.cli.main import main; main()" "$@"',
+}
+"""What stands for SLURM on one machine."""
+
+
+def test_the_script_for_slurm_runs_on_one_machine(tmp_path):
+    made = Made(tmp_path)
+    made.references()
+    made.method()
+    (tmp_path / "bin").mkdir()
+    for name, line in SHIMS.items():
+        shim = tmp_path / "bin" / name
+        shim.write_text(f"#!/usr/bin/env bash\n{line}\n")
+        shim.chmod(0o755)
+    script = Path(__file__).parents[2] / "examples" / "slurm_ray.sh"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    here = os.pathsep.join([str(tmp_path / "bin"), str(Path(sys.executable).parent)])
+    done = subprocess.run(
+        ["bash", str(script), "--method", "out/mine", "--reference", "hr", "--metric", "psnr"],
+        cwd=tmp_path,
+        env=os.environ
+        | {
+            "PATH": os.pathsep.join([here, os.environ["PATH"]]),
+            "SLURM_JOB_NODELIST": "localhost",
+            "RAY_PORT": str(port),
+        },
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3 scored" in done.stderr
+    assert len(made.values()) == 3
+    wait_for(lambda: not processes(f"--port={port}"))

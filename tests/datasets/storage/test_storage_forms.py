@@ -125,6 +125,18 @@ def test_every_form_has_the_images_of_the_folder(form, tmp_path: Path, packed: P
     assert not found.extra
 
 
+def test_a_path_travels_with_its_own_files_alone(tmp_path: Path, packed: Path) -> None:
+    whole = find_place(as_zip(Made(tmp_path).references(IMAGES), packed))
+    assert isinstance(whole, StoredPath)
+    one = whole / "a.png"
+    travelled = pickle.loads(pickle.dumps(one))
+    assert travelled == one
+    assert str(travelled) == str(one)
+    assert list(travelled.storage.files) == ["a.png"]
+    assert travelled.source().read().digest == one.source().read().digest
+    assert sorted(pickle.loads(pickle.dumps(whole)).walk()) == sorted(whole.walk())
+
+
 @pytest.mark.parametrize(
     ("references", "outputs"),
     [(as_zip, as_field), (as_parquet, as_objects), (as_remote(as_field), as_remote(as_parquet))],
