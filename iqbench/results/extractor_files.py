@@ -22,6 +22,7 @@ from iqbench.results.parts import list_parts
 from iqbench.user_files import open_regular, replace_file
 
 __all__ = [
+    "KINDS",
     "FeatureKey",
     "extractor_folder",
     "extractor_folders",

@@ -29,10 +29,11 @@ from iqbench.blobs.remote import (
     write_object,
 )
 from iqbench.errors import IqbenchError
+from iqbench.results.extractor_files import KINDS
 
 __all__ = ["address_of", "addresses_in_errors", "local_results", "written_results"]
 
-_FOLDERS = ("changes", "features", "images", "reference-sets", "runs", "scores", "sets")
+_FOLDERS = (*KINDS, "changes", "images", "reference-sets", "runs", "scores", "sets")
 _FILES = ("published.jsonl",)
 """What belongs to a results folder; beside it there may be outputs and anything else."""
 
