@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
@@ -13,7 +12,8 @@ from iqbench.explain.error import LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
 from iqbench.explain.prepared import EXCHANGED, WHOLE_SIZE
-from iqbench.metrics.psnr_b import BLOCK, differences, psnr_b
+from iqbench.metrics.psnr import decibels
+from iqbench.metrics.psnr_b import BLOCK, blocking_effect, differences, psnr_b
 
 __all__ = ["PsnrBFamily"]
 
@@ -64,16 +64,14 @@ def _value(reference: Tensor, output: Tensor, form: str) -> float:
     height, width = output.shape[2:]
     if min(height, width) < 2 * BLOCK:
         raise IqbenchError("the image has no two blocks")
-    across, elsewhere = (float(mean) for mean in differences(output))
+    across, elsewhere = differences(output)
     steps = height * (width - 1) + width * (height - 1)
     there = height * len(range(BLOCK - 1, width - 1, BLOCK))
     there += width * len(range(BLOCK - 1, height - 1, BLOCK))
     counted: float = height * (width // BLOCK - 1) + width * (height // BLOCK - 1)
     if form == PAPER_COUNTS:
         counted = 2 * height * width / BLOCK - 2
-    across *= there / counted
-    elsewhere *= (steps - there) / (steps - counted)
-    factor = math.log2(BLOCK) / math.log2(min(height, width))
-    error = float((reference - output).square().mean())
-    total = error + factor * max(0.0, across - elsewhere)
-    return -10 * math.log10(total) if total > 0 else math.inf
+    across = across * (there / counted)
+    elsewhere = elsewhere * ((steps - there) / (steps - counted))
+    effect = blocking_effect(across, elsewhere, height, width)
+    return float(decibels((reference - output).square().mean() + effect))

@@ -21,7 +21,7 @@ from iqbench.explain.prepared import AS_STORED, WHOLE_SIZE
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.ms_ssim import SMALLEST, WEIGHTS, MsSsim
-from iqbench.metrics.ssim import SIZES, Ssim, ssim, ssim_terms, window_weights
+from iqbench.metrics.ssim import SIZES, Ssim, ssim_terms, window_weights
 from iqbench.networks.pyramid import Halving
 
 __all__ = ["MsSsimFamily", "SsimFamily"]
@@ -31,8 +31,10 @@ ODD: tuple[Halving, ...] = ("zero", "crop", "repeat-first")
 MULTI_CLIPPED = "ms-ssim-odd=zero, structure clipped"
 TOGETHER = "ms-ssim, channels together, last scale mirrored"
 PADDED = ("ssim-padding=zero", "ssim-padding=replicate", "ssim-padding=reflect")
-POOLED_CLIPPED = "ssim-downsample=pool, structure clipped"
-WHOLE = ("ssim-form=3d", "ssim-downsample=matlab", "ssim-downsample=pool", POOLED_CLIPPED)
+WHOLE = (
+    *("ssim-form=3d", "ssim-downsample=matlab", "ssim-downsample=pool"),
+    "ssim-downsample=pool-structure=clipped",
+)
 BOX_11 = "ssim, uniform 11x11"
 CLIPPED = "ssim-structure=clipped"
 VALID = ("ssim", "ssim-window=uniform", SAMPLE, BOX_11, CLIPPED)
@@ -42,7 +44,6 @@ REACH: dict[str, int] = {
     "uniform": SIZES["uniform"],
     "uniform 11x11": 11,
 }
-POOLED_SIDE = 256
 MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 FLOAT_ERROR = 2e-5  # piq and torchmetrics take small differences of large moments in float32
 BORDER = SIZES["gaussian"] // 2
@@ -129,10 +130,6 @@ class SsimFamily(MeanFamily):
             return self._padded(pair, convention, MODES[padding])
         if convention.range != OWN:
             raise IqbenchError("this form is tried with the files' own range only")
-        if convention.metric == POOLED_CLIPPED:
-            factor = max(1, round(low / POOLED_SIDE))
-            small = (F.avg_pool2d(image.double(), factor) for image in (reference, output))
-            return float(ssim(*small, structure="clipped"))
         (request,) = resolve_metrics([convention.metric])
         try:
             return float(score_as_they_are(request.metric, request.column.name, reference, output))

@@ -14,7 +14,7 @@ from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.psnr import DECIBELS, TOLERANCE, decibels
 from iqbench.specs import format_value, validate
 
-__all__ = ["BLOCK", "PsnrB", "differences", "psnr_b"]
+__all__ = ["BLOCK", "PsnrB", "blocking_effect", "differences", "psnr_b"]
 
 BLOCK = 8
 TAP = Tap(window=BLOCK + 1, whole=True)
@@ -34,6 +34,12 @@ def differences(image: Tensor) -> tuple[Tensor, Tensor]:
             index = places.nonzero().flatten()
             found.append(steps.index_select(axis, index).flatten(1))
     return torch.cat(across, dim=1).mean(1), torch.cat(elsewhere, dim=1).mean(1)
+
+
+def blocking_effect(across: Tensor, elsewhere: Tensor, height: int, width: int) -> Tensor:
+    """Return BEF from the mean squared differences across block edges, and elsewhere."""
+    factor = math.log2(BLOCK) / math.log2(min(height, width))
+    return factor * (across - elsewhere).clamp_min(0)
 
 
 class PsnrB(Metric):
@@ -82,9 +88,7 @@ class PsnrB(Metric):
     ) -> Maps:
         """Return the squared error and, one value an image, the blocking effect."""
         error = (reference[0] - output).double().square()
-        across, elsewhere = differences(output.double())
-        factor = math.log2(BLOCK) / math.log2(min(output.shape[2:]))
-        effect = factor * (across - elsewhere).clamp_min(0)
+        effect = blocking_effect(*differences(output.double()), *output.shape[2:])
         return {"squared_error": error, "blocking_effect": effect[:, None]}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
