@@ -60,7 +60,9 @@ def figure_options(kinds: Sequence[str]) -> Callable[[_Command], _Command]:
                 multiple=True,
                 metavar="[KIND=]FILE.svg|pdf|png",
                 help=f"Draw a figure: {', '.join(kinds)}; without KIND, the one that FILE is "
-                f"called after, or {kinds[0]}. May be repeated.",
+                f"called after, or {kinds[0]}. May be repeated."
+                if len(kinds) > 1
+                else f"Draw a figure of the {kinds[0]}. May be repeated.",
             ),
         ):
             command = option(command)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from iqbench.cli.compute import compute_options, memory_bytes
+from iqbench.cli.figure_options import (
+    draw_figures,
+    figure_options,
+    figure_style,
+    figures_asked,
+    write_figures,
+)
 from iqbench.cli.options import (
     format_of,
     format_option,
@@ -16,9 +24,11 @@ from iqbench.cli.options import (
     peak_option,
 )
 from iqbench.cli.streams import deliver, say
+from iqbench.errors import IqbenchError
 
 if TYPE_CHECKING:
     from iqbench.engine.compute import Precision
+    from iqbench.maps.model import DifferenceMap
 
 __all__ = ["measure"]
 
@@ -69,6 +79,7 @@ FILE = click.Path(path_type=Path)
     help="Which: absolute-error, ciede2000, flip, ssim, lpips-alex|vgg|squeeze, a perceptual "
     "column, tv-aniso|iso. Repeatable.",
 )
+@figure_options(("maps",))
 @click.option("--raw", is_flag=True, help="Also write the maps' values, as .npy of float32.")
 def measure(
     reference: Path | None,
@@ -88,6 +99,7 @@ def measure(
     folder: Path | None,
     names: tuple[str, ...],
     raw: bool,
+    **figure: Any,
 ) -> None:
     """Score one OUTPUT against its REFERENCE, or alone with metrics that need no reference.
 
@@ -97,6 +109,7 @@ def measure(
       iqbench measure reference.png output.png --metric psnr --metric ssim --protocol sr-y:scale=4
       iqbench measure reference.png output.png --format json
       iqbench measure reference.png output.png --maps maps/ --map ssim --map lpips-alex
+      iqbench measure reference.png output.png --map ssim --figure maps.pdf --figure-size 17x5cm
       iqbench measure output.png --metric niqe
     """
     from iqbench import api
@@ -106,11 +119,14 @@ def measure(
     from iqbench.document.terminal import Window
     from iqbench.measurement import render_measurement
 
-    if folder is None and (names or raw):
-        raise click.UsageError("--map and --raw need --maps DIR, the folder to write to.")
-    if folder is not None and output is None:
+    figures, style = figures_asked(figure["figure"], ("maps",)), figure_style(figure)
+    if folder is None and (raw or (names and not figures)):
         raise click.UsageError(
-            "--maps shows where an output differs from its reference: give both."
+            "--map and --raw need --maps DIR, the folder to write to; --map may do with --figure."
+        )
+    if (folder is not None or figures) and output is None:
+        raise click.UsageError(
+            "--maps and --figure show where an output differs from its reference: give both."
         )
     seen: dict[str, Any] = {
         "protocol": protocol,
@@ -121,14 +137,23 @@ def measure(
         "peak": peak,
         "gray_output": gray_output,
     }
-    if folder is not None:
+    if folder is not None or figures:
         from iqbench.maps.kinds import resolve_maps
 
         resolve_maps(names)  # a misspelt name is refused before anything is computed
     with waiting("Measuring"), told_warnings():
         frame = api.measure(reference, output, metrics=metrics, precision=precision, **seen)
-    if folder is not None and reference is not None and output is not None:
-        _write_maps(reference, output, folder, names=names, raw=raw, seen=seen)
+    if (folder is not None or figures) and reference is not None and output is not None:
+        from iqbench.maps import difference_maps, maps_figure
+
+        maps = difference_maps(reference, output, maps=names, **seen)
+        files = [path for _, path in figures]
+        _keep_sources(files, (reference, output))
+        shown = maps_figure(reference, output, maps, alpha=seen["alpha"], peak=peak)
+        drawn = draw_figures([(shown, path) for path in files], style)
+        if folder is not None:
+            _write_maps(maps, (reference, output), folder, raw=raw)
+        write_figures(drawn)
     window = Window() if file else Window.of_stdout()
     format = format or format_of(file)
     text = render_measurement(frame, format, window=window)
@@ -137,21 +162,24 @@ def measure(
         click.get_current_context().exit(SOME_FAILED)
 
 
+def _keep_sources(files: Sequence[Path], sources: Sequence[Path]) -> None:
+    """Refuse to write a figure over the images that it is made from."""
+    for file in files:
+        if file.exists() and any(file.samefile(source) for source in sources):
+            raise IqbenchError(
+                f"a figure would replace {file}, which it is made from",
+                hint="Write it to another file",
+            )
+
+
 def _write_maps(
-    reference: Path,
-    output: Path,
-    folder: Path,
-    *,
-    names: tuple[str, ...],
-    raw: bool,
-    seen: dict[str, Any],
+    maps: Sequence[DifferenceMap], sources: Sequence[Path], folder: Path, *, raw: bool
 ) -> None:
     """Write the maps and say on stderr what each shows."""
     from iqbench.document.text import printable
-    from iqbench.maps import difference_maps, legend, write_maps
+    from iqbench.maps import legend, write_maps
 
-    maps = difference_maps(reference, output, maps=names, **seen)
-    paths = write_maps(maps, folder, raw=raw, sources=(reference, output))
+    paths = write_maps(maps, folder, raw=raw, sources=sources)
     for map_, path in zip(maps, paths, strict=True):
         text = f"{path}: {legend(map_)}; mean {map_.mean:.4g}. {map_.summary}."
         say(printable(text))

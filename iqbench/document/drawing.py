@@ -25,6 +25,7 @@ from iqbench.document.figure import (
     Front,
     FrontPanel,
     Heatmap,
+    Pictures,
     Ranks,
     Scatter,
     group_mark,
@@ -189,6 +190,8 @@ def _canvas(figure: Figure) -> Canvas:
         return _front(figure)
     if isinstance(figure, Boxes):
         return _boxes(figure)
+    if isinstance(figure, Pictures):
+        return _pictures(figure)
     return _scatter(figure) if isinstance(figure, Scatter) else _dumbbells(figure)
 
 
@@ -381,6 +384,26 @@ def _boxes(given: Boxes) -> Canvas:
         axes.set_xlabel(_escape(panel.label))
         if len(every) > 1:
             axes.set_title(_escape(panel.title))
+    return figure
+
+
+def _pictures(given: Pictures) -> Canvas:
+    """Draw pictures, and bars of the colours of values."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+
+    figure, every = _panels(len(given.panels))
+    for axes, panel in zip(every, given.panels, strict=True):
+        axes.imshow(panel.pixels, interpolation="nearest")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for side in axes.spines.values():
+            side.set_visible(False)
+        axes.set_title(_escape(panel.title))
+        if panel.palette is not None:
+            colours = ListedColormap((panel.palette / 255.0).tolist())
+            scale = ScalarMappable(Normalize(panel.low, panel.high), colours)
+            figure.colorbar(scale, ax=axes, shrink=0.8, aspect=20, pad=0.02)
     return figure
 
 

@@ -20,6 +20,8 @@ __all__ = [
     "FrontPanel",
     "Heatmap",
     "Panel",
+    "PicturePanel",
+    "Pictures",
     "Ranks",
     "Scatter",
     "Spot",
@@ -304,4 +306,39 @@ class Ranks:
         return 0.5 * len(self.joined) + (len(self.methods) + 1) // 2 + 0.5
 
 
-Figure = Heatmap | Scatter | Dumbbells | Ranks | Front | Boxes
+Colours = NDArray[np.uint8]
+"""Shape (256, 3): a palette, from low to high."""
+
+
+@dataclass(frozen=True, eq=False)
+class PicturePanel:
+    """A picture, or values that are painted.
+
+    Attributes
+    ----------
+    title
+        Above the picture.
+    pixels
+        (H, W, 3) RGB.
+    low, high, palette
+        Of values: what the first and the last colour stand for, and the colours; no palette where
+        it is a picture.
+    """
+
+    title: str
+    pixels: Colours
+    low: float = 0.0
+    high: float = 1.0
+    palette: Colours | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pictures side by side, those of values with a bar of their colours."""
+
+    name: str
+    title: str
+    panels: Sequence[PicturePanel]
+
+
+Figure = Heatmap | Scatter | Dumbbells | Ranks | Front | Boxes | Pictures

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
+from io import BytesIO
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from iqbench.document.figure import (
     COLUMNS,
@@ -17,6 +20,7 @@ from iqbench.document.figure import (
     Figure,
     Front,
     Heatmap,
+    Pictures,
     Ranks,
     Scatter,
     Spot,
@@ -37,6 +41,8 @@ def for_plotly(figure: Figure) -> dict[str, Any]:
         return _front(figure)
     if isinstance(figure, Boxes):
         return _boxes(figure)
+    if isinstance(figure, Pictures):
+        return _pictures(figure)
     return _scatter(figure) if isinstance(figure, Scatter) else _dumbbells(figure)
 
 
@@ -163,6 +169,22 @@ def _boxes(figure: Boxes) -> dict[str, Any]:
             )
         layout[f"xaxis{number}"] = {"title": {"text": _plain([panel.label])[0]}}
         layout[f"yaxis{number}"] = {"automargin": True, "autorange": "reversed"}
+    return {"traces": traces, "layout": layout}
+
+
+def _pictures(figure: Pictures) -> dict[str, Any]:
+    traces: list[dict[str, Any]] = []
+    layout = _grid(len(figure.panels))
+    for number, panel in enumerate(figure.panels, start=1):
+        stream = BytesIO()
+        Image.fromarray(panel.pixels).save(stream, "PNG")
+        source = f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+        axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+        traces.append({"type": "image", "source": source, "hoverinfo": "skip", **axes})
+        bar = f" ({panel.low:.3g} to {panel.high:.3g})" if panel.palette is not None else ""
+        text = _plain([f"{panel.title}{bar}"])[0]
+        layout[f"xaxis{number}"] = {"title": {"text": text}, "showticklabels": False}
+        layout[f"yaxis{number}"] = {"showticklabels": False, "scaleanchor": f"x{number}"}
     return {"traces": traces, "layout": layout}
 
 

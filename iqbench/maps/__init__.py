@@ -1,5 +1,6 @@
 """Maps of where the difference between two images lies."""
 
+from iqbench.maps.figure import maps_figure
 from iqbench.maps.files import difference_maps
 from iqbench.maps.model import DEFAULT_MAPS, DifferenceMap
 from iqbench.maps.palettes import legend, render
@@ -10,6 +11,7 @@ __all__ = [
     "DifferenceMap",
     "difference_maps",
     "legend",
+    "maps_figure",
     "render",
     "write_maps",
 ]

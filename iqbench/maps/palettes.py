@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from iqbench.columns import DifferenceKind
 from iqbench.maps.model import DifferenceMap
 
-__all__ = ["NO_VALUE", "legend", "ramp", "render"]
+__all__ = ["NO_VALUE", "legend", "palette", "ramp", "render"]
 
 # Black means no difference in all of them, so that bright places are those to look at.
 PALETTES: dict[DifferenceKind, str] = {
@@ -30,7 +30,7 @@ NO_VALUE = 128
 
 
 @cache
-def _palette(kind: DifferenceKind) -> NDArray[np.uint8]:
+def palette(kind: DifferenceKind) -> NDArray[np.uint8]:
     """Return (256, 3) colours from low to high."""
     from matplotlib import colormaps
 
@@ -80,7 +80,7 @@ def render(
     steps = np.where(known, map_.values, low)
     steps -= low
     steps *= STEPS / (high - low)
-    picture = _palette(map_.kind)[np.clip(steps, 0, STEPS - 1).astype(np.uint8)]
+    picture = palette(map_.kind)[np.clip(steps, 0, STEPS - 1).astype(np.uint8)]
     picture[~known] = NO_VALUE
     return picture
 
@@ -88,7 +88,7 @@ def render(
 def ramp(kind: DifferenceKind) -> list[str]:
     """Return nine colours of a palette at equal distances, from low to high, e.g. ``#000003``."""
     places = np.linspace(0, STEPS - 1, 9).round().astype(int)
-    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in _palette(kind)[places]]
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in palette(kind)[places]]
 
 
 def legend(map_: DifferenceMap, *, low: float | None = None, high: float | None = None) -> str:

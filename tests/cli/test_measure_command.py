@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,10 @@ from made_folders import noisy, picture
 from PIL import Image
 
 from iqbench import functional
+from iqbench.document.plotly_traces import for_plotly
 from iqbench.images.tensors import to_tensor
 from iqbench.images.write import write_png
+from iqbench.maps import difference_maps, maps_figure, render
 from iqbench.results.signature import parse_signature
 
 PIXELS = ("--metric", "psnr", "--metric", "ssim", "--metric", "tv")
@@ -179,6 +183,44 @@ def test_maps_are_written_and_named_on_stderr(pair, iqbench):
     assert "smoother" in lines[2]
     for name in names:
         assert _size(f"m/new/{name}.png") == (32, 24)
+
+
+@pytest.mark.parametrize("format", ["png", "svg", "pdf"])
+def test_maps_are_one_figure_of_a_stated_size_beside_the_images(pair, iqbench, format):
+    arguments = ("--map", "ssim", "--map", "absolute-error", "--figure-size", "12x4cm")
+    ran = iqbench("measure", *pair, *PIXELS, *arguments, "--figure", f"m.{format}")
+    assert ran.code == 0
+    assert ran.err == f"wrote m.{format}\n"
+    content = Path(f"m.{format}").read_bytes()
+    if format == "png":
+        with Image.open(f"m.{format}") as image:
+            assert image.size == (int(12 / 2.54 * 200), int(4 / 2.54 * 200))
+    elif format == "svg":
+        for words in (b">reference<", b">output<", b">ssim, mean 0.", b">absolute-error, mean 0."):
+            assert words in content
+    else:
+        assert content.startswith(b"%PDF")
+
+
+def test_the_pictures_of_a_figure_are_the_images_and_the_maps(pair):
+    maps = difference_maps(*pair, maps=["absolute-error"])
+    figure = maps_figure(*map(Path, pair), maps)
+    shown, _, painted = figure.panels
+    np.testing.assert_array_equal(shown.pixels, picture(0))
+    np.testing.assert_array_equal(painted.pixels, render(maps[0]))
+    assert (painted.low, painted.high) == (maps[0].low, maps[0].high)
+    first = for_plotly(figure)["traces"][0]["source"].partition("base64,")[2]
+    with Image.open(BytesIO(base64.b64decode(first))) as image:
+        np.testing.assert_array_equal(np.asarray(image), picture(0))
+
+
+def test_a_figure_does_not_replace_the_images_that_it_is_made_from(pair, iqbench):
+    before = Path("r.png").read_bytes()
+    ran = iqbench("measure", *pair, *PIXELS, "--map", "ssim", "--figure", "r.png")
+    assert ran.code == 2
+    assert "a figure would replace r.png" in ran.err
+    assert Path("r.png").read_bytes() == before
+    assert iqbench("measure", "o.png", "--metric", "tv", "--figure", "m.png").code == 2
 
 
 def test_raw_maps_are_arrays_whose_mean_is_the_value(pair, iqbench):
