@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from hashlib import md5
 from typing import Any, BinaryIO
+from urllib.parse import unquote
 
 from iqbench.blobs.blob import BlobFile, changed
 from iqbench.blobs.cache import block_cache, block_key
@@ -288,7 +289,8 @@ def list_objects(url: str) -> dict[str, RemoteObject]:
         If they cannot be listed; there may be none.
     """
     filesystem, path = _open_filesystem(url)
-    found = attempt(partial(_found_below, filesystem, path), url)
+    is_web = url.lower().startswith(("http://", "https://"))
+    found = attempt(partial(_found_below, filesystem, path, is_web), url)
     # A web server says of an object only when asked for this one how large it is.
     unknown = [one for one, facts in found.values() if facts.get("size") is None]
     with ThreadPoolExecutor(_LOOKS) as pool:
@@ -305,15 +307,19 @@ def _ask(filesystem: Any, path: str) -> RemoteObject:
     return attempt(partial(look_at, name, filesystem, path), name)
 
 
-def _found_below(filesystem: Any, path: str) -> dict[str, tuple[str, Mapping[str, Any]]]:
+def _found_below(
+    filesystem: Any, path: str, is_web: bool
+) -> dict[str, tuple[str, Mapping[str, Any]]]:
     filesystem.invalidate_cache()
     try:
         found = filesystem.find(path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     prefix = path.rstrip("/") + "/"
+    # The addresses of a web server are quoted, and names are not.
+    spell = unquote if is_web else str
     return {
-        one.removeprefix(prefix): (one, facts)
+        spell(one.removeprefix(prefix)): (one, facts)
         for one, facts in found.items()
         if facts.get("type") != "directory" and one.startswith(prefix) and not one.endswith("/")
     }

@@ -114,6 +114,15 @@ def test_values_are_those_of_folders_whatever_passes(
     assert (summary.scored, summary.failures) == (3, [])
 
 
+def test_any_name_of_an_object_is_the_name_of_its_image(s3: Any) -> None:
+    names = ["a b", "50%", "\xe4", "x#y", "q?", "a+b", "[1]", "{x}", "deep/er/a", "~", "a=b&c"]
+    place = put(s3, "bucket/odd", {f"{name}.png": name.encode() for name in names})
+    samples = reference_folder(place).samples
+    assert {one.image: one.needed_reference.read().data.decode() for one in samples} == {
+        name: name for name in names
+    }
+
+
 def test_what_stays_broken_is_the_error_of_its_image(made: Made, s3: Any, proxy: Proxy) -> None:
     output = put(s3, "bucket/mine", files_below(made.root / "out/mine"))
     proxy.fault = lambda method, path: (
