@@ -7,7 +7,7 @@ from os import PathLike
 
 from iqbench.datasets.files import check_text, did_you_mean, is_image_name, natural_key, walk
 from iqbench.datasets.storage.paths import Place, source_of
-from iqbench.datasets.storage.places import find_place
+from iqbench.datasets.storage.places import archives_hint, find_place
 from iqbench.errors import IqbenchError
 from iqbench.images.source import Source
 
@@ -65,7 +65,7 @@ def list_reference_set(folder: Place) -> ReferenceSet:
     if not images:
         raise IqbenchError(
             f"reference set {folder} holds no image (PNG, JPEG, BMP, TIFF, WebP)",
-            hint="Give the folder that the images are in",
+            hint=archives_hint(folder, files) or "Give the folder that the images are in",
         )
     name = check_text("reference set", folder.resolve().name, hint="Rename the folder")
     ignored = tuple(name for name in files if not is_image_name(name))

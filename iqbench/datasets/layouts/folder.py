@@ -21,6 +21,7 @@ from iqbench.datasets.layout import BelowRoot, DataRoot, Layout, file_below, fol
 from iqbench.datasets.opinions.tables import read_lines
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.storage.paths import Place, source_of
+from iqbench.datasets.storage.places import archives_hint
 from iqbench.datasets.template import ReferenceName
 from iqbench.errors import IqbenchError
 
@@ -96,7 +97,10 @@ class FolderLayout(Layout):
             by_id[image] = name
         if not by_id:
             what = " or ".join(self.files) if self.files else "image (PNG, JPEG, BMP, TIFF, WebP)"
-            raise IqbenchError(f"reference folder {folder} holds no {what}")
+            raise IqbenchError(
+                f"reference folder {folder} holds no {what}",
+                hint=archives_hint(folder, walk(folder)),
+            )
         return [
             Sample(image, source_of(folder / by_id[image]), problem=_problem(by_id[image]))
             for image in sorted(by_id, key=natural_key)

@@ -27,6 +27,7 @@ from iqbench.datasets.matching.comparison import pair_names
 from iqbench.datasets.matching.hints import NameOption, suffix_hint, unlike_hint
 from iqbench.datasets.matching.methods import Method
 from iqbench.datasets.storage.paths import Place, StoredPath
+from iqbench.datasets.storage.places import archives_hint
 from iqbench.datasets.storage.stored_file import StoredFile
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
@@ -342,7 +343,9 @@ def _no_images(folder: Place, index: _Index) -> str:
     inside = ", ".join(sorted(index.folders, key=natural_key)[:3])
     files = [name for names in index.files.values() for name in names]
     only = f"folders ({inside})" if inside else some(files)
-    return f"folder {folder} holds no images" + (f", only {only}" if only else "")
+    hint = archives_hint(folder, files)
+    why = f"folder {folder} holds no images" + (f", only {only}" if only else "")
+    return f"{why}. {hint}" if hint else why
 
 
 def _levels(stem: str) -> Iterable[str]:

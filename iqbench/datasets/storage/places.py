@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
@@ -22,7 +22,7 @@ from iqbench.errors import IqbenchError
 from iqbench.specs import parse_spec
 from iqbench.user_files import expand_user
 
-__all__ = ["find_place", "is_storage"]
+__all__ = ["archives_hint", "find_place", "is_storage"]
 
 _ARCHIVE = re.compile(r"(?P<path>.*\.(?P<kind>zip|tar|parquet))(?:#(?P<part>[^#]+))?", re.I)
 _COMPRESSED = re.compile(r".*\.(?:tar\.\w+|tgz|tbz2?|txz|7z|rar)(?:#[^#]+)?", re.I)
@@ -90,6 +90,14 @@ def find_place(given: str | os.PathLike[str] | StoredPath) -> Place:
             return Path(text)
         raise IqbenchError(f"{named['path']} does not exist", hint="Check the name")
     return StoredPath(_archives(text, named["kind"].lower(), files, named["part"]))
+
+
+def archives_hint(folder: Place, names: Iterable[str]) -> str:
+    """Say how to name the archives among the files of a folder; empty where there are none."""
+    endings = sorted({match["kind"].lower() for match in map(_ARCHIVE.fullmatch, names) if match})
+    if not endings:
+        return ""
+    return f"To read the archives in it, name them: '{folder}/*.{endings[0]}'"
 
 
 def _is_collapsed(text: str) -> bool:

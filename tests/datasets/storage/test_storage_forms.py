@@ -166,6 +166,20 @@ def test_scores_of_a_folder_stay_when_it_is_packed(tmp_path: Path, packed: Path)
     assert (summary.scored, summary.current) == (0, 3)
 
 
+def test_a_folder_of_archives_says_how_to_name_them(tmp_path: Path, packed: Path) -> None:
+    made = Made(tmp_path)
+    hr = made.references()
+    as_shards(hr, packed)
+    message = f"To read the archives in it, name them: '{packed}/*.tar'"
+    for find in (reference_folder, reference_set):
+        with pytest.raises(IqbenchError) as caught:
+            find(packed)
+        assert message in str(caught.value)
+    (method,) = resolve_methods([str(packed)])
+    found = match_outputs(method, reference_folder(hr), alone=True)
+    assert message in found.message
+
+
 def test_a_missing_output_is_missing_in_every_form(tmp_path: Path, packed: Path) -> None:
     made = Made(tmp_path)
     made.references()
