@@ -24,9 +24,15 @@ GOLDEN = (
 READING = {
     "datasets": ("datasets", "list"),
     "protocols": ("protocols", "list"),
+    "results list": ("results", "list", "new"),
+    "results verify": ("results", "verify", "new"),
+    "status": ("status", "new"),
+    "site": ("site", "new", "-o", "public"),
+    "export wide": ("export", "new", "--wide", "-o", "wide.csv"),
     "report": ("report", "new", "-o", "pictures.html"),
     "check page": ("check", "new", "--baseline", "old", "--html", "check.html"),
     "doctor": ("doctor",),
+    "import": ("import", "costs.csv", "--results", "new"),
 }
 """Commands that work too; what they print is not kept."""
 
@@ -70,6 +76,7 @@ if __name__ == "__main__":
     everything = sys.argv[2:] == ["everything"]
     golden = dict(run_everything(folder, None if everything else GOLDEN))
     os.chdir(folder)
+    Path("costs.csv").write_text("method,metric,value,direction\nedsr,params,1000,lower\n")
     ran = {
         "golden": golden,
         "reading": {name: said(*arguments) for name, arguments in READING.items()},

@@ -66,7 +66,7 @@ def test_a_reading_command_says_what_it_says_with_them(said, name):
 def test_other_reading_commands_work(said, name):
     code, output, messages = said["reading"][name]
     assert code == (1 if name in ("check page", "doctor") else 0), messages
-    assert output or "wrote" in messages
+    assert output or messages.startswith(("wrote", "left out", "imported"))
 
 
 def test_what_a_report_leaves_out_is_said(said):
