@@ -43,7 +43,8 @@ def _lines(name: str, value: Any) -> Iterator[str]:
         yield f"module {name}"
     elif inspect.isclass(value) and _is_ours(value):
         yield f"class {name}"
-        yield from _parameters(value)
+        if _has_own_parameters(value):
+            yield from _parameters(value)
         yield from _members(value)
     elif inspect.isfunction(value):
         yield f"function {name}"
@@ -56,6 +57,14 @@ def _lines(name: str, value: Any) -> Iterator[str]:
 
 def _is_ours(cls: type) -> bool:
     return cls.__module__.startswith("iqbench.")
+
+
+def _has_own_parameters(cls: type) -> bool:
+    """Tell whether our code says how it is made; of others' classes versions of Python differ."""
+    ours = [base for base in cls.__mro__ if _is_ours(base)]
+    return any("__init__" in vars(base) for base in ours) and not getattr(
+        cls, "_is_protocol", False
+    )
 
 
 def _members(cls: type) -> Iterator[str]:
@@ -81,10 +90,7 @@ def _members(cls: type) -> Iterator[str]:
 
 def _parameters(value: Any) -> Iterator[str]:
     """Give the parameters as they are called: those after a * by name only."""
-    try:
-        signature = inspect.signature(value)
-    except ValueError:  # of a class that is written in C
-        return
+    signature = inspect.signature(value)
     by_name = False
     for one in signature.parameters.values():
         if one.name == "self":
