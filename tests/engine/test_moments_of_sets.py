@@ -265,6 +265,15 @@ class TestMerged:
         evaluate("near", results="merged", **chosen)  # nothing is left to do
         assert len(extracted) == done
 
+    def test_shards_in_one_folder_are_closed_without_an_image(self, extracted, folders):
+        for number in (1, 2):
+            evaluate("near", shard=f"{number}/2")
+        assert len(extracted) == 12
+        evaluate("near")
+        assert len(extracted) == 12
+        assert fid("near") == pytest.approx(expected(folders, "near"), rel=1e-6)
+        assert len(parts()) == 2
+
     def test_shards_with_a_common_image_cannot_be_told_apart(self, shards):
         shutil.copy(shards / "near" / NAMES[0], shards / "two" / "near")
         for name in ("one", "two"):
