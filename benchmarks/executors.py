@@ -137,11 +137,12 @@ def section(work: Work, found: Mapping[str, Sequence[Mapping[str, float]]]) -> s
         first = median(one["first"] for one in rounds)
         rows.append(f"| {side} | {first:.1f} | {rate[side]:.2f} | {whole[side]:.1f} |")
     said = [
-        f"Efficiency of two {what} (rate over twice that of one): {_ratio(rate, two, one, 2)}."
+        f"Efficiency of two {what} (rate over twice that of one): {rate[two] / rate[one] / 2:.0%}."
         for what, one, two in (
             ("processes", "1 process", "2 processes"),
             ("workers of Ray", "Ray, 1 worker", "Ray, 2 workers"),
         )
+        if {one, two} <= rate.keys()
     ]
     if {"inline, 1 core", "Ray, 1 worker"} <= rate.keys():
         slower = rate["inline, 1 core"] / rate["Ray, 1 worker"] - 1
@@ -155,12 +156,6 @@ def section(work: Work, found: Mapping[str, Sequence[Mapping[str, float]]]) -> s
         said.append(f"Two processes over threads in one, on two cores: {gain:.2f} times the rate.")
     images = f"{work.workload.pairs} pairs {work.workload.height}x{work.workload.width}"
     return "\n\n".join([f"## {work.title}", f"{images}.", "\n".join(rows), "\n".join(said)])
-
-
-def _ratio(rate: Mapping[str, float], two: str, one: str, times: int) -> str:
-    if two not in rate or one not in rate:
-        return "not measured"
-    return f"{rate[two] / rate[one] / times:.0%}"
 
 
 def main() -> None:

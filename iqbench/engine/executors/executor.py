@@ -103,6 +103,4 @@ class InlineExecutor:
 
 def outputs_at_once(outputs: int, workers: int) -> int:
     """Return how many outputs a unit should have, so that all workers get their share."""
-    if workers == 1:
-        return MOST_OUTPUTS
     return max(1, min(MOST_OUTPUTS, outputs // (workers * _UNITS_A_WORKER)))
