@@ -415,7 +415,10 @@ def _groups(label: str, scale: str, named: bool, *, deep: bool) -> tuple[str, ..
 
 def _head(column: _Column, heading: str, groups: tuple[str, ...], layout: TableLayout) -> _Headed:
     """Name a column and choose its decimals, as the layout says."""
-    name = most_telling(layout.names, column.keys, heading)
+    text = most_telling(layout.names, column.keys, heading)
+    name = heading if text is None else layout.names[text]
+    if text == column.keys[0]:  # of all columns of a metric: what tells this one apart stays
+        name += heading.removeprefix(text)
     decimals = layout.decimals
     if isinstance(decimals, dict):
         told = most_telling(decimals, column.keys, heading)
@@ -423,7 +426,7 @@ def _head(column: _Column, heading: str, groups: tuple[str, ...], layout: TableL
     return _Headed(
         column,
         groups,
-        heading if name is None else layout.names[name],
+        name,
         direction_arrow(column.info) if layout.arrows else "",
         column.info.decimals if decimals is None else decimals,
     )

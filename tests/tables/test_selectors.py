@@ -243,6 +243,18 @@ def test_what_is_assigned_begins_after_the_brackets(inside, value):
     assert split_assignment("psnr[protocol=rgb]") == ("psnr[protocol=rgb]", "")
 
 
+def test_a_name_of_a_metric_keeps_what_tells_its_columns_apart(results):
+    arguments = ("leaderboard", results / "new", "--dataset", "set14", "--layout", "paper")
+    columns = ("--columns", f"{RGB},{LUMA}", "--name", "psnr=PSNR")
+    (first, *_) = records(*arguments, *columns)
+    assert list(first)[1:3] == [
+        "set14 \u00d74 PSNR [protocol=rgb/1]",
+        "set14 \u00d74 PSNR [protocol=sr-y:scale=4/1]",
+    ]
+    (first, *_) = records(*arguments, *columns, "--name", f"{LUMA}=PSNR-Y")
+    assert list(first)[2] == "set14 \u00d74 PSNR-Y"
+
+
 def test_a_page_reads_the_scores_once(results, tmp_path, monkeypatch):
     asked = []
 
