@@ -18,10 +18,10 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 import pyarrow as pa
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
+    PlainValidator,
     ValidationError,
     model_validator,
 )
@@ -42,7 +42,7 @@ from iqbench.results.schema import (
     output_mark,
 )
 from iqbench.results.selector import Keys
-from iqbench.results.signature import headings
+from iqbench.results.signature import headings, parse_signature
 from iqbench.results.store import Store
 from iqbench.user_files import open_regular
 
@@ -62,20 +62,24 @@ _TOLD = ("direction", "decimals", "headline", "summary", "role", "margin")
 """What is kept of a `ColumnInfo`: what a check needs."""
 
 
-def _a_number(value: float) -> float:
-    if math.isnan(value):
-        raise ValueError("it is not a number")
-    return value
+def _a_value(value: object) -> float:
+    if isinstance(value, str) and value in {"inf", "-inf"}:
+        return float(value)
+    if type(value) in {int, float} and abs(number := float(str(value))) < math.inf:
+        return number
+    raise ValueError("a value is a finite number, or the text inf or -inf")
 
 
-_Value = Annotated[float, AfterValidator(_a_number)]
-"""A number, or the text ``inf`` or ``-inf``."""
+_Value = Annotated[float, PlainValidator(_a_value)]
+"""A finite number, or the text ``inf`` or ``-inf``."""
+
+_Name = Annotated[str, Field(min_length=1)]
 
 
 class _Line(BaseModel):
     """One line. Later releases may add keys."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
 class _Head(_Line):
@@ -88,10 +92,10 @@ class _Head(_Line):
 class _ColumnLine(_Line):
     """How one column is computed and read."""
 
-    column: str
-    metric: str
-    signature: str
-    protocol: str
+    column: _Name
+    metric: _Name
+    signature: _Name
+    protocol: _Name
     direction: str
     decimals: int = 4
     headline: bool = True
@@ -102,6 +106,7 @@ class _ColumnLine(_Line):
     @model_validator(mode="after")
     def _is_read_so(self) -> _ColumnLine:
         _ = self.info  # refuses what no column can be
+        parse_signature(self.signature)
         return self
 
     @property
@@ -113,27 +118,27 @@ class _ColumnLine(_Line):
 class _ImageLine(_Line):
     """The values of one output, by column, and the digests of its files."""
 
-    dataset: str
-    method: str
-    image: str
+    dataset: _Name
+    method: _Name
+    image: _Name
     values: dict[str, _Value]
-    reference: str | None = None
-    output: str | None = None
+    reference: _Name | None
+    output: _Name | None
 
 
 class _SetLine(_Line):
     """One value of a whole set."""
 
-    dataset: str
-    method: str
-    set_column: str = Field(alias="set")
+    dataset: _Name
+    method: _Name
+    set_column: _Name = Field(alias="set")
     value: _Value
-    standard_error: float | None = None
+    standard_error: _Value | None
     n: int
     expected: int
-    reference_set: str | None = None
-    reference_n: int | None = None
-    replicates: list[float] | None = None
+    reference_set: str | None
+    reference_n: int | None
+    replicates: list[_Value] | None
 
 
 @dataclass
@@ -187,6 +192,10 @@ def results_folder(path: Path) -> Iterator[Path]:
         yield path
         return
     content = _parse(path)
+    if not content.images and not content.sets:
+        raise IqbenchError(
+            f"the baseline {path} holds no images", hint="Write it again: iqbench check --update"
+        )
     with tempfile.TemporaryDirectory(prefix="iqbench-") as name:
         _unpack(content, Path(name))
         yield Path(name)
@@ -312,7 +321,7 @@ def _lines(path: Path) -> Iterator[tuple[int, _Line]]:
     """Read line by line, each with its number from 1."""
     try:
         with open_regular(path) as file:
-            texts = file.read().decode().split("\n")
+            texts = file.read().decode("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise IqbenchError(
             f"cannot read the baseline {path}: {error}", hint="Give a results folder or its text"
@@ -342,7 +351,9 @@ def _head(path: Path, text: str) -> _Head:
 
 def _parse_line(text: str, place: tuple[Path, int]) -> _Line:
     try:
-        keys = json.loads(text)
+        keys = json.loads(text, object_pairs_hook=_distinct)
+        if not isinstance(keys, dict):
+            raise ValueError("it is no JSON object")
         kinds = (("column", _ColumnLine), ("image", _ImageLine), ("set", _SetLine))
         kind = next((kind for key, kind in kinds if key in keys), None)
         if kind is None:
@@ -352,13 +363,21 @@ def _parse_line(text: str, place: tuple[Path, int]) -> _Line:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise _damaged(place, f"{where}: {first['msg']}" if where else first["msg"]) from error
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(place, error) from error
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its keys and values, and refuse a key that stands there twice."""
+    keys = [key for key, _ in pairs]
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        raise ValueError(f"{twice!r} stands there twice")
+    return dict(pairs)
 
 
 def _add(known: dict[Any, Any], key: Any, line: _Line, place: tuple[Path, int]) -> None:
     if key in known:
-        raise _damaged(place, "an earlier line is of the same")
+        raise _damaged(place, "an earlier line describes the same")
     known[key] = line
 
 
@@ -372,7 +391,7 @@ def _damaged(place: tuple[Path, int], why: object) -> IqbenchError:
     path, number = place
     return IqbenchError(
         f"{path}, line {number}, cannot be read: {why}",
-        hint="Take the file as it was committed, then update it: iqbench check --update",
+        hint="Restore the file as it was committed, then update it: iqbench check --update",
     )
 
 

@@ -157,7 +157,19 @@ def test_line_ends_of_windows_are_read(tmp_path: Path) -> None:
         assert text_of(folder) == text
 
 
-IMAGE = '{"dataset": "d", "method": "m", "image": "a", "values": {"psnr": 1.0}}'
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path, mark: str) -> None:
+    text = text_of(write(tmp_path / "results", {("a", "psnr", "1"): 31.0}))
+    path = written(tmp_path, mark + text)
+    with results_folder(path) as folder:
+        assert text_of(folder) == text
+    assert image_lines(path) == {("set5", "mine", "a"): 3}
+
+
+IMAGE = (
+    '{"dataset": "d", "method": "m", "image": "a", "values": {"psnr": 1.0},'
+    ' "reference": "r", "output": "o"}'
+)
 COLUMN = (
     '{"column": "psnr", "metric": "psnr", "signature": "metric=psnr", "protocol": "rgb",'
     ' "direction": "higher"}'
@@ -172,13 +184,27 @@ HEAD = '{"iqbench": "baseline", "format": 1}'
         (["dataset,method,image,psnr"], "its first line does not say so"),
         (['{"iqbench": "baseline", "format": 2}'], "is of format 2, and this release reads"),
         ([HEAD, "<<<<<<< HEAD"], "line 2, cannot be read"),
-        ([HEAD, "[]"], "line 2, cannot be read: it describes no column, image or set"),
-        ([HEAD, "1"], "line 2, cannot be read"),
+        ([HEAD, "[]"], "line 2, cannot be read: it is no JSON object"),
+        ([HEAD, "{}"], "line 2, cannot be read: it describes no column, image or set"),
+        ([HEAD, "1"], "line 2, cannot be read: it is no JSON object"),
         ([HEAD, IMAGE], "line 2, cannot be read: no line before it describes the column 'psnr'"),
-        ([HEAD, COLUMN, IMAGE, IMAGE], "line 4, cannot be read: an earlier line is of the same"),
-        ([HEAD, COLUMN, COLUMN], "line 3, cannot be read: an earlier line is of the same"),
-        ([HEAD, COLUMN, IMAGE.replace("1.0", '"nan"')], "line 3, cannot be read: values.psnr"),
-        ([HEAD, COLUMN, IMAGE.replace("1.0", '"much"')], "line 3, cannot be read: values.psnr"),
+        (
+            [HEAD, COLUMN, IMAGE, IMAGE],
+            "line 4, cannot be read: an earlier line describes the same",
+        ),
+        ([HEAD, COLUMN, COLUMN], "line 3, cannot be read: an earlier line describes the same"),
+        *(
+            ([HEAD, COLUMN, IMAGE.replace("1.0", value)], "line 3, cannot be read: values.psnr")
+            for value in ('"nan"', '"much"', '"1"', "NaN", "Infinity", "1e999", "true", "null")
+        ),
+        ([HEAD, COLUMN, IMAGE.replace("1.0", "9" * 400)], "line 3, cannot be read: values.psnr"),
+        ([HEAD, COLUMN, IMAGE.replace("1.0", '1.0, "psnr": 2.0')], "'psnr' stands there twice"),
+        ([HEAD, COLUMN, IMAGE.replace('"m"', '""')], "line 3, cannot be read: method"),
+        ([HEAD, COLUMN, IMAGE.replace('"reference"', '"r"')], "reference: Field required"),
+        ([HEAD, COLUMN, IMAGE.replace('"output"', '"o"')], "output: Field required"),
+        ([HEAD, COLUMN.replace("metric=psnr", "psnr")], "line 2, cannot be read: Value error, not"),
+        ([HEAD], "holds no images"),
+        ([HEAD, COLUMN], "holds no images"),
         ([HEAD, COLUMN.replace("higher", "up")], "no such direction: 'up'"),
         ([HEAD, "[" * 100_000], "line 2, cannot be read"),
     ],
