@@ -63,6 +63,7 @@ class Brisque(Metric):
     """
 
     name: ClassVar[str] = "brisque"
+    version: ClassVar[int] = 2
     summary: ClassVar[str] = "Blind image spatial quality evaluator; no reference is read"
     citation: ClassVar[str] = "Mittal, Moorthy and Bovik 2012, doi:10.1109/TIP.2012.2214050"
     role: ClassVar[Role] = "naturalness"
@@ -78,7 +79,7 @@ class Brisque(Metric):
                 (Tap(whole=True),),
                 decimals=2,
                 headline=True,
-                undefined="the image is flat",
+                undefined="the image is flat, or is at half size",
                 smallest=SMALLEST,
                 margin=Margin(0.5, reason="papers print one or two decimals of about 100"),
             ),
@@ -117,13 +118,17 @@ def features(plane: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (36,) float64, those of full size first; NaN where a fit does not exist.
+        (36,) float64, those of full size first; NaN where a fit does not exist, and of an image
+        that is flat, all of whose values are rounding errors.
 
     Notes
     -----
-    Where the picture is flat, values are its distance from a local mean that equals it but for
-    rounding. Their signs are counted, so that other implementations differ there by some 1e-5.
+    Where a part of the picture is flat, values are its distance from a local mean that equals it
+    but for rounding. Their signs are counted, so that other implementations differ there by some
+    1e-5.
     """
+    if bool((plane == plane[0, 0]).all()):
+        return plane.new_full((18 * SCALES,), math.nan)
     found: list[Tensor] = []
     for scale in range(SCALES):
         if scale:
@@ -201,7 +206,8 @@ def brisque(image: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N,) float64, lower is better, about 0 to 100; NaN where the image is flat.
+        (N,) float64, lower is better, about 0 to 100; NaN where the image is flat, or
+        is at half size.
 
     Raises
     ------

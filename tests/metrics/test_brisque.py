@@ -111,11 +111,19 @@ def test_worse_photographs_have_higher_values() -> None:
 
 
 @needs_model
-def test_a_flat_image_has_no_value() -> None:
+def test_a_flat_image_has_no_value_whatever_its_gray() -> None:
+    flat = torch.arange(256).reshape(256, 1, 1, 1).expand(256, 1, 16, 17) / 255
+    assert brisque(flat).isnan().all()
+    board = torch.from_numpy(np.indices((32, 32)).sum(0) % 2).float()
+    assert brisque(board[None, None]).isnan().all()  # flat at half size
+
+
+@needs_model
+def test_a_value_that_is_undefined_has_its_reason() -> None:
     flat = np.full((32, 32, 3), 127, np.uint8)
     (row,) = iqbench.measure(flat, metrics="brisque", device="cpu").to_dict("records")
     assert pd.isna(row["value"])
-    assert row["error"] == "undefined: the image is flat"
+    assert row["error"] == "undefined: the image is flat, or is at half size"
 
 
 @needs_model
