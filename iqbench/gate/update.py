@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from iqbench.errors import IqbenchError
+from iqbench.document.text import plural
+from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.gate.compared_scores import ComparedScores, read_scored
 from iqbench.gate.matching import Scored
 from iqbench.results.current import groups
@@ -73,9 +75,17 @@ def new_baseline(baseline: Path, results: Path) -> Updated:
     Raises
     ------
     IqbenchError
-        Where the results cannot be read, or the baseline cannot be written.
+        Where the results cannot be read or hold no value, or the baseline cannot be written.
     """
     now = read_scored(results)
+    lacking = len(now.scores) + len(now.sets) - len(_values(now.scores)) - len(_values(now.sets))
+    if lacking:
+        warnings.warn(
+            f"{results} lacks {plural(lacking, 'value')}, which are undefined or could not be "
+            "computed. The baseline is without them, so that later checks do not miss them",
+            IqbenchWarning,
+            stacklevel=2,
+        )
     _write(baseline, results, now, _methods_of(now))
     return Updated(added=len(_values(now.scores)) + len(_values(now.sets)))
 
@@ -98,7 +108,7 @@ def update_baseline(baseline: Path, results: Path, sides: ComparedScores) -> Upd
     Raises
     ------
     IqbenchError
-        Where the baseline cannot be written.
+        Where no value would be left, or the baseline cannot be written.
     """
     old, now = sides.baseline, sides.candidate
     taken = _methods_of(now)
@@ -177,6 +187,10 @@ def _write(
     taken: set[tuple[str, str]],
     gone: Iterable[tuple[str, str]] = (),
 ) -> None:
+    if not len(_values(tables.scores)) and not len(_values(tables.sets)):
+        raise IqbenchError(
+            f"{results} holds no values for a baseline", hint="Score outputs: iqbench evaluate"
+        )
     if is_text_baseline(baseline):
         text = text_of_tables(tables.scores, tables.sets, tables.images, tables.columns)
         write_file(baseline, text.encode(), hint="Choose another place for the baseline")

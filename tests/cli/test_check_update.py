@@ -237,3 +237,17 @@ def test_the_verdict_is_said_once_where_both_streams_are_one() -> None:
     text = ran.stdout.decode()
     assert text.startswith("Regression check failed: 1 worse")
     assert text.count("check failed: 1 worse") == 1
+
+
+def test_a_new_baseline_says_what_it_lacks_and_is_never_empty(iqbench: Any, tmp_path: Path) -> None:
+    lost = float("nan")
+    write(tmp_path / "some", "edsr", [*VALUES[:-1], lost])
+    with pytest.warns(library.IqbenchWarning, match="some lacks 1 value, which"):
+        assert iqbench("check", tmp_path / "some", "--baseline", "new.jsonl", "--update").code == 0
+    write(tmp_path / "none", "edsr", [lost] * 2)
+    for name in ("empty.jsonl", "empty"):
+        with pytest.warns(library.IqbenchWarning, match="none lacks 2 values, which"):
+            ran = iqbench("check", tmp_path / "none", "--baseline", tmp_path / name, "--update")
+        assert ran.code == 2
+        assert "none holds no values for a baseline" in ran.err
+        assert not (tmp_path / name).exists()
