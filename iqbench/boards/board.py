@@ -180,6 +180,8 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
         frame = pd.DataFrame(columns=[*_FRONT, *_BACK])
         if parts:
             frame = pd.concat(parts, ignore_index=True)
+        if PUBLISHED in frame:  # datasets without published means lack the column
+            frame[PUBLISHED] = frame[PUBLISHED].fillna("")
         names = [f"{heading}{suffix}" for heading in self.headings for suffix in SUFFIXES]
         wanted = [name for name in (*_FRONT, *names, *_BACK) if name in frame.columns]
         return MeansTable(frame[wanted], self.columns)

@@ -199,7 +199,7 @@ def _columns_of(
     """Give the columns of one dataset, by scale and then in the order of the board."""
     frame = board.table.frame
     rows = frame[frame["dataset"] == one.dataset]
-    published = rows[rows[PUBLISHED].fillna("").ne("")] if PUBLISHED in rows else rows[:0]
+    published = rows[rows[PUBLISHED].ne("")] if PUBLISHED in rows else rows[:0]
     joined = _joined(one, any_protocol)
     scales = {head: _scale_of(one.signatures[head][1]) for head in joined}
     if len(known := {scale for scale in scales.values() if scale}) == 1:
@@ -517,7 +517,7 @@ def _sources(methods: Sequence[str], board: Board) -> Iterator[str]:
     """Say which values were not scored here, and where they are from."""
     frame = board.table.frame
     if PUBLISHED in frame:
-        rows = frame[frame["method"].isin(list(methods)) & frame[PUBLISHED].fillna("").ne("")]
+        rows = frame[frame["method"].isin(list(methods)) & frame[PUBLISHED].ne("")]
         texts = [
             f"{', '.join(dict.fromkeys(same['method'].astype(str)))} ({source})"
             for source, same in rows.groupby(PUBLISHED, sort=False)

@@ -10,6 +10,7 @@ from made_folders import Made
 
 from iqbench.boards.board import read_board
 from iqbench.boards.composites import read_composites
+from iqbench.boards.document import render_leaderboard
 from iqbench.boards.views import render_view
 from iqbench.errors import IqbenchError, IqbenchWarning
 from iqbench.results.importing import import_values
@@ -88,6 +89,23 @@ def test_every_format_marks_it(results, publish, format):
     text = render_view(read(results)[0], None, format)
     assert "Paper" in text
     assert "published" in text
+
+
+@pytest.mark.parametrize("format", ["table", "markdown", "latex", "html", "word"])
+def test_rows_of_other_datasets_are_not_marked(tmp_path, format):
+    made = Made(tmp_path)
+    for dataset in ("first", "second"):
+        made.references(folder=dataset)
+        made.method("near")
+        made.evaluate(reference=tmp_path / dataset)
+    file = tmp_path / "published.csv"
+    file.write_text("method,dataset,metric,value,protocol,source\nPaper,second,psnr,30,rgb,N\n")
+    import_values(file, made.results)
+    found = read_board(made.results, {})
+    assert found.table.frame["published"].tolist() == ["", "", "N"]
+    assert {"first", "second"} == set(found.table.frame["dataset"])
+    pages = found.table.part(found.table.frame[found.table.frame["dataset"] == "first"])
+    assert "published" not in render_leaderboard(pages, format, intervals=False)
 
 
 def test_a_row_of_a_method_that_is_scored_here_has_a_name_of_its_own(results, publish):
