@@ -189,7 +189,7 @@ def _values(table: MeansTable, marks: pd.DataFrame, unit: str) -> Iterator[Table
     """Give the columns of the metrics that have some value here.
 
     The best are marked in the column whose means decide: that of the values, or of the distances
-    to a target, or of what is finite for all methods.
+    to a target, or of what is finite for all methods. Published means have the first alone.
     """
     rows = table.frame
     for metric in marks.columns:
@@ -203,26 +203,35 @@ def _values(table: MeansTable, marks: pd.DataFrame, unit: str) -> Iterator[Table
             if _has(rows, f"{metric}_compared"):
                 count = _counted(rows, metric, unit)
                 kinds.append(("_compared", f"{kinds[-1][1]} on {count}", f"Mean over {count}"))
-            for kind, text, summary in kinds:
-                entries = _entries(rows, f"{metric}{kind}", info.decimals)
-                if kind == kinds[-1][0]:
-                    entries = list(_ranked(entries, rows, metric, marks.loc[rows.index, metric]))
+            present = rows[[f"{metric}{kind}" for kind, _, _ in kinds]].notna().to_numpy()
+            deciding = np.where(present[:, -1], len(kinds) - 1, 0)
+            ranked = list(_ranked(rows, metric, marks.loc[rows.index, metric]))
+            for at, (kind, text, summary) in enumerate(kinds):
+                entries = [
+                    replace(entry, place=place, shade=shade) if at == own else entry
+                    for entry, own, (place, shade) in zip(
+                        _entries(rows, f"{metric}{kind}", info.decimals),
+                        deciding,
+                        ranked,
+                        strict=True,
+                    )
+                ]
                 # Distances to a target have a column of their own, and less of them is better.
                 order = "descending" if info.direction in ("higher", "none") else "ascending"
                 yield TableColumn("value", text, entries, summary, metric, order)
 
 
 def _ranked(
-    entries: list[Entry], rows: pd.DataFrame, metric: str, places: pd.Series
-) -> Iterator[Entry]:
-    """Mark the best, and shade each by its rank in the column where any is marked."""
-    shades = np.full(len(entries), np.nan)
+    rows: pd.DataFrame, metric: str, places: pd.Series
+) -> Iterator[tuple[int, float | None]]:
+    """Give each row its place, and its shade by its rank, in a column where any is marked."""
+    shades = np.full(len(rows), np.nan)
     if places.any():
         ranks = rows[f"{metric}_rank"].to_numpy(np.float64, na_value=np.nan)
         last = np.nanmax(ranks, initial=1.0)
         shades = 1 - (ranks - 1) / (last - 1) if last > 1 else shades
-    for entry, place, shade in zip(entries, places, shades, strict=True):
-        yield replace(entry, place=int(place), shade=None if np.isnan(shade) else float(shade))
+    for place, shade in zip(places, shades, strict=True):
+        yield int(place), None if np.isnan(shade) else float(shade)
 
 
 def _has_values(rows: pd.DataFrame, metric: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 
 import pytest
 from made_folders import Made
@@ -106,6 +107,22 @@ def test_rows_of_other_datasets_are_not_marked(tmp_path, format):
     assert {"first", "second"} == set(found.table.frame["dataset"])
     pages = found.table.part(found.table.frame[found.table.frame["dataset"] == "first"])
     assert "published" not in render_leaderboard(pages, format, intervals=False)
+
+
+def test_the_best_mark_of_a_published_mean_is_at_its_value(tmp_path):
+    made = Made(tmp_path)
+    images = ["a", "b", "c"]
+    made.references(images)
+    made.method("near", images, amount=6)
+    made.method("far", images, amount=16)
+    shutil.copy(tmp_path / "hr" / "a.png", tmp_path / "out" / "near" / "a.png")
+    made.evaluate()
+    file = tmp_path / "published.csv"
+    file.write_text("method,dataset,metric,value,protocol,source\nPaper,hr,psnr,99,rgb,N\n")
+    import_values(file, made.results)
+    text = render_view(read_board(made.results, {}), None, "markdown")
+    assert "| 1 | Paper (published) | **99.00** | - |" in text
+    assert text.count("**") == 2
 
 
 def test_a_row_of_a_method_that_is_scored_here_has_a_name_of_its_own(results, publish):
