@@ -164,16 +164,20 @@ def _cell(entry: Entry, spread: bool, numeric: bool) -> str:
     text = escape_latex(entry.text)
     text += f"~\\cite{{{entry.cite}}}" if entry.cite else ""
     if numeric:
-        text = "$\\infty$" if text == "inf" else re.sub(r"^-(?=[0-9])", "$-$", text)
+        text = re.sub(r"^-(?=[0-9])", "$-$", _infinities(text))
         if entry.place == 1 and "$" in text:
             text = f"\\boldmath{text}"  # \textbf leaves formulas as they are
     if entry.place in _PLACES:
         text = f"{_PLACES[entry.place]}{{{text}}}"
     reach = f" $\\pm$ {entry.spread.removeprefix('±')}" if spread and entry.spread else ""
     note = escape_latex(entry.note)
-    if numeric:
-        note = note.replace("-inf", "$-\\infty$").replace("inf", "$\\infty$")
+    note = _infinities(note) if numeric else note
     return text + (f" ({note})" if note else "") + reach
+
+
+def _infinities(text: str) -> str:
+    """Write infinities as formulas."""
+    return re.sub(r"(-?)\binf\b", r"$\1\\infty$", text)
 
 
 def _labels(groups: Sequence[Sequence[Section]]) -> list[str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made_boards import HOSTILE, board, shown
 
 from iqbench.document.latex import latex_tables
-from iqbench.document.model import Section, texts
+from iqbench.document.model import Entry, Section, TableColumn, texts
 from iqbench.document.text import escape_html, escape_latex
 
 
@@ -95,6 +95,15 @@ def test_infinity_and_minus_in_latex() -> None:
     assert "\\textbf{\\boldmath$\\infty$}" in text
     assert "$-$2.00" in text
     assert "new (3/14 images) & - &" in text
+
+
+def test_minus_infinity_is_a_formula_in_latex() -> None:
+    entries = [Entry("-inf", value=-math.inf), Entry("inf", value=math.inf, place=1)]
+    names = TableColumn("method", "method", [Entry("inf"), Entry("b-inf")])
+    section = Section("t", columns=[names, TableColumn("value", "psnr", entries)])
+    text = latex_tables([section])
+    assert "inf & $-\\infty$ \\\\" in text
+    assert "b-inf & \\textbf{\\boldmath$\\infty$} \\\\" in text
 
 
 def test_names_mean_themselves_in_latex() -> None:
