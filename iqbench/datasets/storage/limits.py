@@ -16,7 +16,7 @@ from iqbench.datasets.files import is_below_root, unusable_name
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["DAMAGE", "Limits", "bounded_headers", "why_unsafe"]
+__all__ = ["DAMAGE", "Limits", "bounded_headers", "plain_name", "why_unsafe"]
 
 _EXTENDED = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
@@ -77,6 +77,13 @@ def bounded_headers(refuse: Callable[[str], Exception]) -> type[tarfile.TarInfo]
             return header
 
     return Header
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a member as a folder would have it: ``./a//b.png`` is ``a/b.png``."""
+    if "./" in name or "//" in name:
+        return "/".join(part for part in name.split("/") if part not in ("", "."))
+    return name
 
 
 def why_unsafe(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from iqbench.blobs.blob import Blob, LocalFile
 from iqbench.blobs.remote import find_objects, is_url, list_objects
 from iqbench.datasets.files import is_image_name, natural_key, some, split_suffix
-from iqbench.datasets.storage.limits import why_unsafe
+from iqbench.datasets.storage.limits import plain_name, why_unsafe
 from iqbench.datasets.storage.paths import Place, Storage, StoredPath
 from iqbench.datasets.storage.stored_file import Extent, Span, StoredFile
 from iqbench.datasets.storage.tar_members import list_tar
@@ -267,7 +267,7 @@ def _parquet(blobs: list[Blob], part: str | None) -> _Members:
     owners: dict[str, Blob] = {}
     safe = all(name and not why_unsafe(name) for name, _, _ in rows)
     for number, (name, blob, extent) in enumerate(rows):
-        text = str(number) if unnamed or name is None else name
+        text = str(number) if unnamed or name is None else plain_name(name)
         if not safe and not unnamed:
             text = text.replace("\\", "/").rpartition("/")[2]
         if not is_image_name(text):

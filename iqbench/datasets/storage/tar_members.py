@@ -6,7 +6,13 @@ import tarfile
 from typing import BinaryIO
 
 from iqbench.blobs.blob import Blob
-from iqbench.datasets.storage.limits import DAMAGE, Limits, bounded_headers, why_unsafe
+from iqbench.datasets.storage.limits import (
+    DAMAGE,
+    Limits,
+    bounded_headers,
+    plain_name,
+    why_unsafe,
+)
 from iqbench.datasets.storage.stored_file import Extent, Refused, Span
 from iqbench.errors import IqbenchError
 
@@ -36,9 +42,9 @@ def list_tar(blob: Blob) -> dict[str, Extent]:
                 vars(opened).update(members=[])  # or all headers would be kept
                 if info.isdir():
                     continue
-                name = info.name.removeprefix("./")
+                name = plain_name(info.name)
                 twice = f"{name!r} is in it twice" if name in files else ""
-                if why := why_unsafe(name) or twice:
+                if why := why_unsafe(info.name) or twice:
                     raise refuse(why)
                 files[name] = _member(blob, info)
                 if len(files) > Limits().files:

@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass
 
 from iqbench.blobs.blob import Blob
-from iqbench.datasets.storage.limits import DAMAGE, Limits, why_unsafe
+from iqbench.datasets.storage.limits import DAMAGE, Limits, plain_name, why_unsafe
 from iqbench.datasets.storage.stored_file import Extent, Refused
 from iqbench.errors import IqbenchError
 
@@ -123,8 +123,9 @@ def list_zip(blob: Blob) -> dict[str, Extent]:
     for info in infos:
         if info.filename.endswith("/"):
             continue
-        name = info.filename
-        if why := why_unsafe(name) or (f"{name!r} is in it twice" if name in files else ""):
+        name = plain_name(info.filename)
+        twice = f"{name!r} is in it twice" if name in files else ""
+        if why := why_unsafe(info.filename) or twice:
             raise IqbenchError(f"{blob.name} is not read: {why}", hint="Make the archive again")
         files[name] = _member(blob, info)
         if len(files) > Limits().files:

@@ -78,6 +78,21 @@ def as_parquet_shards(folder: Path, to: Path) -> str:
     return f"{to}/train-*.parquet#hr"
 
 
+def as_dotted_names(write: Callable[..., Path]) -> Callable[[Path, Path], str]:
+    """Name the members ``./a.png`` and ``.//img_2.png``, as some programs do that pack."""
+
+    def form(folder: Path, to: Path) -> str:
+        files = files_below(folder).items()
+        named = {
+            f"{'.//' if number % 2 else './'}{name}": data
+            for number, (name, data) in enumerate(files)
+        }
+        return str(write(to / f"packed.{write.__name__.removeprefix('write_')}", named))
+
+    form.__name__ = f"dotted_{write.__name__}"
+    return form
+
+
 def as_objects(folder: Path, to: Path) -> str:
     return put_objects("memory://bucket/folder", files_below(folder))
 
@@ -96,6 +111,7 @@ def as_remote(pack: Callable[[Path, Path], str]) -> Callable[[Path, Path], str]:
 LOCAL = (
     *(as_zip, as_stored_zip, as_bzip2, as_folder_in_zip, as_tar, as_field, as_shards),
     *(as_parquet, as_named_rows, as_parquet_shards),
+    *map(as_dotted_names, (write_zip, write_tar, write_parquet)),
 )
 FORMS = (*LOCAL, as_objects, *map(as_remote, LOCAL))
 

@@ -50,6 +50,9 @@ def test_one_name_twice_is_refused(tmp_path: Path) -> None:
         archive.writestr("a.png", b"1")
         archive.writestr("a.png", b"2")
     assert "'a.png' is in it twice" in refusal(tmp_path / "x.zip")
+    for write, suffix in ((write_zip, "zip"), (write_tar, "tar")):
+        place = write(tmp_path / f"spelt.{suffix}", {"a/b.png": b"1", "./a//b.png": b"2"})
+        assert "'a/b.png' is in it twice" in refusal(place)
     for name in ("1.tar", "2.tar"):
         write_tar(tmp_path / name, {"a.png": b"x"})
     assert "is twice in" in refusal(tmp_path / "*.tar")
