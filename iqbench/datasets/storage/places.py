@@ -184,7 +184,10 @@ def _archives(text: str, kind: str, blobs: list[Blob], part: str | None) -> Stor
     path = text.partition("#")[0] if part else text
     folder, _, last = path.replace("\\", "/").rpartition("/")
     own = folder.rpartition("/")[2] if _is_pattern(last) else split_suffix(last)[0]
-    return Storage(text, address, members.name or own, "/" if part else "#", members.files)
+    found = Storage(text, address, members.name or own, "/" if part else "#", members.files)
+    if not found.files:
+        raise IqbenchError(f"{text} holds no files", hint="Pack it again, with images in it")
+    return found
 
 
 def _packed(blobs: list[Blob], kind: str, part: str | None) -> _Members:

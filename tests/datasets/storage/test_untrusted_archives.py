@@ -222,6 +222,18 @@ def test_a_local_archive_that_changes_is_noticed(tmp_path: Path) -> None:
             dataset.samples[0].needed_reference.read()
 
 
+@pytest.mark.parametrize("files", [{}, {".DS_Store": b"x", "__MACOSX/a.png": b"x"}], ids=str)
+@pytest.mark.parametrize("write", [write_zip, write_tar])
+def test_an_archive_without_files_is_not_a_missing_one(write, files, tmp_path: Path) -> None:
+    place = write(tmp_path / f"x.{write.__name__[-3:]}", files)
+    assert f"{place} holds no files" in refusal(place)
+
+
+def test_a_table_without_rows_is_not_a_missing_one(tmp_path: Path) -> None:
+    place = write_parquet(tmp_path / "x.parquet", {})
+    assert f"{place} holds no files" in refusal(place)
+
+
 def test_missing_archives_are_missing_folders(tmp_path: Path) -> None:
     with pytest.raises(IqbenchError, match=r"x.zip does not exist"):
         reference_folder(tmp_path / "x.zip")
