@@ -113,7 +113,9 @@ def _document(found: ResultsProgress) -> Document:
     if found.rate:
         facts += [f"{found.rate:,.1f} a second", f"{left} left"]
     elif found.remaining:
-        facts.append("no run goes on")
+        alive = sum(run.alive for run in found.runs)
+        going = {0: "no run goes on", 1: "1 run goes on"}.get(alive, f"{alive:,} runs go on")
+        facts.append(going)
     return Document(
         [table, *([runs] if found.runs else [])],
         facts=", ".join(facts),

@@ -103,6 +103,19 @@ class TestWhileRunsGoOn:
         assert rows["one"]["remaining"] == 698
         assert rows["one"]["rate"] + rows["two"]["rate"] == pytest.approx(4.0)
 
+    @pytest.mark.parametrize(
+        ("runs", "said"), [(0, "no run goes on"), (1, "1 run goes on"), (2, "2 runs go on")]
+    )
+    def test_a_run_without_a_score_yet_goes_on(self, folders, iqbench, runs, said):
+        folders.evaluate(shard="1/2")
+        for number in range(runs):
+            new = replace(RECORD, begun=RECORD.updated, recent=(0.0, 0))
+            replace(new, plan=(Planned("hr", "one", 3),)).write(
+                folders.results / FOLDER / f"{number}-a.json"
+            )
+        ran = iqbench("status")
+        assert ran.out.splitlines()[0].endswith(f"remaining, {said}")
+
 
 class TestRecords:
     def test_the_rate_is_that_of_the_last_minute(self):
