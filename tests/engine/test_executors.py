@@ -92,6 +92,23 @@ class TestProcesses:
             assert found[1]["value"] == pytest.approx(found[0]["value"], rel=1e-9)
         assert len(list((tmp_path / "moments-results" / "moments").glob("*/*.parquet"))) == 2
 
+    def test_an_interrupt_of_the_terminal_does_not_reach_workers_that_start(
+        self, tmp_path, monkeypatch, capfd
+    ):
+        class Interrupted(subprocess.Popen):
+            def __init__(self, *args, **options):
+                super().__init__(*args, **options)
+                self.send_signal(signal.SIGINT)
+
+        monkeypatch.setattr(subprocess, "Popen", Interrupted)
+        made = Made(tmp_path)
+        made.references()
+        made.method()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        assert made.evaluate(executor="processes:2").scored == len(IMAGES)
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+        assert "Traceback" not in capfd.readouterr().err
+
     @pytest.mark.slow
     def test_what_the_tables_have_is_not_scored_again(self, awkward, tmp_path):
         made = Made(tmp_path)

@@ -6,7 +6,6 @@ It ends when the connection does, so that no worker is left when whoever started
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import traceback
@@ -52,7 +51,6 @@ class WorkerFailure(NamedTuple):
 
 def main() -> None:
     """Run a worker; its argument is the number of the file that is the connection."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started it ends it
     os.dup2(2, 1)  # what libraries print is no result
     connection = Connection(int(sys.argv[1]))
     sys.path[:] = connection.recv()
