@@ -111,14 +111,39 @@ def validated(model: type[_Model], content: dict[str, Any], where: str) -> _Mode
         problems = error.errors(include_url=False, include_input=False)
     # A misspelt key is also a missing one; the misspelling is what helps.
     problem = min(problems, key=lambda found: found["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in problem["loc"])
+    # Where a value may be of several types, each has a problem; the innermost says most.
+    alike = [found for found in problems if found["loc"][:1] == problem["loc"][:1]]
+    if problem["type"] not in ("extra_forbidden", "missing"):
+        problem = max(alike, key=lambda found: len(_keys(found["loc"], content)))
+        key = ".".join(_keys(problem["loc"], content))
+    else:
+        key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         unknown = unknown_name("key", key, model.model_fields)
         raise IqbenchError(f"{where}: {unknown.message}", hint=unknown.hint)
     if problem["type"] == "missing":
         raise IqbenchError(f"{where}: key {key!r} is missing")
-    what = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    own = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    what = _KINDS.get(problem["type"], own)
     raise IqbenchError(f"{where}: key {key!r}: {what}")
+
+
+_KINDS = {
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
+    "dict_type": "should be keys with values",
+}
+
+
+def _keys(place: tuple[int | str, ...], content: Any) -> list[str]:
+    """Give the keys of a place that the file has, without the names of types between them."""
+    found: list[str] = []
+    for part in place:
+        own = isinstance(content, dict) and part in content
+        if own or (isinstance(content, list) and isinstance(part, int)):
+            content = content[part]
+            found.append(str(part))
+    return found
 
 
 def _refuse_bombs(path: Path, root: yaml.Node | None) -> None:

@@ -15,7 +15,7 @@ from iqbench.yaml_file import kind_of, read_yaml, validated
 __all__ = ["TableLayout", "read_table_layout"]
 
 _Name = Annotated[str, Field(min_length=1, max_length=400)]
-_Decimals = Annotated[int, Field(ge=0, le=12)]
+_Decimals = Annotated[int, Field(ge=0, le=12, strict=True)]
 _Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9:_.+/-]*$", max_length=200)]
 
 
