@@ -357,6 +357,13 @@ class TestShares:
         assert len(shares(self.settings(threads=2), compute, "auto", None)) == 2
         assert len(shares(self.settings(threads=16), compute, "auto", None)) == 8
 
+    def test_more_than_a_machine_can_start_are_refused(self, monkeypatch):
+        monkeypatch.setattr(os, "cpu_count", lambda: 2)
+        compute = resolve_compute("cpu")
+        assert len(shares(self.settings(), compute, "cpu", 64)) == 64
+        with pytest.raises(IqbenchError, match="processes:65: at most 64 processes"):
+            shares(self.settings(), compute, "cpu", 65)
+
     def test_each_has_a_thread_and_a_reader(self):
         found = shares(self.settings(memory=None), resolve_compute("cpu"), "cpu", 40)
         assert {(one.memory, one.parts, one.threads, one.readers) for one in found} == {

@@ -39,6 +39,9 @@ __all__ = ["ProcessExecutor", "shares"]
 MOST_BY_DEFAULT = 8
 """Processes that share the processor, unless the user says how many."""
 
+MOST_A_CORE = 32
+"""Processes that the user may ask for, to a core; each takes some 300 MB from its start."""
+
 FAILED_STARTS = 3
 """After so many in a row the run ends."""
 
@@ -62,7 +65,19 @@ def shares(
         What the user said of it.
     count
         Number of workers; by default one a GPU, or one a core up to `MOST_BY_DEFAULT`.
+
+    Raises
+    ------
+    IqbenchError
+        If there would be more than `MOST_A_CORE` to a core.
     """
+    cores = os.cpu_count() or 1
+    if count is not None and count > MOST_A_CORE * cores:
+        raise IqbenchError(
+            f"executor processes:{count}: at most {MOST_A_CORE * cores:,} processes are started on "
+            f"this machine, {MOST_A_CORE} a core",
+            hint="Write processes, which chooses a number that fits",
+        )
     if compute.device.type == "cuda":
         one = compute.device.index is not None and device not in ("auto", "cuda")
         places = (
