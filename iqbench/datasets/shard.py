@@ -42,7 +42,7 @@ class Shard:
         """
         if text is None:
             return cls()
-        match = _TEXT.fullmatch(text)
+        match = _TEXT.fullmatch(str(text))  # from Python a number may come
         if match is None:
             raise IqbenchError(
                 f"{text!r} is no shard", hint="Give its number and how many there are, e.g. 1/4"

@@ -69,6 +69,23 @@ class TestShard:
             Shard.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"shard": 3}, "3 is no shard"),
+        ({"shard": (1, 3)}, r"\(1, 3\) is no shard"),
+        ({"executor": 2}, "unknown executor '2'"),
+    ],
+    ids=str,
+)
+def test_from_python_what_is_no_text_is_refused_too(made, option, said):
+    made.references()
+    made.method()
+    with pytest.raises(IqbenchError, match=said):
+        made.evaluate(**option)
+    assert not made.results.exists()
+
+
 def tables(results):
     """All that readers see of a results folder, but for the time."""
     images = load_images(results).drop(columns="written")

@@ -88,7 +88,7 @@ class ExecutorSpec:
         IqbenchError
             If there is no such executor, or what stands behind the colon does not fit it.
         """
-        kind, colon, rest = text.strip().partition(":")
+        kind, colon, rest = str(text).strip().partition(":")  # from Python a number may come
         if kind not in _KINDS:
             raise unknown_name("executor", kind, _KINDS)
         if colon and not rest:
