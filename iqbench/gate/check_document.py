@@ -20,7 +20,7 @@ from iqbench.document.model import (
 )
 from iqbench.document.render import render
 from iqbench.document.terminal import Window
-from iqbench.document.text import mean_change, mean_number, number, signed
+from iqbench.document.text import mean_change, mean_number, number, printable, signed
 from iqbench.gate.check import DOUBTFUL, VERDICTS, Check, worst_images
 from iqbench.gate.sets import SET_SCOPE
 from iqbench.gate.verdicts import IMAGE
@@ -152,7 +152,7 @@ def verdict_lines(found: Check, worst: int = 3) -> list[str]:
         )
     if len(failed) > _TOLD:
         lines.append(f"  and {len(failed) - _TOLD} more")
-    return lines
+    return [printable(line) for line in lines]
 
 
 def row_text(row: Mapping[Any, Any]) -> str:

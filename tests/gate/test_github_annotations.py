@@ -8,6 +8,7 @@ import pytest
 from made_sides import Key, side
 
 from iqbench.gate.check import Check, check
+from iqbench.gate.check_document import verdict_lines
 from iqbench.gate.github import render_github
 
 VALUES = [30.0, 31.0, 32.0, 33.0, 34.0]
@@ -91,3 +92,9 @@ def test_names_stay_inside_of_their_command(name: str) -> None:
     read = commands(render_github(found([(name, name, "psnr")])))
     assert len(read) == 2
     assert read[1][1]["title"] == f"worse: psnr of {name} on {name}"
+
+
+def test_a_line_of_the_log_holds_one_comparison_whatever_its_names() -> None:
+    verdict, worse = verdict_lines(found([("d", "a\n::error::\x1b[2J", "psnr")]))
+    assert verdict == "check failed: 1 worse"
+    assert worse.startswith(r"  d a\n::error::\x1b[2J psnr: worse")
