@@ -69,6 +69,10 @@ REFUSED = {
         *(None, (*ONE, "--method", "one=out/two", *HR)),
         "two methods are called 'one': out/one and out/two",
     ),
+    "two templates of one name": (
+        *(None, ("--method", "x=out/one/{id}_a", "--method", "x=out/one/{id}_b", *HR)),
+        "two methods are called 'x': out/one/{id}_a and out/one/{id}_b",
+    ),
     "an unknown dataset": (
         *(None, (*ONE, "--dataset", "Set5-x5")),
         "unknown dataset 'Set5-x5'. Did you mean 'Set5-x",

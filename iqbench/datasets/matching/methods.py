@@ -97,7 +97,7 @@ def resolve_methods(
         other = by_name.setdefault(method.name, method)
         if other is not method:
             raise IqbenchError(
-                f"two methods are called {method.name!r}: {other.folder} and {method.folder}",
+                f"two methods are called {method.name!r}: {_place(other)} and {_place(method)}",
                 hint="Give one of them another name: --method NAME=DIR",
             )
     return found
@@ -120,6 +120,12 @@ def _method(text: str) -> Method:
     hint = "Give it another name: --method NAME=DIR"
     named = check_text("method", name or path.resolve().name, hint=hint)
     return Method(named, path, output_name=output_name)
+
+
+def _place(method: Method) -> str:
+    """Name the folder of a method, with its template where it has one of its own."""
+    named = "" if method.output_name is None else f"/{method.output_name}"
+    return f"{method.folder}{named}"
 
 
 def _folder_and_template(place: str) -> tuple[str, str | None]:
