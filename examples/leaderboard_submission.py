@@ -31,7 +31,7 @@ import iqbench
 TABLES = ("scores", "images", "sets")
 """Folders of a submission that are merged. Features are not: of files of other methods, too."""
 
-KNOWN = {*TABLES, "features", "outputs", "methods.yaml", "README.md", "LICENSE"}
+KNOWN = {*TABLES, "features", "outputs", "runs", "methods.yaml", "README.md", "LICENSE"}
 
 
 class Refused(click.ClickException):
