@@ -272,12 +272,27 @@ def find_objects(url: str) -> list[RemoteObject]:
         try:
             paths = filesystem.glob(path) if re.search(r"[*?]", path) else [path]
             found = [(one, filesystem.info(one)) for one in paths]
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if (reason := _no_answer(error)) is not None:
+                raise reason from error
             return []
         files = [one for one, facts in found if facts.get("type") != "directory"]
         return [look_at(_address(filesystem, one), filesystem, one) for one in files]
 
     return attempt(find, url)
+
+
+def _no_answer(error: FileNotFoundError) -> Exception | None:
+    """Return why a server did not answer; None where it said that there is no such object.
+
+    For fsspec whatever fails at a web server is a missing file, and the reason is its cause.
+    """
+    cause = error.__cause__
+    status = getattr(cause, "status", None)
+    refused = isinstance(status, int) and status not in (404, 410)
+    if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+        return cause
+    return cause if refused and isinstance(cause, Exception) else None
 
 
 def list_objects(url: str) -> dict[str, RemoteObject]:

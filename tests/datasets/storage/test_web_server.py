@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ import pytest
 from made_archives import files_below, write_parquet, write_tar, write_zip
 from made_folders import Made
 
+from iqbench.blobs import retries
 from iqbench.datasets.dataset import reference_folder
 from iqbench.datasets.storage.paths import source_of
 from iqbench.errors import IqbenchError
@@ -74,3 +76,14 @@ def test_names_on_a_web_server_are_those_of_the_files(address: str, tmp_path: Pa
 def test_a_page_that_is_not_there_is_a_missing_folder(address: str) -> None:
     with pytest.raises(IqbenchError, match=r"reference folder .*/none does not exist"):
         reference_folder(f"{address}/none")
+
+
+@pytest.mark.parametrize("place", ["none", "none.zip"])
+def test_a_server_that_does_not_answer_is_not_a_missing_file(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(IqbenchError, match=rf"127.0.0.1:{port}/{place} cannot be read"):
+        reference_folder(f"http://127.0.0.1:{port}/{place}")
