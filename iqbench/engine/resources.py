@@ -89,7 +89,7 @@ def load_resources(
     for network, layers in wanted.items():
         architecture(network).check(layers)
     trained = [network for network in wanted if architecture(network).trained]
-    with torch.inference_mode(mode=False):  # losses may share the networks
+    with torch.inference_mode(False):  # losses may share the networks
         loaded = weights.load_all(trained, folder=folder)
     digests: dict[str | Metric, str] = {name: found.digest for name, found in loaded.items()}
     backbones = {

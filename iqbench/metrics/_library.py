@@ -364,7 +364,7 @@ def _loaded(metric: LibraryMetric) -> _Loaded:
     library, name = metric.library, metric.offer.name
     options = {key: value for key, value in metric.chosen() if value is not None}
     try:
-        with torch.inference_mode(mode=False), _seeded(torch.device("cpu")), _quiet():
+        with torch.inference_mode(False), _seeded(torch.device("cpu")), _quiet():
             call, module = library.load(name, options)
             state = {} if module is None else module.state_dict()
         with torch.inference_mode(), _seeded(torch.device("cpu")), _quiet():

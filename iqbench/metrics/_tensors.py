@@ -224,7 +224,8 @@ def network_of(name: str, backbone: Backbone | None, image: Tensor) -> tuple[Bac
 @lru_cache(maxsize=16)
 def trained_parameters(metric: Metric, device: torch.device) -> Maps:
     """Return what a metric was trained with besides a network, loaded once and kept."""
-    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
+    # What is kept must also serve calls with gradients. (torch.compile traces no keyword here.)
+    with torch.inference_mode(False):
         found = metric.parameters(None)
         return {name: tensor.to(device) for name, tensor in found.tensors.items()} if found else {}
 

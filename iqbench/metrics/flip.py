@@ -218,7 +218,7 @@ def _spread_out(difference: Tensor) -> Tensor:
 @cache
 def _largest() -> float:
     """Return the difference between green and blue, to the power 0.7."""
-    with torch.inference_mode(mode=False):
+    with torch.inference_mode(False):
         green, blue = torch.tensor(
             [[row[1] * w, row[2] * w] for row, w in zip(XYZ, OVER_WHITE, strict=True)],
             dtype=torch.float64,

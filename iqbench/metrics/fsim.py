@@ -156,7 +156,7 @@ def _filters(
     The second, (orientations,), is the squared sum over scales of the filters in space, over the
     power of the finest: half the expected squared energy of noise of power 1.
     """
-    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
+    with torch.inference_mode(False):  # what is kept must also serve calls with gradients
         y, x = torch.meshgrid(_frequencies(height), _frequencies(width), indexing="ij")
         radius, theta = (
             torch.fft.ifftshift(torch.hypot(x, y)),

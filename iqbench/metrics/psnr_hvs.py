@@ -169,7 +169,7 @@ class _Constants(NamedTuple):
 @lru_cache(maxsize=4)
 def _constants(device: torch.device, dtype: torch.dtype) -> _Constants:
     """Return the constants of a device and type."""
-    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
+    with torch.inference_mode(False):  # what is kept must also serve calls with gradients
         order = torch.arange(SIDE, dtype=torch.float64, device="cpu")
         line = torch.cos(math.pi / SIDE * order[:, None] * (order + 0.5)) * math.sqrt(2 / SIDE)
         line[0] = math.sqrt(1 / SIDE)

@@ -147,7 +147,7 @@ def _lab(rgb: Tensor) -> Tensor:
 @lru_cache(maxsize=2)
 def _priors(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Return the band-pass of a half spectrum, (256, 129), and closeness to the centre."""
-    with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
+    with torch.inference_mode(False):  # what is kept must also serve calls with gradients
         rows = torch.fft.fftfreq(SIDE, dtype=torch.float64, device="cpu")
         columns = torch.fft.rfftfreq(SIDE, dtype=torch.float64, device="cpu")
         radius = torch.hypot(rows[:, None], columns)

@@ -388,7 +388,7 @@ def _room_for(channels: int, threads: int) -> Tensor:
     size = call("winograd_room", [channels], threads)
     room: Tensor | None = getattr(_room, "floats", None)
     if room is None or room.numel() < size:
-        with torch.inference_mode(mode=False):  # it must also serve calls outside
+        with torch.inference_mode(False):  # it must also serve calls outside
             room = _room.floats = torch.empty(size, dtype=torch.float32, device="cpu")
     return room
 

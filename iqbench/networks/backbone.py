@@ -60,7 +60,7 @@ def _constants(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor
 @lru_cache(maxsize=8)
 def _kept_constants(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Carry the constants to a device once: waiting for them would stop a GPU at every band."""
-    with torch.inference_mode(mode=False):  # they must also serve calls with gradients
+    with torch.inference_mode(False):  # they must also serve calls with gradients
         return _constants(device, dtype)
 
 

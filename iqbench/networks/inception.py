@@ -185,7 +185,7 @@ def load_inception(device: torch.device, weights: Weights | None = None) -> Ince
     """
     key = weights.digest if weights else "", device
     if key not in _KEPT:
-        with torch.inference_mode(mode=False):  # what is kept must also serve calls with gradients
+        with torch.inference_mode(False):  # what is kept must also serve calls with gradients
             found = weights or load("inception")
             network = _KEPT.get((found.digest, device))
             if network is None:

@@ -144,7 +144,7 @@ def shared(
     IqbenchError
         If there is no such network, or its weights are not there and cannot be fetched.
     """
-    with torch.inference_mode(mode=False):  # the network must also serve calls with gradients
+    with torch.inference_mode(False):  # the network must also serve calls with gradients
         if weights is None and architecture(name).trained:
             weights = load(name)
         place = torch.empty(
