@@ -31,6 +31,10 @@ OF_THE_COMMAND_ALONE = {
         "folder": "iqbench.maps.difference_maps gives the maps, write_maps their files",
         "names": "see folder",
         "raw": "see folder",
+        "figure": "see folder",
+        "figure_size": "see folder",
+        "figure_font": "see folder",
+        "figure_title": "see folder",
     },
 }
 """Options that the function lacks on purpose, and why."""

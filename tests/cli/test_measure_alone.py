@@ -72,7 +72,10 @@ def test_evaluate_gives_the_same(made, iqbench, output):
             "psnr, lpips-alex need references, and o.png is given without one",
         ),
         (("--metric", "fid"), "fid compares sets of images, not single ones. Use iqbench evaluate"),
-        ((*LEVEL, "--maps", "m"), "--maps shows where an output differs from its reference"),
+        (
+            (*LEVEL, "--maps", "m"),
+            "--maps and --figure show where an output differs from its reference",
+        ),
         ((*LEVEL, "--map", "ssim"), "--map and --raw need --maps DIR"),
         (
             (*LEVEL, "--gray-output", "luma"),

@@ -41,8 +41,7 @@ def test_the_snippets_run(capsys):
 
 @pytest.mark.usefixtures("pretrained_networks")
 def test_the_commands_run(capsys):
-    (script,) = blocks("sh")
-    for line in script.splitlines():
+    for line in "".join(blocks("sh")).splitlines():
         arguments = shlex.split(line.partition(" #")[0])[1:]
         with pytest.raises(SystemExit) as leaving:
             main([*arguments, "--metric", "psnr", "--device", "cpu"])
@@ -52,6 +51,7 @@ def test_the_commands_run(capsys):
         *(f"{name}.png" for name in (*DEFAULT_MAPS, "lpips-vgg", "tv-iso")),
         *("ssim.npy", "lpips-vgg.npy"),
     }
+    assert Path("maps.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_the_default_maps_are_those_it_names():
