@@ -63,8 +63,8 @@ class NoFile:
         return BYTES
 
     def read(self) -> Content:
-        """Refuse: there are no bytes."""
-        raise NotImplementedError(self.name)
+        """Refuse: the stub of scoring reads no file."""
+        raise AssertionError(f"{self.name} was read")
 
     @property
     def digest(self) -> str:

@@ -20,6 +20,7 @@ TRIES = 5
 FIRST_WAIT = 0.5
 """Seconds before the second try; each wait is twice the one before, and up to half longer."""
 
+# NotImplementedError is what fsspec raises for what a file system cannot do: it never will.
 _PERMANENT = (
     *(FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError),
     *(TypeError, ValueError, AttributeError, KeyError, NotImplementedError),

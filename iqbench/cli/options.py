@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -171,10 +171,19 @@ def side_argument(command: _Command) -> _Command:
 
 
 def filter_options(command: _Command) -> _Command:
-    """Add what every reader takes: --dataset, --protocol, --precision, --metric, --method."""
-    for name, text in reversed(_FILTERS.items()):
+    """Add the filters of values: --dataset, --protocol, --precision, --metric, --method."""
+    return _with_filters(command, _FILTERS)
+
+
+def place_options(command: _Command) -> _Command:
+    """Add the filters of images: --dataset, --method."""
+    return _with_filters(command, ("dataset", "method"))
+
+
+def _with_filters(command: _Command, names: Iterable[str]) -> _Command:
+    for name in reversed(list(names)):
         command = click.option(
-            f"--{name}", multiple=True, metavar="NAME", help=f"{text} May be repeated."
+            f"--{name}", multiple=True, metavar="NAME", help=f"{_FILTERS[name]} May be repeated."
         )(command)
     return command
 

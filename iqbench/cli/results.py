@@ -16,6 +16,7 @@ from iqbench.cli.options import (
     format_of,
     format_option,
     output_option,
+    place_options,
     results_argument,
     results_copies,
 )
@@ -55,10 +56,7 @@ def results() -> None:
 
 @results.command("list", short_help="List methods, datasets, images, runs and sizes.")
 @results_argument
-@click.option(
-    "--dataset", multiple=True, metavar="NAME", help="Only this dataset. May be repeated."
-)
-@click.option("--method", multiple=True, metavar="NAME", help="Only this method. May be repeated.")
+@place_options
 @format_option("table", "markdown", "csv", "json", "latex", "html")
 @output_option()
 def list_results(

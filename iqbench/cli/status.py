@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from iqbench.cli.options import format_of, format_option, output_option, results_argument
+from iqbench.cli.options import (
+    format_of,
+    format_option,
+    output_option,
+    place_options,
+    results_argument,
+)
 from iqbench.cli.streams import deliver
 
 if TYPE_CHECKING:
@@ -19,10 +25,7 @@ __all__ = ["status"]
 
 @click.command(short_help="Show how far runs are, while they score.")
 @results_argument
-@click.option(
-    "--dataset", multiple=True, metavar="NAME", help="Only this dataset. May be repeated."
-)
-@click.option("--method", multiple=True, metavar="NAME", help="Only this method. May be repeated.")
+@place_options
 @format_option("table", "markdown", "csv", "json", "latex", "html")
 @output_option()
 def status(

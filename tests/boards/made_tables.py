@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from made_columns import as_stated
+from made_manifest import MANIFEST
 
 from iqbench.results.importing import import_values
-from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.schema import ColumnInfo, ImageRow, ScoreRow
 from iqbench.results.signature import signature
 from iqbench.results.store import Store
 
@@ -22,16 +23,6 @@ COLUMNS = as_stated(
         "tv-output": ColumnInfo("none", 4, headline=False),
     }
 )
-_MANIFEST = Manifest(
-    iqbench="0.1.0",
-    python="3.10",
-    torch="2.4",
-    platform="Linux",
-    device="cpu",
-    precision="exact",
-    command="iqbench evaluate",
-    time="2026-01-01T00:00:00Z",
-)
 
 Scores = Mapping[tuple[str, str, str], Sequence[float]]
 """By dataset, method and metric: one value an image."""
@@ -42,7 +33,7 @@ def write_results(
 ) -> Path:
     """Write scores; a dataset's protocol is ``rgb`` unless said otherwise."""
     methods = dict.fromkeys((dataset, method) for dataset, method, _ in scores)
-    with Store(root).writer(_MANIFEST, COLUMNS, {}) as writer:
+    with Store(root).writer(MANIFEST, COLUMNS, {}) as writer:
         for dataset, method in methods:
             protocol = (protocols or {}).get(dataset, "rgb")
             rows = [

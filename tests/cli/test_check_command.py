@@ -10,21 +10,12 @@ from xml.etree import ElementTree
 
 import pytest
 from made_columns import as_stated
+from made_manifest import MANIFEST
 
-from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.schema import ColumnInfo, ImageRow, ScoreRow
 from iqbench.results.store import Store
 
 COLUMNS = as_stated({"psnr": ColumnInfo("higher", 2), "lpips-alex": ColumnInfo("lower", 4)})
-MANIFEST = Manifest(
-    iqbench="0.1.0",
-    python="3.10",
-    torch="2.4",
-    platform="Linux",
-    device="cpu",
-    precision="exact",
-    command="iqbench evaluate",
-    time="2026-01-01T00:00:00Z",
-)
 VALUES = [28.0, 29.5, 31.0, 32.5, 34.0]
 
 

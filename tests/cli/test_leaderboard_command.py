@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from made_columns import as_stated
+from made_manifest import MANIFEST
 
 from iqbench.cli.leaderboard import leaderboard
 from iqbench.errors import IqbenchError
-from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.schema import ColumnInfo, ImageRow, ScoreRow
 from iqbench.results.signature import signature
 from iqbench.results.store import Store
 
@@ -25,16 +26,6 @@ COLUMNS = as_stated(
         "lpips-alex": ColumnInfo("lower", 4),
         "tv-output": ColumnInfo("none", 4, headline=False),
     }
-)
-MANIFEST = Manifest(
-    iqbench="0.1.0",
-    python="3.10",
-    torch="2.4",
-    platform="Linux",
-    device="cpu",
-    precision="exact",
-    command="iqbench evaluate",
-    time="2026-01-01T00:00:00Z",
 )
 VALUES = {
     ("set5", "bicubic"): {"psnr": 28.0, "lpips-alex": 0.3, "tv-output": 1.0},

@@ -8,23 +8,14 @@ from typing import Any
 
 import pytest
 from made_columns import as_stated
+from made_manifest import MANIFEST
 
 import iqbench
 from iqbench.errors import IqbenchError
-from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.schema import ColumnInfo, ImageRow, ScoreRow
 from iqbench.results.store import Store
 
 COLUMNS = as_stated({"psnr": ColumnInfo("higher", 2), "ssim": ColumnInfo("higher", 4)})
-MANIFEST = Manifest(
-    iqbench="0.1.0",
-    python="3.10",
-    torch="2.4",
-    platform="Linux",
-    device="cpu",
-    precision="exact",
-    command="iqbench evaluate",
-    time="2026-01-01T00:00:00Z",
-)
 OLD = [28.0, 29.5, 31.0, 32.5, 34.0, 33.0, 32.0, 31.5]
 JITTERING = [value + 0.02 * (-1) ** place for place, value in enumerate(OLD)]
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_columns import as_stated
+from made_manifest import MANIFEST
 
 from iqbench.errors import IqbenchError
 from iqbench.results.read import load_columns, load_images, load_values
-from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow, SetRow
+from iqbench.results.schema import ColumnInfo, ImageRow, ScoreRow, SetRow
 from iqbench.results.store import Store
 from iqbench.results.text_baseline import image_lines, results_folder, text_of_tables
 
@@ -25,16 +26,6 @@ COLUMNS = as_stated(
         "tv-ratio": ColumnInfo("target:1", 3),
         "fid": ColumnInfo("lower", 3),
     }
-)
-MANIFEST = Manifest(
-    iqbench="0.1.0",
-    python="3.10",
-    torch="2.4",
-    platform="Linux",
-    device="cpu",
-    precision="exact",
-    command="iqbench evaluate",
-    time="2026-01-01T00:00:00Z",
 )
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 VALUES = st.floats(allow_nan=False, width=32)
