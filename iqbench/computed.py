@@ -115,7 +115,7 @@ def computed_dataset(
 
 
 _Steps: TypeAlias = tuple[Callable[[], object], Callable[[Any], object]]
-"""What prepares the input of an image, and what computes the output of it."""
+"""The function that prepares the input of an image, and the one that computes its output."""
 
 
 def _steps(

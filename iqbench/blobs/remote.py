@@ -50,10 +50,10 @@ BLOCK = 2**18
 """Objects are read, and kept in the cache, in blocks of so many bytes."""
 
 _MOST_AHEAD = 32
-"""So many blocks are read in one request where a file is read from front to back."""
+"""How many blocks one request reads where a file is read from front to back."""
 
 _LOOKS = 16
-"""Objects that are asked for at a time, of a server that lists names only."""
+"""How many objects are asked for at a time, where a server lists names only."""
 
 _WITHOUT_RANGES = 2**28
 """So large an object may be whose server gives it only whole."""

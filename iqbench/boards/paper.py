@@ -242,7 +242,7 @@ def _joined(one: DatasetBoard, any_protocol: bool) -> dict[str, dict[str, bool]]
 
 
 def _overlapping(one: DatasetBoard, heads: Sequence[str]) -> bool:
-    """Say whether some method has values under several headings."""
+    """Say whether a method has values under several headings."""
     there = np.array([~np.isnan(one.means[head].mean.values) for head in heads])
     return bool((there.sum(axis=0) > 1).any())
 

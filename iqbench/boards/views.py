@@ -18,7 +18,7 @@ __all__ = ["board_in_notebook", "render_view"]
 
 
 def board_in_notebook(found: Board) -> Document:
-    """Arrange what a notebook shows of a board: the datasets, and averages that say more."""
+    """Arrange what a notebook shows of a board: the datasets and their averages."""
     return board_document(found.table, overall=found.overall, hidden=found.hidden)
 
 

@@ -58,7 +58,7 @@ _SUFFIXES = {
 }
 
 _DOCUMENT_FORMATS = ("table", "markdown", "csv", "json", "latex", "html", "word")
-"""Those of `iqbench.document.render`, which takes its time to import."""
+"""The formats of `iqbench.document.render`, which is slow to import."""
 
 
 def single_option(

@@ -199,7 +199,7 @@ def _folded(line: str) -> str:
 
 
 def _terminal_width() -> int:
-    """Say how wide the terminal is that shows messages; stdout may go elsewhere."""
+    """Return the width of the terminal that shows messages; stdout may go elsewhere."""
     given = os.environ.get("COLUMNS", "")
     if given.isdigit() and int(given) > 0:
         return int(given)

@@ -214,7 +214,7 @@ def read_agreement(
     shown: str | Sequence[str] = "headline",
     bootstrap: Bootstrap = DEFAULT,
 ) -> Correlations | None:
-    """Compare scores with the opinions that datasets bring, and with nothing else.
+    """Compare scores with the opinions that datasets bring only.
 
     Parameters and errors are those of `read_correlations`.
 

@@ -92,7 +92,7 @@ def folder_below(root: DataRoot | None, place: str, what: str) -> Place:
 
 
 def file_below(root: DataRoot | None, place: str, what: str) -> Place:
-    """Find a file below the data root, which may be an address; see `find_below`."""
+    """Find a file below the data root or address; see `find_below`."""
     if root is None or isinstance(root, Path):
         return find_below(root, place, what)
     folder, _, name = place.rpartition("/")

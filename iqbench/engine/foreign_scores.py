@@ -30,7 +30,7 @@ TRIED = 2
 
 
 def is_foreign(then: Origin, now: Origin) -> bool:
-    """Tell whether values were computed in another results folder, or nobody knows where."""
+    """Say whether values come from another results folder or from an unknown one."""
     return not then or then.results != now.results
 
 

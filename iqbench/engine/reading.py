@@ -323,7 +323,7 @@ def _with_bits(output: Output, bitstream: Bitstream | None, header: ImageHeader 
 
 
 def _facts(content: Content) -> ImageHeader | None:
-    """Read a header; None if it is damaged, which decoding says."""
+    """Read a header; None if it is damaged: decoding then says why."""
     try:
         return content.probe()
     except IqbenchError:

@@ -550,7 +550,7 @@ class _ExtractorFiles:
 
 
 def _header(source: Source) -> ImageHeader | None:
-    """Read a header; None if it is damaged, which decoding says."""
+    """Read a header; None if it is damaged: decoding then says why."""
     try:
         return source.probe()
     except IqbenchError:

@@ -116,7 +116,7 @@ class ScoredOutput(NamedTuple):
 
 @dataclass(frozen=True)
 class ScoredPart:
-    """What became of some outputs of a unit: rows and statistics, without pixels.
+    """The result of some outputs of a unit: rows and statistics, without pixels.
 
     Attributes
     ----------

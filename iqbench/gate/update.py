@@ -222,7 +222,7 @@ def _copy_methods(
 
 
 def _copy_folder(source: Path, target: Path) -> None:
-    """Let a folder hold what another one holds; the old one stays until the copy is whole."""
+    """Copy a folder over another one; the old one stays until the copy is whole."""
     if not source.is_dir():
         if target.is_dir():
             shutil.rmtree(target)

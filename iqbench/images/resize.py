@@ -241,7 +241,7 @@ def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _box(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The nearest pixel; of two that are equally near, the one before."""
+    """Take the nearest pixel; of two that are equally near, the first."""
     return ((x >= -0.5) & (x < 0.5)).astype(np.float64)
 
 

@@ -207,7 +207,7 @@ def _change(
 
 
 def _announce(root: Path, change: Change, state: str) -> Path:
-    """Write the file that tells of a change: from this moment on readers go by it."""
+    """Write the file that describes a change; from then on, readers follow it."""
     folder = root / CHANGES
     file = folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}{state}"
     try:
