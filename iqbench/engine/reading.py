@@ -33,6 +33,7 @@ __all__ = [
     "check_size",
     "fit_alone",
     "fit_pair",
+    "header_of",
     "in_sentences",
     "job_cost",
     "pin",
@@ -240,7 +241,7 @@ def read_job(
     except IqbenchError as error:
         broken = f"reference: {error}"
     digest = content.digest if content else None
-    facts = _facts(content) if content else None
+    facts = header_of(content) if content else None
     outputs = []
     for image in job.outputs:
         output = Output(image, reference_digest=digest)
@@ -252,7 +253,7 @@ def read_job(
             continue
         output = replace(output, digest=read.digest, bytes=read.bytes)
         alone = digest is None
-        header = _facts(read)
+        header = header_of(read)
         output = _with_bits(output, bitstreams.get(image.method, {}).get(image.image), header)
         output = replace(output, peaks=_peaks(header if alone else facts, header, protocol))
         marks = known.get((image.method, image.image), {})
@@ -322,10 +323,10 @@ def _with_bits(output: Output, bitstream: Bitstream | None, header: ImageHeader 
     return replace(output, bits=bits, bitstream=bitstream_mark(bits.digest, *size))
 
 
-def _facts(content: Content) -> ImageHeader | None:
+def header_of(file: Content | Source) -> ImageHeader | None:
     """Read a header; None if it is damaged: decoding then says why."""
     try:
-        return content.probe()
+        return file.probe()
     except IqbenchError:
         return None
 

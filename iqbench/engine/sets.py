@@ -14,13 +14,12 @@ from iqbench.engine.compute import Compute
 from iqbench.engine.computed import ComputedSource
 from iqbench.engine.kept_features import FeatureKeeper, Keeper, MomentKeeper
 from iqbench.engine.plan import DatasetPlan
-from iqbench.engine.reading import Output
+from iqbench.engine.reading import Output, header_of
 from iqbench.engine.reference_sets import SetImage, SetImages
 from iqbench.engine.resources import ExtractorWeights
 from iqbench.engine.set_columns import SetColumn, distance_of, extract_features
 from iqbench.errors import IqbenchError
 from iqbench.images.picture import Picture
-from iqbench.images.probe import ImageHeader
 from iqbench.images.source import Source
 from iqbench.metrics._sets import Features
 from iqbench.results.extractor_files import FeatureKey
@@ -541,17 +540,9 @@ class _ExtractorFiles:
                 hint="Give --recompute, or --features keep",
             )
         files = self.run.files
-        images = [SetImage(files[key], key.digest, _header(files[key]), key.peak) for key in keys]
+        images = [SetImage(files[key], key.digest, header_of(files[key]), key.peak) for key in keys]
         for part in self.run.extract_again(images):
             for read in part.references:
                 if read.key is None or read.errors:
                     raise IqbenchError("; ".join(dict.fromkeys(read.errors.values())))
                 yield part.features[self.extractor][read.key]
-
-
-def _header(source: Source) -> ImageHeader | None:
-    """Read a header; None if it is damaged: decoding then says why."""
-    try:
-        return source.probe()
-    except IqbenchError:
-        return None
