@@ -5,8 +5,12 @@ Makes a results folder of made-up scores once, then runs each command in a proce
     python benchmarks/tables.py make FOLDER --images 10000
     python benchmarks/tables.py run FOLDER --repeat 3
 
-``FOLDER/new`` has 5 datasets, 10 methods and 10 metrics, so 500 rows for each of ``--images``;
-``FOLDER/old`` has slightly lower values, the baseline of a check.
+``FOLDER/new`` has 5 datasets, 10 methods and 10 metrics, so 500 rows for each of ``--images``, if
+no other numbers are given; ``FOLDER/old`` has slightly lower values, the baseline of a check. A
+leaderboard that has grown for years, as a site::
+
+    python benchmarks/tables.py make FOLDER --datasets 20 --methods 200 --metrics 3 --images 20
+    python benchmarks/tables.py run FOLDER --command site
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -29,8 +34,6 @@ from run_tool import peak_mib
 if TYPE_CHECKING:
     from iqbench.results.parts import Kind
 
-DATASETS = [f"set{number}" for number in range(5)]
-METHODS = [f"method{number:02}" for number in range(10)]
 METRICS = {
     "psnr": ("higher", "fidelity", 30.0, 3.0),
     "ssim": ("higher", "fidelity", 0.8, 0.05),
@@ -49,17 +52,19 @@ COMMANDS = {
     "leaderboard": ["leaderboard", "{new}", "--format", "csv", "-o", "{out}.csv"],
     "report": ["report", "{new}", "--no-pictures", "-q", "-o", "{out}.html"],
     "correlate": ["correlate", "{new}", "--resamples", "0", "--format", "csv", "-o", "{out}.csv"],
+    "site": ["site", "{new}", "-q", "-o", "{out}.site"],
     "check": ["check", "{new}", "--baseline", "{old}", "--format", "csv", "-o", "{out}.csv"],
 }
 
 
-def make(root: Path, images: int) -> None:
+def make(root: Path, images: int, datasets: int, methods: int, metrics: int) -> None:
     """Write both results folders, one dataset and method at a time."""
     from iqbench.results.parts import write
     from iqbench.results.schema import FORMAT, ColumnInfo, Footer, Manifest
     from iqbench.results.store import Store
 
-    columns = {name: ColumnInfo(way, 4, role=role) for name, (way, role, _, _) in METRICS.items()}
+    chosen = dict(list(METRICS.items())[:metrics])
+    columns = {name: ColumnInfo(way, 4, role=role) for name, (way, role, _, _) in chosen.items()}
     made_with = Manifest(
         iqbench="0.1.0",
         python="3",
@@ -71,18 +76,21 @@ def make(root: Path, images: int) -> None:
         time="2026-01-01T00:00:00Z",
     )
     random = np.random.default_rng(0)
-    for dataset in DATASETS:
+    for dataset in (f"set{number}" for number in range(datasets)):
         hard = random.normal(size=(images, 1))
-        for number, method in enumerate(METHODS):
-            gains = hard + 0.1 * number + 0.3 * random.normal(size=(images, len(METRICS)))
+        for number in range(methods):
+            method = f"method{number:02}"
+            gains = hard + 0.1 * number + 0.3 * random.normal(size=(images, metrics))
             for side, moved in (("old", 0.0), ("new", 0.001)):
                 store = Store(root / side)
                 footer = Footer(FORMAT, dataset, method, [made_with], columns)
-                for kind, table in _tables(dataset, method, gains + moved).items():
+                for kind, table in _tables(dataset, method, list(chosen), gains + moved).items():
                     write(store.folder(kind, dataset, method), table, footer)
 
 
-def _tables(dataset: str, method: str, gains: NDArray[np.float64]) -> dict[Kind, pa.Table]:
+def _tables(
+    dataset: str, method: str, metrics: Sequence[str], gains: NDArray[np.float64]
+) -> dict[Kind, pa.Table]:
     """Make the rows of a dataset and method: ``gains`` has one row an image, a column a metric."""
     from iqbench.results.schema import IMAGES, SCORES, pair_digest
     from iqbench.results.signature import signature
@@ -91,14 +99,14 @@ def _tables(dataset: str, method: str, gains: NDArray[np.float64]) -> dict[Kind,
     references = [f"r{image}" for image in range(len(gains))]
     outputs = [f"{method}{image}" for image in range(len(gains))]
     pairs = list(map(pair_digest, references, outputs))
-    means, spreads = (np.array([one[place] for one in METRICS.values()]) for place in (2, 3))
-    count = len(METRICS)
+    means, spreads = (np.array([METRICS[name][place] for name in metrics]) for place in (2, 3))
+    count = len(metrics)
     scores = {
         "image": np.repeat(names, count),
-        "metric": list(METRICS) * len(names),
+        "metric": list(metrics) * len(names),
         "value": (means + spreads * gains / 2).ravel(),
         "signature": [
-            signature({"metric": name, "version": "1", "protocol": "rgb/1"}) for name in METRICS
+            signature({"metric": name, "version": "1", "protocol": "rgb/1"}) for name in metrics
         ]
         * len(names),
         "protocol": ["rgb"] * (count * len(names)),
@@ -144,7 +152,7 @@ def one(root: Path, command: str) -> None:
     else:
         cli([text.format(**places) for text in given], standalone_mode=False)
     for path in root.glob(f"out-{os.getpid()}.*"):
-        path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     sys.stdout.write(
         json.dumps(
             {
@@ -164,11 +172,14 @@ def main() -> None:
     parser.add_argument("action", choices=["make", "run", "one"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--datasets", type=int, default=5)
+    parser.add_argument("--methods", type=int, default=10)
+    parser.add_argument("--metrics", type=int, choices=range(1, 11), default=10, metavar="1..10")
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--command", choices=list(COMMANDS), action="append")
     given = parser.parse_args()
     if given.action == "make":
-        make(given.folder, given.images)
+        make(given.folder, given.images, given.datasets, given.methods, given.metrics)
     elif given.action == "one":
         one(given.folder, given.command[0])
     else:
