@@ -240,3 +240,41 @@ def ask_for_threads():
 print(json.dumps([forked(ask_for_threads), torch.get_num_threads()]))
 """
     assert run(code, ["ssim"]) == [1, 2]
+
+
+def test_what_another_thread_held_at_the_fork_is_open_in_the_child(run):
+    """The compute of a property, and a lock: each is held while the process is forked."""
+    code = """
+import threading
+from iqbench.forks import ForkLock, cached_property
+
+held, ended = threading.Event(), threading.Event()
+lock, waits = ForkLock(), True
+
+class Holder:
+    @cached_property
+    def value(self):
+        if waits:
+            held.set()
+            ended.wait()
+        return 1
+
+def hold():
+    with lock:
+        Holder().value
+
+def use():
+    global waits
+    waits = False
+    with lock:
+        return Holder().value
+
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+child = forked(use)
+ended.set()
+thread.join()
+print(json.dumps([child, use()]))
+"""
+    assert run(code) == [1, 1]

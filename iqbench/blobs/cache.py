@@ -15,9 +15,9 @@ from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from threading import Lock
 
 from iqbench.errors import IqbenchError
+from iqbench.forks import ForkLock
 from iqbench.user_files import cache_root
 
 __all__ = ["CACHE_BYTES_VARIABLE", "BlockCache", "block_cache", "block_key"]
@@ -60,7 +60,7 @@ class BlockCache:
         self._held: OrderedDict[str, bytes] = OrderedDict()
         self._held_bytes = 0
         self._used: int | None = None
-        self._lock = Lock()
+        self._lock = ForkLock()
 
     def get(self, key: str) -> bytes | None:
         """Return a block, if it is there."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +19,7 @@ from iqbench.boards.pairwise import pairs_of
 from iqbench.boards.published import PUBLISHED, with_published
 from iqbench.document.in_notebook import ShownInNotebooks
 from iqbench.errors import IqbenchError
+from iqbench.forks import cached_property
 from iqbench.results.columns import Columns
 from iqbench.results.names import natural
 from iqbench.results.read import DatasetTables, iter_datasets

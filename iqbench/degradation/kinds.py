@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from iqbench.degradation.kernel import read_kernel
 from iqbench.errors import unknown_name
+from iqbench.forks import cached_property
 from iqbench.images import degrade
 from iqbench.images.resize import Edge, Filter
 from iqbench.specs import build, parse_spec

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iqbench.doctor.finding import NOT_CHECKED, OFF, OK, Finding
 from iqbench.doctor.privacy import redact
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.forks import cached_property
 from iqbench.user_files import expand_user
 
 if TYPE_CHECKING:

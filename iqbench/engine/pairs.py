@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 
 from iqbench.engine.batch import Batch
@@ -22,6 +21,7 @@ from iqbench.engine.resources import Resources, load_resources
 from iqbench.engine.scorer import Scorer
 from iqbench.engine.signatures import Signatures
 from iqbench.errors import IqbenchError
+from iqbench.forks import cached_property
 from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha, Source
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 
 from iqbench.datasets.reference_set import ReferenceSet
 from iqbench.engine.compute import Compute
 from iqbench.engine.reading import in_sentences
 from iqbench.errors import IqbenchError
+from iqbench.forks import cached_property
 from iqbench.images.peaks import peaks_of_headers, settle_peaks
 from iqbench.images.picture import Picture
 from iqbench.images.probe import ImageHeader

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -19,6 +19,7 @@ from iqbench.engine.reference_sets import SetImage, SetImages
 from iqbench.engine.resources import ExtractorWeights
 from iqbench.engine.set_columns import SetColumn, distance_of, extract_features
 from iqbench.errors import IqbenchError
+from iqbench.forks import cached_property
 from iqbench.images.picture import Picture
 from iqbench.images.source import Source
 from iqbench.metrics._sets import Features

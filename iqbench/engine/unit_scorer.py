@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -25,6 +24,7 @@ from iqbench.engine.sets import FeatureExtraction, FoundFeatures, ReferenceRead
 from iqbench.engine.signatures import Signatures
 from iqbench.engine.units import ItemPart, Unit, WorkUnit
 from iqbench.errors import IqbenchError
+from iqbench.forks import cached_property
 from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha
 from iqbench.loader import Arrival, work_on_arrival

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import reduce
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from iqbench.explain.gray import INTEGER
 from iqbench.explain.pair import Extremes, Pair
 from iqbench.explain.prepared import AS_STORED, WHOLE_SIZE
 from iqbench.explain.windows import Windows
+from iqbench.forks import cached_property
 from iqbench.metrics.psnr import TAP, Psnr
 
 __all__ = ["PsnrFamily"]

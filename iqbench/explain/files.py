@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from threading import Lock
 
 from iqbench.datasets.dataset import reference_folder
 from iqbench.datasets.matching.by_name import match_outputs
@@ -18,6 +17,7 @@ from iqbench.errors import IqbenchError
 from iqbench.explain.names import Names
 from iqbench.explain.pair import Pair
 from iqbench.explain.prepared import partners
+from iqbench.forks import ForkLock
 from iqbench.images.picture import Picture
 from iqbench.images.source import Source
 from iqbench.protocols.presets import Protocol
@@ -60,7 +60,7 @@ class Pairs:
         self._gray_output = gray_output
         self._kept: dict[int, tuple[Picture, Picture]] = {}
         self._room = KEPT
-        self._lock = Lock()
+        self._lock = ForkLock()
 
     def __len__(self) -> int:
         """Return how many there are."""

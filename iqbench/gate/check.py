@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import pandas as pd
 
 from iqbench.columns import Margin
 from iqbench.document.in_notebook import ShownInNotebooks
+from iqbench.forks import cached_property
 from iqbench.gate.margins import image_margin_of, margin_of, refuse_unused
 from iqbench.gate.matching import (
     COMPARED,

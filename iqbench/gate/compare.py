@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from iqbench.document.in_notebook import ShownInNotebooks
+from iqbench.forks import cached_property
 from iqbench.gate.matching import (
     COMPARED,
     COMPARISON,

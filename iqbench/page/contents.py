@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from iqbench.document.html import figures_of
 from iqbench.document.model import Section
 from iqbench.document.text import plural
 from iqbench.errors import IqbenchError
+from iqbench.forks import cached_property
 from iqbench.page.definitions import Definition, definitions_of
 from iqbench.page.plot_data import Matrix, matrices_of
 from iqbench.page.protocols import protocol_notes

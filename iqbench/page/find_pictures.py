@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from os import PathLike
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from iqbench.datasets.sample import Sample
 from iqbench.datasets.storage.paths import Place, source_of
 from iqbench.datasets.storage.places import find_place, is_storage
 from iqbench.errors import IqbenchError
+from iqbench.forks import cached_property
 from iqbench.images.picture import Picture
 from iqbench.images.source import FileSource, Source
 from iqbench.page.recorded import RecordedPlaces

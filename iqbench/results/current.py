@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError
+from iqbench.forks import cached_property
 from iqbench.results.part_file import open_part
 from iqbench.results.parts import last_rows, list_parts, read_footers, read_parts
 from iqbench.results.pending import hidden

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from iqbench.errors import IqbenchError
+from iqbench.forks import cached_property
 from iqbench.results.extractor_files import (
     FeatureKey,
     extractor_folder,

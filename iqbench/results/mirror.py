@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 
 from iqbench.blobs.remote import (
     RemoteObject,
@@ -29,6 +29,7 @@ from iqbench.blobs.remote import (
     write_object,
 )
 from iqbench.errors import IqbenchError
+from iqbench.forks import ForkLock
 from iqbench.results.extractor_files import KINDS
 
 __all__ = ["address_of", "addresses_in_errors", "local_results", "written_results"]
@@ -61,7 +62,7 @@ class _Mirror:
         self._there: dict[str, RemoteObject] = {}
         self._same: dict[str, tuple[int, int]] = {}
         """By name, size and time of files that are the same here and there."""
-        self._lock = Lock()
+        self._lock = ForkLock()
 
     def pull(self) -> None:
         """Make the copy equal to what is at the address.
@@ -144,7 +145,7 @@ class _Mirror:
 
 _COPIES: dict[str, _Mirror] = {}
 _ADDRESSES: dict[Path, str] = {}
-_OPENING = Lock()
+_OPENING = ForkLock()
 
 
 def _empty_copy(address: str) -> tuple[Path, _Mirror]:

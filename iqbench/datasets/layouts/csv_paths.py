@@ -7,7 +7,6 @@ import csv
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
@@ -25,6 +24,7 @@ from iqbench.datasets.layout import BelowRoot, Layout, find_below
 from iqbench.datasets.opinions.tables import finite
 from iqbench.datasets.sample import DISTORTED, Direction, Opinion, OutputImage, Sample
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.forks import cached_property
 from iqbench.images.source import FileSource
 from iqbench.user_files import open_regular
 

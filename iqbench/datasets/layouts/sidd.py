@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
-from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from iqbench.datasets.layout import BelowRoot, Layout, find_below
 from iqbench.datasets.matlab.reading import Declared, declared_arrays, read_bytes_array
 from iqbench.datasets.sample import Sample
 from iqbench.errors import IqbenchError
+from iqbench.forks import ForkLock
 from iqbench.images.probe import ImageHeader
 from iqbench.images.source import DecodedImage
 
@@ -83,7 +83,7 @@ class BlocksFile:
     variable: str
     shape: tuple[int, int, int, int, int]
     _array: NDArray[np.uint8] | None = field(default=None, repr=False)
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    _lock: ForkLock = field(default_factory=ForkLock, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel without the array: where it arrives, it is read once for all its blocks."""

@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +20,7 @@ from iqbench.blobs.blob import Blob
 from iqbench.datasets.files import some
 from iqbench.datasets.storage.limits import Limits
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.forks import ForkLock
 
 __all__ = ["ImageCell", "list_cells"]
 
@@ -76,14 +76,14 @@ class _Groups:
 
     def __init__(self) -> None:
         self._held: OrderedDict[tuple[Blob, str, int], pa.Array] = OrderedDict()
-        self._reading: dict[tuple[Blob, str, int], Lock] = {}
-        self._lock = Lock()
+        self._reading: dict[tuple[Blob, str, int], ForkLock] = {}
+        self._lock = ForkLock()
 
     def get(self, blob: Blob, column: str, group: int) -> pa.Array:
         """Return the values of a column in a group, read once however many threads ask."""
         key = blob, column, group
         with self._lock:
-            reading = self._reading.setdefault(key, Lock())
+            reading = self._reading.setdefault(key, ForkLock())
         with reading:
             with self._lock:
                 if key in self._held:

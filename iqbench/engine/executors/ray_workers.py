@@ -39,6 +39,7 @@ from iqbench.engine.executors.worker import (
 from iqbench.engine.unit_scorer import DatasetContext, ScoredPart
 from iqbench.engine.units import WorkUnit
 from iqbench.errors import IqbenchError
+from iqbench.forks import ForkLock
 from iqbench.packages import missing_package
 
 __all__ = [
@@ -204,7 +205,7 @@ class RayWorker:
     def __init__(self, surroundings: Surroundings) -> None:
         surroundings.enter()
         self._inbox = Inbox()
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._results: dict[UnitKey, Future[list[ScoredPart]]] = {}
         self._opened: set[str] = set()
         self._error: Exception | None = None
