@@ -1,7 +1,7 @@
-"""What threads share, made so that a process may be forked at any moment.
+"""Locks and cached properties that still work in a forked process.
 
-A forked process has one thread. A lock that another thread of its parent held at that moment stays
-locked in it, and whoever asks for it waits without end.
+A forked process has one thread. A lock that another thread of its parent held at the fork stays
+locked in the child, and code that asks for it there waits for ever.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, Generic, TypeVar, overload
 
-__all__ = ["ForkLock", "cached_property"]
+__all__ = ["CachedProperty", "ForkLock", "cached_property"]
 
 Value = TypeVar("Value")
 
 
 class ForkLock:
-    """A lock that is open in a forked process, whoever held it in the parent."""
+    """A lock that is open in a forked process, even if a thread of the parent held it."""
 
     def __init__(self) -> None:
         self._renew()
@@ -38,39 +38,42 @@ class ForkLock:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Let the next thread have the lock."""
+        """Release the lock."""
         self._lock.release()
 
 
-class _CachedProperty(Generic[Value]):
-    """A property that is computed once an object."""
+class CachedProperty(Generic[Value]):
+    """A property that is computed once per object.
+
+    Models of pydantic must name this class in their `ignored_types`.
+    """
 
     def __init__(self, compute: Callable[[Any], Value]) -> None:
         self._compute = compute
         self.__doc__ = compute.__doc__
 
     def __set_name__(self, owner: type, name: str) -> None:
-        """Note the name under which the value is kept."""
+        """Store the name under which the value is kept."""
         self._name = name
 
     @overload
-    def __get__(self, instance: None, owner: type) -> _CachedProperty[Value]: ...
+    def __get__(self, instance: None, owner: type) -> CachedProperty[Value]: ...
 
     @overload
     def __get__(self, instance: object, owner: type) -> Value: ...
 
-    def __get__(self, instance: object | None, owner: type) -> _CachedProperty[Value] | Value:
-        """Return the value of an object; computed only if it is not there yet."""
+    def __get__(self, instance: object | None, owner: type) -> CachedProperty[Value] | Value:
+        """Return the object's value; compute it at the first access."""
         if instance is None:
             return self
         kept: dict[str, Value] = instance.__dict__
         return kept.setdefault(self._name, self._compute(instance))
 
 
-def cached_property(compute: Callable[[Any], Value]) -> _CachedProperty[Value]:
-    """Compute a property once an object, as ``functools.cached_property`` does, without a lock.
+def cached_property(compute: Callable[[Any], Value]) -> CachedProperty[Value]:
+    """Compute a property once per object, like ``functools.cached_property``, but without a lock.
 
-    Until Python 3.11 that one holds a lock, shared by all objects of a class, while it computes.
-    Two threads that ask at the same moment may both compute here; the first value stays.
+    Until Python 3.11 the standard library's holds a lock, shared by all objects of a class, while
+    it computes. Here two threads may compute the value at the same moment; the first value stays.
     """
-    return _CachedProperty(compute)
+    return CachedProperty(compute)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from iqbench.degradation.kernel import read_kernel
 from iqbench.errors import unknown_name
-from iqbench.forks import cached_property
+from iqbench.forks import CachedProperty, cached_property
 from iqbench.images import degrade
 from iqbench.images.resize import Edge, Filter
 from iqbench.specs import build, parse_spec
@@ -50,7 +50,7 @@ class Degradation(Protocol):
 class _Options(BaseModel):
     """The options of a degradation's spec."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(CachedProperty,))
 
     @property
     def multiple(self) -> int:
