@@ -2,13 +2,16 @@
 
 ``python benchmarks/single_metrics.py [--metric dists niqe] [--workload W2] [--rounds 5] [--keep]``
 
-Rounds are interleaved (iqbench, peer, peer, iqbench, ...); a turn is as many calls as a tenth of a
-second takes, at least one. Networks and weights are ready before the clock starts; each takes uint8
-arrays as a decoder gives them, so what a metric needs to convert is its own cost.
-``pip install frame-analytics psnr-hvsm flip-evaluator dists-pytorch`` adds these peers. NIQE of
-BasicSR (and mmagic, which has the same code) and of pyiqa are compared where these packages are
-found; it suffices that their sources are on ``PYTHONPATH``. piq's DISTS shrinks the short side to
-256 pixels and has average pooling: it stands beside ours with the same size, and its values differ.
+Times are CPU time: the seconds of all threads together. Where other programs run beside, set
+``OMP_NUM_THREADS=1``: threads that wait for each other count as well. Rounds are interleaved
+(iqbench, peer, peer, iqbench, ...); a turn is as many calls as a tenth of a second takes, at least
+one. Networks and weights are ready before the clock starts; each takes uint8 arrays as a decoder
+gives them, so what a metric needs to convert is its own cost.
+``pip install frame-analytics psnr-hvsm flip-evaluator pypiqe dists-pytorch`` adds these peers.
+frame-analytics is compiled: by torch, when a function is first called. NIQE of BasicSR (and mmagic,
+which has the same code) and of pyiqa are compared where these packages are found; it suffices that
+their sources are on ``PYTHONPATH``. piq's DISTS shrinks the short side to 256 pixels and has
+average pooling: it stands beside ours with the same size, and its values differ.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from tools.peer import decode
 from workloads import WORKLOADS, find_jobs, make_images
 
 TURN = 0.1
-"""Seconds: nobody scores one pair and goes."""
+"""Seconds of CPU time: nobody scores one pair and goes."""
 
 METHODS = {"dists": (1, 4), "dists:resize=256": (1, 4)}
 """Numbers of outputs of one reference by metric; one where it is not named."""
@@ -67,7 +70,7 @@ def ours(columns: list[str]) -> dict[str, Score]:
 def measure(
     functions: dict[str, Score], images: list[Image], rounds: int
 ) -> dict[str, list[float]]:
-    """Time each function in turns, after one turn that is not counted.
+    """Measure each function in turns, after one turn that is not counted.
 
     Another begins every round: the first finds the caches as the last left them.
     """
@@ -83,12 +86,12 @@ def measure(
 
 
 def turn(function: Score, images: list[Image]) -> float:
-    """Call a function for `TURN`, at least once; return the seconds of a call."""
-    calls, start = 0, time.perf_counter()
-    while calls == 0 or time.perf_counter() - start < TURN:
+    """Call a function for `TURN`, at least once; return the CPU seconds of a call."""
+    calls, start = 0, time.process_time()
+    while calls == 0 or time.process_time() - start < TURN:
         function(*images)
         calls += 1
-    return (time.perf_counter() - start) / calls
+    return (time.process_time() - start) / calls
 
 
 def line(column: str, seconds: dict[str, list[float]]) -> str:
@@ -120,17 +123,13 @@ def main() -> None:
         (job,) = find_jobs(Path(name) / "images")
         images = [decode(path) for path in (job.reference, *job.outputs.values())]
         # A metric whose only peer is not installed has nobody to be beside: `peers` leaves it out.
-        theirs = {
-            column: functions
-            for column, functions in peers().items()
-            if options.metric is None or column in options.metric
-        }
+        theirs = peers(options.metric)
         mine = ours(list(theirs))
     from iqbench.engine.compute import resolve_compute
     from iqbench.engine.freed_memory import keep_freed_memory
 
     rows = [
-        "| metric | iqbench, ms | peers, ms | fastest peer | iqbench over it: min / median / max |",
+        "| metric | iqbench, CPU ms | peers, CPU ms | fastest peer | ratio: min / median / max |",
         "| --- | --- | --- | --- | --- |",
     ]
     for column, functions in theirs.items():

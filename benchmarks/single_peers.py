@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -29,13 +29,31 @@ Score = Callable[..., object]
 """A reference and one or more outputs to anything: one call is what is timed."""
 
 
-def peers() -> dict[str, dict[str, Score]]:
-    """Return the peers' functions by column and name."""
+def peers(wanted: Sequence[str] | None = None) -> dict[str, dict[str, Score]]:
+    """Return the peers' functions by column and name.
+
+    Parameters
+    ----------
+    wanted
+        Columns; None for all. Networks are built only where a column needs them.
+    """
+    parts: dict[Callable[[], dict[str, dict[str, Score]]], tuple[str, ...]] = {
+        _indices: ("",),
+        _similarities: ("",),
+        _networks: ("lpips", "perceptual"),
+        _dists: ("dists",),
+        _niqe: ("niqe",),
+    }
     found: dict[str, dict[str, Score]] = {}
-    for part in (_indices, _similarities, _networks, _dists, _niqe):
-        for column, functions in part().items():
-            found.setdefault(column, {}).update(functions)
-    return {column: functions for column, functions in found.items() if functions}
+    for part, stems in parts.items():
+        if wanted is None or any(column.startswith(stems) for column in wanted):
+            for column, functions in part().items():
+                found.setdefault(column, {}).update(functions)
+    return {
+        column: functions
+        for column, functions in found.items()
+        if functions and (wanted is None or column in wanted)
+    }
 
 
 def tensor(image: Image) -> Tensor:
@@ -64,15 +82,19 @@ def _indices() -> dict[str, dict[str, Score]]:
         first, second = (color.rgb2lab(image) for image in (reference, output))
         return float(color.deltaE_ciede2000(first, second).mean())
 
+    fused = _frame_analytics_indices()
     return {
-        "ciede2000": {"scikit-image": sk_ciede},
-        "flip": _flip(),
+        "ciede2000": {"scikit-image": sk_ciede, **fused["ciede2000"]},
+        "flip": {**_flip(), **fused["flip"]},
         "fsim": {"piq": on_tensors(partial(piq.fsim, chromatic=False))},
         "haarpsi": {"piq": on_tensors(piq.haarpsi)},
         "iw-ssim": {"piq": on_tensors(piq.information_weighted_ssim)},
         "mdsi": {"piq": on_tensors(piq.mdsi)},
         "ms-gmsd": {"piq": on_tensors(piq.multi_scale_gmsd)},
-        "psnr-hvsm": _psnr_hvsm(),
+        "nlpd": fused["nlpd"],
+        "piqe": _piqe(),
+        "psnr-hvs": {**_psnr_hvs("psnr-hvs"), **fused["psnr-hvs"]},
+        "psnr-hvsm": {**_psnr_hvs("psnr-hvsm"), **fused["psnr-hvsm"]},
         "vsi": {"piq": on_tensors(piq.vsi)},
         "vifp": {"piq": on_tensors(piq.vif_p)},
     }
@@ -91,7 +113,7 @@ def _flip() -> dict[str, Score]:
     return {"flip-evaluator": score}
 
 
-def _psnr_hvsm() -> dict[str, Score]:
+def _psnr_hvs(column: str) -> dict[str, Score]:
     """Return both forms of psnr_hvsm, numpy and C++, where it is installed."""
     if not find_spec("psnr_hvsm"):
         return {}
@@ -100,7 +122,8 @@ def _psnr_hvsm() -> dict[str, Score]:
     def scorer(functions: dict[str, Callable[..., Any]]) -> Score:
         def score(reference: Image, output: Image) -> float:
             first, second = (functions["bt601ycbcr"](image)[0] for image in (reference, output))
-            return float(functions["psnr_hvs_hvsm"](first, second)[1])
+            values = functions["psnr_hvs_hvsm"](first, second)
+            return float(values[1 if column == "psnr-hvsm" else 0])
 
         return score
 
@@ -109,6 +132,41 @@ def _psnr_hvsm() -> dict[str, Score]:
         for backend in ("numpy", "cpp")
         if backend in BACKENDS
     }
+
+
+def _piqe() -> dict[str, Score]:
+    """Return pypiqe, where it is installed."""
+    if not find_spec("pypiqe"):
+        return {}
+    import pypiqe
+
+    return {"pypiqe": lambda _, output: float(pypiqe.piqe(output[:, :, ::-1].copy())[0])}
+
+
+def _frame_analytics_indices() -> dict[str, dict[str, Score]]:
+    """Return the indices that frame-analytics compiles by torch when they are first called.
+
+    Its NLPD pools otherwise than the authors' script: the values differ, the work is the same.
+    """
+    if not find_spec("frame_analytics"):
+        return {name: {} for name in ("ciede2000", "flip", "nlpd", "psnr-hvs", "psnr-hvsm")}
+    import frame_analytics as fa
+
+    from iqbench.images.colour import luma_studio
+
+    def on_luma(function: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+        return lambda out, ref: function(
+            luma_studio(ref, rounded=True), luma_studio(out, rounded=True), data_range=1.0
+        )
+
+    functions: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        "ciede2000": lambda out, ref: fa.ciede2000(ref, out),
+        "flip": lambda out, ref: fa.flip(ref, out),
+        "nlpd": lambda out, ref: fa.nlpd(ref, out),
+        "psnr-hvs": on_luma(fa.psnr_hvs),
+        "psnr-hvsm": on_luma(fa.psnr_hvs_m),
+    }
+    return {name: {"frame-analytics": on_tensors(one)} for name, one in functions.items()}
 
 
 def _similarities() -> dict[str, dict[str, Score]]:
