@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from iqbench.engine.grouping import Outcome
+from iqbench.engine.kept_features import KeptFeatures, check_moments
 from iqbench.engine.memory_sets import MemorySets, ReferenceImages, read_reference_images
 from iqbench.engine.pairs import PairScorer
 from iqbench.engine.ranks import gather, rank
@@ -63,6 +64,10 @@ class Evaluator:
     reference_set
         What metrics of sets, such as ``fid``, compare the outputs with: a folder of images of any
         names and sizes, or images as in `update`. By default, the references of the outputs.
+    features
+        What is kept for metrics of sets: ``keep`` for the features of every image (Inception's
+        take 8 KB), or ``moments`` for number, mean and covariance of each set, which take 34 MB
+        whatever the number of images. Moments are enough for ``fid``, without a standard error.
 
     Attributes
     ----------
@@ -104,8 +109,12 @@ class Evaluator:
         gray_output: str = "error",
         alpha: Alpha = "error",
         reference_set: Images | None = None,
+        features: KeptFeatures = "keep",
     ) -> None:
         check_alpha(alpha)
+        if features not in get_args(KeptFeatures):
+            raise unknown_name("way to keep features", str(features), get_args(KeptFeatures))
+        self._features = features
         self._alpha = alpha
         self._bits = check_bits(bits)
         self._scorer = PairScorer.resolve(
@@ -123,6 +132,10 @@ class Evaluator:
                     f"{request.column.name} reads compressed files, and here are pixels",
                     hint="Leave it out, or use `iqbench evaluate`",
                 )
+        if features == "moments":
+            check_moments(
+                self._scorer.requests, 'features="moments" keeps none', keep='features="keep"'
+            )
         # What is missing is said now: weights, and images of the reference set.
         self._image_columns = tuple(self._scorer.signatures.plain)
         self._sets = MemorySets(
@@ -131,6 +144,7 @@ class Evaluator:
             self._scorer.compute,
             self._scorer.resources,
             None if reference_set is None else self._reference_images(reference_set),
+            features=features,
         )
         self.columns = tuple(item.column.name for item in self._scorer.requests)
         self._record = Record(self._image_columns)
@@ -232,8 +246,13 @@ class Evaluator:
             kept as failed; of outputs that overshoot [0, 1] far; of a known id with other pixels;
             of what is doubtful in the samples of 16 bits.
         """
-        for row in _uncompiled(self._rows)(output, reference, ids, keep=True):
-            self._record.add(row)
+        added: list[Row] = []
+        try:
+            for row in _uncompiled(self._rows)(output, reference, ids, keep=True):
+                if self._record.add(row):
+                    added.append(row)
+        finally:
+            self._sets.join(added)
 
     def compute(self, *, merge: bool = True) -> dict[str, float]:
         """Return the mean of each column, or its value of the set; nothing is reset.
@@ -375,6 +394,7 @@ class Evaluator:
         return {
             "format": STATE_FORMAT,
             "signatures": self.signatures,
+            "kept": self._features,
             **self._record.state(),
             "features": self._sets.state(self._record.rows()),
         }
@@ -409,6 +429,13 @@ class Evaluator:
         if state.get("signatures") != self.signatures:
             raise IqbenchError(
                 "the state is of an Evaluator of other metrics, protocol or weights",
+                hint="Make the Evaluator as it was made then",
+            )
+        kept = state.get("kept", "keep")  # earlier states have no such key
+        if kept != self._features and self._sets.columns:
+            raise IqbenchError(
+                f"the state is of an Evaluator with features={kept!r}, and this one has "
+                f"features={self._features!r}",
                 hint="Make the Evaluator as it was made then",
             )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +131,8 @@ class _Closer:
         keeper: Keeper = of_images if every <= of_images.known else of_sets
         closed = distance_of(
             SetColumn(row["metric"], metric, View(), features, row["signature"]),
-            references,
-            outputs,
-            partial(keeper.read, again=NoFiles()),
+            (len(references.keys), len(outputs.keys)),
+            lambda: (keeper.read(references, NoFiles()), keeper.read(outputs, NoFiles())),
             paired=not alone,
         )
         if closed.value is None and closed.error is not None and keeper is of_sets:

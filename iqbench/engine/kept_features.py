@@ -6,26 +6,66 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import reduce
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
+from typing import Literal, Protocol
 
 from iqbench.errors import IqbenchError
-from iqbench.metrics._feature_sets import ROWS_A_BLOCK, Moments
-from iqbench.metrics._sets import Features, FeatureSet
+from iqbench.metrics._feature_sets import Moments
+from iqbench.metrics._registry import Request
+from iqbench.metrics._sets import Features, FeatureSet, SetMetric
 from iqbench.results.extractor_files import FeatureKey
 from iqbench.results.features import FeatureTable
 from iqbench.results.moments import ImageSet, MomentTable, SetName, StoredMoments, set_digest
 
-__all__ = ["FeatureKeeper", "Keeper", "MomentKeeper", "NoFiles", "Rereading"]
+__all__ = [
+    "WAITING",
+    "FeatureKeeper",
+    "Keeper",
+    "KeptFeatures",
+    "MomentKeeper",
+    "NoFiles",
+    "Rereading",
+    "check_moments",
+]
 
-_WAITING = 256
+KeptFeatures = Literal["keep", "moments"]
+"""What is kept of sets of images: the features of every image, or the moments of each set."""
+
+WAITING = 256
 """Images whose features wait to be written, or to be merged into moments."""
 
 _SAVED_EVERY = 50_000
 """After so many images the moments of a set that grows are written, for a run that is killed."""
+
+
+def check_moments(requests: Iterable[Request], why: str, *, keep: str) -> None:
+    """Refuse metrics for which moments are not enough.
+
+    Parameters
+    ----------
+    requests
+        All columns.
+    why
+        Moments are kept.
+    keep
+        The option that keeps features.
+
+    Raises
+    ------
+    IqbenchError
+        If a metric needs the features of every image.
+    """
+    needing = [
+        item.column.name
+        for item in requests
+        if isinstance(item.metric, SetMetric) and item.metric.needs_features
+    ]
+    if needing:
+        names, verb = ", ".join(needing), "need" if len(needing) > 1 else "needs"
+        raise IqbenchError(
+            f"{names} {verb} the features of every image: {why}",
+            hint=f"Leave {names} out, or give {keep} (Inception's take 8 KB an image)",
+        )
 
 
 class Rereading(Protocol):
@@ -139,7 +179,7 @@ class FeatureKeeper:
             if key not in self.known:
                 self.known.add(key)
                 self._waiting[key] = rows
-        if len(self._waiting) >= _WAITING:
+        if len(self._waiting) >= WAITING:
             self.flush()
 
     def join(self, name: SetName, key: FeatureKey, *, once: bool = False) -> None:
@@ -191,7 +231,7 @@ class _GrowingSet:
 
     def settle(self) -> Moments | None:
         """Merge what waits."""
-        self.moments = _merged([self.moments, _moments_of(self.waiting)])
+        self.moments = Moments.merged([self.moments, Moments.of_images(self.waiting)])
         self.waiting = []
         return self.moments
 
@@ -239,7 +279,7 @@ class MomentKeeper:
         growing.keys.append(key)
         growing.waiting.append(self._taken[key])
         growing.unsaved += 1
-        if len(growing.waiting) >= _WAITING:
+        if len(growing.waiting) >= WAITING:
             growing.settle()
         if growing.unsaved >= _SAVED_EVERY:
             self._save(name, growing)
@@ -299,7 +339,7 @@ class MomentKeeper:
                     continue
                 moments = Moments(*one.read())
                 if others:  # a set that lacks few images: take these out again
-                    out = _moments_in_blocks(again.extract(list(others.elements())))
+                    out = Moments.of_images(again.extract(list(others.elements())))
                     assert out is not None
                     moments = moments.without(out)
                 found.append(moments)
@@ -311,8 +351,8 @@ class MomentKeeper:
             found.append(Moments.of_blocks(blocks, features.length))
         rest = [key for key in left.elements() if key not in self._of_images]
         if rest:
-            found.append(_moments_in_blocks(again.extract(rest)))
-        merged = _merged(found)
+            found.append(Moments.of_images(again.extract(rest)))
+        merged = Moments.merged(found)
         assert merged is not None
         return merged
 
@@ -328,28 +368,3 @@ class MomentKeeper:
 def _delete(part: Path) -> None:
     with suppress(OSError):
         part.unlink()
-
-
-def _merged(found: Iterable[Moments | None]) -> Moments | None:
-    """Merge moments; None of none."""
-    there = [one for one in found if one is not None]
-    return reduce(Moments.merge, there) if there else None
-
-
-def _moments_of(waiting: Sequence[Features]) -> Moments | None:
-    """Return the moments of some images, taken in blocks."""
-    return _moments_in_blocks(iter(waiting))
-
-
-def _moments_in_blocks(features: Iterator[Features]) -> Moments | None:
-    """Return the moments of images that are given one by one; a block of rows is in memory."""
-    found: Moments | None = None
-    block: list[Features] = []
-    size = 0
-    for rows in features:
-        block.append(rows)
-        size += len(rows)
-        if size >= ROWS_A_BLOCK:
-            found = _merged([found, Moments.of(np.concatenate(block))])
-            block, size = [], 0
-    return _merged([found, Moments.of(np.concatenate(block)) if block else None])

@@ -1,18 +1,21 @@
-"""Set-level metrics of images that are scored one by one: features are kept in memory."""
+"""Set-level metrics of images that are scored one by one: what they need is kept in memory."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-
-import numpy as np
-import torch
-from torch import Tensor
 
 from iqbench.datasets.reference_set import reference_set
 from iqbench.engine.compute import Compute
+from iqbench.engine.kept_features import KeptFeatures
+from iqbench.engine.memory_features import (
+    KeeperState,
+    Member,
+    MemoryFeatures,
+    MemoryKeeper,
+    MemoryMoments,
+)
 from iqbench.engine.reading import FittedPair, fit_alone, in_sentences
 from iqbench.engine.record import Row
 from iqbench.engine.reference_sets import decode_images, read_reference_set
@@ -27,12 +30,9 @@ from iqbench.errors import IqbenchError
 from iqbench.images.peaks import Peaks
 from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha, Source
-from iqbench.metrics._feature_sets import ArrayFeatures
 from iqbench.metrics._registry import Request
-from iqbench.metrics._sets import Features
 from iqbench.protocols.presets import Protocol
 from iqbench.results.extractor_files import FeatureKey
-from iqbench.results.moments import ImageSet, SetName
 from iqbench.results.schema import REFERENCES, SetRow
 from iqbench.results.sets import digest_of_set
 
@@ -40,10 +40,8 @@ __all__ = ["FeatureState", "MemorySets", "ReferenceImages", "read_reference_imag
 
 IN_MEMORY = "(images in memory)"
 
-_UNNAMED = SetName("", "")
-
-FeatureState = dict[str, dict[str, Tensor]]
-"""By signature of the extractor, the features by digest and peak of the image."""
+FeatureState = dict[str, KeeperState]
+"""By signature of the extractor, what is kept of its features."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +121,8 @@ class MemorySets:
         Has the weights of the extractors.
     references
         What outputs are compared with; None for their own references.
+    features
+        Whether features of every image are kept, or moments.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ class MemorySets:
     ------
     IqbenchError
         If an image of the reference set has no features, or there is a reference set and no column
-        of sets.
+        of sets, or moments are to be kept for none.
     """
 
     def __init__(
@@ -143,6 +143,8 @@ class MemorySets:
         compute: Compute,
         resources: Resources,
         references: ReferenceImages | None = None,
+        *,
+        features: KeptFeatures = "keep",
     ) -> None:
         digest = None if references is None else references.digest
         self._weights = resources.extractors
@@ -152,9 +154,15 @@ class MemorySets:
                 "a reference set is given, and no metric that compares sets",
                 hint="Give one too, e.g. fid, or leave the reference set out",
             )
+        if features == "moments" and not self.columns:
+            raise IqbenchError(
+                "moments are to be kept, and there is no metric that compares sets",
+                hint='Give one too, e.g. fid, or leave features="moments" out',
+            )
         # Features are the same whatever precision the networks of other metrics have.
         self._compute = replace(compute, precision="exact")
-        self._outputs, self._references = self._nothing(), self._nothing()
+        kind = MemoryMoments if features == "moments" else MemoryFeatures
+        self._keepers: dict[str, MemoryKeeper] = {one.features: kind() for one in self.columns}
         self._name: str | None = None
         self._set: list[FeatureKey] = []
         if references is not None:
@@ -166,38 +174,34 @@ class MemorySets:
         """Whether outputs are compared with their own references."""
         return self._name is None
 
-    def _nothing(self) -> dict[str, dict[FeatureKey, Features]]:
-        return {one.features: {} for one in self.columns}
-
     def _observe_references(self, references: ReferenceImages) -> Iterator[FeatureKey]:
         """Extract the features of the reference set."""
         for picture in references.pictures:
             key = FeatureKey(picture.digest, picture.peak)
             for one in self.columns:
-                why = self._observe(one, key, picture, self._references)
+                why = self._observe(one, key, picture, reference=True)
                 if why:
                     raise IqbenchError(
                         f"{one.name} cannot be computed with the reference set {references.name}: "
                         f"{picture.name}: {why}",
                         hint="Mend that image, or take it out of the reference set",
                     )
+            for keeper in self._keepers.values():
+                keeper.fix_reference(key)
+                keeper.settle()
             yield key
 
     def _observe(
-        self,
-        column: SetColumn,
-        key: FeatureKey,
-        picture: Picture,
-        known: Mapping[str, dict[FeatureKey, Features]],
+        self, column: SetColumn, key: FeatureKey, picture: Picture, *, reference: bool
     ) -> str | None:
         """Extract features that are missing; return why that failed."""
-        of_column = known[column.features]
-        if key in of_column:
+        keeper = self._keepers[column.features]
+        if keeper.has(key):
             return None
         features = extract_features(column, picture, self._compute, self._weights)
         if isinstance(features, str):
             return features
-        of_column[key] = features
+        keeper.take(key, features, reference=reference)
         return None
 
     def observe(self, row: Row, pair: FittedPair) -> tuple[str | None, ...]:
@@ -215,64 +219,67 @@ class MemorySets:
         tuple
             For each column why there are none, or None.
         """
-        reference, output = self._keys(row)
+        _, reference, output = self._member(row)
         found = []
         for one in self.columns:
             why = None
             if reference is not None:
-                why = self._observe(one, reference, pair.reference, self._references)
+                why = self._observe(one, reference, pair.reference, reference=True)
             seen = replace(pair.output, peak=output.peak)
-            found.append(why or self._observe(one, output, seen, self._outputs))
+            found.append(why or self._observe(one, output, seen, reference=False))
         return tuple(found)
 
-    def _keys(self, row: Row) -> tuple[FeatureKey | None, FeatureKey]:
+    def join(self, rows: Iterable[Row]) -> None:
+        """Enter images that were observed since the last call into the sets, and no others."""
+        for row in rows:
+            known = zip(self.columns, row.set_errors, strict=True)
+            for name in {one.features for one, error in known if error is None}:
+                self._keepers[name].join(self._member(row))
+        for keeper in self._keepers.values():
+            keeper.settle()
+
+    def _member(self, row: Row) -> Member:
         """Say which features an image needs: of its reference, and its own."""
         peaks = Peaks(*row.peaks)
         if not self.needs_references or row.reference_digest is None:
-            return None, FeatureKey(row.output_digest, peaks.own)
+            return Member(row.image, None, FeatureKey(row.output_digest, peaks.own))
         reference = FeatureKey(row.reference_digest, peaks.reference)
-        return reference, FeatureKey(row.output_digest, peaks.output)
+        return Member(row.image, reference, FeatureKey(row.output_digest, peaks.output))
 
-    def _members(self, place: int, rows: Sequence[Row]) -> list[Row]:
+    def _members(self, place: int, rows: Iterable[Row]) -> list[Member]:
         """Return the images that have the features of a column, by id."""
         whole = (row for row in rows if row.set_errors[place] is None)
-        return sorted(whole, key=lambda row: str(row.image))
+        return [self._member(row) for row in sorted(whole, key=lambda row: str(row.image))]
 
     def state(self, rows: Iterable[Row]) -> FeatureState:
-        """Return the features of some images in types that `torch.save` keeps."""
-        found: FeatureState = {one.features: {} for one in self.columns}
+        """Return what is kept of some images in types that `torch.save` keeps."""
         rows = list(rows)
+        members: dict[str, list[Member]] = {}
         for place, one in enumerate(self.columns):
-            for row in self._members(place, rows):
-                for key in filter(None, self._keys(row)):
-                    features = self._outputs[one.features].get(key)
-                    if features is None:
-                        features = self._references[one.features][key]
-                    found[one.features][_text(key)] = torch.from_numpy(features)
-        return found
+            members.setdefault(one.features, []).extend(self._members(place, rows))
+        return {name: self._keepers[name].state(found) for name, found in members.items()}
 
     def load(self, states: Iterable[FeatureState]) -> None:
-        """Take the features of images that were scored elsewhere.
+        """Take the features, or moments, of images that were scored elsewhere.
 
         Raises
         ------
         IqbenchError
             If these are none.
         """
+        states = list(states)
         try:
-            for state in states:
-                for name, known in self._outputs.items():
-                    for text, features in state[name].items():
-                        digest, _, peak = text.rpartition("/")
-                        known[FeatureKey(digest, int(peak))] = features.numpy()
-        except (KeyError, AttributeError, ValueError) as error:
+            for name, keeper in self._keepers.items():
+                keeper.load(state[name] for state in states)
+        except (KeyError, AttributeError, TypeError, ValueError) as error:
             raise IqbenchError(
                 "this is no state of an Evaluator", hint="Give what its state_dict() returned"
             ) from error
 
     def forget(self) -> None:
-        """Forget the outputs; the features of references are kept for the next epoch."""
-        self._outputs = self._nothing()
+        """Forget the outputs; features of references are kept for the next epoch."""
+        for keeper in self._keepers.values():
+            keeper.forget()
 
     def close(self, rows: Sequence[Row], states: Sequence[FeatureState] = ()) -> list[SetRow]:
         """Compute the values of all columns.
@@ -294,15 +301,14 @@ class MemorySets:
     def _close(self, place: int, rows: Sequence[Row], states: Sequence[FeatureState]) -> SetRow:
         column = self.columns[place]
         members = self._members(place, rows)
-        keys = [self._keys(row) for row in members]
-        references = [key for key, _ in keys if key is not None]
+        references = [one.reference for one in members if one.reference is not None]
         if not self.needs_references:
             references = self._set
+        keeper = self._keepers[column.features]
         closed = distance_of(
             column,
-            ImageSet(_UNNAMED, references),
-            ImageSet(_UNNAMED, [key for _, key in keys]),
-            partial(self._read, column, states),
+            (len(references), len(members)),
+            lambda: keeper.read(members, [state[column.features] for state in states]),
             paired=self.needs_references,
         )
         return SetRow(
@@ -321,26 +327,3 @@ class MemorySets:
             reference_n=len(references),
             replicates=closed.replicates,
         )
-
-    def _read(
-        self, column: SetColumn, states: Sequence[FeatureState], asked: ImageSet
-    ) -> ArrayFeatures:
-        """Look up features, here and in what other ranks have."""
-        here = self._outputs[column.features], self._references[column.features]
-        there = [state[column.features] for state in states]
-
-        def find(key: FeatureKey) -> Features:
-            for known in here:
-                if key in known:
-                    return known[key]
-            text = _text(key)
-            found: Features = next(known[text] for known in there if text in known).numpy()
-            return found
-
-        found = [find(key) for key in asked.keys]
-        images = np.repeat(np.arange(len(found)), [len(rows) for rows in found])
-        return ArrayFeatures(np.concatenate(found), images)
-
-
-def _text(key: FeatureKey) -> str:
-    return f"{key.digest}/{key.peak}"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
-from typing import Literal, get_args
+from typing import get_args
 
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import some
@@ -23,13 +23,13 @@ from iqbench.datasets.storage.paths import Place, source_of
 from iqbench.datasets.storage.stored_file import StoredFile
 from iqbench.engine.compute import Precision
 from iqbench.engine.grouping import refuse_without_references, views_of
+from iqbench.engine.kept_features import KeptFeatures, check_moments
 from iqbench.engine.reading import Job
 from iqbench.engine.signatures import Signatures
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.images.source import FileSource, Source
 from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
-from iqbench.metrics._sets import SetMetric
 from iqbench.protocols.presets import Protocol, resolve_protocol
 from iqbench.protocols.view import View
 from iqbench.results.schema import ColumnInfo
@@ -44,9 +44,6 @@ __all__ = [
     "plan_run",
 ]
 
-
-KeptFeatures = Literal["keep", "moments"]
-"""What is kept of sets of images: the features of every image, or the moments of each set."""
 
 KEPT_IMAGES = 100_000
 """Of sets with more images moments are kept, unless a user says otherwise."""
@@ -367,23 +364,13 @@ def _kept_features(plan: DatasetPlan, asked: KeptFeatures | None, notes: _Notes)
     most = max(sizes, default=0)
     if asked == "keep" or (asked is None and most <= KEPT_IMAGES) or not plan.compares_sets:
         return "keep"
-    needing = [
-        item.column.name
-        for item in plan.requests
-        if isinstance(item.metric, SetMetric) and item.metric.needs_features
-    ]
     why = (
         "--features moments keeps none"
         if asked
         else f"of sets with more than {KEPT_IMAGES:,} images moments are kept instead, and dataset "
         f"{plan.dataset.name!r} has one of {most:,}"
     )
-    if needing:
-        names, verb = ", ".join(needing), "need" if len(needing) > 1 else "needs"
-        raise IqbenchError(
-            f"{names} {verb} the features of every image: {why}",
-            hint=f"Leave {names} out, or give --features keep (Inception's take 8 KB an image)",
-        )
+    check_moments(plan.requests, why, keep="--features keep")
     if asked is None:
         notes.warnings.append(
             f"dataset {plan.dataset.name!r} has a set of {most:,} images: moments of its sets are "

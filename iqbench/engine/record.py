@@ -110,13 +110,14 @@ class Record:
             )
         return True
 
-    def add(self, row: Row) -> None:
-        """Add the row of an image, unless one of its id is there."""
+    def add(self, row: Row) -> bool:
+        """Add the row of an image, unless one of its id is there; return whether it was added."""
         if row.image is not None:
             if self.known(row.image, row.inputs):
-                return
+                return False
             self._known[row.image] = row
         self._rows.append(row)
+        return True
 
     def rows(self) -> list[Row]:
         """Return all rows, each with an id: what came without one is numbered."""

@@ -19,7 +19,6 @@ from iqbench.metrics._registry import Request, blamed_on
 from iqbench.metrics._sets import Features, FeatureSet, Moments, SetMetric
 from iqbench.protocols.presets import Protocol
 from iqbench.protocols.view import View
-from iqbench.results.moments import ImageSet
 from iqbench.results.signature import signature
 
 __all__ = ["ClosedSet", "SetColumn", "distance_of", "extract_features", "set_columns"]
@@ -127,9 +126,8 @@ class ClosedSet(NamedTuple):
 
 def distance_of(
     column: SetColumn,
-    references: ImageSet,
-    outputs: ImageSet,
-    read: Callable[[ImageSet], FeatureSet | Moments],
+    numbers: tuple[int, int],
+    read: Callable[[], tuple[FeatureSet | Moments, FeatureSet | Moments]],
     *,
     paired: bool,
 ) -> ClosedSet:
@@ -139,21 +137,21 @@ def distance_of(
     ----------
     column
         Which distance.
-    references, outputs
-        The images.
+    numbers
+        How many references and outputs there are.
     read
-        Gives the features of images, or of both sets their moments.
+        Gives the features of both sets, or the moments of both.
     paired
         Whether outputs are compared with their own references.
     """
-    metric, numbers = column.metric, (len(references.keys), len(outputs.keys))
+    metric = column.metric
     try:
         if min(numbers) < 2:
             raise IqbenchError(
                 f"{column.name} needs at least 2 images a set: there are {numbers[1]} outputs "
                 f"and {numbers[0]} references"
             )
-        first, second = read(references), read(outputs)
+        first, second = read()
         if isinstance(first, Moments) and isinstance(second, Moments):
             if metric.needs_features:
                 raise IqbenchError(

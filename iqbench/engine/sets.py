@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -432,11 +431,11 @@ class SetRun:
         row = replace(row, n=len(found), reference_n=len(references.keys))
         if column.name in self._broken:
             return replace(row, error=self._broken[column.name])
+        keeper, again = self._keepers[column.features], files.of(column.features)
         closed = distance_of(
             column,
-            references,
-            outputs,
-            partial(self._keepers[column.features].read, again=files.of(column.features)),
+            (len(references.keys), len(outputs.keys)),
+            lambda: (keeper.read(references, again), keeper.read(outputs, again)),
             paired=self._reference_set is None,
         )
         return replace(row, **closed._asdict())

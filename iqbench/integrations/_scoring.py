@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import torch
 
+from iqbench.engine.kept_features import KeptFeatures
 from iqbench.evaluator import Evaluator
 from iqbench.images.memory import Images
 from iqbench.metrics._registry import DEFAULT_METRICS, Request, resolve_metrics
@@ -24,7 +25,7 @@ class Scoring:
 
     Parameters
     ----------
-    metrics, protocol, precision, memory, weights, bits, gray_output, reference_set
+    metrics, protocol, precision, memory, weights, bits, gray_output, reference_set, features
         As of `Evaluator`.
 
     Attributes
@@ -53,6 +54,7 @@ class Scoring:
         bits: int | None,
         gray_output: str,
         reference_set: Images | None,
+        features: KeptFeatures,
     ) -> None:
         self.options: dict[str, Any] = {
             "metrics": [metrics] if isinstance(metrics, str) else list(metrics),
@@ -63,6 +65,7 @@ class Scoring:
             "bits": bits,
             "gray_output": gray_output,
             "reference_set": reference_set,
+            "features": features,
         }
         self.token = uuid4().hex
         chosen = resolve_protocol(protocol)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torch import Tensor
 from typing_extensions import override
 
+from iqbench.engine.kept_features import KeptFeatures
 from iqbench.engine.plan import columns_of
 from iqbench.errors import IqbenchError
 from iqbench.evaluator import Evaluator
@@ -81,7 +82,7 @@ class EvaluatorCallback(Callback):
         The trainer's loggers of TensorBoard, Weights & Biases and MLflow get them.
     prefix
         Put before the names that are logged.
-    precision, memory, weights, bits, gray_output, reference_set
+    precision, memory, weights, bits, gray_output, reference_set, features
         As of `iqbench.Evaluator`.
 
     Attributes
@@ -125,6 +126,7 @@ class EvaluatorCallback(Callback):
         bits: int | None = 8,
         gray_output: str = "error",
         reference_set: Images | None = None,
+        features: KeptFeatures = "keep",
     ) -> None:
         self._scorings = [
             Scoring(
@@ -136,6 +138,7 @@ class EvaluatorCallback(Callback):
                 bits=bits,
                 gray_output=gray_output,
                 reference_set=reference_set,
+                features=features,
             )
             for one in ([protocol] if isinstance(protocol, str) else protocol)
         ]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from iqbench.engine.kept_features import KeptFeatures
 from iqbench.engine.ranks import rank
 from iqbench.evaluator import Evaluator
 from iqbench.images.memory import Images
@@ -93,7 +94,7 @@ class EvaluatorMetric(Metric):
     metric
         Spec or name of one column, e.g. ``psnr`` or ``lpips:net=vgg``. Of a metric that has
         several, the column that is called like the metric.
-    protocol, precision, memory, weights, bits, gray_output, reference_set
+    protocol, precision, memory, weights, bits, gray_output, reference_set, features
         As of `iqbench.Evaluator`.
     **settings
         Of `torchmetrics.Metric`, such as ``sync_on_compute`` and ``process_group``.
@@ -134,6 +135,7 @@ class EvaluatorMetric(Metric):
         bits: int | None = 8,
         gray_output: str = "error",
         reference_set: Images | None = None,
+        features: KeptFeatures = "keep",
         **settings: Any,
     ) -> None:
         scoring = Scoring(
@@ -145,6 +147,7 @@ class EvaluatorMetric(Metric):
             bits=bits,
             gray_output=gray_output,
             reference_set=reference_set,
+            features=features,
         )
         self._set_up(scoring, resolve_column(metric, resolve_protocol(protocol).variants), settings)
 
@@ -254,7 +257,7 @@ class EvaluatorCollection(MetricCollection):
     ----------
     metrics
         Specs or column names; by default the protocol's or the default metrics.
-    protocol, precision, memory, weights, bits, gray_output, reference_set
+    protocol, precision, memory, weights, bits, gray_output, reference_set, features
         As of `iqbench.Evaluator`.
     prefix, postfix
         Put before and after the names, e.g. ``val/``.
@@ -284,6 +287,7 @@ class EvaluatorCollection(MetricCollection):
         bits: int | None = 8,
         gray_output: str = "error",
         reference_set: Images | None = None,
+        features: KeptFeatures = "keep",
         prefix: str | None = None,
         postfix: str | None = None,
         **settings: Any,
@@ -297,6 +301,7 @@ class EvaluatorCollection(MetricCollection):
             bits=bits,
             gray_output=gray_output,
             reference_set=reference_set,
+            features=features,
         )
         members: dict[str, Metric | MetricCollection] = {
             request.column.name.replace(".", "_"): EvaluatorMetric._of(scoring, request, settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import Protocol
 
 import numpy as np
@@ -131,6 +132,26 @@ class Moments:
         mean = wide.mean(axis=0)
         wide -= mean
         return cls(len(wide), mean, wide.T @ wide)
+
+    @classmethod
+    def of_images(cls, features: Iterable[Features]) -> Moments | None:
+        """Return the moments of images that are given one by one, in blocks; None of no image."""
+        found: Moments | None = None
+        block: list[Features] = []
+        size = 0
+        for rows in features:
+            block.append(rows)
+            size += len(rows)
+            if size >= ROWS_A_BLOCK:
+                found = cls.merged([found, cls.of(np.concatenate(block))])
+                block, size = [], 0
+        return cls.merged([found, cls.of(np.concatenate(block)) if block else None])
+
+    @classmethod
+    def merged(cls, parts: Iterable[Moments | None]) -> Moments | None:
+        """Return the moments of all parts together; None where there is none."""
+        there = [one for one in parts if one is not None]
+        return reduce(cls.merge, there) if there else None
 
     @classmethod
     def none(cls, length: int) -> Moments:

@@ -374,7 +374,7 @@ def test_moments_of_any_set_are_put_together_from_any_others(
 
 
 def test_few_features_wait_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept_features, "_WAITING", 4)
+    monkeypatch.setattr(kept_features, "WAITING", 4)
     monkeypatch.setattr(kept_features, "_SAVED_EVERY", 10)
     images = Stored(range(25))
     keeper = MomentKeeper(tmp_path, "features=made")
