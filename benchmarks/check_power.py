@@ -7,7 +7,7 @@ freedom (heavier tails than normal) in units of the metric's margin, half of its
 all metrics of a method. In the metrics of one method something is planted (`Planted`); power is how
 often such a comparison is called worse. False alarms are those of all other comparisons, counted
 apart for the rule on means and the rule on single images. The TV ratio is left out: noise as large
-as its distance from 1 does move it away from 1, and that is no false alarm.
+as its distance from 1 does move it away from 1, and that is not a false alarm.
 
     python benchmarks/check_power.py [CHECKS]
 """

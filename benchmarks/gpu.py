@@ -1,4 +1,4 @@
-"""iqbench on a GPU: pairs a second from files to the table, beside the floor and the peers.
+"""iqbench on a GPU: pairs per second from files to the table, beside the floor and the peers.
 
 ``python benchmarks/gpu.py --pairs 480 --precision exact tf32 bf16 --methods 1 4 --peer piq --keep``
 
@@ -52,7 +52,7 @@ def measure_rates() -> dict[str, float]:
 
 
 def measure_decoding(paths: list[Path]) -> float:
-    """Return files a second that OpenCV decodes in a thread a core."""
+    """Return how many files per second OpenCV decodes, with one thread per core."""
     import cv2
     import numpy as np
 

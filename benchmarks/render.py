@@ -34,7 +34,7 @@ class Trial:
     peak
         Largest resident memory, MiB.
     values
-        One row an output, one column a metric.
+        One row per output, one column per metric.
     """
 
     first: float

@@ -169,7 +169,7 @@ def page(pairs: int, rows: list[tuple[str, float, float]], size: int) -> str:
         f"{pairs:,} pairs of {METHODS} methods, {len(METRICS)} metrics; scoring is a stub. Seconds "
         "of the processor; memory is the largest until then.",
         "",
-        "| step | seconds | pairs a second | microseconds a pair | MiB |",
+        "| step | seconds | pairs per second | microseconds per pair | MiB |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for what, seconds, mebibytes in rows:
@@ -177,7 +177,7 @@ def page(pairs: int, rows: list[tuple[str, float, float]], size: int) -> str:
         lines.append(
             f"| {what} | {seconds:.1f} | {rate:,.0f} | {1e6 / rate:.1f} | {mebibytes:,.0f} |"
         )
-    lines += ["", f"Tables: {size / 2**20:.1f} MiB, {size / pairs:.0f} bytes a pair.", ""]
+    lines += ["", f"Tables: {size / 2**20:.1f} MiB, {size / pairs:.0f} bytes per pair.", ""]
     return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
 Each tool runs in a process of its own, one after the other, round after round (A B C D, A B C D),
 so that whatever else the machine does meets them alike. Ratios are taken within a round.
-``--before COMMIT`` adds iqbench as it was at a commit, built anew.
+``--before COMMIT`` adds iqbench as it was at a commit, built again.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Bench:
 
 
 def _values(tool: str, table: Path) -> pd.DataFrame:
-    """Read what a tool wrote: one row an output, one column a metric."""
+    """Read what a tool wrote: one row per output, one column per metric."""
     if tool in (OURS, BEFORE):
         from iqbench import load_scores
 

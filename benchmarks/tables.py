@@ -91,7 +91,7 @@ def make(root: Path, images: int, datasets: int, methods: int, metrics: int) -> 
 def _tables(
     dataset: str, method: str, metrics: Sequence[str], gains: NDArray[np.float64]
 ) -> dict[Kind, pa.Table]:
-    """Make the rows of a dataset and method: ``gains`` has one row an image, a column a metric."""
+    """Make the rows of a dataset and method: ``gains`` has a row per image, a column per metric."""
     from iqbench.results.schema import IMAGES, SCORES, pair_digest
     from iqbench.results.signature import signature
 

@@ -64,7 +64,7 @@ def check_files(folder: Path) -> None:
             raise Refused(f"{path} is a link. Put the file itself there")
     for path in folder.iterdir():
         if path.name not in KNOWN:
-            raise Refused(f"{path} is no part of a submission. It may have {sorted(KNOWN)}")
+            raise Refused(f"{path} is not part of a submission. It may have {sorted(KNOWN)}")
 
 
 def check_names(folder: Path, results: Path, datasets: Sequence[str]) -> None:

@@ -89,7 +89,7 @@ def score(folder: Path, names: Sequence[str], methods: Mapping[str, Tensor]) -> 
     Returns
     -------
     DataFrame
-        One row a method, one column a metric, means over the images.
+        One row per method, one column per metric, means over the images.
     """
     (_, reference), *outputs = methods.items()
     write_pictures(folder / "references", names, reference)

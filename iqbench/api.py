@@ -214,7 +214,7 @@ def evaluate(
     memory
         Bytes that decoded images and bands may take; by default derived from the device.
     workers
-        Threads that read and decode ahead, at least 1; by default one a core, at most 8, beside a
+        Threads that read and decode ahead, at least 1; by default one per core, at most 8, beside a
         GPU at most 32. They are divided among the processes of `executor`, as `memory` is.
     alpha
         What to do with images that have transparency: ``error`` refuses them, ``composite`` puts
@@ -237,7 +237,7 @@ def evaluate(
         results folder or into several that ``iqbench results merge`` joins, leave what one run
         would. Values of sets are computed when results are merged, or by a run without `shard`.
     executor
-        Who scores: ``inline``, this process; ``processes``, one process a GPU, or several that
+        Who scores: ``inline``, this process; ``processes``, one process per GPU, or several that
         share the processor; ``processes:4``, four of them; ``ray`` or ``ray:ADDRESS``, the workers
         of a Ray cluster, each with what ``ray:cpus=2,gpus=0.5`` asks for. The tables are the same.
         Methods that are functions are computed in this process, so they need ``inline``.
@@ -245,7 +245,7 @@ def evaluate(
     Returns
     -------
     DataFrame
-        One row a value: dataset, method, image, metric, value, error, signature, protocol; of the
+        One row per value: dataset, method, image, metric, value, error, signature, protocol; of the
         datasets and methods of this call, as they are in the tables now. Values of whole sets,
         such as FID, are read by ``load_scores(results, scope="set")``; where nothing but such
         metrics was asked for, they are returned. Units and ranges are the metrics' own.
@@ -388,7 +388,7 @@ def measure(
     Returns
     -------
     DataFrame
-        One row a column of a metric: metric, value, error, direction (``higher``, ``lower``,
+        One row per column of a metric: metric, value, error, direction (``higher``, ``lower``,
         ``target:<value>`` or ``none``), decimals to print, signature, and peak: the sample value of
         white, as text (of reference and output, with a stroke between them, where these differ).
         Units and ranges are the metrics' own.

@@ -12,7 +12,7 @@ __all__ = ["ColumnMap", "ColumnRole", "DifferenceKind", "Margin", "Tolerance", "
 
 ColumnRole = Literal["fidelity", "perception", "naturalness", "set", "statistic", "cost"]
 """What a number tells: closeness to the reference, likeness to the eye, natural looks, likeness of
-two sets, a property of the image that is no quality by itself, or what the output costs."""
+two sets, a property of the image that is not a quality by itself, or what the output costs."""
 
 DifferenceKind = Literal["difference", "similarity", "change"]
 """Which values of a map mean no difference: 0; 1, as of SSIM; or 0, with a sign that tells in which
@@ -117,7 +117,7 @@ def gap_of_values(
     tolerance
         Of the metric; None if it states none.
     decimals
-        That tables show: less than half of the last one is no difference.
+        That tables show: less than half of the last one is not a difference.
 
     Returns
     -------

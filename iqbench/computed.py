@@ -133,7 +133,7 @@ def _steps(
         unknown = [name for name in given if name not in images]
         if unknown:
             raise IqbenchError(
-                f"method {method!r} has outputs of what is no image of {dataset.name}: "
+                f"method {method!r} has outputs of what is not an image of {dataset.name}: "
                 f"{some(unknown)}",
                 hint=f"Its images are called {some(images)}",
             )
@@ -142,7 +142,7 @@ def _steps(
         raise IqbenchError(
             f"method {method!r} has {len(given)} outputs, but {dataset.name} has {len(images)} "
             "images",
-            hint="Give one output an image, in the dataset's order, or a mapping by image",
+            hint="Give one output per image, in the dataset's order, or a mapping by image",
         )
     in_order = _InOrder(given)
     if not isinstance(given, Sized):

@@ -1,4 +1,4 @@
-"""The error that a user can mend, and the warning of what looks wrong."""
+"""The error that a user can fix, and the warning of what looks wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["IqbenchError", "IqbenchWarning", "out_of_memory", "unknown_name", "w
 
 
 class IqbenchError(Exception):
-    """Something the user can mend: one sentence that says what and where, and a hint what to do.
+    """Something the user can fix: one sentence that says what and where, and a hint what to do.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ _OF_SETS = ("value", "standard_error", "error", "n", "expected", "reference_n")
 
 
 class Evaluator:
-    """Scores images in memory or in files, and keeps one row an image until it is reset.
+    """Scores images in memory or in files, and keeps one row per image until it is reset.
 
     Parameters
     ----------
@@ -289,8 +289,8 @@ class Evaluator:
         Parameters
         ----------
         scope
-            ``image``: one row an image and one column a metric, NaN where there is no value.
-            ``set``: one row a metric of sets, with its value, standard error, error, number n of
+            ``image``: one row per image and one column per metric, NaN where there is no value.
+            ``set``: one row per metric of sets, with its value, standard error, error, number n of
             images, number of images that were scored (expected), and number of references.
         merge
             As in `compute`.
@@ -420,10 +420,10 @@ class Evaluator:
         self._sets.load(state["features"] for state in states)
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
-        """Refuse what is no state of an evaluator like this one."""
+        """Refuse what is not a state of an evaluator like this one."""
         if state.get("format") != STATE_FORMAT:
             raise IqbenchError(
-                "this is no state of an Evaluator of this version",
+                "this is not a state of an Evaluator of this version",
                 hint="Give what its state_dict() returned",
             )
         if state.get("signatures") != self.signatures:
@@ -593,7 +593,7 @@ class Evaluator:
         return list(sources)
 
     def _warned(self, row: Row, what: str) -> Row:
-        """Warn of what an image failed with; a value that does not exist is no failure."""
+        """Warn of what an image failed with; a value that does not exist is not a failure."""
         failed: dict[str, str] = {}
         for name, error in self._failures(row):
             if not error.startswith(UNDEFINED):
@@ -639,7 +639,7 @@ def _name_of(device: str | torch.device) -> str:
 
 
 def _names(ids: Sequence[object] | Tensor | None, images: int) -> list[str | None]:
-    """Return one id an image, or None for each."""
+    """Return one id per image, or None for each."""
     if ids is None:
         return [None] * images
     given = names_of(ids)

@@ -47,7 +47,7 @@ def work_ahead(
     Yields
     ------
     Result
-        One a job. What `work` raises is raised here.
+        One per job. What `work` raises is raised here.
     """
     yield from cast(
         "Generator[Result, None, None]",
@@ -76,8 +76,8 @@ def work_on_arrival(
     Yields
     ------
     Result
-        One a job. `Arrival.NONE_YET` where nothing is under way and no job is there: whoever takes
-        the results may then wait for the next job.
+        One per job. `Arrival.NONE_YET` if nothing is under way and there is no job: the caller may
+        then wait for the next job.
     """
     queue = iter(jobs)
     if workers == 0:

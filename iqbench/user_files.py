@@ -191,7 +191,7 @@ def _descriptor(path: Path) -> int | None:
 
 
 def _open_to_write(path: Path) -> int:
-    """Open what is no regular file; wait a minute for a reader of a pipe, not for ever."""
+    """Open what is not a regular file; wait a minute for a reader of a pipe, not for ever."""
     end = time.monotonic() + _READER_SECONDS
     while True:
         try:
@@ -208,7 +208,7 @@ def _open_to_write(path: Path) -> int:
 
 
 def _write_through(descriptor: int, render: Render) -> None:
-    """Write to what is no regular file: rendered first, so that no half of it goes out."""
+    """Write to what is not a regular file: rendered first, so that no half of it goes out."""
     # Who reads a pipe may have had enough.
     with suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as file:
         rendered = BytesIO()

@@ -1,7 +1,7 @@
 """The committed baseline guards the project: the demo's scores are still what they were.
 
-A difference in the last bits, by another processor or version of a library, is no regression: the
-margins of `iqbench check` are far above it.
+A difference in the last bits, by another processor or version of a library, is not a regression:
+the margins of `iqbench check` are far above it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def checked(folder: Path, *options: str) -> Result:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo, made and scored anew."""
+    """The demo, made and scored again."""
     made = tmp_path_factory.mktemp("demo")
     make_outputs(made)
     evaluate(made)

@@ -156,7 +156,7 @@ class TestFailures:
         image = np.zeros((24, 16, 3), dtype=np.uint8)
         with pytest.raises(IqbenchError, match="has 2 outputs, but hr has 3 images"):
             evaluate({"mine": [image, image]}, degradation=None)
-        with pytest.raises(IqbenchError, match="no image of hr: d"):
+        with pytest.raises(IqbenchError, match="not an image of hr: d"):
             evaluate({"mine": {"d": image}}, degradation=None)
         with pytest.warns(IqbenchWarning, match="missing output"):
             found = evaluate({"mine": iter([image])}, degradation=None)

@@ -46,7 +46,7 @@ def rows_first(images, *, channels=3):
 
 
 def evaluated(tmp_path, reference, output, names, *, protocol, metrics=METRICS, depth=8):
-    """What `evaluate` gives of the files, one row an image."""
+    """What `evaluate` gives of the files, one row per image."""
     write_images(tmp_path / "references", reference, names, depth=depth)
     write_images(tmp_path / "outputs", output, names, depth=depth)
     scores = iqbench.evaluate(
@@ -360,7 +360,7 @@ class TestWhatIsKept:
         other = iqbench.Evaluator(["psnr"], device="cpu")
         with pytest.raises(IqbenchError, match="other metrics, protocol or weights"):
             other.load_state_dict(evaluator.state_dict())
-        with pytest.raises(IqbenchError, match="no state of an Evaluator"):
+        with pytest.raises(IqbenchError, match="not a state of an Evaluator"):
             other.load_state_dict({"weight": torch.zeros(3)})
 
     def test_an_empty_batch_adds_nothing(self, evaluator):

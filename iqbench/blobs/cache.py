@@ -128,7 +128,7 @@ class BlockCache:
                 self._used += added
             if self._used <= self._most:
                 return
-            # Other processes write and delete too: what is there is counted anew.
+            # Other processes write and delete too: what is there is counted again.
             files = sorted(self._files())
             self._used = sum(size for _, size, _ in files)
             for _, size, path in files:
@@ -159,7 +159,7 @@ def block_cache() -> BlockCache:
     Raises
     ------
     IqbenchError
-        If the environment variable is no size.
+        If the environment variable is not a size.
     """
     text = os.environ.get(CACHE_BYTES_VARIABLE, "").strip()
     match = _SIZE.fullmatch(text)

@@ -48,7 +48,7 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
     Attributes
     ----------
     standings
-        One a dataset: its scores as an array, and what was made of them.
+        One per dataset: its scores as an array, and what was made of them.
     columns
         How the metrics' columns are read, in the order in which they are shown.
     hidden
@@ -132,7 +132,7 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
         Returns
         -------
         MeansTable
-            One row a dataset and method, the complete ones first and by rank, with
+            One row per dataset and method, the complete ones first and by rank, with
 
             - dataset, task, protocol, ranked_by (the column that ranks);
             - rank, that of the column that ranks, see below (null where incomplete), and rank_low

@@ -51,7 +51,7 @@ def critical_difference(ranks: pd.DataFrame, alpha: float = ALPHA) -> CriticalDi
     Parameters
     ----------
     ranks
-        One row a dataset, one column a method; ties have their mean rank.
+        One row per dataset, one column per method; ties have their mean rank.
     alpha
         Level of both tests.
 

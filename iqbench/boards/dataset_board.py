@@ -75,7 +75,7 @@ class DatasetBoard:
     cube
         The scores.
     rows
-        One a method, the complete ones first and by rank; the columns of a leaderboard, without
+        One per method, the complete ones first and by rank; the columns of a leaderboard, without
         those of metrics.
     means
         By heading, over the methods of the cube.
@@ -89,8 +89,8 @@ class DatasetBoard:
     columns
         How metrics are read.
     sets
-        By heading of a column that has one value a method, of a whole set or composite, its metric
-        and its signature.
+        Heading of a column with one value per method (of a whole set, or composite) to its metric
+        and signature.
     set_facts
         By method, of which images values of whole sets are.
     published
@@ -127,7 +127,7 @@ class DatasetBoard:
     def compared_by_images(self) -> str | None:
         """Heading whose values of images are compared, pair by pair, or None.
 
-        The one that ranks, or, where one value a method ranks, the first with values of images.
+        The one that ranks, or, where one value per method ranks, the first with values of images.
         """
         if self.ranked_by is None or self.ranked_by_images is not None:
             return self.ranked_by

@@ -163,7 +163,7 @@ FIGURES = tuple(_MAKERS)
 
 
 def board_figure(board: Board, kind: str) -> Figure:
-    """Describe a figure of a board, one panel a dataset.
+    """Describe a figure of a board, one panel per dataset.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ COUNTED = ("_compared_n", "_infinite", "_minus_infinite", "_rank")
 """What the names of a metric's columns end in that hold whole numbers."""
 
 SET_FACTS = ("_n", "_reference_set", "_reference_n")
-"""What the names of a metric's columns end in that say of which images a value of a set is."""
+"""Endings of column names that describe the images behind a value of a set."""
 
 SUFFIXES = (
     *(f"{mean}{end}" for mean in MEANS for end in ("", *ENDS)),

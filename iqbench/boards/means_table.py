@@ -21,7 +21,7 @@ class MeansTable:
     Attributes
     ----------
     frame
-        One row a method of a dataset, or of a scope; for its columns see
+        One row per method of a dataset, or of a scope; for its columns see
         `iqbench.boards.board.Board`.
     columns
         How metrics are read.

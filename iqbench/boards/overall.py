@@ -85,7 +85,7 @@ def overall_of(found: Sequence[DatasetBoard]) -> pd.DataFrame:
         - rank, by average_rank: the mean over datasets of the rank among the methods that are
           complete on all of them, where ties have their mean rank; null for the other methods;
         - average_rank_low and average_rank_high: its interval, with the images of each dataset
-          drawn anew and the datasets kept; like all intervals, only where the datasets have them;
+          drawn again and the datasets kept; like all intervals, only where the datasets have them;
         - tie: from five datasets and three methods on, a letter that methods share which do not
           differ significantly from the best of their group by Nemenyi's test;
         - n and expected: on how many datasets the method is complete, of how many;
@@ -123,7 +123,7 @@ def rank_table(found: Sequence[DatasetBoard]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a dataset, one column a method, ties have their mean rank. On each dataset these
+        One row per dataset, one column per method, ties have their mean rank. On each dataset these
         methods stand in the order in which its own table has them.
     """
     scope = _Scope("overall", "", [one for one in found if one.ranked_by is not None])

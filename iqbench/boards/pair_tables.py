@@ -1,4 +1,4 @@
-"""Pairs of methods, and single images, as sections: one a dataset."""
+"""Pairs of methods, and single images, as sections: one per dataset."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def pair_sections(pairs: pd.DataFrame, columns: Columns) -> Iterator[Section]:
             f"{images} image{'s' * (images != 1)}",
         ]
         bold = "significant at 5 % after Holm's correction"
-        remarks = [f"{', '.join(sets)}: - (one value a method: no images to win)"] if sets else []
+        remarks = [f"{', '.join(sets)}: - (one value per method: no images to win)"] if sets else []
         yield Section(str(dataset), facts, found, remarks=remarks, bold=bold)
 
 

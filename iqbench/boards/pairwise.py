@@ -27,7 +27,7 @@ PAIR_COLUMNS = (
 def pairs_of(found: Sequence[DatasetBoard]) -> pd.DataFrame:
     """Compare each pair of ranked methods on the images of their dataset.
 
-    Columns of one value a method, such as FID, have no images to win.
+    Columns of one value per method, such as FID, have no images to win.
 
     Parameters
     ----------
@@ -37,14 +37,14 @@ def pairs_of(found: Sequence[DatasetBoard]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a dataset and pair, ``method`` ranked no worse than ``other``, by the column that
-        ranks the dataset, or, where that has one value a method, by the first one with values of
+        One row per dataset and pair, ``method`` ranked no worse than ``other``, by the column that
+        ranks the dataset, or, where that has one value per method, by the first one with values of
         images: on how many of n images it wins, loses and draws (equal to 9 digits), and by how
         many of these the gain or loss is infinite; gain, how much better its mean is of those that
         decide the ranks, NaN where infinite values alone decide; p_value of Wilcoxon's signed-rank
         test, p_holm corrected for all pairs of the dataset; significant, whether that is at most
         5 % and the test and the gain agree on which is better; and effect, the rank-biserial
-        correlation, 1 where every image is better. Each column of one value a method follows by
+        correlation, 1 where every image is better. Each column of one value per method follows by
         its name, and is NaN.
     """
     parts = [

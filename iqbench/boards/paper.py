@@ -103,7 +103,7 @@ def paper_document(
     Returns
     -------
     Document
-        One table. CSV and JSON hold one row a method, numbers in full.
+        One table. CSV and JSON hold one row per method, numbers in full.
 
     Raises
     ------
@@ -285,7 +285,7 @@ def _scored(
 
 
 def _values(one: DatasetBoard, head: str) -> Floats:
-    """Give the values of a column, (images, methods); of one value a method, (1, methods)."""
+    """Give the values of a column, (images, methods); of one value per method, (1, methods)."""
     if head in one.cube.headings:
         return one.cube.column(head)
     return one.means[head].mean.values[np.newaxis]
@@ -440,7 +440,7 @@ def _warn_of_unused(
 ) -> None:
     """Warn of names, citations and decimals of what the table does not have.
 
-    One file may describe several tables, so that this is no error.
+    One file may describe several tables, so that this is not an error.
     """
     bases = [split["base"] for name in datasets if (split := _SCALED.fullmatch(name))]
     decimals = layout.decimals if isinstance(layout.decimals, dict) else {}
@@ -542,7 +542,7 @@ def _sources(methods: Sequence[str], board: Board) -> Iterator[str]:
 def _records(
     headed: Sequence[_Headed], methods: Sequence[str], names: Sequence[str]
 ) -> pd.DataFrame:
-    """Give one row a method, numbers in full, and what notes say of them."""
+    """Give one row per method, numbers in full, and what notes say of them."""
     values = {
         one.plain: [one.column.values.get(name, _Value(math.nan)) for name in methods]
         for one in headed

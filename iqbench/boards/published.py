@@ -154,7 +154,7 @@ def _heading(mean: PublishedMean, signatures: Mapping[str, Keys]) -> tuple[str, 
 
 
 def _rank(whole: pd.DataFrame, heading: str, names: set[str], columns: Columns) -> None:
-    """Rank the methods of one column anew, published means among them."""
+    """Rank the methods of one column again, published means among them."""
     info = columns.info(heading)
     kinds = (f"{heading}_compared", f"{heading}_distance", heading)
     deciding = next(name for name in kinds if name in whole and whole[name].notna().any())

@@ -67,7 +67,7 @@ class Ties:
     Attributes
     ----------
     letters
-        One a method: equal where they tie; empty for a method that is alone.
+        One per method: equal where they tie; empty for a method that is alone.
     p_values
         Of each method against the best one, corrected by Holm for all of them; NaN for the best.
     effects

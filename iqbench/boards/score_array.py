@@ -27,7 +27,7 @@ class ScoreArray:
     methods
         In natural order.
     headings
-        One a metric and signature, in the order of tables.
+        One per metric and signature, in the order of tables.
     signatures
         Of each heading: its metric and its signature.
     values

@@ -1,4 +1,4 @@
-"""Values of whole sets in a table of methods: one number a method, with its standard error."""
+"""Values of whole sets in a table of methods: one number per method, with its standard error."""
 
 from __future__ import annotations
 

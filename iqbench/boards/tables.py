@@ -1,4 +1,4 @@
-"""A leaderboard as sections: one a dataset, one a task, one of all datasets."""
+"""A leaderboard as sections: one per dataset, one per task, one for all datasets."""
 
 from __future__ import annotations
 
@@ -311,7 +311,7 @@ def _sets(rows: pd.DataFrame) -> list[str]:
 
 
 def _set_of(n: int, reference_set: str, reference_n: int) -> str:
-    """Say of which images a value is, and with what they are compared."""
+    """Say which images a value belongs to, and what they are compared with."""
     if reference_set != REFERENCES:
         return f"of {plural(n, 'image')} against {reference_set} ({plural(reference_n, 'image')})"
     count = "" if n == reference_n else f"{reference_n} "

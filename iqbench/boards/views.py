@@ -100,8 +100,8 @@ def _nothing(view: str) -> IqbenchError:
 _NOTHING = {
     "pairs": (
         "no dataset has two methods with a rank, so there is no pair",
-        "Incomplete methods have none. Where all columns that are shown have one value a set, such "
-        "as fid, there are no images to win: show one of images too",
+        "Incomplete methods have no rank. If all shown columns have one value per set, such as "
+        "fid, there are no images to compare: show a column with values of images too",
     ),
     "images": (
         "no dataset has a column to rank its images by",

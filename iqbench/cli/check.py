@@ -56,7 +56,7 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     "--update",
     is_flag=True,
     help="Print what changed, then let the baseline be what RESULTS has, and exit with 0. A new "
-    "baseline whose name ends in .jsonl is a text for version control: one line an image.",
+    "baseline whose name ends in .jsonl is a text for version control: one line per image.",
 )
 @click.option(
     "--margin",
@@ -177,7 +177,7 @@ def check(
     value that was infinite (equal images) and no longer is has lost more than any image margin.
     Infinite values are counted and are in no mean.
 
-    A value of a whole set (fid, kid) is no part of the tests. It is worse if it lost the margin or
+    A value of a whole set (fid, kid) is not part of the tests. It is worse if it lost the margin or
     more and the 95 % interval of its gain, from leaving the same images out on both sides, excludes
     0. Tables without what that takes have the margin alone.
 

@@ -58,7 +58,7 @@ def memory_bytes(text: str | None) -> int | None:
     Raises
     ------
     click.BadParameter
-        If it is no size, or none that anything fits into.
+        If it is not a size, or none that anything fits into.
     """
     if text is None:
         return None
@@ -66,6 +66,6 @@ def memory_bytes(text: str | None) -> int | None:
     size = int(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
     if size < 2**20:
         raise click.BadParameter(
-            f"{text!r} is no size of at least 1M; write 512M or 2G", param_hint="--memory"
+            f"{text!r} is not a size of at least 1M; write 512M or 2G", param_hint="--memory"
         )
     return size

@@ -58,7 +58,7 @@ def doctor(
     from iqbench.doctor.document import render_checkup
     from iqbench.document.terminal import Window
 
-    # Nothing of it shows where stderr is no terminal.
+    # Nothing of it shows where stderr is not a terminal.
     with Console(stderr=True).status("looking at versions") as status:
         frame = examine(
             device, weights=weights, reporter=lambda part: status.update(f"looking at {part}")

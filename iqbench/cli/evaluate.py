@@ -130,7 +130,7 @@ NAMED = 20
     default="inline",
     show_default=True,
     metavar="inline|processes[:N]|ray[:ADDRESS]",
-    help="Who scores: this process; several, one a GPU or N; the workers of a Ray cluster.",
+    help="Who scores: this process; several, one per GPU or N; the workers of a Ray cluster.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
 def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:

@@ -27,7 +27,7 @@ from iqbench.cli.streams import say
     help="Values of images; their means over each clip or scene, which is the folder in an image's "
     "id; or values of whole sets such as fid.",
 )
-@click.option("--wide", is_flag=True, help="One row an image and one column a metric.")
+@click.option("--wide", is_flag=True, help="One row per image and one column per metric.")
 @click.option(
     "--spreadsheet",
     is_flag=True,
@@ -53,9 +53,9 @@ def export(
 ) -> None:
     """Write the current scores of all images into one file.
 
-    RESULTS is a folder that `iqbench evaluate` wrote; by default results/. One row a value with its
-    error, signature and protocol, or with --wide one row an image. A CSV holds names as they are;
-    open one from a stranger in a spreadsheet only if it was written with --spreadsheet.
+    RESULTS is a folder that `iqbench evaluate` wrote; by default results/. One row per value with
+    its error, signature and protocol, or with --wide one row per image. A CSV holds names as they
+    are; open a stranger's in a spreadsheet only if it was written with --spreadsheet.
 
     \b
     Examples:

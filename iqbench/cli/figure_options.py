@@ -118,7 +118,7 @@ def figure_style(options: Mapping[str, Any]) -> FigureStyle:
         read = _SIZE.fullmatch(options["figure_size"].replace(" ", "").lower())
         if read is None:
             raise click.BadParameter(
-                f"{options['figure_size']!r} is no size: write 8.5x6cm, or 3.5x2.5 for inches.",
+                f"{options['figure_size']!r} is not a size: write 8.5x6cm, or 3.5x2.5 for inches.",
                 param_hint="--figure-size",
             )
         inch = _INCHES[read[3] or "in"]

@@ -67,7 +67,7 @@ def import_values(
     """Put values of other tools beside the tables' own.
 
     FILE ends in .csv, .tsv, .jsonl (one JSON object a line) or .parquet. It is long, with columns
-    image, method, metric, value; or wide, with image, method and one column a metric. Columns
+    image, method, metric, value; or wide, with image, method and one column per metric. Columns
     dataset, direction and protocol are optional. Values belong to the files that the tables have
     of the images: once an image changes, they are no longer shown. Without a column image, values
     are of whole methods, e.g. params and flops; with a column source, they are means that a paper

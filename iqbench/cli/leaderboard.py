@@ -135,7 +135,7 @@ def leaderboard(
       p Holm               Wilcoxon's p, corrected for all pairs
       effect               rank-biserial correlation: 1 where all are better
 
-    A column of one value a method, such as fid, has no images to win and is shown as -.
+    A column of one value per method, such as fid, has no images to win and is shown as -.
 
     --layout paper gives the table of a paper: each method in one row, each dataset and scale a
     group of columns, the best of each column bold and the second underlined, whether they were

@@ -28,7 +28,7 @@ __all__ = ["INTERRUPTED", "cli", "main"]
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
 
-# What a user can mend, wherever it comes up: a full disk, and a path that cannot be used.
+# What a user can fix, wherever it comes up: a full disk, and a path that cannot be used.
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
 
@@ -213,7 +213,7 @@ def _termination_interrupts() -> Iterator[None]:
 
 
 def _refusal(error: Exception) -> str:
-    """Say what the system refused, where a user can mend that; else nothing."""
+    """Say what the system refused, where a user can fix that; else nothing."""
     if out_of_memory(error):
         return "not enough memory. Allow the process more of it, or give smaller images"
     if isinstance(error, ModuleNotFoundError):

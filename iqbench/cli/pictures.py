@@ -82,11 +82,13 @@ def file_bytes(text: str) -> int:
     Raises
     ------
     click.BadParameter
-        If it is no size.
+        If it is not a size.
     """
     match = _SIZE.fullmatch(text.strip())
     if not match:
-        raise click.BadParameter(f"{text!r} is no size; write 20M or 500k", param_hint="--max-size")
+        raise click.BadParameter(
+            f"{text!r} is not a size; write 20M or 500k", param_hint="--max-size"
+        )
     return int(float(match[1]) * _UNITS[match[2].lower()])
 
 

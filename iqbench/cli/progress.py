@@ -1,4 +1,4 @@
-"""Progress of long work on stderr; nothing where stderr is no terminal or ``--quiet`` is given."""
+"""Progress of long work on stderr; nothing if stderr is not a terminal, or with ``--quiet``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE = 1.0
 
 
 class _MinuteLines:
-    """Where stderr is no terminal: a line a minute, for logs."""
+    """Where stderr is not a terminal: a line per minute, for logs."""
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
@@ -55,7 +55,7 @@ class _MinuteLines:
 
 
 class _Lines:
-    """Where stderr is no terminal: one line a stretch of work."""
+    """Where stderr is not a terminal: one line for each stretch of work."""
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
@@ -86,8 +86,8 @@ def _told_to_be_quiet() -> bool:
 def waiting(what: str) -> Iterator[None]:
     """Show that a command is at work and for how long, if it takes more than a second.
 
-    For work that cannot say how much of it is left. Nothing is shown where stderr is no terminal or
-    after ``iqbench --quiet``, and nothing of it stays.
+    For work that cannot say how much of it is left. Nothing is shown if stderr is not a terminal or
+    after ``iqbench --quiet``. The message is removed at the end.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def progress_bar(
     quiet
         Show nothing; nor is anything shown after ``iqbench --quiet``.
     lines
-        Where stderr is no terminal, print a line for each stretch of work; else one a minute.
+        Where stderr is not a terminal, print a line for each stretch of work; else one per minute.
     unit
         What is counted.
     """

@@ -156,7 +156,7 @@ def remove(method: str, results: Path, datasets: tuple[str, ...]) -> None:
 
     It is gone at one moment: if the process is killed, either all of it is there or none. The
     folder keeps a record (see `iqbench results list`), and features, which other methods may
-    share. Deleted rows do not come back; iqbench evaluate computes them anew.
+    share. Deleted rows do not come back; iqbench evaluate computes them again.
 
     \b
     Examples:

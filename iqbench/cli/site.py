@@ -60,7 +60,7 @@ def site(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Write a leaderboard as a folder of pages: an index, one page a dataset, and the history.
+    """Write a leaderboard as a folder of pages: an index, one page per dataset, and the history.
 
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/. The pages need no
     server, no network and no other files: open DIR/index.html from disk, or copy DIR to any static

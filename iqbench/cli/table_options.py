@@ -117,6 +117,6 @@ def _decimals(texts: tuple[str, ...]) -> int | dict[str, int]:
     found = {}
     for name, text in assignments(texts, "--decimals").items():
         if not text.isdecimal():
-            raise click.BadParameter(f"{text!r} is no number", param_hint="--decimals")
+            raise click.BadParameter(f"{text!r} is not a number", param_hint="--decimals")
         found[name] = int(text)
     return found

@@ -25,7 +25,7 @@ def ranking_agreement(table: pd.DataFrame, contents: pd.Series) -> Associations:
     Parameters
     ----------
     table
-        One column a metric, indexed by dataset, method and image.
+        One column per metric, indexed by dataset, method and image.
     contents
         What each row shows, in the same order: the image, or the reference of several images.
 

@@ -96,7 +96,7 @@ class Correlations(
         -------
         pandas.DataFrame
             ``kind`` is metrics, parting, opinion, opinion difference, or set for a column that has
-            one value a set, and no numbers here; what a kind does not have is empty.
+            one value per set, and no numbers here; what a kind does not have is empty.
         """
         gaps = self.parting.rename(
             columns={"variation": "first", "perceptual": "second", "by": "scope"}

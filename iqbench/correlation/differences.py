@@ -42,12 +42,12 @@ def opinion_differences(
     Returns
     -------
     pandas.DataFrame
-        One row a dataset, pair of metrics and statistic (srcc, krcc, plcc, plcc-logistic5): value,
-        the first's absolute value less the second's; low and high of the paired bootstrap; n and
-        images; p_bootstrap of the paired bootstrap, and p_williams of Williams' test of dependent
-        correlations, except for krcc; p_value, the one of them that holds: Williams' for plcc where
-        no two rows are of one image, else the bootstrap's; p_holm, p_value corrected for all pairs
-        of metrics of the dataset and statistic.
+        One row per dataset, pair of metrics and statistic (srcc, krcc, plcc, plcc-logistic5):
+        value, the first's absolute value less the second's; low and high of the paired bootstrap;
+        n and images; p_bootstrap of the paired bootstrap, and p_williams of Williams' test of
+        dependent correlations, except for krcc; p_value, the valid one of these: Williams' for plcc
+        if no two rows are of one image, else the bootstrap's; p_holm, p_value corrected for all
+        pairs of metrics of the dataset and statistic.
     """
     parts: list[pd.DataFrame] = []
     for dataset, part in table.groupby("dataset", sort=True):

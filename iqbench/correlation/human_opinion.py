@@ -54,7 +54,7 @@ def opinion_agreement(
     Parameters
     ----------
     table
-        One row an image of a method: dataset, image, mos, mos_direction (``higher`` where high
+        One row per image of a method: dataset, image, mos, mos_direction (``higher`` where high
         opinions are good), a column for each metric; mos_std (of single opinions), raters (how many
         opinions) and distortion may be missing values. Rows of one image, or of one reference
         where there is a column reference, are drawn together.
@@ -71,8 +71,8 @@ def opinion_agreement(
     Returns
     -------
     pandas.DataFrame
-        One row a dataset, distortion (empty: all), metric and statistic: value, low, high, n (rows)
-        and images (drawn), and a note. Statistics: srcc, krcc, plcc (all signed);
+        One row per dataset, distortion (empty: all), metric and statistic: value, low, high, n
+        (rows) and images (drawn), and a note. Statistics: srcc, krcc, plcc (all signed);
         plcc-logistic4, rmse-logistic4 and the same of 5 parameters; or-2sd-... and or-ci-..., the
         outlier ratios, where there are mos_std (and raters); auc-different-similar,
         auc-better-worse and correct-order where there are both. NaN where undefined.

@@ -62,7 +62,7 @@ class Inputs:
     table
         Scores.
     opinions
-        One row an image of a method; empty where there are none.
+        One row per image of a method; empty where there are none.
     hidden
         How many metrics were left out.
     choices
@@ -144,12 +144,12 @@ def read_inputs(
 def _headings_of_sets(
     scores: pd.DataFrame, chosen_sets: pd.DataFrame, sets: pd.DataFrame, columns: Columns
 ) -> tuple[str, ...]:
-    """Head the chosen columns of one value a set: there is nothing to correlate."""
+    """Head the chosen columns of one value per set: there is nothing to correlate."""
     heads = with_headings(sets)[sets.index.isin(chosen_sets.index)]
     found = tuple(columns.ordered(keys_of(sets.loc[heads.index], heads)))
     if found and scores.empty:
         raise IqbenchError(
-            f"{', '.join(found)} has one value a set, and a correlation needs values of images",
+            f"{', '.join(found)} has one value per set, and a correlation needs values of images",
             hint="iqbench leaderboard shows it, and iqbench export --scope set writes it",
         )
     return found

@@ -1,4 +1,4 @@
-"""Scores as one column a metric, and which datasets may be pooled."""
+"""Scores as one column per metric, and which datasets may be pooled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from iqbench.results.selector import Keys, Selector
 
 __all__ = ["NO_CORRELATION", "MetricTable", "contents", "metric_table", "with_distances"]
 
-NO_CORRELATION = "one value a set, which has no correlation"
+NO_CORRELATION = "one value per set, which has no correlation"
 """Why a column such as FID is shown without numbers."""
 
 _IDENTITY = ["dataset", "method", "image"]
@@ -22,7 +22,7 @@ _IDENTITY = ["dataset", "method", "image"]
 
 @dataclass(frozen=True)
 class MetricTable:
-    """One row an image of a method and one column a metric.
+    """One row per image of a method and one column per metric.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class MetricTable:
     columns
         How the metrics are read; empty where only their names are known.
     sets
-        Columns that have one value a set, such as FID, and so no correlation.
+        Columns that have one value per set, such as FID, and so no correlation.
     keys
         Metrics and signatures of the columns: several where datasets that are pooled apart have
         others. Without any, what the heading says.

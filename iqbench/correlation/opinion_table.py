@@ -1,4 +1,4 @@
-"""Bring opinions and scores together: one row an image of a method, or one a choice of two."""
+"""Bring opinions and scores together: one row per image of a method, or per choice between two."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def unscored_opinions(table: MetricTable, images: pd.DataFrame) -> list[str]:
     Returns
     -------
     list of str
-        A sentence a dataset.
+        A sentence per dataset.
     """
     keys = ["dataset", "method", "image"]
     judged = images[images["mos"].notna() & (images["mos_direction"] != CHOICE)]

@@ -98,7 +98,7 @@ def lower_half(values: pd.DataFrame) -> list[TableColumn]:
 
 
 def _with_sets(values: pd.DataFrame, found: Correlations) -> pd.DataFrame:
-    """Add the metrics that have one value a set, without numbers."""
+    """Add the metrics that have one value per set, without numbers."""
     names = [*values.columns, *found.table.sets]
     whole = pd.DataFrame(np.nan, index=names, columns=names)
     whole.iloc[: len(values), : len(values)] = values.to_numpy(np.float64)

@@ -44,7 +44,7 @@ def variation_gaps(
     Parameters
     ----------
     values
-        One column a metric, indexed by dataset, method and image: `MetricTable.values`.
+        One column per metric, indexed by dataset, method and image: `MetricTable.values`.
     perceptual
         Names of the perceptual distances among the columns.
     distortion
@@ -57,7 +57,7 @@ def variation_gaps(
     Returns
     -------
     pandas.DataFrame
-        One row a dataset, group, variation and perceptual column, and one for the mean of all
+        One row per dataset, group, variation and perceptual column, and one for the mean of all
         perceptual columns. ``by`` is ``method``, placed among the methods of an image; or
         ``distortion``, placed among all images of the dataset. ``value`` is the gap, the perceptual
         place less the variation's: above 0, the group moves perceptual distance more than total

@@ -230,7 +230,7 @@ class Dataset:
     spec
         The block of ``datasets.yaml``, or the defaults for a bare folder.
     samples
-        One a reference image, in a fixed order; ids are unique.
+        One per reference image, in a fixed order; ids are unique.
     ignored
         Files beside its images that are none of them; worth a warning.
     """

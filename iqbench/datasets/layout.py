@@ -196,7 +196,7 @@ def layouts() -> dict[str, type[Layout]]:
     Raises
     ------
     IqbenchError
-        If an entry point cannot be loaded or is no layout, or if two layouts share a name.
+        If an entry point cannot be loaded or is not a layout, or if two layouts share a name.
     """
     found: dict[str, type[Layout]] = {}
     package = import_module("iqbench.datasets.layouts")

@@ -17,7 +17,7 @@ __all__ = ["describe", "overview"]
 def overview(
     specs: Iterable[DatasetSpec], *, task: str | None = None, here: bool = False
 ) -> list[dict[str, Any]]:
-    """One row a dataset.
+    """One row per dataset.
 
     Parameters
     ----------

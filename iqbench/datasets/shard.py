@@ -38,14 +38,14 @@ class Shard:
         Raises
         ------
         IqbenchError
-            If the text is no shard.
+            If the text is not a shard.
         """
         if text is None:
             return cls()
         match = _TEXT.fullmatch(str(text))  # from Python a number may come
         if match is None:
             raise IqbenchError(
-                f"{text!r} is no shard", hint="Give its number and how many there are, e.g. 1/4"
+                f"{text!r} is not a shard", hint="Give its number and how many there are, e.g. 1/4"
             )
         shard = cls(int(match[1]), int(match[2]))
         if not 1 <= shard.number <= shard.count:

@@ -195,7 +195,7 @@ def degrade_picture(
     """
     if picture.bit_depth != 8:
         raise IqbenchError(
-            f"{picture.name} has {picture.bit_depth} bits a sample, but degradations are of 8",
+            f"{picture.name} has {picture.bit_depth} bits per sample, but degradations are of 8",
             hint="Write the reference with 8 bits",
         )
     factor = degradation.multiple

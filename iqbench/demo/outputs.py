@@ -25,7 +25,7 @@ DATASETS = tuple(task.dataset for task in TASKS)
 def make_outputs(folder: Path, progress: Callable[[int, int], None] | None = None) -> None:
     """Write the demo's references, degraded inputs and every method's outputs as PNG files.
 
-    Everything is made anew and replaces what was there: equal input gives equal files, so a
+    Everything is made again and replaces what was there: equal input gives equal files, so a
     second run changes nothing.
 
     Parameters

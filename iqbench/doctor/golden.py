@@ -84,7 +84,7 @@ def check_files() -> Iterator[Finding]:
         tolerance=0,
         unit="files",
         note=f"{len(files)} files as shipped",
-        wrong=f"missing or changed: {', '.join(wrong)}. Install iqbench anew",
+        wrong=f"missing or changed: {', '.join(wrong)}. Install iqbench again",
     )
 
 

@@ -20,10 +20,10 @@ def redact(text: str) -> str:
     Returns
     -------
     str
-        The same without them. A word that is no part of a path is left as it is.
+        The same without them. A word that is not part of a path is left as it is.
     """
     for home in _homes():
-        # Not the beginning of another folder's name: /home/ann is no part of /home/anna.
+        # Not the beginning of another folder's name: /home/ann is not part of /home/anna.
         text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
     name = _user()
     if name:

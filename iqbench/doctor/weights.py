@@ -28,7 +28,7 @@ def check_weights(folder: Path | None) -> list[Finding]:
     Returns
     -------
     list of Finding
-        One a network, whose name is `check`, and one for each set of LPIPS' linear layers, called
+        One per network, whose name is `check`, and one for each set of LPIPS' linear layers, called
         by its column. What is not ok cannot be scored with.
     """
     networks = [_network(name, folder) for name in DEFAULT_NETWORKS]

@@ -408,7 +408,7 @@ def _pictures(given: Pictures) -> Canvas:
 
 
 def _dumbbells(given: Dumbbells) -> Canvas:
-    """Draw two marks a row."""
+    """Draw two marks per row."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.0, 1.2 + 0.2 * len(given.rows)), layout="constrained")

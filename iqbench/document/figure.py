@@ -181,7 +181,7 @@ class FrontPanel:
 
 @dataclass(frozen=True)
 class Front:
-    """Methods by fidelity and perception, one panel a dataset; a line joins the Pareto front."""
+    """Methods by fidelity and perception, one panel per dataset; a line joins the Pareto front."""
 
     name: str
     title: str
@@ -212,7 +212,7 @@ class BoxPanel:
 
 @dataclass(frozen=True)
 class Boxes:
-    """Quartiles and what lies beyond them, one panel a dataset."""
+    """Quartiles and what lies beyond them, one panel per dataset."""
 
     name: str
     title: str
@@ -221,7 +221,7 @@ class Boxes:
 
 @dataclass(frozen=True)
 class Dumbbells:
-    """Two marks a row, and a line between them.
+    """Two marks per row, and a line between them.
 
     Attributes
     ----------

@@ -100,7 +100,7 @@ class TableColumn:
     heading
         Plain, with its arrow.
     entries
-        One a row.
+        One per row.
     summary
         What the numbers are.
     metric

@@ -71,7 +71,7 @@ def seconds_text(seconds: float) -> str:
 
 
 def duration(number: int, rate: float) -> str:
-    """Say how long a number of things takes at a rate a second; empty where nobody knows."""
+    """Say how long a number of things takes at a rate per second; empty where nobody knows."""
     if not number:
         return ""
     return seconds_text(number / rate) if rate > 0 else NOTHING

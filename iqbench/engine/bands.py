@@ -114,7 +114,7 @@ def _together(group: Group, compute: Compute, pixels: int, outputs: int) -> int:
 
 
 def _bytes_a_pixel(group: Group, backbones: dict[str, Backbone], channels: int) -> tuple[int, int]:
-    """Estimate the bytes a pixel of a band: held of the reference, passing of an output."""
+    """Estimate the bytes per pixel of a band: held of the reference, passing of an output."""
     side = 256  # any size that all strides divide: densities are wanted
     held = passing = PIXEL_VALUES * channels * FLOAT if group.pixel_taps else 0
     for (network, _), layers in group.layer_taps.items():

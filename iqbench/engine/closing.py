@@ -1,4 +1,4 @@
-"""Close the values of sets anew from stored features, without images and networks."""
+"""Close the values of sets again from stored features, without images and networks."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class _Closer:
         (request,) = resolve_metrics([row["metric"]])
         metric = request.metric
         if not isinstance(metric, SetMetric):
-            raise IqbenchError(f"{row['metric']} is no metric of sets here")
+            raise IqbenchError(f"{row['metric']} is not a metric of sets here")
         seen = {str(key): fields[key] for key in ("view", "weights") if key in fields}
         features = signature(dict(metric.extractor.options) | seen)
         of_images, of_sets = self._stored(features)

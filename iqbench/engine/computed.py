@@ -56,7 +56,7 @@ class ComputedSource:
         Raises
         ------
         IqbenchError
-            If the function fails, or what it gives is no image.
+            If the function fails, or what it gives is not an image.
         """
         given = self.prepare()
         _wait()

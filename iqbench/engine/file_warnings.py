@@ -65,7 +65,7 @@ class FileWarnings:
 
     An output whose pixels are those of its reference is a copy, whatever the bytes of its file.
 
-    A method has one output a reference; a dataset that people judged has many, and the same file
+    A method has one output per reference; a dataset that people judged has many, and the same file
     twice with two opinions is a file that was copied over another.
 
     Parameters

@@ -102,7 +102,7 @@ class ForeignScores:
         self._columns = {one.column.name: one.column for one in self.requests}
 
     def forget(self) -> None:
-        """Begin anew to compare."""
+        """Begin again to compare."""
         self.compared = 0
         self.differing.clear()
 

@@ -1,7 +1,7 @@
 """Freed memory is kept while a processor scores: the next band asks for as much again.
 
-glibc gives memory at the heap's end back to the system, which must clear every page anew when it is
-asked for again: some percent of the time of a run (measured).
+glibc gives memory at the heap's end back to the system, which must clear every page when it is
+requested again: some percent of the time of a run (measured).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Uniting what metrics declare: one group a view of the pixels, one pass a network."""
+"""Group what metrics request: one group per view of the pixels, one pass per network."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def group_requests(requests: Iterable[Request], protocol: Protocol) -> tuple[Gro
     """Sort columns by the view that the protocol gives their metric.
 
     Columns that read all rows at once have groups of their own, and so have those that need the
-    output alone; what reads bitstreams, and what has one value a set, is in none.
+    output alone; what reads bitstreams, and what has one value per set, is in none.
     """
     found: dict[tuple[View, bool, bool], list[Request]] = {}
     for request in requests:

@@ -262,7 +262,7 @@ class Ledger:
     def _succeeds(self, row: ImageRow, errors: Mapping[str, str]) -> bool:
         """Tell whether an output counts as scored, and enter what it lacks.
 
-        A value that does not exist is no failure where the output has others; a value that a
+        A value that does not exist is not a failure where the output has others; a value that a
         metric could not give is one, and so is an output without any value.
         """
         missing = {column: error for column, error in errors.items() if error.startswith(UNDEFINED)}

@@ -127,7 +127,7 @@ class MemorySets:
     Attributes
     ----------
     columns
-        Those with one value a set.
+        Those with one value per set.
 
     Raises
     ------
@@ -184,7 +184,7 @@ class MemorySets:
                     raise IqbenchError(
                         f"{one.name} cannot be computed with the reference set {references.name}: "
                         f"{picture.name}: {why}",
-                        hint="Mend that image, or take it out of the reference set",
+                        hint="Fix that image, or take it out of the reference set",
                     )
             for keeper in self._keepers.values():
                 keeper.fix_reference(key)
@@ -273,7 +273,7 @@ class MemorySets:
                 keeper.load(state[name] for state in states)
         except (KeyError, AttributeError, TypeError, ValueError) as error:
             raise IqbenchError(
-                "this is no state of an Evaluator", hint="Give what its state_dict() returned"
+                "this is not a state of an Evaluator", hint="Give what its state_dict() returned"
             ) from error
 
     def forget(self) -> None:

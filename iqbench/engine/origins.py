@@ -186,7 +186,7 @@ def _text(path: str) -> str:
 def _elsewhere(then: Origin, now: Origin, which: str) -> bool:
     """Tell whether files lie elsewhere than before, also seen from the results folder.
 
-    A project that is moved or checked out anew as a whole has everything where it was.
+    A project that is moved or checked out again as a whole has everything where it was.
     """
     before, here = getattr(then, which), getattr(now, which)
     if not before or before == here:

@@ -172,7 +172,7 @@ class DatasetPlan:
         return {image for image in images if self.shard.has(name, items.get(image, image))}
 
     def signatures(self, digests: Mapping[str | Metric, str], precision: Precision) -> Signatures:
-        """Return the signature of every column that has one value an image."""
+        """Return the signature of every column that has one value per image."""
         signatures = Signatures.of_requests(self.requests, self.protocol, digests, precision)
         of_sets = [item.column.name for item in self.requests if item.metric.scope == "set"]
         without = of_sets if self.reference_set else []

@@ -1,4 +1,4 @@
-"""What an evaluator keeps: one row an image, merged over ranks, averaged over images."""
+"""What an evaluator keeps: one row per image, merged over ranks, averaged over images."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Row:
         The sample values of white of reference, output, and output alone; empty where the image
         could not be read.
     values
-        One a column; None where there is none.
+        One per column; None where there is none.
     errors
-        One a column: why there is no value, or None.
+        One per column: why there is no value, or None.
     set_errors
         One a column of sets: why the image has no features, or None.
     """
@@ -180,7 +180,7 @@ class Record:
             return cls(state["columns"], rows)
         except (KeyError, TypeError) as error:
             raise IqbenchError(
-                "this is no state of an Evaluator", hint="Give what its state_dict() returned"
+                "this is not a state of an Evaluator", hint="Give what its state_dict() returned"
             ) from error
 
 

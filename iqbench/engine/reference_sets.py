@@ -68,7 +68,7 @@ class SetImages:
     found
         The files.
     images
-        One a file.
+        One per file.
     """
 
     found: ReferenceSet
@@ -125,7 +125,7 @@ def _read(source: Source, found: ReferenceSet) -> SetImage:
     except IqbenchError as error:
         raise IqbenchError(
             f"reference set {found.folder}: {error.message}",
-            hint="Mend that file, or take it out of the reference set",
+            hint="Fix that file, or take it out of the reference set",
         ) from error
     try:
         header = content.probe()

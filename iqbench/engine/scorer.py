@@ -78,7 +78,7 @@ class Scorer:
 
         Each reference goes through each network once, whatever the number of its outputs; each
         output once. On a GPU that runs out of memory the bands are halved and the batch begins
-        anew; where that does not help, its outputs are scored one by one. Whatever fails for a
+        again; where that does not help, its outputs are scored one by one. Whatever fails for a
         column and an output is the error of that one value.
 
         Parameters

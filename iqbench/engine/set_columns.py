@@ -1,4 +1,4 @@
-"""Columns with one value a set: which there are, what they see of images, and how sets close."""
+"""Columns with one value per set: which there are, what they see of images, and how sets close."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OWN_PEAKS = (None, 255, 65535)
 
 @dataclass(frozen=True)
 class SetColumn:
-    """A column with one value a set.
+    """A column with one value per set.
 
     Attributes
     ----------

@@ -396,7 +396,7 @@ class SetRun:
         Returns
         -------
         dict
-            By method, one row a column.
+            By method, one row per column.
         """
         self.flush()
         of = REFERENCES if self._reference_set is None else self._reference_set.found.name

@@ -53,7 +53,7 @@ class Signatures:
         digests: Mapping[str | Metric, str],
         precision: Precision,
     ) -> Signatures:
-        """Spell the signatures of columns with one value an image; see `signatures_of`."""
+        """Spell the signatures of columns with one value per image; see `signatures_of`."""
         chosen = [item for item in requests if item.metric.scope == "image"]
         alone = {item.column.name for item in chosen if reads_alone(item, protocol)}
         lacking = {}

@@ -51,9 +51,9 @@ class Check(ShownInNotebooks, arranged_by="iqbench.gate.check_document:check_doc
     Parameters
     ----------
     rows
-        One row a dataset, method, metric and signature, see `check`.
+        One row per dataset, method, metric and signature, see `check`.
     pairs
-        One row a value of the baseline, as `Matched.pairs`, with ``gain``: how much better it is.
+        One row per value of the baseline, as `Matched.pairs`, with ``gain``: how much better it is.
     new
         Images with values that the baseline lacks: dataset, method, image, metrics.
     alpha
@@ -149,7 +149,7 @@ def check(
         images_beyond (how many images lost that or more), changed, missing and not_comparable (how
         many images), lacking (why), a note, scope, and gain_low and gain_high. Metrics without
         direction are ``changed`` or ``same`` and have no margins. A row of scope ``set`` is about
-        one value of a whole set, such as FID: it is no part of the tests. Its value is worse or
+        one value of a whole set, such as FID: it is not part of the tests. Its value is worse or
         better if it changed by the margin and the 95 % interval of its gain, gain_low to gain_high,
         excludes 0; where there is no interval, the margin alone decides.
     """

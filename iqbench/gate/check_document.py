@@ -289,7 +289,7 @@ def _remarks(found: Check, rows: pd.DataFrame, shown: pd.DataFrame) -> list[str]
         )
     if (shown["scope"] == SET_SCOPE).any():
         remarks.append(
-            "A value of a whole set is no part of the tests: it is worse beyond the margin, where"
+            "A value of a whole set is not part of the tests: it is worse beyond the margin, where"
             " the interval of its gain excludes 0"
         )
     infinite = ["baseline_infinite", "candidate_infinite", "infinite_gains", "infinite_losses"]
@@ -316,7 +316,7 @@ def _remarks(found: Check, rows: pd.DataFrame, shown: pd.DataFrame) -> list[str]
 
 
 def _new(new: pd.DataFrame) -> list[str]:
-    """List what the baseline lacks: a line a dataset and method."""
+    """List what the baseline lacks: a line per dataset and method."""
     told = []
     for (dataset, method), images in new.groupby(["dataset", "method"]):
         names = [str(image) for image in images["image"].head(_NAMED)]

@@ -47,9 +47,9 @@ class Comparison(
     Parameters
     ----------
     rows
-        One row a dataset, pair of methods, metric and signature, see `compare`.
+        One row per dataset, pair of methods, metric and signature, see `compare`.
     pairs
-        One row a value that both have: the columns of `COMPARISON`, image, baseline and candidate
+        One row per value that both have: the columns of `COMPARISON`, image, baseline and candidate
         (the first and the second), difference and gain.
     new
         Images of which only the second side has values.

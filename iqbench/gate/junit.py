@@ -27,7 +27,7 @@ def render_junit(found: Check, *, worst: int = 3) -> str:
     Returns
     -------
     str
-        A suite a dataset, a test case a method and metric: failed where the check is, with the
+        A suite per dataset, a test case a method and metric: failed where the check is, with the
         verdict as the failure's type; skipped where there was nothing to compare and that is
         allowed. A check in which nothing could be judged has a failed case that says so. Names
         are escaped, control characters spelt out.

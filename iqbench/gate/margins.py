@@ -128,7 +128,7 @@ def parse_margins(
     Raises
     ------
     IqbenchError
-        For a metric that is not there, or a value that is no finite number from 0 on.
+        For a metric that is not there, or a value that is not a finite number from 0 on.
     """
     margins: dict[str, Margin] = {}
     for text in texts:

@@ -257,17 +257,17 @@ class _Matcher:
         return Matched(pairs, self._new(), columns)
 
     def _metrics(self, side: int) -> _Numbers:
-        """Give one number a dataset, method, image and metric."""
+        """Give one number per dataset, method, image and metric."""
         columns = (self._dataset, self._method, self._image, self._metric)
         return _joined(*((texts, side) for texts in columns))
 
     def _values(self, side: int) -> _Numbers:
-        """Give one number a value of a side."""
+        """Give one number per value of a side."""
         columns = (self._dataset, self._method, self._image, self._metric, self._signature)
         return _joined(*((texts, side) for texts in columns))
 
     def _versions(self, side: int) -> _Numbers:
-        """Give one number a dataset, method, metric and signature."""
+        """Give one number per dataset, method, metric and signature."""
         columns = (self._dataset, self._method, self._metric, self._signature)
         return _joined(*((texts, side) for texts in columns))
 

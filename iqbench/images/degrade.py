@@ -40,7 +40,7 @@ def gaussian_noise(image: Image, sigma: float, seed: int) -> Image:
     sigma
         Standard deviation on the scale 0 to 255.
     seed
-        Of numpy's PCG64: one an image, so that a set does not share one field of noise.
+        Of numpy's PCG64: one per image, so that a set does not share one field of noise.
 
     Returns
     -------
@@ -254,7 +254,7 @@ def _gaussian_profile(sigma: float) -> NDArray[np.float64]:
 
 def _at_least_zero(name: str, value: float) -> None:
     if not (math.isfinite(value) and value >= 0):
-        raise IqbenchError(f"{name} is {value}, which is no standard deviation")
+        raise IqbenchError(f"{name} is {value}, which is not a standard deviation")
 
 
 def _to_uint8(values: NDArray[np.float64]) -> Image:

@@ -117,7 +117,7 @@ def image_sources(
     Raises
     ------
     IqbenchError
-        If something is no image.
+        If something is not an image.
     """
     if isinstance(images, Tensor):
         alone = images.ndim == _ONE and images.shape[0] in _CHANNELS

@@ -240,7 +240,7 @@ def _noted_peak(sides: Sequence[Picture], remarks: list[Remark]) -> int:
     for peak in candidates:
         if largest > peak:
             continue
-        said = f"a file notes {peak.bit_length()} bits a sample"
+        said = f"a file notes {peak.bit_length()} bits per sample"
         if all(_looks_scaled(side, peak.bit_length()) for side in opened):
             text = (
                 f"the peak is {LARGEST_PEAK} although {said} and no sample exceeds {peak}: all "
@@ -256,7 +256,7 @@ def _noted_peak(sides: Sequence[Picture], remarks: list[Remark]) -> int:
         remarks.append(Remark(text, name))
         return peak
     text = (
-        f"the peak is {LARGEST_PEAK} although a file notes {candidates[-1].bit_length()} bits a "
+        f"the peak is {LARGEST_PEAK} although a file notes {candidates[-1].bit_length()} bits per "
         f"sample: samples exceed {candidates[-1]}, as those do that were scaled up; {_HOW_TO_SAY}"
     )
     remarks.append(Remark(text, name))
@@ -288,7 +288,7 @@ def _check_given(sides: Sequence[Picture], given: int) -> None:
         output = sides[-1]
         those = f"{output.name} has" if len(sides) == 1 else f"{output.name} and its reference have"
         raise IqbenchError(
-            f"{those} {output.bit_depth} bits a sample, too few for the peak {given}",
+            f"{those} {output.bit_depth} bits per sample, too few for the peak {given}",
             hint="Leave the peak out: of 8-bit files it is 255",
         )
     for side in able:

@@ -51,8 +51,8 @@ def probe(file: ByteReader) -> ImageHeader:
     Raises
     ------
     IqbenchError
-        If it is no image, damaged, of a kind that is not read (several frames, CMYK, float samples)
-        or larger than :func:`maximum_pixels`.
+        If it is not an image, damaged, of a kind that is not read (several frames, CMYK, float
+        samples) or larger than :func:`maximum_pixels`.
     """
     facts = recognise(file).facts(file)
     if facts.height == 0 or facts.width == 0:

@@ -9,7 +9,7 @@ __all__ = ["Remark"]
 
 @dataclass(frozen=True)
 class Remark:
-    """Something that is true of a file or of a pair of files, and is no error.
+    """Something that is true of a file or of a pair of files, and is not an error.
 
     Attributes
     ----------

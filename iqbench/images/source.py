@@ -267,7 +267,7 @@ def check_file_size(name: str, size: int, header: Callable[[], ImageHeader]) -> 
 
 
 def _most_bytes(pixels: int) -> int:
-    """Return how large a file may be: four samples of 16 bits a pixel, and metadata."""
+    """Return how large a file may be: four samples of 16 bits per pixel, and metadata."""
     return 8 * pixels + _METADATA
 
 

@@ -348,7 +348,7 @@ class EvaluatorCallback(Callback):
             return self._method.format(epoch=epoch, step=step)
         except (KeyError, IndexError, ValueError) as error:
             raise IqbenchError(
-                f"{self._method!r} is no format of epoch and step",
+                f"{self._method!r} is not a format of epoch and step",
                 hint="Write it like 'epoch-{epoch:03d}' or 'step-{step}'",
             ) from error
 

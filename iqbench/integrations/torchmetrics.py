@@ -116,7 +116,7 @@ class EvaluatorMetric(Metric):
     -----
     `update`, `forward`, `compute`, `reset`, `clone`, pickling and synchronisation are those of
     torchmetrics. Images are scored where the metric is: move it by ``.to(device)``. The state is
-    one row an image, as bytes in a tensor; no image is kept, and ranks may have different numbers
+    one row per image, as bytes in a tensor; no image is kept, and ranks may have different numbers
     of them. Networks are no part of the state, of a copy or of a checkpoint.
     """
 
@@ -216,7 +216,7 @@ class EvaluatorMetric(Metric):
         return self
 
     def scores(self) -> pd.DataFrame:
-        """Return one row an image, of all ranks; see `iqbench.Evaluator.scores`."""
+        """Return one row per image, of all ranks; see `iqbench.Evaluator.scores`."""
         with self._united() as evaluator:
             return evaluator.scores(merge=False)
 
@@ -319,7 +319,7 @@ class EvaluatorCollection(MetricCollection):
         return super().forward(self._scored(*args, **kwargs))
 
     def scores(self) -> pd.DataFrame:
-        """Return one row an image and one column a metric; see `iqbench.Evaluator.scores`."""
+        """Return one row per image and one column per metric; see `iqbench.Evaluator.scores`."""
         return self._first().scores()
 
     def write(

@@ -1,4 +1,4 @@
-"""From one value an image to what training needs."""
+"""From one value per image to what training needs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def reduce(values: Tensor, reduction: Reduction, *, left_out: Tensor | None = No
     Parameters
     ----------
     values
-        One an image.
+        One per image.
     reduction
         How.
     left_out

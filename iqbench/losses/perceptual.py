@@ -23,7 +23,7 @@ class PerceptualLoss(NetworkLoss):
     distance
         ``l1`` or ``l2``: mean absolute or mean squared difference over a layer.
     weights
-        One a layer; 1 each by default.
+        One per layer; 1 each by default.
     normalise
         ``imagenet`` or ``none``.
     reduction

@@ -37,7 +37,7 @@ def difference_maps(
     """Show where the difference between two image files lies.
 
     Images are seen as the protocol says, and pass the networks in bands of rows: memory grows with
-    the maps, four bytes a pixel each, and not with the depth of a network.
+    the maps, four bytes per pixel each, and not with the depth of a network.
 
     Parameters
     ----------

@@ -161,7 +161,7 @@ def lpips_map(
     Notes
     -----
     The package ``lpips`` with ``spatial=True`` stretches by bilinear interpolation, which changes
-    the mean where a side is no even multiple of a layer's; here a pixel gets the mean over its own
+    the mean if a side is not an even multiple of a layer's; here a pixel gets the mean over its own
     area of the same interpolation. With ``vgg`` and sides that are multiples of 16 both are equal.
     """
     metric = validate(Lpips, {"net": net}, where="LPIPS")

@@ -220,7 +220,7 @@ class Metric(BaseModel):
         Returns
         -------
         dict or None
-            Options of a metric that has this column; None if it is no column of this metric.
+            Options of a metric that has this column; None if it is not a column of this metric.
         """
         return {} if stem in {column.name for column in cls().columns()} else None
 
@@ -364,7 +364,7 @@ class Metric(BaseModel):
         -------
         FastPath or None
             None: `observe` is called on every device. A subclass that defines `prepare`, `maps` or
-            `observe` anew inherits no fast path.
+            `observe` itself inherits no fast path.
         """
         return None
 

@@ -15,7 +15,7 @@ from iqbench.errors import IqbenchError
 __all__ = ["ArrayFeatures", "FeatureSet", "Features", "Floats", "Integers", "Moments", "row_blocks"]
 
 Features = NDArray[np.float32]
-"""(rows, features): one row an image, or a patch of one."""
+"""(rows, features): one row per image, or a patch of one."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -67,13 +67,13 @@ class ArrayFeatures:
         Raises
         ------
         IqbenchError
-            If it is no array of at least two rows, or not finite.
+            If it is not an array of at least two rows, or not finite.
         """
         found = np.asarray(features, dtype=np.float64)
         if found.ndim != 2 or len(found) < 2:
             raise IqbenchError(
                 f"expected the features of at least two images, (n, d), not {found.shape}",
-                hint=f"Give one row an image of the {what} set",
+                hint=f"Give one row per image of the {what} set",
             )
         if not np.isfinite(found).all():
             raise IqbenchError(f"the {what} set has features that are not finite")

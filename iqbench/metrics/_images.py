@@ -146,7 +146,7 @@ def accept_signal(image: Tensor) -> Tensor:
 
 
 def check_images(name: str, images: object, *, trained: bool = False) -> Tensor:
-    """Refuse a tensor that is no batch of images as files hold them; nothing is converted.
+    """Refuse a tensor that is not a batch of images as files hold them; nothing is converted.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def _check_tensor(name: str, image: object) -> None:
             hint="Make it one: torch.from_numpy(array).permute(2, 0, 1).unsqueeze(0)",
         )
     if image.layout != torch.strided or image.is_quantized or image.is_complex():
-        raise IqbenchError(f"{name} is no dense tensor of real numbers: {image.dtype}")
+        raise IqbenchError(f"{name} is not a dense tensor of real numbers: {image.dtype}")
 
 
 def _in_unit_range(name: str, image: Tensor) -> Tensor:

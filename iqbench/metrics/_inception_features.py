@@ -50,7 +50,7 @@ def inception_features(image: Tensor, *, resizer: Resizer = "clean") -> Tensor:
     Raises
     ------
     IqbenchError
-        If the tensor is no batch of images in [0, 1], the resizer is unknown, or the weights are
+        If the tensor is not a batch of images in [0, 1], the resizer is unknown, or the weights are
         not there and cannot be fetched.
 
     Notes

@@ -47,7 +47,7 @@ from iqbench.specs import build, format_value, parse_spec
 __all__ = ["Call", "Library", "LibraryMetric", "Offer", "option_fields", "probe_images"]
 
 Call = Callable[[Tensor, Tensor | None], Any]
-"""Takes outputs and references, (N, 3, H, W) in [0, 1], and gives one value an output."""
+"""Takes outputs and references, (N, 3, H, W) in [0, 1], and gives one value per output."""
 
 SEED = 0
 _SIDE = 256
@@ -157,7 +157,7 @@ class Library(ABC):
                 ) from error
             raise IqbenchError(
                 f"{self.distribution} is installed but cannot be imported: {error}",
-                hint=f"Mend it: pip install --force-reinstall {self.distribution}",
+                hint=f"Fix it: pip install --force-reinstall {self.distribution}",
             ) from error
 
     def version(self) -> str:
@@ -178,7 +178,7 @@ class Library(ABC):
         Raises
         ------
         IqbenchError
-            If the library is missing, or it or its metric is unknown; if it has one value a set.
+            If the library is missing, or it or its metric is unknown; if it has one value per set.
         """
         name, options = parse_spec(spec)
         return self.build(name, options)
@@ -193,7 +193,7 @@ class Library(ABC):
         made = _metric_class(self, name)
         if made.scope != "image":
             raise IqbenchError(
-                f"{made.name} has one value a set of images, and only metrics of single images "
+                f"{made.name} has one value per set of images, and only metrics of single images "
                 f"are taken from {self.name}",
                 hint="Metrics of sets are computed here: fid, kid",
             )
@@ -288,7 +288,7 @@ class LibraryMetric(Metric):
         return {"value": Mean(torch.cat(found), 1)}
 
     def _values(self, call: Call, outputs: Tensor, references: Tensor | None) -> Tensor:
-        """Call the library, with a seed of its own, and check that it gives one value an image."""
+        """Call the library, with a seed of its own, and check that it gives one value per image."""
         with _seeded(outputs.device), _quiet(), _older_flags():
             found = call(outputs.contiguous(), references)
         values = torch.as_tensor(found, dtype=torch.float64, device=outputs.device).flatten()
@@ -544,7 +544,7 @@ def _older_flags() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence warnings, which are about the inside of a library; what it prints is no result."""
+    """Silence warnings, which are about the inside of a library; what it prints is not a result."""
     with warnings.catch_warnings(), redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")
         yield

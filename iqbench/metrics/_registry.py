@@ -84,7 +84,7 @@ def metric_classes() -> dict[str, type[Metric]]:
     Raises
     ------
     IqbenchError
-        If two metrics have one name, or an entry point is no metric.
+        If two metrics have one name, or an entry point is not a metric.
 
     Warns
     -----
@@ -106,8 +106,8 @@ def metric_classes() -> dict[str, type[Metric]]:
             continue
         if not _is_metric(plugin):
             raise IqbenchError(
-                f"entry point {point.value!r} of {ENTRY_POINTS} is no subclass of Metric",
-                hint="Mend or remove the package that declares it",
+                f"entry point {point.value!r} of {ENTRY_POINTS} is not a subclass of Metric",
+                hint="Fix or remove the package that declares it",
             )
         _PACKAGES[plugin] = _package(point)
         found.append(plugin)
@@ -126,7 +126,7 @@ def libraries() -> dict[str, Library]:
     Raises
     ------
     IqbenchError
-        If an entry point is no adapter, or two adapters have one name.
+        If an entry point is not an adapter, or two adapters have one name.
     """
     adapters: list[Library] = []
     for module in pkgutil.iter_modules(iqbench.metrics._libraries.__path__):
@@ -139,8 +139,9 @@ def libraries() -> dict[str, Library]:
             continue
         if not _is_adapter(plugin):
             raise IqbenchError(
-                f"entry point {point.value!r} of {LIBRARY_ENTRY_POINTS} is no subclass of Library",
-                hint="Mend or remove the package that declares it",
+                f"entry point {point.value!r} of {LIBRARY_ENTRY_POINTS} is not a subclass of "
+                "Library",
+                hint="Fix or remove the package that declares it",
             )
         adapters.append(plugin())
     found: dict[str, Library] = {}
@@ -210,7 +211,7 @@ def blamed_on(metric: Metric) -> Iterator[None]:
     except Exception as error:
         raise IqbenchError(
             f"{named(type(metric))} cannot be used: {type(error).__name__}: {error}",
-            hint="Leave it out, or mend or remove its package",
+            hint="Leave it out, or fix or remove its package",
         ) from error
 
 

@@ -117,7 +117,7 @@ def score_as_they_are(
 
 
 class _DefinedGradient(torch.autograd.Function):
-    """The image itself; a gradient that is no finite number is 0.
+    """The image itself; a gradient that is not a finite number is 0.
 
     An image of which the gradient does not exist adds nothing to parameters that others share.
     """

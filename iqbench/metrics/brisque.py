@@ -212,7 +212,7 @@ def brisque(image: Tensor) -> Tensor:
     Raises
     ------
     IqbenchError
-        If the tensor is no batch of images, or too small, or the model is not there and cannot be
+        If the tensor is not a batch of images, or too small, or the model is missing and cannot be
         fetched.
 
     Notes

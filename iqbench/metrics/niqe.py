@@ -266,7 +266,7 @@ def niqe(image: Tensor, *, luma: Luma = "studio", rounded: bool = True, crop: in
     Raises
     ------
     IqbenchError
-        If the tensor is no batch of images, or too small, or the model is not there and cannot be
+        If the tensor is not a batch of images, or too small, or the model is missing and cannot be
         fetched.
 
     Notes

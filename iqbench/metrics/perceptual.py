@@ -98,7 +98,7 @@ class Perceptual(Metric):
         return {"net": parts[1], **layers, "distance": parts[3]}
 
     def columns(self) -> tuple[Column, ...]:
-        """Return one column a layer and, of several layers or given weights, their sum."""
+        """Return one column per layer and, of several layers or given weights, their sum."""
         stem, suffix = f"{self.name}-{self.net}", ""
         common = (("net", self.net), ("normalise", self.normalise), ("distance", self.distance))
         if self.normalise != "imagenet":
@@ -217,7 +217,7 @@ def perceptual(
     distance
         ``l1``: mean absolute, ``l2``: mean squared difference over C, H and W of a layer.
     weights
-        One a layer; 1 each by default.
+        One per layer; 1 each by default.
     normalise
         ``imagenet``: the network sees ImageNet-normalised pixels; ``none``: as they are.
     backbone

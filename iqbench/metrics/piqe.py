@@ -141,7 +141,7 @@ def piqe(image: Tensor) -> Tensor:
     Raises
     ------
     IqbenchError
-        If the tensor is no batch of images.
+        If the tensor is not a batch of images.
 
     Notes
     -----

@@ -86,7 +86,7 @@ class PsnrB(Metric):
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
-        """Return the squared error and, one value an image, the blocking effect."""
+        """Return the squared error and, one value per image, the blocking effect."""
         error = (reference[0] - output).double().square()
         effect = blocking_effect(*differences(output.double()), *output.shape[2:])
         return {"squared_error": error, "blocking_effect": effect[:, None]}

@@ -16,7 +16,7 @@ __all__ = ["Convolution"]
 
 _LARGE, _POSITIONS = 1 << 20, 1 << 10
 """Values of a kernel from which a processor should convolve so many positions at once: oneDNN lays
-the kernel out anew each time (measured)."""
+the kernel out again each time (measured)."""
 
 
 class Convolution(nn.Conv2d, Layer):

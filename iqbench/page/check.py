@@ -54,7 +54,7 @@ def check_page(
     folders
         The results folders, or texts, of baseline and candidate.
     places
-        Where pictures of either may lie: digests say which one a file belongs to.
+        Where pictures of either may be: digests say which side a file belongs to.
     worst
         How many images to show of each comparison that is worse.
     size

@@ -153,7 +153,7 @@ def matrices_of(one: DatasetBoard) -> list[Matrix]:
 
 
 def _metric_table(one: DatasetBoard) -> MetricTable:
-    """Arrange a dataset's scores for correlation: one row an output, without empty columns."""
+    """Arrange a dataset's scores for correlation: one row per output, without empty columns."""
     cube = one.cube
     outputs = len(cube.methods) * len(cube.images)
     values = cube.values.swapaxes(0, 1).reshape(outputs, len(cube.headings))

@@ -39,7 +39,7 @@ class PageTable:
 def dataset_blocks(
     table: MeansTable, protocols: Mapping[str, Mapping[str, str]]
 ) -> Iterator[PageTable]:
-    """Make one block a dataset.
+    """Make one block per dataset.
 
     Parameters
     ----------

@@ -143,7 +143,7 @@ def resolve_protocol(spec: str) -> Protocol:
     Raises
     ------
     IqbenchError
-        On an unknown name or parameter, a missing parameter, or one that is no positive integer.
+        On an unknown name or parameter, a missing parameter, or one that is not a positive integer.
     """
     name, options = parse_spec(spec)
     presets = load_presets()

@@ -51,7 +51,7 @@ def load_user_presets(path: Path, taken: Collection[str]) -> dict[str, Preset]:
     Parameters
     ----------
     path
-        A YAML file, one block a preset.
+        A YAML file, one block per preset.
     taken
         Names that may not be used again.
 

@@ -78,7 +78,7 @@ def rename_method(root: Path, method: str, new: str, datasets: Collection[str] =
         something of it, or a file cannot be written or deleted.
     """
     if not new.strip() or new == method:
-        raise IqbenchError(f"{new!r} is no new name", hint="Give a name that is not in use")
+        raise IqbenchError(f"{new!r} is not a new name", hint="Give a name that is not in use")
     settle_changes(root)
     found, named = _of_method(root, method, datasets)
     there = _named(root, _groups(root))
@@ -254,7 +254,7 @@ def _delete(root: Path, change: Change, name: str) -> None:
     # The record may be a stranger's, who has put it there.
     if len(path.parts) != 4 or not kinds or path.parts[1:3] not in folders or ".." in path.parts:
         raise IqbenchError(
-            f"a record in {root / CHANGES} names {name!r}, which is no part of that method",
+            f"a record in {root / CHANGES} names {name!r}, which is not part of that method",
             hint="Delete that record: iqbench wrote no such file",
         )
     part = root / path

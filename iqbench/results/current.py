@@ -172,7 +172,7 @@ def current_scores(folder: Path, images: pa.Table) -> pa.Table:
 
 
 def of_images(table: pa.Table) -> pa.Table:
-    """Keep the values of single images, in one chunk a column."""
+    """Keep the values of single images, in one chunk per column."""
     there = pc.equal(table.column("scope"), "image")
     if pc.all(there, min_count=0).as_py():
         return table
@@ -187,7 +187,7 @@ def of_current_files(table: pa.Table, images: pa.Table) -> pa.Table:
     Parameters
     ----------
     table
-        Scores of one dataset and method, in one chunk a column.
+        Scores of one dataset and method, in one chunk per column.
     images
         `current_images` of the same dataset and method.
     """
@@ -219,7 +219,7 @@ def still_current(images: Path, scores: pa.Table) -> pa.Table:
     images
         The folder of images of a dataset and method.
     scores
-        Its scores, in one chunk a column.
+        Its scores, in one chunk per column.
     """
     current = of_current_files(of_images(scores), current_images(images))
     others = scores.filter(pc.not_equal(scores.column("scope"), "image"))
@@ -229,7 +229,7 @@ def still_current(images: Path, scores: pa.Table) -> pa.Table:
 
 
 def refuse_later(group: Stored) -> None:
-    """Refuse tables with columns of a later release: they would be lost when written anew.
+    """Refuse tables with columns of a later release: they would be lost when written again.
 
     Raises
     ------

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 KINDS = ("features", "moments")
-"""Folders of a results folder; each has a folder an extractor."""
+"""Folders of a results folder; each has a folder per extractor."""
 
 _SIGNATURE = b"iqbench-features"
 _BLOCK = 2**20
@@ -104,7 +104,7 @@ def write_part(folder: Path, table: pa.Table, signature: str, **options: Any) ->
     except OSError as error:
         raise IqbenchError(
             f"cannot write {folder.parent.name} to {folder}: {error.strerror or error}",
-            hint="Mend that or choose another folder with --results",
+            hint="Fix that or choose another folder with --results",
         ) from error
     return part
 
@@ -138,7 +138,7 @@ def opened(part: Path, *, check: bool = True) -> Iterator[pq.ParquetFile]:
             raise ChecksumError(
                 f"{part} is not the file that was written",
                 hint="Put back a copy of it; or delete it and run iqbench evaluate again: only "
-                "what it held is computed anew",
+                "what it held is computed again",
             )
         source.seek(0)
         try:
@@ -146,5 +146,5 @@ def opened(part: Path, *, check: bool = True) -> Iterator[pq.ParquetFile]:
         except (pa.ArrowException, KeyError) as error:
             raise IqbenchError(
                 f"cannot read {part}: {str(error).partition(chr(10))[0]}",
-                hint="Delete it and run iqbench evaluate again: only what it held is computed anew",
+                hint="Delete it and run iqbench evaluate again: only its content is computed again",
             ) from error

@@ -137,7 +137,7 @@ def _text(path: Path, content: bytes) -> str:
         raise IqbenchError(problem, hint="Save it as UTF-8") from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise IqbenchError(f"{path}, line {line}: a zero byte, so this is no text")
+        raise IqbenchError(f"{path}, line {line}: a zero byte, so this is not text")
     return text
 
 
@@ -266,7 +266,7 @@ def _name(path: Path, place: str, role: str, cell: Any) -> str:
     if cell is None:
         return ""
     if isinstance(cell, bool) or not isinstance(cell, str | int):
-        raise IqbenchError(f"{path}, {place}: the {role} is no text: {str(cell)[:40]!r}")
+        raise IqbenchError(f"{path}, {place}: the {role} is not text: {str(cell)[:40]!r}")
     text = str(cell).strip()
     if any(ord(sign) < 32 for sign in text):
         raise IqbenchError(f"{path}, {place}: the {role} has a control character: {text[:40]!r}")
@@ -293,6 +293,6 @@ def _value(where: str, metric: str, cell: Any) -> float | None:
         except ValueError:
             pass
     raise IqbenchError(
-        f"{where}: {metric} is no number: {text[:40]!r}",
+        f"{where}: {metric} is not a number: {text[:40]!r}",
         hint="In a wide file every column without a role is a metric: choose by --metric NAME",
     )

@@ -67,7 +67,7 @@ class _Mirror:
     def pull(self) -> None:
         """Make the copy equal to what is at the address.
 
-        A listing is no snapshot: another process may merge parts meanwhile. So it is listed until
+        A listing is not a snapshot: another process may merge parts meanwhile. So list until
         nothing is new.
         """
         with self._lock:
@@ -108,7 +108,7 @@ class _Mirror:
                 raise
             return False
         if not all(part.strip(".") for part in name.split("/")) or "\\" in name:
-            raise IqbenchError(f"{one.name} is no name of a file in a results folder")
+            raise IqbenchError(f"{one.name} is not a name of a file in a results folder")
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)

@@ -1,8 +1,8 @@
 """Moments of sets of images, stored where the features of every image would be too many.
 
-A folder below ``moments/`` holds those of one extractor, a part a set: the number, the mean and the
-scatter of its features, and which images they are of. Moments of sets without a common image merge
-into those of all; so a part may also be of some images of a set, such as those of a shard.
+A folder below ``moments/`` holds those of one extractor, a part per set: the number, the mean and
+the scatter of its features, and the images that they belong to. Moments of sets without a common
+image merge into those of all; so a part may also hold some images of a set, such as a shard's.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _CSV = ".csv"
 _NO_NUMBER = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>")
 """How tables write that a number is missing."""
 _LEADING_ZERO = re.compile(r"0[0-9]")
-"""How an id starts that is no number: 0801 is not 801."""
+"""How an id starts that is not a number: 0801 is not 801."""
 _WHOLE = re.compile(r"((?:0|[1-9][0-9]*))\.0+")
 """How tables write whole numbers of a column that has gaps."""
 
@@ -75,7 +75,7 @@ def read_opinion(path: Path, columns: Mapping[str, str]) -> OpinionFile:
     OpinionFile
         Rows without an opinion are left out and counted. Names are text as it stands in the file:
         ``0801`` keeps its zero. A column in which a number starts with a zero holds names, too, and
-        is no metric.
+        is not a metric.
 
     Raises
     ------
@@ -201,13 +201,13 @@ def _measured_text(column: pd.Series) -> pd.Series | None:
 
 
 def _mixed(column: pd.Series, path: Path) -> str:
-    """Say why a column in which numbers stand is no metric."""
+    """Say why a column in which numbers stand is not a metric."""
     cells = [cell for cell in column if isinstance(cell, str) and not _LEADING_ZERO.match(cell)]
     bad = [cell for cell in cells if _float(cell) is None]
     numbers = len(cells) - len(bad) - sum(cell.casefold() in _NO_NUMBER for cell in cells)
     if not bad or numbers < len(bad):
         return ""
-    return f"column {column.name!r} of {path} is no metric: {bad[0]!r} is no number"
+    return f"column {column.name!r} of {path} is not a metric: {bad[0]!r} is not a number"
 
 
 def _floats(column: pd.Series) -> pd.Series | None:

@@ -106,7 +106,7 @@ def open_part(part: Path, kind: Kind) -> Iterator[tuple[pq.ParquetFile, Footer]]
     FileNotFoundError
         Where the part is gone: another process has merged it.
     IqbenchError
-        Naming the part, where it is no regular file, not what was written, or not of this table.
+        Naming the part, where it is not a regular file, not what was written, or not of this table.
     """
     try:
         source = _checked(part)
@@ -139,7 +139,7 @@ def open_part(part: Path, kind: Kind) -> Iterator[tuple[pq.ParquetFile, Footer]]
 
 
 def _footer(file: pq.ParquetFile, kind: Kind) -> Footer | None:
-    """Read what iqbench noted in the file; None where it is no known format of this table."""
+    """Read what iqbench noted in the file; None where it is not a known format of this table."""
     found = (file.metadata.metadata or {}).get(FOOTER_KEY)
     names = file.schema_arrow.names
     lacking = set(SCHEMAS[kind].names).difference(names, DEFAULTS)
@@ -210,7 +210,7 @@ def _compare(part: Path, wanted: str, found: str) -> None:
             f"{part} is not the file that was written: its SHA-256 is {found}, not the one in its "
             "name",
             hint="Put back a copy of it; or delete it and run iqbench evaluate again: only what it "
-            "held is computed anew",
+            "held is computed again",
         )
 
 
@@ -345,5 +345,5 @@ def _damaged(part: Path, error: Exception | str) -> IqbenchError:
     return IqbenchError(
         f"cannot read {part}: {reason}",
         hint="If it is damaged, delete it and run iqbench evaluate again: only what it held is "
-        "computed anew",
+        "computed again",
     )

@@ -57,7 +57,7 @@ _ABANDONED_SECONDS = 24 * 3600
 def list_parts(folder: Path) -> list[Path]:
     """List the parts of a folder, oldest first; none if there is no such folder.
 
-    A listing is no snapshot: while another process merges, one may miss the merged part and the
+    A listing is not a snapshot: while another process merges, one may miss the merged part and the
     parts that it replaced. So list until two listings agree.
     """
     seen = _listing(folder)
@@ -115,7 +115,7 @@ def write(folder: Path, table: pa.Table, footer: Footer, *, moment: int | None =
     except OSError as error:
         raise IqbenchError(
             f"cannot write results to {folder}: {error.strerror or error}",
-            hint="Mend that or choose another folder with --results; the run then continues "
+            hint="Fix that or choose another folder with --results; the run then continues "
             "where it was",
         ) from error
     return part
@@ -150,7 +150,7 @@ def read_parts(
     Returns
     -------
     pyarrow.Table
-        In one chunk a column, with unified dictionaries.
+        In one chunk per column, with unified dictionaries.
     Footer or None
         United from all parts; None where there are none.
 
@@ -229,7 +229,7 @@ def last_rows(table: pa.Table, kind: Kind) -> pa.Table:
     Parameters
     ----------
     table
-        As `read_parts` gives it: oldest first, one chunk a column.
+        As `read_parts` gives it: oldest first, one chunk per column.
     kind
         Which table.
 
@@ -279,7 +279,7 @@ def merge(folder: Path, kind: Kind, keep: Callable[[pa.Table], pa.Table] | None 
     kind
         Which table.
     keep
-        Chooses the rows that are still current: parts with others are written anew without them.
+        Chooses the rows that are still current: parts with others are written again without them.
 
     Returns
     -------

@@ -100,7 +100,7 @@ def read_change(file: Path) -> Change:
         change = Change(**{one.name: found[one.name] for one in fields(Change)})
         texts = [*change.datasets, *change.parts, change.method, change.new, change.what]
         if not all(isinstance(text, str) for text in texts):
-            raise TypeError("a name is no text")
+            raise TypeError("a name is not text")
     except FileNotFoundError:
         raise
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 FILE_NAME = "published.jsonl"
-"""In the results folder: one mean a line."""
+"""In the results folder: one mean per line."""
 
 _FIELDS = ("dataset", "method", "metric", "value", "protocol", "source")
 

@@ -134,8 +134,8 @@ def load_scores(
     path
         The results folder, or its address, e.g. ``s3://bucket/results``.
     wide
-        One row an image and one column a metric, instead of one row a value. A metric with several
-        signatures has a column for each, headed by what differs: ``psnr [view=luma]``.
+        One row per image and one column per metric, instead of one row per value. A metric with
+        several signatures has a column for each, headed by what differs: ``psnr [view=luma]``.
     columns
         Which columns to give; of the wide form, which of the metrics', by selectors.
     filters
@@ -152,9 +152,9 @@ def load_scores(
         Of groups, one row a mean: dataset, method, group, metric, value, signature, protocol, n (of
         how many images it is), expected (how many the group has). Values that do not exist are
         left out of the mean.
-        Of sets, one row a value: dataset, method, metric, value, standard_error, error, signature,
-        protocol, n (of how many images), expected (how many the method should have). A value that
-        is of other images than the tables have now is missing, and its error says so.
+        Of sets, one row per value: dataset, method, metric, value, standard_error, error,
+        signature, protocol, n (number of images), expected (how many the method should have). A
+        value of other images than the tables have now is missing, and its error says so.
         Long: columns dataset, method, image, metric, value, error, signature, protocol; names are
         categories. Wide: indexed by dataset, method and image; NaN where there is no value.
 
@@ -175,7 +175,7 @@ def load_scores(
     if scope != "image":
         if wide or columns is not None:
             raise IqbenchError(
-                f"values of {scope}s have one form: one row a value",
+                f"values of {scope}s have one form: one row per value",
                 hint="Leave wide and columns out",
             )
         return _load_sets(found, wanted) if scope == "set" else _load_groups(found, wanted)
@@ -338,7 +338,7 @@ def _without_failed_columns(scores: pd.DataFrame) -> pd.DataFrame:
     """Leave out signatures that have errors only, where the metric has values of another one.
 
     A file that could not be read has its error under the signature of files that say nothing of
-    their peak. Where all others of the dataset do say it, that is no column to rank by.
+    their peak. Where all others of the dataset do say it, that is not a column to rank by.
     """
     group, first = combinations_of(scores, ["metric", "signature"])
     answered = scores["value"].notna().to_numpy(copy=True)
@@ -400,7 +400,7 @@ def load_images(path: str | PathLike[str] = "results") -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a dataset, method and image, the newest; images that their dataset no longer has
+        One row per dataset, method and image, the newest; images that their dataset no longer has
         are left out. An ``error`` says why an image has no scores; ``written`` is when its row
         was written.
 

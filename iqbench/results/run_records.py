@@ -18,7 +18,7 @@ from iqbench.user_files import replace_file
 __all__ = ["FOLDER", "Planned", "RunRecord", "read_run_records", "sweep_run_records"]
 
 FOLDER = "runs"
-"""In the results folder: one file a run."""
+"""In the results folder: one file per run."""
 
 _KEPT_SECONDS = 24 * 3600
 _SILENT_SECONDS = 600.0
@@ -191,6 +191,6 @@ def _check(record: RunRecord) -> None:
     numbers = [record.begun, record.updated, record.process]
     numbers += [number for one in record.plan for number in (one.expected, one.done, one.failed)]
     if not all(isinstance(text, str) for text in texts):
-        raise TypeError("a name is no text")
+        raise TypeError("a name is not text")
     if not all(isinstance(number, (int, float)) for number in numbers) or record.process <= 0:
         raise TypeError("a number is none")

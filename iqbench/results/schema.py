@@ -104,7 +104,7 @@ SCORES = pa.schema(
         _name("scope"),
     ]
 )
-"""One row a value. ``pair`` says which files it belongs to (`pair_digest`, `output_mark` or
+"""One row per value. ``pair`` says which files it belongs to (`pair_digest`, `output_mark` or
 `bitstream_mark`);
 ``scope`` whether the value is of an image or of a group of them, such as a clip; ``group`` of
 which."""
@@ -131,7 +131,7 @@ IMAGES = pa.schema(
         pa.field("group", _NAME),
     ]
 )
-"""One row a file scored. The newest one of an image decides which of its scores are current."""
+"""One row per file scored. The newest one of an image decides which of its scores are current."""
 
 SETS = pa.schema(
     [
@@ -151,7 +151,7 @@ SETS = pa.schema(
         pa.field("replicates", pa.list_(pa.float64())),
     ]
 )
-"""One row a value of a whole set. ``members`` is a digest of the images that it was computed of;
+"""One row per value of a whole set. ``members`` is a digest of the images that it was computed of;
 ``reference_set`` says what they are compared with, and ``reference_n`` of how many images that is;
 both are empty where a value is not computed of images. ``replicates`` is what the value is without
 each group of images in turn."""
@@ -460,7 +460,7 @@ class Manifest(BaseModel):
     Parameters
     ----------
     iqbench, python, torch, platform, device, precision
-        Versions and machine; the device is recorded, but is no part of a signature.
+        Versions and machine; the device is recorded, but is not part of a signature.
     command
         The command line.
     time

@@ -91,7 +91,7 @@ def write_reference_set(root: Path, digest: str, keys: Sequence[FeatureKey]) -> 
     except OSError as error:
         raise IqbenchError(
             f"cannot write {file}: {error.strerror or error}",
-            hint="Mend that or choose another folder with --results",
+            hint="Fix that or choose another folder with --results",
         ) from error
 
 
@@ -112,7 +112,7 @@ def read_reference_set(root: Path, digest: str) -> list[FeatureKey] | None:
 
 def _read(file: Path) -> list[FeatureKey]:
     """Read the note of a reference set, whose name is the digest of its images."""
-    hint = "Delete it and run iqbench evaluate again with --reference-set: it is written anew"
+    hint = "Delete it and run iqbench evaluate again with --reference-set: it is written again"
     try:
         rows = json.loads(file.read_bytes())
         keys = [FeatureKey(str(name), int(peak)) for name, peak in rows]

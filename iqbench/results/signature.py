@@ -59,7 +59,7 @@ def parse_signature(text: str) -> dict[str, str]:
     Raises
     ------
     ValueError
-        Where the text is no signature.
+        Where the text is not a signature.
     """
     fields: dict[str, str] = {}
     for item in text.split("|") if text else []:

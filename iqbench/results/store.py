@@ -307,7 +307,7 @@ class Writer:
             images = self._store.folder("images", *key)
             there = set(_rows(read_parts(images, "images", _KEYS["images"])[0]))
             current = current_images(images)
-            # What another run has scored anew since then is no longer this one's.
+            # What another run has scored again since then is no longer this one's.
             pairs = dict(_rows(current.select(["image", "pair"])))
             expected: set[tuple[str, ...]] = {
                 (image, *value)

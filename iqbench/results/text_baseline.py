@@ -1,4 +1,4 @@
-"""Results as one text file, for version control: JSON lines, sorted, one line an image.
+"""Results as one text file, for version control: JSON lines, sorted, one line per image.
 
 The first line says what the file is, the next ones how each column is read, the others hold values:
 of an image, with the digests of its files, or of a whole set. Equal tables give equal bytes.
@@ -338,7 +338,7 @@ def _head(path: Path, text: str) -> _Head:
         head = _Head.model_validate_json(text)
     except ValidationError:
         raise IqbenchError(
-            f"{path} is no baseline in text: its first line does not say so",
+            f"{path} is not a baseline in text: its first line does not say so",
             hint="Give a results folder, or a file that iqbench check --update wrote",
         ) from None
     if head.format != _VERSION:

@@ -1,1 +1,1 @@
-"""A leaderboard as a folder of pages: an index, a page a dataset, the history, downloads."""
+"""A leaderboard as a folder of pages: an index, a page per dataset, the history, downloads."""

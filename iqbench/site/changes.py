@@ -58,7 +58,7 @@ def changes_between(
     Parameters
     ----------
     before, now
-        Leaderboards of the two versions, one row a dataset and method.
+        Leaderboards of the two versions, one row per dataset and method.
     facts_before, facts
         By method, what ``methods.yaml`` said and says.
 

@@ -54,14 +54,14 @@ class MethodFacts(BaseModel):
 
 
 def _checked(address: str) -> str:
-    """Refuse what is no address of a page: a link with another scheme may run a script."""
+    """Refuse what is not an address of a page: a link with another scheme may run a script."""
     if any(not sign.isprintable() or sign in ' "<>\\^`{|}' for sign in address):
         raise ValueError("an address has no blanks, quotes, brackets or backslashes")
     try:
         parts = urlsplit(address)
         _ = parts.port
     except ValueError as error:
-        raise ValueError(f"{address!r} is no address: {error}") from error
+        raise ValueError(f"{address!r} is not an address: {error}") from error
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
         raise ValueError("an address begins with https:// or http:// and the name of a host")
     if parts.username is not None or parts.password is not None:
@@ -75,7 +75,7 @@ def read_method_facts(path: Path, methods: Collection[str]) -> dict[str, MethodF
     Parameters
     ----------
     path
-        One block a method, by its name in the tables.
+        One block per method, by its name in the tables.
     methods
         Those that the tables have.
 
@@ -94,7 +94,7 @@ def read_method_facts(path: Path, methods: Collection[str]) -> dict[str, MethodF
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise IqbenchError(f"{path} must hold one block a method, not {kind_of(content)}")
+        raise IqbenchError(f"{path} must hold one block per method, not {kind_of(content)}")
     return dict(_facts(path, name, block, methods) for name, block in content.items())
 
 

@@ -1,4 +1,4 @@
-"""The pages of a site as documents: the index, one a dataset, and the history."""
+"""The pages of a site as documents: the index, one per dataset, and the history."""
 
 from __future__ import annotations
 

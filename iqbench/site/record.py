@@ -60,7 +60,7 @@ class Version(BaseModel):
     @classmethod
     def _within(cls, name: str) -> str:
         if name and not SITE_FILE.fullmatch(name):
-            raise ValueError(f"{name!r} is no file of a site")
+            raise ValueError(f"{name!r} is not a file of a site")
         return name
 
 
@@ -97,7 +97,7 @@ class SiteRecord(BaseModel):
     def _own(cls, files: list[str]) -> list[str]:
         for name in files:
             if not SITE_FILE.fullmatch(name):
-                raise ValueError(f"{name!r} is no file of a site")
+                raise ValueError(f"{name!r} is not a file of a site")
         return files
 
     @field_validator("pages")
@@ -105,7 +105,7 @@ class SiteRecord(BaseModel):
     def _plain(cls, pages: dict[str, str]) -> dict[str, str]:
         for name in pages.values():
             if not _NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is no name of a page")
+                raise ValueError(f"{name!r} is not a name of a page")
         return pages
 
 
@@ -123,7 +123,7 @@ def read_record(folder: Path) -> SiteRecord:
     path = folder / RECORD
     if not path.is_symlink() and not path.exists():
         return _EMPTY
-    hint = "Restore the file, or build into an empty folder: its history begins anew there"
+    hint = "Restore the file, or build into an empty folder: its history begins again there"
     try:
         with open_regular(path) as file:
             text = file.read(_LARGEST)

@@ -65,7 +65,7 @@ def write_site_files(folder: Path, files: Mapping[str, bytes], before: Collectio
     except OSError as error:
         raise IqbenchError(
             f"cannot write {error.filename or folder}: {error.strerror or error}",
-            hint="Mend that or choose another -o; the site is as it was",
+            hint="Fix that or choose another -o; the site is as it was",
         ) from error
 
 

@@ -82,7 +82,7 @@ def paired_test(values: ArrayLike, alternative: Alternative = "two-sided") -> Pa
     Parameters
     ----------
     values
-        One difference a pair, shape (n,). NaN ones are left out; an infinite one ranks highest.
+        One difference per pair, shape (n,). NaN ones are left out; an infinite one ranks highest.
     alternative
         What is to be shown: that differences are not zero, that they are ``less``, or ``greater``.
 

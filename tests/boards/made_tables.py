@@ -25,7 +25,7 @@ COLUMNS = as_stated(
 )
 
 Scores = Mapping[tuple[str, str, str], Sequence[float]]
-"""By dataset, method and metric: one value an image."""
+"""By dataset, method and metric: one value per image."""
 
 
 def write_results(

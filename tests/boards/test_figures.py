@@ -141,7 +141,7 @@ def test_what_cannot_be_drawn_is_said_and_nothing_is_written(results: Path, tmp_
         (("--figure", f"fornt={file}"), "is not one of front"),
         (("--figure", tmp_path / "front.jpg"), "does not end in .svg, .pdf, .png"),
         (("--figure", file, "--figure", file), "is named twice"),
-        (("--figure", file, "--figure-size", "8.5"), "is no size"),
+        (("--figure", file, "--figure-size", "8.5"), "is not a size"),
     ):
         told = run(results, *options)
         assert told.exit_code == 2

@@ -1,4 +1,4 @@
-"""The table of a paper: one row a method, one group a dataset and scale, marks over all sources."""
+"""The table of a paper: a row per method, a group per dataset and scale, marks over all sources."""
 
 from __future__ import annotations
 

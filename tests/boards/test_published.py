@@ -173,7 +173,7 @@ def test_a_metric_that_the_tables_lack_is_told(results, publish):
         (("", "hr", "psnr", 1, "rgb", "N"), "line 2: no method is named"),
         (("P", "hr", "psnr", 1, "rgb", ""), "line 2: no source is named"),
         (("P", "hr", "psnr", "", "rgb", "N"), "line 2: there is no value of psnr"),
-        (("P", "hr", "psnr", "x", "rgb", "N"), "line 2: psnr is no number: 'x'"),
+        (("P", "hr", "psnr", "x", "rgb", "N"), "line 2: psnr is not a number: 'x'"),
     ],
 )
 def test_what_is_wrong_is_named(publish, results, row, message):

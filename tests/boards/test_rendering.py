@@ -255,7 +255,7 @@ def test_an_unknown_format_is_refused() -> None:
         render_records(RECORDS, "jsno")
 
 
-@pytest.mark.usefixtures("capsys")  # so that stdout is no terminal
+@pytest.mark.usefixtures("capsys")  # so that stdout is not a terminal
 def test_the_window_of_a_pipe_has_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     assert Window.of_stdout().width > 1000

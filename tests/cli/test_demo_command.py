@@ -88,7 +88,7 @@ def test_a_photograph_that_cannot_be_scored_makes_exit_3(tiny, iqbench, monkeypa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--memory", "lots"), "is no size of at least 1M"),
+        (("--memory", "lots"), "is not a size of at least 1M"),
         (("--device", "tpu"), "unknown device 'tpu'"),
         (("--output", "file"), "is a file"),
     ],

@@ -158,8 +158,8 @@ REFUSED = {
     "an unknown option": (None, (*ONE, *HR, "--metrics", "psnr"), "No such option"),
     "an unknown precision": (None, (*ONE, *HR, "--precision", "half"), "'half' is not one of"),
     "no workers": (None, (*ONE, *HR, "--workers", "0"), "0 is not in the range"),
-    "memory in words": (None, (*ONE, *HR, "--memory", "much"), "is no size of at least 1M"),
-    "too little memory": (None, (*ONE, *HR, "--memory", "1000"), "is no size of at least 1M"),
+    "memory in words": (None, (*ONE, *HR, "--memory", "much"), "is not a size of at least 1M"),
+    "too little memory": (None, (*ONE, *HR, "--memory", "1000"), "is not a size of at least 1M"),
     "results that are a file": (
         *(lambda: Path("results").write_text(""), (*ONE, *HR)),
         "cannot write results to results/images/hr/one",

@@ -81,7 +81,7 @@ def test_evaluate_gives_the_same(made, iqbench, output):
             (*LEVEL, "--gray-output", "luma"),
             "--gray-output says how gray outputs of colour references are read, and o.png is given",
         ),
-        ((*LEVEL, "--peak", "4095"), "o.png has 8 bits a sample, too few for the peak 4095"),
+        ((*LEVEL, "--peak", "4095"), "o.png has 8 bits per sample, too few for the peak 4095"),
         ((*LEVEL, "--protocol", "sr-y"), "needs its parameter 'scale'"),
         (("--metric", "mean-levle"), "Did you mean 'mean-level'?"),
     ],

@@ -112,7 +112,7 @@ def test_nothing_is_shown_where_stderr_is_no_terminal(monkeypatch, capsys):
 
 
 class TestWithoutATerminal:
-    """A log gets a line a minute, and nothing before the first is over."""
+    """A log gets a line per minute, and nothing before the first is over."""
 
     def test_a_line_a_minute(self, capsys, monkeypatch):
         clock = [100.0]

@@ -204,7 +204,7 @@ def test_it_says_what_it_left_out(scored, iqbench):
     [
         (["--outputs-in", "nowhere"], "folder of methods nowhere does not exist"),
         (["--reference", "hr=nowhere"], "reference folder nowhere does not exist"),
-        (["--max-size", "large"], "'large' is no size"),
+        (["--max-size", "large"], "'large' is not a size"),
         (["--front", "psnr"], "two metrics are needed"),
         (["--maps", "lpis-alex"], "lpips-alex"),
         (["--sort", "psrn"], "psnr"),

@@ -98,7 +98,7 @@ class TestRemoveAndRename:
             (("remove", "one", "--dataset", "hrr"), "hr"),
             (("rename", "one", "two"), "has a method 'two' on hr already"),
             (("rename", "one", "a\nb"), "cannot be used as a name"),
-            (("rename", "one", "one"), "is no new name"),
+            (("rename", "one", "one"), "is not a new name"),
         ],
     )
     def test_what_cannot_be_done_changes_nothing(self, scored, iqbench, command, said):

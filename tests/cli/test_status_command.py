@@ -129,7 +129,7 @@ class TestRecords:
         assert (dead.told_state, dead.alive) == ("stopped", False)
 
     def test_a_run_elsewhere_has_stopped_when_it_is_silent(self):
-        other = replace(RECORD, host="another")
+        other = replace(RECORD, host="another", updated=time.time())
         assert other.told_state == "running"
         assert replace(other, updated=time.time() - 3600).told_state == "stopped"
 

@@ -261,7 +261,7 @@ def write_files():
 
 
 def main():
-    """Write everything anew."""
+    """Write everything again."""
     golden = {
         "recorded_with": {name: version(name) for name in PACKAGES},
         "files": write_files(),

@@ -122,7 +122,7 @@ class TestDecoder:
         (wrong,) = check_files()
         assert wrong.status == "off"
         assert "reference/astronaut.png" in wrong.note
-        assert "Install iqbench anew" in wrong.note
+        assert "Install iqbench again" in wrong.note
 
 
 class TestWeights:

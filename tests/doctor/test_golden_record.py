@@ -1,4 +1,4 @@
-"""The golden files and values are what their recorder makes: recorded anew, in part."""
+"""The golden files and values are what their recorder makes: recorded again, in part."""
 
 from __future__ import annotations
 

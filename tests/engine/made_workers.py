@@ -56,7 +56,7 @@ class Deadly(Metric):
 
 
 class Slow(Deadly):
-    """The mean sample, after some time; the time is no part of the signature."""
+    """The mean sample, after some time; the time is not part of the signature."""
 
     name: ClassVar[str] = "slow"
 

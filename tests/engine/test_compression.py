@@ -75,7 +75,7 @@ class TestIdentity:
 
     @pytest.fixture
     def scored(self, monkeypatch):
-        """The columns that are scored from now on, one entry an output."""
+        """The columns that are scored from now on, one entry per output."""
         from iqbench.engine.ledger import Ledger
 
         found = []

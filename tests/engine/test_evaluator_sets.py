@@ -155,7 +155,7 @@ def test_a_state_has_the_features(folders):
     whole.load_state_dict(*states)
     assert whole.compute()["fid"] == evaluated("near", reference="ref").loc["fid", "value"]
     broken = {**states[0], "features": {}}
-    with pytest.raises(IqbenchError, match="no state of an Evaluator"):
+    with pytest.raises(IqbenchError, match="not a state of an Evaluator"):
         whole.load_state_dict(broken)
 
 

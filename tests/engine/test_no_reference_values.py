@@ -31,7 +31,7 @@ def png(pixels: Pixels) -> bytes:
 
 
 def noted(pixels: Pixels) -> bytes:
-    """A PNG that notes 12 bits a sample."""
+    """A PNG that notes 12 bits per sample."""
     data, note = png(pixels), b"sBIT\x0c\x0c\x0c"
     at = data.index(b"IDAT") - 4
     chunk = struct.pack(">I", 3) + note + struct.pack(">I", zlib.crc32(note))
@@ -126,7 +126,7 @@ def test_a_peak_that_is_too_large_for_an_output_alone_is_refused(made):
     write(made, "out/mine", "8 bits", range(1))
     made.evaluate(**LEVEL, peak=4095)
     (error,) = made.errors().values()
-    assert "0.png has 8 bits a sample, too few for the peak 4095" in error
+    assert "0.png has 8 bits per sample, too few for the peak 4095" in error
 
 
 class TestSizes:

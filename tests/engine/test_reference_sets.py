@@ -255,7 +255,7 @@ def states(results="results"):
 
 
 class TestNotes:
-    """Which images a reference set has is noted, so that its values can be closed anew."""
+    """Which images a reference set has is noted, so that its values can be closed again."""
 
     def test_a_note_is_verified_by_its_name(self, extracted, folders, photos):
         evaluate("near")
@@ -279,7 +279,7 @@ class TestNotes:
         assert states()[note.name] == "unreadable"
         with pytest.raises(IqbenchError, match=note.name):
             read_reference_set(Path("results"), note.stem)
-        evaluate("near")  # the next run writes it anew
+        evaluate("near")  # the next run writes it again
         assert states()[note.name] == "ok"
 
     def test_of_a_set_with_a_damaged_image_there_is_none(self, extracted, folders, photos):

@@ -1,4 +1,4 @@
-"""What goes through the networks: one pass an image, and the reference only once."""
+"""What goes through the networks: one pass per image, and the reference only once."""
 
 from collections import Counter
 

@@ -306,7 +306,7 @@ def test_what_sets_have_no_part_in_says_so(extracted, folders, capsys):
     for columns in ("psnr,ssim,fid", "all"):
         command("correlate", "--columns", columns)
         said = capsys.readouterr().out
-        assert "fid: - (one value a set" in said
+        assert "fid: - (one value per set" in said
         assert ["fid", "-", "-"] in [line.split() for line in said.splitlines()]
     command("correlate", "--format", "json")
     rows = json.loads(capsys.readouterr().out)
@@ -317,10 +317,10 @@ def test_what_sets_have_no_part_in_says_so(extracted, folders, capsys):
     with pytest.raises(SystemExit) as left:
         main(["correlate", "--metric", "fid"])
     assert left.value.code == 2
-    assert "fid has one value a set" in capsys.readouterr().err
+    assert "fid has one value per set" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["leaderboard", "--metric", "fid", "--pairs"])
-    assert "one value a set" in capsys.readouterr().err
+    assert "one value per set" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("format", ["table", "markdown", "html"])
@@ -372,7 +372,7 @@ def test_pairs_show_nothing_of_sets(extracted, folders, capsys, sort):
     evaluate("near", "far", metrics=("psnr", "fid"))
     command("leaderboard", "--pairs", *sort)
     said = capsys.readouterr().out
-    assert "fid: - (one value a method: no images to win)" in said
+    assert "fid: - (one value per method: no images to win)" in said
     (row,) = [line.split() for line in said.splitlines() if line.split()[:2] == ["near", "far"]]
     assert row[2:5] == ["6", "0", "0"]
     assert row[-1] == "-"

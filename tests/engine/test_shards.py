@@ -72,8 +72,8 @@ class TestShard:
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ({"shard": 3}, "3 is no shard"),
-        ({"shard": (1, 3)}, r"\(1, 3\) is no shard"),
+        ({"shard": 3}, "3 is not a shard"),
+        ({"shard": (1, 3)}, r"\(1, 3\) is not a shard"),
         ({"executor": 2}, "unknown executor '2'"),
     ],
     ids=str,
@@ -98,7 +98,7 @@ def same(results, expected):
 
 
 def scenes(made):
-    """Two methods on five references: one lacks an output, one has a file that is no image."""
+    """Two methods on five references: one lacks an output, one has a file that is not an image."""
     made.references(SCENES)
     made.method("one", SCENES)
     made.method("two", SCENES[1:])

@@ -218,7 +218,7 @@ def damage(folder: Path) -> None:
         (forged_values_without_outputs, "did not attempt dataset 'Set14'"),
         (other_outputs, "other files"),
         (imported_values, "values of 'mine' that cannot be computed again"),
-        (published_means, r"published\.jsonl is no part of a submission"),
+        (published_means, r"published\.jsonl is not part of a submission"),
         (a_link, r"x\.png is a link"),
         (a_method_without_outputs, r"outputs/edsr is not there"),
         (a_script_as_paper, "an address begins with https://"),

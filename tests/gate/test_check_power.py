@@ -57,7 +57,7 @@ def test_noise_of_the_margins_size_is_never_called_worse(rates: Any, noise: floa
 
 
 def test_noise_of_the_image_margins_size_raises_alarms_of_images(rates: Any) -> None:
-    """An image margin is no test: noise has to stay below it."""
+    """An image margin is not a test: noise has to stay below it."""
     assert rates(images=20, noise=20.0).by_image > 0.5
 
 

@@ -25,7 +25,7 @@ REFUSED = {
     "32 bits": tiff(np.zeros((4, 4), np.uint32)),
     "several pages": pillow(RED, "TIFF", save_all=True, append_images=[RED]),
     "unusual colour": tiff(noise(4, 4, 3), photometric="cielab"),
-    "5 samples a pixel": tiff(
+    "5 samples per pixel": tiff(
         noise(4, 4, 5), extrasamples=["unassalpha", "unspecified"], planarconfig="contig"
     ),
     "animated PNG": APNG,
@@ -38,7 +38,7 @@ REFUSED = {
     "maximum value 127": b"P5 1 1 127\n\0",
     "maximum value 65536": b"P5 1 1 65536\n\0\0",
     "run-length": bmp(b"\4\0\0\1", 4, 1, 8, compression=1, palette=bytes(1024)),
-    "16 bits a pixel": bmp(bytes(8), 4, 1, 16),
+    "16 bits per pixel": bmp(bytes(8), 4, 1, 16),
     "own order": bmp(bytes(4), 1, 1, 32, compression=3, masks=MASKS[::-1]),
     "BMP of OS/2": b"BM" + bytes(12) + struct.pack("<IHHHH", 12, 1, 1, 1, 24) + bytes(4),
     "compressed BMP": bmp(bytes(4), 1, 1, 32, compression=4),

@@ -122,10 +122,10 @@ def tiff_of(*entries):
         (b"RIFF\x10\0\0\0WEBPVP8L\xff\0\0\0\x2f\0\0\0\0" + bytes(300), "truncated"),
         (b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(10), "no WebP picture"),
         (b"P5\n3 x\n", "header is incomplete"),
-        (b"\xff\xd8\xff\xc0\0\x0b\x0c\0\1\0\1\1\1\x11\0\xff\xd9", "12 bits a sample"),
+        (b"\xff\xd8\xff\xc0\0\x0b\x0c\0\1\0\1\1\1\x11\0\xff\xd9", "12 bits per sample"),
         (b"\xff\xd8\xff\xc0\0\x0b\x08\0\1\0\1\2\1\x11\0\xff\xd9", "JPEG of 2 channels"),
-        (tiff_of((262, 2, 1, 0)), "tag 262 is no unsigned integer"),
-        (tiff_of((258, 3, 1, 8), (262, 3, 1, 2)), "1 TIFF samples a pixel"),
+        (tiff_of((262, 2, 1, 0)), "tag 262 is not an unsigned integer"),
+        (tiff_of((258, 3, 1, 8), (262, 3, 1, 2)), "1 TIFF samples per pixel"),
         (
             tiff_of((256, 3, 1, 1), (257, 3, 1, 1), (258, 3, 1, 8), (262, 3, 1, 1)),
             "strips or tiles of the TIFF are missing",

@@ -49,7 +49,7 @@ class TestNotes:
         peaks, texts = settled(first, second)
         assert peaks == (white, white)
         (text,) = texts
-        assert f"the peak is {white}, not 65535: a file notes {bits} bits a sample" in text
+        assert f"the peak is {white}, not 65535: a file notes {bits} bits per sample" in text
 
     @given(BITS, st.booleans())
     def test_one_sample_above_the_noted_depth_in_either_image_keeps_16_bits(self, bits, swapped):
@@ -57,7 +57,7 @@ class TestNotes:
         pair = [deep(3, 7, white, noted=bits), deep(3, 7, white + 1)]
         peaks, texts = settled(*(pair[::-1] if swapped else pair))
         assert peaks == (65535, 65535)
-        assert f"the peak is 65535 although a file notes {bits} bits a sample" in texts[0]
+        assert f"the peak is 65535 although a file notes {bits} bits per sample" in texts[0]
         assert f"samples exceed {white}" in texts[0]
 
     @pytest.mark.parametrize("bits", [10, 12])
@@ -122,7 +122,9 @@ class TestGiven:
             settle_peaks(deep(5, 4000), deep(5, 4001), 4000)
 
     def test_it_is_refused_of_8_bits(self):
-        with pytest.raises(IqbenchError, match=r"have 8 bits a sample, too few for the peak 4095"):
+        with pytest.raises(
+            IqbenchError, match=r"have 8 bits per sample, too few for the peak 4095"
+        ):
             settle_peaks(shallow(1, 2), shallow(1, 2), 4095)
         assert settled(shallow(1, 2), shallow(1, 2), 255)[0] == (255, 255)
 

@@ -270,7 +270,7 @@ def test_an_image_that_cannot_be_scored_makes_no_best(made, tmp_path):
     [
         ({"metrics": "pnsr"}, "unknown metric 'pnsr'. Did you mean 'psnr'"),
         ({"protocol": ["rgb", "rbg"]}, "unknown protocol 'rbg'"),
-        ({"method": "step-{steps}"}, "'step-{steps}' is no format of epoch and step"),
+        ({"method": "step-{steps}"}, "'step-{steps}' is not a format of epoch and step"),
     ],
 )
 def test_what_is_unknown_is_refused_when_it_is_made(options, message):

@@ -191,7 +191,7 @@ def test_gray_images_count_as_three_equal_channels(make_scorer):
             "unknown option of metric 'piq:haarpsi' 'scale'. Did you mean 'sca",
         ),
         ("piq:haarpsi:scales=many", "scales of metric 'piq:haarpsi': Input should be a valid int"),
-        ("piq:fid", "piq:fid has one value a set of images, and only metrics of single images"),
+        ("piq:fid", "piq:fid has one value per set of images, and only metrics of single images"),
         ("piq", "'piq' is a library, not a metric. Name one of its metrics, piq:NAME: iqbench me"),
     ],
 )
@@ -336,7 +336,7 @@ def test_other_weights_are_another_signature(stand_in):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("pyiqa:fid", "pyiqa:fid has one value a set of images"),
+        ("pyiqa:fid", "pyiqa:fid has one value per set of images"),
         ("pyiqa:musik", "unknown metric of pyiqa 'musik'. Did you mean 'musiq'?"),
     ],
 )

@@ -195,7 +195,7 @@ class TestTypes:
     def test_what_is_not_dense_and_real_is_refused(self, function, made):
         image = made(torch.rand(1, 3, 40, 40))
         with pytest.raises(
-            IqbenchError, match=r"the (reference|target) is no dense tensor of real numbers"
+            IqbenchError, match=r"the (reference|target) is not a dense tensor of real numbers"
         ):
             function(image, image)
 

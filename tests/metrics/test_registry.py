@@ -322,7 +322,9 @@ def test_what_a_metric_raises_is_an_error_of_its_own_values(installed, make_scor
 @pytest.mark.parametrize("thing", [int, "psnr", lambda: 1])
 def test_an_entry_point_that_is_no_metric_is_refused(installed, thing):
     installed(thing)
-    with pytest.raises(IqbenchError, match=r"'other_package:thing' of iqbench.metrics is no sub"):
+    with pytest.raises(
+        IqbenchError, match=r"'other_package:thing' of iqbench.metrics is not a sub"
+    ):
         metric_classes()
 
 

@@ -1,4 +1,4 @@
-"""What is no buffer for a loop is refused before a loop runs: C writes where it is told."""
+"""What is not a buffer for a loop is refused before a loop runs: C writes where it is told."""
 
 from __future__ import annotations
 

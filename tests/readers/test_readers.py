@@ -276,7 +276,7 @@ def test_a_subclass_that_observes_otherwise_has_no_fast_path_of_its_parent():
             return {"squared_error": 2 * (reference[0] - output).square()}
 
     class Declared(Doubled):
-        """Say anew what is observed."""
+        """Say again what is observed."""
 
         def fast_path(self, tap):
             return PixelMean("squared_error")

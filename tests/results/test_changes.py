@@ -226,7 +226,7 @@ class TestRecord:
         file.with_suffix(".pending").write_text(json.dumps(content))
         victim = tables.root / "a" / "b"
         victim.mkdir(parents=True)
-        with pytest.raises(IqbenchError, match="is no part of that method"):
+        with pytest.raises(IqbenchError, match="is not part of that method"):
             settle_changes(tables.root)
         assert victim.is_dir()
 

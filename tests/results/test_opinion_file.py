@@ -283,7 +283,7 @@ def test_what_is_left_out_of_a_file_is_told(written):
     read = read_opinion(path, {})
     assert read.metrics == []
     assert read.notes == (
-        f"column 'psnr' of {path} is no metric: 'failed' is no number",
+        f"column 'psnr' of {path} is not a metric: 'failed' is not a number",
         f"1 of 3 rows of {path} have no opinion",
     )
 

@@ -237,5 +237,5 @@ def test_names_that_lead_out_of_the_copy_are_refused(name: str, memory: Any) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mirror._Mirror, "_listed", lambda self: listed)
         patch.setattr(mirror.RemoteObject, "read", lambda self, start, stop: b"x")
-        with pytest.raises(IqbenchError, match="is no name of a file"):
+        with pytest.raises(IqbenchError, match="is not a name of a file"):
             local_results("memory://bucket/results/")

@@ -32,7 +32,7 @@ class SectionKind:
     title
         What its sections show.
     make
-        Makes them, one a dataset; none where there is nothing to say.
+        Makes them, one per dataset; none where there is nothing to say.
     """
 
     name: str

@@ -59,7 +59,7 @@ def unpack(
     limits = limits or Limits()
     if target.exists() and any(target.iterdir()):
         raise IqbenchError(
-            f"{target} is already there", hint="Move it away, and what is in it is fetched anew"
+            f"{target} is already there", hint="Move it away, and what is in it is fetched again"
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

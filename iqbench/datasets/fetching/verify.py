@@ -80,7 +80,7 @@ class Verification:
     problems
         What is not as it should be.
     notes
-        What is no problem and still worth knowing.
+        What is not a problem and still worth knowing.
     """
 
     dataset: str

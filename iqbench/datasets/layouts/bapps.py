@@ -134,13 +134,13 @@ def _share(path: Path) -> float:
         raise IqbenchError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise IqbenchError(
-            f"{path} is no array of one number", hint="Unpack the archive again"
+            f"{path} is not an array of one number", hint="Unpack the archive again"
         ) from error
     # Shares are stored in single precision: 0.6 is 0.60000002.
     share = round(share, 6) if math.isfinite(share) else share
     if not 0 <= share <= 1:
         raise IqbenchError(
-            f"{path}: {share:g} is no share of people, 0 to 1",
+            f"{path}: {share:g} is not a share of people, 0 to 1",
             hint="Files of choices say how many preferred p1",
         )
     return share

@@ -86,7 +86,7 @@ class CsiqLayout(RatedLayout):
     def _rating(self, where: str, row: Mapping[str, str]) -> Rating:
         if row["dst_type"] not in DISTORTIONS:
             raise IqbenchError(
-                f"{where}: {row['dst_type'][:40]!r} is no distortion of CSIQ",
+                f"{where}: {row['dst_type'][:40]!r} is not a distortion of CSIQ",
                 hint=f"Known: {', '.join(DISTORTIONS)}",
             )
         folder, token, words = DISTORTIONS[row["dst_type"]]
@@ -139,7 +139,7 @@ def _workbook(path: Path) -> list[tuple[str, Mapping[str, str]]]:
         raise
     except Exception as error:  # the reader can raise any error
         raise IqbenchError(
-            f"{path} is no workbook, or damaged", hint="Download it again"
+            f"{path} is not a workbook, or damaged", hint="Download it again"
         ) from error
     if not places:
         raise IqbenchError(f"sheet {_SHEET} of {path} lacks the columns {', '.join(_COLUMNS)}")
@@ -153,7 +153,7 @@ def _check_size(path: Path) -> None:
             size = sum(entry.file_size for entry in archive.infolist())
     except (OSError, zipfile.BadZipFile) as error:
         raise IqbenchError(
-            f"{path} is no workbook, or damaged", hint="Download it again"
+            f"{path} is not a workbook, or damaged", hint="Download it again"
         ) from error
     if size > MAXIMUM_BYTES:
         raise IqbenchError(f"{path} unpacks to {size:,} bytes, too many for a table of opinions")

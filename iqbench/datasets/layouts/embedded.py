@@ -110,7 +110,7 @@ class CropSource:
         if pixels.shape != (crop.height, crop.width, crop.channels):
             raise IqbenchError(
                 f"{self.whole.name} is not the photograph that iqbench knows",
-                hint="Install scikit-image anew",
+                hint="Install scikit-image again",
             )
         pixels = pixels.copy()  # a view would keep the whole photograph in memory
         return DecodedImage.of(pixels, self.name)

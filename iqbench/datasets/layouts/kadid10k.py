@@ -100,7 +100,7 @@ class Kadid10kLayout(RatedLayout):
         match = _NAME.fullmatch(name)
         if not match or not 1 <= int(match[2]) <= len(DISTORTIONS):
             raise IqbenchError(
-                f"{where}: {name[:40]!r} is no distorted image of KADID-10k",
+                f"{where}: {name[:40]!r} is not a distorted image of KADID-10k",
                 hint="Names are such as I01_01_01.png: reference, distortion 1 to "
                 f"{len(DISTORTIONS)}, level",
             )

@@ -101,7 +101,7 @@ class PipalLayout(RatedLayout):
         match = _NAME.fullmatch(name)
         if not match or match[2] not in DISTORTIONS:
             raise IqbenchError(
-                f"{where}: {name[:40]!r} is no distorted image of PIPAL's training set",
+                f"{where}: {name[:40]!r} is not a distorted image of PIPAL's training set",
                 hint="Lines are a name such as A0001_00_00.bmp, a comma and a score",
             )
         if f"{match[1]}.txt".casefold() != base_name(label).casefold():

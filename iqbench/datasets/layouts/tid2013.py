@@ -123,7 +123,7 @@ class TID2013Layout(RatedLayout):
         match = _NAME.fullmatch(name)
         if not match or not 1 <= int(match[2]) <= len(DISTORTIONS):
             raise IqbenchError(
-                f"{where}: {name[:40]!r} is no distorted image of TID",
+                f"{where}: {name[:40]!r} is not a distorted image of TID",
                 hint="Lines are an opinion and a name such as I01_01_1.bmp: reference, distortion "
                 f"1 to {len(DISTORTIONS)}, level",
             )

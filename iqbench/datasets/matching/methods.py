@@ -77,8 +77,8 @@ def resolve_methods(
     Raises
     ------
     IqbenchError
-        If there is no method, if a folder does not exist, is no folder or is empty, if a template
-        is wrong, or if two methods have one name.
+        If there is no method, if a folder does not exist, is not a folder or is empty, if a
+        template is wrong, or if two methods have one name.
     """
     found = [_method(method) for method in methods]
     if methods_in is not None:

@@ -125,7 +125,7 @@ def _variables(path: Path, file: BinaryIO, most: int) -> Iterator[Array]:
     if struct.unpack(f"{order}H", version)[0] == 0x0200:
         raise IqbenchError(
             f"{path} is a MATLAB file of version 7.3 (HDF5), which is not read",
-            hint="Save it anew in MATLAB: save('FILE.mat', 'VARIABLE', '-v7')",
+            hint="Save it again in MATLAB: save('FILE.mat', 'VARIABLE', '-v7')",
         )
     end, position = os.fstat(file.fileno()).st_size, _HEADER
     names: set[str] = set()
@@ -222,7 +222,7 @@ class Array:
         for _ in range(math.prod(self.declared.shape)):
             kind, count, small = self._stream.head()
             if kind != _MATRIX or small is not None:
-                raise _DamagedError("an entry of a cell array is no array")
+                raise _DamagedError("an entry of a cell array is not an array")
             end = self._stream.position + count
             # An entry that nothing was ever put into has no bytes at all.
             declared = _declaration(self._stream) if count else Declared("", "double", (0, 0))

@@ -63,7 +63,7 @@ def rated_samples(
     Returns
     -------
     list of Sample
-        One a reference, in natural order, and so are the outputs of each.
+        One per reference, in natural order, and so are the outputs of each.
 
     Raises
     ------

@@ -69,7 +69,7 @@ def number(text: str, where: str) -> float:
     value = finite(text)
     if value is None:
         raise IqbenchError(
-            f"{where}: {text[:40]!r} is no number",
+            f"{where}: {text[:40]!r} is not a number",
             hint="Take the file of opinions as it is distributed",
         )
     return value
@@ -98,7 +98,7 @@ def read_lines(path: Place) -> list[tuple[str, str]]:
     Raises
     ------
     IqbenchError
-        If the file cannot be read, is no text or is too large to be such a table.
+        If the file cannot be read, is not text or is too large to be such a table.
     """
     text = _text(path)
     lines = ((f"{path}, line {count}", line.strip()) for count, line in _counted(text))
@@ -179,5 +179,5 @@ def _text(path: Place) -> str:
     except UnicodeDecodeError as error:
         raise IqbenchError(f"{path} is not UTF-8 text") from error
     if "\0" in text:
-        raise IqbenchError(f"{path} is no text")
+        raise IqbenchError(f"{path} is not text")
     return text

@@ -61,7 +61,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Refused:
-    """A member of an archive that is no file with bytes.
+    """A member of an archive that is not a file with bytes.
 
     Attributes
     ----------

@@ -52,7 +52,7 @@ def list_tar(blob: Blob) -> dict[str, Extent]:
             _check_end(file, opened.offset)
     except DAMAGE as error:
         raise IqbenchError(
-            f"{blob.name} is no tar archive, or damaged: {error}", hint="Make or fetch it again"
+            f"{blob.name} is not a tar archive, or damaged: {error}", hint="Make or fetch it again"
         ) from error
     return files
 

@@ -109,15 +109,15 @@ def list_zip(blob: Blob) -> dict[str, Extent]:
     Raises
     ------
     IqbenchError
-        If it is no zip or damaged, holds too many files, one name twice, or a path that leads out
-        of it.
+        If it is not a zip, is damaged, or holds too many files, one name twice, or a path that
+        leads out of it.
     """
     try:
         with blob.open() as file, zipfile.ZipFile(file) as opened:
             infos = opened.infolist()
     except DAMAGE as error:
         raise IqbenchError(
-            f"{blob.name} is no zip archive, or damaged: {error}", hint="Make or fetch it again"
+            f"{blob.name} is not a zip archive, or damaged: {error}", hint="Make or fetch it again"
         ) from error
     files: dict[str, Extent] = {}
     for info in infos:

@@ -51,7 +51,7 @@ class WorkerFailure(NamedTuple):
 
 def main() -> None:
     """Run a worker; its argument is the number of the file that is the connection."""
-    os.dup2(2, 1)  # what libraries print is no result
+    os.dup2(2, 1)  # what libraries print is not a result
     connection = Connection(int(sys.argv[1]))
     sys.path[:] = connection.recv()
     with suppress(BrokenPipeError, ConnectionResetError):

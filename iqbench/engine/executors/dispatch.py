@@ -54,7 +54,7 @@ class WorkerPool(Protocol):
         ...
 
     def send(self, worker: int, unit: WorkUnit) -> None:
-        """Give a worker a unit; if it dies meanwhile, an event tells."""
+        """Give a worker per unit; if it dies meanwhile, an event tells."""
         ...
 
     def wait(self) -> Event:

@@ -44,8 +44,8 @@ def open_executor(
     device, precision, memory
         As for `iqbench.engine.compute.resolve_compute`; of the whole machine.
     readers
-        Threads that read ahead, on the whole machine; by default one a core, up to what the device
-        keeps busy; 0 to read in the caller's thread.
+        Threads that read ahead, on the whole machine; by default one per core, up to what keeps
+        the device busy; 0 to read in the caller's thread.
     weights
         A folder where weights are looked for first.
     own_process

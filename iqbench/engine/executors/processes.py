@@ -1,4 +1,4 @@
-"""Several processes on this machine: one a GPU, or a few that share the processor."""
+"""Several processes on this machine: one per GPU, or a few that share the processor."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def shares(
     device
         What the user said of it.
     count
-        Number of workers; by default one a GPU, or one a core up to `MOST_BY_DEFAULT`.
+        Number of workers; by default one per GPU, or one per core up to `MOST_BY_DEFAULT`.
 
     Raises
     ------
@@ -143,7 +143,7 @@ class ProcessExecutor:
     device
         For manifests.
     settings
-        One a process.
+        One per process.
     readers
         Threads that read ahead in this process.
 

@@ -374,7 +374,7 @@ class RayExecutor:
         return [number for number, actor in self._actors.items() if actor.starting is None]
 
     def send(self, worker: int, unit: WorkUnit) -> None:
-        """Give a worker a unit."""
+        """Give a worker per unit."""
         actor = self._actors[worker]
         _, context = self._contexts[unit.key[0]]
         content = bytes(ForkingPickler.dumps(unit))

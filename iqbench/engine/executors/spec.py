@@ -109,7 +109,7 @@ class ExecutorSpec:
 def _count(text: str, where: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST):
         raise IqbenchError(
-            f"executor {where}: {text!r} is no number from 1 to {_MOST:,}",
+            f"executor {where}: {text!r} is not a number from 1 to {_MOST:,}",
             hint="Write processes:4 for four processes, or ray:workers=4",
         )
     return int(text)
@@ -122,7 +122,7 @@ def _share(text: str, where: str) -> float:
         value = math.nan
     if not 0 < value <= _MOST:
         raise IqbenchError(
-            f"executor ray:{where}: {text!r} is no number above 0",
-            hint="Write ray:cpus=2, or ray:gpus=0.5 for two workers a GPU",
+            f"executor ray:{where}: {text!r} is not a number above 0",
+            hint="Write ray:cpus=2, or ray:gpus=0.5 for two workers per GPU",
         )
     return value

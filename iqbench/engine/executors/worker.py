@@ -38,7 +38,7 @@ _MOST_READERS = {"cpu": 8, "cuda": 32}
 
 
 def default_readers(compute: Compute) -> int:
-    """Return how many threads read ahead: one a core, up to what the device keeps busy."""
+    """Return how many threads read ahead: one per core, up to what the device keeps busy."""
     return min(_MOST_READERS[compute.device.type], os.cpu_count() or 1)
 
 

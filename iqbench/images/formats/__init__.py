@@ -56,7 +56,7 @@ def recognise(file: ByteReader) -> Format:
     Raises
     ------
     IqbenchError
-        For an empty file, for something that is no image and for formats that are not read.
+        For an empty file, for something that is not an image and for formats that are not read.
     """
     if file.size == 0:
         raise IqbenchError(f"{file.name} is empty (0 bytes)", hint="Write or copy the file again")

@@ -24,7 +24,7 @@ ALPHA_MASK = 0xFF000000
 
 
 def _layout(file: ByteReader) -> tuple[int, int, int, int, int]:
-    """Header size, width, height (negative: top row first), bits a pixel and compression."""
+    """Header size, width, height (negative: top row first), bits per pixel and compression."""
     (header,) = file.unpack("<I", FILE_HEADER)
     if header in OS2_HEADERS:
         raise file.refused("is a BMP of OS/2", "Save it as PNG")
@@ -42,7 +42,7 @@ def facts(file: ByteReader) -> ImageHeader:
     if compression in RLE:
         raise file.refused("is a run-length encoded BMP", "Save it as PNG")
     if bits not in (1, 4, 8, 24, 32) or (compression != RGB and bits != 32):
-        raise file.refused(f"is a BMP of {bits} bits a pixel", "Save it as PNG")
+        raise file.refused(f"is a BMP of {bits} bits per pixel", "Save it as PNG")
     alpha = False
     if compression in BITFIELDS:
         if file.unpack("<III", FILE_HEADER + 40) != MASKS:

@@ -67,7 +67,7 @@ def _frame(
     file: ByteReader, precision: int, height: int, width: int, components: int
 ) -> ImageHeader:
     if precision != 8:
-        raise file.refused(f"is a JPEG of {precision} bits a sample", "Save it as 16-bit PNG")
+        raise file.refused(f"is a JPEG of {precision} bits per sample", "Save it as 16-bit PNG")
     if components == 4:
         raise file.refused("is a CMYK JPEG", "Convert it to RGB and save it as PNG")
     if components not in (1, 3):

@@ -17,7 +17,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _HEAD = struct.Struct(">I4s")  # of a chunk: length and type
 
-# Colour type to channels, alpha, samples a pixel and allowed bit depths (table 8 of the standard).
+# Colour type to channels, alpha, samples per pixel, allowed bit depths (table 8 of the standard).
 COLOUR_TYPES = {
     0: (1, False, 1, (1, 2, 4, 8, 16)),
     2: (3, False, 3, (8, 16)),
@@ -65,7 +65,7 @@ def _walk(file: ByteReader) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _header(file: ByteReader) -> tuple[int, int, int, int, bool]:
-    """Width, height, bits a sample, colour type and whether it is interlaced."""
+    """Width, height, bits per sample, colour type and whether it is interlaced."""
     if file.at(len(SIGNATURE), 8) != b"\0\0\0\x0dIHDR":
         raise file.damaged("its first chunk is no PNG header")
     fields = file.unpack(">IIBBBBB", len(SIGNATURE) + 8)

@@ -109,9 +109,9 @@ def facts(file: ByteReader) -> ImageHeader:
     own = 1 if photometric in (*GRAY, PALETTE) else 3
     samples = directory.value(SAMPLES, 1)
     if samples < own:
-        raise file.damaged(f"it has {samples} TIFF samples a pixel")
+        raise file.damaged(f"it has {samples} TIFF samples per pixel")
     if samples > own + (photometric in (*GRAY, RGB) and compression != JPEG and bits >= 8):
-        raise file.refused(f"is a TIFF of {samples} samples a pixel", "Save it as PNG")
+        raise file.refused(f"is a TIFF of {samples} samples per pixel", "Save it as PNG")
     channels = own
     if photometric == PALETTE:
         colours = _colours(directory, bits)
@@ -143,12 +143,12 @@ def _bits(directory: Directory) -> int:
     bits = directory.values(BITS, (1,))
     if set(directory.values(SAMPLE_FORMAT, (1,))) != {1}:
         raise directory.file.refused(
-            "holds float or signed samples", "Save it with 8 or 16 bits a sample, unsigned"
+            "holds float or signed samples", "Save it with 8 or 16 bits per sample, unsigned"
         )
     if len(set(bits)) != 1 or bits[0] not in (1, 2, 4, 8, 16):
         raise directory.file.refused(
-            f"has {'/'.join(map(str, sorted(set(bits))))} bits a sample",
-            "Save it with 8 or 16 bits a sample",
+            f"has {'/'.join(map(str, sorted(set(bits))))} bits per sample",
+            "Save it with 8 or 16 bits per sample",
         )
     return bits[0]
 

@@ -55,7 +55,7 @@ class Directory:
             return default
         kind, count, offset = self.entries[tag]
         if kind not in UNSIGNED:
-            raise self.file.damaged(f"its TIFF tag {tag} is no unsigned integer")
+            raise self.file.damaged(f"its TIFF tag {tag} is not an unsigned integer")
         self.file.reaches(offset + count)  # before a count of billions becomes a layout
         return self.file.unpack(f"{self.order}{count}{UNSIGNED[kind]}", offset)
 

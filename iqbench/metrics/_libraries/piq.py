@@ -17,7 +17,7 @@ from iqbench.metrics._library import Call, Library, Offer, option_fields, probe_
 __all__ = ["Piq"]
 
 _FIXED = ("reduction", "data_range", "full", "enable_grad")
-"""Parameters that are set here: one value an image, of values in [0, 1]."""
+"""Parameters that are set here: one value per image, of values in [0, 1]."""
 
 _SCORES = frozenset({"clipiqa"})
 """Classes that derive from a loss and say of their value that it is a score: higher is better."""

@@ -1,6 +1,6 @@
 """pyiqa (IQA-PyTorch), through ``create_metric`` and ``list_models``.
 
-Its licences forbid commercial use of most of it: it is no dependency, and nothing here is taken
+Its licences forbid commercial use of most of it: it is not a dependency, and nothing here is taken
 from it.
 """
 

@@ -29,7 +29,7 @@ class TorchMetrics(Library):
     """Metrics are named as the classes, in snake case: ``universal_image_quality_index``.
 
     The name of the class itself means the same, and that of its file, ``uqi``. Every image is a
-    batch of its own, because torchmetrics gives one value a batch.
+    batch of its own, because torchmetrics gives one value per batch.
     """
 
     name: ClassVar[str] = "torchmetrics"
@@ -73,7 +73,7 @@ class TorchMetrics(Library):
         item = self._found()[name]
         given = {**_fixed(inspect.signature(item)), **options}
         made = item(**given)
-        # One without a network is made anew for each image: some keep maps beyond a reset.
+        # One without a network is made again for each image: some keep maps beyond a reset.
         kept = made if made.state_dict() else None
 
         def call(output: Tensor, reference: Tensor | None) -> Tensor:

@@ -180,7 +180,7 @@ def missing_weights(reasons: Mapping[str, str], *, hint: str = "") -> IqbenchErr
     reasons
         For each network why it could not be had; empty where nothing was tried.
     hint
-        What would mend the reason itself.
+        What would fix the reason itself.
     """
     grouped: dict[str, list[str]] = {}
     for name, reason in reasons.items():

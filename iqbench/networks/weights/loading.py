@@ -136,7 +136,7 @@ def lpips_linear(net: Literal["alex", "vgg", "squeeze"]) -> Weights:
 
     if net not in _LINEAR_DIGESTS:
         raise unknown_name("LPIPS network", net, _LINEAR_DIGESTS)
-    mend = "Install it anew: `python -m pip install --force-reinstall --no-deps lpips`."
+    mend = "Install it again: `python -m pip install --force-reinstall --no-deps lpips`."
     package = find_spec("lpips")
     if package is None or package.origin is None:
         raise IqbenchError(

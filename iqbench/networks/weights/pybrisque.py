@@ -58,7 +58,7 @@ def _regression(text: str) -> dict[str, NDArray[np.float64]]:
     head, _, body = text.partition("SV\n")
     named = dict(line.split(" ", 1) for line in head.splitlines())
     if (named["svm_type"], named["kernel_type"]) != ("epsilon_svr", "rbf"):
-        raise ValueError("it is no regression with radial basis functions")
+        raise ValueError("it is not a regression with radial basis functions")
     shapes = expected_shapes("brisque")
     vectors = np.zeros(shapes["vectors"])
     coefficients = np.zeros(shapes["coefficients"])

@@ -61,7 +61,7 @@ def read_checkpoint(network: str, path: Path) -> dict[str, NDArray[np.float32]]:
     Raises
     ------
     IqbenchError
-        The file is no checkpoint that holds tensors only.
+        The file is not a checkpoint that holds tensors only.
     """
     import torch
 

@@ -1,6 +1,6 @@
 """Winograd's F(4x4, 3x3) for processors, by compiled loops: see ``iqbench/native/winograd.c``.
 
-A tile of 4x4 outputs is computed from 6x6 inputs in 36 multiplications a pair of channels instead
+A tile of 4x4 outputs is computed from 6x6 inputs in 36 multiplications per pair of channels instead
 of 144. A block of tiles is transformed, multiplied and transformed back while the caches hold it.
 """
 

@@ -1,6 +1,6 @@
 """Winograd's F(3x3, 3x3) for GPUs: all of it matrix products.
 
-A tile of 3x3 outputs is computed from 5x5 inputs in 25 multiplications a pair of channels instead
+A tile of 3x3 outputs is computed from 5x5 inputs in 25 multiplications per pair of channels instead
 of 81: Y = A' [(G g G') * (B' d B)] A, where * multiplies element by element and the sum over
 channels becomes 25 matrix products.
 Lavin and Gray, Fast algorithms for convolutional neural networks, CVPR 2016,

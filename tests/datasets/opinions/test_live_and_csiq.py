@@ -148,10 +148,10 @@ def test_images_that_nobody_judged_are_left_out(tmp_path: Path) -> None:
     ("row", "message"),
     [
         (["boston", 1, "noise", 1, 0.05, 0.1], r"row 29: boston\.AWGN\.1\.png has an opinion"),
-        (["boston", 1, "rain", 1, 0.05, 0.1], "row 29: 'rain' is no distortion of CSIQ"),
+        (["boston", 1, "rain", 1, 0.05, 0.1], "row 29: 'rain' is not a distortion of CSIQ"),
         (["boston", 1, "noise", 3, 0.05, 4.0], "row 29: opinion 4 is outside the scale, 0 to 1"),
-        (["boston", 1, "noise", 3, None, 0.1], "row 29: '' is no number"),
-        (["boston", 1, "noise", 3, 0.05, "#REF!"], "row 29: '#REF!' is no number"),
+        (["boston", 1, "noise", 3, None, 0.1], "row 29: '' is not a number"),
+        (["boston", 1, "noise", 3, 0.05, "#REF!"], "row 29: '#REF!' is not a number"),
         (["paris", 1, "noise", 1, 0.05, 0.1], r"1 of 3 reference images .* missing .*paris\.png"),
         (["../boston", 1, "noise", 1, 0.05, 0.1], "missing"),
     ],
@@ -174,11 +174,11 @@ def test_a_workbook_that_is_none_or_lacks_the_table_is_refused(tmp_path: Path) -
     made = csiq(tmp_path)
     path = tmp_path / "CSIQ" / "csiq.DMOS.xlsx"
     path.write_bytes(b"no archive")
-    with pytest.raises(IqbenchError, match="no workbook, or damaged"):
+    with pytest.raises(IqbenchError, match="not a workbook, or damaged"):
         made.samples(tmp_path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.txt", "no workbook either")
-    with pytest.raises(IqbenchError, match="no workbook, or damaged"):
+    with pytest.raises(IqbenchError, match="not a workbook, or damaged"):
         made.samples(tmp_path)
     book = Workbook()
     book.save(path)

@@ -59,8 +59,12 @@ def test_references_in_place_of_distorted_images_are_recognised(tmp_path: Path) 
     [
         ("A0001_00_01.bmp,1405.0000", "A0001_00_00.bmp,1405", "has an opinion already"),
         ("A0001_00_01.bmp", "A0002_00_01.bmp", "not of the reference that the file is named after"),
-        ("A0001_00_01.bmp", "A0001_07_01.bmp", "line 2: 'A0001_07_01.bmp' is no distorted image"),
-        ("A0001_00_01.bmp,1405.0000", "A0001_00_01.bmp", "line 2: '' is no number"),
+        (
+            "A0001_00_01.bmp",
+            "A0001_07_01.bmp",
+            "line 2: 'A0001_07_01.bmp' is not a distorted image",
+        ),
+        ("A0001_00_01.bmp,1405.0000", "A0001_00_01.bmp", "line 2: '' is not a number"),
         ("1405.0000", "0.71", r"line 2: opinion 0\.71 is outside the scale, 500 to 2500"),
     ],
 )
@@ -97,7 +101,7 @@ def test_cid22_rows_and_encoders(tmp_path: Path) -> None:
         ("1025469_JPEG_q60.jpg", "../../../secret.jpg", r"missing .*secret\.jpg"),
         ("MCOS", "MOS", "has no column 'MCOS'"),
         ("0.750,55.00", "0.750,550", "outside the scale"),
-        ("0.750,55.00", "few,55.00", "'few' is no number"),
+        ("0.750,55.00", "few,55.00", "'few' is not a number"),
     ],
 )
 def test_a_wrong_row_of_cid22_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -156,17 +160,20 @@ def array(value: Any, **options: Any) -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (array(np.float32([1.2])), r"1\.2 is no share of people"),
-        (array(np.float32([np.nan])), "nan is no share of people"),
-        (array(np.float32([0.2, 0.4])), "no array of one number"),
-        (array(np.array(["a"])), "no array of one number"),
-        (array(np.array([{"a": 1}], dtype=object)), "no array of one number"),
-        (array(np.float32([0.4]))[:-2], "no array of one number"),
-        (b"", "no array of one number"),
-        (b"\x80\x04N.", "no array of one number"),  # a pickle
-        (b"0.4\n", "no array of one number"),
-        (array(np.float32([0.4])).replace(b"NUMPY\x01", b"NUMPY\x02"), "no array of one number"),
-        (b"\x93NUMPY\x01\x00\xb8\x0b" + b"-" * 3000, "no array of one number"),
+        (array(np.float32([1.2])), r"1\.2 is not a share of people"),
+        (array(np.float32([np.nan])), "nan is not a share of people"),
+        (array(np.float32([0.2, 0.4])), "not an array of one number"),
+        (array(np.array(["a"])), "not an array of one number"),
+        (array(np.array([{"a": 1}], dtype=object)), "not an array of one number"),
+        (array(np.float32([0.4]))[:-2], "not an array of one number"),
+        (b"", "not an array of one number"),
+        (b"\x80\x04N.", "not an array of one number"),  # a pickle
+        (b"0.4\n", "not an array of one number"),
+        (
+            array(np.float32([0.4])).replace(b"NUMPY\x01", b"NUMPY\x02"),
+            "not an array of one number",
+        ),
+        (b"\x93NUMPY\x01\x00\xb8\x0b" + b"-" * 3000, "not an array of one number"),
     ],
 )
 def test_what_is_no_share_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

@@ -115,16 +115,16 @@ def test_a_shorter_table_leaves_images_without_opinion(tmp_path: Path) -> None:
     [
         ("I01_01_2.bmp", "I01_01_1.bmp", r"line 2: I01_01_1\.bmp has an opinion already"),
         ("I01_01_2.bmp", "i01_01_1.BMP", "has an opinion already"),
-        ("I01_01_2.bmp", "cat.bmp", r"line 2: 'cat\.bmp' is no distorted image"),
-        ("I01_01_2.bmp", "I01_25_2.bmp", "is no distorted image"),
-        ("I01_01_2.bmp", "../I01_01_2.bmp", "is no distorted image"),
-        ("I01_01_2.bmp", "", "is no distorted image"),
+        ("I01_01_2.bmp", "cat.bmp", r"line 2: 'cat\.bmp' is not a distorted image"),
+        ("I01_01_2.bmp", "I01_25_2.bmp", "is not a distorted image"),
+        ("I01_01_2.bmp", "../I01_01_2.bmp", "is not a distorted image"),
+        ("I01_01_2.bmp", "", "is not a distorted image"),
         ("4.98900 ", "55.1 ", r"line 2: opinion 55\.1 is outside the scale, 0 to 9"),
         ("4.98900 ", "-0.1 ", "outside the scale"),
-        ("4.98900 ", "nan ", "line 2: 'nan' is no number"),
-        ("4.98900 ", "1_0 ", "'1_0' is no number"),
-        ("4.98900 ", "٤ ", "is no number"),
-        ("4.98900 ", "much ", "'much' is no number"),
+        ("4.98900 ", "nan ", "line 2: 'nan' is not a number"),
+        ("4.98900 ", "1_0 ", "'1_0' is not a number"),
+        ("4.98900 ", "٤ ", "is not a number"),
+        ("4.98900 ", "much ", "'much' is not a number"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -137,7 +137,7 @@ def test_a_wrong_line_is_named(tmp_path: Path, old: str, new: str, message: str)
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "has no opinions"), (b"\xff\xfe", "not UTF-8"), (b"1 \0", "is no text")],
+    [(b"", "has no opinions"), (b"\xff\xfe", "not UTF-8"), (b"1 \0", "is not text")],
 )
 def test_a_table_that_is_no_text_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     made = tid2013(tmp_path)
@@ -188,7 +188,7 @@ def test_kadid_opinions_rise_with_quality_whatever_their_name(tmp_path: Path) ->
     ("old", "new", "message"),
     [
         ("I01_01_02.png,I01.png", "I01_01_02.png,I02.png", "'I02.png' is not the reference of"),
-        ("I01_01_02.png", "I01_26_02.png", "is no distorted image of KADID-10k"),
+        ("I01_01_02.png", "I01_26_02.png", "is not a distorted image of KADID-10k"),
         ("dmos,var", "mos,var", "has no column 'dmos'"),
         ("dmos,var", "dmos,dmos,var", "several columns of one name"),
         ("I01_01_02.png,I01.png,2.90", "I01_01_02.png,I01.png,5.9", "line 3: opinion 5.9 is out"),
