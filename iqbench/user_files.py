@@ -6,13 +6,15 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import stat
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, BinaryIO, TypeAlias
 
 from iqbench.errors import IqbenchError
@@ -152,11 +154,11 @@ def write_file(
 
 def replace_file(path: Path, content: bytes | Render, *, durable: bool = True) -> None:
     """Do what `write_file` does; what the system refuses is an OSError."""
-    render = (lambda file: file.write(content)) if isinstance(content, bytes) else content
     number = _descriptor(path)
     if number is not None:
-        _write_through(os.dup(number), render)
+        _write_through(os.dup(number), content)
         return
+    render = (lambda file: file.write(content)) if isinstance(content, bytes) else content
     try:
         there = path.stat()
     except FileNotFoundError:  # a link may lead to a file that is still to be made
@@ -165,13 +167,13 @@ def replace_file(path: Path, content: bytes | Render, *, durable: bool = True) -
     if stat.S_ISBLK(there.st_mode):
         raise OSError("it is a disk, not a file")
     if not stat.S_ISREG(there.st_mode):
-        _write_through(_open_to_write(path), render)
+        _write_through(_open_to_write(path), content)
         return
     target = Path(os.path.realpath(path))
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     if there.st_nlink > 1 or not _put_in_place(target, there, render, durable):
-        _overwrite(target, render, durable)
+        _overwrite(target, content, durable)
 
 
 def _descriptor(path: Path) -> int | None:
@@ -207,16 +209,30 @@ def _open_to_write(path: Path) -> int:
             return descriptor
 
 
-def _write_through(descriptor: int, render: Render) -> None:
+def _write_through(descriptor: int, content: bytes | Render) -> None:
     """Write to what is not a regular file: rendered first, so that no half of it goes out."""
     # Who reads a pipe may have had enough.
-    with suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as file:
-        rendered = BytesIO()
-        render(rendered)
+    with (
+        suppress(BrokenPipeError),
+        os.fdopen(descriptor, "wb") as file,
+        _rendered(content) as ready,
+    ):
         for stream in (sys.stdout, sys.stderr):  # what was printed before comes before
             if stream is not None:
                 stream.flush()
-        file.write(rendered.getbuffer())
+        shutil.copyfileobj(ready, file)
+
+
+@contextmanager
+def _rendered(content: bytes | Render) -> Iterator[IO[bytes]]:
+    """Give the whole content as a file that is read: on disk, as it may not fit into memory."""
+    if isinstance(content, bytes):
+        yield BytesIO(content)
+        return
+    with TemporaryFile() as file:
+        content(file)
+        file.seek(0)
+        yield file
 
 
 def _put_in_place(
@@ -266,22 +282,21 @@ def _take_over(file: IO[bytes], replaced: os.stat_result) -> bool:
     return True
 
 
-def _overwrite(target: Path, render: Render, durable: bool) -> None:
+def _overwrite(target: Path, content: bytes | Render, durable: bool) -> None:
     """Write a file in place; where that fails, put back what it held."""
-    rendered = BytesIO()
-    render(rendered)
-    with target.open("r+b") as file:
-        before = file.read()
+    with _rendered(content) as ready, target.open("r+b") as file, TemporaryFile() as before:
+        shutil.copyfileobj(file, before)
         try:
-            _fill(file, rendered.getbuffer(), durable)
+            _fill(file, ready, durable)
         except OSError:
+            before.seek(0)
             _fill(file, before, durable)
             raise
 
 
-def _fill(file: IO[bytes], content: bytes | memoryview, durable: bool) -> None:
+def _fill(file: IO[bytes], content: IO[bytes], durable: bool) -> None:
     file.seek(0)
-    file.write(content)
+    shutil.copyfileobj(content, file)
     file.truncate()
     file.flush()
     if durable:

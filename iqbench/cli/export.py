@@ -36,10 +36,12 @@ from iqbench.cli.streams import say
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["csv", "parquet"]),
+    type=click.Choice(["csv", "parquet", "jsonl"]),
     help="What to write; by default as the suffix of -o says.",
 )
-@output_option("Where to write, e.g. FILE.csv, FILE.parquet or /dev/stdout.", required=True)
+@output_option(
+    "Where to write, e.g. FILE.csv, FILE.parquet, FILE.jsonl or /dev/stdout.", required=True
+)
 def export(
     results: Path,
     *,
@@ -55,7 +57,11 @@ def export(
 
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/. One row per value with
     its error, signature and protocol, or with --wide one row per image. A CSV holds names as they
-    are; open a stranger's in a spreadsheet only if it was written with --spreadsheet.
+    are; open a stranger's in a spreadsheet only if it was written with --spreadsheet. In JSON lines
+    (.jsonl) missing values are null, and infinite ones "inf" and "-inf".
+
+    However many scores there are, those of one dataset and method are in memory at a time. The file
+    appears whole or not at all.
 
     \b
     Examples:
@@ -69,8 +75,8 @@ def export(
     """
     from iqbench.cli.library_warnings import told_warnings
     from iqbench.cli.progress import waiting
-    from iqbench.document.files import export_format, export_frame
-    from iqbench.results.read import load_images, load_scores
+    from iqbench.document.files import export_format, export_frames
+    from iqbench.results.read import iter_references, iter_scores, load_scores
     from iqbench.results.references import stale_among
     from iqbench.results.selector import split_selectors
 
@@ -80,8 +86,13 @@ def export(
     if spreadsheet and format != "csv":
         raise click.UsageError("--spreadsheet is for a CSV: let -o end in .csv")
     with told_warnings(), waiting("Exporting"):
-        frame = load_scores(results, wide=wide, columns=names, filters=chosen, scope=scope)
-        stale_among(load_images(results), chosen).warn("and written beside the others")
-        table = frame.reset_index() if wide else frame
-        export_frame(table, output, format, spreadsheet=spreadsheet)
-    say(f"wrote {len(frame):,} rows to {output}")
+        if scope == "image":
+            frames = iter_scores(results, wide=wide, columns=names, filters=chosen)
+        else:
+            frames = iter(
+                [load_scores(results, wide=wide, columns=names, filters=chosen, scope=scope)]
+            )
+        rows = export_frames(frames, output, format, spreadsheet=spreadsheet)
+        for images in iter_references(results):
+            stale_among(images, chosen).warn("and written beside the others")
+    say(f"wrote {rows:,} rows to {output}")

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import pandas as pd
 
-from iqbench.document.records import for_spreadsheet
+from iqbench.document.records import for_spreadsheet, json_lines
 from iqbench.errors import IqbenchError
-from iqbench.user_files import Render, write_file
+from iqbench.user_files import write_file
 
-__all__ = ["EXPORT_FORMATS", "export_format", "export_frame", "write_bytes", "write_text"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-EXPORT_FORMATS = ("csv", "parquet")
+__all__ = [
+    "EXPORT_FORMATS",
+    "export_format",
+    "export_frame",
+    "export_frames",
+    "write_bytes",
+    "write_text",
+]
+
+EXPORT_FORMATS = ("csv", "parquet", "jsonl")
 
 _HINT = "Choose another place"
+
+_BLOCK = 20_000
+"""So many rows become text at once."""
+
+_ROW_GROUP = 250_000
+"""So many rows are a group of a Parquet file: pieces that are smaller are put together."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -40,7 +59,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def export_format(path: Path, given: str | None = None) -> str:
-    """Say whether a table is written as ``csv`` or ``parquet``: as given, or by the suffix.
+    """Say in which of `EXPORT_FORMATS` a table is written: as given, or by the suffix.
 
     Raises
     ------
@@ -51,7 +70,7 @@ def export_format(path: Path, given: str | None = None) -> str:
     if found not in EXPORT_FORMATS:
         raise IqbenchError(
             f"cannot tell the format of {path} from its name",
-            hint="Let it end in .csv or .parquet, or give --format",
+            hint="Let it end in .csv, .parquet or .jsonl, or give --format",
         )
     return found
 
@@ -59,29 +78,105 @@ def export_format(path: Path, given: str | None = None) -> str:
 def export_frame(
     frame: pd.DataFrame, path: Path, format: str | None = None, *, spreadsheet: bool = False
 ) -> None:
-    """Write a table as CSV or Parquet; its index is not written.
+    """Write a table; the parameters and errors are those of `export_frames`."""
+    export_frames([frame], path, format, spreadsheet=spreadsheet)
+
+
+def export_frames(
+    frames: Iterable[pd.DataFrame],
+    path: Path,
+    format: str | None = None,
+    *,
+    spreadsheet: bool = False,
+) -> int:
+    """Write a table that comes in pieces, as CSV, Parquet or JSON lines; no index is written.
+
+    No more than a piece is in memory. The file appears whole or not at all, also if a later piece
+    cannot be made.
 
     Parameters
     ----------
-    frame
-        Any rows.
+    frames
+        At least one. All have the same columns; the first one says their types.
     path
-        Ends in ``.csv`` or ``.parquet``, unless the format is given.
+        Ends in ``.csv``, ``.parquet`` or ``.jsonl``, unless the format is given.
     format
         One of `EXPORT_FORMATS`; by default the file's suffix says it.
     spreadsheet
         Whether a CSV is for a spreadsheet, see `iqbench.document.records.for_spreadsheet`.
+
+    Returns
+    -------
+    int
+        The number of rows.
 
     Raises
     ------
     IqbenchError
         Where the format is not said, or the file cannot be written.
     """
-    writers: dict[str, Render] = {
-        "csv": lambda file: frame.to_csv(file, index=False, lineterminator="\n"),
-        "parquet": lambda file: frame.to_parquet(file, index=False, engine="pyarrow"),
-    }
-    writer = writers[export_format(path, format)]
-    if spreadsheet:
-        frame = for_spreadsheet(frame)
-    write_file(path, writer, hint=_HINT)
+    writer = _WRITERS[export_format(path, format)]
+    rows = 0
+
+    def counted() -> Iterator[pd.DataFrame]:
+        nonlocal rows
+        for frame in frames:
+            rows += len(frame)
+            yield for_spreadsheet(frame) if spreadsheet else frame
+
+    write_file(path, lambda file: writer(counted(), file), hint=_HINT)
+    return rows
+
+
+def _write_csv(frames: Iterable[pd.DataFrame], file: IO[bytes]) -> None:
+    for number, frame in enumerate(frames):
+        frame.to_csv(file, index=False, header=number == 0, lineterminator="\n")
+
+
+def _write_lines(frames: Iterable[pd.DataFrame], file: IO[bytes]) -> None:
+    for frame in frames:
+        for first in range(0, len(frame), _BLOCK):
+            text = json_lines(frame.iloc[first : first + _BLOCK])
+            # What is no Unicode becomes an escape of JSON.
+            file.write(text.encode(errors="backslashreplace"))
+
+
+def _write_parquet(frames: Iterable[pd.DataFrame], file: IO[bytes]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pieces = iter(frames)
+    first = next(pieces)
+    schema = _parquet_schema(first)
+    with pq.ParquetWriter(file, schema) as writer:
+        waiting: list[pa.Table] = []
+        rows = 0
+        for frame in chain([first], pieces):
+            waiting.append(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+            rows += len(frame)
+            if rows >= _ROW_GROUP:
+                writer.write_table(pa.concat_tables(waiting), row_group_size=_ROW_GROUP)
+                waiting, rows = [], 0
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting), row_group_size=_ROW_GROUP)
+
+
+def _parquet_schema(frame: pd.DataFrame) -> pa.Schema:
+    """Return the types of columns, so that they hold the values of all pieces."""
+    import pyarrow as pa
+
+    names = pa.dictionary(pa.int32(), pa.string())
+    found = pa.Schema.from_pandas(frame, preserve_index=False)
+    for place, field in enumerate(found):
+        if pa.types.is_dictionary(field.type):
+            found = found.set(place, field.with_type(names))
+        elif pa.types.is_null(field.type) or pa.types.is_large_string(field.type):
+            found = found.set(place, field.with_type(pa.string()))
+    return found
+
+
+_WRITERS: Mapping[str, Callable[[Iterable[pd.DataFrame], IO[bytes]], None]] = {
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+    "jsonl": _write_lines,
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -31,6 +31,8 @@ __all__ = [
     "DatasetTables",
     "Scope",
     "iter_datasets",
+    "iter_references",
+    "iter_scores",
     "keys_of",
     "load_columns",
     "load_images",
@@ -58,6 +60,7 @@ _REFERENCES = pa.schema(
         for field in (_IMAGES.field(name) for name in _REFERENCE)
     ]
 )
+_NO_IMAGES = IMAGES.empty_table().select([*_IDENTITY, "group"]).to_pandas()
 _LAST = {"statistic": 1, "cost": 2}
 _INTEGERS = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
 
@@ -195,6 +198,100 @@ def load_scores(
     return table if columns is None else table[_chosen_metrics(keys, columns)]
 
 
+def iter_scores(
+    path: str | PathLike[str] = "results",
+    *,
+    wide: bool = False,
+    columns: Sequence[str] | None = None,
+    filters: Mapping[str, str | Sequence[str]] | None = None,
+) -> Iterator[pd.DataFrame]:
+    """Read the scores of images, one dataset and method in memory at a time.
+
+    Parameters
+    ----------
+    path, wide, columns, filters
+        As for `load_scores`.
+
+    Yields
+    ------
+    pandas.DataFrame
+        Together they are what `load_scores` gives, in the same order. All have the same columns;
+        without any rows there is one that is empty. Of the wide form, dataset, method and image
+        are columns. For it the results are read twice, as all must be known to head the columns.
+
+    Raises
+    ------
+    IqbenchError
+        As `load_scores`; also where results change in between, so that a column has no heading.
+        What filters ask for and is not there is known when all is read.
+    """
+    found = groups(local_results(path))
+    if not wide:
+        for frame in _each_method(found, Filters.of(filters)):
+            yield frame if columns is None else _chosen(frame, columns)
+        return
+    met: dict[tuple[str, str], None] = {}
+    for frame in _each_method(found, Filters.of(filters)):
+        pairs = combinations_of(frame, ["metric", "signature"])[1]
+        met.update(dict.fromkeys(pairs.itertuples(index=False, name=None)))
+    every = pd.DataFrame(list(met), columns=["metric", "signature"], dtype="category")
+    heads = with_headings(every)
+    of_pair = dict(zip(met, heads.astype(str), strict=True))
+    keys, known = keys_of(every, heads), _columns_of(found)
+    chosen = None if columns is None else _chosen_metrics(keys, columns)
+    for frame in _each_method(found, Filters.of(filters)):
+        number, pairs = combinations_of(frame, ["metric", "signature"])
+        of_rows = list(pairs.itertuples(index=False, name=None))
+        if not met.keys() >= set(of_rows):
+            raise IqbenchError(
+                f"{path} changed while it was read", hint="Try again when the other run is done"
+            )
+        own = pd.Categorical([of_pair[pair] for pair in of_rows])
+        headed = frame.assign(column=own.take(number))
+        table = _wide(headed, known, keys)
+        yield (table if chosen is None else table[chosen]).reset_index()
+
+
+def _each_method(found: list[Stored], wanted: Filters) -> Iterator[pd.DataFrame]:
+    """Read the long form of each dataset and method, in the order of their names."""
+    some = False
+    for group in sorted(_selected(found, wanted), key=lambda one: (one.dataset, one.method)):
+        rows = wanted.select(current_scores(group.scores, current_images(group.images)))
+        if rows.num_rows:
+            some = True
+            yield _long([rows])
+        del rows  # while the next ones are read
+    wanted.refuse_unknown()
+    if not some:
+        if wanted.wanted:
+            wanted.refuse_none()
+        yield _long([])
+
+
+def iter_references(path: str | PathLike[str] = "results") -> Iterator[pd.DataFrame]:
+    """Read which reference each image was scored against, one dataset in memory at a time.
+
+    Yields
+    ------
+    pandas.DataFrame
+        What `iqbench.results.references.stale_among` needs of `load_images`.
+    """
+    of_dataset = _by_dataset(groups(local_results(path)))
+    for _, found in sorted(of_dataset.items()):
+        yield _joined([_references(current_images(group.images)) for group in found])
+
+
+def _by_dataset(found: Iterable[Stored]) -> dict[str, list[Stored]]:
+    of_dataset: dict[str, list[Stored]] = {}
+    for group in found:
+        of_dataset.setdefault(group.dataset, []).append(group)
+    return of_dataset
+
+
+def _references(images: pa.Table) -> pd.DataFrame:
+    return _frame([_with_coded_digests(images)], _REFERENCES, _REFERENCE, sort=False)
+
+
 def load_values(
     path: str | PathLike[str] = "results",
     *,
@@ -247,16 +344,19 @@ def _load_groups(found: list[Stored], wanted: Filters) -> pd.DataFrame:
             "a value of a group is of all its images",
             hint="Leave the filter of images out, or read values of images",
         )
-    scores, images = [], []
-    for one in _selected(found, wanted):
+    means = []
+    some = False
+    for one in sorted(_selected(found, wanted), key=lambda one: (one.dataset, one.method)):
         table = current_images(one.images)
-        scores.append(wanted.select(current_scores(one.scores, table)))
-        images.append(table.select([*_IDENTITY, "group"]).to_pandas())
+        scores = _long([wanted.select(current_scores(one.scores, table))])
+        some |= not scores.empty
+        images = table.select([*_IDENTITY, "group"]).to_pandas()
+        means.append(group_means(scores, images))
     wanted.refuse_unknown()
-    frame = _long(scores)
-    if frame.empty and wanted.wanted:
+    if not some and wanted.wanted:
         wanted.refuse_none()
-    return group_means(frame, pd.concat(images, ignore_index=True)) if images else frame[:0]
+    filled = [frame for frame in means if not frame.empty] or means[:1]
+    return _joined(filled) if filled else group_means(_long([]), _NO_IMAGES)
 
 
 def iter_datasets(
@@ -285,14 +385,11 @@ def iter_datasets(
         As `load_scores`; that no row passes is known, and said, when all datasets are read.
     """
     wanted = Filters.of(filters)
-    of_dataset: dict[str, list[Stored]] = {}
     every = groups(local_results(path))
     columns = _columns_of(every).leading(leading)
     published = read_published(Path(path))
-    for group in every:
-        of_dataset.setdefault(group.dataset, []).append(group)
     some = False
-    for dataset, found in of_dataset.items():
+    for dataset, found in _by_dataset(every).items():
         if not wanted.admit("dataset", dataset):
             continue
         tables = replace(
@@ -318,7 +415,7 @@ def _tables_of(dataset: str, found: list[Stored], wanted: Filters) -> DatasetTab
     images, scores, sets = [], [], []
     for group in found:
         table = current_images(group.images)
-        images.append(_frame([_with_coded_digests(table)], _REFERENCES, _REFERENCE, sort=False))
+        images.append(_references(table))
         if wanted.admit("method", group.method):
             rows = wanted.select(current_scores(group.scores, table))
             scores.append(_long([rows], sort=False))
@@ -425,10 +522,8 @@ def load_columns(path: str | PathLike[str] = "results") -> Columns:
 
 def load_tasks(path: str | PathLike[str] = "results") -> dict[str, str]:
     """Read what each dataset's methods restore; empty where no run has said so."""
-    of_dataset: dict[str, list[Stored]] = {}
-    for group in groups(local_results(path)):
-        of_dataset.setdefault(group.dataset, []).append(group)
-    return {dataset: _task_of(found) for dataset, found in of_dataset.items()}
+    found = _by_dataset(groups(local_results(path)))
+    return {dataset: _task_of(tables) for dataset, tables in found.items()}
 
 
 def _task_of(found: list[Stored]) -> str:

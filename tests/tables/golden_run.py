@@ -163,6 +163,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "export.csv": ("export", "new", "-o"),
     "export-wide.csv": ("export", "new", "--wide", "-o"),
     "export-spreadsheet.csv": ("export", "new", "--wide", "--spreadsheet", "-o"),
+    "export-wide.jsonl": ("export", "new", "--wide", "-o"),
     "export.parquet": ("export", "new", "--dataset", "set5", "-o"),
     "check.xml": ("check", "new", "--baseline", "old", "--junit"),
     "check-page.html": ("check", "new", "--baseline", "old", "--no-recorded-pictures", "--html"),
