@@ -120,7 +120,7 @@ def json_records(frame: pd.DataFrame) -> str:
 
 
 def json_lines(frame: pd.DataFrame) -> str:
-    """Write one JSON object per row, each on a line of its own; values are those of `json_records`."""
+    """Write one JSON object per row and line; the values are those of `json_records`."""
     keys = [f"{json.dumps(str(name), ensure_ascii=False)}: " for name in frame.columns]
     columns = [_json_texts(frame.iloc[:, place], key) for place, key in enumerate(keys)]
     return "".join(f"{{{', '.join(row)}}}\n" for row in zip(*columns, strict=True))
