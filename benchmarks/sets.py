@@ -23,11 +23,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
+import numpy as np
 from checkpoints import write_fid_checkpoint
 from machine import describe_machine, keep
 from single_metrics import turn
 from workloads import Workload, make_images
+
+if TYPE_CHECKING:
+    from iqbench.metrics._feature_sets import Moments
 
 BATCHES = (1, 8)
 METHODS = 3
@@ -131,17 +136,32 @@ def from_files(images: Path, rounds: int) -> str:
         pairs = zip(found["iqbench, second"], found["pytorch-fid"], strict=True)
         ratios = spread([get(a) / get(b) for a, b in pairs])
         rows.append(f"\n{what}, iqbench's second method over pytorch-fid: {ratios}.")
+    run(*peer, "--save-stats", str(images / "methods" / "noise2"), str(images / "noise2.npz"))
     return "\n".join(rows) + "\n\n" + agreement(images, found["pytorch-fid"][0])
 
 
 def agreement(images: Path, theirs: Command) -> str:
-    """Compare the value of pytorch-fid with iqbench's."""
+    """Compare the values of both, and iqbench's formula on the moments of pytorch-fid."""
     from iqbench import load_scores
+    from iqbench.metrics._set_distances import frechet_of_moments
 
     scores = load_scores(images / "results0", scope="set")
     (mine,) = scores.loc[scores.method == "noise2", "value"]
     value = float(re.findall(r"FID:\s+([\d.e+-]+)", theirs.text)[-1])
-    return f"Values of the second method: iqbench {mine:.4f}, pytorch-fid {value:.4f}."
+    closed = frechet_of_moments(*(moments(images, name) for name in ("reference", "noise2"))).value
+    return (
+        f"Values of the second method: iqbench {mine:.4f}, pytorch-fid {value:.4f}, iqbench's "
+        f"formula on pytorch-fid's means and covariances {closed:.4f}."
+    )
+
+
+def moments(images: Path, name: str) -> Moments:
+    """Read what pytorch-fid saved of a set."""
+    from iqbench.metrics._feature_sets import Moments
+
+    n = len(list((images / "methods" / "noise2").iterdir()))
+    with np.load(images / f"{name}.npz") as saved:
+        return Moments(n, saved["mu"], saved["sigma"] * (n - 1))
 
 
 def main() -> None:

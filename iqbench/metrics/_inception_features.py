@@ -40,7 +40,8 @@ def inception_features(image: Tensor, *, resizer: Resizer = "clean") -> Tensor:
         How images are brought to 299x299. ``clean``: Pillow's bicubic filter on unrounded values,
         clipped to 0..255, as clean-fid does. ``pytorch``: bilinear without antialiasing, pixel
         centres aligned, as pytorch-fid. ``tensorflow``: bilinear without antialiasing, corners
-        aligned as TensorFlow 1 does, as the FID authors' code.
+        aligned as TensorFlow 1 does, as the FID authors' code. The network then sees
+        (x - 128) / 128 of 0..255; with ``pytorch`` x / 127.5 - 1, as in pytorch-fid.
 
     Returns
     -------
@@ -66,8 +67,9 @@ def inception_features(image: Tensor, *, resizer: Resizer = "clean") -> Tensor:
 def _features(network: Inception, image: Tensor, resizer: Resizer) -> Tensor:
     pixels = image.float().expand(-1, 3, -1, -1) * 255
     with torch.inference_mode():
-        seen = _RESIZERS[resizer](pixels)
-        seen = ((seen - 128) / 128).contiguous(memory_format=torch.channels_last)
+        middle = _MIDDLES[resizer]
+        seen = (_RESIZERS[resizer](pixels) - middle) / middle
+        seen = seen.contiguous(memory_format=torch.channels_last)
         found: Tensor = network(seen)
     return found.clone()
 
@@ -94,7 +96,8 @@ class InceptionExtractor:
     def options(self) -> Options:
         """What the features depend on besides the weights and the pixels."""
         cut = (("patches", str(self.patches)),) if self.patches else ()
-        return (("features", "inception"), ("resizer", self.resizer), *cut)
+        middle = (("middle", "127.5"),) if _MIDDLES[self.resizer] == 127.5 else ()
+        return (("features", "inception"), ("resizer", self.resizer), *middle, *cut)
 
     @property
     def suffix(self) -> str:
@@ -156,3 +159,6 @@ def _tensorflow(pixels: Tensor) -> Tensor:
 
 
 _RESIZERS = {"clean": _clean, "pytorch": _pytorch, "tensorflow": _tensorflow}
+
+_MIDDLES = {"clean": 128.0, "pytorch": 127.5, "tensorflow": 128.0}
+"""The value of 0..255 that the network sees as 0; twice this value is what it sees as 1."""

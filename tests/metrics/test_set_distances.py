@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from needs import SHARED, needs
 from PIL import Image
 from scipy.linalg import sqrtm
 
 from iqbench.errors import IqbenchError
 from iqbench.functional import frechet_distance, inception_features, kernel_distance
+from iqbench.networks.inception import load_inception
 from iqbench.networks.weights import locate
 
 DATA = SHARED / "data"
@@ -143,11 +145,26 @@ def test_an_unknown_resizer_is_refused_with_the_nearest_known():
 
 
 @needs_inception
-@pytest.mark.parametrize("resizer", ["clean", "pytorch", "tensorflow"])
-def test_an_image_of_the_right_size_is_not_resized(resizer):
+@pytest.mark.parametrize("resizer", ["clean", "tensorflow"])
+def test_an_image_of_the_right_size_is_scaled_only(resizer):
     image = torch.rand(1, 3, 299, 299)
-    expected = inception_features(image, resizer="clean")
+    network = load_inception(torch.device("cpu"))
+    with torch.inference_mode():
+        expected = network((image * 255 - 128) / 128)
     torch.testing.assert_close(inception_features(image, resizer=resizer), expected)
+
+
+@needs_inception
+@pytest.mark.parametrize("size", [(299, 299), (321, 481), (64, 50)])
+def test_features_as_in_pytorch_fid(size):
+    """pytorch-fid 0.3.0 (inception.py) resizes values of [0, 1]; its network sees 2 x - 1."""
+    image = torch.rand(1, 3, *size)
+    network = load_inception(torch.device("cpu"))
+    with torch.inference_mode():
+        resized = F.interpolate(image, size=(299, 299), mode="bilinear", align_corners=False)
+        expected = network(2 * resized - 1)
+    found = inception_features(image, resizer="pytorch")
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @needs_inception
