@@ -55,6 +55,12 @@ def test_the_version(iqbench):
     assert iqbench("--version").out == f"iqbench, version {__version__}\n"
 
 
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "iqbench", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"iqbench, version {__version__}\n"
+
+
 def test_no_command_shows_the_help_and_is_wrong(iqbench):
     ran = iqbench()
     assert ran.code == 2
