@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,9 +206,9 @@ def check(
     from iqbench.cli.progress import waiting
     from iqbench.document.files import write_text
     from iqbench.document.terminal import Window
-    from iqbench.gate.check import check as compare_with
+    from iqbench.gate.check import check_parts
     from iqbench.gate.check_document import verdict_lines
-    from iqbench.gate.compared_scores import read_compared_scores
+    from iqbench.gate.compared_scores import compared_datasets, read_compared_scores
     from iqbench.gate.junit import render_junit
     from iqbench.gate.margins import parse_image_margins, parse_margins
 
@@ -223,21 +224,23 @@ def check(
     with told_warnings(), waiting("Comparing with the baseline"):
         if results.resolve() == baseline.resolve() and not renamed:
             warnings.warn(f"{baseline} is compared with itself", IqbenchWarning, stacklevel=1)
-        sides = read_compared_scores(baseline, results, wanted(options), renamed)
-        found = compare_with(
-            sides.baseline,
-            sides.candidate,
-            methods=sides.methods,
-            margins=parse_margins(margins, sides.columns),
-            image_margins=parse_image_margins(image_margins, sides.columns),
-            alpha=alpha,
-            allow=allow,
-        )
+        chosen = baseline, results, wanted(options), renamed
+        # The page and the new baseline need both sides, besides what was found.
+        sides = read_compared_scores(*chosen) if html is not None or update else None
+        with nullcontext(sides) if sides else compared_datasets(*chosen) as compared:
+            found = check_parts(
+                compared.parts(),
+                methods=compared.methods,
+                margins=parse_margins(margins, compared.columns),
+                image_margins=parse_image_margins(image_margins, compared.columns),
+                alpha=alpha,
+                allow=allow,
+            )
     window = Window() if output else Window.of_stdout()
     text = _rendered(found, format, baseline, worst=worst, every=rows == "all", window=window)
     if junit is not None:
         write_text(junit, render_junit(found, worst=worst))
-    if html is not None:
+    if html is not None and sides is not None:
         from iqbench.cli.progress import progress_bar
         from iqbench.page.check import check_page
 
@@ -261,7 +264,7 @@ def check(
         _add_to_summary(found, worst)
     elif output is not None or goes_elsewhere():
         say("\n".join(verdict_lines(found, worst)))
-    if update:
+    if update and sides is not None:
         _update(found, sides, baseline, results, allow)
     elif not found.passed:
         click.get_current_context().exit(_SAYS_NO)

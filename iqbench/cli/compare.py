@@ -90,25 +90,25 @@ def compare(
     from iqbench.cli.progress import waiting
     from iqbench.document.terminal import Window
     from iqbench.errors import IqbenchError
-    from iqbench.gate.compare import compare as compare_sides
+    from iqbench.gate.compare import compare_parts
     from iqbench.gate.compare_document import render_comparison
-    from iqbench.gate.compared_scores import read_compared_scores, read_methods
+    from iqbench.gate.compared_scores import compared_datasets, methods_by_dataset
     from iqbench.results.mirror import local_results
 
     format = format or format_of(output)
     chosen = wanted(filters)
     runs = local_results(first), local_results(second)
     if results is None and all(map(_is_run, runs)):
-        sides = read_compared_scores(*runs, chosen, renamed)
+        sides = compared_datasets(*runs, chosen, renamed)
     elif renamed or "method" in chosen:
         raise IqbenchError(
             "--map and --method are for two runs, and A and B are methods",
             hint="Name two results folders, or leave the options out",
         )
     else:
-        sides = read_methods(results or Path("results"), first, second, chosen)
-    with waiting("Comparing image by image"):
-        found = compare_sides(sides.baseline, sides.candidate, methods=sides.methods)
+        sides = methods_by_dataset(results or Path("results"), first, second, chosen)
+    with waiting("Comparing image by image"), sides as compared:
+        found = compare_parts(compared.parts(), methods=compared.methods)
     window = Window() if output else Window.of_stdout()
     text = render_comparison(found, format, names=(first, second), images=images, window=window)
     deliver(text, format, output, color=window.color)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -22,8 +22,9 @@ from iqbench.gate.matching import (
     PairsByRow,
     Scored,
     match,
+    united,
 )
-from iqbench.gate.sets import IMAGE_SCOPE, SET_SCOPE, match_sets
+from iqbench.gate.sets import IMAGE_SCOPE, SET_SCOPE, set_pairs, sets_table
 from iqbench.gate.verdicts import ALPHA, IMAGE, MEAN, Judgement, judge, reaches
 from iqbench.results.columns import Columns
 from iqbench.results.names import coded, combinations_of
@@ -32,7 +33,16 @@ from iqbench.results.selector import Keys
 from iqbench.stats.arrays import Floats
 from iqbench.stats.gains import finite_mean, gains, mean_distance
 
-__all__ = ["ALLOWABLE", "ALPHA", "DOUBTFUL", "VERDICTS", "Check", "check", "worst_images"]
+__all__ = [
+    "ALLOWABLE",
+    "ALPHA",
+    "DOUBTFUL",
+    "VERDICTS",
+    "Check",
+    "check",
+    "check_parts",
+    "worst_images",
+]
 
 VERDICTS = ("worse", "missing", "not comparable", "changed", "better", "same")
 """Every verdict, the gravest first."""
@@ -153,9 +163,51 @@ def check(
         better if it changed by the margin and the 95 % interval of its gain, gain_low to gain_high,
         excludes 0; where there is no interval, the margin alone decides.
     """
-    matched = match(baseline, candidate, methods)
+    return check_parts(
+        [(baseline, candidate)],
+        methods=methods,
+        margins=margins,
+        image_margins=image_margins,
+        alpha=alpha,
+        allow=allow,
+    )
+
+
+def check_parts(
+    parts: Iterable[tuple[Scored, Scored]],
+    *,
+    methods: Mapping[str, str] | None = None,
+    margins: Mapping[str, Margin] | None = None,
+    image_margins: Mapping[str, Margin | None] | None = None,
+    alpha: float = ALPHA,
+    allow: Collection[str] = (),
+) -> Check:
+    """Compare a candidate with a baseline, of which one part is in memory at a time.
+
+    The pairs of all parts are kept: comparisons are judged together, as the tests are corrected
+    over all of them.
+
+    Parameters
+    ----------
+    parts
+        Baseline and candidate of each dataset, at least of one.
+    methods, margins, image_margins, alpha, allow
+        As for `check`.
+
+    Returns
+    -------
+    Check
+        As that of `check`.
+    """
+    of_parts: list[Matched] = []
+    of_sets: list[dict[str, Any]] = []
+    for baseline, candidate in parts:
+        of_parts.append(match(baseline, candidate, methods))
+        of_sets += set_pairs(baseline, candidate, methods)
+        del baseline, candidate  # while the next ones are read
+    matched, sets = united(of_parts), sets_table(of_sets)
+    del of_parts
     pairs = matched.pairs.assign(gain=_gains(matched))
-    sets = match_sets(baseline, candidate, methods)
     known = {
         keys
         for one in (pairs, sets)
@@ -183,12 +235,12 @@ def check(
     )
     rows = pd.concat([rows.drop(columns="verdict"), final], axis=1)
     rows = rows.assign(scope=IMAGE_SCOPE, gain_low=np.nan, gain_high=np.nan)
-    of_sets = [
+    judged_sets = [
         _judged_set(row, matched.columns.info(row["metric"]), margins or {}, allow)
         for row in sets.to_dict("index").values()
     ]
-    if of_sets:
-        rows = pd.concat([rows[_ROW], pd.DataFrame(of_sets, columns=_ROW)], ignore_index=True)
+    if judged_sets:
+        rows = pd.concat([rows[_ROW], pd.DataFrame(judged_sets, columns=_ROW)], ignore_index=True)
     rows = matched.ordered(rows, ["dataset", "method", "baseline_method", "metric", "signature"])
     return Check(rows[_ROW], pairs, matched.new, alpha, matched.columns)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,11 +16,13 @@ from iqbench.gate.matching import (
     COMPARISON,
     MISSING,
     NOT_COMPARABLE,
+    Matched,
     PairsByRow,
     Scored,
     match,
+    united,
 )
-from iqbench.gate.sets import IMAGE_SCOPE, SET_SCOPE, match_sets
+from iqbench.gate.sets import IMAGE_SCOPE, SET_SCOPE, set_pairs, sets_table
 from iqbench.results.columns import Columns
 from iqbench.results.names import combinations_of
 from iqbench.results.schema import ColumnInfo
@@ -28,7 +30,7 @@ from iqbench.stats.bootstrap import mean_interval
 from iqbench.stats.gains import finite_mean, gains, infinite_counts, mean_distance
 from iqbench.stats.paired import holm, paired_test
 
-__all__ = ["Comparison", "apart", "compare"]
+__all__ = ["Comparison", "apart", "compare", "compare_parts"]
 
 _NUMBERS = ["n", "first", "second", "difference", "low", "high", "p_value", "effect"]
 _DISTANCES = ["first_distance", "second_distance"]
@@ -106,11 +108,42 @@ def compare(
         effect and wins are of the distances to it. A change between a finite and an infinite value
         is the largest in the test; infinite on both sides is equal.
     """
-    matched = match(first, second, methods)
-    pairs = matched.pairs
-    compared = pairs[pairs["state"] == COMPARED].drop(columns=["state", "reason"])
-    compared = _differences(compared, matched.columns)
-    rows = _lacking(pairs).join(_numbers(compared, matched.columns))
+    return compare_parts([(first, second)], methods=methods)
+
+
+def compare_parts(
+    parts: Iterable[tuple[Scored, Scored]],
+    *,
+    methods: Mapping[str, str] | None = None,
+) -> Comparison:
+    """Compare two sides, of which one part is in memory at a time.
+
+    Parameters
+    ----------
+    parts
+        First and second side of each dataset, at least of one.
+    methods
+        As for `compare`.
+
+    Returns
+    -------
+    Comparison
+        As that of `compare`.
+    """
+    numbers: list[pd.DataFrame] = []
+    compared: list[Matched] = []
+    sets: list[dict[str, Any]] = []
+    for first, second in parts:
+        matched = match(first, second, methods)
+        sets += set_pairs(first, second, methods)
+        del first, second  # while the next ones are read
+        both = matched.pairs[matched.pairs["state"] == COMPARED].drop(columns=["state", "reason"])
+        both = _differences(both, matched.columns)
+        numbers.append(_lacking(matched.pairs).join(_numbers(both, matched.columns)))
+        compared.append(Matched(both, matched.new, matched.columns))
+        del matched, both
+    together = united(compared)
+    rows = pd.concat(numbers) if len(numbers) > 1 else numbers[0]
     rows["n"] = rows["n"].fillna(0).astype("int64")
     tested = rows["p_value"].notna()
     rows.loc[tested, "p_value"] = holm(rows.loc[tested, "p_value"].to_numpy())
@@ -118,11 +151,11 @@ def compare(
         rows[name] = rows[name].fillna(0).astype("int64")
     rows = rows.reset_index().assign(why=lambda frame: frame["why"].fillna("").astype(object))
     rows = rows.assign(scope=IMAGE_SCOPE)[_ROW]
-    of_sets = _of_sets(match_sets(first, second, methods))
+    of_sets = _of_sets(sets_table(sets))
     if len(of_sets):
         rows = pd.concat([rows, of_sets], ignore_index=True) if len(rows) else of_sets
-    rows = matched.ordered(rows, COMPARISON)
-    return Comparison(rows, compared, matched.new, matched.columns)
+    rows = together.ordered(rows, COMPARISON)
+    return Comparison(rows, together.pairs, together.new, together.columns)
 
 
 def apart(found: Comparison, row: Mapping[Any, Any], limit: int) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,18 @@ import pandas as pd
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.gate.matching import Scored
 from iqbench.results.columns import Columns
-from iqbench.results.read import load_columns, load_images, load_values
+from iqbench.results.read import DatasetReader, load_columns, load_images, load_values
 from iqbench.results.selector import Selector
 from iqbench.results.text_baseline import results_folder
 
-__all__ = ["ComparedScores", "read_compared_scores", "read_methods", "read_scored"]
+__all__ = [
+    "ComparedDatasets",
+    "ComparedScores",
+    "compared_datasets",
+    "methods_by_dataset",
+    "read_compared_scores",
+    "read_scored",
+]
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,105 @@ class ComparedScores:
     def columns(self) -> Columns:
         """How the metrics of both are read; the candidate has the last word."""
         return self.baseline.columns.united(self.candidate.columns)
+
+    def parts(self) -> Iterator[tuple[Scored, Scored]]:
+        """Give both sides as one part."""
+        yield self.baseline, self.candidate
+
+
+@dataclass(frozen=True)
+class ComparedDatasets:
+    """Two sides that are read while they are compared, one dataset at a time.
+
+    Parameters
+    ----------
+    columns
+        As `ComparedScores.columns`.
+    methods
+        The candidate's name for methods of the baseline.
+    parts
+        Reads baseline and candidate of each dataset. At its end it raises what
+        `read_compared_scores` raises for names that are not there.
+    """
+
+    columns: Columns
+    methods: Mapping[str, str]
+    parts: Callable[[], Iterator[tuple[Scored, Scored]]]
+
+
+@contextmanager
+def compared_datasets(
+    baseline: Path,
+    candidate: Path,
+    filters: Mapping[str, tuple[str, ...]],
+    renamed: Sequence[str] = (),
+) -> Iterator[ComparedDatasets]:
+    """Open two results folders, to be read one dataset at a time.
+
+    The parameters are those of `read_compared_scores`.
+    """
+    asked = dict(filters)
+    chosen = asked.pop("method", ())
+    datasets = {key: asked[key] for key in ("dataset",) if key in asked}
+    metrics = asked.get("metric", ())
+    with results_folder(baseline) as first, results_folder(candidate) as second:
+        old, now = DatasetReader(first, asked), DatasetReader(second, datasets)
+        names = _parse_renamed(renamed, old.methods, now.methods)
+        columns = [reader.columns.leading(metrics) for reader in (old, now)]
+
+        def parts() -> Iterator[tuple[Scored, Scored]]:
+            before: set[str] = set()
+            after: set[str] = set()
+            for dataset in sorted(old.datasets | now.datasets):
+                sides = [_Values.of(reader, dataset) for reader in (old, now)]
+                before |= sides[0].methods
+                if dataset in asked.get("dataset", [dataset]):
+                    after |= sides[1].methods
+                    yield _narrowed(sides[0], sides[1], asked, chosen, names)
+                else:
+                    after |= now.methods_of(dataset)
+                del sides  # while the next ones are read
+            old.refuse_unknown()
+            _parse_renamed(renamed, before, after)
+            _refuse_unknown_methods(chosen, before | after)
+
+        yield ComparedDatasets(columns[0].united(columns[1]), names, parts)
+
+
+@contextmanager
+def methods_by_dataset(
+    results: Path, first: str, second: str, filters: Mapping[str, tuple[str, ...]]
+) -> Iterator[ComparedDatasets]:
+    """Open two methods of a results folder, to be read one dataset at a time.
+
+    Parameters
+    ----------
+    results
+        The folder.
+    first, second
+        Names of the methods.
+    filters
+        As `load_scores` takes them, but for ``method``.
+
+    Raises
+    ------
+    IqbenchError
+        Where the folder cannot be read, or both are the same; when all is read, also where a method
+        is not in it.
+    """
+    _refuse_itself(first, second)
+    metrics = filters.get("metric", ())
+    reader = DatasetReader(results, {**filters, "method": (first, second)})
+
+    def parts() -> Iterator[tuple[Scored, Scored]]:
+        for dataset in sorted(reader.datasets):
+            if dataset in filters.get("dataset", [dataset]):
+                values = _Values.of(reader, dataset)
+                yield _of_methods(values, first, second, metrics)
+                del values  # while the next ones are read
+        reader.refuse_unknown()
+
+    yield ComparedDatasets(reader.columns.leading(metrics), {first: second}, parts)
 
 
 def read_compared_scores(
@@ -74,6 +181,24 @@ def read_compared_scores(
     methods = asked.pop("method", ())
     old, now = _Values.read(baseline, asked), _Values.read(candidate)
     names = _parse_renamed(renamed, old.methods, now.methods)
+    _refuse_unknown_methods(methods, old.methods | now.methods)
+    return ComparedScores(*_narrowed(old, now, asked, methods, names), names)
+
+
+def _refuse_unknown_methods(names: Sequence[str], known: set[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise unknown_name("method", name, known)
+
+
+def _narrowed(
+    old: _Values,
+    now: _Values,
+    asked: Mapping[str, tuple[str, ...]],
+    methods: Sequence[str],
+    names: Mapping[str, str],
+) -> tuple[Scored, Scored]:
+    """Keep of both sides what was asked for."""
     for key in ("dataset", "metric"):
         if key in asked:
             # Of a metric, whatever its signature: another one is not comparable, and is named.
@@ -82,16 +207,13 @@ def read_compared_scores(
             ]
             now = now.where(key, names_asked)
     if methods:
-        known = old.methods | now.methods
-        for name in methods:
-            if name not in known:
-                raise unknown_name("method", name, known)
         # Named as either side does.
+        known = old.methods | now.methods | names.keys()
         wanted = {name for name in known if {name, names.get(name, name)} & set(methods)}
         old = old.where("method", wanted)
         now = now.where("method", {names.get(name, name) for name in wanted})
     metrics = asked.get("metric", ())
-    return ComparedScores(old.scored(metrics), now.scored(metrics), names)
+    return old.scored(metrics), now.scored(metrics)
 
 
 def read_scored(path: Path) -> Scored:
@@ -99,36 +221,17 @@ def read_scored(path: Path) -> Scored:
     return _Values.read(path).scored()
 
 
-def read_methods(
-    results: Path, first: str, second: str, filters: Mapping[str, tuple[str, ...]]
-) -> ComparedScores:
-    """Read two methods of one results folder.
-
-    Parameters
-    ----------
-    results
-        The folder.
-    first, second
-        Names of the methods.
-    filters
-        As `load_scores` takes them, but for ``method``.
-
-    Returns
-    -------
-    ComparedScores
-        Ready to be matched.
-
-    Raises
-    ------
-    IqbenchError
-        Where the folder cannot be read, or a method is not in it, or both are the same.
-    """
+def _refuse_itself(first: str, second: str) -> None:
     if first == second:
         raise IqbenchError(f"{first} is compared with itself", hint="Name two methods")
-    values = _Values.read(results, {**filters, "method": (first, second)})
-    metrics = filters.get("metric", ())
-    sides = [values.where("method", [name]).scored(metrics) for name in (first, second)]
-    return ComparedScores(sides[0], sides[1], {first: second})
+
+
+def _of_methods(
+    values: _Values, first: str, second: str, metrics: Sequence[str]
+) -> tuple[Scored, Scored]:
+    """Take the values of two methods apart."""
+    old, now = (values.where("method", [name]).scored(metrics) for name in (first, second))
+    return old, now
 
 
 @dataclass(frozen=True)
@@ -145,6 +248,11 @@ class _Values:
         with results_folder(path) as folder:
             both = load_values(folder, filters=filters)
             return cls(*both, load_images(folder), load_columns(folder))
+
+    @classmethod
+    def of(cls, reader: DatasetReader, dataset: str) -> _Values:
+        found = reader.read(dataset)
+        return cls(found.scores, found.sets, found.images, reader.columns)
 
     @property
     def methods(self) -> set[str]:

@@ -6,11 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from os import PathLike
 
 from iqbench.errors import IqbenchError, unknown_name
-from iqbench.gate.check import ALLOWABLE, ALPHA, Check
-from iqbench.gate.check import check as check_sides
-from iqbench.gate.compare import Comparison
-from iqbench.gate.compare import compare as compare_sides
-from iqbench.gate.compared_scores import read_compared_scores
+from iqbench.gate.check import ALLOWABLE, ALPHA, Check, check_parts
+from iqbench.gate.compare import Comparison, compare_parts
+from iqbench.gate.compared_scores import compared_datasets
 from iqbench.gate.margins import NO_MARGIN, parse_image_margins, parse_margins
 from iqbench.results.filters import Filters
 from iqbench.results.mirror import local_results
@@ -73,22 +71,21 @@ def check(
     for name in allow:
         if name not in ALLOWABLE:
             raise unknown_name("verdict of allow", name, ALLOWABLE)
-    sides = read_compared_scores(
+    limits = [image_margins] if isinstance(image_margins, str) else _texts(image_margins or {})
+    with compared_datasets(
         local_results(baseline),
         local_results(results),
         Filters.of(filters).wanted,
         _texts(methods or {}),
-    )
-    limits = [image_margins] if isinstance(image_margins, str) else _texts(image_margins or {})
-    return check_sides(
-        sides.baseline,
-        sides.candidate,
-        methods=sides.methods,
-        margins=parse_margins(_texts(margins or {}), sides.columns, "margins"),
-        image_margins=parse_image_margins(limits, sides.columns, "image_margins"),
-        alpha=alpha,
-        allow=allow,
-    )
+    ) as sides:
+        return check_parts(
+            sides.parts(),
+            methods=sides.methods,
+            margins=parse_margins(_texts(margins or {}), sides.columns, "margins"),
+            image_margins=parse_image_margins(limits, sides.columns, "image_margins"),
+            alpha=alpha,
+            allow=allow,
+        )
 
 
 def compare(
@@ -119,13 +116,13 @@ def compare(
     IqbenchError
         As for `check`.
     """
-    sides = read_compared_scores(
+    with compared_datasets(
         local_results(first),
         local_results(second),
         Filters.of(filters).wanted,
         _texts(methods or {}),
-    )
-    return compare_sides(sides.baseline, sides.candidate, methods=sides.methods)
+    ) as sides:
+        return compare_parts(sides.parts(), methods=sides.methods)
 
 
 def _texts(values: Mapping[str, float | str | None]) -> list[str]:

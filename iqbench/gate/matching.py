@@ -26,6 +26,7 @@ __all__ = [
     "PairsByRow",
     "Scored",
     "match",
+    "united",
 ]
 
 COMPARISON = ["dataset", "baseline_method", "method", "metric", "signature"]
@@ -149,6 +150,31 @@ def match(baseline: Scored, candidate: Scored, methods: Mapping[str, str] | None
         Pairs in the order of the baseline's rows. A row of it without a value asks for nothing.
     """
     return _Matcher(baseline, candidate, methods or {}).matched()
+
+
+def united(parts: Sequence[Matched]) -> Matched:
+    """Put together what was found of several datasets, in their order.
+
+    Parameters
+    ----------
+    parts
+        At least one.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    pairs = [part.pairs for part in parts]
+    for name in pairs[0].columns:
+        if name != "state" and isinstance(pairs[0][name].dtype, pd.CategoricalDtype):
+            names = {text for frame in pairs for text in frame[name].cat.categories}
+            words = pd.Index(sorted(names), dtype=object)
+            for frame in pairs:
+                frame[name] = frame[name].cat.set_categories(words)
+    new = [part.new for part in parts if len(part.new)]
+    return Matched(
+        pd.concat(pairs, ignore_index=True),
+        pd.concat(new, ignore_index=True) if new else parts[0].new,
+        parts[0].columns,
+    )
 
 
 class _Texts:

@@ -7,7 +7,7 @@ has a jackknife.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 from iqbench.gate.matching import COMPARED, COMPARISON, MISSING, NOT_COMPARABLE, Scored
 from iqbench.results.signature import differing_fields, parse_signature
 
-__all__ = ["IMAGE_SCOPE", "SET_SCOPE", "match_sets"]
+__all__ = ["IMAGE_SCOPE", "SET_SCOPE", "set_pairs", "sets_table"]
 
 IMAGE_SCOPE, SET_SCOPE = "image", "set"
 """What the values of a row are of."""
@@ -33,17 +33,8 @@ _FOUND = [
 ]
 
 
-def match_sets(
-    baseline: Scored, candidate: Scored, methods: Mapping[str, str] | None = None
-) -> pd.DataFrame:
-    """Find for each value of a set of the baseline the one that it may be compared with.
-
-    Parameters
-    ----------
-    baseline, candidate
-        The two sides.
-    methods
-        What the candidate calls methods that have another name in the baseline.
+def sets_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Make a table of the rows of `set_pairs`.
 
     Returns
     -------
@@ -52,11 +43,25 @@ def match_sets(
         `iqbench.gate.matching.Matched`, difference (candidate minus baseline), low and high (of its
         95 % interval), and uncertain: why there is no interval.
     """
+    return pd.DataFrame(list(rows), columns=[*COMPARISON, *_FOUND])
+
+
+def set_pairs(
+    baseline: Scored, candidate: Scored, methods: Mapping[str, str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Pair each value of a set of the baseline with the one that it may be compared with.
+
+    Parameters
+    ----------
+    baseline, candidate
+        The two sides.
+    methods
+        What the candidate calls methods that have another name in the baseline.
+    """
     now = {
         (row["dataset"], row["method"], row["metric"], row["signature"]): row
         for row in _rows(candidate.sets)
     }
-    found = []
     for row in _rows(baseline.sets):
         if np.isnan(row["value"]):
             continue
@@ -66,18 +71,15 @@ def match_sets(
         after = _images(candidate.images, row["dataset"], new)
         state, reason = _state(row, other, _versions(row, new, now), (before, after))
         key = (row["dataset"], old, new, row["metric"], row["signature"])
-        found.append(
-            {
-                **dict(zip(COMPARISON, key, strict=True)),
-                "baseline": row["value"],
-                "candidate": other["value"] if other and state == COMPARED else np.nan,
-                "n": int(row["n"]) if state == COMPARED else 0,
-                "state": state,
-                "reason": reason,
-                **(_change(row, other, before, after) if other and state == COMPARED else {}),
-            }
-        )
-    return pd.DataFrame(found, columns=[*COMPARISON, *_FOUND])
+        yield {
+            **dict(zip(COMPARISON, key, strict=True)),
+            "baseline": row["value"],
+            "candidate": other["value"] if other and state == COMPARED else np.nan,
+            "n": int(row["n"]) if state == COMPARED else 0,
+            "state": state,
+            "reason": reason,
+            **(_change(row, other, before, after) if other and state == COMPARED else {}),
+        }
 
 
 def _rows(sets: pd.DataFrame) -> Iterator[dict[Any, Any]]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.forks import cached_property
 from iqbench.results.columns import Columns
 from iqbench.results.current import Stored, current_images, current_scores, groups
 from iqbench.results.filters import Filters
@@ -28,7 +29,9 @@ from iqbench.results.sets import current_sets
 from iqbench.results.signature import headings, without_file
 
 __all__ = [
+    "DatasetReader",
     "DatasetTables",
+    "DatasetValues",
     "Scope",
     "iter_datasets",
     "iter_references",
@@ -52,14 +55,18 @@ _SETS = [name for name in SETS.names if name not in ("members", "replicates")]
 _LONG = [name for name in SCORES.names if name not in ("pair", "group", "scope")]
 _IMAGES = pa.schema([*(field for field in IMAGES if field.name not in ("pair", "group")), WRITTEN])
 _REFERENCE = [*_IDENTITY, "reference_digest", WRITTEN.name]
-_REFERENCES = pa.schema(
-    [
-        field.with_type(pa.dictionary(pa.int32(), pa.string()))
-        if field.name == "reference_digest"
-        else field
-        for field in (_IMAGES.field(name) for name in _REFERENCE)
-    ]
-)
+
+
+def _coded(names: Sequence[str]) -> pa.Schema:
+    """Return columns of images, with codes of the digests of references."""
+    found = pa.schema([_IMAGES.field(name) for name in names])
+    place = names.index("reference_digest")
+    return found.set(place, found.field(place).with_type(pa.dictionary(pa.int32(), pa.string())))
+
+
+_REFERENCES = _coded(_REFERENCE)
+_FILES = _coded([*_IDENTITY, "reference_digest", "output_digest", "error", WRITTEN.name])
+_NO_FILES = _IMAGES.empty_table()
 _NO_IMAGES = IMAGES.empty_table().select([*_IDENTITY, "group"]).to_pandas()
 _LAST = {"statistic": 1, "cost": 2}
 _INTEGERS = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
@@ -289,7 +296,101 @@ def _by_dataset(found: Iterable[Stored]) -> dict[str, list[Stored]]:
 
 
 def _references(images: pa.Table) -> pd.DataFrame:
-    return _frame([_with_coded_digests(images)], _REFERENCES, _REFERENCE, sort=False)
+    return _frame([_with_coded_digests(images, _REFERENCES)], _REFERENCES, _REFERENCE, sort=False)
+
+
+@dataclass(frozen=True)
+class DatasetValues:
+    """Values of one dataset, and its images.
+
+    Attributes
+    ----------
+    scores, sets
+        As `load_values` gives them.
+    images
+        Dataset, method, image, reference_digest, output_digest, error and written of every image
+        of every method, as `load_images` gives them, whatever the filters.
+    """
+
+    scores: pd.DataFrame
+    sets: pd.DataFrame
+    images: pd.DataFrame
+
+
+class DatasetReader:
+    """Reads the values of one dataset after the other.
+
+    Parameters
+    ----------
+    path, filters
+        As for `load_scores`.
+
+    Raises
+    ------
+    IqbenchError
+        As `load_scores`.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str] = "results",
+        filters: Mapping[str, str | Sequence[str]] | None = None,
+    ) -> None:
+        self._wanted = Filters.of(filters)
+        self._groups = groups(local_results(path))
+        self._of_dataset = _by_dataset(self._groups)
+        self._some = False
+
+    @cached_property
+    def columns(self) -> Columns:
+        """How the metrics of the whole folder are read, see `load_columns`."""
+        return _columns_of(self._groups)
+
+    @property
+    def datasets(self) -> set[str]:
+        """Names of all datasets, whatever the filters."""
+        return set(self._of_dataset)
+
+    @property
+    def methods(self) -> set[str]:
+        """Names of all methods, also of those without a value."""
+        return {group.method for group in self._groups}
+
+    def methods_of(self, dataset: str) -> set[str]:
+        """Names of the methods of a dataset, whatever the filters."""
+        return {group.method for group in self._of_dataset.get(dataset, [])}
+
+    def read(self, dataset: str) -> DatasetValues:
+        """Read what passes the filters; nothing where the dataset does not, or is not there."""
+        scores, sets, images = [], [], []
+        found = self._of_dataset.get(dataset, [])
+        asked = bool(found) and self._wanted.admit("dataset", dataset)
+        for group in found:
+            taken = self._wanted.admit("method", group.method)
+            if not asked:
+                continue
+            table = current_images(group.images)
+            images.append(_files(table))
+            if taken:
+                rows = self._wanted.select(current_scores(group.scores, table))
+                scores.append(_long([rows], sort=False))
+                sets.append(_selected_sets(group, self._wanted))
+        every = _joined(scores) if scores else _long([])
+        keys = [*_IDENTITY, "metric", "signature"]
+        every = every.sort_values(keys, kind="stable", ignore_index=True)
+        wholes = _frame(sets, SETS, [*_SETS, "replicates"])
+        self._some |= not (every.empty and wholes.empty)
+        return DatasetValues(every, wholes, _joined(images) if images else _files(_NO_FILES))
+
+    def refuse_unknown(self) -> None:
+        """Raise where a filter named what was in no dataset that was read; call it at the end."""
+        self._wanted.refuse_unknown()
+        if not self._some and self._wanted.wanted:
+            self._wanted.refuse_none()
+
+
+def _files(images: pa.Table) -> pd.DataFrame:
+    return _frame([_with_coded_digests(images, _FILES)], _FILES, _FILES.names, sort=False)
 
 
 def load_values(
@@ -447,11 +548,12 @@ def _without_failed_columns(scores: pd.DataFrame) -> pd.DataFrame:
     return scores if kept.all() else scores[kept.to_numpy()[group]].reset_index(drop=True)
 
 
-def _with_coded_digests(table: pa.Table) -> pa.Table:
-    """Keep what tells references apart; methods repeat their digests, so a code takes less room."""
+def _with_coded_digests(table: pa.Table, columns: pa.Schema) -> pa.Table:
+    """Keep some columns; methods repeat the digests of references, so codes take less room."""
     place = table.schema.get_field_index("reference_digest")
     coded = table.column(place).dictionary_encode()
-    return table.set_column(place, _REFERENCES.field("reference_digest"), coded).select(_REFERENCE)
+    field = columns.field("reference_digest")
+    return table.set_column(place, field, coded).select(columns.names)
 
 
 def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -290,12 +290,12 @@ def test_a_check_leaves_the_same_images_out_on_both_sides(extracted, folders, ca
 
 
 def test_two_methods_of_a_folder_are_compared_by_their_sets(extracted, folders):
-    from iqbench.gate.compare import compare
-    from iqbench.gate.compared_scores import read_methods
+    from iqbench.gate.compare import compare_parts
+    from iqbench.gate.compared_scores import methods_by_dataset
 
     evaluate("near", "far", metrics=("fid",))
-    sides = read_methods(Path("results"), "near", "far", {})
-    (row,) = compare(sides.baseline, sides.candidate, methods=sides.methods).rows.to_dict("records")
+    with methods_by_dataset(Path("results"), "near", "far", {}) as sides:
+        (row,) = compare_parts(sides.parts(), methods=sides.methods).rows.to_dict("records")
     values = sets()["value"].droplevel("metric")
     assert row["difference"] == pytest.approx(values["far"] - values["near"])
     assert row["low"] < row["difference"] < row["high"]
