@@ -29,7 +29,11 @@ PROCESSORS = {
 }
 """A library for each, with what torch takes for granted where it names the capability."""
 
-FLAGS = ["-std=c11", "-O3", "-fPIC", "-fopenmp", "-mfma", "-fno-math-errno", "-Wall", "-Wextra"]
+FLAGS = [
+    *("-std=c11", "-O3", "-fPIC", "-fopenmp", "-mfma", "-Wall", "-Wextra"),
+    *("-fno-math-errno", "-fno-trapping-math"),
+]
+"""Nobody reads errno or the flags of exceptions: loops with a choice can be vectorised then."""
 
 FUSED = "winograd"
 """Multiplies and adds with one rounding. Elsewhere each step rounds: equal images differ by 0."""

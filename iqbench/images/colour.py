@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from iqbench.images.rounding import round_half_away
+from iqbench.native import library, loops
 
 __all__ = ["FULL", "linear_light", "luma_full", "luma_studio"]
 
@@ -18,9 +19,30 @@ def linear_light(image: Tensor) -> Tensor:
 
     Values outside are taken as they are: those below 0 by the linear part.
     """
+    if library.suits(image):
+        return loops.linear_light(image.contiguous())
     # Clamp first: a power of a negative value has no gradient, even in the branch not taken.
     power = ((image.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4
     return torch.where(image > 0.04045, power, image / 12.92)
+
+
+def _compiled_luma(
+    rgb: Tensor,
+    weights: tuple[float, float, float],
+    *,
+    factor: float = 1.0,
+    summand: float = 0.0,
+    divisor: float = 1.0,
+    rounded: bool,
+) -> Tensor:
+    """Return (factor * weighted sum + summand) / divisor in one reading, (N, 1, H, W).
+
+    Every step rounds as torch does: the values are the same to the last bit.
+    """
+    constants = (*weights, factor, summand, divisor)
+    images = rgb.permute(0, 2, 3, 1).contiguous()
+    planes = [loops.luma_plane(image, constants, rounded=rounded) for image in images]
+    return torch.stack(planes).unsqueeze(1)
 
 
 def _weighted(rgb: Tensor, weights: tuple[float, float, float]) -> Tensor:
@@ -53,6 +75,8 @@ def luma_studio(image: Tensor, *, rounded: bool = False) -> Tensor:
     """
     if image.shape[1] == 1:
         return image
+    if library.suits(image):
+        return _compiled_luma(image, STUDIO, summand=16.0, divisor=255.0, rounded=rounded)
     luma = _weighted(image, STUDIO) + 16
     if rounded:
         luma = round_half_away(luma)
@@ -76,6 +100,9 @@ def luma_full(image: Tensor, *, rounded: bool = False) -> Tensor:
     """
     if image.shape[1] == 1:
         return image
+    if library.suits(image):
+        peak = 255.0 if rounded else 1.0
+        return _compiled_luma(image, FULL, factor=peak, divisor=peak, rounded=rounded)
     luma = _weighted(image, FULL)
     if rounded:
         luma = round_half_away(luma * 255) / 255

@@ -15,6 +15,7 @@ from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.metrics._base import Column, Maps, Metric, Place, Statistics, Tap
 from iqbench.metrics._statistics import Mean
 from iqbench.metrics._tensors import score_tensors
+from iqbench.native import library, loops
 from iqbench.networks.xyb import BORDER, SCALES
 from iqbench.protocols.presets import Role
 
@@ -88,7 +89,12 @@ class Ssimulacra2(Metric):
         )
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
-        """Return the reference, its blur, and what its edges are compared with."""
+        """Return the reference, its blur, and what its edges are compared with.
+
+        Of the compiled loop, which reads both images at once, the reference alone.
+        """
+        if library.suits(reference):
+            return (reference.contiguous(),)
         mean = _blurred(reference)
         return reference, mean, 1 + (_inner(reference) - mean).abs()
 
@@ -101,22 +107,16 @@ class Ssimulacra2(Metric):
         place: Place,
     ) -> Statistics:
         """Return the means of six maps of each channel, and the short side of the scale."""
-        first, mean, edges = reference
-        other = _blurred(output)
-        # With the moments of the difference nothing cancels where the images are alike.
-        apart = (mean - other).square()
-        spread = _blurred(first.square() + output.square()) - mean.square() - other.square() + C2
-        differing = _blurred((first - output).square()) - apart
-        structure = (1 - (1 - apart) * (1 - differing / spread)).clamp_min(0)
-        changed = (1 + (_inner(output) - other).abs()) / edges - 1
-        maps = torch.stack([structure, changed.clamp_min(0), (-changed).clamp_min(0)], dim=2)
-        height, width = maps.shape[3:]
-        # Fourth powers as products: powers are slow.
-        sums = [powers.sum((3, 4)) for powers in (maps, maps.square().square())]
+        height, width = (side - 2 * BORDER for side in output.shape[2:])
+        sums = (
+            _compiled_sums(reference[0], output)
+            if len(reference) == 1
+            else _sums(reference, output)
+        )
         short = min(place.height - 2 * BORDER, width)
         return {
-            tap.layer: Mean(torch.cat(sums, dim=2), height * width),
-            f"{tap.layer}.short": Mean(maps.new_full((len(maps),), short), 1),
+            tap.layer: Mean(sums, height * width),
+            f"{tap.layer}.short": Mean(sums.new_full((len(sums),), short), 1),
         }
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
@@ -136,6 +136,32 @@ class Ssimulacra2(Metric):
         return torch.where(
             seen, 100 - 10 * torch.where(seen, error, 1.0) ** 0.6276336467831387, 100
         )
+
+
+def _sums(reference: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    """Return the sums of three maps and of their fourth powers, (N, C, 6)."""
+    first, mean, edges = reference
+    other = _blurred(output)
+    # With the moments of the difference nothing cancels where the images are alike.
+    apart = (mean - other).square()
+    spread = _blurred(first.square() + output.square()) - mean.square() - other.square() + C2
+    differing = _blurred((first - output).square()) - apart
+    structure = (1 - (1 - apart) * (1 - differing / spread)).clamp_min(0)
+    changed = (1 + (_inner(output) - other).abs()) / edges - 1
+    maps = torch.stack([structure, changed.clamp_min(0), (-changed).clamp_min(0)], dim=2)
+    # Fourth powers as products: powers are slow.
+    return torch.cat([powers.sum((3, 4)) for powers in (maps, maps.square().square())], dim=2)
+
+
+def _compiled_sums(reference: Tensor, output: Tensor) -> Tensor:
+    """Return what `_sums` does, in one reading of both images; one reference may serve all."""
+    references = reference.expand(len(output), -1, -1, -1)
+    return torch.stack(
+        [
+            loops.xyb_sums(first, second, _cosines(), C2)
+            for first, second in zip(references, output.contiguous(), strict=True)
+        ]
+    )
 
 
 def _inner(image: Tensor) -> Tensor:

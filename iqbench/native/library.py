@@ -17,7 +17,15 @@ from torch import Tensor
 
 from iqbench.native.threads import use_own_threads
 
-__all__ = ["Buffer", "NotCompiledError", "available", "call", "count_threads", "find_library"]
+__all__ = [
+    "Buffer",
+    "NotCompiledError",
+    "available",
+    "call",
+    "count_threads",
+    "find_library",
+    "suits",
+]
 
 _FOLDER = Path(__file__).parent
 
@@ -26,6 +34,8 @@ FUNCTIONS = (
     "feature_blocks",
     "feature_sums",
     "l2_pool",
+    "linear_light",
+    "luma_plane",
     "moment_blocks",
     "pixel_sums",
     "sign_sums",
@@ -35,6 +45,8 @@ FUNCTIONS = (
     "winograd_convolve",
     "winograd_pack",
     "winograd_room",
+    "xyb_planes",
+    "xyb_sums",
 )
 """What a library compiled from these sources has."""
 
@@ -83,6 +95,15 @@ def available() -> bool:
     except NotCompiledError:
         return False
     return True
+
+
+def suits(*tensors: Tensor) -> bool:
+    """Tell whether loops may compute of tensors: float32 on the processor, without gradients."""
+    return (
+        torch.is_inference_mode_enabled()
+        and all(one.device.type == "cpu" and one.dtype == torch.float32 for one in tensors)
+        and available()
+    )
 
 
 class Buffer(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -19,12 +20,16 @@ __all__ = [
     "channel_moments",
     "feature_sums",
     "l2_pool",
+    "linear_light",
+    "luma_plane",
     "pixel_sums",
     "sign_sums",
     "similarity_sums",
     "window_sums",
     "winograd_convolve",
     "winograd_pack",
+    "xyb_planes",
+    "xyb_sums",
 ]
 
 PIXEL_SUMS = 13
@@ -37,6 +42,7 @@ _MOMENTS = 5
 _LOCAL = 7
 _KINDS, _SIGNS = 5, 5
 _MOST_CHANNELS = 4
+_XYB_WINDOW, _XYB_SUMS = 9, 6
 _POINTS = 36
 _INPUTS, _OUTPUTS = 16, 64
 
@@ -292,6 +298,135 @@ def sign_sums(blocks: Tensor) -> Tensor:
     return sums
 
 
+def luma_plane(image: Tensor, constants: Sequence[float], *, rounded: bool) -> Tensor:
+    """Weigh red, green and blue in float64.
+
+    Parameters
+    ----------
+    image
+        (h, w, 3) float32.
+    constants
+        Three weights, a factor and a summand of their sum, and by what it is divided at the end.
+    rounded
+        Whether the sum is rounded before, half up.
+
+    Returns
+    -------
+    Tensor
+        (h, w) float32.
+    """
+    height, width, channels = image.shape
+    _require(channels == 3 and len(constants) == 6, f"luma of {channels} channels")
+    plane = torch.empty(height, width, dtype=torch.float32, device="cpu")
+    call(
+        "luma_plane",
+        [
+            Buffer("image", image, torch.float32, height * width * channels),
+            Buffer("plane", plane, torch.float32, height * width),
+            Buffer("constants", _doubles(tuple(constants)), torch.float64, 6),
+            *(height, width, rounded),
+        ],
+    )
+    return plane
+
+
+def linear_light(values: Tensor) -> Tensor:
+    """Turn sRGB into linear light, value by value.
+
+    Parameters
+    ----------
+    values
+        Any shape, float32, contiguous.
+
+    Returns
+    -------
+    Tensor
+        The same shape; off by 5e-7 of a value at most, as the plain way is.
+    """
+    linear = torch.empty_like(values)
+    call(
+        "linear_light",
+        [
+            Buffer("values", values, torch.float32, values.numel()),
+            Buffer("linear", linear, torch.float32, values.numel()),
+            values.numel(),
+        ],
+    )
+    return linear
+
+
+def xyb_planes(linear: Tensor, constants: Sequence[float], border: int) -> Tensor:
+    """Convert linear light into X, Y and B - Y, between zeros at the left and right.
+
+    Parameters
+    ----------
+    linear
+        (3, h, w) float32.
+    constants
+        Nine weights of linear light, the bias, and its cube root.
+    border
+        How many zeros on each side.
+
+    Returns
+    -------
+    Tensor
+        (3, h, w + 2 * border) float32.
+    """
+    channels, height, width = linear.shape
+    _require(
+        channels == 3 and len(constants) == 11 and border >= 0,
+        f"XYB of {channels} channels with a border of {border}",
+    )
+    planes = torch.empty(3, height, width + 2 * border, dtype=torch.float32, device="cpu")
+    call(
+        "xyb_planes",
+        [
+            Buffer("linear", linear, torch.float32, channels * height * width),
+            Buffer("planes", planes, torch.float32, planes.numel()),
+            Buffer("constants", _floats(tuple(constants)), torch.float32, 11),
+            *(height, width, border),
+        ],
+    )
+    return planes
+
+
+def xyb_sums(reference: Tensor, output: Tensor, window: Sequence[float], constant: float) -> Tensor:
+    """Sum SSIMULACRA 2's errors of structure, ringing and blurring where the blur fits.
+
+    Parameters
+    ----------
+    reference, output
+        (C, h, w) float32 of one image each, at least 9x9.
+    window
+        The nine weights of the blur along an axis.
+    constant
+        What is added to the variances.
+
+    Returns
+    -------
+    Tensor
+        (C, 6) float64: the sums of the three maps, and of their fourth powers.
+    """
+    channels, height, width = output.shape
+    down, across = height - _XYB_WINDOW + 1, width - _XYB_WINDOW + 1
+    _require(
+        len(window) == _XYB_WINDOW and min(channels, down, across) > 0,
+        f"a blur of {len(window)} on {channels} planes of {height}x{width}",
+    )
+    sums = torch.empty(channels, down, _XYB_SUMS, dtype=torch.float64, device="cpu")
+    call(
+        "xyb_sums",
+        [
+            Buffer("reference", reference, torch.float32, channels * height * width),
+            Buffer("output", output, torch.float32, channels * height * width),
+            Buffer("constants", _floats((*window, constant)), torch.float32, _XYB_WINDOW + 1),
+            Buffer("sums", sums, torch.float64, sums.numel()),
+            *(channels, down, across),
+        ],
+    )
+    return sums.sum(1)
+
+
 def winograd_pack(weight: Tensor) -> Tensor:
     """Transform a kernel.
 
@@ -398,6 +533,18 @@ def _require_channels(outputs: int, inputs: int) -> None:
         outputs > 0 and inputs > 0 and outputs % _OUTPUTS == 0 and inputs % _INPUTS == 0,
         f"a kernel from {inputs} to {outputs} channels",
     )
+
+
+@lru_cache(maxsize=64)
+def _doubles(values: tuple[float, ...]) -> Tensor:
+    """Return constants of a loop in float64."""
+    return torch.tensor(values, dtype=torch.float64, device="cpu")
+
+
+@lru_cache(maxsize=64)
+def _floats(values: tuple[float, ...]) -> Tensor:
+    """Return constants of a loop in float32."""
+    return torch.tensor(values, dtype=torch.float32, device="cpu")
 
 
 def _require(condition: bool, what: str) -> None:

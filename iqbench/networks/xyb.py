@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iqbench.images.colour import linear_light
+from iqbench.native import library, loops
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.layer import Layer, NetworkLayer, Size
 from iqbench.networks.pyramid import Halve
@@ -36,6 +37,8 @@ OPSIN = (
     ),
 )
 """Absorbance of the three kinds of cones, of linear sRGB."""
+CONSTANTS = (*(weight for row in OPSIN for weight in row), BIAS, BIAS ** (1 / 3))
+"""As the compiled loop takes them."""
 
 
 def build(name: str) -> Backbone:
@@ -53,7 +56,7 @@ class Linear(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convert a whole image."""
-        return linear_light(x.expand(-1, 3, -1, -1))
+        return linear_light(x).expand(-1, 3, -1, -1)
 
     def stream(self) -> Stream:
         """Begin a pass in bands."""
@@ -73,6 +76,10 @@ class SurroundedXyb(Layer):
 
     def convert(self, x: Tensor) -> Tensor:
         """Convert rows, and put zeros beside them."""
+        if library.suits(x):
+            return torch.stack(
+                [loops.xyb_planes(image, CONSTANTS, BORDER) for image in x.contiguous()]
+            )
         red, green, blue = x.unbind(1)
         long, middle, short = (
             (r * red + g * green + b * blue + BIAS).clamp_min(0) ** (1 / 3) - BIAS ** (1 / 3)

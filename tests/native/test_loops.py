@@ -134,6 +134,23 @@ REFUSED = {
     "blocks that are not square": lambda: loops.sign_sums(doubles(2, 4, 5)),
     "blocks of nothing": lambda: loops.sign_sums(doubles(2, 0, 0)),
     "blocks in float32": lambda: loops.sign_sums(features(2, 4, 4)),
+    "luma of two channels": lambda: loops.luma_plane(features(4, 4, 2), [1.0] * 6, rounded=True),
+    "luma without a divisor": lambda: loops.luma_plane(features(4, 4, 3), [1.0] * 5, rounded=True),
+    "luma of float64": lambda: loops.luma_plane(doubles(4, 4, 3), [1.0] * 6, rounded=True),
+    "light apart in memory": lambda: loops.linear_light(strided(4, 4)),
+    "light in float64": lambda: loops.linear_light(doubles(4, 4)),
+    "XYB of gray": lambda: loops.xyb_planes(features(1, 4, 4), [1.0] * 11, 4),
+    "XYB with a negative border": lambda: loops.xyb_planes(features(3, 4, 4), [1.0] * 11, -1),
+    "XYB without a bias": lambda: loops.xyb_planes(features(3, 4, 4), [1.0] * 9, 4),
+    "planes smaller than the blur": lambda: loops.xyb_sums(
+        features(3, 8, 20), features(3, 8, 20), [1.0] * 9, 1.0
+    ),
+    "planes of two sizes": lambda: loops.xyb_sums(
+        features(3, 19, 20), features(3, 20, 20), [1.0] * 9, 1.0
+    ),
+    "a short blur": lambda: loops.xyb_sums(
+        features(3, 20, 20), features(3, 20, 20), [1.0] * 7, 1.0
+    ),
     "a kernel of odd channels": lambda: loops.winograd_pack(features(64, 24, 3, 3)),
     "a kernel of no channels": lambda: loops.winograd_pack(features(64, 0, 3, 3)),
     "a kernel of another type": lambda: loops.winograd_pack(
