@@ -55,7 +55,7 @@ class Evaluator:
     memory
         Budget in bytes; by default derived from the device.
     weights
-        Folder where pretrained weights are looked for first.
+        Folder that is searched first for pretrained weights.
     bits
         What a file of the images would hold: floating point is cut off to [0, 1] and rounded to 8
         or 16 bits. None rounds only where the protocol says so.

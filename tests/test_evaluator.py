@@ -320,7 +320,9 @@ class TestWhatIsKept:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             evaluator.update(output[:1], reference[:1], ids=["a"])
-        with pytest.warns(IqbenchWarning, match="'b' came again with other pixels: the first"):
+        with pytest.warns(
+            IqbenchWarning, match="'b' was given twice with different pixels: the first"
+        ):
             evaluator.update(output[:1], reference[:1], ids=["b"])
         assert len(evaluator) == 2
         assert evaluator.compute() == means

@@ -175,7 +175,7 @@ def _read(text: str) -> list[Composite]:
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise IqbenchError(f"{path} is not text in UTF-8", hint=_HINT) from error
+        raise IqbenchError(f"{path} is not UTF-8 text", hint=_HINT) from error
     composites = [Composite.of(line, f"{path}, line {at}") for at, line in _definitions(lines)]
     if not composites:
         raise IqbenchError(f"{path} defines no composite score", hint=_HINT)

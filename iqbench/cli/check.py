@@ -43,7 +43,7 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     return frozenset(name.replace("-", " ") for name in names)
 
 
-@click.command(short_help="Say whether anything got worse than in a baseline.")
+@click.command(short_help="Check whether anything got worse than in a baseline.")
 @side_argument
 @results_copies("baseline")
 @click.option(
@@ -95,7 +95,7 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     callback=_allowed,
     multiple=True,
     metavar="VERDICT[,VERDICT]",
-    help="Verdicts that are not to fail the check: missing, not-comparable.",
+    help="Verdicts that do not fail the check: missing, not-comparable.",
 )
 @filter_options
 @click.option(

@@ -22,14 +22,14 @@ _OPTIONS = (
         default="auto",
         show_default=True,
         metavar="auto|cpu|cuda[:N]",
-        help="Where networks compute.",
+        help="Device on which networks compute.",
     ),
     click.option(
         "--precision",
         type=click.Choice(["exact", "tf32", "bf16"]),
         default="exact",
         show_default=True,
-        help="Of the networks: float32, TensorFloat-32 (GPU), bfloat16.",
+        help="Precision of networks: float32, TensorFloat-32 (GPU), bfloat16.",
     ),
     click.option(
         "--memory",
@@ -40,7 +40,7 @@ _OPTIONS = (
         "--weights",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
-        help="Folder where pretrained weights are looked for first.",
+        help="Folder that is searched first for pretrained weights.",
     ),
 )
 

@@ -78,7 +78,7 @@ _FIGURES = ("scatter", "spearman", "kendall", "gaps")
     type=click.FloatRange(0.5, 0.999),
     default=0.95,
     show_default=True,
-    help="Of the intervals.",
+    help="Confidence level of the intervals.",
 )
 @click.option(
     "--resamples",
@@ -88,7 +88,7 @@ _FIGURES = ("scatter", "spearman", "kendall", "gaps")
     help="How often images are drawn with replacement; 0 for no intervals.",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draws."
 )
 @click.option(
     "--logistic",

@@ -20,7 +20,7 @@ _NOT_RIGHT = 1
 _SHOWN = 20
 """How many problems of a dataset are printed as text; JSON has all."""
 
-_NOTHING_HERE = "No dataset's data is there: set IQBENCH_DATA to where it lies."
+_NOTHING_HERE = "No dataset's data was found: set IQBENCH_DATA to the folder that holds it."
 
 _COUNTS = ("scale", "images")
 
@@ -51,8 +51,8 @@ def datasets() -> None:
 
 
 @datasets.command("list", short_help="List datasets, and whether their data is there.")
-@click.option("--task", metavar="NAME", help="Only those of a task, e.g. denoising.")
-@click.option("--here", is_flag=True, help="Only those of which there is something here.")
+@click.option("--task", metavar="NAME", help="Only datasets of this task, e.g. denoising.")
+@click.option("--here", is_flag=True, help="Only datasets of which some data is found.")
 @_FILE
 @_FORMAT
 def list_datasets(task: str | None, here: bool, datasets_file: Path | None, layout: str) -> None:
@@ -120,7 +120,7 @@ def show_dataset(name: str, datasets_file: Path | None, layout: str) -> None:
     print_renderable(table)
 
 
-@datasets.command("verify", short_help="Read every file of datasets; name what is wrong.")
+@datasets.command("verify", short_help="Read every file of datasets; name problems.")
 @click.argument("names", nargs=-1, metavar="[NAME ...]")
 @click.option("--decode", is_flag=True, help="Decode the pixels of every image too.")
 @_FILE

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["demo"]
 
 
-@click.command(short_help="See it work: photographs, classical methods, all results.")
+@click.command(short_help="Run a demo: photographs, classical methods, all results.")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),

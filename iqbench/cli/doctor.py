@@ -18,13 +18,13 @@ __all__ = ["doctor"]
     default="auto",
     show_default=True,
     metavar="auto|cpu|cuda[:N]",
-    help="Where networks compute.",
+    help="Device on which networks compute.",
 )
 @click.option(
     "--weights",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Folder where pretrained weights are looked for first.",
+    help="Folder that is searched first for pretrained weights.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 also if something could not be checked.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every single check.")

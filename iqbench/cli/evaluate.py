@@ -50,7 +50,9 @@ NAMED = 20
     metavar="NAME",
     help="Dataset of the datasets file (see `iqbench datasets list`). May be repeated.",
 )
-@single_option("--reference", type=PLACE, metavar="DIR", help="Folder of references instead.")
+@single_option(
+    "--reference", type=PLACE, metavar="DIR", help="Folder of references, instead of a dataset."
+)
 @single_option(
     "--reference-set",
     type=PLACE,
@@ -68,7 +70,7 @@ NAMED = 20
     "--pairs",
     type=FOLDER,
     metavar="FILE.csv",
-    help="Table of paths instead: columns reference, output[, method, image, mos, ...], "
+    help="Table of paths, instead of folders: columns reference, output[, method, image, mos, ...] "
     "separated by commas, semicolons or tabs.",
 )
 @single_option(
@@ -78,7 +80,12 @@ NAMED = 20
     "(default: outputs).",
 )
 @naming_options
-@click.option("--datasets-file", type=FOLDER, metavar="FILE", help="Instead of ./datasets.yaml.")
+@click.option(
+    "--datasets-file",
+    type=FOLDER,
+    metavar="FILE",
+    help="Datasets file, instead of ./datasets.yaml.",
+)
 @single_option(
     "--protocol",
     metavar="SPEC",
@@ -117,7 +124,7 @@ NAMED = 20
 @click.option(
     "--replace",
     is_flag=True,
-    help="Let a dataset or method replace another one of its name in the tables.",
+    help="Replace another dataset or method of the same name in the tables.",
 )
 @click.option(
     "--shard",

@@ -19,10 +19,10 @@ __all__ = ["import_values"]
     type=PLACE,
     default="results",
     show_default=True,
-    help="Where the tables are.",
+    help="Results folder.",
 )
-@click.option("--dataset", metavar="NAME", help="Of all values, where the file has no such column.")
-@click.option("--method", metavar="NAME", help="Of all values, where the file has no such column.")
+@click.option("--dataset", metavar="NAME", help="Dataset of all values, if no column gives it.")
+@click.option("--method", metavar="NAME", help="Method of all values, if no column gives it.")
 @click.option(
     "--metric",
     "metrics",
@@ -35,15 +35,15 @@ __all__ = ["import_values"]
     "directions",
     multiple=True,
     metavar="METRIC=higher|lower|target:X|none",
-    help="What is better, where the file does not say it. Repeatable.",
+    help="Direction of a metric, if the file does not say it. Repeatable.",
 )
 @click.option(
     "--cost",
     "costs",
     multiple=True,
     metavar="METRIC",
-    help="This metric is a cost: lower is better. Known are runtime, params, flops, macs, memory, "
-    "... Repeatable.",
+    help="This metric is a cost: lower is better. Known costs are runtime, params, flops, macs, "
+    "memory, ... Repeatable.",
 )
 @click.option(
     "--column",

@@ -61,7 +61,9 @@ _FIGURES = ("front", "boxes", "scatter", "ranks")
 )
 @click.option("--pairs", is_flag=True, help="Compare each two methods, image by image.")
 @click.option(
-    "--by-image", is_flag=True, help="Show the worst and best images, and where two methods part."
+    "--by-image",
+    is_flag=True,
+    help="Show the worst and best images, and where two methods differ most.",
 )
 @click.option(
     "--section",

@@ -76,7 +76,7 @@ FILE = click.Path(path_type=Path)
     "names",
     multiple=True,
     metavar="NAME",
-    help="Which: absolute-error, ciede2000, flip, ssim, lpips-alex|vgg|squeeze, a perceptual "
+    help="Map to draw: absolute-error, ciede2000, flip, ssim, lpips-alex|vgg|squeeze, a perceptual "
     "column, tv-aniso|iso. Repeatable.",
 )
 @figure_options(("maps",))

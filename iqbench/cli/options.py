@@ -189,7 +189,7 @@ def _with_filters(command: _Command, names: Iterable[str]) -> _Command:
 
 
 ONE_TEMPLATE = "A template of one method alone follows its folder, e.g. --method 'NAME=DIR/{id}_x4'"
-"""What to do where several templates of outputs' names are wanted."""
+"""What to do if several templates of outputs' names are needed."""
 
 
 def naming_options(command: _Command) -> _Command:

@@ -51,7 +51,10 @@ _OPTIONS = (
         help="How outputs are named, e.g. '{id}_x4'.",
     ),
     click.option(
-        "--datasets-file", type=_FOLDER, metavar="FILE", help="Instead of ./datasets.yaml."
+        "--datasets-file",
+        type=_FOLDER,
+        metavar="FILE",
+        help="Datasets file, instead of ./datasets.yaml.",
     ),
     click.option("--no-pictures", is_flag=True, help="Show none."),
     click.option(

@@ -30,7 +30,7 @@ _NO_MAPS = "none"
 @results_argument
 @output_option("Write the page to this file.", required=True)
 @filter_options
-@click.option("--title", metavar="TEXT", help="Of the page; by default the name of RESULTS.")
+@click.option("--title", metavar="TEXT", help="Title of the page; by default the name of RESULTS.")
 @click.option("--sort", metavar="METRIC", help="Rank by this metric, as in iqbench leaderboard.")
 @columns_option("Which metrics to show at first, in which order; by default the headline ones.")
 @front_option

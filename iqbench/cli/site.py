@@ -33,7 +33,7 @@ __all__ = ["site"]
     help="The site's folder. An earlier site in it is replaced, and its history goes on.",
 )
 @filter_options
-@click.option("--title", metavar="TEXT", help="Of the site; by default the name of RESULTS.")
+@click.option("--title", metavar="TEXT", help="Title of the site; by default the name of RESULTS.")
 @click.option(
     "--methods-file",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -43,8 +43,10 @@ _OPTIONS = {
         metavar="OLD=NEW",
         help="What a method, dataset or column is called in the table: psnr=PSNR. May be repeated.",
     ),
-    "caption": click.option("--caption", metavar="TEXT", help="Of the table."),
-    "label": click.option("--label", metavar="NAME", help="LaTeX's, e.g. tab:sr."),
+    "caption": click.option("--caption", metavar="TEXT", help="Caption of the table."),
+    "label": click.option(
+        "--label", metavar="NAME", help="Label of the table in LaTeX, e.g. tab:sr."
+    ),
     "decimals": click.option(
         "--decimals",
         multiple=True,

@@ -50,7 +50,7 @@ def correlate(
     metric_directions
         Which values are good, of metrics of which the tables do not say it.
     confidence
-        Of the intervals.
+        Confidence level of the intervals.
     resamples
         How often images are drawn with replacement; 0 for no intervals.
     seed

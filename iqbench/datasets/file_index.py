@@ -67,7 +67,7 @@ class FileIndex:
             If the landmark is not there; the hint says where it is instead, if anywhere.
         """
         if root is None:
-            raise missing_data("nobody said where its data lies", folder)
+            raise missing_data("its data root is not set", folder)
         path = root / folder
         if not path.is_dir():
             raise MissingDataError(f"folder {path} does not exist", hint=_near(root, folder))
@@ -79,7 +79,7 @@ class FileIndex:
             hint = f"Unpack the archive as it is distributed into {path}"
             if deeper and deeper.casefold().endswith(f"/{landmark.casefold()}"):
                 found = join(folder, deeper[: -len(landmark) - 1])
-                hint = f"It lies deeper: write `folder: {found}` into the dataset's block"
+                hint = f"It is in a sub-folder: write `folder: {found}` into the dataset's block"
             raise IqbenchError(f"there is no {landmark} in {path}", hint=hint)
         return tree
 

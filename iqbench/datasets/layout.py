@@ -80,7 +80,7 @@ def folder_below(root: DataRoot | None, place: str, what: str) -> Place:
         If an archive is not as it should be, or a server does not answer.
     """
     if root is None:
-        raise missing_data("nobody said where its data lies", place)
+        raise missing_data("its data root is not set", place)
     if isinstance(root, str):
         folder = find_place(root if place == "." else f"{root.rstrip('/')}/{place}")
     else:
@@ -124,7 +124,7 @@ def find_below(
         If nobody said where data lies, or it is not there.
     """
     if root is None:
-        raise missing_data("nobody said where its data lies", place)
+        raise missing_data("its data root is not set", place)
     path = root / place
     if not is_there(path):
         raise missing_data(f"{what} {path} does not exist", place)

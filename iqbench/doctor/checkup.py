@@ -38,7 +38,7 @@ def doctor(
     device
         ``auto`` (the first GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
     weights
-        Folder where pretrained weights are looked for first.
+        Folder that is searched first for pretrained weights.
     reporter
         Is told the name of each part before it is checked.
 

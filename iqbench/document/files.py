@@ -70,7 +70,7 @@ def export_format(path: Path, given: str | None = None) -> str:
     if found not in EXPORT_FORMATS:
         raise IqbenchError(
             f"cannot tell the format of {path} from its name",
-            hint="Let it end in .csv, .parquet or .jsonl, or give --format",
+            hint="Use a name that ends in .csv, .parquet or .jsonl, or give --format",
         )
     return found
 

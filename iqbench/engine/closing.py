@@ -113,7 +113,7 @@ class _Closer:
             known = read_reference_set(self._root, of_set)
             if known is None:
                 raise IqbenchError(
-                    f"which images the reference set {of_set} has is not noted",
+                    f"the images of the reference set {of_set} are not recorded",
                     hint="Run iqbench evaluate again with --reference-set",
                 )
             references = ImageSet(SetName("", of_set), known)
@@ -151,7 +151,7 @@ def _key(digest: str, peaks: Mapping[str, Sequence[int]]) -> FeatureKey:
     """Say which features are those of a file."""
     if len(peaks[digest]) > 1:
         raise IqbenchError(
-            "the features of a file are there for several sample values of white",
-            hint="Run iqbench evaluate again: it knows which is meant",
+            "features of a file are stored for several sample values of white",
+            hint="Run iqbench evaluate again: it knows which one applies",
         )
     return FeatureKey(digest, peaks[digest][0])

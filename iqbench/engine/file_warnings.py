@@ -168,8 +168,8 @@ class FileWarnings:
             peaks = sorted(self._peaks.items())
             counts = ", ".join(f"{count} outputs of {peak}" for peak, count in peaks)
             yield (
-                f"{dataset!r} has several sample values of white: {counts}. Their values are in "
-                "columns of their own, and no mean is over all; --peak takes one for all"
+                f"{dataset!r} has several sample values of white: {counts}. Their values have "
+                "separate columns and are never averaged together; --peak sets one for all"
             )
         if self._changed:
             yield (
@@ -196,7 +196,7 @@ class FileWarnings:
         for method, twins in sorted(self._twins.items()):
             yield (
                 f"method {method!r}: {len(twins)} of its files for {dataset!r} are byte for byte "
-                f"another of the same reference: {some(twins)}"
+                f"equal to another for the same reference: {some(twins)}"
             )
 
 

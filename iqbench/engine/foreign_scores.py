@@ -136,10 +136,10 @@ class ForeignScores:
             )
         _, column, image, stored, computed = max(self.differing, key=itemgetter(0))
         return (
-            f"{whose}: {len(self.differing)} of {self.compared} stored values are not those of "
-            f"the files, the worst {column} of {image}: stored {_text(stored)}, computed "
-            f"{_text(computed)}. They were brought from {where}, and are replaced by what was "
-            "computed now"
+            f"{whose}: {len(self.differing)} of {self.compared} stored values differ from those "
+            f"computed from the files; the largest difference is {column} of {image}: stored "
+            f"{_text(stored)}, computed {_text(computed)}. They came from {where}; the values "
+            "computed now replace them"
         )
 
 

@@ -96,7 +96,7 @@ class NoFiles:
     def extract(self, keys: Sequence[FeatureKey]) -> Iterator[Features]:
         """Refuse."""
         raise IqbenchError(
-            f"neither features nor moments are there of {len(keys)} images",
+            f"neither features nor moments are stored of {len(keys)} images",
             hint="Run iqbench evaluate again: it computes what is missing",
         )
 

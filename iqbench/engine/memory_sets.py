@@ -151,7 +151,7 @@ class MemorySets:
         self.columns = set_columns(requests, protocol, resources.digests, digest)
         if references is not None and not self.columns:
             raise IqbenchError(
-                "a reference set is given, and no metric that compares sets",
+                "a reference set is given, but no metric that compares sets",
                 hint="Give one too, e.g. fid, or leave the reference set out",
             )
         if features == "moments" and not self.columns:

@@ -45,7 +45,7 @@ class PairScorer:
     compute
         Device, precision and memory budget.
     weights
-        Folder where pretrained weights are looked for first.
+        Folder that is searched first for pretrained weights.
     resources
         Networks and parameters, if they are loaded already; otherwise they are loaded when they
         are first needed.

@@ -323,13 +323,12 @@ def plan_run(
             plans.append(replace(one, features=_kept_features(one, features, notes)))
     if given is not None and plans and not any(item.reference_set for item in plans):
         raise IqbenchError(
-            f"a reference set {given.folder} is given, and no metric that compares sets",
+            f"a reference set {given.folder} is given, but no metric that compares sets",
             hint="Give one too, e.g. --metric fid, or leave the reference set out",
         )
     if features is not None and plans and not any(item.compares_sets for item in plans):
         raise IqbenchError(
-            f"what to keep of sets of images is given ({features}), and no metric that compares "
-            "sets",
+            f"features is given ({features}), but no metric that compares sets",
             hint="Give one too, e.g. --metric fid, or leave --features out",
         )
     for folder, files in {
@@ -338,7 +337,7 @@ def plan_run(
         if item.reference_set and item.reference_set.ignored
     }.items():
         notes.warnings.append(
-            f"reference set {folder} holds more than images; left out: {some(files)}"
+            f"reference set {folder} holds files that are not images; left out: {some(files)}"
         )
     skipped = [absence.why for absence in notes.absences]
     if not plans:
@@ -367,7 +366,7 @@ def _kept_features(plan: DatasetPlan, asked: KeptFeatures | None, notes: _Notes)
     why = (
         "--features moments keeps none"
         if asked
-        else f"of sets with more than {KEPT_IMAGES:,} images moments are kept instead, and dataset "
+        else f"sets of more than {KEPT_IMAGES:,} images keep only moments, and dataset "
         f"{plan.dataset.name!r} has one of {most:,}"
     )
     check_moments(plan.requests, why, keep="--features keep")
@@ -437,7 +436,7 @@ def _assign_all(
     for dataset in datasets:
         if dataset.ignored:
             notes.warnings.append(
-                f"dataset {dataset.name!r}: left out, because they are none of its images: "
+                f"dataset {dataset.name!r}: left out, because they are not images of it: "
                 f"{some(dataset.ignored)}"
             )
         if dataset.brings_outputs:
@@ -529,12 +528,12 @@ def _assign(
         assignments[method.name] = Assignment(images, outputs, found.problems, found.folder)
         if found.extra:
             notes.warnings.append(
-                f"method {method.name!r}: {found.folder} holds more than outputs for the images "
-                f"of {dataset.name!r}; left out: {some(found.extra)}"
+                f"method {method.name!r}: {found.folder} holds files that are not outputs for "
+                f"images of {dataset.name!r}; left out: {some(found.extra)}"
             )
         if found.hint:
             notes.warnings.append(
-                f"method {method.name!r} lacks the output of {len(found.problems)} of "
+                f"method {method.name!r} lacks outputs for {len(found.problems)} of "
                 f"{len(images)} images of {dataset.name!r}. {found.hint}"
             )
     return assignments

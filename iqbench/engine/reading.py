@@ -465,8 +465,8 @@ def _own_peak(output: Picture, peak: int, protocol: Protocol, remarks: list[Rema
     own = settle_peak(output)[0].peak
     if own != peak:
         text = (
-            f"white is {peak} beside the reference, but {own} for metrics that read the output "
-            f"alone: only the reference says {peak}; `--peak {peak}` says it for all"
+            f"white is {peak} together with the reference, but {own} for metrics that read the "
+            f"output alone: only the reference says {peak}. Give `--peak {peak}` to set it for all"
         )
         remarks.append(Remark(text, output.name))
     return own

@@ -104,7 +104,7 @@ class Record:
             return False
         if first.inputs != inputs:
             warnings.warn(
-                f"image {image!r} came again with other pixels: the first is kept",
+                f"image {image!r} was given twice with different pixels: the first is kept",
                 IqbenchWarning,
                 stacklevel=4,
             )

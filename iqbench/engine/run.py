@@ -492,7 +492,10 @@ def _set_warnings(dataset: str, method: str, rows: list[SetRow]) -> Iterator[str
     for row in rows:
         if row.error is None and row.n < row.expected:
             where = f"{dataset} / {method}: {row.metric}"
-            yield f"{where} is of {row.n} of {row.expected} images: the method is not ranked"
+            yield (
+                f"{where} is computed from {row.n} of {row.expected} images: the method is not "
+                "ranked"
+            )
 
 
 def _warning_of_small_sets(rows: Sequence[SetRow]) -> Iterator[str]:
@@ -506,8 +509,8 @@ def _warning_of_small_sets(rows: Sequence[SetRow]) -> Iterator[str]:
         least, most = min(row.n for row in small), max(row.n for row in small)
         number = f"{least:,}" if least == most else f"{least:,} to {most:,}"
         yield (
-            f"fid of {where} is of {number} images: with fewer than {FEW:,} it is too large, and "
-            "can be compared with values of as many images only"
+            f"fid of {where} is computed from {number} images: with fewer than {FEW:,} it is too "
+            "large, and comparable only with values of the same number of images"
         )
 
 

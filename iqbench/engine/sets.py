@@ -536,7 +536,7 @@ class _ExtractorFiles:
         """Decode each image again, and give its features, in any order."""
         if not self.has(keys):
             raise IqbenchError(
-                "images of the set have no file that could be read once more",
+                "some images of the set have no file that can be read again",
                 hint="Give --recompute, or --features keep",
             )
         files = self.run.files

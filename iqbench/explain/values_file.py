@@ -88,7 +88,7 @@ def _read(path: Path) -> str:
             raise IqbenchError(f"{path} is larger than {LARGEST >> 20} MB: it is no list of values")
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise IqbenchError(f"{path} is no text in UTF-8") from error
+        raise IqbenchError(f"{path} is not UTF-8 text") from error
     except OSError as error:
         raise IqbenchError(f"{path} cannot be read: {error.strerror or error}") from error
 

@@ -86,7 +86,7 @@ def rename_method(root: Path, method: str, new: str, datasets: Collection[str] =
     if taken:
         raise IqbenchError(
             f"{root} has a method {new!r} on {', '.join(sorted(taken))} already",
-            hint="Choose another name, or take it out first: iqbench results remove",
+            hint="Choose another name, or remove it first: iqbench results remove",
         )
     for group in found:
         refuse_later(group)
@@ -242,7 +242,7 @@ def _finish(root: Path, file: Path, change: Change) -> None:
         raise IqbenchError(
             f"{change.sentence}, but {error.filename or file} cannot be deleted: "
             f"{error.strerror or error}",
-            hint="Check its permissions; the next iqbench results or evaluate goes on with it",
+            hint="Check its permissions; the next iqbench results or evaluate completes it",
         ) from error
 
 
@@ -255,7 +255,7 @@ def _delete(root: Path, change: Change, name: str) -> None:
     if len(path.parts) != 4 or not kinds or path.parts[1:3] not in folders or ".." in path.parts:
         raise IqbenchError(
             f"a record in {root / CHANGES} names {name!r}, which is not part of that method",
-            hint="Delete that record: iqbench wrote no such file",
+            hint="Delete that record: iqbench did not write it",
         )
     part = root / path
     part.unlink(missing_ok=True)

@@ -136,7 +136,7 @@ class Filters:
         asked = " and ".join(
             f"{key} {_either(values)}" for key, values in sorted(self.wanted.items())
         )
-        raise IqbenchError(f"no score has {asked}", hint="Ask for less at once")
+        raise IqbenchError(f"no score has {asked}", hint="Use fewer filters at once")
 
 
 def _either(values: Iterable[str]) -> str:

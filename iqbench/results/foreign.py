@@ -109,7 +109,7 @@ def read_foreign(
     if kind is None:
         raise IqbenchError(
             f"cannot tell the format of {path} from its name",
-            hint="Let it end in .csv, .tsv, .jsonl or .parquet",
+            hint="Use a name that ends in .csv, .tsv, .jsonl or .parquet",
         )
     try:
         with open_regular(path) as file:
@@ -133,7 +133,7 @@ def _text(path: Path, content: bytes) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        problem = f"{path}, line {line}: no text in UTF-8"
+        problem = f"{path}, line {line}: not UTF-8 text"
         raise IqbenchError(problem, hint="Save it as UTF-8") from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
@@ -166,7 +166,7 @@ def _csv_rows(path: Path, content: bytes) -> Iterator[tuple[str, dict[str, Any]]
             continue
         if len(cells) != len(names):
             raise IqbenchError(
-                f"{path}, {place}: {len(cells)} cells, and the head has {len(names)}",
+                f"{path}, {place}: {len(cells)} cells, but the header has {len(names)}",
                 hint="Put cells that hold a separator in double quotes",
             )
         yield place, dict(zip(names, (cell.strip() for cell in cells), strict=True))
@@ -182,7 +182,7 @@ def _json_rows(path: Path, content: bytes) -> Iterator[tuple[str, dict[str, Any]
             found = json.loads(line)
         except (ValueError, RecursionError) as error:
             reason = str(error).partition(":")[0]
-            raise IqbenchError(f"{path}, {place}: no JSON: {reason}") from None
+            raise IqbenchError(f"{path}, {place}: not valid JSON: {reason}") from None
         if not isinstance(found, dict):
             raise IqbenchError(f"{path}, {place}: not an object", hint='Write {"image": "a", ...}')
         yield place, {name.strip(): value for name, value in found.items()}
@@ -238,7 +238,7 @@ def _values(
         wide = [name for name in wide if not metrics or name in metrics]
     elif "metric" not in roles and len(metrics) != 1:
         raise IqbenchError(
-            f"{path} has a column of values, but none that says of which metric they are",
+            f"{path} has a column of values, but no column that names the metric",
             hint="Name it by --metric NAME, or add a column metric",
         )
     for place, row in rows:

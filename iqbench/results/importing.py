@@ -189,7 +189,7 @@ class _Import:
                 info = known[name]
             elif direction == "none" and name not in said:
                 self.notes.append(
-                    f"what is better of {name} is not said, so nothing is ranked by it: "
+                    f"the direction of {name} is unknown, so nothing is ranked by it: "
                     f"--direction {name}=higher, lower or none"
                 )
             self.infos[name] = info
@@ -225,8 +225,8 @@ class _Import:
             identity = (*key, named.image, named.metric)
             if identity in values:
                 raise IqbenchError(
-                    f"{self.where(value)}: {named.metric} of {named.method} / {named.image} stands "
-                    f"in {values[identity].place} already"
+                    f"{self.where(value)}: {named.metric} of {named.method} / {named.image} is "
+                    f"already given in {values[identity].place}"
                 )
             values[identity] = named
         by_key: dict[tuple[str, str], list[ForeignValue]] = {}
@@ -319,7 +319,7 @@ class _Import:
         add_published(self.store.root, means)
         if any(not mean.protocol for mean in means):
             self.notes.append(
-                "published means without a protocol are shown, and not ranked: say it in a column "
+                "published means without a protocol are shown but not ranked: give it in a column "
                 "protocol"
             )
         every = {mean.metric: ColumnInfo("none") for mean in means}

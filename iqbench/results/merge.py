@@ -142,7 +142,7 @@ def _check_places(folders: Sequence[Path], output: Path) -> None:
         )
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise IqbenchError(
-            f"{output} is there already", hint="Give a new folder with -o, e.g. -o merged"
+            f"{output} already exists", hint="Give a new folder with -o, e.g. -o merged"
         )
 
 
@@ -199,7 +199,7 @@ class _Merger:
             if len(differ):
                 what = "reference" if column == "reference_digest" else "output"
                 self._differ(
-                    sides, f"another {what} file of {len(differ)} images, first {differ[0]}"
+                    sides, f"other {what} files for {len(differ)} images, first {differ[0]}"
                 )
 
     def _scores(self, sides: Sequence[Stored], images: pa.Table) -> pa.Table:
@@ -224,8 +224,8 @@ class _Merger:
             low, high = apart.iloc[0]
             self._differ(
                 sides,
-                f"other values of the same files: {len(apart)} of them, first {metric} of {image}, "
-                f"{low!r} and {high!r}",
+                f"different values of the same files: {len(apart)} of them, first {metric} of "
+                f"{image}, {low!r} and {high!r}",
             )
         every["order"] = every["side"] if self._keep == "last" else -every["side"]
         every["known"] = every["value"].notna()

@@ -131,7 +131,7 @@ def _read(path: Path) -> pd.DataFrame:
     if suffix not in (_CSV, ".parquet"):
         raise IqbenchError(
             f"cannot tell the format of {path} from its name",
-            hint="Let it end in .csv or .parquet",
+            hint="Use a name that ends in .csv or .parquet",
         )
     try:
         with open_regular(path) as file:
@@ -182,7 +182,7 @@ def _texts(column: pd.Series) -> pd.Series:
 def _numbers(column: pd.Series, path: Path) -> pd.Series:
     found = _floats(column)
     if found is None:
-        raise IqbenchError(f"column {column.name!r} of {path} holds other than numbers")
+        raise IqbenchError(f"column {column.name!r} of {path} holds values that are not numbers")
     return found
 
 

@@ -115,7 +115,7 @@ def published_of(file: ForeignFile, *, dataset: str = "", method: str = "") -> l
     Raises
     ------
     IqbenchError
-        If a value lacks its dataset, method, source or number, or stands there twice.
+        If a value lacks its dataset, method, source or number, or occurs twice.
     """
     found: dict[tuple[str, str, str, str], str] = {}
     means = []
@@ -124,7 +124,7 @@ def published_of(file: ForeignFile, *, dataset: str = "", method: str = "") -> l
         if mean.key in found:
             raise IqbenchError(
                 f"{file.path}, {value.place}: {mean.metric} of {mean.method} on {mean.dataset} "
-                f"stands in {found[mean.key]} already"
+                f"is already given in {found[mean.key]}"
             )
         found[mean.key] = value.place
         means.append(mean)

@@ -772,7 +772,7 @@ def _chosen(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
             unknown = unknown_name("column", name, [str(known) for known in frame.columns])
             raise IqbenchError(
                 unknown.message,
-                hint=f"{unknown.hint}. Metrics are columns of the wide form alone; here a filter "
+                hint=f"{unknown.hint}. Only the wide form has metrics as columns; here a filter "
                 "of metric chooses rows",
             )
     return frame[list(columns)]

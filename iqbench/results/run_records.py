@@ -178,7 +178,7 @@ def _records(root: Path) -> Iterator[tuple[Path, RunRecord]]:
             continue  # another process has deleted it
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise IqbenchError(
-                f"cannot read {file}, what a run noted of itself: {error}",
+                f"cannot read {file}, the record of a run: {error}",
                 hint="Delete it: no score is in it",
             ) from error
         yield file, record

@@ -95,7 +95,7 @@ def split_selectors(text: str) -> list[str]:
             parts[-1] += sign
     if depth:
         raise IqbenchError(
-            f"{text!r} has a bracket without its other half",
+            f"{text!r} has an unmatched bracket",
             hint="Write psnr[protocol=sr-y:scale=4],ssim",
         )
     return [part.strip() for part in parts if part.strip()]

@@ -353,7 +353,7 @@ def _parse_line(text: str, place: tuple[Path, int]) -> _Line:
     try:
         keys = json.loads(text, object_pairs_hook=_distinct)
         if not isinstance(keys, dict):
-            raise ValueError("it is no JSON object")
+            raise ValueError("it is not a JSON object")
         kinds = (("column", _ColumnLine), ("image", _ImageLine), ("set", _SetLine))
         kind = next((kind for key, kind in kinds if key in keys), None)
         if kind is None:
@@ -368,10 +368,10 @@ def _parse_line(text: str, place: tuple[Path, int]) -> _Line:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of its keys and values, and refuse a key that stands there twice."""
+    """Make an object of its keys and values, and refuse a key that occurs twice."""
     keys = [key for key, _ in pairs]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
-        raise ValueError(f"{twice!r} stands there twice")
+        raise ValueError(f"{twice!r} occurs twice")
     return dict(pairs)
 
 

@@ -180,7 +180,7 @@ def test_what_is_wrong_is_named(publish, results, row, message):
     with pytest.raises(IqbenchError, match=message):
         publish(row)
     assert read_published(results) == []
-    with pytest.raises(IqbenchError, match="line 3: psnr of P on hr stands in line 2 already"):
+    with pytest.raises(IqbenchError, match="line 3: psnr of P on hr is already given in line 2"):
         publish(*[("P", "hr", "psnr", 1, "rgb", "N")] * 2)
 
 

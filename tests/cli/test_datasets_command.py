@@ -89,7 +89,7 @@ def test_list_can_be_narrowed_to_a_task_and_to_what_is_here(mini: Path, tmp_path
     assert names("--here") == []
     result = CliRunner().invoke(datasets, ["list", "--here"], catch_exceptions=False)
     assert (result.stdout, result.exit_code) == ("", 0)
-    assert "set IQBENCH_DATA to where it lies" in result.stderr
+    assert "set IQBENCH_DATA to the folder that holds it" in result.stderr
 
 
 def test_the_table_has_a_line_a_dataset_in_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_verify_of_data_that_is_not_there(mini: Path, tmp_path: Path) -> None:
     assert run("verify") == ""
     assert json.loads(run("verify", "--format", "json")) == []
     said = CliRunner().invoke(datasets, ["verify"]).stderr
-    assert said == "No dataset's data is there: set IQBENCH_DATA to where it lies.\n"
+    assert said == "No dataset's data was found: set IQBENCH_DATA to the folder that holds it.\n"
 
 
 def test_an_incomplete_dataset_is_never_scored(mini: Path, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_an_incomplete_dataset_is_never_scored(mini: Path, tmp_path: Path) -> No
         "reference,output\ndata/mini/HR/img_1.png,out/img_1.png\n"
         "data/mini/HR/img_2.png,out/img_2.png\n"
     )
-    with pytest.raises(IqbenchError, match=r"not there: data/mini/HR/img_2\.png \(line 3\)"):
+    with pytest.raises(IqbenchError, match=r"do not exist: data/mini/HR/img_2\.png \(line 3\)"):
         evaluate(pairs="pairs.csv", metrics=["psnr"], device="cpu")
     assert not (tmp_path / "results").exists()
 

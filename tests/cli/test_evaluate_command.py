@@ -54,7 +54,7 @@ def test_names_that_are_not_spelt_alike_are_paired_as_the_hint_says(folders, iqb
     ran = iqbench("evaluate", *ONE, *HR, *PSNR)
     assert ran.code == 3
     assert (
-        "warning: method 'one' lacks the output of 3 of 3 images of 'hr'. 3 outputs would fit with "
+        "warning: method 'one' lacks outputs for 3 of 3 images of 'hr'. 3 outputs would fit with "
         "--match case,numbers: upper and lower case are the same and numbers are compared as "
         "numbers (0001 is 1)\n"
     ) in ran.err
@@ -85,7 +85,7 @@ def test_each_method_may_have_a_template_and_the_hint_gives_it(folders, iqbench)
     ran = iqbench("evaluate", "--methods-in", "out", *HR, *PSNR)
     assert ran.code == 3
     option = "--method 'two=out/two/{id}_denoised'"
-    told = "method 'two' lacks the output of 3 of 3 images of 'hr'. 3 outputs would fit with "
+    told = "method 'two' lacks outputs for 3 of 3 images of 'hr'. 3 outputs would fit with "
     assert f"{told}{option}\n" in ran.err
     command = ("evaluate", "--methods-in", "out", *HR, *PSNR)
     ran = iqbench(*command, *shlex.split(option))
@@ -149,7 +149,7 @@ def test_failures_are_named_on_stderr_and_make_exit_3(folders, iqbench):
     assert ran.code == 3
     assert ran.out == ""
     assert ran.err.splitlines()[:3] == [
-        "warning: method 'one': out/one holds more than outputs for the images of 'hr'; "
+        "warning: method 'one': out/one holds files that are not outputs for images of 'hr'; "
         "left out: x.png",
         "not scored: hr / two / b: out/two/b.png is empty (0 bytes). Write or copy the file again",
         "Outputs: 5 scored, 1 could not be scored.",

@@ -197,7 +197,7 @@ class TestPieces:
 
 
 def test_another_suffix_is_refused(results: Path, tmp_path: Path) -> None:
-    with pytest.raises(IqbenchError, match=r"end in \.csv, \.parquet or \.jsonl"):
+    with pytest.raises(IqbenchError, match=r"ends in \.csv, \.parquet or \.jsonl"):
         run(results, "-o", tmp_path / "scores.xlsx")
 
 

@@ -186,7 +186,7 @@ def test_one_image_is_no_set(folders):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"metrics": ["psnr"], "reference_set": "ref"}, "and no metric that compares sets"),
+        ({"metrics": ["psnr"], "reference_set": "ref"}, "but no metric that compares sets"),
         ({"metrics": ["fid"], "reference_set": "none"}, "none does not exist"),
         ({"metrics": ["fid"], "reference_set": "broken"}, "a.png"),
         ({"metrics": ["fid"], "reference_set": [3]}, "image of the reference set 0 is of type int"),

@@ -141,7 +141,7 @@ def test_an_item_of_very_many_outputs_is_split_among_workers(tmp_path):
     assert len(first) == 150
     pd.testing.assert_frame_equal(first, second, check_exact=True)
     assert said[0] == said[1]
-    assert any("byte for byte another of the same reference" in text for text in said[0])
+    assert any("byte for byte equal to another for the same reference" in text for text in said[0])
 
 
 @pytest.mark.slow
@@ -266,12 +266,12 @@ class TestSpecs:
             ("process", "unknown executor 'process'. Did you mean 'processes'?"),
             ("", "unknown executor ''"),
             ("inline:2", "inline takes no number"),
-            ("processes:", "nothing stands behind the colon"),
+            ("processes:", "nothing follows the colon"),
             ("processes:0", "not a number from 1 to 100,000"),
             ("processes:-1", "not a number from 1 to 100,000"),
             ("processes:two", "not a number from 1 to 100,000"),
             ("processes:999999", "not a number from 1 to 100,000"),
-            ("ray:", "nothing stands behind the colon"),
+            ("ray:", "nothing follows the colon"),
             ("ray:cpus=0", "not a number above 0"),
             ("ray:gpus=some", "not a number above 0"),
             ("ray:workers=0", "not a number from 1 to 100,000"),

@@ -65,7 +65,10 @@ def test_forged_values_are_told_and_replaced(made, theirs):
     summary = made.evaluate()
     assert (summary.scored, summary.current) == (3, 3)
     (said,) = summary.warnings
-    assert said.startswith("hr / one: 3 of 3 stored values are not those of the files, the worst ")
+    assert said.startswith(
+        "hr / one: 3 of 3 stored values differ from those computed from the files; the largest "
+        "difference is "
+    )
     assert str(theirs) in said
     assert honest(made)
     assert made.evaluate().warnings == []
@@ -79,7 +82,7 @@ def test_a_value_that_is_found_makes_all_be_computed(made, theirs, monkeypatch):
     submit(made, theirs)
     summary = made.evaluate()
     assert summary.scored == 3
-    assert "1 of 3 stored values are not those of the files" in summary.warnings[0]
+    assert "1 of 3 stored values differ from those computed from the files" in summary.warnings[0]
     assert honest(made)
 
 
@@ -93,7 +96,7 @@ def test_forged_scores_of_a_method_that_is_there_do_not_hide_its_own(made, their
         shutil.copy(part, made.results / kind / "hr/one" / later)
     assert not honest(made)
     summary = made.evaluate()
-    assert "3 of 3 stored values are not those of the files" in summary.warnings[0]
+    assert "3 of 3 stored values differ from those computed from the files" in summary.warnings[0]
     assert honest(made)
 
 

@@ -280,7 +280,7 @@ class TestMerged:
             evaluate(f"{name}/near", results=f"{name}-results")
         merge_results([shards / "one-results", shards / "two-results"], shards / "merged")
         (problem,) = close_stored_sets(shards / "merged")
-        assert "neither features nor moments are there of 2 images" in problem
+        assert "neither features nor moments are stored of 2 images" in problem
         assert "stale" in rows("merged").loc[("near", "fid"), "error"]
 
     def test_kid_is_not_closed_from_moments(self, shards):

@@ -107,7 +107,7 @@ def test_a_reference_that_settles_another_peak_leaves_the_value_current(made, co
     summary = made.evaluate(metrics=BOTH, dataset_name="outputs")
     assert {columns for _, columns in computed} == {frozenset({"psnr"})}
     assert any(
-        "white is 4095 beside the reference, but 65535 for metrics that read the output alone"
+        "white is 4095 together with the reference, but 65535 for metrics that read the output al"
         in text
         for text in summary.warnings
     )

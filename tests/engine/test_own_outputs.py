@@ -150,6 +150,6 @@ def test_a_file_that_was_copied_over_another_is_warned_of_by_name(spec, run):
     (spec.root / "b_2.png").write_bytes((spec.root / "b_0.png").read_bytes())
     summary, _ = run(spec)
     assert summary.warnings == [
-        "method 'distorted': 1 of its files for 'tid' are byte for byte another of the same "
-        "reference: b_2 is b_0"
+        "method 'distorted': 1 of its files for 'tid' are byte for byte equal to another for the "
+        "same reference: b_2 is b_0"
     ]

@@ -215,7 +215,9 @@ def test_other_files_beside_the_images_are_named(extracted, folders, photos):
     with pytest.warns(IqbenchWarning) as caught:
         iqbench.evaluate(methods=["near"], reference_set="photos", metrics=["fid"])
     said = [str(one.message) for one in caught if "photos" in str(one.message)]
-    assert said == [f"reference set {folders}/photos holds more than images; left out: notes.txt"]
+    assert said == [
+        f"reference set {folders}/photos holds files that are not images; left out: notes.txt"
+    ]
 
 
 def test_a_set_that_no_metric_needs_is_refused(folders, photos):
@@ -294,5 +296,5 @@ class TestNotes:
         merge_results([Path("shard 0"), Path("shard 1")], Path("merged"))
         problems = close_stored_sets(Path("merged"))
         assert len(problems) == 2
-        assert "is not noted" in problems[0]
+        assert "are not recorded" in problems[0]
         assert load_scores("merged", scope="set")["value"].isna().all()

@@ -86,7 +86,7 @@ class TestWhatIsScored:
         for name in ("d.txt", "a.csv", "b.csv", "c.json"):
             (hr / name).write_text("")
         (warning,) = made.evaluate(made.method()).warnings
-        assert "none of its images: a.csv, b.csv, c.json and 1 more" in warning
+        assert "not images of it: a.csv, b.csv, c.json and 1 more" in warning
 
     def test_a_copy_of_the_references_is_scored_and_pointed_out(self, made):
         hr = made.references()

@@ -170,7 +170,9 @@ class TestOneColumn:
             metric.update(output[:1], reference[:1], ids=["a"])
             assert metric.compute().item() == expected((output, reference))["psnr"]
         metric.update(output[:1], reference[:1], ids=["b"])
-        with pytest.warns(IqbenchWarning, match="'b' came again with other pixels: the first"):
+        with pytest.warns(
+            IqbenchWarning, match="'b' was given twice with different pixels: the first"
+        ):
             assert metric.compute().item() == expected((output, reference))["psnr"]
 
     def test_scores_are_those_of_images_and_can_be_written(self, metric, tmp_path):

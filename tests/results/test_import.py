@@ -178,13 +178,17 @@ def test_costs_of_methods_hold_whatever_the_images(made, tmp_path):
         ("f.csv", "image,method,m\nab,near,3\n", "line 2: unknown image of dataset 'hr' 'ab'"),
         ("f.csv", "image,method,m\na,near,3x\n", "line 2: m is not a number: '3x'"),
         ("f.csv", "image,method,m\na,near,1_0\n", "line 2: m is not a number: '1_0'"),
-        ("f.csv", "image,method,m\na,near,1\n\na.png,near,2\n", "line 4: m of near / a stands in"),
-        ("f.csv", "image,method,m\na,near\n", "line 2: 2 cells, and the head has 3"),
+        (
+            "f.csv",
+            "image,method,m\na,near,1\n\na.png,near,2\n",
+            "line 4: m of near / a is already given in",
+        ),
+        ("f.csv", "image,method,m\na,near\n", "line 2: 2 cells, but the header has 3"),
         ("f.csv", "image,m,m\na,1,2\n", "line 1: two columns are called 'm'"),
         ("f.csv", 'image,method,m\n"a,near,1\n', "line 2: unexpected end of data"),
         ("f.csv", "image,m\na,1\n", "line 2: no method is named"),
         ("f.csv", "image,method,m\n,near,1\n", "line 2: no image is named"),
-        ("f.csv", "image,method,value\na,near,1\n", "a column of values, but none that says"),
+        ("f.csv", "image,method,value\na,near,1\n", "a column of values, but no column that names"),
         ("f.csv", "image,method,m\n", "has no rows"),
         ("f.csv", "method,m\nner,1\n", "line 2: unknown method 'ner'. Did you mean 'near'?"),
         ("f.csv", "method,m\nnear,1\nnear,2\n", "line 3: m of near has a value already"),
@@ -200,7 +204,7 @@ def test_costs_of_methods_hold_whatever_the_images(made, tmp_path):
             "image,method,psnr,direction\na,near,1,lower\n",
             "psnr is 'higher' in",
         ),
-        ("f.jsonl", '{"image": "a"}\nnope\n', "line 2: no JSON"),
+        ("f.jsonl", '{"image": "a"}\nnope\n', "line 2: not valid JSON"),
         ("f.jsonl", "[1]\n", "line 1: not an object"),
         ("f.jsonl", '{"image": "a", "method": "near", "m": [1]}', "line 1: m is not a number"),
         ("f.jsonl", '{"image": "a", "method": "near", "m": true}', "line 1: m is not a number"),
@@ -243,7 +247,7 @@ def test_the_command(made, tmp_path):
     file = long(tmp_path / "scores.csv")
     ran = CliRunner().invoke(command, [str(file), "--results", str(made.results)])
     assert ran.exit_code == 0
-    assert "what is better of musiq is not said" in ran.output
+    assert "the direction of musiq is unknown" in ran.output
     assert f"imported 4 values of musiq into {made.results}" in ran.output
     assert CliRunner().invoke(cli, ["import", "--help"]).exit_code == 0
     assert iqbench.import_values is import_values

@@ -108,7 +108,9 @@ class TestDifferences:
 
     def test_other_values_of_the_same_files_stop_the_merge(self, sides):
         made, one, two = sides
-        with pytest.raises(IqbenchError, match=r"other values of the same files: 3 .* psnr of a"):
+        with pytest.raises(
+            IqbenchError, match=r"different values of the same files: 3 .* psnr of a"
+        ):
             merge_results([one, two], made.root / "merged")
         assert sorted(path.name for path in made.root.iterdir()) == ["hr", "one", "out", "two"]
 
@@ -131,7 +133,7 @@ class TestDifferences:
         one = evaluate(made, mine, "one")
         write_png(mine / "b.png", noisy(picture(1), 9, 30))
         two = evaluate(made, mine, "two")
-        with pytest.raises(IqbenchError, match=r"another output file of 1 images, first b"):
+        with pytest.raises(IqbenchError, match=r"other output files for 1 images, first b"):
             merge_results([one, two], made.root / "merged")
         merge_results([one, two], made.root / "merged", keep="last")
         pd.testing.assert_frame_equal(facts(made.root / "merged"), facts(two))
@@ -149,7 +151,7 @@ class TestDifferences:
     [
         (("one",), "merged", "two or more"),
         (("one", "one"), "merged", "two or more"),
-        (("one", "two"), "one", "is there already"),
+        (("one", "two"), "one", "already exists"),
         (("one", "nowhere"), "merged", "no results folder"),
     ],
 )

@@ -71,7 +71,7 @@ def test_rows_without_an_opinion_are_left_out(written):
         ("image,dmos\na,3\n", {}, "has no column 'mos' or 'judge'.*--mos-column.*image, dmos"),
         ("image,mos\na,3\n", {"mos": "mso"}, "unknown column of .*Did you mean 'mos'"),
         ("image,mos\na,3\n", {"mean": "mos"}, "unknown role of a column 'mean'"),
-        ("image,mos\na,good\n", {}, "'mos' of .* holds other than numbers"),
+        ("image,mos\na,good\n", {}, "'mos' of .* holds values that are not numbers"),
         ("image,mos\na,\n", {}, "has no opinion in any row"),
         ("image,judge\na,40\n", {}, "'judge' of .* is not between 0 and 1"),
         ("", {}, "cannot read"),
@@ -294,8 +294,8 @@ def test_what_is_left_out_of_a_file_is_told(written):
         ("image,mos\na,3,4\n", "cannot read .*Expected 2 fields in line 2, saw 3"),
         ("image,mos,mos\na,3,4\n", "several columns of one name"),
         ("image,mos, mos\na,3,4\n", "several columns of one name"),
-        ("image,mos\na,1_000\n", "'mos' of .* holds other than numbers"),
-        ("image,mos\na,\u0663\n", "'mos' of .* holds other than numbers"),
+        ("image,mos\na,1_000\n", "'mos' of .* holds values that are not numbers"),
+        ("image,mos\na,\u0663\n", "'mos' of .* holds values that are not numbers"),
     ],
 )
 def test_what_would_be_read_wrongly_is_refused(written, text, message):

@@ -62,7 +62,7 @@ def test_lists_are_split_outside_of_brackets():
         "psnr[protocol=sr-y:scale=4,shave=4, view=luma]",
         "ssim",
     ]
-    with pytest.raises(IqbenchError, match="without its other half"):
+    with pytest.raises(IqbenchError, match="has an unmatched bracket"):
         split_selectors("psnr[view=luma")
 
 

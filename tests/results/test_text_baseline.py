@@ -175,9 +175,9 @@ HEAD = '{"iqbench": "baseline", "format": 1}'
         (["dataset,method,image,psnr"], "its first line does not say so"),
         (['{"iqbench": "baseline", "format": 2}'], "is of format 2, and this release reads"),
         ([HEAD, "<<<<<<< HEAD"], "line 2, cannot be read"),
-        ([HEAD, "[]"], "line 2, cannot be read: it is no JSON object"),
+        ([HEAD, "[]"], "line 2, cannot be read: it is not a JSON object"),
         ([HEAD, "{}"], "line 2, cannot be read: it describes no column, image or set"),
-        ([HEAD, "1"], "line 2, cannot be read: it is no JSON object"),
+        ([HEAD, "1"], "line 2, cannot be read: it is not a JSON object"),
         ([HEAD, IMAGE], "line 2, cannot be read: no line before it describes the column 'psnr'"),
         (
             [HEAD, COLUMN, IMAGE, IMAGE],
@@ -189,7 +189,7 @@ HEAD = '{"iqbench": "baseline", "format": 1}'
             for value in ('"nan"', '"much"', '"1"', "NaN", "Infinity", "1e999", "true", "null")
         ),
         ([HEAD, COLUMN, IMAGE.replace("1.0", "9" * 400)], "line 3, cannot be read: values.psnr"),
-        ([HEAD, COLUMN, IMAGE.replace("1.0", '1.0, "psnr": 2.0')], "'psnr' stands there twice"),
+        ([HEAD, COLUMN, IMAGE.replace("1.0", '1.0, "psnr": 2.0')], "'psnr' occurs twice"),
         ([HEAD, COLUMN, IMAGE.replace('"m"', '""')], "line 3, cannot be read: method"),
         ([HEAD, COLUMN, IMAGE.replace('"reference"', '"r"')], "reference: Field required"),
         ([HEAD, COLUMN, IMAGE.replace('"output"', '"o"')], "output: Field required"),

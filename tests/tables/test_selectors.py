@@ -230,7 +230,7 @@ def test_columns_of_a_file_of_opinions_are_chosen_by_selectors(tmp_path):
 def test_the_long_form_says_where_metrics_are_columns(results):
     with pytest.raises(IqbenchError, match="unknown column 'psnr") as no:
         iqbench.load_scores(results / "new", columns=["psnr"])
-    assert "Metrics are columns of the wide form alone" in no.value.hint
+    assert "Only the wide form has metrics as columns" in no.value.hint
 
 
 @settings(deadline=None, derandomize=True)

@@ -78,7 +78,7 @@ def fetch(spec: DatasetSpec, *, progress: Progress | None = None) -> Fetched:
     root = spec.local_root
     if root is None:
         raise MissingDataError(
-            f"nobody said where the data of {spec.name!r} is to go",
+            f"there is no folder for the data of {spec.name!r} is to go",
             hint="Set the environment variable IQBENCH_DATA to a folder, or write it as `root:` "
             "into the datasets file",
         )

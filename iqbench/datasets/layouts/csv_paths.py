@@ -253,7 +253,7 @@ class _PairRows:
             shown = ", ".join(f"{name} (line {named[name]})" for name in missing[:3])
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             raise IqbenchError(
-                f"files named in {self.path} are not there: {shown}{more}",
+                f"files named in {self.path} do not exist: {shown}{more}",
                 hint="Paths are relative to the CSV's own folder, or absolute",
             )
 

@@ -329,8 +329,8 @@ def _outputs_beside(
     if not outside:
         return ""
     return (
-        f"Outputs of these names lie in {method.folder}, which is not looked through because there "
-        f"is {own}. To score them rename that folder, or give another --dataset-name"
+        f"Outputs with these names are in {method.folder}, which is not searched because there "
+        f"is {own}. To score them, rename that folder, or give another --dataset-name"
     )
 
 

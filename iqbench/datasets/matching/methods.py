@@ -109,7 +109,9 @@ def _method(text: str) -> Method:
     if not equals or not name or _TEMPLATE.search(name) or whole:
         name, place = "", text
     if not place:
-        raise IqbenchError(f"method {text!r} names no folder", hint="Give --method [NAME=]DIR")
+        raise IqbenchError(
+            f"method {text!r} does not name a folder", hint="Give --method [NAME=]DIR"
+        )
     folder, output_name = _folder_and_template(place)
     if output_name is not None:
         _check_template(text, output_name)

@@ -250,7 +250,7 @@ def _parquet(blobs: list[Blob], part: str | None) -> _Members:
     column, options = parse_spec(part) if part else ("", {})
     if unknown := set(options) - {"key"}:
         raise IqbenchError(
-            f"{part!r} says {some(unknown)} of a Parquet file, which means nothing",
+            f"{part!r} says {some(unknown)} of a Parquet file, which is not a key",
             hint="Write FILE.parquet#COLUMN:key=NAMES, with the columns of images and names",
         )
     key = options.get("key")

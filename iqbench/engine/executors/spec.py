@@ -93,7 +93,7 @@ class ExecutorSpec:
             raise unknown_name("executor", kind, _KINDS)
         if colon and not rest:
             raise IqbenchError(
-                f"nothing stands behind the colon of executor {text!r}",
+                f"executor {text!r}: nothing follows the colon",
                 hint="Write inline, processes, processes:4, ray or ray:ADDRESS",
             )
         if rest and kind == INLINE:

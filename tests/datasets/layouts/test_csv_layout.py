@@ -287,7 +287,7 @@ def test_a_path_that_cannot_be_an_id_needs_one(read) -> None:
 def test_missing_files_are_named_with_their_lines(read) -> None:
     rows = "".join(f"r/a.png,o/{name}.png\n" for name in ("a", "x", "y", "z", "w"))
     error = refusal(read, "reference,output\n" + rows)
-    assert "not there: o/x.png (line 3), o/y.png (line 4), o/z.png (line 5) and 1 more" in error
+    assert "do not exist: o/x.png (line 3), o/y.png (line 4), o/z.png (line 5) and 1 more" in error
 
 
 def test_two_references_of_one_id_are_refused(read) -> None:
@@ -298,7 +298,7 @@ def test_two_references_of_one_id_are_refused(read) -> None:
 
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
     layout = CsvLayout(layout="csv", file="pairs.csv")
-    with pytest.raises(MissingDataError, match="nobody said"):
+    with pytest.raises(MissingDataError, match="data root is not set"):
         layout.samples(None)
     with pytest.raises(MissingDataError, match="does not exist"):
         layout.samples(tmp_path)

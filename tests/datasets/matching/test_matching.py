@@ -96,7 +96,7 @@ def test_outputs_beside_an_unfit_folder_of_the_dataset_are_pointed_out(
     found = match(folder, make_dataset(REFERENCES), alone=True)
     assert not found.outputs
     said = found.hint or found.message
-    assert f"Outputs of these names lie in {folder}, which is not looked through" in said
+    assert f"Outputs with these names are in {folder}, which is not searched" in said
     assert "--dataset-name" in said
     # Taken in the way that is offered.
     assert list(match(folder, make_dataset(REFERENCES, name="new"), alone=True).outputs) == IDS

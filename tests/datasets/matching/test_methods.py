@@ -74,7 +74,7 @@ def test_what_holds_nothing_is_refused(make_files: MakeFiles) -> None:
 
 @pytest.mark.parametrize("text", ["", "name="])
 def test_a_method_without_a_folder_is_refused(text: str) -> None:
-    with pytest.raises(IqbenchError, match="names no folder"):
+    with pytest.raises(IqbenchError, match="does not name a folder"):
         resolve_methods([text])
 
 

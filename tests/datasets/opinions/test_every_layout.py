@@ -103,7 +103,7 @@ def test_files_that_differ_in_case_only_are_refused(miniature: Miniature, tmp_pa
 
 
 def test_without_a_root_it_says_what_to_set(miniature: Miniature) -> None:
-    with pytest.raises(MissingDataError, match="nobody said") as caught:
+    with pytest.raises(MissingDataError, match="data root is not set") as caught:
         layouts()[miniature.layout].model_validate({"layout": miniature.layout}).samples(None)
     assert "IQBENCH_DATA" in caught.value.hint
 

@@ -63,7 +63,7 @@ def test_tid2013_is_scored_without_methods_and_correlates_with_opinions(tmp_path
 
 def test_live_correlates_with_the_other_sign(tmp_path: Path) -> None:
     made = live(tmp_path, paint)
-    with pytest.warns(IqbenchWarning, match="8 of its files for 'mini' are byte for byte another"):
+    with pytest.warns(IqbenchWarning, match="8 of its files for 'mini' are byte for byte equal to"):
         evaluate(tmp_path, made)
     images = load_images(tmp_path / "results")
     assert set(images["mos_direction"]) == {"lower"}
