@@ -13,6 +13,7 @@ from iqbench.images.colour import linear_light
 from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.metrics._base import Column, Maps, Metric, Tap
 from iqbench.metrics._tensors import score_tensors
+from iqbench.native import library, loops
 from iqbench.protocols.presets import Role
 
 __all__ = ["Ciede2000", "ciede2000"]
@@ -24,6 +25,8 @@ XYZ = (
 )
 """Of linear sRGB, white D65 (ITU-R BT.709), as scikit-image and OpenCV have it."""
 WHITE = (0.95047, 1.0, 1.08883)
+MATRIX = tuple(tuple(value / white for value in row) for row, white in zip(XYZ, WHITE, strict=True))
+"""Of linear sRGB to X, Y and Z over those of white."""
 TURN = 2 * math.pi
 
 
@@ -83,13 +86,14 @@ def lab(rgb: Tensor) -> Tensor:
     Tensor
         (N, 3, h, w): L from 0 to 100, a, b.
     """
+    if library.suits(rgb):
+        weights = [weight for row in MATRIX for weight in row]
+        light = linear_light(rgb).expand(-1, 3, -1, -1).contiguous()
+        return torch.stack([loops.lab_planes(image, weights) for image in light])
     # Contiguous planes: channels-last pixels are read three times as slowly.
     planes = rgb.expand(-1, 3, -1, -1).movedim(1, 0).contiguous()
     linear = linear_light(planes)
-    matrix = linear.new_tensor(
-        [[value / w for value in row] for row, w in zip(XYZ, WHITE, strict=True)]
-    )
-    xyz = (matrix @ linear.flatten(1)).reshape(linear.shape)
+    xyz = (linear.new_tensor(MATRIX) @ linear.flatten(1)).reshape(linear.shape)
     # The root of 0 has no gradient: in the branch not taken, take the root of 1.
     above = xyz > 0.008856
     root = torch.where(above, xyz, 1.0) ** (1 / 3)

@@ -1,4 +1,4 @@
-/* Colours of pixels: luma, linear light, JPEG XL's XYB. */
+/* Colours of pixels: luma, linear light, CIELAB, JPEG XL's XYB. */
 
 #include <math.h>
 
@@ -48,6 +48,36 @@ void linear_light(const float *values, float *linear, long count, long threads)
         float base = ((value > 0.04045f ? value : 0.04045f) + 0.055f) / 1.055f;
         float square = base * base, power = square * fifth_root(square);
         linear[k] = value > 0.04045f ? power : value / 12.92f;
+    }
+}
+
+/* CIE's function of lightness: the cube root, and a straight line near black. */
+INLINE float lightness(float value)
+{
+    float root = cube_root(value > 0 ? value : 0), straight = 7.787f * value + 16.0f / 116;
+    return value > 0.008856f ? root : straight;
+}
+
+/* Converts three planes of linear light into L, a and b of CIELAB.
+ *
+ * `matrix` holds nine weights of linear light that give X, Y and Z over those of white.
+ */
+void lab_planes(
+    const float *linear, float *lab, const float *matrix, long count, long threads)
+{
+    const float *red = linear, *green = red + count, *blue = green + count;
+    float *light = lab, *a = light + count, *b = a + count;
+#pragma omp parallel for simd num_threads(threads) schedule(static)
+    for (long k = 0; k < count; k++) {
+        float x = matrix[0] * red[k] + matrix[1] * green[k] + matrix[2] * blue[k];
+        float y = matrix[3] * red[k] + matrix[4] * green[k] + matrix[5] * blue[k];
+        float z = matrix[6] * red[k] + matrix[7] * green[k] + matrix[8] * blue[k];
+        x = lightness(x);
+        y = lightness(y);
+        z = lightness(z);
+        light[k] = 116 * y - 16;
+        a[k] = 500 * (x - y);
+        b[k] = 200 * (y - z);
     }
 }
 

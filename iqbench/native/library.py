@@ -34,6 +34,7 @@ FUNCTIONS = (
     "feature_blocks",
     "feature_sums",
     "l2_pool",
+    "lab_planes",
     "linear_light",
     "luma_plane",
     "moment_blocks",

@@ -20,6 +20,7 @@ __all__ = [
     "channel_moments",
     "feature_sums",
     "l2_pool",
+    "lab_planes",
     "linear_light",
     "luma_plane",
     "pixel_sums",
@@ -353,6 +354,36 @@ def linear_light(values: Tensor) -> Tensor:
         ],
     )
     return linear
+
+
+def lab_planes(linear: Tensor, matrix: Sequence[float]) -> Tensor:
+    """Convert linear light into CIELAB.
+
+    Parameters
+    ----------
+    linear
+        (3, h, w) float32.
+    matrix
+        Nine weights of linear light that give X, Y and Z over those of white.
+
+    Returns
+    -------
+    Tensor
+        (3, h, w) float32: L from 0 to 100, a, b.
+    """
+    channels, height, width = linear.shape
+    _require(channels == 3 and len(matrix) == 9, f"CIELAB of {channels} channels")
+    lab = torch.empty(channels, height, width, dtype=torch.float32, device="cpu")
+    call(
+        "lab_planes",
+        [
+            Buffer("linear", linear, torch.float32, channels * height * width),
+            Buffer("lab", lab, torch.float32, channels * height * width),
+            Buffer("matrix", _floats(tuple(matrix)), torch.float32, 9),
+            height * width,
+        ],
+    )
+    return lab
 
 
 def xyb_planes(linear: Tensor, constants: Sequence[float], border: int) -> Tensor:

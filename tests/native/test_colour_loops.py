@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from iqbench.engine.batch import Batch
 from iqbench.images.colour import linear_light, luma_full, luma_studio
 from iqbench.images.picture import Picture
+from iqbench.metrics.ciede2000 import lab
 from iqbench.metrics.ssimulacra2 import C2, TAPS, Ssimulacra2, _cosines, _sums
 from iqbench.native import library, loops
 from iqbench.networks.xyb import BORDER, SurroundedXyb
@@ -61,6 +62,30 @@ def test_linear_light_is_off_by_half_a_millionth_at_most():
     assert torch.equal(compiled.isnan(), plain.isnan())
     exact = linear_light(values.double())
     assert torch.allclose(compiled.double(), exact, rtol=5e-7, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(1, 1), (5, 17), (16, 40)])
+def test_cielab_is_off_by_rounding(size, channels):
+    pixels = image(*size, channels)
+    pixels[:, :, :, :3] *= 0.03  # near black the function of lightness is a straight line
+    compiled, plain = both(lab, pixels)
+    assert compiled.shape == plain.shape == (1, 3, *size)
+    assert torch.allclose(compiled, plain, rtol=0, atol=2e-4)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (48, 70)])
+def test_ciede2000_is_the_same_within_a_millionth_of_its_value(make_scorer, monkeypatch, size):
+    pictures = [
+        Picture((255 * image(*size, seed=seed)[0]).permute(1, 2, 0).byte().numpy(), "", "made", 0)
+        for seed in (0, 1)
+    ]
+    pair = Batch(pictures[:1], [pictures[1], pictures[0]], [0, 0])
+    compiled = [found["ciede2000"].value for found in make_scorer(["ciede2000"]).score(pair)]
+    monkeypatch.setattr("iqbench.native.library.available", lambda: False)
+    plain = [found["ciede2000"].value for found in make_scorer(["ciede2000"]).score(pair)]
+    assert compiled == pytest.approx(plain, rel=1e-6)
+    assert compiled[1] == 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 17), (16, 40)])

@@ -134,6 +134,7 @@ for height, width in [(1, 1), (3, 50), (20, 257), (40, 600)]:
         call("luma_plane", call.floats(3 * size), call.floats(size), call.doubles(6), height, width,
              rounded, THREADS)
     call("linear_light", call.floats(size), call.floats(size), size, THREADS)
+    call("lab_planes", call.floats(3 * size), call.floats(3 * size), call.floats(9), size, THREADS)
     for border in [0, 4]:
         call("xyb_planes", call.floats(3 * size), call.floats(3 * height * (width + 2 * border)),
              call.floats(11), height, width, border, THREADS)
@@ -141,7 +142,7 @@ for height, width in [(1, 1), (3, 50), (20, 257), (40, 600)]:
         around = planes * (height + 8) * (width + 8)
         call("xyb_sums", call.floats(around), call.floats(around), call.floats(10),
              call.doubles(6 * planes * height), planes, height, width, THREADS)
-    done += 7
+    done += 8
 
 kept = [item for item in channels if item % 16 == 0 and item <= 512]
 for inputs, outputs in [*((item, 64) for item in kept), (16, 128), (256, 192)]:
