@@ -41,7 +41,8 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
     """The scores of what is shown, with all that belongs to them.
 
     A method is complete on a dataset if it has a value, or one known to be undefined, in every
-    shown column for every image that the dataset has, whatever methods are shown. Scores of an
+    shown column for every image that the dataset has, whatever methods are shown. Columns of costs
+    do not count, unless no others are shown. Scores of an
     image that were made with another reference than the newest are left out: nothing may be
     compared across two references, see `iqbench.results.references`.
 

@@ -211,7 +211,7 @@ def dataset_board(tables: DatasetTables, choice: BoardOptions) -> DatasetBoard:
         for heading, keys in wholes.signatures.items()
         if not np.isnan(wholes.values[heading]).all()
     }
-    rows = _counts(cube, wholes, tables.images, choice.methods, stale)
+    rows = _counts(cube, wholes, tables, choice.methods, stale)
     complete = np.isin(cube.methods, rows.loc[rows["complete"], "method"].to_numpy(dtype=object))
     orders = {
         name: order_methods(cube.column(name), columns.info(name), complete)
@@ -307,15 +307,15 @@ def _samples(tables: list[Floats], seed: int | None) -> list[Floats] | list[None
 def _counts(
     cube: ScoreArray,
     wholes: SetValues,
-    images: pd.DataFrame,
+    tables: DatasetTables,
     wanted: Collection[str] | None,
     stale: Stale,
 ) -> pd.DataFrame:
     """Count what each method has of what the dataset has; methods in natural order."""
-    listed = {str(name) for name in images["method"].unique()} | set(cube.methods)
+    listed = {str(name) for name in tables.images["method"].unique()} | set(cube.methods)
     if wanted is not None:
         listed &= set(wanted)
-    expected = int(images["image"].nunique())
+    expected = int(tables.images["image"].nunique())
     there = ~np.isnan(cube.values)
     having = there.any(axis=2).sum(axis=0)
     lacking = expected - (there | cube.undefined).sum(axis=0)
@@ -327,6 +327,10 @@ def _counts(
     headings = [*cube.headings, *wholes.headings]
     undefined = cube.undefined.sum(axis=0)
     nothing = np.full(len(headings), expected)
+    # What an output costs tells nothing of how good it is, and is often known of few methods.
+    needed = np.array([tables.columns.info(name).role != "cost" for name in headings], dtype=bool)
+    if not needed.any():
+        needed[:] = True
     rows = []
     for method in sorted(listed, key=natural):
         at = cube.methods.index(method) if method in cube.methods else None
@@ -338,7 +342,7 @@ def _counts(
                 "n": 0 if at is None else int(having[at]),
                 "expected": expected,
                 # Without any column there is nothing to be complete in: a run that died at once.
-                "complete": bool(headings and not missing.any()),
+                "complete": bool(headings and not missing[needed].any()),
                 "missing": _listed(headings, missing),
                 "undefined": "" if at is None else _listed(cube.headings, undefined[at]),
                 "other_reference": stale.counts.get(method, 0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -280,9 +281,11 @@ def _remarks(rows: pd.DataFrame) -> list[str]:
         for _, row in rows.iterrows()
         if row.get("other_reference", 0)
     ]
-    # That an image is missing in all columns is said beside the method's name.
-    lacking = rows[(rows["n"] == rows["expected"]) & (rows["missing"] != "")]
-    remarks += [f"{row['method']} lacks values: {row['missing']}" for _, row in lacking.iterrows()]
+    remarks += [
+        f"{row['method']} lacks values: {row['missing']}"
+        for _, row in rows.iterrows()
+        if row["missing"] and not _lacks_images_alone(row)
+    ]
     for text, same in rows[rows["undefined"] != ""].groupby("undefined", sort=False):
         who = "every method" if len(same) == len(rows) > 1 else ", ".join(same["method"])
         remarks.append(f"undefined and left out of the mean: {text} ({who})")
@@ -290,6 +293,12 @@ def _remarks(rows: pd.DataFrame) -> list[str]:
     for source, same in rows[sources != ""].groupby(sources, sort=False):
         remarks.append(f"published, not scored here: {', '.join(same['method'])} ({source})")
     return [*remarks, *_sets(rows), *_compared(rows, "image")]
+
+
+def _lacks_images_alone(row: pd.Series) -> bool:
+    """Tell whether the number beside the method's name says how many values each column lacks."""
+    counts = re.findall(r" ([0-9]+)(?=, |$)", row["missing"])
+    return {int(count) for count in counts} == {row["expected"] - row["n"]}
 
 
 def _sets(rows: pd.DataFrame) -> list[str]:

@@ -7,10 +7,12 @@ import math
 import pandas as pd
 import pytest
 from made_leaderboards import best_cells, board_of, leaderboard, ranks
-from made_scores import COLUMNS, UNDEFINED, frames
+from made_scores import COLUMNS, UNDEFINED, Value, frames
 
 from iqbench.boards.headings import metric_columns
 from iqbench.errors import IqbenchError
+from iqbench.results.columns import Columns
+from iqbench.results.schema import ColumnInfo
 
 
 def best(board: pd.DataFrame, metric: str) -> set[str]:
@@ -134,6 +136,44 @@ def test_every_shown_metric_has_to_be_complete() -> None:
         "b": "lpips-alex 1",
         "c": "lpips-alex 2",
     }
+
+
+WITH_COSTS = COLUMNS.united(Columns({"time": ColumnInfo("lower", 1, role="cost")}))
+
+
+def test_a_cost_that_is_not_known_makes_no_method_incomplete() -> None:
+    values: dict[tuple[str, str, str], list[Value]] = {
+        ("set5", "a", "psnr"): [30.0, 30.0],
+        ("set5", "a", "time"): [5.0, 5.0],
+        ("set5", "b", "psnr"): [32.0, 32.0],
+        ("set5", "c", "psnr"): [31.0, "out of memory"],
+        ("set5", "c", "time"): [1.0, 1.0],
+        ("set5", "d", "psnr"): [29.0, 29.0],
+        ("set5", "d", "time"): [3.0, "no time"],
+    }
+    board = leaderboard(*frames(values), WITH_COSTS)
+    assert ranks(board) == {"b": 1, "a": 2, "d": 3, "c": None}
+    assert board.set_index("method")["missing"].to_dict() == {
+        "a": "",
+        "b": "time 2",
+        "c": "psnr 1",
+        "d": "time 1",
+    }
+    assert ranks(leaderboard(*frames(values), WITH_COSTS, sort="time")) == {
+        "d": 1,  # on the image whose time is known of both
+        "a": 2,
+        "b": None,
+        "c": None,
+    }
+
+
+def test_where_costs_alone_are_shown_they_have_to_be_complete() -> None:
+    values: dict[tuple[str, str, str], list[Value]] = {
+        ("set5", "a", "time"): [5.0, 5.0],
+        ("set5", "b", "time"): [1.0, "no time"],
+    }
+    board = leaderboard(*frames(values), WITH_COSTS)
+    assert board.set_index("method")["complete"].to_dict() == {"a": True, "b": False}
 
 
 def test_the_images_of_a_dataset_are_those_of_all_methods() -> None:

@@ -129,6 +129,14 @@ def test_values_missing_of_images_that_are_there_are_named() -> None:
     assert "lacks values" not in shown(board())
 
 
+def test_where_columns_lack_different_numbers_of_images_each_is_counted() -> None:
+    frame = board()
+    frame.loc[2, "missing"] = "psnr 2, tv-ratio 2"  # 3/5 images says it
+    assert "lacks values" not in shown(frame)
+    frame.loc[2, "missing"] = "psnr 4, tv-ratio 2"
+    assert "swinir lacks values: psnr 4, tv-ratio 2" in shown(frame)
+
+
 def test_what_every_method_lacks_is_said_once() -> None:
     text = shown(board(undefined="tv-ratio 1"))
     assert text.count("undefined and left out") == 1
