@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal
 from unicodedata import normalize
@@ -170,6 +171,9 @@ def match_outputs(
     pairs = _MatchedOutputs(folder, template, kind)
     pairs.find(stems, index)
     others = [name for name in pairs.others(strict=bool(ways)) if name not in pairs.used]
+    if others:
+        # A folder above that of the references has them too, and they fit by name.
+        others = _without_references(folder, others, dataset)
     if ways:
         pairs.find_unlike(others, ways)
         others = [name for name in others if name not in pairs.used]
@@ -297,6 +301,23 @@ def _holds_references(folder: Place, dataset: Dataset) -> bool:
     }
     resolved = folder.resolve()
     return any(resolved in (place, *place.parents) for place in map(Path.resolve, folders))
+
+
+def _without_references(folder: Place, names: Sequence[str], dataset: Dataset) -> list[str]:
+    """Leave out the files of a folder that are references of the dataset."""
+    references = [sample.reference for sample in dataset.samples]
+    if isinstance(folder, StoredPath):
+        stored = {one.name for one in references if isinstance(one, StoredFile)}
+        files = folder.storage.files
+        return [name for name in names if files[(folder / name).path].name not in stored]
+    resolved = cache(Path.resolve)
+    known = {
+        (resolved(one.path.parent), one.path.name)
+        for one in references
+        if isinstance(one, FileSource)
+    }
+    paths = ((name, folder / name) for name in names)
+    return [name for name, path in paths if (resolved(path.parent), path.name) not in known]
 
 
 def _outputs_beside(

@@ -53,6 +53,18 @@ def test_an_output_is_the_file_of_the_images_stem_of_any_image_suffix(
     assert found.outputs["img_001"] == folder / "refs" / "img_001.jpg"
 
 
+def test_references_below_the_methods_folder_are_no_outputs(make_files: MakeFiles) -> None:
+    names = [f"hr/{name}" for name in REFERENCES]
+    folder = make_files("all", [*names, *(f"out/{image}_x4.png" for image in IDS)])
+    dataset = reference_folder(folder / "hr")
+    for ways in ((), ("flat",)):
+        found = match(folder, dataset, alone=True, ways=ways)
+        assert found.outputs == {}
+        assert found.message.count("3 outputs would fit with --output-name 'out/{id}_x4'") == 1
+    copies = make_files("copies", [f"of/{name}" for name in REFERENCES])
+    assert "3 outputs would fit with --match flat" in match(copies, dataset, alone=True).message
+
+
 def test_images_in_folders_have_their_outputs_in_folders(
     make_files: MakeFiles, make_dataset: MakeDataset
 ) -> None:
