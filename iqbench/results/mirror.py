@@ -35,7 +35,7 @@ from iqbench.results.extractor_files import KINDS
 __all__ = ["address_of", "addresses_in_errors", "local_results", "written_results"]
 
 _FOLDERS = (*KINDS, "changes", "images", "reference-sets", "runs", "scores", "sets")
-_FILES = ("published.jsonl",)
+_FILES = ("methods.yaml", "published.jsonl")
 """What belongs to a results folder; beside it there may be outputs and anything else."""
 
 _SECONDS = 5.0

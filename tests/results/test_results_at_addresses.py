@@ -91,6 +91,18 @@ def test_every_reader_takes_an_address(
     capsys.readouterr()
 
 
+def test_a_site_takes_what_is_known_of_methods_from_the_address(
+    made: Made, memory: Any, tmp_path: Path
+) -> None:
+    made.evaluate(results=ADDRESS)
+    facts = b"one: {date: 2017-07-10, paper: https://example.org/one}\n"
+    memory.pipe("/bucket/results/methods.yaml", facts)
+    assert command("site", ADDRESS, "-o", tmp_path / "public") == 0
+    page = (tmp_path / "public/index.html").read_text(encoding="utf-8")
+    assert "https://example.org/one" in page
+    assert memory.cat("/bucket/results/methods.yaml") == facts
+
+
 def test_errors_name_the_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert command("leaderboard", "memory://bucket/none") == 2
     assert "there are no results in memory://bucket/none" in capsys.readouterr().err
