@@ -600,7 +600,7 @@ def _computed(
 
 
 class _Computed(NamedTuple):
-    """What was planned for methods that are functions, and what the user should know."""
+    """The plan for methods that are functions, and notes for the user."""
 
     plan: RunPlan
     messages: list[str]

@@ -163,7 +163,7 @@ class Evaluator:
 
     @property
     def alpha(self) -> Alpha:
-        """What is done with transparency in files."""
+        """How transparent files are treated."""
         return self._alpha
 
     @property
@@ -173,12 +173,12 @@ class Evaluator:
 
     @property
     def directions(self) -> dict[str, str]:
-        """By column, what is better: ``higher``, ``lower``, ``target:<value>`` or ``none``."""
+        """Column to direction: ``higher``, ``lower``, ``target:<value>`` or ``none``."""
         return {item.column.name: item.column.direction for item in self._scorer.requests}
 
     @property
     def signatures(self) -> dict[str, str]:
-        """By column, how its values are computed."""
+        """Column to signature, which says how its values are computed."""
         of_sets = {one.name: one.signature for one in self._sets.columns}
         known = {**self._scorer.signatures.plain, **of_sets}
         return {name: known[name] for name in self.columns}

@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class Arrival(Enum):
-    """What stands in the place of a job, and of a result, while there is none."""
+    """Placeholder for a job, or a result, while there is none."""
 
     NONE_YET = "none yet"
 

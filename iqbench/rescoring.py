@@ -98,7 +98,7 @@ class Rescoring:
 
     @property
     def wrong(self) -> list[RescoredValue]:
-        """Those that are not as they should be, the worst first."""
+        """Values whose state is wrong, the worst first."""
         return [value for value in self.values if value.wrong]
 
     def count(self, state: State) -> int:

@@ -25,7 +25,7 @@ class Blob(Hashable, Protocol):
 
     @property
     def name(self) -> str:
-        """What to call it in messages."""
+        """The name to use in messages."""
         ...
 
     @property

@@ -56,7 +56,7 @@ _LOOKS = 16
 """How many objects are asked for at a time, where a server lists names only."""
 
 _WITHOUT_RANGES = 2**28
-"""So large an object may be whose server gives it only whole."""
+"""Largest size of an object whose server does not serve ranges, in bytes."""
 
 
 def is_url(text: str) -> bool:

@@ -28,7 +28,7 @@ _PERMANENT = (
 _PERMANENT_CODES = {errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.ENAMETOOLONG, errno.ENOENT}
 _BUSY_STATUSES = {408, 425, 429}
 _CREDENTIALS = ("Credential", "ProfileNotFound", "Token", "Auth", "Forbidden", "Gated")
-"""What stands in the names of the libraries' own errors about who is asking."""
+"""Words in the names of the libraries' errors about credentials."""
 
 
 def attempt(request: Callable[[], _Result], name: str, verb: str = "read") -> _Result:

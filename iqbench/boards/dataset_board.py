@@ -115,7 +115,7 @@ class DatasetBoard:
 
     @property
     def signatures(self) -> dict[str, tuple[str, str]]:
-        """By heading, its metric and its signature: of images, then of whole sets."""
+        """Heading to metric and signature: columns of images, then of whole sets."""
         return {**self.cube.signatures, **self.sets}
 
     @property

@@ -21,7 +21,7 @@ PAIR_COLUMNS = (
     *("dataset", "metric", "method", "other", "n", "wins", "losses", "draws"),
     *("infinite_gains", "infinite_losses", "gain", "p_value", "p_holm", "significant", "effect"),
 )
-"""What is known of every pair."""
+"""Columns of a table of pairs."""
 
 
 def pairs_of(found: Sequence[DatasetBoard]) -> pd.DataFrame:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _LOGISTICS: dict[str | None, Literal[4, 5] | None] = {None: None, "4": 4, "5": 5}
 _FIGURES = ("scatter", "spearman", "kendall", "gaps")
-"""Those of `iqbench.correlation.document`, which takes its time to import."""
+"""The figures of `iqbench.correlation.document`, which is slow to import."""
 
 
 @click.command()

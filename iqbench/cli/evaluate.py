@@ -30,7 +30,7 @@ __all__ = ["evaluate", "report_summary"]
 FOLDER = click.Path(path_type=Path)
 SOME_FAILED = 3
 NAMED = 20
-"""So many failures of a method on a dataset are named on stderr; the tables have all."""
+"""Most failures of a method on a dataset that are named on stderr; the tables have all."""
 
 
 @click.command(short_help="Score methods' outputs, against references or alone.")

@@ -31,7 +31,7 @@ from iqbench.cli.streams import deliver
 from iqbench.cli.table_options import table_layout, table_options
 
 _FIGURES = ("front", "boxes", "scatter", "ranks")
-"""Those of `iqbench.boards.figures`, which takes its time to import."""
+"""The figures of `iqbench.boards.figures`, which is slow to import."""
 
 
 @click.command()

@@ -93,7 +93,7 @@ def _taus(group: Floats) -> Floats:
 
 
 def _taus_by_sorting(group: Floats) -> Iterator[Floats]:
-    """As `_taus`, a content and two metrics at a time: many rows have too many pairs."""
+    """Compute `_taus` for one content and two metrics at a time: many rows have too many pairs."""
     metrics = group.shape[2]
     for values in group:
         taus = np.full((1, metrics, metrics), np.nan)

@@ -25,7 +25,7 @@ POOLED = "pooled"
 WITHIN_IMAGE = "within image"
 
 _Found = Mapping[str, tuple[Associations, Indices | int]]
-"""By coefficient, with how many groups were averaged."""
+"""Coefficient to its associations, and the number of groups that were averaged."""
 
 
 def between_metrics(

@@ -55,7 +55,7 @@ class OpinionSource:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What is correlated.
+    """The scores and opinions to correlate.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where a dataset's files can be fetched from: the part ``fetch:`` of its block."""
+"""The key ``fetch:`` of a dataset's block: where its files can be downloaded."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def doctor(
 
 
 class _LackingError(Exception):
-    """What a part needs was found to be off by an earlier one, which says so."""
+    """Raised if a part needs something that an earlier part reported as wrong."""
 
 
 class _Checkup:

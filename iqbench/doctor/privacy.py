@@ -1,4 +1,4 @@
-"""What is pasted into a public issue names no user and shows no home folder."""
+"""Remove names of users and home folders from what is pasted into a public issue."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ POINTS, CURVE, LINK = "#0072B2", "#D55E00", "#666666"
 """Okabe and Ito's colours, told apart with every common colour blindness."""
 
 COLUMNS = 3
-"""Of panels, side by side."""
+"""Number of panels side by side."""
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8A8A8A", "#000000")
 _MARKS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x")

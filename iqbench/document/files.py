@@ -30,10 +30,10 @@ EXPORT_FORMATS = ("csv", "parquet", "jsonl")
 _HINT = "Choose another place"
 
 _BLOCK = 20_000
-"""So many rows become text at once."""
+"""Number of rows that are converted to text at once."""
 
 _ROW_GROUP = 250_000
-"""So many rows are a group of a Parquet file: pieces that are smaller are put together."""
+"""Rows per group of a Parquet file; smaller pieces are joined."""
 
 
 def write_text(path: Path, text: str) -> None:

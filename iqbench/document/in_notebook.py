@@ -13,7 +13,7 @@ from iqbench.document.render import explained
 __all__ = ["ShownInNotebooks", "notebook_html"]
 
 _MOST_ROWS = 200
-"""Of a table; a notebook is a file that grows with what it shows."""
+"""Most rows of a table that are shown: a notebook's file grows with them."""
 
 
 class ShownInNotebooks:

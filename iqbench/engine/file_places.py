@@ -13,7 +13,7 @@ from iqbench.results.schema import FilePlace
 __all__ = ["places_of"]
 
 _MOST_FORMS = 8
-"""Of one folder's files: as ``a.png`` and ``a.jpg`` are two."""
+"""Most forms of names in one folder; ``a.png`` and ``a.jpg`` are two forms."""
 
 
 def places_of(datasets: Iterable[DatasetPlan]) -> list[FilePlace]:

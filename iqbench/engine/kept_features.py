@@ -35,7 +35,7 @@ WAITING = 256
 """Images whose features wait to be written, or to be merged into moments."""
 
 _SAVED_EVERY = 50_000
-"""After so many images the moments of a set that grows are written, for a run that is killed."""
+"""Number of images after which the moments of a growing set are written, in case of a kill."""
 
 
 def check_moments(requests: Iterable[Request], why: str, *, keep: str) -> None:

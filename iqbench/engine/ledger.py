@@ -20,7 +20,7 @@ __all__ = ["Failure", "Ledger", "Summary"]
 
 _SIZE = ("height", "width", "channels", "bit_depth")
 _BESIDE = ("mos", "mos_std", "mos_direction", "distortion", "bitstream_digest")
-"""What may change of an image whose files are the same."""
+"""Columns of an image that may change although its files are the same."""
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,12 @@ __all__ = ["FeatureState", "MemorySets", "ReferenceImages", "read_reference_imag
 IN_MEMORY = "(images in memory)"
 
 FeatureState = dict[str, KeeperState]
-"""By signature of the extractor, what is kept of its features."""
+"""Signature of the extractor to the state of its features."""
 
 
 @dataclass(frozen=True)
 class ReferenceImages:
-    """What all outputs are compared with.
+    """The images of a reference set in memory, which all outputs are compared with.
 
     Attributes
     ----------

@@ -87,7 +87,7 @@ class PairScorer:
 
     @cached_property
     def signatures(self) -> Signatures:
-        """By column, and which files each value depends on."""
+        """The signature of each column, and the files that each value depends on."""
         digests, precision = self.resources.digests, self.compute.precision
         return Signatures.of_requests(self.requests, self.protocol, digests, precision)
 

@@ -46,7 +46,7 @@ __all__ = [
 
 
 KEPT_IMAGES = 100_000
-"""Of sets with more images moments are kept, unless a user says otherwise."""
+"""Largest set whose features are kept by default; of larger sets, moments are kept."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class DatasetPlan:
-    """What is to be done for one dataset.
+    """The planned work for one dataset.
 
     Attributes
     ----------

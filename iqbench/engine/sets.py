@@ -41,7 +41,7 @@ FEW = 10_000
 """With fewer images, FID depends visibly on their number."""
 
 FoundFeatures: TypeAlias = dict[str, dict[FeatureKey, Features]]
-"""By the signature of their extractor: features that were extracted, by image."""
+"""Signature of an extractor to the features that it extracted, by image."""
 
 
 @dataclass(frozen=True)

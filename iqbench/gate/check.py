@@ -51,7 +51,7 @@ ALLOWABLE = (MISSING, NOT_COMPARABLE)
 """Verdicts that fail a check unless they are allowed. ``worse`` always fails it."""
 
 DOUBTFUL = "not significant"
-"""In the note of a comparison whose mean moved by more than the margin."""
+"""Note of a comparison whose mean moved by more than the margin, but not significantly."""
 
 
 @dataclass(frozen=True)

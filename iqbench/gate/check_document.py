@@ -46,7 +46,7 @@ FULL_BAR = 4
 """How many margins fill the bar of a gain."""
 
 FEW_ROWS = 20
-"""Up to as many rows are shown all; of more only those that are not ``same``."""
+"""Most rows that are all shown; if there are more, those that are ``same`` are hidden."""
 
 _TONES = {"worse": "bad", "missing": "bad", "not comparable": "bad", "better": "good"}
 _NAMED = 5  # new images that are listed by name

@@ -28,7 +28,7 @@ UPRIGHT = 1
 _INVERSE = {6: 8, 8: 6}
 _ALIKE = 0.9  # sides may differ by a modcrop
 _MUCH = 2.0
-"""By what factor the squared error must fall: 3 dB."""
+"""Factor by which the squared error must fall: 3 dB."""
 
 
 class Oriented(Protocol):

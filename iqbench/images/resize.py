@@ -265,4 +265,4 @@ _KERNELS: dict[Filter, tuple[int, _Kernel]] = {
     "lanczos2": (4, partial(_lanczos, lobes=2)),
     "lanczos3": (6, partial(_lanczos, lobes=3)),
 }
-"""By MATLAB's name, how many pixels a kernel spans, and its weights."""
+"""MATLAB's name of a kernel to its width in pixels and its weights."""

@@ -32,7 +32,7 @@ _METADATA = 64 << 20
 """Bytes that a file may have besides its pixels."""
 
 READ_WHOLE = 4 << 20
-"""Up to this size a file is read at once: to walk its structure in steps takes longer."""
+"""Largest file that is read at once; reading its structure in steps would take longer."""
 
 
 class Content(Protocol):
@@ -62,7 +62,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What to call it in messages."""
+        """The name to use in messages."""
         ...
 
     def probe(self) -> ImageHeader:

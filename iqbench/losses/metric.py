@@ -27,13 +27,13 @@ BEST: Mapping[str, float] = {
     "vifp": 1.0,
     "vsi": 1.0,
 }
-"""By column, without options, the value of equal images, where a higher value is better."""
+"""Column, without options, to the value of equal images, if a higher value is better."""
 
 DECIBELS = ("ms-ssim-db", "psnr", "psnr-b", "psnr-hvs", "psnr-hvsm")
 """Columns, without options, that are -10 log10 of an error."""
 
 EPSILON = 1e-8
-"""What is added to such an error by default: no value is above 80 dB."""
+"""Default that is added to such an error, so that no value is above 80 dB."""
 
 
 class MetricLoss(NetworkLoss):

@@ -16,7 +16,7 @@ from iqbench.networks.backbone import Backbone
 __all__ = ["Band", "Collected", "collect"]
 
 Collected = dict[Metric, dict[str, Tensor]]
-"""By metric the maps by name, means over channels, (N, h, w) each."""
+"""Metric to its maps by name; means over channels, (N, h, w) each."""
 
 
 class Band(NamedTuple):

@@ -22,7 +22,7 @@ DEFAULT_MAPS = (
 
 @dataclass(frozen=True, eq=False)
 class DifferenceMap:
-    """Where the difference between a reference and an output lies.
+    """The difference between a reference and an output at every position.
 
     The mean of the values that are there is the number that the table has.
 

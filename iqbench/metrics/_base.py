@@ -48,7 +48,7 @@ NETWORK_TOLERANCE = Tolerance(
     reason="networks compute in float32, in an order that depends on processor and library "
     "(measured: 6e-7 on CPUs); TF32 is off by 1e-4 and more, a wrong layer or weight by far more",
 )
-"""Of columns that read a network."""
+"""Tolerance of columns that read a network."""
 
 Maps = Mapping[str, Tensor]
 Statistics = Mapping[str, Statistic]
@@ -57,7 +57,7 @@ Needs = Literal["output", "reference and output", "bitstream"]
 """What a metric reads: the output alone, both images, or the compressed file."""
 
 Scope = Literal["image", "set"]
-"""What has one value: an image, a group of images, or all outputs of a method on a dataset."""
+"""What a value belongs to: an image, or all outputs of a method on a dataset."""
 
 
 @dataclass(frozen=True)

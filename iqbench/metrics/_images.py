@@ -18,10 +18,10 @@ MEAN_OVERSHOOT = 0.06
 sigma 75/255 that nobody has cut off does not."""
 
 OVERSHOOT = 2.0
-"""So far a single value of an image may lie outside [0, 1]."""
+"""How far a single value of an image may be outside [0, 1]."""
 
 TRAINED_OVERSHOOT = 16.0
-"""So far a value may lie outside [0, 1] that a network gives while it is trained."""
+"""How far a value of a network may be outside [0, 1] while it is trained."""
 
 _PEAKS: Mapping[torch.dtype, float] = {torch.uint8: 255.0, torch.uint16: 65535.0}
 """Integers that stand for [0, 1], as files hold them."""

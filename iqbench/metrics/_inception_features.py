@@ -24,7 +24,7 @@ from iqbench.networks.weights import Weights, load
 __all__ = ["MARGIN", "InceptionExtractor", "Resizer", "inception_features"]
 
 MARGIN = Margin(0.02, relative=True, reason="its scale depends on the set and its size")
-"""Of FID and KID, relative to the baseline."""
+"""Margin of FID and KID, relative to the baseline."""
 
 Resizer = Literal["clean", "pytorch", "tensorflow"]
 

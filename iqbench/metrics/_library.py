@@ -51,7 +51,7 @@ Call = Callable[[Tensor, Tensor | None], Any]
 
 SEED = 0
 _SIDE = 256
-"""Of the probe whose memory is measured."""
+"""Side of the test image whose memory is measured."""
 
 
 class _NoOptions(BaseModel):

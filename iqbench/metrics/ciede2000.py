@@ -23,7 +23,7 @@ XYZ = (
     (0.212671, 0.715160, 0.072169),
     (0.019334, 0.119193, 0.950227),
 )
-"""Of linear sRGB, white D65 (ITU-R BT.709), as scikit-image and OpenCV have it."""
+"""Matrix from linear sRGB to XYZ, white D65 (ITU-R BT.709), as in scikit-image and OpenCV."""
 WHITE = (0.95047, 1.0, 1.08883)
 MATRIX = tuple(tuple(value / white for value in row) for row, white in zip(XYZ, WHITE, strict=True))
 """Of linear sRGB to X, Y and Z over those of white."""

@@ -29,7 +29,7 @@ NOISE = 0.4
 """Variance of the visual noise, of the peak 255."""
 SMALLEST = (WINDOW - 1) * 2 ** (LEVELS - 1) + 1
 INNER = (WINDOW - BLOCK) // 2
-"""So much further than the window of information reaches that of SSIM."""
+"""How much further SSIM's window reaches than the window of the information weight."""
 TAP = Tap(whole=True)
 
 
@@ -111,17 +111,17 @@ class IwSsim(Metric):
 
 
 class _Prepared(NamedTuple):
-    """What is known of the reference at a scale, (N, h, w) each."""
+    """Statistics of the reference at a scale, (N, h, w) each."""
 
     band: Tensor
     mean: Tensor
     variance: Tensor
-    """In SSIM's windows."""
+    """Variance in SSIM's windows."""
     block_mean: Tensor
     block_variance: Tensor
-    """In windows of 3x3."""
+    """Variance in windows of 3x3."""
     energy: Tensor
-    """Of the neighbourhood, each direction over its own variance."""
+    """Energy of the neighbourhood, each direction divided by its own variance."""
     eigenvalues: Tensor
     """(N, n): variances of the neighbourhood along its directions."""
 

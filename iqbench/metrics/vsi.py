@@ -32,7 +32,7 @@ OMEGA, SIGMA_F, SIGMA_D, SIGMA_C = 0.021, 1.34, 145.0, 0.001
 C_SALIENCY, C_GRADIENT, C_COLOUR = 1.27, 386.0, 130.0
 ALPHA, BETA = 0.4, 0.02
 ROUNDING = 2.0**14
-"""So many units in the last place the colours of a flat image may differ once it is resized."""
+"""Units in the last place by which colours of a flat image may differ after resizing."""
 TAP = Tap(whole=True)
 
 

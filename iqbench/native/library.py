@@ -53,7 +53,7 @@ FUNCTIONS = (
 
 
 class NotCompiledError(Exception):
-    """There are no compiled loops here; the message says why."""
+    """Raised if there are no compiled loops; the message says why."""
 
 
 @lru_cache(maxsize=1)

@@ -165,7 +165,7 @@ def _largest_pool(x: Tensor) -> Tensor:
 
 
 _KEPT: dict[tuple[str, torch.device], Inception] = {}
-"""By digest of the weights, or nothing for those found without a folder, and device."""
+"""Loaded networks by device and digest of the weights; no digest if no folder was given."""
 
 
 def load_inception(device: torch.device, weights: Weights | None = None) -> Inception:

@@ -38,7 +38,7 @@ OPSIN = (
 )
 """Absorbance of the three kinds of cones, of linear sRGB."""
 CONSTANTS = (*(weight for row in OPSIN for weight in row), BIAS, BIAS ** (1 / 3))
-"""As the compiled loop takes them."""
+"""The constants in the order that the compiled loop expects."""
 
 
 def build(name: str) -> Backbone:

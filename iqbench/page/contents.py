@@ -68,7 +68,7 @@ class Contents:
 
     @cached_property
     def signatures(self) -> dict[str, list[str]]:
-        """Of each heading those that are in use, whatever the dataset."""
+        """Heading to its signatures on any dataset."""
         used: dict[str, list[str]] = {name: [] for name in self.headings}
         for one in self.every.standings:
             for heading, (_, text) in one.signatures.items():
@@ -77,7 +77,7 @@ class Contents:
 
     @cached_property
     def protocols(self) -> dict[str, dict[str, str]]:
-        """By dataset and heading, how pixels were seen."""
+        """Dataset and heading to the protocol."""
         return {
             one.dataset: {heading: _protocol(text) for heading, (_, text) in one.signatures.items()}
             for one in self.every.standings
@@ -85,7 +85,7 @@ class Contents:
 
     @cached_property
     def definitions(self) -> dict[str, Definition]:
-        """By heading, how columns are to be read."""
+        """Heading to the definition of its column."""
         return definitions_of(self.signatures, self.found.columns)
 
     @cached_property

@@ -130,7 +130,7 @@ class Digests:
 
     @property
     def alone(self) -> dict[str, list[str]]:
-        """By dataset, those of the images that no method has a reference of."""
+        """Dataset to its images for which no method has a reference."""
         known: dict[tuple[str, str], bool] = {}
         for (dataset, _, image), (reference, _) in self._rows.items():
             known[dataset, image] = known.get((dataset, image), False) or reference is not None

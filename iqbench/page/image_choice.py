@@ -18,7 +18,7 @@ from iqbench.stats.gains import shortfall
 __all__ = ["METHODS", "NAMED", "Pick", "picks_of"]
 
 METHODS = 6
-"""Of how many methods an image is shown at most."""
+"""Most methods whose output of an image is shown."""
 
 NAMED = 4
 """How many images of a dataset are chosen for a reason, where no number is asked for."""

@@ -28,7 +28,7 @@ _GALLERY = 1500
 
 @dataclass
 class Budget:
-    """What a file may still grow by, in bytes."""
+    """Bytes by which a file may still grow."""
 
     left: int
 

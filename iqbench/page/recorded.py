@@ -25,7 +25,7 @@ __all__ = ["RecordedPlaces", "recorded_places"]
 _MOST_PLACES = 1000
 _LONGEST_PATH = 4096
 _LARGEST_REFERENCE = 2**28
-"""Of references the tables do not say how large their files are."""
+"""Largest file of a reference; the tables do not record its size."""
 
 
 @dataclass

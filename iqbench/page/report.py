@@ -45,7 +45,7 @@ _MANY = 3000
 _SENTENCES = 2000
 """Bytes kept free for what says that something was left out."""
 _NUMBERS_SHARE = 0.6
-"""Of what is left of the size after the page itself, how much the values by image may take."""
+"""Share of the size that is left after the page itself which values by image may take."""
 
 
 @dataclass(frozen=True)

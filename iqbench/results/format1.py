@@ -16,7 +16,7 @@ __all__ = ["completed"]
 
 @dataclass(frozen=True)
 class _Said:
-    """Of the columns of one metric."""
+    """Facts about the columns of one metric."""
 
     role: ColumnRole
     margin: Margin | None
@@ -104,7 +104,7 @@ _TABLE: Mapping[str, _Said] = {
         "Bits of the compressed file per pixel of the reference.",
     ),
 }
-"""By column name, or by its beginning up to a hyphen: ``lpips`` is for ``lpips-alex`` too."""
+"""Name of a column, or its part before a hyphen (``lpips`` for ``lpips-alex``), to its facts."""
 
 
 def completed(name: str, info: ColumnInfo) -> ColumnInfo:

@@ -44,7 +44,7 @@ from iqbench.results.store import Store
 __all__ = ["Keep", "Merged", "merge_results"]
 
 Keep = Literal["first", "last"]
-"""Whose row is taken where two folders differ: that of the folder named first, or last."""
+"""Which row is kept if two folders differ: that of the folder named first, or last."""
 
 _INTEGERS = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
 _EQUAL = 1e-9

@@ -39,7 +39,7 @@ _FILES = ("methods.yaml", "published.jsonl")
 """What belongs to a results folder; beside it there may be outputs and anything else."""
 
 _SECONDS = 5.0
-"""So long a new part waits, at most, until it is uploaded."""
+"""Most seconds that a new part waits until it is uploaded."""
 
 _TRIES = 20
 _THREADS = 16
@@ -61,7 +61,7 @@ class _Mirror:
         self.folder = folder
         self._there: dict[str, RemoteObject] = {}
         self._same: dict[str, tuple[int, int]] = {}
-        """By name, size and time of files that are the same here and there."""
+        """Name to size and time, for files that are equal here and at the address."""
         self._lock = ForkLock()
 
     def pull(self) -> None:

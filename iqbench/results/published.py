@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 FILE_NAME = "published.jsonl"
-"""In the results folder: one mean per line."""
+"""File in the results folder with one mean per line."""
 
 _FIELDS = ("dataset", "method", "metric", "value", "protocol", "source")
 
@@ -51,7 +51,7 @@ class PublishedMean:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What has one mean."""
+        """The key that identifies a mean."""
         return self.dataset, self.method, self.metric, self.protocol
 
 

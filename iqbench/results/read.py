@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 Scope = Literal["image", "group", "set"]
-"""What has one value each."""
+"""What a value belongs to."""
 
 _IDENTITY = ["dataset", "method", "image"]
 _SETS = [name for name in SETS.names if name not in ("members", "replicates")]

@@ -18,7 +18,7 @@ from iqbench.user_files import replace_file
 __all__ = ["FOLDER", "Planned", "RunRecord", "read_run_records", "sweep_run_records"]
 
 FOLDER = "runs"
-"""In the results folder: one file per run."""
+"""Folder in the results folder with one file per run."""
 
 _KEPT_SECONDS = 24 * 3600
 _SILENT_SECONDS = 600.0

@@ -358,12 +358,12 @@ class ImageRow:
 
     @property
     def bitstream(self) -> str | None:
-        """What links the scores that are counted from the bitstream to this row."""
+        """The mark that links scores computed from the bitstream to this row."""
         return bitstream_mark(self.bitstream_digest, self.height, self.width)
 
     @property
     def pair(self) -> str | None:
-        """What links the scores of these two files to this row."""
+        """The mark that links the scores of these two files to this row."""
         return pair_digest(self.reference_digest, self.output_digest)
 
 

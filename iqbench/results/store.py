@@ -81,7 +81,7 @@ Identity: TypeAlias = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Current:
-    """What a store knows about one dataset and method.
+    """The rows that a store has of one dataset and method.
 
     Parameters
     ----------

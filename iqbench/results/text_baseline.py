@@ -59,7 +59,7 @@ _DIGITS = 12
 """Significant digits of a value: more than two runs on different machines have in common."""
 
 _TOLD = ("direction", "decimals", "headline", "summary", "role", "margin")
-"""What is kept of a `ColumnInfo`: what a check needs."""
+"""Fields of a `ColumnInfo` that a check needs, and that are kept."""
 
 
 def _a_value(value: object) -> float:
@@ -143,7 +143,7 @@ class _SetLine(_Line):
 
 @dataclass
 class _Content:
-    """What a file holds."""
+    """The content of a file."""
 
     columns: dict[str, _ColumnLine] = field(default_factory=dict)
     images: dict[Image, _ImageLine] = field(default_factory=dict)

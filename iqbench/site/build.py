@@ -72,7 +72,7 @@ class SiteOptions:
 
 @dataclass(frozen=True)
 class BuiltSite:
-    """What was written.
+    """The result of writing a site.
 
     Attributes
     ----------

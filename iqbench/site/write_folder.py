@@ -19,7 +19,7 @@ SITE_FILE = re.compile(r"(?:(?:datasets|downloads|versions)/)?[a-z0-9][a-z0-9._-
 
 _STAGE = ".iqbench-site-"
 _LIST = "exchange.json"
-"""Of a stage, the files that are exchanged; it is there only while that happens."""
+"""List of the files to exchange in a staged folder; it exists only during the exchange."""
 
 
 def write_site_files(folder: Path, files: Mapping[str, bytes], before: Collection[str]) -> None:

@@ -312,7 +312,7 @@ def _concordance(levels: NDArray[np.int32]) -> Floats:
 
 
 def _concordance_of_quantiles(levels: NDArray[np.int32]) -> Floats:
-    """As `_concordance`, of ranks cut to `_BINS` quantiles: near enough for influences."""
+    """Compute `_concordance` of ranks in `_BINS` quantiles: accurate enough for influences."""
     n, columns = levels.shape
     bins = np.stack([_binned(column) for column in levels.T], axis=1)
     first, second = np.triu_indices(columns, 1)

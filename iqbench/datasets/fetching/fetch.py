@@ -29,7 +29,7 @@ _LARGEST_FILE = 2**26
 
 @dataclass(frozen=True)
 class Fetched:
-    """What was done.
+    """The result of a download.
 
     Attributes
     ----------

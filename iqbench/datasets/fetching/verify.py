@@ -60,7 +60,7 @@ class Problem:
 
 @dataclass
 class Verification:
-    """What was found.
+    """The result of a verification.
 
     Attributes
     ----------

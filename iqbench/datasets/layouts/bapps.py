@@ -30,7 +30,7 @@ _SUBSETS = ["cnn", "color", "deblur", "frameinterp", "superres", "traditional"]
 
 
 class BappsLayout(RatedLayout):
-    """As the archive of the two-alternative forced choices unpacks.
+    """Read the unpacked archive of two-alternative forced choices.
 
     ::
 

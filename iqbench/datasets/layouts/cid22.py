@@ -22,7 +22,7 @@ _SCALE = Scale(-10, 110, "higher")
 
 
 class Cid22Layout(RatedLayout):
-    """As the archives of images and of annotations unpack into one folder.
+    """Read the archives of images and of annotations, unpacked into one folder.
 
     ::
 

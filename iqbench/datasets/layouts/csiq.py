@@ -35,7 +35,7 @@ _MAXIMUM_COLUMNS = 64
 
 
 class CsiqLayout(RatedLayout):
-    """As ``src_imgs.zip``, ``dst_imgs.zip`` and ``csiq.DMOS.xlsx`` lie side by side, unpacked.
+    """Read ``src_imgs.zip`` and ``dst_imgs.zip``, unpacked beside ``csiq.DMOS.xlsx``.
 
     ::
 

@@ -43,14 +43,14 @@ DISTORTIONS = (
     "high sharpen",
     "contrast change",
 )
-"""By the number in the file's name."""
+"""Distortions, in the order of the number in the file's name."""
 
 _SCALE = Scale(1, 5, "higher")
 _NAME = re.compile(r"(I[0-9]{2})_([0-9]{2})_([0-9]{2})\.png", re.IGNORECASE)
 
 
 class Kadid10kLayout(RatedLayout):
-    """As the archive ``kadid10k.zip`` unpacks.
+    """Read the unpacked archive ``kadid10k.zip``.
 
     ::
 

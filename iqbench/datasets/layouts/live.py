@@ -26,7 +26,7 @@ DISTORTIONS = {
     "gblur": "Gaussian blur",
     "fastfading": "JPEG2000 over a fast fading channel",
 }
-"""By the folder's name, in the order in which the opinions are stored."""
+"""Folder to distortion, in the order in which the opinions are stored."""
 
 _SIZES = [227, 233, 174, 174, 174]
 _SCALE = Scale(-10, 120, "lower")
@@ -35,7 +35,7 @@ _IMAGE = re.compile(r"img([0-9]+)\.bmp", re.IGNORECASE)
 
 
 class LiveLayout(RatedLayout):
-    """As the archive ``databaserelease2.zip`` unpacks.
+    """Read the unpacked archive ``databaserelease2.zip``.
 
     ::
 

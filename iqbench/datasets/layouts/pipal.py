@@ -24,14 +24,14 @@ DISTORTIONS = {
     "05": "super-resolution and denoising jointly",
     "06": "traditional distortions",
 }
-"""By the first number in the file's name."""
+"""First number in the file's name to distortion."""
 
 _SCALE = Scale(500, 2500, "higher")
 _NAME = re.compile(r"(A[0-9]{4})_([0-9]{2})_([0-9]{2})\.bmp", re.IGNORECASE)
 
 
 class PipalLayout(RatedLayout):
-    """As ``Train_Ref.zip``, ``Distortion_1.zip`` ... and ``Train_Label.zip`` lie side by side.
+    """Read ``Train_Ref.zip``, ``Distortion_1.zip`` ... and ``Train_Label.zip``, unpacked together.
 
     ::
 

@@ -44,14 +44,14 @@ DISTORTIONS = (
     "chromatic aberrations",
     "sparse sampling and reconstruction",
 )
-"""By the number in the file's name; the first 17 are those of TID2008."""
+"""Distortions, in the order of the number in the file's name; the first 17 are TID2008's."""
 
 _SCALE = Scale(0, 9, "higher")
 _NAME = re.compile(r"(i[0-9]{2})_([0-9]{2})_([0-9])\.bmp", re.IGNORECASE)
 
 
 class TID2013Layout(RatedLayout):
-    """As the archives ``tid2013.rar`` and ``tid2008.rar`` unpack.
+    """Read the unpacked archives ``tid2013.rar`` and ``tid2008.rar``.
 
     ::
 

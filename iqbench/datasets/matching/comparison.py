@@ -19,12 +19,12 @@ WAYS = {
     "numbers": "numbers are compared as numbers (0001 is 1)",
     "flat": "folders are left out or written into the name (s1/sharp/1 is s1_1)",
 }
-"""What is not regarded when names are compared, in words."""
+"""Description of what each way to match ignores when names are compared."""
 
 _LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 _SEPARATORS = re.compile(r"[-_. ]+")
 _DEEPEST = 3
-"""Of more folders on the way to a file, the first ones count as one."""
+"""Deepest path in folders; if a file lies deeper, the first folders count as one."""
 
 _LeftOut = frozenset[int]
 """Which folders of a path are left out, counted from the top."""

@@ -22,7 +22,7 @@ _CANDIDATES = 50
 """How many names are tried as the pattern behind all of them before giving up."""
 
 _SAMPLE = 200
-"""So many images are tried first; what fits most of them is then tried on all."""
+"""Number of images that are tried first; what fits most of them is then tried on all."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 MAXIMUM_BYTES = 2**22
-"""Of a variable of opinions, unpacked: they have far less than a megabyte."""
+"""Largest variable of opinions, unpacked; real ones have far less than a megabyte."""
 
 _DECLARATION = 2**16
 """Bytes before the values of a variable; they are far fewer."""

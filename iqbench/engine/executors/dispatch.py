@@ -16,7 +16,7 @@ from iqbench.engine.units import ReferenceUnit, WorkUnit
 __all__ = ["Event", "UnitDone", "WorkerDied", "WorkerPool", "WorkerReady", "dispatch", "lost"]
 
 MOST_DEATHS = 3
-"""After so many deaths of workers the outputs of a unit are scored one by one."""
+"""Number of dead workers after which the outputs of a unit are scored one by one."""
 
 DEPTH = 2
 """Units that a worker holds: it reads the second while it scores the first."""

@@ -32,7 +32,7 @@ class Executor(Protocol):
 
     @property
     def digests(self) -> Mapping[str | Metric, str]:
-        """Of weights, by network and by metric, for signatures."""
+        """Digests of weights, by network and by metric, for signatures."""
         ...
 
     @property

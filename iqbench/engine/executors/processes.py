@@ -43,7 +43,7 @@ MOST_A_CORE = 32
 """Processes that the user may ask for, to a core; each takes some 300 MB from its start."""
 
 FAILED_STARTS = 3
-"""After so many in a row the run ends."""
+"""Number of failed starts in a row after which the run ends."""
 
 _PROGRAM = "from iqbench.engine.executors.child import main; main()"
 

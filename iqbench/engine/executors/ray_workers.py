@@ -55,7 +55,7 @@ MOST_A_NODE = 8
 """Workers that share the cores of a node, unless the user says how many cores each has."""
 
 FAILED_STARTS = 3
-"""After so many workers in a row that died while they were started the run ends."""
+"""Number of workers that may die at their start, one after the other, before the run ends."""
 
 PATIENCE = 900.0
 """Seconds after which a run ends to which the cluster gave no worker."""

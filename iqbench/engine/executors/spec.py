@@ -17,7 +17,7 @@ _MOST = 100_000
 
 @dataclass(frozen=True)
 class RayOptions:
-    """What was said of a Ray cluster.
+    """The options of executor ``ray``.
 
     Attributes
     ----------

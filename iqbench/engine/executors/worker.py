@@ -82,7 +82,7 @@ class CloseDataset:
 
 
 Digests: TypeAlias = "Mapping[str | Metric, str]"
-"""Of weights, by network and by metric."""
+"""Digests of weights, by network and by metric."""
 
 Message: TypeAlias = "DatasetContext | CloseDataset | WorkUnit | None"
 """What is sent to a worker; None to end."""

@@ -22,7 +22,7 @@ _PAIRS = 128 * 256
 """Channels in times channels out from which it pays on a GPU (measured on an H200)."""
 
 _POSITIONS = 256
-"""So few positions are too few for a GPU to gain (measured)."""
+"""Fewest positions with which a GPU is faster (measured)."""
 
 
 def pays(rows: Stretch, weight: Tensor) -> bool:

@@ -29,7 +29,7 @@ _TILE = 3  # outputs along a side
 _SIDE = 5  # inputs along a side
 
 _BYTES = 256 << 20
-"""Of transformed tiles at once: large matrix products, and little beside the features."""
+"""Bytes of transformed tiles at once: large products, but little compared with the features."""
 
 _HALF, _SIXTH, _THIRD = Fraction(1, 2), Fraction(1, 6), Fraction(1, 3)
 
