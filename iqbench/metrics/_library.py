@@ -38,6 +38,7 @@ from iqbench.metrics._base import (
     Statistics,
     Tap,
 )
+from iqbench.metrics._no_downloads import no_downloads
 from iqbench.metrics._peak_memory import peak_bytes
 from iqbench.metrics._statistics import Mean
 from iqbench.networks.weights import Weights
@@ -146,7 +147,7 @@ class Library(ABC):
             If it is not installed, or cannot be imported.
         """
         try:
-            with _quiet():
+            with _contained():
                 return import_module(self.package)
         except ImportError as error:
             if isinstance(error, ModuleNotFoundError) and error.name == self.package:
@@ -289,7 +290,7 @@ class LibraryMetric(Metric):
 
     def _values(self, call: Call, outputs: Tensor, references: Tensor | None) -> Tensor:
         """Call the library, with a seed of its own, and check that it gives one value per image."""
-        with _seeded(outputs.device), _quiet(), _older_flags():
+        with _seeded(outputs.device), _contained(), _older_flags():
             found = call(outputs.contiguous(), references)
         values = torch.as_tensor(found, dtype=torch.float64, device=outputs.device).flatten()
         if len(values) != len(outputs):
@@ -364,10 +365,10 @@ def _loaded(metric: LibraryMetric) -> _Loaded:
     library, name = metric.library, metric.offer.name
     options = {key: value for key, value in metric.chosen() if value is not None}
     try:
-        with torch.inference_mode(False), _seeded(torch.device("cpu")), _quiet():
+        with torch.inference_mode(False), _seeded(torch.device("cpu")), _contained():
             call, module = library.load(name, options)
             state = {} if module is None else module.state_dict()
-        with torch.inference_mode(), _seeded(torch.device("cpu")), _quiet():
+        with torch.inference_mode(), _seeded(torch.device("cpu")), _contained():
             try:
                 peak, batched = _try(call, alone=metric.needs == "output", several=library.batches)
             except OSError:
@@ -543,8 +544,11 @@ def _older_flags() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence warnings, which are about the inside of a library; what it prints is not a result."""
-    with warnings.catch_warnings(), redirect_stdout(sys.stderr):
+def _contained() -> Iterator[None]:
+    """Silence warnings, which are about the inside of a library; what it prints is not a result.
+
+    What it wants to fetch is refused where users forbid it.
+    """
+    with warnings.catch_warnings(), redirect_stdout(sys.stderr), no_downloads():
         warnings.simplefilter("ignore")
         yield
