@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
@@ -19,6 +19,7 @@ import pandas as pd
 
 from iqbench.api import Evaluation, run_evaluation
 from iqbench.columns import gap_of_values
+from iqbench.datasets.files import some
 from iqbench.document.model import Document, Entry, Section, TableColumn, numbers, texts
 from iqbench.document.text import plural
 from iqbench.errors import IqbenchError, unknown_name
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from iqbench.metrics._base import Column
     from iqbench.protocols.view import GrayOutput
 
-__all__ = ["RescoredValue", "Rescoring", "State", "rescore", "rescoring_document"]
+__all__ = ["RescoredValue", "Rescoring", "State", "not_compared", "rescore", "rescoring_document"]
 
 State: TypeAlias = Literal[
     "equal", "differs", "other files", "not stored", "not computed", "not checked"
@@ -90,11 +91,11 @@ class Rescoring:
     values
         Each; the worst first.
     others
-        Dataset and method of stored values that were not asked for.
+        By dataset and method, how many stored values were not compared, as no outputs were given.
     """
 
     values: Sequence[RescoredValue]
-    others: Collection[tuple[str, str]] = ()
+    others: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def wrong(self) -> list[RescoredValue]:
@@ -129,7 +130,11 @@ def rescore(results: Path, evaluation: Evaluation, reporter: Reporter | None = N
     IqbenchError
         If the folder has nothing of the methods and datasets, or the input is wrong.
     """
-    stored = _values(results, _stored_names(evaluation))
+    everything = _values(results)
+    names = _stored_names(evaluation)
+    stored = everything if names is None else everything[everything["method"].isin(names)]
+    if names and stored.empty:
+        raise unknown_name("method", names[0], set(everything["method"]))
     with tempfile.TemporaryDirectory(prefix="iqbench-rescore-") as folder:
         anew = Path(folder) / "results"
         for part in _evaluations(stored, evaluation):
@@ -139,7 +144,7 @@ def rescore(results: Path, evaluation: Evaluation, reporter: Reporter | None = N
                 f"{results} has no value that can be computed again",
                 hint="Values that were imported, and times, cannot be checked",
             )
-        computed, images = _values(anew, None), load_images(anew)
+        computed, images = _values(anew), load_images(anew)
     known = load_images(results)
     there = set(zip(images["dataset"], images["method"], strict=True))
     of_stored = set(zip(stored["dataset"], stored["method"], strict=True))
@@ -149,7 +154,8 @@ def rescore(results: Path, evaluation: Evaluation, reporter: Reporter | None = N
     mine = [key in there for key in zip(stored["dataset"], stored["method"], strict=True)]
     values = list(_compare(stored[mine], computed, _other_files(known, images)))
     values.sort(key=lambda one: (not one.wrong, -one.deviation, one.dataset, one.method, one.image))
-    return Rescoring(values, sorted(of_stored - there))
+    rest = Counter(zip(everything["dataset"], everything["method"], strict=True))
+    return Rescoring(values, {key: rest[key] for key in sorted(rest.keys() - there)})
 
 
 def _stored_names(evaluation: Evaluation) -> list[str] | None:
@@ -161,9 +167,9 @@ def _stored_names(evaluation: Evaluation) -> list[str] | None:
     return [one.name for one in resolve_methods(evaluation.methods, evaluation.methods_in)]
 
 
-def _values(results: Path, methods: Sequence[str] | None) -> pd.DataFrame:
+def _values(results: Path) -> pd.DataFrame:
     """Read values of images and of whole sets; the latter have an empty image."""
-    scores, sets = load_values(results, filters={} if methods is None else {"method": methods})
+    scores, sets = load_values(results)
     frames = [scores, sets.assign(image="")]
     columns = [*_KEYS, "value", "error", "protocol"]
     return pd.concat(
@@ -334,5 +340,11 @@ def _notes(found: Rescoring) -> Iterator[str]:
     if unchecked := found.count("not checked"):
         yield f"{plural(unchecked, 'value')} not checked: they were imported, or are times"
     if found.others:
-        names = ", ".join(f"{method} on {dataset}" for dataset, method in found.others)
-        yield f"not asked for, so not checked: {names}"
+        yield not_compared(found)
+
+
+def not_compared(found: Rescoring) -> str:
+    """Say how many values were not compared, and whose, as no outputs of them were given."""
+    count = sum(found.others.values())
+    names = [f"{method} on {dataset} ({n:,})" for (dataset, method), n in found.others.items()]
+    return f"{plural(count, 'value')} not compared, as no outputs were given: {some(names)}"

@@ -231,9 +231,17 @@ def compact(results: Path) -> None:
     help="Score the outputs again, as told by the options below, and compare the values.",
 )
 @click.option(
+    "--whole",
+    is_flag=True,
+    help="With --rescore: exit with 1 too if RESULTS has values of methods or datasets of which no "
+    "outputs are given.",
+)
+@click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
-def verify(results: Path, *, rescore: bool, form: str, memory: str | None, **options: Any) -> None:
+def verify(
+    results: Path, *, rescore: bool, whole: bool, form: str, memory: str | None, **options: Any
+) -> None:
     """Read every part of the tables and compare it with the checksum in its name.
 
     Stored features and moments are parts too; notes of reference sets are compared with the digest
@@ -248,14 +256,17 @@ def verify(results: Path, *, rescore: bool, form: str, memory: str | None, **opt
     write its checksum. --rescore computes the values again from the outputs and references that
     you name, as they were computed (metrics, protocol, precision), and exits with 1 if a value
     differs by more than the metric's tolerance, is of other files, is missing, or has a
-    signature that cannot be computed here. Imported values and times are not checked. Do this
-    before you merge results that somebody sends you.
+    signature that cannot be computed here. Imported values and times are not checked. Values of
+    methods and datasets of which you name no outputs are not compared: they are counted, and with
+    --whole they are a reason to exit with 1. Do this, with --whole, before you merge results that
+    somebody sends you: nothing less tells a forged value. iqbench evaluate alone tries two outputs
+    of each method, and trusts what the tables say of where they were computed.
 
     \b
     Examples:
       iqbench results verify
       iqbench results verify results/ --format json
-      iqbench results verify theirs/ --rescore --method edsr=outputs/edsr --reference hr/
+      iqbench results verify theirs/ --rescore --whole --method edsr=outputs/edsr --reference hr/
       iqbench results verify theirs/ --rescore --methods-in outputs/ --dataset Set5-x4
     """
     import json
@@ -267,11 +278,13 @@ def verify(results: Path, *, rescore: bool, form: str, memory: str | None, **opt
     given = [name for name, value in options.items() if not _is_default(name, value)]
     if given and not rescore:
         raise click.UsageError(f"{_spelt(given[0])} belongs to --rescore")
+    if whole and not rescore:
+        raise click.UsageError("--whole belongs to --rescore")
     with waiting("Reading parts"):
         found = list(verify_results(results))
     bad = any(one.bad for one in found)
     if rescore and not bad:
-        _rescore(results, form, memory, options)
+        _rescore(results, form, memory, options, whole=whole)
         return
     if form == "json":
         rows = [
@@ -312,21 +325,26 @@ def _spelt(name: str) -> str:
     return option.opts[0]
 
 
-def _rescore(results: Path, form: str, memory: str | None, options: dict[str, Any]) -> None:
+def _rescore(
+    results: Path, form: str, memory: str | None, options: dict[str, Any], *, whole: bool
+) -> None:
     """Score again, and print how the values compare."""
     from iqbench.api import Evaluation
     from iqbench.cli.compute import memory_bytes
     from iqbench.cli.progress import progress_bar
     from iqbench.document.render import render
     from iqbench.document.terminal import Window
-    from iqbench.rescoring import rescore, rescoring_document
+    from iqbench.document.text import printable
+    from iqbench.rescoring import not_compared, rescore, rescoring_document
 
     with progress_bar() as bar:
         found = rescore(results, Evaluation(memory=memory_bytes(memory), **options), bar)
     window = Window.of_stdout()
     text = render(rescoring_document(found), form, window=window)
     print_result(text, form, color=window.color)
-    if found.wrong:
+    if found.others and form == "json":
+        say(printable(not_compared(found)), label="warning", color="yellow")
+    if found.wrong or (whole and found.others):
         click.get_current_context().exit(_NOT_RIGHT)
 
 

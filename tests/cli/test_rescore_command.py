@@ -142,6 +142,31 @@ def test_a_single_method(scored, iqbench):
     assert iqbench(*chosen, "two=out/two").code == 1
 
 
+def test_what_was_not_compared_is_counted_and_with_whole_is_not_accepted(scored, iqbench):
+    chosen = ("results", "verify", "--rescore", "--reference", "hr", "--device", "cpu")
+    one = ("--method", "out/one")
+    ran = iqbench(*chosen, *one)
+    told = "6 values not compared, as no outputs were given: two on hr (6)"
+    assert ran.code == 0
+    assert told in ran.out
+    assert iqbench(*chosen, *one, "--whole").code == 1
+    ran = iqbench(*chosen, *one, "--whole", "--format", "json")
+    assert (ran.code, json.loads(ran.out)) == (1, [])
+    assert told in ran.err
+    assert iqbench(*chosen, *one, "--method", "out/two", "--whole").code == 0
+    shutil.copytree(scored.root / "hr", scored.root / "other")
+    scored.evaluate(metrics=("psnr",), reference=scored.root / "other")
+    assert iqbench(*chosen, *one, "--method", "out/two", "--whole").code == 1  # datasets count too
+
+
+def test_a_method_that_the_folder_lacks_is_refused(scored, iqbench):
+    shutil.copytree(scored.root / "out/one", scored.root / "out/three")
+    chosen = ("results", "verify", "--rescore", "--reference", "hr", "--method")
+    ran = iqbench(*chosen, "out/three")
+    assert ran.code == 2
+    assert "unknown method 'three'" in ran.err
+
+
 def test_a_dataset_that_the_folder_lacks_is_refused(scored, iqbench):
     shutil.copytree(scored.root / "hr", scored.root / "other")
     ran = iqbench(*RESCORE[:-1], "other")
@@ -153,6 +178,7 @@ def test_its_options_belong_to_it(scored, iqbench):
     ran = iqbench("results", "verify", "--reference", "hr")
     assert ran.code == 2
     assert "--reference belongs to --rescore" in ran.err
+    assert "--whole belongs to --rescore" in iqbench("results", "verify", "--whole").err
 
 
 def test_a_damaged_folder_is_not_rescored(scored, iqbench):
