@@ -9,16 +9,15 @@ from dataclasses import dataclass, field, replace
 from iqbench.datasets.shard import Shard
 from iqbench.engine.grouping import Outcome
 from iqbench.engine.plan import Absence, Assignment
-from iqbench.engine.reading import Output
+from iqbench.engine.reading import Output, PictureFacts
 from iqbench.engine.signatures import Signatures
 from iqbench.images.peaks import Peaks
 from iqbench.images.source import Source
 from iqbench.results.schema import UNDEFINED, ImageRow, ScoreRow, placeholder, removed
-from iqbench.results.store import Current, Writer
+from iqbench.results.store import Current, ImageState, Writer
 
 __all__ = ["Failure", "Ledger", "Summary"]
 
-_SIZE = ("height", "width", "channels", "bit_depth")
 _BESIDE = ("mos", "mos_std", "mos_direction", "distortion", "bitstream_digest")
 """Columns of an image that may change although its files are the same."""
 
@@ -226,7 +225,7 @@ class Ledger:
         """Enter the rows of an output that was scored: the image first, then its values."""
         facts = output.facts
         assert facts is not None
-        row = replace(self._row(output), **{name: getattr(facts, name) for name in _SIZE})
+        row = self._row(output, facts)
         self._add(row, outcomes, output.peaks)
         errors = {column: outcome.error for column, outcome in outcomes.items() if outcome.error}
         known = self._known_errors(output, self.signatures.plain.keys() - outcomes.keys())
@@ -239,11 +238,10 @@ class Ledger:
 
     def keep(self, output: Output) -> None:
         """Count an output whose scores are known; what else is known of it may have changed."""
-        row = self._row(output)
-        known = self.current[row.method].images[row.image]
-        facts = {name: getattr(known, name) for name in _SIZE}
+        known = self.current[output.image.method].images[output.image.image]
+        row = self._row(output, known)
         if any(getattr(row, name) != getattr(known, name) for name in _BESIDE):
-            self.writer.add_image(replace(row, **facts))
+            self.writer.add_image(row)
         signatures = self.signatures.of(output.peaks)
         self.writer.rely(row, signatures)
         errors = self._known_errors(output, self.signatures.plain.keys())
@@ -299,8 +297,8 @@ class Ledger:
         self._add(replace(row, error=error), outcomes, peaks)
         self.summary.failures.append(Failure(self.dataset, row.method, row.image, error))
 
-    def _row(self, output: Output) -> ImageRow:
-        """Say of an image what is known before it is decoded."""
+    def _row(self, output: Output, size: PictureFacts | ImageState | None = None) -> ImageRow:
+        """Say of an image what is known, and the size of its pixels where it was decoded."""
         image = output.image
         return ImageRow(
             self.dataset,
@@ -308,6 +306,10 @@ class Ledger:
             image.image,
             reference_digest=output.reference_digest,
             output_digest=output.digest,
+            height=size.height if size else None,
+            width=size.width if size else None,
+            channels=size.channels if size else None,
+            bit_depth=size.bit_depth if size else None,
             bytes=output.bytes,
             bitstream_digest=output.bits.digest if output.bits else None,
             mos=image.opinion.mos if image.opinion else None,

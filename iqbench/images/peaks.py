@@ -72,7 +72,7 @@ class Peaks:
     @property
     def own_label(self) -> str:
         """Spell what a signature says of an output alone; empty as `label`."""
-        return Peaks.alone(self.own).label
+        return "" if self.own in _OWN else str(self.own)
 
     @property
     def label(self) -> str:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Literal
 
@@ -172,6 +173,7 @@ DEFAULTS: Mapping[str, str | None] = {
 """What a column holds in parts that lack it, because an earlier release wrote them."""
 
 
+@lru_cache(maxsize=256)  # each value of an image asks for the same
 def pair_digest(reference_digest: str | None, output_digest: str | None) -> str | None:
     """Name the two files that a value was computed from.
 

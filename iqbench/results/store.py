@@ -6,24 +6,22 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError
 from iqbench.results.changes import settle_changes
-from iqbench.results.current import (
-    current_images,
-    current_scores,
-    of_current_files,
-    still_current,
-)
+from iqbench.results.current import current_images, current_scores, still_current
 from iqbench.results.mirror import address_of
 from iqbench.results.parts import last_rows, merge, read_footers, read_parts, write
 from iqbench.results.paths import slug
+from iqbench.results.rows_of_run import RowsOfRun
 from iqbench.results.schema import (
     ANY_MEMBERS,
     FORMAT,
@@ -44,7 +42,6 @@ from iqbench.results.sets import members_digest
 __all__ = ["Current", "Identity", "ImageState", "Key", "Store", "Writer"]
 
 _TABLES: tuple[Kind, Kind] = ("images", "scores")
-_KEYS: Mapping[Kind, list[str]] = {"images": ["image"], "scores": ["image", "metric", "signature"]}
 
 FLUSH_SECONDS = 30.0
 """Rows wait no longer than this for the next one to be added, so that none waits a minute."""
@@ -253,8 +250,8 @@ class Writer:
         self._tasks = dict(tasks)
         self._images: dict[Key, list[ImageRow]] = {}
         self._scores: dict[Key, list[ScoreRow]] = {}
-        self._written: dict[Key, dict[Kind, list[pa.Table]]] = {}
-        self._relied: dict[Key, dict[str, tuple[str | None, Mapping[str, str]]]] = {}
+        self._known: dict[Key, RowsOfRun] = {}
+        """What was written, or was there and is relied on."""
         self.upgraded = False
         """Whether tables of an earlier format were merged into ones that older releases refuse."""
         self._rows = 0
@@ -270,7 +267,7 @@ class Writer:
         traceback: TracebackType | None,
     ) -> None:
         self.flush()
-        for key in self._written:
+        for key in self._known:
             images, scores = (self._store.folder(table, *key) for table in _TABLES)
             self.upgraded |= merge(images, "images")
             # Other readers of the scores then need no table of images to leave out what is stale.
@@ -288,9 +285,14 @@ class Writer:
         signatures
             Metric to signature of the values.
         """
-        key = row.dataset, row.method
-        self._written.setdefault(key, {"images": [], "scores": []})
-        self._relied.setdefault(key, {})[row.image] = (row.pair, signatures)
+        known = self._rows_of((row.dataset, row.method))
+        known.add_image(row)
+        known.add_scores(row.image, ((*value, True) for value in signatures.items()))
+
+    def _rows_of(self, key: Key) -> RowsOfRun:
+        if key not in self._known:
+            self._known[key] = RowsOfRun()
+        return self._known[key]
 
     def _check(self) -> None:
         """Refuse to end as if all were well where rows have gone since they were written.
@@ -301,28 +303,10 @@ class Writer:
             If the folder was removed, or parts of it, while the run went on.
         """
         lost = total = 0
-        for key, written in self._written.items():
-            mine = {image for table in written["images"] for (image,) in _rows(table)}
-            mine |= set(self._relied.get(key, ()))
-            images = self._store.folder("images", *key)
-            there = set(_rows(read_parts(images, "images", _KEYS["images"])[0]))
-            current = current_images(images)
-            # What another run has scored again since then is no longer this one's.
-            pairs = dict(_rows(current.select(["image", "pair"])))
-            expected: set[tuple[str, ...]] = {
-                (image, *value)
-                for image, (pair, signatures) in self._relied.get(key, {}).items()
-                for value in signatures.items()
-                if pairs.get(image, pair) == pair
-            }
-            if written["scores"]:
-                table = pa.concat_tables(written["scores"]).unify_dictionaries().combine_chunks()
-                table = of_current_files(table, current)
-                expected |= set(_rows(table.select(_KEYS["scores"])))
-            scores = self._store.folder("scores", *key)
-            found = set(_rows(read_parts(scores, "scores", _KEYS["scores"])[0]))
-            lost += len({(image,) for image in mine} - there) + len(expected - found)
-            total += len(mine) + len(expected)
+        for key, known in self._known.items():
+            images, scores = (self._store.folder(table, *key) for table in _TABLES)
+            counts = known.count_lost(images, scores)
+            lost, total = lost + counts.lost, total + counts.total
         if lost:
             raise IqbenchError(
                 f"{lost} of {total} rows that this run wrote or found in {self._store.root} are "
@@ -385,16 +369,25 @@ class Writer:
             task = self._tasks.get(dataset, "")
             origin = self._origins.get((dataset, method), Origin())
             footer = Footer(FORMAT, dataset, method, [self._manifest], self._columns, task, origin)
-            table = _table(waiting[dataset, method], kind)
-            write(folder, table, footer)
-            written = self._written.setdefault((dataset, method), {"images": [], "scores": []})
-            kept = _KEYS[kind] if kind == "images" else [*_KEYS[kind], "pair", "value"]
-            written[kind].append(table.select(kept))
+            rows = waiting[dataset, method]
+            write(folder, _table(rows, kind), footer)
+            self._note(rows)
             del waiting[dataset, method]
 
+    def _note(self, rows: Sequence[ImageRow] | Sequence[ScoreRow]) -> None:
+        """Note which rows of one dataset and method were written."""
+        known = self._rows_of((rows[0].dataset, rows[0].method))
+        for row in rows:
+            if isinstance(row, ImageRow):
+                known.add_image(row)
+        scores = (row for row in rows if isinstance(row, ScoreRow) and row.scope == "image")
+        for image, of_image in groupby(scores, attrgetter("image")):
+            known.add_scores(image, map(_value_of, of_image))
 
-def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
-    return zip(*(column.to_pylist() for column in table.columns), strict=True)
+
+def _value_of(row: ScoreRow) -> tuple[str, str, bool]:
+    """Say which value a row is, and whether it names the files that it is of."""
+    return row.metric, row.signature, row.value is not None or row.pair is not None
 
 
 def _identities(scores: pa.Table) -> Iterator[Identity]:
@@ -404,7 +397,7 @@ def _identities(scores: pa.Table) -> Iterator[Identity]:
 
 def _table(rows: Sequence[ScoreRow | ImageRow | SetRow], kind: Kind) -> pa.Table:
     return pa.table(
-        [_array([getattr(row, field.name) for row in rows], field.type) for field in SCHEMAS[kind]],
+        [_array(list(map(attrgetter(field.name), rows)), field.type) for field in SCHEMAS[kind]],
         schema=SCHEMAS[kind],
     )
 
