@@ -14,6 +14,7 @@ from iqbench.datasets.digests import read_checksums
 from iqbench.datasets.download import Download
 from iqbench.datasets.file_index import join
 from iqbench.datasets.files import check_text, did_you_mean, numbering_gaps, some, walk
+from iqbench.datasets.files_by_id import FileSamples, Ids
 from iqbench.datasets.layout import BelowRoot, Layout, folder_below
 from iqbench.datasets.layouts.csv_paths import CsvLayout
 from iqbench.datasets.layouts.folder import FolderLayout
@@ -22,6 +23,7 @@ from iqbench.datasets.storage.paths import StoredPath
 from iqbench.datasets.storage.places import find_place
 from iqbench.datasets.template import OutputName, ReferenceName
 from iqbench.errors import IqbenchError
+from iqbench.forks import cached_property
 from iqbench.images.source import Source
 from iqbench.user_files import expand_user, why_no_file
 
@@ -147,7 +149,7 @@ class DatasetSpec(Block):
             "references of `layout: folder` can be scored",
         )
 
-    def list_samples(self) -> tuple[list[Sample], list[str]]:
+    def list_samples(self) -> tuple[Sequence[Sample], list[str]]:
         """List what is there, whatever the number; and what lies beside it and is none of it.
 
         Raises
@@ -157,6 +159,7 @@ class DatasetSpec(Block):
         """
         try:
             data = self.data
+            samples: Sequence[Sample]
             if isinstance(data, FolderLayout):
                 samples = data.samples(self.root)
                 return samples, data.ignored(self.root, samples)
@@ -237,8 +240,19 @@ class Dataset:
 
     name: str
     spec: DatasetSpec
-    samples: list[Sample]
+    samples: Sequence[Sample]
     ignored: list[str] = field(default_factory=list)
+
+    @cached_property
+    def ids(self) -> Ids:
+        """The ids of its images."""
+        found = self.samples
+        return found.ids if isinstance(found, FileSamples) else Ids(one.image for one in found)
+
+    @cached_property
+    def images(self) -> Sequence[str]:
+        """The ids, in their order."""
+        return tuple(self.ids)
 
     @property
     def brings_outputs(self) -> bool:

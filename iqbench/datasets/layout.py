@@ -151,7 +151,7 @@ class Layout(BaseModel, ABC):
     layout: str
 
     @abstractmethod
-    def samples(self, root: Path | None) -> list[Sample]:
+    def samples(self, root: Path | None) -> Sequence[Sample]:
         """List the dataset's images in a fixed order, without opening any.
 
         Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,14 +114,14 @@ def degrade_files(
     return done
 
 
-def _samples(references: Path) -> list[Sample]:
+def _samples(references: Path) -> Sequence[Sample]:
     """List the references."""
     if references.is_dir():
         return reference_folder(references, "references").samples
     return [Sample(split_suffix(references.name)[0], FileSource(references))]
 
 
-def _check_places(references: Path, samples: list[Sample], places: list[Path]) -> None:
+def _check_places(references: Path, samples: Sequence[Sample], places: list[Path]) -> None:
     """Refuse to write a file among or over the references, or over another that is written."""
     for place in places:
         if references.is_dir() and place.resolve().is_relative_to(references.resolve()):

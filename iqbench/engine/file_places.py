@@ -32,10 +32,10 @@ def places_of(datasets: Iterable[DatasetPlan]) -> list[FilePlace]:
     found: list[FilePlace] = []
     for item in datasets:
         name = item.dataset.name
-        references = [(one.image, one.reference) for one in item.dataset.samples if one.reference]
+        references = ((one.image, one.reference) for one in item.dataset.samples if one.reference)
         found += _places(name, "", references)
         for method, assignment in item.assignments.items():
-            outputs = [(image, one.source) for image, one in assignment.outputs.items()]
+            outputs = ((image, one.source) for image, one in assignment.outputs.items())
             found += _places(name, method, outputs)
     return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -52,19 +53,26 @@ def choose_jobs(jobs: Iterable[Job], methods: Mapping[str, ForeignScores]) -> It
     methods
         By name, those whose values are to be tried.
     """
-    places: dict[str, list[tuple[Job, int]]] = {}
-    for job in jobs:
-        for number, one in enumerate(job.outputs):
+    chosen: dict[str, list[Job]] = {}
+    seen: Counter[str] = Counter()
+    chance = random.SystemRandom()  # nobody can know which
+    for job in jobs if methods else ():
+        for one in job.outputs:
             if (
                 one.method in methods
                 and one.image in methods[one.method].images
                 and not isinstance(one.source, ComputedSource)
             ):
-                places.setdefault(one.method, []).append((job, number))
-    chance = random.SystemRandom()  # nobody can know which
-    for found in places.values():
-        for job, number in chance.sample(found, min(TRIED, len(found))):
-            yield Job(job.reference, (job.outputs[number],))
+                # Of all outputs so far, each is chosen with the same probability.
+                seen[one.method] += 1
+                place = chance.randrange(seen[one.method])
+                found = chosen.setdefault(one.method, [])
+                if len(found) < TRIED:
+                    found.append(Job(job.reference, (one,)))
+                elif place < TRIED:
+                    found[place] = Job(job.reference, (one,))
+    for found in chosen.values():
+        yield from found
 
 
 @dataclass

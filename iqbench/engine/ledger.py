@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from iqbench.datasets.shard import Shard
@@ -96,6 +96,8 @@ class Summary:
         of_columns = {column: self.undefined.pop((dataset, column), []) for column in columns}
         all_found = [found, *of_columns.values()]
         wanted = {(one.method, one.image) for some in all_found for one in some}
+        if not wanted:
+            return
         places = {key: place for place, key in enumerate(outputs) if key in wanted}
         for some in all_found:
             some.sort(key=lambda one: places.get((one.method, one.image), -1))
@@ -152,7 +154,7 @@ class Ledger:
         method: str,
         assignment: Assignment,
         unchanged: Mapping[str, Source],
-        of_shard: Collection[str],
+        in_shard: Callable[[str], bool],
     ) -> None:
         """Enter what a method lacks, what is to come, and what the dataset no longer has.
 
@@ -169,16 +171,16 @@ class Ledger:
             What it has, and what it lacks.
         unchanged
             Files of missing outputs that were scored under other names.
-        of_shard
-            The images that this run enters, of those in the assignment or the tables.
+        in_shard
+            Tells which images this run enters, of those in the assignment or the tables.
         """
         known = self.current[method]
         for image in sorted(known.images.keys() - set(assignment.images)):
-            if image in of_shard:
+            if in_shard(image):
                 why = "the dataset no longer has this image"
                 self.writer.add_image(removed(self.dataset, method, image, why))
         for image in assignment.images:
-            if image not in of_shard:
+            if not in_shard(image):
                 if image not in known.images:
                     self.writer.add_image(placeholder(self.dataset, method, image))
             elif image in unchanged:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -86,6 +86,34 @@ class Assignment:
         return {source for source in sources if isinstance(source, FileSource | StoredFile)}
 
 
+class FoundOutputs(Mapping[str, OutputImage]):
+    """The outputs of a method by image; each is made when it is asked for.
+
+    Parameters
+    ----------
+    method
+        Its name.
+    files
+        By image.
+    """
+
+    def __init__(self, method: str, files: Mapping[str, Place]) -> None:
+        self._method = method
+        self._files = files
+
+    def __getitem__(self, image: str) -> OutputImage:
+        return OutputImage(self._method, image, source_of(self._files[image]))
+
+    def __contains__(self, image: object) -> bool:
+        return image in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
 @dataclass(frozen=True)
 class DatasetPlan:
     """The planned work for one dataset.
@@ -131,45 +159,46 @@ class DatasetPlan:
         """Whether some metric compares sets."""
         return any(request.metric.scope == "set" for request in self.requests)
 
-    @property
-    def jobs(self) -> list[Job]:
-        """One a reference of the shard that there is some output for."""
-        found = ((sample.reference, self._outputs_of(sample)) for sample in self._samples())
-        return [Job(reference, outputs) for reference, outputs in found if outputs]
+    def jobs(self) -> Iterator[Job]:
+        """Give one a reference of the shard that there is some output for."""
+        for sample in self._samples():
+            if outputs := self._outputs_of(sample):
+                yield Job(sample.reference, outputs)
 
     @property
-    def size(self) -> int:
-        """How many outputs of the shard there are."""
+    def sizes(self) -> Mapping[str, int]:
+        """How many outputs of the shard there are, by method."""
         if self.shard.whole:
-            return sum(len(assignment.outputs) for assignment in self.assignments.values())
-        return sum(len(self._outputs_of(sample)) for sample in self._samples())
+            return {method: len(one.outputs) for method, one in self.assignments.items()}
+        has = self.has_image
+        return {method: sum(map(has, one.outputs)) for method, one in self.assignments.items()}
 
     def _samples(self) -> Iterator[Sample]:
         name = self.dataset.name
         return (one for one in self.dataset.samples if self.shard.has(name, one.image))
 
     def _outputs_of(self, sample: Sample) -> tuple[OutputImage, ...]:
-        return sample.outputs or tuple(
-            assignment.outputs[sample.image]
-            for assignment in self.assignments.values()
-            if sample.image in assignment.outputs
-        )
+        if sample.outputs:
+            return sample.outputs
+        found = (assignment.outputs.get(sample.image) for assignment in self.assignments.values())
+        return tuple(output for output in found if output is not None)
 
-    def of_shard(self, images: Iterable[str]) -> set[str]:
-        """Return those of some outputs' ids that are in the shard.
+    @property
+    def has_image(self) -> Callable[[str], bool]:
+        """What tells whether an output of some id is in the shard.
 
         An output that the dataset brings is where its reference is. An id that the dataset does
         not have is in one shard, too.
         """
         if self.shard.whole:
-            return set(images)
+            return lambda image: True
         items = {
             output.image: sample.image
             for sample in self.dataset.samples
             for output in sample.outputs
         }
-        name = self.dataset.name
-        return {image for image in images if self.shard.has(name, items.get(image, image))}
+        name, shard = self.dataset.name, self.shard
+        return lambda image: shard.has(name, items.get(image, image))
 
     def signatures(self, digests: Mapping[str | Metric, str], precision: Precision) -> Signatures:
         """Return the signature of every column that has one value per image."""
@@ -446,7 +475,7 @@ def _assign_all(
     attempted = {name for _, assignments in found for name in assignments}
     if attempted:
         for dataset, assignments in found:
-            images = [sample.image for sample in dataset.samples]
+            images = dataset.images
             for absence in notes.absences:
                 if absence.dataset == dataset.name and absence.method not in attempted:
                     problems = dict.fromkeys(images, f"missing output: {absence.why}")
@@ -516,15 +545,12 @@ def _assign(
 ) -> dict[str, Assignment]:
     """Look for every method's outputs."""
     assignments: dict[str, Assignment] = {}
-    images = [sample.image for sample in dataset.samples]
+    images = dataset.images
     for method, found in _matched(dataset, methods, alone, naming):
         if not found.attempted:
             notes.absences.append(Absence(dataset.name, method.name, found.message))
             continue
-        outputs = {
-            image: OutputImage(method.name, image, source_of(path))
-            for image, path in found.outputs.items()
-        }
+        outputs = FoundOutputs(method.name, found.outputs)
         assignments[method.name] = Assignment(images, outputs, found.problems, found.folder)
         if found.extra:
             notes.warnings.append(

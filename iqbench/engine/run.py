@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
 
 from iqbench.datasets.matching.bitstreams import Bitstream, find_bitstreams
 from iqbench.datasets.storage.paths import Place
@@ -132,13 +131,14 @@ def run(
             known = store.current(name, absence.method)
             unchanged = _unchanged_of(absence, known, plan)
             ledger.withdraw(absence, known, unchanged, plan.shard)
+        del ledgers
         writer.flush()
         for dataset_plan in plan.datasets:
             one_dataset = open_dataset(dataset_plan)
             executor.open(one_dataset.context())
             one_dataset.observe_references(progress)
             one_dataset.try_foreign_scores(before[dataset_plan.dataset.name], origins)
-            progress.begin(dataset_plan.dataset.name, dataset_plan.size)
+            progress.begin(dataset_plan.dataset.name, sum(dataset_plan.sizes.values()))
             one_dataset.score(progress.advance)
             closed_sets += one_dataset.close_sets(progress)
             executor.close(dataset_plan.dataset.name)
@@ -164,17 +164,22 @@ def _unchanged_of(absence: Absence, known: Current, plan: RunPlan) -> Mapping[st
     return unchanged_files(place.folder, known.images, place.taken, references)
 
 
-class _MethodFiles(NamedTuple):
-    """Where a method's outputs lie, of all datasets, and which files a run takes as outputs."""
+@dataclass(frozen=True)
+class _MethodFiles:
+    """Where a method's outputs lie, of all datasets."""
 
     folder: Place
-    taken: Collection[Source]
+    assignments: Sequence[Assignment]
 
     @classmethod
     def of(cls, plan: RunPlan, method: str) -> _MethodFiles:
         found = (item.assignments.get(method) for item in plan.datasets)
-        taken = {file for assignment in found if assignment for file in assignment.files}
-        return cls(plan.folders[method], taken)
+        return cls(plan.folders[method], [assignment for assignment in found if assignment])
+
+    @property
+    def taken(self) -> Collection[Source]:
+        """The files that a run takes as outputs."""
+        return {file for assignment in self.assignments for file in assignment.files}
 
 
 class _DatasetRun:
@@ -229,11 +234,10 @@ class _DatasetRun:
 
     def announce(self) -> Ledger:
         """Enter what is missing, what is still to come and what the dataset no longer has."""
+        in_shard = self._plan.has_image
         for method, assignment in self._assignments().items():
-            known = self._current[method].images
-            of_shard = self._plan.of_shard({*known, *assignment.images})
-            unchanged = self._unchanged(method, assignment, of_shard)
-            self._ledger.announce(method, assignment, unchanged, of_shard)
+            unchanged = self._unchanged(method, assignment, in_shard)
+            self._ledger.announce(method, assignment, unchanged, in_shard)
         return self._ledger
 
     def _assignments(self) -> Mapping[str, Assignment]:
@@ -263,7 +267,7 @@ class _DatasetRun:
         }
 
     def _unchanged(
-        self, method: str, assignment: Assignment, of_shard: Collection[str]
+        self, method: str, assignment: Assignment, in_shard: Callable[[str], bool]
     ) -> Mapping[str, Source]:
         """Find the files of missing or ambiguous outputs that were scored under other names."""
         known = self._current[method].images
@@ -271,7 +275,7 @@ class _DatasetRun:
             image: known[image]
             for image, why in assignment.problems.items()
             if image in known
-            and image in of_shard
+            and in_shard(image)
             and why.startswith(("missing output", "ambiguous output"))
         }
         place = self._places.get(method)
@@ -318,13 +322,13 @@ class _DatasetRun:
             )
             for method, then in before.items()
             if method in self._current
-            and self._current[method].scored
+            and self._current[method].marks
             and not self._settings.recompute
             and is_foreign(then, now[self._name, method])
         }
         units = units_of_jobs(
             self._name,
-            choose_jobs(self._plan.jobs, foreign),
+            choose_jobs(self._plan.jobs(), foreign),
             known={},
             bitstreams=self._bitstreams() if foreign else {},
         )
@@ -338,22 +342,19 @@ class _DatasetRun:
                 found.forget()
                 self._foreign[method] = found
                 current = self._current[method]
-                self._current[method] = replace(
-                    current, scored={}, undefined={}, failed=frozenset()
-                )
+                self._current[method] = replace(current, marks={}, undefined={})
             elif found.compared and not moved_as_a_whole(found.origin, now[self._name, method]):
                 self._summary.warnings.append(found.sentence)
 
     def score(self, advance: Callable[[int], None]) -> None:
         """Have all units scored, and enter what comes back."""
-        jobs = self._plan.jobs
         failures = len(self._summary.failures)
         units = units_of_jobs(
             self._name,
-            jobs,
+            self._plan.jobs(),
             known={} if self._settings.recompute else self._current,
             bitstreams=self._bitstreams(),
-            most_outputs=outputs_at_once(self._plan.size, self._executor.workers),
+            most_outputs=outputs_at_once(sum(self._plan.sizes.values()), self._executor.workers),
         )
         # Closed at once whatever happens, so that no thread goes on reading.
         with self._sets.flushed(), closing(self._executor.score(units)) as results:
@@ -362,7 +363,7 @@ class _DatasetRun:
                 advance(part.done)
         self._summary.put_in_order(
             self._name,
-            ((output.method, output.image) for job in jobs for output in job.outputs),
+            ((output.method, output.image) for job in self._plan.jobs() for output in job.outputs),
             self._signatures.plain,
             since=failures,
         )

@@ -115,6 +115,5 @@ class RunProgress:
 def _expected(plan: RunPlan) -> Iterable[tuple[str, str, int]]:
     """Count the outputs of each dataset and method that the run is to score."""
     for item in plan.datasets:
-        for method, assignment in item.assignments.items():
-            number = len(item.of_shard(assignment.outputs))
+        for method, number in item.sizes.items():
             yield item.dataset.name, method, number

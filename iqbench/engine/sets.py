@@ -460,7 +460,7 @@ class SetRun:
             for of_column in columns.values()
             for member in of_column
         }
-        for job in self._plan.jobs:
+        for job in self._plan.jobs():
             for output in job.outputs:
                 member = members.get((output.method, output.image))
                 if member is None:

@@ -154,7 +154,6 @@ def units_of_jobs(
     most_outputs
         Of a unit, unless a single item has more; never more than `MOST_OUTPUTS`.
     """
-    marks = {method: _marks_by_image(current) for method, current in known.items()}
 
     def unit(number: int, items: Sequence[ItemPart]) -> Unit:
         outputs = [output for item in items for output in item.job.outputs]
@@ -162,9 +161,9 @@ def units_of_jobs(
             (dataset, number),
             tuple(items),
             {
-                (one.method, one.image): marks[one.method][one.image]
+                (one.method, one.image): marks
                 for one in outputs
-                if one.image in marks.get(one.method, {})
+                if one.method in known and (marks := known[one.method].marks.get(one.image))
             },
             {
                 method: {
@@ -211,14 +210,6 @@ def _split(jobs: Iterable[Job]) -> Iterator[ItemPart]:
         for start in range(0, len(job.outputs), MOST_OUTPUTS):
             some = replace(job, outputs=job.outputs[start : start + MOST_OUTPUTS])
             yield ItemPart(number, some, 0, start)
-
-
-def _marks_by_image(current: Current) -> dict[str, dict[tuple[str, str], str | None]]:
-    """Sort what the tables have of a method by image."""
-    found: dict[str, dict[tuple[str, str], str | None]] = {}
-    for (image, metric, text), mark in current.scored.items():
-        found.setdefault(image, {})[metric, text] = mark
-    return found
 
 
 def units_of_set(

@@ -261,7 +261,7 @@ class _Import:
             )
         fresh = {(row.image, row.metric, row.signature) for row in rows}
         metrics = {value.metric for value in own}
-        for image, metric, text in (*current.scored, *current.failed):
+        for image, metric, text in sorted(self.store.identities(*key)):
             old = (image, metric, text) not in fresh and metric in metrics
             if old and parse_signature(text).get("source") == "imported":
                 rows.append(ScoreRow(*key, image, metric, None, REPLACED, text, "", REPLACED))

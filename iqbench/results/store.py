@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from iqbench.errors import IqbenchError
 from iqbench.results.changes import settle_changes
 from iqbench.results.current import current_images, current_scores, still_current
+from iqbench.results.known import ImageState, KnownImages, KnownMarks, Value
 from iqbench.results.mirror import address_of
 from iqbench.results.parts import last_rows, merge, read_footers, read_parts, write
 from iqbench.results.paths import slug
@@ -49,26 +50,6 @@ FLUSH_SECONDS = 30.0
 FLUSH_ROWS = 100_000
 
 
-@dataclass(frozen=True)
-class ImageState:
-    """What the newest row of an image says; the attributes are those of `ImageRow`."""
-
-    reference_digest: str | None
-    output_digest: str | None
-    pair: str | None
-    error: str | None
-    height: int | None = None
-    width: int | None = None
-    channels: int | None = None
-    bit_depth: int | None = None
-    bytes: int | None = None
-    mos: float | None = None
-    mos_std: float | None = None
-    mos_direction: str | None = None
-    distortion: str | None = None
-    bitstream_digest: str | None = None
-
-
 Key: TypeAlias = tuple[str, str]
 """Dataset and method."""
 
@@ -84,20 +65,16 @@ class Current:
     ----------
     images
         By image id; those that the dataset no longer has are left out.
-    scored
-        (image, metric, signature) of every current value, or value known to be undefined, and
-        the name of the files it was computed from. What failed is not among them: it is computed
-        again.
+    marks
+        By image, of every current value, or value known to be undefined, the name of the files it
+        was computed from. What failed is not among them: it is computed again.
     undefined
         Why there is no value, of those that are known to be undefined.
-    failed
-        The other current rows without a value.
     """
 
     images: Mapping[str, ImageState]
-    scored: Mapping[Identity, str | None]
+    marks: Mapping[str, Mapping[Value, str | None]]
     undefined: Mapping[Identity, str] = field(default_factory=dict)
-    failed: frozenset[Identity] = frozenset()
 
 
 class Store:
@@ -134,14 +111,17 @@ class Store:
         undefined = pc.fill_null(pc.starts_with(scores.column("error"), UNDEFINED), False)
         settled = scores.filter(pc.or_(pc.is_valid(scores.column("value")), undefined))
         missing = scores.filter(undefined)
-        states = images.select([field.name for field in fields(ImageState)]).to_pylist()
-        names = images.column("image").to_pylist()
+        known = KnownImages(images)
         return Current(
-            {name: ImageState(**state) for name, state in zip(names, states, strict=True)},
-            dict(zip(_identities(settled), settled.column("pair").to_pylist(), strict=True)),
+            known,
+            KnownMarks(known, settled, images.column("pair")),
             dict(zip(_identities(missing), missing.column("error").to_pylist(), strict=True)),
-            frozenset(_identities(scores)) - frozenset(_identities(settled)),
         )
+
+    def identities(self, dataset: str, method: str) -> set[Identity]:
+        """Name every current row of a value, with a value or without."""
+        images = current_images(self.folder("images", dataset, method))
+        return set(_identities(current_scores(self.folder("scores", dataset, method), images)))
 
     def values(self, dataset: str, method: str) -> dict[Identity, tuple[float | None, str | None]]:
         """Read every current value, and the name of the files that it was computed from."""
@@ -380,7 +360,11 @@ class Writer:
         for row in rows:
             if isinstance(row, ImageRow):
                 known.add_image(row)
-        scores = (row for row in rows if isinstance(row, ScoreRow) and row.scope == "image")
+        scores = (
+            row
+            for row in rows
+            if isinstance(row, ScoreRow) and row.scope == "image" and row.pair != REPLACED
+        )
         for image, of_image in groupby(scores, attrgetter("image")):
             known.add_scores(image, map(_value_of, of_image))
 

@@ -95,7 +95,7 @@ def test_opinions_are_in_the_table_of_images(spec, run):
 
 def test_a_reference_and_all_its_images_are_one_job(spec):
     (plan,) = planning.plan_run([spec.open()], [], metrics=["psnr"]).datasets
-    assert [[output.image for output in job.outputs] for job in plan.jobs] == [
+    assert [[output.image for output in job.outputs] for job in plan.jobs()] == [
         ["a_0", "a_1", "a_2"],
         ["b_0", "b_1", "b_2"],
     ]

@@ -24,20 +24,20 @@ def test_a_job_is_a_reference_with_all_methods_outputs(made):
     made.method("three", images=("a",))
     (found,) = plan(made, "one", "two", "three").datasets
     assert [
-        (job.outputs[0].image, [item.method for item in job.outputs]) for job in found.jobs
+        (job.outputs[0].image, [item.method for item in job.outputs]) for job in found.jobs()
     ] == [
         ("a", ["one", "two", "three"]),
         ("b", ["one"]),
         ("c", ["one", "two"]),
     ]
-    assert found.size == 6
+    assert sum(found.sizes.values()) == 6
 
 
 def test_an_image_that_no_method_has_is_no_job(made):
     made.references()
     made.method("one", images=("a",))
     (found,) = plan(made, "one").datasets
-    assert [job.outputs[0].image for job in found.jobs] == ["a"]
+    assert [job.outputs[0].image for job in found.jobs()] == ["a"]
     assert set(found.assignments["one"].problems) == {"b", "c"}
 
 
@@ -46,7 +46,7 @@ def test_no_image_is_opened(made, monkeypatch):
     for path in made.method("one").iterdir():
         path.write_bytes(b"")
     (found,) = plan(made, "one").datasets
-    assert found.size == 3
+    assert sum(found.sizes.values()) == 3
 
 
 def test_metrics_are_the_default_ones_unless_said_otherwise(made):

@@ -71,11 +71,11 @@ def test_units_are_bounded_by_bytes(source, monkeypatch):
 
 
 def test_units_know_what_the_tables_have_of_their_outputs_alone(source):
-    scored = {("0-0", "psnr", "s"): "m0", ("1-0", "psnr", "s"): "m1", ("1-0", "ssim", "t"): "m2"}
+    marks = {"0-0": {("psnr", "s"): "m0"}, "1-0": {("psnr", "s"): "m1", ("ssim", "t"): "m2"}}
     jobs = [job(source, number, 1) for number in range(3)]
     units = cut(
         jobs,
-        known={"mine": Current({}, scored), "other": Current({}, {})},
+        known={"mine": Current({}, marks), "other": Current({}, {})},
         bitstreams={"mine": {"1-0": Bitstream(None, 7)}},
         most_outputs=1,
     )

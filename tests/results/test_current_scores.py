@@ -78,7 +78,7 @@ def test_a_run_is_told_what_it_need_not_compute(bench: Bench) -> None:
     bench.score("c", "v1", None, "out of memory")
     bench.score("d", None, None, "output is missing")
     current = bench.store.current("set5", "edsr")
-    assert {(image, metric) for image, metric, _ in current.scored} == {
+    assert {(image, metric) for image, marks in current.marks.items() for metric, _ in marks} == {
         ("a", "psnr"),
         ("b", "tv-ratio"),
     }

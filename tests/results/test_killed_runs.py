@@ -88,7 +88,7 @@ def test_dying_between_images_and_scores_shows_the_image_as_not_scored(
         bench.score("a", "v2", 33.0)
     assert load_scores(bench.root).empty
     assert load_images(bench.root)["output_digest"].tolist() == ["v2"]
-    assert set(bench.store.current("set5", "edsr").scored) == frozenset()
+    assert bench.store.current("set5", "edsr").marks == {}
 
 
 @pytest.mark.parametrize("deleted", [0, 1, 2])
@@ -217,7 +217,8 @@ def test_a_run_that_began_before_another_one_scored_does_not_hide_its_scores(
     assert shown(bench) == {"a": 30.0}
     errors = load_images(bench.root).set_index("image")["error"].astype(object)
     assert errors.where(errors.notna(), None).to_dict() == {"a": None, "b": NOT_SCORED_YET}
-    assert set(bench.store.current("set5", "edsr").scored) == {("a", "psnr", "view=rgb")}
+    marks = bench.store.current("set5", "edsr").marks
+    assert {image: set(values) for image, values in marks.items()} == {"a": {("psnr", "view=rgb")}}
 
 
 def test_an_image_that_was_removed_and_is_announced_again_shows_as_not_scored(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -141,7 +141,7 @@ def verify(
     """
     known = read_checksums(spec.checksums)
     found = Verification(spec.name, decoded=decode, listed=len(known))
-    samples: list[Sample] = []
+    samples: Sequence[Sample] = []
     try:
         samples, ignored = spec.list_samples()
         found.notes += [f"no image of the dataset, left out: {name}" for name in ignored]
@@ -178,7 +178,7 @@ class _Reading:
     found: Verification
     first: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def read_all(self, samples: list[Sample], progress: Progress | None) -> None:
+    def read_all(self, samples: Sequence[Sample], progress: Progress | None) -> None:
         """Read all images of the dataset, then what the list of checksums has beside them."""
         images = list(_images(samples))
         paths = {path for _, source in images if (path := self._path(source))}
@@ -273,7 +273,7 @@ def _images(samples: Iterable[Sample]) -> Iterator[tuple[str, Source]]:
             yield f"output of {output.method}{own}", output.source
 
 
-def _hints(spec: DatasetSpec, samples: list[Sample], known: Mapping[str, str]) -> list[str]:
+def _hints(spec: DatasetSpec, samples: Sequence[Sample], known: Mapping[str, str]) -> list[str]:
     """Say what cannot be told without checksums, and what looks exchanged."""
     if known or not samples:
         return []

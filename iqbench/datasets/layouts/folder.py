@@ -17,10 +17,11 @@ from iqbench.datasets.files import (
     unusable_name,
     walk,
 )
+from iqbench.datasets.files_by_id import FileSamples, FilesById, Ids
 from iqbench.datasets.layout import BelowRoot, DataRoot, Layout, file_below, folder_below
 from iqbench.datasets.opinions.tables import read_lines
 from iqbench.datasets.sample import Sample
-from iqbench.datasets.storage.paths import Place, source_of
+from iqbench.datasets.storage.paths import Place
 from iqbench.datasets.storage.places import archives_hint
 from iqbench.datasets.template import ReferenceName
 from iqbench.errors import IqbenchError
@@ -64,7 +65,7 @@ class FolderLayout(Layout):
     listed_in: BelowRoot | None = None
     inputs: BelowRoot | None = None
 
-    def samples(self, root: DataRoot | None) -> list[Sample]:
+    def samples(self, root: DataRoot | None) -> Sequence[Sample]:
         """List the references in natural order (``img_2`` before ``img_10``).
 
         A file whose name cannot be used is listed with its problem, under its name with escapes.
@@ -101,10 +102,9 @@ class FolderLayout(Layout):
                 f"reference folder {folder} holds no {what}",
                 hint=archives_hint(folder, walk(folder)),
             )
-        return [
-            Sample(image, source_of(folder / by_id[image]), problem=_problem(by_id[image]))
-            for image in sorted(by_id, key=natural_key)
-        ]
+        files = FilesById(folder, Ids(sorted(by_id, key=natural_key)), by_id.items())
+        found = ((image, _problem(name)) for image, name in by_id.items())
+        return FileSamples(files, {image: problem for image, problem in found if problem})
 
     def places(self) -> tuple[str, ...]:
         """Name the folder of references."""

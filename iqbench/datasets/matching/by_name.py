@@ -22,6 +22,7 @@ from iqbench.datasets.files import (
     split_suffix,
     walk,
 )
+from iqbench.datasets.files_by_id import FilesById
 from iqbench.datasets.layouts.folder import FolderLayout
 from iqbench.datasets.matching.bitstreams import FOLDER as BITSTREAMS
 from iqbench.datasets.matching.comparison import pair_names
@@ -60,7 +61,7 @@ class Matches:
         Where outputs are missing or ambiguous, the options that would settle it, if any would.
     """
 
-    outputs: dict[str, Place]
+    outputs: Mapping[str, Place]
     problems: dict[str, str]
     extra: list[str]
     attempted: bool
@@ -194,7 +195,7 @@ def match_outputs(
     outputs, problems = pairs.outputs, pairs.problems
     problems |= {sample.image: sample.problem for sample in dataset.samples if sample.problem}
     return Matches(
-        outputs={image: folder / outputs[image] for image in stems if image in outputs},
+        outputs=FilesById(folder, dataset.ids, outputs.items()),
         problems=problems,
         extra=sorted(extra, key=natural_key),
         attempted=True,
