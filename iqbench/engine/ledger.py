@@ -13,7 +13,7 @@ from iqbench.engine.reading import Output, PictureFacts
 from iqbench.engine.signatures import Signatures
 from iqbench.images.peaks import Peaks
 from iqbench.images.source import Source
-from iqbench.results.schema import UNDEFINED, ImageRow, ScoreRow, placeholder, removed
+from iqbench.results.schema import UNDEFINED, ImageRow, ScoreRow, removed
 from iqbench.results.store import Current, ImageState, Writer
 
 __all__ = ["Failure", "Ledger", "Summary"]
@@ -182,13 +182,13 @@ class Ledger:
         for image in assignment.images:
             if not in_shard(image):
                 if image not in known.images:
-                    self.writer.add_image(placeholder(self.dataset, method, image))
+                    self.writer.announce(self.dataset, method, image)
             elif image in unchanged:
                 self._stay(method, image, assignment.problems[image], unchanged[image])
             elif image in assignment.problems:
                 self.miss(method, image, assignment.problems[image])
             elif image not in known.images:
-                self.writer.add_image(placeholder(self.dataset, method, image))
+                self.writer.announce(self.dataset, method, image)
 
     def _stay(self, method: str, image: str, why: str, file: Source) -> None:
         """Tell that an output was not found, and that its scores are those of a file there is."""

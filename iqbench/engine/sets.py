@@ -318,7 +318,7 @@ class SetRun:
         without
             The columns for which no features could be extracted, if that was tried.
         """
-        member = member_of(output, with_set=self.with_set)
+        member = member_of(output, with_set=self.with_set) if self.columns else None
         if member is None:  # it has no reference, so no set either
             return
         of_method = SetName(self._plan.dataset.name, output.image.method)

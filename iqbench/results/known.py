@@ -35,10 +35,10 @@ _BITS = 63
 class ImageState:
     """What the newest row of an image says; the attributes are those of `ImageRow`."""
 
-    reference_digest: str | None
-    output_digest: str | None
-    pair: str | None
-    error: str | None
+    reference_digest: str | None = None
+    output_digest: str | None = None
+    pair: str | None = None
+    error: str | None = None
     height: int | None = None
     width: int | None = None
     channels: int | None = None
@@ -82,17 +82,8 @@ class _Cells:
         return self._column[row].as_py()
 
 
-class _Nothing:
-    """A column without values."""
-
-    def get(self, row: int) -> None:
-        """Return that there is none."""
-
-
-def _compact(name: str, column: pa.ChunkedArray) -> _Digests | _Cells | _Nothing:
+def _compact(name: str, column: pa.ChunkedArray) -> _Digests | _Cells:
     """Keep a column in few bytes."""
-    if column.null_count == len(column):
-        return _Nothing()
     whole = column.combine_chunks()
     packed = _packed(whole) if name in _PACKED else None
     return _Cells(whole) if packed is None else packed
@@ -127,8 +118,11 @@ class KnownImages(Mapping[str, ImageState]):
 
     def __init__(self, table: pa.Table) -> None:
         self._names = pc.cast(table.column("image"), pa.string()).combine_chunks()
+        columns = ((item.name, table.column(item.name)) for item in fields(ImageState))
         self._columns = {
-            item.name: _compact(item.name, table.column(item.name)) for item in fields(ImageState)
+            name: _compact(name, column)
+            for name, column in columns
+            if column.null_count < len(column)
         }
         hashes = np.fromiter(map(hash, self), np.int64, len(self))
         order = np.argsort(hashes)
@@ -150,6 +144,11 @@ class KnownImages(Mapping[str, ImageState]):
         """Return the id in a row."""
         name: str = self._names[row].as_py()
         return name
+
+    def cell(self, name: str, row: int) -> Any:
+        """Return what a row says in one column."""
+        column = self._columns.get(name)
+        return column and column.get(row)
 
     def state(self, row: int) -> ImageState:
         """Return what a row says."""
@@ -195,7 +194,7 @@ class KnownMarks(Mapping[str, Mapping[Value, "str | None"]]):
             pc.fill_null(pc.equal(mark, pc.take(pairs, pa.array(row))), False).to_numpy(),
             _PAIR,
             np.where(
-                pc.fill_null(pc.starts_with(mark, "b"), False).to_numpy(), _BITS_MARK, _OUTPUT
+                pc.fill_null(pc.starts_with(mark, "b"), False).to_numpy(), _BITSTREAM, _OUTPUT
             ),
         )
         kind[mark.is_null().to_numpy()] = _NO_FILE
@@ -218,14 +217,22 @@ class KnownMarks(Mapping[str, Mapping[Value, "str | None"]]):
         row = self._images.row_of(image)
         if row is None or not self._has[row].any():
             raise KeyError(image)
-        state = self._images.state(row)
-        marks = (
-            state.pair,
-            output_mark(state.output_digest),
-            bitstream_mark(state.bitstream_digest, state.height, state.width),
-            None,
-        )
-        return {value: marks[kind] for value, kind in self._values_of(row)}
+        values = self._values_of(row)
+        marks = {kind: self._mark(kind, row) for kind in {kind for _, kind in values}}
+        return {value: marks[kind] for value, kind in values}
+
+    def _mark(self, kind: int, row: int) -> str | None:
+        """Name the files of the values of one kind."""
+        cell = self._images.cell
+        if kind == _PAIR:
+            pair: str | None = cell("pair", row)
+            return pair
+        if kind == _OUTPUT:
+            return output_mark(cell("output_digest", row))
+        if kind == _BITSTREAM:
+            size = cell("height", row), cell("width", row)
+            return bitstream_mark(cell("bitstream_digest", row), *size)
+        return None
 
     def _values_of(self, row: int) -> list[tuple[Value, int]]:
         """Name the values of an image; most images have the same ones."""
@@ -247,7 +254,7 @@ class KnownMarks(Mapping[str, Mapping[Value, "str | None"]]):
         return int(np.count_nonzero(self._has.any(axis=1)))
 
 
-_KINDS = _PAIR, _OUTPUT, _BITS_MARK, _NO_FILE = range(4)
+_KINDS = _PAIR, _OUTPUT, _BITSTREAM, _NO_FILE = range(4)
 """What a mark names: reference and output, the output alone, its bitstream, or no file."""
 
 

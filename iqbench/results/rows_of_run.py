@@ -35,7 +35,7 @@ class Lost(NamedTuple):
 
 
 class RowsOfRun:
-    """Rows of images and of their values."""
+    """Rows of images and of their values; values are of the files that the image's last row says."""
 
     def __init__(self) -> None:
         self._images: array[int] = array("q")
@@ -51,6 +51,12 @@ class RowsOfRun:
         """Note the row of an image; its files are those that its values are of."""
         self._images.append(hash(row.image))
         self._files.append(hash((row.reference_digest, row.output_digest, row.bitstream_digest)))
+
+    def add_announced(self, images: Iterable[str]) -> None:
+        """Note rows of images of which no file was read yet."""
+        names = array("q", map(hash, images))
+        self._images.extend(names)
+        self._files.extend(array("q", [hash((None, None, None))]) * len(names))
 
     def add_scores(self, image: str, values: Iterable[tuple[str, str, bool]]) -> None:
         """Note rows of values of an image.

@@ -44,7 +44,6 @@ __all__ = [
     "bitstream_mark",
     "output_mark",
     "pair_digest",
-    "placeholder",
     "removed",
 ]
 
@@ -367,11 +366,6 @@ class ImageRow:
     def pair(self) -> str | None:
         """The mark that links the scores of these two files to this row."""
         return pair_digest(self.reference_digest, self.output_digest)
-
-
-def placeholder(dataset: str, method: str, image: str) -> ImageRow:
-    """Announce an image that a run is to score, so that a killed run shows as incomplete."""
-    return ImageRow(dataset, method, image, error=NOT_SCORED_YET)
 
 
 def removed(dataset: str, method: str, image: str, why: str) -> ImageRow:

@@ -26,6 +26,7 @@ from iqbench.results.rows_of_run import RowsOfRun
 from iqbench.results.schema import (
     ANY_MEMBERS,
     FORMAT,
+    NOT_SCORED_YET,
     REPLACED,
     SCHEMAS,
     UNDEFINED,
@@ -228,6 +229,7 @@ class Writer:
         self._manifest = manifest
         self._columns = dict(columns)
         self._tasks = dict(tasks)
+        self._announced: dict[Key, list[str]] = {}
         self._images: dict[Key, list[ImageRow]] = {}
         self._scores: dict[Key, list[ScoreRow]] = {}
         self._known: dict[Key, RowsOfRun] = {}
@@ -295,6 +297,11 @@ class Writer:
                 hint="Run the same command again: it computes only what is missing",
             )
 
+    def announce(self, dataset: str, method: str, image: str) -> None:
+        """Add a row of an image that a run is to score: killed, it then shows as incomplete."""
+        self._announced.setdefault((dataset, method), []).append(image)
+        self._count(1)
+
     def add_image(self, row: ImageRow) -> None:
         """Add the row of an image; older scores of other files of that image vanish with it."""
         self._images.setdefault((row.dataset, row.method), []).append(row)
@@ -321,8 +328,8 @@ class Writer:
         IqbenchError
             Where the folder cannot be written. What was not written still waits.
         """
-        self._write("images", self._images)
-        self._write("scores", self._scores)
+        self._write_images()
+        self._write_scores()
         self._rows = 0
         self._flushed = time.monotonic()
 
@@ -341,32 +348,51 @@ class Writer:
         write(folder, _table(rows, "sets"), footer)
         merge(folder, "sets")
 
-    def _write(
-        self, kind: Kind, waiting: dict[Key, list[ImageRow]] | dict[Key, list[ScoreRow]]
-    ) -> None:
-        for dataset, method in list(waiting):
-            folder = self._store.folder(kind, dataset, method)
-            task = self._tasks.get(dataset, "")
-            origin = self._origins.get((dataset, method), Origin())
-            footer = Footer(FORMAT, dataset, method, [self._manifest], self._columns, task, origin)
-            rows = waiting[dataset, method]
-            write(folder, _table(rows, kind), footer)
-            self._note(rows)
-            del waiting[dataset, method]
-
-    def _note(self, rows: Sequence[ImageRow] | Sequence[ScoreRow]) -> None:
-        """Note which rows of one dataset and method were written."""
-        known = self._rows_of((rows[0].dataset, rows[0].method))
-        for row in rows:
-            if isinstance(row, ImageRow):
+    def _write_images(self) -> None:
+        for key in list(dict.fromkeys([*self._announced, *self._images])):
+            names, rows = self._announced.get(key, []), self._images.get(key, [])
+            tables = [_announcements(key, names), _table(rows, "images")]
+            whole = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+            self._write(key, whole, "images")
+            known = self._rows_of(key)
+            known.add_announced(names)
+            for row in rows:
                 known.add_image(row)
-        scores = (
-            row
-            for row in rows
-            if isinstance(row, ScoreRow) and row.scope == "image" and row.pair != REPLACED
-        )
-        for image, of_image in groupby(scores, attrgetter("image")):
-            known.add_scores(image, map(_value_of, of_image))
+            self._announced.pop(key, None)
+            self._images.pop(key, None)
+
+    def _write_scores(self) -> None:
+        for key in list(self._scores):
+            rows = self._scores[key]
+            self._write(key, _table(rows, "scores"), "scores")
+            known = self._rows_of(key)
+            of_images = (row for row in rows if row.scope == "image" and row.pair != REPLACED)
+            for image, of_image in groupby(of_images, attrgetter("image")):
+                known.add_scores(image, map(_value_of, of_image))
+            del self._scores[key]
+
+    def _write(self, key: Key, table: pa.Table, kind: Kind) -> None:
+        dataset, method = key
+        task = self._tasks.get(dataset, "")
+        origin = self._origins.get(key, Origin())
+        footer = Footer(FORMAT, dataset, method, [self._manifest], self._columns, task, origin)
+        write(self._store.folder(kind, dataset, method), table, footer)
+
+
+def _announcements(key: Key, images: Sequence[str]) -> pa.Table:
+    """Make the rows of images that are announced."""
+    constant = {"dataset": key[0], "method": key[1], "error": NOT_SCORED_YET}
+    return pa.table(
+        [
+            _array(images, item.type)
+            if item.name == "image"
+            else _array([constant[item.name]] * len(images), item.type)
+            if item.name in constant
+            else pa.nulls(len(images), item.type)
+            for item in SCHEMAS["images"]
+        ],
+        schema=SCHEMAS["images"],
+    )
 
 
 def _value_of(row: ScoreRow) -> tuple[str, str, bool]:
@@ -386,7 +412,7 @@ def _table(rows: Sequence[ScoreRow | ImageRow | SetRow], kind: Kind) -> pa.Table
     )
 
 
-def _array(values: list[object], kind: pa.DataType) -> pa.Array:
+def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(kind):
         return pa.array(values, kind.value_type).dictionary_encode()
     return pa.array(values, kind)

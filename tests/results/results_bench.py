@@ -6,7 +6,7 @@ from pathlib import Path
 
 from made_columns import as_stated
 
-from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.schema import NOT_SCORED_YET, ColumnInfo, ImageRow, Manifest, ScoreRow
 from iqbench.results.signature import signature
 from iqbench.results.store import Store
 
@@ -29,6 +29,11 @@ def manifest(time: str = "2026-01-01T00:00:00Z", **changes: str) -> Manifest:
         "command": "iqbench evaluate",
     }
     return Manifest(**{**facts, **changes, "time": time})
+
+
+def placeholder(dataset: str, method: str, image: str) -> ImageRow:
+    """Announce an image, as `Writer.announce` does."""
+    return ImageRow(dataset, method, image, error=NOT_SCORED_YET)
 
 
 class Bench:

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from results_bench import COLUMNS, Bench, manifest
+from results_bench import COLUMNS, Bench, manifest, placeholder
 
 from iqbench.errors import IqbenchError
 from iqbench.results.read import load_columns, load_images, load_runs, load_scores
-from iqbench.results.schema import ImageRow, ScoreRow, pair_digest, placeholder, removed
+from iqbench.results.schema import ImageRow, ScoreRow, pair_digest, removed
 
 
 def values(bench: Bench, **options: Any) -> list[tuple[str, float]]:
@@ -67,7 +67,7 @@ def test_an_image_that_left_its_dataset_is_dropped_with_its_scores(bench: Bench)
 
 def test_an_image_that_was_announced_only_is_there_without_scores(bench: Bench) -> None:
     with bench.store.writer(manifest(), COLUMNS) as writer:
-        writer.add_image(placeholder("set5", "edsr", "a"))
+        writer.announce("set5", "edsr", "a")
     assert load_images(bench.root)["error"].tolist() == ["not scored yet"]
     assert load_scores(bench.root).empty
 
@@ -141,7 +141,7 @@ def test_image_facts_come_back_as_integers(bench: Bench) -> None:
     row = ImageRow("set5", "edsr", "a", "r", "o", 288, 512, 3, 8, 1234, mos=3.5, distortion="blur")
     with bench.store.writer(manifest(), COLUMNS) as writer:
         writer.add_image(row)
-        writer.add_image(placeholder("set5", "edsr", "b"))
+        writer.announce("set5", "edsr", "b")
     frame = load_images(bench.root).set_index("image")
     assert frame.loc["a", ["height", "width", "bytes"]].tolist() == [288, 512, 1234]
     assert frame["height"].dtype == pd.Int32Dtype()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from results_bench import COLUMNS, Bench, manifest
+from results_bench import COLUMNS, Bench, manifest, placeholder
 
 from iqbench.errors import IqbenchError
 from iqbench.results import parts, store
@@ -24,7 +24,6 @@ from iqbench.results.schema import (
     NOT_SCORED_YET,
     ImageRow,
     ScoreRow,
-    placeholder,
     removed,
 )
 

@@ -96,6 +96,7 @@ def test_marks_name_the_files_of_each_value(tmp_path):
         writer.add_image(ImageRow("set5", "mine", "b", digest("r"), digest("before")))
         stale = pair_digest(digest("r"), digest("before"))
         writer.add_scores([score("b", "psnr", "view=rgb", stale)])
+    with store.writer(MANIFEST, COLUMNS) as writer:
         writer.add_image(ImageRow("set5", "mine", "b", digest("r"), digest("now")))
         writer.add_image(ImageRow("set5", "mine", "c"))
     marks = store.current("set5", "mine").marks
