@@ -35,7 +35,7 @@ class Lost(NamedTuple):
 
 
 class RowsOfRun:
-    """Rows of images and of their values; values are of the files that the image's last row says."""
+    """Rows of images and of their values, which are of the files in the image's last row."""
 
     def __init__(self) -> None:
         self._images: array[int] = array("q")
