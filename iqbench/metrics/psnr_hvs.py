@@ -14,6 +14,7 @@ from iqbench.metrics._base import Column, Maps, Metric, Options, Place, Statisti
 from iqbench.metrics._statistics import Mean
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.psnr import DECIBELS, TOLERANCE, decibels
+from iqbench.native import library, loops
 from iqbench.networks.blocks import SIDE, Luma, network_of
 from iqbench.specs import validate
 
@@ -101,7 +102,12 @@ class PsnrHvs(Metric):
         )
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
-        """Return the reference's coefficients, (N, h, w, 64), and what each block masks."""
+        """Return the reference's coefficients, (N, h, w, 64), and what each block masks.
+
+        Of the compiled loop, which reads both images at once, the reference alone.
+        """
+        if library.suits(reference):
+            return (reference,)
         coefficients = _transform(reference)
         return coefficients, _masking(coefficients)
 
@@ -114,21 +120,43 @@ class PsnrHvs(Metric):
         place: Place,
     ) -> Statistics:
         """Return the mean squared error of the coefficients, and of what is not masked of them."""
-        first, masked = reference
-        second = _transform(output)
-        constants = _constants(output.device, output.dtype)
-        error = (first - second).abs()
-        hidden = torch.maximum(masked, _masking(second)).unsqueeze(-1)
-        seen = torch.addcmul(error, hidden, constants.threshold, value=-1).clamp_min(0)
-        count = error[0].numel()
-        return {
-            name: Mean((values.square() @ constants.sensitivity).sum((1, 2)), count)
-            for name, values in (("psnr-hvs", error), ("psnr-hvsm", seen))
-        }
+        compiled = len(reference) == 1
+        sums = _compiled_sums(reference[0], output) if compiled else _sums(reference, output)
+        count = output[0].numel()
+        return {name: Mean(total, count) for name, total in zip(COLUMNS, sums, strict=True)}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Return -10 log10 of the mean; +inf where nothing is to be seen."""
         return decibels(means["psnr-hvsm" if column.startswith("psnr-hvsm") else "psnr-hvs"])
+
+
+def _sums(reference: tuple[Tensor, ...], output: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sums of the weighted squared errors, and of what is not masked of them, (N,)."""
+    first, masked = reference
+    second = _transform(output)
+    constants = _constants(output.device, output.dtype)
+    error = (first - second).abs()
+    hidden = torch.maximum(masked, _masking(second)).unsqueeze(-1)
+    seen = torch.addcmul(error, hidden, constants.threshold, value=-1).clamp_min(0)
+    every, left = (
+        (values.square() @ constants.sensitivity).sum((1, 2)) for values in (error, seen)
+    )
+    return every, left
+
+
+def _compiled_sums(reference: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what `_sums` does, block by block; one reference may serve all."""
+    constants = _loop_constants()
+    references, outputs = (one.permute(0, 2, 3, 1).contiguous() for one in (reference, output))
+    sums = torch.stack(
+        [
+            loops.block_errors(first, second, constants)
+            for first, second in zip(
+                references.expand(len(outputs), -1, -1, -1), outputs, strict=True
+            )
+        ]
+    )
+    return sums[:, 0], sums[:, 1]
 
 
 def _transform(blocks: Tensor) -> Tensor:
@@ -166,13 +194,29 @@ class _Constants(NamedTuple):
     """(64,): 1 over the masking; 0 of the first, which is never masked."""
 
 
+@lru_cache(maxsize=1)
+def _loop_constants() -> Tensor:
+    """Return what the compiled loop takes, (4, 64) float32."""
+    constants = _constants(torch.device("cpu"), torch.float64)
+    with torch.inference_mode(False):  # what is kept must also serve calls with gradients
+        rows = [_cosines().flatten(), constants.sensitivity]
+        rows += [constants.energies[:, 0], constants.threshold]
+        return torch.stack(rows).float()
+
+
+def _cosines() -> Tensor:
+    """Return the DCT of eight values, (8, 8) float64, one coefficient a row."""
+    order = torch.arange(SIDE, dtype=torch.float64, device="cpu")
+    line = torch.cos(math.pi / SIDE * order[:, None] * (order + 0.5)) * math.sqrt(2 / SIDE)
+    line[0] = math.sqrt(1 / SIDE)
+    return line
+
+
 @lru_cache(maxsize=4)
 def _constants(device: torch.device, dtype: torch.dtype) -> _Constants:
     """Return the constants of a device and type."""
     with torch.inference_mode(False):  # what is kept must also serve calls with gradients
-        order = torch.arange(SIDE, dtype=torch.float64, device="cpu")
-        line = torch.cos(math.pi / SIDE * order[:, None] * (order + 0.5)) * math.sqrt(2 / SIDE)
-        line[0] = math.sqrt(1 / SIDE)
+        line = _cosines()
         cosines = torch.kron(line, line).T.contiguous()
         sensitivity, masking = (
             torch.tensor(values, dtype=torch.float64, device="cpu")

@@ -30,6 +30,7 @@ __all__ = [
 _FOLDER = Path(__file__).parent
 
 FUNCTIONS = (
+    "block_errors",
     "channel_moments",
     "feature_blocks",
     "feature_sums",

@@ -17,6 +17,7 @@ from iqbench.native.library import Buffer, call, count_threads
 
 __all__ = [
     "WINDOWS",
+    "block_errors",
     "channel_moments",
     "feature_sums",
     "l2_pool",
@@ -42,6 +43,7 @@ WINDOWS = (7, 11)
 _MOMENTS = 5
 _LOCAL = 7
 _KINDS, _SIGNS = 5, 5
+_BLOCK, _BLOCKS = 64, 64
 _MOST_CHANNELS = 4
 _XYB_WINDOW, _XYB_SUMS = 9, 6
 _POINTS = 36
@@ -354,6 +356,38 @@ def linear_light(values: Tensor) -> Tensor:
         ],
     )
     return linear
+
+
+def block_errors(reference: Tensor, output: Tensor, constants: Tensor) -> Tensor:
+    """Sum the weighted squared errors of DCT coefficients, and what is not masked of them.
+
+    Parameters
+    ----------
+    reference, output
+        (..., 64) float32: the pixels of 8x8 blocks of one image each.
+    constants
+        (4, 64) float32: the DCT of eight values, one coefficient a row; of each coefficient the
+        squared sensitivity, the masking, and 1 over the masking. The last two of the first are 0.
+
+    Returns
+    -------
+    Tensor
+        (2,) float64.
+    """
+    blocks = output.numel() // _BLOCK
+    _require(output.shape[-1] == _BLOCK, f"blocks of {output.shape[-1]} pixels")
+    sums = torch.empty(-(-blocks // _BLOCKS), 2, dtype=torch.float64, device="cpu")
+    call(
+        "block_errors",
+        [
+            Buffer("reference", reference, torch.float32, blocks * _BLOCK),
+            Buffer("output", output, torch.float32, blocks * _BLOCK),
+            Buffer("constants", constants, torch.float32, 4 * _BLOCK),
+            Buffer("sums", sums, torch.float64, sums.numel()),
+            blocks,
+        ],
+    )
+    return sums.sum(0)
 
 
 def lab_planes(linear: Tensor, matrix: Sequence[float]) -> Tensor:

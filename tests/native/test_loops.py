@@ -139,6 +139,18 @@ REFUSED = {
     "luma of float64": lambda: loops.luma_plane(doubles(4, 4, 3), [1.0] * 6, rounded=True),
     "light apart in memory": lambda: loops.linear_light(strided(4, 4)),
     "light in float64": lambda: loops.linear_light(doubles(4, 4)),
+    "blocks of 7x7 pixels": lambda: loops.block_errors(
+        features(2, 49), features(2, 49), features(4, 64)
+    ),
+    "blocks of two numbers": lambda: loops.block_errors(
+        features(2, 64), features(3, 64), features(4, 64)
+    ),
+    "blocks of float64": lambda: loops.block_errors(
+        doubles(2, 64), doubles(2, 64), features(4, 64)
+    ),
+    "blocks with few constants": lambda: loops.block_errors(
+        features(2, 64), features(2, 64), features(3, 64)
+    ),
     "CIELAB of gray": lambda: loops.lab_planes(features(1, 4, 4), [1.0] * 9),
     "CIELAB without a matrix": lambda: loops.lab_planes(features(3, 4, 4), [1.0] * 3),
     "CIELAB of float64": lambda: loops.lab_planes(doubles(3, 4, 4), [1.0] * 9),

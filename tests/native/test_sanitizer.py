@@ -144,6 +144,11 @@ for height, width in [(1, 1), (3, 50), (20, 257), (40, 600)]:
              call.doubles(6 * planes * height), planes, height, width, THREADS)
     done += 8
 
+for count in [1, 63, 64, 129]:
+    call("block_errors", call.floats(64 * count), call.floats(64 * count), call.floats(4 * 64),
+         call.doubles(2 * -(-count // 64)), count, THREADS)
+    done += 1
+
 kept = [item for item in channels if item % 16 == 0 and item <= 512]
 for inputs, outputs in [*((item, 64) for item in kept), (16, 128), (256, 192)]:
     call("winograd_pack", call.floats(9 * inputs * outputs), call.floats(36 * inputs * outputs),
