@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_folders import Made
 from rich.cells import cell_len
 
 from iqbench.cli.main import main
@@ -30,6 +31,9 @@ TABLES = (
     ("leaderboard", "--help"),
 )
 ARROWS = "↑↓→±●─✓"
+ENCODINGS = ("ascii", "cp1252")
+NAMED = ("leaderboard", "named/results", "--format", "json")
+END = "\x1e"  # the end of what a command prints
 
 
 @pytest.fixture
@@ -41,37 +45,47 @@ def scored(made):
     return made
 
 
-def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
-    """Run the command in a process of its own, as only there streams are real."""
-    options.setdefault("stdout", subprocess.PIPE)
-    options.setdefault("stderr", subprocess.PIPE)
-    environment = {**os.environ, **options.pop("env", {})}
-    command = [sys.executable, "-c", MAIN, *arguments]
-    return subprocess.run(command, check=False, env=environment, **options)
-
-
 def in_shell(script: str) -> subprocess.CompletedProcess[bytes]:
     whole = script.replace("iqbench", f"'{sys.executable}' -c '{MAIN}'")
     return subprocess.run(["bash", "-c", whole], check=False, capture_output=True)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_every_table_comes_out_on_every_encoding(scored, encoding):
-    # In one process: starting Python for each takes most of the time.
-    code = (
-        "import sys, json\nfrom iqbench.cli.main import main\n"
-        f"for arguments in {TABLES!r}:\n"
-        "    try: main(list(arguments))\n"
-        "    except SystemExit as leaving: assert leaving.code == 0, (arguments, leaving.code)\n"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        check=False,
-        env={**os.environ, "PYTHONIOENCODING": encoding},
-    )
-    assert ran.returncode == 0, ran.stderr.decode(encoding)
-    text = ran.stdout.decode(encoding)
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What each command prints under each encoding; in one process, since starting takes long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("printed"))
+        made = Made(Path())
+        made.references()
+        made.method("mine")
+        made.method("yours", amount=20)
+        made.evaluate(metrics=("psnr", "ssim"))
+        named = Made(Path("named"))
+        named.references()
+        named.method("méthode 猫 😀 →")
+        named.evaluate()
+        code = (
+            "import sys\nfrom iqbench.cli.main import main\n"
+            f"for encoding in {ENCODINGS!r}:\n"
+            "    sys.stdout.reconfigure(encoding=encoding)\n"
+            f"    for arguments in {(*TABLES, NAMED)!r}:\n"
+            "        try: main(list(arguments))\n"
+            "        except SystemExit as leaving: assert leaving.code == 0, (arguments, leaving)\n"
+            f"        sys.stdout.write({END!r})\n"
+        )
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr.decode()
+    outputs = ran.stdout.split(END.encode())[:-1]
+    each = len(TABLES) + 1
+    return {
+        encoding: dict(zip((*TABLES, NAMED), outputs[each * number :], strict=False))
+        for number, encoding in enumerate(ENCODINGS)
+    }
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_table_comes_out_on_every_encoding(printed, encoding):
+    text = "".join(printed[encoding][arguments].decode(encoding) for arguments in TABLES)
     assert "psnr" in text
     assert "?" not in text.partition("Usage:")[0]
     assert "\\u" not in text
@@ -80,13 +94,19 @@ def test_every_table_comes_out_on_every_encoding(scored, encoding):
             assert sign not in text
 
 
-def test_columns_stay_aligned_in_ascii(scored):
-    out = run("leaderboard", "results", env={"PYTHONIOENCODING": "ascii"}).stdout.decode("ascii")
+def test_columns_stay_aligned_in_ascii(printed):
+    out = printed["ascii"]["leaderboard", "results"].decode("ascii")
     heading, rule, first = out.splitlines()[2:5]
     assert set(rule) == {"-"}
     # An asterisk hangs out to the right of the digits.
     ends = [heading.index(name) + len(name) for name in ("psnr ^", "ssim ^")]
     assert [first[end - 1] for end in ends] == ["*", "*"]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_json_stays_json_with_the_names_it_had(printed, encoding):
+    (row,) = json.loads(printed[encoding][NAMED].decode(encoding))
+    assert row["method"] == "méthode 猫 😀 →"
 
 
 @pytest.mark.parametrize(
@@ -110,16 +130,6 @@ def test_what_an_encoding_lacks_reads_well(text, ascii_text, latin):
 
 def test_bytes_that_are_no_text_are_spelt_on_utf_8_too():
     assert encodable("a\udcff", "utf-8") == "a\\udcff"
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_json_stays_json_with_the_names_it_had(tmp_path, made, encoding):
-    made.references()
-    made.method("méthode 猫 😀 →")
-    made.evaluate()
-    ran = run("leaderboard", "--format", "json", env={"PYTHONIOENCODING": encoding})
-    (row,) = json.loads(ran.stdout.decode(encoding))
-    assert row["method"] == "méthode 猫 😀 →"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +156,7 @@ def test_no_table_is_written_into_a_file_that_took_a_closed_stream_s_place(score
     [
         ("leaderboard results", "| true"),
         ("--help", "2>&1 | true"),
-        ("leaderboard nowhere", "2>&1 >/dev/null | true"),
+        ("protocols show nowhere", "2>&1 >/dev/null | true"),
     ],
 )
 def test_a_reader_that_has_gone_is_no_error(scored, command, pipe):
@@ -161,8 +171,8 @@ def test_a_reader_that_has_gone_is_no_error(scored, command, pipe):
 @pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="only Linux has /dev/full, which refuses all bytes"
 )
-def test_a_full_disk_behind_stdout_is_a_sentence(scored):
-    ran = in_shell("iqbench leaderboard results > /dev/full")
+def test_a_full_disk_behind_stdout_is_a_sentence():
+    ran = in_shell("iqbench protocols list > /dev/full")
     assert ran.returncode == 2
     assert ran.stderr.startswith(b"error: cannot write to the standard output: No space left")
     assert b"Exception ignored" not in ran.stderr
