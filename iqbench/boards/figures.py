@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from iqbench.boards.headings import ENDS, MEANS
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.order import averaged_info
 from iqbench.document.figure import (
+    Axis,
     Boxes,
     BoxPanel,
     Figure,
@@ -28,8 +29,25 @@ from iqbench.document.model import direction_arrow
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import distance_name
 from iqbench.results.names import natural
+from iqbench.results.schema import ColumnInfo
 
-__all__ = ["FIGURES", "board_figure", "front_panel"]
+__all__ = [
+    "FIGURES",
+    "board_figure",
+    "box_panel",
+    "front_panel",
+    "scatter_panel",
+    "shows_each_value",
+]
+
+
+_FEW = 60
+"""Up to so many images, boxes show each as a point."""
+
+
+def _axis(name: str, info: ColumnInfo) -> Axis:
+    label = f"{name} {direction_arrow(info)}".rstrip()
+    return Axis(label, name, info.decimals, info.direction == "lower")
 
 
 def front_panel(table: MeansTable, dataset: str = "") -> FrontPanel | None:
@@ -48,30 +66,23 @@ def front_panel(table: MeansTable, dataset: str = "") -> FrontPanel | None:
         None where either column is not there, or no method has both.
     """
     board = table.frame
-    axes = [name for name in str(board["front_by"].iloc[0]).split(", ") if name]
-    if len(axes) != 2 or any(name not in board for name in axes):
+    names = [name for name in str(board["front_by"].iloc[0]).split(", ") if name]
+    if len(names) != 2 or any(name not in board for name in names):
         return None
     spots = []
     for row in board.to_dict("records"):
-        across, up = (_deciding(row, name) for name in axes)
+        across, up = (_deciding(row, name) for name in names)
         if np.isfinite(across[0]) and np.isfinite(up[0]):
             on = row["front"] is True or row["front"] is np.True_
             spots.append(Spot(str(row["method"]), (across, up), on, bool(row["complete"])))
-    if not spots:
-        return None
-    infos = [table.info(name) for name in axes]
-    names = [
-        name if info.target is None else distance_name(name, info.target)
-        for name, info in zip(axes, infos, strict=True)
-    ]
-    read = [averaged_info(info) for info in infos]
-    labels = [
-        f"{name} {direction_arrow(info)}".rstrip() for name, info in zip(names, read, strict=True)
-    ]
-    lower = [info.direction == "lower" for info in read]
-    return FrontPanel(
-        *(dataset, (names[0], names[1]), (labels[0], labels[1]), (lower[0], lower[1]), spots)
-    )
+    first, second = (_deciding_axis(name, table.info(name)) for name in names)
+    return FrontPanel(dataset, (first, second), spots) if spots else None
+
+
+def _deciding_axis(name: str, info: ColumnInfo) -> Axis:
+    """Describe the axis of what a method is ranked by: its mean, or the distance to a target."""
+    title = name if info.target is None else distance_name(name, info.target)
+    return _axis(title, averaged_info(info))
 
 
 def _deciding(row: Mapping[Any, Any], name: str) -> Triple:
@@ -83,6 +94,64 @@ def _deciding(row: Mapping[Any, Any], name: str) -> Triple:
     return np.nan, np.nan, np.nan
 
 
+def box_panel(one: DatasetBoard) -> BoxPanel | None:
+    """Describe the values by image in the column that ranks, of each method.
+
+    Returns
+    -------
+    BoxPanel or None
+        Of the first column with values by image where none ranks; None where there is none.
+    """
+    heading = one.compared_by_images or next(iter(one.cube.headings), None)
+    if heading is None:
+        return None
+    methods = _methods(one)
+    columns = one.cube.column(heading)[:, one.at(methods)].T
+    values = [column[np.isfinite(column)] for column in columns]
+    return BoxPanel(one.dataset, _axis(heading, one.info(heading)), methods, values)
+
+
+def shows_each_value(one: DatasetBoard) -> bool:
+    """Say whether images are so few that boxes show each as a point."""
+    return len(one.cube.images) <= _FEW
+
+
+def scatter_panel(one: DatasetBoard) -> Panel | None:
+    """Describe the two columns of the front, image by image.
+
+    Returns
+    -------
+    Panel or None
+        Of the first two columns with values by image where the front has none; None where there
+        are no two.
+    """
+    headings = one.cube.headings
+    names = [name for name in str(one.rows["front_by"].iloc[0]).split(", ") if name in headings]
+    if len(names) < 2:
+        names = headings[:2]
+    if len(names) < 2:
+        return None
+    methods = _methods(one)
+    values = [one.cube.column(name)[:, one.at(methods)].T for name in names]
+    known = np.isfinite(values[0]) & np.isfinite(values[1])
+    groups = np.repeat(np.array(methods, dtype=object), known.sum(axis=1))
+    axes = [_axis(name, one.info(name)) for name in names]
+    return Panel(
+        *(axes[0], axes[1], values[0][known], values[1][known]),
+        caption=one.dataset,
+        groups=[str(name) for name in groups],
+    )
+
+
+def _methods(one: DatasetBoard) -> list[str]:
+    """Name the methods that have values, by rank."""
+    return [str(name) for name in one.rows["method"] if name in one.cube.methods]
+
+
+def _in_order(board: Board) -> list[DatasetBoard]:
+    return sorted(board.standings, key=lambda one: natural(one.dataset))
+
+
 def _front(board: Board) -> Front | None:
     panels = [front_panel(table, dataset) for dataset, table in board.table.parts()]
     known = [panel for panel in panels if panel is not None]
@@ -90,60 +159,17 @@ def _front(board: Board) -> Front | None:
 
 
 def _boxes(board: Board) -> Boxes | None:
-    """Show the values by image in the column that ranks."""
-    panels = list(_box_panels(board))
-    return Boxes("boxes", "Values by image", panels) if panels else None
-
-
-def _in_order(board: Board) -> list[DatasetBoard]:
-    return sorted(board.standings, key=lambda one: natural(one.dataset))
-
-
-def _box_panels(board: Board) -> Iterator[BoxPanel]:
-    for one in _in_order(board):
-        heading = one.compared_by_images
-        if heading is None:
-            continue
-        values = one.cube.column(heading)
-        methods = [name for name in one.rows["method"] if name in one.cube.methods]
-        columns = [values[:, at] for at in one.at(methods)]
-        kept = [
-            (str(name), column[np.isfinite(column)])
-            for name, column in zip(methods, columns, strict=True)
-            if np.isfinite(column).any()
-        ]
-        if kept:
-            label = f"{heading} {direction_arrow(one.info(heading))}".rstrip()
-            yield BoxPanel(one.dataset, label, [name for name, _ in kept], [own for _, own in kept])
+    panels = [box_panel(one) for one in _in_order(board)]
+    known = [panel for panel in panels if panel is not None and any(map(len, panel.values))]
+    every = all(shows_each_value(one) for one in board.standings)
+    return Boxes("boxes", "Values by image", known, every) if known else None
 
 
 def _scatter(board: Board) -> Scatter | None:
-    """Show the two columns of the front, image by image."""
-    fronts = dict(board.table.frame[["dataset", "front_by"]].itertuples(index=False, name=None))
-    panels = []
-    for one in _in_order(board):
-        panel = _scatter_panel(one, str(fronts.get(one.dataset, "")))
-        if panel is not None:
-            panels.append(panel)
-    return Scatter("scatter", "Image by image", panels, "") if panels else None
-
-
-def _scatter_panel(one: DatasetBoard, front_by: str) -> Panel | None:
-    axes = [name for name in front_by.split(", ") if name]
-    if len(axes) != 2 or any(name not in one.cube.headings for name in axes):
-        return None
-    across, up = (one.cube.column(name) for name in axes)
-    known = np.isfinite(across) & np.isfinite(up)
-    if not known.any():
-        return None
-    methods = np.broadcast_to(np.array(one.cube.methods, dtype=object), known.shape)
-    labels = [f"{name} {direction_arrow(one.info(name))}".rstrip() for name in axes]
-    return Panel(
-        *(labels[0], across[known], up[known]),
-        caption=one.dataset,
-        groups=[str(name) for name in methods[known]],
-        upward=labels[1],
-    )
+    panels = [scatter_panel(one) for one in _in_order(board)]
+    known = [panel for panel in panels if panel is not None and len(panel.x)]
+    groups = list(dict.fromkeys(name for panel in known for name in panel.groups))
+    return Scatter("scatter", "Image by image", known, groups) if known else None
 
 
 _MAKERS: dict[str, Callable[[Board], Figure | None]] = {
@@ -154,8 +180,8 @@ _MAKERS: dict[str, Callable[[Board], Figure | None]] = {
 }
 _LACKING = {
     "front": "no dataset has a fidelity metric and a perceptual one that a method has values of",
-    "boxes": "no dataset has a column to rank its images by",
-    "scatter": "no dataset has a fidelity metric and a perceptual one with values of images",
+    "boxes": "no dataset has a column with finite values of images",
+    "scatter": "no dataset has two columns that are finite for the same images",
 }
 
 FIGURES = tuple(_MAKERS)
@@ -171,8 +197,8 @@ def board_figure(board: Board, kind: str) -> Figure:
         What there is.
     kind
         ``front``: methods by the two columns of the front, with intervals; ``boxes``: the values
-        by image in the column that ranks; ``scatter``: the two columns of the front, image by
-        image; ``ranks``: the critical-difference diagram.
+        by image in the column that ranks; ``scatter``: the two columns of the front, or else the
+        first two, image by image; ``ranks``: the critical-difference diagram.
 
     Raises
     ------

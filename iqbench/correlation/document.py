@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from iqbench.correlation.between import POOLED
+from iqbench.correlation.agreement import ranking_agreement
+from iqbench.correlation.between import POOLED, matrix
 from iqbench.correlation.correlations import Correlations
-from iqbench.correlation.tables import MATRICES, Matrix, lower_half, square, tables
+from iqbench.correlation.metric_table import MetricTable
+from iqbench.correlation.tables import (
+    MATRICES,
+    Matrix,
+    lower_half,
+    square,
+    tables,
+    used_metrics,
+)
 from iqbench.correlation.variation_gaps import ALL_PERCEPTUAL, variation_names
 from iqbench.correlation.words import sentences
-from iqbench.document.figure import Dumbbells, Figure, Heatmap, Panel, Scatter
+from iqbench.document.figure import Axis, Dumbbells, Figure, Heatmap, Panel, Scatter
 from iqbench.document.frames import columns_of
 from iqbench.document.model import Document, Section
 from iqbench.document.render import render
 from iqbench.document.terminal import Window
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.stats.coefficients import associate
 from iqbench.stats.logistic import fit_logistic
 
 __all__ = [
@@ -27,6 +37,7 @@ __all__ = [
     "correlation_document",
     "correlation_figures",
     "facts",
+    "matrix_sections",
     "render_correlations",
 ]
 
@@ -131,6 +142,34 @@ def agreement_sections(found: Correlations) -> Iterator[tuple[str, list[Section]
         yield str(dataset), sections
 
 
+def matrix_sections(table: MetricTable, suffix: str = "") -> Iterator[Section]:
+    """Show how the metrics of one dataset agree with each other, as a heat map and as a table.
+
+    Parameters
+    ----------
+    table
+        Of one dataset: then these are the coefficients of `MATRICES`.
+    suffix
+        What the names of the figures end in, so that those of several datasets differ.
+    """
+    values = table.values.to_numpy(np.float64)
+    together = np.zeros(len(values), dtype=np.intp)
+    names = np.array(table.names, dtype=object)
+    for coefficient, title, found in (
+        (
+            *("spearman", "Spearman over images and methods"),
+            associate(values, together, 1, "spearman", influences=False),
+        ),
+        ("kendall", "Kendall within images", ranking_agreement(table.values, table.contents)),
+    ):
+        pairs = {"first": names[found.first], "second": names[found.second], "value": found.value}
+        rows = pd.DataFrame({**pairs, "coefficient": coefficient})
+        whole = used_metrics(matrix(rows, table.names, coefficient))
+        if len(whole):
+            figure = _heatmap(whole, f"{coefficient}{suffix}", title, table.sources)
+            yield Section(title, columns=lower_half(whole, table.sources), figure=figure)
+
+
 def facts(found: Correlations) -> str:
     """Say in a line what was correlated."""
     index = found.table.values.index
@@ -159,9 +198,9 @@ def facts(found: Correlations) -> str:
 
 def _sections(found: Correlations) -> Iterator[Section]:
     figures: dict[str, Heatmap | Scatter] = {
-        title: heatmap
+        title: _heatmap(values, f"{coefficient}-{scope.replace(' ', '-')}", title)
         for scope, coefficient, title in MATRICES
-        if (heatmap := _heatmap(found, scope, coefficient, title)) is not None
+        if len(values := square(found, scope, coefficient))
     }
     figures |= {scatter.title: scatter for scatter in _scatters(found)}
     brief = {title for title, _ in tables(found, MATRICES)}
@@ -184,13 +223,12 @@ def _sections(found: Correlations) -> Iterator[Section]:
         yield Section(title, level=2, figure=figure, more=True)
 
 
-def _heatmap(found: Correlations, scope: str, coefficient: str, title: str) -> Heatmap | None:
-    values = square(found, scope, coefficient)
-    if values.empty:
-        return None
+def _heatmap(
+    values: pd.DataFrame, name: str, title: str, sources: Mapping[str, str] | None = None
+) -> Heatmap:
     names = [str(name) for name in values.columns]
     lower = values.to_numpy(np.float64)[1:, :-1]
-    return Heatmap(f"{coefficient}-{scope.replace(' ', '-')}", title, names[1:], names[:-1], lower)
+    return Heatmap(name, title, names[1:], names[:-1], lower, sources or {})
 
 
 def _dumbbells(found: Correlations, gaps: pd.DataFrame) -> Dumbbells | None:
@@ -220,7 +258,8 @@ def _scatters(found: Correlations) -> Iterator[Scatter]:
             metrics = [name for name in found.table.names if part[name].notna().any()]
             title = f"Agreement with people on {dataset}"
             panels = [_panel(found, str(dataset), part, metric) for metric in metrics]
-            yield Scatter(f"scatter-{number}", title, panels, "opinion")
+            groups = sorted({name for panel in panels for name in panel.groups})
+            yield Scatter(f"scatter-{number}", title, panels, groups, shared=True)
 
 
 def _panel(found: Correlations, dataset: str, table: pd.DataFrame, metric: str) -> Panel:
@@ -241,7 +280,7 @@ def _panel(found: Correlations, dataset: str, table: pd.DataFrame, metric: str) 
         across = np.linspace(x.min(), x.max(), _CURVE_POINTS)
         curve = (across, fit.at(across))
     caption = _caption(found, dataset, metric)
-    return Panel(metric, x[shown], y[shown], curve, caption, groups)
+    return Panel(Axis(metric), Axis("opinion"), x[shown], y[shown], curve, caption, groups)
 
 
 def _caption(found: Correlations, dataset: str, metric: str) -> str:

@@ -80,6 +80,16 @@ class MetricTable:
         return [str(name) for name in self.values.columns]
 
     @property
+    def sources(self) -> dict[str, str]:
+        """Of each distance to a target, the metric that has the target."""
+        targets = {name: self.columns.info(name).target for name in self.names}
+        return {
+            distance_name(name, target): name
+            for name, target in targets.items()
+            if target is not None
+        }
+
+    @property
     def contents(self) -> pd.Series:
         """What every row shows: its reference or, where images have one each, the image."""
         index = self.values.index.to_frame(index=False).astype(str)

@@ -15,7 +15,7 @@ from iqbench.correlation.variation_gaps import variation_names
 from iqbench.document.model import Entry, TableColumn, texts
 from iqbench.document.text import NOTHING, number
 
-__all__ = ["MATRICES", "Matrix", "lower_half", "square", "tables"]
+__all__ = ["MATRICES", "Matrix", "lower_half", "square", "tables", "used_metrics"]
 
 Matrix = tuple[str, str, str]
 """Scope, coefficient and title."""
@@ -76,12 +76,22 @@ def tables(
 def square(found: Correlations, scope: str, coefficient: str) -> pd.DataFrame:
     """Give the matrix of a scope that has no groups, without metrics that it has nothing of."""
     rows = found.between[found.between["scope"] == scope]
-    return _used(matrix(rows, found.table.names, coefficient))
+    return used_metrics(matrix(rows, found.table.names, coefficient))
 
 
-def lower_half(values: pd.DataFrame) -> list[TableColumn]:
-    """Show the lower half of a symmetric matrix, without its diagonal."""
+def lower_half(values: pd.DataFrame, sources: Mapping[str, str] | None = None) -> list[TableColumn]:
+    """Show the lower half of a symmetric matrix, without its diagonal.
+
+    Parameters
+    ----------
+    values
+        The matrix.
+    sources
+        Of a name that heads no column of values, the column it is computed from; given where the
+        reader of a page chooses which metrics are shown.
+    """
     names = [str(name) for name in values.columns]
+    chosen = {} if sources is None else {name: sources.get(name, name) for name in names}
     square = values.to_numpy(np.float64)
     columns = [
         TableColumn(
@@ -91,10 +101,12 @@ def lower_half(values: pd.DataFrame) -> list[TableColumn]:
                 _coefficient(square[row, column], 2) if column < row else _EMPTY
                 for row in range(1, len(names))
             ],
+            choice=chosen.get(name, ""),
         )
         for column, name in enumerate(names[:-1])
     ]
-    return [texts("metric", names[1:]), *columns]
+    rows = [Entry(name, about=chosen.get(name, "")) for name in names[1:]]
+    return [TableColumn("text", "metric", rows), *columns]
 
 
 def _with_sets(values: pd.DataFrame, found: Correlations) -> pd.DataFrame:
@@ -105,7 +117,8 @@ def _with_sets(values: pd.DataFrame, found: Correlations) -> pd.DataFrame:
     return whole
 
 
-def _used(whole: pd.DataFrame) -> pd.DataFrame:
+def used_metrics(whole: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the metrics that have no coefficient with any other."""
     used = [name for name in whole.columns if whole[name].drop(name).notna().any()]
     return whole.loc[used, used]
 

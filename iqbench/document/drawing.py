@@ -30,12 +30,13 @@ from iqbench.document.figure import (
     Scatter,
     group_mark,
 )
-from iqbench.document.text import printable
+from iqbench.document.text import printable, shortened
 from iqbench.errors import IqbenchError, unknown_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
+    from matplotlib.text import Text
 
 __all__ = ["FIGURE_FORMATS", "FigureStyle", "draw"]
 
@@ -170,6 +171,7 @@ def draw(figure: Figure, format: str = "svg", style: FigureStyle | None = None) 
             more = {}
             if not isinstance(figure, Ranks):
                 canvas.set_layout_engine("constrained")
+        _fit_texts(canvas)
         if isinstance(figure, Front):
             _place_names(canvas)
         canvas.savefig(stream, format=format, metadata=_DATES[format], dpi=200, **more)
@@ -227,7 +229,7 @@ def _heatmap(given: Heatmap) -> Canvas:
 
 def _scatter(given: Scatter) -> Canvas:
     """Draw points, and a curve through them."""
-    figure, every = _panels(len(given.panels), share=bool(given.label))
+    figure, every = _panels(len(given.panels), share=given.shared)
     for axes, panel in zip(every, given.panels, strict=True):
         for name, place, x, y in given.of_group(panel):
             color, symbol = group_mark(place) if name else (POINTS, "circle")
@@ -247,34 +249,28 @@ def _scatter(given: Scatter) -> Canvas:
             axes.plot(*panel.curve, color="black" if panel.groups else CURVE, linewidth=1.2)
         if panel.caption:
             axes.set_title(_escape(panel.caption))
-        axes.set_xlabel(_escape(panel.label))
-        axes.set_ylabel(_escape(panel.upward))
-    if given.label:
-        for axes in every[::COLUMNS]:
-            axes.set_ylabel(_escape(given.label))
+        axes.set_xlabel(_escape(panel.across.label))
+        if not given.shared or axes in every[::COLUMNS]:
+            axes.set_ylabel(_escape(panel.up.label))
     if given.groups:
-        handles: dict[str, Any] = {}
-        for axes in every:
-            for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
-                handles.setdefault(name, handle)
-        columns = min(len(handles), 2 * len(every[:COLUMNS]) + 1)
+        handles, names = every[0].get_legend_handles_labels()
         figure.legend(
-            list(handles.values()),
-            list(handles),
+            handles,
+            names,
             loc="outside lower center",
-            ncols=columns,
+            ncols=min(len(names), 2 * len(every[:COLUMNS]) + 1),
             frameon=False,
             markerscale=1.6,
         )
     return figure
 
 
-def _panels(count: int, *, share: bool = False) -> tuple[Canvas, list[Axes]]:
-    """Make a figure of panels side by side."""
+def _panels(count: int, *, share: bool = False, height: float = 2.3) -> tuple[Canvas, list[Axes]]:
+    """Make a figure of panels side by side, each of a height in inches."""
     from matplotlib.figure import Figure
 
     rows, columns = -(-count // COLUMNS), min(count, COLUMNS)
-    size = (2.7 * columns + 0.3, 2.3 * rows + 0.4)
+    size = (2.7 * columns + 0.3, height * rows + 0.4)
     figure = Figure(figsize=size, layout="constrained")
     every = list(figure.subplots(rows, columns, squeeze=False, sharey=share).flat)
     for axes in every[count:]:
@@ -321,12 +317,11 @@ def _draw_front(axes: Axes, panel: FrontPanel) -> None:
             size="small",
         )
     axes.margins(0.2)
-    axes.set_xlabel(_escape(panel.labels[0]))
-    axes.set_ylabel(_escape(panel.labels[1]))
-    if panel.lower[0]:
-        axes.invert_xaxis()
-    if panel.lower[1]:
-        axes.invert_yaxis()
+    across, up = panel.axes
+    axes.set_xlabel(_escape(across.label))
+    axes.set_ylabel(_escape(up.label))
+    axes.xaxis.set_inverted(across.lower)
+    axes.yaxis.set_inverted(up.lower)
 
 
 _SIDES: tuple[tuple[float, float, str, str], ...] = (
@@ -362,9 +357,52 @@ def _place_names(canvas: Canvas) -> None:
                 name.set(position=(x, y), horizontalalignment=across, verticalalignment=up)
 
 
+_NAMES = 0.4
+"""The share of a panel that names beside it may take."""
+
+
+def _fit_texts(canvas: Canvas) -> None:
+    """Shorten the names that would leave no room for what is drawn, and fold the title."""
+    from matplotlib.ticker import FixedFormatter
+
+    for axes in canvas.axes:
+        spec = axes.get_subplotspec()
+        rows, columns = (1, 1) if spec is None else spec.get_gridspec().get_geometry()
+        width, height = canvas.bbox.width / columns, canvas.bbox.height / rows
+        for axis, room in ((axes.xaxis, height), (axes.yaxis, width)):
+            if isinstance(axis.get_major_formatter(), FixedFormatter):
+                names = _fitting(axis.get_ticklabels(), _NAMES * room)
+                axis.set_ticks(axis.get_ticklocs(), labels=names)
+        for texts, room in (
+            *(([one], 1.1 * width) for one in (axes.title, axes.xaxis.label)),
+            ([axes.yaxis.label], height),
+            # Axes that are placed by hand have names beside them.
+            (axes.texts, _NAMES * width if spec else axes.get_position().x0 * width),
+        ):
+            for text, name in zip(texts, _fitting(texts, room), strict=True):
+                text.set_text(name)
+    for legend in canvas.legends:
+        names = _fitting(legend.get_texts(), canvas.bbox.width / 3)
+        for text, name in zip(legend.get_texts(), names, strict=True):
+            text.set_text(name)
+
+
+def _fitting(texts: Sequence[Text], room: float) -> list[str]:
+    """Shorten texts so that none is longer than a number of pixels."""
+    names = [one.get_text() for one in texts]
+    boxes = [one.get_window_extent() for one in texts]
+    longest = max((max(box.width, box.height) for box in boxes), default=0.0)
+    if longest <= room:
+        return names
+    letters = max(len(name) for name in names)
+    plain = [name.replace(r"\$", "$") for name in names]
+    return [_escape(name) for name in shortened(plain, int(letters * room / longest))]
+
+
 def _boxes(given: Boxes) -> Canvas:
     """Draw the distribution of each method."""
-    figure, every = _panels(len(given.panels))
+    most = max(len(panel.rows) for panel in given.panels)
+    figure, every = _panels(len(given.panels), height=max(2.3, 0.7 + 0.16 * most))
     for axes, panel in zip(every, given.panels, strict=True):
         at = list(range(len(panel.rows)))
         line: dict[str, Any] = {"color": POINTS, "linewidth": 0.8}
@@ -378,10 +416,14 @@ def _boxes(given: Boxes) -> Canvas:
             capprops=line,
             medianprops={"color": CURVE, "linewidth": 1.2},
             flierprops={"marker": "o", "markersize": 2, "markeredgecolor": POINTS},
+            showfliers=not given.every,
         )
+        for place, values in enumerate(panel.values if given.every else ()):
+            beside = np.random.default_rng(0).uniform(-0.2, 0.2, len(values))
+            axes.plot(values, place + beside, "o", markersize=2, color=POINTS, alpha=0.5)
         axes.set_yticks(at, _plain(panel.rows))
-        axes.invert_yaxis()
-        axes.set_xlabel(_escape(panel.label))
+        axes.set_ylim(len(at) - 0.4, -0.6)
+        axes.set_xlabel(_escape(panel.axis.label))
         if len(every) > 1:
             axes.set_title(_escape(panel.title))
     return figure

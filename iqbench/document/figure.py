@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Axis",
     "BoxPanel",
     "Boxes",
     "Dumbbells",
@@ -35,13 +36,37 @@ POINTS, CURVE, LINK = "#0072B2", "#D55E00", "#666666"
 COLUMNS = 3
 """Number of panels side by side."""
 
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8A8A8A", "#000000")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8A8A8A", "#000000")
+"""Of groups of points."""
+
 _MARKS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x")
 
 
 def group_mark(place: int) -> tuple[str, str]:
     """Give colour and mark of a group of points; no two of the first 56 are alike."""
-    return _COLORS[place % len(_COLORS)], _MARKS[place % len(_MARKS)]
+    return COLORS[place % len(COLORS)], _MARKS[place % len(_MARKS)]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What an axis shows.
+
+    Attributes
+    ----------
+    label
+        Beside it.
+    column
+        Heading of the column whose values it shows; empty where it shows none.
+    decimals
+        Digits after the point of its values; None for four significant ones.
+    lower
+        Whether less is better: then it runs to the left, or down.
+    """
+
+    label: str
+    column: str = ""
+    decimals: int | None = None
+    lower: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +81,8 @@ class Heatmap:
         Names.
     values
         Shape (rows, columns); NaN where there is no number, and above the diagonal nothing is.
+    sources
+        Of a name that heads no column of values, the column it is computed from.
     """
 
     name: str
@@ -63,6 +90,7 @@ class Heatmap:
     rows: Sequence[str]
     columns: Sequence[str]
     values: _Array
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,8 +99,8 @@ class Panel:
 
     Attributes
     ----------
-    label
-        Of the horizontal axis.
+    across, up
+        The axes.
     x, y
         The points.
     curve
@@ -81,17 +109,15 @@ class Panel:
         Above the panel.
     groups
         To which group each point belongs, which colours tell; none where there is one group.
-    upward
-        Label of the vertical axis, where it is not the one of the figure.
     """
 
-    label: str
+    across: Axis
+    up: Axis
     x: _Array
     y: _Array
     curve: tuple[_Array, _Array] | None = None
     caption: str = ""
     groups: Sequence[str] = ()
-    upward: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,30 +130,27 @@ class Scatter:
         Of its file, and above it.
     panels
         From left to right, some in a row.
-    label
-        Of the vertical axis that they share; empty where each has its own.
+    groups
+        Names of the groups of all panels, in their order; none where there is one group.
+    shared
+        Whether the panels share their vertical axis.
     """
 
     name: str
     title: str
     panels: Sequence[Panel]
-    label: str
-
-    @property
-    def groups(self) -> list[str]:
-        """Names of the groups of all panels, sorted."""
-        return sorted({name for panel in self.panels for name in panel.groups})
+    groups: Sequence[str] = ()
+    shared: bool = False
 
     def of_group(self, panel: Panel) -> Iterator[tuple[str, int, _Array, _Array]]:
-        """Give each group that a panel has points of: its name, its place, and the points."""
-        if not panel.groups:
+        """Give the points of each group in a panel: the group's name, its place, and the points."""
+        if not self.groups:
             yield "", 0, panel.x, panel.y
             return
         names = np.array(panel.groups, dtype=object)
         for place, name in enumerate(self.groups):
             own = names == name
-            if own.any():
-                yield name, place, panel.x[own], panel.y[own]
+            yield name, place, panel.x[own], panel.y[own]
 
 
 Triple = tuple[float, float, float]
@@ -164,18 +187,14 @@ class FrontPanel:
     ----------
     title
         The dataset.
-    axes, labels
-        Headings of the two columns, and with their arrows.
-    lower
-        Of each axis, whether less is better: then it runs to the left, or down.
+    axes
+        Across and up.
     spots
         The methods.
     """
 
     title: str
-    axes: tuple[str, str]
-    labels: tuple[str, str]
-    lower: tuple[bool, bool]
+    axes: tuple[Axis, Axis]
     spots: Sequence[Spot]
 
 
@@ -196,27 +215,38 @@ class BoxPanel:
     ----------
     title
         The dataset.
-    label
-        Of the horizontal axis.
+    axis
+        The horizontal one.
     rows
         Names, from above.
     values
-        Finite values of each.
+        Finite values of each; none where a row has none.
     """
 
     title: str
-    label: str
+    axis: Axis
     rows: Sequence[str]
     values: Sequence[_Array]
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """Quartiles and what lies beyond them, one panel per dataset."""
+    """Quartiles and what lies beyond them, one panel per dataset.
+
+    Attributes
+    ----------
+    name, title
+        Of its file, and above it.
+    panels
+        From left to right, some in a row.
+    every
+        Whether each value is a point, not only those beyond the whiskers.
+    """
 
     name: str
     title: str
     panels: Sequence[BoxPanel]
+    every: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from iqbench.document.plotly_traces import for_plotly
 __all__ = ["document_page", "figures_of"]
 
 _SCRIPTS = ("core.js", "tables.js")
-_PLOTTING = ("plotly.js", "figures.js", "points.js")
+_PLOTTING = ("plotly.js", "labels.js", "figures.js", "points.js")
 
 
 def figures_of(sections: Iterable[Section]) -> list[dict[str, Any]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import html
 import math
 import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import zip_longest
 
 __all__ = [
     "duration",
@@ -21,6 +24,7 @@ __all__ = [
     "plural",
     "printable",
     "seconds_text",
+    "shortened",
     "signed",
     "spell_out",
 ]
@@ -185,6 +189,36 @@ def elided(text: str, most: int = 200) -> str:
         return text
     end = (most - 3) // 2
     return f"{text[: most - 3 - end]}...{text[-end:]}"
+
+
+def shortened(names: Sequence[str], most: int) -> list[str]:
+    """Shorten names that stand together; names that differ still differ.
+
+    Parameters
+    ----------
+    names
+        Of methods, metrics or datasets.
+    most
+        Longer names lose their middle, or, where that would make several names alike, what these
+        have in common. Those that still cannot be told apart stay whole.
+    """
+    most = max(most, 5)
+    found = [_without_middle(name, most) for name in names]
+    for text in {text for name, text in zip(names, found, strict=True) if text != name}:
+        alike = [place for place, one in enumerate(found) if one == text]
+        signs = zip_longest(*(names[place] for place in alike))
+        differ = next((at for at, each in enumerate(signs) if len(set(each)) > 1), None)
+        for place in alike if differ is not None else ():
+            found[place] = f"…{_without_middle(names[place][differ:], most - 1)}"
+    kinds = Counter(text for _, text in set(zip(names, found, strict=True)))
+    return [text if kinds[text] == 1 else name for name, text in zip(names, found, strict=True)]
+
+
+def _without_middle(name: str, most: int) -> str:
+    if len(name) <= most:
+        return name
+    end = (most - 1) // 3
+    return f"{name[: most - 1 - end]}…{name[len(name) - end :]}"
 
 
 def escape_markdown(text: str) -> str:

@@ -13,14 +13,14 @@ from iqbench.boards.dataset_board import DatasetBoard
 from iqbench.boards.means_table import MeansTable
 from iqbench.boards.sections import section_kinds
 from iqbench.correlation.correlations import read_agreement
-from iqbench.correlation.document import agreement_sections
+from iqbench.correlation.document import agreement_sections, matrix_sections
 from iqbench.document.html import figures_of
 from iqbench.document.model import Section
 from iqbench.document.text import plural
 from iqbench.errors import IqbenchError
 from iqbench.forks import cached_property
 from iqbench.page.definitions import Definition, definitions_of
-from iqbench.page.plot_data import Matrix, matrices_of
+from iqbench.page.plot_data import metrics_of
 from iqbench.page.protocols import protocol_notes
 from iqbench.page.summary import cards_of
 from iqbench.page.tables import dataset_blocks, overall_blocks
@@ -107,6 +107,7 @@ class Contents:
         shown = set(self.found.table.metrics)
         tables = list(dataset_blocks(self.table, self.protocols))
         averages = list(overall_blocks(self.found, self.every))
+        matrices = list(self._matrices())
         sections = [
             (kind, own) for kind in section_kinds().values() if (own := list(kind.make(self.found)))
         ]
@@ -124,11 +125,15 @@ class Contents:
             "figures": figures_of(
                 [
                     *(table.section for table in averages + tables),
-                    *(section for _, own in (*sections, *self._people[0]) for section in own),
+                    *(
+                        section
+                        for _, own in (*sections, *matrices, *self._people[0])
+                        for section in own
+                    ),
                 ]
             ),
             "definitions": self.definitions,
-            "matrices": list(self._matrices()),
+            "matrices": matrices,
             "tasks": sorted({table.task for table in tables if table.task}),
             "protocols": sorted({name for table in tables for name in table.protocols.values()}),
             "protocol_notes": protocol_notes(
@@ -137,10 +142,11 @@ class Contents:
             "runs": load_runs(self.results)[::-1],
         }
 
-    def _matrices(self) -> Iterator[tuple[str, list[Matrix]]]:
+    def _matrices(self) -> Iterator[tuple[str, list[Section]]]:
         """Give the correlations of each dataset's metrics, in natural order."""
-        for dataset, _ in self.table.parts():
-            if found := matrices_of(self.standing(dataset)):
+        for number, (dataset, _) in enumerate(self.table.parts()):
+            found = list(matrix_sections(metrics_of(self.standing(dataset)), f"-{number}"))
+            if found:
                 yield dataset, found
 
     def facts(self) -> list[str]:

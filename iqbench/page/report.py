@@ -21,7 +21,7 @@ from iqbench.page.difference import MapMaker
 from iqbench.page.find_pictures import Digests, Finder, Folders
 from iqbench.page.image_choice import Pick, picks_of
 from iqbench.page.image_rows import Budget, Progress, Scene, SceneOutput, Shown, show
-from iqbench.page.plot_data import column_payload, dataset_payload, metric_under
+from iqbench.page.plot_data import add_values, column_payload, dataset_payload
 from iqbench.page.recorded import RecordedPlaces
 from iqbench.results.read import load_images
 from iqbench.results.signature import gray_output_of, peak_of
@@ -33,9 +33,8 @@ _SCRIPTS = (
     "tables.js",
     "plotly.js",
     "labels.js",
-    "front.js",
-    "plots.js",
     "figures.js",
+    "plots.js",
     "points.js",
     "viewer.js",
     "gestures.js",
@@ -158,7 +157,11 @@ def report_page(
     if chosen.title:
         context["title"] = chosen.title
     progress("Comparing methods", 1, 1)
-    bare = len(_page(context, [], [], contents, []).encode())
+    datasets = [
+        {"dataset": dataset, **dataset_payload(contents.standing(dataset), table)}
+        for dataset, table in contents.table.parts()
+    ]
+    bare = len(_page(context, [], datasets, contents, []).encode())
     if bare > chosen.size:
         raise IqbenchError(
             f"the tables and plotly.js alone take {bare / 1e6:.1f} MB, more than the report may",
@@ -167,7 +170,7 @@ def report_page(
     room = chosen.size - bare - _SENTENCES
     numbers = Budget(int(room * _NUMBERS_SHARE))
     pictures = Budget(room - numbers.left)
-    datasets, left_out = _numbers(contents, numbers)
+    left_out = _add_numbers(contents, datasets, numbers)
     pictures.left += numbers.left  # what numbers do not take, pictures may
     scenes = _scenes(contents, places, recorded, chosen.images)
     shown, unseen = show(scenes, pictures, chosen.maker, progress)
@@ -209,27 +212,26 @@ def _page(
         left_out=left_out,
         data=embedded_json(data),
         plotly=packed_plotly(),
-        metric_under=metric_under,
         webgl=max(points, default=0) > _MANY,
         version=__version__,
         now=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
 
-def _numbers(contents: Contents, budget: Budget) -> tuple[list[dict[str, Any]], list[str]]:
+def _add_numbers(
+    contents: Contents, datasets: Sequence[dict[str, Any]], budget: Budget
+) -> list[str]:
     """Give the page's script the values of each dataset, and say which do not fit."""
-    datasets, left_out = [], []
-    for dataset, table in contents.table.parts():
-        standing = contents.standing(dataset)
-        payload, lacking = dataset_payload(standing, table, budget)
-        datasets.append({"dataset": standing.dataset, **payload})
+    left_out = []
+    for payload in datasets:
+        lacking = add_values(payload, contents.standing(payload["dataset"]), budget)
         if lacking:
             names = ", ".join(lacking)
             left_out.append(
-                f"values by image of {standing.dataset} for want of room, so that plots lack "
+                f"values by image of {payload['dataset']} for want of room, so that plots lack "
                 f"them: {names}"
             )
-    return datasets, left_out
+    return left_out
 
 
 def _scenes(

@@ -17,7 +17,7 @@ from iqbench.boards.board import read_board
 from iqbench.boards.figures import FIGURES, board_figure
 from iqbench.cli.main import cli
 from iqbench.document.drawing import FigureStyle, draw
-from iqbench.document.figure import Boxes, Front, Panel, Scatter, group_mark
+from iqbench.document.figure import Axis, Boxes, Front, Panel, Scatter, group_mark
 from iqbench.document.plotly_traces import for_plotly
 from iqbench.errors import IqbenchError
 
@@ -55,8 +55,9 @@ def test_the_front_has_means_and_who_is_on_it(results: Path) -> None:
         "edsr": True,
         "bicubic": False,
     }
-    assert front.panels[0].labels == ("psnr ↑", "lpips-alex ↓")
-    assert front.panels[0].lower == (False, True)
+    across, up = front.panels[0].axes
+    assert (across.label, across.decimals, across.lower) == ("psnr ↑", 2, False)
+    assert (up.label, up.decimals, up.lower) == ("lpips-alex ↓", 4, True)
 
 
 def test_boxes_have_the_finite_values_in_the_order_of_the_ranks(results: Path) -> None:
@@ -65,14 +66,14 @@ def test_boxes_have_the_finite_values_in_the_order_of_the_ranks(results: Path) -
     five, fourteen = boxes.panels
     assert five.rows == ["$e$<b>", "gan"]
     assert [list(values) for values in fourteen.values] == [[28.0, 28.5], [26.0, 26.5, 27.0]]
-    assert fourteen.label == "psnr ↑"
+    assert fourteen.axis.label == "psnr ↑"
 
 
 def test_two_metrics_are_compared_image_by_image(results: Path) -> None:
     scatter = board_figure(read_board(results, {}, front=("lpips-alex", "psnr")), "scatter")
     assert isinstance(scatter, Scatter)
     five, fourteen = scatter.panels
-    assert (five.label, five.upward) == ("lpips-alex ↓", "psnr ↑")
+    assert (five.across.label, five.up.label) == ("lpips-alex ↓", "psnr ↑")
     points = set(zip(fourteen.groups, fourteen.x, fourteen.y, strict=True))
     assert points == {
         *(("bicubic", x, y) for x, y in ((0.4, 26.0), (0.5, 26.5), (0.3, 27.0))),
@@ -169,8 +170,8 @@ def test_every_kind_of_the_command_can_be_drawn() -> None:
 def test_groups_of_points_are_told_apart() -> None:
     marks = [group_mark(place) for place in range(56)]
     assert len(set(marks)) == 56
-    panel = Panel("x", np.arange(3.0), np.arange(3.0), groups=["b", "a", "b"])
-    figure = Scatter("s", "t", [panel, panel], "y")
+    panel = Panel(Axis("x"), Axis("y"), np.arange(3.0), np.arange(3.0), groups=["b", "a", "b"])
+    figure = Scatter("s", "t", [panel, panel], ["a", "b"])
     assert [(name, place, list(x)) for name, place, x, _ in figure.of_group(panel)] == [
         ("a", 0, [1.0]),
         ("b", 1, [0.0, 2.0]),

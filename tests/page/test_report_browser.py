@@ -80,7 +80,6 @@ def test_filters_hide_datasets_tasks_methods_and_metrics(view, page):
     box = viewed.page.get_by_role("checkbox", name="ssim")
     box.uncheck()
     assert viewed.page.locator('#leaderboard th[data-metric="ssim"]:visible').count() == 0
-    assert viewed.page.locator('.matrix th[data-metric="ssim"]:visible').count() == 0
     # Not a headline: there, but not shown at first.
     extra = viewed.page.locator('#leaderboard th[data-metric="tv-residual"]:visible')
     assert extra.count() == 0
@@ -191,10 +190,10 @@ def test_it_can_be_printed(view, page):
 
 def test_names_do_no_harm(view, hostile):
     viewed = view(hostile, plots=True)
-    for name in ("front", "spread", "scatter"):
+    for name in ("front", "boxes", "scatter"):
         viewed.drawn(name)
     assert set(viewed.texts("#leaderboard tbody th[scope=row]")) == set(HOSTILE)
-    ticks = viewed.page.locator("#plot-spread .ytick text").all_text_contents()
+    ticks = viewed.page.locator("#plot-boxes .ytick text").all_text_contents()
     short = viewed.page.evaluate("names => names.map(name => iqbench.short(name, 48))", HOSTILE)
     assert set(ticks) == set(short)
     for button in viewed.page.locator("button.thumb").all():

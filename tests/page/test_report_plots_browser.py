@@ -14,7 +14,7 @@ from iqbench.page.report import Appearance, report_page
 
 def test_plots_are_drawn_and_say_what_a_point_is(view, page):
     viewed = view(page, plots=True)
-    for name in ("front", "spread", "scatter"):
+    for name in ("front", "boxes", "scatter"):
         viewed.drawn(name)
     # plotly.js has a button that uploads a plot; here are only those that do not.
     buttons = viewed.page.locator("#plot-front .modebar-btn")
@@ -48,15 +48,15 @@ def test_what_is_chosen_while_plotly_is_unpacked_is_what_is_drawn(view, page):
           iqbench.plotly = () => { window.asked += 1; return gate.then(load); };
         }"""
     )
-    viewed.page.locator("#plot-spread").scroll_into_view_if_needed()
+    viewed.page.locator("#plot-boxes").scroll_into_view_if_needed()
     viewed.page.wait_for_function("() => asked > 0")
     before = viewed.page.evaluate("asked")
     viewed.page.locator("#tradeoff .dataset-choice").select_option(label="set5")
     viewed.page.wait_for_function(f"() => asked > {before}")
     viewed.page.evaluate("window.open()")
-    viewed.drawn("spread")
-    assert viewed.page.locator("#plot-spread[data-drawn=set5]").count() == 1
-    viewed.page.wait_for_selector("#plot-spread .boxes path", timeout=5_000)
+    viewed.drawn("boxes")
+    assert viewed.page.locator("#plot-boxes[data-drawn=set5]").count() == 1
+    viewed.page.wait_for_selector("#plot-boxes .boxes path", timeout=5_000)
 
 
 def test_names_of_points_keep_off_each_other(view, page):
@@ -82,29 +82,95 @@ def test_long_names_leave_room_for_the_plots(view, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(report.html, encoding="utf-8")
     viewed = view(path, plots=True)
-    for name in ("front", "spread", "scatter"):
+    for name in ("front", "boxes", "scatter"):
         viewed.drawn(name)
         plot = viewed.page.evaluate(
             f"document.getElementById('plot-{name}')._fullLayout.xaxis._length"
         )
         assert plot > 600, name
-    ticks = viewed.page.locator("#plot-spread .ytick text").all_text_contents()
+    ticks = viewed.page.locator("#plot-boxes .ytick text").all_text_contents()
     assert len(set(ticks)) == 3  # shortened in the middle, where they are alike
     assert viewed.page.locator("#plot-front .textpoint").count() == 3
 
 
-def test_a_cell_of_the_matrix_opens_its_two_metrics(view, page):
+def drawn_heatmap(viewed, name):
+    """Wait until a heat map is drawn; give its cells as names and numbers, as the script has it."""
+    figure = viewed.page.locator(f"#figure-{name}")
+    figure.scroll_into_view_if_needed()
+    viewed.page.wait_for_selector(f"#figure-{name}[data-drawn]", timeout=30_000)
+    return figure.evaluate("({data: [{x, y, z}]}) => ({x, y, z})")
+
+
+def test_a_cell_of_the_heat_map_opens_its_two_metrics(view, page):
     viewed = view(page, plots=True)
-    cell = viewed.page.locator('.matrices[data-dataset="set5"] button[data-x=psnr][data-y=ssim]')
-    cell.first.click()
+    found = drawn_heatmap(viewed, "spearman-1")
+    assert found["y"][0] == "ssim"
+    assert found["x"][0] == "psnr"
+    where = viewed.page.locator("#figure-spearman-1").evaluate(
+        """(figure) => {
+          const {xaxis, yaxis} = figure._fullLayout;
+          const box = figure.getBoundingClientRect();
+          return [box.left + xaxis._offset + xaxis.d2p("psnr"),
+                  box.top + yaxis._offset + yaxis.d2p("ssim")];
+        }"""
+    )
+    viewed.page.mouse.move(*where)
+    viewed.page.wait_for_selector("#figure-spearman-1 .hovertext")
+    viewed.page.mouse.click(*where)
     assert viewed.page.locator("#scatter-x").input_value() == "psnr"
     assert viewed.page.locator("#scatter-y").input_value() == "ssim"
     viewed.page.wait_for_selector("#plot-scatter[data-drawn=set5]", timeout=30_000)
 
 
+def test_a_heat_map_is_walked_through_and_chosen_by_keyboard(view, page):
+    viewed = view(page, plots=True)
+    found = drawn_heatmap(viewed, "kendall-0")
+    viewed.page.locator("#figure-kendall-0").focus()
+    spoken = viewed.page.locator("#spoken")
+    viewed.page.keyboard.press("ArrowRight")
+    assert spoken.inner_text() == f"|tv-ratio-1|, psnr: {found['z'][-1][0]:.3f}"
+    viewed.page.keyboard.press("ArrowRight")
+    viewed.page.keyboard.press("ArrowUp")
+    assert spoken.inner_text() == f"tv-ratio, ssim: {found['z'][-2][1]:.3f}"
+    viewed.page.keyboard.press("Enter")
+    assert viewed.page.locator("#scatter-x").input_value() == "ssim"
+    assert viewed.page.locator("#scatter-y").input_value() == "tv-ratio"
+    assert viewed.page.evaluate("document.activeElement.id") == "scatter-x"
+    # A distance to a target opens the metric that has it.
+    drawn_heatmap(viewed, "spearman-1")
+    viewed.page.locator("#figure-spearman-1").focus()
+    viewed.page.keyboard.press("ArrowRight")
+    assert spoken.inner_text().startswith("|tv-ratio-1|, psnr: ")
+    viewed.page.keyboard.press("Enter")
+    assert viewed.page.locator("#scatter-x").input_value() == "psnr"
+    assert viewed.page.locator("#scatter-y").input_value() == "tv-ratio"
+
+
+def test_a_heat_map_leaves_out_metrics_that_are_not_shown(view, page):
+    viewed = view(page, plots=True)
+    before = drawn_heatmap(viewed, "spearman-0")
+    assert before["y"] == ["ssim", "lpips-alex", "tv-ratio", "|tv-ratio-1|"]
+    assert before["x"] == ["psnr", "ssim", "lpips-alex", "tv-ratio"]
+    viewed.page.locator("details.menu summary").click()
+    viewed.page.get_by_role("checkbox", name="ssim").uncheck()
+    viewed.page.get_by_role("checkbox", name="tv-ratio").uncheck()
+    viewed.page.wait_for_function(
+        "document.getElementById('figure-spearman-0').data[0].y.length === 1"
+    )
+    after = drawn_heatmap(viewed, "spearman-0")
+    assert (after["x"], after["y"]) == (["psnr"], ["lpips-alex"])
+    assert after["z"] == [[before["z"][1][0]]]
+    assert viewed.texts("#correlation th") == []  # the table is folded
+    viewed.page.locator("#correlation summary").first.click()
+    assert viewed.page.locator('#correlation th[data-metric="ssim"]:visible').count() == 0
+    assert viewed.page.locator('#correlation th[data-metric="psnr"]:visible').count() == 1
+    rows = viewed.page.locator("#correlation table").first.locator("tbody tr:visible")
+    assert [row.split()[0] for row in rows.all_inner_texts()] == ["lpips-alex"]
+
+
 def test_plots_are_printed_light_and_as_wide_as_paper(view, page):
     viewed = view(page, plots=True, color_scheme="dark")
-    for name in ("front", "spread", "scatter"):
+    for name in ("front", "boxes", "scatter"):
         viewed.drawn(name)
     look = """() => {
       const figure = document.getElementById("plot-front");
@@ -155,9 +221,9 @@ def test_points_whose_picture_is_not_in_the_file_look_so(view, page):
     assert filled == shown
     assert {image for image, _ in hollow} == {"c"}  # three of four images are shown
     assert len(hollow) == 4
-    viewed.drawn("spread")
+    viewed.drawn("boxes")
     faint = viewed.page.evaluate(
-        """document.getElementById("plot-spread").data.reduce(
+        """document.getElementById("plot-boxes").data.reduce(
           (count, trace) => count + trace.x.length - trace.selectedpoints.length, 0)"""
     )
     assert faint == 4
@@ -187,8 +253,8 @@ def test_points_are_reached_and_chosen_by_keyboard(view, page):
     assert spoken.inner_text().split(", ")[0] in viewed.page.locator("#picked").inner_text()
     # The boxes, too.
     viewed.page.keyboard.press("Escape")
-    viewed.drawn("spread")
-    viewed.page.locator("#plot-spread").focus()
+    viewed.drawn("boxes")
+    viewed.page.locator("#plot-boxes").focus()
     viewed.page.keyboard.press("ArrowDown")
     assert re.fullmatch(r"\w+, \w+, psnr ↑ [\d.]+", spoken.inner_text())
 

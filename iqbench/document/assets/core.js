@@ -26,6 +26,9 @@ const iqbench = {};
 
   iqbench.data = () => iqbench.json("data");
 
+  /** Say whether a metric is shown; a filter says otherwise. */
+  iqbench.shows = () => true;
+
   const columns = new Map();
   /** Values of a metric: one number an image, method after method; null where they were left out. */
   iqbench.values = (dataset, name) => {

@@ -1,24 +1,137 @@
 "use strict";
 
-/* Figures of a document, each drawn when it comes near. */
+/* Figures: each is drawn when it comes near, and again when colours, paper or its choices change. */
 (() => {
-  const figures = JSON.parse(document.getElementById("figures")?.textContent ?? "[]");
+  const many = 3000; // points from which a figure waits until somebody comes to it
+  const paper = 660; // pixels across a printed page
+  const drawn = new Map(); // by element, how its figure is made
+  let printing = false;
 
-  async function draw(figure, place) {
-    await iqbench.plotly();
-    const layout = iqbench.layout(figure.layout);
-    await window.Plotly.newPlot(place, figure.traces, layout, iqbench.config(figure.name));
+  /**
+   * Draw a figure into an element. `make` gives it: name (of the file that is saved), traces, layout
+   * and perhaps height, as the document describes it, and what it shows; or a sentence where there
+   * is none. Returns what draws it again.
+   */
+  iqbench.figure = (place, make) => {
+    drawn.set(place, { make, near: false, made: false });
+    watcher.observe(place);
+    return () => draw(place);
+  };
+
+  async function draw(place) {
+    const one = drawn.get(place);
+    if (!one.near) return;
+    let figure = one.make();
+    if (typeof figure !== "string" && !window.Plotly) {
+      try {
+        await iqbench.plotly();
+        figure = one.make(); // meanwhile something else may have been chosen
+      } catch {
+        figure = "This browser cannot unpack plotly.js: plots need one of 2024 or later.";
+      }
+    }
+    if (typeof figure === "string") {
+      if (one.made) window.Plotly.purge(place);
+      one.made = false;
+      place.replaceChildren(iqbench.element("p", { class: "muted" }, figure));
+    } else {
+      await show(place, one, figure);
+    }
+    place.dataset.drawn = figure.shows ?? "";
+    next();
   }
 
-  const near = new IntersectionObserver(
-    (seen) => {
-      for (const one of seen.filter((entry) => entry.isIntersecting)) {
-        near.unobserve(one.target);
-        const name = one.target.id.replace("figure-", "");
-        draw(figures.find((figure) => figure.name === name), one.target);
-      }
-    },
-    { rootMargin: "400px" },
+  async function show(place, one, figure) {
+    const first = !one.made;
+    if (first) place.replaceChildren();
+    one.made = true;
+    place.style.height = figure.height ? `${figure.height}px` : "";
+    const { traces, layout } = fitted(iqbench.painted(figure), printing ? paper : place.clientWidth);
+    const size = printing ? { width: paper, height: place.clientHeight } : {};
+    const config = iqbench.config(figure.name);
+    await window.Plotly.react(place, traces, iqbench.layout({ ...layout, ...size }), config);
+    if (first) {
+      place.on("plotly_click", ({ points }) =>
+        place.dispatchEvent(new CustomEvent("iqbench:point", { detail: points[0], bubbles: true })),
+      );
+    }
+    await iqbench.label(place);
+  }
+
+  const shortened = (name, signs) => iqbench.plain(iqbench.short(iqbench.text(name), signs));
+
+  /** Shorten names to the room that there is, and leave out metrics that a filter hides. */
+  function fitted({ traces, layout }, across) {
+    const signs = Math.max(12, Math.min(48, Math.floor(across / 20)));
+    for (const axis of Object.values(layout)) {
+      if (axis?.ticktext) axis.ticktext = axis.ticktext.map((name) => shortened(name, signs));
+    }
+    for (const note of layout.annotations ?? []) note.text = shortened(note.text, signs);
+    return {
+      layout,
+      traces: traces.map((trace) =>
+        trace.type === "heatmap"
+          ? shown(trace, across)
+          : { ...trace, ...(trace.name && { name: shortened(trace.name, 24) }) },
+      ),
+    };
+  }
+
+  function shown(trace, across) {
+    const [some, others] = ["x", "y"].map((axis) =>
+      [...trace[axis].keys()].filter((at) => iqbench.shows(trace.meta[axis][at])),
+    );
+    const known = (row, column) => trace.z[row][column] !== null;
+    const columns = some.filter((column) => others.some((row) => known(row, column)));
+    const rows = others.filter((row) => some.some((column) => known(row, column)));
+    const numbers = 45 * columns.length < across - 200; // else they would lie on each other
+    return {
+      ...trace,
+      texttemplate: numbers ? trace.texttemplate : "",
+      x: columns.map((at) => trace.x[at]),
+      y: rows.map((at) => trace.y[at]),
+      z: rows.map((row) => columns.map((column) => trace.z[row][column])),
+      meta: { x: columns.map((at) => trace.meta.x[at]), y: rows.map((at) => trace.meta.y[at]) },
+    };
+  }
+
+  /** Draw the others while nothing else is to be done, so that they are there for paper. */
+  function next() {
+    const left = [...drawn.keys()].find((place) => {
+      const one = drawn.get(place);
+      return !one.near && (one.light ??= points(one.make()) <= many);
+    });
+    if (left) (window.requestIdleCallback ?? setTimeout)(() => come(left));
+  }
+
+  const points = ({ traces }) => (traces ?? []).reduce((sum, { x }) => sum + (x?.length ?? 0), 0);
+
+  function come(place) {
+    watcher.unobserve(place);
+    drawn.get(place).near = true;
+    draw(place);
+  }
+
+  const watcher = new IntersectionObserver(
+    (seen) => seen.filter((each) => each.isIntersecting).forEach(({ target }) => come(target)),
+    { rootMargin: "300px" },
   );
-  for (const figure of figures) near.observe(document.getElementById(`figure-${figure.name}`));
+  const again = () => [...drawn.keys()].forEach(draw);
+  document.addEventListener("iqbench:theme", again);
+
+  /* What is printed is light, whatever the screen is, and no wider than paper. */
+  for (const [event, start] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(event, () => {
+      printing = start;
+      iqbench.light(start);
+      again();
+    });
+  }
+
+  for (const figure of JSON.parse(document.getElementById("figures")?.textContent ?? "[]")) {
+    const redraw = iqbench.figure(document.getElementById(`figure-${figure.name}`), () => figure);
+    if (figure.traces.some(({ type }) => type === "heatmap")) {
+      document.addEventListener("iqbench:metrics", redraw);
+    }
+  }
 })();

@@ -46,6 +46,41 @@
     });
   };
 
+  /** Put the names of a figure's points where they have room, those of the last trace first. */
+  iqbench.label = async (figure) => {
+    const panels = new Map(); // by axes, the points
+    figure.data.forEach((trace, number) => {
+      if (!trace.mode?.includes("text")) return;
+      const [xaxis, yaxis] = iqbench.axes(figure, trace);
+      const points = trace.text.map((name, at) => {
+        const text = iqbench.short(iqbench.text(name), 28);
+        const [x, y] = [xaxis.d2p(trace.x[at]), yaxis.d2p(trace.y[at])];
+        return { number, at, text, x, y, width: iqbench.width(text) };
+      });
+      const { frame, others } = panels.get(xaxis) ?? { others: [] };
+      panels.set(xaxis, {
+        frame: frame ?? { width: xaxis._length, height: yaxis._length },
+        others: [...points, ...others],
+      });
+    });
+    const named = new Map();
+    for (const { frame, others } of panels.values()) {
+      iqbench.placed(others, frame).forEach((place, order) => {
+        const { number, at, text } = others[order];
+        const { texts, places } = named.get(number) ?? { texts: [], places: [] };
+        [texts[at], places[at]] = [place ? iqbench.plain(text) : "", place ?? "top center"];
+        named.set(number, { texts, places });
+      });
+    }
+    if (!named.size) return;
+    const update = { text: [], textposition: [] };
+    for (const { texts, places } of named.values()) {
+      update.text.push(texts);
+      update.textposition.push(places);
+    }
+    await window.Plotly.restyle(figure, update, [...named.keys()]);
+  };
+
   const ruler = document.createElement("canvas").getContext("2d");
   /** How wide a name is drawn. */
   iqbench.width = (text) => {

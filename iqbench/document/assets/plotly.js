@@ -25,53 +25,69 @@
     return getComputedStyle(probe).color;
   };
 
-  /** Colours told apart with every common colour blindness; then other marks. */
-  const colors = 7;
-  const symbols = ["circle", "square", "diamond", "triangle-up", "x", "star", "cross", "hexagon", "pentagon"];
-  iqbench.mark = (number) => ({
-    color: color(`--mark-${number % colors}`),
-    symbol: symbols[Math.floor(number / colors + number) % symbols.length],
-  });
-
-  /** What plotly would read as markup in a name is text. */
+  /** What plotly would read as markup in a name is text, and back. */
   iqbench.plain = (text) =>
     text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  iqbench.text = (shown) =>
+    String(shown ?? "")
+      .replaceAll("<br>", ", ")
+      .replaceAll("&lt;", "<")
+      .replaceAll("&gt;", ">")
+      .replaceAll("&amp;", "&");
 
-  iqbench.axis = (name, more = {}) => {
-    const column = iqbench.column(name);
-    return {
-      title: { text: iqbench.plain(column ? column.label : name), standoff: 8, font: { size: 13 } },
-      gridcolor: color("--line"),
-      zeroline: false,
-      linecolor: color("--line"),
-      automargin: true,
-      ...more,
-    };
+  /** Copy a figure, with the colours that the style has now for those that are named. */
+  iqbench.painted = (value, key = "") => {
+    if (Array.isArray(value)) {
+      return typeof value[0] === "object" ? value.map((each) => iqbench.painted(each)) : value;
+    }
+    if (value !== null && typeof value === "object") {
+      return Object.fromEntries(
+        Object.entries(value).map(([name, each]) => [name, iqbench.painted(each, name)]),
+      );
+    }
+    const named = key.endsWith("color") && /^var\((--[\w-]+)\)$/.exec(value);
+    return named ? color(named[1]) : value;
   };
 
-  iqbench.layout = (more = {}) => ({
-    autosize: true,
-    font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: color("--text") },
-    paper_bgcolor: color("--page"), // what is saved has the page's colours, the background too
-    plot_bgcolor: color("--page"),
-    margin: { l: 56, r: 16, t: 16, b: 48 },
-    hoverlabel: {
-      bgcolor: color("--raised"),
-      bordercolor: color("--line"),
-      font: { color: color("--text") },
-    },
-    modebar: {
-      bgcolor: "rgba(0,0,0,0)",
-      color: color("--muted"),
-      activecolor: color("--accent"),
-    },
-    hovermode: "closest",
-    dragmode: finger ? false : "zoom",
-    showlegend: false,
-    ...more,
+  /** The axes that a trace is drawn on: a figure may have several panels. */
+  iqbench.axes = (figure, trace) =>
+    [trace.xaxis ?? "x", trace.yaxis ?? "y"].map((name) => figure._fullLayout[`${name[0]}axis${name.slice(1)}`]);
+
+  const axis = () => ({
+    gridcolor: color("--line"),
+    zeroline: false,
+    linecolor: color("--line"),
+    automargin: true,
   });
 
-  iqbench.color = (name) => color(name);
+  iqbench.layout = (own) => {
+    const layout = {
+      autosize: true,
+      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: color("--text") },
+      paper_bgcolor: color("--page"), // what is saved has the page's colours, the background too
+      plot_bgcolor: color("--page"),
+      margin: { l: 56, r: 16, t: 40, b: 48 }, // the buttons stand above the plot
+      hoverlabel: {
+        bgcolor: color("--raised"),
+        bordercolor: color("--line"),
+        font: { color: color("--text") },
+      },
+      modebar: {
+        bgcolor: "rgba(0,0,0,0)",
+        color: color("--muted"),
+        activecolor: color("--accent"),
+      },
+      hovermode: "closest",
+      dragmode: finger ? false : "zoom",
+      showlegend: false,
+      legend: innerWidth < 700 ? { orientation: "h", y: -0.2 } : { itemsizing: "constant" },
+      ...own,
+    };
+    for (const name of Object.keys(layout).filter((each) => /^[xy]axis/.test(each))) {
+      layout[name] = { ...axis(), ...layout[name] };
+    }
+    return layout;
+  };
 
   const zooming = [["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]];
   /** What plotly is told of a figure; its name is that of the file that is saved. */

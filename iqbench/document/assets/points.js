@@ -3,29 +3,34 @@
 /* Points of a plot by keyboard: left and right within a trace, up and down from trace to trace. */
 (() => {
   const kinds = ["scatter", "scattergl", "box"];
+  const { axes, text } = iqbench;
   const reached = new WeakMap();
 
   /** The traces that have points, each with its points in the order of their first coordinate. */
   function traces(figure) {
     return figure.data
+      .flatMap((trace) => (trace.type === "heatmap" ? rows(trace) : [trace]))
       .map((trace, number) => ({ trace, number, x: Array.from(trace.x ?? []) }))
       .filter(({ trace, x }) => kinds.includes(trace.type ?? "scatter") && trace.mode !== "lines" && x.length)
       .map((one) => ({ ...one, order: [...one.x.keys()].sort((a, b) => one.x[a] - one.x[b]) }));
   }
 
-  /** What plotly shows of a name, as text again. */
-  const text = (shown) =>
-    String(shown ?? "")
-      .replaceAll("<br>", ", ")
-      .replaceAll("&lt;", "<")
-      .replaceAll("&gt;", ">")
-      .replaceAll("&amp;", "&");
+  /** The rows of a heat map as traces, from below, without the cells that have no number. */
+  function rows({ x, y, z, xaxis, yaxis }) {
+    return y
+      .map((row, number) => {
+        const columns = [...x.keys()].filter((at) => z[number][at] !== null);
+        return {
+          ...{ type: "scatter", xaxis, yaxis },
+          x: columns.map((at) => x[at]),
+          y: columns.map(() => row),
+          hovertext: columns.map((at) => `${row}, ${x[at]}: ${z[number][at].toFixed(3)}`),
+        };
+      })
+      .reverse();
+  }
 
   const one = (value, place) => (Array.isArray(value) ? value[place] : value);
-
-  /** The axes that a trace is drawn on: a figure may have several panels. */
-  const axes = (figure, trace) =>
-    [trace.xaxis ?? "x", trace.yaxis ?? "y"].map((name) => figure._fullLayout[`${name[0]}axis${name.slice(1)}`]);
 
   function told(figure, { trace, x }, point) {
     const told = one(trace.hovertext, point);
@@ -33,10 +38,10 @@
     const [xaxis, yaxis] = axes(figure, trace);
     const number = (value, axis) =>
       `${text(axis.title?.text)} ${Number.isFinite(value) ? Number(value.toPrecision(5)) : value}`;
-    const names = [text(one(trace.text, point)), text(trace.meta?.[0] ?? trace.name)];
+    const names = [one(trace.text, point), trace.meta?.[0] ?? trace.name].map(text);
     const values = [number(x[point], xaxis)];
-    if (trace.type !== "box") values.push(number(trace.y[point], yaxis));
-    else names[1] = text(yaxis.ticktext?.[trace.y0]);
+    if (yaxis.ticktext && trace.type !== "box") names.push(text(yaxis.ticktext[trace.y[point]]));
+    else if (trace.type !== "box") values.push(number(trace.y[point], yaxis));
     return [...names, ...values].filter(Boolean).join(", ");
   }
 
@@ -81,7 +86,8 @@
     if (event.key === "Enter" && known) {
       const { trace, order } = all[before[0]];
       const point = order[before[1]];
-      figure.emit("plotly_click", { points: [{ customdata: one(trace.customdata, point), pointNumber: point }] });
+      const [x, y, customdata] = [trace.x, trace.y, trace.customdata].map((all) => one(all, point));
+      figure.emit("plotly_click", { points: [{ x, y, customdata, pointNumber: point }] });
     } else {
       const next = known ? step(all, before, event.key) : event.key.startsWith("Arrow") && [0, 0];
       if (!next) return;

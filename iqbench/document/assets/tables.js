@@ -70,13 +70,17 @@
       const other = protocol && cell.dataset.protocol && cell.dataset.protocol !== protocol;
       cell.hidden = !metrics.has(cell.dataset.metric) || Boolean(other);
     }
+    iqbench.shows = (metric) => metrics.has(metric);
+    document.dispatchEvent(new Event("iqbench:metrics"));
     const verdict = field("filter-verdict");
     let rows = 0;
-    for (const row of document.querySelectorAll("tr[data-method]")) {
+    for (const row of document.querySelectorAll("tr[data-method], tr[data-row-metric]")) {
       const { method: name, rowMetric, verdict: own } = row.dataset;
-      const seen = name.toLowerCase().includes(method) && (!verdict || (own ?? verdict) === verdict);
+      const seen =
+        (name === undefined || name.toLowerCase().includes(method)) &&
+        (!verdict || (own ?? verdict) === verdict);
       row.hidden = !seen || (rowMetric !== undefined && !metrics.has(rowMetric));
-      rows += !row.hidden && !row.closest("[hidden]");
+      rows += name !== undefined && !row.hidden && !row.closest("[hidden]");
     }
     document.getElementById("nothing").hidden = rows > 0;
     const boxes = form.querySelectorAll("input[name=metric]").length;
