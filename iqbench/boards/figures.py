@@ -179,7 +179,7 @@ _MAKERS: dict[str, Callable[[Board], Figure | None]] = {
     "ranks": ranks_of,
 }
 _LACKING = {
-    "front": "no dataset has a fidelity metric and a perceptual one that a method has values of",
+    "front": "no dataset has a fidelity metric and a perceptual one with finite means of a method",
     "boxes": "no dataset has a column with finite values of images",
     "scatter": "no dataset has two columns that are finite for the same images",
 }

@@ -172,6 +172,8 @@ def draw(figure: Figure, format: str = "svg", style: FigureStyle | None = None) 
             if not isinstance(figure, Ranks):
                 canvas.set_layout_engine("constrained")
         _fit_texts(canvas)
+        if isinstance(figure, Scatter) and figure.groups:
+            _add_legend(canvas, grows=style.size is None)
         if isinstance(figure, Front):
             _place_names(canvas)
         canvas.savefig(stream, format=format, metadata=_DATES[format], dpi=200, **more)
@@ -252,16 +254,6 @@ def _scatter(given: Scatter) -> Canvas:
         axes.set_xlabel(_escape(panel.across.label))
         if not given.shared or axes in every[::COLUMNS]:
             axes.set_ylabel(_escape(panel.up.label))
-    if given.groups:
-        handles, names = every[0].get_legend_handles_labels()
-        figure.legend(
-            handles,
-            names,
-            loc="outside lower center",
-            ncols=min(len(names), 2 * len(every[:COLUMNS]) + 1),
-            frameon=False,
-            markerscale=1.6,
-        )
     return figure
 
 
@@ -363,15 +355,15 @@ _NAMES = 0.4
 
 def _fit_texts(canvas: Canvas) -> None:
     """Shorten the names that would leave no room for what is drawn, and fold the title."""
-    from matplotlib.ticker import FixedFormatter
+    from matplotlib.ticker import FixedLocator
 
     for axes in canvas.axes:
         spec = axes.get_subplotspec()
         rows, columns = (1, 1) if spec is None else spec.get_gridspec().get_geometry()
         width, height = canvas.bbox.width / columns, canvas.bbox.height / rows
         for axis, room in ((axes.xaxis, height), (axes.yaxis, width)):
-            if isinstance(axis.get_major_formatter(), FixedFormatter):
-                names = _fitting(axis.get_ticklabels(), _NAMES * room)
+            if isinstance(axis.get_major_locator(), FixedLocator):
+                names = _fitting(axis.get_ticklabels(), _NAMES * room, _LONGEST)
                 axis.set_ticks(axis.get_ticklocs(), labels=names)
         for texts, room in (
             *(([one], 1.1 * width) for one in (axes.title, axes.xaxis.label)),
@@ -381,22 +373,54 @@ def _fit_texts(canvas: Canvas) -> None:
         ):
             for text, name in zip(texts, _fitting(texts, room), strict=True):
                 text.set_text(name)
-    for legend in canvas.legends:
-        names = _fitting(legend.get_texts(), canvas.bbox.width / 3)
-        for text, name in zip(legend.get_texts(), names, strict=True):
-            text.set_text(name)
 
 
-def _fitting(texts: Sequence[Text], room: float) -> list[str]:
-    """Shorten texts so that none is longer than a number of pixels."""
+def _add_legend(canvas: Canvas, *, grows: bool) -> None:
+    """Name the groups of points below the panels, in as many columns as have room.
+
+    A figure of a stated size does not grow: where the names would take more than a third of it,
+    it has the first ones, and how many more there are.
+    """
+    from matplotlib.lines import Line2D
+
+    handles, names = canvas.axes[0].get_legend_handles_labels()
+    place: dict[str, Any] = {"loc": "outside lower center", "frameon": False, "markerscale": 1.6}
+    legend = canvas.legend(handles, names, **place)
+    texts = legend.get_texts()
+    names = _fitting(texts, _NAMES * canvas.bbox.width, _LONGEST)
+    for text, name in zip(texts, names, strict=True):
+        text.set_text(name)
+    letters = texts[0].get_fontproperties().get_size_in_points() * canvas.dpi / 72
+    longest = max(text.get_window_extent().width for text in texts) + 5 * letters
+    columns = max(1, min(len(names), int(canvas.bbox.width / longest)))
+    most = max(1, int(canvas.bbox.height / 3 / (1.6 * letters)))
+    if grows:
+        rows = -(-len(names) // columns)
+        width, height = canvas.get_size_inches()
+        canvas.set_size_inches(width, height + max(0, rows - 2) * 1.6 * letters / canvas.dpi)
+    elif len(names) > most * columns:
+        kept = most * columns - 1
+        names = [*names[:kept], f"and {len(names) - kept} more"]
+        handles = [*handles[:kept], Line2D([], [], linestyle="")]
+    legend.remove()
+    canvas.legend(handles, names, ncols=columns, **place)
+
+
+_LONGEST = 40
+"""Letters of a name, however much room there is."""
+
+
+def _fitting(texts: Sequence[Text], room: float, most: int = 200) -> list[str]:
+    """Shorten texts so that none is longer than a number of pixels, and of letters."""
     names = [one.get_text() for one in texts]
     boxes = [one.get_window_extent() for one in texts]
     longest = max((max(box.width, box.height) for box in boxes), default=0.0)
-    if longest <= room:
+    letters = max(map(len, names), default=0)
+    if longest <= room and letters <= most:
         return names
-    letters = max(len(name) for name in names)
+    most = min(most, int(letters * room / max(longest, 1.0)))
     plain = [name.replace(r"\$", "$") for name in names]
-    return [_escape(name) for name in shortened(plain, int(letters * room / longest))]
+    return [_escape(name) for name in shortened(plain, most)]
 
 
 def _boxes(given: Boxes) -> Canvas:
