@@ -330,6 +330,8 @@ def _found_below(
         found = filesystem.find(path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    if not found and is_web:
+        _look_for_server(filesystem, path)
     prefix = path.rstrip("/") + "/"
     # The addresses of a web server are quoted, and names are not.
     spell = unquote if is_web else str
@@ -338,6 +340,15 @@ def _found_below(
         for one, facts in found.items()
         if facts.get("type") != "directory" and one.startswith(prefix) and not one.endswith("/")
     }
+
+
+def _look_for_server(filesystem: Any, path: str) -> None:
+    """Raise why a web server does not answer: for fsspec it then has no files."""
+    try:
+        filesystem.info(path)
+    except FileNotFoundError as error:
+        if (reason := _no_answer(error)) is not None:
+            raise reason from error
 
 
 def write_object(url: str, data: bytes) -> None:

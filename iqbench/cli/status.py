@@ -17,6 +17,8 @@ from iqbench.cli.options import (
 from iqbench.cli.streams import deliver
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from iqbench.document.model import Document
     from iqbench.results.progress import ResultsProgress
 
@@ -73,9 +75,6 @@ def status(
 def _document(found: ResultsProgress) -> Document:
     """Arrange how far everything is."""
     import time
-    from dataclasses import asdict
-
-    import pandas as pd
 
     from iqbench.document.model import Document, Section, numbers, texts
     from iqbench.document.text import duration, plural, seconds_text
@@ -122,6 +121,32 @@ def _document(found: ResultsProgress) -> Document:
     return Document(
         [table, *([runs] if found.runs else [])],
         facts=", ".join(facts),
-        records=pd.DataFrame([asdict(one) for one in methods]),
+        records=_records(found),
         page="iqbench status",
     )
+
+
+def _records(found: ResultsProgress) -> pd.DataFrame:
+    """Give a row for each dataset and method, and one for each run: its state is not empty."""
+    import time
+    from dataclasses import asdict
+
+    import pandas as pd
+
+    rows = [asdict(one) | {"left": _left(one.remaining, one.rate)} for one in found.methods]
+    now = time.time()
+    names = ("expected", "done", "failed", "remaining", "rate")
+    rows += [
+        {name: getattr(run, name) for name in names}
+        | {"left": _left(run.remaining, run.rate), "state": run.told_state}
+        | {"since": now - run.begun, "host": run.host, "process": run.process}
+        | {"shard": run.shard or "all", "command": run.command}
+        for run in found.runs
+    ]
+    frame = pd.DataFrame(rows)
+    return frame.astype({"process": "Int64"}) if found.runs else frame
+
+
+def _left(remaining: int, rate: float) -> float | None:
+    """Say how many seconds are left, where that is known."""
+    return remaining / rate if rate else None

@@ -267,16 +267,27 @@ class SetRun:
         )
 
     def missing_references(self) -> list[SetImage]:
-        """Return the images of the reference set whose features are missing, or may be."""
+        """Return the images of the reference set whose features are missing, or may be.
+
+        Of several shards each has its share of them, where features are kept. An image of another
+        shard's share is extracted only where its samples must tell what is white in it.
+        """
         missing: list[SetImage] = []
         for image in () if self._reference_set is None else self._reference_set.images:
             peak = image.peak(self._plan.protocol)
             key = None if peak is None else FeatureKey(image.digest, peak)
-            if key is None or any(key not in one.known for one in self._keepers.values()):
+            if key is None or (self._is_mine(image) and not self._has(key)):
                 missing.append(image)
             else:
                 self._references.append(key)
         return missing
+
+    def _is_mine(self, image: SetImage) -> bool:
+        """Tell whether this shard extracts an image; moments are of a whole set."""
+        return self._moments or self._plan.shard.has("reference set", image.digest)
+
+    def _has(self, key: FeatureKey) -> bool:
+        return all(key in one.known for one in self._keepers.values())
 
     def enter_reference(self, read: ReferenceRead) -> None:
         """Take an image into the reference set; without it, some columns have no value."""

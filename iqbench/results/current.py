@@ -19,6 +19,7 @@ from iqbench.results.schema import (
     NOT_SCORED_YET,
     REMOVED,
     SCHEMAS,
+    UNDEFINED,
     ColumnInfo,
     Footer,
     Kind,
@@ -33,6 +34,7 @@ __all__ = [
     "of_current_files",
     "of_images",
     "refuse_later",
+    "scored_images",
     "still_current",
 ]
 
@@ -169,6 +171,36 @@ def current_scores(folder: Path, images: pa.Table) -> pa.Table:
     """
     table = last_rows(read_parts(folder, "scores")[0], "scores")
     return of_current_files(of_images(table), images)
+
+
+def scored_images(group: Stored) -> tuple[pa.Table, pa.Array]:
+    """Read the newest row of every image, and whether it counts as scored.
+
+    As for `iqbench evaluate`: both files could be read, no metric failed, and there is some value,
+    unless no value of single images was asked for.
+
+    Returns
+    -------
+    tuple
+        `current_images`, and a Boolean for each.
+    """
+    images = current_images(group.images)
+    scores = current_scores(group.scores, images)
+    is_value = pc.is_valid(scores.column("value"))
+    failed = pc.and_(
+        pc.invert(is_value),
+        pc.invert(pc.fill_null(pc.starts_with(scores.column("error"), UNDEFINED), False)),
+    )
+    names = pc.cast(images.column("image"), pa.string())
+
+    def having(rows: pa.Array) -> pa.Array:
+        found = pc.cast(scores.filter(rows).column("image"), pa.string())
+        return pc.is_in(names, value_set=pc.unique(found))
+
+    asked = having(pc.or_(is_value, pc.invert(is_value)))
+    sound = pc.and_(pc.is_valid(images.column("output_digest")), pc.is_null(images.column("error")))
+    valued = pc.and_(having(is_value), pc.invert(having(failed)))
+    return images, pc.and_(sound, pc.or_(valued, pc.invert(asked)))
 
 
 def of_images(table: pa.Table) -> pa.Table:

@@ -9,10 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iqbench.results.current import Stored, groups
+from iqbench.results.current import Stored, groups, scored_images
 from iqbench.results.filters import Filters
-from iqbench.results.parts import last_rows, list_parts, read_parts
-from iqbench.results.schema import REMOVED
+from iqbench.results.parts import list_parts, read_parts
 
 __all__ = ["Holding", "list_holdings"]
 
@@ -78,11 +77,7 @@ def list_holdings(
 
 
 def _holding(group: Stored) -> Holding:
-    names = ["image", "output_digest", "error"]
-    images = last_rows(read_parts(group.images, "images", names)[0], "images")
-    gone = pc.fill_null(pc.starts_with(images.column("error"), REMOVED), False)
-    images = images.filter(pc.invert(gone))
-    done = pc.and_(pc.is_valid(images.column("output_digest")), pc.is_null(images.column("error")))
+    images, done = scored_images(group)
     sizes = [part.stat().st_size for part in _parts(group)]
     runs = {(run.time, run.command, run.iqbench) for one in group.footers() for run in one.runs}
     return Holding(

@@ -9,11 +9,10 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError
-from iqbench.results.current import Stored, groups
+from iqbench.results.current import Stored, groups, scored_images
 from iqbench.results.filters import Filters
-from iqbench.results.parts import last_rows, read_parts
 from iqbench.results.run_records import RunRecord, read_run_records
-from iqbench.results.schema import NOT_SCORED_YET, REMOVED
+from iqbench.results.schema import NOT_SCORED_YET
 
 __all__ = ["MethodProgress", "ResultsProgress", "read_progress"]
 
@@ -118,15 +117,10 @@ class _Counts:
 
 
 def _of_tables(group: Stored) -> _Counts:
-    names = ["image", "output_digest", "error"]
-    images = last_rows(read_parts(group.images, "images", names)[0], "images")
-    error = images.column("error")
-    removed = pc.fill_null(pc.starts_with(error, REMOVED), False)
-    waiting = pc.fill_null(pc.equal(error, NOT_SCORED_YET), False)
-    gone, remaining = (pc.sum(one).as_py() or 0 for one in (removed, waiting))
-    expected = images.num_rows - gone
-    failed = len(error) - error.null_count - gone - remaining
-    return _Counts(expected, expected - failed - remaining, failed, remaining)
+    images, scored = scored_images(group)
+    waiting = pc.fill_null(pc.equal(images.column("error"), NOT_SCORED_YET), False)
+    done, remaining = (pc.sum(one).as_py() or 0 for one in (scored, waiting))
+    return _Counts(images.num_rows, done, images.num_rows - done - remaining, remaining)
 
 
 def _method(

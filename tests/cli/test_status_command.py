@@ -102,6 +102,11 @@ class TestWhileRunsGoOn:
         rows = {row["method"]: row for row in json.loads(ran.out)}
         assert rows["one"]["remaining"] == 698
         assert rows["one"]["rate"] + rows["two"]["rate"] == pytest.approx(4.0)
+        assert rows["one"]["left"] == pytest.approx(698 / rows["one"]["rate"])
+        run = rows[None]
+        assert (run["state"], run["shard"]) == ("running", RECORD.shard or "all")
+        assert (run["host"], run["process"]) == (RECORD.host, RECORD.process)
+        assert run["left"] == pytest.approx(run["remaining"] / run["rate"])
 
     @pytest.mark.parametrize(
         ("runs", "said"), [(0, "no run goes on"), (1, "1 run goes on"), (2, "2 runs go on")]

@@ -327,6 +327,28 @@ class TestSets:
         assert merged.drop(columns="value").equals(whole.drop(columns="value"))
         assert len(extracted) == done
 
+    @pytest.mark.parametrize("count", [2, 3, 7])
+    def test_each_extracts_its_share_of_a_reference_set(self, evaluate, extracted, count):
+        evaluate("whole", reference_set="photos")
+        every = sorted(extracted)
+        extracted.clear()
+        for number in range(1, count + 1):
+            evaluate("shared", shard=f"{number}/{count}", reference_set="photos")
+        assert sorted(extracted) == every
+        extracted.clear()
+        evaluate("shared", reference_set="photos")
+        assert extracted == []
+        assert self.values("shared").equals(self.values("whole"))
+
+    def test_a_whole_run_extracts_the_share_of_a_shard_that_never_ran(self, evaluate, extracted):
+        evaluate("whole", reference_set="photos")
+        every = sorted(extracted)
+        extracted.clear()
+        evaluate("shared", shard="1/2", reference_set="photos")
+        evaluate("shared", reference_set="photos")
+        assert sorted(extracted) == every
+        assert self.values("shared").equals(self.values("whole"))
+
     def test_a_later_whole_run_computes_them(self, evaluate, extracted):
         evaluate("whole")
         for number in (1, 2):

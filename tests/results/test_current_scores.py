@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from results_bench import COLUMNS, Bench, manifest, placeholder
 
 from iqbench.errors import IqbenchError
+from iqbench.results.inventory import list_holdings
+from iqbench.results.progress import read_progress
 from iqbench.results.read import load_columns, load_images, load_runs, load_scores
 from iqbench.results.schema import ImageRow, ScoreRow, pair_digest, removed
 
@@ -70,6 +72,26 @@ def test_an_image_that_was_announced_only_is_there_without_scores(bench: Bench) 
         writer.announce("set5", "edsr", "a")
     assert load_images(bench.root)["error"].tolist() == ["not scored yet"]
     assert load_scores(bench.root).empty
+
+
+def test_scored_and_failed_mean_the_same_as_in_a_run(bench: Bench) -> None:
+    bench.score("a", "v1", 30.0)
+    bench.score("b", "v1", None, "undefined: the reference is flat", metric="tv-ratio")
+    bench.score("c", "v1", None, "out of memory")
+    bench.score("d", None, None, "output is missing")
+    bench.score("e", "v1", 30.0)
+    bench.score("e", "v1", None, "undefined: the reference is flat", metric="tv-ratio")
+    bench.score("f", "v1", 30.0)
+    bench.score("f", "v1", None, "out of memory", metric="lpips-alex")
+    with bench.store.writer(manifest(), COLUMNS) as writer:
+        writer.announce("set5", "edsr", "g")
+        writer.add_image(ImageRow("set5", "edsr", "set metrics alone", "ref", "v1"))
+        writer.add_image(removed("set5", "edsr", "h", "not in the dataset any more"))
+    (of_method,) = read_progress(bench.root).methods
+    assert (of_method.expected, of_method.done) == (8, 3)  # a, e and the one without columns
+    assert (of_method.failed, of_method.remaining) == (4, 1)
+    (holding,) = list_holdings(bench.root)
+    assert (holding.images, holding.scored) == (8, 3)
 
 
 def test_a_run_is_told_what_it_need_not_compute(bench: Bench) -> None:

@@ -17,6 +17,7 @@ from iqbench.blobs import retries
 from iqbench.datasets.dataset import reference_folder
 from iqbench.datasets.storage.paths import source_of
 from iqbench.errors import IqbenchError
+from iqbench.results.mirror import local_results
 
 pytest.importorskip("aiohttp")
 
@@ -87,3 +88,13 @@ def test_a_server_that_does_not_answer_is_not_a_missing_file(
         port = closed.getsockname()[1]
     with pytest.raises(IqbenchError, match=rf"127.0.0.1:{port}/{place} cannot be read"):
         reference_folder(f"http://127.0.0.1:{port}/{place}")
+
+
+def test_results_at_a_server_that_does_not_answer_are_not_taken_for_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(IqbenchError, match=rf"127.0.0.1:{port}/results/.* cannot be read"):
+        local_results(f"http://127.0.0.1:{port}/results")
