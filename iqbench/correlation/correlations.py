@@ -20,7 +20,7 @@ from iqbench.document.in_notebook import ShownInNotebooks
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import Columns, metric_of
 from iqbench.results.format1 import completed
-from iqbench.results.read import load_images
+from iqbench.results.read import has_opinions
 from iqbench.stats.influence import DEFAULT, Bootstrap
 from iqbench.stats.logistic import Parameters
 
@@ -223,7 +223,7 @@ def read_agreement(
     Correlations or None
         Without correlations between metrics; None where there are no opinions.
     """
-    if not load_images(results)["mos"].notna().any():
+    if not has_opinions(results):
         return None
     read = read_inputs(results, filters, shown, OpinionSource())
     if read.opinions.empty and not read.choice_metrics:

@@ -22,7 +22,7 @@ from iqbench.correlation.opinion_table import (
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.columns import Columns
 from iqbench.results.opinion import read_opinion
-from iqbench.results.read import keys_of, load_columns, load_images, load_values, with_headings
+from iqbench.results.read import DatasetReader, joined_scores, keys_of, with_headings
 from iqbench.results.references import stale_among
 from iqbench.results.selector import pick
 
@@ -103,13 +103,9 @@ def read_inputs(
         assert source.file is not None
         return _filtered(_alone(source, source.file), filters, shown)
     asked = filters.get("metric", ()) if isinstance(shown, str) else shown
-    columns = load_columns(results).leading(asked)
-    images = load_images(results)
-    stale = stale_among(images, filters)
-    stale.warn()
-    images = stale.without(images)
-    scores, sets = load_values(results, filters=filters)
-    scores = stale.without(scores)
+    read_tables = _read_tables(results, filters)
+    columns, scores, sets = read_tables.columns.leading(asked), read_tables.scores, read_tables.sets
+    images = read_tables.images
     narrow = "all" if shown == "headline" and "metric" in filters else shown
     scores, there, taken = columns.choose(scores, narrow)
     chosen_sets, there_of_sets, _ = columns.choose(sets, narrow)
@@ -118,7 +114,7 @@ def read_inputs(
     found_sets = _headings_of_sets(scores, chosen_sets, sets, columns)
     told = tuple(f"{name}: - ({NO_CORRELATION})" for name in found_sets)
     table = metric_table(scores, columns)
-    table = replace(table, references=references_of_images(images), sets=found_sets)
+    table = replace(table, references=read_tables.references, sets=found_sets)
     hidden = len({metric for metric, _ in there} - {metric for metric, _ in taken})
     if source.file is None:
         found = _brought(table, images, source.raters, hidden)
@@ -139,6 +135,54 @@ def read_inputs(
     opinions = opinions_of_file(table, read.rows, direction, source.raters)
     notes = (*told, *read.notes, *unmatched_opinions(table, read.rows))
     return Inputs(table, _with_references(opinions, table), hidden, notes=notes)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What a results folder has to correlate.
+
+    Attributes
+    ----------
+    scores, sets
+        As `iqbench.results.read.load_values` gives them, without errors and protocols of scores.
+    images
+        Those that have opinions.
+    references
+        As `references_of_images`, of all images.
+    columns
+        How metrics are read.
+    """
+
+    scores: pd.DataFrame
+    sets: pd.DataFrame
+    images: pd.DataFrame
+    references: Mapping[tuple[str, str], str]
+    columns: Columns
+
+
+def _read_tables(results: Path, filters: Mapping[str, tuple[str, ...]]) -> _Tables:
+    """Read one dataset after the other, and keep of each what a correlation needs."""
+    reader = DatasetReader(results, filters)
+    scores, sets, images = [], [], []
+    references: dict[tuple[str, str], str] = {}
+    for dataset in sorted(reader.datasets):
+        found = reader.read(dataset)
+        stale = stale_among(found.images, filters)
+        stale.warn()
+        scores.append(stale.without(found.scores.drop(columns=["error", "protocol"])))
+        sets.append(found.sets)
+        pictures = stale.without(found.images)
+        references |= references_of_images(pictures)
+        images.append(pictures[pictures["mos"].notna() | pictures["mos_direction"].notna()])
+        del found, pictures  # while the next one is read
+    reader.refuse_unknown()
+    return _Tables(
+        joined_scores(scores),
+        joined_scores(sets),
+        joined_scores(images),
+        references,
+        reader.columns,
+    )
 
 
 def _headings_of_sets(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.results.columns import Columns, bracketed, distance_name, metric_of
+from iqbench.results.names import combinations_of
 from iqbench.results.read import with_headings
 from iqbench.results.selector import Keys, Selector
 
@@ -127,16 +128,19 @@ def metric_table(scores: pd.DataFrame, columns: Columns) -> MetricTable:
     MetricTable
         Without metrics that have no value at all.
     """
-    facts = [*_IDENTITY, "column", "metric", "signature"]
-    headed = scores.assign(column=with_headings(scores, by=["dataset"]))
-    headed = headed.loc[headed["value"].notna(), [*facts, "value"]]
+    valued = scores["value"].notna()
+    heads = with_headings(scores, by=["dataset"])
+    headed = scores[[*_IDENTITY, "metric", "signature", "value"]].assign(column=heads)
+    if not valued.all():
+        headed = headed[valued]
     images = headed.groupby(_IDENTITY, observed=True, sort=True)
     index = pd.MultiIndex.from_frame(images.size().index.to_frame(index=False).astype(str))
-    column, names = pd.factorize(headed["column"].astype(str))
+    column, met = pd.factorize(headed["column"].cat.codes.to_numpy())
+    names = headed["column"].cat.categories.take(met)
     values = np.full((len(index), len(names)), np.nan)
     values[images.ngroup().to_numpy(), column] = headed["value"].to_numpy()
     table = pd.DataFrame(values, index=index, columns=names)
-    used = headed[["column", "metric", "signature"]].drop_duplicates().astype(str)
+    used = combinations_of(headed, ["column", "metric", "signature"])[1]
     keys: dict[str, list[Keys]] = {str(name): [] for name in names}
     for name, metric, signature in used.itertuples(index=False, name=None):
         keys[name].append((metric, signature))
@@ -147,7 +151,7 @@ def metric_table(scores: pd.DataFrame, columns: Columns) -> MetricTable:
 
 def _pools(headed: pd.DataFrame) -> list[list[str]]:
     """Put each dataset into the first group whose signatures do not contradict its own."""
-    used = headed[["dataset", "column", "signature"]].drop_duplicates().astype(str)
+    used = combinations_of(headed, ["dataset", "column", "signature"])[1]
     pools: list[tuple[list[str], dict[str, str]]] = []
     for dataset, rows in used.groupby("dataset", sort=True):
         own = dict(zip(rows["column"], rows["signature"], strict=True))

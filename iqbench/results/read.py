@@ -33,9 +33,11 @@ __all__ = [
     "DatasetTables",
     "DatasetValues",
     "Scope",
+    "has_opinions",
     "iter_datasets",
     "iter_references",
     "iter_scores",
+    "joined_scores",
     "keys_of",
     "load_columns",
     "load_images",
@@ -65,7 +67,8 @@ def _coded(names: Sequence[str]) -> pa.Schema:
 
 
 _REFERENCES = _coded(_REFERENCE)
-_FILES = _coded([*_IDENTITY, "reference_digest", "output_digest", "error", WRITTEN.name])
+_OPINION = ["mos", "mos_std", "mos_direction", "distortion"]
+_FILES = _coded([*_IDENTITY, "reference_digest", "output_digest", *_OPINION, "error", WRITTEN.name])
 _NO_FILES = _IMAGES.empty_table()
 _NO_IMAGES = IMAGES.empty_table().select([*_IDENTITY, "group"]).to_pandas()
 _LAST = {"statistic": 1, "cost": 2}
@@ -288,6 +291,19 @@ def iter_references(path: str | PathLike[str] = "results") -> Iterator[pd.DataFr
         yield _joined([_references(current_images(group.images)) for group in found])
 
 
+def has_opinions(path: str | PathLike[str] = "results") -> bool:
+    """Say whether the tables have an opinion of people of any image."""
+    return any(
+        current_images(group.images).column("mos").is_valid().to_numpy().any()
+        for group in groups(local_results(path))
+    )
+
+
+def joined_scores(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put scores of several datasets, at least of one, below each other; names are categories."""
+    return _joined(list(frames))
+
+
 def _by_dataset(found: Iterable[Stored]) -> dict[str, list[Stored]]:
     of_dataset: dict[str, list[Stored]] = {}
     for group in found:
@@ -308,8 +324,8 @@ class DatasetValues:
     scores, sets
         As `load_values` gives them.
     images
-        Dataset, method, image, reference_digest, output_digest, error and written of every image
-        of every method, as `load_images` gives them, whatever the filters.
+        Dataset, method, image, reference_digest, output_digest, error, written and the opinions of
+        every image of every method, as `load_images` gives them, whatever the filters.
     """
 
     scores: pd.DataFrame
