@@ -188,7 +188,7 @@ def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
             for dataset, figure in correlation_figures(found, kind)
         ]
         drawn = draw_figures(described, style)
-    if to_folder or format in ("csv", "json"):  # the others hold these sentences
+    if to_folder or format in ("csv", "spreadsheet", "json"):  # the others hold these sentences
         for note in found.notes:
             say(f"note: {note}")
     if output is None:

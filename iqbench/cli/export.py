@@ -31,12 +31,13 @@ from iqbench.cli.streams import say
 @click.option(
     "--spreadsheet",
     is_flag=True,
-    help="CSV for a spreadsheet: names that it would take for formulas begin with an apostrophe.",
+    help="CSV for a spreadsheet: names that it would take for formulas begin with an apostrophe. "
+    "The same as --format spreadsheet.",
 )
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["csv", "parquet", "jsonl"]),
+    type=click.Choice(["csv", "spreadsheet", "parquet", "jsonl"]),
     help="What to write; by default as the suffix of -o says.",
 )
 @output_option(
@@ -82,6 +83,8 @@ def export(
 
     chosen = wanted(filters)
     names = None if columns is None else split_selectors(columns)
+    if format == "spreadsheet":
+        format, spreadsheet = "csv", True
     format = export_format(output, format)
     if spreadsheet and format != "csv":
         raise click.UsageError("--spreadsheet is for a CSV: let -o end in .csv")

@@ -185,7 +185,10 @@ def leaderboard(
     view = "pairs" if pairs else "images" if by_image else section or by
     if layout is not None:
         view = "paper"
-    filters, otherwise = wanted(options), "all" if format in ("csv", "json") else "headline"
+    filters, otherwise = (
+        wanted(options),
+        "all" if format in ("csv", "spreadsheet", "json") else "headline",
+    )
     shown = shown_columns(columns, otherwise)
     if layout is not None:
         filters = layout.filters(filters)

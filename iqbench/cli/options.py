@@ -57,7 +57,10 @@ _SUFFIXES = {
     ".doc": "word",
 }
 
-_DOCUMENT_FORMATS = ("table", "markdown", "csv", "json", "latex", "html", "word")
+_DOCUMENT_FORMATS = (
+    *("table", "markdown", "csv", "spreadsheet", "json"),
+    *("latex", "html", "word"),
+)
 """The formats of `iqbench.document.render`, which is slow to import."""
 
 
@@ -339,7 +342,8 @@ def format_option(*formats: str, more: Sequence[str] = ()) -> Callable[[_Command
         "--format",
         "format",
         type=click.Choice([*(formats or _DOCUMENT_FORMATS), *more]),
-        help="How to print it; by default as the suffix of -o says, or as a table.",
+        help="How to print it; by default as the suffix of -o says, or as a table. spreadsheet is "
+        "csv in which names that would be formulas begin with an apostrophe.",
     )
 
 

@@ -57,7 +57,7 @@ def results() -> None:
 @results.command("list", short_help="List methods, datasets, images, runs and sizes.")
 @results_argument
 @place_options
-@format_option("table", "markdown", "csv", "json", "latex", "html")
+@format_option("table", "markdown", "csv", "spreadsheet", "json", "latex", "html")
 @output_option()
 def list_results(
     results: Path,
@@ -198,19 +198,27 @@ def rename(method: str, new: str, results: Path, datasets: tuple[str, ...]) -> N
 def compact(results: Path) -> None:
     """Merge the many small parts of the tables into few, and leave out rows that are not current.
 
-    Nothing that readers show changes, and they get faster. Other commands may read and write
-    meanwhile. Runs do this for the methods that they score; after many runs side by side, or of
-    one image each, it is worth doing for all.
+    Nothing that readers show changes, and they get faster, but for values of sets (fid, kid): those
+    of other images than now are computed again if the features of all images are stored. Other
+    commands may read and write meanwhile. Runs do this for the methods that they score; after many
+    runs side by side, or of one image each, it is worth doing for all.
 
     Example: iqbench results compact results/
     """
     from iqbench.cli.progress import waiting
     from iqbench.document.text import file_size, plural, printable
-    from iqbench.results.compact import compact_results
+    from iqbench.results.compact import compact_results, has_stale_sets
     from iqbench.results.schema import FORMAT
 
     with waiting("Merging parts"):
         found = compact_results(results)
+        problems = []
+        if has_stale_sets(results):
+            from iqbench.engine.closing import close_stored_sets
+
+            problems = close_stored_sets(results)
+    for text in problems:
+        say(printable(text), label="warning", color="yellow")
     if found.upgraded:
         click.secho("warning: ", fg="yellow", err=True, nl=False)
         say(

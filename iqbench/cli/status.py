@@ -28,7 +28,7 @@ __all__ = ["status"]
 @click.command(short_help="Show how far runs are, while they score.")
 @results_argument
 @place_options
-@format_option("table", "markdown", "csv", "json", "latex", "html")
+@format_option("table", "markdown", "csv", "spreadsheet", "json", "latex", "html")
 @output_option()
 def status(
     results: Path,

@@ -164,15 +164,20 @@ def _cell(entry: Entry, spread: bool, numeric: bool) -> str:
     text = escape_latex(entry.text)
     text += f"~\\cite{{{entry.cite}}}" if entry.cite else ""
     if numeric:
-        text = re.sub(r"^-(?=[0-9])", "$-$", _infinities(text))
+        text = _minuses(_infinities(text))
         if entry.place == 1 and "$" in text:
             text = f"\\boldmath{text}"  # \textbf leaves formulas as they are
     if entry.place in _PLACES:
         text = f"{_PLACES[entry.place]}{{{text}}}"
     reach = f" $\\pm$ {entry.spread.removeprefix('±')}" if spread and entry.spread else ""
     note = escape_latex(entry.note)
-    note = _infinities(note) if numeric else note
+    note = _minuses(_infinities(note)) if numeric else note
     return text + (f" ({note})" if note else "") + reach
+
+
+def _minuses(text: str) -> str:
+    """Write the signs of numbers as formulas, wherever a number begins."""
+    return re.sub(r"(?<![\w$.)\]-])-(?=[0-9])", "$-$", text)
 
 
 def _infinities(text: str) -> str:

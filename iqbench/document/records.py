@@ -26,7 +26,7 @@ __all__ = [
     "text_of",
 ]
 
-FORMATS = ("table", "markdown", "csv", "json")
+FORMATS = ("table", "markdown", "csv", "spreadsheet", "json")
 
 
 def render_records(
@@ -42,7 +42,8 @@ def render_records(
     frame
         Any rows. Names are escaped as the format needs.
     format
-        One of `FORMATS`. CSV and JSON hold full precision.
+        One of `FORMATS`. CSV and JSON hold full precision; ``spreadsheet`` is CSV whose names are
+        no formulas, see `for_spreadsheet`.
     window
         What a terminal table has to fit into; by default without limit and colours.
 
@@ -59,6 +60,8 @@ def render_records(
     """
     if format == "csv":
         return render_csv(frame)
+    if format == "spreadsheet":
+        return render_csv(for_spreadsheet(frame))
     if format == "json":
         return json_records(frame)
     if format not in FORMATS:

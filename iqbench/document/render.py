@@ -55,7 +55,7 @@ def render(
     IqbenchError
         For an unknown format.
     """
-    if format in ("csv", "json"):
+    if format in ("csv", "spreadsheet", "json"):
         return render_records(document.frame(), format)
     sections = document.sections
     if format == "latex":

@@ -12,8 +12,9 @@ from iqbench.results.current import groups, still_current
 from iqbench.results.extractor_files import KINDS, extractor_folders
 from iqbench.results.features import FeatureTable
 from iqbench.results.parts import list_parts, merge
+from iqbench.results.sets import has_stale_values
 
-__all__ = ["Compacted", "compact_results"]
+__all__ = ["Compacted", "compact_results", "has_stale_sets"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ def compact_results(root: Path) -> Compacted:
         FeatureTable(root, signature).merge()
     parts_now, size_now = _size(root)
     return Compacted(parts, size, parts_now, size_now, upgraded)
+
+
+def has_stale_sets(root: Path) -> bool:
+    """Say whether a value of a set is of other images than those that the tables have now."""
+    return any(has_stale_values(group) for group in groups(root))
 
 
 def _size(root: Path) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError, unknown_name
+from iqbench.results.schema import PRECISIONS
 from iqbench.results.selector import Keys, Selector, refusal
 from iqbench.results.signature import parse_signature
 
@@ -122,8 +123,11 @@ class Filters:
                     selector = Selector.of(value)
                     if self.columns and not any(selector.fits(*keys) for keys in self.columns):
                         raise refusal(selector, self.columns)
-                elif key in self.met and value not in self.met[key]:
-                    raise unknown_name(key, value, self.met[key])
+                else:
+                    # No column may depend on the precision: then none was met.
+                    known = self.met.get(key) or (PRECISIONS if key == "precision" else ())
+                    if known and value not in known:
+                        raise unknown_name(key, value, known)
 
     def refuse_none(self) -> None:
         """Raise because no row passed, though each value alone is known.

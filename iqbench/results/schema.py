@@ -25,6 +25,7 @@ __all__ = [
     "NOT_COMPUTED_YET",
     "NOT_SCORED_YET",
     "OPEN_MEMBERS",
+    "PRECISIONS",
     "REFERENCES",
     "REMOVED",
     "REPLACED",
@@ -55,6 +56,9 @@ FORMATS = (1, 2)
 """Versions that are read. A part with another one is refused, never guessed at."""
 
 FOOTER_KEY = b"iqbench"
+
+PRECISIONS = ("exact", "tf32", "bf16")
+"""What signatures may say of the arithmetic of networks."""
 
 NOT_SCORED_YET = "not scored yet"
 """Error of an image that a run has announced but not reached."""

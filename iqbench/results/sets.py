@@ -22,6 +22,7 @@ __all__ = [
     "copy_reference_sets",
     "current_sets",
     "digest_of_set",
+    "has_stale_values",
     "members_digest",
     "read_reference_set",
     "reference_set_files",
@@ -164,6 +165,16 @@ def current_sets(group: Stored) -> pa.Table:
             error = row["error"] if row["members"] == OPEN_MEMBERS else STALE
             row |= {"value": None, "standard_error": None, "error": error}
     return set_table(rows)
+
+
+def has_stale_values(group: Stored) -> bool:
+    """Say whether a value is of other images than the current ones, or waits for all shards."""
+    table = last_rows(read_parts(group.sets, "sets")[0], "sets")
+    members = set(table.column("members").to_pylist()) - {REPLACED, ANY_MEMBERS}
+    if not members:
+        return False
+    images = current_images(group.images)
+    return bool(members - {members_digest(images, outputs_alone=alone) for alone in (False, True)})
 
 
 def set_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

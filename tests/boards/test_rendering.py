@@ -19,8 +19,9 @@ from made_columns import as_stated
 from iqbench.boards.document import render_leaderboard
 from iqbench.boards.means_table import MeansTable
 from iqbench.document.files import export_frame, write_text
-from iqbench.document.model import direction_arrow
+from iqbench.document.model import Document, Entry, Section, TableColumn, direction_arrow
 from iqbench.document.records import FORMATS, render_records
+from iqbench.document.render import render
 from iqbench.document.terminal import Window
 from iqbench.document.text import escape_latex, escape_markdown, fold_heading, number, printable
 from iqbench.errors import IqbenchError
@@ -256,6 +257,29 @@ def test_any_records_for_programs() -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_no_records_at_all(format: str) -> None:
     assert render_records(RECORDS[:0], format).endswith("\n")
+
+
+@pytest.mark.parametrize("name", ["=1+2", "+1", "-1", "@sum", "'x"])
+def test_a_csv_for_a_spreadsheet_holds_no_formula(name: str) -> None:
+    rows = pd.DataFrame({"method": [name, "plain"], name: [-1.5, math.inf]})
+    assert render_records(rows, "csv") == f"method,{name}\n{name},-1.5\nplain,inf\n"
+    assert render_records(rows, "spreadsheet") == (f"method,'{name}\n'{name},-1.5\nplain,inf\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("-0.16540 to -0.13941", "$-$0.16540 to $-$0.13941"),
+        ("0.1 [-1, -2]", "0.1 [$-$1, $-$2]"),
+        ("-inf", "$-\\infty$"),
+        ("1e-05", "1e-05"),
+        ("2026-11-29", "2026-11-29"),
+    ],
+)
+def test_every_sign_of_a_number_is_a_minus_in_latex(text: str, written: str) -> None:
+    column = TableColumn("value", "difference", [Entry(text, value=0.0)])
+    document = Document([Section("set5", columns=[column])])
+    assert f"    {written} \\\\\n" in render(document, "latex")
 
 
 def test_an_unknown_format_is_refused() -> None:

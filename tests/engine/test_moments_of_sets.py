@@ -274,6 +274,14 @@ class TestMerged:
         assert fid("near") == pytest.approx(expected(folders, "near"), rel=1e-6)
         assert len(parts()) == 2
 
+    def test_compacting_a_folder_of_shards_closes_its_sets(self, extracted, folders, iqbench):
+        for number in (1, 2):
+            evaluate("near", shard=f"{number}/2")
+        ran = iqbench("results", "compact")
+        assert (ran.code, "warning" in ran.err) == (0, False)
+        assert len(extracted) == 12
+        assert fid("near") == pytest.approx(expected(folders, "near"), rel=1e-6)
+
     def test_shards_with_a_common_image_cannot_be_told_apart(self, shards):
         shutil.copy(shards / "near" / NAMES[0], shards / "two" / "near")
         for name in ("one", "two"):

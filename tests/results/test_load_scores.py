@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pytest
 from results_bench import Bench
 
 import iqbench
+from iqbench.engine.compute import Precision
 from iqbench.errors import IqbenchError
 from iqbench.results.read import load_scores
+from iqbench.results.schema import PRECISIONS
 
 
 @pytest.fixture
@@ -67,6 +70,17 @@ def test_filters_take_one_value_or_several(filled: Bench) -> None:
     assert count(image="a", dataset="set5") == 4
     assert count(metric=[]) == 9
     assert load_scores(filled.root, filters={"dataset": "set14"})["image"].cat.categories == ["a"]
+
+
+def test_a_precision_that_nothing_depends_on_must_be_one(bench: Bench) -> None:
+    bench.score(value=30.0)
+    assert load_scores(bench.root, filters={"precision": "tf32"})["value"].tolist() == [30.0]
+    with pytest.raises(IqbenchError, match=r"unknown precision 'exat'. Did you mean 'exact'"):
+        load_scores(bench.root, filters={"precision": "exat"})
+
+
+def test_precisions_are_those_of_the_engine() -> None:
+    assert set(PRECISIONS) == set(get_args(Precision))
 
 
 def test_precision_keeps_what_does_not_depend_on_it(bench: Bench) -> None:
