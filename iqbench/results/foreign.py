@@ -231,6 +231,11 @@ def _values(
 ) -> Iterator[ForeignValue]:
     """Read the cells."""
     wide = [name for name in names if name not in roles.values()]
+    if "metric" in roles and "value" not in roles:
+        raise IqbenchError(
+            f"{path} has a column that names the metric, but no column of values",
+            hint=f"Say which one it is: --column value={wide[0] if wide else 'NAME'}",
+        )
     if "value" not in roles:
         for name in metrics:
             if name not in wide:

@@ -261,3 +261,11 @@ def test_roles_may_have_other_names(made, tmp_path):
     ran = CliRunner().invoke(command, [str(file), *options])
     assert ran.exit_code == 0
     assert imported(made.results) == {("near", "a"): 1, ("near", "b"): 2}
+
+
+def test_a_long_file_whose_values_have_another_name_is_not_read_as_a_wide_one(made, tmp_path):
+    file = tmp_path / "means.csv"
+    file.write_text("method,metric,mean\none,psnr,30.5\none,ssim,0.9\n")
+    with pytest.raises(IqbenchError, match="names the metric, but no column of values") as caught:
+        import_values(file, made.results)
+    assert caught.value.hint == "Say which one it is: --column value=mean"
