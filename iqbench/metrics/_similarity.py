@@ -1,32 +1,62 @@
-"""What the indices of Zhang, Nafchi and others share: averaging, Scharr's gradient, similarity."""
+"""What the indices of Zhang, Nafchi and others share: averaging, Scharr's gradient, similarity.
+
+Compiled loops take the place of a formula where `iqbench.native.library.suits` its tensors; they
+round otherwise in the last digits of float32.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from iqbench.images.filters import block_mean
 from iqbench.images.safe_sqrt import safe_sqrt
+from iqbench.native import library, loops
+from iqbench.networks.planes import Matrix, block_planes
 
-__all__ = ["averaged", "dissimilarity", "mixed", "real_power", "scharr", "similarity"]
+__all__ = [
+    "Features",
+    "WeightedSimilarity",
+    "averaged_planes",
+    "dissimilarity",
+    "images_of",
+    "mixed",
+    "real_power",
+    "scharr",
+    "similarity",
+]
+
+Features: TypeAlias = tuple[Tensor, Tensor, Tensor]
+"""Weights and slopes, (N, h, w), and two colours, (N, 2, h, w), or of gray (N, 0, h, w)."""
 
 
-def averaged(image: Tensor) -> Tensor:
-    """Average images whose short side is longer to a short side of about 256 pixels.
+def averaged_planes(image: Tensor, rows: Matrix, scale: float = 1.0) -> Tensor:
+    """Average images whose short side is longer to a short side of about 256 pixels; mix channels.
 
     As MATLAB's ``conv2(image, fspecial("average", F), "same")`` at every F-th position: zeros
     outside the image.
+
+    Parameters
+    ----------
+    image
+        (N, C, H, W); gray counts as three equal channels.
+    rows
+        The weights of red, green and blue in each plane.
+    scale
+        By what the planes are multiplied.
+
+    Returns
+    -------
+    Tensor
+        (N, P, h, w).
     """
     factor = max(1, int(min(image.shape[2:]) / 256 + 0.5))  # halves up, as MATLAB
-    before = (factor - 1) // 2
-    rows, columns = (-(-side // factor) * factor - side - before for side in image.shape[2:])
-    if before or rows or columns:
-        image = F.pad(image, (before, columns, before, rows))
-    return block_mean(image, factor)
+    return block_planes(image, rows, factor, before=(factor - 1) // 2, scale=scale)
 
 
 def mixed(rgb: Tensor, rows: Sequence[tuple[float, float, float]]) -> Tensor:
@@ -37,6 +67,8 @@ def mixed(rgb: Tensor, rows: Sequence[tuple[float, float, float]]) -> Tensor:
 
 def scharr(plane: Tensor) -> Tensor:
     """Return the length of Scharr's gradient, (N, 1, h, w) to (N, h, w); zeros outside."""
+    if library.suits(plane):
+        return loops.gradient_lengths(plane[:, 0].contiguous(), "scharr")
     x = F.pad(plane[:, 0], (1, 1, 1, 1))
     squares = None
     for along, other in ((1, 2), (2, 1)):
@@ -56,7 +88,8 @@ def similarity(first: Tensor, second: Tensor, constant: float, masking: float = 
 
 def dissimilarity(first: Tensor, second: Tensor, constant: float, masking: float = 0.0) -> Tensor:
     """Return 1 - `similarity`, with all its digits: (x - y)^2 / (x^2 + y^2 - a x y + c)."""
-    below = torch.addcmul(first.new_tensor(constant), first, first).addcmul_(second, second)
+    below = torch.addcmul(first.new_tensor(constant), first, first)
+    below = torch.addcmul(below, second, second)  # not in place: one reference serves many outputs
     if masking:
         below.addcmul_(first, second, value=-masking)
     return (first - second).square() / below
@@ -66,3 +99,74 @@ def real_power(base: Tensor, exponent: float) -> Tensor:
     """Return the real part of a power, also where the base is negative."""
     power = base.abs().clamp_min(torch.finfo(base.dtype).tiny) ** exponent
     return torch.where(base < 0, power * math.cos(math.pi * exponent), power)
+
+
+def images_of(count: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Give what tensors have of each image, contiguous; that of a single one as often as needed."""
+    for at in range(count):
+        yield tuple(part[at if len(part) > 1 else 0].contiguous() for part in tensors)
+
+
+@dataclass(frozen=True)
+class WeightedSimilarity:
+    """The similarity of slopes and colours under weights that are compared too.
+
+    Attributes
+    ----------
+    weights, slopes, colours
+        The constants of the similarities.
+    slope_exponent, colour_exponent
+        To which power the similarity of slopes is taken, and the product of those of colours.
+    """
+
+    weights: float
+    slopes: float
+    colours: float
+    slope_exponent: float
+    colour_exponent: float
+
+    def maps(self, first: Features, second: Features) -> tuple[Tensor, Tensor, Tensor]:
+        """Return maps of N images.
+
+        Parameters
+        ----------
+        first, second
+            Of the references, N or 1, and of the outputs, N.
+
+        Returns
+        -------
+        tuple of Tensor
+            (N, h, w) each: the larger weights; with them the similarity of weights and slopes; and
+            with all that the similarity of colours.
+        """
+        weights = torch.maximum(first[0], second[0])
+        slopes = similarity(first[1], second[1], self.slopes)
+        if self.slope_exponent != 1:
+            slopes = slopes**self.slope_exponent
+        alike = similarity(first[0], second[0], self.weights) * slopes * weights
+        if not second[2].shape[1]:
+            return weights, alike, alike
+        colours = similarity(first[2], second[2], self.colours).prod(1)
+        return weights, alike, alike * real_power(colours, self.colour_exponent)
+
+    def sums(self, first: Features, second: Features) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the sums of the maps, (N,) each, in float64 where a loop serves."""
+        if not library.suits(second[0]):
+            weights, alike, coloured = (values.sum((1, 2)) for values in self.maps(first, second))
+            return weights, alike, coloured
+        constants = torch.tensor(
+            [
+                *(self.weights, self.slopes, self.colours, self.slope_exponent),
+                *(self.colour_exponent, math.cos(math.pi * self.colour_exponent)),
+            ],
+            dtype=torch.float32,
+            device="cpu",
+        )
+        found = [
+            loops.weighted_sums(
+                (w, other_w), (s, other_s), (c, other_c) if len(c) else None, constants
+            )
+            for w, s, c, other_w, other_s, other_c in images_of(len(second[0]), *first, *second)
+        ]
+        weights, alike, coloured = torch.stack(found, dim=1)
+        return weights, alike, coloured

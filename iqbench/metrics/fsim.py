@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from iqbench.images.safe_sqrt import safe_sqrt
-from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
-from iqbench.metrics._similarity import averaged, mixed, real_power, scharr, similarity
+from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Place, Statistics, Tap
+from iqbench.metrics._similarity import Features, WeightedSimilarity, averaged_planes, scharr
+from iqbench.metrics._statistics import Mean
 from iqbench.metrics._tensors import score_tensors
+from iqbench.native import library, loops
 from iqbench.networks.haar import YIQ
 from iqbench.protocols.presets import Role
 
@@ -26,8 +28,11 @@ THETA_SIGMA = math.pi / ORIENTATIONS / 1.2
 CUTOFF, ORDER = 0.45, 15
 DEVIATIONS = 2.0
 SMALL = 1e-4
-C_CONGRUENCY, C_GRADIENT, C_COLOUR = 0.85, 160.0, 200.0
-LAMBDA = 0.03
+SIMILARITY = WeightedSimilarity(
+    weights=0.85, slopes=160.0, colours=200.0, slope_exponent=1.0, colour_exponent=0.03
+)
+GRAY = ((1.0, 0.0, 0.0),)
+STATISTICS = ("weights", "fsim", "fsimc")
 TAP = Tap(whole=True)
 SMALLEST = 2
 
@@ -45,6 +50,7 @@ class Fsim(Metric):
     name: ClassVar[str] = "fsim"
     summary: ClassVar[str] = "Feature similarity index of luma"
     citation: ClassVar[str] = "Zhang et al. 2011, doi:10.1109/TIP.2011.2109730"
+    version: ClassVar[int] = 2
     role: ClassVar[Role] = "perception"
     symmetric: ClassVar[bool] = True
 
@@ -66,36 +72,41 @@ class Fsim(Metric):
             for name, summary in summaries.items()
         )
 
-    def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
-        """Return channels, phase congruency and gradient of the reference."""
-        channels = _channels(reference)
-        return channels, phase_congruency(channels[:, 0]), scharr(channels[:, :1])
+    def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> Features:
+        """Return phase congruency, gradient and colours of the reference."""
+        return _features(reference)
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
         """Return the weighted similarities, and the weights."""
-        first, congruency, slope = reference
-        second = _channels(output)
-        other = phase_congruency(second[:, 0])
-        weights = torch.maximum(congruency, other)
-        alike = similarity(congruency, other, C_CONGRUENCY)
-        alike = alike * similarity(slope, scharr(second[:, :1]), C_GRADIENT) * weights
-        coloured = alike
-        if second.shape[1] == 3:
-            of_colour = similarity(first[:, 1:], second[:, 1:], C_COLOUR).prod(1)
-            coloured = alike * real_power(of_colour, LAMBDA)
-        return {"fsim": alike, "fsimc": coloured, "weights": weights}
+        congruency, slope, colours = reference
+        maps = SIMILARITY.maps((congruency, slope, colours), _features(output))
+        return dict(zip(STATISTICS, maps, strict=True))
+
+    def observe(
+        self,
+        tap: Tap,
+        reference: tuple[Tensor, ...],
+        output: Tensor,
+        parameters: Maps,
+        place: Place,
+    ) -> Statistics:
+        """Return the means of the maps."""
+        congruency, slope, colours = reference
+        sums = SIMILARITY.sums((congruency, slope, colours), _features(output))
+        count = slope[0].numel()
+        return {name: Mean(total, count) for name, total in zip(STATISTICS, sums, strict=True)}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Divide by the mean weight."""
         return means[column] / means["weights"]
 
 
-def _channels(image: Tensor) -> Tensor:
-    """Average to a short side of about 256, and convert to YIQ in [0, 255]; gray stays gray."""
-    image = averaged(image) * 255
-    return image if image.shape[1] == 1 else mixed(image, YIQ)
+def _features(image: Tensor) -> Features:
+    """Return phase congruency and gradient of Y, and I and Q of colour; in [0, 255], averaged."""
+    channels = averaged_planes(image, GRAY if image.shape[1] == 1 else YIQ, 255)
+    return phase_congruency(channels[:, 0]), scharr(channels[:, :1]), channels[:, 1:]
 
 
 def phase_congruency(plane: Tensor) -> Tensor:
@@ -112,6 +123,8 @@ def phase_congruency(plane: Tensor) -> Tensor:
         (N, h, w), from 0 to 1; 0 where nothing answers to any filter.
     """
     filters, noise = _filters(plane.shape[1], plane.shape[2], plane.device, plane.dtype)
+    if library.suits(plane):
+        return torch.stack([_compiled_congruency(one, filters, noise) for one in plane])
     spectrum = torch.fft.fft2(plane)
     energy, amplitude = torch.zeros_like(plane), torch.zeros_like(plane)
     for orientation in range(ORIENTATIONS):
@@ -125,14 +138,30 @@ def phase_congruency(plane: Tensor) -> Tensor:
         across = even * (total.imag / length)
         across.addcmul_(odd, total.real / length, value=-1)
         along = (squares / length)[:, 0] - across.abs().sum(1)
-        # A Rayleigh distribution of the noise, its power from the median at the finest scale.
-        power = -_median(sizes[:, 0].square().flatten(1)) / math.log(0.5)
-        tau = safe_sqrt(power * noise[orientation])
-        threshold = tau * (math.sqrt(math.pi / 2) + DEVIATIONS * math.sqrt(2 - math.pi / 2)) / 1.7
+        threshold = _thresholds(_median(sizes[:, 0].square().flatten(1)), noise[orientation])
         energy = energy + (along - threshold[:, None, None]).clamp_min(0)
         amplitude = amplitude + sizes.sum(1)
     there = amplitude > 0
     return torch.where(there, energy / torch.where(there, amplitude, 1.0), 0.0)
+
+
+def _compiled_congruency(plane: Tensor, filters: Tensor, noise: Tensor) -> Tensor:
+    """Compute the same of one plane, (h, w), with loops that read each answer once."""
+    spectrum = torch.fft.fft2(plane)
+    along, squares = (plane.new_empty(ORIENTATIONS, *plane.shape) for _ in range(2))
+    amplitude = torch.empty_like(plane)
+    for turn in range(ORIENTATIONS):
+        answers = torch.fft.ifft2(loops.filtered_spectra(spectrum, filters[turn]))
+        loops.oriented_parts(answers, squares[turn], along[turn], amplitude, first=turn == 0)
+    thresholds = _thresholds(loops.medians(squares.flatten(1)), noise)
+    return loops.congruencies(along, thresholds, amplitude)
+
+
+def _thresholds(medians: Tensor, noise: Tensor) -> Tensor:
+    """Return which energy is noise, of the medians of the squares at the finest scale."""
+    # A Rayleigh distribution of the noise, its power from the median at the finest scale.
+    tau = safe_sqrt(-medians / math.log(0.5) * noise)
+    return tau * (math.sqrt(math.pi / 2) + DEVIATIONS * math.sqrt(2 - math.pi / 2)) / 1.7
 
 
 def _median(values: Tensor) -> Tensor:

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Place, Statistics, Tap
-from iqbench.metrics._similarity import similarity
+from iqbench.metrics._similarity import images_of, similarity
 from iqbench.metrics._statistics import Total
 from iqbench.metrics._tensors import score_tensors
+from iqbench.native import library, loops
 from iqbench.protocols.presets import Role
 
 __all__ = ["Haarpsi", "haarpsi"]
@@ -18,6 +19,7 @@ __all__ = ["Haarpsi", "haarpsi"]
 C = 30 / 255**2
 ALPHA = 4.2
 TAP = Tap("haar", "coefficients", normalise=False)
+STATISTICS = ("weighted", "weights")
 SMALLEST = 16
 
 
@@ -34,6 +36,7 @@ class Haarpsi(Metric):
     name: ClassVar[str] = "haarpsi"
     summary: ClassVar[str] = "Haar wavelet-based perceptual similarity index"
     citation: ClassVar[str] = "Reisenhofer et al. 2018, doi:10.1016/j.image.2017.11.001"
+    version: ClassVar[int] = 2
     role: ClassVar[Role] = "perception"
     symmetric: ClassVar[bool] = True
 
@@ -63,6 +66,16 @@ class Haarpsi(Metric):
     ) -> Statistics:
         """Return the weighted similarity, and the weights."""
         first, second = reference[0], output
+        if library.suits(second):
+            constants = torch.tensor([C, ALPHA], dtype=torch.float32, device="cpu")
+            found = [
+                loops.haar_sums(one, other, constants)
+                for one, other in images_of(len(second), first, second)
+            ]
+            return {
+                name: Total(total)
+                for name, total in zip(STATISTICS, torch.stack(found, dim=1), strict=True)
+            }
         similar = similarity(first, second, C)
         weights = torch.maximum(first[:, 4:6], second[:, 4:6])
         alike = (similar[:, 0:2] + similar[:, 2:4]) / 2
@@ -72,8 +85,8 @@ class Haarpsi(Metric):
             weights = torch.cat([weights, weights.mean(1, keepdim=True)], dim=1)
         weighted = torch.sigmoid(ALPHA * alike) * weights
         return {
-            "weighted": Total(weighted.double().sum((1, 2, 3))),
-            "weights": Total(weights.double().sum((1, 2, 3))),
+            name: Total(values.double().sum((1, 2, 3)))
+            for name, values in zip(STATISTICS, (weighted, weights), strict=True)
         }
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from iqbench.images.safe_sqrt import safe_sqrt
 from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Place, Statistics, Tap
-from iqbench.metrics._similarity import dissimilarity
-from iqbench.metrics._statistics import spread
+from iqbench.metrics._similarity import dissimilarity, images_of
+from iqbench.metrics._statistics import Spread, spread
 from iqbench.metrics._tensors import score_tensors
 from iqbench.metrics.gmsd import C
+from iqbench.native import library, loops
 
 __all__ = ["MsGmsd", "ms_gmsd"]
 
@@ -39,6 +40,7 @@ class MsGmsd(Metric):
     name: ClassVar[str] = "ms-gmsd"
     summary: ClassVar[str] = "Gradient magnitude similarity deviation on four scales"
     citation: ClassVar[str] = "Zhang et al. 2017, doi:10.1109/ICASSP.2017.7952357"
+    version: ClassVar[int] = 2
     symmetric: ClassVar[bool] = True
 
     def columns(self) -> tuple[Column, ...]:
@@ -64,6 +66,8 @@ class MsGmsd(Metric):
         place: Place,
     ) -> Statistics:
         """Return mean and spread of 1 - the similarity at a scale."""
+        if library.suits(output):
+            return {tap.layer: _spread(reference[0], output)}
         apart = dissimilarity(reference[0], output, C, MASKING)
         return {tap.layer: spread(apart, correction=0).double()}
 
@@ -71,6 +75,18 @@ class MsGmsd(Metric):
         """Weigh the variances."""
         variances = torch.stack([means[tap.layer][:, 1] for tap in TAPS], dim=1)
         return safe_sqrt((variances * variances.new_tensor(WEIGHTS)).sum(1))
+
+
+def _spread(reference: Tensor, output: Tensor) -> Spread:
+    """Return mean and spread of the dissimilarity, in one reading; sums are float64."""
+    constants = torch.tensor([C, MASKING], dtype=torch.float32, device="cpu")
+    found = [
+        loops.unlike_sums(first, second, constants)
+        for first, second in images_of(len(output), reference, output)
+    ]
+    sums, squares = torch.stack(found, dim=1)
+    count = output[0].numel()
+    return Spread(count, sums / count, (squares - sums**2 / count).clamp_min(0), correction=0)
 
 
 def ms_gmsd(reference: Tensor, output: Tensor) -> Tensor:

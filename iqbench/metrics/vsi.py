@@ -11,9 +11,17 @@ from torch import Tensor
 
 from iqbench.images.colour import linear_light
 from iqbench.images.safe_sqrt import safe_sqrt
-from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Tap
-from iqbench.metrics._similarity import averaged, mixed, real_power, scharr, similarity
+from iqbench.metrics._base import THIRD_DIGIT, Column, Maps, Metric, Place, Statistics, Tap
+from iqbench.metrics._similarity import (
+    Features,
+    WeightedSimilarity,
+    averaged_planes,
+    mixed,
+    scharr,
+)
+from iqbench.metrics._statistics import Mean
 from iqbench.metrics._tensors import score_tensors
+from iqbench.native import library, loops
 from iqbench.protocols.presets import Role
 
 __all__ = ["Vsi", "vsi"]
@@ -26,11 +34,15 @@ XYZ = (
 )
 WHITE = (0.9642, 1.0, 0.8251)
 """D50, as the authors' script has it, though sRGB is of D65."""
+OVER_WHITE = tuple(
+    (r / white, g / white, b / white) for (r, g, b), white in zip(XYZ, WHITE, strict=True)
+)
 SIDE = 256
 """Saliency is found in an image of this size, whatever the shape of the original."""
 OMEGA, SIGMA_F, SIGMA_D, SIGMA_C = 0.021, 1.34, 145.0, 0.001
-C_SALIENCY, C_GRADIENT, C_COLOUR = 1.27, 386.0, 130.0
-ALPHA, BETA = 0.4, 0.02
+SIMILARITY = WeightedSimilarity(
+    weights=1.27, slopes=386.0, colours=130.0, slope_exponent=0.4, colour_exponent=0.02
+)
 ROUNDING = 2.0**14
 """Units in the last place by which colours of a flat image may differ after resizing."""
 TAP = Tap(whole=True)
@@ -54,6 +66,7 @@ class Vsi(Metric):
     name: ClassVar[str] = "vsi"
     summary: ClassVar[str] = "Visual saliency-induced index"
     citation: ClassVar[str] = "Zhang et al. 2014, doi:10.1109/TIP.2014.2346028"
+    version: ClassVar[int] = 2
     role: ClassVar[Role] = "perception"
     symmetric: ClassVar[bool] = True
 
@@ -71,7 +84,7 @@ class Vsi(Metric):
             ),
         )
 
-    def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
+    def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> Features:
         """Return saliency, gradient and colours of the reference."""
         return _features(reference)
 
@@ -80,63 +93,100 @@ class Vsi(Metric):
     ) -> Maps:
         """Return the weighted similarity, and the weights."""
         salient, slope, colours = reference
-        other, other_slope, other_colours = _features(output)
-        weights = torch.maximum(salient, other)
-        alike = similarity(salient, other, C_SALIENCY) * weights
-        alike = alike * similarity(slope, other_slope, C_GRADIENT) ** ALPHA
-        of_colours = similarity(colours, other_colours, C_COLOUR).prod(1)
-        return {"vsi": alike * real_power(of_colours, BETA), "weights": weights}
+        weights, _, alike = SIMILARITY.maps((salient, slope, colours), _features(output))
+        return {"vsi": alike, "weights": weights}
+
+    def observe(
+        self,
+        tap: Tap,
+        reference: tuple[Tensor, ...],
+        output: Tensor,
+        parameters: Maps,
+        place: Place,
+    ) -> Statistics:
+        """Return the means of the maps."""
+        salient, slope, colours = reference
+        weights, _, alike = SIMILARITY.sums((salient, slope, colours), _features(output))
+        count = slope[0].numel()
+        return {"vsi": Mean(alike, count), "weights": Mean(weights, count)}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
         """Divide by the mean weight."""
         return means["vsi"] / means["weights"]
 
 
-def _features(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return saliency and gradient, (N, h, w), and M and N, (N, 2, h, w), averaged."""
-    # Contiguous planes: pixels that lie channels last are read three times as slowly.
-    image = image.contiguous()
-    salient = averaged(saliency(image.expand(-1, 3, -1, -1)).unsqueeze(1))[:, 0]
-    channels = mixed(averaged(image).expand(-1, 3, -1, -1) * 255, LMN)
+def _features(image: Tensor) -> Features:
+    """Return saliency, gradient of L, and M and N; averaged."""
+    channels = averaged_planes(image, LMN, 255)
+    salient = averaged_planes(saliency(image).unsqueeze(1), ((1.0, 0.0, 0.0),))[:, 0]
     return salient, scharr(channels[:, :1]), channels[:, 1:]
 
 
-def saliency(rgb: Tensor) -> Tensor:
+def saliency(image: Tensor) -> Tensor:
     """Return how salient each position is, by simple priors (SDSP).
 
     Parameters
     ----------
-    rgb
-        (N, 3, H, W) sRGB in [0, 1].
+    image
+        (N, C, H, W) sRGB in [0, 1], C 1 or 3; gray counts as three equal channels.
 
     Returns
     -------
     Tensor
         (N, H, W), from 0 to 1; 0 everywhere where the image is flat.
     """
-    small = F.interpolate(rgb, (SIDE, SIDE), mode="bilinear", align_corners=True)
-    lab = _lab(small)
-    band_pass, centre = _priors(rgb.device, rgb.dtype)
-    spectrum = torch.fft.rfft2(lab) * band_pass
-    strength = safe_sqrt(torch.fft.irfft2(spectrum, s=(SIDE, SIDE)).square().sum(1))
-    warmth = _spread_out(lab[:, 1:], least=ROUNDING * torch.finfo(lab.dtype).eps).square().sum(1)
-    found = strength * centre * -torch.expm1(-warmth / SIGMA_C**2)
-    large = F.interpolate(found.unsqueeze(1), rgb.shape[2:], mode="bilinear", align_corners=True)
-    return _spread_out(large, least=0.0)[:, 0]
+    lab = _lab(_resized(image, (SIDE, SIDE)).expand(-1, 3, -1, -1))
+    band_pass, centre = _priors(image.device, image.dtype)
+    answers = torch.fft.irfft2(torch.fft.rfft2(lab) * band_pass, s=(SIDE, SIDE))
+    found = _salient(answers, lab, centre)
+    large = _resized(found.unsqueeze(1), (image.shape[2], image.shape[3]))
+    lowest, scales = _stretch(large, least=0.0)
+    return ((large - lowest) * scales)[:, 0]
 
 
-def _spread_out(planes: Tensor, *, least: float) -> Tensor:
-    """Stretch each plane to [0, 1]; one that spans no more than `least` becomes 0."""
+def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize bilinearly, corners aligned."""
+    if library.suits(image):
+        return loops.resize_bilinear(image.permute(0, 2, 3, 1).contiguous(), size)
+    # Contiguous planes: pixels that lie channels last are read three times as slowly.
+    return F.interpolate(image.contiguous(), size, mode="bilinear", align_corners=True)
+
+
+def _salient(answers: Tensor, lab: Tensor, centre: Tensor) -> Tensor:
+    """Return (N, h, w): the length of the answers, times closeness to the centre, times warmth."""
+    lowest, scales = _stretch(lab[:, 1:], least=ROUNDING * torch.finfo(lab.dtype).eps)
+    if library.suits(lab):
+        scales = scales / SIGMA_C
+        images = zip(answers, lab, lowest.flatten(1), scales.flatten(1), strict=True)
+        return torch.stack(
+            [
+                loops.salient_places(answer, planes, centre, low, scale)
+                for answer, planes, low, scale in images
+            ]
+        )
+    warmth = ((lab[:, 1:] - lowest) * scales).square().sum(1)
+    strength = safe_sqrt(answers.square().sum(1))
+    return strength * centre * -torch.expm1(-warmth / SIGMA_C**2)
+
+
+def _stretch(planes: Tensor, *, least: float) -> tuple[Tensor, Tensor]:
+    """Return what to subtract from each plane, and by what to multiply it then, to fill [0, 1].
+
+    One that spans no more than `least` becomes 0.
+    """
     low, high = planes.amin((2, 3), keepdim=True), planes.amax((2, 3), keepdim=True)
     span = high - low
     flat = span <= least
-    return torch.where(flat, 0.0, (planes - low) / torch.where(flat, 1.0, span))
+    return low, torch.where(flat, 0.0, 1 / torch.where(flat, 1.0, span))
 
 
 def _lab(rgb: Tensor) -> Tensor:
     """Convert sRGB to CIELAB, as the authors' script does."""
-    rows = [(r / white, g / white, b / white) for (r, g, b), white in zip(XYZ, WHITE, strict=True)]
-    xyz = mixed(linear_light(rgb), rows)
+    linear = linear_light(rgb.contiguous())
+    if library.suits(linear):
+        weights = [weight for row in OVER_WHITE for weight in row]
+        return torch.stack([loops.lab_planes(planes, weights, 903.3 / 116) for planes in linear])
+    xyz = mixed(linear, OVER_WHITE)
     # The root of 0 has no gradient, so where it is not taken it is taken of 1.
     above = xyz > 0.008856
     root = torch.where(above, xyz, 1.0) ** (1 / 3)

@@ -52,29 +52,30 @@ void linear_light(const float *values, float *linear, long count, long threads)
 }
 
 /* CIE's function of lightness: the cube root, and a straight line near black. */
-INLINE float lightness(float value)
+INLINE float lightness(float value, float slope)
 {
-    float root = cube_root(value > 0 ? value : 0), straight = 7.787f * value + 16.0f / 116;
+    float root = cube_root(value > 0 ? value : 0), straight = slope * value + 16.0f / 116;
     return value > 0.008856f ? root : straight;
 }
 
 /* Converts three planes of linear light into L, a and b of CIELAB.
  *
- * `matrix` holds nine weights of linear light that give X, Y and Z over those of white.
+ * `constants` holds nine weights of linear light that give X, Y and Z over those of white, and the
+ * slope of the straight line.
  */
 void lab_planes(
-    const float *linear, float *lab, const float *matrix, long count, long threads)
+    const float *linear, float *lab, const float *constants, long count, long threads)
 {
     const float *red = linear, *green = red + count, *blue = green + count;
     float *light = lab, *a = light + count, *b = a + count;
 #pragma omp parallel for simd num_threads(threads) schedule(static)
     for (long k = 0; k < count; k++) {
-        float x = matrix[0] * red[k] + matrix[1] * green[k] + matrix[2] * blue[k];
-        float y = matrix[3] * red[k] + matrix[4] * green[k] + matrix[5] * blue[k];
-        float z = matrix[6] * red[k] + matrix[7] * green[k] + matrix[8] * blue[k];
-        x = lightness(x);
-        y = lightness(y);
-        z = lightness(z);
+        float x = constants[0] * red[k] + constants[1] * green[k] + constants[2] * blue[k];
+        float y = constants[3] * red[k] + constants[4] * green[k] + constants[5] * blue[k];
+        float z = constants[6] * red[k] + constants[7] * green[k] + constants[8] * blue[k];
+        x = lightness(x, constants[9]);
+        y = lightness(y, constants[9]);
+        z = lightness(z, constants[9]);
         light[k] = 116 * y - 16;
         a[k] = 500 * (x - y);
         b[k] = 200 * (y - z);

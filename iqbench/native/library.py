@@ -32,17 +32,34 @@ _FOLDER = Path(__file__).parent
 FUNCTIONS = (
     "block_errors",
     "channel_moments",
+    "congruencies",
+    "deviation_blocks",
     "feature_blocks",
     "feature_sums",
+    "filtered_spectra",
+    "gradient_lengths",
+    "haar_blocks",
+    "haar_coefficients",
+    "haar_sums",
+    "joint_roots",
     "l2_pool",
     "lab_planes",
     "linear_light",
     "luma_plane",
+    "medians",
+    "mixed_means",
     "moment_blocks",
+    "oriented_parts",
     "pixel_sums",
+    "resize_bilinear",
+    "root_distances",
+    "salient_places",
     "sign_sums",
     "similarity_blocks",
     "similarity_sums",
+    "unlike_sums",
+    "weighted_blocks",
+    "weighted_sums",
     "window_sums",
     "winograd_convolve",
     "winograd_pack",
@@ -100,7 +117,10 @@ def available() -> bool:
 
 
 def suits(*tensors: Tensor) -> bool:
-    """Tell whether loops may compute of tensors: float32 on the processor, without gradients."""
+    """Tell whether loops may compute of tensors: float32 on the processor, without gradients.
+
+    In inference mode only: torch can neither compile loops nor map them over a batch.
+    """
     return (
         torch.is_inference_mode_enabled()
         and all(one.device.type == "cpu" and one.dtype == torch.float32 for one in tensors)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -19,14 +20,28 @@ __all__ = [
     "WINDOWS",
     "block_errors",
     "channel_moments",
+    "congruencies",
     "feature_sums",
+    "filtered_spectra",
+    "gradient_lengths",
+    "haar_coefficients",
+    "haar_sums",
+    "joint_roots",
     "l2_pool",
     "lab_planes",
     "linear_light",
     "luma_plane",
+    "medians",
+    "mixed_means",
+    "oriented_parts",
     "pixel_sums",
+    "resize_bilinear",
+    "root_distances",
+    "salient_places",
     "sign_sums",
     "similarity_sums",
+    "unlike_sums",
+    "weighted_sums",
     "window_sums",
     "winograd_convolve",
     "winograd_pack",
@@ -46,6 +61,9 @@ _KINDS, _SIGNS = 5, 5
 _BLOCK, _BLOCKS = 64, 64
 _MOST_CHANNELS = 4
 _XYB_WINDOW, _XYB_SUMS = 9, 6
+_MOST_SUMMED = 6144
+_SCALES, _ORIENTATIONS = 4, 4
+_WAVELETS, _HAAR_REACH = 6, 7
 _POINTS = 36
 _INPUTS, _OUTPUTS = 16, 64
 
@@ -390,7 +408,7 @@ def block_errors(reference: Tensor, output: Tensor, constants: Tensor) -> Tensor
     return sums.sum(0)
 
 
-def lab_planes(linear: Tensor, matrix: Sequence[float]) -> Tensor:
+def lab_planes(linear: Tensor, matrix: Sequence[float], slope: float = 7.787) -> Tensor:
     """Convert linear light into CIELAB.
 
     Parameters
@@ -399,6 +417,8 @@ def lab_planes(linear: Tensor, matrix: Sequence[float]) -> Tensor:
         (3, h, w) float32.
     matrix
         Nine weights of linear light that give X, Y and Z over those of white.
+    slope
+        Of the straight line near black.
 
     Returns
     -------
@@ -413,7 +433,7 @@ def lab_planes(linear: Tensor, matrix: Sequence[float]) -> Tensor:
         [
             Buffer("linear", linear, torch.float32, channels * height * width),
             Buffer("lab", lab, torch.float32, channels * height * width),
-            Buffer("matrix", _floats(tuple(matrix)), torch.float32, 9),
+            Buffer("constants", _floats((*matrix, slope)), torch.float32, 10),
             height * width,
         ],
     )
@@ -490,6 +510,510 @@ def xyb_sums(reference: Tensor, output: Tensor, window: Sequence[float], constan
         ],
     )
     return sums.sum(1)
+
+
+def mixed_means(
+    images: Tensor, matrix: Tensor, factor: int, *, before: int, size: tuple[int, int]
+) -> Tensor:
+    """Average square blocks of images, and mix their channels.
+
+    Parameters
+    ----------
+    images
+        (N, h, w, C) float32, C at most 4; around them are zeros.
+    matrix
+        (P, C) float32: a row gives the weights of the channels in a plane.
+    factor
+        Side of a block.
+    before
+        Rows and columns outside the image that the first block has.
+    size
+        How many blocks there are, down and across; each has a pixel of the image.
+
+    Returns
+    -------
+    Tensor
+        (N, P, *size) float32.
+    """
+    count, height, width, channels = images.shape
+    planes, (high, wide) = len(matrix), size
+    covered = [
+        blocks > 0 and (blocks - 1) * factor - before < side
+        for blocks, side in zip(size, (height, width), strict=True)
+    ]
+    _require(
+        1 <= channels <= _MOST_CHANNELS
+        and 1 <= factor <= _MOST_SUMMED // channels
+        and 0 <= before < factor
+        and all(covered),
+        f"blocks of {factor} from {before} before {tuple(images.shape)} into {planes} of {size}",
+    )
+    out = torch.empty(count, planes, high, wide, dtype=torch.float32, device="cpu")
+    call(
+        "mixed_means",
+        [
+            Buffer("images", images, torch.float32, images.numel()),
+            Buffer("matrix", matrix, torch.float32, planes * channels),
+            Buffer("out", out, torch.float32, out.numel()),
+            *(count, height, width, channels, planes, factor, before, high, wide),
+        ],
+    )
+    return out
+
+
+def gradient_lengths(
+    planes: Tensor, kind: Literal["prewitt", "scharr"], *, above: int = 1, below: int = 1
+) -> Tensor:
+    """Take the lengths of gradients.
+
+    Parameters
+    ----------
+    planes
+        (P, h, w) float32; beside them are zeros.
+    kind
+        Of the 3x3 filters; both have the sum 1 of absolute weights on each side.
+    above, below
+        How many rows of zeros are read above and below, 0 or 1.
+
+    Returns
+    -------
+    Tensor
+        (P, above + h + below - 2, w) float32.
+    """
+    count, height, width = planes.shape
+    high = above + height + below - 2
+    _require(
+        above in (0, 1) and below in (0, 1) and high > 0 and kind in ("prewitt", "scharr"),
+        f"gradients by {kind} of {tuple(planes.shape)}, {above} above and {below} below",
+    )
+    out = torch.empty(count, high, width, dtype=torch.float32, device="cpu")
+    call(
+        "gradient_lengths",
+        [
+            Buffer("planes", planes, torch.float32, planes.numel()),
+            Buffer("out", out, torch.float32, out.numel()),
+            *(count, height, width, above, high, kind == "scharr"),
+        ],
+    )
+    return out
+
+
+def filtered_spectra(spectrum: Tensor, filters: Tensor) -> Tensor:
+    """Multiply a spectrum by filters.
+
+    Parameters
+    ----------
+    spectrum
+        (h, w) complex64.
+    filters
+        (F, h, w) float32.
+
+    Returns
+    -------
+    Tensor
+        (F, h, w) complex64.
+    """
+    number, height, width = filters.shape
+    count = height * width
+    out = torch.empty(number, height, width, dtype=torch.complex64, device="cpu")
+    call(
+        "filtered_spectra",
+        [
+            Buffer("spectrum", spectrum, torch.complex64, count),
+            Buffer("filters", filters, torch.float32, number * count),
+            Buffer("out", out, torch.complex64, number * count),
+            *(number, count),
+        ],
+    )
+    return out
+
+
+def oriented_parts(
+    answers: Tensor, squares: Tensor, along: Tensor, amplitude: Tensor, *, first: bool
+) -> None:
+    """Take of the answers of one orientation what phase congruency is made of.
+
+    Parameters
+    ----------
+    answers
+        (4, h, w) complex64: one a scale, the finest first.
+    squares, along
+        (h, w) float32, which are written: the squared lengths at the finest scale; the sum along
+        the mean direction, less what is across.
+    amplitude
+        (h, w) float32: the lengths are added to it.
+    first
+        Whether they are written to it, as nothing is there.
+    """
+    scales, *size = answers.shape
+    count = size[0] * size[1]
+    _require(scales == _SCALES and count > 0, f"answers of {tuple(answers.shape)}")
+    call(
+        "oriented_parts",
+        [
+            Buffer("answers", answers, torch.complex64, scales * count),
+            Buffer("squares", squares, torch.float32, count),
+            Buffer("along", along, torch.float32, count),
+            Buffer("amplitude", amplitude, torch.float32, count),
+            *(count, first),
+        ],
+    )
+
+
+def medians(planes: Tensor) -> Tensor:
+    """Return the median of each plane.
+
+    Parameters
+    ----------
+    planes
+        (P, n) float32, none negative; n at least 1.
+
+    Returns
+    -------
+    Tensor
+        (P,) float32; the mean of the middle two of an even number.
+    """
+    count, size = planes.shape
+    _require(size > 0, "a median of nothing")
+    out = torch.empty(count, dtype=torch.float32, device="cpu")
+    call(
+        "medians",
+        [
+            Buffer("planes", planes, torch.float32, count * size),
+            Buffer("out", out, torch.float32, count),
+            *(count, size),
+        ],
+    )
+    return out
+
+
+def congruencies(along: Tensor, thresholds: Tensor, amplitude: Tensor) -> Tensor:
+    """Add what exceeds thresholds over orientations, over the amplitude.
+
+    Parameters
+    ----------
+    along
+        (4, h, w) float32.
+    thresholds
+        (4,) float32.
+    amplitude
+        (h, w) float32.
+
+    Returns
+    -------
+    Tensor
+        (h, w) float32; 0 where the amplitude is.
+    """
+    orientations, height, width = along.shape
+    _require(orientations == _ORIENTATIONS, f"{orientations} orientations")
+    count = height * width
+    out = torch.empty(height, width, dtype=torch.float32, device="cpu")
+    call(
+        "congruencies",
+        [
+            Buffer("along", along, torch.float32, orientations * count),
+            Buffer("thresholds", thresholds, torch.float32, orientations),
+            Buffer("amplitude", amplitude, torch.float32, count),
+            Buffer("out", out, torch.float32, count),
+            count,
+        ],
+    )
+    return out
+
+
+def weighted_sums(
+    weights: tuple[Tensor, Tensor],
+    slopes: tuple[Tensor, Tensor],
+    colours: tuple[Tensor, Tensor] | None,
+    constants: Tensor,
+) -> Tensor:
+    """Sum similarities of two images under the larger of their weights.
+
+    Parameters
+    ----------
+    weights, slopes
+        (h, w) float32 of each image.
+    colours
+        (2, h, w) float32 of each image; None of gray ones.
+    constants
+        (6,) float32: the constants of the similarities of weights, slopes and colours; the
+        exponents of those of slopes and colours; the cosine of pi times the last.
+
+    Returns
+    -------
+    Tensor
+        (3,) float64: the weights; with them the similarity of weights and slopes; with both that of
+        colours.
+    """
+    count = weights[0].numel()
+    blocks = call("weighted_blocks", [count])
+    sums = torch.empty(blocks, 3, dtype=torch.float64, device="cpu")
+    pairs = [("weights", weights, count), ("slopes", slopes, count)]
+    pairs.append(("colours", colours or slopes, 2 * count if colours else count))
+    call(
+        "weighted_sums",
+        [
+            *(
+                Buffer(name, plane, torch.float32, size)
+                for name, pair, size in pairs
+                for plane in pair
+            ),
+            Buffer("constants", constants, torch.float32, 6),
+            Buffer("sums", sums, torch.float64, blocks * 3),
+            *(count, colours is None),
+        ],
+    )
+    return sums.sum(0)
+
+
+def resize_bilinear(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize bilinearly, corners aligned.
+
+    Parameters
+    ----------
+    images
+        (N, h, w, C) float32.
+    size
+        Rows and columns of the result.
+
+    Returns
+    -------
+    Tensor
+        (N, C, *size) float32.
+    """
+    count, height, width, channels = images.shape
+    _require(min(height, width, channels, *size) > 0, f"{tuple(images.shape)} to {size} pixels")
+    _require(width * channels < 1 << 31, f"rows of {width} pixels")
+    out = torch.empty(count, channels, *size, dtype=torch.float32, device="cpu")
+    places = [_aligned(had, new) for had, new in zip((height, width), size, strict=True)]
+    call(
+        "resize_bilinear",
+        [
+            Buffer("images", images, torch.float32, images.numel()),
+            *(
+                Buffer(name, part, part.dtype, side)
+                for name, pair, side in zip(("down", "across"), places, size, strict=True)
+                for part in pair
+            ),
+            Buffer("out", out, torch.float32, out.numel()),
+            *(count, height, width, channels, *size),
+        ],
+    )
+    return out
+
+
+def _aligned(had: int, new: int) -> tuple[Tensor, Tensor]:
+    """Return behind which place of `had` each of `new` lies, int32, and how far, float32."""
+    step = (had - 1) / (new - 1) if new > 1 else 0.0
+    places = torch.arange(new, dtype=torch.float64, device="cpu") * step
+    before = places.floor().clamp_(0, max(had - 2, 0))
+    return before.int(), (places - before).float()
+
+
+def salient_places(
+    answers: Tensor,
+    lab: Tensor,
+    centre: Tensor,
+    lowest: Tensor,
+    scales: Tensor,
+) -> Tensor:
+    """Multiply the length of three answers by closeness to the centre and by warmth.
+
+    Parameters
+    ----------
+    answers, lab
+        (3, h, w) float32; the second L, a and b.
+    centre
+        (h, w) float32.
+    lowest, scales
+        (2,) float32: what is subtracted from a and b, and by what they are multiplied then; warmth
+        is 1 - exp(-(a^2 + b^2)) of these.
+
+    Returns
+    -------
+    Tensor
+        (h, w) float32.
+    """
+    _require(len(answers) == len(lab) == 3, f"{len(answers)} answers of {len(lab)} channels")
+    out = torch.empty(centre.shape, dtype=torch.float32, device="cpu")
+    count = out.numel()
+    call(
+        "salient_places",
+        [
+            Buffer("answers", answers, torch.float32, 3 * count),
+            Buffer("lab", lab, torch.float32, 3 * count),
+            Buffer("centre", centre, torch.float32, count),
+            Buffer("lowest", lowest, torch.float32, 2),
+            Buffer("scales", scales, torch.float32, 2),
+            Buffer("out", out, torch.float32, count),
+            count,
+        ],
+    )
+    return out
+
+
+def haar_coefficients(image: Tensor) -> Tensor:
+    """Transform luma, or luma and two colours, by small Haar wavelets.
+
+    Parameters
+    ----------
+    image
+        (C, h + 7, w) float32, C 1 or 3; three rows lie before the first position and four behind
+        the last. Beside the rows are zeros.
+
+    Returns
+    -------
+    Tensor
+        (6 or 8, h, w) float32: absolute wavelets of luma of 2, 4 and 8 pixels, of each down and
+        across; absolute means over 2x2 of colours.
+    """
+    channels, rows, width = image.shape
+    height = rows - _HAAR_REACH
+    _require(channels in (1, 3) and min(height, width) > 0, f"wavelets of {tuple(image.shape)}")
+    found = _WAVELETS + channels - 1
+    out = torch.empty(found, height, width, dtype=torch.float32, device="cpu")
+    call(
+        "haar_coefficients",
+        [
+            Buffer("image", image, torch.float32, image.numel()),
+            Buffer("out", out, torch.float32, out.numel()),
+            *(channels, height, width),
+        ],
+    )
+    return out
+
+
+def haar_sums(first: Tensor, second: Tensor, constants: Tensor) -> Tensor:
+    """Sum the weighted similarity of Haar coefficients.
+
+    Parameters
+    ----------
+    first, second
+        (6 or 8, h, w) float32 of each image, as `haar_coefficients` gives them.
+    constants
+        (2,) float32: of the similarity, and by what it is multiplied in the sigmoid.
+
+    Returns
+    -------
+    Tensor
+        (2,) float64: the weighted similarities, and the weights.
+    """
+    found, height, width = first.shape
+    _require(found in (_WAVELETS, _WAVELETS + 2), f"{found} coefficients")
+    count = height * width
+    blocks = call("haar_blocks", [count])
+    sums = torch.empty(blocks, 2, dtype=torch.float64, device="cpu")
+    call(
+        "haar_sums",
+        [
+            Buffer("first", first, torch.float32, found * count),
+            Buffer("second", second, torch.float32, found * count),
+            Buffer("constants", constants, torch.float32, 2),
+            Buffer("sums", sums, torch.float64, 2 * blocks),
+            *(count, found > _WAVELETS),
+        ],
+    )
+    return sums.sum(0)
+
+
+def unlike_sums(first: Tensor, second: Tensor, constants: Tensor) -> Tensor:
+    """Sum 1 - the similarity of slopes, and its square.
+
+    Parameters
+    ----------
+    first, second
+        (h, w) float32 of each image.
+    constants
+        (2,) float32: of the similarity, and the masking.
+
+    Returns
+    -------
+    Tensor
+        (2,) float64.
+    """
+    count = first.numel()
+    blocks = call("deviation_blocks", [count])
+    sums = torch.empty(blocks, 2, dtype=torch.float64, device="cpu")
+    call(
+        "unlike_sums",
+        [
+            Buffer("first", first, torch.float32, count),
+            Buffer("second", second, torch.float32, count),
+            Buffer("constants", constants, torch.float32, 2),
+            Buffer("sums", sums, torch.float64, 2 * blocks),
+            count,
+        ],
+    )
+    return sums.sum(0)
+
+
+def joint_roots(
+    planes: tuple[Tensor, Tensor], slopes: tuple[Tensor, Tensor, Tensor], constants: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Take the fourth root of the joint similarity of slopes and colours.
+
+    Parameters
+    ----------
+    planes
+        (3, h, w) float32 of each image: luma, which is not read, and two colours.
+    slopes
+        (h, w) float32 of each image, and of their mean.
+    constants
+        (4,) float32: of slopes, of slopes and those of the mean, of colours; the weight of slopes.
+
+    Returns
+    -------
+    tuple of Tensor
+        (h, w) float32, the roots: those of negative numbers, which lie on the diagonal of the
+        complex plane, are their lengths with a minus; and (2,) float64, the sums of their real and
+        imaginary parts.
+    """
+    count = slopes[0].numel()
+    blocks = call("deviation_blocks", [count])
+    roots = torch.empty(slopes[0].shape, dtype=torch.float32, device="cpu")
+    sums = torch.empty(blocks, 2, dtype=torch.float64, device="cpu")
+    call(
+        "joint_roots",
+        [
+            *(Buffer("planes", image, torch.float32, 3 * count) for image in planes),
+            *(Buffer("slopes", plane, torch.float32, count) for plane in slopes),
+            Buffer("constants", constants, torch.float32, 4),
+            Buffer("roots", roots, torch.float32, count),
+            Buffer("sums", sums, torch.float64, 2 * blocks),
+            count,
+        ],
+    )
+    return roots, sums.sum(0)
+
+
+def root_distances(roots: Tensor, mean: Tensor) -> Tensor:
+    """Sum how far roots are from their mean.
+
+    Parameters
+    ----------
+    roots
+        (h, w) float32, as `joint_roots` gives them.
+    mean
+        (2,) float32: its real and imaginary part.
+
+    Returns
+    -------
+    Tensor
+        () float64.
+    """
+    count = roots.numel()
+    blocks = call("deviation_blocks", [count])
+    sums = torch.empty(blocks, dtype=torch.float64, device="cpu")
+    call(
+        "root_distances",
+        [
+            Buffer("roots", roots, torch.float32, count),
+            Buffer("mean", mean, torch.float32, 2),
+            Buffer("sums", sums, torch.float64, blocks),
+            count,
+        ],
+    )
+    return sums.sum()
 
 
 def winograd_pack(weight: Tensor) -> Tensor:

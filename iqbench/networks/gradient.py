@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iqbench.images.colour import FULL
-from iqbench.images.filters import block_mean
 from iqbench.images.safe_sqrt import safe_sqrt
+from iqbench.native import library, loops
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.layer import Layer, Size
+from iqbench.networks.planes import Matrix, block_planes
 from iqbench.networks.stream import PointwiseStream, Stream, Stretch, WindowStream
 
 __all__ = ["NAMES", "build"]
@@ -50,9 +51,7 @@ class Luma(Layer):
         """Convert a whole image."""
         if x.shape[1] == 1:
             return x
-        red, green, blue = x.unbind(1)
-        luma = red * FULL[0]
-        return luma.add_(green, alpha=FULL[1]).add_(blue, alpha=FULL[2]).unsqueeze(1)
+        return block_planes(x, (FULL,))
 
     def stream(self) -> Stream:
         """Begin a pass in bands."""
@@ -64,7 +63,18 @@ class Luma(Layer):
 
 
 class HalfMean(Layer):
-    """Mean over adjacent 2x2 blocks; an incomplete block at the edge is filled with zeros."""
+    """Mean over adjacent 2x2 blocks; an incomplete block at the edge is filled with zeros.
+
+    Parameters
+    ----------
+    matrix
+        If given, colours are mixed then: a row gives the weights of red, green and blue in a
+        channel of the output. Gray stays gray.
+    """
+
+    def __init__(self, matrix: Matrix | None = None) -> None:
+        super().__init__()
+        self._matrix = matrix
 
     def forward(self, x: Tensor) -> Tensor:
         """Halve a whole image."""
@@ -72,8 +82,7 @@ class HalfMean(Layer):
 
     def _halve(self, rows: Stretch) -> Tensor:
         x = rows.joined(0.0)
-        down, across = x.shape[2] % 2, x.shape[3] % 2
-        return block_mean(F.pad(x, (0, across, 0, down)) if down or across else x, 2)
+        return block_planes(x, self._matrix if x.shape[1] == 3 else None, 2)
 
     def stream(self) -> Stream:
         """Begin a pass in bands."""
@@ -81,7 +90,8 @@ class HalfMean(Layer):
 
     def size(self, size: Size) -> Size:
         """Return the size of the output."""
-        return size[0], (size[1] + 1) // 2, (size[2] + 1) // 2
+        channels = len(self._matrix) if self._matrix and size[0] == 3 else size[0]
+        return channels, (size[1] + 1) // 2, (size[2] + 1) // 2
 
 
 class PrewittMagnitude(Layer):
@@ -92,6 +102,12 @@ class PrewittMagnitude(Layer):
         return self._filter(Stretch((x,), 1, 1))
 
     def _filter(self, rows: Stretch) -> Tensor:
+        if library.suits(rows.pieces[0]):
+            planes = rows.joined(0.0)
+            found = loops.gradient_lengths(
+                planes.flatten(0, 1).contiguous(), "prewitt", above=0, below=0
+            )
+            return found.view(*planes.shape[:2], *found.shape[1:])
         x = F.pad(rows.joined(0.0), (1, 1))
         squares = None
         for along, other in ((2, 3), (3, 2)):

@@ -1,9 +1,8 @@
 """Haar wavelets of an image at half size: a network without weights (HaarPSI reads it).
 
-Layers: ``half``, the mean over 2x2; ``yiq``, Y, I and Q of that, or gray as it is;
-``coefficients``, absolute values of the Haar wavelets of Y of 2, 4 and 8 pixels, of each first down
-and then across, and of the means over 2x2 of I and Q. Outside the image there are zeros, as in
-MATLAB's ``conv2``.
+Layers: ``yiq``, Y, I and Q of the mean over 2x2, or that mean of gray; ``coefficients``, absolute
+values of the Haar wavelets of Y of 2, 4 and 8 pixels, of each first down and then across, and of
+the means over 2x2 of I and Q. Outside the image there are zeros, as in MATLAB's ``conv2``.
 """
 
 from __future__ import annotations
@@ -12,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from iqbench.native import library, loops
 from iqbench.networks.backbone import Backbone
 from iqbench.networks.gradient import HalfMean
 from iqbench.networks.layer import Layer, Size
-from iqbench.networks.stream import PointwiseStream, Stream, Stretch, WindowStream
+from iqbench.networks.stream import Stream, Stretch, WindowStream
 
 __all__ = ["NAMES", "YIQ", "build"]
 
@@ -29,32 +29,12 @@ BEFORE, AFTER = SIZES[-1] // 2 - 1, SIZES[-1] // 2
 
 
 def build(name: str) -> Backbone:
-    """Build the three layers."""
+    """Build the two layers."""
     nodes: list[tuple[str, Layer]] = [
-        ("half", HalfMean()),
-        ("yiq", Yiq()),
+        ("yiq", HalfMean(YIQ)),
         ("coefficients", HaarCoefficients()),
     ]
     return Backbone(name, {}, nodes)
-
-
-class Yiq(Layer):
-    """Y, I and Q of RGB; gray stays as it is."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convert a whole image."""
-        if x.shape[1] == 1:
-            return x
-        red, green, blue = x.unbind(1)
-        return torch.stack([r * red + g * green + b * blue for r, g, b in YIQ], dim=1)
-
-    def stream(self) -> Stream:
-        """Begin a pass in bands."""
-        return PointwiseStream(self.forward)
-
-    def size(self, size: Size) -> Size:
-        """Return the size, unchanged."""
-        return size
 
 
 class HaarCoefficients(Layer):
@@ -65,6 +45,9 @@ class HaarCoefficients(Layer):
         return self._transform(Stretch((x,), AFTER, AFTER))
 
     def _transform(self, rows: Stretch) -> Tensor:
+        if library.suits(rows.pieces[0]):
+            joined = rows.joined(0.0)[:, :, 1:].contiguous()
+            return torch.stack([loops.haar_coefficients(image) for image in joined])
         # As many rows of padding above as below; the largest wavelet needs one less above.
         x = F.pad(rows.joined(0.0)[:, :, 1:], (BEFORE, AFTER))
         height, width = x.shape[2] - SIZES[-1] + 1, x.shape[3] - SIZES[-1] + 1

@@ -95,7 +95,7 @@ class L2Pool(Layer):
         return self._pool(Stretch((x,), 1, 1))
 
     def _pool(self, rows: Stretch) -> Tensor:
-        if torch.is_inference_mode_enabled() and self._compiled(rows.pieces[0]):
+        if library.suits(rows.pieces[0]):
             return self._at_once(rows)
         squares = rows.joined(0.0).square()
         for axis in (2, 3):
@@ -105,11 +105,6 @@ class L2Pool(Layer):
             before, centre, after = (_every_second(squares, axis, at, count) for at in range(3))
             squares = before.add(after).add_(centre, alpha=2)
         return squares.mul_(1 / 16).add_(1e-12).sqrt_()
-
-    @staticmethod
-    def _compiled(x: Tensor) -> bool:
-        """Tell whether the compiled loop takes such features."""
-        return x.device.type == "cpu" and x.dtype == torch.float32 and library.available()
 
     @staticmethod
     def _at_once(rows: Stretch) -> Tensor:

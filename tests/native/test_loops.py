@@ -166,6 +166,79 @@ REFUSED = {
     "a short blur": lambda: loops.xyb_sums(
         features(3, 20, 20), features(3, 20, 20), [1.0] * 7, 1.0
     ),
+    "means of more channels than four": lambda: loops.mixed_means(
+        features(1, 8, 8, 5), features(3, 5), 2, before=0, size=(4, 4)
+    ),
+    "means of blocks outside": lambda: loops.mixed_means(
+        features(1, 8, 8, 3), features(3, 3), 2, before=0, size=(5, 4)
+    ),
+    "means of a first block outside": lambda: loops.mixed_means(
+        features(1, 8, 8, 3), features(3, 3), 2, before=2, size=(4, 4)
+    ),
+    "means of large blocks": lambda: loops.mixed_means(
+        features(1, 8, 8, 3), features(3, 3), 2049, before=0, size=(1, 1)
+    ),
+    "means by a matrix of float64": lambda: loops.mixed_means(
+        features(1, 8, 8, 3), doubles(3, 3), 2, before=0, size=(4, 4)
+    ),
+    "means by a short matrix": lambda: loops.mixed_means(
+        features(1, 8, 8, 3), features(3, 2), 2, before=0, size=(4, 4)
+    ),
+    "gradients by other filters": lambda: loops.gradient_lengths(features(1, 8, 8), "sobel"),
+    "gradients of two rows alone": lambda: loops.gradient_lengths(
+        features(1, 2, 8), "scharr", above=0, below=0
+    ),
+    "gradients apart in memory": lambda: loops.gradient_lengths(strided(1, 8, 8), "scharr"),
+    "an image resized to nothing": lambda: loops.resize_bilinear(features(1, 8, 8, 3), (0, 4)),
+    "an image resized in float64": lambda: loops.resize_bilinear(doubles(1, 8, 8, 3), (4, 4)),
+    "a spectrum of another size": lambda: loops.filtered_spectra(
+        features(4, 4, dtype=torch.complex64), features(4, 4, 5)
+    ),
+    "answers of three scales": lambda: loops.oriented_parts(
+        features(3, 4, 4, dtype=torch.complex64), *(features(4, 4) for _ in range(3)), first=True
+    ),
+    "answers into a small plane": lambda: loops.oriented_parts(
+        features(4, 4, 4, dtype=torch.complex64), *(features(4, 3) for _ in range(3)), first=True
+    ),
+    "a median of nothing": lambda: loops.medians(features(2, 0)),
+    "medians of float64": lambda: loops.medians(doubles(2, 4)),
+    "three orientations": lambda: loops.congruencies(
+        features(3, 4, 4), features(3), features(4, 4)
+    ),
+    "few thresholds": lambda: loops.congruencies(features(4, 4, 4), features(3), features(4, 4)),
+    "sums of small slopes": lambda: loops.weighted_sums(
+        (features(4, 4), features(4, 4)), (features(4, 3), features(4, 4)), None, features(6)
+    ),
+    "sums of one colour": lambda: loops.weighted_sums(
+        *[(features(4, 4), features(4, 4))] * 2, (features(1, 4, 4), features(2, 4, 4)), features(6)
+    ),
+    "salient places of another size": lambda: loops.salient_places(
+        *[features(3, 4, 4)] * 2, features(4, 5), features(2), features(2)
+    ),
+    "salient places of two colours": lambda: loops.salient_places(
+        features(3, 4, 4), features(2, 4, 4), features(4, 4), *[features(2)] * 2
+    ),
+    "wavelets of two channels": lambda: loops.haar_coefficients(features(2, 9, 4)),
+    "wavelets of seven rows": lambda: loops.haar_coefficients(features(1, 7, 4)),
+    "wavelets of float64": lambda: loops.haar_coefficients(doubles(1, 9, 4)),
+    "sums of seven coefficients": lambda: loops.haar_sums(
+        features(7, 4, 4), features(7, 4, 4), features(2)
+    ),
+    "sums of gray and colour": lambda: loops.haar_sums(
+        features(8, 4, 4), features(6, 4, 4), features(2)
+    ),
+    "slopes of two sizes": lambda: loops.unlike_sums(features(4, 4), features(4, 3), features(2)),
+    "slopes without masking": lambda: loops.unlike_sums(
+        features(4, 4), features(4, 4), features(1)
+    ),
+    "roots of two colours": lambda: loops.joint_roots(
+        (features(3, 4, 4), features(2, 4, 4)), tuple(features(3, 4, 4)), features(4)
+    ),
+    "roots without a weight": lambda: loops.joint_roots(
+        (features(3, 4, 4), features(3, 4, 4)), tuple(features(3, 4, 4)), features(3)
+    ),
+    "distances from half a mean": lambda: loops.root_distances(features(4, 4), features(1)),
+    "distances in float64": lambda: loops.root_distances(doubles(4, 4), features(2)),
     "a kernel of odd channels": lambda: loops.winograd_pack(features(64, 24, 3, 3)),
     "a kernel of no channels": lambda: loops.winograd_pack(features(64, 0, 3, 3)),
     "a kernel of another type": lambda: loops.winograd_pack(

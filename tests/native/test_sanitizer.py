@@ -134,7 +134,7 @@ for height, width in [(1, 1), (3, 50), (20, 257), (40, 600)]:
         call("luma_plane", call.floats(3 * size), call.floats(size), call.doubles(6), height, width,
              rounded, THREADS)
     call("linear_light", call.floats(size), call.floats(size), size, THREADS)
-    call("lab_planes", call.floats(3 * size), call.floats(3 * size), call.floats(9), size, THREADS)
+    call("lab_planes", call.floats(3 * size), call.floats(3 * size), call.floats(10), size, THREADS)
     for border in [0, 4]:
         call("xyb_planes", call.floats(3 * size), call.floats(3 * height * (width + 2 * border)),
              call.floats(11), height, width, border, THREADS)
@@ -148,6 +148,74 @@ for count in [1, 63, 64, 129]:
     call("block_errors", call.floats(64 * count), call.floats(64 * count), call.floats(4 * 64),
          call.doubles(2 * -(-count // 64)), count, THREADS)
     done += 1
+
+for height, width, count, planes, factor, images in itertools.product(
+    [1, 5, 16], [1, 9, 4200], [1, 3, 4], [1, 3], [1, 2, 5], [1, 2]
+):
+    for before in {0, (factor - 1) // 2, factor - 1}:
+        high, wide = ((side + before + factor - 1) // factor for side in (height, width))
+        size = images * height * width * count
+        call("mixed_means", call.floats(size), call.floats(planes * count),
+             call.floats(images * planes * high * wide), images, height, width, count, planes,
+             factor, before, high, wide, THREADS)
+        done += 1
+
+for height, width, count, above, below, scharr in itertools.product(
+    [1, 2, 9], [1, 2, 511, 513], [1, 2], [0, 1], [0, 1], [0, 1]
+):
+    high = above + height + below - 2
+    if high > 0:
+        call("gradient_lengths", call.floats(count * height * width),
+             call.floats(count * high * width), count, height, width, above, high, scharr, THREADS)
+        done += 1
+
+for (height, width), (high, wide), count in itertools.product(
+    [(1, 1), (1, 7), (40, 1), (30, 20)], [(1, 1), (7, 50)], [1, 3]
+):
+    rows, columns = ((ctypes.c_int * new)(*[
+        min(k * (had - 1) // max(new - 1, 1), max(had - 2, 0)) for k in range(new)
+    ]) for had, new in ((height, high), (width, wide)))
+    call("resize_bilinear", call.floats(2 * height * width * count),
+         ctypes.cast(rows, ctypes.c_void_p), call.floats(high),
+         ctypes.cast(columns, ctypes.c_void_p), call.floats(wide),
+         call.floats(2 * count * high * wide), 2, height, width, count, high, wide, THREADS)
+    done += 1
+
+for count in [1, 15, 4096, 4099]:
+    call("filtered_spectra", call.floats(2 * count), call.floats(4 * count), call.floats(8 * count),
+         4, count, THREADS)
+    for first in [0, 1]:
+        call("oriented_parts", call.floats(8 * count), call.floats(count), call.floats(count),
+             call.floats(count), count, first, THREADS)
+    call("medians", call.floats(3 * count), call.floats(3), 3, count, THREADS)
+    call("congruencies", call.floats(4 * count), call.floats(4), call.floats(count),
+         call.floats(count), count, THREADS)
+    for gray in [0, 1]:
+        blocks, size = call("weighted_blocks", count, THREADS), (1 if gray else 2) * count
+        call("weighted_sums", *(call.floats(count) for _ in range(4)), call.floats(size),
+             call.floats(size), call.floats(6), call.doubles(3 * blocks), count, gray, THREADS)
+    call("salient_places", call.floats(3 * count), call.floats(3 * count), call.floats(count),
+         call.floats(2), call.floats(2), call.floats(count), count, THREADS)
+    done += 7
+
+for height, width, count in itertools.product([1, 9], [1, 2, 511, 513], [1, 3]):
+    found = 6 + count - 1
+    call("haar_coefficients", call.floats(count * (height + 7) * width),
+         call.floats(found * height * width), count, height, width, THREADS)
+    blocks = call("haar_blocks", height * width, THREADS)
+    call("haar_sums", call.floats(found * height * width), call.floats(found * height * width),
+         call.floats(2), call.doubles(2 * blocks), height * width, count > 1, THREADS)
+    done += 2
+
+for count in [1, 15, 4096, 4099]:
+    blocks = call("deviation_blocks", count, THREADS)
+    call("unlike_sums", call.floats(count), call.floats(count), call.floats(2),
+         call.doubles(2 * blocks), count, THREADS)
+    call("joint_roots", call.floats(3 * count), call.floats(3 * count), call.floats(count),
+         call.floats(count), call.floats(count), call.floats(4), call.floats(count),
+         call.doubles(2 * blocks), count, THREADS)
+    call("root_distances", call.floats(count), call.floats(2), call.doubles(blocks), count, THREADS)
+    done += 3
 
 kept = [item for item in channels if item % 16 == 0 and item <= 512]
 for inputs, outputs in [*((item, 64) for item in kept), (16, 128), (256, 192)]:
