@@ -152,12 +152,12 @@ def _frame_analytics_indices() -> dict[str, dict[str, Score]]:
         return {name: {} for name in ("ciede2000", "flip", "nlpd", "psnr-hvs", "psnr-hvsm")}
     import frame_analytics as fa
 
-    from iqbench.images.colour import luma_studio
-
     def on_luma(function: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-        return lambda out, ref: function(
-            luma_studio(ref, rounded=True), luma_studio(out, rounded=True), data_range=1.0
-        )
+        def score(out: Tensor, ref: Tensor) -> Tensor:
+            first, second = (fa.rgb_to_luma(one, "matlab", data_range=1.0) for one in (ref, out))
+            return function(first, second, data_range=1.0)
+
+        return score
 
     functions: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         "ciede2000": lambda out, ref: fa.ciede2000(ref, out),

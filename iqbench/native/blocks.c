@@ -10,7 +10,9 @@
 
 enum { SIDE = 8, PIXELS = SIDE * SIDE, HALF = SIDE / 2, QUARTER = HALF * HALF, ROW = 64 };
 
-/* What blocks are multiplied with; the values of the first coefficient are 0 but for the first two. */
+typedef float eight __attribute__((vector_size(4 * SIDE), aligned(4), may_alias));
+
+/* What blocks are multiplied with; the last two are 0 for the first coefficient. */
 typedef struct {
     float cosines[PIXELS]; /* the DCT of eight values, one coefficient a row */
     float sensitivity[PIXELS]; /* squared */
@@ -18,28 +20,25 @@ typedef struct {
     float threshold[PIXELS];
 } Constants;
 
-/* Transforms along both axes, in place too. */
-INLINE void transform(const float *block, const float *cosines, float *coefficients)
+/* Transforms along both axes, in place too; `turned` holds the cosines, one coefficient a column. */
+INLINE void transform(
+    const float *block, const float *cosines, const float *turned, float *coefficients)
 {
-    float columns[PIXELS], across[PIXELS];
-    for (int u = 0; u < SIDE; u++)
-        for (int v = 0; v < SIDE; v++)
-            across[u * SIDE + v] = cosines[v * SIDE + u];
+    eight rows[SIDE];
+    float columns[PIXELS];
+    for (int k = 0; k < SIDE; k++)
+        rows[k] = *(const eight *)(block + k * SIDE);
     for (int u = 0; u < SIDE; u++) {
-        float sums[SIDE] = {0};
-        for (int k = 0; k < SIDE; k++)
-            for (int v = 0; v < SIDE; v++)
-                sums[v] += cosines[u * SIDE + k] * block[k * SIDE + v];
-        for (int v = 0; v < SIDE; v++)
-            columns[u * SIDE + v] = sums[v];
+        eight sum = cosines[u * SIDE] * rows[0];
+        for (int k = 1; k < SIDE; k++)
+            sum += cosines[u * SIDE + k] * rows[k];
+        *(eight *)(columns + u * SIDE) = sum;
     }
     for (int u = 0; u < SIDE; u++) {
-        float sums[SIDE] = {0};
-        for (int k = 0; k < SIDE; k++)
-            for (int v = 0; v < SIDE; v++)
-                sums[v] += columns[u * SIDE + k] * across[k * SIDE + v];
-        for (int v = 0; v < SIDE; v++)
-            coefficients[u * SIDE + v] = sums[v];
+        eight sum = columns[u * SIDE] * *(const eight *)turned;
+        for (int k = 1; k < SIDE; k++)
+            sum += columns[u * SIDE + k] * *(const eight *)(turned + k * SIDE);
+        *(eight *)(coefficients + u * SIDE) = sum;
     }
 }
 
@@ -78,14 +77,18 @@ void block_errors(
     for (long row = 0; row < (blocks + ROW - 1) / ROW; row++) {
         long last = (row + 1) * ROW < blocks ? (row + 1) * ROW : blocks;
         double all = 0, seen = 0;
+        float turned[PIXELS];
+        for (int u = 0; u < SIDE; u++)
+            for (int v = 0; v < SIDE; v++)
+                turned[v * SIDE + u] = constants->cosines[u * SIDE + v];
         for (long n = row * ROW; n < last; n++) {
             const float *x = reference + n * PIXELS, *y = output + n * PIXELS;
             float apart[PIXELS], first[PIXELS], second[PIXELS], errors = 0, left = 0;
             /* The transform of the difference: nothing cancels where the images are alike. */
             for (int k = 0; k < PIXELS; k++)
                 apart[k] = y[k] - x[k];
-            transform(x, constants->cosines, first);
-            transform(apart, constants->cosines, apart);
+            transform(x, constants->cosines, turned, first);
+            transform(apart, constants->cosines, turned, apart);
             for (int k = 0; k < PIXELS; k++)
                 second[k] = first[k] + apart[k];
             float mask = masked(x, first, constants), other = masked(y, second, constants);
