@@ -7,6 +7,7 @@ matplotlib's objects, without pyplot, so that nothing global is touched.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -31,7 +32,7 @@ from iqbench.document.figure import (
     group_mark,
 )
 from iqbench.document.text import printable, shortened
-from iqbench.errors import IqbenchError, unknown_name
+from iqbench.errors import IqbenchError, IqbenchWarning, unknown_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -158,7 +159,8 @@ def draw(figure: Figure, format: str = "svg", style: FigureStyle | None = None) 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     style = style or FigureStyle()
-    with rc_context(style.settings):
+    with rc_context(style.settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # told below, once
         canvas = _canvas(figure)
         FigureCanvasAgg(canvas)
         if style.title and figure.title:
@@ -171,12 +173,20 @@ def draw(figure: Figure, format: str = "svg", style: FigureStyle | None = None) 
             more = {}
             if not isinstance(figure, Ranks):
                 canvas.set_layout_engine("constrained")
+        lacking = _add_fonts(canvas)
         _fit_texts(canvas)
         if isinstance(figure, Scatter) and figure.groups:
             _add_legend(canvas, grows=style.size is None)
         if isinstance(figure, Front):
             _place_names(canvas)
         canvas.savefig(stream, format=format, metadata=_DATES[format], dpi=200, **more)
+    if lacking and format != "svg":  # where text stays text, its reader may have the font
+        warnings.warn(
+            f"no installed font has the signs {lacking}: figure {figure.name} shows boxes in their "
+            "place. Install a font that has them, or draw the figure as SVG",
+            IqbenchWarning,
+            stacklevel=2,
+        )
     return stream.getvalue()
 
 
@@ -347,6 +357,29 @@ def _place_names(canvas: Canvas) -> None:
             else:
                 x, y, across, up = _SIDES[0]
                 name.set(position=(x, y), horizontalalignment=across, verticalalignment=up)
+
+
+def _add_fonts(canvas: Canvas) -> str:
+    """Give texts further installed fonts for the signs that theirs lack; return what none has."""
+    from matplotlib import rcParams
+    from matplotlib.font_manager import fontManager, get_font
+    from matplotlib.text import Text
+
+    texts = canvas.findobj(Text)
+    families = list(rcParams["font.family"])
+    lacking = {ord(sign) for text in texts for sign in text.get_text() if sign.isprintable()}
+    for family in families:
+        lacking -= get_font(fontManager.findfont(family)).get_charmap().keys()
+    for entry in sorted(fontManager.ttflist, key=lambda one: one.name) if lacking else ():
+        font = get_font(entry.fname)
+        had = lacking & font.get_charmap().keys()
+        # The font of last resort has a box for each sign; those of bitmaps have one size only.
+        if had and font.scalable and not entry.name.startswith("Last Resort"):
+            families.append(entry.name)
+            lacking -= had
+    for text in texts:
+        text.set_fontfamily(families)
+    return "".join(map(chr, sorted(lacking)))
 
 
 _NAMES = 0.4

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.font_manager import fontManager
 
 from iqbench.document.drawing import FigureStyle, draw
 from iqbench.document.figure import (
@@ -25,6 +26,7 @@ from iqbench.document.figure import (
     Spot,
 )
 from iqbench.document.text import shortened
+from iqbench.errors import IqbenchWarning
 
 
 def test_the_middle_is_left_out() -> None:
@@ -97,3 +99,20 @@ def test_a_figure_of_a_stated_size_counts_the_groups_that_it_does_not_name() -> 
     shown = small.count(">group ")
     assert 0 < shown < 120
     assert f">and {120 - shown} more<" in small
+
+
+def test_signs_that_no_font_has_are_told_once_where_they_are_not_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = [one for one in fontManager.ttflist if one.name == "DejaVu Sans"]
+    monkeypatch.setattr(fontManager, "ttflist", known)
+    sign = "日"
+    figure = Boxes(
+        "boxes", "", [BoxPanel("", Axis("x"), [sign, f"{sign} a"], [np.arange(3.0)] * 2)]
+    )
+    with pytest.warns(IqbenchWarning, match="no installed font has the signs") as told:
+        draw(figure, "png")
+    assert len(told) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "a<" in draw(figure, "svg").decode()
