@@ -281,6 +281,7 @@ def verify(
 
     from iqbench.cli.progress import waiting
     from iqbench.document.text import printable
+    from iqbench.results.mirror import with_addresses
     from iqbench.results.verify import verify_results
 
     given = [name for name, value in options.items() if not _is_default(name, value)]
@@ -296,7 +297,12 @@ def verify(
         return
     if form == "json":
         rows = [
-            {"part": str(one.part), "state": one.state, "rows": one.rows, "problem": one.problem}
+            {
+                "part": with_addresses(str(one.part)),
+                "state": one.state,
+                "rows": one.rows,
+                "problem": with_addresses(one.problem),
+            }
             for one in found
         ]
         print_result(json.dumps(rows, indent=2) + "\n", form)
@@ -308,7 +314,7 @@ def verify(
         read = sum(one.rows or 0 for one in found)
         says = ", ".join(f"{number} {state}" for state, number in sorted(count.items()))
         lines.append(f"{results}: {len(found)} parts, {read:,} rows: {says}")
-        print_result("".join(f"{printable(line)}\n" for line in lines))
+        print_result("".join(f"{printable(with_addresses(line))}\n" for line in lines))
     if bad:
         click.get_current_context().exit(_NOT_RIGHT)
 

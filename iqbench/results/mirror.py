@@ -32,7 +32,13 @@ from iqbench.errors import IqbenchError
 from iqbench.forks import ForkLock
 from iqbench.results.extractor_files import KINDS
 
-__all__ = ["address_of", "addresses_in_errors", "local_results", "written_results"]
+__all__ = [
+    "address_of",
+    "addresses_in_errors",
+    "local_results",
+    "with_addresses",
+    "written_results",
+]
 
 _FOLDERS = (*KINDS, "changes", "images", "reference-sets", "runs", "scores", "sets")
 _FILES = ("methods.yaml", "published.jsonl")
@@ -169,12 +175,17 @@ def addresses_in_errors() -> Iterator[None]:
     try:
         yield
     except IqbenchError as error:
-        texts = [error.message, error.hint]
-        for folder, address in _ADDRESSES.items():
-            texts = [text.replace(str(folder), address) for text in texts]
-        if texts == [error.message, error.hint]:
+        message, hint = with_addresses(error.message), with_addresses(error.hint)
+        if (message, hint) == (error.message, error.hint):
             raise
-        raise IqbenchError(texts[0], hint=texts[1]) from error
+        raise IqbenchError(message, hint=hint) from error
+
+
+def with_addresses(text: str) -> str:
+    """Name addresses in a text, in place of their copies."""
+    for folder, address in _ADDRESSES.items():
+        text = text.replace(str(folder), address)
+    return text
 
 
 def local_results(path: str | os.PathLike[str]) -> Path:

@@ -251,3 +251,14 @@ def test_names_that_lead_out_of_the_copy_are_refused(name: str, memory: Any) -> 
         patch.setattr(mirror.RemoteObject, "read", lambda self, start, stop: b"x")
         with pytest.raises(IqbenchError, match="is not a name of a file"):
             local_results("memory://bucket/results/")
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_check_of_parts_names_the_address_not_its_copy(
+    made: Made, capsys: Any, form: str
+) -> None:
+    made.evaluate(results=ADDRESS)
+    assert command("results", "verify", ADDRESS, "--format", form) == 0
+    said = capsys.readouterr().out
+    assert ADDRESS in said
+    assert tempfile.gettempdir() not in said
