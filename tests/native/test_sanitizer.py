@@ -1,6 +1,6 @@
 """The loops touch no byte beyond their buffers: compiled with AddressSanitizer, and run.
 
-The sanitizer is not torch's friend, so a program without torch calls the loops: NumPy's buffers, of
+The sanitizer does not work with torch, so a program without torch calls the loops: buffers of
 exactly the sizes that `iqbench.native.loops` asks for, from the C library's malloc, which the
 sanitizer watches.
 """
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "iqbench" / "native").glob("*.c"))
 
 CHANNELS = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048]
-"""Of the layers of all networks."""
+"""Numbers of channels of the layers of all networks."""
 
 PROGRAM = """
 import ctypes, itertools, sys
@@ -271,7 +271,13 @@ def sanitized(tmp_path_factory):
     def run(library, program, *arguments):
         return subprocess.run(
             [sys.executable, "-c", program, str(library), *arguments],
-            env=os.environ | {"LD_PRELOAD": named, "ASAN_OPTIONS": "detect_leaks=0"},
+            # Threads that wait busily between short loops would take most of the time.
+            env=os.environ
+            | {
+                "LD_PRELOAD": named,
+                "ASAN_OPTIONS": "detect_leaks=0",
+                "OMP_WAIT_POLICY": "passive",
+            },
             capture_output=True,
             text=True,
             timeout=300,
