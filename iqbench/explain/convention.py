@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from iqbench.explain.prepared import AS_STORED, PREPARED
 from iqbench.protocols.view import Brightness, Gray, View
@@ -22,6 +24,7 @@ __all__ = [
     "RANGES",
     "SCALES",
     "Convention",
+    "encode",
     "label",
     "phrases",
     "split_names",
@@ -115,8 +118,7 @@ _PLAIN = {
 }
 
 
-@dataclass(frozen=True)
-class Convention:
+class Convention(NamedTuple):
     """How a value is computed from stored pixels.
 
     Attributes
@@ -171,6 +173,7 @@ class Convention:
     def order(self) -> tuple[object, ...]:
         """Sort key under which what is computed once for several stands together."""
         return (
+            self.prepared,
             list(COLOURS).index(self.colour),
             *self.seen[1:],
             self.range,
@@ -189,7 +192,26 @@ class Convention:
         return [name for name in FIELDS if getattr(self, name) != getattr(other, name)]
 
 
-FIELDS = tuple(field.name for field in fields(Convention))
+FIELDS = Convention._fields
+
+
+def encode(conventions: Sequence[Convention], codes: dict[str | int, int]) -> NDArray[np.int64]:
+    """Number the values of all fields, so that many conventions can be compared at once.
+
+    Parameters
+    ----------
+    conventions
+        The rows.
+    codes
+        Value to number; values that it lacks are added.
+
+    Returns
+    -------
+    ndarray
+        (conventions, fields).
+    """
+    table = [[codes.setdefault(value, len(codes)) for value in row] for row in conventions]
+    return np.array(table, dtype=np.int64).reshape(len(conventions), len(FIELDS))
 
 
 def label(name: str, value: str | int) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import reduce
+from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +18,6 @@ from iqbench.explain.gray import INTEGER
 from iqbench.explain.pair import Extremes, Pair
 from iqbench.explain.prepared import AS_STORED, WHOLE_SIZE
 from iqbench.explain.windows import Windows
-from iqbench.forks import cached_property
 from iqbench.metrics.psnr import TAP, Psnr
 
 __all__ = ["PsnrFamily"]
@@ -27,20 +28,20 @@ WRAPPED = "psnr, uint8 differences wrapped around"
 COMBINED = ("rgb", "luma-studio", "luma-full", "luma-full-rounded", "luma-709")
 DATA_RANGE = next(iter(DATA_RANGES))
 LUMA = ("luma-studio", "luma-studio-rounded", "luma-full", "luma-full-rounded")
+FULL = Extremes.full()
 
 
-@dataclass(frozen=True)
-class Errors:
+class Errors(NamedTuple):
     """Mean squared errors of one image's channels, and what else its PSNR depends on."""
 
-    means: Tensor
+    means: tuple[float, ...]
     count: int
     extremes: Extremes
 
-    @cached_property
-    def mean(self) -> Tensor:
+    @property
+    def mean(self) -> float:
         """Over the channels."""
-        return self.means.mean()
+        return sum(self.means) / len(self.means)
 
 
 class PsnrFamily(Family[Errors]):
@@ -111,8 +112,7 @@ class PsnrFamily(Family[Errors]):
 
     def sample(self, convention: Convention) -> Convention:
         """Return what has the same errors, whatever the peak and the mean."""
-        return replace(
-            convention,
+        return convention._replace(
             metric=WRAPPED if convention.metric == WRAPPED else self.metric,
             colour="rgb" if convention.colour == "rgb-channels" else convention.colour,
             range=DATA_RANGE if convention.range in DATA_RANGES else OWN,
@@ -134,25 +134,24 @@ class PsnrFamily(Family[Errors]):
             return Windows(planes[0].numpy(), np.add)
 
         rows, columns = pair.rows_and_columns(convention)
-        extremes = pair.extremes(convention) if from_data else Extremes.full()
+        extremes = pair.extremes(convention) if from_data else FULL
         sums = pair.once(("squares", *seen, wrapped), squares)
         count = (rows.stop - rows.start) * (columns.stop - columns.start)
-        return Errors(torch.from_numpy(sums.within(rows, columns)) / count, count, extremes)
+        means = (sums.within(rows, columns) / count).tolist()
+        return Errors(tuple(means), count, extremes)
 
     def close(self, found: Sequence[Errors], convention: Convention) -> float:
         """Return the mean of the images' PSNRs, or the PSNR of a mean error."""
         if convention.pool == "images":
-            return sum(self.each(found, convention)) / len(found)
+            return fmean(self.each(found, convention))
         weights = [errors.count if convention.pool == "pooled" else 1 for errors in found]
-        means = [errors.mean * weight for errors, weight in zip(found, weights, strict=True)]
-        mean = torch.stack(means).sum()[None] / sum(weights)
+        mean = fmean([errors.mean for errors in found], weights)
         extremes = reduce(Extremes.united, (errors.extremes for errors in found))
-        (value,) = _psnr([Errors(mean, sum(weights), extremes)], convention)
-        return value
+        return _psnr(Errors((mean,), sum(weights), extremes), convention)
 
     def each(self, found: Sequence[Errors], convention: Convention) -> list[float]:
         """Return the PSNR of each image."""
-        return _psnr(found, convention)
+        return [_psnr(errors, convention) for errors in found]
 
 
 def _wrapped_squares(reference: Tensor, output: Tensor) -> Tensor:
@@ -162,25 +161,14 @@ def _wrapped_squares(reference: Tensor, output: Tensor) -> Tensor:
     return torch.remainder(difference.square(), 256) / 255**2
 
 
-def _psnr(found: Sequence[Errors], convention: Convention) -> list[float]:
-    """Return the PSNR of each image, all at once."""
-    scales = torch.tensor(
-        [errors.extremes.scale(convention.range)[0] for errors in found],
-        dtype=torch.float64,
-        device="cpu",
-    )
-    if convention.colour == "rgb-channels":
-        # A gray image among colour ones has one channel.
-        return [
-            float(_close(errors.means * scale**2, convention).mean())
-            for errors, scale in zip(found, scales, strict=True)
-        ]
-    means = torch.stack([errors.mean for errors in found]) * scales**2
-    numbers: list[float] = _close(means, convention).tolist()
-    return numbers
+def _psnr(errors: Errors, convention: Convention) -> float:
+    """Return the PSNR of an image; infinite where nothing differs and nothing is added."""
+    factor = errors.extremes.scale(convention.range)[0] ** 2
+    # A gray image among colour ones has one channel.
+    means = errors.means if convention.colour == "rgb-channels" else (errors.mean,)
+    added = EPSILON if convention.metric == WITH_EPSILON else 0.0
+    return fmean([_decibels(mean * factor + added) for mean in means])
 
 
-def _close(means: Tensor, convention: Convention) -> Tensor:
-    if convention.metric == WITH_EPSILON:
-        means = means + EPSILON
-    return Psnr().close("psnr", {"squared_error": means}, {})
+def _decibels(error: float) -> float:
+    return math.inf if error == 0 else -10 * math.log10(error)

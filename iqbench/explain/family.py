@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Generic, TypeVar
 
 from iqbench.explain.convention import Convention
@@ -61,7 +60,7 @@ class Family(ABC, Generic[Statistic]):
 
         By default those differ that differ in more than what is made of the pairs together.
         """
-        return replace(convention, pool="images")
+        return convention._replace(pool="images")
 
     @abstractmethod
     def measure(self, pair: Pair, convention: Convention) -> Statistic:
@@ -79,7 +78,7 @@ class Family(ABC, Generic[Statistic]):
 
     def each(self, found: Sequence[Statistic], convention: Convention) -> list[float]:
         """Return the values of single pairs, whatever is made of them over a folder."""
-        alone = replace(convention, pool="images")
+        alone = convention._replace(pool="images")
         return [self.close([statistic], alone) for statistic in found]
 
 

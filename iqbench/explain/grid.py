@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, product
-from operator import ne
 from typing import Any
 
+import numpy as np
+
 from iqbench.explain.anchors import Anchor
-from iqbench.explain.convention import DEEP_RANGES, OWN, Convention, label
+from iqbench.explain.convention import DEEP_RANGES, FIELDS, OWN, Convention, encode, label
 from iqbench.explain.pair import Pair
 from iqbench.explain.plausibility import KINDS, SINGLE, rate
 from iqbench.explain.prepared import AS_STORED, JPEG, ORDERS, ORIENTATIONS
@@ -85,8 +86,7 @@ class Facts:
         """Give conventions that cannot differ on these pairs one form."""
         pool = convention.pool if self.pairs > 1 else "images"
         colour, gray = self._colour(convention)
-        return replace(
-            convention,
+        return convention._replace(
             colour=colour,
             gray=gray,
             quantise=convention.quantise if self.deep else "stored",
@@ -129,7 +129,7 @@ class Facts:
 
 def _with(convention: Convention, name: str, value: str | int) -> Convention:
     settings: dict[str, Any] = {name: value}
-    return replace(convention, **settings)
+    return convention._replace(**settings)
 
 
 @dataclass(frozen=True)
@@ -194,59 +194,83 @@ class Grid:
             for convention, named in self._anchors.items()
             if any(item.preset for item in named)
         }
-        found = dict.fromkeys(self._anchors)
+        tried = dict.fromkeys(self._anchors, True)
         values = facts.distinct(values)
         together = {name: values[name] for name in values if name not in ALONE}
         for start in self._anchors:
             for count in range(1, departures + 1):
                 for changed in _changed(start, values if count == 1 else together, count):
                     convention = facts.collapse(changed)
-                    if convention not in found and affordable(convention):
-                        found[convention] = None
-        self.conventions = list(found)
+                    if convention not in tried:
+                        tried[convention] = affordable(convention)
+        self.conventions = [convention for convention, worth in tried.items() if worth]
         mistaken = {
             convention: all(item.mistake for item in named)
             for convention, named in self._anchors.items()
         }
         rated = rate(self.conventions, mistaken, scales=scales, mistakes=mistakes)
-        self._plausible = dict(zip(self.conventions, (kind for kind, _ in rated), strict=True))
+        near = _nearest(self.conventions, list(self._presets))
+        self._named = {
+            convention: self._name(convention, kind, *nearest)
+            for convention, (kind, _), nearest in zip(self.conventions, rated, near, strict=True)
+        }
 
     @property
     def doubtful(self) -> frozenset[Convention]:
         """The conventions that are the least plausible."""
-        return frozenset(item for item, kind in self._plausible.items() if kind == KINDS[-1])
+        return frozenset(
+            item for item, named in self._named.items() if named.plausibility == KINDS[-1]
+        )
 
     def name(self, convention: Convention) -> Named:
         """Say what a convention is, in terms of the presets and the libraries."""
-        kind = self._plausible[convention]
+        return self._named[convention]
+
+    def _name(self, convention: Convention, kind: str, near: Convention, distance: int) -> Named:
+        """Name a convention after the nearest preset, which is so many changes away."""
         named = self._anchors.get(convention, [])
         libraries = ", ".join(dict.fromkeys(item.name for item in named if not item.preset))
         protocol = ", ".join(dict.fromkeys(item.name for item in named if item.preset))
         if protocol:
             return Named(protocol, libraries, 0, kind)
-        near = min(self._presets, key=lambda preset: _distance(convention, preset))
         changes = [
-            label(name, getattr(convention, name))
-            for name in convention.departures(near)
-            if name != "metric"
+            label(name, value)
+            for name, value, usual in zip(FIELDS, convention, near, strict=True)
+            if value != usual and name != "metric"
         ]
         protocol = self._presets[near] + (f" but {', '.join(changes)}" if changes else "")
-        departures = 0 if libraries else _distance(convention, near)
-        return Named(protocol, libraries, departures, kind)
+        return Named(protocol, libraries, 0 if libraries else distance, kind)
 
 
-def _distance(convention: Convention, preset: Convention) -> int:
-    """Count the changes; that of one channel alone counts twice, since nobody reports it."""
-    count: int = sum(map(ne, vars(convention).values(), vars(preset).values()))
-    return count + (convention.colour in SINGLE)
+def _nearest(
+    conventions: Sequence[Convention], presets: Sequence[Convention]
+) -> list[tuple[Convention, int]]:
+    """Return the preset with the fewest changes for each convention, and how many these are.
+
+    One channel alone counts as another change, since nobody reports it.
+    """
+    codes: dict[str | int, int] = {}
+    rows = encode(conventions, codes)
+    counts = np.array([(rows != preset).sum(1) for preset in encode(presets, codes)])
+    single = np.array([convention.colour in SINGLE for convention in conventions])
+    near = counts.argmin(0)
+    distances = counts.min(0) + single
+    return [
+        (presets[place], distance)
+        for place, distance in zip(near.tolist(), distances.tolist(), strict=True)
+    ]
 
 
 def _changed(start: Convention, values: Values, count: int) -> Iterator[Convention]:
     """Yield what differs from a convention in so many fields."""
     for names in combinations(values, count):
+        places = [FIELDS.index(name) for name in names]
         choices = [
-            [value for value in values[name] if value != getattr(start, name)] for name in names
+            [value for value in values[name] if value != start[place]]
+            for name, place in zip(names, places, strict=True)
         ]
         for chosen in product(*choices):
-            settings: dict[str, Any] = vars(start) | dict(zip(names, chosen, strict=True))
-            yield Convention(**settings)
+            row = list(start)
+            for place, value in zip(places, chosen, strict=True):
+                row[place] = value
+            yield Convention._make(row)

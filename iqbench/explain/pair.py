@@ -25,7 +25,8 @@ Result = TypeVar("Result")
 
 CPU = torch.device("cpu")
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
-LARGE = 6
+KEPT = 6
+"""So many results of a kind that are as large as the image are kept."""
 
 
 @dataclass(frozen=True)
@@ -91,21 +92,27 @@ class Pair:
         self.output = output
         self._gray_output = gray_output
         self._others = others or {}
-        self._large: dict[tuple[object, ...], Any] = {}
+        self._large: dict[object, dict[tuple[object, ...], Any]] = {}
         self._small: dict[tuple[object, ...], Any] = {}
 
     def once(
-        self, key: tuple[object, ...], compute: Callable[[], Result], *, large: bool = True
+        self,
+        key: tuple[object, ...],
+        compute: Callable[[], Result],
+        *,
+        large: bool = True,
+        kept: int = KEPT,
     ) -> Result:
         """Return what was computed before under this key, or compute it.
 
-        What is as large as the image is forgotten when `LARGE` others have been used since:
-        conventions come in an order in which it is not needed again.
+        What is as large as the image is forgotten when so many others of its kind, which the key
+        begins with, have been used since: conventions come in an order in which it is not needed
+        again.
         """
-        known = self._large if large else self._small
+        known = self._large.setdefault(key[0], {}) if large else self._small
         found: Result = known.pop(key) if key in known else compute()
         known[key] = found
-        if large and len(known) > LARGE:
+        if large and len(known) > kept:
             del known[next(iter(known))]
         return found
 
@@ -184,6 +191,7 @@ class Pair:
         return self.once(
             ("prepared", name),
             lambda: prepare(name, self.reference, self.output, self._others),
+            kept=2,
         )
 
     def seen(self, convention: Convention) -> tuple[Tensor, Tensor]:
@@ -195,8 +203,8 @@ class Pair:
             (1, C, H, W) float32 in [0, 1], the part that both have.
         """
         base = "rgb" if convention.colour in (*CHANNELS, "rgb-channels") else convention.colour
-        wanted = replace(convention, colour=base)
-        reference, output = self.once(("seen", *wanted.seen), lambda: self._convert(wanted))
+        wanted = convention._replace(colour=base)
+        reference, output = self.once(("seen", *wanted.seen), lambda: self._convert(wanted), kept=2)
         # A gray image among colour ones is the same in every channel.
         if convention.colour in CHANNELS and reference.shape[1] == len(CHANNELS):
             channel = CHANNELS[convention.colour]

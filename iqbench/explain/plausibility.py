@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
-from iqbench.explain.convention import FIELDS, OWN, Convention
+from iqbench.explain.convention import FIELDS, OWN, Convention, encode
 from iqbench.explain.prepared import AS_STORED, RESIZED
 
 __all__ = ["KINDS", "LIMITS", "SINGLE", "rate", "unlikely"]
@@ -85,31 +84,28 @@ def rate(
     list of tuple
         One of `KINDS`, and the number of changes from the anchor that makes it most plausible.
     """
-    codes: dict[object, int] = {}
-
-    def encode(rows: Sequence[Convention]) -> NDArray[np.int64]:
-        values = [[getattr(row, name) for name in FIELDS] for row in rows]
-        table = [[codes.setdefault(value, len(codes)) for value in row] for row in values]
-        return np.array(table, dtype=np.int64).reshape(len(rows), len(FIELDS))
-
-    known: dict[tuple[str, str | int], bool] = {}
-
-    def odd(name: str, value: str | int) -> bool:
-        if (name, value) not in known:
-            known[name, value] = unlikely(name, value, scales=scales, mistakes=mistakes)
-        return known[name, value]
-
-    own = np.array(list(anchors.values()), dtype=np.int64)
-    starts = encode(list(anchors))
-    odds = np.array([[odd(name, getattr(row, name)) for name in FIELDS] for row in conventions])
-    best: list[tuple[str, int]] = []
-    for row, wrong in zip(encode(conventions), odds, strict=True):
-        changed = starts != row
+    codes: dict[str | int, int] = {}
+    rows = encode(conventions, codes)
+    odd = {
+        name: {
+            value: unlikely(name, value, scales=scales, mistakes=mistakes)
+            for value in {row[place] for row in conventions}
+        }
+        for place, name in enumerate(FIELDS)
+    }
+    wrong = np.array(
+        [[odd[name][value] for name, value in zip(FIELDS, row, strict=True)] for row in conventions]
+    ).reshape(rows.shape)
+    best = np.full(len(rows), np.iinfo(np.int64).max)
+    for start, own in zip(encode(list(anchors), codes), anchors.values(), strict=True):
+        changed = rows != start
         count = changed.sum(1)
         # A border that only its own library has is unlikely together with anything else.
-        carried = wrong[CROP] & ~changed[:, CROP] & (count > 0)
-        mistaken = (changed & wrong).sum(1) + carried + own
+        carried = wrong[:, CROP] & ~changed[:, CROP] & (count > 0)
+        mistaken = (changed & wrong).sum(1) + carried + int(own)
         rank = np.where(mistaken > 0, np.minimum(mistaken + 2, 4), np.minimum(count, 2))
-        nearest = int(np.lexsort((count, rank))[0])
-        best.append((KINDS[int(rank[nearest])], int(count[nearest])))
-    return best
+        best = np.minimum(best, rank * (len(FIELDS) + 1) + count)
+    ranks, counts = np.divmod(best, len(FIELDS) + 1)
+    return [
+        (KINDS[rank], count) for rank, count in zip(ranks.tolist(), counts.tolist(), strict=True)
+    ]

@@ -328,7 +328,7 @@ def _rows(survey: Survey, grid: Grid, evidence: Evidence) -> pd.DataFrame:
                 "images": len(known),
                 "departures": named.departures,
                 "reported": str(evidence),
-                **vars(convention),
+                **convention._asdict(),
             }
         )
     return pd.DataFrame(rows)
@@ -340,7 +340,8 @@ def _with_chance(frame: pd.DataFrame, survey: Survey, evidence: Evidence) -> pd.
     All conventions are compared on the pairs on which all were measured.
     """
     shown = [place for place in survey.screened if place in evidence.images]
-    numbers = [survey.images(_convention(row), shown) for row in frame.to_dict("records")]
+    conventions = zip(*(frame[name] for name in FIELDS), strict=True)
+    numbers = [survey.images(Convention._make(row), shown) for row in conventions if shown]
     table = np.array(numbers).reshape(len(frame), len(shown))
     reported = [evidence.images[place] for place in shown]
     if evidence.mean is not None:
@@ -510,7 +511,7 @@ def _sorted(
     matches = frame["reproduces"]
     preset = ~frame["protocol"].str.contains(" but ", regex=False)
     scaled = frame["protocol"].str.contains(rf":scale={scale}\b") if scale else True
-    usual = vars(Convention(""))
+    usual = Convention("")._asdict()
     plain = sum(frame[name] != usual[name] for name in FIELDS if name != "metric")
     order = frame.assign(
         missed=~matches,

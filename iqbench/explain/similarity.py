@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
@@ -18,10 +18,11 @@ from iqbench.explain.error import COMBINED, LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Extremes, Pair
 from iqbench.explain.prepared import AS_STORED, WHOLE_SIZE
+from iqbench.explain.windows import Windows
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.ms_ssim import SMALLEST, WEIGHTS, MsSsim
-from iqbench.metrics.ssim import SIZES, Ssim, ssim_terms, window_weights
+from iqbench.metrics.ssim import C1, C2, SIZES, Ssim, window_weights
 from iqbench.networks.pyramid import Halving
 
 __all__ = ["MsSsimFamily", "SsimFamily"]
@@ -47,7 +48,31 @@ REACH: dict[str, int] = {
 MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 FLOAT_ERROR = 2e-5  # piq and torchmetrics take small differences of large moments in float32
 BORDER = SIZES["gaussian"] // 2
-Moments = tuple[Tensor, Tensor, Tensor, Tensor]
+TOGETHER_VALUES = 16384
+"""So many values of a map are computed together: they stay in the caches."""
+
+Planes: TypeAlias = NDArray[np.float64]
+
+
+class Moments(NamedTuple):
+    """What SSIM reads of each position, (C, h, w) each.
+
+    Attributes
+    ----------
+    product
+        Twice the product of the two local means.
+    energy
+        The sum of their squares.
+    covariance
+        Twice the covariance.
+    variance
+        The sum of both variances.
+    """
+
+    product: Planes
+    energy: Planes
+    covariance: Planes
+    variance: Planes
 
 
 class Look(NamedTuple):
@@ -153,39 +178,41 @@ class SsimFamily(MeanFamily):
         def moments() -> Moments:
             return _moments(*pair.seen(convention), shape)
 
-        def sums() -> Tensor:
-            whole = _map(pair.once(("moments", *seen, shape), moments), look)
-            return F.pad(whole.sum((0, 1)).cumsum(0).cumsum(1), (1, 0, 1, 0))
+        def sums() -> Windows:
+            kept = len(REACH)
+            whole = _map(pair.once(("moments", *seen, shape), moments, kept=kept), look)
+            return Windows(whole[None], np.add)
 
-        area = pair.once(("ssim", look), sums)
-        top, left = rows.start, columns.start
-        bottom, right = top + height, left + width
-        total = area[bottom, right] - area[top, right] - area[bottom, left] + area[top, left]
-        return float(total), height * width * pair.seen(convention)[0].shape[1]
+        positions = (
+            slice(rows.start, rows.start + height),
+            slice(columns.start, columns.start + width),
+        )
+        total = pair.once(("ssim", look), sums).within(*positions)
+        return float(total[0]), height * width * pair.seen(convention)[0].shape[1]
 
     def _padded(self, pair: Pair, convention: Convention, mode: str) -> float:
         """Return the mean over all positions of the padded part.
 
         Inside it is the map of valid positions; only the border is computed.
         """
-        total, count = self._valid(pair, convention)
+        total, _ = self._valid(pair, convention)
         scale, offset = _scale(pair, convention)
         look = Look(*convention.seen, "gaussian", scale, offset, False)
-        images = [F.pad(image, (BORDER,) * 4, mode=mode) for image in pair.part(convention)]
-        height, width = images[0].shape[2:]
-        edge = 3 * BORDER
-        between = slice(BORDER, height - BORDER)
-        strips = [
-            (slice(0, edge), slice(None)),
-            (slice(height - edge, None), slice(None)),
-            (between, slice(0, edge)),
-            (between, slice(width - edge, None)),
+        images = pair.part(convention)
+        # Of each edge, what its windows read, and on which sides it is padded: left, right, top,
+        # bottom.
+        near, far = slice(0, 2 * BORDER), slice(-2 * BORDER, None)
+        edges = [
+            (near, slice(None), (BORDER, BORDER, BORDER, 0)),
+            (far, slice(None), (BORDER, BORDER, 0, BORDER)),
+            (slice(None), near, (BORDER, 0, 0, 0)),
+            (slice(None), far, (0, BORDER, 0, 0)),
         ]
-        for rows, columns in strips:
-            first, second = (image[:, :, rows, columns] for image in images)
-            border = _map(_moments(first, second, "gaussian"), look)
-            total, count = total + float(border.sum()), count + border.numel()
-        return total / count
+        for rows, columns, sides in edges:
+            first, second = (F.pad(image[:, :, rows, columns], sides, mode) for image in images)
+            total += float(_map(_moments(first, second, "gaussian"), look).sum())
+        channels, height, width = images[0].shape[1:]
+        return total / (channels * height * width)
 
 
 def _scale(pair: Pair, convention: Convention) -> tuple[float, float]:
@@ -195,40 +222,81 @@ def _scale(pair: Pair, convention: Convention) -> tuple[float, float]:
     return extremes.scale(convention.range)
 
 
-def _filter(image: Tensor, shape: str) -> Tensor:
-    """Filter with a window at all positions where it fits, plane by plane."""
+def _filter(plane: NDArray[Any], shape: str) -> Planes:
+    """Filter with a window at all positions where it fits, in float64."""
     size = REACH[shape]
-    weights = np.array(window_weights("gaussian") if shape == "gaussian" else [1 / size] * size)
+    if shape == "gaussian":
+        weights = np.array(window_weights("gaussian"))
+        filtered = cv2.sepFilter2D(plane, cv2.CV_64F, weights, weights)
+    else:
+        filtered = cv2.boxFilter(plane, cv2.CV_64F, (size, size))
     reach = size // 2
-    planes = image[0].numpy()
-    filtered = np.empty(planes.shape)
-    for plane, place in zip(planes, filtered, strict=True):
-        cv2.sepFilter2D(plane, cv2.CV_64F, weights, weights, dst=place)
-    return torch.from_numpy(filtered)[None, :, reach:-reach, reach:-reach]
+    inside: Planes = filtered[reach:-reach, reach:-reach]
+    return inside
 
 
 def _moments(reference: Tensor, output: Tensor, shape: str) -> Moments:
-    """Return local means, the sum of both variances, and the covariance, in float64.
+    """Return local moments at all positions where the window fits."""
+    channels, height, width = reference.shape[1:]
+    reach = REACH[shape] - 1
+    found = Moments(*(np.empty((channels, height - reach, width - reach)) for _ in range(4)))
+    pairs = zip(reference[0].double().numpy(), output[0].double().numpy(), strict=True)
+    for channel, (first, second) in enumerate(pairs):
+        product, energy, covariance, variance = (planes[channel] for planes in found)
+        mean, other = _filter(first, shape), _filter(second, shape)
+        np.multiply(mean, other, out=product)
+        np.multiply(product, 2, out=product)
+        np.multiply(mean, mean, out=energy)
+        energy += np.multiply(other, other, out=other)
+        mixed = first * second
+        np.multiply(_filter(mixed, shape), 2, out=covariance)
+        covariance -= product
+        squares = np.multiply(first, first, out=mixed)
+        squares += second * second
+        np.subtract(_filter(squares, shape), energy, out=variance)
+    return found
 
-    SSIM depends on the variances' sum alone.
+
+def _map(moments: Moments, look: Look) -> Planes:
+    """Return the map of pixels a x + b, whose moments follow from those of x, summed over channels.
+
+    A few rows are computed at a time, which stay in the caches.
     """
-    first, second = reference.double(), output.double()
-    mean, other = (_filter(image, shape) for image in (first, second))
-    squares = _filter(torch.addcmul(first.square(), second, second), shape)
-    mixed = _filter(first * second, shape)
-    squares = squares.addcmul(mean, mean, value=-1).addcmul_(other, other, value=-1)
-    return mean, other, squares, mixed.addcmul(mean, other, value=-1)
-
-
-def _map(moments: Moments, look: Look) -> Tensor:
-    """Return the map of pixels a x + b, whose moments follow from those of x."""
-    mean, other, *second = moments
+    channels, height, width = moments.product.shape
     size = REACH[look.shape] ** 2
-    factor = look.scale**2 * (size / (size - 1) if look.sample else 1.0)
-    variances, covariance = (moment * factor for moment in second)
-    first = (mean * look.scale + look.offset, other * look.scale + look.offset)
-    luminance, structure = ssim_terms((*first, variances, covariance.new_zeros(()), covariance))
-    return luminance * (structure.clamp_min(0) if look.clipped else structure)
+    # Numerators and denominators are divided by what all moments are multiplied with.
+    scale = look.scale**2
+    c1, c2 = C1 / scale, C2 / (scale * (size / (size - 1) if look.sample else 1.0))
+    whole = np.empty((height, width))
+    step = max(1, TOGETHER_VALUES // (channels * width))
+    upper, lower, other = (np.empty((channels, step, width)) for _ in range(3))
+    for top in range(0, height, step):
+        rows = slice(top, min(top + step, height))
+        product, energy, covariance, variance = (plane[:, rows] for plane in moments)
+        above, below, more = (room[:, : product.shape[1]] for room in (upper, lower, other))
+        np.add(product, c1, out=above)
+        np.add(energy, c1, out=below)
+        if look.offset:
+            added = _added(product, energy, look)
+            above += added
+            below += added
+        np.add(covariance, c2, out=more)
+        if look.clipped:
+            np.maximum(more, 0, out=more)
+        above *= more
+        np.add(variance, c2, out=more)
+        below *= more
+        np.divide(above, below, out=above)
+        above.sum(0, out=whole[rows])
+    return whole
+
+
+def _added(product: Planes, energy: Planes, look: Look) -> Planes:
+    """Return what an offset of the pixels adds to products and squares of means, by the scale."""
+    # Means are not negative, so their sum follows from their squares and product.
+    sums: Planes = np.sqrt(product + energy)
+    offset = look.offset / look.scale
+    return 2 * offset * sums + 2 * offset**2
 
 
 class MsSsimFamily(MeanFamily):
@@ -278,7 +346,7 @@ class MsSsimFamily(MeanFamily):
         even = not any(side % 2 ** (len(WEIGHTS) - 1) for side in reference.shape[2:])
         column = self.metric if even else convention.metric
         metric = resolve_metrics([column])[0].metric
-        key = (column, replace(convention, metric=column))
+        key = (column, convention._replace(metric=column))
         return pair.once(
             key, lambda: float(score_as_they_are(metric, column, reference, output)), large=False
         )

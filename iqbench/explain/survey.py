@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import groupby, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -266,11 +267,13 @@ class Survey:
             return
         advance = self._begin(len(ordered), len(places))
         unfit: set[Convention] = set()
+        parts = _split(ordered, self._workers // len(places))
 
-        def look(place: int) -> Mapping[Convention, Any]:
+        def look(task: tuple[int, Sequence[Convention]]) -> Mapping[Convention, Any]:
+            place, part = task
             pair = self._pairs.read(place)
             values: dict[Convention, Any] = {}
-            for sample in ordered:
+            for sample in part:
                 if sample not in unfit and place not in samples[sample]:
                     try:
                         values[sample] = self._family.measure(pair, sample)
@@ -279,8 +282,9 @@ class Survey:
                 advance()
             return values
 
-        results = in_threads(look, places, self._workers)
-        for place, values in zip(places, results, strict=True):
+        tasks = list(product(places, parts))
+        results = in_threads(look, tasks, self._workers)
+        for (place, _), values in zip(tasks, results, strict=True):
             for sample, statistic in values.items():
                 samples[sample][place] = statistic
         if unfit:
@@ -307,6 +311,20 @@ class Survey:
                 told = count
 
         return advance
+
+
+def _split(ordered: Sequence[Convention], count: int) -> list[Sequence[Convention]]:
+    """Split conventions into so many parts of like size; what is seen alike stays together.
+
+    With fewer pairs than workers, several work on one pair.
+    """
+    groups = [list(group) for _, group in groupby(ordered, key=lambda item: item.seen)]
+    parts: list[list[Convention]] = [[]]
+    for group in groups:
+        if len(parts[-1]) * count >= len(ordered):
+            parts.append([])
+        parts[-1] += group
+    return [part for part in parts if part]
 
 
 def _errors(values: NDArray[np.float64], total: int) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from torch import Tensor
 
@@ -63,10 +62,10 @@ class TvFamily(MeanFamily):
         _, form, side = name.split("-")
         (known,) = (item for item in NAMES if item == form)
         reduction: Reduction = "sum" if "sum" in how else "mean"
-        view = replace(convention, metric="")
+        view = convention._replace(metric="")
 
         def totals() -> Tensor:
-            images = pair.once((view,), lambda: self._pixels(pair, convention))
+            images = pair.once(("part", view), lambda: self._pixels(pair, convention))
             # Channels as a batch: each has its own total.
             image = images[side == "output"].transpose(0, 1)
             return total_variation(image, form=known, reduction=reduction)
