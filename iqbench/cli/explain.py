@@ -36,8 +36,8 @@ PATH = click.Path(path_type=Path)
     required=True,
     multiple=True,
     metavar="NAME",
-    help="psnr, ssim, ms-ssim, ms-ssim-db, psnr-b, tv, lpips, dists, niqe, or a column of one of "
-    "them. Repeat it for several metrics of one table: they share one cause.",
+    help="psnr, ssim, ms-ssim, ms-ssim-db, psnr-b, tv, lpips, dists, niqe, fid, kid, or a column "
+    "of one of them. Repeat it for several metrics of one table: they share one cause.",
 )
 @click.option(
     "--value",

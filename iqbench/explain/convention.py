@@ -49,6 +49,7 @@ COLOURS: Mapping[str, str] = MappingProxyType(
         "gray-opencv": "gray as OpenCV's cvtColor",
         "gray-opencv-bgr": "gray as OpenCV's cvtColor, red and blue swapped",
         "gray-14-bit": "Y as OpenCV's cvtColor to YCrCb",
+        "gray-matlab": "gray as MATLAB's rgb2gray",
         "gray-pillow": "gray as Pillow's convert('L')",
         "mean-of-channels": "mean of red, green and blue",
         "red": "red alone",

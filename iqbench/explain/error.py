@@ -68,6 +68,7 @@ class PsnrFamily(Family[Errors]):
                 "gray-opencv",
                 "gray-opencv-bgr",
                 "gray-14-bit",
+                "gray-matlab",
                 "gray-pillow",
                 "mean-of-channels",
                 "red",

@@ -31,6 +31,8 @@ class Family(ABC, Generic[Statistic]):
         How many changes from a preset or a library are tried at once.
     networks
         Whether a network does the work.
+    whole_set
+        Whether there is one value of all images, and none of single ones or of a few.
     float_error
         What implementations in float32 may be off by, see `Reported`.
     """
@@ -40,6 +42,7 @@ class Family(ABC, Generic[Statistic]):
     mistakes: tuple[str, ...] = ()
     departures = 2
     networks = False
+    whole_set = False
     float_error = FLOAT_ERROR
 
     def requests(self) -> list[Request]:

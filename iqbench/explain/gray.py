@@ -21,6 +21,9 @@ FIXED_POINT = {
 """Weights of red, green and blue and the bits they are shifted by: integers, so that a value in a
 thousand is another than the rounded luma. A test holds them to OpenCV and Pillow themselves."""
 
+MATLAB = (0.298936021293775, 0.587043074451121, 0.114020904255103)
+"""MATLAB's ``rgb2gray``: the first row of the inverse of NTSC's matrix, not 0.299, 0.587, 0.114."""
+
 REC709 = (0.2125, 0.7154, 0.0721)
 """scikit-image's ``rgb2gray``, by its documentation; BT.709 has 0.2126, 0.7152, 0.0722."""
 
@@ -39,7 +42,7 @@ _ROUNDED: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 INTEGER = frozenset(
-    {*FIXED_POINT}
+    {*FIXED_POINT, "gray-matlab"}
     | {f"{base}{swap}-rounded" for base in _ROUNDED for swap in ("", "-bgr")}
     | {f"{base}-truncated" for base in _BASES}
 )
@@ -68,6 +71,8 @@ def to_gray(name: str, image: Tensor) -> Tensor:
         # Up to 2**24 float32 holds every integer, and no sum is larger.
         levels = _weighted(round_half_away(image.clamp(0, 1) * 255), weights)
         return (torch.floor((levels + 2 ** (bits - 1)) / 2**bits) / 255).to(image.dtype)
+    if name == "gray-matlab":
+        return round_half_away(_weighted(image, MATLAB) * 255) / 255
     if "-bgr" in name:
         image, name = image.flip(1), name.replace("-bgr", "")
     base, _, how = name.rpartition("-")

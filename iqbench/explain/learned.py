@@ -21,7 +21,7 @@ from iqbench.metrics.niqe import niqe
 from iqbench.networks.backbone import IMAGENET_MEAN, IMAGENET_STD
 from iqbench.networks.weights import locate
 
-__all__ = ["DistsFamily", "LpipsFamily", "NiqeFamily"]
+__all__ = ["DistsFamily", "LpipsFamily", "NiqeFamily", "need_weights"]
 
 OLD = ", version 0.0"
 
@@ -85,7 +85,7 @@ class DistsFamily(MeanFamily):
     networks = True
 
     def __init__(self) -> None:
-        _need(("vgg16", "dists"), "DISTS")
+        need_weights(("vgg16", "dists"), "DISTS")
 
     def values(self) -> Mapping[str, Sequence[str]]:
         """Return sizes, and what the network is fed."""
@@ -119,7 +119,7 @@ class NiqeFamily(MeanFamily):
     networks = True
 
     def __init__(self) -> None:
-        _need(("niqe",), "NIQE")
+        need_weights(("niqe",), "NIQE")
 
     def values(self) -> Mapping[str, Sequence[str]]:
         """Return lumas, colours and what may have been done to the output."""
@@ -147,7 +147,7 @@ class NiqeFamily(MeanFamily):
         )
 
 
-def _need(names: Sequence[str], metric: str) -> None:
+def need_weights(names: Sequence[str], metric: str) -> None:
     """Refuse where weights are not there.
 
     Raises

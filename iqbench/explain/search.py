@@ -34,7 +34,10 @@ USUAL = ("rgb", "luma-studio", "luma-full")
 
 WORKERS = 8
 
-METRICS = ("psnr", "ssim", "ms-ssim", "ms-ssim-db", "psnr-b", "tv", "lpips", "dists", "niqe")
+METRICS = (
+    *("psnr", "ssim", "ms-ssim", "ms-ssim-db", "psnr-b", "tv", "lpips", "dists", "niqe"),
+    *("fid", "kid"),
+)
 
 
 def explain(
@@ -64,8 +67,8 @@ def explain(
         Two files, or two folders whose images are paired by name.
     metric
         ``psnr``, ``ssim``, ``ms-ssim``, ``ms-ssim-db``, ``psnr-b``, ``tv``, ``lpips``, ``dists``,
-        ``niqe``; a column of
-        one of them stands for its metric. Several metrics of one table share one cause.
+        ``niqe``, ``fid``, ``kid``; a column of one of them stands for its metric. Several
+        metrics of one table share one cause.
     value
         The mean over all images as printed: ``"28.42"`` is 28.415 to 28.425. A float counts with
         the digits it prints. Of several metrics, one of each, in their order.
@@ -126,6 +129,12 @@ def explain(
         pattern,
         pairs.names,
     )
+    for item in evidence:
+        if item.images and families[item.metric].whole_set:
+            raise IqbenchError(
+                f"{item.metric} has one value of all images, and none of single ones",
+                hint="Give it as --value X",
+            )
     workers = _workers()
     with _one_thread():
         facts, spreads = look_at(pairs, workers, reporter)
@@ -309,7 +318,7 @@ def judge(
 
 def _rows(survey: Survey, grid: Grid, evidence: Evidence) -> pd.DataFrame:
     """Return what was found, one row a convention."""
-    rows = []
+    rows, reported = [], str(evidence)
     for convention, known in survey.found.items():
         number = survey.value(convention)
         if math.isnan(number):
@@ -327,7 +336,7 @@ def _rows(survey: Survey, grid: Grid, evidence: Evidence) -> pd.DataFrame:
                 "plausibility": named.plausibility,
                 "images": len(known),
                 "departures": named.departures,
-                "reported": str(evidence),
+                "reported": reported,
                 **convention._asdict(),
             }
         )
@@ -454,30 +463,29 @@ def _family(metric: str) -> Family[Any]:
     from iqbench.explain.blocking import PsnrBFamily
     from iqbench.explain.error import PsnrFamily
     from iqbench.explain.learned import DistsFamily, LpipsFamily, NiqeFamily
+    from iqbench.explain.sets import InceptionFamily
     from iqbench.explain.similarity import MsSsimFamily, SsimFamily
     from iqbench.explain.variation import TvFamily
     from iqbench.metrics._registry import resolve_metrics
 
-    learned: Mapping[str, Callable[[], Family[Any]]] = {
+    families: Mapping[str, Callable[[], Family[Any]]] = {
+        "psnr": PsnrFamily,
+        "ssim": SsimFamily,
+        "ms-ssim": lambda: MsSsimFamily("ms-ssim"),
+        "ms-ssim-db": lambda: MsSsimFamily("ms-ssim-db"),
+        "psnr-b": PsnrBFamily,
+        "tv": TvFamily,
         "lpips": LpipsFamily,
         "dists": DistsFamily,
         "niqe": NiqeFamily,
+        "fid": lambda: InceptionFamily("fid"),
+        "kid": lambda: InceptionFamily("kid"),
     }
     name = metric.strip()
     if name not in METRICS:
         name = resolve_metrics([name])[0].metric.name
-    if name == "psnr":
-        return PsnrFamily()
-    if name == "ssim":
-        return SsimFamily()
-    if name in ("ms-ssim", "ms-ssim-db"):
-        return MsSsimFamily(name)
-    if name == "psnr-b":
-        return PsnrBFamily()
-    if name == "tv":
-        return TvFamily()
-    if name in learned:
-        return learned[name]()
+    if name in families:
+        return families[name]()
     raise unknown_name("metric that can be explained", name, METRICS)
 
 

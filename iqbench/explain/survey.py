@@ -95,7 +95,7 @@ class Survey:
         self._doubtful = frozenset(() if evidence.images else doubtful)
         places = range(len(pairs)) if evidence.mean else sorted(evidence.images)
         self.places: list[int] = self._ordered(list(places), spreads)
-        self.screened = self.places[:SCREENED]
+        self.screened = self.places if family.whole_set else self.places[:SCREENED]
         self._values: dict[tuple[Convention, int], float] = {}
         self._estimates: dict[tuple[Convention, int, int], tuple[float, float]] = {}
         self._singles: dict[Convention, dict[int, float]] = {}
@@ -251,10 +251,11 @@ class Survey:
         return convention in self.found and self.complete(convention)
 
     def _single(self, convention: Convention, place: int) -> float:
-        return float(self.images(convention, (place,))[0])
+        known = self._singles.get(convention, {})
+        return known[place] if place in known else float(self.images(convention, (place,))[0])
 
     def _close(self, convention: Convention, places: Sequence[int]) -> float:
-        if convention.pool == "images":
+        if convention.pool == "images" and not self._family.whole_set:
             return float(self.images(convention, places).mean())
         known = self.found[convention]
         return self._family.close([known[place] for place in places], convention)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 
+from iqbench.explain.convention import MODCROPS, SCALES
+from iqbench.explain.evidence import Evidence
+from iqbench.explain.files import Pairs, find_pairs
+from iqbench.explain.joint import share_cause
+from iqbench.explain.search import _family, judge, look_at, prepare
+from iqbench.explain.value import Reported
 from iqbench.images import degrade
 from iqbench.images.source import FileSource
 from iqbench.images.write import write_png
@@ -35,3 +42,31 @@ def explain_value(pair, protocol):
     import iqbench
 
     return f"{iqbench.measure(*pair, metrics='psnr', protocol=protocol)['value'].item():.4f}"
+
+
+def judged(pair, metric, value, scale=None):
+    """Return what `explain` returns of two files, which are measured only once for many values."""
+    survey, grid, columns = _measured(*pair, metric, scale)
+    mean = Reported.parse(value, _family(metric).float_error)
+    survey.evidence = Evidence(metric, mean, {})
+    frame = judge(survey, grid, survey.evidence, scale=scale, columns=columns)
+    return share_cause([frame])
+
+
+@cache
+def _measured(reference, output, metric, scale):
+    modcrops = sorted({*MODCROPS, *(SCALES if scale is None else (scale,))})
+    pairs = Pairs(find_pairs(reference, output), modcrops, "error")
+    facts, spreads = look_at(pairs, 1, None)
+    survey, grid, columns = prepare(
+        _family(metric),
+        Evidence(metric, Reported.parse("0.5"), {}),
+        pairs=pairs,
+        facts=facts,
+        spreads=spreads,
+        scale=scale,
+        workers=1,
+        reporter=None,
+    )
+    survey.run()
+    return survey, grid, columns

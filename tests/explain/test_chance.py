@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_pairs import explain_value, pixels, psnr, studio
+from made_pairs import explain_value, judged, pixels, psnr, studio
 from skimage import data
 
 from iqbench.explain import answer, explain
@@ -68,7 +68,7 @@ def test_a_random_number_is_seldom_believed(cat):
     rng = np.random.default_rng(0)
     true = float(explain_value(cat, "rgb"))
     values = [f"{true + rng.uniform(-3, 3):.2f}" for _ in range(6)]
-    frames = [explain(*cat, metric="psnr", value=value) for value in values]
+    frames = [judged(cat, "psnr", value) for value in values]
     assert sum(frame["reproduces"].any() for frame in frames) > 2
     verdicts = [answer(frame).verdict for frame in frames]
     assert set(verdicts) <= {"coincidence", "nothing"}

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_pairs import explain_value, pixels, psnr, studio, write_pair
+from made_pairs import explain_value, judged, pixels, psnr, studio, write_pair
 from skimage import data
 
 from iqbench.errors import IqbenchError
@@ -66,12 +66,12 @@ def check_first_rows(frame, library, protocol):
 
 @pytest.mark.parametrize(("metric", "value", "library", "protocol"), CAT)
 def test_what_libraries_say_is_named(cat, metric, value, library, protocol):
-    check_first_rows(explain(*cat, metric=metric, value=value), library, protocol)
+    check_first_rows(judged(cat, metric, value), library, protocol)
 
 
 @pytest.mark.parametrize(("metric", "value", "library", "protocol"), COFFEE)
 def test_what_libraries_say_of_larger_images_is_named(coffee, metric, value, library, protocol):
-    check_first_rows(explain(*coffee, metric=metric, value=value), library, protocol)
+    check_first_rows(judged(coffee, metric, value), library, protocol)
 
 
 # The package lpips 0.1.4 on torchvision's trunks, of 64x64 pixels of the cat:
@@ -99,7 +99,7 @@ def test_super_resolution_on_unrounded_luma_is_named_by_its_preset(cat):
     reference, output = (studio(image)[4:-4, 4:-4] for image in pixels(cat))
     value = f"{psnr(reference, output):.4f}"
     for scale in (4, None):
-        best = explain(*cat, metric="psnr", value=value, scale=scale).iloc[0]
+        best = judged(cat, "psnr", value, scale).iloc[0]
         assert best["protocol"] == f"{SR_Y}, ntire-sr"
         assert "BasicSR calculate_psnr (crop_border, test_y_channel)" in best["library"]
 
@@ -107,7 +107,7 @@ def test_super_resolution_on_unrounded_luma_is_named_by_its_preset(cat):
 def test_basicsr_on_tensors_adds_to_the_error(cat):
     reference, output = (studio(image)[4:-4, 4:-4] / 255 for image in pixels(cat))
     value = f"{10 * math.log10(1 / (np.mean((reference - output) ** 2) + 1e-8)):.6f}"
-    frame = explain(*cat, metric="psnr", value=value, scale=4)
+    frame = judged(cat, "psnr", value, 4)
     check_first_rows(frame, "BasicSR calculate_psnr_pt (crop_border, test_y_channel)", "sr-y")
 
 
@@ -122,7 +122,7 @@ def test_basicsr_on_tensors_adds_to_the_error(cat):
 )
 def test_mistakes_are_said_in_words(cat, change, says):
     value = f"{psnr(*map(change, pixels(cat))):.5f}"
-    best = explain(*cat, metric="psnr", value=value, scale=5).iloc[0]
+    best = judged(cat, "psnr", value, 5).iloc[0]
     assert best["reproduces"] == (says is not None)
     assert says is None or says in best["protocol"]
 
@@ -130,7 +130,7 @@ def test_mistakes_are_said_in_words(cat, change, says):
 def test_of_what_the_digits_cannot_tell_apart_the_plainest_is_first(cat):
     exact = psnr(*(image.astype(np.float64) for image in pixels(cat)))
     for digits in (0, 1, 2, 4):
-        frame = explain(*cat, metric="psnr", value=f"{exact:.{digits}f}")
+        frame = judged(cat, "psnr", f"{exact:.{digits}f}")
         assert frame.iloc[0]["protocol"] == RGB
     assert frame.iloc[0]["metric"] == "psnr"
 
@@ -141,19 +141,19 @@ def test_a_border_of_super_resolution_is_found_with_mirrored_edges_too(coffee):
         torch.from_numpy(studio(image)[4:-4, 4:-4])[None, None] / 255 for image in pixels(coffee)
     ]
     value = f"{ssim(*luma, padding='reflect').item():.6f}"
-    best = explain(*coffee, metric="ssim", value=value).iloc[0]
+    best = judged(coffee, "ssim", value).iloc[0]
     assert (best["metric"], best["protocol"]) == ("ssim-padding=reflect", "sr-y:scale=4")
 
 
 def test_the_mean_of_channels_psnrs_is_told_from_the_psnr_of_their_mean(cat):
     reference, output = (image.astype(np.float64) for image in pixels(cat))
     value = sum(psnr(reference[..., c], output[..., c]) for c in range(3)) / 3
-    best = explain(*cat, metric="psnr", value=f"{value:.4f}").iloc[0]
+    best = judged(cat, "psnr", f"{value:.4f}").iloc[0]
     assert best["protocol"] == "rgb but mean over the channels' values"
 
 
 def test_every_ssim_is_that_of_the_metric_on_the_cropped_image(cat):
-    frame = explain(*cat, metric="ssim", value="0.7")
+    frame = judged(cat, "ssim", "0.7")
     reference, output = (
         torch.from_numpy(image).permute(2, 0, 1)[None] / 255 for image in pixels(cat)
     )
@@ -191,7 +191,7 @@ def test_every_ssim_is_that_of_the_metric_on_the_cropped_image(cat):
 
 
 def test_every_total_variation_is_that_of_the_function(cat):
-    frame = explain(*cat, metric="tv", value="0.05")
+    frame = judged(cat, "tv", "0.05")
     frame = frame[(frame["crop"] == 0) & (frame["colour"] == "rgb") & (frame["range"] == "0..255")]
     frame = frame[(frame["brightness"] == "own") & (frame["prepared"] == "as-stored")]
     values = frame.set_index("metric")["value"]
@@ -224,7 +224,7 @@ RGB = "rgb, denoise-rgb, deblur-rgb, deblur-ssim3d, lowlight, compression, sidd"
 
 
 def test_what_nothing_reproduces_has_the_nearest_first(cat):
-    frame = explain(*cat, metric="ssim", value="0.1234567")
+    frame = judged(cat, "ssim", "0.1234567")
     assert not frame["reproduces"].any()
     assert frame["difference"].abs().is_monotonic_increasing
 

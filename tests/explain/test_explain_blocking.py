@@ -6,10 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from made_pairs import pixels
+from made_pairs import judged, pixels
 from skimage import data
 
-from iqbench.explain import explain
 from iqbench.images.degrade import jpeg
 from iqbench.images.write import write_png
 
@@ -32,7 +31,7 @@ def blocked(tmp_path_factory):
 # peak_signal_noise_ratio_with_blocked_effect(O, R, data_range=1.0) of torchmetrics 1.9.0, on
 # float64 tensors (1, 1, 127, 162) in [0, 1] of the gray pair
 def test_torchmetrics_counts_as_the_paper_does(blocked):
-    best = explain(*blocked["gray"], metric="psnr-b", value="23.66254").iloc[0]
+    best = judged(blocked["gray"], "psnr-b", "23.66254").iloc[0]
     assert best["reproduces"]
     assert best["metric"] == "psnr-b, edges counted as in the paper"
     assert "torchmetrics" in best["library"]
@@ -62,7 +61,7 @@ def test_swinir_counts_whole_blocks_and_averages_channels(blocked, kind):
         whole_blocks(reference[..., channel], output[..., channel])
         for channel in range(reference.shape[2])
     ]
-    best = explain(*blocked[kind], metric="psnr-b", value=f"{np.mean(values):.5f}").iloc[0]
+    best = judged(blocked[kind], "psnr-b", f"{np.mean(values):.5f}").iloc[0]
     assert best["reproduces"]
     assert best["metric"] == "psnr-b, edges between whole blocks counted, channel mean"
     assert best["library"].startswith("SwinIR calculate_psnrb")

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from made_pairs import pixels, psnr, write_pair
+from made_pairs import judged, pixels, psnr, write_pair
 from PIL import Image
 from skimage import data
 from skimage.color import rgb2gray
@@ -83,7 +83,7 @@ def test_grays_of_other_libraries_are_told_apart(cat, gray, metric, measure, say
     seen = [gray(image) for image in pixels(cat)]
     options = {"data_range": 1} if gray is rgb2gray else {}
     value = f"{measure(*seen, **options):.{digits}f}"
-    found = explain(*cat, metric=metric, value=value)
+    found = judged(cat, metric, value)
     matching = found[found["reproduces"]]
     assert matching["protocol"].str.contains(says, regex=False).any()
     if digits == 6:
@@ -176,7 +176,7 @@ class TestGrayFiles:
             (psnr(16 + reference * 219 / 255, 16 + noisy * 219 / 255), "sr-y:scale=4"),
         ):
             pair = files / "g.png", files / f"{output}.png"
-            best = explain(*pair, metric="psnr", value=f"{value:.5f}", scale=4).iloc[0]
+            best = judged(pair, "psnr", f"{value:.5f}", 4).iloc[0]
             assert best["reproduces"]
             assert best["protocol"].startswith(protocol)
 
@@ -187,7 +187,7 @@ class TestGrayFiles:
         pair = files / "colour.png", files / f"{output}.png"
         for read, gray in ((noisy, "keep"), (16 + noisy * 219 / 255, "expand")):
             value = f"{psnr(luma, read):.5f}"
-            best = explain(*pair, metric="psnr", value=value, scale=4).iloc[0]
+            best = judged(pair, "psnr", value, 4).iloc[0]
             assert best["reproduces"]
             assert (best["colour"], best["gray"]) == ("luma-studio", gray)
             other = "expand" if gray == "keep" else "luma"

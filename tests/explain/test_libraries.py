@@ -10,8 +10,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from made_pairs import pixels, psnr, studio, write_pair
 from PIL import Image
+from safetensors.torch import load_file
+from scipy.ndimage import correlate1d
 from skimage import data
 from skimage.color import rgb2gray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -21,6 +24,7 @@ from iqbench.explain.files import read_pair
 from iqbench.explain.libraries import load_libraries
 from iqbench.explain.search import _family
 from iqbench.images.source import FileSource
+from iqbench.networks.weights import locate
 
 SCALE = 4
 
@@ -76,6 +80,59 @@ def clipped_ssim(images):
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     structure = np.maximum((2 * cov + c2) / (v1 + v2 + c2), 0)
     return ((2 * m1 * m2 + c1) / (m1**2 + m2**2 + c1) * structure).mean()
+
+
+def similarity(first, second, mean):
+    """SSIM of images in [0, 255] at every position of a filter."""
+    m1, m2 = mean(first), mean(second)
+    v1, v2 = mean(first**2) - m1**2, mean(second**2) - m2**2
+    cov = mean(first * second) - m1 * m2
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    structure = (2 * cov + c2) / (v1 + v2 + c2)
+    return (2 * m1 * m2 + c1) / (m1**2 + m2**2 + c1) * structure, structure
+
+
+def whole_ssim(images, border):
+    """SSIM over all positions of images that are continued at their edges."""
+    kernel = cv2.getGaussianKernel(11, 1.5)
+    maps, _ = similarity(
+        *map(plain, images), lambda i: cv2.sepFilter2D(i, -1, kernel, kernel, borderType=border)
+    )
+    return maps.mean()
+
+
+def volume_ssim(images):
+    """SSIM of a colour image as a volume, with edges replicated in all three directions."""
+    kernel = cv2.getGaussianKernel(11, 1.5)[:, 0]
+
+    def mean(image):
+        for axis in range(3):
+            image = correlate1d(image, kernel, axis, mode="nearest")
+        return image
+
+    return similarity(*map(plain, images), mean)[0].mean()
+
+
+def multiscale(images):
+    """The authors' MS-SSIM, channel by channel: half as large by means of 2x2, edges repeated."""
+    first, second = (torch.from_numpy(plain(image)).permute(2, 0, 1)[:, None] for image in images)
+    kernel = torch.from_numpy(cv2.getGaussianKernel(11, 1.5))
+    kernel = (kernel @ kernel.T)[None, None]
+    value = 1.0
+    for scale, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333), 1):
+        maps = similarity(first, second, lambda image: F.conv2d(image, kernel))
+        value = value * maps[scale < 5].mean((1, 2, 3)) ** weight
+        odd = (0, first.shape[3] % 2, 0, first.shape[2] % 2)
+        first, second = (
+            F.avg_pool2d(F.pad(image, odd, mode="replicate"), 2) for image in (first, second)
+        )
+    return value.mean().item()
+
+
+def matlab_gray(image):
+    """MATLAB's rgb2gray: the luma of NTSC, whose matrix is inverted."""
+    ntsc = [[1, 0.956, 0.621], [1, -0.272, -0.647], [1, -1.106, 1.703]]
+    return np.floor(image @ np.linalg.inv(ntsc)[0] + 0.5)
 
 
 def psnr_of(images):
@@ -212,6 +269,20 @@ CHECKS = {
     "pyiqa ssim (downsample=True)": lambda p: clipped_ssim(
         [np.floor(np.round(i @ [0.299, 0.587, 0.114], 6) + 0.5) for i in p]
     ),
+    "tf.image.ssim_multiscale": multiscale,
+    "the authors' msssim.m": multiscale,
+    "MATLAB ssim of an RGB array": volume_ssim,
+    "NAFNet _ssim_3d": volume_ssim,
+    "MATLAB ssim of rgb2ycbcr's Y": lambda p: whole_ssim(
+        [np.floor(np.round(studio(i), 6) + 0.5) for i in p], cv2.BORDER_REPLICATE
+    ),
+    "MATLAB ssim of rgb2gray": lambda p: whole_ssim(
+        [matlab_gray(i) for i in p], cv2.BORDER_REPLICATE
+    ),
+    "pytorch-ssim (Po-Hsun Su)": lambda p: whole_ssim(p, cv2.BORDER_CONSTANT),
+    "torchmetrics PeakSignalNoiseRatio over a data set (older versions, data_range=None)": (
+        lambda p: peak_signal_noise_ratio(*p, data_range=p[0].max())
+    ),
     "pyiqa psnry": lambda p: with_epsilon([i @ [0.299, 0.587, 0.114] for i in p]),
 }
 
@@ -224,6 +295,11 @@ ELSEWHERE = {
     "pytorch-msssim ms_ssim": "test_explain.py",
     "CompressAI eval_model": "test_explain.py",
     "pyiqa ms_ssim": "test_prepared.py",
+    "clean-fid compute_fid": "test_explain_sets.py",
+    "clean-fid compute_fid (mode='legacy_pytorch')": "test_explain_sets.py",
+    "clean-fid compute_kid (at most 1000 images)": "test_explain_sets.py",
+    "pytorch-fid calculate_fid_given_paths": "test_explain_sets.py",
+    "the FID authors' fid.py (TensorFlow)": "test_explain_sets.py",
     "lpips (net='alex', inputs in [-1,1])": "test_explain.py",
     "lpips (net='alex', inputs in [0,1] by mistake)": "test_explain.py",
     "lpips (net='vgg', inputs in [-1,1])": "test_explain.py",
@@ -231,40 +307,37 @@ ELSEWHERE = {
 }
 """Names that another file checks."""
 
-UNCHECKED = {
-    "torchmetrics PeakSignalNoiseRatio over a data set (older versions, data_range=None)",
-    "torchmetrics learned_perceptual_image_patch_similarity",
-    "torchmetrics learned_perceptual_image_patch_similarity (net_type='vgg')",
-    "torchmetrics learned_perceptual_image_patch_similarity (net_type='squeeze')",
-    "lpips (net='squeeze', inputs in [-1,1])",
-    "lpips (net='squeeze', inputs in [0,1] by mistake)",
-    "piq LPIPS",
-    "pyiqa lpips",
-    "pyiqa lpips-vgg",
-    "tf.image.ssim_multiscale",
-    "the authors' msssim.m",
-    "MATLAB ssim of an RGB array",
-    "MATLAB ssim of rgb2ycbcr's Y",
-    "MATLAB ssim of rgb2gray",
-    "NAFNet _ssim_3d",
-    "pytorch-ssim (Po-Hsun Su)",
+TORCHMETRICS_LPIPS = "torchmetrics learned_perceptual_image_patch_similarity"
+LEARNED = {
+    "lpips (net='squeeze', inputs in [-1,1])": ("lpips", "squeeze", 2),
+    "lpips (net='squeeze', inputs in [0,1] by mistake)": ("lpips", "squeeze", 1),
+    TORCHMETRICS_LPIPS: ("torchmetrics", "alex", 2),
+    f"{TORCHMETRICS_LPIPS} (net_type='vgg')": ("torchmetrics", "vgg", 2),
+    f"{TORCHMETRICS_LPIPS} (net_type='squeeze')": ("torchmetrics", "squeeze", 2),
+    "piq LPIPS": ("lpips", "vgg", 2),
+    "pyiqa lpips": ("lpips", "alex", 2),
+    "pyiqa lpips-vgg": ("lpips", "vgg", 2),
 }
-"""Names that no test compares: tests of the metrics know their form only, or they need weights."""
+"""Package whose network is asked, net, and the range of what it is fed.
+
+piq and pyiqa take the layers of the package lpips, whose formula is theirs too.
+"""
+FILES = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 
 NAMES = [entry.name for library in load_libraries().values() for entry in library.entries]
 
 
 def test_every_name_is_accounted_for_once():
     assert len(NAMES) == len(set(NAMES))
-    assert set(NAMES) == {*CHECKS, *ELSEWHERE, *UNCHECKED}
-    assert len(CHECKS) + len(ELSEWHERE) + len(UNCHECKED) == len(NAMES)
+    assert set(NAMES) == {*CHECKS, *ELSEWHERE, *LEARNED}
+    assert len(CHECKS) + len(ELSEWHERE) + len(LEARNED) == len(NAMES)
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_name_stands_for_what_its_library_does(pair, name):
     images, read = pair
-    family = "ms-ssim" if "multi" in name else None
-    metrics = [family] if family else ["psnr", "ssim", "tv"]
+    multi = "multi" in name or name == "the authors' msssim.m"
+    metrics = ["ms-ssim"] if multi else ["psnr", "ssim", "tv"]
     found = []
     for metric in metrics:
         known = _family(metric)
@@ -275,6 +348,39 @@ def test_a_name_stands_for_what_its_library_does(pair, name):
                 found.append(known.close([statistic], anchor.convention))
     theirs = CHECKS[name](images)
     assert found == [pytest.approx(theirs, rel=3e-6, abs=3e-6)]
+
+
+def network_of(package, net):
+    """Return a package's LPIPS with the trunk that iqbench reads; its own layers come with it."""
+    if package == "lpips":
+        kind = pytest.importorskip("lpips").LPIPS
+        network = kind(net=net, pnet_rand=True, verbose=False)
+    else:
+        kind = pytest.importorskip("torchmetrics.functional.image.lpips")._LPIPS
+        network = kind(net=net, pnet_rand=True)
+    trunk = load_file(locate(FILES[net]))
+    with torch.no_grad():
+        for name, parameter in network.net.named_parameters():
+            # lpips calls the parts by number: slice2.3.weight is features.3.weight.
+            key = f"features.{name.partition('.')[2].removeprefix('layers.')}"
+            parameter.copy_(trunk[key])
+    return network
+
+
+# The package lpips asks torchvision for its trunk in an older way.
+@pytest.mark.filterwarnings("ignore:.*(pretrained|weight enum):UserWarning")
+@pytest.mark.parametrize("name", LEARNED)
+def test_a_name_of_lpips_stands_for_what_its_network_does(pair, name):
+    package, net, span = LEARNED[name]
+    if locate(FILES[net]) is None:
+        pytest.skip(f"weights of {FILES[net]} are not there: run `iqbench weights fetch`")
+    images, read = pair
+    known = _family("lpips")
+    (anchor,) = (item for item in library_anchors([f"lpips-{net}"], []) if item.name == name)
+    reference, output = (image.float() * span - (span - 1) for image in tensors(images))
+    with torch.no_grad():
+        theirs = network_of(package, net)(reference, output).item()
+    assert known.measure(read, anchor.convention) == pytest.approx(theirs, rel=2e-4)
 
 
 @pytest.mark.parametrize("name", load_libraries())

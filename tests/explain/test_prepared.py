@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_pairs import pixels, psnr, write_pair
+from made_pairs import judged, pixels, psnr, write_pair
 from PIL import Image
 from skimage import data
 
@@ -28,6 +29,8 @@ def picture(image):
 
 
 def best_of(pair, value, metric="psnr", **options):
+    if Path(pair[0]).is_file():
+        return judged(tuple(pair), metric, value, **options).iloc[0]
     return explain(*pair, metric=metric, value=value, **options).iloc[0]
 
 
