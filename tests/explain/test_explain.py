@@ -74,6 +74,12 @@ def test_what_libraries_say_of_larger_images_is_named(coffee, metric, value, lib
     check_first_rows(judged(coffee, metric, value), library, protocol)
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """64x64 pixels of the cat."""
+    return write_pair(tmp_path_factory.mktemp("small"), data.chelsea()[60:124, 100:164].copy())
+
+
 # The package lpips 0.1.4 on torchvision's trunks, of 64x64 pixels of the cat:
 #   LPIPS(net=net)(R, O, normalize=True), without normalize, and with version="0.0" and normalize
 @pytest.mark.usefixtures("pretrained_networks")
@@ -87,9 +93,8 @@ def test_what_libraries_say_of_larger_images_is_named(coffee, metric, value, lib
         ("0.04721", "lpips-alex, version 0.0", "rgb"),
     ],
 )
-def test_lpips_is_found_by_net_version_and_range(tmp_path, value, metric, protocol):
-    pair = write_pair(tmp_path, data.chelsea()[60:124, 100:164].copy())
-    best = explain(*pair, metric="lpips", value=value).iloc[0]
+def test_lpips_is_found_by_net_version_and_range(small, value, metric, protocol):
+    best = judged(small, "lpips", value).iloc[0]
     assert best["reproduces"]
     assert best["metric"] == metric
     assert best["protocol"].startswith(protocol)
