@@ -67,11 +67,11 @@ def tensorflow(image):
 
 
 def features(folder, resize):
+    # pytorch-fid makes 2 x - 1 of x in [0, 1], the others (x - 128) / 128 of x in [0, 255].
+    middle = 127.5 if resize is pytorch else 128
+    images = [resize(pixels([path])[0]) for path in sorted(folder.iterdir())]
     return np.concatenate(
-        [
-            small_network((resize(pixels([path])[0]) - 128) / 128).double().numpy()
-            for path in sorted(folder.iterdir())
-        ]
+        [small_network((image - middle) / middle).double().numpy() for image in images]
     )
 
 
@@ -97,10 +97,7 @@ def kid(first, second):
     ("metric", "resize", "column", "library"),
     [
         ("fid", clean, "fid", "clean-fid compute_fid"),
-        (
-            *("fid", pytorch, "fid-resizer=pytorch"),
-            "clean-fid compute_fid (mode='legacy_pytorch'), pytorch-fid",
-        ),
+        ("fid", pytorch, "fid-resizer=pytorch", "pytorch-fid calculate_fid_given_paths"),
         ("fid", tensorflow, "fid-resizer=tensorflow", "the FID authors' fid.py (TensorFlow)"),
         ("kid", clean, "kid", "clean-fid compute_kid"),
     ],

@@ -296,7 +296,6 @@ ELSEWHERE = {
     "CompressAI eval_model": "test_explain.py",
     "pyiqa ms_ssim": "test_prepared.py",
     "clean-fid compute_fid": "test_explain_sets.py",
-    "clean-fid compute_fid (mode='legacy_pytorch')": "test_explain_sets.py",
     "clean-fid compute_kid (at most 1000 images)": "test_explain_sets.py",
     "pytorch-fid calculate_fid_given_paths": "test_explain_sets.py",
     "the FID authors' fid.py (TensorFlow)": "test_explain_sets.py",
