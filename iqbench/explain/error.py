@@ -35,7 +35,7 @@ class Errors(NamedTuple):
     """Mean squared errors of one image's channels, and what else its PSNR depends on."""
 
     means: tuple[float, ...]
-    count: int
+    pixels: int
     extremes: Extremes
 
     @property
@@ -145,7 +145,7 @@ class PsnrFamily(Family[Errors]):
         """Return the mean of the images' PSNRs, or the PSNR of a mean error."""
         if convention.pool == "images":
             return fmean(self.each(found, convention))
-        weights = [errors.count if convention.pool == "pooled" else 1 for errors in found]
+        weights = [errors.pixels if convention.pool == "pooled" else 1 for errors in found]
         mean = fmean([errors.mean for errors in found], weights)
         extremes = reduce(Extremes.united, (errors.extremes for errors in found))
         return _psnr(Errors((mean,), sum(weights), extremes), convention)

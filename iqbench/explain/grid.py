@@ -234,9 +234,9 @@ class Grid:
         if protocol:
             return Named(protocol, libraries, 0, kind)
         changes = [
-            label(name, value)
-            for name, value, usual in zip(FIELDS, convention, near, strict=True)
-            if value != usual and name != "metric"
+            label(name, getattr(convention, name))
+            for name in convention.departures(near)
+            if name != "metric"
         ]
         protocol = self._presets[near] + (f" but {', '.join(changes)}" if changes else "")
         return Named(protocol, libraries, 0 if libraries else distance, kind)

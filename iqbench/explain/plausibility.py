@@ -89,12 +89,12 @@ def rate(
     odd = {
         name: {
             value: unlikely(name, value, scales=scales, mistakes=mistakes)
-            for value in {row[place] for row in conventions}
+            for value in {getattr(row, name) for row in conventions}
         }
-        for place, name in enumerate(FIELDS)
+        for name in FIELDS
     }
     wrong = np.array(
-        [[odd[name][value] for name, value in zip(FIELDS, row, strict=True)] for row in conventions]
+        [[odd[name][getattr(row, name)] for name in FIELDS] for row in conventions]
     ).reshape(rows.shape)
     best = np.full(len(rows), np.iinfo(np.int64).max)
     for start, own in zip(encode(list(anchors), codes), anchors.values(), strict=True):
