@@ -231,8 +231,7 @@ def _filter(plane: NDArray[Any], shape: str) -> Planes:
     else:
         filtered = cv2.boxFilter(plane, cv2.CV_64F, (size, size))
     reach = size // 2
-    inside: Planes = filtered[reach:-reach, reach:-reach]
-    return inside
+    return np.asarray(filtered[reach:-reach, reach:-reach], dtype=np.float64)
 
 
 def _moments(reference: Tensor, output: Tensor, shape: str) -> Moments:
