@@ -40,6 +40,7 @@ class Ciede2000(Metric):
     name: ClassVar[str] = "ciede2000"
     summary: ClassVar[str] = "Mean colour difference CIEDE2000 of sRGB"
     citation: ClassVar[str] = "Sharma et al. 2005, doi:10.1002/col.20070"
+    version: ClassVar[int] = 2
     role: ClassVar[Role] = "perception"
     symmetric: ClassVar[bool] = True
 

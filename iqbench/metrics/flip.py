@@ -68,6 +68,7 @@ class Flip(Metric):
     name: ClassVar[str] = "flip"
     summary: ClassVar[str] = "FLIP, mean error of low dynamic range"
     citation: ClassVar[str] = "Andersson et al. 2020, doi:10.1145/3406183"
+    version: ClassVar[int] = 2
     role: ClassVar[Role] = "perception"
     symmetric: ClassVar[bool] = True
 

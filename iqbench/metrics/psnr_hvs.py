@@ -71,6 +71,7 @@ class PsnrHvs(Metric):
     citation: ClassVar[str] = (
         "Egiazarian et al. 2006, VPQM; Ponomarenko et al. 2007, VPQM; ponomarenko.info/psnrhvsm.htm"
     )
+    version: ClassVar[int] = 2
     symmetric: ClassVar[bool] = True
 
     luma: Luma = "studio"

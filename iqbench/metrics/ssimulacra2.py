@@ -68,6 +68,7 @@ class Ssimulacra2(Metric):
     name: ClassVar[str] = "ssimulacra2"
     summary: ClassVar[str] = "SSIMULACRA 2.1"
     citation: ClassVar[str] = "Sneyers 2023, github.com/cloudinary/ssimulacra2, version 2.1"
+    version: ClassVar[int] = 2
     role: ClassVar[Role] = "perception"
 
     def columns(self) -> tuple[Column, ...]:
