@@ -171,7 +171,7 @@ def _name(row: Mapping[Any, Any]) -> str:
     protocol = str(row["protocol"]).split(", ")[0] if " but " not in row["protocol"] else ""
     if protocol:
         return f"{row['metric']} under {protocol}"
-    return known.split(", ", maxsplit=1)[0] if known else f"{row['metric']} under {row['protocol']}"
+    return split_names(known)[0] if known else f"{row['metric']} under {row['protocol']}"
 
 
 def _command(row: Mapping[Any, Any]) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
 
 from iqbench.errors import IqbenchError
 from iqbench.images.probe import maximum_pixels
@@ -178,6 +177,8 @@ def gaussian_blur(image: Image, sigma: float, noise_sigma: float = 0.0, seed: in
     IqbenchError
         If ``sigma`` or ``noise_sigma`` is negative or not finite.
     """
+    from scipy.ndimage import correlate1d
+
     _at_least_zero("noise_sigma", noise_sigma)
     profile = _gaussian_profile(sigma)
     blurred = image.astype(np.float64)

@@ -106,6 +106,17 @@ def test_values_of_images_that_nothing_meets_are_explained_by_nothing(folders):
     assert "nearest plausible convention is" in found.sentence
 
 
+def test_the_nearest_convention_keeps_the_commas_of_its_name(cat):
+    frame = judged(cat, "psnr", "12.3456")
+    name = "EDSR-PyTorch calc_psnr (DIV2K, crop scale + 6)"
+    frame.loc[0, ["library", "protocol", "plausibility"]] = [
+        f"{name}, other",
+        "rgb but x",
+        KINDS[0],
+    ]
+    assert f"nearest plausible convention is {name}, off by" in answer(frame).sentence
+
+
 def test_one_value_of_an_image_that_does_not_fit_refutes_a_convention(folders):
     values = values_of(folders, lambda image: image.astype(float))
     name = next(iter(values))

@@ -78,13 +78,17 @@ class LibraryDefaults(BaseModel):
     entries: tuple[LibraryFunction, ...]
 
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""LibYAML's loader is ten times as fast; not every build of PyYAML has it."""
+
+
 @cache
 def load_libraries() -> dict[str, LibraryDefaults]:
     """Return all libraries by the name of their file, in alphabetical order."""
     found = (item for item in files(__package__).iterdir() if item.name.endswith(".yaml"))
     return {
         item.name.removesuffix(".yaml"): LibraryDefaults.model_validate(
-            yaml.safe_load(item.read_text(encoding="utf-8"))
+            _Loader(item.read_text(encoding="utf-8")).get_single_data()
         )
         for item in sorted(found, key=lambda item: item.name)
     }
