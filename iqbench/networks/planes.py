@@ -80,6 +80,6 @@ def _mixed(image: Tensor, matrix: Matrix) -> Tensor:
 def _weights(matrix: Matrix | None, scale: float, channels: int) -> Tensor:
     """Return the matrix of as many channels, float32."""
     if matrix is None:
-        return torch.eye(channels, device="cpu") * scale
+        return torch.eye(channels, dtype=torch.float32, device="cpu") * scale
     rows = torch.tensor(matrix, dtype=torch.float64, device="cpu") * scale
     return (rows.sum(1, keepdim=True) if channels == 1 else rows).float()

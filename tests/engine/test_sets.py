@@ -167,7 +167,7 @@ def test_small_sets_are_warned_of_once(extracted, folders):
     with pytest.warns(IqbenchWarning) as caught:
         iqbench.evaluate(methods=["near", "far"], reference="ref", metrics=["fid", "kid"])
     (said,) = [str(one.message) for one in caught]
-    assert said.startswith("fid of ref / near and 1 more is of 6 images")
+    assert said.startswith("fid of ref / near and 1 more is computed from 6 images")
 
 
 def test_one_pair_has_no_fid(folders):
