@@ -54,7 +54,7 @@ TOGETHER_VALUES = 16384
 Planes: TypeAlias = NDArray[np.float64]
 
 
-class Moments(NamedTuple):
+class LocalMoments(NamedTuple):
     """What SSIM reads of each position, (C, h, w) each.
 
     Attributes
@@ -175,7 +175,7 @@ class SsimFamily(MeanFamily):
         clipped = convention.metric == CLIPPED
         look = Look(*seen, shape, scale, offset, sample, clipped)
 
-        def moments() -> Moments:
+        def moments() -> LocalMoments:
             return _moments(*pair.seen(convention), shape)
 
         def sums() -> Windows:
@@ -234,11 +234,11 @@ def _filter(plane: NDArray[Any], shape: str) -> Planes:
     return np.asarray(filtered[reach:-reach, reach:-reach], dtype=np.float64)
 
 
-def _moments(reference: Tensor, output: Tensor, shape: str) -> Moments:
+def _moments(reference: Tensor, output: Tensor, shape: str) -> LocalMoments:
     """Return local moments at all positions where the window fits."""
     channels, height, width = reference.shape[1:]
     reach = REACH[shape] - 1
-    found = Moments(*(np.empty((channels, height - reach, width - reach)) for _ in range(4)))
+    found = LocalMoments(*(np.empty((channels, height - reach, width - reach)) for _ in range(4)))
     pairs = zip(reference[0].double().numpy(), output[0].double().numpy(), strict=True)
     for channel, (first, second) in enumerate(pairs):
         product, energy, covariance, variance = (planes[channel] for planes in found)
@@ -256,7 +256,7 @@ def _moments(reference: Tensor, output: Tensor, shape: str) -> Moments:
     return found
 
 
-def _map(moments: Moments, look: Look) -> Planes:
+def _map(moments: LocalMoments, look: Look) -> Planes:
     """Return the map of pixels a x + b, whose moments follow from those of x, summed over channels.
 
     A few rows are computed at a time, which stay in the caches.
