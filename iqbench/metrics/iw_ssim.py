@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -31,6 +32,9 @@ SMALLEST = (WINDOW - 1) * 2 ** (LEVELS - 1) + 1
 INNER = (WINDOW - BLOCK) // 2
 """How much further SSIM's window reaches than the window of the information weight."""
 TAP = Tap(whole=True)
+
+TOGETHER = 16384
+"""So many positions are read together."""
 
 
 class IwSsim(Metric):
@@ -200,31 +204,32 @@ def _model(band: Tensor, parent: Tensor | None) -> tuple[Tensor, Tensor]:
         The band of the next scale, which counts as one more neighbour.
     """
     height, width = (side - BLOCK + 1 for side in band.shape[1:])
-    around = [
-        band[:, down : down + height, across : across + width].flatten(1)
-        for down in range(BLOCK)
-        for across in range(BLOCK)
-    ]
+    windows = band.unfold(1, BLOCK, 1).unfold(2, BLOCK, 1)  # (N, h - 2, w - 2, 3, 3)
+    around = windows.permute(0, 3, 4, 1, 2).flatten(3).flatten(1, 2)
     if parent is not None:
         large = _enlarged(_enlarged(parent, 1, band.shape[1]), 2, band.shape[2])
-        around.append(large[:, 1 : 1 + height, 1 : 1 + width].flatten(1))
-    neighbours = torch.stack(around, dim=1)  # (N, n, positions)
+        inner = large[:, 1 : 1 + height, 1 : 1 + width].flatten(1)
+        around = torch.cat([around, inner[:, None]], dim=1)
+    # Parts of the positions stay in the caches.
+    neighbours: Sequence[Tensor] = around.chunk(
+        -(-around.shape[2] // TOGETHER), dim=2
+    )  # (N, n, positions) each
     # Neighbours are much alike: their covariance is nearly singular, and needs float64.
-    exact = neighbours.double()
-    covariance = exact @ exact.mT / exact.shape[2]
+    products = (part @ part.mT for part in (each.double() for each in neighbours))
+    covariance: Tensor = reduce(torch.add, products) / around.shape[2]
     values, vectors = torch.linalg.eigh(covariance)
     rounding = _rounding(band.dtype)
     least = values[:, -1:] * (values.shape[1] * torch.finfo(values.dtype).eps)
     there = values > least.clamp_min(rounding)
     whitening = torch.where(there, 1 / torch.where(there, values, 1.0).sqrt(), 0.0)
     directions = (vectors * whitening.unsqueeze(1)).mT.to(band.dtype)
-    energy = (directions @ neighbours).square().mean(1)
+    energy = torch.cat([(directions @ part).square().mean(1) for part in neighbours], dim=1)
     kept = torch.where(there, values, 0.0)
     total = kept.sum(1, keepdim=True)
     scale = torch.where(
         total > 0, values.sum(1, keepdim=True) / torch.where(total > 0, total, 1), 0
     )
-    return energy.unflatten(1, (height, width)), kept * scale
+    return energy.view(-1, height, width), kept * scale
 
 
 def _enlarged(plane: Tensor, axis: int, length: int) -> Tensor:
