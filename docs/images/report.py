@@ -86,7 +86,7 @@ def plots(page: Page) -> None:
     page.set_viewport_size({"width": 1200, "height": 1086})
     page.locator("#tradeoff").scroll_into_view_if_needed()
     page.locator("#tradeoff .dataset-choice").select_option(label="demo-jpeg")
-    for name in ("front", "spread"):
+    for name in ("front", "boxes"):
         page.wait_for_selector(f"#plot-{name}[data-drawn=demo-jpeg]")
     page.evaluate("document.getElementById('tradeoff').scrollIntoView({behavior: 'instant'})")
     keep(page, "report-plots")
