@@ -164,7 +164,8 @@ def _run(arguments: list[str]) -> None:
         say(shown.getvalue().rstrip("\n"))
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _complain("interrupted; what was scored is kept, and evaluate goes on from there")
+        kept = "; what was scored is kept, and evaluate goes on from there"
+        _complain("interrupted" + (kept if "evaluate" in arguments else ""))
         sys.exit(INTERRUPTED)
     except (BrokenPipeError, _ReaderGoneError):
         sys.exit(0)  # whoever read the output has gone, e.g. `| head`: not an error

@@ -61,6 +61,26 @@ def test_the_package_runs_as_a_module():
     assert done.stdout == f"iqbench, version {__version__}\n"
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("explain", "error: interrupted\n"),
+        (
+            "evaluate",
+            "error: interrupted; what was scored is kept, and evaluate goes on from there\n",
+        ),
+    ],
+)
+def test_only_evaluate_goes_on_from_an_interruption(command, said, monkeypatch, capsys):
+    def interrupted(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main([command, "a", "b"])
+    assert (ended.value.code, capsys.readouterr().err) == (130, said)
+
+
 def test_no_command_shows_the_help_and_is_wrong(iqbench):
     ran = iqbench()
     assert ran.code == 2
