@@ -1,4 +1,4 @@
-"""Open files for Arrow in such a way that none of its threads holds a Python object.
+"""Open files for Arrow so that none of its threads holds a Python object, and name its errors.
 
 Arrow's threads may let go of what they read after the call that asked for it has returned. Where
 that is a Python object they need the interpreter's lock, and a process that ends at that moment is
@@ -16,7 +16,16 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-__all__ = ["open_again", "read_buffer"]
+__all__ = ["UNREADABLE", "open_again", "read_buffer"]
+
+# Besides Arrow's own errors, its Python code raises those of Python: NotImplementedError for types
+# that it does not convert, RecursionError for types that are nested too deeply, MemoryError where
+# a damaged file asks for more memory than there is.
+UNREADABLE = (
+    *(pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError),
+    *(MemoryError, NotImplementedError, RecursionError),
+)
+"""What pyarrow raises for files that are not as they should be."""
 
 
 def read_buffer(file: BinaryIO) -> pa.Buffer:

@@ -193,14 +193,12 @@ def _parquet_rows(path: Path, content: bytes) -> Iterator[tuple[str, dict[str, A
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from iqbench.results.arrow_files import read_buffer
+    from iqbench.results.arrow_files import UNREADABLE, read_buffer
 
     try:
         table = pq.ParquetFile(pa.BufferReader(read_buffer(io.BytesIO(content)))).read()
         rows = table.to_pylist()
-    # Arrow's own errors are OSError and ValueError, and NotImplementedError for types that it does
-    # not convert.
-    except (OSError, ValueError, NotImplementedError) as error:
+    except UNREADABLE as error:
         reason = str(error).partition("\n")[0]
         raise IqbenchError(f"cannot read {path}: {reason}") from None
     if len(set(table.column_names)) < table.num_columns:

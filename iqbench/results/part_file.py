@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from iqbench.errors import IqbenchError
-from iqbench.results.arrow_files import open_again, read_buffer
+from iqbench.results.arrow_files import UNREADABLE, open_again, read_buffer
 from iqbench.results.format1 import completed
 from iqbench.results.schema import DEFAULTS, FOOTER_KEY, FORMATS, SCHEMAS, Footer, Kind
 from iqbench.results.signature import parse_signature
@@ -49,14 +49,6 @@ _ROWS_A_BYTE = 16
 _MOST_TEXT = 2**30
 _LONGEST_NAME = 2**16
 _MOST_GROUPS = 10_000
-
-# Besides Arrow's own errors, its Python code raises those of Python: NotImplementedError for types
-# that it does not convert, RecursionError for types that are nested too deeply.
-_REFUSED = (
-    *(pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError),
-    *(MemoryError, NotImplementedError, RecursionError),
-)
-"""What pyarrow raises for files that are not as they should be."""
 
 
 class ChecksumError(IqbenchError):
@@ -126,7 +118,7 @@ def open_part(part: Path, kind: Kind) -> Iterator[tuple[pq.ParquetFile, Footer]]
                 page_checksum_verification=True,
             )
             footer = _footer(file, kind)
-        except _REFUSED as error:
+        except UNREADABLE as error:
             raise _damaged(part, error) from error
         if footer is None:
             raise IqbenchError(
@@ -178,7 +170,7 @@ def read_part(part: Path, kind: Kind, columns: list[str] | None = None) -> tuple
             _check_names(table, footer)
         except FileNotFoundError:
             raise
-        except _REFUSED as error:
+        except UNREADABLE as error:
             raise _damaged(part, error) from error
     return table, footer
 
