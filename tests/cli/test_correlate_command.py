@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from made_columns import as_stated
+from made_manifest import MANIFEST
 from needs import SHARED, needs
 
 from iqbench.cli.correlate import correlate
 from iqbench.errors import IqbenchError
-from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.schema import ColumnInfo, ImageRow, ScoreRow
 from iqbench.results.store import Store
 
 COLUMNS = as_stated(
@@ -25,11 +26,6 @@ COLUMNS = as_stated(
         "lpips-alex": ColumnInfo("lower", 4),
         "tv-sq-output": ColumnInfo("none", 4, headline=False),
     }
-)
-MANIFEST = Manifest(
-    **{"iqbench": "0.1.0", "python": "3.10", "torch": "2.4", "platform": "Linux"},
-    **{"device": "cpu", "precision": "exact", "command": "iqbench evaluate"},
-    time="2026-01-01T00:00:00Z",
 )
 OPINIONS = SHARED / "data/mos"
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from made_columns import as_stated
+from made_manifest import MANIFEST
 
 from iqbench.boards.board import Board, read_board
 from iqbench.boards.dataset_board import BoardOptions
@@ -23,21 +24,11 @@ from iqbench.errors import IqbenchWarning
 from iqbench.page.contents import read_contents
 from iqbench.results.read import load_columns, load_images, load_scores
 from iqbench.results.references import stale_rows
-from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.schema import ColumnInfo, ImageRow, ScoreRow
 from iqbench.results.store import Store
 
 COLUMNS = as_stated({"psnr": ColumnInfo("higher", 2), "ssim": ColumnInfo("higher", 4)})
 IMAGES = [f"image{number}" for number in range(8)]
-MANIFEST = Manifest(
-    iqbench="0.1.0",
-    python="3.11",
-    torch="2.6",
-    platform="Linux",
-    device="cpu",
-    precision="exact",
-    command="iqbench evaluate",
-    time="2026-01-01T00:00:00Z",
-)
 
 
 def score(

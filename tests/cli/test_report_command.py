@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from made_manifest import MANIFEST
 
 from iqbench.page import recorded
 from iqbench.page.recorded import recorded_places
-from iqbench.results.schema import FOOTER_KEY, FilePlace, ImageRow, Manifest
+from iqbench.results.schema import FOOTER_KEY, FilePlace, ImageRow
 from iqbench.results.store import Store
 
 
@@ -36,17 +37,7 @@ def scored(made):
 
 def remember(results: Path, *places: FilePlace) -> None:
     """Add a run to the tables that says where files were."""
-    run = Manifest(
-        iqbench="0.1.0",
-        python="3.10",
-        torch="2.4",
-        platform="Linux",
-        device="cpu",
-        precision="exact",
-        command="iqbench evaluate",
-        time="2030-01-02T03:04:05+00:00",
-        places=list(places),
-    )
+    run = MANIFEST.model_copy(update={"time": "2030-01-02T03:04:05+00:00", "places": list(places)})
     with Store(results).writer(run, {}) as writer:
         writer.add_image(ImageRow("hr", "mine", "extra", error="not scored yet"))
 

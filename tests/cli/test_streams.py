@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 from made_folders import Made
+from made_manifest import MANIFEST
 from rich.cells import cell_len
 
 from iqbench.cli.main import main
 from iqbench.document.text import encodable, spell_out
-from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.schema import ColumnInfo, ImageRow, ScoreRow
 from iqbench.results.store import Store
 
 MAIN = "from iqbench.cli.main import main; main()"
@@ -205,16 +206,7 @@ def on_a_terminal(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
 HOSTILE = "m\x1b[2Jx\x9b1A\u202egnp\x07\x1b]0;title\x07"
 
 
-RUN = Manifest(
-    iqbench=HOSTILE,
-    python="3.11",
-    torch="2.4",
-    platform="Linux",
-    device="cpu",
-    precision="exact",
-    command=HOSTILE,
-    time="2026-01-01T00:00:00Z",
-)
+RUN = MANIFEST.model_copy(update={"iqbench": HOSTILE, "command": HOSTILE})
 
 
 @pytest.fixture

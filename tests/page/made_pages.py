@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from made_columns import as_stated
 from made_folders import noisy, picture
+from made_manifest import MANIFEST
 
 from iqbench.images.source import FileSource
 from iqbench.images.write import write_png
@@ -34,16 +35,7 @@ HOSTILE = (
 
 
 def manifest(command: str = "iqbench evaluate") -> Manifest:
-    return Manifest(
-        iqbench="0.1.0",
-        python="3.10",
-        torch="2.4",
-        platform="Linux",
-        device="cpu",
-        precision="exact",
-        command=command,
-        time="2026-01-02T03:04:05+00:00",
-    )
+    return MANIFEST.model_copy(update={"command": command, "time": "2026-01-02T03:04:05+00:00"})
 
 
 def values_of(quality: float, image: int) -> dict[str, float]:

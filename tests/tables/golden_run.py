@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from click.testing import CliRunner
 from made_columns import as_stated
+from made_manifest import MANIFEST
 
 from iqbench.cli.main import cli
 from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
@@ -45,16 +46,7 @@ _METHODS = {"bicubic": 0.0, "edsr": 1.5, "swinir": 1.7}
 
 
 def _manifest(time: str) -> Manifest:
-    return Manifest(
-        iqbench="0.1.0",
-        python="3.10",
-        torch="2.4",
-        platform="Linux",
-        device="cpu",
-        precision="exact",
-        command="iqbench evaluate",
-        time=time,
-    )
+    return MANIFEST.model_copy(update={"time": time})
 
 
 def _rows(
