@@ -49,8 +49,9 @@ def for_plotly(figure: Figure) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``traces``, ``layout``, and, where it is not that of the style, ``height`` in pixels. Names
-        are whole: the page's script shortens those that have no room.
+        ``traces``, ``layout``, and, where it is not that of the style, ``height`` in pixels, to
+        which ``row`` pixels are added for each row that a filter leaves. Names are whole: the
+        page's script shortens those that have no room.
     """
     if isinstance(figure, Heatmap):
         return _heatmap(figure)
@@ -86,7 +87,7 @@ def _heatmap(figure: Heatmap) -> dict[str, Any]:
         "hoverongaps": False,
     }
     axes = {"xaxis": {"showgrid": False}, "yaxis": {"autorange": "reversed", "showgrid": False}}
-    return {"traces": [trace], "layout": axes, "height": 200 + 26 * len(figure.rows)}
+    return {"traces": [trace], "layout": axes, "height": 200, "row": 26}
 
 
 def _grid(count: int) -> dict[str, Any]:

@@ -9,8 +9,8 @@
 
   /**
    * Draw a figure into an element. `make` gives it: name (of the file that is saved), traces, layout
-   * and perhaps height, as the document describes it, and what it shows; or a sentence where there
-   * is none. Returns what draws it again.
+   * and perhaps height and the height of a row, as the document describes it, and what it shows; or
+   * a sentence where there is none. Returns what draws it again.
    */
   iqbench.figure = (place, make) => {
     drawn.set(place, { make, near: false, made: false });
@@ -45,8 +45,9 @@
     const first = !one.made;
     if (first) place.replaceChildren();
     one.made = true;
-    place.style.height = figure.height ? `${figure.height}px` : "";
     const { traces, layout } = fitted(iqbench.painted(figure), printing ? paper : place.clientWidth);
+    const rows = figure.row ? figure.row * traces[0].y.length : 0;
+    place.style.height = figure.height ? `${figure.height + rows}px` : "";
     const size = printing ? { width: paper, height: place.clientHeight } : {};
     const config = iqbench.config(figure.name);
     await window.Plotly.react(place, traces, iqbench.layout({ ...layout, ...size }), config);
