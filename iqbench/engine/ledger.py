@@ -16,7 +16,7 @@ from iqbench.images.source import Source
 from iqbench.results.schema import UNDEFINED, ImageRow, ScoreRow, removed
 from iqbench.results.store import Current, ImageState, Writer
 
-__all__ = ["Failure", "Ledger", "Summary"]
+__all__ = ["Failure", "Ledger", "Summary", "reasons"]
 
 _BESIDE = ("mos", "mos_std", "mos_direction", "distortion", "bitstream_digest")
 """Columns of an image that may change although its files are the same."""
@@ -116,6 +116,14 @@ class Summary:
             for (dataset, method), failures in groups.items()
         ]
         return [*self.warnings, *failed, *self.remarks]
+
+
+def reasons(errors: Mapping[str, str]) -> str:
+    """Say why columns have no value: each reason once, after the columns that it concerns."""
+    columns: dict[str, list[str]] = {}
+    for column, error in errors.items():
+        columns.setdefault(error, []).append(column)
+    return "; ".join(f"{', '.join(names)}: {error}" for error, names in columns.items())
 
 
 def _outputs(failures: Sequence[Failure]) -> str:
@@ -273,7 +281,8 @@ class Ledger:
             lacking = self.summary.undefined.setdefault((self.dataset, column), [])
             lacking.append(Failure(self.dataset, row.method, row.image, error))
         if failed:
-            error = "; ".join(f"{column}: {error}" for column, error in failed.items())
+            ordered = {name: failed[name] for name in self.signatures.plain if name in failed}
+            error = reasons(ordered | failed)
             self.summary.failures.append(Failure(self.dataset, row.method, row.image, error))
         counts = self.summary.failed if failed else self.summary.done
         counts[self.dataset, row.method] += 1

@@ -17,7 +17,7 @@ from iqbench.engine.foreign_scores import (
     is_foreign,
     moved_as_a_whole,
 )
-from iqbench.engine.ledger import Ledger, Summary
+from iqbench.engine.ledger import Ledger, Summary, reasons
 from iqbench.engine.origins import check_origins, origins_of
 from iqbench.engine.plan import Absence, Assignment, DatasetPlan, RunPlan
 from iqbench.engine.reference_sets import SetImage, SetImages, read_reference_set
@@ -405,8 +405,7 @@ class _DatasetRun:
             self._ledger.score(one.output, one.outcomes)
             self._sets.keep(one.output, one.without)
             if one.without:
-                error = "; ".join(f"{name}: {why}" for name, why in one.without.items())
-                self._ledger.note(one.output, error)
+                self._ledger.note(one.output, reasons(one.without))
 
     def _bitstreams(self) -> Mapping[str, Mapping[str, Bitstream]]:
         """Return the bitstreams that values are counted from: now, or in an earlier run.
