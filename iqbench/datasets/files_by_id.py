@@ -1,4 +1,4 @@
-"""Files by the ids of images, in a few bytes a file: most names are the id between two texts."""
+"""Files by the ids of images, in a few bytes per file: most names are a prefix, the id, a suffix."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["FileSamples", "FilesById", "Ids"]
 
 _NONE = -1
 _MOST_FORMS = 2**15
-"""So many are numbered; a file of any further one keeps its whole name."""
+"""How many pairs of prefix and suffix are numbered; files with any other keep their whole name."""
 
 
 class Ids(Mapping[str, int]):
-    """Ids of images and the place of each; shared by all that says something of these images.
+    """Ids of images and the place of each; tables of the same images share them.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class FilesById(Mapping[str, Place]):
         self.ids = ids
         self._forms: list[tuple[str, str]] = []
         self._whole: dict[int, str] = {}
-        """By place, names that are no id between two texts, or of a rare form."""
+        """By place, names that do not hold the id, or whose prefix and suffix are not numbered."""
         self._form_of: array[int] = array("h", [_NONE]) * len(ids)
         numbers: dict[tuple[str, str], int] = {}
         for image, name in names:

@@ -1,4 +1,4 @@
-"""What a results folder knows of one dataset and method, in some hundred bytes an image.
+"""What a results folder has of one dataset and method, in a few hundred bytes per image.
 
 A run looks up every image that it scores, so all of them are in memory at once: as columns, not as
 objects.
@@ -28,7 +28,7 @@ _PACKED = ("reference_digest", "output_digest", "pair", "bitstream_digest")
 _NIBBLES = np.full(256, 255, np.uint8)
 _NIBBLES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 _BITS = 63
-"""So many values a number tells of."""
+"""How many values one number has a bit for."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class _Digests:
     Parameters
     ----------
     packed
-        A row each.
+        (rows, bytes) uint8.
     valid
-        Which there are.
+        (rows,) bool: whether a row has a digest.
     """
 
     def __init__(self, packed: np.ndarray[Any, np.dtype[np.uint8]], valid: Any) -> None:
@@ -83,14 +83,14 @@ class _Cells:
 
 
 def _compact(name: str, column: pa.ChunkedArray) -> _Digests | _Cells:
-    """Keep a column in few bytes."""
+    """Keep a column in as few bytes as its values allow."""
     whole = column.combine_chunks()
     packed = _packed(whole) if name in _PACKED else None
     return _Cells(whole) if packed is None else packed
 
 
 def _packed(column: pa.Array) -> _Digests | None:
-    """Pack digests; None where some text is none, or of another length."""
+    """Pack digests; None if a text is not a digest, or the lengths differ."""
     valid = column.is_valid().to_numpy(zero_copy_only=False)
     texts = column.drop_null()
     lengths = pc.unique(pc.binary_length(texts)).to_pylist()
@@ -261,7 +261,7 @@ _KINDS = _PAIR, _OUTPUT, _BITSTREAM, _NO_FILE = range(4)
 def _rows_of(images: KnownImages, names: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Say in which row of the images each name is."""
     rows = [images.row_of(name) for name in names.dictionary.to_pylist()]
-    # Names in the dictionary that no row has any more are images that nobody knows.
+    # The dictionary may hold names that no row uses; their images need not be known.
     known = np.array([-1 if row is None else row for row in rows], np.int64)
     found: np.ndarray[Any, np.dtype[np.int64]] = known[names.indices.to_numpy()]
     return found
