@@ -1,4 +1,4 @@
-"""Files by the ids of images, in a few bytes per file: most names are a prefix, the id, a suffix."""
+"""Files by ids of images, in a few bytes per file: most names are a prefix, the id, a suffix."""
 
 from __future__ import annotations
 
