@@ -44,16 +44,16 @@ PATH = click.Path(path_type=Path)
     "means",
     multiple=True,
     metavar="X",
-    help="The reported value as printed: its digits say how precise it is. One for each --metric, "
-    "in the same order.",
+    help="The reported value as printed: its digits say how precise it is. 98.12% and 28.42 dB "
+    "are read too. One for each --metric, in the same order.",
 )
 @click.option(
     "--values",
     type=PATH,
     metavar="FILE",
-    help="Values of single images, instead of --value or besides: a CSV (image,value or "
-    "image,psnr,ssim), JSON, or the lines that an evaluation script printed. One convention must "
-    "meet all of them, which leaves no coincidence.",
+    help="Values of single images, instead of --value or together with it: a CSV (image,value or "
+    "image,psnr,ssim), JSON, YAML, a table in Markdown or LaTeX, or the log of an evaluation "
+    "script. One convention must give all of them, which excludes chance.",
 )
 @click.option(
     "--pattern",

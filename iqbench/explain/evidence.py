@@ -93,15 +93,28 @@ def gather(
                 )
             if place in images:
                 raise IqbenchError(f"{where}: {names.images[place]!r} has two values of {metric}")
-            images[place] = Reported.parse(text, float_error)
+            images[place] = _parse(text, float_error, f"{where}, {metric} of {name!r}")
         if mean is None and not images:
+            missing = f"{where} hold" + ("s" if isinstance(values, str | Path) else "")
             raise IqbenchError(
-                f"no value of {metric} is given",
+                f"no value of {metric} is given"
+                if values is None
+                else f"{missing} no value of {metric}",
                 hint="Give --value X, or --values FILE with a value of each image",
             )
         reported = None if mean is None else Reported.parse(mean, float_error)
         found.append(Evidence(metric, reported, images))
     return found
+
+
+def _parse(text: Number, float_error: float, where: str) -> Reported:
+    """Read a value; the error says where it stands."""
+    try:
+        return Reported.parse(text, float_error)
+    except IqbenchError as error:
+        raise IqbenchError(
+            f"{where}: {error.message}", hint="Leave out images without a value"
+        ) from error
 
 
 def _of_mapping(

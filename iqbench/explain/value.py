@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 
-from iqbench.errors import IqbenchError
+from iqbench.explain.printed import read_printed
 
 __all__ = ["Reported"]
 
@@ -41,7 +40,8 @@ class Reported:
         Parameters
         ----------
         text
-            ``28.42``, ``.8101``, ``1.2e-3``, ``inf``; a float counts with the digits it prints.
+            As in `iqbench.explain.printed.read_printed`; a float counts with the digits that it
+            prints.
         float_error
             What float32 arithmetic may be off by, relative to values above 1, absolute below.
 
@@ -51,14 +51,7 @@ class Reported:
             If it is no number.
         """
         text = str(text).strip()
-        try:
-            number = Decimal(text)
-        except InvalidOperation:
-            number = Decimal("nan")
-        if number.is_nan():
-            raise IqbenchError(
-                f"the value {text!r} is no number", hint="Type it as printed, e.g. 28.42"
-            )
+        number = read_printed(text)
         value = float(number)
         exponent = number.as_tuple().exponent
         half = 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0

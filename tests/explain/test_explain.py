@@ -242,7 +242,7 @@ def test_the_printed_digits_say_what_agrees(digits):
     assert not reported.matches(28.4249123 + 1.1 * 10**-digits + 2e-4)
 
 
-@pytest.mark.parametrize("text", ["", "nan", "28,42", "28.42 dB"])
+@pytest.mark.parametrize("text", ["", "nan", "28.4.2", "28.42 s"])
 def test_what_is_no_number_is_refused(cat, text):
     with pytest.raises(IqbenchError, match="no number"):
         explain(*cat, metric="psnr", value=text)
