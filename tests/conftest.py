@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from made_metrics import LEVELS
 
 from iqbench.engine.compute import resolve_compute
@@ -32,8 +33,17 @@ torch.set_num_threads(1)
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 
-# A shell that starts the tests in the background has them ignore Ctrl-C; some tests press it.
+# A shell that starts the tests in the background has them ignore Ctrl-C, and `nohup` has them
+# ignore that the terminal is closed. Some tests send these signals.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile(
+    "iqbench", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("iqbench")
 
 
 @pytest.fixture(autouse=True)

@@ -371,7 +371,7 @@ class TestWhatIsKept:
         assert len(evaluator) == 0
 
     @given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.randoms())
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     def test_the_means_do_not_depend_on_how_images_are_batched(self, sizes, order):
         from iqbench.engine.record import Record, Row
 

@@ -34,7 +34,7 @@ class Held:
             del self.now[job]
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(derandomize=True, max_examples=60)
 @given(
     costs=st.lists(st.integers(0, 12), max_size=25),
     workers=st.integers(1, 4),

@@ -38,7 +38,7 @@ def test_names_that_differ_in_the_middle_are_shown_from_there() -> None:
     assert shortened(names, 10) == ["…xbbbbb…bb", "…ybbbbb…bb", "…xbbbbb…bb"]
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(derandomize=True, max_examples=200)
 @given(
     st.lists(st.text("ab", max_size=40), max_size=12).map(lambda names: ["", *names]),
     st.integers(1, 20),

@@ -180,7 +180,7 @@ def test_groups_of_points_are_told_apart() -> None:
     assert [trace["showlegend"] for trace in traces] == [True, True, False, False]
 
 
-@settings(deadline=None, derandomize=True, max_examples=20)
+@settings(derandomize=True, max_examples=20)
 @given(st.floats(0.5, 60), st.floats(3, 40))
 def test_any_size_in_range_is_taken(side: float, points: float) -> None:
     assert FigureStyle((side, side), font_size=points).settings["font.size"] == points

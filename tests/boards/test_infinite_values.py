@@ -147,7 +147,7 @@ def methods_of(images: int) -> st.SearchStrategy[list[list[float]]]:
     return st.lists(of_one, min_size=1, max_size=4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 4).flatmap(methods_of), st.sampled_from(["psnr", "tv-ratio"]))
 @example([[INF, INF, -INF], [INF, -INF, -INF]], "psnr")
 @example([[INF, -INF]], "psnr")

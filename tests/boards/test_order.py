@@ -103,7 +103,7 @@ def ranked_by_the_rule(columns: dict[int, list[float]], direction: str) -> dict[
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(tables(), st.sampled_from(sorted(METRICS.values())))
 def test_the_order_is_that_of_the_rule(values: np.ndarray, direction: str) -> None:
     every = np.ones(values.shape[1], dtype=bool)
@@ -113,7 +113,7 @@ def test_the_order_is_that_of_the_rule(values: np.ndarray, direction: str) -> No
     assert found == ranked_by_the_rule(columns, direction)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tables(), st.sampled_from(sorted(METRICS)))
 def test_rank_star_front_pairs_and_average_tell_one_story(values: np.ndarray, metric: str) -> None:
     scores = {
@@ -148,7 +148,7 @@ def test_rank_star_front_pairs_and_average_tell_one_story(values: np.ndarray, me
         assert averages.to_dict() == dict(zip(kept.index, stats.rankdata(kept), strict=True))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tables(), st.sampled_from(sorted(METRICS.values())))
 def test_resamples_are_ranked_as_their_images_would_be(values: np.ndarray, direction: str) -> None:
     info, every = ColumnInfo(direction), np.ones(values.shape[1], dtype=bool)

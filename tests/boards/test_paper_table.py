@@ -489,7 +489,7 @@ def test_names_cannot_break_the_table(tmp_path: Path, format: str) -> None:
         assert {line.count("&") for line in rows} == {1}
 
 
-@settings(deadline=None, derandomize=True, max_examples=15)
+@settings(derandomize=True, max_examples=15)
 @given(
     st.lists(
         st.tuples(st.integers(0, 5), st.integers(0, 5)).map(lambda pair: tuple(map(float, pair))),

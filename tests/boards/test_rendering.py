@@ -182,7 +182,7 @@ def test_names_cannot_break_the_table(format: str) -> None:
         assert "[red]<script>|*_`\\x1b[31m\\u202eevil\\n" in text
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(st.text(max_size=20))
 def test_any_name_stays_one_printable_line(name: str) -> None:
     assert printable(name).isprintable()

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iqbench.engine.bands import ALIGNMENT, PIXELS_AT_ONCE, Plan, _bytes_a_pixel, plan_bands
@@ -36,7 +36,6 @@ def test_bands_cover_every_row_once_and_in_order(height, rows):
     assert all(band.stop - band.start <= rows for band in bands)
 
 
-@settings(deadline=None)
 @given(
     height=st.integers(1, 8000),
     width=st.integers(1, 8000),
@@ -80,7 +79,6 @@ def test_a_large_image_is_cut_into_equal_bands_of_aligned_height():
 
 
 @given(width=st.integers(100, 20_000))
-@settings(deadline=None)
 def test_aligning_a_band_makes_it_a_quarter_larger_at_most(width):
     plan = planned(10_000, width)
     assert plan.rows * width <= 1.25 * max(PIXELS_AT_ONCE["cpu"], width)

@@ -79,7 +79,7 @@ def outcomes(workers, sizes):
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 5), max_size=12), st.integers(1, 4), st.data())
 def test_every_output_comes_back_once_whoever_dies(sizes, count, data):
     workers = Workers(count, lambda most: data.draw(st.integers(0, most - 1)))
@@ -89,7 +89,7 @@ def test_every_output_comes_back_once_whoever_dies(sizes, count, data):
     assert workers.most_held <= DEPTH
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.integers(1, 4), st.data())
 def test_only_what_kills_has_an_error(sizes, count, data):
     images = [

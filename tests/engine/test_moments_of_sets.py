@@ -356,7 +356,7 @@ class Stored:
     st.lists(st.integers(0, 11), min_size=1, max_size=14),
     st.sets(st.integers(0, 11)),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_moments_of_any_set_are_put_together_from_any_others(
     tmp_path_factory, stored_sets, wanted, kept
 ):

@@ -82,7 +82,7 @@ def level_of(made: Made) -> dict[str, tuple[float, str]]:
     }
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.sampled_from(sorted(KINDS)), st.sampled_from(sorted(KINDS)))
 def test_a_reference_never_changes_the_value(tmp_path_factory, output, reference):
     made = Made(tmp_path_factory.mktemp("peaks"))

@@ -135,7 +135,7 @@ class TestMarks:
         assert output_mark(None) is None
         assert pair_digest(None, "a") is None
 
-    @settings(max_examples=5, deadline=None)
+    @settings(max_examples=5)
     @given(st.sets(st.sampled_from("abc"), max_size=2), st.sets(st.sampled_from("abc")))
     def test_values_follow_the_files_that_they_read(self, tmp_path_factory, outputs, references):
         """After any files changed, only what read them is computed again."""

@@ -82,7 +82,7 @@ METRICS = ["psnr", "fragile", "ssim", "tv"]
 
 
 @pytest.mark.parametrize("step", ["maps", "close", "whole"])
-@settings(deadline=None, derandomize=True, max_examples=8)
+@settings(derandomize=True, max_examples=8)
 @given(broken=st.sets(st.integers(0, 3)), references=st.integers(1, 2))
 def test_only_the_broken_images_lack_only_that_value(make_scorer, step, broken, references):
     with pytest.MonkeyPatch.context() as patch:

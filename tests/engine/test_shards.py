@@ -128,7 +128,7 @@ class TestTogether:
         made.evaluate(results=made.root / "whole")
         same(made.root / "merged", made.root / "whole")
 
-    @settings(max_examples=3, deadline=None, derandomize=True)
+    @settings(max_examples=3, derandomize=True)
     @given(st.integers(2, 4), st.sets(st.sampled_from(SCENES[:2] + SCENES[4:])), st.randoms())
     def test_after_a_run_of_other_images(self, count, gone, random):
         with TemporaryDirectory() as folder:

@@ -42,7 +42,7 @@ def cut(jobs: list[Job], **options) -> list[Unit]:
     return list(units_of_jobs("data", jobs, **given))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 150), max_size=12), st.integers(1, 100))
 def test_units_have_all_outputs_in_their_order(source, sizes, most):
     jobs = [job(source, number, size) for number, size in enumerate(sizes)]

@@ -16,7 +16,7 @@ from iqbench.images import degrade
 from iqbench.images.write import write_png
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(count=st.integers(20, 400), half=st.floats(1e-5, 1e-3), seed=st.integers(0, 99))
 def test_evenly_spread_values_fit_as_often_as_they_are_dense(count, half, seed):
     values = np.linspace(0, 10, count)[:, None]

@@ -234,7 +234,7 @@ def test_what_nothing_reproduces_has_the_nearest_first(cat):
     assert frame["difference"].abs().is_monotonic_increasing
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(digits=st.integers(2, 6))
 def test_the_printed_digits_say_what_agrees(digits):
     reported = Reported.parse(f"{28.4249123:.{digits}f}")

@@ -120,7 +120,7 @@ class TestOrders:
         best = best_of(folders, f"{np.mean(values):.5f}")
         assert (best["reproduces"], best["prepared"]) == (True, name)
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(st.lists(st.integers(0, 300), min_size=1, max_size=9, unique=True))
     def test_a_partner_is_the_output_at_the_place_of_the_reference(self, numbers):
         names = [f"{number}.png" for number in numbers]

@@ -324,7 +324,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         read_values(tmp_path / "none.csv", ["psnr"], NAMES, None)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     name=st.sampled_from(
         ["baby", "baby.png", "out/baby_x4.png", "BABY.PNG", "hr\\baby.png", "babyx4_SwinIR.png"]

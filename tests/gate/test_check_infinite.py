@@ -108,7 +108,7 @@ def judged(gains: list[float]) -> str:
     return judge([np.array(gains)], [0.05])[0].verdict
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(GAINS)
 def test_the_rule_on_means_is_its_own_mirror_image(gains: list[float]) -> None:
     there, back = judged(gains), judged([-gain for gain in gains])
@@ -117,7 +117,7 @@ def test_the_rule_on_means_is_its_own_mirror_image(gains: list[float]) -> None:
         assert back == "worse"
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(GAINS, st.data())
 def test_undoing_a_loss_makes_no_verdict_worse(gains: list[float], data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(gains) - 1))
@@ -126,7 +126,7 @@ def test_undoing_a_loss_makes_no_verdict_worse(gains: list[float], data: st.Data
         assert judged(undone) != "worse"
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(GAINS, st.integers(1, 3))
 def test_infinite_gains_fewer_than_the_losses_hide_none(gains: list[float], lucky: int) -> None:
     losses = [gain for gain in gains if gain < 0]

@@ -55,7 +55,7 @@ def test_bytes_after_the_end_are_ignored(label):
         np.testing.assert_array_equal(decode(WHOLE[label] + tail).pixels, expected)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(
     label=st.sampled_from(sorted(WHOLE)),
     changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),
@@ -75,7 +75,7 @@ def test_damaged_files_give_a_picture_or_a_clear_error(label, changes, early):
         assert "picture" in outcome.message
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(st.binary(max_size=200), st.sampled_from(sorted(WHOLE)), st.integers(0, 40))
 def test_anything_at_all_behind_a_signature(junk, label, kept):
     outcome = attempt(WHOLE[label][:kept] + junk)

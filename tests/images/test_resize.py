@@ -19,7 +19,7 @@ from iqbench.images.source import FileSource
 
 DATA = SHARED / "data"
 
-steady = settings(deadline=None, derandomize=True)
+steady = settings(derandomize=True)
 lengths = st.integers(1, 40)
 scales = st.sampled_from([0.125, 0.25, 1 / 3, 0.4, 0.5, 0.9, 1.0, 1.5, 2.0, 3.0, 4.0])
 edges = st.sampled_from(["replicate", "symmetric"])

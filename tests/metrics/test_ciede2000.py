@@ -55,7 +55,7 @@ def oracle(reference, output):
     return deltaE_ciede2000(*(rgb2lab(image) for image in (reference, output)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), spread=st.sampled_from([0, 1, 10, 255]))
 def test_values_are_those_of_scikit_image(seed, spread):
     generator = np.random.default_rng(seed)

@@ -53,7 +53,7 @@ def same(function, *tensors, **tolerance):
     torch.testing.assert_close(compiled, plain, **{"rtol": 1e-5, "atol": 1e-6} | tolerance)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(height=sides, width=sides, channels=st.sampled_from([1, 3]), planes=st.integers(1, 4))
 def test_averaged_planes_of_small_images(height, width, channels, planes):
     rows = (*vsi.LMN, (1.0, 0.0, 0.0))[:planes]
@@ -67,14 +67,14 @@ def test_averaged_planes_of_images_whose_blocks_reach_outside(size, channels):
     same(lambda x: shared.averaged_planes(x, vsi.LMN), image(1, channels, *size))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(height=sides, width=sides, seed=seeds)
 @example(height=3, width=513, seed=0)
 def test_gradients(height, width, seed):
     same(shared.scharr, image(2, 1, height, width, seed=seed))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(height=sides, width=sides, rows=sides, columns=sides)
 def test_bilinear_resizing(height, width, rows, columns):
     # torch rounds the places to float32.
@@ -87,7 +87,7 @@ def test_colours():
     same(vsi._lab, rgb, atol=2e-4)  # of 500 times a difference of roots
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(count=st.integers(1, 300), kinds=st.integers(1, 300), seed=seeds)
 def test_medians(count, kinds, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -108,7 +108,7 @@ def test_phase_congruency(size):
 
 @pytest.mark.parametrize("similarity", [fsim.SIMILARITY, vsi.SIMILARITY])
 @pytest.mark.parametrize("gray", [True, False])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(height=sides, width=sides, references=st.integers(1, 2))
 @example(height=80, width=80, references=1)
 def test_weighted_similarities(similarity, gray, height, width, references):
@@ -124,7 +124,7 @@ def test_weighted_similarities(similarity, gray, height, width, references):
     same(sums, first[0], first, second, rtol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(height=sides, width=sides, channels=st.sampled_from([1, 3]))
 @example(height=30, width=600, channels=3)
 def test_layers_in_bands(height, width, channels):

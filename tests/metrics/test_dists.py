@@ -166,7 +166,7 @@ def prepared(pixels):
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(height=st.integers(250, 700), width=st.integers(250, 700), rows=st.integers(1, 300))
 def test_the_short_side_is_shrunk_as_by_pillow_bit_by_bit(height, width, rows):
     pixels = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)

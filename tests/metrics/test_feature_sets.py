@@ -29,14 +29,14 @@ def assert_same(found, expected):
 
 class TestMoments:
     @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.floats(-1e3, 1e3))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_they_are_those_of_all_rows_however_these_are_cut(self, sizes, shift):
         rows = rows_of(sum(sizes), 4, 0, shift)
         parts = np.split(rows, np.cumsum(sizes)[:-1])
         assert_same(Moments.of_blocks(parts, 4), Moments.of(rows))
 
     @given(st.integers(1, 12), st.integers(1, 12), st.floats(-1e3, 1e3))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_what_was_merged_can_be_taken_out(self, n, m, shift):
         first, second = rows_of(n, 3, 1), rows_of(m, 3, 2, shift)
         both = Moments.of(first).merge(Moments.of(second))

@@ -138,7 +138,7 @@ def test_odd_sides_as_libraries_score_them(size, odd, recorded, tolerance):
     )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(height=st.integers(176, 300), width=st.integers(176, 300))
 def test_the_bare_name_is_the_authors_script(height, width):
     images = pair(height, width, channels=1)

@@ -85,7 +85,7 @@ def test_the_engine_gives_the_same_in_bands_of_any_height(make_scorer, memory, s
     assert found["nlpd"].value == pytest.approx(oracle(*pair), rel=2e-5)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 9))
 def test_any_size_is_that_of_the_script(height, width, seed):
     pair = np.random.default_rng(seed).integers(0, 256, (2, height, width, 1))

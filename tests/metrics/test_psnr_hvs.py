@@ -126,7 +126,7 @@ def test_the_engine_gives_the_same_in_bands_of_any_height(make_scorer, memory, p
     assert value == pytest.approx(oracle(*planes)["psnr-hvsm"], abs=1e-4)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 255), st.integers(0, 255))
 def test_flat_images_differ_by_their_mean_alone(first, second):
     flat = [

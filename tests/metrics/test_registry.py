@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iqbench.engine.batch import Batch
@@ -147,7 +147,6 @@ def as_spec(options):
     return "perceptual:" + ",".join(f"{key}={value}" for key, value in written.items() if value)
 
 
-@settings(deadline=None)
 @given(options=perceptual_options())
 def test_the_name_of_a_column_asks_for_that_column(options):
     for request in resolve_metrics([as_spec(options)]):
@@ -164,7 +163,6 @@ def test_the_name_of_a_default_column_asks_for_that_column(name):
     assert names(name, name) == [name]
 
 
-@settings(deadline=None)
 @given(options=perceptual_options(), data=st.data())
 def test_columns_with_different_options_never_share_a_name(options, data):
     key = data.draw(st.sampled_from(sorted(options)))

@@ -14,7 +14,7 @@ def bands(image, rows):
     return torch.tensor_split(image, rows, dim=2)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cuts, st.sampled_from([0.0, 1e3]), st.integers(0, 5))
 def test_moments_of_bands_are_those_of_the_image(rows, offset, seed):
     generator = torch.Generator().manual_seed(seed)

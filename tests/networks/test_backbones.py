@@ -85,9 +85,7 @@ def test_a_pass_is_the_layers_called_one_after_the_other(random_network, name):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(heights=st.lists(st.integers(1, 23), max_size=8))
 @torch.inference_mode()
 def test_a_network_in_random_bands_is_that_of_the_whole_image(random_network, name, heights):
@@ -96,9 +94,7 @@ def test_a_network_in_random_bands_is_that_of_the_whole_image(random_network, na
 
 
 @pytest.mark.parametrize("name", sorted(set(NETWORKS) - {"resnet101"}))
-@settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(height=st.integers(1, 70), width=st.integers(1, 70))
 @torch.inference_mode()
 def test_sizes_are_those_of_the_features_and_0_where_torch_refuses(

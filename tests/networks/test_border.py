@@ -13,7 +13,7 @@ MODES = {"replicate": "edge", "symmetric": "symmetric", "reflect": "reflect"}
 
 
 @pytest.mark.parametrize("edge", MODES)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 9), st.integers(0, 12), st.integers(0, 12), st.sampled_from([2, 3]))
 def test_what_lies_outside_is_what_numpy_puts_there(edge, size, before, after, axis):
     image = torch.arange(12.0 * size).reshape(2, 1, *((size, 6) if axis == 2 else (6, size)))
@@ -24,7 +24,7 @@ def test_what_lies_outside_is_what_numpy_puts_there(edge, size, before, after, a
 
 
 @pytest.mark.parametrize("edge", MODES)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.integers(1, 6), st.booleans())
 def test_rows_as_they_come_are_those_of_the_whole(edge, heights, border, flush):
     heights = heights if sum(heights) else [*heights, 1]

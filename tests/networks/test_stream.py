@@ -47,7 +47,7 @@ heights = st.integers(1, 40)
 splits = st.lists(st.integers(1, 13), max_size=12)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     height=heights,
     split=splits,
@@ -75,7 +75,7 @@ def test_a_convolution_in_any_bands_is_that_of_the_whole_image(
     assert torch.allclose(given, whole, rtol=1e-12, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     height=heights,
     split=splits,
@@ -104,7 +104,7 @@ def test_a_pooling_in_any_bands_is_that_of_the_whole_image(
     assert torch.equal(layer(image), whole)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(height=heights, split=splits, stride=st.integers(1, 2), flush=st.booleans())
 def test_a_residual_block_in_any_bands_is_that_of_the_whole_image(height, split, stride, flush):
     main = [
@@ -120,7 +120,7 @@ def test_a_residual_block_in_any_bands_is_that_of_the_whole_image(height, split,
     assert block.size((2, height, WIDTH)) == tuple(given.shape[1:])
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(height=heights, split=splits, window=st.integers(1, 11), flush=st.booleans())
 def test_the_rows_of_a_windowed_metric_overlap_by_all_but_one(height, split, window, flush):
     stream = WindowStream(kernel=window, stride=1, padding=0, apply=lambda rows: rows.joined(0.0))

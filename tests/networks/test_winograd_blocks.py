@@ -57,7 +57,7 @@ def threads():
     channels=st.sampled_from([16, 48, 256]),
     biased=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_equals_the_plain_sum_for_every_size(
     images, height, width, cut, above, below, beside, channels, biased
 ):

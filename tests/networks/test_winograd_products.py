@@ -23,7 +23,7 @@ def product(rows, vector):
     st.lists(st.fractions(-9, 9, max_denominator=9), min_size=5, max_size=5),
     st.lists(st.fractions(-9, 9, max_denominator=9), min_size=3, max_size=3),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_transforms_filter_exactly(inputs, weights):
     seen, kernel = product(INPUT, inputs), product(KERNEL, weights)
     found = product(OUTPUT, [a * b for a, b in zip(seen, kernel, strict=True)])
@@ -47,7 +47,7 @@ def convolved(x, weight, bias, **options):
     padding=st.tuples(st.integers(0, 1), st.integers(0, 1)),
     channels_last=st.booleans(),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_it_equals_the_plain_sum_for_every_size(images, height, width, padding, channels_last):
     weight, bias = filters(5, 7)
     x = torch.rand(images, 5, height, width, generator=torch.Generator().manual_seed(height))

@@ -10,7 +10,7 @@ from hypothesis import settings
 from results_bench import Bench
 
 # The same examples every time, however busy the machine is.
-settings.register_profile("results", deadline=None, derandomize=True)
+settings.register_profile("results", derandomize=True)
 settings.load_profile("results")
 
 

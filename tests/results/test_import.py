@@ -224,7 +224,7 @@ def test_what_is_wrong_is_named_and_nothing_is_written(made, tmp_path, name, tex
 
 
 @given(content=st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_any_bytes_give_values_or_a_sentence(tmp_path_factory, suffix, content):
     file = tmp_path_factory.getbasetemp() / f"any{suffix}"

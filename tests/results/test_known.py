@@ -50,7 +50,7 @@ ROWS = st.builds(
 )
 
 
-@settings(max_examples=20, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=20, phases=(Phase.explicit, Phase.generate))
 @given(st.lists(ROWS, max_size=8, unique_by=lambda row: row.image))
 def test_every_row_comes_back(tmp_path_factory, rows):
     store = Store(tmp_path_factory.mktemp("rows"))

@@ -78,7 +78,7 @@ def a_set(value: float = 12.5) -> SetRow:
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(values=SCORES)
 def test_what_is_read_back_is_what_was_written(
     values: dict[tuple[str, str, str], float], tmp_path_factory: pytest.TempPathFactory

@@ -41,7 +41,7 @@ def test_values_are_those_of_scipy(coefficient, n, decimals):
     assert found.n[0] == n
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.float64, (12, 2), elements=st.integers(-3, 3).map(float)))
 def test_values_are_those_of_scipy_whatever_the_ties(values):
     for coefficient in COEFFICIENTS:

@@ -93,7 +93,7 @@ OPINIONS = {
 }
 
 
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(derandomize=True, max_examples=150)
 @given(
     st.sampled_from(sorted(METRICS)),
     st.sampled_from(sorted(OPINIONS)),

@@ -232,7 +232,7 @@ def test_the_long_form_says_where_metrics_are_columns(results):
     assert "Only the wide form has metrics as columns" in no.value.hint
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(
     st.text("ab[]=,:", max_size=12).filter(lambda text: text.count("[") == text.count("]")),
     st.text("cd=[]", max_size=6),

@@ -58,7 +58,7 @@ def outcomes(path: Path) -> list[str]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     array=arrays.arrays(
         st.sampled_from(["f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8"]),
@@ -81,7 +81,7 @@ def test_numbers_of_every_class_are_read(
         np.testing.assert_array_equal(read_bytes_array(path, declared), expected)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     texts=st.lists(
         st.text(st.characters(min_codepoint=32, max_codepoint=0xD7FF), min_size=1, max_size=20)

@@ -200,7 +200,7 @@ def test_shares_written_by_python_2_are_read(tmp_path: Path) -> None:
     assert _share(path) == pytest.approx(0.4)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200), st.booleans())
 def test_any_bytes_are_a_share_or_an_error(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, headed: bool

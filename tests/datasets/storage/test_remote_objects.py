@@ -234,7 +234,7 @@ def test_the_size_of_the_cache_is_a_setting(
         source_of_one(b"other").read()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 5000)), max_size=6))
 def test_any_ranges_are_those_of_the_object(ranges: list[tuple[int, int]]) -> None:
     data = bytes(number % 251 for number in range(5000))

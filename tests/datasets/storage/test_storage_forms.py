@@ -344,7 +344,7 @@ def test_the_command_takes_addresses(tmp_path: Path, packed: Path) -> None:
 NAME = st.text(st.characters(codec="utf-8", exclude_characters="/\\\0"), min_size=1, max_size=8)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sets(st.lists(NAME, min_size=1, max_size=3).map("/".join), min_size=1, max_size=6))
 def test_any_names_are_listed_as_in_a_folder(tmp_path_factory, names: set[str]) -> None:
     base = tmp_path_factory.mktemp("any")
