@@ -11,6 +11,11 @@ leaderboard that has grown for years, as a site::
 
     python benchmarks/tables.py make FOLDER --datasets 20 --methods 200 --metrics 3 --images 20
     python benchmarks/tables.py run FOLDER --command site
+
+A method that was scored by 20,000 runs, all recorded in its tables::
+
+    python benchmarks/tables.py make FOLDER --datasets 1 --methods 1 --images 20 --runs 20000
+    python benchmarks/tables.py run FOLDER --command leaderboard
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,24 +67,29 @@ COMMANDS = {
 }
 
 
-def make(root: Path, images: int, datasets: int, methods: int, metrics: int) -> None:
-    """Write both results folders, one dataset and method at a time."""
+def make(root: Path, *, images: int, datasets: int, methods: int, metrics: int, runs: int) -> None:
+    """Write both results folders, one dataset and method at a time, each as of many runs."""
     from iqbench.results.parts import write
     from iqbench.results.schema import FORMAT, ColumnInfo, Footer, Manifest
     from iqbench.results.store import Store
 
     chosen = dict(list(METRICS.items())[:metrics])
     columns = {name: ColumnInfo(way, 4, role=role) for name, (way, role, _, _) in chosen.items()}
-    made_with = Manifest(
-        iqbench="0.1.0",
-        python="3",
-        torch="2",
-        platform="Linux",
-        device="cpu",
-        precision="exact",
-        command="benchmarks/tables.py",
-        time="2026-01-01T00:00:00Z",
-    )
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    made_with = [
+        Manifest(
+            iqbench="0.1.0",
+            python="3",
+            torch="2",
+            platform="Linux",
+            device="cpu",
+            precision="exact",
+            command="benchmarks/tables.py",
+            time=f"{first + timedelta(minutes=number):%Y-%m-%dT%H:%M:%SZ}",
+            versions={"numpy": "2", "pyarrow": "20"},
+        )
+        for number in range(runs)
+    ]
     random = np.random.default_rng(0)
     for dataset in (f"set{number}" for number in range(datasets)):
         hard = random.normal(size=(images, 1))
@@ -87,7 +98,7 @@ def make(root: Path, images: int, datasets: int, methods: int, metrics: int) -> 
             gains = hard + 0.1 * number + 0.3 * random.normal(size=(images, metrics))
             for side, moved in (("old", 0.0), ("new", 0.001)):
                 store = Store(root / side)
-                footer = Footer(FORMAT, dataset, method, [made_with], columns)
+                footer = Footer(FORMAT, dataset, method, made_with, columns)
                 for kind, table in _tables(dataset, method, list(chosen), gains + moved).items():
                     write(store.folder(kind, dataset, method), table, footer)
 
@@ -179,11 +190,19 @@ def main() -> None:
     parser.add_argument("--datasets", type=int, default=5)
     parser.add_argument("--methods", type=int, default=10)
     parser.add_argument("--metrics", type=int, choices=range(1, 11), default=10, metavar="1..10")
+    parser.add_argument("--runs", type=int, default=1, help="runs recorded for each method")
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--command", choices=list(COMMANDS), action="append")
     given = parser.parse_args()
     if given.action == "make":
-        make(given.folder, given.images, given.datasets, given.methods, given.metrics)
+        make(
+            given.folder,
+            images=given.images,
+            datasets=given.datasets,
+            methods=given.methods,
+            metrics=given.metrics,
+            runs=given.runs,
+        )
     elif given.action == "one":
         one(given.folder, given.command[0])
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from os import PathLike
 
 import pandas as pd
 
@@ -210,7 +210,7 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
 
 
 def read_board(
-    results: Path,
+    results: str | PathLike[str],
     filters: Mapping[str, tuple[str, ...]],
     *,
     sort: str | None = None,
@@ -262,7 +262,7 @@ def read_board(
 
 
 def read_boards(
-    results: Path,
+    results: str | PathLike[str],
     filters: Mapping[str, tuple[str, ...]],
     several: Sequence[str | Sequence[str]],
     *,

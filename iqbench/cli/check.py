@@ -243,8 +243,9 @@ def check(
     if html is not None and sides is not None:
         from iqbench.cli.progress import progress_bar
         from iqbench.page.check import check_page
+        from iqbench.results.opened import open_results
 
-        folders = [side for side in (baseline, results) if side.is_dir()]
+        folders = [open_results(side) for side in (baseline, results) if side.is_dir()]
         places, recorded = picture_folders(folders, options)
         with progress_bar(unit="images") as bar:
             made = check_page(

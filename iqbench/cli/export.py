@@ -77,6 +77,7 @@ def export(
     from iqbench.cli.library_warnings import told_warnings
     from iqbench.cli.progress import waiting
     from iqbench.document.files import export_format, export_frames
+    from iqbench.results.opened import open_results
     from iqbench.results.read import iter_references, iter_scores, load_scores
     from iqbench.results.references import stale_among
     from iqbench.results.selector import split_selectors
@@ -89,13 +90,14 @@ def export(
     if spreadsheet and format != "csv":
         raise click.UsageError("--spreadsheet is for a CSV: let -o end in .csv")
     with told_warnings(), waiting("Exporting"):
+        opened = open_results(results)
         if scope == "image":
-            frames = iter_scores(results, wide=wide, columns=names, filters=chosen)
+            frames = iter_scores(opened, wide=wide, columns=names, filters=chosen)
         else:
             frames = iter(
-                [load_scores(results, wide=wide, columns=names, filters=chosen, scope=scope)]
+                [load_scores(opened, wide=wide, columns=names, filters=chosen, scope=scope)]
             )
         rows = export_frames(frames, output, format, spreadsheet=spreadsheet)
-        for images in iter_references(results):
+        for images in iter_references(opened):
             stale_among(images, chosen).warn("and written beside the others")
     say(f"wrote {rows:,} rows to {output}")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from iqbench.engine.reporter import Reporter
     from iqbench.page.find_pictures import Folders
     from iqbench.page.recorded import RecordedPlaces
+    from iqbench.results.opened import OpenedResults
 
 __all__ = ["file_bytes", "picture_folders", "picture_options", "told"]
 
@@ -96,7 +97,7 @@ def file_bytes(text: str) -> int:
 
 
 def picture_folders(
-    results: Sequence[Path], options: dict[str, Any]
+    results: Sequence[OpenedResults], options: dict[str, Any]
 ) -> tuple[list[Folders], RecordedPlaces | None]:
     """Take the options above out of a command's, and say where to look for pictures.
 
@@ -107,7 +108,7 @@ def picture_folders(
     Parameters
     ----------
     results
-        Results folders.
+        Results folders that are open.
     options
         The command's.
 
@@ -131,7 +132,7 @@ def picture_folders(
         return [], None
     places = [said]
     for folder in results:
-        beside = folder / "outputs"
+        beside = folder.path / "outputs"
         if beside.is_dir() and not beside.is_symlink():
             places.append(Folders(outputs_in=beside))
     recorded = None if unrecorded else recorded_places(results)

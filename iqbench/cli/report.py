@@ -91,10 +91,12 @@ def report(
     from iqbench.cli.progress import progress_bar
     from iqbench.document.files import write_text
     from iqbench.page.report import Appearance, report_page
+    from iqbench.results.opened import open_results
 
     filters = wanted(options)
     shown = images if not options["no_pictures"] else 0
-    places, recorded = picture_folders([results], options)
+    opened = open_results(results)
+    places, recorded = picture_folders([opened], options)
     more: dict[str, Any] = {}
     if maps is not None:
         names = [name.strip() for name in maps.split(",") if name.strip()]
@@ -112,7 +114,7 @@ def report(
     )
     with told_warnings(quiet=quiet), progress_bar(quiet=quiet, unit="images") as bar:
         made = report_page(
-            results,
+            opened,
             filters,
             places,
             recorded=recorded,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +209,7 @@ def read_correlations(
 
 
 def read_agreement(
-    results: Path,
+    results: str | PathLike[str],
     filters: Mapping[str, tuple[str, ...]],
     *,
     shown: str | Sequence[str] = "headline",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 
 import pandas as pd
@@ -82,7 +83,7 @@ class Inputs:
 
 
 def read_inputs(
-    results: Path | None,
+    results: str | PathLike[str] | None,
     filters: Mapping[str, tuple[str, ...]],
     shown: str | Sequence[str],
     source: OpinionSource,
@@ -160,7 +161,7 @@ class _Tables:
     columns: Columns
 
 
-def _read_tables(results: Path, filters: Mapping[str, tuple[str, ...]]) -> _Tables:
+def _read_tables(results: str | PathLike[str], filters: Mapping[str, tuple[str, ...]]) -> _Tables:
     """Read one dataset after the other, and keep of each what a correlation needs."""
     reader = DatasetReader(results, filters)
     scores, sets, images = [], [], []

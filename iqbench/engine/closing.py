@@ -18,7 +18,7 @@ from iqbench.protocols.view import View
 from iqbench.results.current import Stored, current_images, groups
 from iqbench.results.extractor_files import FeatureKey
 from iqbench.results.moments import ImageSet, SetName
-from iqbench.results.parts import last_rows, merge, read_parts, write
+from iqbench.results.parts import last_rows, merge
 from iqbench.results.schema import ANY_MEMBERS, FORMAT, REPLACED
 from iqbench.results.sets import members_digest, read_reference_set, set_table
 from iqbench.results.signature import parse_signature, signature
@@ -54,14 +54,14 @@ class _Closer:
 
     def close(self, group: Stored) -> list[str]:
         """Close the stale sets of a dataset and method; return why some could not be closed."""
-        table, footer = read_parts(group.sets, "sets")
+        footer = group.sets.footer()
         if footer is None:
             return []
         images = current_images(group.images)
         digests = {alone: members_digest(images, outputs_alone=alone) for alone in (False, True)}
         shared = bool(footer.origin.outputs) and footer.origin.outputs == footer.origin.references
         rows, problems = [], []
-        for row in last_rows(table, "sets").to_pylist():
+        for row in last_rows(group.sets.rows(), "sets").to_pylist():
             if row["members"] not in {*digests.values(), ANY_MEMBERS, REPLACED}:
                 try:
                     rows.append(self._closed(row, images, digests, shared))
@@ -69,8 +69,8 @@ class _Closer:
                     where = f"{row['dataset']} / {row['method']}: {row['metric']}"
                     problems.append(f"{where} is stale, and could not be computed: {error}")
         if rows:
-            write(group.sets, set_table(rows), replace(footer, format=FORMAT))
-            merge(group.sets, "sets")
+            group.sets.write(set_table(rows), replace(footer, format=FORMAT))
+            merge(group.sets)
         return problems
 
     def tidy(self) -> None:

@@ -207,13 +207,13 @@ def _copy_methods(
         for group in groups(results):
             if (group.dataset, group.method) in taken:
                 for kind in _KINDS:
-                    place = Path(kind, group.images.parent.name, group.images.name)
+                    place = Path(kind, *group.images.folder.parts[-2:])
                     _copy_folder(results / place, baseline / place)
         if gone:
             for group in groups(baseline):
                 if (group.dataset, group.method) in gone:
-                    for folder in (group.scores, group.sets, group.images):
-                        shutil.rmtree(folder, ignore_errors=not folder.exists())
+                    for table in (group.scores, group.sets, group.images):
+                        shutil.rmtree(table.folder, ignore_errors=not table.folder.exists())
     except OSError as error:
         raise IqbenchError(
             f"cannot write the baseline {baseline}: {error.strerror or error}",

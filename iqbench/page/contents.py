@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 from iqbench.boards.board import Board, read_boards
@@ -24,10 +24,14 @@ from iqbench.page.plot_data import metrics_of
 from iqbench.page.protocols import protocol_notes
 from iqbench.page.summary import cards_of
 from iqbench.page.tables import dataset_blocks, overall_blocks
+from iqbench.results.opened import OpenedResults, open_results
 from iqbench.results.read import load_runs
 from iqbench.results.signature import parse_signature
 
 __all__ = ["Contents", "read_contents"]
+
+_MOST_RUNS = 100
+"""Older runs than so many are counted, not listed."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Contents:
     Attributes
     ----------
     results
-        The folder.
+        The folder, opened.
     filters
         Which rows were read.
     found
@@ -46,7 +50,7 @@ class Contents:
         The same with all metrics.
     """
 
-    results: Path
+    results: OpenedResults
     filters: Mapping[str, tuple[str, ...]]
     found: Board
     every: Board
@@ -111,8 +115,9 @@ class Contents:
         sections = [
             (kind, own) for kind in section_kinds().values() if (own := list(kind.make(self.found)))
         ]
+        runs = load_runs(self.results)
         return {
-            "title": self.results.resolve().name,
+            "title": self.results.path.resolve().name,
             "facts": self.facts(),
             "cards": list(cards_of(self.table)),
             "averages": averages,
@@ -139,7 +144,8 @@ class Contents:
             "protocol_notes": protocol_notes(
                 text for texts in self.signatures.values() for text in texts
             ),
-            "runs": load_runs(self.results)[::-1],
+            "runs": runs[: -_MOST_RUNS - 1 : -1],
+            "more_runs": max(len(runs) - _MOST_RUNS, 0),
         }
 
     def _matrices(self) -> Iterator[tuple[str, list[Section]]]:
@@ -165,7 +171,7 @@ class Contents:
 
 
 def read_contents(
-    results: Path,
+    results: str | PathLike[str],
     filters: Mapping[str, tuple[str, ...]],
     *,
     sort: str | None = None,
@@ -177,10 +183,11 @@ def read_contents(
 
     Parameters and errors are those of `iqbench.boards.board.read_board`.
     """
+    opened = open_results(results)
     found, every = read_boards(
-        results, filters, (shown, "all"), sort=sort, front=front, composites=composites
+        opened, filters, (shown, "all"), sort=sort, front=front, composites=composites
     )
-    return Contents(results, filters, found, every)
+    return Contents(opened, filters, found, every)
 
 
 def _protocol(signature: str) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from os import PathLike
 from pathlib import Path
 
 from iqbench.errors import IqbenchError
@@ -105,7 +106,7 @@ class RecordedPlaces:
         return None
 
 
-def recorded_places(results: Iterable[Path]) -> RecordedPlaces:
+def recorded_places(results: Iterable[str | PathLike[str]]) -> RecordedPlaces:
     """Read from results folders where the files were that were scored.
 
     Raises

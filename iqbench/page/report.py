@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 from iqbench import __version__
@@ -108,7 +108,7 @@ class Made:
 
 
 def report_page(
-    results: Path,
+    results: str | PathLike[str],
     filters: Mapping[str, tuple[str, ...]],
     places: Sequence[Folders] = (),
     *,
@@ -121,7 +121,7 @@ def report_page(
     Parameters
     ----------
     results
-        The results folder.
+        The results folder; `iqbench.results.opened.open_results` of it where others read it too.
     filters
         As `load_scores` takes them.
     places

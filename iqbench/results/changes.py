@@ -19,8 +19,7 @@ import pyarrow as pa
 from iqbench import __version__
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.results.current import Stored, groups, refuse_later
-from iqbench.results.part_file import read_part
-from iqbench.results.parts import list_parts, moment_of, read_parts, write
+from iqbench.results.parts import TableParts, list_parts, moment_of, write
 from iqbench.results.paths import slug
 from iqbench.results.pending import CHANGES, Change, under_way
 from iqbench.results.published import read_published, renamed, write_published
@@ -169,15 +168,9 @@ def _of_method(
     return mine, named
 
 
-def _folders(group: Stored) -> Iterator[tuple[Kind, Path]]:
-    """Give the folders of a dataset and method, the images last: they make the others visible."""
-    of_kind: dict[Kind, Path] = {
-        "scores": group.scores,
-        "sets": group.sets,
-        "images": group.images,
-    }
-    assert of_kind.keys() == set(get_args(Kind))
-    yield from of_kind.items()
+def _images_last(group: Stored) -> Iterator[TableParts]:
+    """Give the tables of a dataset and method; the images make the others visible."""
+    yield from reversed(group.tables)
 
 
 def _change(
@@ -186,11 +179,10 @@ def _change(
     images = scores = 0
     parts: list[str] = []
     for group in found:
-        for kind, folder in _folders(group):
-            parts += [part.relative_to(root).as_posix() for part in list_parts(folder)]
-            if kind == "images":
-                images += len(read_parts(folder, kind, ["image"])[0].column("image").unique())
-        scores += read_parts(group.scores, "scores", ["image"])[0].num_rows
+        for table in _images_last(group):
+            parts += [part.relative_to(root).as_posix() for part in table.paths()]
+        images += len(group.images.rows(["image"]).column("image").unique())
+        scores += group.scores.rows(["image"]).num_rows
     return Change(
         what="rename" if new else "remove",
         method=method,
@@ -266,15 +258,15 @@ def _delete(root: Path, change: Change, name: str) -> None:
 
 def _write_renamed(root: Path, group: Stored, new: str) -> None:
     """Write the parts of a dataset and method under a new name, each as old as it was."""
-    for kind, folder in _folders(group):
-        target = root / kind / slug(group.dataset) / slug(new)
-        for part in list_parts(folder):
-            table, footer = read_part(part, kind)
-            place = table.schema.get_field_index("method")
-            names = pa.repeat(pa.scalar(new, pa.string()), table.num_rows).dictionary_encode()
-            field = table.schema.field(place)
-            table = table.set_column(place, field, names.cast(field.type))
-            write(target, table, _renamed(footer, new), moment=moment_of(part))
+    for table in _images_last(group):
+        target = root / table.kind / slug(group.dataset) / slug(new)
+        for part in table.paths():
+            rows, footer = table.rows_of(part), table.footer_of([part])
+            place = rows.schema.get_field_index("method")
+            names = pa.repeat(pa.scalar(new, pa.string()), rows.num_rows).dictionary_encode()
+            field = rows.schema.field(place)
+            rows = rows.set_column(place, field, names.cast(field.type))
+            write(target, rows, _renamed(footer, new), moment=moment_of(part))
 
 
 def _renamed(footer: Footer, new: str) -> Footer:

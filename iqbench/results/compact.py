@@ -58,9 +58,9 @@ def compact_results(root: Path) -> Compacted:
     parts, size = _size(root)
     upgraded = False
     for group in found:
-        upgraded |= merge(group.images, "images")
-        upgraded |= merge(group.scores, "scores", partial(still_current, group.images))
-        upgraded |= merge(group.sets, "sets")
+        upgraded |= merge(group.images)
+        upgraded |= merge(group.scores, partial(still_current, group.images))
+        upgraded |= merge(group.sets)
     for _, signature in list(extractor_folders(root, "features")):
         FeatureTable(root, signature).merge()
     parts_now, size_now = _size(root)

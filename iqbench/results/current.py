@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 
 from iqbench.errors import IqbenchError
 from iqbench.forks import cached_property
-from iqbench.results.part_file import open_part
-from iqbench.results.parts import last_rows, list_parts, read_footers, read_parts
+from iqbench.results.parts import TableParts, last_rows, list_parts
 from iqbench.results.pending import hidden
 from iqbench.results.schema import (
     NOT_SCORED_YET,
@@ -22,7 +21,6 @@ from iqbench.results.schema import (
     UNDEFINED,
     ColumnInfo,
     Footer,
-    Kind,
     bitstream_mark,
 )
 
@@ -57,21 +55,30 @@ class StoredFacts:
 
 @dataclass(frozen=True)
 class Stored:
-    """One dataset and method of a store: its folders, and what the newest images part says."""
+    """One dataset and method of a results folder, and its tables.
+
+    Attributes
+    ----------
+    dataset, method
+        Their names.
+    images, scores, sets
+        The parts of each table.
+    """
 
     dataset: str
     method: str
-    images: Path
-    scores: Path
+    images: TableParts
+    scores: TableParts
+    sets: TableParts
 
     @property
-    def sets(self) -> Path:
-        """Say where its values of whole sets are."""
-        return self.images.parents[2] / "sets" / self.images.parent.name / self.images.name
+    def tables(self) -> tuple[TableParts, TableParts, TableParts]:
+        """All its tables."""
+        return self.images, self.scores, self.sets
 
     @cached_property
     def facts(self) -> StoredFacts:
-        """What its footers say of columns and tasks; read once."""
+        """What its footers say of columns and tasks."""
         columns: dict[str, ColumnInfo] = {}
         tasks = []
         for footer in self.footers():
@@ -81,14 +88,9 @@ class Stored:
         return StoredFacts(columns, tuple(tasks))
 
     def footers(self) -> Iterator[Footer]:
-        """Give what the parts of both tables say about runs and columns."""
-        folders: tuple[tuple[Path, Kind], ...] = (
-            (self.images, "images"),
-            (self.scores, "scores"),
-            (self.sets, "sets"),
-        )
-        for folder, kind in folders:
-            footer = read_footers(folder, kind)
+        """Give what the parts of each table say about runs and columns."""
+        for table in self.tables:
+            footer = table.footer()
             if footer is not None:
                 yield footer
 
@@ -104,17 +106,20 @@ def groups(root: Path) -> list[Stored]:
     found: dict[tuple[str, str], Stored] = {}
     left_out = hidden(root)
     for folder in sorted((root / "images").glob("*/*")):
-        footer = read_footers(folder, "images")
+        images = TableParts(folder, "images")
+        footer = images.footer()
         if footer is None:
             continue
-        scores = root / "scores" / folder.parent.name / folder.name
-        group = Stored(footer.dataset, footer.method, folder, scores)
+        place = folder.relative_to(root / "images")
+        scores = TableParts(root / "scores" / place, "scores")
+        sets = TableParts(root / "sets" / place, "sets")
+        group = Stored(footer.dataset, footer.method, images, scores, sets)
         if (group.dataset, group.method) in left_out:
             continue
         other = found.setdefault((group.dataset, group.method), group)
         if other is not group:
             raise IqbenchError(
-                f"{other.images} and {folder} both hold method {group.method!r} "
+                f"{other.images.folder} and {folder} both hold method {group.method!r} "
                 f"on dataset {group.dataset!r}",
                 hint="Move one of them out of the results folder",
             )
@@ -136,30 +141,30 @@ def _no_results(root: Path) -> IqbenchError:
     )
 
 
-def current_images(folder: Path, *, drop_removed: bool = True) -> pa.Table:
+def current_images(images: TableParts, *, drop_removed: bool = True) -> pa.Table:
     """Read the newest row of every image of one dataset and method, and when it was written.
 
     Parameters
     ----------
-    folder
-        Below ``images/``.
+    images
+        The table of its images.
     drop_removed
         Whether to leave out images that their dataset no longer has.
     """
-    table = last_rows(read_parts(folder, "images", written=True)[0], "images")
+    table = last_rows(images.rows(written=True), "images")
     if not drop_removed:
         return table
     gone = pc.fill_null(pc.starts_with(table.column("error"), REMOVED), False)
     return table.filter(pc.invert(gone))
 
 
-def current_scores(folder: Path, images: pa.Table) -> pa.Table:
+def current_scores(scores: TableParts, images: pa.Table) -> pa.Table:
     """Read the newest rows whose files are those of the image's row.
 
     Parameters
     ----------
-    folder
-        Below ``scores/``.
+    scores
+        The table of its values.
     images
         `current_images` of the same dataset and method.
 
@@ -169,8 +174,7 @@ def current_scores(folder: Path, images: pa.Table) -> pa.Table:
         Values of images only. Rows of an image that is unknown, removed, announced but not scored,
         or whose files were others, are left out.
     """
-    table = last_rows(read_parts(folder, "scores")[0], "scores")
-    return of_current_files(of_images(table), images)
+    return of_current_files(of_images(last_rows(scores.rows(), "scores")), images)
 
 
 def scored_images(group: Stored) -> tuple[pa.Table, pa.Array]:
@@ -243,13 +247,13 @@ def of_current_files(table: pa.Table, images: pa.Table) -> pa.Table:
     return table.filter(pc.and_(pc.is_valid(row), same)).combine_chunks()
 
 
-def still_current(images: Path, scores: pa.Table) -> pa.Table:
+def still_current(images: TableParts, scores: pa.Table) -> pa.Table:
     """Keep what is current, and all values of groups: of these, this release knows no better.
 
     Parameters
     ----------
     images
-        The folder of images of a dataset and method.
+        The table of images of a dataset and method.
     scores
         Its scores, in one chunk per column.
     """
@@ -268,14 +272,10 @@ def refuse_later(group: Stored) -> None:
     IqbenchError
         Naming the part and the columns.
     """
-    kinds: tuple[tuple[Path, Kind], ...] = (
-        *((group.images, "images"), (group.scores, "scores")),
-        (group.sets, "sets"),
-    )
-    for folder, kind in kinds:
-        for part in list_parts(folder):
-            with open_part(part, kind) as (file, _):
-                unknown = set(file.schema_arrow.names) - set(SCHEMAS[kind].names)
+    for table in group.tables:
+        for part in table.paths():
+            with table.open(part) as (file, _):
+                unknown = set(file.schema_arrow.names) - set(SCHEMAS[table.kind].names)
             if unknown:
                 raise IqbenchError(
                     f"{part} has columns that this release does not know: "

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqbench.results.current import Stored, groups, scored_images
 from iqbench.results.filters import Filters
-from iqbench.results.parts import list_parts, read_parts
+from iqbench.results.parts import TableParts
 
 __all__ = ["Holding", "list_holdings"]
 
@@ -78,7 +77,7 @@ def list_holdings(
 
 def _holding(group: Stored) -> Holding:
     images, done = scored_images(group)
-    sizes = [part.stat().st_size for part in _parts(group)]
+    sizes = [part.stat().st_size for table in group.tables for part in table.paths()]
     runs = {(run.time, run.command, run.iqbench) for one in group.footers() for run in one.runs}
     return Holding(
         method=group.method,
@@ -93,13 +92,5 @@ def _holding(group: Stored) -> Holding:
     )
 
 
-def _metrics(folder: Path) -> Iterator[str]:
-    table: pa.Table = read_parts(
-        folder, "sets" if "sets" in folder.parts else "scores", ["metric"]
-    )[0]
-    yield from table.column("metric").unique().to_pylist()
-
-
-def _parts(group: Stored) -> Iterator[Path]:
-    for folder in (group.images, group.scores, group.sets):
-        yield from list_parts(folder)
+def _metrics(table: TableParts) -> Iterator[str]:
+    yield from table.rows(["metric"]).column("metric").unique().to_pylist()

@@ -26,7 +26,7 @@ from iqbench.results.current import (
 from iqbench.results.extractor_files import extractor_folders
 from iqbench.results.features import FeatureTable
 from iqbench.results.moments import MomentTable
-from iqbench.results.parts import last_rows, read_parts, write
+from iqbench.results.parts import TableParts, last_rows
 from iqbench.results.published import PublishedMean, add_published, read_published
 from iqbench.results.schema import (
     ANY_MEMBERS,
@@ -159,22 +159,21 @@ class _Merger:
     def merge(self, sides: Sequence[Stored]) -> None:
         images = self._images(sides)
         chosen = _table(images, "images")
-        self._write("images", sides, [side.images for side in sides], chosen)
+        self._write([side.images for side in sides], chosen)
         scores = self._scores(sides, chosen)
-        self._write("scores", sides, [side.scores for side in sides], scores)
-        self._write("sets", sides, [side.sets for side in sides], self._sets(sides, chosen))
+        self._write([side.scores for side in sides], scores)
+        self._write([side.sets for side in sides], self._sets(sides, chosen))
         self.images += chosen.num_rows
         self.scores += scores.num_rows
 
-    def _write(
-        self, kind: Kind, sides: Sequence[Stored], folders: Sequence[Path], table: pa.Table
-    ) -> None:
-        footers = [footer for one in folders if (footer := read_parts(one, kind)[1]) is not None]
+    def _write(self, tables: Sequence[TableParts], table: pa.Table) -> None:
+        footers = [footer for one in tables if (footer := one.footer()) is not None]
         if not footers or table.num_rows == 0:
             return
         self.upgraded |= any(footer.format < FORMAT for footer in footers)
         footer = replace(Footer.united(footers), format=FORMAT)
-        write(self._store.folder(kind, sides[0].dataset, sides[0].method), table, footer)
+        kind = tables[0].kind
+        self._store.table(kind, footer.dataset, footer.method).write(table, footer)
 
     def _images(self, sides: Sequence[Stored]) -> pd.DataFrame:
         """Take each image from the side that knows most of it."""
@@ -206,7 +205,7 @@ class _Merger:
         """Take each value that is of the files of the chosen images."""
         tables = []
         for side in sides:
-            rows = last_rows(read_parts(side.scores, "scores")[0], "scores")
+            rows = last_rows(side.scores.rows(), "scores")
             whole = pc.equal(rows.column("scope"), "image")
             current = of_current_files(rows.filter(whole).combine_chunks(), images)
             tables.append(_concatenated([current, rows.filter(pc.invert(whole))]))
@@ -240,7 +239,7 @@ class _Merger:
         now = {members_digest(there, outputs_alone=alone) for alone in (False, True)}
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for side in sides if self._keep == "last" else list(sides)[::-1]:
-            for row in last_rows(read_parts(side.sets, "sets")[0], "sets").to_pylist():
+            for row in last_rows(side.sets.rows(), "sets").to_pylist():
                 other = found.get((row["metric"], row["signature"]))
                 ranks = [_rank_of_set(one, now) for one in (other, row)]
                 if (
@@ -269,7 +268,7 @@ class _Merger:
 
     def _differ(self, sides: Sequence[Stored], what: str) -> None:
         first = sides[0]
-        roots = [side.images.parents[2] for side in sides]
+        roots = [side.images.folder.parents[2] for side in sides]
         self._decide(first.dataset, first.method, roots, what)
 
     def _decide(self, dataset: str, method: str, roots: Sequence[Path], what: str) -> None:

@@ -66,14 +66,14 @@ def encode(table: pa.Table, footer: Footer) -> bytes:
         Goes into the file's key-value metadata.
     """
     sink = pa.BufferOutputStream()
-    repeated = [name for name in table.column_names if name not in _DISTINCT]
-    pq.write_table(
-        table.replace_schema_metadata({FOOTER_KEY: _FOOTER.dump_json(footer)}),
-        sink,
-        compression="zstd",
-        use_dictionary=repeated,
-        write_page_checksum=True,
-    )
+    bare = table.replace_schema_metadata(None)
+    repeated = [name for name in bare.column_names if name not in _DISTINCT]
+    with pq.ParquetWriter(
+        sink, bare.schema, compression="zstd", use_dictionary=repeated, write_page_checksum=True
+    ) as writer:
+        writer.write_table(bare)
+        # As metadata of the schema, pyarrow would write it twice.
+        writer.add_key_value_metadata({FOOTER_KEY: _FOOTER.dump_json(footer)})
     content: bytes = sink.getvalue().to_pybytes()
     return content
 
@@ -90,8 +90,19 @@ def checksum_in_name(part: Path) -> str | None:
 
 
 @contextmanager
-def open_part(part: Path, kind: Kind) -> Iterator[tuple[pq.ParquetFile, Footer]]:
+def open_part(
+    part: Path, kind: Kind, footer: Footer | None = None
+) -> Iterator[tuple[pq.ParquetFile, Footer]]:
     """Check a part's content, columns and footer, and open it.
+
+    Parameters
+    ----------
+    part
+        The file.
+    kind
+        Which table.
+    footer
+        Its footer where that was read before: a footer of many runs takes long.
 
     Raises
     ------
@@ -117,7 +128,8 @@ def open_part(part: Path, kind: Kind) -> Iterator[tuple[pq.ParquetFile, Footer]]
                 read_dictionary=_large_texts(facts, source.size()),
                 page_checksum_verification=True,
             )
-            footer = _footer(file, kind)
+            schema = file.schema_arrow  # made anew each time it is asked for
+            footer = footer or _footer(file, schema, kind)
         except UNREADABLE as error:
             raise _damaged(part, error) from error
         if footer is None:
@@ -126,14 +138,14 @@ def open_part(part: Path, kind: Kind) -> Iterator[tuple[pq.ParquetFile, Footer]]
                 hint="Move the results folder away, or choose another one with --results, and run "
                 "iqbench evaluate again",
             )
-        _check_types(part, file.schema_arrow, SCHEMAS[kind])
+        _check_types(part, schema, SCHEMAS[kind])
         yield file, footer
 
 
-def _footer(file: pq.ParquetFile, kind: Kind) -> Footer | None:
+def _footer(file: pq.ParquetFile, schema: pa.Schema, kind: Kind) -> Footer | None:
     """Read what iqbench noted in the file; None where it is not a known format of this table."""
     found = (file.metadata.metadata or {}).get(FOOTER_KEY)
-    names = file.schema_arrow.names
+    names = schema.names
     lacking = set(SCHEMAS[kind].names).difference(names, DEFAULTS)
     if found is None or lacking or len(set(names)) < len(names):
         return None
@@ -146,7 +158,9 @@ def _footer(file: pq.ParquetFile, kind: Kind) -> Footer | None:
     return None
 
 
-def read_part(part: Path, kind: Kind, columns: list[str] | None = None) -> tuple[pa.Table, Footer]:
+def read_part(
+    part: Path, kind: Kind, columns: list[str] | None = None, footer: Footer | None = None
+) -> tuple[pa.Table, Footer]:
     """Read a part's rows; other types of columns that hold the same values are converted.
 
     Parameters
@@ -157,22 +171,24 @@ def read_part(part: Path, kind: Kind, columns: list[str] | None = None) -> tuple
         Which table.
     columns
         Which columns; all by default.
+    footer
+        As for `open_part`.
 
     Raises
     ------
     FileNotFoundError, IqbenchError
         As `open_part`; also where rows are damaged, lack a name, or are not what the footer says.
     """
-    with open_part(part, kind) as (file, footer):
+    with open_part(part, kind, footer) as (file, found):
         try:
             table = _rows(file, SCHEMAS[kind], columns)
             table.validate(full=True)
-            _check_names(table, footer)
+            _check_names(table, found)
         except FileNotFoundError:
             raise
         except UNREADABLE as error:
             raise _damaged(part, error) from error
-    return table, footer
+    return table, found
 
 
 def _checked(part: Path) -> pa.NativeFile:
@@ -267,7 +283,8 @@ def _large_texts(facts: pq.FileMetaData, size: int) -> list[str]:
 def _rows(file: pq.ParquetFile, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
     """Read columns by name: those that a part lacks get their default, unknown ones are ignored."""
     names = schema.names if columns is None else columns
-    there = [name for name in names if name in file.schema_arrow.names]
+    known = set(file.schema_arrow.names)
+    there = [name for name in names if name in known]
     table = file.read(columns=there)
     # Of no column Parquet gives no rows.
     rows = table.num_rows if there else file.metadata.num_rows

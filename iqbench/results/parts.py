@@ -9,8 +9,8 @@ a dot are being written, or were when their process died; nobody reads them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from iqbench.errors import IqbenchError
 from iqbench.results.part_file import encode, open_part, part_name, read_part
@@ -28,12 +29,11 @@ from iqbench.user_files import replace_file
 __all__ = [
     "MERGED_ROWS",
     "WRITTEN",
+    "TableParts",
     "last_rows",
     "list_parts",
     "merge",
     "moment_of",
-    "read_footers",
-    "read_parts",
     "write",
 ]
 
@@ -51,6 +51,8 @@ MERGED_ROWS = 250_000
 """Parts that together hold no more rows than this are merged into one."""
 
 _TRIES = 20
+_MOST_NUMBERS = 2**62
+"""Combinations of names that an integer can number."""
 _ABANDONED_SECONDS = 24 * 3600
 
 
@@ -131,82 +133,125 @@ def _next_moment(folder: Path) -> int:
     return max([time.time_ns(), *(moment_of(part) + 1 for part in list_parts(folder))])
 
 
-def read_parts(
-    folder: Path, kind: Kind, columns: list[str] | None = None, *, written: bool = False
-) -> tuple[pa.Table, Footer | None]:
-    """Read all rows of a folder, oldest first, those that newer ones replace included.
+class TableParts:
+    """The parts of one table of one dataset and method, to read.
+
+    Footers that were read are kept, as one of many runs takes long to read. A part never changes
+    once it is there, and what is asked for is read from the parts that are there at that moment.
 
     Parameters
     ----------
     folder
-        One dataset and method of one table.
+        Of one dataset and method.
     kind
         Which table.
-    columns
-        Which columns; all by default.
-    written
-        Whether to add the column `WRITTEN`.
-
-    Returns
-    -------
-    pyarrow.Table
-        In one chunk per column, with unified dictionaries.
-    Footer or None
-        United from all parts; None where there are none.
-
-    Raises
-    ------
-    IqbenchError
-        Where a part is damaged, or written by another version.
     """
-    for _ in range(_TRIES):
-        # A part that vanished was merged by another process: its rows are in a new one.
-        with suppress(FileNotFoundError):
-            parts = list_parts(folder)
-            opened = [read_part(part, kind, columns) for part in parts]
-            table = _together([table for table, _ in opened], kind, columns)
-            if written:
-                table = table.append_column(WRITTEN, _moments(parts, opened))
-            return table, _united((footer for _, footer in opened), folder)
-    raise _vanishing(folder)
+
+    def __init__(self, folder: Path, kind: Kind) -> None:
+        self.folder = folder
+        self.kind = kind
+        self._footers: dict[Path, Footer] = {}
+
+    def paths(self) -> list[Path]:
+        """List the parts as `list_parts` does."""
+        return list_parts(self.folder)
+
+    def footer(self) -> Footer | None:
+        """Unite what the footers of all parts say; None where there are none.
+
+        Raises
+        ------
+        IqbenchError
+            Where a part is damaged, or written by another version.
+        """
+        for _ in range(_TRIES):
+            # A part that vanished was merged by another process: its rows are in a new one.
+            with suppress(FileNotFoundError):
+                parts = self.paths()
+                return self.footer_of(parts) if parts else None
+        raise _vanishing(self.folder)
+
+    def footer_of(self, parts: Sequence[Path]) -> Footer:
+        """Unite what the footers of some parts say, of at least one."""
+        footers = [self._footer(part) for part in parts]
+        self._refuse_mixed(footers)
+        return Footer.united(footers)
+
+    def rows(self, columns: list[str] | None = None, *, written: bool = False) -> pa.Table:
+        """Read all rows, oldest first, those that newer ones replace included.
+
+        Parameters
+        ----------
+        columns
+            Which columns; all by default.
+        written
+            Whether to add the column `WRITTEN`.
+
+        Returns
+        -------
+        pyarrow.Table
+            In one chunk per column, with unified dictionaries.
+
+        Raises
+        ------
+        IqbenchError
+            Where a part is damaged, or written by another version.
+        """
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):
+                parts = self.paths()
+                tables = [self.rows_of(part, columns) for part in parts]
+                self._refuse_mixed([self._footers[part] for part in parts])
+                table = _together(tables, self.kind, columns)
+                return table.append_column(WRITTEN, _moments(parts, tables)) if written else table
+        raise _vanishing(self.folder)
+
+    def rows_of(self, part: Path, columns: list[str] | None = None) -> pa.Table:
+        """Read the rows of one part: see `iqbench.results.part_file.read_part`."""
+        table, footer = read_part(part, self.kind, columns, self._footers.get(part))
+        self._footers[part] = footer
+        return table
+
+    @contextmanager
+    def open(self, part: Path) -> Iterator[tuple[pq.ParquetFile, Footer]]:
+        """Open one part: see `iqbench.results.part_file.open_part`."""
+        with open_part(part, self.kind, self._footers.get(part)) as (file, footer):
+            self._footers[part] = footer
+            yield file, footer
+
+    def write(self, table: pa.Table, footer: Footer, *, moment: int | None = None) -> Path:
+        """Add a part: see `write`."""
+        part = write(self.folder, table, footer, moment=moment)
+        self._footers[part] = footer
+        return part
+
+    def _footer(self, part: Path) -> Footer:
+        if part not in self._footers:
+            with self.open(part):
+                pass
+        return self._footers[part]
+
+    def _refuse_mixed(self, footers: Iterable[Footer]) -> None:
+        if len({(footer.dataset, footer.method) for footer in footers}) > 1:
+            raise IqbenchError(
+                f"{self.folder} holds results of more than one dataset and method",
+                hint="Move the parts that were copied there out again",
+            )
 
 
-def _moments(parts: list[Path], opened: list[tuple[pa.Table, Footer]]) -> pa.Array:
+def _moments(parts: list[Path], tables: list[pa.Table]) -> pa.Array:
     """Give the age of the part that each row is in."""
-    rows = [table.num_rows for table, _ in opened]
+    rows = [table.num_rows for table in tables]
     # A name may hold any number.
     moments = [min(moment_of(part), np.iinfo(np.int64).max) for part in parts]
     ages = np.repeat(np.array(moments, dtype=np.int64), rows)
     return pa.array(ages).cast(WRITTEN.type)
 
 
-def read_footers(folder: Path, kind: Kind) -> Footer | None:
-    """Read what the footers of a folder's parts say together, without reading rows."""
-    for _ in range(_TRIES):
-        with suppress(FileNotFoundError):
-            return _united([_footer(part, kind) for part in list_parts(folder)], folder)
-    raise _vanishing(folder)
-
-
-def _footer(part: Path, kind: Kind) -> Footer:
-    with open_part(part, kind) as (_, footer):
-        return footer
-
-
 def _vanishing(folder: Path) -> IqbenchError:
     return IqbenchError(
         f"{folder} keeps changing while it is read", hint="Try again when the other run is done"
     )
-
-
-def _united(footers: Iterable[Footer], folder: Path) -> Footer | None:
-    known = list(footers)
-    if len({(footer.dataset, footer.method) for footer in known}) > 1:
-        raise IqbenchError(
-            f"{folder} holds results of more than one dataset and method",
-            hint="Move the parts that were copied there out again",
-        )
-    return Footer.united(known) if known else None
 
 
 def _together(tables: list[pa.Table], kind: Kind, columns: list[str] | None) -> pa.Table:
@@ -243,10 +288,23 @@ def last_rows(table: pa.Table, kind: Kind) -> pa.Table:
         return table
     if kind == "images":
         table = _without_late_announcements(table)
-    keys = _IDENTITIES[kind]
-    identity = pd.DataFrame({key: codes(table.column(key)) for key in keys})
-    replaced = identity.duplicated(keep="last").to_numpy()
+    replaced = pd.Series(_identities(table, kind)).duplicated(keep="last").to_numpy()
     return table.filter(pa.array(~replaced)).combine_chunks() if replaced.any() else table
+
+
+def _identities(table: pa.Table, kind: Kind) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Number the identities of rows."""
+    number = np.zeros(table.num_rows, dtype=np.int64)
+    most = 1
+    for key in _IDENTITIES[kind]:
+        names = len(table.column(key).chunk(0).dictionary)
+        if most * names > _MOST_NUMBERS:
+            number = np.unique(number, return_inverse=True)[1].astype(np.int64)
+            most = table.num_rows
+        number *= names
+        number += codes(table.column(key))
+        most *= names
+    return number
 
 
 def _without_late_announcements(table: pa.Table) -> pa.Table:
@@ -263,7 +321,7 @@ def _without_late_announcements(table: pa.Table) -> pa.Table:
     return table.filter(pa.array(~late)).combine_chunks() if late.any() else table
 
 
-def merge(folder: Path, kind: Kind, keep: Callable[[pa.Table], pa.Table] | None = None) -> bool:
+def merge(table: TableParts, keep: Callable[[pa.Table], pa.Table] | None = None) -> bool:
     """Merge neighbouring small parts, so that a folder does not fill with slivers.
 
     Safe against dying at any point and against other processes that read, write or merge: only
@@ -274,10 +332,8 @@ def merge(folder: Path, kind: Kind, keep: Callable[[pa.Table], pa.Table] | None 
 
     Parameters
     ----------
-    folder
+    table
         One dataset and method of one table.
-    kind
-        Which table.
     keep
         Chooses the rows that are still current: parts with others are written again without them.
 
@@ -286,35 +342,34 @@ def merge(folder: Path, kind: Kind, keep: Callable[[pa.Table], pa.Table] | None 
     bool
         Whether parts of an earlier format became one of this format, which earlier releases refuse.
     """
-    _sweep(folder)
+    _sweep(table.folder)
     upgraded = False
     # When a part vanishes, another process is merging this folder, and will finish that.
     with suppress(FileNotFoundError):
-        for parts in _neighbours(list_parts(folder), kind):
+        for parts in _neighbours(table):
             if len(parts) == 1 and keep is None:
                 continue
-            opened = [read_part(part, kind) for part in parts]
-            footer = _united((footer for _, footer in opened), folder)
-            assert footer is not None
-            table = last_rows(_together([table for table, _ in opened], kind, None), kind)
+            rows = [table.rows_of(part) for part in parts]
+            footer = table.footer_of(parts)
+            whole = last_rows(_together(rows, table.kind, None), table.kind)
             # After the parts were read: whoever wrote their rows had said before what is current.
-            current = table if keep is None else keep(table)
-            if len(parts) == 1 and current.num_rows == opened[0][0].num_rows:
+            current = whole if keep is None else keep(whole)
+            if len(parts) == 1 and current.num_rows == rows[0].num_rows:
                 continue
-            upgraded |= any(earlier.format < FORMAT for _, earlier in opened)
-            write(folder, current, replace(footer, format=FORMAT), moment=moment_of(parts[-1]))
+            upgraded |= any(table.footer_of([part]).format < FORMAT for part in parts)
+            table.write(current, replace(footer, format=FORMAT), moment=moment_of(parts[-1]))
             for part in parts:
                 _delete(part)
     return upgraded
 
 
-def _neighbours(parts: list[Path], kind: Kind) -> list[list[Path]]:
+def _neighbours(table: TableParts) -> list[list[Path]]:
     groups: list[list[Path]] = []
     rows = 0
-    for part in parts:
-        with open_part(part, kind) as (file, _):
+    for part in table.paths():
+        with table.open(part) as (file, _):
             size = file.metadata.num_rows
-            foreign = set(file.schema_arrow.names) - set(SCHEMAS[kind].names)
+            foreign = set(file.schema_arrow.names) - set(SCHEMAS[table.kind].names)
         if foreign:
             rows = MERGED_ROWS + 1  # what is older and what is newer are no neighbours
             continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,11 +15,11 @@ import pyarrow.compute as pc
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.forks import cached_property
 from iqbench.results.columns import Columns
-from iqbench.results.current import Stored, current_images, current_scores, groups
+from iqbench.results.current import Stored, current_images, current_scores
 from iqbench.results.filters import Filters
 from iqbench.results.group_means import group_means
-from iqbench.results.mirror import local_results
 from iqbench.results.names import combinations_of
+from iqbench.results.opened import open_results
 from iqbench.results.parts import WRITTEN
 from iqbench.results.published import PublishedMean, read_published
 from iqbench.results.schema import IMAGES, SCORES, SETS, UNDEFINED, ColumnInfo, Manifest
@@ -184,7 +183,7 @@ def load_scores(
     if scope not in get_args(Scope):
         raise unknown_name("scope", scope, get_args(Scope))
     wanted = Filters.of(filters)
-    found = groups(local_results(path))
+    found = open_results(path).groups
     if scope != "image":
         if wide or columns is not None:
             raise IqbenchError(
@@ -235,7 +234,7 @@ def iter_scores(
         As `load_scores`; also where results change in between, so that a column has no heading.
         What filters ask for and is not there is known when all is read.
     """
-    found = groups(local_results(path))
+    found = open_results(path).groups
     if not wide:
         for frame in _each_method(found, Filters.of(filters)):
             yield frame if columns is None else _chosen(frame, columns)
@@ -286,7 +285,7 @@ def iter_references(path: str | PathLike[str] = "results") -> Iterator[pd.DataFr
     pandas.DataFrame
         What `iqbench.results.references.stale_among` needs of `load_images`.
     """
-    of_dataset = _by_dataset(groups(local_results(path)))
+    of_dataset = _by_dataset(open_results(path).groups)
     for _, found in sorted(of_dataset.items()):
         yield _joined([_references(current_images(group.images)) for group in found])
 
@@ -295,7 +294,7 @@ def has_opinions(path: str | PathLike[str] = "results") -> bool:
     """Say whether the tables have an opinion of people of any image."""
     return any(
         current_images(group.images).column("mos").is_valid().to_numpy().any()
-        for group in groups(local_results(path))
+        for group in open_results(path).groups
     )
 
 
@@ -353,7 +352,7 @@ class DatasetReader:
         filters: Mapping[str, str | Sequence[str]] | None = None,
     ) -> None:
         self._wanted = Filters.of(filters)
-        self._groups = groups(local_results(path))
+        self._groups = open_results(path).groups
         self._of_dataset = _by_dataset(self._groups)
         self._some = False
 
@@ -390,7 +389,7 @@ class DatasetReader:
             if taken:
                 rows = self._wanted.select(current_scores(group.scores, table))
                 scores.append(_long([rows], sort=False))
-                sets.append(_selected_sets(group, self._wanted))
+                sets.append(_selected_sets(group, self._wanted, table))
         every = _joined(scores) if scores else _long([])
         keys = [*_IDENTITY, "metric", "signature"]
         every = every.sort_values(keys, kind="stable", ignore_index=True)
@@ -434,9 +433,10 @@ def load_values(
     """
     wanted = Filters.of(filters)
     scores, sets = [], []
-    for group in _selected(groups(local_results(path)), wanted):
-        scores.append(wanted.select(current_scores(group.scores, current_images(group.images))))
-        sets.append(_selected_sets(group, wanted))
+    for group in _selected(open_results(path).groups, wanted):
+        images = current_images(group.images)
+        scores.append(wanted.select(current_scores(group.scores, images)))
+        sets.append(_selected_sets(group, wanted, images))
     wanted.refuse_unknown()
     frame, wholes = _long(scores), _frame(sets, SETS, [*_SETS, "replicates"])
     if frame.empty and wholes.empty and wanted.wanted:
@@ -502,11 +502,11 @@ def iter_datasets(
         As `load_scores`; that no row passes is known, and said, when all datasets are read.
     """
     wanted = Filters.of(filters)
-    every = groups(local_results(path))
-    columns = _columns_of(every).leading(leading)
-    published = read_published(Path(path))
+    opened = open_results(path)
+    columns = _columns_of(opened.groups).leading(leading)
+    published = read_published(opened.path)
     some = False
-    for dataset, found in _by_dataset(every).items():
+    for dataset, found in _by_dataset(opened.groups).items():
         if not wanted.admit("dataset", dataset):
             continue
         tables = replace(
@@ -536,15 +536,15 @@ def _tables_of(dataset: str, found: list[Stored], wanted: Filters) -> DatasetTab
         if wanted.admit("method", group.method):
             rows = wanted.select(current_scores(group.scores, table))
             scores.append(_long([rows], sort=False))
-            sets.append(_selected_sets(group, wanted))
+            sets.append(_selected_sets(group, wanted, table))
     every = _joined(scores) if scores else _long([])
     wholes = _frame(sets, SETS, _SETS)
     return DatasetTables(dataset, _without_failed_columns(every), _joined(images), wholes)
 
 
-def _selected_sets(group: Stored, wanted: Filters) -> pa.Table:
+def _selected_sets(group: Stored, wanted: Filters, images: pa.Table | None = None) -> pa.Table:
     """Read the set values that pass the filters: none where single images are asked for."""
-    table = current_sets(group)
+    table = current_sets(group, images)
     return table[:0] if "image" in wanted.wanted else wanted.select(table)
 
 
@@ -625,7 +625,7 @@ def load_images(path: str | PathLike[str] = "results") -> pd.DataFrame:
         As `load_scores`.
     """
     names = _IMAGES.names
-    tables = [current_images(group.images).select(names) for group in groups(local_results(path))]
+    tables = [current_images(group.images).select(names) for group in open_results(path).groups]
     return _frame(tables, _IMAGES, names)
 
 
@@ -635,12 +635,12 @@ def load_columns(path: str | PathLike[str] = "results") -> Columns:
     Their order is that of tables: qualities, then statistics, then costs, each as they were asked
     for.
     """
-    return _columns_of(groups(local_results(path)))
+    return _columns_of(open_results(path).groups)
 
 
 def load_tasks(path: str | PathLike[str] = "results") -> dict[str, str]:
     """Read what each dataset's methods restore; empty where no run has said so."""
-    found = _by_dataset(groups(local_results(path)))
+    found = _by_dataset(open_results(path).groups)
     return {dataset: _task_of(tables) for dataset, tables in found.items()}
 
 
@@ -658,7 +658,7 @@ def load_runs(path: str | PathLike[str] = "results") -> list[Manifest]:
     """Read what the runs were made with that left their rows here, oldest first."""
     runs = [
         run
-        for group in groups(local_results(path))
+        for group in open_results(path).groups
         for footer in group.footers()
         for run in footer.runs
     ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqbench.results.current import current_images
-from iqbench.results.parts import read_parts
+from iqbench.results.parts import TableParts
 from iqbench.results.schema import NOT_SCORED_YET, ImageRow
 
 __all__ = ["Lost", "RowsOfRun"]
@@ -72,7 +71,7 @@ class RowsOfRun:
         self._scored.append(hash(image))
         self._groups.append(self._values.setdefault(frozenset(values), len(self._values)))
 
-    def count_lost(self, images: Path, scores: Path) -> Lost:
+    def count_lost(self, images: TableParts, scores: TableParts) -> Lost:
         """Count the rows that are not there any more.
 
         Values of files that another run has replaced meanwhile may go.
@@ -80,13 +79,13 @@ class RowsOfRun:
         Parameters
         ----------
         images, scores
-            The folders of the tables.
+            The tables.
         """
         mine = np.unique(_hashes(self._images))
-        there = read_parts(images, "images", ["image"])[0].column("image")
+        there = images.rows(["image"]).column("image")
         lost, total = int((~np.isin(mine, _hashes_of_names(there))).sum()), len(mine)
         wanted = self._wanted(images)
-        table = read_parts(scores, "scores", ["image", "metric", "signature"])[0]
+        table = scores.rows(["image", "metric", "signature"])
         names = _hashes_of_names(table.column("image"))
         for (metric, signature), of_images in wanted.items():
             same = pc.and_(
@@ -98,9 +97,9 @@ class RowsOfRun:
             total += len(of_images)
         return Lost(lost, total)
 
-    def _wanted(self, folder: Path) -> dict[tuple[str, str], Hashes]:
+    def _wanted(self, table: TableParts) -> dict[tuple[str, str], Hashes]:
         """Return, by metric and signature, the images that must have a value."""
-        current = _current_files(folder)
+        current = _current_files(table)
         # The last row of an image that this run has says which files its values are of.
         images, last = np.unique(_hashes(self._images)[::-1], return_index=True)
         files = _hashes(self._files)[::-1][last]
@@ -133,9 +132,9 @@ class _CurrentFiles(NamedTuple):
     paired: np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def _current_files(folder: Path) -> _CurrentFiles:
+def _current_files(images: TableParts) -> _CurrentFiles:
     """Read which images are scored, or failed, and their files."""
-    table = current_images(folder)
+    table = current_images(images)
     announced = pc.fill_null(pc.equal(table.column("error"), NOT_SCORED_YET), False)
     table = table.filter(pc.invert(announced)).select(["image", *_FILES])
     rows = np.fromiter(_hashed_rows(table), dtype=(np.int64, 2), count=table.num_rows)

@@ -533,6 +533,8 @@ class Footer:
         footers
             At least one.
         """
+        if len(footers) == 1:
+            return footers[0]
         columns: dict[str, ColumnInfo] = {}
         # A run is in the footers of all its parts. Runs of one moment are few.
         runs: list[Manifest] = []

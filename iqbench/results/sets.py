@@ -13,7 +13,7 @@ import pyarrow as pa
 from iqbench.errors import IqbenchError
 from iqbench.results.current import Stored, current_images
 from iqbench.results.extractor_files import FeatureKey
-from iqbench.results.parts import last_rows, read_parts
+from iqbench.results.parts import last_rows
 from iqbench.results.schema import ANY_MEMBERS, OPEN_MEMBERS, REPLACED, SETS
 from iqbench.user_files import replace_file
 
@@ -144,8 +144,15 @@ def copy_reference_sets(source: Path, target: Path) -> None:
             write_reference_set(target, file.stem, _read(file))
 
 
-def current_sets(group: Stored) -> pa.Table:
+def current_sets(group: Stored, images: pa.Table | None = None) -> pa.Table:
     """Read the newest value of every metric and signature of one dataset and method.
+
+    Parameters
+    ----------
+    group
+        The dataset and method.
+    images
+        Its `iqbench.results.current.current_images`, if these were read.
 
     Returns
     -------
@@ -153,10 +160,10 @@ def current_sets(group: Stored) -> pa.Table:
         Of `SETS`. A value of other images than the current ones is missing, with the error `STALE`;
         so is one that waits for all shards, with an error of its own.
     """
-    table = last_rows(read_parts(group.sets, "sets")[0], "sets")
+    table = last_rows(group.sets.rows(), "sets")
     if table.num_rows == 0:
         return table
-    images = current_images(group.images)
+    images = current_images(group.images) if images is None else images
     now = {members_digest(images, outputs_alone=alone) for alone in (False, True)} | {ANY_MEMBERS}
     rows = table.to_pylist()
     rows = [row for row in rows if row["members"] != REPLACED]
@@ -169,7 +176,7 @@ def current_sets(group: Stored) -> pa.Table:
 
 def has_stale_values(group: Stored) -> bool:
     """Say whether a value is of other images than the current ones, or waits for all shards."""
-    table = last_rows(read_parts(group.sets, "sets")[0], "sets")
+    table = last_rows(group.sets.rows(), "sets")
     members = set(table.column("members").to_pylist()) - {REPLACED, ANY_MEMBERS}
     if not members:
         return False

@@ -153,6 +153,8 @@ def _escape(text: str) -> str:
 
 
 def _unescape(text: str) -> str:
+    if "\\" not in text:
+        return text
     plain = {escaped[1]: plain for plain, escaped in _ESCAPES}
     characters = iter(text)
     return "".join(

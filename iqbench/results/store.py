@@ -20,7 +20,7 @@ from iqbench.results.changes import settle_changes
 from iqbench.results.current import current_images, current_scores, still_current
 from iqbench.results.known import ImageState, KnownImages, KnownMarks, Value
 from iqbench.results.mirror import address_of
-from iqbench.results.parts import last_rows, merge, read_footers, read_parts, write
+from iqbench.results.parts import TableParts, last_rows, merge
 from iqbench.results.paths import slug
 from iqbench.results.rows_of_run import RowsOfRun
 from iqbench.results.schema import (
@@ -43,7 +43,7 @@ from iqbench.results.sets import members_digest
 
 __all__ = ["Current", "Identity", "ImageState", "Key", "Store", "Writer"]
 
-_TABLES: tuple[Kind, Kind] = ("images", "scores")
+_OF_IMAGES: tuple[Kind, Kind] = ("images", "scores")
 
 FLUSH_SECONDS = 30.0
 """Rows wait no longer than this for the next one to be added, so that none waits a minute."""
@@ -89,6 +89,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._tables: dict[Path, TableParts] = {}
 
     @property
     def place(self) -> str:
@@ -99,6 +100,13 @@ class Store:
         """Say where the parts of one dataset and method are."""
         return self.root / kind / slug(dataset) / slug(method)
 
+    def table(self, kind: Kind, dataset: str, method: str) -> TableParts:
+        """Give the parts of one dataset and method, always as the same object."""
+        return self._of_folder(self.folder(kind, dataset, method), kind)
+
+    def _of_folder(self, folder: Path, kind: Kind) -> TableParts:
+        return self._tables.setdefault(folder, TableParts(folder, kind))
+
     def current(self, dataset: str, method: str) -> Current:
         """Read what need not be computed again.
 
@@ -107,8 +115,8 @@ class Store:
         IqbenchError
             Where a part is damaged, or written by another version.
         """
-        images = current_images(self.folder("images", dataset, method))
-        scores = current_scores(self.folder("scores", dataset, method), images)
+        images = current_images(self.table("images", dataset, method))
+        scores = current_scores(self.table("scores", dataset, method), images)
         undefined = pc.fill_null(pc.starts_with(scores.column("error"), UNDEFINED), False)
         settled = scores.filter(pc.or_(pc.is_valid(scores.column("value")), undefined))
         missing = scores.filter(undefined)
@@ -121,13 +129,13 @@ class Store:
 
     def identities(self, dataset: str, method: str) -> set[Identity]:
         """Name every current row of a value, with a value or without."""
-        images = current_images(self.folder("images", dataset, method))
-        return set(_identities(current_scores(self.folder("scores", dataset, method), images)))
+        images = current_images(self.table("images", dataset, method))
+        return set(_identities(current_scores(self.table("scores", dataset, method), images)))
 
     def values(self, dataset: str, method: str) -> dict[Identity, tuple[float | None, str | None]]:
         """Read every current value, and the name of the files that it was computed from."""
-        images = current_images(self.folder("images", dataset, method))
-        scores = current_scores(self.folder("scores", dataset, method), images)
+        images = current_images(self.table("images", dataset, method))
+        scores = current_scores(self.table("scores", dataset, method), images)
         scores = scores.filter(pc.is_valid(scores.column("value")))
         found = zip(
             scores.column("value").to_pylist(), scores.column("pair").to_pylist(), strict=True
@@ -155,27 +163,27 @@ class Store:
         }
 
     def _set_rows(self, dataset: str, method: str) -> list[SetRow]:
-        table = last_rows(read_parts(self.folder("sets", dataset, method), "sets")[0], "sets")
+        table = last_rows(self.table("sets", dataset, method).rows(), "sets")
         names = [item.name for item in fields(SetRow)]
         return [SetRow(**row) for row in table.select(names).to_pylist()]
 
     def set_columns(self, dataset: str, method: str) -> set[tuple[str, str]]:
         """Return metric and signature of every value of the whole method, current or stale."""
-        table = last_rows(read_parts(self.folder("sets", dataset, method), "sets")[0], "sets")
+        table = last_rows(self.table("sets", dataset, method).rows(), "sets")
         names = ("metric", "signature", "members")
         rows = zip(*(table.column(name).to_pylist() for name in names), strict=True)
         return {(metric, text) for metric, text, members in rows if members != REPLACED}
 
     def members(self, dataset: str, method: str, *, outputs_alone: bool = False) -> str:
         """Name the images of a dataset and method as they are now: see `members_digest`."""
-        images = current_images(self.folder("images", dataset, method))
+        images = current_images(self.table("images", dataset, method))
         return members_digest(images, outputs_alone=outputs_alone)
 
     def origins(self, dataset: str) -> dict[str, Origin]:
         """Read by method where the images of a dataset came from, of all methods in the tables."""
         found: dict[str, Origin] = {}
         for folder in sorted((self.root / "images" / slug(dataset)).glob("*")):
-            footer = read_footers(folder, "images")
+            footer = self._of_folder(folder, "images").footer()
             if footer is not None and footer.dataset == dataset:
                 found[footer.method] = footer.origin
         return found
@@ -250,10 +258,10 @@ class Writer:
     ) -> None:
         self.flush()
         for key in self._known:
-            images, scores = (self._store.folder(table, *key) for table in _TABLES)
-            self.upgraded |= merge(images, "images")
+            images, scores = (self._store.table(one, *key) for one in _OF_IMAGES)
+            self.upgraded |= merge(images)
             # Other readers of the scores then need no table of images to leave out what is stale.
-            self.upgraded |= merge(scores, "scores", partial(still_current, images))
+            self.upgraded |= merge(scores, partial(still_current, images))
         if kind is None:
             self._check()
 
@@ -286,7 +294,7 @@ class Writer:
         """
         lost = total = 0
         for key, known in self._known.items():
-            images, scores = (self._store.folder(table, *key) for table in _TABLES)
+            images, scores = (self._store.table(one, *key) for one in _OF_IMAGES)
             counts = known.count_lost(images, scores)
             lost, total = lost + counts.lost, total + counts.total
         if lost:
@@ -339,14 +347,14 @@ class Writer:
             return
         self.flush()
         first = rows[0]
-        folder = self._store.folder("sets", first.dataset, first.method)
+        table = self._store.table("sets", first.dataset, first.method)
         task = self._tasks.get(first.dataset, "")
         origin = self._origins.get((first.dataset, first.method), Origin())
         footer = Footer(
             FORMAT, first.dataset, first.method, [self._manifest], self._columns, task, origin
         )
-        write(folder, _table(rows, "sets"), footer)
-        merge(folder, "sets")
+        table.write(_table(rows, "sets"), footer)
+        merge(table)
 
     def _write_images(self) -> None:
         for key in list(dict.fromkeys([*self._announced, *self._images])):
@@ -376,7 +384,7 @@ class Writer:
         task = self._tasks.get(dataset, "")
         origin = self._origins.get(key, Origin())
         footer = Footer(FORMAT, dataset, method, [self._manifest], self._columns, task, origin)
-        write(self._store.folder(kind, dataset, method), table, footer)
+        self._store.table(kind, *key).write(table, footer)
 
 
 def _announcements(key: Key, images: Sequence[str]) -> pa.Table:

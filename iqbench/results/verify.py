@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from iqbench.errors import IqbenchError
 from iqbench.results.extractor_files import extractor_parts
 from iqbench.results.part_file import ChecksumError, checksum_in_name, read_part
-from iqbench.results.parts import list_parts, read_footers
+from iqbench.results.parts import TableParts, list_parts
 from iqbench.results.schema import Kind
 from iqbench.results.sets import reference_set_files
 
@@ -113,6 +113,6 @@ def _traced(folder: Path, images: Path) -> Iterator[PartState]:
 
 def _together(folder: Path, kind: Kind) -> Iterator[PartState]:
     try:
-        read_footers(folder, kind)
+        TableParts(folder, kind).footer()
     except IqbenchError as error:
         yield PartState(folder, "unreadable", None, error.message, error.hint)

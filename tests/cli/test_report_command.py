@@ -46,7 +46,7 @@ def forget(results: Path) -> None:
     """Make of the tables such as a stranger has sent: nothing in them is about this machine."""
     for part in results.rglob("*.parquet"):
         table = pq.read_table(part)
-        footer = json.loads(table.schema.metadata[FOOTER_KEY])
+        footer = json.loads(pq.read_metadata(part).metadata[FOOTER_KEY])
         footer["runs"] = [{**run, "places": []} for run in footer["runs"]]
         metadata = {FOOTER_KEY: json.dumps(footer).encode()}
         pq.write_table(
@@ -230,3 +230,16 @@ def test_a_check_writes_its_page_too(scored, iqbench, made):
     # Its outputs were overwritten: of the baseline there is no picture any more.
     names = {one["name"] for scene in scenes(Path("check.html")) for one in scene["pictures"]}
     assert names == {"reference", "now"}
+
+
+def test_a_page_lists_the_newest_runs_and_counts_the_others(scored, iqbench, monkeypatch):
+    monkeypatch.setattr("iqbench.page.contents._MOST_RUNS", 3)
+    for number in range(4):
+        one = MANIFEST.model_copy(update={"time": f"2030-01-01T00:0{number}:00+00:00"})
+        with Store(scored.results).writer(one, {}) as writer:
+            writer.add_image(ImageRow("hr", "mine", "extra", error="not scored yet"))
+    assert iqbench("report", "-o", "page.html", "--no-pictures").code == 0
+    page = Path("page.html").read_text(encoding="utf-8")
+    listed = re.findall(r'<td class="when">([^<]*)</td>', page)
+    assert listed == [f"2030-01-01 00:0{number}" for number in (3, 2, 1)]
+    assert "Earlier runs that are not listed: 2." in page

@@ -16,7 +16,7 @@ from iqbench.api import Evaluation, run_evaluation
 from iqbench.cli.main import cli
 from iqbench.errors import IqbenchError
 from iqbench.results.part_file import encode, open_part, part_name
-from iqbench.results.parts import list_parts, merge, read_parts
+from iqbench.results.parts import TableParts, list_parts, merge
 from iqbench.results.read import load_columns, load_images, load_scores
 from iqbench.results.schema import FORMAT, SCHEMAS
 
@@ -193,11 +193,11 @@ class TestOtherReleases:
         assert len(list_parts(other.parent)) == 2
 
     def test_a_column_with_a_default_may_lack(self, part):
-        table, _ = read_parts(part.parent, "scores", ["image", "scope", "group"])
+        table = TableParts(part.parent, "scores").rows(["image", "scope", "group"])
         assert table.schema.names == ["image", "scope", "group"]
         assert set(table.column("scope").to_pylist()) == {"image"}
         assert set(table.column("group").to_pylist()) == {None}
-        table, _ = read_parts(part.parent, "scores", ["scope"])
+        table = TableParts(part.parent, "scores").rows(["scope"])
         assert table.num_rows == pq.read_metadata(part).num_rows
 
     @pytest.mark.parametrize("column", ["value", "pair", "signature", "image"])
@@ -213,7 +213,7 @@ class TestOtherReleases:
 
     def test_values_of_groups_are_no_values_of_images_and_stay(self, folder, part):
         before = load_scores(folder / "results")
-        table, _ = read_parts(part.parent, "scores")
+        table = TableParts(part.parent, "scores").rows()
         names = pa.array(["group"] * table.num_rows).dictionary_encode()
         groups = table.set_column(
             table.schema.get_field_index("scope"), SCHEMAS["scores"].field("scope"), names
@@ -222,14 +222,14 @@ class TestOtherReleases:
         assert load_scores(folder / "results").equals(before)
         (folder / "out/sharp/reed.ppm").write_bytes((folder / "hr/reed.ppm").read_bytes())
         evaluate(folder)
-        table, _ = read_parts(part.parent, "scores", ["scope"])
+        table = TableParts(part.parent, "scores").rows(["scope"])
         assert table.column("scope").to_pylist().count("group") == groups.num_rows
 
     def test_merging_says_whether_it_changed_the_format(self, folder, part):
-        assert merge(part.parent, "scores") is False  # one part stays
+        assert merge(TableParts(part.parent, "scores")) is False  # one part stays
         shutil.copy(part, part.with_name(part_name(1, part.read_bytes())))
-        assert merge(part.parent, "scores") is True
-        assert merge(part.parent, "scores") is False
+        assert merge(TableParts(part.parent, "scores")) is True
+        assert merge(TableParts(part.parent, "scores")) is False
 
 
 def test_the_images_are_those_that_were_scored(folder):

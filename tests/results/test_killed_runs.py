@@ -10,13 +10,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from results_bench import COLUMNS, Bench, manifest, placeholder
 
 from iqbench.errors import IqbenchError
 from iqbench.results import parts, store
-from iqbench.results.parts import list_parts, merge
+from iqbench.results.parts import TableParts, list_parts, merge
 from iqbench.results.read import load_images, load_runs, load_scores
 from iqbench.results.schema import (
     FOOTER_KEY,
@@ -75,14 +76,14 @@ def test_dying_between_images_and_scores_shows_the_image_as_not_scored(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.score("a", "v1", 30.0)
-    write = store.write
+    write = parts.write
 
-    def die_at_scores(folder: Path, *arguments: Any) -> Path:
+    def die_at_scores(folder: Path, *arguments: Any, **moment: Any) -> Path:
         if folder.parent.parent.name == "scores":
             raise Died
-        return write(folder, *arguments)
+        return write(folder, *arguments, **moment)
 
-    monkeypatch.setattr(store, "write", die_at_scores)
+    monkeypatch.setattr(parts, "write", die_at_scores)
     with pytest.raises(Died):
         bench.score("a", "v2", 33.0)
     assert load_scores(bench.root).empty
@@ -109,11 +110,11 @@ def test_dying_while_merged_parts_are_deleted_shows_nothing_twice(
     with monkeypatch.context() as patch:
         patch.setattr(parts, "_delete", die)
         with pytest.raises(Died):
-            merge(folder, "scores")
+            merge(TableParts(folder, "scores"))
     assert len(bench.parts()) == 4 - deleted
     assert shown(bench) == {"a": 3.0, "b": 2.0}
     flush(bench, "b", 5.0)
-    merge(folder, "scores")
+    merge(TableParts(folder, "scores"))
     assert len(bench.parts()) == 1
     assert shown(bench) == {"a": 3.0, "b": 5.0}
 
@@ -183,7 +184,7 @@ def test_two_runs_side_by_side_both_count(bench: Bench) -> None:
                 writer.add_image(row)
                 writer.add_scores([score])
                 writer.flush()
-                merge(bench.store.folder("scores", "set5", "edsr"), "scores")
+                merge(bench.store.table("scores", "set5", "edsr"))
 
     threads = [threading.Thread(target=run, args=(name,)) for name in "xy"]
     for thread in threads:
@@ -212,7 +213,7 @@ def test_a_run_that_began_before_another_one_scored_does_not_hide_its_scores(
     flush(bench, "a")
     announce(bench, placeholder("set5", "edsr", "a"))
     if merged:
-        merge(bench.parts("images")[0].parent, "images")
+        merge(bench.store.table("images", "set5", "edsr"))
     assert shown(bench) == {"a": 30.0}
     errors = load_images(bench.root).set_index("image")["error"].astype(object)
     assert errors.where(errors.notna(), None).to_dict() == {"a": None, "b": NOT_SCORED_YET}
@@ -241,11 +242,11 @@ def test_a_reader_tries_again_when_a_part_is_merged_under_it(
     read = parts.read_part
     merged = []
 
-    def merge_first(part: Path, kind: Any, columns: Any = None) -> Any:
+    def merge_first(part: Path, kind: Any, *rest: Any) -> Any:
         if not merged and kind == "scores":
             merged.append(True)
-            merge(folder, "scores")
-        return read(part, kind, columns)
+            merge(bench.store.table("scores", "set5", "edsr"))
+        return read(part, kind, *rest)
 
     monkeypatch.setattr(parts, "read_part", merge_first)
     assert shown(bench) == {"a": 1.0, "b": 2.0}
@@ -292,10 +293,24 @@ def test_only_neighbours_in_age_are_merged(bench: Bench, monkeypatch: pytest.Mon
         writer.add_image(row)
         writer.add_scores([score] if image != "b" else [rows(name, 9.0)[1] for name in "abc"])
         writer.flush()
-    merge(bench.parts()[0].parent, "scores")
+    merge(bench.store.table("scores", "set5", "edsr"))
     assert [pq.ParquetFile(part).metadata.num_rows for part in bench.parts()] == [1, 3, 2]
-    merge(bench.parts("images")[0].parent, "images")
+    merge(bench.store.table("images", "set5", "edsr"))
     assert shown(bench) == {"a": 4.0, "b": 9.0, "c": 3.0}
+
+
+@pytest.mark.parametrize("most", [1, 3, 2**62])
+def test_the_last_row_of_each_identity_counts_however_many_names_there_are(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(parts, "_MOST_NUMBERS", most)
+    keys = [(image, metric, text) for image in "abc" for metric in "pq" for text in "xyz"] * 2
+    columns = dict(zip(("image", "metric", "signature"), zip(*keys, strict=True), strict=True))
+    names = {name: pa.array(column).dictionary_encode() for name, column in columns.items()}
+    names["scope"] = pa.array(["image"] * len(keys)).dictionary_encode()
+    table = pa.table({**names, "value": list(range(len(keys)))})
+    found = parts.last_rows(table, "scores")
+    assert found.column("value").to_pylist() == list(range(len(keys) // 2, len(keys)))
 
 
 def test_what_a_dead_run_left_half_written_is_swept_a_day_later(bench: Bench) -> None:
@@ -306,7 +321,7 @@ def test_what_a_dead_run_left_half_written_is_swept_a_day_later(bench: Bench) ->
         stray.write_bytes(b"half")
     yesterday = time.time() - 25 * 3600
     os.utime(old, (yesterday, yesterday))
-    merge(folder, "scores")
+    merge(TableParts(folder, "scores"))
     assert not old.exists()
     assert new.exists()
     assert shown(bench) == {"a": 30.0}
@@ -342,7 +357,7 @@ def test_a_part_of_another_version_is_refused_by_name(
 def test_a_newer_format_with_all_fields_is_refused_too(bench: Bench) -> None:
     flush(bench, "a")
     part = unnamed(bench.parts()[0])
-    footer = pq.ParquetFile(part).schema_arrow.metadata[FOOTER_KEY]
+    footer = pq.read_metadata(part).metadata[FOOTER_KEY]
     rewrite_footer(part, footer.replace(b'"format":%d' % FORMAT, b'"format":%d' % (FORMAT + 1)))
     with pytest.raises(IqbenchError, match="written by another version"):
         load_scores(bench.root)

@@ -7,7 +7,6 @@ import pytest
 from results_bench import COLUMNS, Bench, manifest
 
 from iqbench.errors import IqbenchError
-from iqbench.results.parts import read_footers
 from iqbench.results.read import iter_datasets, load_images, load_scores, load_tasks
 from iqbench.results.schema import ImageRow
 
@@ -21,7 +20,7 @@ def announce(bench: Bench, task: str | None, time: str, method: str = "edsr") ->
 def test_the_task_is_in_the_footers(bench: Bench) -> None:
     announce(bench, "super-resolution", "2026-01-01")
     assert load_tasks(bench.root) == {"set5": "super-resolution"}
-    footer = read_footers(bench.store.folder("images", "set5", "edsr"), "images")
+    footer = bench.store.table("images", "set5", "edsr").footer()
     assert footer is not None
     assert footer.task == "super-resolution"
 
