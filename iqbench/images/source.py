@@ -235,7 +235,7 @@ class FileSource:
         return IqbenchError(f"{self.name} cannot be read: {reason}")
 
 
-def check_file_size(name: str, size: int, header: Callable[[], ImageHeader]) -> None:
+def check_file_size(name: str, size: int, header: Callable[[], ImageHeader] | None = None) -> None:
     """Refuse a file that has more bytes than an image can need, before it is read.
 
     Parameters
@@ -245,7 +245,8 @@ def check_file_size(name: str, size: int, header: Callable[[], ImageHeader]) -> 
     size
         In bytes.
     header
-        Reads the header; asked only where the file is large.
+        Reads the header; asked only where the file is large. None where it cannot be read yet:
+        then the size is compared with that of the largest image that is allowed.
 
     Raises
     ------
@@ -257,7 +258,7 @@ def check_file_size(name: str, size: int, header: Callable[[], ImageHeader]) -> 
             f"{name} has {size:,} bytes, too many for an image of the allowed size",
             hint="Set the environment variable IQBENCH_MAX_PIXELS to allow more",
         )
-    if size > _METADATA:
+    if header is not None and size > _METADATA:
         facts = header()
         if size > _most_bytes(facts.height * facts.width):
             raise IqbenchError(

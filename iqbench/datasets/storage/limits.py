@@ -88,8 +88,10 @@ def plain_name(name: str) -> str:
 
 def why_unsafe(name: str) -> str:
     """Say why a member of an archive cannot be used under its name; empty if it can."""
-    if not is_below_root(name) or "\\" in name:
+    if not is_below_root(name.replace("\\", "/")):
         return f"the path {name!r} leads out of it"
+    if "\\" in name:
+        return f"the path {name!r} cannot be used: folders are separated by /, not by \\"
     if why := unusable_name(PurePosixPath(name).as_posix()):
         return f"the path {name!r} cannot be used: {why}"
     return ""

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,7 +22,7 @@ from iqbench.datasets.storage.limits import Limits
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.forks import ForkLock
 
-__all__ = ["ImageCell", "list_cells"]
+__all__ = ["Column", "ImageCell", "list_cells"]
 
 _GROUP_BYTES = 2**31
 """A group of rows, unpacked, may have so many bytes in the column of images."""
@@ -32,6 +32,9 @@ _HELD_BYTES = 2**29
 
 _REPEATED_BYTES = 2**33
 """Where a column could repeat one value into more bytes than this, values are kept once each."""
+
+Column: TypeAlias = "tuple[str, ...]"
+"""A column by its name; of a struct, with the name of the field."""
 
 _REFUSED = (pa.ArrowException, ValueError, OSError, MemoryError)
 
@@ -45,7 +48,7 @@ class ImageCell:
     blob
         The Parquet file.
     column
-        The leaf column that has the bytes, e.g. ``image.bytes``.
+        The column that has the bytes: its name, and that of the field in it where it is a struct.
     group, row
         Which group of rows, and which row of it.
     size
@@ -53,7 +56,7 @@ class ImageCell:
     """
 
     blob: Blob
-    column: str
+    column: Column
     group: int
     row: int
     size: int
@@ -65,7 +68,7 @@ class ImageCell:
         if value is None:
             raise IqbenchError(
                 f"{self.blob.name}: row {self.row} of group {self.group} of rows has no bytes in "
-                f"column {self.column!r}",
+                f"column {_spelt(self.column)!r}",
                 hint="Put the image itself there, not only its path",
             )
         return bytes(value)
@@ -75,11 +78,11 @@ class _Groups:
     """The groups of rows that were read last."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[tuple[Blob, str, int], pa.Array] = OrderedDict()
-        self._reading: dict[tuple[Blob, str, int], ForkLock] = {}
+        self._held: OrderedDict[tuple[Blob, Column, int], pa.Array] = OrderedDict()
+        self._reading: dict[tuple[Blob, Column, int], ForkLock] = {}
         self._lock = ForkLock()
 
-    def get(self, blob: Blob, column: str, group: int) -> pa.Array:
+    def get(self, blob: Blob, column: Column, group: int) -> pa.Array:
         """Return the values of a column in a group, read once however many threads ask."""
         key = blob, column, group
         with self._lock:
@@ -109,7 +112,7 @@ def _metadata(blob: Blob) -> pq.FileMetaData:
         return pq.read_metadata(file)
 
 
-def _read_group(blob: Blob, column: str, group: int) -> pa.Array:
+def _read_group(blob: Blob, column: Column, group: int) -> pa.Array:
     try:
         facts = _metadata(blob)
         chunk = _chunk(facts, column, group)
@@ -117,8 +120,8 @@ def _read_group(blob: Blob, column: str, group: int) -> pa.Array:
         if chunk.total_uncompressed_size > most:
             raise IqbenchError(
                 f"{blob.name} is not read: group {group} of rows has "
-                f"{chunk.total_uncompressed_size:,} bytes in column {column!r}, more than the "
-                f"{most:,} that are allowed",
+                f"{chunk.total_uncompressed_size:,} bytes in column {_spelt(column)!r}, more than "
+                f"the {most:,} that are allowed",
                 hint="Write the file with smaller groups of rows (row_group_size=100)",
             )
         repeated = chunk.num_values * chunk.total_uncompressed_size > _REPEATED_BYTES
@@ -126,26 +129,31 @@ def _read_group(blob: Blob, column: str, group: int) -> pa.Array:
             table = pq.ParquetFile(
                 file,
                 metadata=facts,
-                read_dictionary=[column] if repeated else None,
+                read_dictionary=[_spelt(column)] if repeated else None,
                 pre_buffer=True,
-            ).read_row_group(group, columns=[column])
+            ).read_row_group(group, columns=[_spelt(column)])
             table.validate(full=True)
         values = table.column(0).combine_chunks()
         if isinstance(values, pa.ChunkedArray):  # of no rows, or too long for one array
             values = pa.concat_arrays(values.chunks)
-        for field in column.split(".")[1:]:
+        for field in column[1:]:
             values = values.field(field)
     except _REFUSED as error:
         raise _damaged(blob, error) from error
     return values
 
 
-def _chunk(facts: pq.FileMetaData, column: str, group: int) -> Any:
+def _chunk(facts: pq.FileMetaData, column: Column, group: int) -> Any:
     rows = facts.row_group(group)
     for number in range(rows.num_columns):
-        if rows.column(number).path_in_schema == column:
+        if rows.column(number).path_in_schema == _spelt(column):
             return rows.column(number)
-    raise ValueError(f"there is no column {column!r}")
+    raise ValueError(f"there is no column {_spelt(column)!r}")
+
+
+def _spelt(column: Column) -> str:
+    """Write a column as Parquet does; a name may have stops in it too."""
+    return ".".join(column)
 
 
 def list_cells(
@@ -182,21 +190,21 @@ def list_cells(
             f"{blob.name} is not read: it has more than {Limits().files:,} rows",
             hint="Split it into several files",
         )
-    images = {field.name: _leaf(field) for field in schema if _leaf(field)}
-    chosen = _choose(blob, column, list(images))
+    images = {field.name: leaf for field in schema if (leaf := _leaf(field))}
+    chosen = _choose(blob, column, list(images), schema)
     field = schema.field(chosen)
     names: list[str | None] = [None] * facts.num_rows
     if key is not None:
         if key not in schema.names:
             raise _named(blob, unknown_name("column of names", key, schema.names))
-        names = _texts(blob, key)
-    elif pa.types.is_struct(field.type) and field.type.get_field_index("path") >= 0:
-        names = _texts(blob, f"{chosen}.path")
+        names = _texts(blob, (key,), schema.field(key).type)
+    elif pa.types.is_struct(field.type) and (place := field.type.get_field_index("path")) >= 0:
+        names = _texts(blob, (chosen, "path"), field.type.field(place).type)
     return chosen, _cells(blob, facts, images[chosen], names)
 
 
 def _cells(
-    blob: Blob, facts: pq.FileMetaData, column: str, names: list[str | None]
+    blob: Blob, facts: pq.FileMetaData, column: Column, names: list[str | None]
 ) -> Iterator[tuple[str | None, ImageCell]]:
     rows = iter(names)
     for group in range(facts.num_row_groups):
@@ -206,18 +214,27 @@ def _cells(
             yield next(rows), ImageCell(blob, column, group, row, size)
 
 
-def _leaf(field: pa.Field) -> str:
-    """Name the leaf column that has the bytes of images; empty where a column has none."""
-    kind, name = field.type, field.name
-    if pa.types.is_struct(kind):
-        place = kind.get_field_index("bytes")
-        if place < 0:
-            return ""
-        kind, name = kind.field(place).type, f"{name}.bytes"
-    return name if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else ""
+def _leaf(field: pa.Field) -> Column:
+    """Name the column that has the bytes of images; empty where a column has none."""
+    kind = field.type
+    if not pa.types.is_struct(kind):
+        return (field.name,) if _is_bytes(kind) else ()
+    place = kind.get_field_index("bytes")
+    return (field.name, "bytes") if place >= 0 and _is_bytes(kind.field(place).type) else ()
 
 
-def _choose(blob: Blob, column: str | None, images: list[str]) -> str:
+def _is_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return str(kind) in ("binary", "large_binary", "binary_view")
+
+
+def _choose(blob: Blob, column: str | None, images: list[str], schema: pa.Schema) -> str:
+    if column is not None and column in schema.names and column not in images:
+        raise IqbenchError(
+            f"{blob.name}: column {column!r} holds {schema.field(column).type}, not images",
+            hint="A column of images holds bytes, or a struct of bytes and path",
+        )
     if column is not None:
         if column not in images:
             raise _named(blob, unknown_name("column of images", column, images))
@@ -235,22 +252,37 @@ def _choose(blob: Blob, column: str | None, images: list[str]) -> str:
     )
 
 
-def _texts(blob: Blob, column: str) -> list[str | None]:
+def _texts(blob: Blob, column: Column, kind: pa.DataType) -> list[str | None]:
     """Read a column of names."""
+    if pa.types.is_nested(kind):
+        raise _not_names(blob, column, str(kind))
     values: list[Any] = []
     try:
         with blob.open() as file:
             # Values once each, group by group: a repeated text takes no more than it does there.
-            opened = pq.ParquetFile(file, read_dictionary=[column])
+            opened = pq.ParquetFile(file, read_dictionary=[_spelt(column)])
             for group in range(opened.num_row_groups):
-                table = opened.read_row_group(group, columns=[column])
+                table = opened.read_row_group(group, columns=[_spelt(column)])
                 table.validate(full=True)
                 values += table.column(0).to_pylist()
     except _REFUSED as error:
         raise _damaged(blob, error) from error
-    for field in column.split(".")[1:]:
+    for field in column[1:]:
         values = [None if value is None else value.get(field) for value in values]
-    return [None if value is None else str(value) for value in values]
+    try:  # texts are often stored as bytes, and numbers as numbers
+        return [
+            value.decode() if isinstance(value, bytes) else None if value is None else str(value)
+            for value in values
+        ]
+    except UnicodeDecodeError as error:
+        raise _not_names(blob, column, "bytes that are no text") from error
+
+
+def _not_names(blob: Blob, column: Column, what: str) -> IqbenchError:
+    return IqbenchError(
+        f"{blob.name}: column {_spelt(column)!r} holds {what}, not names of images",
+        hint="Name a column of texts or numbers: FILE.parquet#COLUMN:key=NAMES",
+    )
 
 
 def _named(blob: Blob, error: IqbenchError) -> IqbenchError:

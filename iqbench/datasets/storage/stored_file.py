@@ -107,9 +107,16 @@ class StoredFile:
             If it cannot be read, or is larger than any image that is allowed.
         """
         extent = self.extent
-        if not isinstance(extent, Refused):
+        if isinstance(extent, Refused):
+            return extent.load()
+        if isinstance(extent, Span):
             check_file_size(self.name, extent.size, self.probe)
-        return extent.load()
+            return extent.load()
+        # It is packed: its header is there only when all of it is.
+        check_file_size(self.name, extent.size)
+        data = extent.load()
+        check_file_size(self.name, len(data), EncodedImage(self.name, data).probe)
+        return data
 
     def probe(self) -> ImageHeader:
         """Read the header only, where the bytes are not packed."""

@@ -58,9 +58,15 @@ def list_tar(blob: Blob) -> dict[str, Extent]:
 
 
 def _check_end(file: BinaryIO, offset: int) -> None:
-    """See that the archive ends where the listing did: tarfile stops at damage as at the end."""
+    """See that the archive ends where the listing did: tarfile stops at damage as at the end.
+
+    A tar ends with blocks of zeros. Without them nobody knows whether more files were to come.
+    """
     file.seek(offset)
-    if any(file.read(tarfile.BLOCKSIZE)):
+    block = file.read(tarfile.BLOCKSIZE)
+    if len(block) < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError(f"it is cut off at byte {offset:,}, where no end is marked")
+    if any(block):
         raise tarfile.ReadError(f"there is no header at byte {offset:,}")
 
 

@@ -7,6 +7,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -236,6 +238,32 @@ def test_rows_without_paths_are_numbered(tmp_path: Path, packed: Path) -> None:
     assert [one.image for one in dataset.samples] == ["0", "1", "2"]
     digests = [one.needed_reference.read().digest for one in dataset.samples]
     assert digests == [source_of(folder / name).read().digest for name in files]
+
+
+@pytest.mark.parametrize("names", ["name", "a.name"])
+@pytest.mark.parametrize("column", ["image", "hr.png", "a.b.c"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(pa.binary(), pa.large_binary(), pa.binary_view()),
+        pa.dictionary(pa.int32(), pa.binary()),
+        pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
+        pa.struct([("path", pa.string()), ("bytes", pa.large_binary())]),
+    ],
+    ids=str,
+)
+def test_columns_of_any_name_and_kind_of_bytes_are_read(
+    kind: pa.DataType, column: str, names: str, tmp_path: Path
+) -> None:
+    files = files_below(Made(tmp_path).references("abc"))
+    cells = list(files.values())
+    values = [{"bytes": cell} for cell in cells] if pa.types.is_struct(kind) else cells
+    texts = {"name": list(files), "a.name": [name.encode() for name in files]}
+    columns = {column: pa.array(values, pa.binary() if values is cells else kind).cast(kind)}
+    pq.write_table(pa.table(columns | texts), tmp_path / "x.parquet", row_group_size=2)
+    place = f"{tmp_path}/x.parquet#{column}:key={names}"
+    found = reference_folder(place, "x").samples
+    assert {f"{one.image}.png": one.needed_reference.read().data for one in found} == files
 
 
 def test_a_path_made_by_pathlib_is_still_an_address(tmp_path: Path, packed: Path) -> None:

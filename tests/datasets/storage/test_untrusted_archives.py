@@ -8,6 +8,7 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +20,8 @@ from iqbench.datasets.storage import parquet_images, zip_members
 from iqbench.datasets.storage.limits import Limits
 from iqbench.datasets.storage.places import find_place
 from iqbench.errors import IqbenchError
+from iqbench.images import source
+from iqbench.images.write import write_png
 
 
 def refusal(place: object) -> str:
@@ -41,6 +44,7 @@ def reading(place: object, image: str = "a") -> str:
 def test_paths_that_lead_out_are_refused(write, name: str, tmp_path: Path) -> None:
     place = write(tmp_path / f"x.{write.__name__[-3:]}", {name: b"x"})
     assert "leads out" in refusal(place) or "cannot be used" in refusal(place)
+    assert ("separated by /" in refusal(place)) == ("\\" in name)
     assert str(place) in refusal(place)
 
 
@@ -114,7 +118,7 @@ def test_what_is_no_archive_is_named(content: bytes, suffix: str, tmp_path: Path
 def test_an_archive_that_is_cut_off_is_not_a_smaller_one(tmp_path: Path) -> None:
     whole = write_tar(tmp_path / "x.tar", {f"{n}.png": b"x" * 700 for n in range(4)})
     data = whole.read_bytes()
-    for length in (700, 2000, 2048 + 512 + 100):
+    for length in (700, 1536, 2000, 2 * 1536, 2048 + 512 + 100, 4 * 1536, 4 * 1536 + 100):
         whole.write_bytes(data[:length])
         message = ""
         try:
@@ -176,6 +180,13 @@ def test_parts_that_are_not_there_are_named_with_those_that_are(tmp_path: Path) 
     assert "#COLUMN:key=NAMES" in refusal(f"{place}#image:sort=name")
     pq.write_table(pa.table({"text": ["a"]}), tmp_path / "y.parquet")
     assert "has no column of images" in refusal(tmp_path / "y.parquet")
+    assert "column 'text' holds string, not images" in refusal(f"{tmp_path}/y.parquet#text")
+    table = pa.table({"image": [b"x"], "key": [b"\xff"], "list": [["a"]]})
+    pq.write_table(table, tmp_path / "z.parquet")
+    assert "bytes that are no text" in refusal(f"{tmp_path}/z.parquet#image:key=key")
+    assert "column 'list' holds list<element: string>, not names" in refusal(
+        f"{tmp_path}/z.parquet#image:key=list"
+    )
 
 
 def test_a_cell_without_bytes_is_the_error_of_its_image(tmp_path: Path) -> None:
@@ -210,6 +221,25 @@ def test_a_group_that_unpacks_too_much_is_refused(
     message = reading(tmp_path / "x.parquet", "0")
     assert "more than the" in message
     assert "smaller groups of rows" in message
+
+
+@pytest.mark.parametrize("write", [write_zip, write_parquet])
+def test_a_packed_file_is_as_large_as_its_pixels_allow(
+    write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_METADATA", 1000)
+    image = Made(tmp_path).references(["a"]) / "a.png"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    write_png(image, noise)
+    place = write(tmp_path / f"x.{write.__name__.partition('_')[2]}", {"a.png": image.read_bytes()})
+    (sample,) = reference_folder(str(place), "x").samples
+    assert sample.needed_reference.read().digest == source.FileSource(image).read().digest
+    assert sample.needed_reference.probe().width == 64
+    surplus = image.read_bytes() + noise.tobytes() * 4
+    place = write(tmp_path / f"y{place.suffix}", {"a.png": surplus})
+    assert "too many for its 64x64 pixels" in reading(place)
+    monkeypatch.setenv("IQBENCH_MAX_PIXELS", "64")
+    assert "too many for an image of the allowed size" in reading(place)
 
 
 def test_a_local_archive_that_changes_is_noticed(tmp_path: Path) -> None:
