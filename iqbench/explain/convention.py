@@ -175,8 +175,8 @@ class Convention(NamedTuple):
         """Sort key under which what is computed once for several stands together."""
         return (
             self.prepared,
+            *(self.quantise, self.brightness, self.gray),
             list(COLOURS).index(self.colour),
-            *self.seen[1:],
             self.range,
             self.modcrop,
             self.crop,

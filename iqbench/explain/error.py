@@ -147,7 +147,9 @@ class PsnrFamily(Family[Errors]):
             return fmean(self.each(found, convention))
         weights = [errors.pixels if convention.pool == "pooled" else 1 for errors in found]
         mean = fmean([errors.mean for errors in found], weights)
-        extremes = reduce(Extremes.united, (errors.extremes for errors in found))
+        extremes = FULL
+        if convention.range in DATA_RANGES:
+            extremes = reduce(Extremes.united, (errors.extremes for errors in found))
         return _psnr(Errors((mean,), sum(weights), extremes), convention)
 
     def each(self, found: Sequence[Errors], convention: Convention) -> list[float]:
@@ -157,9 +159,9 @@ class PsnrFamily(Family[Errors]):
 
 def _wrapped_squares(reference: Tensor, output: Tensor) -> Tensor:
     """Return what NumPy makes of ``(a - b) ** 2`` of uint8 arrays: it keeps the last 8 bits."""
-    levels = (torch.round(image.double() * 255) for image in (reference, output))
-    difference = next(levels) - next(levels)
-    return torch.remainder(difference.square(), 256) / 255**2
+    first, second = (torch.round(image * 255).to(torch.uint8) for image in (reference, output))
+    difference = first - second
+    return (difference * difference).double() / 255**2
 
 
 def _psnr(errors: Errors, convention: Convention) -> float:

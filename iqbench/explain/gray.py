@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from iqbench.images.colour import luma_full, luma_studio
+from iqbench.images.colour import luma_full, luma_studio, weighted_sum
 from iqbench.images.rounding import round_half_away
 
 __all__ = ["INTEGER", "to_gray"]
@@ -33,7 +33,7 @@ INTEGER_TOLERANCE = 2e-5
 _BASES: dict[str, Callable[[Tensor], Tensor]] = {
     "luma-studio": luma_studio,
     "luma-full": luma_full,
-    "luma-709": lambda image: _weighted(image, REC709),
+    "luma-709": lambda image: weighted_sum(image, REC709),
     "mean-of-channels": lambda image: image.mean(1, keepdim=True),
 }
 _ROUNDED: dict[str, Callable[[Tensor], Tensor]] = {
@@ -69,10 +69,10 @@ def to_gray(name: str, image: Tensor) -> Tensor:
     if name in FIXED_POINT:
         weights, bits = FIXED_POINT[name]
         # Up to 2**24 float32 holds every integer, and no sum is larger.
-        levels = _weighted(round_half_away(image.clamp(0, 1) * 255), weights)
+        levels = weighted_sum(round_half_away(image.clamp(0, 1) * 255), weights)
         return (torch.floor((levels + 2 ** (bits - 1)) / 2**bits) / 255).to(image.dtype)
     if name == "gray-matlab":
-        return round_half_away(_weighted(image, MATLAB) * 255) / 255
+        return round_half_away(weighted_sum(image, MATLAB) * 255) / 255
     if "-bgr" in name:
         image, name = image.flip(1), name.replace("-bgr", "")
     base, _, how = name.rpartition("-")
@@ -81,8 +81,3 @@ def to_gray(name: str, image: Tensor) -> Tensor:
     if how == "truncated":
         return torch.floor(_BASES[base](image) * 255 + INTEGER_TOLERANCE) / 255
     return _BASES[name](image)
-
-
-def _weighted(image: Tensor, weights: tuple[float, float, float]) -> Tensor:
-    red, green, blue = image.double().unbind(1)
-    return (red * weights[0] + green * weights[1] + blue * weights[2]).unsqueeze(1).to(image.dtype)

@@ -233,26 +233,37 @@ class Pair:
         return Extremes(reference, output)
 
     def _convert(self, convention: Convention) -> tuple[Tensor, Tensor]:
+        """Convert the colour of both images."""
+        colour = convention.colour
+        images = self._stored_channels(convention)
+        if colour == "bgr":
+            images = images[0].flip(1), images[1].flip(1)
+        elif colour != "rgb":
+            images = to_gray(colour, images[0]), to_gray(colour, images[1])
+        # Planes one after the other: parts of a plane are summed quickly.
+        return images[0].contiguous(), images[1].contiguous()
+
+    def _stored_channels(self, convention: Convention) -> tuple[Tensor, Tensor]:
+        """Return both images before their colour is converted: all gray is made from them."""
+        studio = convention.colour.startswith("luma-studio")
+        quantise, gray, brightness = convention.quantise, convention.gray, convention.brightness
+        # MATLAB's Y alone depends on how gray is read.
+        key = ("channels", studio, quantise, gray if studio else "", brightness)
+        return self.once((*key, convention.prepared), lambda: self._quantised(convention), kept=2)
+
+    def _quantised(self, convention: Convention) -> tuple[Tensor, Tensor]:
+        """Quantise both images, and give the output the brightness that is wanted."""
         (brightness,) = (item for item in get_args(Brightness) if item == convention.brightness)
         view = View(quantise=convention.quantise == "uint8", brightness=brightness)
         pair = self._arranged(convention)
         height = min(picture.height for picture in pair)
         width = min(picture.width for picture in pair)
-        colour = convention.colour.startswith("luma-studio"), convention.gray
-        key = ("gain", brightness, convention.prepared, *colour)
-        gains = (1.0, self.once(key, lambda: view.gain(*pair), large=False))
         images = []
-        for picture, gain in zip(pair, gains, strict=True):
+        for picture, gain in zip(pair, (1.0, view.gain(*pair)), strict=True):
             part = replace(picture, pixels=picture.pixels[:height, :width])
             if convention.quantise == "truncated":
                 part = _truncate(part)
-            image = view.band(part, slice(0, height), CPU, gain)
-            if convention.colour == "bgr":
-                image = image.flip(1)
-            elif convention.colour != "rgb":
-                image = to_gray(convention.colour, image)
-            # Planes one after the other: parts of a plane are summed quickly.
-            images.append(image.contiguous())
+            images.append(view.band(part, slice(0, height), CPU, gain))
         return images[0], images[1]
 
     def _arranged(self, convention: Convention) -> tuple[Picture, Picture]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any, NamedTuple, TypeAlias
 
 import cv2
@@ -23,6 +25,7 @@ from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.ms_ssim import SMALLEST, WEIGHTS, MsSsim
 from iqbench.metrics.ssim import C1, C2, SIZES, Ssim, window_weights
+from iqbench.native import library, loops
 from iqbench.networks.pyramid import Halving
 
 __all__ = ["MsSsimFamily", "SsimFamily"]
@@ -175,13 +178,8 @@ class SsimFamily(MeanFamily):
         clipped = convention.metric == CLIPPED
         look = Look(*seen, shape, scale, offset, sample, clipped)
 
-        def moments() -> LocalMoments:
-            return _moments(*pair.seen(convention), shape)
-
         def sums() -> Windows:
-            kept = len(REACH)
-            whole = _map(pair.once(("moments", *seen, shape), moments, kept=kept), look)
-            return Windows(whole[None], np.add)
+            return Windows(_map(*pair.seen(convention), look)[None], np.add)
 
         positions = (
             slice(rows.start, rows.start + height),
@@ -210,7 +208,7 @@ class SsimFamily(MeanFamily):
         ]
         for rows, columns, sides in edges:
             first, second = (F.pad(image[:, :, rows, columns], sides, mode) for image in images)
-            total += float(_map(_moments(first, second, "gaussian"), look).sum())
+            total += float(_map(first, second, look).sum())
         channels, height, width = images[0].shape[1:]
         return total / (channels * height * width)
 
@@ -222,15 +220,16 @@ def _scale(pair: Pair, convention: Convention) -> tuple[float, float]:
     return extremes.scale(convention.range)
 
 
+def _weights(shape: str) -> Sequence[float]:
+    """Return the weights of a window along one axis."""
+    return window_weights("gaussian") if shape == "gaussian" else (1 / REACH[shape],) * REACH[shape]
+
+
 def _filter(plane: NDArray[Any], shape: str) -> Planes:
     """Filter with a window at all positions where it fits, in float64."""
-    size = REACH[shape]
-    if shape == "gaussian":
-        weights = np.array(window_weights("gaussian"))
-        filtered = cv2.sepFilter2D(plane, cv2.CV_64F, weights, weights)
-    else:
-        filtered = cv2.boxFilter(plane, cv2.CV_64F, (size, size))
-    reach = size // 2
+    weights = np.array(_weights(shape))
+    filtered = cv2.sepFilter2D(plane, cv2.CV_64F, weights, weights)
+    reach = len(weights) // 2
     return np.asarray(filtered[reach:-reach, reach:-reach], dtype=np.float64)
 
 
@@ -256,16 +255,30 @@ def _moments(reference: Tensor, output: Tensor, shape: str) -> LocalMoments:
     return found
 
 
-def _map(moments: LocalMoments, look: Look) -> Planes:
-    """Return the map of pixels a x + b, whose moments follow from those of x, summed over channels.
+def _map(reference: Tensor, output: Tensor, look: Look) -> Planes:
+    """Return the map of pixels a x + b, summed over the channels.
 
-    A few rows are computed at a time, which stay in the caches.
+    Moments of a x follow from those of x: what they are multiplied with divides the constants.
     """
-    channels, height, width = moments.product.shape
     size = REACH[look.shape] ** 2
-    # Numerators and denominators are divided by what all moments are multiplied with.
-    scale = look.scale**2
-    c1, c2 = C1 / scale, C2 / (scale * (size / (size - 1) if look.sample else 1.0))
+    sample = size / (size - 1) if look.sample else 1.0
+    c1, c2 = C1 / look.scale**2, C2 / look.scale**2
+    offset = look.offset / look.scale
+    floor = 0.0 if look.clipped else -math.inf
+    if not library.suits(reference, output):
+        return _combine(_moments(reference, output, look.shape), c1, c2 / sample, offset, floor)
+    window = torch.tensor([*_weights(look.shape), sample, c1, c2, floor], dtype=torch.float64)
+    images = (image[0] + offset if offset else image[0] for image in (reference, output))
+    maps = [
+        loops.similarity_map(first.unsqueeze(-1), second.unsqueeze(-1), window, REACH[look.shape])
+        for first, second in zip(*images, strict=True)
+    ]
+    return reduce(Tensor.add_, maps).numpy()
+
+
+def _combine(moments: LocalMoments, c1: float, c2: float, offset: float, floor: float) -> Planes:
+    """Turn moments into the map; a few rows are computed at a time, which stay in the caches."""
+    channels, height, width = moments.product.shape
     whole = np.empty((height, width))
     step = max(1, TOGETHER_VALUES // (channels * width))
     upper, lower, other = (np.empty((channels, step, width)) for _ in range(3))
@@ -275,27 +288,18 @@ def _map(moments: LocalMoments, look: Look) -> Planes:
         above, below, more = (room[:, : product.shape[1]] for room in (upper, lower, other))
         np.add(product, c1, out=above)
         np.add(energy, c1, out=below)
-        if look.offset:
-            added = _added(product, energy, look)
+        if offset:
+            # Means are not negative, so their sum follows from their squares and product.
+            added = 2 * offset * np.sqrt(product + energy) + 2 * offset**2
             above += added
             below += added
-        np.add(covariance, c2, out=more)
-        if look.clipped:
-            np.maximum(more, 0, out=more)
+        np.maximum(np.add(covariance, c2, out=more), floor, out=more)
         above *= more
         np.add(variance, c2, out=more)
         below *= more
         np.divide(above, below, out=above)
         above.sum(0, out=whole[rows])
     return whole
-
-
-def _added(product: Planes, energy: Planes, look: Look) -> Planes:
-    """Return what an offset of the pixels adds to products and squares of means, by the scale."""
-    # Means are not negative, so their sum follows from their squares and product.
-    sums: Planes = np.sqrt(product + energy)
-    offset = look.offset / look.scale
-    return 2 * offset * sums + 2 * offset**2
 
 
 class MsSsimFamily(MeanFamily):

@@ -1,4 +1,4 @@
-"""A few threads, each at work on a pair of its own."""
+"""A few threads, each at work on a pair of its own, without gradients."""
 
 from __future__ import annotations
 
@@ -13,9 +13,18 @@ Result = TypeVar("Result")
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> list[Result]:
-    """Map a function over items, in their order; one worker is the caller's own thread."""
+    """Map a function over items, in their order; one worker is the caller's own thread.
+
+    Each call runs in torch's inference mode, in which the compiled loops may be used.
+    """
+    import torch
+
+    def infer(item: Item) -> Result:
+        with torch.inference_mode():
+            return work(item)
+
     items = list(items)
     if workers < 2 or len(items) < 2:
-        return [work(item) for item in items]
+        return [infer(item) for item in items]
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(work, items))
+        return list(pool.map(infer, items))

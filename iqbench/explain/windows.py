@@ -34,8 +34,7 @@ class Windows:
         self._ufunc = ufunc
         height, width = planes.shape[1:]
         self._rows, self._columns = _starts(height), _starts(width)
-        rows = ufunc.reduceat(planes, self._rows, axis=1)
-        self._small = ufunc.reduceat(rows, self._columns, axis=2)
+        self._small = _without_middle(_without_middle(planes, ufunc, axis=1), ufunc, axis=2)
 
     def within(self, rows: slice, columns: slice) -> Planes:
         """Return the value over a window, of each channel.
@@ -59,6 +58,15 @@ class Windows:
             part = self._small[:, down, along]
         values: Planes = self._ufunc.reduce(part, axis=(1, 2))
         return values
+
+
+def _without_middle(planes: Planes, ufunc: np.ufunc, axis: int) -> Planes:
+    """Make one row, or one column, of all in the middle."""
+    side = planes.shape[axis]
+    if side <= 2 * MARGIN + 1:
+        return planes
+    first, middle, last = np.split(planes, [MARGIN, side - MARGIN], axis)
+    return np.concatenate([first, ufunc.reduce(middle, axis, keepdims=True), last], axis)
 
 
 def _starts(side: int) -> NDArray[np.intp]:

@@ -8,7 +8,7 @@ from torch import Tensor
 from iqbench.images.rounding import round_half_away
 from iqbench.native import library, loops
 
-__all__ = ["FULL", "linear_light", "luma_full", "luma_studio"]
+__all__ = ["FULL", "linear_light", "luma_full", "luma_studio", "weighted_sum"]
 
 STUDIO = (65.481, 128.553, 24.966)
 FULL = (0.299, 0.587, 0.114)
@@ -52,6 +52,13 @@ def _weighted(rgb: Tensor, weights: tuple[float, float, float]) -> Tensor:
     total += green.double() * weights[1]
     total += blue.double() * weights[2]
     return total.unsqueeze(1)
+
+
+def weighted_sum(image: Tensor, weights: tuple[float, float, float]) -> Tensor:
+    """Weigh red, green and blue and add them up in float64; (N, 3, H, W) to (N, 1, H, W)."""
+    if library.suits(image):
+        return _compiled_luma(image, weights, rounded=False)
+    return _weighted(image, weights).to(image.dtype)
 
 
 def luma_studio(image: Tensor, *, rounded: bool = False) -> Tensor:

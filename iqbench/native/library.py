@@ -56,6 +56,7 @@ FUNCTIONS = (
     "salient_places",
     "sign_sums",
     "similarity_blocks",
+    "similarity_map",
     "similarity_sums",
     "unlike_sums",
     "weighted_blocks",

@@ -39,6 +39,7 @@ __all__ = [
     "root_distances",
     "salient_places",
     "sign_sums",
+    "similarity_map",
     "similarity_sums",
     "unlike_sums",
     "weighted_sums",
@@ -171,11 +172,7 @@ def similarity_sums(
         (2, C) float64; the second is 0 where not wanted.
     """
     height, width, channels = output.shape
-    down, across = height - size + 1, width - size + 1
-    _require(
-        size in WINDOWS and 1 <= channels <= _MOST_CHANNELS and min(down, across) > 0,
-        f"windows of {size} on {height}x{width} pixels of {channels} channels",
-    )
+    down, across = _positions(output, size)
     blocks = call("similarity_blocks", [down, across, channels])
     sums = torch.empty(blocks, 2, channels, dtype=torch.float64, device="cpu")
     call(
@@ -189,6 +186,45 @@ def similarity_sums(
         ],
     )
     return sums.sum(0)
+
+
+def similarity_map(reference: Tensor, output: Tensor, window: Tensor, size: int) -> Tensor:
+    """Return SSIM at each position where a window fits, summed over the channels.
+
+    Parameters
+    ----------
+    reference, output, window, size
+        As of `similarity_sums`.
+
+    Returns
+    -------
+    Tensor
+        (h - size + 1, w - size + 1) float64.
+    """
+    height, width, channels = output.shape
+    found = torch.empty(*_positions(output, size), dtype=torch.float64, device="cpu")
+    call(
+        "similarity_map",
+        [
+            Buffer("reference", reference, torch.float32, height * width * channels),
+            Buffer("output", output, torch.float32, height * width * channels),
+            Buffer("window", window, torch.float64, size + 4),
+            Buffer("map", found, torch.float64, found.numel()),
+            *(height, width, channels, size),
+        ],
+    )
+    return found
+
+
+def _positions(image: Tensor, size: int) -> tuple[int, int]:
+    """Return how many rows and columns of positions there are where a window fits."""
+    height, width, channels = image.shape
+    down, across = height - size + 1, width - size + 1
+    _require(
+        size in WINDOWS and 1 <= channels <= _MOST_CHANNELS and min(down, across) > 0,
+        f"windows of {size} on {height}x{width} pixels of {channels} channels",
+    )
+    return down, across
 
 
 def channel_moments(reference: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:

@@ -81,11 +81,11 @@ static inline __attribute__((always_inline)) void add_place(
         *similarity += (2 * both + c1) * upper / ((energy + c1) * lower);
 }
 
-/* Filters two rows of positions down the columns, and adds them: what both read is loaded once.
- * `second` is 0 where the last row stands alone. */
+/* Filters two rows of positions down the columns, and adds each to sums, which may be the same:
+ * what both read is loaded once. `second` is 0 where the last row stands alone. */
 static inline __attribute__((always_inline)) void add_rows(
     const Measure *measure, double (*const *rows)[LONG], long count, int size, int second,
-    int parts, double *similarity, double *structure)
+    int parts, double *similarity, double *next_similarity, double *structure)
 {
 #pragma omp simd
     for (long k = 0; k < count; k++) {
@@ -113,21 +113,39 @@ static inline __attribute__((always_inline)) void add_rows(
             measure, mean_x, mean_y, squares, products, parts, similarity + k, structure + k);
         if (second)
             add_place(
-                measure, next_x, next_y, next_squares, next_products, parts, similarity + k,
+                measure, next_x, next_y, next_squares, next_products, parts, next_similarity + k,
                 structure + k);
     }
 }
 
-/* Sums some rows and columns of positions: (2, channels). */
+static void clear(double *row, long count)
+{
+    for (long k = 0; k < count; k++)
+        row[k] = 0;
+}
+
+/* Sums the channels of a row of positions. */
+static void sum_channels(const double *row, double *to, long count, long channels)
+{
+    for (long k = 0; k < count; k += channels) {
+        double sum = 0;
+        for (long c = 0; c < channels; c++)
+            sum += row[k + c];
+        to[k / channels] = sum;
+    }
+}
+
+/* Sums some rows and columns of positions: (2, channels). Or writes the sum over the channels of
+ * each position into `map`, whose rows have `across` places. */
 static inline __attribute__((always_inline)) void sum_block(
     const Measure *measure, const float *x, const float *y, long row_size, long down, long count,
-    int size, int parts, double *sums)
+    int size, int parts, double *sums, double *map, long across)
 {
     enum { KEPT = LARGEST + 1 };  /* what two rows of positions read */
-    double kept[KEPT][MOMENTS][LONG], found[2][LONG];
-    double(*rows[KEPT])[LONG];
-    for (long k = 0; k < count; k++)
-        found[0][k] = found[1][k] = 0;
+    double kept[KEPT][MOMENTS][LONG], found[2][LONG], below[LONG];
+    double(*rows[KEPT])[LONG], *next = map ? below : found[0];
+    clear(found[0], count);
+    clear(found[1], count);
     for (long i = 0, filtered = 0; i < down; i += 2) {
         int second = i + 1 < down;
         for (; filtered < i + size + second; filtered++)
@@ -136,11 +154,21 @@ static inline __attribute__((always_inline)) void sum_block(
                 kept[filtered % KEPT]);
         for (int t = 0; t < size + second; t++)
             rows[t] = kept[(i + t) % KEPT];
+        if (map) {
+            clear(found[0], count);
+            clear(below, count);
+        }
         if (second)
-            add_rows(measure, rows, count, size, 1, parts, found[0], found[1]);
+            add_rows(measure, rows, count, size, 1, parts, found[0], next, found[1]);
         else
-            add_rows(measure, rows, count, size, 0, parts, found[0], found[1]);
+            add_rows(measure, rows, count, size, 0, parts, found[0], next, found[1]);
+        if (map)
+            sum_channels(found[0], map + i * across, count, measure->channels);
+        if (map && second)
+            sum_channels(below, map + (i + 1) * across, count, measure->channels);
     }
+    if (map)
+        return;
     for (long n = 0; n < 2; n++)
         for (long channel = 0; channel < measure->channels; channel++) {
             double sum = 0;
@@ -150,14 +178,10 @@ static inline __attribute__((always_inline)) void sum_block(
         }
 }
 
-/* Sums SSIM, and where it is wanted contrast times structure: `sums` is (blocks, 2, channels).
- *
- * `window` holds the weights of `size` places, 7 or 11; after them what makes sample moments of those
- * of the population, the two constants, and the least contrast times structure: 0, or minus infinity.
- */
-void similarity_sums(
-    const float *reference, const float *output, const double *window, double *sums, long height,
-    long width, long channels, long size, long parts, long threads)
+/* Goes over all positions, for `sums` or for `map`; the other is null. */
+static void visit(
+    const float *reference, const float *output, const double *window, double *sums, double *map,
+    long height, long width, long channels, long size, long parts, long threads)
 {
     const double *constants = window + size;
     Measure measure = {window, constants[0], constants[1], constants[2], constants[3], channels};
@@ -170,12 +194,37 @@ void similarity_sums(
         long high = smaller(ROWS, down - top), count = smaller(columns, across - left) * channels;
         long start = (top * width + left) * channels, row_size = width * channels;
         const float *x = reference + start, *y = output + start;
-        double *to = sums + b * 2 * channels;
-        if (size == 11 && parts)
-            sum_block(&measure, x, y, row_size, high, count, 11, 1, to);
+        double *to = map ? map + top * across + left : sums + b * 2 * channels;
+        /* Constants make a loop of their own, which is several times as fast. */
+        if (map && size == 11)
+            sum_block(&measure, x, y, row_size, high, count, 11, 0, 0, to, across);
+        else if (map)
+            sum_block(&measure, x, y, row_size, high, count, 7, 0, 0, to, across);
+        else if (size == 11 && parts)
+            sum_block(&measure, x, y, row_size, high, count, 11, 1, to, 0, 0);
         else if (size == 11)
-            sum_block(&measure, x, y, row_size, high, count, 11, 0, to);
+            sum_block(&measure, x, y, row_size, high, count, 11, 0, to, 0, 0);
         else
-            sum_block(&measure, x, y, row_size, high, count, 7, parts, to);
+            sum_block(&measure, x, y, row_size, high, count, 7, parts, to, 0, 0);
     }
+}
+
+/* Sums SSIM, and where it is wanted contrast times structure: `sums` is (blocks, 2, channels).
+ *
+ * `window` holds the weights of `size` places, 7 or 11; after them what makes sample moments of those
+ * of the population, the two constants, and the least contrast times structure: 0, or minus infinity.
+ */
+void similarity_sums(
+    const float *reference, const float *output, const double *window, double *sums, long height,
+    long width, long channels, long size, long parts, long threads)
+{
+    visit(reference, output, window, sums, 0, height, width, channels, size, parts, threads);
+}
+
+/* Writes SSIM at each position, summed over the channels; `window` as of `similarity_sums`. */
+void similarity_map(
+    const float *reference, const float *output, const double *window, double *map, long height,
+    long width, long channels, long size, long threads)
+{
+    visit(reference, output, window, 0, map, height, width, channels, size, 0, threads);
 }

@@ -46,15 +46,15 @@ def explain_value(pair, protocol):
 
 def judged(pair, metric, value, scale=None):
     """Return what `explain` returns of two files, which are measured only once for many values."""
-    survey, grid, columns = _measured(*pair, metric, scale)
+    survey, grid, columns = _measured_once(*pair, metric, scale)
     mean = Reported.parse(value, _family(metric).float_error)
     survey.evidence = Evidence(metric, mean, {})
     frame = judge(survey, grid, survey.evidence, scale=scale, columns=columns)
     return share_cause([frame])
 
 
-@cache
-def _measured(reference, output, metric, scale):
+def measured(reference, output, metric, scale):
+    """Return the survey of two files, the grid of its conventions, and the metric's columns."""
     modcrops = sorted({*MODCROPS, *(SCALES if scale is None else (scale,))})
     pairs = Pairs(find_pairs(reference, output), modcrops, "error")
     facts, spreads = look_at(pairs, 1, None)
@@ -70,3 +70,6 @@ def _measured(reference, output, metric, scale):
     )
     survey.run()
     return survey, grid, columns
+
+
+_measured_once = cache(measured)

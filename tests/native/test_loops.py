@@ -107,6 +107,15 @@ REFUSED = {
     "more channels than four": lambda: loops.similarity_sums(
         features(40, 40, 5), features(40, 40, 5), WINDOW, 11, parts=False
     ),
+    "a map of an image smaller than the window": lambda: loops.similarity_map(
+        features(10, 40, 3), features(10, 40, 3), WINDOW, 11
+    ),
+    "a map with a short window": lambda: loops.similarity_map(
+        features(40, 40, 3), features(40, 40, 3), WINDOW[1:], 11
+    ),
+    "a map of two sizes": lambda: loops.similarity_map(
+        features(40, 39, 3), features(40, 40, 3), WINDOW, 11
+    ),
     "moments of nothing": lambda: loops.channel_moments(features(0, 4, 8), features(0, 4, 8)),
     "moments of no channel": lambda: loops.channel_moments(features(4, 4, 0), features(4, 4, 0)),
     "moments of bfloat16": lambda: loops.channel_moments(
