@@ -105,8 +105,11 @@ def merge_results(folders: Sequence[Path], output: Path, *, keep: Keep | None = 
         for group in groups(folder):
             refuse_later(group)
             by_key.setdefault((group.dataset, group.method), []).append(group)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    except OSError as error:
+        raise _unwritable(output, error) from error
     try:
         merger = _Merger(Store(stage), keep)
         for key in sorted(by_key):
@@ -120,12 +123,16 @@ def merge_results(folders: Sequence[Path], output: Path, *, keep: Keep | None = 
             output.rmdir()
         stage.replace(output)
     except OSError as error:
-        raise IqbenchError(
-            f"cannot write {output}: {error.strerror or error}", hint="Choose another -o FOLDER"
-        ) from error
+        raise _unwritable(output, error) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return Merged(merger.images, merger.scores, merger.upgraded, merger.differing)
+
+
+def _unwritable(output: Path, error: OSError) -> IqbenchError:
+    return IqbenchError(
+        f"cannot write {output}: {error.strerror or error}", hint="Choose another -o FOLDER"
+    )
 
 
 def _umask() -> int:

@@ -213,3 +213,13 @@ class TestPublishedMeans:
         assert [mean.value for mean in self.merged(made, [self.MEAN], [changed], keep=keep)] == [
             value
         ]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    made = Made(tmp_path)
+    made.references()
+    for name in ("one", "two"):
+        made.evaluate(made.method(), results=tmp_path / name)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(IqbenchError, match=r"cannot write .*file/both: "):
+        merge_results([tmp_path / "one", tmp_path / "two"], tmp_path / "file" / "both")
