@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from iqbench.datasets.matching.methods import Method
     from iqbench.engine.compute import Precision
     from iqbench.engine.ledger import Summary
-    from iqbench.engine.plan import KeptFeatures, RunPlan
+    from iqbench.engine.plan import DatasetPlan, KeptFeatures, RunPlan
     from iqbench.engine.reporter import Reporter
     from iqbench.images.memory import Image
     from iqbench.images.source import Alpha, Source
@@ -269,7 +269,7 @@ def evaluate(
     """
     from iqbench.engine.executors.spec import INLINE
     from iqbench.notebook import notebook_progress
-    from iqbench.results.read import Scope, load_scores
+    from iqbench.results.read import Scope, load_scores, no_scores
 
     folders, functions = _split(methods)
     _check_inputs(degradation, inputs, input_name, functions)
@@ -330,6 +330,8 @@ def evaluate(
         warn_each_time(message, stacklevel=2)
     items = [item for plan in plans for item in plan.datasets]
     names = dict.fromkeys(name for item in items for name in item.assignments)
+    if items and not any(map(_has_images, items)):
+        return no_scores()
     filters = {"dataset": [item.dataset.name for item in items], "method": list(names)}
     scopes = {request.metric.scope for item in items for request in item.requests}
     scope: Scope = "set" if scopes == {"set"} else "image"
@@ -651,7 +653,7 @@ def _run(
 ) -> Summary:
     """Load what the plan needs, and carry it out."""
     from iqbench.engine.executors.open import open_executor
-    from iqbench.engine.executors.spec import ExecutorSpec
+    from iqbench.engine.executors.spec import INLINE, ExecutorSpec
     from iqbench.engine.file_places import places_of
     from iqbench.engine.manifest import manifest_of
     from iqbench.engine.run import RunSettings, run
@@ -661,9 +663,16 @@ def _run(
     settings = RunSettings(
         alpha=evaluation.alpha, recompute=evaluation.recompute, replace=evaluation.replace
     )
+    executor_spec = ExecutorSpec.parse(evaluation.executor)
+    if executor_spec.kind != INLINE and (place := _in_memory(plan)):
+        raise IqbenchError(
+            f"{place} is in the memory of this process, and executor {evaluation.executor!r} "
+            "scores in others",
+            hint="Leave executor out, or write the images into a folder first",
+        )
     with (
         open_executor(
-            ExecutorSpec.parse(evaluation.executor),
+            executor_spec,
             plan.requests,
             device=evaluation.device,
             precision=evaluation.precision,
@@ -682,6 +691,24 @@ def _run(
             settings=settings,
             reporter=reporter,
         )
+
+
+def _has_images(plan: DatasetPlan) -> bool:
+    """Tell whether a dataset has images in the shard of the run: a small one may have none."""
+    if plan.shard.whole:
+        return True
+    images = (image for one in plan.assignments.values() for image in one.images)
+    return any(map(plan.has_image, images))
+
+
+def _in_memory(plan: RunPlan) -> str:
+    """Name a place of the plan that no other process has; empty where there is none."""
+    places: list[object] = list(plan.folders.values())
+    for item in plan.datasets:
+        places.append(item.dataset.place)
+        places.append(item.reference_set and item.reference_set.folder)
+    found = (str(place) for place in places if place is not None)
+    return next((name for name in found if name.startswith("memory:")), "")
 
 
 def _texts(given: StrPath | Sequence[StrPath]) -> list[str]:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from iqbench.blobs.blob import BlobFile, changed
 from iqbench.blobs.cache import block_cache, block_key
-from iqbench.blobs.retries import attempt, request_error
+from iqbench.blobs.retries import attempt, no_answer, request_error
 from iqbench.errors import IqbenchError
 
 __all__ = [
@@ -23,13 +23,18 @@ __all__ = [
     "delete_object",
     "find_objects",
     "is_url",
+    "is_web_address",
     "list_objects",
     "look_at",
+    "plain_address",
     "write_object",
 ]
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _PASSWORD = re.compile(r"://[^/@]*:[^/@]*@")
+_SECRET = re.compile(
+    r"[?&][^=&#]*(?:token|sig|secret|key|password|credential)[^=&#]*=[^#]*", re.IGNORECASE
+)
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 _EXTRAS = {
@@ -64,13 +69,24 @@ def is_url(text: str) -> bool:
     return _URL.match(text) is not None
 
 
+def is_web_address(text: str) -> bool:
+    """Tell whether an address is of a web server, where ``?`` begins a query."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+def plain_address(url: str) -> str:
+    """Write the protocol of an address in lower case, as libraries know it."""
+    protocol, separator, path = url.partition("://")
+    return f"{protocol.lower()}{separator}{path}"
+
+
 def _open_filesystem(url: str) -> tuple[Any, str]:
     """Return the library's object for an address, and the path in it.
 
     Raises
     ------
     IqbenchError
-        If no library is installed for it, none is known, or it has a password in it.
+        If no library is installed for it, none is known, or it has a password or a secret in it.
     """
     if _PASSWORD.search(url):
         raise IqbenchError(
@@ -78,9 +94,15 @@ def _open_filesystem(url: str) -> tuple[Any, str]:
             hint="Give credentials in the way of the library that opens it, not in the address: "
             "addresses are written into tables",
         )
+    if is_web_address(url) and _SECRET.search(url):
+        raise IqbenchError(
+            f"the address {_SECRET.sub('?...', url)} has a secret in it",
+            hint="Download the file: addresses are written into tables",
+        )
     import fsspec
 
-    protocol = url.partition("://")[0].lower()
+    url = plain_address(url)
+    protocol = url.partition("://")[0]
     try:
         filesystem, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
@@ -270,10 +292,12 @@ def find_objects(url: str) -> list[RemoteObject]:
     def find() -> list[RemoteObject]:
         filesystem.invalidate_cache()
         try:
-            paths = filesystem.glob(path) if re.search(r"[*?]", path) else [path]
+            pattern = r"[*]" if is_web_address(url) else r"[*?]"
+            is_pattern = re.search(pattern, path) is not None
+            paths = filesystem.glob(path.replace("[", "[[]")) if is_pattern else [path]
             found = [(one, filesystem.info(one)) for one in paths]
         except FileNotFoundError as error:
-            if (reason := _no_answer(error)) is not None:
+            if (reason := no_answer(error)) is not None:
                 raise reason from error
             return []
         files = [one for one, facts in found if facts.get("type") != "directory"]
@@ -282,21 +306,18 @@ def find_objects(url: str) -> list[RemoteObject]:
     return attempt(find, url)
 
 
-def _no_answer(error: FileNotFoundError) -> Exception | None:
-    """Return why a server did not answer; None where it said that there is no such object.
-
-    For fsspec whatever fails at a web server is a missing file, and the reason is its cause.
-    """
-    cause = error.__cause__
-    status = getattr(cause, "status", None)
-    refused = isinstance(status, int) and status not in (404, 410)
-    if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
-        return cause
-    return cause if refused and isinstance(cause, Exception) else None
-
-
-def list_objects(url: str) -> dict[str, RemoteObject]:
+def list_objects(
+    url: str, refused: dict[str, IqbenchError] | None = None
+) -> dict[str, RemoteObject]:
     """List the objects below an address, by their names there.
+
+    Parameters
+    ----------
+    url
+        The address.
+    refused
+        Takes objects that are listed but that the server does not give, and why. Without it, or
+        where it gives none at all, that is an error.
 
     Raises
     ------
@@ -304,22 +325,47 @@ def list_objects(url: str) -> dict[str, RemoteObject]:
         If they cannot be listed; there may be none.
     """
     filesystem, path = _open_filesystem(url)
-    is_web = url.lower().startswith(("http://", "https://"))
+    is_web = is_web_address(url)
     found = attempt(partial(_found_below, filesystem, path, is_web), url)
     # A web server says of an object only when asked for this one how large it is.
     unknown = [one for one, facts in found.values() if facts.get("size") is None]
     with ThreadPoolExecutor(_LOOKS) as pool:
         looked = dict(zip(unknown, pool.map(partial(_ask, filesystem), unknown), strict=True))
-    return {
-        name: looked.get(one)
-        or RemoteObject(_address(filesystem, one), int(facts["size"]), _version(facts))
-        for name, (one, facts) in found.items()
+    failed = {
+        name: why
+        for name, (one, _) in found.items()
+        if isinstance(why := looked.get(one), Exception)
     }
+    for why in failed.values():
+        if refused is None or len(failed) == len(found) or _is_out_of_reach(why):
+            raise why
+        refused.update(failed)
+    objects = {}
+    for name, (one, facts) in found.items():
+        if name in failed:
+            continue
+        known = looked.get(one)
+        objects[name] = (
+            known
+            if isinstance(known, RemoteObject)
+            else RemoteObject(_address(filesystem, one), int(facts["size"]), _version(facts))
+        )
+    return objects
 
 
-def _ask(filesystem: Any, path: str) -> RemoteObject:
+def _ask(filesystem: Any, path: str) -> RemoteObject | IqbenchError:
     name = _address(filesystem, path)
-    return attempt(partial(look_at, name, filesystem, path), name)
+    try:
+        return attempt(partial(look_at, name, filesystem, path), name)
+    except IqbenchError as error:
+        return error
+
+
+def _is_out_of_reach(error: IqbenchError) -> bool:
+    """Tell whether no server answered at all: then it would not for the other objects either."""
+    cause = error.__cause__
+    missing = isinstance(cause, FileNotFoundError)
+    return isinstance(cause, OSError) and not missing and not hasattr(cause, "status")
 
 
 def _found_below(
@@ -333,13 +379,16 @@ def _found_below(
     if not found and is_web:
         _look_for_server(filesystem, path)
     prefix = path.rstrip("/") + "/"
-    # The addresses of a web server are quoted, and names are not.
-    spell = unquote if is_web else str
-    return {
-        spell(one.removeprefix(prefix)): (one, facts)
+    files = {
+        one.removeprefix(prefix): (one, facts)
         for one, facts in found.items()
         if facts.get("type") != "directory" and one.startswith(prefix) and not one.endswith("/")
     }
+    if not is_web:
+        return files
+    # The addresses of a web server are quoted, and names are not. Its page of a folder has links to
+    # itself, in another order.
+    return {unquote(name): files[name] for name in files if name[0] not in "?#"}
 
 
 def _look_for_server(filesystem: Any, path: str) -> None:
@@ -347,7 +396,7 @@ def _look_for_server(filesystem: Any, path: str) -> None:
     try:
         filesystem.info(path)
     except FileNotFoundError as error:
-        if (reason := _no_answer(error)) is not None:
+        if (reason := no_answer(error)) is not None:
             raise reason from error
 
 

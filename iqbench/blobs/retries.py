@@ -6,11 +6,13 @@ import errno
 import secrets
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from iqbench.errors import IqbenchError
 
-__all__ = ["TRIES", "attempt", "request_error"]
+__all__ = ["TRIES", "attempt", "no_answer", "request_error"]
 
 _Result = TypeVar("_Result")
 
@@ -19,6 +21,9 @@ TRIES = 5
 
 FIRST_WAIT = 0.5
 """Seconds before the second try; each wait is twice the one before, and up to half longer."""
+
+LONGEST_WAIT = 60.0
+"""Most seconds of a wait that a server asks for (Retry-After)."""
 
 # NotImplementedError is what fsspec raises for what a file system cannot do: it never will.
 _PERMANENT = (
@@ -53,11 +58,41 @@ def attempt(request: Callable[[], _Result], name: str, verb: str = "read") -> _R
             return request()
         except IqbenchError:
             raise
-        except Exception as error:
+        except Exception as raised:
+            error = no_answer(raised) or raised
             if tried == TRIES or not _may_pass(error):
                 raise request_error(name, error, tried, verb) from error
-        time.sleep(FIRST_WAIT * 2 ** (tried - 1) * (1 + secrets.randbelow(501) / 1000))
+            wait = FIRST_WAIT * 2 ** (tried - 1) * (1 + secrets.randbelow(501) / 1000)
+            wait = max(wait, min(_asked_wait(error), LONGEST_WAIT))
+        time.sleep(wait)
     raise AssertionError("the last try returns or raises")
+
+
+def no_answer(error: Exception) -> Exception | None:
+    """Return why a server did not answer; None where it said that there is no such object.
+
+    For fsspec whatever fails at a web server is a missing file, and the reason is its cause.
+    """
+    cause = error.__cause__
+    if not isinstance(error, FileNotFoundError) or not isinstance(cause, Exception):
+        return None
+    status = getattr(cause, "status", None)
+    refused = isinstance(status, int) and status not in (404, 410)
+    broken = isinstance(cause, (OSError, TimeoutError)) and not isinstance(cause, FileNotFoundError)
+    return cause if refused or broken else None
+
+
+def _asked_wait(error: Exception) -> float:
+    """Return for how many seconds the server asks to be left alone; 0 where it does not say."""
+    answer = error if hasattr(error, "headers") else getattr(error, "response", None)
+    try:
+        text = answer.headers.get("Retry-After") if answer is not None else None
+        if text is None or text.isdigit():
+            return float(text or 0)
+        moment = parsedate_to_datetime(text)
+        return (moment - datetime.now(moment.tzinfo and timezone.utc)).total_seconds()
+    except (ValueError, TypeError, AttributeError):
+        return 0.0
 
 
 def _may_pass(error: Exception) -> bool:

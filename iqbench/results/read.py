@@ -44,6 +44,7 @@ __all__ = [
     "load_scores",
     "load_tasks",
     "load_values",
+    "no_scores",
     "of_any_file",
     "with_headings",
 ]
@@ -205,6 +206,11 @@ def load_scores(
     keys = keys_of(frame, heads)
     table = _wide(frame.assign(column=heads), _columns_of(found), keys)
     return table if columns is None else table[_chosen_metrics(keys, columns)]
+
+
+def no_scores() -> pd.DataFrame:
+    """Return the table of `load_scores` without a row."""
+    return _long([])
 
 
 def iter_scores(

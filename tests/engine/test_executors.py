@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_archives import files_below, write_zip
+from made_archives import files_below, put_objects, write_zip
 from made_folders import IMAGES, Made, noisy, picture
 from made_workers import MADE, METRICS, awkward_files, same
 
@@ -308,6 +308,25 @@ class TestSpecs:
             made.evaluate(executor="ray")
         assert str(caught.value) == "the package ray is not installed. pip install 'iqbench[ray]'"
         assert not made.results.exists()
+
+    @pytest.mark.parametrize("kind", ["references", "outputs", "reference set"])
+    def test_what_is_in_memory_is_scored_in_this_process(self, tmp_path, kind):
+        made = Made(tmp_path)
+        places = {
+            "references": str(made.references()),
+            "outputs": str(made.method()),
+            "reference set": str(made.references()),
+        }
+        places[kind] = put_objects("memory://bucket/x", files_below(Path(places[kind])))
+        with pytest.raises(IqbenchError, match="memory://bucket/x is in the memory of this"):
+            iqbench.evaluate(
+                methods=places["outputs"],
+                reference=places["references"],
+                reference_set=places["reference set"],
+                metrics=["palette"],
+                results=str(tmp_path / "results"),
+                executor="processes:2",
+            )
 
     def test_functions_are_computed_in_this_process(self, tmp_path):
         made = Made(tmp_path)

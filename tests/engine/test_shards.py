@@ -363,3 +363,21 @@ class TestSets:
         before = self.values("whole")
         evaluate("whole", shard="1/2")
         assert self.values("whole").equals(before)
+
+
+def test_a_shard_may_have_no_images(tmp_path: Path) -> None:
+    made = Made(tmp_path)
+    references, method = made.references("abc"), made.method("mine", "abc")
+    number = next(n for n in range(1, 100) if not any(Shard(n, 99).has("hr", i) for i in "abc"))
+    for name in ("1/1", f"{number}/99"):
+        scores = iqbench.evaluate(
+            methods=str(method),
+            reference=str(references),
+            metrics="psnr",
+            results=str(tmp_path / name.replace("/", "-")),
+            shard=name,
+        )
+        assert len(scores) == (3 if name == "1/1" else 0)
+        assert "value" in scores
+    merge_results([tmp_path / "1-1", tmp_path / f"{number}-99"], tmp_path / "both")
+    assert len(load_scores(tmp_path / "both")) == 3

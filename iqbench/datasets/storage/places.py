@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from iqbench.blobs.blob import Blob, LocalFile
-from iqbench.blobs.remote import find_objects, is_url, list_objects
+from iqbench.blobs.remote import (
+    find_objects,
+    is_url,
+    is_web_address,
+    list_objects,
+    plain_address,
+)
 from iqbench.datasets.files import is_image_name, natural_key, some, split_suffix
 from iqbench.datasets.storage.limits import plain_name, why_unsafe
 from iqbench.datasets.storage.paths import Place, Storage, StoredPath
-from iqbench.datasets.storage.stored_file import Extent, Span, StoredFile
+from iqbench.datasets.storage.stored_file import Extent, Refused, Span, StoredFile
 from iqbench.datasets.storage.tar_members import list_tar
 from iqbench.datasets.storage.zip_members import list_zip
 from iqbench.errors import IqbenchError
@@ -25,8 +31,13 @@ from iqbench.user_files import expand_user
 __all__ = ["archives_hint", "find_place", "is_storage"]
 
 _ARCHIVE = re.compile(r"(?P<path>.*\.(?P<kind>zip|tar|parquet))(?:#(?P<part>[^#]+))?", re.I)
+_WEB_ARCHIVE = re.compile(
+    r"(?P<path>https?://[^?#]*\.(?P<kind>zip|tar|parquet)(?:\?[^#]*)?)(?:#(?P<part>[^#]+))?", re.I
+)
+"""On a web server, ``?`` begins a query, such as ``?download=1``."""
 _COMPRESSED = re.compile(r".*\.(?:tar\.\w+|tgz|tbz2?|txz|7z|rar)(?:#[^#]+)?", re.I)
 _COLLAPSED = re.compile(r"([a-z][a-z0-9+.-]+):[/\\]{1,2}(?=[^/\\])", re.I)
+_LOCAL = ("file", "local")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _MOST_SHARDS = 1_000_000
@@ -73,10 +84,12 @@ def find_place(given: str | os.PathLike[str] | StoredPath) -> Place:
         path = expand_user(Path(text))
         if path.is_dir():
             return path
-        text = _COLLAPSED.sub(r"\1://", text) if _is_collapsed(text) else str(path)
-    if text.lower().startswith(("file://", "local://")):
+        text = _expanded_slashes(text) or str(path)
+    if text.partition("://")[0].lower() in _LOCAL and is_url(text):
         return find_place(text.partition("://")[2])
-    named = _ARCHIVE.fullmatch(text)
+    if is_url(text):
+        text = plain_address(text)
+    named = (_WEB_ARCHIVE if is_web_address(text) else _ARCHIVE).fullmatch(text)
     if named is None:
         if _COMPRESSED.fullmatch(text) and (is_url(text) or Path(text).is_file()):
             raise IqbenchError(
@@ -100,26 +113,40 @@ def archives_hint(folder: Place, names: Iterable[str]) -> str:
     return f"To read the archives in it, name them: '{folder}/*.{endings[0]}'"
 
 
-def _is_collapsed(text: str) -> bool:
-    """Tell whether a text was an address before `pathlib` took one of two slashes out of it."""
+def _expanded_slashes(text: str) -> str:
+    """Write an address as it was before `pathlib` took slashes out of it; empty for a path."""
     match = _COLLAPSED.match(text)
     if match is None or len(match[1]) < 2 or Path(text).exists():
-        return False
+        return ""
     from fsspec import available_protocols
 
-    return match[1].lower() in available_protocols()
+    protocol = match[1].lower()
+    if protocol not in available_protocols():
+        return ""
+    slashes = "///" if protocol in _LOCAL else "//"
+    return f"{protocol}:{slashes}{text[match.end() :]}"
 
 
 def _remote_folder(url: str) -> Storage:
-    objects = list_objects(url)
-    files = {name: StoredFile(one.name, Span(one, 0, one.size)) for name, one in objects.items()}
+    if is_web_address(url) and (sign := re.search(r"[?#]", url)):
+        raise IqbenchError(
+            f"{url} is no folder of a web server: nothing may follow a {sign[0]}",
+            hint="Leave it out, or write %3F for ? and %23 for # where they are part of a name",
+        )
+    refused: dict[str, IqbenchError] = {}
+    objects = list_objects(url, refused)
     label = url.rstrip("/")
+    files = {name: StoredFile(one.name, Span(one, 0, one.size)) for name, one in objects.items()}
+    files |= {
+        name: StoredFile(f"{label}/{name}", Refused(why.message, why.hint))
+        for name, why in refused.items()
+    }
     is_file = not files and bool(find_objects(url))
     return Storage(label, label, label.rpartition("/")[2], "/", files, is_file)
 
 
 def _is_pattern(path: str) -> bool:
-    return re.search(r"[*?{]", path) is not None
+    return re.search(r"[*{]" if is_web_address(path) else r"[*?{]", path) is not None
 
 
 def _expanded(path: str) -> Iterator[str]:
@@ -156,7 +183,8 @@ def _local_paths(path: str) -> Iterator[Path]:
         return
     for one in map(Path, _expanded(path)):
         if re.search(r"[*?]", str(one)):
-            found = Path(one.anchor or ".").glob(str(one.relative_to(one.anchor)))
+            pattern = str(one.relative_to(one.anchor)).replace("[", "[[]")
+            found = Path(one.anchor or ".").glob(pattern)
             yield from sorted(found, key=lambda file: natural_key(str(file)))
         else:
             yield one
@@ -182,6 +210,8 @@ def _archives(text: str, kind: str, blobs: list[Blob], part: str | None) -> Stor
     members = _parquet(blobs, part) if kind == "parquet" else _packed(blobs, kind, part)
     address = text if is_url(text) else str(Path(text).absolute())
     path = text.partition("#")[0] if part else text
+    if is_web_address(path):
+        path = path.partition("?")[0]
     folder, _, last = path.replace("\\", "/").rpartition("/")
     own = folder.rpartition("/")[2] if _is_pattern(last) else split_suffix(last)[0]
     found = Storage(text, address, members.name or own, "/" if part else "#", members.files)

@@ -61,22 +61,25 @@ class Span:
 
 @dataclass(frozen=True)
 class Refused:
-    """A member of an archive that is not a file with bytes.
+    """What is listed as a file and has no bytes that can be had.
 
     Attributes
     ----------
     why
         A whole sentence, without the stop.
+    hint
+        What to do about it.
     size
         In bytes.
     """
 
     why: str
+    hint: str = "Put the file itself there"
     size: int = 0
 
     def load(self) -> bytes:
         """Refuse."""
-        raise IqbenchError(self.why, hint="Put the file itself there")
+        raise IqbenchError(self.why, hint=self.hint)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -61,9 +65,18 @@ def raising(error: Exception) -> Callable[[bytes], bytes]:
 class StatusError(Exception):
     """As aiohttp raises it."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, wait: str | None = None) -> None:
         super().__init__(f"{status}")
         self.status = status
+        if wait is not None:
+            self.headers = {"Retry-After": wait}
+
+
+def missing_by(cause: Exception) -> FileNotFoundError:
+    """As fsspec raises what fails at a web server."""
+    error = FileNotFoundError("http://server/a.png")
+    error.__cause__ = cause
+    return error
 
 
 def overwrite(address: str, data: bytes) -> None:
@@ -83,6 +96,9 @@ def source_of_one(data: bytes = b"0123456789") -> Any:
         raising(TimeoutError()),
         raising(StatusError(500)),
         raising(StatusError(429)),
+        raising(missing_by(StatusError(429))),
+        raising(missing_by(StatusError(503))),
+        raising(missing_by(ConnectionResetError())),
         lambda data: data[:4],
         lambda data: b"",
     ],
@@ -98,6 +114,9 @@ def test_what_may_pass_is_tried_again(spoil: Any, server: Server) -> None:
     ("error", "message"),
     [
         (FileNotFoundError(), "a.png does not exist"),
+        (missing_by(StatusError(404)), "a.png does not exist"),
+        (missing_by(StatusError(410)), "a.png does not exist"),
+        (missing_by(StatusError(403)), "access is denied"),
         (PermissionError("no"), r"a.png: access is denied \(PermissionError: no\)"),
         (StatusError(403), "access is denied"),
         (StatusError(400), "cannot be read: StatusError: 400"),
@@ -110,6 +129,34 @@ def test_what_cannot_pass_is_not(error: Exception, message: str, server: Server)
     with pytest.raises(IqbenchError, match=message):
         source.read()
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [
+        ("7", 7, 7),
+        ("0", 0, 1),
+        (
+            format_datetime(datetime.now(timezone.utc) + timedelta(seconds=1000), usegmt=True),
+            60,
+            60,
+        ),
+        (format_datetime(datetime(2000, 1, 1, tzinfo=timezone.utc), usegmt=True), 0, 1),
+        ("soon", 0, 1),
+        ("-1", 0, 1),
+        ("999999", 60, 60),
+    ],
+)
+def test_a_server_that_asks_to_wait_is_waited_for(
+    asked: str, least: float, most: float, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(retries.time, "sleep", waits.append)
+    source = source_of_one()
+    server.answers = iter([raising(StatusError(429, asked))])
+    assert source.read().data == b"0123456789"
+    (wait,) = waits
+    assert least <= wait <= most
 
 
 def test_a_server_that_stays_broken_is_named_and_the_rest_is_scored(
@@ -249,6 +296,30 @@ def test_any_ranges_are_those_of_the_object(ranges: list[tuple[int, int]]) -> No
             for start, stop in ranges:
                 file.seek(start)
                 assert file.read(max(stop - start, 0)) == data[start:stop]
+
+
+@pytest.mark.parametrize("name", ["access_token", "X-Amz-Signature", "sig", "Key", "a=1&secret"])
+def test_secrets_in_queries_are_refused_and_not_repeated(name: str) -> None:
+    with pytest.raises(IqbenchError, match="has a secret in it") as caught:
+        find_place(f"https://server/x.zip?{name}=hidden&more=1")
+    assert "hidden" not in str(caught.value)
+
+
+def test_protocols_are_written_in_any_case() -> None:
+    put_objects("memory://bucket/hr", {"a.png": b"x"})
+    assert str(find_place("MEMORY://bucket/hr")) == "memory://bucket/hr"
+    assert str(find_place("FILE:///bucket/hr")) == "/bucket/hr"
+
+
+def test_brackets_are_no_pattern() -> None:
+    filesystem, path = fsspec.core.url_to_fs("memory://bucket/run[1]/x.tar")
+    with filesystem.open(path, "wb") as file, tarfile.open(fileobj=file, mode="w") as archive:
+        info = tarfile.TarInfo("a.png")
+        info.size = 1
+        archive.addfile(info, BytesIO(b"x"))
+    for name in ("x.tar", "*.tar"):
+        (sample,) = reference_folder(f"memory://bucket/run[1]/{name}", "x").samples
+        assert sample.needed_reference.read().data == b"x"
 
 
 def test_passwords_in_addresses_are_refused_and_not_repeated() -> None:
