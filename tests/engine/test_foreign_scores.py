@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 
 import pyarrow as pa
@@ -11,12 +10,6 @@ import pytest
 from made_folders import IMAGES
 
 from iqbench.results.part_file import encode, open_part, part_name
-
-
-@pytest.fixture(autouse=True)
-def _quickly(monkeypatch):
-    """Do not wait for the disk: no power cut is tried here."""
-    monkeypatch.setattr(os, "fsync", lambda number: None)
 
 
 @pytest.fixture

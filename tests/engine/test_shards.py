@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -27,14 +26,6 @@ from iqbench.results.schema import NOT_SCORED_YET
 
 COUNTS = st.integers(1, 6)
 SCENES = [f"s{number}" for number in range(5)]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quickly():
-    """Do not wait for the disk: no power cut is tried here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda number: None)
-        yield
 
 
 class TestShard:

@@ -18,12 +18,6 @@ from iqbench.results.read import load_images, load_runs, load_scores
 from iqbench.results.verify import verify_results
 
 
-@pytest.fixture(autouse=True)
-def _quickly(monkeypatch):
-    """Do not wait for the disk: no power cut is tried here."""
-    monkeypatch.setattr(os, "fsync", lambda number: None)
-
-
 class KilledError(BaseException):
     """Ends a process, in the place where it is raised."""
 
