@@ -83,7 +83,7 @@ class Metric:
             workers=1,
             reporter=None,
         )
-        self.survey.run()
+        self.survey.run(self.grid.conventions)
 
     def truths(self) -> list[Convention]:
         """Return the protocols and defaults of libraries."""

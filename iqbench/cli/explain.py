@@ -107,7 +107,9 @@ def explain(
     REFERENCE and OUTPUT are two files, or two folders whose images are paired by name; then a value
     is a mean over images. All conventions within two changes (MS-SSIM and LPIPS: one) of a protocol
     or of a library's default are tried. Crops of super-resolution are tried with PSNR and SSIM, and
-    with other metrics if --scale is given.
+    with other metrics if --scale is given. LPIPS, DISTS, NIQE, FID and KID take longer: the most
+    plausible conventions are tried first, and the search ends when one fits. With --changes or
+    --format json it goes on.
 
     The answer comes first: what was done, or that nothing plausible fits. Among many conventions
     some fit a few digits by chance, so each match says how many are expected to. Values of single
@@ -142,6 +144,7 @@ def explain(
             output_name=output_name,
             match=match,
             gray_output=gray_output,
+            try_all=with_changes or format == "json",
             reporter=reporter,
         )
     window = Window() if file else Window.of_stdout()

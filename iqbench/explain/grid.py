@@ -222,6 +222,13 @@ class Grid:
             item for item, named in self._named.items() if named.plausibility == KINDS[-1]
         )
 
+    def stages(self) -> list[list[Convention]]:
+        """Return the conventions of each kind, the most plausible first."""
+        kinds: dict[str, list[Convention]] = {kind: [] for kind in KINDS}
+        for convention in self.conventions:
+            kinds[self._named[convention].plausibility].append(convention)
+        return [conventions for conventions in kinds.values() if conventions]
+
     def name(self, convention: Convention) -> Named:
         """Say what a convention is, in terms of the presets and the libraries."""
         return self._named[convention]

@@ -53,13 +53,15 @@ def explain(
     output_name: str | None = None,
     match: str | Sequence[str] = (),
     gray_output: GrayOutput = "error",
+    try_all: bool = False,
     reporter: Reporter | None = None,
 ) -> pd.DataFrame:
     """Find out under which conventions reported values come out.
 
     Tried is everything within two changes (MS-SSIM, LPIPS: one) of a preset or of what a library
     does, as far as it can make a difference to these images. Of a folder, all conventions are
-    measured on a few images, and those that may fit on all.
+    measured on a few images, and those that may fit on all. Conventions of a metric with networks
+    are tried until one fits beyond chance, the most plausible first.
 
     Parameters
     ----------
@@ -85,6 +87,8 @@ def explain(
     gray_output
         What gray outputs of colour references hold: ``luma``, ``expand``; by default, ``error``,
         both readings are tried.
+    try_all
+        Go on when a convention of a metric with networks fits, so that `changes` has all changes.
     reporter
         Is told how far it is.
 
@@ -149,6 +153,7 @@ def explain(
                 facts=facts,
                 spreads=spreads,
                 scale=scale,
+                try_all=try_all,
                 workers=1 if family.networks else workers,
                 reporter=reporter,
             )
@@ -208,6 +213,7 @@ def _examine(
     facts: Facts,
     spreads: Sequence[float],
     scale: int | None,
+    try_all: bool,
     workers: int,
     reporter: Reporter | None,
 ) -> pd.DataFrame:
@@ -222,8 +228,15 @@ def _examine(
         workers=workers,
         reporter=reporter,
     )
-    survey.run()
-    return judge(survey, grid, evidence, scale=scale, columns=columns)
+    # A pass through a network is costly: what is less plausible waits until nothing else fits.
+    stages = grid.stages() if family.networks and not try_all else [grid.conventions]
+    for stage in stages:
+        survey.run(stage)
+        if survey.found or stage is stages[-1]:
+            frame = judge(survey, grid, evidence, scale=scale, columns=columns)
+            if (frame["reproduces"] & ~frame["coincidence"]).any():
+                break
+    return frame
 
 
 def prepare(
@@ -266,7 +279,6 @@ def prepare(
     usual = [facts.collapse(Convention(columns[0], colour=colour)) for colour in USUAL]
     survey = Survey(
         family,
-        grid.conventions,
         pairs=pairs,
         evidence=evidence,
         spreads=spreads,

@@ -49,8 +49,6 @@ class Survey:
     ----------
     family
         Of the metric.
-    conventions
-        That are tried.
     pairs
         All that there are.
     evidence
@@ -72,7 +70,6 @@ class Survey:
     def __init__(
         self,
         family: Family[Any],
-        conventions: Sequence[Convention],
         *,
         pairs: Pairs,
         evidence: Evidence,
@@ -88,10 +85,11 @@ class Survey:
         self._workers = workers
         self._reporter = reporter
         # Conventions of one sample share its statistics.
-        self._samples = {item: family.sample(item) for item in conventions}
-        shared: dict[Convention, Statistics] = {item: {} for item in self._samples.values()}
-        self.found = {item: shared[sample] for item, sample in self._samples.items()}
+        self._samples: dict[Convention, Convention] = {}
+        self._shared: dict[Convention, Statistics] = {}
+        self.found: dict[Convention, Statistics] = {}
         self._usual = list(usual)
+        self._relatives: list[Convention] = []
         self._doubtful = frozenset(() if evidence.images else doubtful)
         places = range(len(pairs)) if evidence.mean else sorted(evidence.images)
         self.places: list[int] = self._ordered(list(places), spreads)
@@ -101,16 +99,26 @@ class Survey:
         self._singles: dict[Convention, dict[int, float]] = {}
         self._tables: dict[tuple[tuple[int, ...], int], NDArray[np.float64]] = {}
 
-    def run(self) -> None:
-        """Measure: afterwards `found` has the pairs of each convention that were needed."""
-        self._measure(list(self.found), self.screened)
+    def run(self, conventions: Sequence[Convention]) -> None:
+        """Measure conventions: afterwards `found` has the pairs of each that were needed.
+
+        Parameters
+        ----------
+        conventions
+            That were not tried before.
+        """
+        for item in conventions:
+            sample = self._samples[item] = self._family.sample(item)
+            self.found[item] = self._shared.setdefault(sample, {})
+        self._measure(conventions, self.screened)
         rest = self.places[len(self.screened) :]
         if not rest:
             return
-        # Conventions that may fit are similar to the nearest one so far.
-        near = [item for item in self._candidates(0) if item not in self._doubtful]
-        self._usual += sorted(near, key=lambda item: self._outlook(item)[0])[:RELATIVES]
-        self._measure([item for item in self._usual if item in self.found], rest)
+        if not self._relatives:
+            # Conventions that may fit are similar to the nearest one so far.
+            near = [item for item in self._candidates(0) if item not in self._doubtful]
+            self._relatives = sorted(near, key=lambda item: self._outlook(item)[0])[:RELATIVES]
+        self._measure([item for item in self._bases() if item in self.found], rest)
         done = len(self.screened)
         while done < len(self.places):
             chunk = self.places[done : 2 * done]
@@ -191,7 +199,10 @@ class Survey:
                 keep.append(convention)
             elif not math.isnan(off):
                 distances[convention] = off
-        nearest = sorted(distances, key=lambda item: distances[item])[:NEAREST]
+        # Conventions that were tried before may have been the nearest then.
+        bases = self._bases()
+        room = NEAREST - sum(self.complete(item) and item not in bases for item in self.found)
+        nearest = sorted(distances, key=lambda item: distances[item])[: max(0, room)]
         return [*keep, *nearest]
 
     def _outlook(self, convention: Convention) -> tuple[float, bool]:
@@ -218,7 +229,7 @@ class Survey:
         two on the pairs that both have: of a pair's conventions, all are high or low together.
         """
         known = self.found[convention]
-        bases = [base for base in dict.fromkeys(self._usual) if self._has_all(base)]
+        bases = [base for base in self._bases() if self._has_all(base)]
         key = (convention, len(known), len(bases))
         if key not in self._estimates:
             places = tuple(place for place in self.places if place in known)
@@ -246,6 +257,10 @@ class Survey:
             rows = [self.images(base, places) for base in bases]
             self._tables[key] = np.array(rows).reshape(len(bases), len(places))
         return self._tables[key]
+
+    def _bases(self) -> list[Convention]:
+        """Return what is measured on all pairs, to compare others with."""
+        return list(dict.fromkeys([*self._usual, *self._relatives]))
 
     def _has_all(self, convention: Convention) -> bool:
         return convention in self.found and self.complete(convention)

@@ -68,7 +68,7 @@ def measured(reference, output, metric, scale):
         workers=1,
         reporter=None,
     )
-    survey.run()
+    survey.run(grid.conventions)
     return survey, grid, columns
 
 

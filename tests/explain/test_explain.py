@@ -15,6 +15,7 @@ from skimage import data
 from iqbench.errors import IqbenchError
 from iqbench.explain import Reported, changes, explain
 from iqbench.functional import ssim, total_variation
+from iqbench.metrics.lpips import NETWORKS
 
 # Made with scikit-image 0.26.0, torchmetrics 1.9.0 and piq 0.8.0 on the pairs above, read as uint8
 # (H, W, C) arrays r, o or float32 (1, C, H, W) tensors in [0, 1] R, O:
@@ -98,6 +99,37 @@ def test_lpips_is_found_by_net_version_and_range(small, value, metric, protocol)
     assert best["reproduces"]
     assert best["metric"] == metric
     assert best["protocol"].startswith(protocol)
+
+
+@pytest.fixture
+def alex_only(monkeypatch):
+    """The smallest network is enough."""
+    monkeypatch.setattr("iqbench.explain.learned.NETWORKS", {"alex": NETWORKS["alex"]})
+
+
+def kinds(frame):
+    return set(frame["plausibility"])
+
+
+@pytest.mark.usefixtures("alex_only")
+def test_conventions_of_a_network_are_tried_until_one_fits(small):
+    named = explain(*small, metric="lpips", value="0.11092")
+    assert kinds(named) == {"named"}
+    mistaken = explain(*small, metric="lpips", value="0.07753")
+    assert kinds(mistaken) == {"named", "one change", "a mistake"}
+    assert mistaken["plausibility"].iloc[0] == "a mistake"
+    everything = explain(*small, metric="lpips", value="0.11092", try_all=True)
+    assert kinds(everything) == {"named", "one change", "a mistake", "two mistakes"}
+    same = ["metric", "protocol", "value", "difference", "reproduces", "chance"]
+    assert everything.iloc[0][same].tolist() == named.iloc[0][same].tolist()
+    assert len(changes(named)) < len(changes(everything))
+
+
+@pytest.mark.usefixtures("alex_only")
+def test_a_match_that_chance_may_give_does_not_end_the_search(small):
+    frame = explain(*small, metric="lpips", value="0.1")
+    assert frame["coincidence"].any()
+    assert "two mistakes" in kinds(frame)
 
 
 def test_super_resolution_on_unrounded_luma_is_named_by_its_preset(cat):
