@@ -29,12 +29,15 @@ class Anchor:
         What it stands for.
     mistake
         Whether it is what a common mistake gives.
+    single
+        Whether it is computed in float32.
     """
 
     name: str
     preset: bool
     convention: Convention
     mistake: bool = False
+    single: bool = False
 
 
 def library_anchors(metrics: Iterable[str], scales: Sequence[int]) -> list[Anchor]:
@@ -48,9 +51,13 @@ def library_anchors(metrics: Iterable[str], scales: Sequence[int]) -> list[Ancho
         Of super-resolution.
     """
     known = set(metrics)
-    entries = [entry for library in load_libraries().values() for entry in library.entries]
+    entries = [
+        (entry, library.single or entry.single)
+        for library in load_libraries().values()
+        for entry in library.entries
+    ]
     anchors: list[Anchor] = []
-    for entry in entries:
+    for entry, single in entries:
         if entry.metric not in known:
             continue
         settings: dict[str, Any] = entry.settings.model_dump()
@@ -58,7 +65,7 @@ def library_anchors(metrics: Iterable[str], scales: Sequence[int]) -> list[Ancho
         for scale in scales if border else [0]:
             crop = scale + 6 if border == "scale + 6" else scale
             convention = Convention(entry.metric, crop=crop, **settings)
-            anchors.append(Anchor(entry.name, False, convention, entry.mistake))
+            anchors.append(Anchor(entry.name, False, convention, entry.mistake, single))
     return anchors
 
 

@@ -16,9 +16,23 @@ __all__ = ["Answer", "answer"]
 FEW = 5
 """From so many values of images on, more digits or images tell nothing new."""
 
-
 SAME = 2e-5
 """Relative difference below which nobody would report two values."""
+
+APART = 1e-3
+"""Values of one table without a common cause need less chance than this, each of them."""
+
+FARTHER = 10
+"""A convention with a name is the nearest one unless an unnamed one is so many times nearer."""
+
+MOST = 0.5
+"""A value that more of the protocols and libraries give than this part tells nothing."""
+
+LIKELY = (KINDS[:1], KINDS[:3], KINDS)
+"""What has a name, what somebody may have chosen, and everything."""
+
+VERDICTS = ("explained", "ambiguous", "coincidence", "nothing")
+"""From the surest to the least sure; several metrics have the least sure of theirs."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +42,9 @@ class Answer:
     Attributes
     ----------
     verdict
-        ``explained``; ``ambiguous``: several equally plausible conventions fit; ``coincidence``:
-        some fit, but chance would do that too; ``nothing``: none fits.
+        ``explained``; ``ambiguous``: several equally plausible conventions fit, or the metrics of
+        one table have no common cause; ``coincidence``: some fit, but chance would do that too;
+        ``nothing``: none fits.
     sentence
         The answer.
     advice
@@ -52,16 +67,11 @@ def answer(frame: pd.DataFrame) -> Answer:
     tables = [part for _, part in frame.groupby("reported", sort=False)]
     common = _common(tables)
     parts = [_answer(part, common) for part in tables]
-    verdicts = [part.verdict for part in parts]
-    worst = max(verdicts, key=VERDICTS.index)
-    advice = next((part.advice for part in parts if part.verdict == worst), "")
-    texts = [part.sentence for part in parts]
-    if len(parts) > 1:
-        texts.append(_together(frame, verdicts))
-    return Answer(worst, " ".join(text for text in texts if text), advice)
-
-
-VERDICTS = ("explained", "ambiguous", "coincidence", "nothing")
+    if len(parts) > 1 and all(part.verdict in VERDICTS[:2] for part in parts):
+        parts.append(_together(frame[frame["best"]], tables))
+    verdict = max((part.verdict for part in parts), key=VERDICTS.index)
+    advice = next((part.advice for part in parts if part.verdict == verdict), "")
+    return Answer(verdict, " ".join(part.sentence for part in parts if part.sentence), advice)
 
 
 def _common(tables: Sequence[pd.DataFrame]) -> set[str]:
@@ -79,16 +89,20 @@ def _answer(frame: pd.DataFrame, common: Collection[str]) -> Answer:
     best = matches.iloc[0].to_dict()
     if bool(best["coincidence"]):
         return _coincidence(matches, len(frame), reported)
+    named = frame[frame["plausibility"] == KINDS[0]]
+    if len(named) > 1 and named["reproduces"].mean() > MOST:
+        return _nothing_told(named, reported)
     rivals = [row for row in _rivals(matches, best) if row["protocol"] in common]
     text = f"{reported}: {_does(best)}."
     command = _command(best)
     if command:
         text += f" With {command} iqbench gives {best['value']:.6f}."
+    alone = "of " not in reported and _inexact(best)
     if not rivals:
-        return Answer("explained", text, "")
+        return Answer("ambiguous" if alone else "explained", text, _more(frame) if alone else "")
     others = "; ".join(_name(row) for row in rivals[:3])
     more = f" and {len(rivals) - 3} more" if len(rivals) > 3 else ""
-    text += f" As plausible, and not told apart by these digits: {others}{more}."
+    text += f" These digits fit others that are as plausible: {others}{more}."
     return Answer("ambiguous", text, _more(frame))
 
 
@@ -103,21 +117,29 @@ def _rivals(matches: pd.DataFrame, best: Mapping[Any, Any]) -> list[dict[Any, An
 
 def _coincidence(matches: pd.DataFrame, tried: int, reported: str) -> Answer:
     best = matches.iloc[0].to_dict()
-    chance = float(best["chance"])
     count = len(matches)
     fit = "one convention fits" if count == 1 else f"{count} conventions fit"
     text = (
-        f"{reported}: nothing that is plausible fits. Of {tried} conventions, {fit} ({_name(best)}"
-        f"{', ...' if count > 1 else ''}), but {_expected(chance)} would by chance"
+        f"{reported}: what fits may be a coincidence. Of {tried} conventions, {fit}, and "
+        f"{_expected(best['chance'])} would fit by chance. The most plausible is {_name(best)}"
     )
     if best["plausibility"] == KINDS[-1]:
-        text += ", and it needs two unlikely choices at once"
+        text += ", which needs two unlikely choices at once"
     return Answer("coincidence", text + ".", _more(matches))
 
 
+def _nothing_told(named: pd.DataFrame, reported: str) -> Answer:
+    """Answer where nearly all conventions give the same value, as of equal images."""
+    count = int(named["reproduces"].sum())
+    text = (
+        f"{reported}: {count} of {len(named)} conventions of protocols and libraries give this "
+        "value on these images, so it tells nothing about the convention."
+    )
+    return Answer("ambiguous", text, "Give the values of images that differ from their references.")
+
+
 def _nothing(frame: pd.DataFrame, reported: str) -> Answer:
-    plausible = frame[frame["plausibility"].isin(KINDS[:3])]
-    near = (plausible if len(plausible) else frame).iloc[0].to_dict()
+    near = _nearest(frame)
     text = (
         f"{reported}: nothing I know fits. The nearest plausible convention is {_name(near)}, off "
         f"by {abs(near['difference']):.2g}."
@@ -129,9 +151,26 @@ def _nothing(frame: pd.DataFrame, reported: str) -> Answer:
     return Answer("nothing", text, advice)
 
 
+def _nearest(frame: pd.DataFrame) -> dict[Any, Any]:
+    """Return the nearest convention that somebody may use; those with a name come first."""
+    sure, likely, every = (frame["plausibility"].isin(kinds) for kinds in LIKELY)
+    named, plausible = (_least(frame[rows]) for rows in (sure, likely))
+    if not plausible:
+        return _least(frame[every])
+    if not named or abs(plausible["difference"]) * FARTHER < abs(named["difference"]):
+        return plausible
+    return named
+
+
+def _least(frame: pd.DataFrame) -> dict[Any, Any]:
+    """Return the row with the least difference; an empty one if there are no rows."""
+    order = frame["difference"].abs().sort_values(kind="stable").index
+    return dict(frame.loc[order[0]]) if len(order) else {}
+
+
 def _expected(chance: float) -> str:
     """Spell how many are expected by chance."""
-    return "some" if chance >= 10 else f"about {chance:.2g}"
+    return f"about {chance:.0f}" if chance >= 10 else f"about {chance:.2g}"
 
 
 def _more(frame: pd.DataFrame) -> str:
@@ -147,22 +186,28 @@ def _more(frame: pd.DataFrame) -> str:
 def _does(row: Mapping[Any, Any]) -> str:
     """Say what was done, and who does that."""
     what = ", ".join(phrases(row["metric"], {name: row[name] for name in FIELDS}))
-    return f"{what}; {_who(row)}"
+    inexact = ", up to what single precision changes" if _inexact(row) else ""
+    return f"{what}{inexact} ({_who(row)})"
+
+
+def _inexact(row: Mapping[Any, Any]) -> bool:
+    """Tell whether float32 is needed to explain the digits, and no library is known to use it."""
+    return not row["exact"] and not row["library"]
 
 
 def _who(row: Mapping[Any, Any]) -> str:
-    libraries = str(row["library"])
+    functions = split_names(str(row["library"]))
     if " but " not in str(row["protocol"]):
         first = str(row["protocol"]).split(", ")[0]
-        return f"that is protocol {first}" + (f", and {_first(libraries)}" if libraries else "")
-    if libraries:
-        return f"as {_first(libraries)} does"
-    return f"that is {row['protocol']}"
+        return f"protocol {first}" + (f"; also {_functions(functions)}" if functions else "")
+    return _functions(functions) if functions else str(row["protocol"])
 
 
-def _first(libraries: str) -> str:
-    names = split_names(libraries)
-    return names[0] + (f" (and {len(names) - 1} more)" if len(names) > 1 else "")
+def _functions(names: Sequence[str]) -> str:
+    """Name the first of several functions of libraries, and say how many more there are."""
+    if len(names) == 1:
+        return names[0]
+    return f"{names[0]} and {len(names) - 1} other function" + ("s" if len(names) > 2 else "")
 
 
 def _name(row: Mapping[Any, Any]) -> str:
@@ -183,20 +228,30 @@ def _command(row: Mapping[Any, Any]) -> str:
     return options if row["pool"] == "images" else ""
 
 
-def _together(frame: pd.DataFrame, verdicts: Sequence[str]) -> str:
-    best = frame[frame["best"]]
-    if len(best) < 2 or "nothing" in verdicts:
-        return ""
+def _together(best: pd.DataFrame, tables: Sequence[pd.DataFrame]) -> Answer:
+    """Say whether the values of several metrics have one cause."""
     views = best[[name for name in FIELDS if name != "metric"]].drop_duplicates()
     if len(views) == 1:
-        return "All of them have one cause."
-    shared = set.intersection(*(_names(row) for row in best.to_dict("records")))
-    if shared:
-        return f"All of them have one cause: {sorted(shared)[0]}."
-    return "No single protocol or library does both: look at the tables."
+        return Answer("explained", "All of them have one cause.", "")
+    protocols = set.intersection(*(_protocols(row) for row in best.to_dict("records")))
+    if protocols:
+        return Answer(
+            "explained", f"All of them have one cause: protocol {sorted(protocols)[0]}.", ""
+        )
+    libraries = set.intersection(*(_libraries(row) for row in best.to_dict("records")))
+    if libraries:
+        text = f"{sorted(libraries)[0]} computes all of them, with different settings."
+        return Answer("explained", text, "")
+    text = "No single protocol or library gives all of them"
+    if (best["chance"] <= APART).all():
+        return Answer("explained", f"{text}.", "")
+    return Answer("ambiguous", f"{text}, so one may be a coincidence.", _more(tables[0]))
 
 
-def _names(row: Mapping[Any, Any]) -> set[str]:
+def _protocols(row: Mapping[Any, Any]) -> set[str]:
     protocol = str(row["protocol"])
-    names = set() if " but " in protocol else {f"protocol {name}" for name in protocol.split(", ")}
-    return names | {name.split(" ")[0] for name in split_names(str(row["library"]))}
+    return set() if " but " in protocol else set(protocol.split(", "))
+
+
+def _libraries(row: Mapping[Any, Any]) -> set[str]:
+    return {name.split(" ")[0] for name in split_names(str(row["library"]))}

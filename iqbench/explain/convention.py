@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
@@ -25,6 +25,7 @@ __all__ = [
     "SCALES",
     "Convention",
     "encode",
+    "join_names",
     "label",
     "phrases",
     "split_names",
@@ -101,6 +102,34 @@ CROPS = (0, 1, 2, 3, 4, 6, 8)
 MODCROPS = (1, 2, 3, 4, 8)
 SCALES = (2, 3, 4, 8)
 """Of super-resolution, tried where nobody says which."""
+
+FORMS: Mapping[str, str] = MappingProxyType(
+    {
+        "psnr-epsilon=1e-08": "psnr with 1e-8 added to the MSE",
+        "psnr, uint8 differences wrapped around": "psnr of uint8 differences that wrap around",
+        "ssim-window=uniform": "ssim with a uniform 7x7 window",
+        "ssim, uniform 11x11": "ssim with a uniform 11x11 window",
+        "ssim, sample covariance": "ssim with sample covariance",
+        "ssim-structure=clipped": "ssim with negative structure clipped to 0",
+        "ssim-padding=zero": "ssim with zeros around the image",
+        "ssim-padding=replicate": "ssim with edges replicated",
+        "ssim-padding=reflect": "ssim with edges mirrored",
+        "ssim-form=3d": "ssim of a volume",
+        "ssim-downsample=matlab": "ssim after downsampling as in the authors' script",
+        "ssim-downsample=pool": "ssim after downsampling by means",
+        "ssim-downsample=pool-structure=clipped": (
+            "ssim after downsampling by means, with negative structure clipped to 0"
+        ),
+        "ms-ssim-odd=zero": "ms-ssim with zeros added at odd sides",
+        "ms-ssim-odd=crop": "ms-ssim with odd rows and columns left out",
+        "ms-ssim-odd=repeat-first": "ms-ssim with the first row or column repeated at odd sides",
+        "lpips-alex": "lpips (AlexNet)",
+        "lpips-vgg": "lpips (VGG16)",
+        "lpips-squeeze": "lpips (SqueezeNet)",
+        "dists-resize=256": "dists after the shorter side was resized to 256",
+    }
+)
+"""What columns and forms of metrics are called in sentences; others by their names."""
 
 _PLAIN = {
     ("quantise", "stored"): "not quantised",
@@ -241,7 +270,7 @@ def phrases(metric: str, settings: Mapping[str, Any]) -> list[str]:
         Field to value.
     """
     usual = Convention("")
-    said = [f"{metric} on {label('colour', settings['colour'])}"]
+    said = [f"{FORMS.get(metric, metric)} on {label('colour', settings['colour'])}"]
     for name in FIELDS:
         value = settings[name]
         if name in ("metric", "colour") or value == getattr(usual, name):
@@ -254,6 +283,11 @@ def phrases(metric: str, settings: Mapping[str, Any]) -> list[str]:
     return said
 
 
+def join_names(names: Iterable[str]) -> str:
+    """Put names of libraries' functions together, each once."""
+    return ", ".join(dict.fromkeys(names))
+
+
 def split_names(text: str) -> list[str]:
-    """Split protocols or functions that are joined by commas; those in parentheses are theirs."""
+    """Undo `join_names`; commas inside parentheses belong to a name."""
     return [name for name in re.split(r", (?![^(]*\))", text) if name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
@@ -33,6 +34,8 @@ class Family(ABC, Generic[Statistic]):
         Whether a network does the work.
     whole_set
         Whether there is one value of all images, and none of single ones or of a few.
+    limits
+        The least and the largest value that the metric can have.
     float_error
         What implementations in float32 may be off by, see `Reported`.
     """
@@ -43,6 +46,7 @@ class Family(ABC, Generic[Statistic]):
     departures = 2
     networks = False
     whole_set = False
+    limits: tuple[float, float] = (-math.inf, math.inf)
     float_error = FLOAT_ERROR
 
     def requests(self) -> list[Request]:

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from iqbench.explain.anchors import Anchor
-from iqbench.explain.convention import DEEP_RANGES, FIELDS, OWN, Convention, encode, label
+from iqbench.explain.convention import (
+    DEEP_RANGES,
+    FIELDS,
+    OWN,
+    Convention,
+    encode,
+    join_names,
+    label,
+)
 from iqbench.explain.pair import Pair
 from iqbench.explain.plausibility import KINDS, SINGLE, rate
 from iqbench.explain.prepared import AS_STORED, JPEG, ORDERS, ORIENTATIONS
@@ -31,6 +39,8 @@ class Facts:
     ----------
     pairs
         How many there are.
+    averaged
+        Whether a mean over them was reported, not only values of single images.
     sizes
         Height and width of the references: where all are equal, so are their weights in a mean.
     colour, gray, deep
@@ -44,6 +54,7 @@ class Facts:
     """
 
     pairs: int = 0
+    averaged: bool = True
     sizes: frozenset[tuple[int, int]] = frozenset()
     colour: bool = False
     gray: bool = False
@@ -84,7 +95,7 @@ class Facts:
 
     def collapse(self, convention: Convention) -> Convention:
         """Give conventions that cannot differ on these pairs one form."""
-        pool = convention.pool if self.pairs > 1 else "images"
+        pool = convention.pool if self.pairs > 1 and self.averaged else "images"
         colour, gray = self._colour(convention)
         return convention._replace(
             colour=colour,
@@ -142,6 +153,8 @@ class Named:
         The presets that it is, or the nearest one and what is different.
     libraries
         The libraries' functions that it is.
+    single
+        Those of them that compute in float32.
     departures
         Changes from the nearest preset; 0 of what a library does.
     plausibility
@@ -150,6 +163,7 @@ class Named:
 
     protocol: str
     libraries: str
+    single: str
     departures: int
     plausibility: str
 
@@ -173,6 +187,8 @@ class Grid:
         Of super-resolution, that are tried.
     mistakes
         Forms of the metric that come of a mistake.
+    single
+        Whether everybody computes the metric in float32.
     """
 
     def __init__(
@@ -185,7 +201,10 @@ class Grid:
         *,
         scales: Sequence[int] = (),
         mistakes: Sequence[str] = (),
+        single: bool = False,
     ) -> None:
+        self.facts = facts
+        self.single = single
         self._anchors: dict[Convention, list[Anchor]] = {}
         for anchor in anchors:
             self._anchors.setdefault(facts.collapse(anchor.convention), []).append(anchor)
@@ -236,17 +255,19 @@ class Grid:
     def _name(self, convention: Convention, kind: str, near: Convention, distance: int) -> Named:
         """Name a convention after the nearest preset, which is so many changes away."""
         named = self._anchors.get(convention, [])
-        libraries = ", ".join(dict.fromkeys(item.name for item in named if not item.preset))
+        functions = [item for item in named if not item.preset]
+        libraries = join_names(item.name for item in functions)
+        single = join_names(item.name for item in functions if item.single)
         protocol = ", ".join(dict.fromkeys(item.name for item in named if item.preset))
         if protocol:
-            return Named(protocol, libraries, 0, kind)
+            return Named(protocol, libraries, single, 0, kind)
         changes = [
             label(name, getattr(convention, name))
             for name in convention.departures(near)
             if name != "metric"
         ]
         protocol = self._presets[near] + (f" but {', '.join(changes)}" if changes else "")
-        return Named(protocol, libraries, 0 if libraries else distance, kind)
+        return Named(protocol, libraries, single, 0 if libraries else distance, kind)
 
 
 def _nearest(

@@ -32,12 +32,15 @@ class _Match:
         Protocols and libraries that it is, or that it is a change of.
     choices
         What is changed from them.
+    view
+        The convention itself, without the metric.
     """
 
     index: Hashable
     rank: int
     names: frozenset[str]
     choices: frozenset[tuple[str, object]]
+    view: tuple[object, ...]
 
 
 def share_cause(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -98,7 +101,9 @@ def _match(index: Hashable, row: Mapping[Any, Any]) -> _Match:
     if changes and not libraries:
         choices = {(name, row[name]) for name in FIELDS if name != "metric" and name in row}
         choices = {item for item in choices if item[1] not in _PLAIN.get(item[0], ())}
-    return _Match(index, KINDS.index(row["plausibility"]), frozenset(names), frozenset(choices))
+    view = tuple(row[name] for name in FIELDS if name != "metric")
+    rank = KINDS.index(row["plausibility"])
+    return _Match(index, rank, frozenset(names), frozenset(choices), view)
 
 
 _PLAIN: Mapping[str, tuple[object, ...]] = {
@@ -114,14 +119,18 @@ _PLAIN: Mapping[str, tuple[object, ...]] = {
 }
 
 
-def _cost(matches: Sequence[_Match]) -> tuple[int, int]:
-    """Return the worst rank, and how many choices are needed together: each counts once."""
+def _cost(matches: Sequence[_Match]) -> tuple[int, int, int]:
+    """Return the worst rank, how many choices are needed, and how often settings differ.
+
+    A choice that several metrics share counts once.
+    """
     if not matches:
-        return 0, 0
+        return 0, 0, 0
     rank = max(match.rank for match in matches)
     choices = frozenset[tuple[str, object]]().union(*(match.choices for match in matches))
     bases = 1 if frozenset.intersection(*(match.names for match in matches)) else len(matches)
-    return rank, len(choices) + bases
+    settings = zip(*(match.view for match in matches), strict=True)
+    return rank, len(choices) + bases, sum(len(set(values)) - 1 for values in settings)
 
 
 def _combine(matches: Sequence[Sequence[_Match]]) -> list[_Match]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,11 +26,17 @@ __all__ = ["DistsFamily", "LpipsFamily", "NiqeFamily", "need_weights"]
 
 OLD = ", version 0.0"
 
+LPIPS_ERROR = 3e-4
+DISTS_ERROR = 5e-5
+"""What convolutions in TF32 change, which is what PyTorch does on GPUs unless it is told not to."""
+
 
 class LpipsFamily(MeanFamily):
     """LPIPS with the nets whose weights are there; nothing is fetched."""
 
     metric = "lpips"
+    limits = (0.0, math.inf)
+    float_error = LPIPS_ERROR
     departures = 1
     networks = True
 
@@ -80,6 +87,8 @@ class DistsFamily(MeanFamily):
     """DISTS of whole images, or of images that were shrunk first; nothing is fetched."""
 
     metric = "dists"
+    limits = (0.0, 1.0)
+    float_error = DISTS_ERROR
     forms = ("dists-resize=256",)
     departures = 1
     networks = True

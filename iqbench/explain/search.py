@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,12 +99,13 @@ def explain(
         One row a convention: what reproduces the values first, the most plausible in front; then
         the others, nearest first. Columns: metric, protocol (the preset's name, or the nearest and
         what is different), library, value (the mean), difference (the largest from what was
-        reported), reproduces, plausibility (see `iqbench.explain.plausibility.KINDS`), chance (how
-        many as plausible ones would be expected to fit by chance), coincidence (it fits, but
-        chance may do that too), images (how many were measured; where that are not all, the mean
-        is an estimate), departures, reported, best (the answer), and the convention itself:
-        colour, quantise, modcrop, crop, gray, brightness, prepared, range, pool. Of several
-        metrics, the rows of each follow one another. `iqbench.explain.answer` says it in words.
+        reported), reproduces, exact (it gives all digits without what float32 may be off by),
+        plausibility (see `iqbench.explain.plausibility.KINDS`), chance (how many as plausible ones
+        would be expected to fit by chance), coincidence (it fits, but chance may do that too),
+        images (how many were measured; where that are not all, the mean is an estimate),
+        departures, reported, best (the answer), and the convention itself: colour, quantise,
+        modcrop, crop, gray, brightness, prepared, range, pool. Of several metrics, the rows of each
+        follow one another. `iqbench.explain.answer` says it in words.
 
     Raises
     ------
@@ -139,6 +141,7 @@ def explain(
                 f"{item.metric} has one value of all images, and none of single ones",
                 hint="Give it as --value X",
             )
+        _check_possible(item, families[item.metric].limits, pairs.names.images)
     workers = _workers()
     with _one_thread():
         facts, spreads = look_at(pairs, workers, reporter)
@@ -174,6 +177,33 @@ def _means(
             hint="Give one value for each metric, in the same order, or none and --values FILE",
         )
     return means
+
+
+def _check_possible(evidence: Evidence, limits: tuple[float, float], names: Sequence[str]) -> None:
+    """Refuse values that no convention gives.
+
+    Raises
+    ------
+    IqbenchError
+        If one is outside of the metric's range.
+    """
+    low, high = limits
+    numbers = [("", evidence.mean)] if evidence.mean else []
+    numbers += [(f" for {names[place]!r}", item) for place, item in evidence.images.items()]
+    for place, item in numbers:
+        if item.value - item.tolerance > high:
+            where = f"above {high:g}"
+        elif item.value + item.tolerance < low:
+            where = f"below {low:g}"
+        else:
+            continue
+        percent = high == 1 and item.value > 1
+        raise IqbenchError(
+            f"no {evidence.metric} is {where}, but {item.text} is given{place}",
+            hint=f"If it is in per cent, write {item.text}%"
+            if percent
+            else "Is it the value of another metric?",
+        )
 
 
 def look_at(pairs: Pairs, workers: int, reporter: Reporter | None) -> tuple[Facts, list[float]]:
@@ -272,11 +302,12 @@ def prepare(
         },
         family.departures,
         lambda convention: family.affordable(convention, scale),
-        facts,
+        replace(facts, averaged=evidence.mean is not None),
         scales=scales,
         mistakes=family.mistakes,
+        single=family.networks,
     )
-    usual = [facts.collapse(Convention(columns[0], colour=colour)) for colour in USUAL]
+    usual = [grid.facts.collapse(Convention(columns[0], colour=colour)) for colour in USUAL]
     survey = Survey(
         family,
         pairs=pairs,
@@ -322,10 +353,11 @@ def judge(
     if frame.empty:
         raise IqbenchError(
             f"no convention of {evidence.metric!r} fits these images",
-            hint="They are too small for it, or of two sizes: then give the scale",
+            hint="They are too small for it, or output and reference differ in size. If that is "
+            "due to super-resolution, give --scale",
         )
     frame = _with_chance(_different(frame), survey, evidence)
-    return _sorted(frame, scale, columns, evidence)
+    return _sorted(frame, scale, columns)
 
 
 def _rows(survey: Survey, grid: Grid, evidence: Evidence) -> pd.DataFrame:
@@ -337,17 +369,27 @@ def _rows(survey: Survey, grid: Grid, evidence: Evidence) -> pd.DataFrame:
             continue
         named = grid.name(convention)
         worst, agrees = survey.worst(convention)
+        reproduces = agrees and survey.complete(convention)
+        exact = reproduces and _prints(survey, convention, evidence)
+        libraries, kind, departures = named.libraries, named.plausibility, named.departures
+        if reproduces and not exact and not grid.single:
+            # Float32 explains the last digit: of libraries that use it that is expected, of others
+            # it is one more change.
+            libraries = named.single
+            departures += not libraries
+            kind = kind if libraries else KINDS[min(KINDS.index(kind) + 1, len(KINDS) - 1)]
         rows.append(
             {
                 "metric": convention.metric,
                 "protocol": named.protocol,
-                "library": named.libraries,
+                "library": libraries,
                 "value": number,
                 "difference": worst,
-                "reproduces": agrees and survey.complete(convention),
-                "plausibility": named.plausibility,
+                "reproduces": reproduces,
+                "exact": exact,
+                "plausibility": kind,
                 "images": len(known),
-                "departures": named.departures,
+                "departures": departures,
                 "reported": reported,
                 **convention._asdict(),
             }
@@ -355,10 +397,21 @@ def _rows(survey: Survey, grid: Grid, evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _prints(survey: Survey, convention: Convention, evidence: Evidence) -> bool:
+    """Tell whether a convention gives all digits without what float32 may be off by."""
+    values = survey.images(convention, list(evidence.images))
+    exact = all(
+        reported.prints(value)
+        for reported, value in zip(evidence.images.values(), values.tolist(), strict=True)
+    )
+    return exact and (evidence.mean is None or evidence.mean.prints(survey.value(convention)))
+
+
 def _with_chance(frame: pd.DataFrame, survey: Survey, evidence: Evidence) -> pd.DataFrame:
     """Say of each row how many would fit by chance among those that are as plausible.
 
-    All conventions are compared on the pairs on which all were measured.
+    All conventions are compared on the pairs on which all were measured. To give all digits is less
+    likely by chance than to give them within what float32 may be off by.
     """
     shown = [place for place in survey.screened if place in evidence.images]
     conventions = zip(*(frame[name] for name in FIELDS), strict=True)
@@ -369,15 +422,16 @@ def _with_chance(frame: pd.DataFrame, survey: Survey, evidence: Evidence) -> pd.
         table = np.column_stack([frame["value"], table])
         reported.insert(0, evidence.mean)
     ranks = frame["plausibility"].map(KINDS.index).to_numpy()
+    keys = list(zip(ranks, frame["exact"], strict=True))
     chances = {
-        rank: expected_matches(
+        (rank, exact): expected_matches(
             table[ranks <= rank],
             [item.value for item in reported],
-            [item.tolerance for item in reported],
+            [item.exact if exact else item.tolerance for item in reported],
         )
-        for rank in sorted(set(ranks))
+        for rank, exact in sorted(set(keys))
     }
-    chance = [chances[rank] for rank in ranks]
+    chance = [chances[key] for key in keys]
     limits = frame["plausibility"].map(LIMITS)
     frame = frame.assign(chance=chance, coincidence=frame["reproduces"] & (limits < chance))
     return frame.assign(best=False)
@@ -516,9 +570,7 @@ def _different(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[kept | (frame["plausibility"] == KINDS[0])]
 
 
-def _sorted(
-    frame: pd.DataFrame, scale: int | None, columns: Sequence[str], evidence: Evidence
-) -> pd.DataFrame:
+def _sorted(frame: pd.DataFrame, scale: int | None, columns: Sequence[str]) -> pd.DataFrame:
     """Put what reproduces the values first, the most plausible in front; then the nearest.
 
     Of equally plausible ones, the simplest come first, then those of the scale that was given,
@@ -526,8 +578,6 @@ def _sorted(
     differs least from the metric itself on stored pixels: within the printed digits, nearer tells
     nothing.
     """
-    halves = [item.half for item in evidence.images.values()]
-    half = evidence.mean.half if evidence.mean else max(halves)
     matches = frame["reproduces"]
     preset = ~frame["protocol"].str.contains(" but ", regex=False)
     scaled = frame["protocol"].str.contains(rf":scale={scale}\b") if scale else True
@@ -538,7 +588,7 @@ def _sorted(
         rank=frame["plausibility"].map(KINDS.index).where(matches, 0),
         first=frame["departures"].where(matches, 0),
         unscaled=matches & ~(matches & scaled),
-        inexact=matches & (frame["difference"].abs() > half),
+        inexact=matches & ~frame["exact"],
         unnamed=matches & ~preset,
         plain=(plain + ~frame["metric"].isin(columns)).where(matches, 0),
         distance=frame["difference"].abs(),

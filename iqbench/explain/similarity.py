@@ -49,7 +49,7 @@ REACH: dict[str, int] = {
     "uniform 11x11": 11,
 }
 MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
-FLOAT_ERROR = 2e-5  # piq and torchmetrics take small differences of large moments in float32
+FLOAT_ERROR = 1e-4  # piq and torchmetrics take small differences of large moments in float32
 BORDER = SIZES["gaussian"] // 2
 TOGETHER_VALUES = 16384
 """So many values of a map are computed together: they stay in the caches."""
@@ -101,6 +101,7 @@ class SsimFamily(MeanFamily):
 
     metric = "ssim"
     forms = (*VALID[1:], *PADDED, *WHOLE)
+    limits = (-1.0, 1.0)
     float_error = FLOAT_ERROR
 
     def values(self) -> Mapping[str, Sequence[str]]:
@@ -310,6 +311,8 @@ class MsSsimFamily(MeanFamily):
 
     def __init__(self, column: str) -> None:
         self.metric = column
+        if column == "ms-ssim":
+            self.limits = (-1.0, 1.0)
         halved = tuple(f"{column}-odd={odd}" for odd in ODD)
         self.forms = (*halved, TOGETHER, MULTI_CLIPPED) if column == "ms-ssim" else halved
 

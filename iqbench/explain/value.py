@@ -8,8 +8,14 @@ from iqbench.explain.printed import read_printed
 
 __all__ = ["Reported"]
 
+LARGEST = 1e6
+"""Larger values, also infinite ones, may be off by as much as this one."""
+
 FLOAT_ERROR = 2e-6
 """What float32 arithmetic may be off by, relative to values above 1, absolute below."""
+
+EXACT_ERROR = 5e-8
+"""What float64 arithmetic on luma in float32 may be off by, in the same terms."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,21 @@ class Reported:
         value = float(number)
         exponent = number.as_tuple().exponent
         half = 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0
-        return cls(text, value, half + float_error * max(1.0, min(abs(value), 1e6)), half)
+        return cls(text, value, half + float_error * max(1.0, min(abs(value), LARGEST)), half)
+
+    @property
+    def exact(self) -> float:
+        """Half a unit of the last digit, and what float64 arithmetic may be off by."""
+        return self.half + EXACT_ERROR * max(1.0, min(abs(self.value), LARGEST))
 
     def difference(self, value: float) -> float:
         """Return by how much another value is larger; 0 for equal infinities."""
         return 0.0 if value == self.value else value - self.value
 
     def matches(self, value: float) -> bool:
-        """Tell whether a value would be printed like this."""
+        """Tell whether a value would be printed like this, if it were computed in float32."""
         return abs(self.difference(value)) <= self.tolerance
+
+    def prints(self, value: float) -> bool:
+        """Tell whether a value would be printed like this."""
+        return abs(self.difference(value)) <= self.exact

@@ -228,13 +228,13 @@ CHECKS = {
     "piq total_variation": piq("total_variation"),
     "piq total_variation (norm_type='l2_squared')": piq("total_variation", norm_type="l2_squared"),
     "PSNR of OpenCV's gray": lambda p: psnr_of([opencv_gray(i) for i in p]),
-    "PSNR of OpenCV's YCrCb, or its gray before version 4": lambda p: psnr_of(
+    "PSNR of OpenCV's YCrCb (or its gray before version 4)": lambda p: psnr_of(
         [cv2.cvtColor(i, cv2.COLOR_RGB2YCrCb)[..., 0] for i in p]
     ),
     "PSNR of Pillow's convert('L')": lambda p: psnr_of(
         [np.array(Image.fromarray(i).convert("L")) for i in p]
     ),
-    "NumPy's mean((a - b) ** 2) of uint8 arrays, a mistake": wrapped,
+    "NumPy's mean((a - b) ** 2) of uint8 arrays (a mistake)": wrapped,
     "BasicSR calculate_psnr (crop_border)": lambda p: psnr_of(cropped(SCALE, plain)(p)),
     "BasicSR calculate_psnr (crop_border, test_y_channel)": lambda p: psnr_of(
         cropped(SCALE, studio)(p)
@@ -291,7 +291,7 @@ ELSEWHERE = {
     "torchmetrics peak_signal_noise_ratio_with_blocked_effect of OpenCV's gray": (
         "test_explain_blocking.py"
     ),
-    "SwinIR calculate_psnrb, also QGAC's and FBCNN's": "test_explain_blocking.py",
+    "SwinIR calculate_psnrb (also QGAC's and FBCNN's)": "test_explain_blocking.py",
     "pytorch-msssim ms_ssim": "test_explain.py",
     "CompressAI eval_model": "test_explain.py",
     "pyiqa ms_ssim": "test_prepared.py",

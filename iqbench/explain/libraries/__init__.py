@@ -7,7 +7,9 @@ from importlib.resources import files
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from iqbench.explain.convention import split_names
 
 __all__ = ["LibraryDefaults", "LibraryFunction", "load_libraries"]
 
@@ -43,6 +45,8 @@ class LibraryFunction(BaseModel):
         What else it does.
     mistake
         Whether it is a mistake that is made with it.
+    single
+        Whether it computes in float32.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +57,15 @@ class LibraryFunction(BaseModel):
     commit: str = ""
     settings: FunctionSettings = FunctionSettings()
     mistake: bool = False
+    single: bool = False
+
+    @field_validator("name")
+    @classmethod
+    def _can_be_listed(cls, name: str) -> str:
+        """Refuse commas outside parentheses: they separate names in reports."""
+        if split_names(name) != [name]:
+            raise ValueError("a comma outside parentheses separates names")
+        return name
 
 
 class LibraryDefaults(BaseModel):
@@ -66,6 +79,8 @@ class LibraryDefaults(BaseModel):
         That the tests ran with; empty where its formulas are written a second time in the tests.
     source
         Repository or documentation.
+    single
+        Whether all its functions compute in float32.
     entries
         What it does.
     """
@@ -75,6 +90,7 @@ class LibraryDefaults(BaseModel):
     package: str = ""
     version: str = ""
     source: str = ""
+    single: bool = False
     entries: tuple[LibraryFunction, ...]
 
 
