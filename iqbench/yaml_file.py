@@ -39,10 +39,11 @@ def read_yaml(path: Path) -> object:
     except UnicodeDecodeError as error:
         raise IqbenchError(f"{path} is not UTF-8 text") from error
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
         _refuse_bombs(path, root)
         _refuse_duplicates(path, root)
-        return yaml.safe_load(text)
+        return None if root is None else loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         what = error.problem or error.context

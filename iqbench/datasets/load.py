@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def load_datasets(file: Path | None = None) -> dict[str, DatasetSpec]:
 
 
 def _load(path: Path) -> dict[str, DatasetSpec]:
-    content = _mapping(read_yaml(path), f"{path}")
+    content = _mapping(_packaged() if path == PACKAGED_FILE else read_yaml(path), f"{path}")
     known = ("root", "datasets")
     for key in content:
         if key not in known:
@@ -84,6 +85,12 @@ def _load(path: Path) -> dict[str, DatasetSpec]:
     root = _root(path, content.get("root"))
     blocks = _mapping(content.get("datasets"), f"{path}: 'datasets'")
     return {name: _spec(path, name, block, root) for name, block in blocks.items()}
+
+
+@cache
+def _packaged() -> object:
+    """Read the packaged file once; each report and each run with `--dataset` needs it."""
+    return read_yaml(PACKAGED_FILE)
 
 
 def select(specs: Mapping[str, DatasetSpec], names: Iterable[str]) -> list[DatasetSpec]:
