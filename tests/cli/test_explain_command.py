@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from click.testing import CliRunner, Result
 from skimage import data
 
 import iqbench
-from iqbench.cli.explain import explain
+from iqbench.cli.main import cli
 from iqbench.errors import IqbenchError
 from iqbench.images import degrade
 from iqbench.images.write import write_png
@@ -35,9 +33,8 @@ def value(pair: tuple[Path, Path]) -> str:
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(
-        explain, [str(argument) for argument in arguments], catch_exceptions=False
-    )
+    told = [str(argument) for argument in arguments]
+    return CliRunner().invoke(cli, ["explain", *told], catch_exceptions=False)
 
 
 def test_names_the_protocol_and_says_what_changes_do(pair: tuple[Path, Path], value: str) -> None:
@@ -117,18 +114,6 @@ def test_wrong_input_is_refused(pair: tuple[Path, Path]) -> None:
     with pytest.raises(IqbenchError, match="2 metrics and 1 values"):
         run(*pair, "--metric", "psnr", "--metric", "ssim", "--value", "30")
     assert run(*pair, "--metric", "psnr", "--value", "3", "--scale", "0").exit_code == 2
-
-
-def test_it_is_a_command_of_the_tool(pair: tuple[Path, Path], value: str) -> None:
-    command = [sys.executable, "-c", "from iqbench.cli.main import main; main()", "explain"]
-    done = subprocess.run(
-        [*command, *map(str, pair), "--metric", "psnr", "--value", value],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "sr-y:scale=4" in done.stdout
 
 
 def test_the_help_has_examples() -> None:

@@ -259,7 +259,6 @@ def test_an_interrupt_exits_130(monkeypatch, iqbench, error):
         ["protocols", "list"],
         ["datasets", "list"],
         ["datasets", "show", "Set5-x4"],
-        ["metrics", "list"],
         ["weights", "list"],
         ["weights", "show", "vgg16"],
     ],
