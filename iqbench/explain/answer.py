@@ -31,6 +31,9 @@ MOST = 0.5
 LIKELY = (KINDS[:1], KINDS[:3], KINDS)
 """What has a name, what somebody may have chosen, and everything."""
 
+VIEW = ("colour", "quantise", "modcrop", "crop", "gray", "brightness", "prepared")
+"""What metrics of one table have in common if they were computed of the same pixels."""
+
 VERDICTS = ("explained", "ambiguous", "coincidence", "nothing")
 """From the surest to the least sure; several metrics have the least sure of theirs."""
 
@@ -74,13 +77,17 @@ def answer(frame: pd.DataFrame) -> Answer:
     return Answer(verdict, " ".join(part.sentence for part in parts if part.sentence), advice)
 
 
-def _common(tables: Sequence[pd.DataFrame]) -> set[str]:
-    """Return the protocols under which the values of every metric come out."""
-    sets = [set(table["protocol"][table["reproduces"]]) for table in tables]
+def _common(tables: Sequence[pd.DataFrame]) -> set[tuple[object, ...]]:
+    """Return the views under which the values of every metric come out."""
+    sets = [set(map(_view, table[table["reproduces"]].to_dict("records"))) for table in tables]
     return set.intersection(*sets)
 
 
-def _answer(frame: pd.DataFrame, common: Collection[str]) -> Answer:
+def _view(row: Mapping[Any, Any]) -> tuple[object, ...]:
+    return tuple(row[name] for name in VIEW)
+
+
+def _answer(frame: pd.DataFrame, common: Collection[tuple[object, ...]]) -> Answer:
     """Answer for one metric; a rival of the best has to fit the other metrics too."""
     reported = str(frame["reported"].iloc[0])
     matches = frame[frame["reproduces"]]
@@ -92,7 +99,7 @@ def _answer(frame: pd.DataFrame, common: Collection[str]) -> Answer:
     named = frame[frame["plausibility"] == KINDS[0]]
     if len(named) > 1 and named["reproduces"].mean() > MOST:
         return _nothing_told(named, reported)
-    rivals = [row for row in _rivals(matches, best) if row["protocol"] in common]
+    rivals = [row for row in _rivals(matches, best) if _view(row) in common]
     text = f"{reported}: {_does(best)}."
     command = _command(best)
     if command:
@@ -109,7 +116,7 @@ def _answer(frame: pd.DataFrame, common: Collection[str]) -> Answer:
 def _rivals(matches: pd.DataFrame, best: Mapping[Any, Any]) -> list[dict[Any, Any]]:
     """Return the matches that are as plausible as the best, but another value."""
     kind = best["plausibility"]
-    alike = matches[(matches["plausibility"] == kind) & ~matches["coincidence"]]
+    alike = matches[matches["plausibility"] == kind]
     alike = alike[alike["departures"] <= best["departures"]]
     other = (alike["value"] - best["value"]).abs() > SAME * abs(best["value"])
     return [dict(row) for row in alike[other].to_dict("records")]

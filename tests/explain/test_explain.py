@@ -13,7 +13,7 @@ from made_pairs import explain_value, judged, pixels, psnr, studio, write_pair
 from skimage import data
 
 from iqbench.errors import IqbenchError
-from iqbench.explain import Reported, changes, explain
+from iqbench.explain import Reported, answer, changes, explain
 from iqbench.functional import ssim, total_variation
 from iqbench.metrics.lpips import NETWORKS
 
@@ -292,3 +292,10 @@ def test_an_unknown_metric_is_refused(cat):
         explain(*cat, metric="ssin", value="0.9")
     with pytest.raises(IqbenchError, match="metric that can be explained"):
         explain(*cat, metric="perceptual", value="0.9")
+
+
+def test_of_two_metrics_a_form_of_one_that_digits_do_not_tell_apart_is_a_rival(cat):
+    """Zeros, mirrored pixels or none around the image: two digits of SSIM are the same."""
+    found = answer(explain(*cat, metric=["psnr", "ssim"], value=["27.29", "0.66"]))
+    assert found.verdict == "ambiguous"
+    assert "These digits fit others that are as plausible" in found.sentence
