@@ -67,7 +67,11 @@ class Evaluation:
 
 
 def run_evaluation(
-    evaluation: Evaluation, reporter: Reporter | None = None, *, own_process: bool = False
+    evaluation: Evaluation,
+    reporter: Reporter | None = None,
+    *,
+    own_process: bool = False,
+    trust_digests: bool = True,
 ) -> Summary:
     """Score methods' outputs and leave the values in the tables.
 
@@ -79,6 +83,8 @@ def run_evaluation(
         Is told how far it is.
     own_process
         Whether this process does nothing else: then malloc is set up for the run.
+    trust_digests
+        Whether digests of files at addresses that earlier runs read count.
 
     Returns
     -------
@@ -90,7 +96,13 @@ def run_evaluation(
     IqbenchError
         If the input is wrong; nothing was computed then.
     """
-    return _run(evaluation, _plan(evaluation), reporter, own_process=own_process)
+    return _run(
+        evaluation,
+        _plan(evaluation),
+        reporter,
+        own_process=own_process,
+        trust_digests=trust_digests,
+    )
 
 
 def evaluate(
@@ -227,7 +239,7 @@ def evaluate(
         ``luma``, the protocol's own; ``expand``, gray of three equal channels; ``error``, it is
         refused.
     recompute
-        Score everything again, also what the tables have.
+        Read and score everything again, also what the tables have.
     replace
         Let a dataset or method replace another one of its name, whose files lay elsewhere and
         were others; otherwise that is refused.
@@ -650,6 +662,7 @@ def _run(
     *,
     own_process: bool = False,
     in_threads: bool = True,
+    trust_digests: bool = True,
 ) -> Summary:
     """Load what the plan needs, and carry it out."""
     from iqbench.engine.executors.open import open_executor
@@ -661,7 +674,10 @@ def _run(
     from iqbench.results.store import Store
 
     settings = RunSettings(
-        alpha=evaluation.alpha, recompute=evaluation.recompute, replace=evaluation.replace
+        alpha=evaluation.alpha,
+        recompute=evaluation.recompute,
+        replace=evaluation.replace,
+        trust_digests=trust_digests,
     )
     executor_spec = ExecutorSpec.parse(evaluation.executor)
     if executor_spec.kind != INLINE and (place := _in_memory(plan)):

@@ -33,6 +33,14 @@ class Blob(Hashable, Protocol):
         """How many bytes it has."""
         ...
 
+    @property
+    def identity(self) -> str | None:
+        """A text that no other bytes have: what is known of them holds for as long as it is found.
+
+        None where nothing but the bytes themselves tells whether they are the same.
+        """
+        ...
+
     def read(self, start: int, stop: int) -> bytes:
         """Read a range of its bytes.
 
@@ -92,6 +100,11 @@ class LocalFile:
     def name(self) -> str:
         """The path as given."""
         return str(self.path)
+
+    @property
+    def identity(self) -> None:
+        """None: whoever writes a file can set its time, and many programs do (``cp -p``)."""
+        return None
 
     def read(self, start: int, stop: int) -> bytes:
         """Read a range of its bytes."""

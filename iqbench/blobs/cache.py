@@ -20,7 +20,13 @@ from iqbench.errors import IqbenchError
 from iqbench.forks import ForkLock
 from iqbench.user_files import cache_root
 
-__all__ = ["CACHE_BYTES_VARIABLE", "BlockCache", "block_cache", "block_key"]
+__all__ = [
+    "CACHE_BYTES_VARIABLE",
+    "BlockCache",
+    "block_cache",
+    "block_key",
+    "bytes_from_environment",
+]
 
 CACHE_BYTES_VARIABLE = "IQBENCH_STORAGE_CACHE"
 """The environment variable that says how large the cache on disk may be, e.g. ``50G``; 0: none."""
@@ -161,12 +167,23 @@ def block_cache() -> BlockCache:
     IqbenchError
         If the environment variable is not a size.
     """
-    text = os.environ.get(CACHE_BYTES_VARIABLE, "").strip()
+    most = bytes_from_environment(CACHE_BYTES_VARIABLE, _DEFAULT_BYTES)
+    return _opened(cache_root() / "storage", most)
+
+
+def bytes_from_environment(variable: str, default: int) -> int:
+    """Read how many bytes may be kept on disk from an environment variable, e.g. ``50G``.
+
+    Raises
+    ------
+    IqbenchError
+        If it is not a size.
+    """
+    text = os.environ.get(variable, "").strip()
     match = _SIZE.fullmatch(text)
     if text and not match:
         raise IqbenchError(
-            f"the environment variable {CACHE_BYTES_VARIABLE} is {text!r}",
+            f"the environment variable {variable} is {text!r}",
             hint="Give a size such as 20G, or 0 to keep nothing on disk",
         )
-    most = int(float(match[1]) * _UNITS[match[2].lower()]) if match else _DEFAULT_BYTES
-    return _opened(cache_root() / "storage", most)
+    return int(float(match[1]) * _UNITS[match[2].lower()]) if match else default

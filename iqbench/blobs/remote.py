@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 from hashlib import md5
 from typing import Any, BinaryIO
@@ -45,11 +47,24 @@ _EXTRAS = {
 }
 """Protocol to the extra of iqbench that brings the library for it."""
 
-_VERSIONS = (
-    *("ETag", "etag", "blob_id", "generation", "md5Hash", "Content-MD5", "content_md5"),
-    *("mtime", "last_modified", "LastModified", "Last-Modified", "created"),
+_TAGS = (
+    *("ETag", "etag", "blob_id", "xet_hash", "generation"),
+    *("md5Hash", "Content-MD5", "content_md5"),
 )
-"""What libraries call that which changes with an object; the first that is there is taken."""
+"""What libraries call the tag that a server gives an object, another one whenever it changes."""
+
+_TIMES = ("mtime", "last_modified", "LastModified", "Last-Modified", "created")
+"""What libraries call the time at which an object changed."""
+
+_VERSIONS = (*_TAGS, *_TIMES)
+"""What changes with an object; the first that is there is taken."""
+
+_SETTLED_SECONDS = 60
+"""How old a change must be before the tag of a web server is taken to name one content only.
+
+Web servers make ETags of the size and the second of the change: two changes in one second have the
+same. RFC 7232, section 2.2.2, suggests this margin, which also covers clocks that differ.
+"""
 
 BLOCK = 2**18
 """Objects are read, and kept in the cache, in blocks of so many bytes."""
@@ -134,6 +149,25 @@ def _version(facts: Mapping[str, Any]) -> str:
     return f"{moment:.6f}" if isinstance(moment, float) else str(moment)
 
 
+def _has_tag(name: str, facts: Mapping[str, Any]) -> bool:
+    """Tell whether an object's version is a tag that no other content of it has."""
+    tag = next((facts[key] for key in _TAGS if facts.get(key)), None)
+    if tag is None or str(tag).startswith("W/"):  # weak: the bytes may be others
+        return False
+    return not is_web_address(name) or _is_settled(facts.get("Last-Modified"))
+
+
+def _is_settled(changed_at: str | None) -> bool:
+    """Tell whether the last change, if the server says when it was, is a while ago."""
+    if changed_at is None:
+        return True
+    try:
+        moment = parsedate_to_datetime(changed_at)
+    except ValueError:
+        return False
+    return time.time() - moment.timestamp() >= _SETTLED_SECONDS
+
+
 @dataclass(frozen=True)
 class RemoteObject:
     """An object as it was listed.
@@ -148,12 +182,20 @@ class RemoteObject:
         What changes with it: its ETag, its moment; empty where nothing does.
     whole_only
         Whether its server gives no ranges.
+    has_tag
+        Whether the version is a tag (ETag) that no other content of the object has.
     """
 
     name: str
     size: int
     version: str
     whole_only: bool = False
+    has_tag: bool = field(default=False, compare=False)
+
+    @property
+    def identity(self) -> str | None:
+        """Its address, size and tag; None where it has no tag but, say, only a time."""
+        return f"{self.name}\0{self.size}\0{self.version}" if self.has_tag else None
 
     def read(self, start: int, stop: int, ahead: int = 0) -> bytes:
         """Read a range, from the cache or the server; in whole blocks, so that they are kept.
@@ -242,6 +284,11 @@ class _SmallSteps:
         return self._whole.name
 
     @property
+    def identity(self) -> str | None:
+        """That of the object."""
+        return self._whole.identity
+
+    @property
     def size(self) -> int:
         """In bytes."""
         return self._whole.size
@@ -276,7 +323,17 @@ def look_at(name: str, filesystem: Any, path: str) -> RemoteObject:
             f"{name}: its server does not say how large it is",
             hint="Download it and give the local file",
         )
-    return RemoteObject(name, int(facts["size"]), _version(facts), facts.get("partial") is False)
+    return _object_of(name, facts)
+
+
+def _object_of(name: str, facts: Mapping[str, Any]) -> RemoteObject:
+    return RemoteObject(
+        name,
+        int(facts["size"]),
+        _version(facts),
+        whole_only=facts.get("partial") is False,
+        has_tag=_has_tag(name, facts),
+    )
 
 
 def find_objects(url: str) -> list[RemoteObject]:
@@ -325,8 +382,7 @@ def list_objects(
         If they cannot be listed; there may be none.
     """
     filesystem, path = _open_filesystem(url)
-    is_web = is_web_address(url)
-    found = attempt(partial(_found_below, filesystem, path, is_web), url)
+    found = attempt(partial(_found_below, filesystem, path, is_web_address(url)), url)
     # A web server says of an object only when asked for this one how large it is.
     unknown = [one for one, facts in found.values() if facts.get("size") is None]
     with ThreadPoolExecutor(_LOOKS) as pool:
@@ -348,7 +404,7 @@ def list_objects(
         objects[name] = (
             known
             if isinstance(known, RemoteObject)
-            else RemoteObject(_address(filesystem, one), int(facts["size"]), _version(facts))
+            else _object_of(_address(filesystem, one), facts)
         )
     return objects
 

@@ -120,7 +120,9 @@ NAMED = 20
 )
 @peak_option
 @gray_output_option()
-@click.option("--recompute", is_flag=True, help="Compute everything again.")
+@click.option(
+    "--recompute", is_flag=True, help="Read and compute everything again, whatever is known."
+)
 @click.option(
     "--replace",
     is_flag=True,

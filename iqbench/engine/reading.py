@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeAlias
 
 from iqbench.datasets.matching.bitstreams import Bits, Bitstream
 from iqbench.datasets.sample import OutputImage
+from iqbench.datasets.storage.digest_store import KnownFile, known_image, learned_of
 from iqbench.engine.signatures import Signatures
 from iqbench.errors import IqbenchError, out_of_memory
 from iqbench.images.orientation import blame_orientation, orientation_remark, orientation_remarks
@@ -144,26 +146,44 @@ class Output:
 
 @dataclass(frozen=True)
 class ReadJob:
-    """A job after reading: the reference's pixels if any output needs them."""
+    """A job after reading.
+
+    Attributes
+    ----------
+    reference
+        Its pixels, if any output needs them.
+    outputs
+        What became of the outputs.
+    learned
+        What later runs may know of the files that were read, by their identities.
+    """
 
     reference: Picture | None
     outputs: tuple[Output, ...]
+    learned: Mapping[str, KnownFile] = field(default_factory=dict)
 
 
-def job_cost(job: Job) -> int:
+def job_cost(job: Job, files: Mapping[str, KnownFile] | None = None) -> int:
     """Return the bytes that reading a job takes, from the reference's header and file sizes.
 
     At any time there are the pixels of the images decoded so far, those of one that is being
     decoded a second time, the reference's file and that of one output.
+
+    Parameters
+    ----------
+    job
+        What is to be read.
+    files
+        What is known of files, by their identities: their headers are not read.
     """
     first = job.reference or job.outputs[0].source
-    files = first.size() + max((one.source.size() for one in job.outputs), default=0)
-    try:
-        facts = first.probe()
-    except IqbenchError:
-        return files
+    sizes = first.size() + max((one.source.size() for one in job.outputs), default=0)
+    known = known_image(first, files or {})
+    facts = header_of(first) if known is None else known.header
+    if facts is None:
+        return sizes
     pixels = facts.height * facts.width * facts.channels * facts.bit_depth // 8
-    return pixels * (2 + len(job.outputs)) + files
+    return pixels * (2 + len(job.outputs)) + sizes
 
 
 @contextmanager
@@ -201,11 +221,12 @@ def read_job(
     alpha: Alpha,
     bitstreams: Mapping[str, Mapping[str, Bitstream]],
     lacking: Callable[[Output], frozenset[str]] = lambda output: frozenset(),
+    files: Mapping[str, KnownFile] | None = None,
 ) -> ReadJob:
     """Read a job's files and decode what has to be scored.
 
     Files are digested first: where the tables already have every column for these very files,
-    nothing is decoded.
+    nothing is decoded. A file whose digest is known from before is read only to be decoded.
 
     Parameters
     ----------
@@ -225,44 +246,183 @@ def read_job(
         By method and image; they are digested, too.
     lacking
         Names the set-level columns for which features of an output or its reference are missing.
+    files
+        What is known of files without reading them, by their identities.
 
     Returns
     -------
     ReadJob
         One output each; errors are in it, none is raised.
     """
-    content: Content | None = None
+    read_all = partial(
+        _read_all,
+        job,
+        signatures=signatures,
+        known=known,
+        protocol=protocol,
+        views=views,
+        alpha=alpha,
+        bitstreams=bitstreams,
+        lacking=lacking,
+    )
+    try:
+        return read_all(_JobFiles(files or {}))
+    except _NotAsKnownError:  # then nothing that is known of these files counts
+        return read_all(_JobFiles({}))
+
+
+class _NotAsKnownError(Exception):
+    """A file is not what was known of it, or cannot be read."""
+
+
+class _JobFile:
+    """A file of a job, of which digest and header are known or were read.
+
+    Parameters
+    ----------
+    source
+        The file.
+    known
+        What is known of it, or its content where it was read.
+    """
+
+    def __init__(self, source: Source, known: KnownFile | Content) -> None:
+        self._source = source
+        self._content = None if isinstance(known, KnownFile) else known
+        self.digest, self.bytes = known.digest, known.bytes
+        self.header = known.header if isinstance(known, KnownFile) else header_of(known)
+
+    def content(self) -> Content:
+        """Return the bytes, read now if they were not.
+
+        Raises
+        ------
+        _NotAsKnownError
+            If they are not those that were known, or cannot be read.
+        """
+        if self._content is None:
+            try:
+                with in_sentences(self._source.name):
+                    self._content = self._source.read()
+            except IqbenchError as error:
+                raise _NotAsKnownError from error
+            if self._content.digest != self.digest:
+                raise _NotAsKnownError
+        return self._content
+
+
+class _JobFiles:
+    """Opens the files of a job, and learns what they are.
+
+    Parameters
+    ----------
+    known
+        What is known of files without reading them, by their identities.
+    """
+
+    def __init__(self, known: Mapping[str, KnownFile]) -> None:
+        self._known = known
+        self.learned: dict[str, KnownFile] = {}
+
+    def open(self, source: Source) -> _JobFile:
+        """Read a file, unless it is known.
+
+        Raises
+        ------
+        IqbenchError
+            If it cannot be read.
+        """
+        known = known_image(source, self._known)
+        if known is not None:
+            return _JobFile(source, known)
+        with in_sentences(source.name):
+            content = source.read()
+        file = _JobFile(source, content)
+        self.learned |= learned_of(source, content, file.header)
+        return file
+
+    def bits(self, bitstream: Bitstream) -> Bits:
+        """Count and digest a bitstream, unless it is known.
+
+        Raises
+        ------
+        IqbenchError
+            If it cannot be read.
+        """
+        identity = bitstream.identity
+        known = None if identity is None else self._known.get(identity)
+        if known is not None:
+            return Bits(known.bytes, known.digest)
+        bits = bitstream.read()
+        if identity is not None:
+            self.learned[identity] = KnownFile(bits.digest, bits.bytes, None)
+        return bits
+
+    def check_bits(self, bitstream: Bitstream, bits: Bits | None) -> None:
+        """Read a bitstream that was only known, before a value is counted from it.
+
+        Raises
+        ------
+        _NotAsKnownError
+            If it is not what was known, or cannot be read.
+        """
+        if bitstream.identity not in self._known:
+            return
+        try:
+            found = bitstream.read()
+        except IqbenchError as error:
+            raise _NotAsKnownError from error
+        if found != bits:
+            raise _NotAsKnownError
+
+
+def _read_all(
+    job: Job,
+    files: _JobFiles,
+    *,
+    signatures: Signatures,
+    known: KnownMarks,
+    protocol: Protocol,
+    views: Collection[View],
+    alpha: Alpha,
+    bitstreams: Mapping[str, Mapping[str, Bitstream]],
+    lacking: Callable[[Output], frozenset[str]],
+) -> ReadJob:
+    """Read a job's files; see `read_job`."""
+    first: _JobFile | None = None
     reference: Picture | None = None
     broken: str | None = None
     try:
         if job.reference is not None:
-            with in_sentences(job.reference.name):
-                content = job.reference.read()
+            first = files.open(job.reference)
     except IqbenchError as error:
         broken = f"reference: {error}"
-    digest = content.digest if content else None
-    facts = header_of(content) if content else None
+    digest = first.digest if first else None
+    facts = first.header if first else None
     outputs = []
     for image in job.outputs:
         output = Output(image, reference_digest=digest)
         try:
-            with in_sentences(image.source.name):
-                read = image.source.read()
+            file = files.open(image.source)
         except IqbenchError as error:
             outputs.append(replace(output, error=str(error)))
             continue
-        output = replace(output, digest=read.digest, bytes=read.bytes)
+        output = replace(output, digest=file.digest, bytes=file.bytes)
         alone = digest is None
-        header = header_of(read)
-        output = _with_bits(output, bitstreams.get(image.method, {}).get(image.image), header)
-        output = replace(output, peaks=_peaks(header if alone else facts, header, protocol))
+        bitstream = bitstreams.get(image.method, {}).get(image.image)
+        output = _with_bits(output, bitstream, file.header, files)
+        peaks = _peaks(file.header if alone else facts, file.header, protocol)
+        output = replace(output, peaks=peaks)
         marks = known.get((image.method, image.image), {})
         columns = _missing(output, signatures, marks) | lacking(output)
         output = replace(output, columns=columns)
         if output.columns:
-            if content is not None and job.reference is not None:
-                reference, broken = _decode_reference(content, job.reference.name, alpha)
-                content = None  # a file's bytes are not kept beside its pixels
+            read = file.content()
+            if bitstream is not None:
+                files.check_bits(bitstream, output.bits)
+            if first is not None and job.reference is not None:
+                reference, broken = _decode_reference(first, job.reference.name, alpha)
+                first = None  # a file's bytes are not kept beside its pixels
             fitted = replace(output, error=broken)
             if reference is not None:
                 fitted = _decode(
@@ -282,7 +442,7 @@ def read_job(
                 if not columns:
                     output = replace(output, picture=None, remarks=())
         outputs.append(output)
-    return ReadJob(reference, tuple(outputs))
+    return ReadJob(reference, tuple(outputs), files.learned)
 
 
 def pin(job: ReadJob) -> ReadJob:
@@ -293,7 +453,7 @@ def pin(job: ReadJob) -> ReadJob:
         return picture and replace(picture, pixels=pinned(picture.pixels))
 
     outputs = tuple(replace(one, picture=there(one.picture)) for one in job.outputs)
-    return ReadJob(there(job.reference), outputs)
+    return replace(job, reference=there(job.reference), outputs=outputs)
 
 
 def _missing(
@@ -311,12 +471,14 @@ def _missing(
     return frozenset(wanted) - known
 
 
-def _with_bits(output: Output, bitstream: Bitstream | None, header: ImageHeader | None) -> Output:
+def _with_bits(
+    output: Output, bitstream: Bitstream | None, header: ImageHeader | None, files: _JobFiles
+) -> Output:
     """Digest the bitstream of an output, if it has one."""
     if bitstream is None:
         return output
     try:
-        bits = bitstream.read()
+        bits = files.bits(bitstream)
     except IqbenchError as error:
         return replace(output, no_bits=str(error))
     size = (header.height, header.width) if header else (None, None)
@@ -340,10 +502,9 @@ def _peaks(
     return peaks_of_headers(reference, output, protocol.peak)
 
 
-def _decode_reference(
-    content: Content, name: str, alpha: Alpha
-) -> tuple[Picture | None, str | None]:
+def _decode_reference(file: _JobFile, name: str, alpha: Alpha) -> tuple[Picture | None, str | None]:
     """Decode a reference, or say what is wrong with it."""
+    content = file.content()
     try:
         with in_sentences(name):
             return content.decode(alpha=alpha), None

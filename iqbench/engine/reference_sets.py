@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from iqbench.datasets.reference_set import ReferenceSet
+from iqbench.datasets.storage.digest_store import (
+    KnownFile,
+    identity_of,
+    known_image,
+    learned_of,
+)
 from iqbench.engine.compute import Compute
-from iqbench.engine.reading import in_sentences
+from iqbench.engine.known_files import KnownFiles
+from iqbench.engine.reading import header_of, in_sentences
 from iqbench.errors import IqbenchError
 from iqbench.forks import cached_property
 from iqbench.images.peaks import peaks_of_headers, settle_peaks
@@ -81,7 +88,11 @@ class SetImages:
 
 
 def read_reference_set(
-    found: ReferenceSet, compute: Compute, workers: int, advance: Callable[[int], None]
+    found: ReferenceSet,
+    compute: Compute,
+    workers: int,
+    advance: Callable[[int], None],
+    known_files: KnownFiles | None = None,
 ) -> SetImages:
     """Read every file of a reference set once, to know its contents.
 
@@ -95,22 +106,27 @@ def read_reference_set(
         Threads.
     advance
         Is told how many files more were read.
+    known_files
+        Files that need not be read, as they are known from before.
 
     Raises
     ------
     IqbenchError
         If a file cannot be read: a value of another set would be none of this one.
     """
+    known = {} if known_files is None else known_files.of(map(identity_of, found.images))
     images = []
-    for image in work_ahead(
+    for image, learned in work_ahead(
         found.images,
-        partial(_read, found=found),
+        partial(_read, found=found, known=known),
         cost=_file_size,
         workers=workers,
         budget=compute.memory // 4,
     ):
         images.append(image)
         advance(1)
+        if known_files is not None:
+            known_files.learn(learned)
     return SetImages(found, tuple(images))
 
 
@@ -118,7 +134,13 @@ def _file_size(source: Source) -> int:
     return source.size()
 
 
-def _read(source: Source, found: ReferenceSet) -> SetImage:
+def _read(
+    source: Source, found: ReferenceSet, known: Mapping[str, KnownFile]
+) -> tuple[SetImage, Mapping[str, KnownFile]]:
+    """Read a file that is not known; return what was learned of it, too."""
+    before = known_image(source, known)
+    if before is not None:
+        return SetImage(source, before.digest, before.header), {}
     try:
         with in_sentences(source.name):
             content = source.read()
@@ -127,11 +149,8 @@ def _read(source: Source, found: ReferenceSet) -> SetImage:
             f"reference set {found.folder}: {error.message}",
             hint="Fix that file, or take it out of the reference set",
         ) from error
-    try:
-        header = content.probe()
-    except IqbenchError:
-        header = None
-    return SetImage(source, content.digest, header)
+    header = header_of(content)
+    return SetImage(source, content.digest, header), learned_of(source, content, header)
 
 
 def decode_image(image: SetImage, protocol: Protocol, alpha: Alpha) -> Picture | IqbenchError:
@@ -141,7 +160,11 @@ def decode_image(image: SetImage, protocol: Protocol, alpha: Alpha) -> Picture |
         with in_sentences(name):
             content = image.source.read()
             if content.digest != image.digest:
-                raise IqbenchError(f"{name} was changed while the run went on")
+                raise IqbenchError(
+                    f"{name} was changed while the run went on",
+                    hint="Run again when nobody writes to it, with --recompute if that says the "
+                    "same",
+                )
             picture = content.decode(alpha=alpha)
             if image.white is not None:
                 return replace(picture, peak=image.white)

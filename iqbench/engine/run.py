@@ -17,8 +17,9 @@ from iqbench.engine.foreign_scores import (
     is_foreign,
     moved_as_a_whole,
 )
+from iqbench.engine.known_files import KnownFiles
 from iqbench.engine.ledger import Ledger, Summary, reasons
-from iqbench.engine.origins import check_origins, origins_of
+from iqbench.engine.origins import Replaced, check_origins, origins_of
 from iqbench.engine.plan import Absence, Assignment, DatasetPlan, RunPlan
 from iqbench.engine.reference_sets import SetImage, SetImages, read_reference_set
 from iqbench.engine.reporter import Reporter, SilentReporter
@@ -49,11 +50,15 @@ class RunSettings:
         Compute everything again.
     replace
         Let datasets and methods replace others of their names.
+    trust_digests
+        Whether digests of files at addresses that earlier runs read count; without it, and where
+        everything is computed again, all files are read.
     """
 
     alpha: Alpha = "error"
     recompute: bool = False
     replace: bool = False
+    trust_digests: bool = True
 
 
 def run(
@@ -93,12 +98,41 @@ def run(
     replaced = check_origins(plan, store, replace=settings.replace)
     summary = Summary(warnings=[*plan.warnings, *(one.sentence for one in replaced)])
     reporter = reporter or SilentReporter()
+    with KnownFiles(trusted=settings.trust_digests and not settings.recompute) as known_files:
+        _run(
+            plan,
+            store,
+            manifest=manifest,
+            executor=executor,
+            settings=settings,
+            reporter=reporter,
+            summary=summary,
+            replaced=replaced,
+            known_files=known_files,
+        )
+    summary.warnings.extend(known_files.warnings)
+    return summary
+
+
+def _run(
+    plan: RunPlan,
+    store: Store,
+    *,
+    manifest: Manifest,
+    executor: Executor,
+    settings: RunSettings,
+    reporter: Reporter,
+    summary: Summary,
+    replaced: Sequence[Replaced],
+    known_files: KnownFiles,
+) -> None:
+    """Compute and write; see `run`."""
     closed_sets: list[SetRow] = []
     reference_sets: dict[Place, SetImages] = {}
     for found in {item.reference_set for item in plan.datasets if item.reference_set}:
         reporter.begin(f"reference set {found.name}", len(found.images))
         reference_sets[found.folder] = read_reference_set(
-            found, executor.compute, executor.readers, reporter.advance
+            found, executor.compute, executor.readers, reporter.advance, known_files
         )
     origins = origins_of(plan, store.place)
     before = {one.dataset.name: store.origins(one.dataset.name) for one in plan.datasets}
@@ -116,6 +150,7 @@ def run(
             reference_sets=reference_sets,
             replaced={one.dataset for one in replaced},
             places={method: _MethodFiles.of(plan, method) for method in plan.folders},
+            known_files=known_files,
         )
         # All datasets first: tables that cannot be read or written stop a run before it computes.
         # What they hold is read again below, so that one dataset's is in memory at a time.
@@ -129,7 +164,7 @@ def run(
             name = absence.dataset
             ledger = ledgers.get(name) or Ledger(name, "", Signatures(), writer, summary, {})
             known = store.current(name, absence.method)
-            unchanged = _unchanged_of(absence, known, plan)
+            unchanged = _unchanged_of(absence, known, plan, known_files)
             ledger.withdraw(absence, known, unchanged, plan.shard)
         del ledgers
         writer.flush()
@@ -149,10 +184,11 @@ def run(
             f"tables in {store.root} were merged into format {FORMAT}: releases of iqbench that "
             "write an earlier format cannot read them any more"
         )
-    return summary
 
 
-def _unchanged_of(absence: Absence, known: Current, plan: RunPlan) -> Mapping[str, Source]:
+def _unchanged_of(
+    absence: Absence, known: Current, plan: RunPlan, known_files: KnownFiles
+) -> Mapping[str, Source]:
     """Find the files that a method was scored from, of a dataset for which it has no folder now."""
     if absence.method not in plan.folders or not known.images:
         return {}
@@ -161,7 +197,7 @@ def _unchanged_of(absence: Absence, known: Current, plan: RunPlan) -> Mapping[st
         if item.dataset.name == absence.dataset:
             references = item.dataset.references
     place = _MethodFiles.of(plan, absence.method)
-    return unchanged_files(place.folder, known.images, place.taken, references)
+    return unchanged_files(place.folder, known.images, place.taken, references, known_files)
 
 
 @dataclass(frozen=True)
@@ -197,9 +233,11 @@ class _DatasetRun:
         reference_sets: Mapping[Place, SetImages],
         replaced: Collection[str],
         places: Mapping[str, _MethodFiles],
+        known_files: KnownFiles,
     ) -> None:
         self._plan = plan
         self._places = places
+        self._known_files = known_files
         self._replaced = plan.dataset.name in replaced
         self._store = store
         self._name = plan.dataset.name
@@ -282,7 +320,7 @@ class _DatasetRun:
         if assignment.folder is None or place is None or not missing:
             return {}
         references = self._plan.dataset.references
-        return unchanged_files(place.folder, missing, place.taken, references)
+        return unchanged_files(place.folder, missing, place.taken, references, self._known_files)
 
     def observe_references(self, reporter: Reporter) -> None:
         """Extract the features of the reference set that the tables lack."""
@@ -354,6 +392,7 @@ class _DatasetRun:
             self._plan.jobs(),
             known={} if self._settings.recompute else self._current,
             bitstreams=self._bitstreams(),
+            known_files=self._known_files,
             most_outputs=outputs_at_once(sum(self._plan.sizes.values()), self._executor.workers),
         )
         # Closed at once whatever happens, so that no thread goes on reading.
@@ -391,6 +430,7 @@ class _DatasetRun:
         self._doubts.see_whole(part.whole)
         for item in part.seen:
             self._doubts.see(item.number, item.outputs, item.start)
+            self._known_files.learn(item.learned)
         for output in part.settled:
             if output.error:
                 self._ledger.fail(output, output.error)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from iqbench.datasets.storage.paths import Place, StoredPath
+from iqbench.engine.known_files import KnownFiles
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource, Source
 from iqbench.results.store import ImageState
@@ -20,6 +21,7 @@ def unchanged_files(
     missing: Mapping[str, ImageState],
     taken: Collection[Source],
     references: Mapping[str, Source],
+    known_files: KnownFiles,
 ) -> dict[str, Source]:
     """Find the files that the scores of missing outputs were computed from.
 
@@ -36,6 +38,8 @@ def unchanged_files(
         Files that are outputs of other images.
     references
         Image to reference; one that is not there is not compared.
+    known_files
+        Files that need not be read.
 
     Returns
     -------
@@ -45,24 +49,25 @@ def unchanged_files(
     wanted = {
         state.output_digest: image
         for image, state in missing.items()
-        if state.output_digest is not None and _same_reference(state, references.get(image))
+        if state.output_digest is not None
+        and _same_reference(state, references.get(image), known_files)
     }
     sizes = {missing[image].bytes for image in wanted.values()}
     found: dict[str, Source] = {}
     for source, size in _files(folder) if wanted else ():
         if size in sizes and source not in taken:
             with suppress(IqbenchError):
-                image = wanted.get(source.read().digest)
+                image = wanted.get(known_files.digest(source))
                 if image is not None:
                     found.setdefault(image, source)
     return found
 
 
-def _same_reference(state: ImageState, reference: Source | None) -> bool:
+def _same_reference(state: ImageState, reference: Source | None, known_files: KnownFiles) -> bool:
     if reference is None:
         return True
     with suppress(IqbenchError):
-        return reference.read().digest == state.reference_digest
+        return known_files.digest(reference) == state.reference_digest
     return False
 
 

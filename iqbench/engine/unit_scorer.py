@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from iqbench.datasets.matching.bitstreams import FOLDER, TABLE
+from iqbench.datasets.storage.digest_store import KnownFile
 from iqbench.engine.batching import Joiner, UnitKey, Work, batch_of
 from iqbench.engine.compute import Compute
 from iqbench.engine.file_warnings import WholeImage, whole_images
@@ -86,11 +87,14 @@ class SeenItem(NamedTuple):
         All of them, or those of a part.
     start
         Number of the first of these outputs, where the item has others; else None.
+    learned
+        What later runs may know of the files that were read, by their identities.
     """
 
     number: int
     outputs: tuple[Output, ...]
     start: int | None
+    learned: Mapping[str, KnownFile]
 
 
 class ScoredOutput(NamedTuple):
@@ -296,7 +300,7 @@ def _settle(entry: _Entry, read: ReadJob) -> tuple[ScoredPart, list[Work]]:
     return (
         ScoredPart(
             key,
-            seen=(SeenItem(entry.part.number, stripped, entry.part.start),),
+            seen=(SeenItem(entry.part.number, stripped, entry.part.start, read.learned),),
             settled=tuple(output for output in stripped if output.facts is None),
         ),
         works,
@@ -330,6 +334,7 @@ class _DatasetScorer:
             alpha=context.alpha,
             bitstreams=entry.unit.bitstreams,
             lacking=self._extraction.lacking,
+            files=entry.part.files,
         )
 
     def reference(self, entry: _Entry, picture: Picture | IqbenchError) -> ScoredPart:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import TypeAlias
 
 from iqbench.datasets.matching.bitstreams import Bitstream
 from iqbench.datasets.sample import OutputImage
+from iqbench.datasets.storage.digest_store import KnownFile, identity_of
 from iqbench.datasets.storage.stored_file import StoredFile
 from iqbench.engine.batching import UnitKey
+from iqbench.engine.known_files import KnownFiles
 from iqbench.engine.reading import Job, KnownMarks, job_cost
 from iqbench.engine.reference_sets import SetImage, image_cost
 from iqbench.loader import work_ahead
@@ -35,6 +37,9 @@ MOST_BYTES = 64 << 20
 _HEADERS_AT_ONCE = 16
 """Headers of references that are read at a time where they lie in a storage."""
 
+_LOOKED_UP_AT_ONCE = 128
+"""Items whose files are looked up at a time in what is known of files."""
+
 
 @dataclass(frozen=True)
 class ItemPart:
@@ -50,12 +55,15 @@ class ItemPart:
         Bytes that reading them takes.
     start
         Number of the first of these outputs, where the item has others in other units; else None.
+    files
+        What is known of files without reading them, by their identities.
     """
 
     number: int
     job: Job
     cost: int
     start: int | None = None
+    files: Mapping[str, KnownFile] = field(default_factory=dict)
 
     def single(self, number: int) -> ItemPart:
         """Return the item with one of these outputs."""
@@ -137,6 +145,7 @@ def units_of_jobs(
     *,
     known: Mapping[str, Current],
     bitstreams: Mapping[str, Mapping[str, Bitstream]],
+    known_files: KnownFiles | None = None,
     most_outputs: int = MOST_OUTPUTS,
 ) -> Iterator[Unit]:
     """Cut a dataset into units; the headers of references are read as units are asked for.
@@ -151,6 +160,8 @@ def units_of_jobs(
         By method what the tables have; nothing where everything is to be computed again.
     bitstreams
         By method and image.
+    known_files
+        Files that need not be read to be compared with what the tables have.
     most_outputs
         Of a unit, unless a single item has more; never more than `MOST_OUTPUTS`.
     """
@@ -175,8 +186,31 @@ def units_of_jobs(
             },
         )
 
+    def in_tables(output: OutputImage) -> bool:
+        before = known[output.method].images.get(output.image) if output.method in known else None
+        return before is not None and before.output_digest is not None
+
+    def identities(part: ItemPart) -> set[str]:
+        """Name the files that the tables have something of: others are read anyway."""
+        reference = identity_of(part.job.reference)
+        found: set[str | None] = set()
+        for one in part.job.outputs:
+            bitstream = bitstreams.get(one.method, {}).get(one.image)
+            own = identity_of(one.source), bitstream.identity if bitstream else None
+            if (reference or any(own)) and in_tables(one):
+                found.update((reference, *own))
+        return {name for name in found if name is not None}
+
+    def look(parts: Sequence[ItemPart]) -> Iterator[ItemPart]:
+        """Add what is known of files."""
+        names = [identities(part) for part in parts]
+        found = known_files.of(set().union(*names)) if known_files is not None else {}
+        for part, mine in zip(parts, names, strict=True):
+            files = {name: found[name] for name in mine & found.keys()}
+            yield replace(part, files=files) if files else part
+
     number, waiting = 0, list[ItemPart]()
-    for part in _parts(jobs):
+    for part in _parts(jobs, look):
         outputs = sum(len(item.job.outputs) for item in waiting) + len(part.job.outputs)
         cost = sum(item.cost for item in waiting) + part.cost
         if waiting and (outputs > min(most_outputs, MOST_OUTPUTS) or cost > MOST_BYTES):
@@ -187,18 +221,27 @@ def units_of_jobs(
         yield unit(number, waiting)
 
 
-def _parts(jobs: Iterable[Job]) -> Iterator[ItemPart]:
+def _parts(
+    jobs: Iterable[Job], look: Callable[[Sequence[ItemPart]], Iterable[ItemPart]]
+) -> Iterator[ItemPart]:
     """Read what each item costs; of a storage, many at a time, since a server may be far."""
     items = iter(jobs)
     for first in items:
         source = first.reference or first.outputs[0].source
         yield from work_ahead(
-            _split(chain([first], items)),
-            lambda part: replace(part, cost=job_cost(part.job)),
+            _in_windows(_split(chain([first], items)), look),
+            lambda part: replace(part, cost=job_cost(part.job, part.files)),
             cost=lambda part: 0,
             workers=_HEADERS_AT_ONCE if isinstance(source, StoredFile) else 0,
             budget=0,
         )
+
+
+def _in_windows(
+    parts: Iterator[ItemPart], look: Callable[[Sequence[ItemPart]], Iterable[ItemPart]]
+) -> Iterator[ItemPart]:
+    while window := list(islice(parts, _LOOKED_UP_AT_ONCE)):
+        yield from look(window)
 
 
 def _split(jobs: Iterable[Job]) -> Iterator[ItemPart]:

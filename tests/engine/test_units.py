@@ -132,6 +132,7 @@ class Meeting:
     data: bytes
     together: Barrier
     size: int = 1
+    identity: None = None
 
     def load(self) -> bytes:
         self.together.wait(timeout=60)

@@ -52,6 +52,13 @@ class Bitstream:
     path: Place | None
     stated: int = 0
 
+    @property
+    def identity(self) -> str | None:
+        """A text that no other bytes have; None where only the bytes tell whether they changed."""
+        if not isinstance(self.path, StoredPath) or not self.path.is_file():
+            return None
+        return self.path.source().identity
+
     def read(self) -> Bits:
         """Count and digest the file.
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from iqbench.blobs.blob import Blob
 from iqbench.datasets.files import some
 from iqbench.datasets.storage.limits import Limits
+from iqbench.datasets.storage.stored_file import part_identity
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.forks import ForkLock
 
@@ -60,6 +61,11 @@ class ImageCell:
     group: int
     row: int
     size: int
+
+    @property
+    def identity(self) -> str | None:
+        """That of the Parquet file, and which cell."""
+        return part_identity(self.blob, "parquet", self.column, self.group, self.row)
 
     def load(self) -> bytes:
         """Read the cell, with its group where that is not in memory."""

@@ -11,7 +11,7 @@ from iqbench.images.formats.reader import ByteReader
 from iqbench.images.probe import ImageHeader, probe
 from iqbench.images.source import READ_WHOLE, EncodedImage, check_file_size
 
-__all__ = ["Extent", "Refused", "Span", "StoredFile"]
+__all__ = ["Extent", "Refused", "Span", "StoredFile", "part_identity"]
 
 
 class Extent(Protocol):
@@ -20,6 +20,11 @@ class Extent(Protocol):
     @property
     def size(self) -> int:
         """How many bytes the file has; about, where that is known only after reading."""
+        ...
+
+    @property
+    def identity(self) -> str | None:
+        """A text that no other bytes have; None where only the bytes tell whether they changed."""
         ...
 
     def load(self) -> bytes:
@@ -31,6 +36,12 @@ class Extent(Protocol):
             If they cannot be had, or are not what was listed.
         """
         ...
+
+
+def part_identity(blob: Blob, *part: object) -> str | None:
+    """Name a part of a blob, by the blob's own identity; None where it has none."""
+    whole = blob.identity
+    return None if whole is None else "\0".join((whole, *map(str, part)))
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,11 @@ class Span:
     blob: Blob
     start: int
     size: int
+
+    @property
+    def identity(self) -> str | None:
+        """That of the blob, and which bytes."""
+        return part_identity(self.blob, "bytes", self.start, self.size)
 
     def load(self) -> bytes:
         """Read them."""
@@ -77,6 +93,11 @@ class Refused:
     hint: str = "Put the file itself there"
     size: int = 0
 
+    @property
+    def identity(self) -> None:
+        """None: there are no bytes."""
+        return None
+
     def load(self) -> bytes:
         """Refuse."""
         raise IqbenchError(self.why, hint=self.hint)
@@ -96,6 +117,11 @@ class StoredFile:
 
     name: str
     extent: Extent
+
+    @property
+    def identity(self) -> str | None:
+        """A text that no other bytes have; None where only the bytes tell whether they changed."""
+        return self.extent.identity
 
     def size(self) -> int:
         """Return how many bytes reading takes in."""

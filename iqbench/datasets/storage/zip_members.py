@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from iqbench.blobs.blob import Blob
 from iqbench.datasets.storage.limits import DAMAGE, Limits, plain_name, why_unsafe
-from iqbench.datasets.storage.stored_file import Extent, Refused
+from iqbench.datasets.storage.stored_file import Extent, Refused, part_identity
 from iqbench.errors import IqbenchError
 
 __all__ = ["list_zip"]
@@ -48,6 +48,12 @@ class _PackedMember:
     size: int
     method: int
     checksum: int
+
+    @property
+    def identity(self) -> str | None:
+        """That of the zip, and what its directory says of the member."""
+        sizes = self.packed, self.size
+        return part_identity(self.blob, "zip", self.header, *sizes, self.method, self.checksum)
 
     def load(self) -> bytes:
         """Read and unpack it: never more bytes than the zip's directory says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -14,9 +15,11 @@ from typing import Any
 
 import pytest
 from made_archives import files_below, write_parquet, write_tar
-from made_folders import Made
+from made_folders import Made, noisy, picture
+from PIL import Image
 from s3_server import Fault, Proxy, running_proxy
 
+from iqbench.blobs import cache
 from iqbench.datasets.dataset import reference_folder
 from iqbench.errors import IqbenchError
 from iqbench.results.read import load_scores
@@ -166,11 +169,66 @@ def test_shards_are_read_by_ranges_and_checked(
         samples[2].needed_reference.load()
 
 
-def test_a_second_run_reads_the_cache(made: Made, s3: Any, proxy: Proxy) -> None:
+def images_sent(proxy: Proxy) -> list[str]:
+    return sorted(path for path in proxy.sent if path.endswith((".png", ".bmp")))
+
+
+def forget_blocks(tmp_path: Path) -> None:
+    """Start the next run as another process would that has no block of any object."""
+    shutil.rmtree(tmp_path / "cache/storage", ignore_errors=True)
+    cache._opened.cache_clear()
+
+
+def test_a_second_run_downloads_nothing_even_without_the_blocks(
+    made: Made, s3: Any, proxy: Proxy, tmp_path: Path
+) -> None:
+    reference = put(s3, "bucket/hr", files_below(made.root / "hr"))
+    output = put(s3, "bucket/mine", files_below(made.root / "out/mine"))
+    _, values = values_from(made, reference, output)
+    proxy.reset()
+    forget_blocks(tmp_path)
+    summary, again = values_from(made, reference, output)
+    assert (summary.scored, summary.current, summary.warnings) == (0, 3, [])
+    assert images_sent(proxy) == []
+    assert again == values
+
+
+@pytest.mark.parametrize("side", ["hr", "mine"])
+def test_an_object_that_changed_to_the_same_size_is_scored_again(
+    side: str, made: Made, s3: Any, proxy: Proxy, tmp_path: Path
+) -> None:
+    places = {"hr": made.root / "hr", "mine": made.root / "out/mine"}
+    for number, folder in enumerate(places.values()):
+        for image in "abc":
+            (folder / f"{image}.png").unlink()
+            Image.fromarray(noisy(picture(number), number)).save(folder / f"{image}.bmp")
+    reference, output = (
+        put(s3, f"bucket/{name}", files_below(folder)) for name, folder in places.items()
+    )
+    values_from(made, reference, output)
+    changed = places[side] / "b.bmp"
+    size = changed.stat().st_size
+    Image.fromarray(noisy(picture(5), 5)).save(changed)
+    assert changed.stat().st_size == size
+    s3.pipe(f"bucket/{side}/b.bmp", changed.read_bytes())
+    proxy.reset()
+    forget_blocks(tmp_path)
+    summary, values = values_from(made, reference, output)
+    assert (summary.scored, summary.current) == (1, 2)
+    assert images_sent(proxy) == ["/bucket/hr/b.bmp", "/bucket/mine/b.bmp"]
+    made.results = made.root / "local"
+    made.evaluate(dataset_name="x")
+    assert values == made.values()
+
+
+def test_a_second_run_reads_the_cache(
+    made: Made, s3: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reference = put(s3, "bucket/hr", files_below(made.root / "hr"))
     output = put(s3, "bucket/mine", files_below(made.root / "out/mine"))
     values_from(made, reference, output)
     proxy.reset()
+    monkeypatch.setenv("IQBENCH_STORAGE_DIGESTS", "0")
     summary, _ = values_from(made, reference, output)
     assert (summary.scored, summary.current) == (0, 3)
     assert not [path for path in proxy.sent if path.endswith(".png")]
