@@ -78,14 +78,14 @@ class TestProcesses:
         images = [f"i{number}" for number in range(6)]
         made.references(images)
         near = made.method("near", images)
-        for amount in (None, 60):
+        for amount, executor in ((None, "processes:2"), (60, "processes:1")):
             if amount is not None:
                 write_png(near / "i2.png", noisy(picture(2), amount))
             found = []
-            for executor, kept in (("inline", "keep"), ("processes:2", "moments")):
+            for where, kept in (("inline", "keep"), (executor, "moments")):
                 results = tmp_path / f"{kept}-results"
                 made.evaluate(
-                    near, metrics=("palette",), results=results, executor=executor, features=kept
+                    near, metrics=("palette",), results=results, executor=where, features=kept
                 )
                 found.append(load_scores(results, scope="set").iloc[0])
             assert found[0]["n"] == found[1]["n"] == 6
@@ -105,7 +105,7 @@ class TestProcesses:
         made.references()
         made.method()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-        assert made.evaluate(executor="processes:2").scored == len(IMAGES)
+        assert made.evaluate(executor="processes:1").scored == len(IMAGES)
         assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
         assert "Traceback" not in capfd.readouterr().err
 
