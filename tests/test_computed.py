@@ -140,7 +140,7 @@ class TestFailures:
         [
             (lambda image: None, "is of type NoneType"),
             (lambda image: image[:-4], "20 pixels, its reference"),
-            (lambda image: image.astype(np.int64), "int64, which does not say its range"),
+            (lambda image: image.astype(np.int64), "int64, whose range is not known"),
             (lambda image: image.astype(float), r"but images are in [0, 1]"),
             (lambda image: image * np.nan, "not numbers"),
         ],

@@ -1,1 +1,1 @@
-"""Bytes in files and at addresses: any range is read, requests are tried again, blocks are kept."""
+"""Read ranges of bytes of local files and of addresses, with retries and a block cache."""

@@ -1,4 +1,4 @@
-"""Files as bytes of which any range can be read: on this machine, or anywhere else."""
+"""Files of which any range of bytes can be read, on this machine or remote."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BUFFER = 2**16
 
 
 class Blob(Hashable, Protocol):
-    """A file that was listed: it must be the same one whenever it is read."""
+    """A file that was listed. Reading it fails if it has changed since."""
 
     @property
     def name(self) -> str:
@@ -30,7 +30,7 @@ class Blob(Hashable, Protocol):
 
     @property
     def size(self) -> int:
-        """How many bytes it has."""
+        """The number of bytes."""
         ...
 
     @property
@@ -47,17 +47,17 @@ class Blob(Hashable, Protocol):
         Raises
         ------
         IqbenchError
-            If it cannot be read, or is not the file that was listed.
+            If it cannot be read, or has changed since it was listed.
         """
         ...
 
     def open(self) -> BinaryIO:
-        """Open it as a seekable file that is read in small steps."""
+        """Open it as a seekable file for reading in small steps."""
         ...
 
 
 def changed(name: str) -> IqbenchError:
-    """Say that a file is not the one that was listed."""
+    """Return the error for a file that has changed since it was listed."""
     return IqbenchError(
         f"{name} was changed after it was listed", hint="Run again when nobody writes to it"
     )
@@ -70,11 +70,11 @@ class LocalFile:
     Attributes
     ----------
     path
-        Where it is.
+        The path of the file.
     size
-        In bytes.
+        Size in bytes.
     modified
-        When it was last written, in nanoseconds.
+        Time of the last change in nanoseconds.
     """
 
     path: Path
@@ -83,7 +83,7 @@ class LocalFile:
 
     @classmethod
     def of(cls, path: Path) -> LocalFile:
-        """Look at a file.
+        """Read size and time of a file.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class LocalFile:
 
     @property
     def name(self) -> str:
-        """The path as given."""
+        """The given path."""
         return str(self.path)
 
     @property
@@ -119,7 +119,7 @@ class LocalFile:
         return data
 
     def open(self) -> BinaryIO:
-        """Open the file, if it is still the one that was listed."""
+        """Open the file, if it has not changed since it was listed."""
         try:
             file = open_regular(self.path)
         except OSError as error:
@@ -138,12 +138,12 @@ def _unreadable(path: Path, error: OSError) -> IqbenchError:
 
 
 class BlobFile(io.RawIOBase):
-    """A blob as a file that can be read and seeked in.
+    """A blob as a seekable file object.
 
     Parameters
     ----------
     blob
-        Each read asks it for a range.
+        The blob; each read reads a range of it.
     """
 
     def __init__(self, blob: Blob) -> None:
@@ -157,11 +157,11 @@ class BlobFile(io.RawIOBase):
         return io.BufferedReader(cls(blob), _BUFFER)
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Say that it can be seeked in."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
@@ -169,7 +169,7 @@ class BlobFile(io.RawIOBase):
         return self._place
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to an offset."""
+        """Move to an offset."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._blob.size}[whence]
         if base + offset < 0:
             raise ValueError(f"offset {base + offset} is negative")

@@ -1,8 +1,8 @@
-"""Blocks of remote objects, kept in memory for a moment and on this machine's disk for longer.
+"""A cache for blocks of remote objects, in memory and on the local disk.
 
-A block is known by the object's address, size and version (its ETag, say), so a changed object has
-other blocks. Its file ends with the SHA-256 of what is before: a damaged file counts as none. The
-blocks that were used least recently are deleted when there are too many bytes.
+The key of a block consists of the object's address, size and version (such as its ETag), so that a
+changed object has other blocks. The file of a block ends with the SHA-256 of its content, and
+damaged files are ignored. When the cache is too large, the least recently used blocks are deleted.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ __all__ = [
 ]
 
 CACHE_BYTES_VARIABLE = "IQBENCH_STORAGE_CACHE"
-"""The environment variable that says how large the cache on disk may be, e.g. ``50G``; 0: none."""
+"""The environment variable for the size of the cache on disk, e.g. ``50G``; 0 switches it off."""
 
 _DEFAULT_BYTES = 10 * 2**30
 _MEMORY_BYTES = 64 * 2**20
 _DIGEST_BYTES = 32
 _KEPT_SHARE = 0.9
-"""Down to which share of its size a full cache is emptied."""
+"""The share of its size to which a full cache is reduced."""
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
 def block_key(address: str, size: int, version: str, start: int) -> str:
-    """Name a block by what it is a part of."""
+    """Return the key of a block of an object."""
     return sha256(f"{address}\0{size}\0{version}\0{start}".encode()).hexdigest()
 
 
@@ -52,11 +52,11 @@ class BlockCache:
     Parameters
     ----------
     folder
-        Where files are; made when it is needed.
+        The folder of the files, which is created when it is needed.
     most
-        How many bytes of files there may be; 0 for no files.
+        The largest number of bytes on disk; 0 for no files.
     in_memory
-        How many bytes stay in memory as well.
+        The largest number of bytes in memory.
     """
 
     def __init__(self, folder: Path, most: int, in_memory: int = _MEMORY_BYTES) -> None:
@@ -69,7 +69,7 @@ class BlockCache:
         self._lock = ForkLock()
 
     def get(self, key: str) -> bytes | None:
-        """Return a block, if it is there."""
+        """Return a block, or None if it is not in the cache."""
         with self._lock:
             block = self._held.get(key)
             if block is not None:
@@ -81,7 +81,7 @@ class BlockCache:
         return block
 
     def put(self, key: str, block: bytes) -> None:
-        """Keep a block; where the disk refuses it, in memory only."""
+        """Store a block; if the disk cannot be written, in memory only."""
         self._hold(key, block)
         if len(block) + _DIGEST_BYTES > self._most:
             return
@@ -94,7 +94,7 @@ class BlockCache:
                 temporary.replace(path)
             finally:
                 temporary.unlink(missing_ok=True)
-        except OSError:  # a cache that cannot be written costs time only
+        except OSError:  # without a cache, reading is only slower
             return
         self._make_room(len(block) + _DIGEST_BYTES)
 
@@ -111,7 +111,7 @@ class BlockCache:
             if sha256(block).digest() != digest:
                 path.unlink(missing_ok=True)
                 return None
-            os.utime(path)  # it was used just now
+            os.utime(path)  # the time of its last use
         except OSError:
             return None
         return block
@@ -134,7 +134,7 @@ class BlockCache:
                 self._used += added
             if self._used <= self._most:
                 return
-            # Other processes write and delete too: what is there is counted again.
+            # Other processes write and delete too, so count the files again.
             files = sorted(self._files())
             self._used = sum(size for _, size, _ in files)
             for _, size, path in files:
@@ -145,7 +145,7 @@ class BlockCache:
                     self._used -= size
 
     def _files(self) -> list[tuple[float, int, Path]]:
-        """Return the moment of last use, the size and the path of every file."""
+        """Return the time of last use, the size and the path of every file."""
         found = []
         for path in self._folder.glob("*/*"):
             with suppress(OSError):
@@ -160,7 +160,7 @@ def _opened(folder: Path, most: int) -> BlockCache:
 
 
 def block_cache() -> BlockCache:
-    """Return the cache of this process, as the environment says.
+    """Return the cache of this process, with the size from the environment.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Objects that fsspec opens: listed with their sizes and versions, read by ranges."""
+"""Remote objects, through fsspec: list them with sizes and versions, and read ranges of them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _EXTRAS = {
     **dict.fromkeys(("http", "https"), "http"),
     "hf": "hf",
 }
-"""Protocol to the extra of iqbench that brings the library for it."""
+"""By protocol, the extra of iqbench that installs its library."""
 
 _TAGS = (
     *("ETag", "etag", "blob_id", "xet_hash", "generation"),
@@ -67,36 +67,36 @@ same. RFC 7232, section 2.2.2, suggests this margin, which also covers clocks th
 """
 
 BLOCK = 2**18
-"""Objects are read, and kept in the cache, in blocks of so many bytes."""
+"""Size in bytes of the blocks in which objects are read and cached."""
 
 _MOST_AHEAD = 32
-"""How many blocks one request reads where a file is read from front to back."""
+"""The largest number of blocks of one request when a file is read sequentially."""
 
 _LOOKS = 16
-"""How many objects are asked for at a time, where a server lists names only."""
+"""The number of concurrent requests for sizes, if a server lists only names."""
 
 _WITHOUT_RANGES = 2**28
-"""Largest size of an object whose server does not serve ranges, in bytes."""
+"""Largest size in bytes of an object on a server without range requests."""
 
 
 def is_url(text: str) -> bool:
-    """Tell whether a text is an address such as ``s3://bucket/folder``."""
+    """Return whether a text is an address such as ``s3://bucket/folder``."""
     return _URL.match(text) is not None
 
 
 def is_web_address(text: str) -> bool:
-    """Tell whether an address is of a web server, where ``?`` begins a query."""
+    """Return whether an address belongs to a web server, where ``?`` starts a query."""
     return text.lower().startswith(("http://", "https://"))
 
 
 def plain_address(url: str) -> str:
-    """Write the protocol of an address in lower case, as libraries know it."""
+    """Return an address with its protocol in lower case, as libraries expect it."""
     protocol, separator, path = url.partition("://")
     return f"{protocol.lower()}{separator}{path}"
 
 
 def _open_filesystem(url: str) -> tuple[Any, str]:
-    """Return the library's object for an address, and the path in it.
+    """Return the fsspec file system of an address, and the path in it.
 
     Raises
     ------
@@ -106,8 +106,8 @@ def _open_filesystem(url: str) -> tuple[Any, str]:
     if _PASSWORD.search(url):
         raise IqbenchError(
             f"the address {_PASSWORD.sub('://...@', url)} has a password in it",
-            hint="Give credentials in the way of the library that opens it, not in the address: "
-            "addresses are written into tables",
+            hint="Give credentials as the library of this protocol expects them, not in the "
+            "address, because addresses are written into tables",
         )
     if is_web_address(url) and _SECRET.search(url):
         raise IqbenchError(
@@ -130,10 +130,10 @@ def _open_filesystem(url: str) -> tuple[Any, str]:
         if protocol not in fsspec.available_protocols():
             raise IqbenchError(
                 f"{url}: {protocol}:// is not known",
-                hint="Known: s3://, gs://, hf://, https://, memory:// and what else fsspec opens",
+                hint="Known: s3://, gs://, hf://, https://, memory:// and others of fsspec",
             ) from error
         raise request_error(url, error) from error
-    except Exception as error:  # of the library: no credentials, no such profile
+    except Exception as error:  # an error of the library, such as missing credentials
         raise request_error(url, error) from error
     return filesystem, path
 
@@ -144,7 +144,7 @@ def _address(filesystem: Any, path: str) -> str:
 
 def _version(facts: Mapping[str, Any]) -> str:
     found = next((facts[key] for key in _VERSIONS if facts.get(key)), "")
-    # A library may give the same moment as a number in lists and as a date of a single object.
+    # A library may return the same time as a number in lists and as a date for a single object.
     moment = found.timestamp() if isinstance(found, datetime) else found
     return f"{moment:.6f}" if isinstance(moment, float) else str(moment)
 
@@ -170,16 +170,16 @@ def _is_settled(changed_at: str | None) -> bool:
 
 @dataclass(frozen=True)
 class RemoteObject:
-    """An object as it was listed.
+    """A remote object that was listed.
 
     Attributes
     ----------
     name
         Its address.
     size
-        In bytes.
+        Size in bytes.
     version
-        What changes with it: its ETag, its moment; empty where nothing does.
+        A text that changes with the object: its ETag or its time; empty if the server has none.
     whole_only
         Whether its server gives no ranges.
     has_tag
@@ -198,18 +198,18 @@ class RemoteObject:
         return f"{self.name}\0{self.size}\0{self.version}" if self.has_tag else None
 
     def read(self, start: int, stop: int, ahead: int = 0) -> bytes:
-        """Read a range, from the cache or the server; in whole blocks, so that they are kept.
+        """Read a range, from the cache or the server, in whole blocks, which are cached.
 
         Parameters
         ----------
         start, stop
-            Which bytes.
+            The range of bytes.
         ahead
-            How many blocks more to read in the same request, where there is one.
+            How many further blocks to read if a request is necessary.
         """
         if stop <= start:
             return b""
-        if not self.version:  # nothing tells whether a block would still be right
+        if not self.version:  # cached blocks could be outdated
             return self._fetch(start, stop)
         cache = block_cache()
         first, after = start // BLOCK, -(-stop // BLOCK)
@@ -234,10 +234,10 @@ class RemoteObject:
         return block_key(self.name, self.size, self.version, number)
 
     def _fetch(self, start: int, stop: int) -> bytes:
-        """Read a range from the server, and see that the object is still the one listed."""
+        """Read a range from the server, and check that the object has not changed."""
         if self.whole_only and stop - start < self.size > _WITHOUT_RANGES:
             raise IqbenchError(
-                f"{self.name} has {self.size:,} bytes, and its server gives no parts of it",
+                f"{self.name} has {self.size:,} bytes, and its server does not send parts of it",
                 hint="Download it and give the local file",
             )
         return attempt(partial(self._request, start, stop), self.name)
@@ -246,7 +246,7 @@ class RemoteObject:
         filesystem, path = _open_filesystem(self.name)
         data: bytes = filesystem.cat_file(path, start=start, end=stop)
         whole = stop - start == self.size
-        if not whole and len(data) == self.size:  # the server paid no heed to the range
+        if not whole and len(data) == self.size:  # the server ignored the range
             data = data[start:stop]
         if len(data) == stop - start and whole and self._is_md5_of(data):
             return data
@@ -254,11 +254,11 @@ class RemoteObject:
         if (now.size, now.version) != (self.size, self.version):
             raise changed(self.name)
         if len(data) != stop - start:
-            raise OSError(f"{len(data):,} bytes came instead of {stop - start:,}")
+            raise OSError(f"the server sent {len(data):,} bytes instead of {stop - start:,}")
         return data
 
     def _is_md5_of(self, data: bytes) -> bool:
-        """Tell whether the version is the digest of the bytes, as S3's mostly is."""
+        """Return whether the version is the MD5 of the bytes, as usual on S3."""
         version = self.version.strip('"')
         return bool(_MD5.fullmatch(version)) and (
             md5(data, usedforsecurity=False).hexdigest() == version
@@ -266,11 +266,10 @@ class RemoteObject:
 
 
 class _SmallSteps:
-    """An object that is gone through in small steps.
+    """An object that is read in small steps, with read-ahead.
 
-    Where one block is read after the other, each request takes twice as many as the one before;
-    where most is passed over, as between the headers of a tar with large images, no more than
-    asked for.
+    In sequential reading, each request reads twice as many blocks as the one before. If most blocks
+    are skipped, as between the headers of a tar with large images, it reads only the needed ones.
     """
 
     def __init__(self, whole: RemoteObject) -> None:
@@ -309,18 +308,18 @@ class _SmallSteps:
 
 
 def look_at(name: str, filesystem: Any, path: str) -> RemoteObject:
-    """Ask the server, not a list of the library, what an object is now.
+    """Request size and version of an object from the server, not from the library's cache.
 
     Raises
     ------
     IqbenchError
-        If the server does not say how large it is.
+        If the server does not send the size.
     """
     filesystem.invalidate_cache(path.rpartition("/")[0])
     facts = filesystem.info(path)
     if facts.get("size") is None:
         raise IqbenchError(
-            f"{name}: its server does not say how large it is",
+            f"{name}: its server does not send the size",
             hint="Download it and give the local file",
         )
     return _object_of(name, facts)
@@ -337,12 +336,12 @@ def _object_of(name: str, facts: Mapping[str, Any]) -> RemoteObject:
 
 
 def find_objects(url: str) -> list[RemoteObject]:
-    """Find the objects that an address, or a pattern with ``*`` and ``?``, is of.
+    """Find the objects that match an address, or a pattern with ``*`` and ``?``.
 
     Raises
     ------
     IqbenchError
-        If they cannot be listed; there may be none.
+        If they cannot be listed. The result may be empty.
     """
     filesystem, path = _open_filesystem(url)
 
@@ -366,24 +365,24 @@ def find_objects(url: str) -> list[RemoteObject]:
 def list_objects(
     url: str, refused: dict[str, IqbenchError] | None = None
 ) -> dict[str, RemoteObject]:
-    """List the objects below an address, by their names there.
+    """List the objects below an address, by relative name.
 
     Parameters
     ----------
     url
         The address.
     refused
-        Takes objects that are listed but that the server does not give, and why. Without it, or
-        where it gives none at all, that is an error.
+        Is filled with listed objects that the server refuses, and the reasons. Without it, or if
+        the server refuses all objects, this is an error.
 
     Raises
     ------
     IqbenchError
-        If they cannot be listed; there may be none.
+        If they cannot be listed. The result may be empty.
     """
     filesystem, path = _open_filesystem(url)
     found = attempt(partial(_found_below, filesystem, path, is_web_address(url)), url)
-    # A web server says of an object only when asked for this one how large it is.
+    # A web server does not list sizes: each needs a request.
     unknown = [one for one, facts in found.values() if facts.get("size") is None]
     with ThreadPoolExecutor(_LOOKS) as pool:
         looked = dict(zip(unknown, pool.map(partial(_ask, filesystem), unknown), strict=True))
@@ -418,7 +417,7 @@ def _ask(filesystem: Any, path: str) -> RemoteObject | IqbenchError:
 
 
 def _is_out_of_reach(error: IqbenchError) -> bool:
-    """Tell whether no server answered at all: then it would not for the other objects either."""
+    """Return whether no server answered at all, so that other requests would fail too."""
     cause = error.__cause__
     missing = isinstance(cause, FileNotFoundError)
     return isinstance(cause, OSError) and not missing and not hasattr(cause, "status")
@@ -442,13 +441,13 @@ def _found_below(
     }
     if not is_web:
         return files
-    # The addresses of a web server are quoted, and names are not. Its page of a folder has links to
-    # itself, in another order.
+    # The addresses of a web server are percent-encoded, but names are not. Its page of a folder
+    # links to itself with another sort order.
     return {unquote(name): files[name] for name in files if name[0] not in "?#"}
 
 
 def _look_for_server(filesystem: Any, path: str) -> None:
-    """Raise why a web server does not answer: for fsspec it then has no files."""
+    """Raise the error of a web server that does not answer; fsspec would list no files."""
     try:
         filesystem.info(path)
     except FileNotFoundError as error:
@@ -457,7 +456,7 @@ def _look_for_server(filesystem: Any, path: str) -> None:
 
 
 def write_object(url: str, data: bytes) -> None:
-    """Write an object whole: it appears, or takes another one's place, when all of it is there.
+    """Write an object atomically: it appears, or is replaced, when it is complete.
 
     Raises
     ------
@@ -469,7 +468,7 @@ def write_object(url: str, data: bytes) -> None:
 
 
 def delete_object(url: str) -> None:
-    """Delete an object, if it is there.
+    """Delete an object, if it exists.
 
     Raises
     ------

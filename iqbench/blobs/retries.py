@@ -1,4 +1,4 @@
-"""Ask a server again when it failed for now; say what it is when it failed for good."""
+"""Repeat requests after temporary failures, and explain permanent ones."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["TRIES", "attempt", "no_answer", "request_error"]
 _Result = TypeVar("_Result")
 
 TRIES = 5
-"""How often a request is made before its failure is final."""
+"""The largest number of attempts of a request."""
 
 FIRST_WAIT = 0.5
-"""Seconds before the second try; each wait is twice the one before, and up to half longer."""
+"""Seconds before the second attempt. Each wait is doubled, plus a random part of up to half."""
 
 LONGEST_WAIT = 60.0
-"""Most seconds of a wait that a server asks for (Retry-After)."""
+"""The largest number of seconds to wait if a server requests it (Retry-After)."""
 
-# NotImplementedError is what fsspec raises for what a file system cannot do: it never will.
+# fsspec raises NotImplementedError for operations that a file system does not support.
 _PERMANENT = (
     *(FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError),
     *(TypeError, ValueError, AttributeError, KeyError, NotImplementedError),
@@ -37,21 +37,21 @@ _CREDENTIALS = ("Credential", "ProfileNotFound", "Token", "Auth", "Forbidden", "
 
 
 def attempt(request: Callable[[], _Result], name: str, verb: str = "read") -> _Result:
-    """Make a request; make it again, after growing pauses, while the failure may pass.
+    """Make a request, and repeat it after increasing waits if its failure may be temporary.
 
     Parameters
     ----------
     request
-        What to do.
+        The request.
     name
         The object, for messages.
     verb
-        What cannot be done with it then.
+        The operation in messages, a past participle such as ``read``.
 
     Raises
     ------
     IqbenchError
-        Naming the object, if it failed for good.
+        If it failed permanently. The error names the object.
     """
     for tried in range(1, TRIES + 1):
         try:
@@ -65,11 +65,11 @@ def attempt(request: Callable[[], _Result], name: str, verb: str = "read") -> _R
             wait = FIRST_WAIT * 2 ** (tried - 1) * (1 + secrets.randbelow(501) / 1000)
             wait = max(wait, min(_asked_wait(error), LONGEST_WAIT))
         time.sleep(wait)
-    raise AssertionError("the last try returns or raises")
+    raise AssertionError("the last attempt returns or raises")
 
 
 def no_answer(error: Exception) -> Exception | None:
-    """Return why a server did not answer; None where it said that there is no such object.
+    """Return why a server did not answer; None if it answered that there is no such object.
 
     For fsspec whatever fails at a web server is a missing file, and the reason is its cause.
     """
@@ -83,7 +83,7 @@ def no_answer(error: Exception) -> Exception | None:
 
 
 def _asked_wait(error: Exception) -> float:
-    """Return for how many seconds the server asks to be left alone; 0 where it does not say."""
+    """Return the seconds to wait that the server requests (Retry-After); 0 if it does not."""
     answer = error if hasattr(error, "headers") else getattr(error, "response", None)
     try:
         text = answer.headers.get("Retry-After") if answer is not None else None
@@ -96,7 +96,7 @@ def _asked_wait(error: Exception) -> float:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Tell whether the same request may succeed later."""
+    """Return whether the same request may succeed later."""
     status = getattr(error, "status", None)
     if isinstance(status, int):
         return status >= 500 or status in _BUSY_STATUSES
@@ -110,15 +110,15 @@ def _about_credentials(error: Exception) -> bool:
 
 
 def request_error(name: str, error: Exception, tries: int = 1, verb: str = "read") -> IqbenchError:
-    """Say which object could not be had or written, why, and what to do."""
+    """Return the error for an object: which one, why, and what to do."""
     if isinstance(error, FileNotFoundError):
         return IqbenchError(f"{name} does not exist", hint="Check the address")
     status = getattr(error, "status", None)
     if isinstance(error, PermissionError) or _about_credentials(error) or status in {401, 403}:
         return IqbenchError(
             f"{name}: access is denied ({_reason(error)})",
-            hint="Give credentials in the way of the library that opens it: environment variables "
-            "or its own files, e.g. AWS_PROFILE, ~/.aws, gcloud auth, hf auth login",
+            hint="Give credentials as the library of this protocol expects them: environment "
+            "variables or its own files, e.g. AWS_PROFILE, ~/.aws, gcloud auth, hf auth login",
         )
     times = f" after {tries} tries" if tries > 1 else ""
     return IqbenchError(

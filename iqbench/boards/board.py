@@ -1,4 +1,4 @@
-"""The methods of a results folder compared, dataset by dataset: what leaderboards show."""
+"""Compare the methods of a results folder on each dataset; leaderboards show the result."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ _BACK = ("missing", "undefined", "other_reference", PUBLISHED)
 
 @dataclass(frozen=True)
 class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_notebook"):
-    """The scores of what is shown, with all that belongs to them.
+    """Methods compared on datasets, by the metrics that are shown.
 
-    A method is complete on a dataset if it has a value, or one known to be undefined, in every
-    shown column for every image that the dataset has, whatever methods are shown. Columns of costs
-    do not count, unless no others are shown. Scores of an
-    image that were made with another reference than the newest are left out: nothing may be
-    compared across two references, see `iqbench.results.references`.
+    A method is complete on a dataset if each shown column has a value, or records that the value
+    is undefined, for each image of the dataset. The images are those of all methods, shown or not.
+    Columns of costs are ignored, unless all shown columns are costs. Scores against another
+    reference than the newest one are left out, because scores against different references cannot
+    be compared, see `iqbench.results.references`.
 
     Attributes
     ----------
-    standings
-        One per dataset: its scores as an array, and what was made of them.
+    datasets
+        One board per dataset: its scores as an array, with means, ranks and ties.
     columns
-        How the metrics' columns are read, in the order in which they are shown.
+        Descriptions of the metrics' columns, in the order in which they are shown.
     hidden
         How many metrics are left out.
     """
 
-    standings: list[DatasetBoard]
+    datasets: list[DatasetBoard]
     columns: Columns = field(default_factory=Columns)
     hidden: int = 0
 
@@ -66,12 +66,12 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
         scores: pd.DataFrame,
         images: pd.DataFrame,
         columns: Columns,
-        choice: BoardOptions | None = None,
+        options: BoardOptions | None = None,
         *,
         tasks: Mapping[str, str] | None = None,
         sets: pd.DataFrame | None = None,
     ) -> Board:
-        """Compare methods by scores that are in memory.
+        """Compare methods by scores in memory.
 
         Parameters
         ----------
@@ -81,9 +81,9 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
         images
             As `iqbench.results.read.load_images` gives them, of all methods.
         columns
-            How metrics are read, as `iqbench.results.read.load_columns` gives it.
-        choice
-            What is asked for.
+            Descriptions of the metrics, as `iqbench.results.read.load_columns` gives them.
+        options
+            How to compare the methods.
         tasks
             As `iqbench.results.read.load_tasks` gives them.
         sets
@@ -93,9 +93,10 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
         Raises
         ------
         IqbenchError
-            Where the choice names no column, or one that has no direction, or several to sort by.
+            If the options name a column that is missing or has no direction, or several columns to
+            sort by.
         """
-        choice = choice or BoardOptions()
+        options = options or BoardOptions()
         of_dataset = dict(_by_dataset(scores))
         wholes = {} if sets is None else dict(_by_dataset(sets))
         found = [
@@ -108,21 +109,21 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
                     columns,
                     (tasks or {}).get(name, ""),
                 ),
-                choice,
+                options,
             )
             for name, rows in _by_dataset(images)
         ]
-        return cls(_checked(found, columns, choice), columns)
+        return cls(_checked(found, columns, options), columns)
 
     def info(self, heading: str) -> ColumnInfo:
-        """Say how the column under a heading is read."""
+        """Return the description of the column under a heading."""
         return self.columns.info(heading)
 
     @cached_property
     def headings(self) -> list[str]:
-        """All columns that hold a metric, in their order."""
+        """The headings of all columns that hold a metric, in their order."""
         keys: dict[str, Keys] = {}
-        for one in self.standings:
+        for one in self.datasets:
             keys |= one.signatures
         return self.columns.ordered(keys)
 
@@ -136,37 +137,37 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
             One row per dataset and method, the complete ones first and by rank, with
 
             - dataset, task, protocol, ranked_by (the column that ranks);
-            - rank, that of the column that ranks, see below (null where incomplete), and rank_low
-              and rank_high, between which it stays in 95 % of the resamples of the images;
-            - tie (a letter that methods share which are not significantly worse than the best of
+            - rank (in the column that ranks, see below; null for an incomplete method), and
+              rank_low and rank_high, the 95 % bootstrap interval over the images;
+            - tie (a letter shared by methods that are not significantly worse than the best of
               their group, see `iqbench.boards.ranking.ties`), and p_vs_best and effect_vs_best
-              of the paired test against the best method, p corrected by Holm, effect -1 where
+              of the paired test against the best method, p corrected by Holm, effect -1 if
               every image is worse;
-            - front (whether no other method is better in both of the columns front_by; null where
-              those are not there, or the method is incomplete);
+            - front (whether no other method is better in both of the columns front_by; null if
+              those are missing or the method is incomplete);
             - method, n (images with any value), expected (images that the dataset has), complete;
             - for each metric, with its name in the place of ``psnr``:
 
-              - ``psnr``, the mean of the finite values, infinite where there are only infinite
-                ones; ``psnr_low`` and ``psnr_high``, the ends of its interval;
+              - ``psnr``, the mean of the finite values, infinite if all values are infinite;
+                ``psnr_low`` and ``psnr_high``, the ends of its interval;
               - ``psnr_distance``, with its ends, for a metric with a target: the mean of the
                 distances to it;
-              - ``psnr_compared``, with its ends, and ``psnr_compared_n``, only where methods
-                differ in which images are finite: the mean, of the distances for a target, over
+              - ``psnr_compared``, with its ends, and ``psnr_compared_n``, only if methods have
+                finite values for different images: the mean (of the distances, for a target) over
                 the ``psnr_compared_n`` images that are finite for all complete methods;
               - ``psnr_infinite``, how many values are infinite; ``psnr_minus_infinite``, how many
-                are ``-inf``, only where there are any;
+                are ``-inf``, only if there are any;
               - ``psnr_rank``, the rank of the complete methods in this column: by
-                ``psnr_compared``, or else ``psnr_distance``, or else ``psnr``, and where these are
-                equal by the infinite values, see `iqbench.boards.order.order_methods`. Equal
-                ones share the best rank;
-              - for a value of a whole set, such as ``fid``: ``fid_n``, of how many images it is;
-                ``fid_reference_set``, with what they are compared; and ``fid_reference_n``, of how
-                many images that is;
+                ``psnr_compared``, or else ``psnr_distance``, or else ``psnr``; ties are ordered
+                by the infinite values, see `iqbench.boards.order.order_methods`. Equal methods
+                share the best rank;
+              - for a value of a whole set, such as ``fid``: ``fid_n``, its number of images;
+                ``fid_reference_set``, the set that they are compared with; and
+                ``fid_reference_n``, the number of images in that set;
 
-            - as text which values are missing and how many are undefined; and other_reference, how
-              many images were left out because they were scored against another reference; and,
-              where there are published means, published: the source of such a row.
+            - missing and undefined, text that counts such values by column; other_reference, how
+              many images were left out because they were scored against another reference; and
+              published, the source of a row of published means, if there are any.
         """
         parts = [
             with_published(
@@ -176,7 +177,7 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
                 self.columns,
                 one.composites,
             )
-            for one in sorted(self.standings, key=lambda one: natural(one.dataset))
+            for one in sorted(self.datasets, key=lambda one: natural(one.dataset))
         ]
         frame = pd.DataFrame(columns=[*_FRONT, *_BACK])
         if parts:
@@ -189,24 +190,24 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
 
     @cached_property
     def overall(self) -> MeansTable:
-        """Averages over datasets, see `iqbench.boards.overall.overall_of`."""
-        return MeansTable(overall_of(self.standings), self.columns)
+        """The averages over datasets, see `iqbench.boards.overall.overall_of`."""
+        return MeansTable(overall_of(self.datasets), self.columns)
 
     def pairs(self) -> pd.DataFrame:
-        """Compare each two methods, see `iqbench.boards.pairwise.pairs_of`."""
-        return pairs_of(self.standings)
+        """Compare each pair of methods, see `iqbench.boards.pairwise.pairs_of`."""
+        return pairs_of(self.datasets)
 
     def images(self, top: int) -> pd.DataFrame:
-        """Name the images at the ends, see `iqbench.boards.by_image.images_of`."""
-        return images_of(self.standings, top)
+        """Return the best and worst images, see `iqbench.boards.by_image.images_of`."""
+        return images_of(self.datasets, top)
 
     def disputes(self, top: int) -> pd.DataFrame:
-        """Name the images in dispute, see `iqbench.boards.disputes.disputed_images`."""
-        return disputed_images(self.standings, top)
+        """Return the disputed images, see `iqbench.boards.disputes.disputed_images`."""
+        return disputed_images(self.datasets, top)
 
     def ranks(self) -> pd.DataFrame:
         """Rank methods on each dataset, see `iqbench.boards.overall.rank_table`."""
-        return rank_table(self.standings)
+        return rank_table(self.datasets)
 
 
 def read_board(
@@ -228,26 +229,26 @@ def read_board(
     filters
         As `load_scores` takes them.
     sort
-        Selector of the column to rank by; shown even if it was not asked for.
+        Selector of the column to rank by. It is always shown.
     shown
-        ``all`` columns; those that selectors name, in that order; or the ``headline`` ones: of each
-        dataset, those that the filters name, or all if none is a headline.
+        ``all`` columns; a list of selectors, in that order; or ``headline``: for each dataset, the
+        columns that the filters name, else its headline columns, or all if none is a headline.
     front
-        Two selectors of columns that span the Pareto front; shown too.
+        Two selectors of the columns that span the Pareto front. They are always shown.
     intervals
-        Whether means and ranks get their bootstrap intervals.
+        Whether to compute bootstrap intervals of means and ranks.
     composites
-        Scores of the means of other columns; those columns are shown too.
+        Composite scores of the means of other columns. Those columns are always shown.
 
     Returns
     -------
     Board
-        Of the datasets that have scores which pass the filters; without filters, of all.
+        With the datasets that have scores which pass the filters; without filters, with all.
 
     Raises
     ------
     IqbenchError
-        As `load_scores` and `Board.of`; and where ``shown`` names an unknown metric.
+        As `load_scores` and `Board.of`; and if ``shown`` names an unknown metric.
     """
     (found,) = read_boards(
         results,
@@ -271,18 +272,18 @@ def read_boards(
     intervals: bool = True,
     composites: Sequence[Composite] = (),
 ) -> list[Board]:
-    """Read a results folder once, and compare its methods by several choices of columns.
+    """Read a results folder once, and make one board per choice of columns.
 
-    Parameters and errors are those of `read_board`, and
+    Parameters and errors are those of `read_board`, except for
 
     several
-        What it calls ``shown``; the order of metrics is that of the first.
+        One ``shown`` per board; the first one decides the order of metrics in all.
     """
     columns = Columns()
     computed = {one.name for one in composites}
     needed = [text for one in composites for names in one.alternatives for text in names]
     extra = [*([sort] if sort else []), *(front or ()), *needed]
-    choice = BoardOptions(sort, filters.get("method"), front, intervals, tuple(composites))
+    options = BoardOptions(sort, filters.get("method"), front, intervals, tuple(composites))
     asked = _named(several[0]) or list(filters.get("metric", ()))
     several = [
         shown
@@ -290,7 +291,7 @@ def read_boards(
         else [name for name in shown if name not in computed] or "headline"
         for shown in several
     ]
-    # Under these filters a dataset without any row was not asked for, rather than left incomplete.
+    # With these filters, a dataset without any row is left out rather than shown as incomplete.
     narrowed = bool(filters.keys() & {"dataset", "protocol", "precision", "metric"})
     known: set[Keys] = set()
     used: list[set[Keys]] = [set() for _ in several]
@@ -305,15 +306,15 @@ def read_boards(
             own, there, taken = tables.showing(narrow, extra)
             alike = frozenset(taken)
             if alike not in made:
-                made[alike] = dataset_board(own, choice)
+                made[alike] = dataset_board(own, options)
             found[place].append(made[alike])
             known |= there
             used[place] |= taken
             del own
-        del tables  # while the next one is read
+        del tables  # free the memory while the next dataset is read
     metrics = {metric for metric, _ in known}
     boards = []
-    for shown, standings, taken in zip(several, found, used, strict=True):
+    for shown, datasets, taken in zip(several, found, used, strict=True):
         pick(_named(shown), known)
         for names in (names for one in composites for names in one.alternatives):
             if not any(name in computed or _fits(name, known) for name in names):
@@ -321,24 +322,25 @@ def read_boards(
         hidden = len(metrics - {metric for metric, _ in taken})
         added = Columns({one.name: one.info for one in composites})
         united = columns.united(added)
-        boards.append(Board(_checked(standings, united, choice), united, hidden))
+        boards.append(Board(_checked(datasets, united, options), united, hidden))
     return boards
 
 
 def _checked(
-    found: Sequence[DatasetBoard], columns: Columns, choice: BoardOptions
+    found: Sequence[DatasetBoard], columns: Columns, options: BoardOptions
 ) -> list[DatasetBoard]:
-    """Refuse names that are no column of any dataset or rank nothing; leave out empty datasets.
+    """Check that the named columns exist and have a direction; leave out empty datasets.
 
     Raises
     ------
     IqbenchError
-        Naming the nearest column there is.
+        If a column is missing, with the most similar name; or if it has no direction.
     """
     known = {keys for one in found for keys in one.signatures.values()}
-    asked = [(choice.sort, "metric to sort by", "so it ranks nothing")] if choice.sort else []
+    asked = [(options.sort, "metric to sort by", "so it ranks nothing")] if options.sort else []
     asked += [
-        (name, "metric of the front", "so no method is better in it") for name in choice.front or ()
+        (name, "metric of the front", "so no method is better in it")
+        for name in options.front or ()
     ]
     for name, kind, why in asked:
         pick([name], known, kind)
@@ -350,7 +352,7 @@ def _checked(
 
 
 def _fits(text: str, known: Collection[Keys]) -> bool:
-    """Say whether a selector means some column."""
+    """Return whether a selector matches a column."""
     try:
         return bool(pick([text], known))
     except IqbenchError:

@@ -1,4 +1,4 @@
-"""Which images a leaderboard's means hide: the worst, the best, and where two methods part."""
+"""Images behind the means of a leaderboard: the worst, the best, and the largest differences."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ _NAMES = ("dataset", "metric", "what", "method", "other", "image", "value", "oth
 
 
 def images_of(found: Sequence[DatasetBoard], top: int = 3) -> pd.DataFrame:
-    """Name the images at the ends of each dataset, in the column that ranks it.
+    """Return the extreme images of each dataset, in the column that ranks it.
 
     Parameters
     ----------
     found
-        The datasets.
+        The boards of the datasets.
     top
         How many images of each kind.
 
     Returns
     -------
     pandas.DataFrame
-        Rows of three kinds, ``what``:
+        The column ``what`` names the kind of each row:
 
-        - ``worst`` and ``best``: the images with the worst and best values of each method, the
-          extreme one first, equal ones by name; incomplete methods too;
-        - ``ahead`` and ``behind``: of the best two methods, or the two that alone were asked for,
-          the images where ``method`` is furthest ahead of ``other``, and furthest behind, with
-          both values and the gain, which is positive where ``method`` is better.
+        - ``worst`` and ``best``: the images with the worst and best values of each method, also of
+          incomplete ones; the extreme image first, equal ones sorted by name;
+        - ``ahead`` and ``behind``: the images with the largest gain and the largest loss of
+          ``method`` over ``other``, with both values and the gain, which is positive if ``method``
+          is better. These are the best two methods, or the only two that are shown.
     """
     rows: list[dict[str, Any]] = []
     for one in sorted(found, key=lambda one: natural(one.dataset)):
         if one.ranked_by_images is not None:
             info = one.info(one.ranked_by_images)
-            kept = [name for name in one.rows["method"] if name in one.cube.methods]
+            kept = [name for name in one.rows["method"] if name in one.scores.methods]
             facts = {"dataset": one.dataset, "metric": one.ranked_by_images}
             found_here = [row for name in kept for row in _ends(one, name, info, top)]
             found_here += _apart(one, kept, info, top)
@@ -56,12 +56,12 @@ def images_of(found: Sequence[DatasetBoard], top: int = 3) -> pd.DataFrame:
 
 def _ends(one: DatasetBoard, method: str, info: ColumnInfo, top: int) -> list[dict[str, Any]]:
     assert one.ranked_by_images is not None
-    values = one.cube.column(one.ranked_by_images)[:, one.at([method])[0]]
+    values = one.scores.column(one.ranked_by_images)[:, one.at([method])[0]]
     distance = shortfall(values, info)
     rows = []
     for what, key in (("worst", -distance), ("best", distance)):
         for at in smallest(key, top):
-            image = one.cube.images[at]
+            image = one.scores.images[at]
             rows.append({"what": what, "method": method, "image": image, "value": values[at]})
     return rows
 
@@ -69,14 +69,14 @@ def _ends(one: DatasetBoard, method: str, info: ColumnInfo, top: int) -> list[di
 def _apart(
     one: DatasetBoard, methods: Sequence[str], info: ColumnInfo, top: int
 ) -> list[dict[str, Any]]:
-    """Compare the best two methods; where fewer than two are ranked, the two that there are."""
+    """Compare the best two methods; if fewer than two are ranked, the only two that exist."""
     ranked = one.ranked()
     pair = ranked[:2] if len(ranked) > 1 else methods if len(methods) == 2 else []
     if not pair:
         return []
     method, other = pair
     assert one.ranked_by_images is not None
-    values = one.cube.column(one.ranked_by_images)[:, one.at(pair)]
+    values = one.scores.column(one.ranked_by_images)[:, one.at(pair)]
     gain = gains(values[:, 1], values[:, 0], info)
     rows = []
     for what, sign in (("ahead", 1), ("behind", -1)):
@@ -86,7 +86,7 @@ def _apart(
                     "what": what,
                     "method": method,
                     "other": other,
-                    "image": one.cube.images[at],
+                    "image": one.scores.images[at],
                     "value": values[at, 0],
                     "other_value": values[at, 1],
                     "gain": gain[at],

@@ -39,18 +39,18 @@ _HINT = "Write NAME = FORMULA, or NAME (lower) = FORMULA where less is better"
 
 @dataclass(frozen=True)
 class Composite:
-    """A score that is computed of the means of other columns.
+    """A score that is computed from the means of other columns.
 
     Attributes
     ----------
     name
-        Of its column.
+        The name of its column.
     formula
-        Over columns.
+        The formula over columns.
     direction
         ``higher`` or ``lower`` is better.
     summary, source
-        What it is, and where its formula stands.
+        What it is, and the source of its formula.
     """
 
     name: str
@@ -68,12 +68,12 @@ class Composite:
         text
             The definition.
         where
-            Where it stands, for messages.
+            The place of the definition, for messages.
 
         Raises
         ------
         IqbenchError
-            If it is none.
+            If the text is not a definition.
         """
         found = _DEFINITION.fullmatch(text)
         if found is None:
@@ -90,19 +90,19 @@ class Composite:
         return [_alternatives(name) for name in self.formula.columns]
 
     def heading(self, name: str, signatures: Mapping[str, Keys], where: str) -> str | None:
-        """Find the column that a name of the formula means, the first alternative that is there."""
+        """Return the column of a name in the formula: the first alternative that exists."""
         meant = (select_one(text, signatures, where) for text in _alternatives(name))
         return next((item for item in meant if item is not None), None)
 
     @property
     def keys(self) -> Keys:
-        """Metric and signature of its column."""
+        """The metric and the signature of its column."""
         fields = {"metric": self.name, "formula": " ".join(self.formula.text.split())}
         return self.name, signature(fields)
 
     @property
     def info(self) -> ColumnInfo:
-        """How its column is read."""
+        """The description of its column."""
         text = f"{self.summary}: {' '.join(self.formula.text.split())}, of means over images."
         return ColumnInfo(
             self.direction, summary=self.summary, definition=text, citation=self.source
@@ -110,7 +110,7 @@ class Composite:
 
 
 def _alternatives(name: str) -> list[str]:
-    """Split names at ``|``, but not in the brackets of a selector."""
+    """Split names at ``|``, except inside the brackets of a selector."""
     parts, depth = [""], 0
     for sign in name:
         depth += (sign == "[") - (sign == "]")
@@ -123,7 +123,7 @@ def _alternatives(name: str) -> list[str]:
 
 @cache
 def presets() -> Mapping[str, Composite]:
-    """Return the composite scores that are known by name."""
+    """Return the predefined composite scores, by name."""
     text = files("iqbench.boards").joinpath("composites.yaml").read_text(encoding="utf-8")
     return {
         name: Composite(
@@ -143,13 +143,14 @@ def read_composites(texts: Iterable[str]) -> tuple[Composite, ...]:
     Parameters
     ----------
     texts
-        Each a definition ``name = formula``, the name of a preset, or a file of definitions: one a
-        line, lines that begin with a space continue the one before, ``#`` begins a comment.
+        Each a definition ``name = formula``, the name of a preset, or a file with one definition
+        per line; a line that begins with a space continues the previous line, ``#`` begins a
+        comment.
 
     Raises
     ------
     IqbenchError
-        If one is none of these, or two have one name.
+        If a text is none of these, or two scores have the same name.
     """
     found: dict[str, Composite] = {}
     for text in texts:
@@ -183,7 +184,7 @@ def _read(text: str) -> list[Composite]:
 
 
 def _definitions(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Join continued lines, and say where each definition begins."""
+    """Join continued lines; return each definition with the number of its first line."""
     first, text = 0, ""
     for number, line in enumerate(lines, start=1):
         bare = line.partition("#")[0].rstrip()
@@ -208,30 +209,30 @@ def with_composites(
     columns: Columns,
     complete: NDArray[np.bool_],
 ) -> dict[str, ColumnMeans]:
-    """Compute composite scores on one dataset, in their order; later ones may name earlier ones.
+    """Compute composite scores on one dataset, in their order; a score may use earlier ones.
 
     Parameters
     ----------
     composites
-        What to compute.
+        The scores to compute.
     dataset
-        Its name.
+        The name of the dataset.
     signatures, means
-        By heading, of the columns that there are.
+        The metric with its signature, and the means, of each column that exists, by heading.
     columns
-        How they are read, composite scores among them.
+        The descriptions of the columns, also of composite scores.
     complete
         Shape (methods,): which methods may be ranked.
 
     Returns
     -------
     dict
-        By name, without those whose columns the dataset lacks.
+        The means of each score by name, without scores whose columns the dataset lacks.
 
     Warns
     -----
     IqbenchWarning
-        Of these.
+        For each score whose columns the dataset lacks.
     """
     known, there = dict(signatures), dict(means)
     found: dict[str, ColumnMeans] = {}
@@ -264,7 +265,7 @@ def _computed(
     columns: Columns,
     complete: NDArray[np.bool_],
 ) -> ColumnMeans:
-    """Compute one score of the means, and of the means of each resample."""
+    """Compute one score from the means, and from the means of each resample."""
 
     def ranked(name: str, table: Floats) -> Floats:
         if not columns.ranks(headings[name]):
@@ -281,7 +282,7 @@ def _computed(
 
     def of_samples(name: str) -> Floats:
         mean = means[headings[name]].mean
-        # A value of a whole set has no resamples: it is the same in each.
+        # A value of a whole set has no resamples: use the same value in each.
         return mean.values[np.newaxis] if mean.samples is None else mean.samples
 
     values = one.formula.evaluate(of_means, lambda name: ranked(name, of_means(name)))
@@ -309,16 +310,16 @@ def composite_ties(samples: Floats, info: ColumnInfo) -> Ties:
     Parameters
     ----------
     samples
-        Shape (resamples, methods), the methods by rank: their scores on resamples of the images,
-        the same for all.
+        Shape (resamples, methods), the methods sorted by rank: their scores on the same resamples
+        of the images.
     info
-        The score's direction.
+        The description of the score, for its direction.
 
     Returns
     -------
     Ties
-        p is twice the share of resamples in which the method is not on the side of the best on
-        which it is in most, corrected by Holm. There are no effects.
+        p is twice the share of resamples in which the order of the method and the best one is not
+        that of most resamples, corrected by Holm. There are no effects.
     """
     count = samples.shape[1]
     p_values, effects = np.full(count, np.nan), np.full(count, np.nan)

@@ -1,7 +1,7 @@
-"""Average ranks over datasets: which of them differ, by Friedman's test and Nemenyi's.
+"""Test which average ranks over datasets differ: Friedman's test, then Nemenyi's test.
 
 The procedure is that of Demšar (2006), "Statistical Comparisons of Classifiers over Multiple Data
-Sets", JMLR 7. Datasets are what is drawn, so few of them show little: the command asks for five.
+Sets", JMLR 7. The sample is the datasets, so the test needs several: at least five here.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ METHODS = 3
 
 @dataclass(frozen=True)
 class CriticalDifference:
-    """Whether average ranks differ.
+    """The result of the tests on average ranks.
 
     Attributes
     ----------
     average
-        Method to its average rank, best first.
+        Average rank of each method, best first.
     statistic, p_value
-        Of Friedman's test that all methods rank alike; chi-squared, corrected for ties.
+        Chi-squared statistic (corrected for ties) and p-value of Friedman's test, whose null
+        hypothesis is that all methods have the same rank.
     difference
-        How far two average ranks have to be apart to differ significantly.
+        The critical difference: the smallest significant difference of two average ranks.
     p_values
-        Nemenyi's p of each pair of methods. 1 throughout where Friedman's test finds nothing:
-        then no pair is looked at.
+        Nemenyi's p-value of each pair of methods. All are 1 if Friedman's test is not
+        significant, because pairs are then not tested.
     """
 
     average: pd.Series
@@ -53,7 +54,7 @@ def critical_difference(ranks: pd.DataFrame, alpha: float = ALPHA) -> CriticalDi
     ranks
         One row per dataset, one column per method; ties have their mean rank.
     alpha
-        Level of both tests.
+        Significance level of both tests.
 
     Raises
     ------
@@ -63,14 +64,14 @@ def critical_difference(ranks: pd.DataFrame, alpha: float = ALPHA) -> CriticalDi
     datasets, methods = ranks.shape
     if datasets < DATASETS or methods < METHODS:
         raise IqbenchError(
-            f"a critical difference takes {DATASETS} datasets and {METHODS} methods that are "
-            f"complete on all of them; here are {datasets} and {methods}: with fewer, hardly any "
-            "difference could be significant",
+            f"a critical difference needs at least {DATASETS} datasets and {METHODS} methods that "
+            "are complete on all of them, because hardly any difference is significant with "
+            f"fewer; there are {datasets} and {methods}",
             hint="Look at the average ranks and their intervals: iqbench leaderboard --by overall",
         )
     average = ranks.mean().sort_values(kind="stable")
     if (ranks.nunique(axis=1) == 1).all():
-        statistic, p_value = 0.0, 1.0  # scipy divides by the variance of ranks, which is zero
+        statistic, p_value = 0.0, 1.0  # scipy would divide by the variance of ranks, zero here
     else:
         outcome = stats.friedmanchisquare(*(ranks[name] for name in ranks.columns))
         statistic, p_value = float(outcome.statistic), float(outcome.pvalue)

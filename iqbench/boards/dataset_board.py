@@ -1,4 +1,4 @@
-"""How the methods stand on one dataset: who is complete, means, intervals, ranks, ties, front."""
+"""Compare methods on one dataset: completeness, means, intervals, ranks, ties, Pareto front."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ __all__ = ["BoardOptions", "DatasetBoard", "dataset_board"]
 
 @dataclass(frozen=True)
 class BoardOptions:
-    """What a leaderboard is asked for.
+    """The options of a leaderboard.
 
     Attributes
     ----------
     sort
-        Selector of the column to rank by, see `iqbench.results.selector`; by default each
-        dataset's first one that has a direction.
+        Selector of the column to rank by, see `iqbench.results.selector`; by default the first
+        column of each dataset that has a direction.
     methods
-        Which methods to show; all by default.
+        The methods to show; all by default.
     front
-        Selectors of the two columns that span the Pareto front; by default PSNR or else SSIM, and
-        LPIPS.
+        Selectors of the two columns that span the Pareto front; by default the first column of
+        fidelity and the first of perception, headline columns before others.
     intervals
-        Whether means and ranks get their bootstrap intervals.
+        Whether to compute bootstrap intervals of means and ranks.
     composites
-        Scores that are computed of the means of other columns.
+        Composite scores, computed from the means of other columns.
     """
 
     sort: str | None = None
@@ -66,42 +66,42 @@ class BoardOptions:
 
 @dataclass(frozen=True)
 class DatasetBoard:
-    """One dataset's part of a leaderboard, and what averages over datasets need of it.
+    """One dataset of a leaderboard, with what averages over datasets need.
 
     Attributes
     ----------
     dataset, task
-        Whose, and what the methods restore.
-    cube
-        The scores.
+        Names of the dataset and of its task.
+    scores
+        The scores of all images.
     rows
-        One per method, the complete ones first and by rank; the columns of a leaderboard, without
-        those of metrics.
+        One row per method, complete methods first and sorted by rank; the columns of a
+        leaderboard, without those of metrics.
     means
-        By heading, over the methods of the cube.
+        By heading, the means of the methods in ``scores``.
     orders
-        By heading, how the methods are ordered.
+        By heading, the order of the methods.
     rank_samples
         Ranks on resamples of the images in the column that ranks, shape (resamples, methods), or
         None.
     ranked_by
         Heading by which methods are ranked, or None.
     columns
-        How metrics are read.
+        The descriptions of the metrics.
     sets
-        Heading of a column with one value per method (of a whole set, or composite) to its metric
-        and signature.
+        By heading, metric and signature of the columns with one value per method (values of whole
+        sets, and composite scores).
     set_facts
-        By method, of which images values of whole sets are.
+        By method, the images that the values of whole sets belong to.
     published
-        Means of the dataset that papers print, which take no part in any of this.
+        Published means of the dataset. They do not influence the other attributes.
     composites
-        The composite scores that were asked for.
+        The composite scores to show.
     """
 
     dataset: str
     task: str
-    cube: ScoreArray
+    scores: ScoreArray
     rows: pd.DataFrame
     means: dict[str, ColumnMeans]
     orders: dict[str, Order]
@@ -115,53 +115,54 @@ class DatasetBoard:
 
     @property
     def signatures(self) -> dict[str, tuple[str, str]]:
-        """Heading to metric and signature: columns of images, then of whole sets."""
-        return {**self.cube.signatures, **self.sets}
+        """Metric and signature by heading: columns of images, then of whole sets."""
+        return {**self.scores.signatures, **self.sets}
 
     @property
     def ranked_by_images(self) -> str | None:
-        """Heading by which methods are ranked if it has values of images, or None."""
-        return self.ranked_by if self.ranked_by in self.cube.headings else None
+        """The heading that ranks methods if its column has values of images, else None."""
+        return self.ranked_by if self.ranked_by in self.scores.headings else None
 
     @property
     def compared_by_images(self) -> str | None:
-        """Heading whose values of images are compared, pair by pair, or None.
+        """The heading whose values of images are used to compare pairs of methods, or None.
 
-        The one that ranks, or, where one value per method ranks, the first with values of images.
+        It is the heading that ranks; if that has one value per method, the first heading with
+        values of images.
         """
         if self.ranked_by is None or self.ranked_by_images is not None:
             return self.ranked_by
-        ranking = (name for name in self.cube.headings if self.columns.ranks(name))
+        ranking = (name for name in self.scores.headings if self.columns.ranks(name))
         return next((name for name in ranking if self.orders[name].ranked.any()), None)
 
     def info(self, heading: str) -> ColumnInfo:
-        """Say how the column under a heading is read."""
+        """Return the description of the column under a heading."""
         return self.columns.info(heading)
 
     def ranked(self) -> list[str]:
-        """Name the methods that have a rank, best first."""
+        """Return the names of the methods that have a rank, best first."""
         return [str(name) for name in self.rows.loc[self.rows["rank"].notna(), "method"]]
 
     def at(self, methods: Collection[str]) -> list[int]:
-        """Say where methods are in the arrays."""
-        return [self.cube.methods.index(method) for method in methods]
+        """Return the positions of methods in the arrays."""
+        return [self.scores.methods.index(method) for method in methods]
 
     @property
     def enough(self) -> bool:
-        """Say whether there are images to draw from: one says nothing about others."""
-        return len(self.cube.images) > 1
+        """Whether there are enough images for a bootstrap, which are at least two."""
+        return len(self.scores.images) > 1
 
     def mean_columns(self) -> pd.DataFrame:
-        """Give the columns of every metric.
+        """Return the columns of all metrics.
 
         Returns
         -------
         pandas.DataFrame
-            Aligned with the rows: ``psnr``, ``psnr_low``, ``psnr_high``, ...; and of which images
-            values of sets are: ``fid_n``, ``fid_reference_set``, ``fid_reference_n``.
+            Aligned with the rows: ``psnr``, ``psnr_low``, ``psnr_high``, ...; and the images that
+            values of sets belong to: ``fid_n``, ``fid_reference_set``, ``fid_reference_n``.
         """
         table = dict(pair for heading, means in self.means.items() for pair in means.named(heading))
-        index = pd.Index(self.cube.methods, dtype=object)
+        index = pd.Index(self.scores.methods, dtype=object)
         frame = pd.DataFrame(table, index=index, dtype=np.float64)
         frame = frame.reindex(self.rows["method"]).set_axis(self.rows.index)
         frame = frame.astype({name: "Int64" for name in table if name.endswith(COUNTED)})
@@ -169,62 +170,62 @@ class DatasetBoard:
         return pd.concat([frame, facts], axis=1)
 
 
-def dataset_board(tables: DatasetTables, choice: BoardOptions) -> DatasetBoard:
+def dataset_board(tables: DatasetTables, options: BoardOptions) -> DatasetBoard:
     """Compare the methods of one dataset.
 
     Parameters
     ----------
     tables
-        Its scores and values of whole sets, of the columns that are shown, and its images of all
+        The scores and the values of whole sets, for the shown columns; and the images of all
         methods.
-    choice
-        What is asked for.
+    options
+        How to compare the methods.
 
     Raises
     ------
     IqbenchError
-        Where ``sort`` names several columns.
+        If ``sort`` names several columns.
 
     Warns
     -----
     IqbenchWarning
-        Of images that were scored against another reference than the newest one.
+        About images that were scored against another reference than the newest one.
     """
     dataset, columns = tables.dataset, tables.columns
-    own = {one.name: one for one in choice.composites}
+    own = {one.name: one for one in options.composites}
     columns = columns.united(Columns({name: one.info for name, one in own.items()}))
-    tables = tables.of_methods(choice.methods)
-    stale = stale_rows(tables.images, choice.methods)
+    tables = tables.of_methods(options.methods)
+    stale = stale_rows(tables.images, options.methods)
     stale.warn()
     tables = replace(tables, scores=stale.without(tables.scores))
-    cube = score_array_of(tables)
+    scores = score_array_of(tables)
     if not tables.sets.empty:
-        cube = cube.with_methods(used_names(tables.sets["method"]))
-    wholes = set_values(tables, cube.methods)
+        scores = scores.with_methods(used_names(tables.sets["method"]))
+    wholes = set_values(tables, scores.methods)
     filled = {
         heading: keys
-        for heading, keys in cube.signatures.items()
-        if not np.isnan(cube.column(heading)).all()
+        for heading, keys in scores.signatures.items()
+        if not np.isnan(scores.column(heading)).all()
     }
     filled |= {
         heading: keys
         for heading, keys in wholes.signatures.items()
         if not np.isnan(wholes.values[heading]).all()
     }
-    rows = _counts(cube, wholes, tables, choice.methods, stale)
-    complete = np.isin(cube.methods, rows.loc[rows["complete"], "method"].to_numpy(dtype=object))
+    rows = _counts(scores, wholes, tables, options.methods, stale)
+    complete = np.isin(scores.methods, rows.loc[rows["complete"], "method"].to_numpy(dtype=object))
     orders = {
-        name: order_methods(cube.column(name), columns.info(name), complete)
-        for name in cube.headings
+        name: order_methods(scores.column(name), columns.info(name), complete)
+        for name in scores.headings
     }
-    # A seed of its own: datasets of equal size would else draw the same places.
+    # Each dataset has its own seed. With one seed, datasets of equal size would get equal draws.
     seed = zlib.crc32(dataset.encode())
-    means = _means(cube, orders, columns, seed if choice.intervals else None)
-    means |= wholes.means(complete, intervals=choice.intervals)
+    means = _means(scores, orders, columns, seed if options.intervals else None)
+    means |= wholes.means(complete, intervals=options.intervals)
     made = with_composites(
-        choice.composites,
+        options.composites,
         dataset=dataset,
-        signatures={**cube.signatures, **wholes.signatures},
+        signatures={**scores.signatures, **wholes.signatures},
         means=means,
         columns=columns,
         complete=complete,
@@ -232,46 +233,48 @@ def dataset_board(tables: DatasetTables, choice: BoardOptions) -> DatasetBoard:
     means |= made
     sets = {**wholes.signatures, **{name: own[name].keys for name in made}}
     filled |= {name: own[name].keys for name in made if not np.isnan(made[name].mean.values).all()}
-    ranked_by = sort_column(dataset, filled, columns, choice.sort)
+    ranked_by = sort_column(dataset, filled, columns, options.sort)
     rows = rows.assign(dataset=dataset, task=tables.task, ranked_by=ranked_by or "")
     rank_samples = None
     if ranked_by in made and (drawn := made[ranked_by].mean.samples) is not None:
         distance = shortfall(drawn, columns.info(ranked_by))
         rank_samples = competition_ranks(np.where(complete, distance, np.nan))
-    elif ranked_by in orders and choice.intervals:
+    elif ranked_by in orders and options.intervals:
         samples = means[ranked_by].deciding.samples
         assert samples is not None
-        values, info = cube.column(ranked_by), columns.info(ranked_by)
+        values, info = scores.column(ranked_by), columns.info(ranked_by)
         rank_samples = resampled_ranks(values, info, orders[ranked_by], samples, seed)
     found = DatasetBoard(
-        *(dataset, tables.task, cube, rows, means, orders, rank_samples, ranked_by, columns),
+        *(dataset, tables.task, scores, rows, means, orders, rank_samples, ranked_by, columns),
         sets=sets,
         set_facts=wholes.facts(),
         published=tables.published,
-        composites=choice.composites,
+        composites=options.composites,
     )
-    span = front_columns({**cube.signatures, **sets}, columns, choice.front, f"dataset {dataset}")
+    span = front_columns(
+        {**scores.signatures, **sets}, columns, options.front, f"dataset {dataset}"
+    )
     rows = rows.assign(
-        **_ranks(found, choice.intervals),
+        **_ranks(found, options.intervals),
         front=_front(found, span),
         front_by=", ".join(span or ()),
     )
-    # Within a rank, and among those without one, methods stay in natural order.
+    # Methods of equal rank, and methods without one, stay in natural order.
     rows = rows.sort_values(["complete", "rank"], ascending=[False, True], kind="stable")
     found = replace(found, rows=rows.reset_index(drop=True))
     return replace(found, rows=found.rows.assign(**_ties(found)))
 
 
 def _means(
-    cube: ScoreArray,
+    scores: ScoreArray,
     orders: Mapping[str, Order],
     columns: Columns,
     seed: int | None,
 ) -> dict[str, ColumnMeans]:
-    """Average every column; with a seed, over resamples of the images too."""
+    """Average every column; with a seed, also over resamples of the images."""
     tables: dict[tuple[str, str], Floats] = {}
     for name, order in orders.items():
-        values, info = cube.column(name), columns.info(name)
+        values, info = scores.column(name), columns.info(name)
         taken = averaged(values, info)
         tables[name, "mean"] = values
         if info.target is not None:
@@ -289,7 +292,7 @@ def _means(
             made.get((name, "distance")),
             made.get((name, "compared")),
             order.images.sum(axis=0),
-            Infinite.of(cube.column(name)),
+            Infinite.of(scores.column(name)),
             order.groups,
             order.ranks,
         )
@@ -298,53 +301,53 @@ def _means(
 
 
 def _samples(tables: list[Floats], seed: int | None) -> list[Floats] | list[None]:
-    """Average the finite values over resamples of the images, the same for all tables."""
+    """Average the finite values over resamples of the images. All tables share the resamples."""
     if seed is None or not tables:
         return [None] * len(tables)
     return np.split(bootstrap_means(np.concatenate(tables, axis=1), seed=seed), len(tables), axis=1)
 
 
 def _counts(
-    cube: ScoreArray,
+    scores: ScoreArray,
     wholes: SetValues,
     tables: DatasetTables,
     wanted: Collection[str] | None,
     stale: Stale,
 ) -> pd.DataFrame:
-    """Count what each method has of what the dataset has; methods in natural order."""
-    listed = {str(name) for name in tables.images["method"].unique()} | set(cube.methods)
+    """Count values and images of each method, and what is missing; methods in natural order."""
+    listed = {str(name) for name in tables.images["method"].unique()} | set(scores.methods)
     if wanted is not None:
         listed &= set(wanted)
     expected = int(tables.images["image"].nunique())
-    there = ~np.isnan(cube.values)
+    there = ~np.isnan(scores.values)
     having = there.any(axis=2).sum(axis=0)
-    lacking = expected - (there | cube.undefined).sum(axis=0)
+    lacking = expected - (there | scores.undefined).sum(axis=0)
     if wholes.headings:
         of_sets = np.stack(list(wholes.missing.values()), axis=1)
         lacking = np.concatenate([lacking, of_sets], axis=1)
-        # Without scores of images, a set value says of how many images it is.
+        # Without scores of images, the set value gives the number of images.
         having = np.maximum(having, expected - of_sets.min(axis=1))
-    headings = [*cube.headings, *wholes.headings]
-    undefined = cube.undefined.sum(axis=0)
+    headings = [*scores.headings, *wholes.headings]
+    undefined = scores.undefined.sum(axis=0)
     nothing = np.full(len(headings), expected)
-    # What an output costs tells nothing of how good it is, and is often known of few methods.
+    # A cost is not a quality, and often only few methods have it: it is not required.
     needed = np.array([tables.columns.info(name).role != "cost" for name in headings], dtype=bool)
     if not needed.any():
         needed[:] = True
     rows = []
     for method in sorted(listed, key=natural):
-        at = cube.methods.index(method) if method in cube.methods else None
+        at = scores.methods.index(method) if method in scores.methods else None
         missing = nothing if at is None else lacking[at]
         rows.append(
             {
-                "protocol": cube.protocols.get(method, ""),
+                "protocol": scores.protocols.get(method, ""),
                 "method": method,
                 "n": 0 if at is None else int(having[at]),
                 "expected": expected,
-                # Without any column there is nothing to be complete in: a run that died at once.
+                # Without any column no method is complete: the run stopped before the first value.
                 "complete": bool(headings and not missing[needed].any()),
                 "missing": _listed(headings, missing),
-                "undefined": "" if at is None else _listed(cube.headings, undefined[at]),
+                "undefined": "" if at is None else _listed(scores.headings, undefined[at]),
                 "other_reference": stale.counts.get(method, 0),
             }
         )
@@ -361,25 +364,25 @@ def _listed(headings: list[str], counts: NDArray[np.int64]) -> str:
 
 
 def _ranks(found: DatasetBoard, intervals: bool) -> dict[str, pd.Series]:
-    """Give ranks in the column that ranks, with their intervals."""
+    """Return the ranks in the column that ranks, with their intervals."""
     names = ["rank", "rank_low", "rank_high"] if intervals else ["rank"]
-    values = [np.full(len(found.cube.methods), np.nan)] * len(names)
+    values = [np.full(len(found.scores.methods), np.nan)] * len(names)
     if found.ranked_by is not None:
         values[0] = found.means[found.ranked_by].ranks
     if found.rank_samples is not None and found.enough:
         values[1:] = percentile_interval(found.rank_samples)
     table = pd.DataFrame(
-        dict(zip(names, values, strict=True)), index=pd.Index(found.cube.methods, dtype=object)
+        dict(zip(names, values, strict=True)), index=pd.Index(found.scores.methods, dtype=object)
     )
     table = table.reindex(found.rows["method"]).set_axis(found.rows.index).astype("Int64")
     return {name: table[name] for name in names}
 
 
 def _ties(found: DatasetBoard) -> dict[str, pd.Series]:
-    """Test the ranked methods, which come first, against the best of each group.
+    """Test the ranked methods, which are the first ones, against the best of each group.
 
-    Composite scores are tested by their resamples. A value of a whole set has no values of images
-    to test.
+    Composite scores are tested on resamples. A value of a whole set is not tested, because it has
+    no values of images.
     """
     methods = found.ranked() if found.ranked_by_images is not None else []
     outcome = Ties([], np.empty(0), np.empty(0))
@@ -390,7 +393,7 @@ def _ties(found: DatasetBoard) -> dict[str, pd.Series]:
             info = found.info(found.ranked_by)
             outcome = composite_ties(samples[:, found.at(methods)], info)
     if found.ranked_by_images is not None and methods:
-        values = found.cube.column(found.ranked_by_images)[:, found.at(methods)]
+        values = found.scores.column(found.ranked_by_images)[:, found.at(methods)]
         outcome = ties(values, found.info(found.ranked_by_images))
     index = found.rows.index
     first = index[: len(methods)]
@@ -402,12 +405,12 @@ def _ties(found: DatasetBoard) -> dict[str, pd.Series]:
 
 
 def _front(found: DatasetBoard, span: tuple[str, str] | None) -> pd.Series:
-    """Mark the complete methods that no other one beats in fidelity and in perception."""
-    marks = pd.array([pd.NA] * len(found.cube.methods), dtype="boolean")
+    """Mark the complete methods on the Pareto front of fidelity and perception."""
+    marks = pd.array([pd.NA] * len(found.scores.methods), dtype="boolean")
     if span is not None:
-        # Ranks say which of two methods is better, by the means that decide.
+        # Ranks, not shown means, decide which of two methods is better.
         ranks = np.stack([found.means[name].ranks for name in span], axis=1)
         there = np.flatnonzero(~np.isnan(ranks).any(axis=1))
         marks[there] = pareto_front(ranks)[there]
-    on_front = pd.Series(marks, index=pd.Index(found.cube.methods, dtype=object))
+    on_front = pd.Series(marks, index=pd.Index(found.scores.methods, dtype=object))
     return on_front.reindex(found.rows["method"]).set_axis(found.rows.index)

@@ -11,16 +11,16 @@ __all__ = ["rank_figure", "ranks_of"]
 
 
 def ranks_of(found: Board) -> Ranks:
-    """Describe the average ranks over all datasets, and which of them do not differ.
+    """Describe the average ranks over all datasets, and which methods do not differ.
 
     Raises
     ------
     IqbenchError
-        Where datasets or methods are too few for it.
+        If there are too few datasets or methods.
     """
     ranks = found.ranks()
     difference = critical_difference(ranks)
-    metrics = dict.fromkeys(one.ranked_by for one in found.standings if one.ranked_by)
+    metrics = dict.fromkeys(one.ranked_by for one in found.datasets if one.ranked_by)
     title = (
         f"{', '.join(metrics)}, average rank over {len(ranks)} datasets\n"
         f"Friedman p = {difference.p_value:.2g}; critical difference {difference.difference:.2f} "
@@ -28,7 +28,7 @@ def ranks_of(found: Board) -> Ranks:
     )
     p_values = difference.p_values.to_numpy()
     count = len(p_values)
-    # The best first: of those from one method on, the last that does not differ from it.
+    # For each method, best first: the last method that does not differ from it.
     last = [int((p_values[one] > ALPHA).nonzero()[0].max()) for one in range(count)]
     joined = [
         (one, last[one]) for one in range(count) if last[one] > max([one, *last[:one]], default=0)
@@ -38,6 +38,6 @@ def ranks_of(found: Board) -> Ranks:
 
 
 def rank_figure(found: Board) -> Ranks | None:
-    """Describe the average ranks where datasets and methods are enough, else nothing."""
+    """Describe the average ranks; None if there are too few datasets or methods."""
     datasets, methods = found.ranks().shape
     return ranks_of(found) if datasets >= DATASETS and methods >= METHODS else None

@@ -1,4 +1,4 @@
-"""Images on which methods lie furthest apart, or metrics disagree most about the methods."""
+"""Images on which methods differ most, or on which metrics disagree most about the methods."""
 
 from __future__ import annotations
 
@@ -23,27 +23,29 @@ _NAMES = ("dataset", "what", "image", "value", "best", "worst", "metrics")
 
 
 def disputed_images(found: Sequence[DatasetBoard], top: int = 3) -> pd.DataFrame:
-    """Name the images that tell most about methods and metrics.
+    """Return the images on which methods differ most, or metrics disagree most.
 
     Parameters
     ----------
     found
-        The datasets.
+        The boards of the datasets.
     top
         How many images of each kind and dataset.
 
     Returns
     -------
     pandas.DataFrame
-        Rows of two kinds, ``what``, the extreme image first and equal ones by name:
+        The column ``what`` names the kind of each row. In each kind the extreme image is first,
+        and equal ones are sorted by name:
 
-        - ``methods apart``: ``value`` is the distance between the best and the worst method in the
-          column that ranks the dataset (of how far from the best value, for a target), which
-          ``metrics`` names; ``best`` and ``worst`` name the methods. Infinite values do not count.
+        - ``methods apart``: ``value`` is the difference between the best and the worst method in
+          the column that ranks the dataset (for a target, the difference of their distances to
+          it); ``metrics`` names the column, ``best`` and ``worst`` name the methods. Infinite
+          values are ignored.
         - ``metrics apart``: ``value`` is Kendall's coefficient of concordance W between the
-          rankings of the methods by all metrics that have a direction: 1 where all agree, 0 where
-          none does; how many metrics these are is in ``metrics``. Only images of which at least
-          three methods have all values.
+          rankings of the methods by all metrics that have a direction: 1 if all agree, 0 if the
+          rankings cancel out; ``metrics`` is the number of these metrics. Only images for which
+          at least three methods have all values.
     """
     rows: list[dict[str, Any]] = []
     for one in sorted(found, key=lambda one: natural(one.dataset)):
@@ -56,7 +58,7 @@ def disputed_images(found: Sequence[DatasetBoard], top: int = 3) -> pd.DataFrame
 def _methods_apart(one: DatasetBoard, top: int) -> list[dict[str, Any]]:
     if one.ranked_by_images is None:
         return []
-    distance = shortfall(one.cube.column(one.ranked_by_images), one.info(one.ranked_by_images))
+    distance = shortfall(one.scores.column(one.ranked_by_images), one.info(one.ranked_by_images))
     distance = np.where(np.isfinite(distance), distance, np.nan)
     several = (~np.isnan(distance)).sum(axis=1) > 1
     gap = np.full(len(distance), np.nan)
@@ -64,10 +66,10 @@ def _methods_apart(one: DatasetBoard, top: int) -> list[dict[str, Any]]:
     return [
         {
             "what": METHODS_APART,
-            "image": one.cube.images[at],
+            "image": one.scores.images[at],
             "value": gap[at],
-            "best": one.cube.methods[int(np.nanargmin(distance[at]))],
-            "worst": one.cube.methods[int(np.nanargmax(distance[at]))],
+            "best": one.scores.methods[int(np.nanargmin(distance[at]))],
+            "worst": one.scores.methods[int(np.nanargmax(distance[at]))],
             "metrics": one.ranked_by_images,
         }
         for at in smallest(np.where(gap > 0, -gap, np.nan), top)
@@ -75,13 +77,13 @@ def _methods_apart(one: DatasetBoard, top: int) -> list[dict[str, Any]]:
 
 
 def _metrics_apart(one: DatasetBoard, top: int) -> list[dict[str, Any]]:
-    cube = one.cube
-    names = list(filter(one.columns.ranks, cube.headings))
-    if len(names) < 2 or len(cube.methods) < 3:
+    scores = one.scores
+    names = list(filter(one.columns.ranks, scores.headings))
+    if len(names) < 2 or len(scores.methods) < 3:
         return []
-    distance = np.stack([shortfall(cube.column(name), one.info(name)) for name in names], axis=2)
+    distance = np.stack([shortfall(scores.column(name), one.info(name)) for name in names], axis=2)
     agreement = np.full(len(distance), np.nan)
-    # Images that lack the same methods are done at once.
+    # Images that lack the same methods are computed together.
     patterns, pattern = np.unique(~np.isnan(distance).any(axis=2), axis=0, return_inverse=True)
     for number, methods in enumerate(patterns):
         if methods.sum() >= 3:
@@ -90,7 +92,7 @@ def _metrics_apart(one: DatasetBoard, top: int) -> list[dict[str, Any]]:
     return [
         {
             "what": METRICS_APART,
-            "image": cube.images[at],
+            "image": scores.images[at],
             "value": agreement[at],
             "best": "",
             "worst": "",
@@ -101,7 +103,7 @@ def _metrics_apart(one: DatasetBoard, top: int) -> list[dict[str, Any]]:
 
 
 def concordance(values: Floats) -> Floats:
-    """Give Kendall's coefficient of concordance W, corrected for ties.
+    """Compute Kendall's coefficient of concordance W, corrected for ties.
 
     Parameters
     ----------
@@ -111,15 +113,15 @@ def concordance(values: Floats) -> Floats:
     Returns
     -------
     numpy.ndarray
-        Shape (images,): 1 where all judges rank the items alike, 0 where their rankings cancel
-        out; NaN where every judge finds all items equal. Kendall and Babington Smith 1939,
+        Shape (images,): 1 if all judges rank the items equally, 0 if their rankings cancel
+        out; NaN if every judge finds all items equal. Kendall and Babington Smith 1939,
         doi:10.1214/aoms/1177732186.
     """
     _, items, judges = values.shape
     ranks = stats.rankdata(values, axis=1)
     total = ranks.sum(axis=2)
     spread = ((total - total.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    # The largest spread that there could be, with each judge's ties as they are.
+    # The largest possible sum of squares, given the ties of each judge.
     own = ((ranks - (items + 1) / 2) ** 2).sum(axis=1).sum(axis=1)
     with np.errstate(invalid="ignore"):
         found: Floats = spread / (judges * own)

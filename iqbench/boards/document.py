@@ -1,4 +1,4 @@
-"""Leaderboards as documents: for people (terminal, Markdown, LaTeX, HTML) and programs."""
+"""Leaderboards as documents, for people (terminal, Markdown, LaTeX, HTML) and for programs."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def board_document(
     Parameters
     ----------
     table
-        The leaderboard; or averages over datasets: then all their scopes are shown.
+        The leaderboard; or averages over datasets, which are then shown for all scopes.
     overall
-        Averages over datasets, to be shown below the datasets where they say something new.
+        Averages over datasets, shown below the datasets unless they only repeat a dataset.
     hidden
-        How many columns were left out, for the line below that says so.
+        How many columns were left out, for a note below the tables.
     intervals
-        False for programs to get none.
+        False to leave intervals out of formats for programs.
     ranks
-        What is drawn of the ranks over all datasets.
+        The figure of the ranks over all datasets.
 
     Returns
     -------
     Document
-        CSV and JSON hold the table as it is.
+        CSV and JSON contain the whole table.
     """
     if table.averages:
         sections = list(overall_sections(table, every=True, ranks=ranks))

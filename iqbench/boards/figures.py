@@ -1,4 +1,4 @@
-"""Figures of a board: the front of fidelity and perception, distributions, two metrics, ranks."""
+"""Figures of a board: Pareto front, box plots, scatter plots of two metrics, average ranks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ __all__ = [
 
 
 _FEW = 60
-"""Up to so many images, boxes show each as a point."""
+"""The largest number of images for which box plots also show each image as a point."""
 
 
 def _axis(name: str, info: ColumnInfo) -> Axis:
@@ -51,19 +51,19 @@ def _axis(name: str, info: ColumnInfo) -> Axis:
 
 
 def front_panel(table: MeansTable, dataset: str = "") -> FrontPanel | None:
-    """Describe the methods of one dataset by fidelity and perception.
+    """Describe the methods of one dataset by their fidelity and their perceptual quality.
 
     Parameters
     ----------
     table
-        The dataset's part of a leaderboard.
+        The rows of the dataset in a leaderboard.
     dataset
-        Its name.
+        The name of the dataset.
 
     Returns
     -------
     FrontPanel or None
-        None where either column is not there, or no method has both.
+        None if a column is missing, or no method has both values.
     """
     board = table.frame
     names = [name for name in str(board["front_by"].iloc[0]).split(", ") if name]
@@ -80,13 +80,13 @@ def front_panel(table: MeansTable, dataset: str = "") -> FrontPanel | None:
 
 
 def _deciding_axis(name: str, info: ColumnInfo) -> Axis:
-    """Describe the axis of what a method is ranked by: its mean, or the distance to a target."""
+    """Describe the axis of the mean that ranks methods: of values, or of distances to a target."""
     title = name if info.target is None else distance_name(name, info.target)
     return _axis(title, averaged_info(info))
 
 
 def _deciding(row: Mapping[Any, Any], name: str) -> Triple:
-    """Give the mean by which a method is ranked, with the ends of its interval."""
+    """Return the mean that ranks a method, with the ends of its interval."""
     for kind in MEANS[::-1]:
         if np.isfinite(row.get(f"{name}{kind}", np.nan)):
             low, high = (float(row.get(f"{name}{kind}{end}", np.nan)) for end in ENDS)
@@ -95,25 +95,26 @@ def _deciding(row: Mapping[Any, Any], name: str) -> Triple:
 
 
 def box_panel(one: DatasetBoard) -> BoxPanel | None:
-    """Describe the values by image in the column that ranks, of each method.
+    """Describe the values of images in the column that ranks, for each method.
 
     Returns
     -------
     BoxPanel or None
-        Of the first column with values by image where none ranks; None where there is none.
+        If the ranking column has no values of images, of the first column that has; None if no
+        column has.
     """
-    heading = one.compared_by_images or next(iter(one.cube.headings), None)
+    heading = one.compared_by_images or next(iter(one.scores.headings), None)
     if heading is None:
         return None
     methods = _methods(one)
-    columns = one.cube.column(heading)[:, one.at(methods)].T
+    columns = one.scores.column(heading)[:, one.at(methods)].T
     values = [column[np.isfinite(column)] for column in columns]
     return BoxPanel(one.dataset, _axis(heading, one.info(heading)), methods, values)
 
 
 def shows_each_value(one: DatasetBoard) -> bool:
-    """Say whether images are so few that boxes show each as a point."""
-    return len(one.cube.images) <= _FEW
+    """Return whether there are few enough images to show each as a point."""
+    return len(one.scores.images) <= _FEW
 
 
 def scatter_panel(one: DatasetBoard) -> Panel | None:
@@ -122,17 +123,17 @@ def scatter_panel(one: DatasetBoard) -> Panel | None:
     Returns
     -------
     Panel or None
-        Of the first two columns with values by image where the front has none; None where there
-        are no two.
+        If the columns of the front have no values of images, of the first two columns that have;
+        None if there are no two.
     """
-    headings = one.cube.headings
+    headings = one.scores.headings
     names = [name for name in str(one.rows["front_by"].iloc[0]).split(", ") if name in headings]
     if len(names) < 2:
         names = headings[:2]
     if len(names) < 2:
         return None
     methods = _methods(one)
-    values = [one.cube.column(name)[:, one.at(methods)].T for name in names]
+    values = [one.scores.column(name)[:, one.at(methods)].T for name in names]
     known = np.isfinite(values[0]) & np.isfinite(values[1])
     groups = np.repeat(np.array(methods, dtype=object), known.sum(axis=1))
     axes = [_axis(name, one.info(name)) for name in names]
@@ -144,12 +145,12 @@ def scatter_panel(one: DatasetBoard) -> Panel | None:
 
 
 def _methods(one: DatasetBoard) -> list[str]:
-    """Name the methods that have values, by rank."""
-    return [str(name) for name in one.rows["method"] if name in one.cube.methods]
+    """Return the names of the methods that have values, by rank."""
+    return [str(name) for name in one.rows["method"] if name in one.scores.methods]
 
 
 def _in_order(board: Board) -> list[DatasetBoard]:
-    return sorted(board.standings, key=lambda one: natural(one.dataset))
+    return sorted(board.datasets, key=lambda one: natural(one.dataset))
 
 
 def _front(board: Board) -> Front | None:
@@ -161,7 +162,7 @@ def _front(board: Board) -> Front | None:
 def _boxes(board: Board) -> Boxes | None:
     panels = [box_panel(one) for one in _in_order(board)]
     known = [panel for panel in panels if panel is not None and any(map(len, panel.values))]
-    every = all(shows_each_value(one) for one in board.standings)
+    every = all(shows_each_value(one) for one in board.datasets)
     return Boxes("boxes", "Values by image", known, every) if known else None
 
 
@@ -185,7 +186,7 @@ _LACKING = {
 }
 
 FIGURES = tuple(_MAKERS)
-"""What can be drawn of a board."""
+"""The names of the figures of a board."""
 
 
 def board_figure(board: Board, kind: str) -> Figure:
@@ -194,16 +195,16 @@ def board_figure(board: Board, kind: str) -> Figure:
     Parameters
     ----------
     board
-        What there is.
+        The board.
     kind
         ``front``: methods by the two columns of the front, with intervals; ``boxes``: the values
-        by image in the column that ranks; ``scatter``: the two columns of the front, or else the
-        first two, image by image; ``ranks``: the critical-difference diagram.
+        of images in the column that ranks; ``scatter``: the values of images in the two columns
+        of the front, or else in the first two; ``ranks``: the critical-difference diagram.
 
     Raises
     ------
     IqbenchError
-        For an unknown kind, or where there is nothing to draw.
+        If the kind is unknown, or there is nothing to draw.
     """
     if kind not in _MAKERS:
         raise unknown_name("figure", kind, FIGURES)

@@ -1,4 +1,4 @@
-"""Formulas over columns: a small part of Python's expressions, read by `ast` and never run as code.
+"""Formulas over columns: a subset of Python's expressions, parsed by `ast`, never run as code.
 
 Names of columns are quoted: ``(1 - 'lpips-alex') + max(0, (10 - 'niqe') / 10)``.
 """
@@ -21,7 +21,7 @@ __all__ = ["Formula", "Resolve"]
 
 Floats = NDArray[np.float64]
 Resolve = Callable[[str], Floats]
-"""Gives the values of a column, or its ranks, by the name in quotes: shape (..., methods)."""
+"""Returns the values or the ranks of a column by its name; shape (..., methods)."""
 
 _LONGEST = 4000
 _DEEPEST = 60
@@ -55,16 +55,16 @@ _HINT = (
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula that was checked.
+    """A formula that has been checked.
 
     Attributes
     ----------
     text
-        As written.
+        The formula as the user wrote it.
     tree
-        What is evaluated.
+        Its syntax tree.
     columns
-        The names in quotes, each once.
+        The names in quotes, without repetition.
     """
 
     text: str
@@ -80,19 +80,20 @@ class Formula:
         text
             The formula.
         where
-            What it belongs to, for messages.
+            The name of its composite score, for messages.
 
         Raises
         ------
         IqbenchError
-            If it is none, uses what is not allowed, or names no column.
+            If the text is not a formula, uses a disallowed expression, or names no column.
         """
         if len(text) > _LONGEST:
             raise IqbenchError(f"the formula of {where} has more than {_LONGEST} characters")
         try:
             tree = ast.parse(" ".join(text.split()), mode="eval").body
         except SyntaxError as error:
-            raise IqbenchError(f"the formula of {where} is none: {error.msg}", hint=_HINT) from None
+            message = f"the formula of {where} is not valid: {error.msg}"
+            raise IqbenchError(message, hint=_HINT) from None
         except (ValueError, MemoryError, RecursionError, OverflowError):
             raise IqbenchError(f"the formula of {where} cannot be read", hint=_HINT) from None
         columns: dict[str, None] = {}
@@ -105,7 +106,7 @@ class Formula:
 
     @property
     def ranks(self) -> bool:
-        """Whether ranks of methods are in it."""
+        """Whether the formula uses ranks of methods."""
         names = (node.func for node in ast.walk(self.tree) if isinstance(node, ast.Call))
         return any(isinstance(name, ast.Name) and name.id == _RANK for name in names)
 
@@ -115,12 +116,12 @@ class Formula:
         Parameters
         ----------
         values, ranks
-            Give the values of a column, and the ranks in it.
+            Functions that return the values of a column, and the ranks in it.
 
         Returns
         -------
         numpy.ndarray
-            Of the shape of the columns; NaN where there is no number.
+            The shape is that of the columns; NaN where the result is not a number.
         """
         with np.errstate(all="ignore"):
             found: Floats = np.asarray(_evaluate(self.tree, values, ranks), dtype=np.float64)
@@ -128,7 +129,7 @@ class Formula:
 
 
 def _check(node: ast.expr, where: str, columns: dict[str, None], depth: int = 0) -> None:
-    """Refuse what is not part of the grammar; collect the columns."""
+    """Raise an error for an expression that is not allowed; collect the columns."""
     if depth > _DEEPEST:
         raise IqbenchError(f"the formula of {where} is nested too deeply")
     inner: list[ast.expr] = []
@@ -158,7 +159,7 @@ def _check(node: ast.expr, where: str, columns: dict[str, None], depth: int = 0)
 
 
 def _check_call(node: ast.Call, name: str, where: str) -> None:
-    """Refuse functions that are not known, and arguments that they do not take."""
+    """Raise an error for an unknown function or for wrong arguments."""
     if name not in _KNOWN:
         raise unknown_name(f"function in the formula of {where}", name, _KNOWN)
     if name == _RANK and not (
@@ -187,7 +188,7 @@ def _finite(value: int | float) -> bool:
 
 
 def _evaluate(node: ast.expr, values: Resolve, ranks: Resolve) -> Any:
-    """Compute a part of a formula that was checked."""
+    """Compute a part of a checked formula."""
 
     def of(part: ast.expr) -> Any:
         return _evaluate(part, values, ranks)

@@ -24,26 +24,26 @@ FACTS = (
 """Columns of a leaderboard that hold no values of metrics."""
 
 ENDS = ("_low", "_high")
-"""What the names of the columns end in that hold the two ends of a mean's interval."""
+"""Suffixes of the columns that hold the ends of the interval of a mean."""
 
 MEANS = ("", "_distance", "_compared")
-"""What the names of a metric's columns end in that hold means."""
+"""Suffixes of the columns of a metric that hold means."""
 
 COUNTED = ("_compared_n", "_infinite", "_minus_infinite", "_rank")
-"""What the names of a metric's columns end in that hold whole numbers."""
+"""Suffixes of the columns of a metric that hold integers."""
 
 SET_FACTS = ("_n", "_reference_set", "_reference_n")
-"""Endings of column names that describe the images behind a value of a set."""
+"""Suffixes of the columns that describe the images of a set value."""
 
 SUFFIXES = (
     *(f"{mean}{end}" for mean in MEANS for end in ("", *ENDS)),
     *COUNTED,
     *SET_FACTS,
 )
-"""What the names of a metric's columns end in, in the order of a leaderboard."""
+"""All suffixes of the columns of a metric, in the order of a leaderboard."""
 
 
 def metric_columns(board: pd.DataFrame) -> list[str]:
-    """Name the columns of a leaderboard that hold means of metrics."""
+    """Return the columns of a leaderboard that hold means of metrics."""
     derived = {f"{name}{suffix}" for name in board.columns for suffix in SUFFIXES[1:]}
     return [name for name in board.columns if name not in FACTS and name not in derived]

@@ -1,4 +1,4 @@
-"""The Python face of ``iqbench leaderboard``: a results folder to a comparison of its methods."""
+"""The Python function of ``iqbench leaderboard``: compare the methods of a results folder."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def leaderboard(
     columns
         Which columns to show: ``"all"``, ``"headline"``, or selectors of columns in their order.
     front
-        Two columns that span the Pareto front, e.g. ``("psnr", "lpips-alex")``; by default psnr,
-        or else ssim, and lpips.
+        Two columns that span the Pareto front, e.g. ``("psnr", "lpips-alex")``; by default the
+        first column of fidelity and the first of perception, headline columns before others.
     composites
-        Scores of means of columns, each ``"NAME = FORMULA"`` with columns in quotes, a file of
-        such lines, or the name of a preset such as ``"ntire-perceptual"``.
+        Composite scores of the means of columns: each ``"NAME = FORMULA"`` with columns in quotes,
+        a file of such lines, or the name of a preset such as ``"ntire-perceptual"``.
     intervals
-        Whether means and ranks get bootstrap intervals.
+        Whether to compute bootstrap intervals of means and ranks.
     filters
-        Wanted value or values of ``dataset``, ``method``, ``metric``, ``protocol`` or
+        The value or values to keep of ``dataset``, ``method``, ``metric``, ``protocol`` or
         ``precision``.
 
     Returns
@@ -57,7 +57,7 @@ def leaderboard(
     Raises
     ------
     IqbenchError
-        The folder cannot be read, or an argument names what is not there.
+        If the folder cannot be read, or an argument names something that does not exist.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The means of one column: what is shown, and what decides ranks."""
+"""The means of one column: the shown ones, and those that decide ranks."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["ColumnMeans", "Infinite", "MethodMeans", "differs", "finite_means"]
 
 @dataclass(frozen=True)
 class MethodMeans:
-    """A mean of each method.
+    """One mean per method.
 
     Attributes
     ----------
     values
         Shape (methods,).
     samples
-        The same of resamples of the images, shape (resamples, methods), or None.
+        The means over resamples of the images, shape (resamples, methods), or None.
     certain
-        Shape (methods,): whether an interval says anything. One value says nothing about others.
+        Shape (methods,): whether the mean has an interval. The mean of one value has none.
     """
 
     values: Floats
@@ -35,7 +35,7 @@ class MethodMeans:
     certain: NDArray[np.bool_]
 
     def ends(self) -> tuple[Floats, Floats] | None:
-        """Give the ends of the 95 % intervals, if there are resamples."""
+        """Return the ends of the 95 % intervals; None without resamples."""
         if self.samples is None:
             return None
         low, high = percentile_interval(self.samples)
@@ -44,12 +44,12 @@ class MethodMeans:
 
 @dataclass(frozen=True)
 class Infinite:
-    """How many infinite values each method has, which its means leave out.
+    """The numbers of infinite values of each method, which the means leave out.
 
     Attributes
     ----------
     above, below
-        Shape (methods,): how many are ``inf`` and ``-inf``.
+        Shape (methods,): how many values are ``inf`` and ``-inf``.
     """
 
     above: Counts
@@ -57,26 +57,26 @@ class Infinite:
 
     @classmethod
     def of(cls, values: Floats) -> Infinite:
-        """Count those of values of shape (images, methods)."""
+        """Count infinite values in an array of shape (images, methods)."""
         return cls(np.isposinf(values).sum(axis=0), np.isneginf(values).sum(axis=0))
 
     @classmethod
     def together(cls, several: Sequence[Infinite]) -> Infinite:
-        """Add up."""
+        """Add the counts of several datasets."""
         return cls(
             np.sum([one.above for one in several], axis=0),
             np.sum([one.below for one in several], axis=0),
         )
 
     def bad(self, info: ColumnInfo) -> Floats:
-        """Count the bad ones less the good ones: of a target, all are infinitely far away."""
+        """Return the bad infinite values minus the good ones; for a target all are bad."""
         if info.target is not None:
             return (self.above + self.below).astype(np.float64)
         balance = (self.above - self.below).astype(np.float64)
         return -balance if info.direction == "higher" else balance
 
     def at(self, methods: Sequence[int]) -> Infinite:
-        """Choose methods."""
+        """Return the counts of the methods at these positions."""
         return Infinite(self.above[list(methods)], self.below[list(methods)])
 
 
@@ -87,16 +87,16 @@ class ColumnMeans:
     Attributes
     ----------
     mean
-        Of the finite values; infinite for a method that has infinite values of one sign alone.
+        Means of the finite values; infinite if all values of a method are infinite with one sign.
     distance
-        Of how far the finite values are from the target; None where there is no target.
+        Means of the distances between finite values and the target; None without a target.
     compared
-        Of what is averaged over the images that are finite for all ranked methods; None where that
-        is what ``distance``, or else ``mean``, is for each of them already.
+        Means (of distances for a target, else of values) over the images that are finite for all
+        ranked methods; None if these equal ``distance``, or else ``mean``, for all of them.
     count
-        Shape (methods,): over how many images, or datasets, ``compared`` is.
+        Shape (methods,): the number of images, or of datasets, in ``compared``.
     infinite
-        What ``mean`` leaves out.
+        The numbers of infinite values, which ``mean`` leaves out.
     groups, ranks
         Shape (methods,), see `iqbench.boards.order.Order`.
     """
@@ -111,11 +111,11 @@ class ColumnMeans:
 
     @property
     def deciding(self) -> MethodMeans:
-        """Give the means that ranks follow."""
+        """The means that decide the ranks."""
         return self.compared or self.distance or self.mean
 
     def named(self, heading: str) -> Iterator[tuple[str, Floats]]:
-        """Give the columns of a leaderboard, see `iqbench.boards.board.Board.table`."""
+        """Return the columns of a leaderboard, see `iqbench.boards.board.Board.table`."""
         means = {"": self.mean, "_distance": self.distance, "_compared": self.compared}
         for kind, mean in means.items():
             if mean is not None:
@@ -141,8 +141,8 @@ def finite_means(values: Floats) -> Floats:
     Returns
     -------
     numpy.ndarray
-        Shape (methods,). Infinite where a method has infinite values of one sign alone; NaN where
-        it has no value, or none but infinite ones of both signs.
+        Shape (methods,). Infinite if all values of a method are infinite with one sign; NaN if it
+        has no value, or only infinite ones of both signs.
     """
     finite = np.isfinite(values)
     count = finite.sum(axis=0)
@@ -155,5 +155,5 @@ def finite_means(values: Floats) -> Floats:
 
 
 def differs(order: Order, taken: Floats) -> bool:
-    """Say whether the means that decide leave out a finite value of a ranked method."""
+    """Return whether the means that decide ranks leave out a finite value of a ranked method."""
     return bool((np.isfinite(taken) & ~order.images & order.ranked).any())

@@ -1,4 +1,4 @@
-"""Tables of means: methods below each other, with what is needed to read their columns."""
+"""Tables of means: one row per method, with descriptions of the columns."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class MeansTable:
     Attributes
     ----------
     frame
-        One row per method of a dataset, or of a scope; for its columns see
+        One row per dataset and method, or per scope and method; for its columns see
         `iqbench.boards.board.Board`.
     columns
-        How metrics are read.
+        Descriptions of the metrics.
     """
 
     frame: pd.DataFrame
@@ -32,7 +32,7 @@ class MeansTable:
 
     @property
     def averages(self) -> bool:
-        """Say whether these are averages over datasets."""
+        """Whether these are averages over datasets."""
         return "scope" in self.frame.columns
 
     @property
@@ -41,28 +41,28 @@ class MeansTable:
         return metric_columns(self.frame)
 
     def info(self, heading: str) -> ColumnInfo:
-        """Say how a metric's column is read."""
+        """Return the description of a metric's column."""
         return self.columns.info(heading)
 
     def part(self, rows: pd.DataFrame) -> MeansTable:
-        """Return the table with these of its rows alone."""
+        """Return the table with only these rows."""
         return replace(self, frame=rows)
 
     def parts(self) -> Iterator[tuple[str, MeansTable]]:
-        """Give each dataset and its table."""
+        """Return each dataset with its table."""
         for dataset, rows in self.frame.groupby("dataset", sort=False):
             yield str(dataset), self.part(rows)
 
     def places(self) -> pd.DataFrame:
-        """Say which methods are the best and the second best in each column.
+        """Return which methods are the best and the second best in each column.
 
-        Rows are compared within a dataset; those of averages within a scope and task.
+        Rows are compared within a dataset, or, for averages, within a scope and task.
 
         Returns
         -------
         pandas.DataFrame
-            With the index and the metrics' columns of the frame: 1 for the best of the complete
-            methods, 2 for the next, 0 for the others. Where all are equal, none is best.
+            With the index and the metrics' columns of the frame: 1 for the best complete method,
+            2 for the second, 0 for the others. If all are equal, none is the best.
         """
         by = ["scope", "task"] if self.averages else ["dataset"]
         marks = pd.DataFrame(0, index=self.frame.index, columns=self.metrics)
@@ -81,16 +81,16 @@ class MeansTable:
         return self.part(self.frame.drop(columns=ends, errors="ignore"))
 
     def with_metrics_of(self, more: MeansTable, by: Sequence[str]) -> MeansTable:
-        """Add the metrics that only a longer table has, so that they can be shown too.
+        """Add the metrics that only another table has, so that a page can show them too.
 
-        Ranks, ties and completeness stay: they are judged by the table's own metrics.
+        Ranks, ties and completeness do not change: the table's own metrics decide them.
 
         Parameters
         ----------
         more
-            A table of the same rows with more metrics.
+            A table with the same rows and more metrics.
         by
-            Columns that name a row.
+            Columns that identify a row.
         """
         extra = [name for name in more.metrics if name not in self.frame.columns]
         names = [f"{name}{suffix}" for name in extra for suffix in SUFFIXES]

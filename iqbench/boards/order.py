@@ -1,9 +1,9 @@
-"""Order methods in one column: by which mean, over which images, and how certain that is.
+"""Order methods in one column, and resample the images to see how certain the order is.
 
 One infinite value must not decide a mean or a rank. Methods are ordered by their means over the
-images that are finite for all of them; equal means are ordered by the infinite values. Neither
-more nor less of a metric with a target is better: what is averaged is how far each value is from
-the target, so that values on both sides of it do not cancel out.
+images that are finite for all of them; equal means are ordered by the infinite values. For a
+metric with a target, the distances between values and target are averaged, so that values above
+and below the target do not cancel out.
 """
 
 from __future__ import annotations
@@ -31,23 +31,24 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Order:
-    """How methods stand in one column.
+    """The order of methods in one column.
 
     Attributes
     ----------
     ranked
         Shape (methods,): which methods have a rank.
     groups
-        Shape (methods,): methods of one number are ordered by their means; those of different
-        ones by their infinite values. -1 where not ranked.
+        Shape (methods,): the number of the group of a method. Methods of one group are ordered by
+        their means, methods of different groups by their infinite values. -1 if not ranked.
     images
-        Shape (images, methods): over which images a method's mean is taken, the same for all
+        Shape (images, methods): whether an image is part of a method's mean; the same for all
         methods of a group.
     means
-        Shape (methods,): the means, of what `averaged` gives. NaN where a method is not ranked, or
-        its group has no such image, or is the method alone because of its infinite values.
+        Shape (methods,): the means of the result of `averaged`. NaN if a method is not ranked, if
+        no image is part of its group's means, or if it is alone in its group because of its
+        infinite values.
     ranks
-        Shape (methods,): 1 for the best, equal ones share the best rank; NaN where not ranked.
+        Shape (methods,): 1 for the best, equal methods share the best rank; NaN if not ranked.
     """
 
     ranked: Flags
@@ -58,12 +59,12 @@ class Order:
 
 
 def averaged(values: Floats, info: ColumnInfo) -> Floats:
-    """Give what is averaged to rank methods: the values or, for a target, the distances to it."""
+    """Return the numbers whose means rank methods: values or, for a target, distances to it."""
     return values if info.target is None else shortfall(values, info)
 
 
 def averaged_info(info: ColumnInfo) -> ColumnInfo:
-    """Say how a mean of what `averaged` gives is read: the nearer to a target, the better."""
+    """Return the description of a mean of `averaged`: smaller is better for a target."""
     return info if info.target is None else ColumnInfo("lower", info.decimals)
 
 
@@ -73,12 +74,12 @@ def competition_ranks(distance: Floats) -> Floats:
     Parameters
     ----------
     distance
-        Shape (..., methods), as `shortfall` gives it.
+        Shape (..., methods), from `shortfall`.
 
     Returns
     -------
     numpy.ndarray
-        Of that shape; NaN where a distance is.
+        The same shape; NaN where a distance is NaN.
     """
     ordered = np.sort(distance, axis=-1)
     if distance.size == 0:
@@ -93,7 +94,7 @@ def competition_ranks(distance: Floats) -> Floats:
 
 
 def lexicographic_ranks(first: Floats, second: Floats) -> Floats:
-    """Rank by ``first``, and where that is equal by ``second``; smaller is better in both.
+    """Rank by ``first``, ties by ``second``; smaller is better in both.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def lexicographic_ranks(first: Floats, second: Floats) -> Floats:
     Returns
     -------
     numpy.ndarray
-        As `competition_ranks` gives it; NaN where ``first`` is.
+        As from `competition_ranks`; NaN where ``first`` is NaN.
     """
     many = first.shape[-1] + 1
     return competition_ranks(competition_ranks(first) * many + competition_ranks(second))
@@ -117,20 +118,20 @@ def order_methods(values: Floats, info: ColumnInfo, complete: Flags) -> Order:
     values
         Shape (images, methods), NaN where there is no value.
     info
-        The column's direction; without one, no method is ranked.
+        The description of the column; if it has no direction, no method is ranked.
     complete
-        Shape (methods,): which methods may be ranked. Those without any value are not.
+        Shape (methods,): which methods may be ranked. Methods without any value are not ranked.
 
     Returns
     -------
     Order
-        The smaller mean over the images that are finite for all ranked methods is the better one,
-        or the larger one, as the direction says. Equal means are ordered by the infinite values:
-        more of the good ones and fewer of the bad ones are better, an infinite distance to a
-        target is bad. Methods without a finite value have no mean: they stand before all others,
-        or after them, and take no part in choosing the images. Where still no image is finite for
-        all, the infinite values decide alone, and methods with as many are ordered among
-        themselves by the same rule.
+        Methods are ordered by the mean over the images that are finite for all ranked methods;
+        the direction decides whether a smaller or a larger mean is better. Equal means are ordered
+        by the infinite values: more good ones and fewer bad ones are better; an infinite distance
+        to a target is bad. Methods without a finite value have no mean: they are placed before or
+        after all others, and the images are chosen without them. If no image is finite for all
+        remaining methods, only the infinite values decide, and methods with equal numbers of them
+        are ordered among themselves by the same rule.
     """
     ranked = complete & ~np.isnan(values).all(axis=0)
     if info.direction == "none":
@@ -154,12 +155,12 @@ def resampled_ranks(
     values, info
         As for `order_methods`.
     order
-        What it gave.
+        The result of `order_methods`.
     means
-        Shape (resamples, methods): means of resamples, over ``order.images``. NaN where a resample
-        has none of these.
+        Shape (resamples, methods): means of the resamples over ``order.images``. NaN if a resample
+        contains none of these images.
     seed
-        By which the images were drawn, see `iqbench.stats.bootstrap.bootstrap_counts`.
+        The seed of the resamples, see `iqbench.stats.bootstrap.bootstrap_counts`.
 
     Returns
     -------
@@ -172,7 +173,7 @@ def resampled_ranks(
     taken, read = averaged(values, info)[:, order.ranked], averaged_info(info)
     distance = shortfall(means[:, order.ranked], read)
     infinite = _infinite(taken, read)
-    # There the means do not decide, or not alone.
+    # In these resamples means alone do not decide.
     without = np.isnan(distance).any(axis=1) | (order.groups.max() > 0)
     if not (infinite.any() or without.any()):
         ranks[:, order.ranked] = competition_ranks(distance)
@@ -191,7 +192,7 @@ def resampled_ranks(
 def _compare(
     taken: Floats, read: ColumnInfo, weights: Floats
 ) -> tuple[NDArray[np.intp], Flags, Floats, Floats]:
-    """Order methods whose images count so many times: groups, images, means, ranks."""
+    """Order methods with a weight per image; return groups, images, means and ranks."""
     methods = taken.shape[1]
     finite = np.isfinite(taken).all(axis=1) & (weights > 0)
     infinite = weights @ _infinite(taken, read)
@@ -206,7 +207,7 @@ def _compare(
     for number in np.unique(ranks):
         alike = ranks == number
         inner = np.zeros(alike.sum(), dtype=np.intp)
-        # Of one method alone there is nothing to compare, but for the rest of those set apart.
+        # A single method needs no comparison, unless it remains after others were set apart.
         if alike.sum() < methods and (alike.sum() > 1 or not apart[alike].any()):
             inner, images[:, alike], means[alike], within = _compare(taken[:, alike], read, weights)
             ranks[alike] += within - 1
@@ -215,11 +216,11 @@ def _compare(
 
 
 def _by_infinite(taken: Floats, infinite: Floats) -> tuple[Floats, Flags]:
-    """Rank methods of which no image is finite for all, and say which are set apart.
+    """Rank methods that share no finite image; return the ranks and which methods are set apart.
 
-    Methods without any finite value stand before all others, or after them, as their infinite
-    values are good or bad; these are then compared without them. If there are no such methods, or
-    no others, the infinite values rank all.
+    Methods without any finite value are set apart: they are placed before all others if their
+    infinite values are good, else after them. The others are then compared without them. If there
+    are no such methods, or only such methods, the infinite values rank all methods.
     """
     without: Flags = np.logical_not(np.isfinite(taken).any(axis=0))
     if not without.any() or without.all():
@@ -229,6 +230,6 @@ def _by_infinite(taken: Floats, infinite: Floats) -> tuple[Floats, Flags]:
 
 
 def _infinite(taken: Floats, read: ColumnInfo) -> Floats:
-    """Mark infinite values: 1 where they are bad, -1 where they are good, else 0."""
+    """Mark infinite values: 1 if bad, -1 if good, and 0 for finite values."""
     distance = shortfall(taken, read)
     return np.isposinf(distance).astype(np.float64) - np.isneginf(distance)

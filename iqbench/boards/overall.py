@@ -1,4 +1,4 @@
-"""Averages over datasets: of ranks, and of means that were made alike; per task and overall."""
+"""Averages over datasets, per task and overall: of ranks, and of means with equal signatures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _FRONT = (
 
 @dataclass(frozen=True)
 class _Scope:
-    """Datasets that are averaged over, and the methods that are complete on all of them."""
+    """The datasets of one average, and the methods that are complete on all of them."""
 
     kind: str
     task: str
@@ -47,23 +47,23 @@ class _Scope:
 
     @property
     def methods(self) -> list[str]:
-        """Name the methods that some dataset lists, in natural order."""
+        """Return the methods of all datasets, in natural order."""
         return sorted({name for one in self.found for name in one.rows["method"]}, key=natural)
 
     @property
     def complete(self) -> list[str]:
-        """Name the methods that have a rank on every dataset, in natural order."""
+        """Return the methods that have a rank on every dataset, in natural order."""
         ranked = [set(one.ranked()) for one in self.found]
         return [name for name in self.methods if all(name in names for names in ranked)]
 
     @property
     def drawn(self) -> bool:
-        """Say whether every dataset has resamples to average over."""
+        """Whether every dataset has resamples to average over."""
         return all(one.rank_samples is not None for one in self.found)
 
     @property
     def certain(self) -> NDArray[np.bool_]:
-        """Say of each complete method whether intervals tell anything: of one image they do not."""
+        """For each complete method, whether it has intervals: one image gives none."""
         return np.full(len(self.complete), all(one.enough for one in self.found))
 
 
@@ -73,26 +73,27 @@ def overall_of(found: Sequence[DatasetBoard]) -> pd.DataFrame:
     Parameters
     ----------
     found
-        The datasets. Those that rank no method are left out.
+        The boards of the datasets. Datasets that rank no method are left out.
 
     Returns
     -------
     pandas.DataFrame
-        One row a scope and method, by rank, with
+        One row per scope and method, sorted by rank, with
 
         - scope (``task`` or ``overall``), task, datasets (how many), ranked_by (the columns that
           rank the datasets);
-        - rank, by average_rank: the mean over datasets of the rank among the methods that are
-          complete on all of them, where ties have their mean rank; null for the other methods;
-        - average_rank_low and average_rank_high: its interval, with the images of each dataset
-          drawn again and the datasets kept; like all intervals, only where the datasets have them;
-        - tie: from five datasets and three methods on, a letter that methods share which do not
-          differ significantly from the best of their group by Nemenyi's test;
-        - n and expected: on how many datasets the method is complete, of how many;
-        - for every metric that all datasets have under one signature, the columns of
-          `iqbench.boards.board.Board.table`: means over datasets of their means, each
-          dataset counting alike. A dataset on which some complete method has no mean to compare
-          is left out of the compared mean; infinite values are those of all datasets.
+        - average_rank: the mean over datasets of the rank among the methods that are complete on
+          all of them, where ties have their mean rank; null for the other methods; and rank, the
+          rank by average_rank;
+        - average_rank_low and average_rank_high: the interval of average_rank, from resampling
+          the images of each dataset and keeping the datasets; only if the datasets have intervals;
+        - tie: with at least five datasets and three methods, a letter shared by methods that do
+          not differ significantly from the best of their group by Nemenyi's test;
+        - n and expected: the number of datasets on which the method is complete, and of all;
+        - for every metric that has one signature on all datasets, the columns of
+          `iqbench.boards.board.Board.table`: means over datasets of their means, with equal
+          weights. The compared mean leaves out a dataset on which a complete method has no
+          comparable mean; infinite values are counted over all datasets.
     """
     ranked = [one for one in found if one.ranked_by is not None]
     tasks = sorted({one.task for one in ranked} - {""}, key=natural)
@@ -118,13 +119,13 @@ def rank_table(found: Sequence[DatasetBoard]) -> pd.DataFrame:
     Parameters
     ----------
     found
-        The datasets; those that rank no method are left out.
+        The boards of the datasets; datasets that rank no method are left out.
 
     Returns
     -------
     pandas.DataFrame
-        One row per dataset, one column per method, ties have their mean rank. On each dataset these
-        methods stand in the order in which its own table has them.
+        One row per dataset, one column per method; ties have their mean rank. The order of the
+        methods on each dataset is that of its own table.
     """
     scope = _Scope("overall", "", [one for one in found if one.ranked_by is not None])
     ranks = [
@@ -136,7 +137,7 @@ def rank_table(found: Sequence[DatasetBoard]) -> pd.DataFrame:
 
 
 def _among(ranks: Floats, one: DatasetBoard, methods: Sequence[str]) -> Floats:
-    """Rank some of a dataset's methods among themselves, given ranks of shape (..., methods)."""
+    """Rank a subset of methods among themselves, given ranks of shape (..., methods)."""
     chosen = ranks[:, one.at(methods)]
     return np.asarray(stats.rankdata(chosen, axis=1, nan_policy="propagate"), dtype=np.float64)
 
@@ -192,8 +193,8 @@ def _ranks(scope: _Scope) -> pd.DataFrame:
 
 
 def _means(scope: _Scope) -> pd.DataFrame:
-    """Average what all datasets have under one signature, each dataset counting alike."""
-    kinds = [{kind: name for name, kind in one.cube.signatures.items()} for one in scope.found]
+    """Average metrics that have one signature on all datasets; datasets have equal weights."""
+    kinds = [{kind: name for name, kind in one.scores.signatures.items()} for one in scope.found]
     common = [kind for kind in kinds[0] if all(kind in others for others in kinds)]
     heads = headings(common)
     table: dict[str, Floats] = {}
@@ -225,9 +226,9 @@ def _average(scope: _Scope, found: Sequence[ColumnMeans], info: ColumnInfo) -> C
 
 
 def _deciding(one: ColumnMeans, at: Sequence[int]) -> Floats:
-    """Give the means of a dataset that can be compared with each other, NaN for none."""
+    """Return the comparable means of a dataset, NaN for a method without one."""
     values, shown = one.deciding.values[at], (one.distance or one.mean).values[at]
-    # A method without a finite value has no mean that is compared, but an infinite one.
+    # A method without a finite value has no comparable mean, but an infinite one.
     values = np.where(np.isnan(values) & np.isinf(shown), shown, values)
     over_other_images = len(np.unique(one.groups[at][np.isfinite(values)])) > 1
     return np.full(len(values), np.nan) if over_other_images else values
@@ -239,7 +240,7 @@ def _mean_of(
     places: Sequence[Sequence[int]],
     used: NDArray[np.bool_] | None = None,
 ) -> MethodMeans:
-    """Average over the datasets that are used; by default over those without infinite means."""
+    """Average over the used datasets; by default over those without infinite means."""
     table = np.stack([mean.values[at] for mean, at in zip(means, places, strict=True)])
     every = used is None
     used = ~np.isinf(table) if used is None else used
@@ -251,14 +252,14 @@ def _mean_of(
         ]
         samples = _over(np.stack(drawn), used[:, np.newaxis])
     if every:
-        # A method that has infinite means on all datasets has an infinite one here.
+        # A method with infinite means on all datasets gets an infinite average.
         with np.errstate(invalid="ignore"):
             values = np.where(used.any(axis=0), values, table.sum(axis=0))
     return MethodMeans(values, samples, scope.certain)
 
 
 def _over(table: Floats, used: NDArray[np.bool_]) -> Floats:
-    """Average over the first axis what is used; NaN where nothing is."""
+    """Average the used entries over the first axis; NaN if none is used."""
     used = np.broadcast_to(used, table.shape)
     count = used.sum(axis=0)
     sums = np.where(used, table, 0.0).sum(axis=0)

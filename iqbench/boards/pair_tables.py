@@ -1,4 +1,4 @@
-"""Pairs of methods, and single images, as sections: one per dataset."""
+"""Sections about pairs of methods and about single images, one per dataset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _P = 3
 
 
 def pair_sections(pairs: pd.DataFrame, columns: Columns) -> Iterator[Section]:
-    """Show what `iqbench.boards.pairwise.pairs_of` found; significant gains count as best."""
+    """Show the pairs of `iqbench.boards.pairwise.pairs_of`; significant gains are bold."""
     sets = [name for name in pairs.columns if name not in PAIR_COLUMNS]
     for (dataset, metric), rows in pairs.groupby(["dataset", "metric"], sort=False):
         info = columns.info(str(metric))
@@ -55,7 +55,7 @@ def pair_sections(pairs: pd.DataFrame, columns: Columns) -> Iterator[Section]:
 
 
 def image_sections(images: pd.DataFrame, columns: Columns) -> Iterator[Section]:
-    """Show what `iqbench.boards.by_image.images_of` found, the extremes and where two part."""
+    """Show the images of `iqbench.boards.by_image.images_of`."""
     apart = images["what"].isin(["ahead", "behind"])
     for (dataset, metric), rows in images.groupby(["dataset", "metric"], sort=False):
         info = columns.info(str(metric))
@@ -78,5 +78,5 @@ def image_sections(images: pd.DataFrame, columns: Columns) -> Iterator[Section]:
 
 
 def _infinite(gains: int, losses: int) -> str:
-    """Say how many gains and losses are infinite, which the mean leaves out."""
+    """Count the infinite gains and losses, which the mean leaves out."""
     return ", ".join(f"{sign}{n} inf" for sign, n in (("+", gains), ("-", losses)) if n)

@@ -1,4 +1,4 @@
-"""Each method against each other one, image by image."""
+"""Compare each pair of methods, image by image."""
 
 from __future__ import annotations
 
@@ -25,27 +25,32 @@ PAIR_COLUMNS = (
 
 
 def pairs_of(found: Sequence[DatasetBoard]) -> pd.DataFrame:
-    """Compare each pair of ranked methods on the images of their dataset.
+    """Compare each pair of ranked methods on the images of a dataset.
 
-    Columns of one value per method, such as FID, have no images to win.
+    Columns with one value per method, such as FID, are not compared, as they have no images.
 
     Parameters
     ----------
     found
-        The datasets.
+        The boards of the datasets.
 
     Returns
     -------
     pandas.DataFrame
-        One row per dataset and pair, ``method`` ranked no worse than ``other``, by the column that
-        ranks the dataset, or, where that has one value per method, by the first one with values of
-        images: on how many of n images it wins, loses and draws (equal to 9 digits), and by how
-        many of these the gain or loss is infinite; gain, how much better its mean is of those that
-        decide the ranks, NaN where infinite values alone decide; p_value of Wilcoxon's signed-rank
-        test, p_holm corrected for all pairs of the dataset; significant, whether that is at most
-        5 % and the test and the gain agree on which is better; and effect, the rank-biserial
-        correlation, 1 where every image is better. Each column of one value per method follows by
-        its name, and is NaN.
+        One row per dataset and pair; ``method`` is ranked no worse than ``other``. The column is
+        the one that ranks the dataset or, if that has one value per method, the first with values
+        of images. The row has
+
+        - the numbers of n images on which ``method`` wins, loses and draws (equal to 9 digits),
+          and on how many of these the gain or loss is infinite;
+        - gain, the difference of the means that decide the ranks, positive if ``method`` is
+          better; NaN if only infinite values decide;
+        - p_value of Wilcoxon's signed-rank test, and p_holm, corrected for all pairs of the
+          dataset;
+        - significant, whether p_holm is at most 5 % and the test and the gain agree on which
+          method is better;
+        - effect, the rank-biserial correlation, 1 if every image is better;
+        - each column with one value per method, always NaN.
     """
     parts = [
         _of_dataset(one)
@@ -61,7 +66,7 @@ def _of_dataset(one: DatasetBoard) -> pd.DataFrame:
     heading = one.compared_by_images
     assert heading is not None
     info = one.info(heading)
-    values = one.cube.column(heading)
+    values = one.scores.column(heading)
     order = one.orders[heading]
     methods = one.ranked()
     ranks = np.nan_to_num(order.ranks[one.at(methods)], nan=np.inf)
@@ -89,7 +94,7 @@ def _of_dataset(one: DatasetBoard) -> pd.DataFrame:
                 "gain": sign * (means[0] - means[1]) + 0.0 if together else np.nan,
                 "p_value": outcome.p_value,
                 "effect": outcome.effect,
-                # Of two methods of one rank neither is the better one.
+                # Of two methods with equal rank, none is ahead.
                 "ahead": order.ranks[at] < order.ranks[against],
             }
         )

@@ -1,8 +1,8 @@
-"""The table of a paper: methods below each other, datasets and scales side by side.
+"""The table of a paper: one row per method, columns grouped by dataset and scale.
 
-Every column is ranked among the rows that are shown, whether their values were scored here,
-imported from another tool, or published. A value that is not of all images, or of another protocol
-than the column, is shown with the reason and takes no part.
+Each column ranks the shown rows, whether their values were scored by iqbench, imported from
+another tool, or published. A value that does not cover all images, or has another protocol than
+the column, is shown with the reason and not ranked.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ __all__ = ["paper_document"]
 
 _SCALED = re.compile(r"(?P<base>.*[^-_ ])[-_ ]?[xX\u00d7](?P<scale>[0-9]+)")
 _OTHER = "†"
-"""Marks a value whose protocol is not known to be that of its column."""
+"""Marks a value whose protocol differs from that of its column, or is not known."""
 
 
 @dataclass(frozen=True)
 class _Value:
-    """What a method has in a column.
+    """The value of a method in a column.
 
     Attributes
     ----------
     value
-        Its mean.
+        The mean.
     note
         Why it is not compared with the others, and what the mean leaves out.
     half
-        Of its interval, NaN where there is none.
+        Half the width of its interval; NaN without an interval.
     behind
-        How far from the best there could be, of the mean that decides; less is better.
+        Distance of the deciding mean from the best possible value; smaller is better.
     rank
-        Among the values that are compared; NaN where it is not.
+        Rank among the compared values; NaN if it is not compared.
     """
 
     value: float
@@ -70,13 +70,13 @@ class _Column:
     Attributes
     ----------
     dataset, scale
-        Which; the scale is empty where there is none.
+        The dataset and the scale; the scale is empty if there is none.
     keys
-        Metric and signature, the latter without the file that values were imported from.
+        Metric and signature, without the name of the file that values were imported from.
     info
-        How it is read.
+        The description of the metric.
     values
-        By method.
+        The value of each method.
     """
 
     dataset: str
@@ -94,27 +94,28 @@ def paper_document(
     Parameters
     ----------
     board
-        What is shown; its columns stand in each group in their order.
+        The board; its order of columns is that of each group.
     layout
         Names, order, caption and the like.
     intervals
-        Whether values have their intervals, if the board has any.
+        Whether to show the intervals of values, if the board has them.
 
     Returns
     -------
     Document
-        One table. CSV and JSON hold one row per method, numbers in full.
+        One table. CSV and JSON contain one row per method, with unrounded numbers.
 
     Raises
     ------
     IqbenchError
-        Where the layout names what is not there, or two columns or rows would have one name.
+        If the layout names something that does not exist, or two columns or two rows would have
+        the same name.
     """
     layout = layout or TableLayout()
-    standings = _chosen_datasets(board, layout)
+    boards = _chosen_datasets(board, layout)
     found = [
         column
-        for one in standings
+        for one in boards
         for column in _columns_of(one, board, layout.any_protocol, intervals)
     ]
     methods = _rows_of(found, layout)
@@ -152,8 +153,8 @@ def paper_document(
 
 
 def _chosen_datasets(board: Board, layout: TableLayout) -> list[DatasetBoard]:
-    """Give the datasets of the table in their order."""
-    known = {one.dataset: one for one in board.standings}
+    """Return the datasets of the table in their order."""
+    known = {one.dataset: one for one in board.datasets}
     for name in layout.datasets:
         if name not in known:
             raise unknown_name("dataset of the table", name, known)
@@ -161,7 +162,7 @@ def _chosen_datasets(board: Board, layout: TableLayout) -> list[DatasetBoard]:
 
 
 def _rows_of(found: Sequence[_Column], layout: TableLayout) -> list[str]:
-    """Give the methods of the table in their order."""
+    """Return the methods of the table in their order."""
     known = list(dict.fromkeys(name for column in found for name in column.values))
     for name in (*layout.methods, *layout.order):
         if name not in known:
@@ -188,7 +189,7 @@ def _refuse_doubles(names: Sequence[str], what: str) -> None:
 
 
 def _scale_of(signature: str) -> str:
-    """Read the scale in the protocol of a signature, where it has one."""
+    """Return the scale in the protocol of a signature; empty if it has none."""
     found = re.search(r"[:,]scale=([0-9]+)", parse_signature(signature).get("protocol", ""))
     return found[1] if found else ""
 
@@ -196,14 +197,14 @@ def _scale_of(signature: str) -> str:
 def _columns_of(
     one: DatasetBoard, board: Board, any_protocol: bool, intervals: bool
 ) -> Iterator[_Column]:
-    """Give the columns of one dataset, by scale and then in the order of the board."""
+    """Return the columns of one dataset, by scale and then in the order of the board."""
     frame = board.table.frame
     rows = frame[frame["dataset"] == one.dataset]
     published = rows[rows[PUBLISHED].ne("")] if PUBLISHED in rows else rows[:0]
     joined = _joined(one, any_protocol)
     scales = {head: _scale_of(one.signatures[head][1]) for head in joined}
     if len(known := {scale for scale in scales.values() if scale}) == 1:
-        scales = dict.fromkeys(joined, *known)  # what has none, such as costs, stands beside them
+        scales = dict.fromkeys(joined, *known)  # columns without a scale, such as costs, join it
     for head in sorted(joined, key=lambda head: int(scales[head] or 0)):
         metric, signature = one.signatures[head]
         values = _scored(one, head, joined[head], intervals)
@@ -216,13 +217,13 @@ def _columns_of(
 
 
 def _joined(one: DatasetBoard, any_protocol: bool) -> dict[str, dict[str, bool]]:
-    """Join columns of one metric that differ in where their values come from.
+    """Join the columns of one metric that differ in the source of their values.
 
     Returns
     -------
     dict
-        By the heading of a column, the headings that it is made of, and whether the values of each
-        are compared with the others: those that state the same protocol.
+        By the heading of a column, the headings that are joined in it, each with whether its
+        values are compared with the others: they are if their protocol is the same.
     """
     imported = {head: keys for head, keys in one.signatures.items() if "source=imported" in keys[1]}
     found = {head: {head: True} for head in one.signatures if head not in imported}
@@ -231,7 +232,7 @@ def _joined(one: DatasetBoard, any_protocol: bool) -> dict[str, dict[str, bool]]
         own = [name for name in found if one.signatures[name][0] == metric]
         selector = Selector(metric, f"protocol={protocol}")
         same = [name for name in own if protocol and selector.fits(*one.signatures[name])]
-        # One that states no protocol belongs to the metric's only column, and to none of several.
+        # A column without a protocol joins the metric's column if there is only one.
         loose = own if len(own) == 1 and (any_protocol or not protocol) else []
         home = next(iter(same or loose), None)
         if home is not None and not _overlapping(one, [*found[home], head]):
@@ -242,7 +243,7 @@ def _joined(one: DatasetBoard, any_protocol: bool) -> dict[str, dict[str, bool]]
 
 
 def _overlapping(one: DatasetBoard, heads: Sequence[str]) -> bool:
-    """Say whether a method has values under several headings."""
+    """Return whether a method has values under several headings."""
     there = np.array([~np.isnan(one.means[head].mean.values) for head in heads])
     return bool((there.sum(axis=0) > 1).any())
 
@@ -250,10 +251,10 @@ def _overlapping(one: DatasetBoard, heads: Sequence[str]) -> bool:
 def _scored(
     one: DatasetBoard, head: str, heads: Mapping[str, bool], intervals: bool
 ) -> dict[str, _Value]:
-    """Give the means of the methods whose values lie in the tables, and rank them."""
-    methods, info = one.cube.methods, one.info(head)
+    """Return the means of the methods with values in the results, and rank them."""
+    methods, info = one.scores.methods, one.info(head)
     count = len(methods)
-    shape = (len(one.cube.images) if set(heads) & set(one.cube.headings) else 1, count)
+    shape = (len(one.scores.images) if set(heads) & set(one.scores.headings) else 1, count)
     values, means, halves = np.full(shape, np.nan), np.full(count, np.nan), np.full(count, np.nan)
     compared, notes = np.zeros(count, dtype=bool), [""] * count
     for name, same in heads.items():
@@ -271,9 +272,9 @@ def _scored(
         if ends is not None:
             reach = (ends[1] - ends[0]) / 2
             halves = np.where(np.isfinite(reach), reach, halves)
-    # A cost tells nothing of quality: the smallest is not marked as the best.
+    # A cost is not a quality: the smallest is not marked as the best.
     order = order_methods(values, info, compared & (info.role != "cost"))
-    # Where infinite values decide alone there is no such mean.
+    # If only infinite values decide, there is no such mean.
     behind = shortfall(order.means, averaged_info(info))
     behind = np.where(np.isnan(behind), shortfall(means, info), behind)
     numbers = np.stack([means, halves, behind, order.ranks], axis=1).tolist()
@@ -285,18 +286,18 @@ def _scored(
 
 
 def _values(one: DatasetBoard, head: str) -> Floats:
-    """Give the values of a column, (images, methods); of one value per method, (1, methods)."""
-    if head in one.cube.headings:
-        return one.cube.column(head)
+    """Return the values of a column, (images, methods), or (1, methods) for set values."""
+    if head in one.scores.headings:
+        return one.scores.column(head)
     return one.means[head].mean.values[np.newaxis]
 
 
 def _lacking(one: DatasetBoard, head: str, at: int) -> str:
-    """Say of how many images the value of a method is, where that is not all; else nothing."""
+    """Describe how many images a method's value covers; empty if it covers all."""
     expected, n = int(one.rows["expected"].iloc[0]), 0
-    if head in one.cube.headings:
-        place = one.cube.headings.index(head)
-        there = ~np.isnan(one.cube.values[:, at, place]) | one.cube.undefined[:, at, place]
+    if head in one.scores.headings:
+        place = one.scores.headings.index(head)
+        there = ~np.isnan(one.scores.values[:, at, place]) | one.scores.undefined[:, at, place]
         n = int(there.sum())
     else:
         counted = f"{head}_n" in one.set_facts
@@ -312,7 +313,7 @@ def _with_published(
     info: ColumnInfo,
     any_protocol: bool,
 ) -> dict[str, _Value]:
-    """Add the means that papers print, and rank all again where one is compared."""
+    """Add published means, and rank all values again if one of them is compared."""
     every = dict(values)
     compared = [name for name, value in values.items() if not np.isnan(value.rank)]
     for row in published.to_dict("records"):
@@ -337,15 +338,15 @@ class _Headed:
     Attributes
     ----------
     column
-        What is in it.
+        The contents.
     groups
         Headings above it, the outermost first.
     name
         Its own heading, without an arrow.
     arrow
-        Beside its heading.
+        The arrow beside its heading.
     decimals
-        Digits after the point.
+        Digits after the decimal point.
     """
 
     column: _Column
@@ -356,12 +357,12 @@ class _Headed:
 
     @property
     def plain(self) -> str:
-        """Name the column in a table without groups."""
+        """The name of the column in a table without groups."""
         return " ".join(text for text in (*self.groups, self.name) if text)
 
 
 def _headed(found: Sequence[_Column], layout: TableLayout) -> list[_Headed]:
-    """Head the columns, those of one dataset side by side."""
+    """Add headings to the columns; columns of one dataset are adjacent."""
     known = list(dict.fromkeys(column.dataset for column in found))
     methods = list(dict.fromkeys(name for column in found for name in column.values))
     found = _costs_once(found)
@@ -380,7 +381,7 @@ def _headed(found: Sequence[_Column], layout: TableLayout) -> list[_Headed]:
 
 
 def _costs_once(found: Sequence[_Column]) -> list[_Column]:
-    """Show costs that are the same on all datasets once, before the datasets."""
+    """Move costs that are the same on all datasets to one column before the datasets."""
     datasets = {column.dataset for column in found}
     costs: dict[str, list[_Column]] = {}
     for column in found:
@@ -396,7 +397,7 @@ def _costs_once(found: Sequence[_Column]) -> list[_Column]:
 
 
 def _label(column: _Column, layout: TableLayout) -> tuple[str, str, bool]:
-    """Give a dataset's name without its scale, the scale, and whether the user named both."""
+    """Return a dataset's name without scale, the scale, and whether the user named both."""
     named = column.dataset in layout.names
     base, scale = column.dataset, column.scale
     split = _SCALED.fullmatch(column.dataset)
@@ -406,7 +407,7 @@ def _label(column: _Column, layout: TableLayout) -> tuple[str, str, bool]:
 
 
 def _groups(label: str, scale: str, named: bool, *, deep: bool) -> tuple[str, ...]:
-    """Head a group: dataset and scale above each other where some dataset has several scales."""
+    """Return the headings of a group; with several scales, dataset and scale have one row each."""
     times = f"\u00d7{scale}" if scale else ""
     if deep:
         return label, times
@@ -414,10 +415,10 @@ def _groups(label: str, scale: str, named: bool, *, deep: bool) -> tuple[str, ..
 
 
 def _head(column: _Column, heading: str, groups: tuple[str, ...], layout: TableLayout) -> _Headed:
-    """Name a column and choose its decimals, as the layout says."""
+    """Return a column with its name and decimals, from the layout."""
     text = most_telling(layout.names, column.keys, heading)
     name = heading if text is None else layout.names[text]
-    if text == column.keys[0]:  # of all columns of a metric: what tells this one apart stays
+    if text == column.keys[0]:  # a name for all columns of a metric: keep the distinguishing part
         name += heading.removeprefix(text)
     decimals = layout.decimals
     if isinstance(decimals, dict):
@@ -438,9 +439,9 @@ def _warn_of_unused(
     layout: TableLayout,
     methods: Sequence[str],
 ) -> None:
-    """Warn of names, citations and decimals of what the table does not have.
+    """Warn about names, citations and decimals for entries that the table does not have.
 
-    One file may describe several tables, so that this is not an error.
+    This is not an error, because one file may describe several tables.
     """
     bases = [split["base"] for name in datasets if (split := _SCALED.fullmatch(name))]
     decimals = layout.decimals if isinstance(layout.decimals, dict) else {}
@@ -473,7 +474,7 @@ def _table_column(one: _Headed, methods: Sequence[str]) -> TableColumn:
     entries = [
         Entry(
             number(value.value, one.decimals),
-            # Where all are equal none is best.
+            # If all are equal, none is the best.
             place=int(np.searchsorted(ends, value.rank)) + 1
             if len(ends) == 2 and value.rank in ends
             else 0,
@@ -491,7 +492,7 @@ def _table_column(one: _Headed, methods: Sequence[str]) -> TableColumn:
 def _remarks(
     headed: Sequence[_Headed], methods: Sequence[str], board: Board, layout: TableLayout
 ) -> list[str]:
-    """Say what marks in cells mean, and which rows were not scored here."""
+    """Explain the marks in cells, and name the rows that were not scored by iqbench."""
     shown = [
         value
         for one in headed
@@ -514,7 +515,7 @@ def _remarks(
 
 
 def _sources(methods: Sequence[str], board: Board) -> Iterator[str]:
-    """Say which values were not scored here, and where they are from."""
+    """Return the sources of values that were not scored by iqbench."""
     frame = board.table.frame
     if PUBLISHED in frame:
         rows = frame[frame["method"].isin(list(methods)) & frame[PUBLISHED].ne("")]
@@ -525,12 +526,12 @@ def _sources(methods: Sequence[str], board: Board) -> Iterator[str]:
         if texts:
             yield f"published, not scored here: {'; '.join(texts)}"
     files: dict[str, dict[str, dict[str, None]]] = {}
-    for one in board.standings:
+    for one in board.datasets:
         for head, (metric, signature) in one.signatures.items():
             file = parse_signature(signature).get(FILE, "").rpartition(":")[0]
             if file and head in one.means:
                 there = ~np.isnan(one.means[head].mean.values)
-                own = [name for name, has in zip(one.cube.methods, there, strict=True) if has]
+                own = [name for name, has in zip(one.scores.methods, there, strict=True) if has]
                 shown = dict.fromkeys(name for name in own if name in methods)
                 files.setdefault(file, {}).setdefault(metric, {}).update(shown)
     for file, metrics in files.items():
@@ -542,7 +543,7 @@ def _sources(methods: Sequence[str], board: Board) -> Iterator[str]:
 def _records(
     headed: Sequence[_Headed], methods: Sequence[str], names: Sequence[str]
 ) -> pd.DataFrame:
-    """Give one row per method, numbers in full, and what notes say of them."""
+    """Return one row per method, with unrounded numbers and their notes."""
     values = {
         one.plain: [one.column.values.get(name, _Value(math.nan)) for name in methods]
         for one in headed

@@ -1,8 +1,8 @@
-"""The Pareto front of fidelity against perception: methods that no other beats in both.
+"""The Pareto front of fidelity and perception: methods that no other method beats in both.
 
-Fidelity and perception cannot both be had in full (Blau & Michaeli 2018,
-doi:10.1109/CVPR.2018.00652), so that one number ranks methods that have chosen differently; the
-front names those whose choice nobody beats.
+A method cannot be optimal in fidelity and in perception at once (Blau & Michaeli 2018,
+doi:10.1109/CVPR.2018.00652), and methods make different compromises. One number cannot rank them;
+the front contains the methods that no other method beats.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROLES = ("fidelity", "perception")
 
 
 def pareto_front(distances: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Find the points that no other one beats.
+    """Find the points that no other point dominates.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def pareto_front(distances: NDArray[np.float64]) -> NDArray[np.bool_]:
     Returns
     -------
     numpy.ndarray
-        Shape (methods,): whether no other method is at least as good in all criteria and better in
+        Shape (methods,): True if no other method is at least as good in all criteria and better in
         one. Equal points are on the front together; a point with a NaN is not on it.
     """
     there = ~np.isnan(distances).any(axis=1)
@@ -48,29 +48,29 @@ def front_columns(
     chosen: tuple[str, str] | None = None,
     where: str = "the dataset",
 ) -> tuple[str, str] | None:
-    """Say which two columns span the front.
+    """Choose the two columns that span the front.
 
     Parameters
     ----------
     headings
-        The columns that there are: metric and signature of each.
+        The available columns: metric and signature of each.
     columns
         Roles and directions of metrics.
     chosen
         Two selectors, see `iqbench.results.selector`; by default the first column of fidelity and
-        the first of perception, headline ones before others.
+        the first of perception, headline columns before others.
     where
-        What has the columns, for the error.
+        The name of the table that has the columns, for the error.
 
     Returns
     -------
     tuple of str or None
-        Two headings; None where either is not there.
+        Two headings; None if one is missing.
 
     Raises
     ------
     IqbenchError
-        Where one of those chosen means several columns.
+        If a selector matches several columns.
     """
     if chosen:
         found = [select_one(text, headings, where) for text in chosen]
@@ -80,6 +80,6 @@ def front_columns(
 
 
 def _of_role(role: str, headings: Iterable[str], columns: Columns) -> list[str]:
-    """Name the columns of a role that rank, headline ones first."""
+    """Return the columns of a role that have a direction, headline columns first."""
     ranking = [name for name in filter(columns.ranks, headings) if columns.info(name).role == role]
     return sorted(ranking, key=lambda name: not columns.info(name).headline)

@@ -1,4 +1,4 @@
-"""Rows of a leaderboard that are means from papers: no intervals, no tests, marked as published."""
+"""Leaderboard rows with published means: no intervals, no tests, marked as published."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from iqbench.stats.gains import shortfall
 __all__ = ["PUBLISHED", "with_published"]
 
 PUBLISHED = "published"
-"""The column that holds the source of a published row; it is there if there are such rows."""
+"""The column with the source of a published row; tables without such rows lack it."""
 
 
 def with_published(
@@ -34,33 +34,32 @@ def with_published(
 ) -> pd.DataFrame:
     """Add published means to the leaderboard of one dataset.
 
-    A mean is ranked in the column of its metric and protocol, and shown there. One whose protocol
-    is another, or not known, is shown in the metric's first column, and not ranked.
+    A mean is shown and ranked in the column of its metric and protocol. If no column has its
+    protocol, it is shown in the metric's first column and not ranked.
 
     Parameters
     ----------
     frame
         Rows of one dataset, as `iqbench.boards.board.Board.table` describes them.
     means
-        Of the dataset.
+        The published means of the dataset.
     signatures
-        By heading, metric and signature of the columns that are shown.
+        By heading, metric and signature of the shown columns.
     columns
-        How they are read.
+        Descriptions of the columns.
     composites
-        Composite scores among them. A published method has one if it has a mean under the same
-        protocol of each of its columns.
+        The composite scores among the columns. A published method gets a composite score if it
+        has a mean, with the same protocol, in each column of the formula.
 
     Returns
     -------
     pandas.DataFrame
-        With a column ``published``. Where a published mean takes part in the ranking, ranks have
-        no intervals.
+        With a column ``published``. If a published mean is ranked, ranks have no intervals.
 
     Warns
     -----
     IqbenchWarning
-        Of means of metrics that the tables do not have.
+        About means of metrics that the tables do not have.
     """
     rows: dict[str, dict[str, object]] = {}
     ranked: dict[str, set[str]] = {}
@@ -110,9 +109,10 @@ def _compose(
     signatures: Mapping[str, Keys],
     ranked: Mapping[str, set[str]],
 ) -> set[str]:
-    """Compute a composite score of published methods; return those that have one.
+    """Compute a composite score for published methods; return the methods that have one.
 
-    Where it has ranks, those of the other methods have changed, and are computed again.
+    If the formula uses ranks, it is also computed again for the other methods, as published means
+    change their ranks.
     """
     published = whole[PUBLISHED].ne("").to_numpy()
 
@@ -143,7 +143,7 @@ def _sources(row: Mapping[str, object]) -> list[str]:
 
 
 def _heading(mean: PublishedMean, signatures: Mapping[str, Keys]) -> tuple[str, bool] | None:
-    """Find the column of a mean, and say whether its protocol is the same."""
+    """Return the column of a mean, and whether its protocol is the same."""
     own = {heading: keys for heading, keys in signatures.items() if keys[0] == mean.metric}
     if mean.protocol:
         selector = Selector(mean.metric, f"protocol={mean.protocol}")
@@ -154,7 +154,7 @@ def _heading(mean: PublishedMean, signatures: Mapping[str, Keys]) -> tuple[str, 
 
 
 def _rank(whole: pd.DataFrame, heading: str, names: set[str], columns: Columns) -> None:
-    """Rank the methods of one column again, published means among them."""
+    """Rank the methods of one column again, with the published means."""
     info = columns.info(heading)
     kinds = (f"{heading}_compared", f"{heading}_distance", heading)
     deciding = next(name for name in kinds if name in whole and whole[name].notna().any())
@@ -171,7 +171,7 @@ def _rank(whole: pd.DataFrame, heading: str, names: set[str], columns: Columns) 
 
 
 def _ordered(whole: pd.DataFrame, ranked_by: str, ranked: Mapping[str, set[str]]) -> pd.DataFrame:
-    """Take ranks and front from the columns, and sort the rows."""
+    """Set ranks and front from the columns, and sort the rows."""
     names = ranked.get(ranked_by, set())
     if names:
         whole["complete"] = whole["complete"] | whole["method"].isin(names)

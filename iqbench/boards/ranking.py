@@ -1,4 +1,4 @@
-"""Which column ranks a dataset's methods, and who ties with whom."""
+"""Choose the column that ranks a dataset's methods, and find ties."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ def sort_column(
     columns: Columns,
     sort: str | None,
 ) -> str | None:
-    """Say which column ranks a dataset's methods.
+    """Return the column that ranks a dataset's methods.
 
     Parameters
     ----------
     dataset
-        Its name, for the error.
+        The name of the dataset, for the error.
     headings
-        The columns that hold some value: metric and signature of each.
+        The columns that hold a value: metric and signature of each.
     columns
-        Directions.
+        Descriptions of the metrics.
     sort
         A selector, see `iqbench.results.selector`; None for the first column that has a direction.
 
     Returns
     -------
     str or None
-        A heading; None where there is none to rank by.
+        A heading; None if no column can rank.
 
     Raises
     ------
     IqbenchError
-        Where ``sort`` names several columns.
+        If ``sort`` names several columns.
     """
     if sort is None:
         return next(filter(columns.ranks, headings), None)
@@ -67,11 +67,12 @@ class Ties:
     Attributes
     ----------
     letters
-        One per method: equal where they tie; empty for a method that is alone.
+        One per method: equal for methods that tie; empty for a method without ties.
     p_values
-        Of each method against the best one, corrected by Holm for all of them; NaN for the best.
+        p-value of each method against the best one, corrected by Holm for all of them; NaN for
+        the best one.
     effects
-        Of each method against the best one: rank-biserial, -1 where every image is worse.
+        Rank-biserial correlation of each method against the best one: -1 if every image is worse.
     """
 
     letters: list[str]
@@ -82,22 +83,22 @@ class Ties:
 def ties(values: Floats, info: ColumnInfo) -> Ties:
     """Group methods by paired tests with the best of each group.
 
-    The best method is tested against all others, on the images that both have a value for, and the
-    p values are corrected by Holm. It forms a group with those that are not significantly worse;
-    the best of what is left forms the next group in the same way.
+    The best method is tested against all others, on the images for which both have a value, and
+    the p-values are corrected by Holm. The methods that are not significantly worse form a group
+    with it. The best remaining method forms the next group in the same way.
 
     Parameters
     ----------
     values
-        Shape (images, methods), the methods by rank.
+        Shape (images, methods), the methods sorted by rank.
     info
-        The column's direction.
+        The description of the column, for its direction.
 
     Returns
     -------
     Ties
-        A method's group may reach past one that is better on average: that it was worse than the
-        best has then not been shown.
+        A group may contain a method that is worse on average than a method outside the group, if
+        the test does not show that it is worse than the best one.
     """
     count = values.shape[1]
     p_values, effects = np.full(count, np.nan), np.full(count, np.nan)
@@ -109,19 +110,19 @@ def ties(values: Floats, info: ColumnInfo) -> Ties:
         found = np.array([test.effect for test in tests])
         if best == 0:
             p_values[1:], effects[1:] = corrected, found
-        # A method that is better on most images is not worse, however rarely that is by chance.
+        # A method that is better on most images is not worse, even if its p-value is small.
         return np.where(found < 0, corrected, 1.0)
 
     return Ties(tied_groups(count, compare, ALPHA), p_values, effects)
 
 
 def too_few(images: int, methods: int) -> bool:
-    """Say whether no outcome at all of the tests of `ties` could be significant.
+    """Return whether there are too few images for any outcome of `ties` to be significant.
 
     Parameters
     ----------
     images, methods
-        How many there are.
+        The number of images and of methods.
     """
     return smallest_p(images) * (methods - 1) > ALPHA
 
@@ -129,21 +130,21 @@ def too_few(images: int, methods: int) -> bool:
 def tied_groups(
     count: int, compare: Callable[[int, Sequence[int]], Floats], alpha: float = ALPHA
 ) -> list[str]:
-    """Give methods that tie with the best of their group a common letter.
+    """Assign a common letter to methods that tie with the best of their group.
 
     Parameters
     ----------
     count
-        How many methods there are; they are numbered by rank.
+        The number of methods; they are numbered by rank.
     compare
-        Given the best one and the others that are left: their p values.
+        Returns the p-values of the remaining methods against the best one.
     alpha
-        From which p on methods tie.
+        The significance level: methods with a larger p tie.
 
     Returns
     -------
     list of str
-        ``a`` for the first group of several; empty for methods that are alone.
+        ``a`` for the first group with several methods; empty for methods without ties.
     """
     letters = [""] * count
     left = list(range(count))

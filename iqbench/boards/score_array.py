@@ -23,19 +23,19 @@ class ScoreArray:
     Attributes
     ----------
     images
-        Those that have any row, sorted.
+        The images that have a row, sorted.
     methods
-        In natural order.
+        The methods in natural order.
     headings
         One per metric and signature, in the order of tables.
     signatures
-        Of each heading: its metric and its signature.
+        Metric and signature of each heading.
     values
         Shape (images, methods, headings); NaN where there is no value.
     undefined
-        Of that shape: where there is none because none exists.
+        The same shape: True where the metric is undefined for the image.
     protocols
-        Of each method, joined where it has several.
+        The protocol of each method, joined by commas if it has several.
     """
 
     images: list[str]
@@ -47,12 +47,12 @@ class ScoreArray:
     protocols: dict[str, str]
 
     def column(self, heading: str) -> NDArray[np.float64]:
-        """Give the values of one column, shape (images, methods)."""
+        """Return the values of one column, shape (images, methods)."""
         column: NDArray[np.float64] = self.values[:, :, self.headings.index(heading)]
         return column
 
     def with_methods(self, methods: Collection[str]) -> ScoreArray:
-        """Return the cube with more methods, which have no value of any image."""
+        """Return the array with more methods, which have no values of images."""
         every = sorted({*self.methods, *methods}, key=natural)
         if every == self.methods:
             return self
@@ -64,7 +64,7 @@ class ScoreArray:
 
 
 def score_array_of(tables: DatasetTables) -> ScoreArray:
-    """Arrange the scores of one dataset; methods that have no row are not in it."""
+    """Arrange the scores of one dataset as an array; methods without a row are left out."""
     scores = tables.scores
     heads = with_headings(scores)
     images = sorted(used_names(scores["image"]))
@@ -79,7 +79,7 @@ def score_array_of(tables: DatasetTables) -> ScoreArray:
     values, undefined = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
     values.reshape(-1)[place] = scores["value"].to_numpy(dtype=np.float64)
     error = scores["error"]
-    if error.notna().any():  # rarely: looking at text takes longer than all the rest
+    if error.notna().any():  # seldom true, and comparing text would take most of the time
         text = error.astype("string").str.startswith(UNDEFINED)
         undefined.reshape(-1)[place] = text.fillna(False).to_numpy(dtype=bool)
     return ScoreArray(
@@ -94,7 +94,7 @@ def score_array_of(tables: DatasetTables) -> ScoreArray:
 
 
 def _places(column: pd.Series, order: list[str]) -> NDArray[np.intp]:
-    """Say for each row where its name stands."""
+    """Return the position of each row's name in ``order``."""
     numbers, names = coded(column)
     place = {name: number for number, name in enumerate(order)}
     found: NDArray[np.intp] = np.array([place.get(name, 0) for name in names], np.intp)[numbers]
@@ -103,5 +103,5 @@ def _places(column: pd.Series, order: list[str]) -> NDArray[np.intp]:
 
 def _protocols(scores: pd.DataFrame) -> dict[str, str]:
     used = combinations_of(scores, ["method", "protocol"])[1].sort_values("protocol")
-    used = used[used["protocol"].astype(str) != ""]  # imported values may say none
+    used = used[used["protocol"].astype(str) != ""]  # imported values may have no protocol
     return {str(method): " + ".join(rows["protocol"]) for method, rows in used.groupby("method")}

@@ -24,12 +24,12 @@ _NORMAL = 1.959963984540054
 
 @dataclass(frozen=True)
 class _SetEstimates(MethodMeans):
-    """A value whose uncertainty is a standard error, not resamples of images."""
+    """Set values. Their uncertainty is a standard error instead of resamples of images."""
 
     standard_errors: Floats | None = None
 
     def ends(self) -> tuple[Floats, Floats] | None:
-        """Give the ends of the 95 % intervals, where standard errors are shown."""
+        """Return the ends of the 95 % intervals; None without standard errors."""
         if self.standard_errors is None:
             return None
         half = _NORMAL * self.standard_errors
@@ -43,17 +43,19 @@ class SetValues:
     Attributes
     ----------
     methods
-        Those of the table.
+        The methods of the table.
     signatures
-        By heading, its metric and its signature.
+        By heading, metric and signature.
     values, standard_errors, missing
-        By heading, of each method: NaN where there is none; how many images the value lacks.
+        By heading, of each method: the value and its standard error, NaN if there is none, and
+        how many images the value lacks.
     images
-        By heading, of each method: of how many images its value is (``n``), with what they are
-        compared (``reference_set``), and of how many images that is (``reference_n``). Empty where
-        there is no value, or one that is not computed of images, such as a number of parameters.
+        By heading, of each method: the number of images of its value (``n``), the set that they
+        are compared with (``reference_set``), and the number of images in that set
+        (``reference_n``). Empty without a value, and for a value that is not computed from
+        images, such as a number of parameters.
     columns
-        How metrics are read.
+        Descriptions of the metrics.
     """
 
     methods: list[str]
@@ -66,11 +68,11 @@ class SetValues:
 
     @property
     def headings(self) -> list[str]:
-        """Names of the columns, in the order of tables."""
+        """The names of the columns, in the order of tables."""
         return list(self.signatures)
 
     def facts(self) -> pd.DataFrame:
-        """Say of which images the values are: by method, ``fid_n``, ``fid_reference_set``, ..."""
+        """Return the images of the values, by method: ``fid_n``, ``fid_reference_set``, ..."""
         parts = [
             frame.set_axis([f"{heading}{fact}" for fact in SET_FACTS], axis=1)
             for heading, frame in self.images.items()
@@ -80,7 +82,7 @@ class SetValues:
         return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=index)
 
     def means(self, complete: NDArray[np.bool_], *, intervals: bool) -> dict[str, ColumnMeans]:
-        """Give what a leaderboard shows of each column; only complete methods get a rank."""
+        """Return the means of each column for a leaderboard; only complete methods get a rank."""
         found = {}
         for heading, values in self.values.items():
             order = order_methods(values[np.newaxis], self.columns.info(heading), complete)
@@ -103,9 +105,9 @@ def set_values(tables: DatasetTables, methods: list[str]) -> SetValues:
     Parameters
     ----------
     tables
-        The dataset. So many images as it has are missing where a method has no value.
+        The tables of the dataset. A method without a value counts all its images as missing.
     methods
-        In the order of the result.
+        The methods in the order of the result.
     """
     sets, expected = tables.sets, int(tables.images["image"].nunique())
     found = SetValues(methods, {}, {}, {}, {}, {}, tables.columns)
@@ -129,7 +131,7 @@ def set_values(tables: DatasetTables, methods: list[str]) -> SetValues:
 
 
 def _images(by_method: pd.DataFrame) -> pd.DataFrame:
-    """Say of which images the values of one column are."""
+    """Return the images that the values of one column belong to."""
     facts = by_method.reindex(columns=[fact[1:] for fact in SET_FACTS])
     known = by_method["value"].notna() & facts["reference_set"].notna()
     facts = facts.astype({"n": "Int64", "reference_set": object, "reference_n": "Int64"})

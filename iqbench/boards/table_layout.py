@@ -1,4 +1,4 @@
-"""How a paper's table is laid out: names, order, caption and decimals, also from a YAML file."""
+"""The layout of a paper's table: names, order, caption and decimals, also from a YAML file."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9:_.+/-]*$", max_leng
 
 
 class TableLayout(BaseModel):
-    """What a paper's table shows, and how.
+    """The contents and the layout of a paper's table.
 
     Attributes
     ----------
     caption, label
-        Of the table; the label is LaTeX's, ``tab:scores`` by default.
+        Caption and LaTeX label of the table; the label is ``tab:scores`` by default.
     methods
         Rows, in this order; methods that are not named are left out. By default all.
     order
@@ -36,20 +36,20 @@ class TableLayout(BaseModel):
         Selectors of the columns of each group, in this order, see `iqbench.results.selector`; by
         default the headline ones.
     names
-        What methods, datasets and columns are called, by method, dataset or selector.
+        The shown names of methods, datasets and columns, by method, dataset or selector.
     decimals
-        Digits after the point: one number for all, or by selector.
+        Digits after the decimal point: one number for all, or by selector.
     cite
-        Keys of the bibliography by method, for LaTeX.
+        BibTeX keys by method, for LaTeX.
     arrows
         Whether headings have arrows.
     wide
-        Whether LaTeX's table spans both columns of a page.
+        Whether the LaTeX table spans both columns of a page.
     size
-        Of the table's letters in LaTeX: ``small``, ``footnotesize``, ``scriptsize`` or ``tiny``.
+        The font size in LaTeX: ``small``, ``footnotesize``, ``scriptsize`` or ``tiny``.
     any_protocol
-        Whether published and imported values are compared with the others whatever protocol they
-        state. By default only those that state the same protocol are.
+        Whether to compare published and imported values with the others even if their protocol is
+        another one or not stated. By default they are compared only if it is the same.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,9 +75,9 @@ class TableLayout(BaseModel):
         return " ".join(text.split())
 
     def filters(self, given: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        """Add the methods and datasets of the table to filters that do not choose them.
+        """Add the methods and datasets of the table to filters that do not select any.
 
-        A row of published means is named after its method: ``edsr (published)``.
+        The row of published means of ``edsr`` is named ``edsr (published)``.
         """
         methods = dict.fromkeys(name.removesuffix(" (published)") for name in self.methods)
         own = {"method": tuple(methods), "dataset": self.datasets}
@@ -90,14 +90,14 @@ def read_table_layout(path: Path | None, options: Mapping[str, Any] | None = Non
     Parameters
     ----------
     path
-        A YAML file whose keys are the fields of `TableLayout`; None for none.
+        A YAML file whose keys are the fields of `TableLayout`; None for the default layout.
     options
-        Fields that come before those of the file.
+        Fields that override those of the file.
 
     Raises
     ------
     IqbenchError
-        If the file cannot be read, or a value is wrong; it names the file and the key.
+        If the file cannot be read, or a value is wrong. The error names the file and the key.
     """
     content: dict[str, Any] = {}
     if path is not None:

@@ -1,4 +1,4 @@
-"""A leaderboard as sections: one per dataset, one per task, one for all datasets."""
+"""The sections of a leaderboard: one per dataset, one per task, and one for all datasets."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["dataset_sections", "few_images", "overall_sections"]
 
 _ON_FRONT = "●"
 _COMMON = "common images"
-"""What methods are compared on where each dataset takes part with some of its images."""
+"""The unit of a comparison that uses only some images of each dataset."""
 
 
 def dataset_sections(table: MeansTable) -> Iterator[Section]:
-    """Make one section of each dataset of a leaderboard."""
+    """Make one section per dataset of a leaderboard."""
     marks = table.places()
     for dataset, rows in table.frame.groupby("dataset", sort=False):
         expected = int(rows["expected"].iloc[0])
@@ -60,12 +60,12 @@ def dataset_sections(table: MeansTable) -> Iterator[Section]:
 
 
 def few_images(rows: pd.DataFrame) -> str:
-    """Count the images of a dataset that are too few for any test; empty where they are enough.
+    """Describe the number of images if it is too small for any test; empty if it is large enough.
 
     Parameters
     ----------
     rows
-        Of one dataset of a leaderboard.
+        The rows of one dataset of a leaderboard.
 
     Returns
     -------
@@ -86,19 +86,19 @@ def overall_sections(
     among: MeansTable | None = None,
     ranks: Figure | None = None,
 ) -> Iterator[Section]:
-    """Make one section a task, and one of all datasets.
+    """Make one section per task, and one for all datasets.
 
     Parameters
     ----------
     overall
         Averages over datasets, see `iqbench.boards.overall.overall_of`.
     every
-        Whether also those that say nothing new: of one dataset, of fewer than two methods that
-        are complete, of all datasets where these are of one task.
+        Whether to include averages that add nothing: of one dataset, of fewer than two complete
+        methods, and of all datasets if they have one task.
     among
-        The averages that ``overall`` is a part of, where it is not all of them.
+        All averages, if ``overall`` is a part of them.
     ranks
-        What is drawn of the ranks over all datasets.
+        The figure of the ranks over all datasets.
     """
     whole = (overall if among is None else among).frame
     marks = overall.places()
@@ -116,7 +116,7 @@ def overall_sections(
         ]
         remarks = _compared(rows, "dataset")
         if datasets < DATASETS:
-            remarks.append(f"no critical difference of ranks: it takes {DATASETS} datasets")
+            remarks.append(f"no critical difference of ranks: it needs {DATASETS} datasets")
         average = TableColumn(
             "value",
             "average rank",
@@ -132,7 +132,7 @@ def overall_sections(
 
 
 def _leading(rows: pd.DataFrame, unit: str, *, ties: bool = True) -> list[TableColumn]:
-    """Give rank and method, and the extras that say anything."""
+    """Return the columns rank and method, and the optional columns that are not empty."""
     ranks = [
         Entry(NOTHING, value=math.nan) if pd.isna(rank) else Entry(str(rank), value=int(rank))
         for rank in rows["rank"]
@@ -159,19 +159,19 @@ def _leading(rows: pd.DataFrame, unit: str, *, ties: bool = True) -> list[TableC
 
 
 def _note(row: pd.Series, unit: str) -> str:
-    """Say beside a method's name what its row is, if it is not of all images."""
+    """Return the note beside a method's name if its row does not cover all images."""
     if row.get(PUBLISHED):
         return "" if str(row["method"]).endswith(f"({PUBLISHED})") else PUBLISHED
     return "" if row["complete"] else f"{row['n']}/{row['expected']} {unit}s"
 
 
-_TIE = "Methods of one letter are not significantly worse than the best of them"
+_TIE = "Methods with the same letter are not significantly worse than the best of them"
 _FRONT = "No other method is better in fidelity and in perception"
 _RANGE = "Ranks in 95 % of the resamples of the images"
 
 
 def _text(rows: pd.DataFrame, name: str) -> pd.Series:
-    """Give a column that a table may not have, as text."""
+    """Return an optional column as text."""
     if name not in rows:
         return pd.Series("", index=rows.index)
     return rows[name].astype(object).where(rows[name].notna(), "").astype(str)
@@ -187,10 +187,11 @@ def _ranges(rows: pd.DataFrame) -> Iterator[Entry]:
 
 
 def _values(table: MeansTable, marks: pd.DataFrame, unit: str) -> Iterator[TableColumn]:
-    """Give the columns of the metrics that have some value here.
+    """Return the columns of the metrics that have a value here.
 
-    The best are marked in the column whose means decide: that of the values, or of the distances
-    to a target, or of what is finite for all methods. Published means have the first alone.
+    The best ones are marked in the column whose means decide the ranks: means of the values, of
+    the distances to a target, or over the images that are finite for all methods. Published means
+    have only the first.
     """
     rows = table.frame
     for metric in marks.columns:
@@ -217,7 +218,7 @@ def _values(table: MeansTable, marks: pd.DataFrame, unit: str) -> Iterator[Table
                         strict=True,
                     )
                 ]
-                # Distances to a target have a column of their own, and less of them is better.
+                # Distances to a target have their own column, and smaller ones are better.
                 order = "descending" if info.direction in ("higher", "none") else "ascending"
                 yield TableColumn("value", text, entries, summary, metric, order)
 
@@ -225,7 +226,7 @@ def _values(table: MeansTable, marks: pd.DataFrame, unit: str) -> Iterator[Table
 def _ranked(
     rows: pd.DataFrame, metric: str, places: pd.Series
 ) -> Iterator[tuple[int, float | None]]:
-    """Give each row its place, and its shade by its rank, in a column where any is marked."""
+    """Return the place of each row, and its shade by rank if the column has a marked value."""
     shades = np.full(len(rows), np.nan)
     if places.any():
         ranks = rows[f"{metric}_rank"].to_numpy(np.float64, na_value=np.nan)
@@ -236,7 +237,7 @@ def _ranked(
 
 
 def _has_values(rows: pd.DataFrame, metric: str) -> bool:
-    """Tell whether a metric has any value here; a mean of both infinities is none."""
+    """Return whether a metric has any value here; a mean of both infinities is not a value."""
     counts = [f"{metric}{kind}" for kind in ("_infinite", "_minus_infinite")]
     return _has(rows, metric) or any((rows[name] > 0).any() for name in counts if name in rows)
 
@@ -246,7 +247,7 @@ def _has(rows: pd.DataFrame, name: str) -> bool:
 
 
 def _counted(rows: pd.DataFrame, metric: str, unit: str) -> str:
-    """Say over how many images, or datasets, methods are compared in a column."""
+    """Describe the number of images, or of datasets, on which a column compares methods."""
     counts = sorted({int(n) for n in rows[f"{metric}_compared_n"].dropna() if n})
     if unit == "dataset" and counts == [int(rows["datasets"].iloc[0])]:
         return _COMMON
@@ -267,14 +268,14 @@ def _entry(row: pd.Series, name: str, decimals: int) -> Entry:
         sign: row.get(f"{name}{suffix}", 0)
         for sign, suffix in (("inf", "_infinite"), ("-inf", "_minus_infinite"))
     }
-    # An infinite mean says by itself that all values are.
+    # If the mean is infinite, all values are, and a count is not needed.
     found = {sign: n for sign, n in counts.items() if not pd.isna(n) and n and not np.isinf(value)}
     note = ", ".join(f"+{n} {sign}" for sign, n in found.items())
     return Entry(number(value, decimals), spread=spread, note=note, value=value)
 
 
 def _remarks(rows: pd.DataFrame) -> list[str]:
-    """Say what the numbers leave out: values missing of images that are there, and undefined."""
+    """Describe what the numbers leave out: missing and undefined values."""
     remarks = [
         f"{row['method']}: {plural(row['other_reference'], 'image')} scored against other "
         f"reference images than the newest, left out. {AGAIN}"
@@ -296,13 +297,13 @@ def _remarks(rows: pd.DataFrame) -> list[str]:
 
 
 def _lacks_images_alone(row: pd.Series) -> bool:
-    """Tell whether the number beside the method's name says how many values each column lacks."""
+    """Return whether the number beside the method's name already tells what each column lacks."""
     counts = re.findall(r" ([0-9]+)(?=, |$)", row["missing"])
     return {int(count) for count in counts} == {row["expected"] - row["n"]}
 
 
 def _sets(rows: pd.DataFrame) -> list[str]:
-    """Say of which images values of whole sets are."""
+    """Describe the images of the values of whole sets."""
     columns: dict[str, list[str]] = {}
     for metric in metric_columns(rows):
         names = [f"{metric}{fact}" for fact in SET_FACTS]
@@ -320,7 +321,7 @@ def _sets(rows: pd.DataFrame) -> list[str]:
 
 
 def _set_of(n: int, reference_set: str, reference_n: int) -> str:
-    """Say which images a value belongs to, and what they are compared with."""
+    """Describe the images of a set value, and what they are compared with."""
     if reference_set != REFERENCES:
         return f"of {plural(n, 'image')} against {reference_set} ({plural(reference_n, 'image')})"
     count = "" if n == reference_n else f"{reference_n} "
@@ -328,7 +329,7 @@ def _set_of(n: int, reference_set: str, reference_n: int) -> str:
 
 
 def _compared(rows: pd.DataFrame, unit: str) -> list[str]:
-    """Say on what methods are compared where they differ in which values are finite."""
+    """Describe the images that decide the ranks if methods have infinite values."""
     remarks = []
     for metric in metric_columns(rows):
         if f"{metric}_compared_n" in rows and rows[f"{metric}_compared_n"].notna().any():

@@ -1,4 +1,4 @@
-"""The tables that a leaderboard can be asked for, in every format."""
+"""The views of a leaderboard, in every format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["board_in_notebook", "render_view"]
 
 
 def board_in_notebook(found: Board) -> Document:
-    """Arrange what a notebook shows of a board: the datasets and their averages."""
+    """Return the document that a notebook shows: the datasets and their averages."""
     return board_document(found.table, overall=found.overall, hidden=found.hidden)
 
 
@@ -32,22 +32,22 @@ def render_view(
     layout: TableLayout | None = None,
     window: Window | None = None,
 ) -> str:
-    """Render what was asked for.
+    """Render one view of a board.
 
     Parameters
     ----------
     found
-        What there is.
+        The board.
     view
         ``dataset``, ``task``, ``overall``, ``pairs``, ``images`` or ``paper``; or the name of a
-        module of `iqbench.boards.sections`. None for the datasets; below them, in the terminal's
-        table, Markdown and HTML, the averages that say something new.
+        module of `iqbench.boards.sections`. None for the datasets, followed in the terminal's
+        table, Markdown and HTML by the averages that do not only repeat a dataset.
     format, intervals, window
         As for `iqbench.document.render.render`.
     top
         How many images of each kind.
     layout
-        Of the table of a paper.
+        The layout of the table of a paper.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def render_view(
     Raises
     ------
     IqbenchError
-        Where there is nothing of that kind: no two methods, no task, one dataset.
+        If the view is empty, for example because there are no two methods, or only one dataset.
     """
     if view == "paper":
         document = paper_document(found, layout, intervals=bool(intervals))

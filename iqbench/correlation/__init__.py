@@ -1,1 +1,1 @@
-"""How metrics agree with each other, and with people."""
+"""Correlation of metrics with each other, and with human opinion."""

@@ -1,4 +1,4 @@
-"""Whether two metrics rank the methods of an image alike."""
+"""Agreement of two metrics in their ranking of the methods on an image."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from iqbench.stats.coefficients import Associations, tau_of_levels
 __all__ = ["ranking_agreement"]
 
 _BLOCK = 4_000_000  # signs in memory at a time
-_MANY = 300  # rows of one content from which on sorting is cheaper than comparing all pairs
+_MANY = 300  # rows of one content above which sorting is faster than comparing all pairs
 
 
 def ranking_agreement(table: pd.DataFrame, contents: pd.Series) -> Associations:
-    """Average Kendall's tau-b over images: of the values of two metrics over the methods of each.
+    """Average, over images, Kendall's tau-b between two metrics' values of the methods.
 
     Parameters
     ----------
     table
         One column per metric, indexed by dataset, method and image.
     contents
-        What each row shows, in the same order: the image, or the reference of several images.
+        The content of each row, in the same order: its image, or the reference of several images.
 
     Returns
     -------
     Associations
-        Of all pairs of columns; ``n`` counts the images in which tau-b is defined: at least two
-        methods have both values, and neither metric gives all of them the same. Values are
-        compared as they are, so metrics of opposite directions that agree have a tau of -1.
+        For all pairs of columns. ``n`` counts the images for which tau-b is defined: at least two
+        methods have both values, and neither metric is constant. Directions are ignored, so that
+        metrics of opposite directions that agree have a tau of -1.
     """
     columns = table.shape[1]
     first, second = np.triu_indices(columns, 1)
@@ -52,16 +52,16 @@ def ranking_agreement(table: pd.DataFrame, contents: pd.Series) -> Associations:
 
 
 def _contents(table: pd.DataFrame, contents: pd.Series) -> Indices:
-    """Number what each row shows; the contents of a dataset follow each other."""
+    """Return the number of each row's content; contents of one dataset are consecutive."""
     datasets = table.index.get_level_values("dataset").astype(str)
     places = pd.MultiIndex.from_arrays([datasets, contents.to_numpy()])
     return pd.factorize(places, sort=True)[0].astype(np.intp)
 
 
 def _groups(values: Floats, content: Indices) -> Iterator[tuple[Indices, Floats]]:
-    """Give the contents that have equally many rows together, with their numbers.
+    """Group the contents by their number of rows, with their numbers.
 
-    Their rows have the shape (contents, rows of each, metrics).
+    The values of a group have the shape (contents, rows per content, metrics).
     """
     order = np.argsort(content, kind="stable")
     sizes = np.bincount(content)
@@ -72,16 +72,16 @@ def _groups(values: Floats, content: Indices) -> Iterator[tuple[Indices, Floats]
 
 
 def _taus_of_few(group: Floats) -> Iterator[Floats]:
-    """Compare all rows of each content, for several contents at once."""
+    """Compute tau-b by comparing all rows of each content, for several contents at once."""
     signs = group.size * group.shape[1]
     yield from map(_taus, np.array_split(group, max(1, signs // _BLOCK)))
 
 
 def _taus(group: Floats) -> Floats:
-    """Tau-b of every content between all metrics: (contents, rows, m) -> (contents, m, m)."""
+    """Compute tau-b between all metrics: (contents, rows, m) -> (contents, m, m)."""
     first, second = np.triu_indices(group.shape[1], 1)
     a, b = group[:, first], group[:, second]
-    # Not the sign of a difference: two infinite values are equal, and NaN compares as neither.
+    # Compare instead of subtracting: infinity minus infinity is NaN, but these are equal.
     signs = (a > b).astype(np.float64) - (a < b)
     present: NDArray[np.float64] = (~(np.isnan(a) | np.isnan(b))).astype(np.float64)
     untied = np.abs(signs).transpose(0, 2, 1) @ present
@@ -93,7 +93,7 @@ def _taus(group: Floats) -> Floats:
 
 
 def _taus_by_sorting(group: Floats) -> Iterator[Floats]:
-    """Compute `_taus` for one content and two metrics at a time: many rows have too many pairs."""
+    """Compute `_taus` one content and two metrics at a time, for too many rows for all pairs."""
     metrics = group.shape[2]
     for values in group:
         taus = np.full((1, metrics, metrics), np.nan)

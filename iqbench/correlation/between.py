@@ -25,33 +25,35 @@ POOLED = "pooled"
 WITHIN_IMAGE = "within image"
 
 _Found = Mapping[str, tuple[Associations, Indices | int]]
-"""Coefficient to its associations, and the number of groups that were averaged."""
+"""By coefficient: its associations, and the number of groups that were averaged."""
 
 
 def between_metrics(
     table: MetricTable,
     bootstrap: Bootstrap = DEFAULT,
 ) -> pd.DataFrame:
-    """Correlate every metric with every other.
+    """Correlate all pairs of metrics.
 
     Parameters
     ----------
     table
-        As `iqbench.correlation.metric_table.metric_table` gives it.
+        The scores, from `iqbench.correlation.metric_table.metric_table`.
     bootstrap
-        How intervals are made.
+        Options of the intervals.
 
     Returns
     -------
     pandas.DataFrame
-        One row a scope, pair of metrics and coefficient (pearson, spearman, kendall): value, low
-        and high ends of its bootstrap interval over images, n (rows), images (drawn) and groups.
-        The scope is ``pooled`` over all datasets of one pool, which are named; ``dataset`` or
-        ``method`` of one of these; ``within dataset`` or ``within method``: the mean of those over
-        datasets, or over the methods of all datasets; ``within image``: the mean over images of
-        Kendall's tau-b between the two metrics' values of the methods, and of all images where
-        several have one reference. Pairs without a common row
-        are left out.
+        One row per scope, pair of metrics and coefficient (pearson, spearman, kendall): value,
+        ends low and high of its bootstrap interval over images, n (rows), images (resampled) and
+        groups. Pairs without a common row are left out. The scopes are
+
+        - ``pooled``: all rows of the datasets of one pool, which are named;
+        - ``dataset``, ``method``: the rows of one dataset or one method;
+        - ``within dataset``, ``within method``: the mean of these over datasets, or over the
+          methods of all datasets;
+        - ``within image``: the mean, over images, of Kendall's tau-b between the two metrics'
+          values of the methods. Images with one reference are taken as one image.
     """
     values = table.values
     if values.empty:
@@ -70,7 +72,7 @@ def between_metrics(
 
 
 def matrix(between: pd.DataFrame, names: Sequence[str], coefficient: str) -> pd.DataFrame:
-    """Arrange a coefficient of one scope as a square.
+    """Arrange a coefficient of one scope as a square matrix.
 
     Parameters
     ----------
@@ -79,7 +81,7 @@ def matrix(between: pd.DataFrame, names: Sequence[str], coefficient: str) -> pd.
     names
         Metrics, in the order of rows and columns.
     coefficient
-        Which.
+        The name of the coefficient.
 
     Returns
     -------
@@ -145,7 +147,7 @@ class _Scopes:
         return found
 
     def frame(self, place: tuple[str, str, str], found: _Found) -> pd.DataFrame:
-        """Add intervals to what was found, and drop pairs that never met."""
+        """Add intervals, and drop pairs without a common row."""
         names = np.array(self.table.names, dtype=object)
         scope, dataset, method = place
         frame = pd.concat(
@@ -177,9 +179,9 @@ class _Scopes:
 
 
 class _Average:
-    """The mean of each pair over the groups in which it is defined; each counts the same.
+    """The mean of each pair over the groups in which it is defined, with equal weights.
 
-    Influences are added up as they come: those of all groups would take gigabytes.
+    Influences are summed group by group, because those of all groups would take gigabytes.
     """
 
     def __init__(self) -> None:
@@ -187,7 +189,7 @@ class _Average:
         self._sums: dict[str, tuple[NDArray[np.bool_], Floats]] = {}
 
     def add(self, found: _Found) -> None:
-        """Take a group."""
+        """Add a group."""
         nothing = np.zeros((0, 0))
         for coefficient, (one, _) in found.items():
             bare = replace(one, images=nothing.astype(bool), influence=nothing)
@@ -200,7 +202,7 @@ class _Average:
                 self._sums[coefficient] = one.images.copy(), one.influence.copy()
 
     def found(self) -> _Found:
-        """Give the means."""
+        """Return the means."""
         return {
             coefficient: _mean(parts, *self._sums[coefficient])
             for coefficient, parts in self._parts.items()

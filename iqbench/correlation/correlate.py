@@ -1,4 +1,4 @@
-"""The Python face of ``iqbench correlate``: a results folder to coefficients."""
+"""The Python function of ``iqbench correlate``: correlate the metrics of a results folder."""
 
 from __future__ import annotations
 
@@ -38,37 +38,37 @@ def correlate(
     results
         The results folder; None to take the metrics from the columns of ``mos``.
     columns
-        Which columns to take: ``"all"``, ``"headline"``, or selectors of columns in their order.
+        Which columns to use: ``"all"``, ``"headline"``, or selectors of columns in their order.
     mos
-        CSV or Parquet of opinions; by default the opinions that the datasets bring.
+        CSV or Parquet file of opinions; by default the opinions that are part of the datasets.
     mos_columns
-        Role to name of a column of ``mos``: ``{"mos": "dmos", "image": "dist_img"}``.
+        Names of columns in ``mos`` by role: ``{"mos": "dmos", "image": "dist_img"}``.
     mos_direction
-        Which opinions are good; by default high ones.
+        Whether ``higher`` or ``lower`` opinions are better; by default higher ones.
     raters
-        How many opinions there are of each image, where no table says so.
+        The number of opinions per image, if no table has it.
     metric_directions
-        Which values are good, of metrics of which the tables do not say it.
+        Whether higher or lower values are better, for metrics whose direction is not in the tables.
     confidence
         Confidence level of the intervals.
     resamples
-        How often images are drawn with replacement; 0 for no intervals.
+        The number of bootstrap resamples of the images; 0 for no intervals.
     seed
-        Of the draws.
+        The seed of the resamples.
     filters
-        Wanted value or values of ``dataset``, ``method``, ``metric``, ``protocol`` or
+        The value or values to keep of ``dataset``, ``method``, ``metric``, ``protocol`` or
         ``precision``.
 
     Returns
     -------
     Correlations
-        ``between``, ``opinion``, ``differences`` and ``parting`` are DataFrames; ``rows()`` is all
-        of them in one.
+        ``between``, ``opinion``, ``differences`` and ``parting`` are DataFrames; ``rows()``
+        returns all of them as one.
 
     Raises
     ------
     IqbenchError
-        The folder or file cannot be read, or an argument names what is not there.
+        If the folder or file cannot be read, or an argument names something that does not exist.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From scores and opinions to everything that the correlation report says."""
+"""Compute all numbers of the correlation report from scores and opinions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ROWS = [
 
 
 def perceptual_distances(roles: Mapping[str, str], directions: Mapping[str, str]) -> list[str]:
-    """Name the distances as the eye sees them, where less is better."""
+    """Return the names of the perceptual metrics for which lower is better."""
     return [
         name
         for name, role in roles.items()
@@ -47,7 +47,7 @@ def perceptual_distances(roles: Mapping[str, str], directions: Mapping[str, str]
 class Correlations(
     ShownInNotebooks, arranged_by="iqbench.correlation.document:correlation_document"
 ):
-    """All that was found; each part a DataFrame, empty where there was nothing to find.
+    """The numbers of the correlation report; each part is a DataFrame, which may be empty.
 
     Attributes
     ----------
@@ -56,25 +56,28 @@ class Correlations(
     directions
         ``higher``, ``lower``, ``target:...`` or ``none`` by metric.
     roles
-        What each metric tells, see `iqbench.columns.ColumnRole`; empty where nothing is known.
+        The role of each metric, see `iqbench.columns.ColumnRole`; empty if it is not known.
     between
-        As `iqbench.correlation.between.between_metrics`.
+        Correlations between metrics, see `iqbench.correlation.between.between_metrics`.
     parting
-        As `iqbench.correlation.variation_gaps.variation_gaps`.
+        Gaps between total variation and perceptual distance, see
+        `iqbench.correlation.variation_gaps.variation_gaps`.
     opinion
-        As `iqbench.correlation.human_opinion.opinion_agreement`, choices included.
+        Agreement with opinions and choices, see
+        `iqbench.correlation.human_opinion.opinion_agreement`.
     differences
-        As `iqbench.correlation.differences.opinion_differences`, choices included.
+        Differences of metrics in this agreement, see
+        `iqbench.correlation.differences.opinion_differences`.
     opinions
-        The rows that opinion was compared on, for scatter plots.
+        The rows with opinions and values, for scatter plots.
     hidden
         How many metrics were left out.
     bootstrap
-        How intervals were made.
+        Options of the intervals.
     notes
-        Opinions that are left out, counted in sentences.
+        Sentences on the number of opinions that were left out.
     logistic
-        How many parameters the logistic has that is drawn.
+        The number of parameters of the logistic curve that is drawn.
     """
 
     table: MetricTable
@@ -91,13 +94,14 @@ class Correlations(
     logistic: Parameters = 5
 
     def rows(self) -> pd.DataFrame:
-        """Put everything into one table, one row a number.
+        """Return all numbers as one table, with one row per number.
 
         Returns
         -------
         pandas.DataFrame
-            ``kind`` is metrics, parting, opinion, opinion difference, or set for a column that has
-            one value per set, and no numbers here; what a kind does not have is empty.
+            ``kind`` is ``metrics``, ``parting``, ``opinion``, ``opinion difference``, or ``set``
+            for a column with one value per set, which has no numbers here. Fields that a kind does
+            not have are empty.
         """
         gaps = self.parting.rename(
             columns={"variation": "first", "perceptual": "second", "by": "scope"}
@@ -122,7 +126,7 @@ class Correlations(
         ]
         if not frames:
             return pd.DataFrame(columns=_ROWS)
-        # Columns that are empty in all rows of a part would lose the type of the others.
+        # Drop columns that are empty in a part: they would change the type of the whole column.
         together = pd.DataFrame(
             {
                 name: np.concatenate([frame[name].astype(object) for frame in frames])
@@ -156,17 +160,17 @@ def read_correlations(
     filters
         As `load_scores` takes them.
     shown
-        ``all`` metrics; the ``headline`` ones, and those that filters name; or selectors, see
+        ``all`` metrics; ``headline`` metrics and those that filters name; or selectors, see
         `iqbench.results.selector`.
     source
-        Of opinions.
+        The source of the opinions.
     directions
         ``higher`` or ``lower`` for metrics whose direction is not in the results.
     bootstrap
-        How intervals are made.
+        Options of the intervals.
     logistic
-        How many parameters the logistic has that is fitted between metrics and opinions; by
-        default those of 4 and of 5 are reported, and the one of 5 is drawn.
+        The number of parameters of the logistic that is fitted between metrics and opinions; by
+        default those with 4 and with 5 are reported, and the one with 5 is drawn.
 
     Raises
     ------
@@ -215,14 +219,14 @@ def read_agreement(
     shown: str | Sequence[str] = "headline",
     bootstrap: Bootstrap = DEFAULT,
 ) -> Correlations | None:
-    """Compare scores with the opinions that datasets bring only.
+    """Compare scores only with the opinions that are part of the datasets.
 
     Parameters and errors are those of `read_correlations`.
 
     Returns
     -------
     Correlations or None
-        Without correlations between metrics; None where there are no opinions.
+        Without correlations between metrics; None if there are no opinions.
     """
     if not has_opinions(results):
         return None
@@ -247,7 +251,7 @@ def read_agreement(
 
 
 def _role(name: str, columns: Columns) -> str:
-    """Say what a metric tells; files of opinions bring metrics of which only the name is known."""
+    """Return the role of a metric; for metrics of a file of opinions, derive it from the name."""
     return completed(metric_of(name), columns.info(name)).role
 
 
@@ -268,11 +272,11 @@ def _directions(
 
 
 def _check_choices(choices: list[str], directions: Mapping[str, str]) -> None:
-    """Refuse choices of which no metric has a direction: there would be nothing to say."""
+    """Raise an error if there are choices but no metric with them has a direction."""
     if choices and not any(directions[name] in ("higher", "lower") for name in choices):
         raise IqbenchError(
             f"it is not known whether high or low values of {choices[0]} are better",
-            hint=f"Say --metric-direction {choices[0]}=lower, or higher",
+            hint=f"Give --metric-direction {choices[0]}=lower, or higher",
         )
 
 
@@ -282,7 +286,7 @@ def _with_people(
     bootstrap: Bootstrap,
     logistics: Sequence[Parameters],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compare with opinions and with choices, where there are any."""
+    """Compare with opinions and with choices, if there are any."""
     opinions = (read.opinions, read.table.names)
     choices = (read.choices, read.choice_metrics, directions, bootstrap)
     agreement, differences = [], []

@@ -1,4 +1,4 @@
-"""Which metrics agree better with human opinion than others."""
+"""Differences between metrics in their agreement with human opinion, with tests."""
 
 from __future__ import annotations
 
@@ -31,23 +31,24 @@ def opinion_differences(
     metrics: Sequence[str],
     bootstrap: Bootstrap = DEFAULT,
 ) -> pd.DataFrame:
-    """Say which metrics agree better with opinion than others, and whether that is chance.
+    """Test which metrics agree better with opinion than others.
 
     Parameters
     ----------
     table, metrics, bootstrap
-        As for `iqbench.correlation.human_opinion.opinion_agreement`. Of a dataset, only rows are
-        taken that have a value of every metric which has any there, so that all are judged alike.
+        As for `iqbench.correlation.human_opinion.opinion_agreement`. Of each dataset, only rows
+        with values of all metrics are used (metrics without any value there do not count), so that
+        metrics are compared on the same rows.
 
     Returns
     -------
     pandas.DataFrame
         One row per dataset, pair of metrics and statistic (srcc, krcc, plcc, plcc-logistic5):
-        value, the first's absolute value less the second's; low and high of the paired bootstrap;
-        n and images; p_bootstrap of the paired bootstrap, and p_williams of Williams' test of
-        dependent correlations, except for krcc; p_value, the valid one of these: Williams' for plcc
-        if no two rows are of one image, else the bootstrap's; p_holm, p_value corrected for all
-        pairs of metrics of the dataset and statistic.
+        value, the absolute value of the first minus that of the second; low and high of the paired
+        bootstrap; n and images; p_bootstrap of the paired bootstrap, and p_williams of Williams'
+        test of dependent correlations, except for krcc; p_value, the valid one of these: Williams'
+        for plcc if each row has its own image, else the bootstrap's; p_holm, p_value corrected for
+        all pairs of metrics of the dataset and statistic.
     """
     parts: list[pd.DataFrame] = []
     for dataset, part in table.groupby("dataset", sort=True):
@@ -73,7 +74,7 @@ def opinion_differences(
 
 
 def _mapped(values: Floats) -> Floats:
-    """Put every metric on the scale of opinion by its fitted curve; NaN where there is none."""
+    """Map each metric to the scale of opinion by its fitted curve; NaN without a curve."""
     opinion = values[:, -1]
     fits = [fit_logistic(column, opinion, 5) for column in values.T[:-1]]
     nothing = np.full(len(values), np.nan)
@@ -104,8 +105,8 @@ def _differences(
     p_williams = np.full(len(pairs), np.nan)
     if statistic != "krcc":
         p_williams = williams(value[a], value[b], between, n)[1]
-    # Williams' test takes rows for independent, and correlations for those of normal variables.
-    # By simulation, with 120 rows an image it calls half of all equal metrics different.
+    # Williams' test assumes independent rows and normal variables. In simulations with 120 rows
+    # per image, it finds half of all pairs of equal metrics significantly different.
     p_value = p_bootstrap
     if statistic in ("plcc", _MAPPED[0]) and n == len(found.influence):
         p_value = p_williams

@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 FIGURES = ("scatter", "spearman", "kendall", "gaps")
-"""What can be drawn: opinion over metrics, two matrices, total variation against perception."""
+"""Names of the figures: opinion over metrics, two matrices, and variation-perception gaps."""
 
 _MORE_MATRICES: tuple[Matrix, ...] = (
     ("within dataset", "pearson", "Pearson within datasets"),
@@ -50,9 +50,9 @@ _MORE_MATRICES: tuple[Matrix, ...] = (
 )
 _LACKING = {
     "scatter": "there are no mean opinions of the images",
-    "spearman": "it takes two metrics and three outputs of a dataset",
-    "kendall": "it takes two metrics and two methods",
-    "gaps": "it takes total variation and a perceptual distance",
+    "spearman": "it needs two metrics and three outputs of a dataset",
+    "kendall": "it needs two metrics and two methods",
+    "gaps": "it needs total variation and a perceptual distance",
 }
 _GAPS = "Total variation against perceptual distance"
 _MOST_POINTS = 3000  # a figure with more takes seconds to open
@@ -60,7 +60,7 @@ _CURVE_POINTS = 300
 
 
 def render_correlations(found: Correlations, format: str, window: Window | None = None) -> str:
-    """Render what was found, see `iqbench.document.render.render`."""
+    """Render correlations, see `iqbench.document.render.render`."""
     document = correlation_document(found)
     if format == "table":
         notes = [
@@ -74,7 +74,7 @@ def render_correlations(found: Correlations, format: str, window: Window | None 
 
 
 def correlation_document(found: Correlations) -> Document:
-    """Arrange what was found. A terminal leaves out scopes and numbers that are for reports."""
+    """Arrange correlations as a document. A terminal omits details that are for reports."""
     return Document(
         list(_sections(found)),
         title="Correlation of metrics",
@@ -92,20 +92,19 @@ def correlation_figures(found: Correlations, kind: str) -> list[tuple[str, Figur
     Parameters
     ----------
     found
-        What was found.
+        The correlations.
     kind
         One of `FIGURES`.
 
     Returns
     -------
     list
-        Of each figure, the dataset that it is of where there are several, else nothing; and the
-        figure.
+        Each figure with the name of its dataset, which is empty unless there are several figures.
 
     Raises
     ------
     IqbenchError
-        For an unknown kind, or where there is no such figure.
+        If the kind is unknown, or there is nothing to draw.
     """
     if kind not in FIGURES:
         raise unknown_name("figure", kind, FIGURES)
@@ -120,12 +119,12 @@ def correlation_figures(found: Correlations, kind: str) -> list[tuple[str, Figur
 
 
 def agreement_sections(found: Correlations) -> Iterator[tuple[str, list[Section]]]:
-    """Show of each dataset how metrics agree with people: coefficients, and opinion over metrics.
+    """Show, for each dataset, how metrics agree with people: coefficients and scatter plots.
 
     Parameters
     ----------
     found
-        As `iqbench.correlation.correlations.read_agreement` gives it.
+        The result of `iqbench.correlation.correlations.read_agreement`.
     """
     for number, dataset in enumerate(dict.fromkeys(found.opinion["dataset"])):
         own = replace(
@@ -143,14 +142,14 @@ def agreement_sections(found: Correlations) -> Iterator[tuple[str, list[Section]
 
 
 def matrix_sections(table: MetricTable, suffix: str = "") -> Iterator[Section]:
-    """Show how the metrics of one dataset agree with each other, as a heat map and as a table.
+    """Show correlations between the metrics of one dataset, as heat maps and tables.
 
     Parameters
     ----------
     table
-        Of one dataset: then these are the coefficients of `MATRICES`.
+        The scores of one dataset. For one dataset, these are the coefficients of `MATRICES`.
     suffix
-        What the names of the figures end in, so that those of several datasets differ.
+        Suffix of the figures' names, so that those of several datasets differ.
     """
     values = table.values.to_numpy(np.float64)
     together = np.zeros(len(values), dtype=np.intp)
@@ -171,7 +170,7 @@ def matrix_sections(table: MetricTable, suffix: str = "") -> Iterator[Section]:
 
 
 def facts(found: Correlations) -> str:
-    """Say in a line what was correlated."""
+    """Describe in one line the rows, images and intervals of the correlations."""
     index = found.table.values.index
     if found.table.values.empty:
         return f"{found.opinion['n'].max():.0f} choices"
@@ -232,7 +231,7 @@ def _heatmap(
 
 
 def _dumbbells(found: Correlations, gaps: pd.DataFrame) -> Dumbbells | None:
-    """Show where methods or distortions stand by total variation and by perceptual distance."""
+    """Show the mean places of methods or distortions by total variation and perception."""
     variation = variation_names(found.table.names)[0]
     rows = gaps[gaps["variation"] == variation]
     if rows.empty:
@@ -252,7 +251,7 @@ def _dumbbells(found: Correlations, gaps: pd.DataFrame) -> Dumbbells | None:
 
 
 def _scatters(found: Correlations) -> Iterator[Scatter]:
-    """Show opinion over every metric, with the logistic that is reported; colours by distortion."""
+    """Plot opinion over every metric with the fitted logistic, coloured by distortion."""
     if "mos" in found.opinions:
         for number, (dataset, part) in enumerate(found.opinions.groupby("dataset", sort=True)):
             metrics = [name for name in found.table.names if part[name].notna().any()]
@@ -263,7 +262,7 @@ def _scatters(found: Correlations) -> Iterator[Scatter]:
 
 
 def _panel(found: Correlations, dataset: str, table: pd.DataFrame, metric: str) -> Panel:
-    """Show the finite rows; of more than 3,000, 3,000 drawn at random. The curve is that of all."""
+    """Plot the finite rows, at most 3,000 of them chosen at random. The curve fits all rows."""
     known = np.isfinite(table[[metric, "mos"]].to_numpy(np.float64)).all(axis=1)
     x, y = (table.loc[known, name].to_numpy(np.float64) for name in (metric, "mos"))
     shown = np.arange(len(x))
@@ -284,7 +283,7 @@ def _panel(found: Correlations, dataset: str, table: pd.DataFrame, metric: str) 
 
 
 def _caption(found: Correlations, dataset: str, metric: str) -> str:
-    """Give the coefficients that the tables report of what is drawn."""
+    """Return the coefficients of a panel, as the tables report them."""
     rows = found.opinion
     own = rows[
         (rows["dataset"] == dataset) & (rows["metric"] == metric) & (rows["distortion"] == "")

@@ -1,4 +1,4 @@
-"""The correlation report as a folder of Parquet, Markdown and figures."""
+"""The correlation report as a folder: Parquet, Markdown and figures."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ def write_correlations(
     Parameters
     ----------
     found
-        What is written.
+        The correlations.
     folder
-        Is made where it is not there.
+        The folder; it is created if it does not exist.
     figures
         The format of figures: one of `iqbench.document.drawing.FIGURE_FORMATS`.
     style
-        Their size and font.
+        Size and font of the figures.
 
     Returns
     -------
     list of Path
-        What was written.
+        The files that were written.
 
     Raises
     ------
     IqbenchError
-        Where it cannot be written.
+        If a file cannot be written.
     """
     if folder.exists() and not folder.is_dir():
         raise IqbenchError(

@@ -1,4 +1,4 @@
-"""How metrics agree with choices between two outputs (2AFC, as in BAPPS).
+"""Agreement of metrics with choices between two outputs (2AFC, as in BAPPS).
 
 Zhang, Isola, Efros, Shechtman, Wang: The unreasonable effectiveness of deep features as a
 perceptual metric, CVPR 2018, doi:10.1109/CVPR.2018.00068.
@@ -32,28 +32,28 @@ def choice_agreement(
     directions: Mapping[str, str],
     bootstrap: Bootstrap = DEFAULT,
 ) -> pd.DataFrame:
-    """Score metrics by the share of people who chose as they do.
+    """Score metrics by the share of people who made the same choice.
 
     Parameters
     ----------
     table
-        One row a choice: dataset, image, judge (share of people, 0 to 1, who chose the second),
+        One row per choice: dataset, image, judge (share of people, 0 to 1, who chose the second),
         distortion (may be missing), and for each metric columns (metric, ``first``) and (metric,
         ``second``) named ``metric_0`` and ``metric_1``.
     metrics
-        Names without ``_0`` and ``_1``.
+        Names of the metrics, without ``_0`` and ``_1``.
     directions
-        ``higher`` or ``lower`` by metric; metrics that have neither are left out.
+        ``higher`` or ``lower`` by metric; metrics without either are left out.
     bootstrap
-        How intervals are made.
+        Options of the intervals.
 
     Returns
     -------
     pandas.DataFrame
         As `iqbench.correlation.human_opinion.opinion_agreement`, with statistic ``2afc``: the mean
-        of judge where the metric chooses the second, of 1 - judge where it chooses the first, of
-        1/2 where both are equal. The metric ``(a person)`` is the score of one more person, the
-        mean of judge^2 + (1 - judge)^2: what a metric can hope for.
+        of judge if the metric chooses the second output, of 1 - judge if it chooses the first, and
+        of 1/2 if its values are equal. The metric ``(a person)`` is the expected score of one more
+        person, the mean of judge^2 + (1 - judge)^2, which a metric can hope to reach.
     """
     parts = []
     for dataset, part in table.groupby("dataset", sort=True):
@@ -79,13 +79,13 @@ def choice_differences(
     directions: Mapping[str, str],
     bootstrap: Bootstrap = DEFAULT,
 ) -> pd.DataFrame:
-    """Say whether two metrics' 2AFC scores differ, on the choices that all metrics have.
+    """Test whether the 2AFC scores of two metrics differ, on the choices that all metrics have.
 
     Returns
     -------
     pandas.DataFrame
-        As `iqbench.correlation.differences.opinion_differences`; p-values are those of the
-        paired bootstrap.
+        As `iqbench.correlation.differences.opinion_differences`, with p-values of the paired
+        bootstrap.
     """
     parts = []
     for dataset, part in table.groupby("dataset", sort=True):
@@ -122,7 +122,7 @@ def choice_differences(
 def _scores(
     table: pd.DataFrame, metrics: Sequence[str], directions: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Score every choice by every metric that has a direction; NaN where a value is missing."""
+    """Score each choice by each metric that has a direction; NaN if a value is missing."""
     judge = table["judge"].to_numpy(np.float64)
     scores: dict[str, Floats] = {}
     for metric in metrics:

@@ -1,4 +1,4 @@
-"""How metrics agree with human opinion."""
+"""Agreement of metrics with mean opinion scores."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OPINION_COLUMNS = [
     *("value", "low", "high", "n", "images", "note"),
 ]
 LOGISTICS: tuple[Parameters, ...] = (4, 5)
-"""How many parameters the logistics have that are fitted."""
+"""Numbers of parameters of the logistics that are fitted."""
 
 RANKED: tuple[tuple[str, Coefficient], ...] = (
     ("srcc", "spearman"),
@@ -54,28 +54,29 @@ def opinion_agreement(
     Parameters
     ----------
     table
-        One row per image of a method: dataset, image, mos, mos_direction (``higher`` where high
-        opinions are good), a column for each metric; mos_std (of single opinions), raters (how many
-        opinions) and distortion may be missing values. Rows of one image, or of one reference
-        where there is a column reference, are drawn together.
+        One row per image and method: dataset, image, mos, mos_direction (``higher`` if high
+        opinions are good), a column for each metric, mos_std (standard deviation of single
+        opinions), raters (number of opinions) and distortion; the last three may be missing
+        values. Rows of one image, or of one reference if there is a column reference, are
+        resampled together.
     metrics
-        Columns.
+        The columns of metrics.
     directions
-        ``higher`` or ``lower`` by metric. Of other metrics, the sign of SRCC decides which way
-        round the Krasula analysis takes them.
+        ``higher`` or ``lower`` by metric. For other metrics, the sign of SRCC gives the direction
+        for the Krasula analysis.
     bootstrap
-        How intervals are made.
+        Options of the intervals.
     logistics
-        Which curves are fitted, by their number of parameters.
+        The numbers of parameters of the curves to fit.
 
     Returns
     -------
     pandas.DataFrame
         One row per dataset, distortion (empty: all), metric and statistic: value, low, high, n
-        (rows) and images (drawn), and a note. Statistics: srcc, krcc, plcc (all signed);
-        plcc-logistic4, rmse-logistic4 and the same of 5 parameters; or-2sd-... and or-ci-..., the
-        outlier ratios, where there are mos_std (and raters); auc-different-similar,
-        auc-better-worse and correct-order where there are both. NaN where undefined.
+        (rows) and images (resampled), and a note. Statistics: srcc, krcc, plcc (all signed);
+        plcc-logistic4, rmse-logistic4 and the same with 5 parameters; or-2sd-... (needs mos_std)
+        and or-ci-... (needs mos_std and raters), the outlier ratios; auc-different-similar,
+        auc-better-worse and correct-order (need both). NaN if undefined.
     """
     rows: list[pd.DataFrame] = []
     for dataset, part in table.groupby("dataset", sort=True):
@@ -131,7 +132,7 @@ def _estimates(
 
 @dataclass(frozen=True)
 class _Rows:
-    """A metric and opinions of the same rows; all of it there."""
+    """A metric and opinions of the same rows, without missing values."""
 
     x: Floats
     y: Floats
@@ -141,7 +142,7 @@ class _Rows:
 
     @property
     def upward(self) -> float:
-        """1 where high opinions are good, else -1."""
+        """1 if high opinions are good, else -1."""
         return -1.0 if (self.table["mos_direction"] == "lower").all() else 1.0
 
     def correlations(self, metric: str) -> Iterator[tuple[str, _AgreementEstimate]]:
@@ -169,8 +170,8 @@ class _Rows:
                     )
                 continue
             note = _note(fit.converged, fit.shape, fit.monotonic)
-            # Least squares has no slope at its minimum: which curve was fitted moves PLCC and RMSE
-            # only to second order, so the curve may be held while images are drawn.
+            # The gradient of least squares is zero at the minimum, so that a change of the curve
+            # changes PLCC and RMSE only to second order: keep the curve fixed in all resamples.
             fitted = np.stack([fit.fitted, y], axis=1)
             found = associate(fitted, clusters, self.images, "pearson")
             yield _estimate(metric, f"plcc-{name}", found, note)

@@ -1,4 +1,4 @@
-"""Read the scores and opinions that a correlation report is made of."""
+"""Read the scores and opinions of a correlation report."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ _NONE = pd.DataFrame({"dataset": pd.Series(dtype=object)})
 
 @dataclass(frozen=True)
 class OpinionSource:
-    """Where opinions come from: the options of ``iqbench correlate`` about them.
+    """The source of opinions: the options of ``iqbench correlate`` about them.
 
     Attributes
     ----------
     file
-        CSV or Parquet; None for what datasets bring along.
+        CSV or Parquet file; None for the opinions that are part of the datasets.
     columns
         Column of the file by role.
     direction
-        ``higher`` where high opinions are good, or ``lower``; None where it is not said.
+        ``higher`` if high opinions are good, or ``lower``; None if the user did not give it.
     raters
-        How many opinions there are of each image, where no table says so.
+        The number of opinions per image, if no table has it.
     """
 
     file: Path | None = None
@@ -61,17 +61,17 @@ class Inputs:
     Attributes
     ----------
     table
-        Scores.
+        The scores.
     opinions
-        One row per image of a method; empty where there are none.
+        One row per image and method; may be empty.
     hidden
         How many metrics were left out.
     choices
-        One row a choice of two outputs; empty where there are none.
+        One row per choice between two outputs; may be empty.
     choice_metrics
-        Metrics that ``choices`` has values of.
+        Metrics with values in ``choices``.
     notes
-        Opinions that are left out, counted in sentences.
+        Sentences on the number of opinions that were left out.
     """
 
     table: MetricTable
@@ -140,18 +140,18 @@ def read_inputs(
 
 @dataclass(frozen=True)
 class _Tables:
-    """What a results folder has to correlate.
+    """The tables of a results folder that a correlation needs.
 
     Attributes
     ----------
     scores, sets
-        As `iqbench.results.read.load_values` gives them, without errors and protocols of scores.
+        From `iqbench.results.read.load_values`, without errors and protocols of scores.
     images
-        Those that have opinions.
+        The images that have opinions.
     references
-        As `references_of_images`, of all images.
+        From `references_of_images`, for all images.
     columns
-        How metrics are read.
+        Descriptions of the metrics.
     """
 
     scores: pd.DataFrame
@@ -162,7 +162,7 @@ class _Tables:
 
 
 def _read_tables(results: str | PathLike[str], filters: Mapping[str, tuple[str, ...]]) -> _Tables:
-    """Read one dataset after the other, and keep of each what a correlation needs."""
+    """Read one dataset after another, and keep what a correlation needs."""
     reader = DatasetReader(results, filters)
     scores, sets, images = [], [], []
     references: dict[tuple[str, str], str] = {}
@@ -175,7 +175,7 @@ def _read_tables(results: str | PathLike[str], filters: Mapping[str, tuple[str, 
         pictures = stale.without(found.images)
         references |= references_of_images(pictures)
         images.append(pictures[pictures["mos"].notna() | pictures["mos_direction"].notna()])
-        del found, pictures  # while the next one is read
+        del found, pictures  # free the memory while the next dataset is read
     reader.refuse_unknown()
     return _Tables(
         joined_scores(scores),
@@ -189,7 +189,7 @@ def _read_tables(results: str | PathLike[str], filters: Mapping[str, tuple[str, 
 def _headings_of_sets(
     scores: pd.DataFrame, chosen_sets: pd.DataFrame, sets: pd.DataFrame, columns: Columns
 ) -> tuple[str, ...]:
-    """Head the chosen columns of one value per set: there is nothing to correlate."""
+    """Return the headings of the chosen columns with one value per set, which do not correlate."""
     heads = with_headings(sets)[sets.index.isin(chosen_sets.index)]
     found = tuple(columns.ordered(keys_of(sets.loc[heads.index], heads)))
     if found and scores.empty:
@@ -205,7 +205,7 @@ def _lost_choices(lost: int, rows: int) -> str:
 
 
 def _brought(table: MetricTable, images: pd.DataFrame, raters: float | None, hidden: int) -> Inputs:
-    """Take the opinions that datasets bring along."""
+    """Use the opinions that are part of the datasets."""
     opinions = _with_references(opinions_of_images(table, images, raters), table)
     kept = images["dataset"].isin(set(table.values.index.get_level_values("dataset")))
     notes = unscored_opinions(table, images)
@@ -249,7 +249,7 @@ def _alone(source: OpinionSource, file: Path) -> Inputs:
 def _filtered(
     whole: Inputs, filters: Mapping[str, tuple[str, ...]], shown: str | Sequence[str]
 ) -> Inputs:
-    """Keep the metrics and datasets of a file that were asked for."""
+    """Keep the requested metrics and datasets of a file."""
     if not isinstance(shown, str):
         filters = {"metric": tuple(shown), **filters}
     names = whole.choice_metrics or whole.table.names
@@ -279,10 +279,10 @@ def _filtered(
 
 
 def _direction(source: OpinionSource) -> str:
-    """Refuse to guess the direction of a DMOS, because both are in use."""
+    """Return the direction of opinions; an error for a DMOS without one, as both are in use."""
     if source.direction is None and "dmos" in source.columns.get("mos", "").casefold():
         raise IqbenchError(
             f"column {source.columns['mos']!r} may rise or fall with quality",
-            hint="Say which: --mos-direction higher, or lower",
+            hint="Give --mos-direction higher, or lower",
         )
     return source.direction or "higher"

@@ -1,4 +1,4 @@
-"""Scores as one column per metric, and which datasets may be pooled."""
+"""Scores with one column per metric, and the groups of datasets that may be pooled."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from iqbench.results.selector import Keys, Selector
 __all__ = ["NO_CORRELATION", "MetricTable", "contents", "metric_table", "with_distances"]
 
 NO_CORRELATION = "one value per set, which has no correlation"
-"""Why a column such as FID is shown without numbers."""
+"""The reason why a column such as FID is shown without numbers."""
 
 _IDENTITY = ["dataset", "method", "image"]
 
 
 @dataclass(frozen=True)
 class MetricTable:
-    """One row per image of a method and one column per metric.
+    """One row per image and method, and one column per metric.
 
     Attributes
     ----------
     values
-        Indexed by dataset, method and image. A column is headed by its metric, or by what tells it
-        apart where a dataset has several signatures of it.
+        Indexed by dataset, method and image. The heading of a column is its metric, extended by
+        the differing fields if a dataset has several signatures of the metric.
     pools
-        Datasets by the group within which every column has one signature: values of different
-        signatures never meet in one number.
+        Groups of datasets. Within a group every column has one signature, so that values of
+        different signatures are never combined in one number.
     references
-        By dataset and image, the reference that the image was made from, where a dataset has
-        several images of one. What has one reference is drawn together in a bootstrap, and is what
-        a metric ranks.
+        By dataset and image, the reference of the image, for datasets with several images per
+        reference. Images of one reference are resampled together in a bootstrap, and a metric
+        ranks them among each other.
     columns
-        How the metrics are read; empty where only their names are known.
+        Descriptions of the metrics; empty if only their names are known.
     sets
-        Columns that have one value per set, such as FID, and so no correlation.
+        Columns with one value per set, such as FID, which have no correlation.
     keys
-        Metrics and signatures of the columns: several where datasets that are pooled apart have
-        others. Without any, what the heading says.
+        Metrics and signatures of the columns: several if groups of datasets have different ones.
+        A column without an entry is selected by its heading.
     """
 
     values: pd.DataFrame
@@ -54,7 +54,7 @@ class MetricTable:
     keys: Mapping[str, Sequence[Keys]] = field(default_factory=dict)
 
     def select(self, text: str, among: Sequence[str]) -> list[str]:
-        """Name the columns that a selector means, see `iqbench.results.selector`.
+        """Return the columns that match a selector, see `iqbench.results.selector`.
 
         Parameters
         ----------
@@ -77,12 +77,12 @@ class MetricTable:
 
     @property
     def names(self) -> list[str]:
-        """All metrics, in their order."""
+        """The names of all metrics, in their order."""
         return [str(name) for name in self.values.columns]
 
     @property
     def sources(self) -> dict[str, str]:
-        """Of each distance to a target, the metric that has the target."""
+        """By name of a distance to a target, the metric that has the target."""
         targets = {name: self.columns.info(name).target for name in self.names}
         return {
             distance_name(name, target): name
@@ -92,18 +92,18 @@ class MetricTable:
 
     @property
     def contents(self) -> pd.Series:
-        """What every row shows: its reference or, where images have one each, the image."""
+        """The content of every row: its reference, or its image if each has its own reference."""
         index = self.values.index.to_frame(index=False).astype(str)
         return contents(index, self.references)
 
 
 def contents(rows: pd.DataFrame, references: Mapping[tuple[str, str], str]) -> pd.Series:
-    """Say what each row shows.
+    """Return the content of each row: its reference or its image.
 
     Parameters
     ----------
     rows
-        With columns dataset and image.
+        A table with columns dataset and image.
     references
         As `MetricTable.references`.
     """
@@ -114,19 +114,19 @@ def contents(rows: pd.DataFrame, references: Mapping[tuple[str, str], str]) -> p
 
 
 def metric_table(scores: pd.DataFrame, columns: Columns) -> MetricTable:
-    """Arrange scores for correlation.
+    """Arrange scores for correlations.
 
     Parameters
     ----------
     scores
-        Long form, as ``iqbench.load_scores`` gives them.
+        Long form, from ``iqbench.load_scores``.
     columns
-        How metrics are read, see `with_distances`.
+        Descriptions of the metrics, see `with_distances`.
 
     Returns
     -------
     MetricTable
-        Without metrics that have no value at all.
+        Without metrics that have no value.
     """
     valued = scores["value"].notna()
     heads = with_headings(scores, by=["dataset"])
@@ -150,7 +150,7 @@ def metric_table(scores: pd.DataFrame, columns: Columns) -> MetricTable:
 
 
 def _pools(headed: pd.DataFrame) -> list[list[str]]:
-    """Put each dataset into the first group whose signatures do not contradict its own."""
+    """Add each dataset to the first group whose signatures do not differ from its own."""
     used = combinations_of(headed, ["dataset", "column", "signature"])[1]
     pools: list[tuple[list[str], dict[str, str]]] = []
     for dataset, rows in used.groupby("dataset", sort=True):
@@ -166,10 +166,10 @@ def _pools(headed: pd.DataFrame) -> list[list[str]]:
 
 
 def with_distances(table: pd.DataFrame, columns: Columns) -> pd.DataFrame:
-    """Add to each metric that aims at a value how far from it each image is.
+    """Add, for each metric with a target, the distance of each image to the target.
 
-    Neither more nor less of ``tv-ratio`` is better, so it is ``|tv-ratio-1|`` that can agree with
-    another metric about quality.
+    For ``tv-ratio`` neither higher nor lower is better, so its distance ``|tv-ratio-1|`` is
+    correlated with other metrics.
     """
     parts: dict[str, pd.Series] = {}
     for name in table.columns:

@@ -1,4 +1,4 @@
-"""Bring opinions and scores together: one row per image of a method, or per choice between two."""
+"""Join opinions and scores: one row per image and method, or per choice between two outputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 CHOICE = "choice"
-"""Direction of an opinion that is the share of people who chose this output of two."""
+"""Direction of an opinion that is the share of people who preferred this output of two."""
 
 _NAMED = 3  # ids that a message gives as examples
 _SUFFIX = re.compile(r"\.(png|bmp|jpe?g|tiff?|webp|p[gnp]m)$", re.IGNORECASE)
@@ -34,22 +34,22 @@ _FACTS = ["mos", "mos_std", "raters", "mos_direction", "distortion"]
 def opinions_of_images(
     table: MetricTable, images: pd.DataFrame, raters: float | None = None
 ) -> pd.DataFrame:
-    """Take the opinions that datasets bring along.
+    """Return the opinions that are part of the datasets.
 
     Parameters
     ----------
     table
-        Scores.
+        The scores.
     images
-        As ``iqbench.results.read.load_images`` gives them.
+        From ``iqbench.results.read.load_images``.
     raters
-        How many opinions there are of each image, where that is known.
+        The number of opinions per image, if it is known.
 
     Returns
     -------
     pandas.DataFrame
-        As `iqbench.correlation.human_opinion.opinion_agreement` takes it; without rows where no
-        image has an opinion.
+        As `iqbench.correlation.human_opinion.opinion_agreement` takes it; without rows if no image
+        has an opinion.
     """
     judged = images["mos"].notna() & (images["mos_direction"] != CHOICE)
     known = images[judged].assign(raters=np.nan if raters is None else raters)
@@ -59,7 +59,7 @@ def opinions_of_images(
 
 
 def unscored_opinions(table: MetricTable, images: pd.DataFrame) -> list[str]:
-    """Say how many opinions that datasets bring along are of images without any score.
+    """Count the opinions of datasets whose images have no score.
 
     Parameters
     ----------
@@ -86,23 +86,23 @@ def unscored_opinions(table: MetricTable, images: pd.DataFrame) -> list[str]:
 
 
 def choices_of_images(images: pd.DataFrame) -> pd.DataFrame:
-    """Take the choices between two outputs that datasets bring along.
+    """Return the choices between two outputs that are part of the datasets.
 
     Parameters
     ----------
     images
-        As ``iqbench.results.read.load_images`` gives them.
+        From ``iqbench.results.read.load_images``.
 
     Returns
     -------
     pandas.DataFrame
-        One row a choice: dataset, image, first, second (methods), judge (share of people who chose
-        the second) and distortion; for `opinions_of_choices`.
+        One row per choice: dataset, image, first, second (methods), judge (share of people who
+        chose the second) and distortion; for `opinions_of_choices`.
 
     Raises
     ------
     IqbenchError
-        Where an image has not two outputs to choose from.
+        If an image does not have exactly two outputs to choose from.
     """
     rows = images[images["mos_direction"] == CHOICE].sort_values(["dataset", "image", "method"])
     rows = rows.astype(dict.fromkeys(["dataset", "method", "image"], str))
@@ -129,13 +129,13 @@ def references_of_images(images: pd.DataFrame) -> dict[tuple[str, str], str]:
     Parameters
     ----------
     images
-        As ``iqbench.results.read.load_images`` gives them.
+        From ``iqbench.results.read.load_images``.
 
     Returns
     -------
     dict
-        By dataset and image: a digest of the reference; only of datasets that have several images
-        of one reference.
+        By dataset and image, the digest of the reference; only for datasets with several images
+        per reference.
     """
     known = images.loc[images["reference_digest"].notna(), ["dataset", "image", "reference_digest"]]
     known = known.astype(str).drop_duplicates(["dataset", "image"])
@@ -147,29 +147,30 @@ def references_of_images(images: pd.DataFrame) -> dict[tuple[str, str], str]:
 def opinions_of_file(
     table: MetricTable, rows: pd.DataFrame, direction: str, raters: float | None = None
 ) -> pd.DataFrame:
-    """Look up the images of a file of opinions.
+    """Join a file of opinions with the scores of its images.
 
     Parameters
     ----------
     table
-        Scores.
+        The scores.
     rows
-        As ``iqbench.results.opinion.read_opinion`` gives them, with image and mos, and where
-        needed with dataset and method.
+        From ``iqbench.results.opinion.read_opinion``, with image and mos, and if needed with
+        dataset and method.
     direction
-        ``higher`` where high opinions are good, or ``lower``.
+        ``higher`` if high opinions are good, or ``lower``.
     raters
-        How many opinions there are of each image, where the file does not say.
+        The number of opinions per image, if it is not in the file.
 
     Returns
     -------
     pandas.DataFrame
-        As `opinions_of_images`; other numbers of the file are metrics too.
+        As `opinions_of_images`; other columns of numbers in the file are metrics too.
 
     Raises
     ------
     IqbenchError
-        Where an image is not named or named twice, none is found, or one stands for several.
+        If a row names no image, an image is named twice, no image has scores, or a row matches
+        several outputs.
     """
     keys, rows = _keys(rows, table, ["dataset", "method", "image"])
     found = table.values.reset_index().merge(_facts(rows, direction, raters), on=keys)
@@ -192,23 +193,23 @@ def opinions_alone(
     raters: float | None = None,
     name: str = "file",
 ) -> tuple[MetricTable, pd.DataFrame]:
-    """Take metrics and opinions from the same file.
+    """Use metrics and opinions of the same file.
 
     Parameters
     ----------
     rows, metrics
-        As ``iqbench.results.opinion.read_opinion`` gives them. Rows of one image are drawn
-        together in a bootstrap; without a column image, every row is one.
+        From ``iqbench.results.opinion.read_opinion``. Rows of one image are resampled together in
+        a bootstrap; without a column image, each row is its own image.
     direction, raters
         As for `opinions_of_file`.
     name
-        Of the dataset, where the file has none.
+        The name of the dataset, if the file has none.
 
     Returns
     -------
     tuple of MetricTable and pandas.DataFrame
-        The metrics by themselves, and as `opinions_of_file`. Datasets are not pooled: nothing
-        says that their values were computed alike.
+        The metrics alone, and the table of `opinions_of_file`. Datasets are not pooled, because it
+        is not known whether their values were computed in the same way.
     """
     defaults = {"dataset": name, "method": "", "image": [str(k) for k in range(len(rows))]}
     missing = {key: value for key, value in defaults.items() if key not in rows}
@@ -221,30 +222,30 @@ def opinions_alone(
 def opinions_of_choices(
     table: MetricTable | None, rows: pd.DataFrame, metrics: list[str], name: str = "file"
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Bring the two outputs of every choice into one row.
+    """Arrange the two outputs of each choice in one row.
 
     Parameters
     ----------
     table
-        Scores of the two outputs as two methods; None where the file has the values, in columns
-        that end in ``_0`` and ``_1``.
+        Scores of the two outputs as two methods; None if the file has the values, in columns that
+        end with ``_0`` and ``_1``.
     rows
-        With judge, the share of people who chose the second; and image, first and second. Without
-        the latter two, the methods are the two that there are, in the order of their names.
+        With judge, the share of people who chose the second output; and image, first and second.
+        Without the latter two, there must be two methods, which are taken in alphabetical order.
     metrics
         Other columns of numbers of the file.
     name
-        Of the dataset, where the file has none.
+        The name of the dataset, if the file has none.
 
     Returns
     -------
     tuple of pandas.DataFrame and list of str
-        As `iqbench.correlation.forced_choice.choice_agreement` takes it, and the metrics' names.
+        The table for `iqbench.correlation.forced_choice.choice_agreement`, and the metrics' names.
 
     Raises
     ------
     IqbenchError
-        Where it is not clear which outputs are meant.
+        If the two outputs of a choice are ambiguous.
     """
     rows = rows.assign(distortion=rows.get("distortion"))
     paired = [text[:-2] for text in metrics if text.endswith("_0") and f"{text[:-2]}_1" in metrics]
@@ -272,7 +273,7 @@ def opinions_of_choices(
 
 
 def _facts(rows: pd.DataFrame, direction: str, raters: float | None) -> pd.DataFrame:
-    """Name columns as the images table does, and add what the file does not say."""
+    """Rename columns as in the table of images, and add values that the file does not have."""
     rows = rows.rename(columns={"std": "mos_std", "n": "raters"})
     defaults = {"mos_std": np.nan, "raters": raters, "distortion": None}
     missing = {key: value for key, value in defaults.items() if key not in rows}
@@ -283,10 +284,10 @@ def _facts(rows: pd.DataFrame, direction: str, raters: float | None) -> pd.DataF
 def _keys(
     rows: pd.DataFrame, table: MetricTable, wanted: list[str]
 ) -> tuple[list[str], pd.DataFrame]:
-    """Say by which columns a row is looked up, with ids of images as the scores have them."""
+    """Return the columns that identify a row, and the rows with the image ids of the scores."""
     if "image" not in rows:
         raise IqbenchError(
-            "the file of opinions does not say which image each is of",
+            "the file of opinions does not name the image of each opinion",
             hint="Name the column by --mos-column image=NAME",
         )
     known = set(table.values.index.get_level_values("image"))
@@ -303,7 +304,7 @@ def _keys(
 
 
 def unmatched_opinions(table: MetricTable, rows: pd.DataFrame) -> list[str]:
-    """Say which opinions of a file are of no scored image, and how many scores have no opinion.
+    """Count the opinions of a file without a scored image, and the scored images without opinion.
 
     Parameters
     ----------
@@ -313,7 +314,7 @@ def unmatched_opinions(table: MetricTable, rows: pd.DataFrame) -> list[str]:
     Returns
     -------
     list of str
-        Sentences; empty where all match.
+        Sentences; empty if all match.
     """
     keys, rows = _keys(rows, table, ["dataset", "method", "image"])
     places = pd.MultiIndex.from_frame(table.values.index.to_frame(index=False)[keys])
@@ -324,7 +325,7 @@ def unmatched_opinions(table: MetricTable, rows: pd.DataFrame) -> list[str]:
         examples = ", ".join(str(image) for image in lost[:_NAMED])
         rest = ", ..." if len(lost) > _NAMED else ""
         notes.append(
-            f"{len(lost)} of {len(rows)} opinions are of no scored image and are left out: "
+            f"{len(lost)} of {len(rows)} opinions belong to no scored image and are left out: "
             f"{examples}{rest}"
         )
     bare = int((~places.isin(named)).sum())
@@ -334,7 +335,7 @@ def unmatched_opinions(table: MetricTable, rows: pd.DataFrame) -> list[str]:
 
 
 def _refuse_none(found: pd.DataFrame, rows: pd.DataFrame, table: MetricTable) -> None:
-    """Refuse a file that has no opinion of any scored image."""
+    """Raise an error for a file without an opinion of a scored image."""
     if not found.empty:
         return
     places = table.values.index.to_frame(index=False).astype(str)
@@ -350,7 +351,7 @@ def _refuse_none(found: pd.DataFrame, rows: pd.DataFrame, table: MetricTable) ->
 
 
 def _likeness(theirs: list[str], ours: list[str]) -> str:
-    """Show an id of each side; if possible, two that differ in one way only."""
+    """Show one id of the file and one of the results; if possible a pair with one difference."""
     ways: dict[str, Callable[[str], str]] = {
         "in zeros at the beginning of numbers, which spreadsheets remove": lambda text: re.sub(
             r"(?<![0-9])0+(?=[0-9])", "", text

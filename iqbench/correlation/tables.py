@@ -1,4 +1,4 @@
-"""What a correlation report shows, arranged as the columns of tables."""
+"""The tables of a correlation report."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _OPINION = {
 def tables(
     found: Correlations, matrices: Sequence[Matrix]
 ) -> Iterator[tuple[str, list[TableColumn]]]:
-    """Give what is shown: a title and the columns of each table."""
+    """Return the title and the columns of each table."""
     for scope, coefficient, title in matrices:
         values = square(found, scope, coefficient)
         if len(values):
@@ -74,7 +74,7 @@ def tables(
 
 
 def square(found: Correlations, scope: str, coefficient: str) -> pd.DataFrame:
-    """Give the matrix of a scope that has no groups, without metrics that it has nothing of."""
+    """Return the matrix of a scope without groups, without metrics that have no coefficient."""
     rows = found.between[found.between["scope"] == scope]
     return used_metrics(matrix(rows, found.table.names, coefficient))
 
@@ -87,8 +87,8 @@ def lower_half(values: pd.DataFrame, sources: Mapping[str, str] | None = None) -
     values
         The matrix.
     sources
-        Of a name that heads no column of values, the column it is computed from; given where the
-        reader of a page chooses which metrics are shown.
+        For a name without a column of values, the column it is computed from; for pages on which
+        the reader chooses the metrics that are shown.
     """
     names = [str(name) for name in values.columns]
     chosen = {} if sources is None else {name: sources.get(name, name) for name in names}
@@ -110,7 +110,7 @@ def lower_half(values: pd.DataFrame, sources: Mapping[str, str] | None = None) -
 
 
 def _with_sets(values: pd.DataFrame, found: Correlations) -> pd.DataFrame:
-    """Add the metrics that have one value per set, without numbers."""
+    """Add the metrics with one value per set, without numbers."""
     names = [*values.columns, *found.table.sets]
     whole = pd.DataFrame(np.nan, index=names, columns=names)
     whole.iloc[: len(values), : len(values)] = values.to_numpy(np.float64)
@@ -118,13 +118,13 @@ def _with_sets(values: pd.DataFrame, found: Correlations) -> pd.DataFrame:
 
 
 def used_metrics(whole: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the metrics that have no coefficient with any other."""
+    """Leave out the metrics without a coefficient with any other metric."""
     used = [name for name in whole.columns if whole[name].drop(name).notna().any()]
     return whole.loc[used, used]
 
 
 def _layers(found: Correlations) -> list[TableColumn]:
-    """Give perceptual distances against fidelity and total variation, with intervals."""
+    """Return correlations of perceptual distances with fidelity and total variation."""
     names = found.table.names
     perceptual = perceptual_distances(found.roles, found.directions)
     against = [name for name in names if found.roles[name] == "fidelity"]
@@ -147,26 +147,26 @@ def _layers(found: Correlations) -> list[TableColumn]:
 
 
 def _coefficient(value: float, decimals: int) -> Entry:
-    """Show a number between -1 and 1; a tiny one is 0, without a sign or exponent."""
+    """Show a number between -1 and 1; one that rounds to 0 has no sign and no exponent."""
     return Entry(number(round(value, decimals) + 0.0, decimals), value=float(value))
 
 
 def _with_ends(numbers: Sequence[float], decimals: int = 2) -> Entry:
-    """Show a value with the ends of its interval, where it has one."""
+    """Show a value with the ends of its interval, if it has one."""
     value, low, high = (_coefficient(float(one), decimals) for one in numbers)
     text = value.text if pd.isna(numbers[1]) else f"{value.text} [{low.text}, {high.text}]"
     return Entry(text, value=value.value)
 
 
 def _opinion(part: pd.DataFrame, sets: Sequence[str], drawn: str) -> list[TableColumn]:
-    """Show how each metric agrees with people, without metrics of whole sets."""
+    """Show the agreement of each metric with people; metrics of whole sets have no numbers."""
     metrics: list[str] = []
     counts: list[int] = []
     notes: list[str] = []
     columns: dict[str, list[Entry]] = {}
     for metric, values in part.groupby("metric", sort=False):
         own = {row["statistic"]: row for row in values.to_dict("records")}
-        # Outlier ratios are those of the curve that is drawn.
+        # Outlier ratios belong to the curve that is drawn.
         own |= {
             name.removesuffix(drawn): row
             for name, row in own.items()
@@ -210,12 +210,12 @@ def _agreement(statistic: str, one: Mapping[Any, Any]) -> Entry:
 
 
 def _ranked(own: Mapping[str, Mapping[Any, Any]]) -> Mapping[Any, Any]:
-    """Give the statistic whose count of rows stands in the column n."""
+    """Return the statistic whose number of rows is shown in the column n."""
     return own["srcc"] if "srcc" in own else own["2afc"]
 
 
 def _other_counts(own: Mapping[str, Mapping[Any, Any]]) -> list[str]:
-    """Name the statistics that are of fewer rows: infinite values have ranks, but no distance."""
+    """Name the statistics with fewer rows: infinite values have ranks, but no distances."""
     n = _ranked(own)["n"]
     others: dict[int, list[str]] = {}
     for statistic, heading in _OPINION.items():

@@ -1,8 +1,9 @@
-"""Where total variation and perceptual distance part ways: what moves one and not the other.
+"""Gaps between total variation and perceptual distance: methods that change one, not the other.
 
-The two have no common unit, so places are compared: on every image, methods are placed by how far
-they moved total variation and by how far they are from the reference perceptually, from 0 (nearest)
-to 1 (farthest). What a method's two places differ by, on average over images, is its gap.
+The two have no common unit, so ranks are compared. On every image, the methods get two places
+between 0 (nearest to the reference) and 1 (farthest): one by their change of total variation, one
+by perceptual distance. The gap of a method is the difference of its two places, averaged over
+images.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from iqbench.stats.arrays import Floats
 from iqbench.stats.coefficients import clustered
 from iqbench.stats.influence import DEFAULT, Bootstrap, intervals
 
-__all__ = ["ALL_PERCEPTUAL", "PARTING_COLUMNS", "variation_gaps", "variation_names"]
+__all__ = ["ALL_PERCEPTUAL", "GAP_COLUMNS", "variation_gaps", "variation_names"]
 
 ALL_PERCEPTUAL = "all perceptual"
-PARTING_COLUMNS = [
+GAP_COLUMNS = [
     *("dataset", "by", "group", "variation", "perceptual"),
     *("variation_place", "perceptual_place", "value", "low", "high"),
     *("variation_mean", "perceptual_mean", "n", "images"),
@@ -28,7 +29,7 @@ PARTING_COLUMNS = [
 
 
 def variation_names(names: Sequence[str]) -> list[str]:
-    """Name the metrics that say how far total variation was moved: 0 where it was not."""
+    """Return the metrics that measure the change of total variation (0 for no change)."""
     return [name for name in names if name.startswith(("|tv-ratio", "tv-residual"))]
 
 
@@ -39,7 +40,7 @@ def variation_gaps(
     bootstrap: Bootstrap = DEFAULT,
     references: Mapping[tuple[str, str], str] | None = None,
 ) -> pd.DataFrame:
-    """Compare what total variation and perceptual distance say of each method or distortion.
+    """Compare total variation and perceptual distance of each method or distortion.
 
     Parameters
     ----------
@@ -48,9 +49,9 @@ def variation_gaps(
     perceptual
         Names of the perceptual distances among the columns.
     distortion
-        Kind of each row's distortion, where the dataset tells; same index.
+        Kind of each row's distortion, if the dataset has it; same index.
     bootstrap
-        How intervals are made.
+        Options of the intervals.
     references
         As `MetricTable.references`.
 
@@ -58,11 +59,11 @@ def variation_gaps(
     -------
     pandas.DataFrame
         One row per dataset, group, variation and perceptual column, and one for the mean of all
-        perceptual columns. ``by`` is ``method``, placed among the methods of an image; or
-        ``distortion``, placed among all images of the dataset. ``value`` is the gap, the perceptual
-        place less the variation's: above 0, the group moves perceptual distance more than total
-        variation. Means are of the metrics' own values. Images on which the metrics place nothing
-        (one method, all equal) are left out.
+        perceptual columns. ``by`` is ``method``, with places among the methods of an image; or
+        ``distortion``, with places among all images of the dataset. ``value`` is the gap, the
+        perceptual place minus that of the variation: above 0, the group changes perceptual
+        distance more than total variation. Means are means of the metrics' values. Images without
+        places (one method, or all methods equal) are left out.
     """
     names = [str(name) for name in values.columns]
     frames = [
@@ -73,8 +74,8 @@ def variation_gaps(
     ]
     frames = [frame for frame in frames if len(frame)]
     if not frames:
-        return pd.DataFrame(columns=PARTING_COLUMNS)
-    return pd.concat(frames, ignore_index=True)[PARTING_COLUMNS]
+        return pd.DataFrame(columns=GAP_COLUMNS)
+    return pd.concat(frames, ignore_index=True)[GAP_COLUMNS]
 
 
 def _datasets(
@@ -82,7 +83,7 @@ def _datasets(
     distortion: pd.Series | None,
     references: Mapping[tuple[str, str], str],
 ) -> Iterator[tuple[pd.DataFrame, str]]:
-    """Give each dataset with columns ``block`` (among which rows are placed) and ``group``."""
+    """Return each dataset with columns ``block`` (rows that are ranked together) and ``group``."""
     rows = values.reset_index()
     rows[["dataset", "method", "image"]] = rows[["dataset", "method", "image"]].astype(str)
     rows["content"] = contents(rows, references)
@@ -107,7 +108,7 @@ def _gaps(
     kept = places.notna().all(axis=1)
     rows, places = rows[kept], places[kept]
     if rows.empty or not known:
-        return pd.DataFrame(columns=PARTING_COLUMNS)
+        return pd.DataFrame(columns=GAP_COLUMNS)
     places[ALL_PERCEPTUAL] = places[known].mean(axis=1)
     columns = [*known, ALL_PERCEPTUAL]
     gaps = places[columns].sub(places[variation], axis=0).to_numpy()
@@ -135,7 +136,7 @@ def _gaps(
 
 
 def _places(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Place rows among those of their block, 0 to 1; NaN where all of a block are equal."""
+    """Rank rows within their block, from 0 to 1; NaN if all rows of a block are equal."""
     blocks = rows.groupby("block", sort=False)
     sizes = blocks["block"].transform("size")
     places = (blocks[list(names)].rank() - 1).div((sizes - 1).where(sizes > 1), axis=0)

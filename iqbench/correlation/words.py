@@ -1,4 +1,4 @@
-"""What the numbers of a correlation report say, in sentences that are computed from them."""
+"""Sentences that summarise the numbers of a correlation report."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ _SAME = 0.95
 
 
 def sentences(found: Correlations) -> list[str]:
-    """Say what stands out.
+    """Summarise the most important results.
 
     Parameters
     ----------
     found
-        All numbers.
+        The correlations.
 
     Returns
     -------
     list of str
-        Plain text, the most telling first of each kind: where total variation and perceptual
-        distance part, what the layers tell, metrics that say the same or contradict each other,
-        and which metric agrees best with people. Only what an interval supports is said. Last, what
-        has no coefficient at all, and why, and which opinions are left out.
+        Plain text, the strongest results of each kind first: gaps between total variation and
+        perceptual distance, agreement by layer, metrics that agree almost fully or contradict each
+        other, and the metric that agrees best with people. Results need the support of an
+        interval. At the end: metrics without any coefficient, with the reason, and opinions that
+        are left out.
     """
     return [
-        *_parting(found),
+        *_gaps(found),
         *_layers(found),
         *_alike(found.between),
         *_contradictions(found),
@@ -47,7 +48,7 @@ def sentences(found: Correlations) -> list[str]:
     ]
 
 
-def _parting(found: Correlations) -> Iterator[str]:
+def _gaps(found: Correlations) -> Iterator[str]:
     if found.parting.empty:
         return
     variation = variation_names(found.table.names)[0]
@@ -60,8 +61,8 @@ def _parting(found: Correlations) -> Iterator[str]:
     if len(telling):
         among = "methods of an image" if "method" in set(telling["by"]) else "images of a dataset"
         yield (
-            f"Total variation and perceptual distance part ways here; of the {among}, 0% is "
-            "nearest to the reference and 100% farthest from it:"
+            "Total variation and perceptual distance disagree on these; places are among the "
+            f"{among}, 0% is nearest to the reference and 100% farthest from it:"
         )
     for _, row in telling.head(_MOST).iterrows():
         yield _gap(row)
@@ -69,8 +70,8 @@ def _parting(found: Correlations) -> Iterator[str]:
         yield f"{len(telling) - _MOST} more such gaps are in the table."
     if telling.empty:
         yield (
-            f"Total variation ({variation}) and perceptual distance place no method or distortion "
-            f"more than {_APART:.0%} of the places apart that an interval supports."
+            f"No method or distortion differs significantly by more than {_APART:.0%} in its "
+            f"places by total variation ({variation}) and by perceptual distance."
         )
 
 
@@ -83,13 +84,13 @@ def _gap(row: pd.Series) -> str:
     kept, moved = places if row["value"] > 0 else reversed(places)
     low, high = sorted((abs(row["low"]), abs(row["high"])))
     return (
-        f"{row['group']} on {row['dataset']} moves {moved} more than {kept}: {places[moved]}, but "
-        f"{places[kept]}; gap {abs(row['value']):.0%} [{low:.0%}, {high:.0%}]."
+        f"{row['group']} on {row['dataset']} changes {moved} more than {kept}: {places[moved]}, "
+        f"but {places[kept]}; gap {abs(row['value']):.0%} [{low:.0%}, {high:.0%}]."
     )
 
 
 def _layers(found: Correlations) -> Iterator[str]:
-    """Say how agreement with total variation changes from the first layer to the last."""
+    """Describe how agreement with total variation changes from the first layer to the last."""
     ranking = found.between[found.between["scope"] == WITHIN_IMAGE]
     for variation in variation_names(found.table.names)[-1:]:
         rows = pd.concat(
@@ -103,9 +104,10 @@ def _layers(found: Correlations) -> Iterator[str]:
         if len(rows) > 1:
             first, last = rows.iloc[0], rows.iloc[-1]
             yield (
-                f"How images' methods are ranked by {variation} agrees with {first['layer']} at "
-                f"tau {first['value']:.2f} [{first['low']:.2f}, {first['high']:.2f}] and with "
-                f"{last['layer']} at {last['value']:.2f} [{last['low']:.2f}, {last['high']:.2f}]."
+                f"The rankings of methods by {variation} and by {first['layer']} agree with "
+                f"tau {first['value']:.2f} [{first['low']:.2f}, {first['high']:.2f}], those by "
+                f"{variation} and by {last['layer']} with "
+                f"{last['value']:.2f} [{last['low']:.2f}, {last['high']:.2f}]."
             )
 
 
@@ -121,8 +123,8 @@ def _alike(between: pd.DataFrame) -> Iterator[str]:
         pairs = [f"{row['first']} and {row['second']}" for _, row in rows.iterrows()]
         more = f" and {len(pairs) - _MOST} more pairs" if len(pairs) > _MOST else ""
         yield (
-            f"Within datasets these rank images almost alike (Spearman beyond {_SAME}, by its "
-            f"interval): {'; '.join(pairs[:_MOST])}{more}."
+            "Within datasets these pairs rank images almost equally (the interval of Spearman's "
+            f"coefficient is beyond {_SAME}): {'; '.join(pairs[:_MOST])}{more}."
         )
 
 
@@ -136,8 +138,8 @@ def _contradictions(found: Correlations) -> Iterator[str]:
             yield (
                 f"{row['first']} and {row['second']} contradict each other on the ranking of "
                 f"methods: tau {row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}], though "
-                f"{'both' if expected > 0 else 'one of them'} should "
-                f"{'run the same way' if expected > 0 else 'rise where the other falls'}."
+                f"{'both should have the same' if expected > 0 else 'they should have opposite'} "
+                f"{'sign' if expected > 0 else 'signs'}."
             )
 
 
@@ -187,16 +189,16 @@ def _reversed(found: Correlations) -> Iterator[str]:
             direction = -direction
         if direction and row["low"] * direction < 0 and row["high"] * direction < 0:
             yield (
-                f"{row['metric']} runs the wrong way on {row['dataset']}: SRCC "
+                f"{row['metric']} has the wrong sign on {row['dataset']}: SRCC "
                 f"{row['value']:.3f}{_interval(row)}."
             )
 
 
 def _undefined(found: Correlations) -> Iterator[str]:
-    """Say which metrics are in no table, and why."""
+    """Name the metrics without any coefficient, with the reason."""
     values = found.table.values
     if values.shape[1] == 1 and found.opinion.empty:
-        yield f"{values.columns[0]} is the only metric: there is no other to correlate it with."
+        yield f"{values.columns[0]} is the only metric, so there are no correlations."
         return
     given = found.between[found.between["value"].notna()]
     known = {*given["first"], *given["second"]}
@@ -205,11 +207,11 @@ def _undefined(found: Correlations) -> Iterator[str]:
     constant = [name for name in lacking if values[name].nunique() == 1]
     few = [name for name in lacking if name not in constant]
     if constant:
-        yield f"No coefficient could be computed of {_list(constant)}: all rows have one value."
+        yield f"No coefficient could be computed for {_list(constant)}: all values are equal."
     if few:
         yield (
-            f"No coefficient could be computed of {_list(few)}: what to compare with has a single "
-            "value, or fewer than three rows have both."
+            f"No coefficient could be computed for {_list(few)}: the other metrics are constant, "
+            "or fewer than three rows have both values."
         )
 
 
@@ -219,7 +221,7 @@ def _list(names: list[str]) -> str:
 
 
 def _of(opinion: pd.DataFrame, statistic: str) -> pd.DataFrame:
-    """Give a statistic over all distortions."""
+    """Return a statistic over all distortions."""
     return opinion[(opinion["statistic"] == statistic) & (opinion["distortion"] == "")]
 
 

@@ -1,4 +1,4 @@
-"""Regression checks: is anything worse than in a baseline, by more than chance and by enough."""
+"""Regression checks: find values that are worse than a baseline, significantly and by a margin."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 VERDICTS = ("worse", "missing", "not comparable", "changed", "better", "same")
-"""Every verdict, the gravest first."""
+"""All verdicts, the most severe first."""
 
 ALLOWABLE = (MISSING, NOT_COMPARABLE)
 """Verdicts that fail a check unless they are allowed. ``worse`` always fails it."""
@@ -56,20 +56,20 @@ DOUBTFUL = "not significant"
 
 @dataclass(frozen=True)
 class Check(ShownInNotebooks, arranged_by="iqbench.gate.check_document:check_document"):
-    """What a check found.
+    """The result of a check.
 
     Parameters
     ----------
     rows
         One row per dataset, method, metric and signature, see `check`.
     pairs
-        One row per value of the baseline, as `Matched.pairs`, with ``gain``: how much better it is.
+        One row per value of the baseline, as `Matched.pairs`, with ``gain``, its improvement.
     new
         Images with values that the baseline lacks: dataset, method, image, metrics.
     alpha
-        Rate of false alarms that was asked for.
+        The significance level.
     columns
-        How the metrics' columns are read.
+        Descriptions of the metrics' columns.
     """
 
     rows: pd.DataFrame
@@ -84,26 +84,26 @@ class Check(ShownInNotebooks, arranged_by="iqbench.gate.check_document:check_doc
         return PairsByRow(self.pairs)
 
     def info(self, metric: str) -> ColumnInfo:
-        """Say how a metric's column is read."""
+        """Return the description of a metric's column."""
         return self.columns.info(metric)
 
     @property
     def gated(self) -> int:
-        """Count the comparisons that can say no: with pairs, of a metric with a direction."""
+        """The number of comparisons that can fail: with pairs, of a metric with a direction."""
         return int(self.rows["margin"].notna().sum())
 
     @property
     def passed(self) -> bool:
-        """Say whether all is well. Nothing compared is not well."""
+        """Whether the check passed. A check without any comparison does not pass."""
         return self.gated > 0 and not self.rows["failed"].any()
 
     def counts(self) -> dict[str, int]:
-        """Count the rows of each verdict that there is, the gravest first."""
+        """Count the rows of each verdict, the most severe verdict first."""
         found = self.rows["verdict"].value_counts()
         return {verdict: int(found[verdict]) for verdict in VERDICTS if verdict in found.index}
 
     def why(self) -> str:
-        """Say in a few words what was found: ``2 worse, 430 same``."""
+        """Summarise the verdicts in a few words: ``2 worse, 430 same``."""
         found = ", ".join(f"{number} {verdict}" for verdict, number in self.counts().items())
         if self.gated:
             return found
@@ -125,43 +125,45 @@ def check(
 ) -> Check:
     """Compare a candidate with a baseline.
 
-    A comparison is of one dataset, method, metric and signature, over the images that both have.
-    All of them are judged together, see `iqbench.gate.verdicts.judge`.
+    Each comparison has one dataset, method, metric and signature, and the images that both have.
+    All comparisons are judged together, see `iqbench.gate.verdicts.judge`.
 
     Parameters
     ----------
     baseline, candidate
-        The two sides.
+        The scores to compare.
     methods
         The candidate's names of methods that have another name in the baseline.
     margins
-        Margins that come before those of the metrics, see `iqbench.gate.margins.margin_of`.
+        Margins that override those of the metrics, see `iqbench.gate.margins.margin_of`.
     image_margins
-        How much a single image may lose, likewise, see `iqbench.gate.margins.image_margin_of`.
+        The largest allowed loss of a single image, likewise, see
+        `iqbench.gate.margins.image_margin_of`.
     alpha
-        At most this often does the rule on means call noise worse, in a check without small
+        The largest probability that the rule on means calls noise worse, in a check without small
         comparisons.
     allow
-        Of `ALLOWABLE`: what is not to fail the check. Comparisons are then judged by the rest.
+        Verdicts of `ALLOWABLE` that do not fail the check. The remaining values still decide.
 
     Returns
     -------
     Check
         Its rows have dataset, method, baseline_method, metric, signature, verdict, reason (of
-        ``worse``: ``image`` where any image lost its margin or more, else ``mean``), failed, n
-        (images compared), baseline and candidate (means of the finite values of these),
-        baseline_infinite and candidate_infinite (how many are infinite), baseline_distance and
-        candidate_distance (of a metric with a target: the mean distance to it), gain (how much
-        better the mean got, in the metric's unit; nearer, for a target; over the pairs whose gain
-        is finite), infinite_gains and infinite_losses (how many are not), margin, p_value
-        (corrected, of the side that the verdict is about), margin_alone (too few images changed for
-        significance), image_margin (as text: ``1``, ``20 %`` of the image's value, ``none``),
-        images_beyond (how many images lost that or more), changed, missing and not_comparable (how
-        many images), lacking (why), a note, scope, and gain_low and gain_high. Metrics without
-        direction are ``changed`` or ``same`` and have no margins. A row of scope ``set`` is about
-        one value of a whole set, such as FID: it is not part of the tests. Its value is worse or
-        better if it changed by the margin and the 95 % interval of its gain, gain_low to gain_high,
-        excludes 0; where there is no interval, the margin alone decides.
+        ``worse``: ``image`` if any image lost its margin or more, else ``mean``), failed, n
+        (number of compared images), baseline and candidate (means of the finite values of these),
+        baseline_infinite and candidate_infinite (numbers of infinite values), baseline_distance
+        and candidate_distance (for a metric with a target: the mean distance to it), gain (the
+        improvement of the mean, in the metric's unit; for a target, the decrease of the distance;
+        over the pairs with a finite gain), infinite_gains and infinite_losses (numbers of other
+        pairs), margin, p_value (corrected, of the test for losses or gains that the verdict is
+        about), margin_alone (too few images changed for significance), image_margin (as text:
+        ``1``, ``20 %`` of the image's value, ``none``), images_beyond (number of images that lost
+        that or more), changed, missing and not_comparable (numbers of images), lacking (the
+        reasons), a note, scope, and gain_low and gain_high. Metrics without direction are
+        ``changed`` or ``same`` and have no margins. A row of scope ``set`` has one value of a whole
+        set, such as FID, and is not tested. It is worse or better if the value changed by the
+        margin and the 95 % interval of its gain, gain_low to gain_high, excludes 0; without an
+        interval, the margin alone decides.
     """
     return check_parts(
         [(baseline, candidate)],
@@ -182,29 +184,28 @@ def check_parts(
     alpha: float = ALPHA,
     allow: Collection[str] = (),
 ) -> Check:
-    """Compare a candidate with a baseline, of which one part is in memory at a time.
+    """Compare a candidate with a baseline, with one part in memory at a time.
 
-    The pairs of all parts are kept: comparisons are judged together, as the tests are corrected
-    over all of them.
+    The pairs of all parts are kept, because the correction of the tests needs all comparisons.
 
     Parameters
     ----------
     parts
-        Baseline and candidate of each dataset, at least of one.
+        Baseline and candidate of each dataset, at least one.
     methods, margins, image_margins, alpha, allow
         As for `check`.
 
     Returns
     -------
     Check
-        As that of `check`.
+        As from `check`.
     """
     of_parts: list[Matched] = []
     of_sets: list[dict[str, Any]] = []
     for baseline, candidate in parts:
         of_parts.append(match(baseline, candidate, methods))
         of_sets += set_pairs(baseline, candidate, methods)
-        del baseline, candidate  # while the next ones are read
+        del baseline, candidate  # free the memory while the next dataset is read
     matched, sets = united(of_parts), sets_table(of_sets)
     del of_parts
     pairs = matched.pairs.assign(gain=_gains(matched))
@@ -246,7 +247,7 @@ def check_parts(
 
 
 def worst_images(found: Check, row: Mapping[Any, Any], limit: int) -> pd.DataFrame:
-    """List the images that lost most in one comparison.
+    """Return the images with the largest losses in one comparison.
 
     Parameters
     ----------
@@ -255,12 +256,12 @@ def worst_images(found: Check, row: Mapping[Any, Any], limit: int) -> pd.DataFra
     row
         One of its rows.
     limit
-        At most how many.
+        The largest number of images.
 
     Returns
     -------
     pandas.DataFrame
-        image, baseline, candidate, gain, the worst first; only images that lost.
+        image, baseline, candidate, gain, the worst first; only images with a loss.
     """
     pairs = found.by_row.of(row)
     lost = pairs[pairs["gain"] < 0].sort_values(["gain", "image"]).head(limit)
@@ -271,7 +272,7 @@ def worst_images(found: Check, row: Mapping[Any, Any], limit: int) -> pd.DataFra
 _DESCRIBED = [
     *("n", "baseline", "candidate", "baseline_infinite", "candidate_infinite"),
     *("baseline_distance", "candidate_distance"),
-    *("margin", "image_margin", "limits", "missing", "not_comparable", "told", "places"),
+    *("margin", "image_margin", "limits", "missing", "not_comparable", "reasons", "places"),
 ]
 _JUDGED = [field.name for field in fields(Judgement)]
 _ROW = [
@@ -304,8 +305,8 @@ def _describe(
 ) -> pd.DataFrame:
     """Describe each comparison, before it is judged.
 
-    ``places`` are those of its rows in pairs, ``limits`` the image margins of its pairs, NaN where
-    there is none, and ``told`` says why values are lacking.
+    ``places`` are the positions of its rows in pairs, ``limits`` the image margins of its pairs
+    (NaN for none), and ``reasons`` explains missing values by state.
     """
     group, keys = combinations_of(pairs, COMPARISON)
     order = np.argsort(group, kind="stable")
@@ -331,7 +332,7 @@ def _describe(
                 **_margins((metric, key["signature"]), info, old, margins, image_margins),
                 "missing": counts[MISSING],
                 "not_comparable": counts[NOT_COMPARABLE],
-                "told": _reasons(pairs.iloc[rows_of_group]) if len(both) < len(states) else {},
+                "reasons": _reasons(pairs.iloc[rows_of_group]) if len(both) < len(states) else {},
                 "places": rows_of_group,
             }
         )
@@ -345,7 +346,7 @@ def _margins(
     margins: Mapping[str, Margin],
     image_margins: Mapping[str, Margin | None],
 ) -> dict[str, Any]:
-    """Give the margin of the mean, and the image margin as text and for each image."""
+    """Return the margin of the mean, and the image margin as text and for each image."""
     if info.direction == "none" or not old.size:
         return {"margin": np.nan, "image_margin": "", "limits": np.full(old.shape, np.nan)}
     mean = finite_mean(old[np.isfinite(old)]) if np.isfinite(old).any() else 0.0
@@ -362,21 +363,21 @@ def _margins(
 
 
 def _reasons(group: pd.DataFrame) -> dict[str, str]:
-    """Give for each state but `COMPARED` its most frequent reason."""
+    """Return the most frequent reason of each state except `COMPARED`."""
     lacking = group[group["state"] != COMPARED].astype({"state": object, "reason": object})
-    told = lacking.groupby("state")["reason"]
-    return {str(state): str(reasons.mode().iloc[0]) for state, reasons in told}
+    by_state = lacking.groupby("state")["reason"]
+    return {str(state): str(reasons.mode().iloc[0]) for state, reasons in by_state}
 
 
 def _final(row: Mapping[Any, Any], allow: Collection[str]) -> dict[str, Any]:
-    """Add to what the pairs say what is missing, and say what the numbers do not."""
+    """Complete a row: the final verdict with missing values, the reasons and the note."""
     lacking = {MISSING: row["missing"], NOT_COMPARABLE: row["not_comparable"]}
     forbidden = [state for state, number in lacking.items() if number and state not in allow]
     verdict = row["verdict"]
     if verdict != "worse" and (forbidden or not row["n"]):
         verdict = max(forbidden or lacking, key=lambda state: lacking[state])
     lacks = "; ".join(
-        f"{state}: {number} of {row['n'] + sum(lacking.values())} images ({row['told'][state]})"
+        f"{state}: {number} of {row['n'] + sum(lacking.values())} images ({row['reasons'][state]})"
         for state, number in lacking.items()
         if number
     )
@@ -385,7 +386,7 @@ def _final(row: Mapping[Any, Any], allow: Collection[str]) -> dict[str, Any]:
 
 
 def _note(row: Mapping[Any, Any]) -> str:
-    """Say how the verdict came about, where the numbers of the row do not."""
+    """Explain the verdict, if the numbers of the row do not."""
     if row["reason"] == IMAGE:
         also = ", and the mean is worse too" if row["mean_is_worse"] else ""
         return (
@@ -402,7 +403,7 @@ def _note(row: Mapping[Any, Any]) -> str:
 def _judged_set(
     row: Mapping[Any, Any], info: ColumnInfo, margins: Mapping[str, Margin], allow: Collection[str]
 ) -> dict[str, Any]:
-    """Judge one value of a set: by its margin and, where there is one, the interval of its gain."""
+    """Judge one value of a set by its margin and, if there is one, the interval of its gain."""
     found = {
         **{key: row[key] for key in ("n", "baseline", "candidate", *COMPARISON)},
         **dict.fromkeys(("baseline_distance", "candidate_distance", "p_value"), np.nan),
@@ -442,7 +443,7 @@ def _judged_set(
 
 
 def _gain_interval(row: Mapping[Any, Any], info: ColumnInfo) -> tuple[float, float]:
-    """Turn the interval of the difference into that of the gain; NaN where there is none."""
+    """Convert the interval of the difference to that of the gain; NaN without an interval."""
     low, high = float(row["low"]), float(row["high"])
     if info.target is not None:
         return np.nan, np.nan

@@ -43,14 +43,14 @@ __all__ = [
 ]
 
 FULL_BAR = 4
-"""How many margins fill the bar of a gain."""
+"""The bar of a gain is full at this many margins."""
 
 FEW_ROWS = 20
-"""Most rows that are all shown; if there are more, those that are ``same`` are hidden."""
+"""The largest number of rows that are all shown; with more, ``same`` rows are hidden."""
 
 _TONES = {"worse": "bad", "missing": "bad", "not comparable": "bad", "better": "good"}
 _NAMED = 5  # new images that are listed by name
-_TOLD = 10  # rows that failed and are told of in a few lines
+_SUMMARISED = 10  # failed rows in a summary of a few lines
 
 
 def render_check(
@@ -74,9 +74,9 @@ def check_document(found: Check, *, worst: int = 3, every: bool = False) -> Docu
     found
         The check.
     worst
-        At most how many images are listed for each row that is worse.
+        The largest number of images that are listed for each row that is worse.
     every
-        Whether to show all rows, however many are ``same``. CSV and JSON always hold all.
+        Whether to show all rows, also many ``same`` ones. CSV and JSON always contain all.
     """
     rows = headed_rows(found)
     shown = rows if every or len(rows) <= FEW_ROWS else rows[rows["verdict"] != "same"]
@@ -92,7 +92,7 @@ def check_document(found: Check, *, worst: int = 3, every: bool = False) -> Docu
 
 
 def _sections(found: Check, rows: pd.DataFrame, dataset: str, worst: int) -> list[Section]:
-    """Give the tables of a dataset; the first has its name."""
+    """Return the tables of a dataset; the first has its name."""
     part = rows[rows["dataset"] == dataset]
     tables = [_judged(found, part), _reasons(part), _worst(found, part, worst)]
     own = [one for one in tables if one.rows]
@@ -102,9 +102,9 @@ def _sections(found: Check, rows: pd.DataFrame, dataset: str, worst: int) -> lis
 def check_blocks(
     found: Check, *, worst: int = 3
 ) -> tuple[list[tuple[str, list[Section]]], list[str]]:
-    """Give the tables of each dataset with all rows, and what a check says below them.
+    """Return the tables of each dataset with all rows, and the remarks below them.
 
-    Datasets stand in the order of their gravest verdicts.
+    Datasets are sorted by their most severe verdicts.
     """
     rows = headed_rows(found)
     blocks = [
@@ -115,7 +115,7 @@ def check_blocks(
 
 
 def check_records(found: Check, worst: int) -> pd.DataFrame:
-    """Give the rows of a check with, for those that are worse, their worst images as text."""
+    """Return the rows of a check; rows that are worse have their worst images as text."""
     texts = [
         worst_text(found, row, worst) if row["verdict"] == "worse" else ""
         for row in found.rows.to_dict("index").values()
@@ -124,7 +124,7 @@ def check_records(found: Check, worst: int) -> pd.DataFrame:
 
 
 def worst_text(found: Check, row: Mapping[Any, Any], limit: int) -> str:
-    """Name the images that lost most in one comparison: ``baby (-3.21), bird (-2.98)``."""
+    """Name the images with the largest losses of a row: ``baby (-3.21), bird (-2.98)``."""
     decimals = found.info(row["metric"]).decimals + 1
     images = worst_images(found, row, limit)
     return ", ".join(
@@ -134,29 +134,29 @@ def worst_text(found: Check, row: Mapping[Any, Any], limit: int) -> str:
 
 
 def headed_rows(found: Check) -> pd.DataFrame:
-    """Give the rows of a check, the gravest first, each with its heading."""
+    """Return the rows of a check with their headings, the most severe verdict first."""
     rows = found.rows.assign(heading=with_headings(found.rows, by=["dataset"]).astype(str))
     return rows.sort_values("verdict", key=lambda names: names.map(VERDICTS.index), kind="stable")
 
 
 def verdict_lines(found: Check, worst: int = 3) -> list[str]:
-    """Say in a few lines whether a check passed, and what failed it with its worst images."""
+    """Summarise a check in a few lines: whether it passed, and the failed rows."""
     rows = headed_rows(found)
     failed = rows[rows["failed"].astype(bool)]
     lines = [f"check {'passed' if found.passed else 'failed'}: {found.why()}"]
-    for row in failed.head(_TOLD).to_dict("index").values():
+    for row in failed.head(_SUMMARISED).to_dict("index").values():
         images = worst_text(found, row, worst) if row["verdict"] == "worse" else ""
         lines.append(
             f"  {row['dataset']} {method_names(row)} {row['heading']}: {row_text(row)}"
             + (f"; worst images: {images}" if images else "")
         )
-    if len(failed) > _TOLD:
-        lines.append(f"  and {len(failed) - _TOLD} more")
+    if len(failed) > _SUMMARISED:
+        lines.append(f"  and {len(failed) - _SUMMARISED} more")
     return [printable(line) for line in lines]
 
 
 def row_text(row: Mapping[Any, Any]) -> str:
-    """Say in one line what was found in one comparison."""
+    """Describe one comparison in one line."""
     parts = [row["verdict"]]
     if row["n"]:
         parts.append(f"mean {side_text(row, 'baseline')} to {side_text(row, 'candidate')}")
@@ -165,7 +165,7 @@ def row_text(row: Mapping[Any, Any]) -> str:
 
 
 def method_names(row: Mapping[Any, Any]) -> str:
-    """Name the method of a row, and what the baseline calls it if that is another name."""
+    """Return the method of a row, with its name in the baseline if that differs."""
     old, new = str(row["baseline_method"]), str(row["method"])
     return new if old == new else f"{old} → {new}"
 
@@ -209,13 +209,13 @@ def _judged(found: Check, rows: pd.DataFrame) -> Section:
 
 
 def _leading(rows: Sequence[Mapping[Any, Any]], headings: Sequence[str]) -> list[TableColumn]:
-    """Say of which comparison each row is."""
+    """Return the columns that identify the comparison of each row, and its verdict."""
     verdicts = [Entry(row["verdict"], tone=_TONES.get(row["verdict"], "")) for row in rows]
     return [TableColumn("verdict", "verdict", verdicts), *_compared(rows, headings)]
 
 
 def _compared(rows: Sequence[Mapping[Any, Any]], headings: Sequence[str]) -> list[TableColumn]:
-    """Name method and metric of each row."""
+    """Return the columns with method and metric of each row."""
     metrics = [
         Entry(text, about=str(row["heading"])) for row, text in zip(rows, headings, strict=True)
     ]
@@ -237,24 +237,24 @@ def _gains(rows: Sequence[Mapping[Any, Any]], decimals: Sequence[int]) -> TableC
 def _numbers(
     heading: str, rows: Sequence[Mapping[Any, Any]], name: str, written: Iterable[str]
 ) -> TableColumn:
-    """Make a column of numbers that are written in their own way."""
+    """Make a column of numbers with their own texts."""
     entries = [Entry(text, value=float(row[name])) for row, text in zip(rows, written, strict=True)]
     return TableColumn("value", heading, entries)
 
 
 def _reasons(rows: pd.DataFrame) -> Section:
-    """Tell of single images that decided, of values of sets, and of images that lack values."""
-    told = (rows["reason"] == IMAGE) | (rows["scope"] == SET_SCOPE)
-    rows = rows.assign(told=rows["note"].where(told, ""))
-    rows = rows[told | (rows["missing"] > 0) | (rows["not_comparable"] > 0)]
+    """Explain verdicts of single images and of set values, and missing values."""
+    noted = (rows["reason"] == IMAGE) | (rows["scope"] == SET_SCOPE)
+    rows = rows.assign(explained=rows["note"].where(noted, ""))
+    rows = rows[noted | (rows["missing"] > 0) | (rows["not_comparable"] > 0)]
     given = [
         (row, reason)
         for row in rows.to_dict("index").values()
-        for reason in (row["told"], row["lacking"])
+        for reason in (row["explained"], row["lacking"])
         if reason
     ]
-    rows_told = [row for row, _ in given]
-    table = _leading(rows_told, [str(row["heading"]) for row in rows_told])
+    explained = [row for row, _ in given]
+    table = _leading(explained, [str(row["heading"]) for row in explained])
     reasons = TableColumn("note", "reason", [Entry(str(reason)) for _, reason in given])
     return Section("", columns=[*table, reasons], fixed=3, level=4)
 
@@ -316,10 +316,10 @@ def _remarks(found: Check, rows: pd.DataFrame, shown: pd.DataFrame) -> list[str]
 
 
 def _new(new: pd.DataFrame) -> list[str]:
-    """List what the baseline lacks: a line per dataset and method."""
-    told = []
+    """List the images that the baseline lacks, one line per dataset and method."""
+    lines = []
     for (dataset, method), images in new.groupby(["dataset", "method"]):
         names = [str(image) for image in images["image"].head(_NAMED)]
         rest = f" and {len(images) - _NAMED} more" if len(images) > _NAMED else ""
-        told.append(f"New, not in the baseline: {dataset} {method}: {', '.join(names)}{rest}")
-    return told
+        lines.append(f"New, not in the baseline: {dataset} {method}: {', '.join(names)}{rest}")
+    return lines

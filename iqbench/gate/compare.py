@@ -1,4 +1,4 @@
-"""Two methods, or two runs, side by side: differences with their uncertainty."""
+"""Compare two methods or two runs: differences with their uncertainty."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _ROW = [*COMPARISON, *_NUMBERS, *_DISTANCES, *_COUNTS, "why", "scope"]
 class Comparison(
     ShownInNotebooks, arranged_by="iqbench.gate.compare_document:comparison_in_notebook"
 ):
-    """What a comparison found.
+    """The result of a comparison.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ class Comparison(
         One row per value that both have: the columns of `COMPARISON`, image, baseline and candidate
         (the first and the second), difference and gain.
     new
-        Images of which only the second side has values.
+        Images for which only the second side has values.
     columns
-        How the metrics' columns are read.
+        Descriptions of the metrics' columns.
     """
 
     rows: pd.DataFrame
@@ -70,7 +70,7 @@ class Comparison(
         return PairsByRow(self.pairs)
 
     def info(self, metric: str) -> ColumnInfo:
-        """Say how a metric's column is read."""
+        """Return the description of a metric's column."""
         return self.columns.info(metric)
 
 
@@ -80,33 +80,33 @@ def compare(
     *,
     methods: Mapping[str, str] | None = None,
 ) -> Comparison:
-    """Compare the second side with the first, over the images that both have.
+    """Compare the second scores with the first, over the images that both have.
 
     Parameters
     ----------
     first, second
-        The two sides, of one results folder or of two.
+        The scores to compare, of one results folder or of two.
     methods
-        What the second side calls methods that have another name on the first.
+        The second side's names of methods that have another name on the first.
 
     Returns
     -------
     Comparison
         Its rows have dataset, baseline_method and method (of the first and the second side),
-        metric, signature, n (images compared), first and second (means of the finite values of
-        these), difference (mean of second minus first, where that is finite), low and high (of its
-        95 % bootstrap interval), p_value (Wilcoxon's signed-rank test, two-sided, corrected by
-        Holm over all rows), effect (rank-biserial correlation, from -1 to 1: positive if the
-        second is better), first_distance and second_distance (of a metric with a target: the mean
-        distance to it), first_infinite and second_infinite (how many values are infinite),
-        infinite_rises and infinite_falls (on how many images the difference is +inf or -inf),
-        wins, losses and ties (images on which the second is better, worse or equal; of a metric
-        without direction, greater, smaller or equal), how many images are missing or not
-        comparable, why not: the fields that differ, and scope. A row of scope ``set`` has the two
-        values of a whole set, such as FID: their difference has an interval where both are of the
-        same images, and there is no test, and no wins. For a metric with a target, p_value,
-        effect and wins are of the distances to it. A change between a finite and an infinite value
-        is the largest in the test; infinite on both sides is equal.
+        metric, signature, n (number of compared images), first and second (means of the finite
+        values of these), difference (mean of the finite differences, second minus first), low and
+        high (of its 95 % bootstrap interval), p_value (Wilcoxon's signed-rank test, two-sided,
+        corrected by Holm over all rows), effect (rank-biserial correlation, from -1 to 1: positive
+        if the second is better), first_distance and second_distance (for a metric with a target:
+        the mean distance to it), first_infinite and second_infinite (numbers of infinite values),
+        infinite_rises and infinite_falls (numbers of images with a difference of +inf or -inf),
+        wins, losses and ties (numbers of images on which the second is better, worse or equal;
+        without direction, greater, smaller or equal), missing and not_comparable (numbers of
+        images), why (the reasons, such as the fields that differ), and scope. A row of scope
+        ``set`` has the two values of a whole set, such as FID: their difference has an interval if
+        both sides have the same images; there is no test, and there are no wins. For a metric with
+        a target, p_value, effect and wins are about the distances to it. A change between a finite
+        and an infinite value is the largest in the test; two equal infinite values are a tie.
     """
     return compare_parts([(first, second)], methods=methods)
 
@@ -116,19 +116,19 @@ def compare_parts(
     *,
     methods: Mapping[str, str] | None = None,
 ) -> Comparison:
-    """Compare two sides, of which one part is in memory at a time.
+    """Compare two sides, with one part in memory at a time.
 
     Parameters
     ----------
     parts
-        First and second side of each dataset, at least of one.
+        First and second side of each dataset, at least one.
     methods
         As for `compare`.
 
     Returns
     -------
     Comparison
-        As that of `compare`.
+        As from `compare`.
     """
     numbers: list[pd.DataFrame] = []
     compared: list[Matched] = []
@@ -136,7 +136,7 @@ def compare_parts(
     for first, second in parts:
         matched = match(first, second, methods)
         sets += set_pairs(first, second, methods)
-        del first, second  # while the next ones are read
+        del first, second  # free the memory while the next dataset is read
         both = matched.pairs[matched.pairs["state"] == COMPARED].drop(columns=["state", "reason"])
         both = _differences(both, matched.columns)
         numbers.append(_lacking(matched.pairs).join(_numbers(both, matched.columns)))
@@ -159,7 +159,7 @@ def compare_parts(
 
 
 def apart(found: Comparison, row: Mapping[Any, Any], limit: int) -> pd.DataFrame:
-    """List the images on which the two of one row differ most.
+    """Return the images with the largest differences of one row.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def apart(found: Comparison, row: Mapping[Any, Any], limit: int) -> pd.DataFrame
     row
         One of its rows.
     limit
-        At most how many.
+        The largest number of images.
 
     Returns
     -------
@@ -241,9 +241,9 @@ def _numbers(compared: pd.DataFrame, columns: Columns) -> pd.DataFrame:
 
 
 def _intervals(compared: pd.DataFrame) -> dict[Any, tuple[float, float]]:
-    """Bootstrap all metrics of two methods at once: each resample has the same images for all.
+    """Bootstrap all metrics of two methods on the same resamples of images.
 
-    Infinite differences are left out, as they are of the mean.
+    Infinite differences are left out, as in the mean.
     """
     found: dict[Any, tuple[float, float]] = {}
     finite = compared["difference"].where(np.isfinite(compared["difference"]))
@@ -257,7 +257,7 @@ def _intervals(compared: pd.DataFrame) -> dict[Any, tuple[float, float]]:
 
 
 def _of_sets(found: pd.DataFrame) -> pd.DataFrame:
-    """Put values of sets into the form of the other rows: without tests, wins and infinities."""
+    """Give set values the form of the other rows, without tests, wins and infinite counts."""
     rows = found[[*COMPARISON, "n", "difference", "low", "high"]].assign(
         first=found["baseline"].where(found["state"] == COMPARED),
         second=found["candidate"],

@@ -1,4 +1,4 @@
-"""A comparison of two methods or two runs for people and programs."""
+"""A comparison of two methods or two runs as a document, for people and programs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def render_comparison(
 
 
 def comparison_in_notebook(found: Comparison) -> Document:
-    """Arrange a comparison whose sides have no names of their own."""
+    """Arrange a comparison with the names ``first`` and ``second`` for the two sides."""
     return comparison_document(found, names=("first", "second"))
 
 
@@ -54,11 +54,11 @@ def comparison_document(
     Parameters
     ----------
     found
-        The comparison. CSV and JSON hold its rows as they are.
+        The comparison. CSV and JSON contain its rows without changes.
     names
-        What to call the first and the second side.
+        Names of the first and the second side.
     images
-        At most how many images are listed for each row.
+        The largest number of images that are listed for each row.
     """
     rows = found.rows.assign(heading=with_headings(found.rows, by=["dataset"]).astype(str))
     sections = []
@@ -194,7 +194,7 @@ def _remarks(rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
                 f"{row['dataset']} {row['method']} {row['heading']}: {state} ({row['why']})"
             )
             continue
-        told = [
+        counts = [
             f"{row[name]} {one if row[name] == 1 else several} {words}"
             for name, one, several, words in (
                 ("missing", "image has", "images have", f"no value of {names[1]}"),
@@ -202,7 +202,7 @@ def _remarks(rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
             )
             if row[name]
         ]
-        remarks.append(f"{row['dataset']} {row['method']} {row['heading']}: {', '.join(told)}")
+        remarks.append(f"{row['dataset']} {row['method']} {row['heading']}: {', '.join(counts)}")
     return remarks
 
 

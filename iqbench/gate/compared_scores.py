@@ -1,4 +1,4 @@
-"""Read the two sides of a comparison from results folders, or from baselines in text."""
+"""Read the two sides of a comparison from results folders, or from text baselines."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ComparedScores:
-    """Two sides, and which methods have two names.
+    """The scores of both sides, and the methods with different names.
 
     Parameters
     ----------
     baseline, candidate
-        The sides.
+        The scores.
     methods
         The candidate's name for methods of the baseline.
     """
@@ -44,17 +44,17 @@ class ComparedScores:
 
     @property
     def columns(self) -> Columns:
-        """How the metrics of both are read; the candidate has the last word."""
+        """Descriptions of the metrics of both sides; those of the candidate have priority."""
         return self.baseline.columns.united(self.candidate.columns)
 
     def parts(self) -> Iterator[tuple[Scored, Scored]]:
-        """Give both sides as one part."""
+        """Return both sides as one part."""
         yield self.baseline, self.candidate
 
 
 @dataclass(frozen=True)
 class ComparedDatasets:
-    """Two sides that are read while they are compared, one dataset at a time.
+    """Two sides that are read during the comparison, one dataset at a time.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ class ComparedDatasets:
     methods
         The candidate's name for methods of the baseline.
     parts
-        Reads baseline and candidate of each dataset. At its end it raises what
-        `read_compared_scores` raises for names that are not there.
+        Reads baseline and candidate of each dataset. After the last one, it raises the errors of
+        `read_compared_scores` for unknown names.
     """
 
     columns: Columns
@@ -79,7 +79,7 @@ def compared_datasets(
     filters: Mapping[str, tuple[str, ...]],
     renamed: Sequence[str] = (),
 ) -> Iterator[ComparedDatasets]:
-    """Open two results folders, to be read one dataset at a time.
+    """Open two results folders, for reading one dataset at a time.
 
     The parameters are those of `read_compared_scores`.
     """
@@ -103,7 +103,7 @@ def compared_datasets(
                     yield _narrowed(sides[0], sides[1], asked, chosen, names)
                 else:
                     after |= now.methods_of(dataset)
-                del sides  # while the next ones are read
+                del sides  # free the memory while the next dataset is read
             old.refuse_unknown()
             _parse_renamed(renamed, before, after)
             _refuse_unknown_methods(chosen, before | after)
@@ -115,7 +115,7 @@ def compared_datasets(
 def methods_by_dataset(
     results: Path, first: str, second: str, filters: Mapping[str, tuple[str, ...]]
 ) -> Iterator[ComparedDatasets]:
-    """Open two methods of a results folder, to be read one dataset at a time.
+    """Open two methods of a results folder, for reading one dataset at a time.
 
     Parameters
     ----------
@@ -124,13 +124,13 @@ def methods_by_dataset(
     first, second
         Names of the methods.
     filters
-        As `load_scores` takes them, but for ``method``.
+        As `load_scores` takes them, without ``method``.
 
     Raises
     ------
     IqbenchError
-        Where the folder cannot be read, or both are the same; when all is read, also where a method
-        is not in it.
+        If the folder cannot be read, or both methods are the same; after reading all datasets, if
+        a method is missing.
     """
     _refuse_itself(first, second)
     metrics = filters.get("metric", ())
@@ -141,7 +141,7 @@ def methods_by_dataset(
             if dataset in filters.get("dataset", [dataset]):
                 values = _Values.of(reader, dataset)
                 yield _of_methods(values, first, second, metrics)
-                del values  # while the next ones are read
+                del values  # free the memory while the next dataset is read
         reader.refuse_unknown()
 
     yield ComparedDatasets(reader.columns.leading(metrics), {first: second}, parts)
@@ -158,24 +158,24 @@ def read_compared_scores(
     Parameters
     ----------
     baseline, candidate
-        The folders; either may be a baseline in text instead.
+        The folders; each may also be a text baseline.
     filters
-        As `load_scores` takes them. They choose values of the baseline; what the candidate lacks
-        of these is missing, and what it has under another protocol or precision is not comparable.
-        A method may be named as either side does.
+        As `load_scores` takes them. They select values of the baseline. Values that the candidate
+        lacks are missing, and values with another protocol or precision are not comparable. Both
+        names of a renamed method work.
     renamed
-        ``OLD=NEW``, each: a method of the baseline, and what the candidate calls it.
+        Each ``OLD=NEW``: a method of the baseline, and its name in the candidate.
 
     Returns
     -------
     ComparedScores
-        Ready to be matched.
+        The scores of both sides.
 
     Raises
     ------
     IqbenchError
-        Where a folder cannot be read, a filter names nothing of the baseline, or a renaming
-        names a method that is not there or one twice.
+        If a folder cannot be read, a filter matches nothing in the baseline, or a renaming names a
+        method that does not exist, or the same one twice.
     """
     asked = dict(filters)
     methods = asked.pop("method", ())
@@ -198,16 +198,16 @@ def _narrowed(
     methods: Sequence[str],
     names: Mapping[str, str],
 ) -> tuple[Scored, Scored]:
-    """Keep of both sides what was asked for."""
+    """Keep the requested values of both sides."""
     for key in ("dataset", "metric"):
         if key in asked:
-            # Of a metric, whatever its signature: another one is not comparable, and is named.
+            # Select metrics with any signature: other signatures are reported as not comparable.
             names_asked = [
                 Selector.of(text).metric if key == "metric" else text for text in asked[key]
             ]
             now = now.where(key, names_asked)
     if methods:
-        # Named as either side does.
+        # A filter may use the name of either side.
         known = old.methods | now.methods | names.keys()
         wanted = {name for name in known if {name, names.get(name, name)} & set(methods)}
         old = old.where("method", wanted)
@@ -217,7 +217,7 @@ def _narrowed(
 
 
 def read_scored(path: Path) -> Scored:
-    """Read all of one side: a results folder, or a baseline in text."""
+    """Read all scores of one side: a results folder, or a text baseline."""
     return _Values.read(path).scored()
 
 
@@ -229,14 +229,14 @@ def _refuse_itself(first: str, second: str) -> None:
 def _of_methods(
     values: _Values, first: str, second: str, metrics: Sequence[str]
 ) -> tuple[Scored, Scored]:
-    """Take the values of two methods apart."""
+    """Split values into those of two methods."""
     old, now = (values.where("method", [name]).scored(metrics) for name in (first, second))
     return old, now
 
 
 @dataclass(frozen=True)
 class _Values:
-    """Values of images and of whole sets, the images of the tables, and how metrics are read."""
+    """Values of images and of whole sets, the table of images, and descriptions of metrics."""
 
     scores: pd.DataFrame
     sets: pd.DataFrame
@@ -256,16 +256,16 @@ class _Values:
 
     @property
     def methods(self) -> set[str]:
-        """Names of the methods of either."""
+        """The methods with values of images or of sets."""
         return {str(name) for one in (self.scores, self.sets) for name in one["method"].unique()}
 
     def where(self, key: str, names: Collection[str]) -> _Values:
-        """Keep the values that have one of some names."""
+        """Keep the values whose field ``key`` has one of these names."""
         kept = [one[one[key].isin(list(names))] for one in (self.scores, self.sets)]
         return _Values(kept[0], kept[1], self.images, self.columns)
 
     def scored(self, metrics: Sequence[str] = ()) -> Scored:
-        """Make a side of them; metrics that were asked for stand in that order."""
+        """Return them as a side of a comparison; requested metrics keep their order."""
         return Scored(self.scores, self.images, self.columns.leading(metrics), self.sets)
 
 

@@ -1,4 +1,4 @@
-"""The Python face of ``iqbench check`` and ``iqbench compare``: folders to what was found."""
+"""The Python functions of ``iqbench check`` and ``iqbench compare``, on results folders."""
 
 from __future__ import annotations
 
@@ -29,26 +29,27 @@ def check(
     allow: Collection[str] = (),
     filters: _Filters | None = None,
 ) -> Check:
-    """Say whether anything got worse than in a baseline, as ``iqbench check`` does.
+    """Check whether results are worse than a baseline, as ``iqbench check`` does.
 
     Parameters
     ----------
     results, baseline
-        Results folders, or baselines in text: the new one and the one to compare with.
+        The new results and the baseline: results folders, or text baselines.
     margins
-        Smallest loss of a mean that counts, by metric: in the metric's unit, or as text with ``%``
-        a share of the baseline's mean: ``{"psnr": 0.1, "lpips": "2%"}``.
+        The smallest loss of a mean that fails the check, by metric: in the metric's unit, or as
+        text with ``%`` relative to the baseline's mean: ``{"psnr": 0.1, "lpips": "2%"}``.
     image_margins
-        Loss of a single image that fails the check, likewise; with ``%`` a share of that image's
-        value. None switches off the limit of a metric, and ``image_margins="none"`` all limits.
+        The smallest loss of a single image that fails the check, likewise; with ``%`` relative to
+        that image's value. None switches off the limit of a metric, and ``image_margins="none"``
+        all limits.
     methods
-        What the new folder calls methods that have another name in the baseline.
+        The new names of methods that have another name in the baseline, by old name.
     alpha
-        How often noise alone may be called worse by the rule on means.
+        The largest probability that the rule on means calls noise worse.
     allow
-        ``missing``, ``not comparable``: verdicts that are not to fail the check.
+        Verdicts that do not fail the check: ``missing``, ``not comparable``.
     filters
-        Wanted value or values of ``dataset``, ``method``, ``metric``, ``protocol`` or
+        The value or values to keep of ``dataset``, ``method``, ``metric``, ``protocol`` or
         ``precision``.
 
     Returns
@@ -59,7 +60,7 @@ def check(
     Raises
     ------
     IqbenchError
-        Where a folder cannot be read, or an argument names what is not there.
+        If a folder cannot be read, or an argument names something that does not exist.
 
     Examples
     --------
@@ -77,12 +78,12 @@ def check(
         local_results(results),
         Filters.of(filters).wanted,
         _texts(methods or {}),
-    ) as sides:
+    ) as compared:
         return check_parts(
-            sides.parts(),
-            methods=sides.methods,
-            margins=parse_margins(_texts(margins or {}), sides.columns, "margins"),
-            image_margins=parse_image_margins(limits, sides.columns, "image_margins"),
+            compared.parts(),
+            methods=compared.methods,
+            margins=parse_margins(_texts(margins or {}), compared.columns, "margins"),
+            image_margins=parse_image_margins(limits, compared.columns, "image_margins"),
             alpha=alpha,
             allow=allow,
         )
@@ -100,9 +101,9 @@ def compare(
     Parameters
     ----------
     first, second
-        Results folders, or baselines in text.
+        Results folders, or text baselines.
     methods
-        What the second calls methods that have another name in the first.
+        The second side's names of methods that have another name on the first, by first name.
     filters
         As for `check`.
 
@@ -121,10 +122,10 @@ def compare(
         local_results(second),
         Filters.of(filters).wanted,
         _texts(methods or {}),
-    ) as sides:
-        return compare_parts(sides.parts(), methods=sides.methods)
+    ) as compared:
+        return compare_parts(compared.parts(), methods=compared.methods)
 
 
 def _texts(values: Mapping[str, float | str | None]) -> list[str]:
-    """Write ``NAME=VALUE`` as on the command line, so that both are read in one place."""
+    """Write ``NAME=VALUE`` as on the command line, so that one parser reads both."""
     return [f"{name}={NO_MARGIN if value is None else value}" for name, value in values.items()]

@@ -1,4 +1,4 @@
-"""A regression check as workflow commands of GitHub Actions, which shows them beside the code."""
+"""A regression check as workflow commands of GitHub Actions, shown as annotations of the code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from iqbench.results.text_baseline import Image
 __all__ = ["render_github"]
 
 _MOST = 10
-"""GitHub shows no more errors and no more warnings of a step than this."""
+"""The largest number of errors, and of warnings, that GitHub shows for one step."""
 
 _ESCAPED = (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"))
 _ESCAPED_PROPERTY = (*_ESCAPED, (":", "%3A"), (",", "%2C"))
@@ -31,25 +31,25 @@ def render_github(
     found
         The check.
     worst
-        At most how many images are named in an annotation.
+        The largest number of images that an annotation names.
     file
-        The baseline in text, relative to the repository: annotations stand at its lines.
+        The text baseline, relative to the repository. Annotations refer to its lines.
     lines
-        In which line each image of the baseline stands.
+        The line of each image in the baseline.
 
     Returns
     -------
     str
-        An error a row that failed, the gravest first, a warning a row that lacks values and is
-        allowed to, and a notice, or another error, with the verdict of all.
+        One error per failed row, the most severe first; one warning per row with missing values
+        that are allowed; and a notice, or an error, with the overall verdict.
     """
     rows = headed_rows(found)
     fails = rows["failed"].astype(bool)
     failed = rows[fails]
     lacking = rows[~fails & rows["verdict"].isin([MISSING, NOT_COMPARABLE])]
-    told = [*_annotations(found, failed, worst, file, lines or {})][: _MOST - 1]
-    unsaid = len(failed) - len(told)
-    more = f"; {unsaid} more that failed are not shown here" if unsaid else ""
+    annotations = [*_annotations(found, failed, worst, file, lines or {})][: _MOST - 1]
+    hidden = len(failed) - len(annotations)
+    more = f"; {hidden} more that failed are not shown here" if hidden else ""
     passed = "passed" if found.passed else "failed"
     verdict = _command(
         "notice" if found.passed else "error",
@@ -60,7 +60,7 @@ def render_github(
         _command("warning", row_text(row), title=_title(row), file=file)
         for row in lacking.to_dict("index").values()
     ][:_MOST]
-    return "".join(f"{line}\n" for line in [verdict, *told, *warned])
+    return "".join(f"{line}\n" for line in [verdict, *annotations, *warned])
 
 
 def _annotations(
@@ -74,7 +74,7 @@ def _annotations(
 
 
 def _line(found: Check, row: Mapping[Any, Any], lines: Mapping[Image, int]) -> str:
-    """Say where the image stands that lost most, or that has no value; empty where none does."""
+    """Return the line of the image with the largest loss or without a value; may be empty."""
     lost = worst_images(found, row, 1)["image"]
     if not len(lost):
         pairs = found.by_row.of(row)
@@ -99,7 +99,7 @@ def _command(kind: str, message: str, **properties: str) -> str:
 
 
 def _escape(text: str, escapes: tuple[tuple[str, str], ...]) -> str:
-    """Write a text so that it ends neither the property nor the line."""
+    """Escape characters that would end the property or the line."""
     for plain, escaped in escapes:
         text = text.replace(plain, escaped)
     return text

@@ -22,15 +22,15 @@ def render_junit(found: Check, *, worst: int = 3) -> str:
     found
         The check.
     worst
-        At most how many images are named in a failure.
+        The largest number of images that a failure names.
 
     Returns
     -------
     str
-        A suite per dataset, a test case a method and metric: failed where the check is, with the
-        verdict as the failure's type; skipped where there was nothing to compare and that is
-        allowed. A check in which nothing could be judged has a failed case that says so. Names
-        are escaped, control characters spelt out.
+        One suite per dataset, one test case per method and metric. A case fails if its row failed,
+        with the verdict as the type of the failure; it is skipped if there was nothing to compare
+        and this is allowed. If nothing could be judged at all, there is one failed case. Names are
+        escaped, and control characters are written as text.
     """
     root = ElementTree.Element("testsuites", name="iqbench check")
     rows = found.rows.assign(heading=with_headings(found.rows, by=["dataset"]).astype(str))

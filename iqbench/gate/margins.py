@@ -1,4 +1,4 @@
-"""Practical margins: how large a difference of means, or of one image, must be to matter."""
+"""Margins: the smallest difference of means, or of one image, that matters in practice."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ __all__ = [
 ]
 
 IMAGE_FACTOR = 20
-"""How many margins a single image may lose, unless its margin is given."""
+"""The default image margin, in units of the margin of the mean."""
 
 _FORMS = ("psnr=0.1 in the metric's unit", "lpips-alex=2% of the baseline's value")
 
 NO_MARGIN = "none"
-"""What switches the image margin off."""
+"""The text that switches off the image margin."""
 
 
 OTHER_MARGIN = Margin(0.01, relative=True, reason="nothing is known of the metric's scale")
-"""For a metric that states no margin."""
+"""The margin of a metric that states none."""
 
 
 def margin_of(
@@ -49,17 +49,17 @@ def margin_of(
     metric
         Column name.
     info
-        What the metric says of the column.
+        The description of the column.
     given
-        Margins that come before the metric's own, by selector (see `iqbench.results.selector`) or
-        the beginning of a column name.
+        Margins that override that of the metric, by selector (see `iqbench.results.selector`) or
+        by the beginning of a column name.
     signature
-        Of the column.
+        The signature of the column.
 
     Returns
     -------
     Margin
-        The given one of the longest name that fits; else the metric's own, or `OTHER_MARGIN`.
+        The given one with the longest matching name; else the metric's own, or `OTHER_MARGIN`.
     """
     fitting = [name for name in given or {} if _fits(name, metric, signature)]
     if given and fitting:
@@ -75,26 +75,26 @@ def image_margin_of(
     *,
     signature: str = "",
 ) -> Margin | None:
-    """Find how much a single image may lose in a metric.
+    """Find the margin of a single image in a metric.
 
     Parameters
     ----------
     metric
         Column name.
     info
-        What the metric says of the column.
+        The description of the column.
     given
         Image margins, named as for `margin_of`; None switches the limit off.
     margins
-        Margins of the mean that were given, as for `margin_of`.
+        The given margins of the mean, as for `margin_of`.
     signature
-        Of the column.
+        The signature of the column.
 
     Returns
     -------
     Margin or None
-        The given one of the longest name that fits; else `IMAGE_FACTOR` times the margin of the
-        mean. Where that was given as 0 it has no scale, and the metric's own is taken.
+        The given one with the longest matching name; else `IMAGE_FACTOR` times the margin of the
+        mean. If that was given as 0, the metric's own margin is used instead.
     """
     fitting = [name for name in given or {} if _fits(name, metric, signature)]
     if given and fitting:
@@ -108,17 +108,17 @@ def image_margin_of(
 def parse_margins(
     texts: Sequence[str], metrics: Collection[str], option: str = "--margin"
 ) -> dict[str, Margin]:
-    """Read margins as they are given on the command line.
+    """Parse margins of the command line.
 
     Parameters
     ----------
     texts
-        ``METRIC=VALUE`` or ``METRIC=PERCENT%``, each; the metric is a column name or the
-        beginning of some up to a hyphen.
+        Each ``METRIC=VALUE`` or ``METRIC=PERCENT%``; the metric is a column name, or the beginning
+        of column names up to a hyphen.
     metrics
-        Column names that there are.
+        The existing column names.
     option
-        What messages call it.
+        The name of the option in messages.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def parse_margins(
     Raises
     ------
     IqbenchError
-        For a metric that is not there, or a value that is not a finite number from 0 on.
+        If a metric does not exist, or a value is not a finite number of at least 0.
     """
     margins: dict[str, Margin] = {}
     for text in texts:
@@ -140,22 +140,22 @@ def parse_margins(
 def parse_image_margins(
     texts: Sequence[str], metrics: Collection[str], option: str = "--image-margin"
 ) -> dict[str, Margin | None]:
-    """Read image margins as they are given on the command line.
+    """Parse image margins of the command line.
 
     Parameters
     ----------
     texts
-        As for `parse_margins`, and ``METRIC=none``, which switches the limit of a metric off, or
-        ``none``, which switches off those of all metrics that are not named.
+        As for `parse_margins`; also ``METRIC=none``, which switches off the limit of a metric, and
+        ``none``, which switches off the limits of all other metrics.
     metrics
-        Column names that there are.
+        The existing column names.
     option
-        What messages call it.
+        The name of the option in messages.
 
     Returns
     -------
     dict
-        Margin by name, None where there is no limit.
+        Margin by name; None for no limit.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def _margin(text: str, value: str, option: str, forms: Sequence[str] = _FORMS) -
     number = _number(value.removesuffix("%"))
     if number is None:
         raise IqbenchError(
-            f"{option} {text} has no number from 0 on",
+            f"{option} {text} has no number of at least 0",
             hint=f"Write it as {', '.join(forms)}",
         )
     relative = value.endswith("%")
@@ -194,12 +194,12 @@ def _margin(text: str, value: str, option: str, forms: Sequence[str] = _FORMS) -
 
 
 def refuse_unused(given: Collection[str], known: Collection[Keys]) -> None:
-    """Refuse margins of columns that are not compared.
+    """Raise an error for margins of columns that are not compared.
 
     Raises
     ------
     IqbenchError
-        For a selector with brackets that means none of the known columns, naming the choices.
+        If a selector with brackets matches none of the known columns. The error names the columns.
     """
     for name in given:
         selector = Selector.of(name)

@@ -1,4 +1,4 @@
-"""Pair the values of two tables: what can be compared, what is missing, what must not be."""
+"""Match the values of two tables: comparable, missing, and not comparable ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 COMPARISON = ["dataset", "baseline_method", "method", "metric", "signature"]
-"""What one comparison is about; its pairs are the images."""
+"""The columns that identify a comparison; its pairs are the images."""
 
 COMPARED = "compared"
 MISSING = "missing"
@@ -50,14 +50,14 @@ class Scored:
     Parameters
     ----------
     scores
-        Long form, as `iqbench.load_scores` gives it.
+        Long form, from `iqbench.load_scores`.
     images
-        As `iqbench.results.read.load_images` gives it: digests of the references, and the reasons
-        why images have no scores.
+        From `iqbench.results.read.load_images`: digests of the references, and the reasons why
+        images have no scores.
     columns
-        How its metrics are read.
+        Descriptions of the metrics.
     sets
-        Values of whole sets, as `iqbench.results.read.load_values` gives them.
+        Values of whole sets, from `iqbench.results.read.load_values`.
     """
 
     scores: pd.DataFrame
@@ -72,20 +72,20 @@ class Scored:
 
 @dataclass(frozen=True)
 class Matched:
-    """Two sides, joined.
+    """The matched values of two sides.
 
     Parameters
     ----------
     pairs
         One row for each value of the baseline: the columns of `COMPARISON`, image, baseline,
-        candidate (NaN where there is nothing to compare), state (`COMPARED`, `MISSING` or
+        candidate (NaN if there is nothing to compare), state (`COMPARED`, `MISSING` or
         `NOT_COMPARABLE`) and reason: why there is no value, or the fields that differ. Texts are
-        categories: there are millions of rows and few texts.
+        categories, because there are millions of rows and few texts.
     new
-        One row for each image of which the candidate has values that the baseline lacks: dataset,
-        method, image, and metrics, how many.
+        One row for each image with values of the candidate that the baseline lacks: dataset,
+        method, image, and the number of metrics.
     columns
-        How the metrics of both are read; the candidate has the last word.
+        Descriptions of the metrics of both sides; those of the candidate have priority.
     """
 
     pairs: pd.DataFrame
@@ -93,7 +93,7 @@ class Matched:
     columns: Columns
 
     def ordered(self, rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-        """Sort rows by columns; metrics stand in their order, not in that of their names."""
+        """Sort rows by columns; metrics are sorted in their own order, not by name."""
         pairs = list(zip(rows["metric"].astype(str), rows["signature"].astype(str), strict=True))
         keys = {f"{metric} [{signature}]": (metric, signature) for metric, signature in pairs}
         order = {keys[name]: at for at, name in enumerate(self.columns.ordered(keys))}
@@ -103,15 +103,15 @@ class Matched:
 
 
 class PairsByRow:
-    """Pairs, found by the comparison that they belong to.
+    """The pairs of each comparison.
 
-    They are grouped once: looking through all of them for each row would take minutes where there
-    are hundreds of rows.
+    They are grouped once: with hundreds of rows, searching all pairs for each row would take
+    minutes.
 
     Parameters
     ----------
     pairs
-        With the columns of `COMPARISON`.
+        A table with the columns of `COMPARISON`.
     """
 
     def __init__(self, pairs: pd.DataFrame) -> None:
@@ -126,34 +126,34 @@ class PairsByRow:
         )
 
     def of(self, row: Mapping[Any, Any]) -> pd.DataFrame:
-        """Give the pairs of one row of a table of comparisons, in their order."""
+        """Return the pairs of one row of a table of comparisons, in their order."""
         key = tuple(row[name] for name in COMPARISON)
         return self._pairs.iloc[self._places.get(key, _NONE)]
 
 
 def match(baseline: Scored, candidate: Scored, methods: Mapping[str, str] | None = None) -> Matched:
-    """Find for each value of a baseline the one that it may be compared with.
+    """Find the comparable value of the candidate for each value of a baseline.
 
-    That is the value of the same dataset, image, metric and signature whose reference has the same
-    digest, and of the method of the same name or of the name that ``methods`` gives.
+    It is the value of the same dataset, image, metric and signature whose reference has the same
+    digest, and whose method has the same name, or the name that ``methods`` gives.
 
     Parameters
     ----------
     baseline, candidate
         The two sides.
     methods
-        What the candidate calls methods that have another name in the baseline.
+        The candidate's names of methods that have another name in the baseline.
 
     Returns
     -------
     Matched
-        Pairs in the order of the baseline's rows. A row of it without a value asks for nothing.
+        Pairs in the order of the baseline's rows. Rows without a value are left out.
     """
     return _Matcher(baseline, candidate, methods or {}).matched()
 
 
 def united(parts: Sequence[Matched]) -> Matched:
-    """Put together what was found of several datasets, in their order.
+    """Concatenate the matches of several datasets, in their order.
 
     Parameters
     ----------
@@ -178,11 +178,11 @@ def united(parts: Sequence[Matched]) -> Matched:
 
 
 class _Texts:
-    """Numbers that stand for the same texts on both sides; they sort as the texts do."""
+    """Integer codes of the texts of both sides; they sort like the texts."""
 
     def __init__(self, *columns: pd.Series, renamed: Mapping[str, str] | None = None) -> None:
         several = [coded(column) for column in columns]
-        # The first column has the baseline's names, which may be others than the candidate's.
+        # The first column has the baseline's names, which may differ from the candidate's.
         changed = [
             [(renamed or {}).get(name, name) for name in names] if place == 0 else names
             for place, (_, names) in enumerate(several)
@@ -195,18 +195,18 @@ class _Texts:
         ]
 
     def category(self, column: int) -> pd.Categorical:
-        """Give a column in the words of all."""
+        """Return a column as a categorical with the categories of all columns."""
         names = pd.Index(self.names, dtype=object)
         return pd.Categorical.from_codes(self.numbers[column], categories=names)
 
 
 def _joined(*columns: tuple[_Texts, int]) -> _Numbers:
-    """Make one number of the texts that a row has in several columns.
+    """Combine the codes of several columns into one number per row.
 
     Raises
     ------
     IqbenchError
-        If there are too many combinations to be numbered.
+        If there are too many combinations.
     """
     if math.prod(max(len(texts.names), 1) for texts, _ in columns) > np.iinfo(np.int64).max:
         raise IqbenchError(
@@ -221,7 +221,7 @@ def _joined(*columns: tuple[_Texts, int]) -> _Numbers:
 
 
 def _place_in(wanted: _Numbers, there: _Numbers) -> _Numbers:
-    """Say where each wanted number is among others; -1 where it is not."""
+    """Return the position of each wanted number among others; -1 if it is missing."""
     if not len(there):
         return np.full(len(wanted), -1, dtype=np.int64)
     order = np.argsort(there, kind="stable")
@@ -232,7 +232,7 @@ def _place_in(wanted: _Numbers, there: _Numbers) -> _Numbers:
 
 
 class _Matcher:
-    """Matches two sides by numbers in the place of names."""
+    """Matches two sides by integer codes instead of names."""
 
     def __init__(self, baseline: Scored, candidate: Scored, methods: Mapping[str, str]) -> None:
         self._sides = baseline, candidate
@@ -283,25 +283,25 @@ class _Matcher:
         return Matched(pairs, self._new(), columns)
 
     def _metrics(self, side: int) -> _Numbers:
-        """Give one number per dataset, method, image and metric."""
+        """Return one number per dataset, method, image and metric."""
         columns = (self._dataset, self._method, self._image, self._metric)
         return _joined(*((texts, side) for texts in columns))
 
     def _values(self, side: int) -> _Numbers:
-        """Give one number per value of a side."""
+        """Return one number per value of a side."""
         columns = (self._dataset, self._method, self._image, self._metric, self._signature)
         return _joined(*((texts, side) for texts in columns))
 
     def _versions(self, side: int) -> _Numbers:
-        """Give one number per dataset, method, metric and signature."""
+        """Return one number per dataset, method, metric and signature."""
         columns = (self._dataset, self._method, self._metric, self._signature)
         return _joined(*((texts, side) for texts in columns))
 
     def _other_signatures(self, lost: NDArray[np.intp], reasons: _Reasons) -> None:
-        """Name the fields in which values without a partner differ from the nearest other version.
+        """Name the fields in which unmatched values differ from the most similar signature.
 
-        A signature that the baseline has too, for the same metric of the same method, has a partner
-        of its own there: it is no other version of this one.
+        A signature that the baseline also has, for the same metric of the same method, matches its
+        own values there, and is not considered.
         """
         if not len(lost):
             return
@@ -321,7 +321,7 @@ class _Matcher:
         )
         names = self._signature.names
         versions = found[["mine", "other"]].drop_duplicates()
-        # Without a differing field they differ in the order of the same ones.
+        # Without a differing field, signatures differ only in the order of their fields.
         fields = [
             differing_fields((names[mine], names[other])) or ["order of the fields"]
             for mine, other in versions.itertuples(index=False)
@@ -338,7 +338,7 @@ class _Matcher:
             reasons.give(part.to_numpy(), str(text))
 
     def _other_reference(self) -> NDArray[np.bool_]:
-        """Say which values were scored against another reference file than the baseline's."""
+        """Return which values were scored against another reference file than the baseline's."""
         old, now = (side.images["reference_digest"] for side in self._sides)
         digest = _Texts(old, now)
         before = self._of_image(digest.numbers[0], self._before, 1, 2)
@@ -349,19 +349,19 @@ class _Matcher:
     def _of_image(
         self, found: NDArray[np.int32], method: _Texts, of_methods: int, of_images: int
     ) -> NDArray[np.int32]:
-        """Look up what a table of images says of the image of each pair; -1 where nothing."""
+        """Return the codes of a table of images for the image of each pair; -1 if it is missing."""
         place = self._image_of(method, of_methods, of_images)
         return np.append(found, np.int32(-1))[place]
 
     def _image_of(self, method: _Texts, of_methods: int, of_images: int) -> _Numbers:
-        """Find the image of each pair in a table of images."""
+        """Return the row of each pair's image in a table of images."""
         return _place_in(
             _joined((self._dataset, 0), (method, 0), (self._image, 0)),
             _joined((self._dataset, of_images), (method, of_methods), (self._image, of_images)),
         )
 
     def _why_lost(self, lost: NDArray[np.intp], place: _Numbers, reasons: _Reasons) -> None:
-        """Say why there is no value: its own error, its image's, or that it was not scored."""
+        """Give the reason for a missing value: its own error, its image's, or ``not scored``."""
         if not len(lost):
             return
         own = np.full(len(lost), None, dtype=object)
@@ -369,16 +369,16 @@ class _Matcher:
         own[there] = self._error.to_numpy(dtype=object)[place[lost][there]]
         images = self._sides[1].images["error"].to_numpy(dtype=object)
         at = self._image_of(self._method, 2, 3)[lost]
-        told = np.full(len(lost), None, dtype=object)
-        told[at >= 0] = images[at[at >= 0]]
+        errors = np.full(len(lost), None, dtype=object)
+        errors[at >= 0] = images[at[at >= 0]]
         texts = pd.Series(own, dtype=object)
-        texts = texts.where(texts.notna(), pd.Series(told, dtype=object)).fillna("not scored")
+        texts = texts.where(texts.notna(), pd.Series(errors, dtype=object)).fillna("not scored")
         numbers, names = pd.factorize(texts)
         for number, text in enumerate(names):
             reasons.give(lost[numbers == number], str(text))
 
     def _new(self) -> pd.DataFrame:
-        """Count by image the metrics of which the candidate alone has values."""
+        """Count, for each image, the metrics for which only the candidate has values."""
         fresh = ~np.isin(self._metrics(1), self._metrics(0)) & ~np.isnan(self._value[1])
         at = np.flatnonzero(fresh)
         _, first = np.unique(self._metrics(1)[at], return_index=True)
@@ -395,7 +395,7 @@ class _Matcher:
 
 
 class _Reasons:
-    """Why pairs cannot be compared: a text for some of the rows."""
+    """The reasons why pairs cannot be compared: a text for some of the rows."""
 
     def __init__(self, rows: int) -> None:
         self._texts: dict[str, int] = {}
@@ -403,22 +403,22 @@ class _Reasons:
 
     @property
     def given(self) -> NDArray[np.bool_]:
-        """Which rows have one."""
+        """Which rows have a reason."""
         return self._numbers >= 0
 
     def give(self, rows: NDArray[np.intp], text: str) -> None:
-        """Give some rows a text."""
+        """Set the text of some rows."""
         self._numbers[rows] = self._texts.setdefault(text, len(self._texts))
 
     def precede(self, rows: NDArray[np.bool_], text: str) -> None:
-        """Put a text before those that some rows have; it is the text of the others."""
+        """Prepend a text to those of some rows; rows without a text get it alone."""
         before = self._numbers.copy()
         self.give(np.flatnonzero(rows & (before < 0)), text)
         for known, number in list(self._texts.items()):
             self.give(np.flatnonzero(rows & (before == number)), f"{text}, {known}")
 
     def category(self) -> pd.Categorical:
-        """Give the column."""
+        """Return the reasons as a column."""
         used = sorted(self._texts)
         place = np.array([*(used.index(text) for text in self._texts), -1], dtype=np.int32)
         return pd.Categorical.from_codes(

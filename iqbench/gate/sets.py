@@ -1,8 +1,8 @@
-"""Values of whole sets, side by side: what is comparable, by how much it changed, how surely.
+"""Match the values of whole sets of two sides, with their differences and intervals.
 
-A value of a set is one number, so that images are not tested. Where both sides are of the same
-images, each group of them is left out on both sides in turn, and the difference of the two values
-has a jackknife.
+A set value is one number, so there is no test over images. If both sides have the same images, the
+interval of the difference comes from a jackknife: each group of images in turn is left out on both
+sides.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from iqbench.results.signature import differing_fields, parse_signature
 __all__ = ["IMAGE_SCOPE", "SET_SCOPE", "set_pairs", "sets_table"]
 
 IMAGE_SCOPE, SET_SCOPE = "image", "set"
-"""What the values of a row are of."""
+"""Scopes of a row: values of images, or one value of a set."""
 
 _NORMAL = 1.959963984540054
 """Half of a 95 % interval, in standard errors."""
@@ -34,14 +34,14 @@ _FOUND = [
 
 
 def sets_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Make a table of the rows of `set_pairs`.
+    """Make a table from the rows of `set_pairs`.
 
     Returns
     -------
     pandas.DataFrame
         The columns of `COMPARISON`, baseline, candidate, n (images), state and reason as in
         `iqbench.gate.matching.Matched`, difference (candidate minus baseline), low and high (of its
-        95 % interval), and uncertain: why there is no interval.
+        95 % interval), and uncertain: the reason if there is no interval.
     """
     return pd.DataFrame(list(rows), columns=[*COMPARISON, *_FOUND])
 
@@ -49,14 +49,14 @@ def sets_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def set_pairs(
     baseline: Scored, candidate: Scored, methods: Mapping[str, str] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Pair each value of a set of the baseline with the one that it may be compared with.
+    """Match each set value of the baseline with the comparable one of the candidate.
 
     Parameters
     ----------
     baseline, candidate
         The two sides.
     methods
-        What the candidate calls methods that have another name in the baseline.
+        The candidate's names of methods that have another name in the baseline.
     """
     now = {
         (row["dataset"], row["method"], row["metric"], row["signature"]): row
@@ -96,7 +96,7 @@ def _images(images: pd.DataFrame, dataset: str, method: str) -> pd.DataFrame:
 def _versions(
     row: Mapping[Any, Any], method: str, now: Mapping[_Key, Mapping[Any, Any]]
 ) -> list[str]:
-    """Return under which other signatures the candidate has a value of the same metric."""
+    """Return the other signatures with which the candidate has a value of the same metric."""
     same = (row["dataset"], method, row["metric"])
     return [
         key[3] for key, other in now.items() if key[:3] == same and not np.isnan(other["value"])
@@ -109,7 +109,7 @@ def _state(
     versions: list[str],
     images: tuple[pd.DataFrame, pd.DataFrame],
 ) -> tuple[str, str | None]:
-    """Say whether two values may be compared, or why not."""
+    """Return whether two values are comparable, and the reason if not."""
     if other is None and versions:
         fields = [", ".join(differing_fields((row["signature"], text))) for text in versions]
         return NOT_COMPARABLE, min(fields, key=len) or "order of the fields"
@@ -118,7 +118,7 @@ def _state(
     if np.isnan(other["value"]):
         return MISSING, str(other["error"])
     if other["n"] < row["n"]:
-        return MISSING, f"its value is of {other['n']} images, the baseline's of {row['n']}"
+        return MISSING, f"its value covers {other['n']} images, the baseline's {row['n']}"
     apart = _other_images(row, other, images)
     return (NOT_COMPARABLE, apart) if apart else (COMPARED, None)
 
@@ -128,7 +128,7 @@ def _other_images(
     other: Mapping[Any, Any],
     images: tuple[pd.DataFrame, pd.DataFrame],
 ) -> str | None:
-    """Say how the images of two values differ; None if they are the same, as far as is known."""
+    """Describe how the images of two values differ; None if they are the same or not known."""
     before, after = images
     if other["n"] > row["n"]:
         return f"{other['n']} images instead of {row['n']}"
@@ -147,12 +147,12 @@ def _change(
     before: pd.DataFrame,
     after: pd.DataFrame,
 ) -> dict[str, Any]:
-    """Say by how much a value changed, and how sure that is."""
+    """Return the change of a value with its interval, or the reason why there is none."""
     difference = other["value"] - row["value"]
     unknown = {"difference": difference, "low": np.nan, "high": np.nan}
     sides = [_replicates(one) for one in (row, other)]
     if any(len(side) < 2 for side in sides) or len(sides[0]) != len(sides[1]):
-        return {**unknown, "uncertain": "the tables do not say how sure the values are"}
+        return {**unknown, "uncertain": "the tables have no uncertainty of the values"}
     if not len(before) == len(after) == row["n"]:
         return {**unknown, "uncertain": "some images of the set have no value"}
     parts = sides[1] - sides[0]

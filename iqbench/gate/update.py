@@ -1,4 +1,4 @@
-"""Make a baseline what the results are now, and say how much changed."""
+"""Update a baseline from results, and count the changed values."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _KINDS = ("images", "scores", "sets")
 
 @dataclass(frozen=True)
 class Updated:
-    """How many values of a baseline are others now.
+    """The numbers of changed and unchanged values of a baseline.
 
     Attributes
     ----------
     same, changed, added, dropped
-        Values that are equal to 9 digits, that are not, that the baseline lacked, and that it had.
+        Numbers of values that are equal to 9 digits, that differ, that are new, and that are gone.
     """
 
     same: int = 0
@@ -63,19 +63,19 @@ class Updated:
 
 
 def new_baseline(baseline: Path, results: Path) -> Updated:
-    """Write all of the results as a baseline that is not there yet.
+    """Write all results as a new baseline.
 
     Parameters
     ----------
     baseline
-        Becomes a text if its name ends in ``.jsonl``, else a results folder.
+        The place of the baseline: a text file if its name ends with ``.jsonl``, else a folder.
     results
         A results folder.
 
     Raises
     ------
     IqbenchError
-        Where the results cannot be read or hold no value, or the baseline cannot be written.
+        If the results cannot be read or have no value, or the baseline cannot be written.
     """
     now = read_scored(results)
     lacking = len(now.scores) + len(now.sets) - len(_values(now.scores)) - len(_values(now.sets))
@@ -90,27 +90,27 @@ def new_baseline(baseline: Path, results: Path) -> Updated:
     return Updated(added=len(_values(now.scores)) + len(_values(now.sets)))
 
 
-def update_baseline(baseline: Path, results: Path, sides: ComparedScores) -> Updated:
-    """Let the methods that were compared be in the baseline as they are in the results.
+def update_baseline(baseline: Path, results: Path, compared: ComparedScores) -> Updated:
+    """Replace the compared methods of a baseline with those of the results.
 
-    Methods and datasets that were not compared stay as they are. Of a text, values that are equal
-    to 9 digits keep their digits, so that a diff shows what changed and nothing else.
+    Methods and datasets that were not compared do not change. In a text baseline, values that are
+    equal to 9 digits keep their digits, so that a diff shows only real changes.
 
     Parameters
     ----------
     baseline
-        A results folder, or a text.
+        A results folder, or a text baseline.
     results
         The candidate, likewise.
-    sides
-        What was compared, of whole methods: not of single metrics.
+    compared
+        The compared scores, of whole methods, without a filter by metric.
 
     Raises
     ------
     IqbenchError
-        Where no value would be left, or the baseline cannot be written.
+        If no value would be left, or the baseline cannot be written.
     """
-    old, now = sides.baseline, sides.candidate
+    old, now = compared.baseline, compared.candidate
     taken = _methods_of(now)
     whole = read_scored(baseline)
     kept = _without(whole, _methods_of(old) | taken)
@@ -121,7 +121,7 @@ def update_baseline(baseline: Path, results: Path, sides: ComparedScores) -> Upd
         pd.concat(
             [kept.images.astype(object), _of(now.images, taken).astype(object)], ignore_index=True
         ),
-        sides.columns,
+        compared.columns,
         pd.concat([kept.sets.astype(object), sets.astype(object)], ignore_index=True),
     )
     _write(baseline, results, joined, taken, _methods_of(old) - taken)
@@ -131,7 +131,7 @@ def update_baseline(baseline: Path, results: Path, sides: ComparedScores) -> Upd
 def _steady(
     old: pd.DataFrame, now: pd.DataFrame, identity: list[str]
 ) -> tuple[pd.DataFrame, Updated]:
-    """Give the new values, with the old digits where they are equal, and count them."""
+    """Return the new values, with the old digits if they are equal, and the counts."""
     before = _values(old)[[*identity, "value"]].astype(dict.fromkeys(identity, object))
     after = _values(now).astype(dict.fromkeys(identity, object))
     both = after.merge(before, on=identity, how="left", suffixes=("", "_before"))
@@ -202,7 +202,7 @@ def _write(
 def _copy_methods(
     results: Path, baseline: Path, taken: set[tuple[str, str]], gone: set[tuple[str, str]]
 ) -> None:
-    """Replace the tables of some methods of a results folder by those of another one."""
+    """Replace the tables of some methods in a results folder by those of another one."""
     try:
         for group in groups(results):
             if (group.dataset, group.method) in taken:
@@ -222,7 +222,7 @@ def _copy_methods(
 
 
 def _copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder over another one; the old one stays until the copy is whole."""
+    """Replace a folder by a copy of another one; the old one stays until the copy is complete."""
     if not source.is_dir():
         if target.is_dir():
             shutil.rmtree(target)

@@ -1,4 +1,4 @@
-"""Verdicts on paired gains: by how much, is it more than chance, did a single image collapse."""
+"""Verdicts on paired gains: by size, by significance, and by losses of single images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from iqbench.stats.paired import holm, paired_test, smallest_p
 __all__ = ["ALPHA", "IMAGE", "MEAN", "TIE", "Judgement", "judge", "reaches"]
 
 ALPHA = 0.05
-"""How often noise alone may be called worse anywhere in a check, by the rule on means."""
+"""The largest probability that the rule on means calls noise worse anywhere in a check."""
 
 TIE = 0.1
 """A change below this share of the margin is a tie in the tests."""
@@ -22,36 +22,37 @@ TIE = 0.1
 MEAN, IMAGE = "mean", "image"
 """Reasons why a comparison is worse."""
 
-_ROUNDING = 1e-9  # a loss of 0.05 dB is one, whatever the last bits of the difference
+_ROUNDING = 1e-9  # relative tolerance: a loss of 0.05 dB reaches a margin of 0.05 dB
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the pairs of one comparison say.
+    """The verdict on the pairs of one comparison.
 
     Parameters
     ----------
     verdict
         ``better``, ``same``, ``worse``, or ``changed`` for a metric without direction.
     reason
-        Of ``worse``: `IMAGE` if any image lost its limit or more, else `MEAN`. Empty otherwise.
+        For ``worse``: `IMAGE` if any image lost its limit or more, else `MEAN`. Empty otherwise.
     gain
-        Mean over the pairs whose gain is finite, see `finite_mean`; NaN without any pair.
+        Mean over the pairs with a finite gain, see `finite_mean`; NaN without any pair.
     infinite_gains, infinite_losses
-        How many pairs gained or lost infinitely.
+        Numbers of pairs with an infinite gain or loss.
     changed
-        How many pairs differ.
+        Number of pairs that differ.
     p_value
-        Of the side that moved by the margin (losses, if both did), else of the side that the gain
-        is on; corrected by Holm, NaN where nothing was tested.
+        p-value of the test for losses if losses reach the margin, of the test for gains if only
+        gains do, else of the test in the direction of the mean; corrected by Holm, NaN if nothing
+        was tested.
     margin_alone
         Whether too few pairs changed by more than a tie for any outcome to be significant.
     mean_is_worse
-        Whether the rule on means says ``worse``, whatever single images say.
+        Whether the rule on means alone gives ``worse``.
     doubtful
-        Whether the mean lost or gained the margin and does not count for want of significance.
+        Whether the mean lost or gained the margin, but not significantly.
     images_beyond
-        How many images lost their limit or more.
+        Number of images that lost their limit or more.
     """
 
     verdict: str
@@ -77,35 +78,35 @@ def judge(
 
     Two rules can call a comparison ``worse``.
 
-    *Single images*: an image lost its limit or more. Nothing is tested. An infinite loss is beyond
+    *Single images*: an image lost its limit or more. There is no test. An infinite loss exceeds
     every limit.
 
     *Means*: the mean over the pairs with a finite gain lost the margin or more, or more pairs lost
     infinitely than gained infinitely; *and* the losses are significant: Wilcoxon's signed-rank
     test, one-sided, with changes below `TIE` of the margin as ties, corrected by Holm over all
-    comparisons in which anything but ties changed. (Where nothing changed no outcome could be
-    significant, so that these cost the others nothing: Tarone 1990, doi:10.2307/2531456.) An
-    infinite change is the largest in the test; infinite gains are left out where more pairs lost
-    than gained infinitely, so that one lucky image does not hide the others' losses. ``better`` is
-    the mirror image of this rule. Where so few pairs changed that even if all had got worse p would
-    be above the strictest of Holm's levels, alpha over the number of tests, the margin alone
+    comparisons with changes beyond ties. (Without such changes no outcome could be significant, so
+    these comparisons need no correction: Tarone 1990, doi:10.2307/2531456.) An infinite change is
+    the largest in the test. If more pairs lost than gained infinitely, infinite gains are left
+    out, so that one lucky image does not hide the losses of others. ``better`` is the same rule
+    with gains instead of losses. If so few pairs changed that p would be above Holm's strictest
+    level (alpha divided by the number of tests) even if all of them were losses, the margin alone
     decides.
 
     Parameters
     ----------
     gains
-        Of each comparison, how much better each pair got; none NaN, infinities allowed.
+        The gain of each pair, per comparison; not NaN, infinities allowed.
     margins
-        Of each comparison; NaN for one without direction, which is never better or worse.
+        The margin per comparison; NaN without direction, which is never better or worse.
     limits
-        Of each comparison, the limit of each pair, NaN where it has none. Without, no pair has one.
+        The limit of each pair, per comparison; NaN for no limit. None for no limits at all.
     alpha
-        Level of the test.
+        Significance level.
 
     Returns
     -------
     list of Judgement
-        One a comparison.
+        One per comparison.
     """
     if limits is None:
         limits = [np.full(gain.shape, np.nan) for gain in gains]
@@ -118,15 +119,15 @@ def judge(
 
 
 def reaches(change: float, margin: float) -> bool:
-    """Say whether a change is as large as the margin, whatever the last bits of both."""
+    """Return whether a change is as large as the margin, up to rounding."""
     return change >= margin * (1 - _ROUNDING)
 
 
 @dataclass(frozen=True)
 class _Test:
-    """The test of one side of a comparison, corrected.
+    """The corrected test of a comparison for losses, or for gains.
 
-    ``counts``: the changes are significant, or nothing could be.
+    ``counts`` is true if the changes are significant, or if no outcome could be significant.
     """
 
     p_value: float = np.nan
@@ -136,7 +137,7 @@ class _Test:
 
 
 def _tests(gains: Sequence[Floats], margins: Sequence[float], alpha: float) -> list[_Test]:
-    """Test for losses the comparisons in which anything but ties changed; correct by Holm."""
+    """Test the comparisons with changes beyond ties for losses; correct by Holm."""
     tested = [_tested(gain, margin) for gain, margin in zip(gains, margins, strict=True)]
     family = [place for place, gain in enumerate(tested) if gain.any()]
     raw = [paired_test(tested[place], "less") for place in family]
@@ -150,7 +151,7 @@ def _tests(gains: Sequence[Floats], margins: Sequence[float], alpha: float) -> l
 
 
 def _tested(gain: Floats, margin: float) -> Floats:
-    """Give the gains that the test for losses ranks; none of a metric without direction."""
+    """Return the gains that the test for losses ranks; empty for a metric without direction."""
     if np.isnan(margin):
         return gain[:0]
     lucky = np.isposinf(gain)
@@ -167,7 +168,7 @@ def _judgement(gain: Floats, margin: float, limit: Floats, loss: _Test, win: _Te
     mean_lost = mean < 0 and reaches(-mean, margin)
     mean_won = mean > 0 and reaches(mean, margin)
     loses, wins = mean_lost or falls > rises, mean_won or rises > falls
-    # Where nothing can be tested, infinite losses do not outvote wins of more weight.
+    # If nothing can be tested, infinite losses do not overrule gains with more weight.
     outvoted = loss.margin_alone and mean_won and loss.effect > 0
     worse = loses and loss.counts and not outvoted
     better = wins and win.counts and not worse
@@ -176,7 +177,7 @@ def _judgement(gain: Floats, margin: float, limit: Floats, loss: _Test, win: _Te
         verdict = "worse"
     elif better:
         verdict = "better"
-    # What is told is the side that the verdict is about, or that was in doubt.
+    # Report the direction that the verdict is about, or that was doubtful.
     lost_side = worse or (not better and (loses or (mean < 0 and not wins)))
     side = loss if lost_side else win
     return Judgement(

@@ -1,1 +1,1 @@
-"""Files to pixels: decode, colour, resize, crop, quantise, degrade."""
+"""Image files and pixels: decode, convert colours, resize, quantise, degrade."""

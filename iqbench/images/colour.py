@@ -1,4 +1,4 @@
-"""Luma in the forms that papers use, and linear light."""
+"""Luma in the forms of published protocols, and linear light."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ FULL = (0.299, 0.587, 0.114)
 
 
 def linear_light(image: Tensor) -> Tensor:
-    """Linear light of sRGB (IEC 61966-2-1), value by value; any shape, [0, 1] to [0, 1].
+    """Convert sRGB values to linear light (IEC 61966-2-1); any shape, [0, 1] to [0, 1].
 
-    Values outside are taken as they are: those below 0 by the linear part.
+    Values outside [0, 1] are not clipped; those below 0 use the linear part.
     """
     if library.suits(image):
         return loops.linear_light(image.contiguous())
-    # Clamp first: a power of a negative value has no gradient, even in the branch not taken.
+    # Clamp first: a power of a negative value gives NaN gradients, even if it is not selected.
     power = ((image.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4
     return torch.where(image > 0.04045, power, image / 12.92)
 
@@ -35,9 +35,9 @@ def _compiled_luma(
     divisor: float = 1.0,
     rounded: bool,
 ) -> Tensor:
-    """Return (factor * weighted sum + summand) / divisor in one reading, (N, 1, H, W).
+    """Return (factor * weighted sum + summand) / divisor by a compiled loop, (N, 1, H, W).
 
-    Every step rounds as torch does: the values are the same to the last bit.
+    Each step rounds as in torch, so that the values are equal to the last bit.
     """
     constants = (*weights, factor, summand, divisor)
     images = rgb.permute(0, 2, 3, 1).contiguous()
@@ -62,18 +62,18 @@ def weighted_sum(image: Tensor, weights: tuple[float, float, float]) -> Tensor:
 
 
 def luma_studio(image: Tensor, *, rounded: bool = False) -> Tensor:
-    """BT.601 studio-range luma as MATLAB's ``rgb2ycbcr`` has it, peak still 1.
+    """BT.601 studio-range luma as MATLAB's ``rgb2ycbcr``, relative to a peak of 1.
 
-    Y = (16 + 65.481 R + 128.553 G + 24.966 B) / 255. Gray images are returned as they are.
-    Computed in float64: values exactly between two integers occur and must not round at random.
+    Y = (16 + 65.481 R + 128.553 G + 24.966 B) / 255. Gray images are returned unchanged. It is
+    computed in float64, because values exactly between two integers occur and must round correctly.
 
     Parameters
     ----------
     image
         (N, 3, H, W) or (N, 1, H, W) in [0, 1].
     rounded
-        Round to 8 bits, half away from zero, as MATLAB does on uint8 input (the older
-        super-resolution tables, deraining); off: the form of BasicSR, SwinIR, HAT.
+        Whether to round to 8 bits, half away from zero, as MATLAB for uint8 input (older tables of
+        super-resolution, deraining). False is the form of BasicSR, SwinIR and HAT.
 
     Returns
     -------
@@ -96,9 +96,9 @@ def luma_full(image: Tensor, *, rounded: bool = False) -> Tensor:
     Parameters
     ----------
     image
-        (N, 3, H, W) or (N, 1, H, W) in [0, 1]; gray is returned as it is.
+        (N, 3, H, W) or (N, 1, H, W) in [0, 1]; gray is returned unchanged.
     rounded
-        Round to 8 bits, half away from zero.
+        Whether to round to 8 bits, half away from zero.
 
     Returns
     -------

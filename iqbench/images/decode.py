@@ -1,4 +1,4 @@
-"""An image file's bytes to pixels."""
+"""Decode the bytes of image files."""
 
 from __future__ import annotations
 
@@ -17,38 +17,39 @@ __all__ = ["Alpha", "check_alpha", "decode"]
 
 Alpha = Literal["error", "composite"]
 
-_ROWS = 512  # composited at a time: the arithmetic needs several times the memory of the samples
+_ROWS = 512  # rows composited at a time, because this needs several times the memory of samples
 
 
 def check_alpha(alpha: str) -> None:
-    """Refuse an unknown way to treat transparency.
+    """Check the treatment of transparency.
 
     Raises
     ------
     IqbenchError
-        If it is none.
+        If it is unknown.
     """
     if alpha not in get_args(Alpha):
         raise unknown_name("way to treat alpha", alpha, get_args(Alpha))
 
 
 def decode(file: BufferReader, *, digest: str, alpha: Alpha = "error") -> Picture:
-    """Decode an image of any format that is read.
+    """Decode an image of any supported format.
 
-    Pixels are those stored, 8 or 16 bits: colour profiles and gamma are not applied, palettes
-    become RGB, or gray if all their colours are grays, 1, 2 and 4 bits become the full range of 8,
-    EXIF orientation is applied. An alpha channel that is opaque everywhere is no transparency.
-    Decoders work outside the interpreter lock, so this may be called from several threads.
+    Pixels are the stored ones, 8 or 16 bits. Colour profiles and gamma are not applied. Palettes
+    become RGB, or gray if all their colours are gray. Samples of 1, 2 and 4 bits are scaled to the
+    full range of 8 bits. The EXIF orientation is applied. An alpha channel that is opaque
+    everywhere is ignored.
+    Decoders release Python's global interpreter lock, so that several threads can decode at once.
 
     Parameters
     ----------
     file
         The whole file in memory.
     digest
-        SHA-256 of its bytes, handed on.
+        SHA-256 of its bytes, for the result.
     alpha
-        What to do with transparency: ``"error"`` refuses it; ``"composite"`` puts the picture over
-        white, each sample c under opacity a becoming c a + maximum (1 - a), rounded.
+        The treatment of transparency: ``"error"`` refuses it; ``"composite"`` puts the image over
+        white: each sample c with opacity a becomes c a + maximum (1 - a), rounded.
 
     Returns
     -------
@@ -58,9 +59,9 @@ def decode(file: BufferReader, *, digest: str, alpha: Alpha = "error") -> Pictur
     Raises
     ------
     IqbenchError
-        If the file is truncated, damaged, no image, too large (see
-        :func:`~iqbench.images.probe.maximum_pixels`, and the memory there is) or of a kind that is
-        not read.
+        If the file is truncated, damaged, not an image, too large (see
+        :func:`~iqbench.images.probe.maximum_pixels`) for the limit or the memory, or of an
+        unsupported kind.
     """
     facts = probe(file)
     try:
@@ -80,7 +81,7 @@ def decode(file: BufferReader, *, digest: str, alpha: Alpha = "error") -> Pictur
             hint="Allow the process more memory, or crop the image",
         ) from None
     if facts.maximum and int(shown.max()) > facts.maximum:
-        raise file.damaged(f"it has samples above {facts.maximum}, which it says is their maximum")
+        raise file.damaged(f"it has samples above {facts.maximum}, the maximum in its header")
     return Picture(
         pixels=shown,
         digest=digest,
@@ -94,27 +95,27 @@ def decode(file: BufferReader, *, digest: str, alpha: Alpha = "error") -> Pictur
 
 
 def _checked(file: BufferReader, facts: ImageHeader, samples: Samples) -> Samples:
-    """Compare the decoded picture with the header, because decoders may guess."""
+    """Check that the decoded image has the size and type of the header."""
     depth = np.uint16 if facts.bit_depth == 16 else np.uint8
     shape = (*facts.stored_size, facts.channels + facts.has_alpha)
     if samples.shape != shape or samples.dtype != depth:
-        raise file.damaged("what it decodes to is not what its header says")
+        raise file.damaged("the decoded image does not match its header")
     return samples
 
 
 def _opaque(samples: Samples) -> bool:
-    """Tell whether alpha, the last channel, is opaque everywhere."""
+    """Return whether alpha, the last channel, is opaque everywhere."""
     return int(samples[..., -1].min()) == np.iinfo(samples.dtype).max
 
 
 def _over_white(samples: Samples) -> Samples:
-    """Composite colours over white, each sample rounded to the nearest."""
+    """Composite colours over white, with samples rounded to the nearest."""
     colours, opacity = samples[..., :-1], samples[..., -1:]
     peak = np.iinfo(samples.dtype).max
     over = np.empty(colours.shape, samples.dtype)
     for start in range(0, len(samples), _ROWS):
         rows = slice(start, start + _ROWS)
         share = opacity[rows].astype(np.uint32)
-        # At most peak**2 + peak / 2, which 32 bits just hold for 16-bit samples.
+        # At most peak**2 + peak / 2, which fits into 32 bits for 16-bit samples.
         over[rows] = (colours[rows] * share + peak * (peak - share) + peak // 2) // peak
     return over

@@ -1,4 +1,4 @@
-"""The standard degradations of restoration benchmarks, on 8-bit images, deterministic."""
+"""Standard degradations of restoration benchmarks, deterministic, for 8-bit images."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Image = NDArray[np.uint8]
 def gaussian_noise(image: Image, sigma: float, seed: int) -> Image:
     """Add white Gaussian noise, rounded and clipped to 8 bits.
 
-    The field's denoising tables often add float noise and leave it unclipped; a file cannot hold
-    that, and clipping changes the noise where the image is near black or white.
+    Published denoising tables often use float noise without clipping. A file cannot store such
+    values, and clipping changes the noise where the image is almost black or white.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def gaussian_noise(image: Image, sigma: float, seed: int) -> Image:
     sigma
         Standard deviation on the scale 0 to 255.
     seed
-        Of numpy's PCG64: one per image, so that a set does not share one field of noise.
+        Seed of numpy's PCG64. Use one per image, so that the images of a set have different noise.
 
     Returns
     -------
@@ -57,16 +57,17 @@ def gaussian_noise(image: Image, sigma: float, seed: int) -> Image:
 
 
 def bicubic_downscale(image: Image, scale: int, edge: Edge = "replicate") -> Image:
-    """Shrink by a whole factor as MATLAB's ``imresize`` does.
+    """Shrink by an integer factor as MATLAB's ``imresize``.
 
     Parameters
     ----------
     image
-        (H, W, C) uint8. The field crops H and W to multiples of ``scale`` first.
+        (H, W, C) uint8. Published protocols first crop H and W to multiples of ``scale``.
     scale
         The factor, at least 1.
     edge
-        ``replicate`` as older MATLAB, ``symmetric`` as newer; see `imresize`.
+        ``replicate`` as in older versions of MATLAB, ``symmetric`` as in newer ones; see
+        `imresize`.
 
     Returns
     -------
@@ -86,7 +87,7 @@ def bicubic_downscale(image: Image, scale: int, edge: Edge = "replicate") -> Ima
 def upscale(
     image: Image, scale: int, filter: Filter = "bicubic", edge: Edge = "replicate"
 ) -> Image:
-    """Enlarge by a whole factor as MATLAB's ``imresize`` does: super-resolution's baselines.
+    """Enlarge by an integer factor as MATLAB's ``imresize``: the baselines of super-resolution.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def upscale(
 
 
 def jpeg(image: Image, quality: int) -> Image:
-    """Compress as baseline JPEG and decode again.
+    """Compress as baseline JPEG, and decode the result.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def jpeg(image: Image, quality: int) -> Image:
     Returns
     -------
     ndarray
-        (H, W, C) uint8. libjpeg versions may differ by one level in few pixels.
+        (H, W, C) uint8. Versions of libjpeg may differ by one level in a few pixels.
 
     Raises
     ------
@@ -154,7 +155,7 @@ def jpeg(image: Image, quality: int) -> Image:
 
 
 def gaussian_blur(image: Image, sigma: float, noise_sigma: float = 0.0, seed: int = 0) -> Image:
-    """Blur by :func:`gaussian_kernel`, edge pixels replicated, then add noise; round once.
+    """Blur with :func:`gaussian_kernel` and replicated edges, then add noise; round once.
 
     Parameters
     ----------
@@ -165,7 +166,7 @@ def gaussian_blur(image: Image, sigma: float, noise_sigma: float = 0.0, seed: in
     noise_sigma
         Standard deviation of white Gaussian noise on the scale 0 to 255.
     seed
-        Of the noise, as for :func:`gaussian_noise`.
+        Seed of the noise, as for :func:`gaussian_noise`.
 
     Returns
     -------
@@ -191,15 +192,15 @@ def gaussian_blur(image: Image, sigma: float, noise_sigma: float = 0.0, seed: in
 def kernel_blur(
     image: Image, kernel: NDArray[np.float64], noise_sigma: float = 0.0, seed: int = 0
 ) -> Image:
-    """Convolve with any kernel, edge pixels replicated, then add noise; round once.
+    """Convolve with any kernel and replicated edges, then add noise; round once.
 
     Parameters
     ----------
     image
         (H, W, C) uint8.
     kernel
-        (rows, columns), both odd; its centre is the pixel itself. A true convolution, as MATLAB's
-        ``conv2``: the kernel is turned by half a turn.
+        (rows, columns), both odd; the centre belongs to the pixel itself. This is a true
+        convolution, as MATLAB's ``conv2``: the kernel is rotated by 180 degrees.
     noise_sigma, seed
         As for :func:`gaussian_blur`.
 
@@ -223,17 +224,17 @@ def kernel_blur(
 
 
 def gaussian_kernel(sigma: float) -> NDArray[np.float64]:
-    """Give the kernel of :func:`gaussian_blur`, for methods that undo a known blur.
+    """Return the kernel of :func:`gaussian_blur`, for methods that undo a known blur.
 
     Parameters
     ----------
     sigma
-        Standard deviation in pixels; 0 gives the kernel that changes nothing.
+        Standard deviation in pixels; 0 gives the identity kernel.
 
     Returns
     -------
     ndarray
-        (2 r + 1, 2 r + 1) with r = ceil(3 sigma), samples of the Gaussian, summing to 1.
+        (2 r + 1, 2 r + 1) with r = ceil(3 sigma), samples of the Gaussian, with sum 1.
 
     Raises
     ------

@@ -20,10 +20,10 @@ def gaussian_weights(size: int, sigma: float) -> tuple[float, ...]:
 
 
 def block_mean(image: Tensor, side: int) -> Tensor:
-    """Return the mean over adjacent square blocks; incomplete blocks are left out.
+    """Average adjacent square blocks; incomplete blocks are left out.
 
-    (N, C, H, W) to (N, C, H // side, W // side), as contiguous planes: on the CPU four times faster
-    than ``avg_pool2d`` where channels lie last.
+    (N, C, H, W) to (N, C, H // side, W // side), as contiguous planes. For channels-last images on
+    the CPU, this is four times as fast as ``avg_pool2d``.
 
     Raises
     ------
@@ -48,9 +48,9 @@ def block_mean(image: Tensor, side: int) -> Tensor:
 
 
 def filter_axis(image: Tensor, weights: Sequence[float], axis: int, *, stride: int = 1) -> Tensor:
-    """Filter along an axis at each position, or at each step, where the window fits.
+    """Filter along an axis without padding, at each position or with a stride.
 
-    A shifted sum for each weight: on the CPU forty times faster than a float64 convolution.
+    It sums one shifted image per weight, on the CPU forty times as fast as a float64 convolution.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Images in memory and in files, as callers in Python give them, as sources of pictures."""
+"""Images that Python callers give, in memory or as paths, as sources."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from iqbench.user_files import expand_user
 __all__ = ["Bits", "Image", "Images", "TensorSource", "check_bits", "image_sources"]
 
 Bits = Literal[8, 16, None]
-"""To how many bits floating point is rounded, as a file of that depth would hold it."""
+"""The bit depth to which floating point is rounded, as in a file of that depth; None for none."""
 
 Image: TypeAlias = Tensor | NDArray[Any] | str | os.PathLike[str]
 """A tensor (C, H, W), an array (H, W, C) or (H, W), or the path of an image file."""
@@ -43,13 +43,13 @@ class TensorSource:
     Attributes
     ----------
     name
-        What to call it in messages.
+        Its name in messages.
     image
-        (1, C, H, W), C 1 or 3: uint8, uint16 or floating point; see `picture_of`.
+        (1, C, H, W), C 1 or 3: uint8, uint16 or floating point.
     bits
-        Depth that floating point is rounded to.
+        Bit depth for rounding floating point.
     peak
-        What 1 becomes where it is rounded to 16 bits; 0 for 65535.
+        The sample value of 1.0 after rounding to 16 bits; 0 for 65535.
     """
 
     name: str
@@ -58,7 +58,7 @@ class TensorSource:
     peak: int = 0
 
     def probe(self) -> ImageHeader:
-        """Tell size and kind of the picture."""
+        """Return size and kind of the image."""
         channels, height, width = self.image.shape[1:]
         depth: int = self.bits or 32
         if not self.image.dtype.is_floating_point:
@@ -75,44 +75,44 @@ class TensorSource:
         Raises
         ------
         IqbenchError
-            If there is NaN in it.
+            If it contains NaN.
         """
         return DecodedImage(_picture_of(self))
 
 
 def check_bits(bits: int | None) -> Bits:
-    """Return the depth to round to; refuse an invalid one."""
+    """Return the bit depth for rounding; an error for an invalid one."""
     for known in get_args(Bits):
         if bits == known and not isinstance(bits, bool):
             depth: Bits = known
             return depth
     raise IqbenchError(
         f"bits must be 8, 16 or None, not {bits!r}",
-        hint="8 is what an 8-bit file would hold; None leaves values unrounded",
+        hint="8 rounds as an 8-bit file does; None does not round",
     )
 
 
 def image_sources(
     name: str, images: object, bits: Bits, *, peak: int | None = None
 ) -> list[TensorSource | FileSource]:
-    """Split what a caller gives into single images.
+    """Split the images of a caller into single images.
 
     Parameters
     ----------
     name
-        What to call images in memory in messages.
+        The name of images in memory, for messages.
     images
         See `Images`.
     bits
-        Depth that floating point is rounded to.
+        Bit depth for rounding floating point.
     peak
-        What 1 becomes where it is rounded to 16 bits; by default 65535.
+        The sample value of 1.0 after rounding to 16 bits; by default 65535.
 
     Returns
     -------
     list
-        One source an image. No pixel is looked at, and as a rule none is copied: what values and
-        how many channels a tensor has is for the caller to check.
+        One source per image. Pixels are not read, and usually not copied: the caller must check
+        the values and the number of channels of a tensor.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def _source(name: str, image: object, bits: Bits, peak: int) -> TensorSource | F
     one = image.unsqueeze(0) if image.ndim == _ONE else image
     if one.ndim == _BATCH and len(one) != 1:
         raise IqbenchError(
-            f"{name} of the list has {len(one)} images", hint="Give one image an entry"
+            f"{name} of the list has {len(one)} images", hint="Give one image per entry"
         )
     return TensorSource(name, one, bits, peak)
 
@@ -167,30 +167,30 @@ def _tensor_of(name: str, array: NDArray[Any]) -> Tensor:
     if array.ndim not in (_ONE - 1, _ONE) or channels not in _CHANNELS:
         raise IqbenchError(
             f"{name} is an array of {array.shape}, not (H, W, 3), (H, W, 1) or (H, W)",
-            hint="Channels come last in arrays: array.transpose(1, 2, 0) moves them there, "
-            "array[..., :3] leaves alpha out; a tensor has them first",
+            hint="Channels are last in arrays: array.transpose(1, 2, 0) moves them there, "
+            "array[..., :3] removes alpha; in tensors they are first",
         )
     if array.dtype.kind not in "fu" or array.dtype.itemsize > 8:
         raise IqbenchError(
-            f"{name} is an array of {array.dtype}, which does not say its range",
+            f"{name} is an array of {array.dtype}, whose range is not known",
             hint="Give uint8, uint16 or floating point in [0, 1]",
         )
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
-    # In order and writable, copied only if need be: torch warns of read-only arrays.
+    # Contiguous and writable, copied only if necessary: torch warns about read-only arrays.
     pixels = torch.from_numpy(np.require(native, requirements=("C", "W")))
     return pixels.reshape(*array.shape[:2], channels).permute(2, 0, 1).unsqueeze(0)
 
 
 def _picture_of(source: TensorSource) -> Picture:
-    """Return the picture that a file would hold of an image.
+    """Return the picture that a file of the image would contain.
 
-    Floating point is cut off to [0, 1] and rounded; without a depth it is kept, in float32. The
-    digest is of the pixels, so that equal pictures have equal digests.
+    Floating point is clipped to [0, 1] and rounded; without a bit depth it stays float32. The
+    digest is that of the pixels, so that equal pictures have equal digests.
 
     Raises
     ------
     IqbenchError
-        If there is NaN in it, which no file holds.
+        If it contains NaN, which no file can store.
     """
     image, bits = source.image.detach()[0].permute(1, 2, 0), source.bits
     peak = 0
@@ -202,8 +202,8 @@ def _picture_of(source: TensorSource) -> Picture:
             image, peak = image.float(), 1
         else:
             largest = source.peak if source.peak and bits == 16 else (1 << bits) - 1
-            # In the image's own precision, halves to even: as programs round that write files,
-            # (x * 255).round(), so that the pixels are those of their files.
+            # Round in the precision of the image, halves to even, as (x * 255).round() in programs
+            # that write files, so that the pixels equal those of the files.
             wide = torch.promote_types(image.dtype, torch.float32)
             rounded = (image.to(wide) * largest).round()
             image = rounded.to(torch.uint8 if bits == 8 else torch.uint16)

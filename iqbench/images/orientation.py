@@ -1,4 +1,4 @@
-"""Apply the EXIF orientation of files, and name it where it explains why sizes do not fit."""
+"""Apply the EXIF orientation of files, and report it if it explains a mismatch of sizes."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ Size: TypeAlias = tuple[int, int]
 
 UPRIGHT = 1
 _INVERSE = {6: 8, 8: 6}
-_ALIKE = 0.9  # sides may differ by a modcrop
+_ALIKE = 0.9  # smallest ratio of sides, which may differ by a modcrop
 _MUCH = 2.0
-"""Factor by which the squared error must fall: 3 dB."""
+"""Smallest factor by which the squared error must decrease: 3 dB."""
 
 
 class Oriented(Protocol):
@@ -51,7 +51,7 @@ class Oriented(Protocol):
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Turn the picture as stored into the picture as shown (EXIF 2.3, tag 274)."""
+    """Apply an orientation to stored pixels (EXIF 2.3, tag 274)."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
@@ -62,13 +62,13 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def undone(picture: Picture) -> Picture:
-    """Turn a picture back to how its file stores it."""
+    """Undo the orientation of a picture, so that it is as stored in its file."""
     stored = upright(picture.pixels, _INVERSE.get(picture.orientation, picture.orientation))
     return replace(picture, pixels=stored, orientation=UPRIGHT)
 
 
 def orientation_remark(picture: Picture) -> Iterator[Remark]:
-    """Say which orientation was applied to an image that is scored without a reference."""
+    """Report the orientation that was applied to an image without a reference."""
     if picture.orientation != UPRIGHT:
         yield Remark(
             "the EXIF orientation was applied: pixels are scored as they are shown, not as they "
@@ -78,7 +78,7 @@ def orientation_remark(picture: Picture) -> Iterator[Remark]:
 
 
 def orientation_remarks(reference: Picture, output: Picture) -> Iterator[Remark]:
-    """Say which orientations were applied, and where an output fits better without one."""
+    """Report the applied orientations, and whether an output fits better without one."""
     for what, picture in (("reference", reference), ("output", output)):
         if picture.orientation != UPRIGHT:
             yield Remark(
@@ -86,7 +86,7 @@ def orientation_remarks(reference: Picture, output: Picture) -> Iterator[Remark]
                 "shown, not as they are stored",
                 picture.name,
             )
-    # The output first: made of stored pixels with the tag kept, it would fit.
+    # Check the output first: it fits if it has the stored pixels and kept the tag.
     turned = [side for side in (output, reference) if side.orientation != UPRIGHT]
     if not turned:
         return
@@ -106,19 +106,19 @@ def orientation_remarks(reference: Picture, output: Picture) -> Iterator[Remark]
 def blame_orientation(
     reference: Oriented, output: Oriented, fits: Callable[[Size, Size], bool]
 ) -> tuple[str, str] | None:
-    """Explain two sizes that do not fit by an orientation that only one side took part in.
+    """Explain a mismatch of sizes by an orientation that only one image has.
 
     Parameters
     ----------
     reference, output
-        After their orientations were applied.
+        The images after their orientations were applied.
     fits
-        Called with two (height, width), says whether these fit.
+        Returns whether two sizes (height, width) fit.
 
     Returns
     -------
     tuple or None
-        What to add to the error, and what to do; None where no orientation explains it.
+        A text for the error, and what to do; None if no orientation explains it.
     """
     for blamed, what in ((reference, "the reference"), (output, "the output")):
         if blamed.orientation >= 5:
@@ -146,7 +146,7 @@ def _remedy(of_reference: bool) -> str:
 
 
 def _squared_error(reference: Picture, output: Picture) -> float:
-    """Return the mean squared error of values in [0, 1], over the part that both have."""
+    """Return the mean squared error of values in [0, 1], over the common part."""
     height = min(reference.height, output.height)
     width = min(reference.width, output.width)
     largest = max(reference.height, output.height), max(reference.width, output.width)

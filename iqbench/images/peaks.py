@@ -1,9 +1,9 @@
-"""Which sample value of an image, or of a pair of images, is white.
+"""Determine the peak, the sample value of white, of an image or of a pair of images.
 
-A file of 16 bits may hold samples of 10 or 12 bits. PNG asks for such samples to be scaled up to 16
-bits and for sBIT to note how many bits they had before; other programs write them unscaled, with or
-without a note. So a note decides only where the samples of both images agree with it. Metrics that
-read the output alone take the peak that it has without its reference.
+A file of 16 bits may contain samples of 10 or 12 bits. The PNG standard requires to scale such
+samples to 16 bits and to record their original bits in sBIT. Other programs write them unscaled,
+with or without this record. So the record decides only if the samples of both images agree with it.
+Metrics that read only the output use the peak that it has without its reference.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ LARGEST_PEAK = 65535
 """The largest sample of 16 bits."""
 
 _OWN = (255, LARGEST_PEAK)
-_DARK = 4095  # the largest sample of 12 bits, a sixteenth of the range of 16
-_LEAST_BITS = 2  # depths differ by two bits at least; a factor of 2 may be the image
+_DARK = 4095  # the largest sample of 12 bits, one sixteenth of the range of 16 bits
+_LEAST_BITS = 2  # smallest difference of depths: a factor of 2 may be a property of the image
 _NEAR_FACTOR = 0.15
 _ROWS = 64
 
@@ -46,14 +46,14 @@ _HOW_TO_SAY = "`--peak N` says otherwise"
 
 @dataclass(frozen=True)
 class Peaks:
-    """The sample values that mean white.
+    """The sample values of white.
 
     Attributes
     ----------
     reference, output
-        Of a pair. An output without a reference stands in its place, too.
+        The peaks of a pair. Without a reference, both are the peak of the output.
     own
-        Of the output alone, whatever its reference; by default as in the pair.
+        The peak of the output without regard to its reference; by default that of the pair.
     """
 
     reference: int
@@ -66,33 +66,33 @@ class Peaks:
 
     @classmethod
     def alone(cls, peak: int) -> Peaks:
-        """Return those of an output without a reference."""
+        """Return the peaks of an output without a reference."""
         return cls(peak, peak)
 
     @property
     def own_label(self) -> str:
-        """Spell what a signature says of an output alone; empty as `label`."""
+        """The text in a signature for the output alone; empty as `label`."""
         return "" if self.own in _OWN else str(self.own)
 
     @property
     def label(self) -> str:
-        """Spell what a signature says of a pair; empty where 8 and 16 bits use their whole range.
+        """The text in a signature for a pair; empty if samples use their full range.
 
-        An output of another peak than its reference's is spelt after a stroke.
+        If output and reference have different peaks, that of the output follows after a slash.
         """
         if self.output in (*_OWN, self.reference):
             return "" if self.reference in _OWN else str(self.reference)
         return f"{self.reference}/{self.output}"
 
     def __str__(self) -> str:
-        """Spell both, or the one that both have."""
+        """Return both peaks, or the common one."""
         if self.reference == self.output:
             return str(self.reference)
         return f"{self.reference}/{self.output}"
 
 
 def check_peak(peak: object) -> None:
-    """Refuse a peak that no sample of 8 or 16 bits can have; None stands for no peak.
+    """Check that a peak is possible for samples of 8 or 16 bits; None means no peak.
 
     Raises
     ------
@@ -103,26 +103,26 @@ def check_peak(peak: object) -> None:
     if peak is not None and not whole:
         raise IqbenchError(
             f"the peak must be a whole number from 1 to {LARGEST_PEAK}, not {peak!r}",
-            hint="It is the sample value of white: 1023 of 10 bits, 4095 of 12",
+            hint="It is the sample value of white: 1023 for 10 bits, 4095 for 12",
         )
 
 
 def peaks_of_headers(
     reference: ImageHeader, output: ImageHeader, given: int | None = None
 ) -> Peaks | None:
-    """Say what the peaks of a pair are, if that does not depend on its samples.
+    """Return the peaks of a pair, if they do not depend on its samples.
 
     Parameters
     ----------
     reference, output
-        What the headers say.
+        The headers.
     given
-        The peak that the user says, if any.
+        The peak that the user gave, if any.
 
     Returns
     -------
     Peaks or None
-        None where a header notes fewer bits than the file has: then samples decide.
+        None if a header records fewer bits than the file has, so that the samples decide.
     """
     sides = (reference, output)
     if given is None and _candidates(sides) and any(_is_open(side) for side in sides):
@@ -133,30 +133,30 @@ def peaks_of_headers(
 def settle_peaks(
     reference: Picture, output: Picture, given: int | None = None
 ) -> tuple[Picture, Picture, list[Remark]]:
-    """Decide which sample value of each image is white.
+    """Determine the peak of each image of a pair.
 
     Parameters
     ----------
     reference, output
-        As decoded.
+        The decoded images.
     given
-        The peak that the user says, if any. It is the peak of every image that can hold it.
+        The peak that the user gave, if any. It is used for every image that can have it.
 
     Returns
     -------
     tuple
-        Both with their peaks, and what the user should know of them.
+        Both images with their peaks, and remarks for the user.
 
     Raises
     ------
     IqbenchError
-        If samples are above the peak that was given, or neither image can hold it.
+        If samples are above the given peak, or neither image can have it.
 
     Notes
     -----
-    Without a given peak, a note of b bits in either file makes the peak 2**b - 1 if no sample of
-    either image exceeds that, unless the samples of both bear the marks of scaling from b bits to
-    16 (then they are dark). Images of 8 bits always have the peak 255.
+    Without a given peak, a record of b bits in either file gives the peak 2**b - 1 if no sample of
+    either image exceeds it, unless the samples of both were evidently scaled from b bits to 16
+    (then the images are dark). Images of 8 bits always have the peak 255.
     """
     remarks: list[Remark] = []
     peaks = Peaks(*_settled((reference, output), given, remarks))
@@ -166,24 +166,21 @@ def settle_peaks(
 
 
 def settle_peak(picture: Picture, given: int | None = None) -> tuple[Picture, list[Remark]]:
-    """Decide which sample value of an image is white that is seen without another; see above.
+    """Determine the peak of a single image; see `settle_peaks`.
 
     Parameters
     ----------
     picture
-        As decoded.
-    given
-        The peak that the user says, if any.
 
     Returns
     -------
     tuple
-        The picture with its peak, and what the user should know of it.
+        The picture with its peak, and remarks for the user.
 
     Raises
     ------
     IqbenchError
-        If samples are above the peak that was given, or it is too large for the file.
+        If samples are above the given peak, or it is too large for the file.
     """
     remarks: list[Remark] = []
     (peak,) = _settled((picture,), given, remarks)
@@ -192,7 +189,7 @@ def settle_peak(picture: Picture, given: int | None = None) -> tuple[Picture, li
 
 
 def _settled(sides: Sequence[Picture], given: int | None, remarks: list[Remark]) -> list[int]:
-    """Return the peak of each image; those whose format leaves it open have the same."""
+    """Return the peak of each image. Images whose format does not state it share one peak."""
     if given is None:
         noted = _noted_peak(sides, remarks)
         return [noted if _is_open(side) else side.peak for side in sides]
@@ -205,7 +202,7 @@ def _relative_to(picture: Picture, peak: int) -> Picture:
 
 
 def _is_open(side: _Side) -> bool:
-    """Tell whether a note may change the peak: of 16 bits, in a format that has no peak itself."""
+    """Return whether a record may change the peak: 16 bits, in a format that states no peak."""
     return side.peak == LARGEST_PEAK
 
 
@@ -214,7 +211,7 @@ def _is_deep(side: _Side) -> bool:
 
 
 def _can_hold(side: _Side, given: int) -> bool:
-    """Tell whether a peak may be that of an image; floating point has its own, which is 1."""
+    """Return whether an image can have this peak; the peak of floating point is always 1."""
     return side.bit_depth <= 16 and given < 1 << side.bit_depth
 
 
@@ -223,14 +220,14 @@ def _given_or_own(side: _Side, given: int | None) -> int:
 
 
 def _candidates(sides: Sequence[_Side]) -> list[int]:
-    """Return the peaks below 65535 that any side says of itself, ascending."""
+    """Return the peaks below 65535 that the images record, ascending."""
     noted = {(1 << side.noted_bits) - 1 for side in sides if side.noted_bits}
     stated = {side.peak for side in sides if _is_deep(side)}
     return sorted(peak for peak in noted | stated if peak < LARGEST_PEAK)
 
 
 def _noted_peak(sides: Sequence[Picture], remarks: list[Remark]) -> int:
-    """Return the peak of those images whose format leaves it open."""
+    """Return the peak of the images whose format does not state it."""
     name = sides[-1].name
     opened = [side for side in sides if _is_open(side)]
     candidates = _candidates(sides)
@@ -264,10 +261,10 @@ def _noted_peak(sides: Sequence[Picture], remarks: list[Remark]) -> int:
 
 
 def _looks_scaled(picture: Picture, bits: int) -> bool:
-    """Tell whether every sample is one that scaling from so many bits to 16 gives.
+    """Return whether every sample is a possible result of scaling from `bits` to 16 bits.
 
-    Programs shift to the left or multiply by 65535 / (2**bits - 1). Samples that are not scaled
-    have all values, unless they come from fewer bits themselves.
+    Programs shift to the left, or multiply by 65535 / (2**bits - 1). Samples that are not scaled
+    have all values, unless they come from even fewer bits.
     """
     shift, peak = 16 - bits, (1 << bits) - 1
     if not picture.largest:
@@ -282,14 +279,14 @@ def _looks_scaled(picture: Picture, bits: int) -> bool:
 
 
 def _check_given(sides: Sequence[Picture], given: int) -> None:
-    """Refuse a peak that the samples contradict."""
+    """Raise an error for a peak that the samples exceed."""
     able = [side for side in sides if _can_hold(side, given)]
     if not able and any(side.bit_depth <= 16 for side in sides):
         output = sides[-1]
         those = f"{output.name} has" if len(sides) == 1 else f"{output.name} and its reference have"
         raise IqbenchError(
             f"{those} {output.bit_depth} bits per sample, too few for the peak {given}",
-            hint="Leave the peak out: of 8-bit files it is 255",
+            hint="Omit the peak: for 8-bit files it is 255",
         )
     for side in able:
         # If the peak is the largest value of the type, the samples need not be read.
@@ -301,7 +298,7 @@ def _check_given(sides: Sequence[Picture], given: int) -> None:
 
 
 def _dark(sides: Sequence[Picture], given: int | None) -> Iterator[Remark]:
-    """Say where samples of 16 bits use so little of their range that they may be of fewer."""
+    """Report samples of 16 bits in so small a range that they may have fewer bits."""
     deep = [side for side in sides if _is_deep(side)]
     if not deep:
         return
@@ -316,7 +313,7 @@ def _dark(sides: Sequence[Picture], given: int | None) -> Iterator[Remark]:
 
 
 def _differences(reference: Picture, output: Picture, peaks: Peaks) -> Iterator[Remark]:
-    """Say what may be wrong between the two images of a pair, if one has 16 bits."""
+    """Report suspicious differences between the images of a pair, if one has 16 bits."""
     if not (_is_deep(reference) or _is_deep(output)):
         return
     whole = reference.bit_depth <= 16 and output.bit_depth <= 16

@@ -1,4 +1,4 @@
-"""A decoded image, as all other rooms use it."""
+"""The class of decoded images."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _ROWS = 8
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Pixels as they were stored, and where they came from.
+    """The stored pixels of an image, with facts about its file.
 
     Attributes
     ----------
     pixels
-        (H, W, C) uint8 or uint16, C 1 (gray) or 3 (RGB, in this order), full range; of a tensor in
-        memory that is not rounded, float32 in [0, 1] with the peak 1.
+        (H, W, C) uint8 or uint16, C 1 (gray) or 3 (RGB, in this order). For a tensor in memory that
+        is not rounded, float32 in [0, 1] with peak 1.
     digest
         SHA-256 of the file's bytes (or of the entry inside a container, or of the pixels in
         memory), hexadecimal.
     name
-        What to call it in messages: the path.
+        Its name in messages: the path.
     bytes
         Size of the file.
     peak
-        The sample value that means white; by default the largest of the pixels' type.
+        The sample value of white; by default the largest of the pixels' type.
     composited
-        Whether the file has transparency, so that this is the picture over white.
+        Whether the file has transparency, so that the pixels are the image over white.
     noted_bits
-        How many bits the file says that samples had before they were stored in 16, or None.
+        The original number of bits that a file of 16 bits states for its samples, or None.
     orientation
         The EXIF orientation, 1 to 8, that was applied.
     """
@@ -76,7 +76,7 @@ class Picture:
         """Whether it has one channel, or three that are equal everywhere."""
         if self.channels == 1:
             return True
-        # A few rows at a time: most colour images show their colour in the first.
+        # Compare a few rows at a time: most colour images have colours in the first ones.
         for start in range(0, self.height, _ROWS):
             rows = self.pixels[start : start + _ROWS]
             if not (rows[..., 1:] == rows[..., :1]).all():
@@ -85,7 +85,7 @@ class Picture:
 
     @property
     def bit_depth(self) -> int:
-        """Bits per sample: 8, 16, or 32 of floating point."""
+        """Bits per sample: 8, 16, or 32 for floating point."""
         return int(self.pixels.dtype.itemsize) * 8
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What an image's header says, without decoding."""
+"""Read the header of an image without decoding it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAXIMUM_SIDE = 1_000_000  # of libpng
 
 
 def maximum_pixels() -> int:
-    """Give the most pixels an image may have: 250 million, or ``IQBENCH_MAX_PIXELS``.
+    """Return the largest number of pixels of an image: 250 million, or ``IQBENCH_MAX_PIXELS``.
 
     Raises
     ------
@@ -41,18 +41,18 @@ def probe(file: ByteReader) -> ImageHeader:
     Parameters
     ----------
     file
-        The bytes, of which only the structure is read.
+        The file, of which only the structure is read.
 
     Returns
     -------
     ImageHeader
-        What decoding would give.
+        Size and type of the decoded image.
 
     Raises
     ------
     IqbenchError
-        If it is not an image, damaged, of a kind that is not read (several frames, CMYK, float
-        samples) or larger than :func:`maximum_pixels`.
+        If it is not an image, damaged, of an unsupported kind (several frames, CMYK, float
+        samples), or larger than :func:`maximum_pixels`.
     """
     facts = recognise(file).facts(file)
     if facts.height == 0 or facts.width == 0:
@@ -64,5 +64,5 @@ def probe(file: ByteReader) -> ImageHeader:
             f"Set the environment variable {VARIABLE} to allow more",
         )
     if max(facts.height, facts.width) > MAXIMUM_SIDE:
-        raise file.refused(f"{size}, longer than the {MAXIMUM_SIDE:,} that are read", "Crop it")
+        raise file.refused(f"{size}, more than {MAXIMUM_SIDE:,} along a side", "Crop it")
     return facts

@@ -1,4 +1,4 @@
-"""What decoded images say of themselves that a user should know."""
+"""Remarks about decoded images for the user."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ __all__ = ["Remark"]
 
 @dataclass(frozen=True)
 class Remark:
-    """Something that is true of a file or of a pair of files, and is not an error.
+    """A remark about a file or a pair of files, which is not an error.
 
     Attributes
     ----------
     text
-        A sentence without its full stop, the same for all files of which it is true: they are
-        counted.
+        A sentence without a full stop. Remarks with the same text are counted.
     name
         The file.
     """
@@ -24,5 +23,5 @@ class Remark:
     name: str
 
     def __str__(self) -> str:
-        """Name the file, then say what is true of it."""
+        """Return the name of the file and the text."""
         return f"{self.name}: {self.text}"

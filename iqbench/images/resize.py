@@ -1,8 +1,9 @@
-"""Resizing as the field does it: MATLAB's ``imresize``, and Pillow's bilinear filter.
+"""Resizing as in published protocols: MATLAB's ``imresize``, and Pillow's bilinear filter.
 
-Kernels are MATLAB's: the bicubic one is Keys' cubic with a = -0.5 (doi:10.1109/TASSP.1981.1163711),
-Lanczos' are windowed sincs of 2 and 3 lobes. They are widened by 1/scale when shrinking, with pixel
-centres aligned and the weights of each output pixel normalised to sum 1.
+Kernels are those of MATLAB: the bicubic one is Keys' cubic with a = -0.5
+(doi:10.1109/TASSP.1981.1163711), those of Lanczos are windowed sincs with 2 and 3 lobes. For
+shrinking, they are widened by 1/scale. Pixel centres are aligned, and the weights of each output
+pixel are normalised to sum 1.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def imresize(
     edge: Edge = "replicate",
     antialias: bool = True,
 ) -> Tensor:
-    """Resize floating-point images, differentiably.
+    """Resize floating-point images; the operation is differentiable.
 
     Parameters
     ----------
@@ -53,16 +54,17 @@ def imresize(
     size
         Rows and columns of the output.
     edge
-        What lies outside: ``"replicate"`` repeats the edge pixel, as older MATLAB does and the LR
-        files of Set5, Set14, BSD100 and Urban100 show; ``"symmetric"`` mirrors, as newer MATLAB.
+        The padding: ``"replicate"`` repeats the edge pixel, as in older versions of MATLAB and in
+        the LR files of Set5, Set14, BSD100 and Urban100; ``"symmetric"`` mirrors the image, as in
+        newer versions.
     antialias
         Whether the kernel is widened when shrinking.
 
     Returns
     -------
     Tensor
-        (N, C, rows, columns), of the input's dtype and device. Values may leave the input's range.
-        Nothing is rounded, unlike in :func:`imresize_uint8`.
+        (N, C, rows, columns), with the dtype and device of the input. Values may exceed the range
+        of the input. There is no rounding, unlike in :func:`imresize_uint8`.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def imresize(
         share = torch.from_numpy(weights.copy()).to(image)
         if axis == 2:
             share = share[..., None]
-        # One tap at a time: memory stays that of the output, whatever the width of the kernel.
+        # Add one tap at a time, so that memory does not depend on the width of the kernel.
         image = sum(
             (
                 image.index_select(axis, where[:, tap]) * share[:, tap]
@@ -98,7 +100,7 @@ def imresize_uint8(
     antialias: bool = True,
     filter: Filter = "bicubic",
 ) -> NDArray[np.uint8]:
-    """Resize 8-bit pixels exactly as MATLAB does: rows first, rounded after each of both passes.
+    """Resize 8-bit pixels exactly as MATLAB: rows first, with rounding after both passes.
 
     Parameters
     ----------
@@ -112,7 +114,7 @@ def imresize_uint8(
     Returns
     -------
     ndarray
-        (rows, columns, C) uint8; halves are rounded up, as MATLAB does.
+        (rows, columns, C) uint8; halves are rounded up, as in MATLAB.
 
     Raises
     ------
@@ -134,7 +136,7 @@ def imresize_uint8(
 
 
 def _targets(shape: Size, scale: float | None, size: Size | None) -> list[tuple[int, float]]:
-    """Give the output length and the scale of each axis."""
+    """Return the output length and the scale of each axis."""
     if (scale is None) == (size is None):
         raise IqbenchError("resizing needs either a scale or a size", hint="Give one of them")
     if scale is not None:
@@ -157,7 +159,7 @@ def resize_weights(
     *,
     filter: Filter = "bicubic",
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Give the input pixels and their weights for each output pixel along one axis.
+    """Compute the input pixels and their weights for each output pixel along one axis.
 
     Parameters
     ----------
@@ -173,7 +175,7 @@ def resize_weights(
     indices
         (new_length, taps) positions in the input.
     weights
-        (new_length, taps), each row summing to 1.
+        (new_length, taps), each row with sum 1.
     """
     support, kernel = _KERNELS[filter]
     shrink = min(scale, 1.0) if antialias and filter != "nearest" else 1.0
@@ -190,7 +192,7 @@ def resize_weights(
         indices = np.where(indices < length, indices, 2 * length - 1 - indices)
     used = np.any(weights != 0, axis=0)
     indices, weights = np.ascontiguousarray(indices[:, used]), weights[:, used]
-    indices.flags.writeable = weights.flags.writeable = False  # they are shared by the cache
+    indices.flags.writeable = weights.flags.writeable = False  # the cache shares them
     return indices, weights
 
 
@@ -198,10 +200,10 @@ def resize_weights(
 def pillow_bilinear_weights(
     length: int, new_length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Give the input pixels and their whole weights for each output pixel along one axis.
+    """Compute the input pixels and their integer weights for each output pixel along one axis.
 
-    Pillow's bilinear filter of 8-bit images: a triangle, widened when shrinking, cut off at the
-    edges, in units of 2^-22.
+    This is Pillow's bilinear filter for 8-bit images: a triangle, widened for shrinking, truncated
+    at the edges, in units of 2^-22.
 
     Parameters
     ----------
@@ -213,9 +215,9 @@ def pillow_bilinear_weights(
     indices
         (new_length, taps) positions in the input.
     weights
-        (new_length, taps); 0 where a position does not count.
+        (new_length, taps); 0 for unused positions.
     unit
-        What the weights of an output pixel add up to, but for rounding.
+        The sum of the weights of an output pixel, up to rounding.
     """
     unit = 1 << 22
     scale = length / new_length
@@ -228,12 +230,12 @@ def pillow_bilinear_weights(
     weights = np.where(positions < end[:, None], triangle.clip(0), 0.0)
     weights /= weights.sum(axis=1, keepdims=True)
     indices, whole = positions.clip(0, length - 1), (weights * unit + 0.5).astype(np.int64)
-    indices.flags.writeable = whole.flags.writeable = False  # they are shared by the cache
+    indices.flags.writeable = whole.flags.writeable = False  # the cache shares them
     return indices, whole, unit
 
 
 def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keys' cubic convolution kernel with a = -0.5, zero from 2 on."""
+    """Keys' cubic convolution kernel with a = -0.5, which is zero beyond 2."""
     x = np.abs(x)
     near = (1.5 * x - 2.5) * x * x + 1
     far = ((-0.5 * x + 2.5) * x - 4) * x + 2
@@ -241,7 +243,7 @@ def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _box(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Take the nearest pixel; of two that are equally near, the first."""
+    """The nearest pixel; of two equally near ones, the first."""
     return ((x >= -0.5) & (x < 0.5)).astype(np.float64)
 
 
@@ -250,7 +252,7 @@ def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _lanczos(x: NDArray[np.float64], lobes: int) -> NDArray[np.float64]:
-    """A sinc windowed by a wider one, in MATLAB's form, which needs no case for 0."""
+    """A sinc windowed by a wider one, in MATLAB's form, which needs no special case for 0."""
     tiny = np.finfo(np.float64).eps
     above = np.sin(np.pi * x) * np.sin(np.pi * x / lobes) + tiny
     found: NDArray[np.float64] = above / (np.pi**2 * x**2 / lobes + tiny) * (np.abs(x) < lobes)
@@ -265,4 +267,4 @@ _KERNELS: dict[Filter, tuple[int, _Kernel]] = {
     "lanczos2": (4, partial(_lanczos, lobes=2)),
     "lanczos3": (6, partial(_lanczos, lobes=3)),
 }
-"""MATLAB's name of a kernel to its width in pixels and its weights."""
+"""By MATLAB's name of a kernel: its width in pixels and its function."""

@@ -1,4 +1,4 @@
-"""Quantisation of tensors, as files do it."""
+"""Quantisation of tensors, as in image files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["quantise_uint8", "round_half_away"]
 
 
 def round_half_away(values: Tensor) -> Tensor:
-    """Round non-negative values to integers, halves up, as MATLAB does (torch rounds to even)."""
+    """Round non-negative values to integers, halves up, as MATLAB (torch rounds them to even)."""
     return torch.floor(values + 0.5)
 
 

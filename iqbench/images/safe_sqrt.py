@@ -1,4 +1,4 @@
-"""Square roots whose gradient is finite everywhere."""
+"""Square roots with a finite gradient everywhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["safe_sqrt"]
 
 
 def safe_sqrt(values: Tensor) -> Tensor:
-    """Take the square root with gradient 0, not infinity, at 0."""
+    """Take the square root; its gradient at 0 is 0 instead of infinity."""
     if not torch.is_grad_enabled():
         return values.sqrt()
     none = values <= 0

@@ -1,4 +1,4 @@
-"""Where an image comes from: adapters find sources, the engine reads them."""
+"""Sources of images. Adapters find them, and the engine reads them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ __all__ = [
 
 
 _METADATA = 64 << 20
-"""Bytes that a file may have besides its pixels."""
+"""Largest number of bytes in a file besides its pixels."""
 
 READ_WHOLE = 4 << 20
-"""Largest file that is read at once; reading its structure in steps would take longer."""
+"""Largest file that is read at once, because reading its structure in steps would be slower."""
 
 
 class Content(Protocol):
-    """The bytes of one image, read but not yet decoded."""
+    """The bytes of one image, not yet decoded."""
 
     @property
     def digest(self) -> str:
@@ -49,7 +49,7 @@ class Content(Protocol):
         ...
 
     def probe(self) -> ImageHeader:
-        """Tell size and kind without decoding."""
+        """Return size and kind without decoding."""
         ...
 
     def decode(self, *, alpha: Alpha = "error") -> Picture:
@@ -58,7 +58,7 @@ class Content(Protocol):
 
 
 class Source(Protocol):
-    """Where an image comes from."""
+    """The source of an image."""
 
     @property
     def name(self) -> str:
@@ -70,7 +70,7 @@ class Source(Protocol):
         ...
 
     def size(self) -> int:
-        """Return how many bytes reading takes in, 0 where that cannot be told beforehand."""
+        """Return the number of bytes to read; 0 if it is not known before."""
         ...
 
     def read(self) -> Content:
@@ -85,7 +85,7 @@ class EncodedImage:
     Attributes
     ----------
     name
-        What to call it in messages.
+        Its name in messages.
     data
         The bytes.
     digest
@@ -117,7 +117,7 @@ class EncodedImage:
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """An image that came as pixels: part of a photograph, or an entry of an array.
+    """An image that is already decoded: part of a photograph, or an entry of an array.
 
     Attributes
     ----------
@@ -129,9 +129,9 @@ class DecodedImage:
 
     @classmethod
     def of(cls, pixels: Pixels, name: str) -> DecodedImage:
-        """Take pixels, (H, W, C); the digest is of their shape, type and values.
+        """Make one from pixels, (H, W, C), with a digest of their shape, type and values.
 
-        It is the same whatever file they came from.
+        The digest does not depend on the file that they came from.
         """
         header = f"{pixels.shape} {pixels.dtype.str} ".encode()
         digest = hashlib.sha256(header + pixels.tobytes()).hexdigest()
@@ -148,14 +148,14 @@ class DecodedImage:
         return self.picture.bytes
 
     def probe(self) -> ImageHeader:
-        """Tell size and kind."""
+        """Return size and kind."""
         picture = self.picture
         return ImageHeader(
             "pixels", picture.height, picture.width, picture.channels, picture.bit_depth, False
         )
 
     def decode(self, *, alpha: Alpha = "error") -> Picture:
-        """Give the pixels; there is no transparency."""
+        """Return the pixels, which have no transparency."""
         del alpha
         return self.picture
 
@@ -195,7 +195,7 @@ class FileSource:
             raise self._unreadable(error) from error
 
     def size(self) -> int:
-        """Return the size of the file, 0 where it cannot be read."""
+        """Return the size of the file; 0 if it cannot be read."""
         with suppress(OSError, IqbenchError):
             return self._size()
         return 0
@@ -206,8 +206,8 @@ class FileSource:
         Raises
         ------
         IqbenchError
-            If the file cannot be read, is empty, or is larger than any image that is allowed or
-            than its own pixels can need.
+            If the file cannot be read, is empty, or is larger than the largest allowed image or
+            than its pixels can need.
         """
         try:
             check_file_size(self.name, self._size(), self.probe)
@@ -217,7 +217,7 @@ class FileSource:
         return EncodedImage(self.name, data)
 
     def _size(self) -> int:
-        """Size of the file, which must be a regular one: a pipe would be waited for forever."""
+        """Return the size of the file; it must be a regular one, as reading a pipe could block."""
         size = self.path.stat().st_size
         if not self.path.is_file():
             kind = "a folder" if self.path.is_dir() else "not a regular file"
@@ -236,14 +236,14 @@ class FileSource:
 
 
 def check_file_size(name: str, size: int, header: Callable[[], ImageHeader] | None = None) -> None:
-    """Refuse a file that has more bytes than an image can need, before it is read.
+    """Raise an error for a file with more bytes than an image can need, before reading it.
 
     Parameters
     ----------
     name
-        What to call it.
+        Its name in messages.
     size
-        In bytes.
+        Size in bytes.
     header
         Reads the header; asked only where the file is large. None where it cannot be read yet:
         then the size is compared with that of the largest image that is allowed.
@@ -251,7 +251,7 @@ def check_file_size(name: str, size: int, header: Callable[[], ImageHeader] | No
     Raises
     ------
     IqbenchError
-        If it is larger than any image that is allowed, or than its own pixels can need.
+        If it is larger than the largest allowed image, or than its pixels can need.
     """
     if size > _most_bytes(maximum_pixels()):
         raise IqbenchError(
@@ -263,12 +263,12 @@ def check_file_size(name: str, size: int, header: Callable[[], ImageHeader] | No
         if size > _most_bytes(facts.height * facts.width):
             raise IqbenchError(
                 f"{name} has {size:,} bytes, too many for its {facts.width}x{facts.height} pixels",
-                hint="Write the image again, without what else is in the file",
+                hint="Write the image again, without other data in the file",
             )
 
 
 def _most_bytes(pixels: int) -> int:
-    """Return how large a file may be: four samples of 16 bits per pixel, and metadata."""
+    """Return the largest size of a file: four samples of 16 bits per pixel, and metadata."""
     return 8 * pixels + _METADATA
 
 

@@ -1,4 +1,4 @@
-"""Stored pixels to tensors in [0, 1]."""
+"""Convert stored pixels to tensors in [0, 1]."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ __all__ = ["pinned", "to_tensor", "to_tensors"]
 
 
 def to_tensor(pixels: Pixels, device: torch.device, peak: int | None = None) -> Tensor:
-    """Turn stored pixels into a float32 tensor, divided by the sample value of white.
+    """Convert stored pixels to a float32 tensor, divided by the sample value of white.
 
     Parameters
     ----------
     pixels
-        (H, W, C) uint8 or uint16; or float32, whose peak must be given.
+        (H, W, C) uint8 or uint16; or float32, which needs a peak.
     device
-        Where the tensor shall be.
+        The device of the tensor.
     peak
         The sample value that becomes 1; by default the largest of the pixels' type.
 
     Returns
     -------
     Tensor
-        (1, C, H, W) float32 in [0, 1], channels last in memory.
+        (1, C, H, W) float32 in [0, 1], channels-last in memory.
     """
     return to_tensors([pixels], device, peak)
 
 
 def to_tensors(images: Sequence[Pixels], device: torch.device, peak: int | None = None) -> Tensor:
-    """Turn images of one size, depth and peak into one tensor; see `to_tensor`.
+    """Convert images of one size, depth and peak to one tensor; see `to_tensor`.
 
-    Integers travel to a GPU, the division happens there; from memory that a GPU reads by itself
-    (see `pinned`) they travel while others are still computed.
+    Integers are copied to a GPU, which then divides them. From pinned memory (see `pinned`), the
+    copy runs while the GPU computes other images.
 
     Parameters
     ----------
     images
-        (H, W, C) each, all of one type; see `to_tensor`.
+        Each (H, W, C), all of one type; see `to_tensor`.
     device
-        Where the tensor shall be.
+        The device of the tensor.
     peak
         The sample value that becomes 1; by default the largest of the images' type.
 
     Returns
     -------
     Tensor
-        (N, C, H, W) float32 in [0, 1], channels last in memory.
+        (N, C, H, W) float32 in [0, 1], channels-last in memory.
     """
     largest = float(peak or (1 << 8 * images[0].dtype.itemsize) - 1)
     raw = [_integers(pixels) for pixels in images]
@@ -61,19 +61,19 @@ def to_tensors(images: Sequence[Pixels], device: torch.device, peak: int | None 
             target.copy_(pixels, non_blocking=True)
     else:
         there = raw[0].unsqueeze(0) if len(raw) == 1 else torch.stack(raw)
-    # Always copy: floating point would otherwise be divided in place.
+    # Always copy, because the division of floating point is in place.
     return there.permute(0, 3, 1, 2).to(torch.float32, copy=True).div_(largest)
 
 
 def _integers(pixels: Pixels) -> Tensor:
-    # torch computes little with uint16
+    # torch supports few operations on uint16
     integers = pixels.astype(np.int32) if pixels.dtype == np.uint16 else pixels
-    # In order and writable, copied only if need be: torch warns of read-only arrays.
+    # Contiguous and writable, copied only if necessary: torch warns about read-only arrays.
     return torch.from_numpy(np.require(integers, requirements=("C", "W")))
 
 
 def pinned(pixels: Pixels) -> Pixels:
-    """Copy pixels to memory that a GPU reads by itself: for threads that read ahead.
+    """Copy pixels to pinned memory, from which a GPU can copy them asynchronously.
 
     The array must be kept until the GPU has read it.
     """

@@ -1,4 +1,4 @@
-"""Pixels to files that appear whole or not at all."""
+"""Write image files atomically."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["write_png"]
 
 
 def write_png(path: Path, pixels: NDArray[Any]) -> None:
-    """Write a PNG; a reader sees the old file or the whole new one, never a part.
+    """Write a PNG atomically: a reader sees the old file or the complete new one.
 
     Parameters
     ----------
     path
-        Where to; missing folders are made, a file there is replaced.
+        The path; missing folders are created, and an existing file is replaced.
     pixels
         (H, W, C) uint8 or uint16, C 1 (gray) or 3 (RGB).
 
@@ -45,5 +45,5 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
         raise IqbenchError(
             f"cannot make the folder {path.parent}: {reason}", hint="Choose another place"
         ) from error
-    # Pictures can be made again: waiting for the disk after each would take most of the time.
+    # Not durable: pictures can be made again, and syncing each would take most of the time.
     write_file(path, encoded.tobytes(), durable=False)

@@ -1,7 +1,7 @@
-"""Differentiable losses over the same formulas as the metrics, for training.
+"""Differentiable losses for training, with the same formulas as the metrics.
 
-Each is called as ``loss(output, target)`` and returns a scalar: the mean over the batch, unless
-``reduction="none"`` asks for (N,).
+Call each as ``loss(output, target)``. It returns a scalar, the mean over the batch; with
+``reduction="none"``, it returns (N,).
 """
 
 from iqbench.losses.lpips import LPIPSLoss

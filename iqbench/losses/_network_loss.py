@@ -1,4 +1,4 @@
-"""What the losses over a metric have in common."""
+"""The base class of losses that use a metric."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from iqbench.networks.registry import architecture, shared
 __all__ = ["NetworkLoss"]
 
 _LOOK_EVERY = 100
-"""On a GPU the range of the values is checked at every so manieth call: it has to be waited for."""
+"""On a GPU, the range of values is checked only every 100 calls, because it needs to wait."""
 
 
 class NetworkLoss(nn.Module):
-    """A column of a metric, of output and target.
+    """A column of a metric as a loss between output and target.
 
-    A pretrained network is shared with every evaluator, function and loss of the process that uses
-    it on the same device in the same type. If the module moves, it takes the network of the other
-    device. A network that is given moves with the module. Neither is part of the module's state:
-    checkpoints of a model that has the loss in it hold nothing of it.
+    All evaluators, functions and losses of the process share a pretrained network on the same
+    device in the same type. If the module moves to another device, it uses the network there. A
+    given network moves with the module. The network is not part of the module's state, so that
+    checkpoints of a model with this loss do not contain it.
 
     Parameters
     ----------
     metric
-        Reads pixels, or layers of one network, or both.
+        A metric that reads pixels, layers of one network, or both.
     column
         One of its columns.
     reduction
-        Over the batch: ``mean``, ``sum`` or ``none``.
+        The reduction over the batch: ``mean``, ``sum`` or ``none``.
     backbone
         The network with its weights; by default the pretrained one, if the column reads one.
 
     Raises
     ------
     IqbenchError
-        On an unknown reduction, or weights that cannot be had.
+        If the reduction is unknown, or weights are missing and cannot be fetched.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class NetworkLoss(nn.Module):
             trained = [name for name in names if architecture(name).trained]
             if trained:
                 backbone = shared(trained[0], torch.device("cpu"), torch.float32)
-        # Not as a submodule: its weights are nobody's parameters and in no checkpoint.
+        # Not a submodule, so that its weights are not parameters and not in checkpoints.
         self.__dict__["backbone"] = backbone
         found = metric.parameters(None)
         for name, weight in (found.tensors if found else {}).items():
@@ -74,7 +74,7 @@ class NetworkLoss(nn.Module):
     backbone: Backbone | None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> NetworkLoss:
-        """Take the network along: move it if it was given, else take the one that is there."""
+        """Move a given network with the module; else use the shared one of the new device."""
         modules: tuple[Any, Any] = super(), self.backbone  # torch has no types for it
         modules[0]._apply(fn, recurse)
         if self.backbone is None:
@@ -90,7 +90,7 @@ class NetworkLoss(nn.Module):
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *rest: Any, **named: Any
     ) -> None:
-        """Leave out what checkpoints of earlier versions hold of the network."""
+        """Ignore entries of the network in checkpoints of earlier versions."""
         own = {key for key in state_dict if key.startswith((f"{prefix}backbone.", f"{prefix}lin"))}
         for key in own:
             del state_dict[key]
@@ -102,19 +102,19 @@ class NetworkLoss(nn.Module):
         Parameters
         ----------
         output, target
-            (N, C, H, W) of one shape, in [0, 1], or uint8 or uint16. Half precision is widened to
-            float32. The output may overshoot while it is trained.
+            (N, C, H, W) of one shape, in [0, 1], or uint8 or uint16. Half precision is converted to
+            float32. The output may exceed [0, 1] during training.
 
         Returns
         -------
         Tensor
-            A scalar, or (N,) with ``reduction="none"``; in float32 at least.
+            A scalar, or (N,) with ``reduction="none"``; at least float32.
 
         Raises
         ------
         IqbenchError
-            If they are no pair of images, their values are not in [0, 1], they are too small for a
-            layer, or on another device than the network.
+            If they are not a pair of images, their values are not in [0, 1], they are too small
+            for a layer, or on another device than the network.
         """
         target, output = accept_pair(target, output, trained=True, look=self._looks(output))
         values = score_as_they_are(
@@ -132,11 +132,11 @@ class NetworkLoss(nn.Module):
         return reduce(losses, self.reduction, left_out=undefined)
 
     def loss_of(self, values: Tensor) -> Tensor:
-        """Turn values of the column into what is minimised."""
+        """Convert values of the column to the loss."""
         return values
 
     def _looks(self, output: Tensor) -> bool:
-        """Tell whether to check the range of the values at this call."""
+        """Return whether to check the range of the values in this call."""
         if torch.compiler.is_compiling():
             return False
         if not isinstance(output, Tensor) or output.device.type == "cpu":
@@ -146,5 +146,5 @@ class NetworkLoss(nn.Module):
 
 
 def _are_finite(images: Tensor) -> Tensor:
-    """Tell of each image whether all its values are finite numbers."""
+    """Return, for each image, whether all its values are finite."""
     return images.detach().flatten(1).isfinite().all(1)

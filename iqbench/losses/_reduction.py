@@ -1,4 +1,4 @@
-"""From one value per image to what training needs."""
+"""Reduction of one value per image to the value of a loss."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Reduction = Literal["mean", "sum", "none"]
 
 
 def check_reduction(reduction: str) -> None:
-    """Refuse a reduction that is not ``mean``, ``sum`` or ``none``."""
+    """Raise an error for a reduction that is not ``mean``, ``sum`` or ``none``."""
     if reduction not in ("mean", "sum", "none"):
         raise unknown_name("reduction", reduction, ("mean", "sum", "none"))
 
 
 def reduce(values: Tensor, reduction: Reduction, *, left_out: Tensor | None = None) -> Tensor:
-    """Reduce (N,) to a scalar, or leave it.
+    """Reduce (N,) to a scalar, or return it unchanged for ``none``.
 
     Parameters
     ----------
     values
-        One per image.
+        One value per image.
     reduction
-        How.
+        The reduction.
     left_out
-        (N,) bool: images that neither a mean nor a sum counts; of no image both are 0.
+        (N,) bool: images to leave out of mean and sum. Without any other image, both are 0.
     """
     if reduction == "none":
         return values

@@ -19,7 +19,7 @@ class LPIPSLoss(NetworkLoss):
     net
         ``alex``, ``vgg`` (the authors' choice for training) or ``squeeze``.
     reduction
-        Over the batch: ``mean``, ``sum`` or ``none``.
+        The reduction over the batch: ``mean``, ``sum`` or ``none``.
     backbone
         The network with its weights; by default the pretrained one, which all evaluators, functions
         and losses of the process share.
@@ -27,12 +27,12 @@ class LPIPSLoss(NetworkLoss):
     Raises
     ------
     IqbenchError
-        On an unknown net, or weights that cannot be had.
+        If the net is unknown, or weights are missing and cannot be fetched.
 
     Notes
     -----
-    Called as ``loss(output, target)``; images are in [0, 1], not [-1, 1]. The network moves with
-    the module, takes no gradients itself and is in no checkpoint. Zhang et al. 2018,
+    Call it as ``loss(output, target)``, with images in [0, 1], not [-1, 1]. The network moves with
+    the module, its weights get no gradients, and it is not in checkpoints. Zhang et al. 2018,
     doi:10.1109/CVPR.2018.00068.
     """
 

@@ -27,31 +27,32 @@ BEST: Mapping[str, float] = {
     "vifp": 1.0,
     "vsi": 1.0,
 }
-"""Column, without options, to the value of equal images, if a higher value is better."""
+"""By column (without options) with higher values better: the value of equal images."""
 
 DECIBELS = ("ms-ssim-db", "psnr", "psnr-b", "psnr-hvs", "psnr-hvsm")
-"""Columns, without options, that are -10 log10 of an error."""
+"""Columns (without options) that are -10 log10 of an error."""
 
 EPSILON = 1e-8
-"""Default that is added to such an error, so that no value is above 80 dB."""
+"""Default constant that is added to such an error, so that no value is above 80 dB."""
 
 
 class MetricLoss(NetworkLoss):
-    """A column of a metric as a loss: smaller is better, and 0 is the best, but of decibels.
+    """A column of a metric as a loss: smaller is better, and except for decibels the best is 0.
 
-    What is minimised is the value where a lower one is better; 1 (SSIMULACRA 2: 100) minus the
-    value of an index whose best one is known; minus the value of decibels and other metrics where a
-    higher value is better; and |value - target| where there is a target.
+    The loss is the value if lower is better; 1 (SSIMULACRA 2: 100) minus the value for an index
+    with a known best value; minus the value for decibels and other metrics if higher is better;
+    and |value - target| for a metric with a target.
 
     Parameters
     ----------
     metric
         Spec or name of a column: ``gmsd``, ``ms-ssim``, ``perceptual-vgg16-relu2_2-l2``.
     reduction
-        Over the batch: ``mean``, ``sum`` or ``none``.
+        The reduction over the batch: ``mean``, ``sum`` or ``none``.
     eps
-        Of columns in dB alone: added to the error whose logarithm they are, so that equal images
-        have a finite loss, with gradient 0: -80 dB for the default, 1e-8. With 0 it is infinite.
+        Only for columns in dB: a constant that is added to the error before the logarithm, so that
+        equal images have a finite loss with gradient 0: -80 dB for the default, 1e-8. With 0 their
+        loss is infinite.
     backbone
         The network with its weights, if the metric reads one; by default the pretrained one, which
         all evaluators, functions and losses of the process share.
@@ -59,15 +60,14 @@ class MetricLoss(NetworkLoss):
     Raises
     ------
     IqbenchError
-        If there is no such metric, it has no gradient, nothing is better or worse in the column,
-        or weights cannot be had.
+        If there is no such metric, it has no gradient, the column has no direction, or weights are
+        missing and cannot be fetched.
 
     Notes
     -----
-    Called as ``loss(output, target)``; images are in [0, 1]. Where the formula has no gradient, as
-    the root in GMSD of flat images, the gradient of the image is 0. An image whose value the
-    formula leaves undefined, such as VSI of two flat images, is left out of a mean or sum; with
-    ``none`` it is NaN.
+    Call it as ``loss(output, target)``, with images in [0, 1]. If the formula has no gradient, such
+    as the root in GMSD for flat images, the gradient of the image is 0. An image without a defined
+    value, such as VSI of two flat images, is left out of a mean or sum; with ``none`` it is NaN.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class MetricLoss(NetworkLoss):
                 hint="Leave it out",
             )
         if eps is not None and not 0 <= eps < float("inf"):
-            raise IqbenchError(f"eps is {eps}, not a number from 0 on", hint="1e-8 is usual")
+            raise IqbenchError(f"eps is {eps}, not a number of at least 0", hint="1e-8 is usual")
         super().__init__(request.metric, request.column, reduction, backbone)
         self.eps = (EPSILON if eps is None else eps) if stem in DECIBELS else 0.0
         self._best = BEST.get(stem, 0.0)
@@ -103,12 +103,12 @@ class MetricLoss(NetworkLoss):
         return (values - self._target).abs() if self._direction == "target" else values
 
     def extra_repr(self) -> str:
-        """Name the column."""
+        """Return the column and the reduction."""
         return f"{self.column.name}, reduction={self.reduction}"
 
 
 def _check(request: Request) -> None:
-    """Refuse a column that cannot be minimised."""
+    """Raise an error for a column that cannot be a loss."""
     metric, column = request.metric, request.column
     if metric.scope != "image" or metric.needs != "reference and output":
         raise IqbenchError(
@@ -122,25 +122,25 @@ def _check(request: Request) -> None:
         )
     if getattr(metric, "rounded", False):
         raise IqbenchError(
-            f"{column.name} rounds images to 8 bits, so its gradient says nothing",
+            f"{column.name} rounds images to 8 bits, so its gradient has no meaning",
             hint=f"Use {metric.name}:rounded=false",
         )
     if any(tap.layer.startswith(SHRUNK) for tap in column.taps):
         raise IqbenchError(
-            f"{column.name} shrinks images in 8 bits, so its gradient says nothing",
-            hint=f"Use {metric.name}, which reads them as they are",
+            f"{column.name} shrinks images in 8 bits, so its gradient has no meaning",
+            hint=f"Use {metric.name}, which does not shrink them",
         )
 
 
 def named_loss(name: str, metric: str) -> type[MetricLoss]:
-    """Return a class of the losses of one metric.
+    """Return the loss class of one metric.
 
     Parameters
     ----------
     name
-        Of the class, a name of `iqbench.losses.named`.
+        The name of the class in `iqbench.losses.named`.
     metric
-        As of `MetricLoss`.
+        As for `MetricLoss`.
     """
 
     def make(
@@ -152,6 +152,6 @@ def named_loss(name: str, metric: str) -> type[MetricLoss]:
     ) -> None:
         MetricLoss.__init__(self, metric, reduction=reduction, eps=eps, backbone=backbone)
 
-    text = f'``MetricLoss("{metric}")``; its other parameters and its properties are those.'
+    text = f'The same as ``MetricLoss("{metric}")``, with its other parameters.'
     members = {"__init__": make, "__doc__": text, "__module__": "iqbench.losses.named"}
     return type(name, (MetricLoss,), members)

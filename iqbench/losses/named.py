@@ -1,4 +1,4 @@
-"""A class for each metric that is a loss: all of them are a `MetricLoss`."""
+"""One subclass of `MetricLoss` for each metric that can be a loss."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ __all__ = ["PerceptualLoss"]
 
 
 class PerceptualLoss(NetworkLoss):
-    """Weighted sum over layers of the distance between features of a pretrained network.
+    """Weighted sum, over layers, of distances between features of a pretrained network.
 
     Parameters
     ----------
@@ -23,11 +23,11 @@ class PerceptualLoss(NetworkLoss):
     distance
         ``l1`` or ``l2``: mean absolute or mean squared difference over a layer.
     weights
-        One per layer; 1 each by default.
+        One weight per layer; by default all are 1.
     normalise
         ``imagenet`` or ``none``.
     reduction
-        Over the batch: ``mean``, ``sum`` or ``none``.
+        The reduction over the batch: ``mean``, ``sum`` or ``none``.
     backbone
         The network with its weights; by default the pretrained one, which all evaluators, functions
         and losses of the process share.
@@ -35,14 +35,13 @@ class PerceptualLoss(NetworkLoss):
     Raises
     ------
     IqbenchError
-        On an unknown network, layer or option, or weights that cannot be had.
+        If a network, layer or option is unknown, or weights are missing and cannot be fetched.
 
     Notes
     -----
-    Called as ``loss(output, target)``; images are in [0, 1]. The network moves with the module,
-    takes no gradients itself and is in no checkpoint. Johnson et al. 2016,
-    doi:10.1007/978-3-319-46475-6_43. ESRGAN's form is ``PerceptualLoss("vgg19",
-    ("conv5_4",))``.
+    Call it as ``loss(output, target)``, with images in [0, 1]. The network moves with the module,
+    its weights get no gradients, and it is not in checkpoints. Johnson et al. 2016,
+    doi:10.1007/978-3-319-46475-6_43. ESRGAN uses ``PerceptualLoss("vgg19", ("conv5_4",))``.
     """
 
     def __init__(

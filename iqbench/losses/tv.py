@@ -18,16 +18,16 @@ class TVLoss(nn.Module):
     form
         ``aniso``, ``iso`` or ``sq``; see `iqbench.functional.total_variation`.
     reduction
-        Over the batch: ``mean``, ``sum`` or ``none``.
+        The reduction over the batch: ``mean``, ``sum`` or ``none``.
 
     Raises
     ------
     IqbenchError
-        On an unknown form or reduction.
+        If the form or reduction is unknown.
 
     Notes
     -----
-    Gradients are finite everywhere: isotropic variation has gradient 0 where the image is flat.
+    All gradients are finite: isotropic variation has gradient 0 in flat regions.
     """
 
     def __init__(self, form: Form = "aniso", *, reduction: Reduction = "mean") -> None:

@@ -1,7 +1,7 @@
-"""Metrics, one file each, and what their authors import.
+"""The metrics, one file each, and the public names for authors of metrics.
 
-`Metric`, `Column` and `Tap` make a metric; `SetMetric`, `FeatureSet` and `Distance` make one of
-whole sets. CONTRIBUTING.md has complete examples.
+A metric needs `Metric`, `Column` and `Tap`; a metric of whole sets needs `SetMetric`, `FeatureSet`
+and `Distance`. CONTRIBUTING.md has complete examples.
 """
 
 from __future__ import annotations
@@ -87,5 +87,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Name what is imported, and what will be on first use."""
+    """List the imported names, and those that are imported on first use."""
     return sorted({*globals(), *__all__})

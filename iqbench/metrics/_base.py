@@ -1,6 +1,6 @@
-"""What a metric is: what it needs, where it reads, its statistics, its closing formula.
+"""The base class of metrics: what a metric needs and reads, its statistics and closing formula.
 
-Files of this folder whose names begin with an underscore are no metrics.
+Files of this folder whose names begin with an underscore are not metrics.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ __all__ = [
 
 PIXELS = "pixels"
 
-THIRD_DIGIT = Margin(0.001, reason="papers print four digits and argue over the third")
-"""The margin of indices that lie between 0 and 1."""
+THIRD_DIGIT = Margin(0.001, reason="papers print four digits and compare the third")
+"""The margin of indices between 0 and 1."""
 
 NETWORK_TOLERANCE = Tolerance(
     1e-5,
@@ -54,7 +54,7 @@ Maps = Mapping[str, Tensor]
 Statistics = Mapping[str, Statistic]
 Options = tuple[tuple[str, str], ...]
 Needs = Literal["output", "reference and output", "bitstream"]
-"""What a metric reads: the output alone, both images, or the compressed file."""
+"""What a metric reads: only the output, both images, or the compressed file."""
 
 Scope = Literal["image", "set"]
 """What a value belongs to: an image, or all outputs of a method on a dataset."""
@@ -62,25 +62,26 @@ Scope = Literal["image", "set"]
 
 @dataclass(frozen=True)
 class Tap:
-    """Where a metric reads: a layer of a network, in windows of some rows.
+    """An input of a metric: a layer of a network, with the height of the windows on it.
 
     Attributes
     ----------
     network
         Name of a network, or ``pixels``.
     layer
-        Name of one of its layers; of pixels, what the metric itself calls that which it reads.
+        Name of one of its layers; for pixels, any name that the metric chooses.
     window
-        How many neighbouring rows a value of a map depends on: 11 for SSIM's window, 2 for a
-        forward difference along the columns, 1 where each row stands alone.
+        The number of neighbouring rows on which a value of a map depends: 11 for SSIM's window, 2
+        for a forward difference along the columns, 1 if rows are independent.
     normalise
-        Whether the network sees ImageNet-normalised pixels.
+        Whether the network gets ImageNet-normalised pixels.
     whole
-        Whether the metric reads all rows at once (sorting, Fourier transforms, attention). Only
-        pixels can be read so; memory grows with the image. `window` is then the shortest side.
+        Whether the metric needs all rows at once (for sorting, Fourier transforms, attention).
+        This is possible only for pixels; memory grows with the image. `window` is then the
+        smallest side.
     border
-        So many rows and columns are put around what is read, the outermost ones repeated, before
-        the window. Not with `whole`.
+        The number of rows and columns that are added on each side before the window, by repeating
+        the outermost ones. Not with `whole`.
     """
 
     network: str = PIXELS
@@ -92,11 +93,11 @@ class Tap:
 
     @property
     def smallest(self) -> int:
-        """Height and width that what is read must have at least, to hold one window."""
+        """The smallest height and width of the input, so that it contains one window."""
         return max(1, self.window - 2 * self.border)
 
     def __str__(self) -> str:
-        """Name the tap in messages."""
+        """The name of the tap in messages."""
         if self.whole:
             return f"a metric that needs {self.window}x{self.window}"
         if self.network == PIXELS:
@@ -106,16 +107,16 @@ class Tap:
 
 @dataclass(frozen=True)
 class Place:
-    """Where some rows lie among all rows of the image, or of a layer's features.
+    """The position of some rows among all rows of the image, or of a layer's features.
 
     Attributes
     ----------
     top
         Index of the first row, from 0.
     rows
-        How many there are. Neighbouring bands of a tap with a window overlap by ``window - 1``.
+        The number of rows. Neighbouring bands of a tap with a window overlap by ``window - 1``.
     height
-        How many rows the whole image has.
+        The number of rows of the whole image.
     """
 
     top: int
@@ -124,12 +125,12 @@ class Place:
 
     @property
     def first(self) -> bool:
-        """Whether the image begins here."""
+        """Whether these are the first rows of the image."""
         return self.top == 0
 
     @property
     def last(self) -> bool:
-        """Whether the image ends here."""
+        """Whether these are the last rows of the image."""
         return self.top + self.rows == self.height
 
 
@@ -140,36 +141,34 @@ class Column:
     Attributes
     ----------
     name
-        As in the table; spelt from the options, so that it hides no choice.
+        The name in tables. It contains all options that are not the default.
     direction
-        ``higher`` or ``lower`` is better, ``target:1`` nearer to a value is, or ``none``.
+        ``higher`` or ``lower`` values are better, values near a target (``target:1``), or ``none``.
     summary
-        One line that says what the number is.
+        One line that describes the value.
     taps
-        Where it reads; none for a column of a bitstream.
+        The inputs; empty for a column of a bitstream.
     options
-        The choices the value depends on, for the signature.
+        The options that the value depends on, for the signature.
     decimals
-        Places that tables print.
+        Decimals in tables.
     headline
-        Whether tables for people show it without being asked.
+        Whether tables for people show it by default.
     undefined
-        What it means that the closing formula gives no number, e.g. ``the reference is flat``;
-        empty where that must not happen.
+        Why the closing formula may give NaN, e.g. ``the reference is flat``; empty if it must not.
     smallest
-        Least pixels of an image's shorter side, where the taps alone would allow fewer.
+        Smallest number of pixels of an image's shorter side, if the taps alone allow fewer.
     role
-        What the number tells; None for the metric's own role. Tables show statistics and costs
-        after qualities, and a front is spanned by fidelity and perception.
+        The role of the value; None for the role of the metric. Tables show statistics and costs
+        after qualities, and fidelity and perception span a Pareto front.
     margin
-        By how much the mean must get worse for a check to call it worse; None where nothing is
-        known of the scale.
+        The decrease of the mean that a check calls worse; None if the scale is not known.
     tolerance
-        By how much `iqbench doctor` lets a value deviate from a recorded one; None for its default.
+        The largest deviation from a recorded value in `iqbench doctor`; None for its default.
     definition
-        What the number is, in paragraphs, for reports; empty for the docstring of the metric.
+        The definition of the value, in paragraphs, for reports; empty for the metric's docstring.
     map
-        How the value spreads over the image; None where the closing formula is not linear.
+        The map of the value over the image; None if the closing formula is not linear.
     """
 
     name: str
@@ -189,12 +188,13 @@ class Column:
 
 
 class Metric(BaseModel):
-    """A metric; its fields are its options.
+    """The base class of metrics. The fields of a metric are its options.
 
-    A subclass gives `columns`, `maps` (or `observe`) and `close`, and, where work on the reference
-    can be shared between methods, `prepare`. It does no I/O and knows no devices. Rows become
-    statistics, the statistics of all rows are merged, and `close` turns them into values; only a
-    tap with ``whole`` gets all rows at once, and may give `values` in place of `maps` and `close`.
+    A subclass defines `columns`, `maps` (or `observe`) and `close`; also `prepare`, if methods can
+    share work on the reference. It does no I/O and does not choose devices. `maps` or `observe`
+    computes statistics of rows, the statistics of all rows are merged, and `close` computes values
+    from them. Only a tap with ``whole`` gets all rows at once; its metric may define `values`
+    instead of `maps` and `close`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -210,7 +210,7 @@ class Metric(BaseModel):
 
     @classmethod
     def parse_column(cls, stem: str) -> dict[str, str] | None:
-        """Read the options off a column's name.
+        """Parse the options in a column's name.
 
         Parameters
         ----------
@@ -220,84 +220,82 @@ class Metric(BaseModel):
         Returns
         -------
         dict or None
-            Options of a metric that has this column; None if it is not a column of this metric.
+            Options of the metric with this column; None if it is not a column of this metric.
         """
         return {} if stem in {column.name for column in cls().columns()} else None
 
     @abstractmethod
     def columns(self) -> tuple[Column, ...]:
-        """Return the values that the metric gives, in the order of the table."""
+        """Return the columns of the metric, in the order of the table."""
 
     def parameters(self, folder: Path | None) -> Weights | None:
-        """Load the trained parameters besides those of networks; None if there are none.
+        """Load the trained parameters, without those of networks; None if there are none.
 
         Parameters
         ----------
         folder
-            Where weights are looked for first: what a user gave with ``--weights``, or None.
+            The folder that is searched first: the value of ``--weights``, or None.
 
         Raises
         ------
         IqbenchError
-            If they are nowhere and cannot be fetched.
+            If they are missing and cannot be fetched.
         """
         return None
 
     def bytes_a_pixel(self) -> int | None:
-        """Return what a pixel of a whole image takes of memory; None where it was not measured.
-
-        Of metrics with a tap that is ``whole``.
-        """
+        """Return the bytes of memory per pixel for a tap with ``whole``; None if not measured."""
         return None
 
     def batched(self) -> bool:
-        """Tell whether several outputs may be observed at once, of a tap that is ``whole``."""
+        """Return whether several outputs may be observed at once, for a tap with ``whole``."""
         return False
 
     def chosen(self) -> Iterable[tuple[str, object]]:
-        """Give the options by name, for people."""
+        """Return the options by name, for people."""
         return iter(self)
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
-        """Do the work that depends on the reference alone, once for all methods.
+        """Do the work that depends only on the reference, once for all methods.
 
         Parameters
         ----------
         tap
-            Where the rows come from.
+            The input.
         reference
             (N, C, h, W): rows of the reference's pixels or features.
         parameters
-            What `parameters` loads, by name.
+            The parameters that `parameters` loads, by name.
 
         Returns
         -------
         tuple of Tensor
-            Each with N in front; handed to `maps`.
+            Tensors whose first dimension is N; arguments of `maps`.
         """
         return (reference,)
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
-        """Turn rows into maps whose means the closing formula needs.
+        """Compute maps of rows, whose means the closing formula needs.
 
         Parameters
         ----------
         tap
-            Where the rows come from.
+            The input.
         reference
-            What `prepare` returned; N or, for one reference of many outputs, 1 in front.
+            The result of `prepare`; the first dimension is N or, for one reference of many
+            outputs, 1.
         output
             (N, C, h, W): the same rows of the outputs.
         parameters
-            What `parameters` loads, by name.
+            The parameters that `parameters` loads, by name.
 
         Returns
         -------
         mapping
-            Name to map, (N, ...) or (1, ...); names differ between taps. Every map of a name has
-            the same number of values a row.
+            Maps by name, (N, ...) or (1, ...). Names differ between taps. All maps of one name
+            have the same number of values per row.
         """
         if not tap.whole:
             raise self._lacks("has columns with taps, but no maps")
@@ -307,19 +305,19 @@ class Metric(BaseModel):
     def values(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
-        """Compute values of whole images at once, in place of `maps` and `close`.
+        """Compute values of whole images at once, instead of `maps` and `close`.
 
         Parameters
         ----------
         tap
-            Where the rows come from; it has ``whole``.
+            The input, with ``whole``.
         reference, output, parameters
-            As for `maps`, of all rows.
+            As for `maps`, with all rows.
 
         Returns
         -------
         mapping
-            Name of a column to (N,); NaN where undefined.
+            Values (N,) by name of a column; NaN if undefined.
         """
         raise self._lacks("has columns with taps, but neither maps nor values")
 
@@ -331,102 +329,102 @@ class Metric(BaseModel):
         parameters: Maps,
         place: Place,
     ) -> Statistics:
-        """Turn rows into statistics: by default the mean of each of the `maps`.
+        """Compute statistics of rows: by default the mean of each of the `maps`.
 
         Parameters
         ----------
         tap, reference, output, parameters
-            As for `maps`. A metric that needs the output alone gets an empty `reference`.
+            As for `maps`. A metric that needs only the output gets an empty `reference`.
         place
-            Where the rows lie in the image.
+            The position of the rows in the image.
 
         Returns
         -------
         mapping
-            Name to statistic of N images; names differ between taps.
+            Statistics of N images by name. Names differ between taps.
         """
         maps = self.maps(tap, reference, output, parameters)
         return {
-            # Do not flatten: the map is channels-last, and flattening would copy it.
+            # Do not flatten the map: it is channels-last, and flattening would copy it.
             name: Mean(values.sum(tuple(range(1, values.ndim))), values[0].numel())
             for name, values in maps.items()
         }
 
     def fast_path(self, tap: Tap) -> FastPath | None:
-        """Say what `observe` amounts to at a tap, where a device may have a quicker way to it.
+        """Describe the computation of `observe` at a tap, if devices may have a faster way.
 
         Parameters
         ----------
         tap
-            One of the metric's.
+            One of the metric's taps.
 
         Returns
         -------
         FastPath or None
-            None: `observe` is called on every device. A subclass that defines `prepare`, `maps` or
-            `observe` itself inherits no fast path.
+            None if `observe` must be called on every device. A subclass that overrides `prepare`,
+            `maps` or `observe` inherits no fast path.
         """
         return None
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
-        """Turn the statistics of an image into the value of a column.
+        """Compute the value of a column from the statistics of an image.
 
         Parameters
         ----------
         column
             Name of the column.
         means
-            Name of a statistic to its value, (N, ...): of a map its mean, (N,). Those of the
-            column's taps are there.
+            Values of statistics by name, (N, ...): the mean (N,) for a map. They include those of
+            the column's taps.
         parameters
-            What `parameters` loads, by name.
+            The parameters that `parameters` loads, by name.
 
         Returns
         -------
         Tensor
-            (N,); NaN where undefined. By default the statistic that is called as the column, as
-            those of `values` are.
+            (N,); NaN if undefined. By default the statistic with the name of the column, such as
+            those of `values`.
         """
         if column not in means:
             raise self._lacks(f"has columns with taps, but no closing formula for {column}")
         return means[column]
 
     def bitstream_value(self, size: int, height: int, width: int) -> float:
-        """Score a bitstream: all that the engine calls of a metric that needs one.
+        """Compute the value of a bitstream. The engine calls only this for such a metric.
 
         Parameters
         ----------
         size
-            Bytes of the compressed file.
+            Size of the compressed file in bytes.
         height, width
-            Of the output.
+            Size of the output in pixels.
 
         Returns
         -------
         float
-            The value of the metric's one column.
+            The value of the metric's only column.
         """
-        raise self._lacks("reads bitstreams, but gives no value of one")
+        raise self._lacks("reads bitstreams, but does not define bitstream_value")
 
     def _lacks(self, what: str) -> NotImplementedError:
         """Return the error for a method that a metric does not define.
 
-        NotImplementedError, because it is for the author of the metric, not for its users. The
-        methods are not abstract: a metric defines only those that its columns use.
+        It is a NotImplementedError, because it is for the author of the metric, not for its users.
+        The methods are not abstract, because a metric defines only those that its columns use.
         """
         return NotImplementedError(f"{self.name} {what}")
 
 
 def too_few_pixels(what: str, height: int, width: int, side: int) -> str:
-    """Say that an image is too small for a metric, and how large it must be.
+    """Return the message that an image is too small for a metric, with the required size.
 
     Parameters
     ----------
     what
         The metric or column.
     height, width
-        Of the image.
+        Size of the image.
     side
-        The least height and width that suffice.
+        The smallest sufficient height and width.
     """
     return f"{width}x{height} pixels are too few for {what}, which needs at least {side}x{side}"

@@ -1,8 +1,8 @@
-"""What the quicker ways of devices compute, as metrics say it of their own statistics.
+"""Fast paths: declarations of what a metric computes, so that devices can compute it faster.
 
-A metric declares by `Metric.fast_path` what its `observe` amounts to at a tap. The readers
-(``iqbench/readers``) know these kinds and no metric; they give the same statistics in fewer
-readings of the images.
+`Metric.fast_path` declares what `observe` computes at a tap. The readers (``iqbench/readers``)
+know these kinds, but no metrics. They compute the same statistics with fewer passes over the
+images.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ PIXEL_SUMS = (
     "dx_residual",
     "dy_residual",
 )
-"""Maps of pixels: (x - y)^2; and of the reference, the output or their difference |dx|, dx^2, |dy|,
-dy^2 and sqrt(dx^2 + dy^2), of forward differences along the rows (dx) and the columns (dy)."""
+"""Maps of pixels: (x - y)^2; and for the reference, the output or their difference: |dx|, dx^2,
+|dy|, dy^2 and sqrt(dx^2 + dy^2), with forward differences along the rows (dx) and columns (dy)."""
 
 UNIT_EPSILON = 1e-10
-"""Is added to the norm over channels, before features are divided by it."""
+"""A constant that is added to the norm over channels before features are divided by it."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PixelMean:
     Attributes
     ----------
     statistic
-        One of `PIXEL_SUMS`, and the name of the metric's statistic.
+        One of `PIXEL_SUMS`, which is also the name of the metric's statistic.
     """
 
     statistic: str
@@ -53,7 +53,7 @@ class PixelMean:
 
 @dataclass(frozen=True)
 class FeatureMean:
-    """The mean distance of features at each position.
+    """The mean, over positions, of a distance of features.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class FeatureMean:
         ``absolute`` and ``squared``: the mean over channels too; ``unit``: the weighted sum over
         channels of the squared difference of features at unit length (see `UNIT_EPSILON`).
     weight
-        Of ``unit``: which of the metric's parameters has a weight for each channel.
+        For ``unit``: the name of the metric's parameter with a weight for each channel.
     """
 
     statistic: str
@@ -73,21 +73,21 @@ class FeatureMean:
 
 @dataclass(frozen=True)
 class SimilarityMean:
-    """The mean of SSIM, or of its contrast and structure, where its window fits; float64 moments.
+    """The mean of SSIM, or of its contrast and structure, on valid positions; float64 moments.
 
     Attributes
     ----------
     statistic
-        The name of the metric's statistic; where there is one for each channel, what their names
-        begin with: ``<statistic>.<channel>``.
+        The name of the metric's statistic; with one statistic per channel, the names are
+        ``<statistic>.<channel>``.
     window
         Weights of the separable window along an axis.
     constants
-        By what moments are multiplied, C1, C2, and the least contrast times structure.
+        A factor for the moments, C1, C2, and the smallest contrast times structure.
     part
         ``whole``: luminance, contrast and structure; ``structure``: contrast times structure.
     by_channel
-        Whether there is a statistic for each channel.
+        Whether there is one statistic per channel.
     """
 
     statistic: str
@@ -99,7 +99,7 @@ class SimilarityMean:
 
 @dataclass(frozen=True)
 class ChannelMoments:
-    """Means, variances and covariance of every channel, as `pair_moments` gives them.
+    """Means, variances and covariance of every channel, as from `pair_moments`.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Features of a set of images, in memory or read in blocks, and the moments they merge into."""
+"""Features of a set of images, in memory or read in blocks, and their mergeable moments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from iqbench.errors import IqbenchError
 __all__ = ["ArrayFeatures", "FeatureSet", "Features", "Floats", "Integers", "Moments", "row_blocks"]
 
 Features = NDArray[np.float32]
-"""(rows, features): one row per image, or a patch of one."""
+"""(rows, features): one row per image, or per patch of an image."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -24,37 +24,37 @@ ROWS_A_BLOCK = 2048
 
 
 class FeatureSet(Protocol):
-    """The features of a set of images: more rows than images where images have patches."""
+    """The features of a set of images. With patches, there are several rows per image."""
 
     @property
     def owners(self) -> Integers:
-        """(rows,): which image a row is of, from 0, by the order of the images' ids."""
+        """(rows,): the image of each row, from 0, in the order of the images' ids."""
         ...
 
     @property
     def length(self) -> int:
-        """How many features a row has."""
+        """The number of features per row."""
         ...
 
     def blocks(self) -> Iterator[tuple[Integers, NDArray[np.floating]]]:
-        """Give all rows, each once, some thousand at a time: their places, and their features."""
+        """Yield all rows in blocks of some thousand: their positions and their features."""
         ...
 
     def array(self) -> NDArray[np.floating]:
-        """Return all rows, (rows, features), in their order; for sets that fit into memory."""
+        """Return all rows in order, (rows, features); for sets that fit into memory."""
         ...
 
 
 @dataclass(frozen=True)
 class ArrayFeatures:
-    """Features in memory, one image a row unless `images` says otherwise.
+    """Features in memory, with one row per image unless `images` is given.
 
     Attributes
     ----------
     features
         (rows, features).
     images
-        (rows,) which image each row is of.
+        (rows,) the image of each row.
     """
 
     features: NDArray[np.floating]
@@ -62,7 +62,7 @@ class ArrayFeatures:
 
     @classmethod
     def checked(cls, features: ArrayLike, what: str) -> ArrayFeatures:
-        """Take what is called the features of a set.
+        """Check the features of a set.
 
         Raises
         ------
@@ -81,16 +81,16 @@ class ArrayFeatures:
 
     @property
     def owners(self) -> Integers:
-        """(rows,): which image a row is of."""
+        """(rows,): the image of each row."""
         return np.arange(len(self.features)) if self.images is None else self.images
 
     @property
     def length(self) -> int:
-        """How many features a row has."""
+        """The number of features per row."""
         return int(self.features.shape[1])
 
     def blocks(self) -> Iterator[tuple[Integers, NDArray[np.floating]]]:
-        """Give all rows, some thousand at a time."""
+        """Yield all rows in blocks of some thousand."""
         yield from row_blocks(self.features)
 
     def array(self) -> NDArray[np.floating]:
@@ -101,7 +101,7 @@ class ArrayFeatures:
 def row_blocks(
     features: NDArray[np.floating],
 ) -> Iterator[tuple[Integers, NDArray[np.floating]]]:
-    """Cut rows into blocks, with the place of each row."""
+    """Split rows into blocks, with the position of each row."""
     for start in range(0, len(features), ROWS_A_BLOCK):
         rows = features[start : start + ROWS_A_BLOCK]
         yield np.arange(start, start + len(rows)), rows
@@ -109,12 +109,12 @@ def row_blocks(
 
 @dataclass(frozen=True)
 class Moments:
-    """Number, mean and scatter of rows: what a Gaussian is fitted from. They merge.
+    """Number, mean and scatter of rows, from which a Gaussian is fitted. They can be merged.
 
     Attributes
     ----------
     n
-        How many rows.
+        The number of rows.
     mean
         (features,).
     scatter
@@ -135,7 +135,7 @@ class Moments:
 
     @classmethod
     def of_images(cls, features: Iterable[Features]) -> Moments | None:
-        """Return the moments of images that are given one by one, in blocks; None of no image."""
+        """Return the moments of an iterable of images, in blocks; None without any image."""
         found: Moments | None = None
         block: list[Features] = []
         size = 0
@@ -149,18 +149,18 @@ class Moments:
 
     @classmethod
     def merged(cls, parts: Iterable[Moments | None]) -> Moments | None:
-        """Return the moments of all parts together; None where there is none."""
+        """Return the moments of all parts together; None without any part."""
         there = [one for one in parts if one is not None]
         return reduce(cls.merge, there) if there else None
 
     @classmethod
     def none(cls, length: int) -> Moments:
-        """Return the moments of no row."""
+        """Return the moments of zero rows."""
         return cls(0, np.zeros(length), np.zeros((length, length)))
 
     @classmethod
     def of_blocks(cls, blocks: Iterable[NDArray[np.floating]], length: int) -> Moments:
-        """Return the moments of all rows of some blocks."""
+        """Return the moments of all rows of several blocks."""
         found = cls.none(length)
         for rows in blocks:
             if len(rows):
@@ -178,7 +178,7 @@ class Moments:
         return Moments(n, self.mean + step * (other.n / n), scatter)
 
     def without(self, part: Moments) -> Moments:
-        """Return the moments of the rows that are not in a part; some must be left."""
+        """Return the moments of the rows that are not in a part; at least one must remain."""
         n = self.n - part.n
         step = part.mean - self.mean
         mean = self.mean - step * (part.n / n)
@@ -189,6 +189,6 @@ class Moments:
 
     @property
     def covariance(self) -> Floats:
-        """The unbiased covariance; of at least two rows."""
+        """The unbiased covariance; needs at least two rows."""
         covariance: Floats = self.scatter / (self.n - 1)
         return covariance

@@ -1,4 +1,4 @@
-"""Fit generalised Gaussians by their moments, as NIQE and BRISQUE do: the nearest of a table."""
+"""Fit generalised Gaussians by moments and a table of shapes, as NIQE and BRISQUE do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AsymmetricFit(NamedTuple):
     left, right
         Root mean squares of the negative and of the positive values.
     scale
-        What turns a root mean square into the scale of the distribution.
+        The factor from a root mean square to the scale of the distribution.
     """
 
     shape: Tensor
@@ -31,7 +31,7 @@ class AsymmetricFit(NamedTuple):
 
 
 def sign_sums(values: Tensor) -> Tensor:
-    """Sum what `asymmetric_fit` needs over the last dimension.
+    """Compute the sums for `asymmetric_fit` over the last dimension.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def sign_sums(values: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (..., 5): how many values are negative, the sum of their squares, how many are positive, the
-        sum of their squares, and the sum of the absolute values.
+        (..., 5): the number of negative values, the sum of their squares, the number of positive
+        values, the sum of their squares, and the sum of the absolute values.
     """
     squares = values.square()
     sides = (values < 0, values > 0)
@@ -56,9 +56,9 @@ def asymmetric_fit(sums: Tensor, count: int) -> AsymmetricFit:
     Parameters
     ----------
     sums
-        As `sign_sums` gives them.
+        The result of `sign_sums`.
     count
-        Of the values.
+        The number of values.
     """
     negatives, below, positives, above, size = sums.unbind(-1)
     left, right = (below / negatives).sqrt(), (above / positives).sqrt()
@@ -86,17 +86,17 @@ def symmetric_shape(square: Tensor, size: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (...), NaN where all values are 0.
+        (...), NaN if all values are 0.
     """
     wanted = square / size.square()
     shapes, ratios, _ = _table()
-    # The table's ratios are the other way round: they fall where these rise.
+    # The ratios of the table are the inverse: they decrease where these increase.
     place = len(shapes) - 1 - _nearest((1 / ratios).flip(0), wanted)
     return torch.where(wanted.isnan(), torch.nan, shapes[place])
 
 
 def _nearest(table: Tensor, wanted: Tensor) -> Tensor:
-    """Return the places of the nearest entries of an increasing table."""
+    """Return the indices of the nearest entries in an increasing table."""
     after = torch.searchsorted(table, wanted).clamp(1, len(table) - 1)
     nearer = (wanted - table[after - 1]) <= (table[after] - wanted)
     return after - nearer.long()
@@ -104,7 +104,7 @@ def _nearest(table: Tensor, wanted: Tensor) -> Tensor:
 
 @cache
 def _table() -> tuple[Tensor, Tensor, Tensor]:
-    """Return shapes from 0.2 to 10, the moment ratio of each, and what a deviation is scaled by."""
+    """Return shapes from 0.2 to 10, and for each its moment ratio and its factor for deviations."""
     shapes = torch.arange(200, 10_001, dtype=torch.float64, device="cpu") / 1000
     first, second, third = (torch.lgamma(order / shapes) for order in (1, 2, 3))
     return shapes, torch.exp(2 * second - first - third), torch.exp((first - third) / 2)

@@ -1,4 +1,4 @@
-"""Which tensors functions and losses accept, and in which type they compute."""
+"""Check the tensors that functions and losses accept, and convert their type."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from iqbench.native.threads import use_own_threads
 __all__ = ["accept_image", "accept_pair", "accept_signal", "check_images", "overshoots"]
 
 MEAN_OVERSHOOT = 0.06
-"""So far an image may lie outside [0, 1] on average. Photographs in [-1, 1] exceed it, noise of
-sigma 75/255 that nobody has cut off does not."""
+"""The largest mean distance of an image from [0, 1]. Photographs in [-1, 1] exceed it; images with
+unclipped noise of sigma 75/255 do not."""
 
 OVERSHOOT = 2.0
-"""How far a single value of an image may be outside [0, 1]."""
+"""The largest distance of a single value of an image from [0, 1]."""
 
 TRAINED_OVERSHOOT = 16.0
-"""How far a value of a network may be outside [0, 1] while it is trained."""
+"""The largest distance of a value from [0, 1] for a network in training."""
 
 _PEAKS: Mapping[torch.dtype, float] = {torch.uint8: 255.0, torch.uint16: 65535.0}
-"""Integers that stand for [0, 1], as files hold them."""
+"""The peaks of integer types, as in image files."""
 
 _EXACT_IN_FLOAT32 = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.uint16)
 
@@ -36,7 +36,7 @@ def accept_pair(
     trained: bool = False,
     look: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Return two images as metrics compute with them, or refuse them.
+    """Check two images, and convert them for the computation of metrics.
 
     Parameters
     ----------
@@ -44,22 +44,22 @@ def accept_pair(
         (N, C, H, W) of one shape on one device, C 1 or 3: floating point in [0, 1]; or uint8 or
         uint16, which are divided by 255 or 65535.
     trained
-        Whether a network gives the output while it is trained: it may overshoot [0, 1] further, and
-        the reference is called the target.
+        Whether the output comes from a network in training: it may exceed [0, 1] further, and the
+        reference is called the target in messages.
     look
-        Whether to check the range of the values, for which a GPU has to be waited for.
+        Whether to check the range of the values, which needs to wait for a GPU.
 
     Returns
     -------
     tuple of Tensor
-        Both in float32, or in float64 if one of them is; with their gradients.
+        Both in float32, or in float64 if one of them is float64; with their gradients.
 
     Raises
     ------
     IqbenchError
-        If they are no pair of images, or their values are not in [0, 1]. Each image of a batch may
-        overshoot it by 0.06 on average and by 2 anywhere. NaN is not refused: values that depend on
-        it are NaN.
+        If they are not a pair of images, or their values are not in [0, 1]. Each image of a batch
+        may exceed this range by 0.06 on average and by 2 at any position. NaN is accepted: values
+        that depend on it are NaN.
     """
     use_own_threads()
     what = "target" if trained else "reference"
@@ -89,17 +89,17 @@ def accept_pair(
 
 
 def accept_image(image: Tensor) -> Tensor:
-    """Return images without a reference as metrics compute with them, or refuse them.
+    """Check images without a reference, and convert them for the computation of metrics.
 
     Parameters
     ----------
     image
-        As each of the two of `accept_pair`.
+        As each image of `accept_pair`.
 
     Returns
     -------
     Tensor
-        In float32, or in float64 if it is, with its gradients.
+        In float32, or float64 if the image is float64, with its gradients.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def accept_image(image: Tensor) -> Tensor:
 
 
 def accept_signal(image: Tensor) -> Tensor:
-    """Return an image of any range as total variation computes with it, or refuse it.
+    """Check an image of any range, and convert it for the computation of total variation.
 
     Parameters
     ----------
@@ -129,12 +129,12 @@ def accept_signal(image: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        The same values in float32, or in float64 where float32 would not hold them.
+        The same values in float32, or in float64 if float32 cannot represent them.
 
     Raises
     ------
     IqbenchError
-        If it is no such tensor.
+        If it is not such a tensor.
     """
     use_own_threads()
     _check_tensor("the image", image)
@@ -146,26 +146,26 @@ def accept_signal(image: Tensor) -> Tensor:
 
 
 def check_images(name: str, images: object, *, trained: bool = False) -> Tensor:
-    """Refuse a tensor that is not a batch of images as files hold them; nothing is converted.
+    """Check that a tensor is a batch of images as in files, without converting it.
 
     Parameters
     ----------
     name
-        What to call them in messages.
+        Their name in messages.
     images
         (N, C, H, W), C 1 or 3, N may be 0: floating point in [0, 1], uint8 or uint16.
     trained
-        Whether a network gives them while it is trained: they may overshoot [0, 1] further.
+        Whether they come from a network in training: they may exceed [0, 1] further.
 
     Returns
     -------
     Tensor
-        The same, without gradients.
+        The same tensor, without gradients.
 
     Raises
     ------
     IqbenchError
-        If it is no such tensor. NaN is not refused.
+        If it is not such a tensor. NaN is accepted.
     """
     use_own_threads()
     _check_tensor(name, images)
@@ -184,7 +184,7 @@ def check_images(name: str, images: object, *, trained: bool = False) -> Tensor:
 
 
 def overshoots(images: Tensor) -> bool:
-    """Tell whether an image lies outside [0, 1] further than a finished method's output does."""
+    """Return whether an image exceeds [0, 1] further than the output of a trained method may."""
     return images.dtype.is_floating_point and bool(
         _far_outside(images.detach(), trained=False) is not None
     )
@@ -192,14 +192,14 @@ def overshoots(images: Tensor) -> bool:
 
 def _without_range(name: str, image: Tensor) -> IqbenchError:
     return IqbenchError(
-        f"{name} is {str(image.dtype).removeprefix('torch.')}, which does not say its range",
+        f"{name} is {str(image.dtype).removeprefix('torch.')}, whose range is not known",
         hint="Give uint8, uint16 or floating point in [0, 1]: divide by the peak, as in "
         "image / 255",
     )
 
 
 def _check_tensor(name: str, image: object) -> None:
-    """Refuse anything but a dense tensor of real numbers."""
+    """Raise an error for anything but a dense tensor of real numbers."""
     if not isinstance(image, Tensor):
         raise IqbenchError(
             f"{name} is of type {type(image).__name__}, not a torch tensor",
@@ -210,7 +210,7 @@ def _check_tensor(name: str, image: object) -> None:
 
 
 def _in_unit_range(name: str, image: Tensor) -> Tensor:
-    """Return floating point of at least 32 bits, integers divided by their peak."""
+    """Convert to floating point of at least 32 bits; integers are divided by their peak."""
     if image.dtype.is_floating_point:
         return _at_least_float32(image)
     if image.dtype not in _PEAKS:
@@ -223,20 +223,20 @@ def _at_least_float32(image: Tensor) -> Tensor:
 
 
 def _check_range(name: str, image: Tensor, *, trained: bool = False) -> None:
-    """Refuse values that cannot be meant for [0, 1]."""
+    """Raise an error for values that are evidently not meant for [0, 1]."""
     worst = _far_outside(image.detach(), trained=trained)
     if worst is None:
         return
     raise IqbenchError(
         f"{name} has values from {float(worst.min()):.4g} to {float(worst.max()):.4g}, but images "
         "are in [0, 1]",
-        hint="Convert it: (x + 1) / 2 from [-1, 1], x / 255 from 0..255; or cut off what "
-        "overshoots: x.clamp(0, 1)",
+        hint="Convert it: (x + 1) / 2 from [-1, 1], x / 255 from 0..255; or clip its values: "
+        "x.clamp(0, 1)",
     )
 
 
 def _far_outside(image: Tensor, *, trained: bool) -> Tensor | None:
-    """Return the first image of a batch that lies too far outside [0, 1]; None if none does."""
+    """Return the first image of a batch that exceeds [0, 1] too far; None if none does."""
     if image.numel() == 0 or not _is_readable(image):
         return None
     image = _at_least_float32(image)
@@ -251,10 +251,10 @@ def _far_outside(image: Tensor, *, trained: bool) -> Tensor | None:
 
 
 def _is_readable(image: Tensor) -> bool:
-    """Tell whether the values of a tensor can be looked at now.
+    """Return whether the values of a tensor can be read now.
 
-    Not where there are none (meta tensors), and not while torch compiles, traces, captures a CUDA
-    graph or maps a function over a batch.
+    They cannot for meta tensors, and while torch compiles, traces, captures a CUDA graph or maps a
+    function over a batch.
     """
     jit: Any = torch.jit  # its type hints lag behind
     if torch.compiler.is_compiling() or jit.is_tracing():

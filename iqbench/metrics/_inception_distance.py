@@ -1,4 +1,4 @@
-"""What FID and KID share: Inception's features, and the options that choose them."""
+"""The base class of FID and KID: Inception's features and their options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["InceptionDistance"]
 class InceptionDistance(SetMetric):
     """A distance between Inception's features of two sets.
 
-    A subclass gives `name`, `summary`, `decimals` and `distance`.
+    A subclass defines `name`, `summary`, `decimals` and `distance`.
     """
 
     symmetric: ClassVar[bool] = True
@@ -26,7 +26,7 @@ class InceptionDistance(SetMetric):
     patches: Annotated[int, Field(ge=0)] = 0
 
     def columns(self) -> tuple[Column, ...]:
-        """Return the one column, whose name says the options that are not the default."""
+        """Return the one column, whose name contains the options that are not the default."""
         return (
             Column(
                 f"{self.name}{self.extractor.suffix}",

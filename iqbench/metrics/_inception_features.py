@@ -1,4 +1,4 @@
-"""Inception's features of images of any size: what FID and KID are computed from."""
+"""Inception's features of images of any size, for FID and KID."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def inception_features(image: Tensor, *, resizer: Resizer = "clean") -> Tensor:
     image
         (N, C, H, W) in [0, 1], C 1 or 3; gray counts as three equal channels.
     resizer
-        How images are brought to 299x299. ``clean``: Pillow's bicubic filter on unrounded values,
-        clipped to 0..255, as clean-fid does. ``pytorch``: bilinear without antialiasing, pixel
-        centres aligned, as pytorch-fid. ``tensorflow``: bilinear without antialiasing, corners
-        aligned as TensorFlow 1 does, as the FID authors' code. The network then sees
-        (x - 128) / 128 of 0..255; with ``pytorch`` x / 127.5 - 1, as in pytorch-fid.
+        How images are resized to 299x299. ``clean``: Pillow's bicubic filter on unrounded values,
+        clipped to 0..255, as in clean-fid. ``pytorch``: bilinear without antialiasing, pixel
+        centres aligned, as in pytorch-fid. ``tensorflow``: bilinear without antialiasing, aligned
+        as in TensorFlow 1, as in the FID authors' code. The network then gets (x - 128) / 128 for
+        x in 0..255; with ``pytorch`` x / 127.5 - 1, as in pytorch-fid.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def inception_features(image: Tensor, *, resizer: Resizer = "clean") -> Tensor:
     ------
     IqbenchError
         If the tensor is not a batch of images in [0, 1], the resizer is unknown, or the weights are
-        not there and cannot be fetched.
+        missing and cannot be fetched.
 
     Notes
     -----
@@ -83,10 +83,9 @@ class InceptionExtractor:
     resizer
         See `inception_features`.
     patches
-        Side of square patches instead of whole images; 0 for whole images. They lie side by side
-        from the top left corner, and once more from half a patch further down and right, as Mentzer
-        et al. 2020, arXiv:2006.09965, appendix A.7, take them. What is left at the borders does
-        not count.
+        Side of square patches; 0 for whole images. There are two grids of adjacent patches: from
+        the top left corner, and shifted by half a patch down and right, as in Mentzer et al. 2020,
+        arXiv:2006.09965, appendix A.7. Incomplete patches at the borders are left out.
     """
 
     resizer: Resizer = "clean"
@@ -94,19 +93,19 @@ class InceptionExtractor:
 
     @property
     def options(self) -> Options:
-        """What the features depend on besides the weights and the pixels."""
+        """The options that the features depend on."""
         cut = (("patches", str(self.patches)),) if self.patches else ()
         middle = (("middle", "127.5"),) if _MIDDLES[self.resizer] == 127.5 else ()
         return (("features", "inception"), ("resizer", self.resizer), *middle, *cut)
 
     @property
     def suffix(self) -> str:
-        """What the name of a column ends in: the options that are not the default."""
+        """The suffix of a column's name: the options that are not the default."""
         resizer = "" if self.resizer == "clean" else f"-resizer={self.resizer}"
         return resizer + (f"-patches={self.patches}" if self.patches else "")
 
     def weights(self, folder: Path | None) -> Weights:
-        """Find the weights of Inception, and fetch them if need be."""
+        """Find the weights of Inception, and fetch them if necessary."""
         return load("inception", folder=folder)
 
     def extract(self, image: Tensor, weights: Weights | None) -> Features:
@@ -121,7 +120,7 @@ class InceptionExtractor:
         return np.concatenate(rows)
 
     def _patches(self, image: Tensor) -> Iterator[Tensor]:
-        """Cut an image into patches, one grid after the other."""
+        """Cut an image into the patches of both grids."""
         side = self.patches
         for shift in (0, side // 2):
             for top in range(shift, image.shape[2] - side + 1, side):
@@ -130,7 +129,7 @@ class InceptionExtractor:
 
 
 def _clean(pixels: Tensor) -> Tensor:
-    """Resize each channel by Pillow, in float32."""
+    """Resize each channel with Pillow, in float32."""
     images = []
     for image in pixels.detach().cpu().numpy():
         planes = [
@@ -146,7 +145,7 @@ def _pytorch(pixels: Tensor) -> Tensor:
 
 
 def _tensorflow(pixels: Tensor) -> Tensor:
-    """Interpolate between pixel floor(i s) and the next, s the ratio of the sides."""
+    """Interpolate between pixel floor(i s) and the next, where s is the ratio of the sides."""
     for axis in (2, 3):
         length = pixels.shape[axis]
         place = torch.arange(SIDE, dtype=torch.float32, device=pixels.device) * (length / SIDE)
@@ -161,4 +160,4 @@ def _tensorflow(pixels: Tensor) -> Tensor:
 _RESIZERS = {"clean": _clean, "pytorch": _pytorch, "tensorflow": _tensorflow}
 
 _MIDDLES = {"clean": 128.0, "pytorch": 127.5, "tensorflow": 128.0}
-"""The value of 0..255 that the network sees as 0; twice this value is what it sees as 1."""
+"""The value in 0..255 that becomes 0 for the network; twice this value becomes 1."""

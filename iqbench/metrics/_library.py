@@ -1,7 +1,7 @@
-"""Metrics of other libraries, which the user has installed: one adapter a library.
+"""Metrics of other libraries that the user has installed, with one adapter per library.
 
-An adapter says what a library offers and how its metrics are called; what is made of that here is a
-metric like any other.
+An adapter describes the metrics of a library and how to call them. This module makes ordinary
+metrics from these descriptions.
 """
 
 from __future__ import annotations
@@ -48,34 +48,34 @@ from iqbench.specs import build, format_value, parse_spec
 __all__ = ["Call", "Library", "LibraryMetric", "Offer", "option_fields", "probe_images"]
 
 Call = Callable[[Tensor, Tensor | None], Any]
-"""Takes outputs and references, (N, 3, H, W) in [0, 1], and gives one value per output."""
+"""Takes outputs and references, (N, 3, H, W) in [0, 1], and returns one value per output."""
 
 SEED = 0
 _SIDE = 256
-"""Side of the test image whose memory is measured."""
+"""Side of the test image for measuring memory."""
 
 
 class _NoOptions(BaseModel):
-    """The options of a metric that has none, or whose options only the library knows."""
+    """The options of a metric without options, or with options that only the library knows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What a library says of one of its metrics.
+    """The description of a metric of a library.
 
     Attributes
     ----------
     name
-        As the library calls it.
+        The library's name of the metric.
     direction
-        As of `Column`; ``none`` where the library does not say what is better.
+        As in `Column`; ``none`` if the library does not declare it.
     needs, scope
-        As of `Metric`.
+        As in `Metric`.
     options
-        Name to type and default, as `pydantic.create_model` takes them; None where the library
-        takes any and checks them itself.
+        Type and default by name, as `pydantic.create_model` takes them; None if the library takes
+        any options and checks them itself.
     """
 
     name: str
@@ -86,26 +86,26 @@ class Offer:
 
 
 class Library(ABC):
-    """Adapter of a library: what it offers, and how its metrics are called.
+    """The adapter of a library: it describes its metrics, and calls them.
 
-    A subclass uses the library's public interface only.
+    A subclass uses only the public interface of the library.
 
     Attributes
     ----------
     name
-        What stands before the colon of a spec.
+        The prefix of a spec, before the colon.
     package
-        What is imported.
+        The module to import.
     distribution
-        What pip installs.
+        The name for pip.
     home
-        Where it is described.
+        The address of its documentation.
     draws
-        Whether a metric may draw random numbers. They are seeded for each image, and the seed
-        stands in the signature.
+        Whether metrics may use random numbers. They are seeded for each image, and the seed is
+        part of the signature.
     batches
-        Whether a call may have several images. Whether their values are those of single images is
-        tried when a metric is loaded.
+        Whether a call may have several images. When a metric is loaded, it is tested that their
+        values equal those of single images.
     """
 
     name: ClassVar[str]
@@ -116,7 +116,7 @@ class Library(ABC):
     batches: ClassVar[bool] = False
 
     def __eq__(self, other: object) -> bool:
-        """An adapter has no state."""
+        """Return whether both are adapters of the same class; adapters have no state."""
         return type(self) is type(other)
 
     def __hash__(self) -> int:
@@ -124,18 +124,18 @@ class Library(ABC):
 
     @abstractmethod
     def names(self) -> Iterable[str]:
-        """Name what the library offers."""
+        """Return the names of the library's metrics."""
 
     @abstractmethod
     def offer(self, name: str) -> Offer:
-        """Say what one of `names` is, without loading weights."""
+        """Describe one of `names`, without loading weights."""
 
     @abstractmethod
     def load(self, name: str, options: Mapping[str, Any]) -> tuple[Call, nn.Module | None]:
-        """Return what computes a metric on the CPU, and the module that holds its weights."""
+        """Return a function that computes a metric on the CPU, and the module with its weights."""
 
     def canonical(self, name: str) -> str:
-        """Return the name of `names` that a name means; as it is where there is none."""
+        """Return the entry of `names` that a name means; unknown names are returned unchanged."""
         return name
 
     def imported(self) -> ModuleType:
@@ -169,23 +169,23 @@ class Library(ABC):
             return str(getattr(self.imported(), "__version__", "unknown"))
 
     def metric(self, spec: str) -> LibraryMetric:
-        """Make a metric of this library.
+        """Create a metric of this library.
 
         Parameters
         ----------
         spec
-            What stands behind the library's name and colon: ``name`` or ``name:key=value,...``.
+            The spec after the library's name and colon: ``name`` or ``name:key=value,...``.
 
         Raises
         ------
         IqbenchError
-            If the library is missing, or it or its metric is unknown; if it has one value per set.
+            If the library is not installed, the metric is unknown, or has one value per set.
         """
         name, options = parse_spec(spec)
         return self.build(name, options)
 
     def build(self, name: str, options: Mapping[str, str]) -> LibraryMetric:
-        """Make a metric of this library with some options, as written in a spec."""
+        """Create a metric of this library with options, as written in a spec."""
         self.imported()
         name = self.canonical(name)
         names = list(self.names())
@@ -194,9 +194,9 @@ class Library(ABC):
         made = _metric_class(self, name)
         if made.scope != "image":
             raise IqbenchError(
-                f"{made.name} has one value per set of images, and only metrics of single images "
-                f"are taken from {self.name}",
-                hint="Metrics of sets are computed here: fid, kid",
+                f"{made.name} has one value per set of images, and iqbench uses only metrics of "
+                f"single images of {self.name}",
+                hint="Use iqbench's own metrics of sets: fid, kid",
             )
         where = f"metric {made.name!r}"
         if made.offer.options is None:
@@ -206,7 +206,7 @@ class Library(ABC):
 
 
 class LibraryMetric(Metric):
-    """A metric that another library computes, of whole images.
+    """A metric that another library computes on whole images.
 
     Gray images count as three equal channels.
     """
@@ -219,12 +219,12 @@ class LibraryMetric(Metric):
     others: tuple[tuple[str, str | float | bool], ...] = ()
 
     def chosen(self) -> Iterator[tuple[str, Any]]:
-        """Give the options as the library takes them."""
+        """Return the options as the library takes them."""
         yield from self.options
         yield from self.others
 
     def _differing(self) -> dict[str, str]:
-        """Return the options that are not the library's defaults, as a spec has them."""
+        """Return the options that are not the library's defaults, as in a spec."""
         defaults = {} if self.offer.options is None else dict(self.option_model())
         return {
             name: format_value(value)
@@ -233,7 +233,7 @@ class LibraryMetric(Metric):
         }
 
     def columns(self) -> tuple[Column, ...]:
-        """Return the one column, spelt from the options that are not the library's defaults."""
+        """Return the one column; its name has the options that are not the library's defaults."""
         differing = self._differing()
         suffix = "".join(f"-{name}={value}" for name, value in differing.items())
         made_by = f"{self.library.distribution} {self.library.version()}"
@@ -247,21 +247,21 @@ class LibraryMetric(Metric):
                 options=(*fixed.items(), *differing.items()),
                 headline=True,
                 tolerance=NETWORK_TOLERANCE,
-                definition=f"{self.offer.name} as {made_by} computes it, of whole images with "
+                definition=f"{self.offer.name} as {made_by} computes it, on whole images with "
                 "values in [0, 1]. Gray images count as three equal channels.",
             ),
         )
 
     def parameters(self, folder: Path | None) -> Weights | None:
-        """Have the library load its weights from where it keeps them, and digest them."""
+        """Let the library load its weights, and compute their digest."""
         return _loaded(self).weights
 
     def bytes_a_pixel(self) -> int | None:
-        """Return what was measured on a probe; None where the probe could not be computed."""
+        """Return the result of a measurement on a probe; None if the probe failed."""
         return _loaded(self).bytes_a_pixel
 
     def batched(self) -> bool:
-        """Tell whether the library takes several outputs at once."""
+        """Return whether the library takes several outputs at once."""
         return _loaded(self).batched
 
     def observe(
@@ -272,7 +272,7 @@ class LibraryMetric(Metric):
         parameters: Maps,
         place: Place,
     ) -> Statistics:
-        """Have the library compute the values of whole images."""
+        """Let the library compute the values of whole images."""
         loaded = _loaded(self)
         call = loaded.on(output.device)
         outputs = _coloured(output)
@@ -289,12 +289,12 @@ class LibraryMetric(Metric):
         return {"value": Mean(torch.cat(found), 1)}
 
     def _values(self, call: Call, outputs: Tensor, references: Tensor | None) -> Tensor:
-        """Call the library, with a seed of its own, and check that it gives one value per image."""
+        """Call the library with its own seed, and check that it returns one value per image."""
         with _seeded(outputs.device), _contained(), _older_flags():
             found = call(outputs.contiguous(), references)
         values = torch.as_tensor(found, dtype=torch.float64, device=outputs.device).flatten()
         if len(values) != len(outputs):
-            raise ValueError(f"{len(values)} values of {len(outputs)} images")
+            raise ValueError(f"{len(values)} values for {len(outputs)} images")
         return values
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
@@ -302,19 +302,19 @@ class LibraryMetric(Metric):
         return means["value"]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by name: the class is made when it is asked for."""
+        """Pickle by name, because the class is created at run time."""
         options = {name: format_value(value) for name, value in self.chosen() if value is not None}
         return _rebuilt, (self.library, self.offer.name, options)
 
 
 def _rebuilt(library: Library, name: str, options: Mapping[str, str]) -> LibraryMetric:
-    """Make a metric again that was pickled."""
+    """Create a metric from its pickled name."""
     return library.build(name, options)
 
 
 @cache
 def _metric_class(library: Library, name: str) -> type[LibraryMetric]:
-    """Make the class of one metric of a library."""
+    """Create the class of one metric of a library."""
     offer = library.offer(name)
     fields: dict[str, Any] = dict(offer.options or {})
     config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -338,7 +338,7 @@ def _metric_class(library: Library, name: str) -> type[LibraryMetric]:
 
 @dataclass(frozen=True, eq=False)
 class _Loaded:
-    """What computes a metric, and what was found when it was loaded."""
+    """A loaded metric: the function that computes it, and the results of tests on a probe."""
 
     call: Call
     module: nn.Module | None
@@ -347,7 +347,7 @@ class _Loaded:
     batched: bool
 
     def on(self, device: torch.device) -> Call:
-        """Return what computes it on a device."""
+        """Return the function that computes the metric on a device."""
         if self.module is not None:
             self.module.to(device)
         return self.call
@@ -355,12 +355,12 @@ class _Loaded:
 
 @lru_cache(maxsize=32)
 def _loaded(metric: LibraryMetric) -> _Loaded:
-    """Load a metric once, and try it on a probe.
+    """Load a metric once, and test it on a probe.
 
     Raises
     ------
     IqbenchError
-        If the library does not take the options, or cannot find or fetch its weights.
+        If the library refuses the options, or cannot find or fetch its weights.
     """
     library, name = metric.library, metric.offer.name
     options = {key: value for key, value in metric.chosen() if value is not None}
@@ -373,12 +373,12 @@ def _loaded(metric: LibraryMetric) -> _Loaded:
                 peak, batched = _try(call, alone=metric.needs == "output", several=library.batches)
             except OSError:
                 raise
-            except Exception:  # of an image that does not suit it; images to come may
+            except Exception:  # the probe may be unsuitable, while later images are suitable
                 peak, batched = None, False
-    except OSError as error:  # URLError is one
+    except OSError as error:  # also URLError
         raise IqbenchError(
-            f"{library.distribution} cannot load what {metric.name} needs: {error}",
-            hint=f"{library.distribution} fetches its weights itself: let it once with a network",
+            f"{library.distribution} cannot load the weights of {metric.name}: {error}",
+            hint=f"{library.distribution} fetches its weights itself: run once with a network",
         ) from error
     except (TypeError, ValueError, KeyError, AssertionError, ImportError, RuntimeError) as error:
         raise IqbenchError(
@@ -389,7 +389,7 @@ def _loaded(metric: LibraryMetric) -> _Loaded:
     weights = None
     if state:
         arrays = {key: value.detach().cpu() for key, value in state.items()}
-        # Numpy has no bfloat16; a float32 holds each of its values.
+        # Numpy has no bfloat16; float32 represents each of its values.
         exact = {
             key: (value.float() if value.dtype == torch.bfloat16 else value).numpy()
             for key, value in arrays.items()
@@ -406,15 +406,15 @@ def _try(call: Call, *, alone: bool, several: bool) -> tuple[int, bool]:
     call
         The metric.
     alone
-        Whether it takes outputs alone.
+        Whether it takes only outputs.
     several
-        Whether to try a batch as well.
+        Whether to test a batch too.
 
     Returns
     -------
     tuple
-        The bytes that it takes a pixel, and whether the values of a batch are those of single
-        images: piq 0.8.0's SR-SIM, for one, mixes the images of a batch.
+        The bytes per pixel, and whether the values of a batch equal those of single images (SR-SIM
+        of piq 0.8.0, for example, mixes the images of a batch).
     """
     output, reference = probe_images(_SIDE)
     given = None if alone else reference
@@ -432,12 +432,12 @@ def _try(call: Call, *, alone: bool, several: bool) -> tuple[int, bool]:
 
 
 def _numbers(value: object) -> Tensor:
-    """Return what a library returned as a row of numbers."""
+    """Convert the result of a library to a row of numbers."""
     return torch.as_tensor(value, dtype=torch.float64, device="cpu").flatten()
 
 
 def probe_images(side: int) -> tuple[Tensor, Tensor]:
-    """Make an output and its reference, (1, 3, side, side): waves, and noise on them."""
+    """Return an output and its reference, (1, 3, side, side): waves, with and without noise."""
     steps = torch.arange(side, dtype=torch.float32, device="cpu") / side
     waves = torch.sin(steps[:, None] * 21 + steps[None] * 13)
     reference = torch.stack([waves, waves.T, waves.flip(0)])[None] * 0.4 + 0.5
@@ -448,14 +448,14 @@ def probe_images(side: int) -> tuple[Tensor, Tensor]:
 def option_fields(
     signature: inspect.Signature, without: Iterable[str]
 ) -> dict[str, tuple[Any, Any]]:
-    """Read the options off a signature: what has a default that a spec can spell.
+    """Return the options of a signature: parameters with a default that a spec can express.
 
     Parameters
     ----------
     signature
-        Of a function or constructor.
+        The signature of a function or constructor.
     without
-        Names of parameters that are no options.
+        Names of parameters that are not options.
     """
     left_out = {*without, "self", "args", "kwargs"}
     fields = {}
@@ -469,7 +469,7 @@ def option_fields(
 
 
 def _kind(annotation: Any, default: Any) -> Any:
-    """Return the type that an option is read as; None where a spec cannot spell it."""
+    """Return the type of an option; None if a spec cannot express it."""
     if get_origin(annotation) is Literal:
         return annotation
     if isinstance(default, (list, tuple)):
@@ -486,7 +486,7 @@ def _kind(annotation: Any, default: Any) -> Any:
 
 
 def _guess(text: str) -> str | float | bool:
-    """Read an option whose type only the library knows: a truth value, a number, or text."""
+    """Parse an option of unknown type: as a truth value, a number, or text."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     for kind in (int, float):
@@ -498,13 +498,13 @@ def _guess(text: str) -> str | float | bool:
 
 
 def _coloured(image: Tensor) -> Tensor:
-    """Return three channels: of a gray image three equal ones."""
+    """Return three channels; gray is repeated."""
     return image.expand(-1, 3, -1, -1)
 
 
 @contextmanager
 def _seeded(device: torch.device) -> Iterator[None]:
-    """Seed every generator that a library may draw from; restore their states after."""
+    """Seed every random generator that a library may use; restore their states afterwards."""
     python, numpy = random.getstate(), np.random.get_state()
     devices = [device] if device.type == "cuda" else []
     try:
@@ -520,10 +520,10 @@ def _seeded(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def _older_flags() -> Iterator[None]:
-    """Let a library read and set the older of torch's two flags of cuDNN's precision.
+    """Let a library read and set the older one of torch's two flags for cuDNN's precision.
 
-    torch 2.9 and newer have one for each kind of operation, which iqbench sets. While these differ
-    from the older flag, reading that one fails, and pyiqa reads it at each call.
+    torch 2.9 and newer have one flag for each kind of operation, which iqbench sets. While these
+    differ from the older flag, reading the older one fails, and pyiqa reads it in each call.
     """
     cudnn: Any = torch.backends.cudnn
     if not hasattr(cudnn, "rnn"):
@@ -532,7 +532,7 @@ def _older_flags() -> Iterator[None]:
     before = cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision
     try:
         flag = cudnn.allow_tf32
-    except RuntimeError:  # it differs
+    except RuntimeError:  # the flags differ
         flag = before[0] != "tf32"
     try:
         cudnn.allow_tf32 = before[0] == "tf32"
@@ -545,9 +545,9 @@ def _older_flags() -> Iterator[None]:
 
 @contextmanager
 def _contained() -> Iterator[None]:
-    """Silence warnings, which are about the inside of a library; what it prints is not a result.
+    """Suppress warnings and printed text of a library.
 
-    What it wants to fetch is refused where users forbid it.
+    Its downloads are refused if the user forbids them.
     """
     with warnings.catch_warnings(), redirect_stdout(sys.stderr), no_downloads():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Keep other libraries from fetching anything where users forbid it."""
+"""Prevent downloads by other libraries if the user forbids them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ _here = threading.local()
 def no_downloads() -> Iterator[None]:
     """Refuse this thread's connections to a network while ``IQBENCH_OFFLINE`` is set.
 
-    Libraries fetch weights in ways of their own, so Python's audit events of connections are
-    watched. Threads that a library starts, and code that is not Python's, are not seen.
+    Libraries download weights in different ways, so this watches Python's audit events for
+    connections. It does not see threads that a library starts, and code outside of Python.
 
     Raises
     ------
     OSError
-        Where something is to be fetched: libraries take that for a missing network, and look into
-        their caches.
+        If a library connects. Libraries handle this as a missing network, and use their caches.
     """
     if not offline():
         yield
@@ -49,7 +48,7 @@ def _refuses() -> bool:
 
 @cache
 def _watch() -> None:
-    """Watch connections from now on; Python has no way to end that."""
+    """Watch connections from now on; Python cannot remove an audit hook."""
     sys.addaudithook(_refuse)
 
 

@@ -1,4 +1,4 @@
-"""How much memory a computation takes: the most bytes of tensors that live at once."""
+"""Measure the memory of a computation: the largest number of bytes of tensors at one time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Mode: Any = dispatch.TorchDispatchMode  # torch has no types for it
 
 
 class _Ledger:
-    """Counts the bytes of tensors from when they are seen until they are freed."""
+    """Counts the bytes of tensors from their first use until they are freed."""
 
     def __init__(self) -> None:
         self._storages: dict[int, int] = {}
@@ -26,7 +26,7 @@ class _Ledger:
     def see(self, tensor: Tensor) -> None:
         """Count the storage of a tensor, once."""
         storage = tensor.untyped_storage()
-        key = id(storage)  # torch keeps this object alive as long as the storage
+        key = id(storage)  # torch keeps this object as long as the storage
         if key not in self._storages:
             self._storages[key] = storage.nbytes()
             self._now += storage.nbytes()
@@ -38,9 +38,9 @@ class _Ledger:
 
 
 def peak_bytes(compute: Callable[[], object]) -> int:
-    """Compute something, and return the most bytes that tensors made on the way took at once.
+    """Run a computation, and return the largest number of bytes of its tensors at one time.
 
-    Memory that an operation takes and frees inside itself is not seen.
+    Memory that a single operation allocates and frees internally is not counted.
     """
     ledger = _Ledger()
 

@@ -1,4 +1,4 @@
-"""Metrics by name: every file of this folder, and what other packages add by entry point."""
+"""Metrics by name: those of this folder, and those of other packages by entry points."""
 
 from __future__ import annotations
 
@@ -42,35 +42,35 @@ DEFAULT_METRICS = ("psnr", "ssim", "tv", "perceptual", "lpips:net=alex", "lpips:
 
 _OPTION = re.compile(r"-(?=[a-z_]+=)")
 _SECTION = re.compile(r"\n\n[A-Z][A-Za-z ]*\n-{3,}(?:\n|$)")
-"""Where the first section of a numpydoc docstring begins, such as its attributes."""
+"""The start of the first section of a numpydoc docstring, such as its attributes."""
 
 _PACKAGES: dict[type[Metric], str] = {}
-"""The package of each metric that came by an entry point."""
+"""The package of each metric from an entry point."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One column that shall be computed, and the metric it is of."""
+    """A column to compute, and its metric."""
 
     metric: Metric
     column: Column
 
     @property
     def needs_whole_images(self) -> bool:
-        """Whether the column is not streamed: memory then grows with the image."""
+        """Whether the column needs whole images, so that memory grows with the image."""
         return any(tap.whole for tap in self.column.taps)
 
     @property
     def role(self) -> ColumnRole:
-        """What the column's number tells."""
+        """The role of the column."""
         return self.column.role or self.metric.role
 
     @property
     def definition(self) -> str:
-        """What the column's number is: paragraphs without markup, an empty line between two."""
+        """The definition of the column: paragraphs without markup, separated by empty lines."""
         if self.column.definition:
             return self.column.definition
-        # Without a docstring of its own a metric would get that of its base.
+        # Do not use the docstring of a base class.
         text = inspect.cleandoc(vars(type(self.metric)).get("__doc__") or "")
         prose = _SECTION.split(text, maxsplit=1)[0]
         paragraphs = (" ".join(part.split()) for part in prose.split("\n\n"))
@@ -79,17 +79,17 @@ class Request:
 
 @cache
 def metric_classes() -> dict[str, type[Metric]]:
-    """Return every metric by name: those of this folder first, then other packages'.
+    """Return every metric by name: first those of this folder, then those of other packages.
 
     Raises
     ------
     IqbenchError
-        If two metrics have one name, or an entry point is not a metric.
+        If two metrics have the same name, or an entry point is not a metric.
 
     Warns
     -----
     IqbenchWarning
-        Of an entry point that cannot be imported; it is left out.
+        About an entry point that cannot be imported. It is left out.
     """
     found: list[type[Metric]] = []
     for module in pkgutil.iter_modules(iqbench.metrics.__path__):
@@ -121,12 +121,12 @@ def metric_classes() -> dict[str, type[Metric]]:
 
 @cache
 def libraries() -> dict[str, Library]:
-    """Return the adapters of other libraries by name, whether the libraries are installed or not.
+    """Return the adapters of other libraries by name, also if a library is not installed.
 
     Raises
     ------
     IqbenchError
-        If an entry point is not an adapter, or two adapters have one name.
+        If an entry point is not an adapter, or two adapters have the same name.
     """
     adapters: list[Library] = []
     for module in pkgutil.iter_modules(iqbench.metrics._libraries.__path__):
@@ -153,13 +153,13 @@ def libraries() -> dict[str, Library]:
 
 
 def _loaded(point: EntryPoint, group: str) -> object | None:
-    """Import what another package declares; warn of what cannot be imported, and leave it out.
+    """Import an entry point of another package; if this fails, warn and return None.
 
-    A package that is broken keeps nobody from the metrics of the others.
+    One broken package must not block the metrics of others.
     """
     try:
         thing: object = point.load()
-    except Exception as error:  # its own code
+    except Exception as error:  # code of the package
         warnings.warn(
             f"package {_package(point)} is left out: its entry point {point.value!r} of {group} "
             f"cannot be loaded: {type(error).__name__}: {error}",
@@ -171,14 +171,14 @@ def _loaded(point: EntryPoint, group: str) -> object | None:
 
 
 def _package(point: EntryPoint) -> str:
-    """Name the package of an entry point with its version; else the module that it names."""
+    """Return the package of an entry point with its version, or else the module."""
     if point.dist:
         return f"{point.dist.name} {point.dist.version}"
     return point.value.partition(":")[0]
 
 
 def named(metric: type[Metric]) -> str:
-    """Name a metric in a message: with its package, where it is not of iqbench."""
+    """Return the name of a metric for messages, with its package if it is not from iqbench."""
     package = package_of(metric)
     return f"metric {metric.name}" + (f" (package {package})" if package else "")
 
@@ -189,7 +189,7 @@ def columns_of_metric(metric: Metric) -> tuple[Column, ...]:
     Raises
     ------
     IqbenchError
-        Naming the metric and its package, if its own code fails.
+        If the code of the metric fails. The error names the metric and its package.
     """
     with blamed_on(metric):
         return metric.columns()
@@ -197,12 +197,12 @@ def columns_of_metric(metric: Metric) -> tuple[Column, ...]:
 
 @contextmanager
 def blamed_on(metric: Metric) -> Iterator[None]:
-    """Name the package of a metric whose own code raised an error.
+    """Convert errors in the code of a metric to errors that name its package.
 
     Raises
     ------
     IqbenchError
-        In place of every other exception.
+        Instead of any other exception.
     """
     try:
         yield
@@ -216,7 +216,7 @@ def blamed_on(metric: Metric) -> Iterator[None]:
 
 
 def package_of(metric: type[Metric]) -> str:
-    """Name the package that a metric comes from, with its version; empty for those of iqbench.
+    """Return the package of a metric with its version; empty for metrics of iqbench.
 
     Parameters
     ----------
@@ -230,65 +230,65 @@ def package_of(metric: type[Metric]) -> str:
 
 
 def _is_adapter(value: object) -> TypeGuard[type[Library]]:
-    """Tell an adapter from what its file imports."""
+    """Return whether a value is an adapter class, and not an import of its file."""
     return inspect.isclass(value) and issubclass(value, Library)
 
 
 def _is_metric(value: object) -> TypeGuard[type[Metric]]:
-    """Tell a metric; on Python 3.10 aliases such as ``dict[str, int]`` pass for classes."""
+    """Return whether a value is a metric class; in Python 3.10 ``dict[str, int]`` is a type too."""
     return isinstance(value, type) and get_origin(value) is None and issubclass(value, Metric)
 
 
 def resolve_metrics(
     specs: Iterable[str], variants: Mapping[str, str] | None = None
 ) -> tuple[Request, ...]:
-    """Turn metric specs and column names into the columns to compute.
+    """Convert metric specs and column names to the columns to compute.
 
     Parameters
     ----------
     specs
         Each ``name``, ``name:key=value,...`` or the name of a column.
     variants
-        Bare name to the spec that a protocol means by it.
+        The specs that a protocol uses for names without options.
 
     Returns
     -------
     tuple of Request
-        In the order asked for, no column twice.
+        In the given order, without duplicates.
 
     Raises
     ------
     IqbenchError
-        On an unknown metric, column, option, network or layer, with the nearest known one.
+        If a metric, column, option, network or layer is unknown; with the most similar name.
     """
     requests: dict[str, Request] = {}
     for spec in specs:
         for request in _resolve((variants or {}).get(spec.strip(), spec)):
             requests.setdefault(request.column.name, request)
     if not requests:
-        raise IqbenchError("no metric was asked for")
+        raise IqbenchError("no metric is given", hint="Give at least one, such as psnr")
     return tuple(requests.values())
 
 
 def stem_of(column: str) -> str:
-    """Return the name of a column without its options: ``psnr`` of ``psnr-epsilon=1e-08``."""
+    """Return the name of a column without its options: ``psnr`` for ``psnr-epsilon=1e-08``."""
     return _OPTION.split(column)[0]
 
 
 def resolve_column(spec: str, variants: Mapping[str, str] | None = None) -> Request:
-    """Turn a metric spec or column name into one column.
+    """Convert a metric spec or column name to one column.
 
     Parameters
     ----------
     spec
-        If the metric has several columns, the one that is called like the metric is meant.
+        If the metric has several columns, this means the one with the name of the metric.
     variants
         As for `resolve_metrics`.
 
     Raises
     ------
     IqbenchError
-        If there is no such metric, or none of its several columns is called like it.
+        If there is no such metric, or it has several columns and none has its name.
     """
     requests = resolve_metrics([spec], variants)
     for request in requests:
@@ -318,7 +318,7 @@ def _resolve(spec: str) -> list[Request]:
     extra = dict(suffix.split("=", 1) for suffix in suffixes)
     for metric_class in classes.values():
         parsed = None
-        with suppress(Exception):  # of another package: it keeps nobody from the other metrics
+        with suppress(Exception):  # errors of a package must not block the metrics of others
             parsed = metric_class.parse_column(stem)
         if parsed is not None:
             metric = build(metric_class, parsed | extra, where=f"metric {metric_class.name!r}")

@@ -1,4 +1,4 @@
-"""Distances between two sets of images: Fréchet (FID) and kernel (KID), on their features."""
+"""Fréchet distance (FID) and kernel distance (KID) between the features of two sets of images."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ __all__ = [
 ]
 
 _FEW_GROUPS, _GROUPS = 20, 50
-"""Groups of a jackknife: of covariances of full rank, whose roots take seconds, and of others."""
+"""Groups of a jackknife: for covariances of full rank, whose roots take seconds, and for others."""
 
 _GROUPS_AT_ONCE = 8
-"""Groups whose moments are in memory together."""
+"""Groups whose moments are in memory at one time."""
 
 
 @dataclass(frozen=True)
 class Distance:
-    """A distance between two sets, and how certain it is.
+    """A distance between two sets, with its uncertainty.
 
     Attributes
     ----------
     value
         The distance.
     standard_error
-        Of the value; NaN where there are too few images to say.
+        Standard error of the value; NaN if there are too few images.
     replicates
-        What the value is without each group of images in turn: image number i of the outputs, by
-        the order of ids, is in group i modulo the number of groups, and so is its reference, where
-        images belong together. Runs on the same images have the same groups, so that the
-        difference of two values has a jackknife too. Empty where that is not known.
+        The value without each group of images in turn (a jackknife). Image number i of the
+        outputs, in the order of ids, is in group i modulo the number of groups; so is its
+        reference, for pairs. Runs on the same images have the same groups, so that the difference
+        of two values has a jackknife too. Empty if not known.
     """
 
     value: float
@@ -57,18 +57,18 @@ def frechet_distance(reference: ArrayLike, output: ArrayLike, *, paired: bool = 
     Parameters
     ----------
     reference, output
-        (n, d) and (m, d), at least two rows each: the features of one image a row.
+        (n, d) and (m, d), at least two rows each: one row of features per image.
     paired
-        Whether row i of both sets belongs together, as a reference and its output: then both are
-        left out together for the standard error.
+        Whether row i of both sets is a reference and its output. Then both are left out together
+        for the standard error.
 
     Returns
     -------
     Distance
-        |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) with unbiased covariances, in float64; FID on
+        |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) with unbiased covariances, in float64; FID for
         Inception's features. The standard error is that of a jackknife over at most 50 groups of
-        images; a bootstrap would raise FID, which depends on the number of images. With fewer
-        images than some thousand, that dependence is part of the error, which is then large.
+        images; a bootstrap would increase FID, which depends on the number of images. With fewer
+        than some thousand images, this dependence is part of the error, which is then large.
 
     Raises
     ------
@@ -78,9 +78,9 @@ def frechet_distance(reference: ArrayLike, output: ArrayLike, *, paired: bool = 
 
     Notes
     -----
-    Heusel et al. 2017, arXiv:1706.08500. With fewer images than features, the trace of the root
-    is the nuclear norm of the product of both sets of centred features, an n x m matrix: nothing
-    is lost in the roots of eigenvalues that are 0.
+    Heusel et al. 2017, arXiv:1706.08500. With fewer images than features, the trace of the root is
+    computed as the nuclear norm of the product of both sets of centred features, an n x m matrix,
+    which avoids rounding errors in the roots of eigenvalues that are 0.
     """
     first, second = _two_sets(reference, output, paired)
     return frechet_of_sets(first, second, paired=paired)
@@ -97,9 +97,10 @@ def kernel_distance(reference: ArrayLike, output: ArrayLike, *, paired: bool = F
     Returns
     -------
     Distance
-        KID on Inception's features: the kernel is (x . y / d + 1)^3, all pairs of different images
-        count once, so nothing is drawn at random. The value may be below 0. The standard error is
-        that of a jackknife over single images: of pairs, or of both sets, whose variances add.
+        KID for Inception's features: the kernel is (x . y / d + 1)^3, and all pairs of different
+        images count once, without random subsets. The value may be below 0. The standard error is
+        that of a jackknife over single images: over pairs, or over both sets, whose variances are
+        added.
 
     Raises
     ------
@@ -108,8 +109,8 @@ def kernel_distance(reference: ArrayLike, output: ArrayLike, *, paired: bool = F
 
     Notes
     -----
-    Bińkowski et al. 2018, arXiv:1801.01401. Libraries average this over random subsets of 1000
-    images: the same expectation, a larger error.
+    Bińkowski et al. 2018, arXiv:1801.01401. Libraries average it over random subsets of 1000
+    images, which has the same expectation and a larger error.
     """
     return kernel_of_sets(*_two_sets(reference, output, paired), paired=paired)
 
@@ -117,7 +118,7 @@ def kernel_distance(reference: ArrayLike, output: ArrayLike, *, paired: bool = F
 def _two_sets(
     reference: ArrayLike, output: ArrayLike, paired: bool
 ) -> tuple[ArrayFeatures, ArrayFeatures]:
-    """Refuse anything but a pair of sets of features."""
+    """Check that both arguments are sets of features that can be compared."""
     first = ArrayFeatures.checked(reference, "reference")
     second = ArrayFeatures.checked(output, "output")
     if first.length != second.length:
@@ -131,14 +132,14 @@ def _two_sets(
 
 
 def frechet_of_sets(reference: FeatureSet, output: FeatureSet, *, paired: bool) -> Distance:
-    """Return what `frechet_distance` does, of sets that need not fit into memory.
+    """Compute `frechet_distance` of sets that may not fit into memory.
 
     Parameters
     ----------
     reference, output
         The features of both sets.
     paired
-        Whether the images of both sets belong together, one by one.
+        Whether the images of both sets are pairs.
     """
     sides = _side(reference), _side(output)
     value = _frechet(*(side.whole() for side in sides))
@@ -158,16 +159,16 @@ def frechet_of_sets(reference: FeatureSet, output: FeatureSet, *, paired: bool) 
 
 
 def frechet_of_moments(reference: Moments, output: Moments) -> Distance:
-    """Return the value that `frechet_of_sets` gives, of the moments of both sets.
+    """Compute the value of `frechet_of_sets` from the moments of both sets.
 
-    How sure it is, is not known: that takes the features of single images.
+    The result has no standard error, which needs the features of single images.
     """
     return Distance(_frechet(_Gaussian.of(reference), _Gaussian.of(output)))
 
 
 @dataclass(frozen=True)
 class _Gaussian:
-    """What is fitted to a set: its mean, and its covariance or, of few images, their rows.
+    """The Gaussian of a set: its mean, and its covariance or, for few images, a factor of it.
 
     Attributes
     ----------
@@ -176,10 +177,10 @@ class _Gaussian:
     spread
         The trace of the covariance.
     rows
-        (n, d) rows F with F^T F the covariance, such as the centred rows over the root of n - 1;
-        None where there are more images than features.
+        (n, d) rows F, so that F^T F is the covariance, such as the centred rows divided by the root
+        of n - 1; None with more images than features.
     covariance
-        (d, d) where there are no rows.
+        (d, d) if there are no rows.
     """
 
     mean: Floats
@@ -193,7 +194,7 @@ class _Gaussian:
         spread = float(np.trace(covariance))
         if moments.n >= len(covariance):
             return cls(moments.mean, spread, covariance=covariance)
-        # Of few rows the other eigenvalues are 0; what rounding makes of them has large roots.
+        # With few rows the other eigenvalues are 0, but their rounding errors have large roots.
         values, vectors = np.linalg.eigh(covariance)
         rank = moments.n - 1
         rows = (vectors[:, -rank:] * np.sqrt(values[-rank:].clip(0))).T
@@ -208,7 +209,7 @@ class _Gaussian:
         return cls(mean, float((centred**2).sum()), rows=centred)
 
     def factor(self) -> Floats:
-        """Return F, (n, d) or (d, d), with F^T F the covariance."""
+        """Return F, (n, d) or (d, d), so that F^T F is the covariance."""
         if self.rows is not None:
             return self.rows
         assert self.covariance is not None
@@ -225,12 +226,12 @@ def _frechet(first: _Gaussian, second: _Gaussian) -> float:
         # The roots of the eigenvalues of S1 S2 are the singular values of F1 F2^T.
         product = first.factor() @ second.factor().T
         root = float(np.linalg.svd(product, compute_uv=False).sum())
-    # Of equal sets rounding would leave something below 0.
+    # For equal sets, rounding may give a value below 0.
     return max(float(step @ step + first.spread + second.spread - 2 * root), 0.0)
 
 
 def _trace_of_root(first: Floats, second: Floats) -> float:
-    """Return tr((S1 S2)^(1/2)) of covariances, by a symmetric matrix with their eigenvalues."""
+    """Return tr((S1 S2)^(1/2)), by a symmetric matrix with the same eigenvalues."""
     try:
         root = np.linalg.cholesky(first)
     except np.linalg.LinAlgError:  # not of full rank
@@ -251,7 +252,7 @@ class _SmallSide:
         return _Gaussian.of_rows(self.rows)
 
     def without(self, groups: int) -> Iterator[_Gaussian]:
-        """Leave out each group of images in turn; groups are every so many-th image."""
+        """Leave out each group of images in turn; image i is in group i modulo `groups`."""
         groups = min(groups, int(self.owners.max()) + 1)
         for group in range(groups):
             rest = self.rows[self.owners % groups != group]
@@ -287,7 +288,7 @@ class _LargeSide:
 
 
 def _side(features: FeatureSet) -> _SmallSide | _LargeSide:
-    """Take a set into memory, unless it has far more rows than features."""
+    """Read a set into memory, unless it has many more rows than features."""
     owners, length = features.owners, features.length
     if len(owners) <= 2 * length:
         return _SmallSide(features.array().astype(np.float64), owners)
@@ -296,20 +297,20 @@ def _side(features: FeatureSet) -> _SmallSide | _LargeSide:
 
 
 def kernel_of_sets(reference: FeatureSet, output: FeatureSet, *, paired: bool = False) -> Distance:
-    """Return what `kernel_distance` does, of sets that need not fit into memory.
+    """Compute `kernel_distance` of sets that may not fit into memory.
 
     Parameters
     ----------
     reference, output
         The features of both sets.
     paired
-        Whether the images of both sets belong together, one by one.
+        Whether the images of both sets are pairs.
 
     Notes
     -----
-    Patches of an image are not independent. So the jackknife leaves out one image at a time with
-    all its patches, and with its partner where images are paired; the value itself is of all pairs
-    of different rows.
+    Patches of an image are not independent. So the jackknife leaves out one image at a time, with
+    all its patches and, for pairs, with its partner. The value itself uses all pairs of different
+    rows.
     """
     images = [int(side.owners.max()) + 1 for side in (reference, output)]
     groups = min(_GROUPS if paired else _GROUPS // 2, images[1])
@@ -328,7 +329,7 @@ def kernel_of_sets(reference: FeatureSet, output: FeatureSet, *, paired: bool = 
         for (x, i), (y, j), z in zip(inner, left, crossed, strict=True)
         if min(i, j) > 1
     )
-    # What is left of the value without each image in turn.
+    # The parts of the value without each image in turn.
     without = first.without_each(), second.without_each()
     across_first, across_second = between.of_images()
     if paired:
@@ -354,11 +355,11 @@ def _kernel_value(
     Parameters
     ----------
     first, second
-        Sums over all pairs of different rows of either set.
+        Sums over all pairs of different rows within each set.
     n, m
-        How many rows these have.
+        The numbers of rows.
     across
-        Sum over all pairs of rows of both.
+        Sum over all pairs of rows of different sets.
     """
     value: Floats = np.asarray(
         first / (n * (n - 1)) + second / (m * (m - 1)) - 2 * across / (n * m), dtype=np.float64
@@ -367,7 +368,7 @@ def _kernel_value(
 
 
 def _jackknife_variance(parts: Floats) -> float:
-    """Return the variance of a value from what it is without each group; NaN of no groups."""
+    """Return the jackknife variance from the values without each group; NaN without groups."""
     groups = len(parts)
     if not groups:
         return math.nan
@@ -382,18 +383,19 @@ def _kernel(rows: NDArray[np.floating], columns: NDArray[np.floating]) -> Floats
 
 @dataclass(frozen=True)
 class _KernelSums:
-    """Sums of the kernel between the rows of one set, or of two, and of groups of images.
+    """Sums of the kernel between the rows of one set, or of two sets, and by groups of images.
 
     Attributes
     ----------
     rows, columns
-        Of each row of either set with all of the other; within one set, with all but itself.
+        For each row of a set, the sum with all rows of the other set; within one set, with all
+        other rows.
     groups
-        (groups,) of the rows of a group with those of the same group of the other set.
+        (groups,) sums of the rows of a group with those of the same group of the other set.
     own
-        (images,) of the rows of an image with those of the same image of the other set.
+        (images,) sums of the rows of an image with those of the same image of the other set.
     of_rows, of_columns
-        Which image each row is of.
+        The image of each row.
     """
 
     rows: Floats
@@ -404,13 +406,13 @@ class _KernelSums:
     of_columns: Integers
 
     def without(self, group: int) -> tuple[float, int]:
-        """Sum what is left within a set without a group, and count the rows that are left."""
+        """Return the sum within a set without a group, and the number of remaining rows."""
         mine = self.of_rows % len(self.groups) == group
         left = self.rows.sum() - 2 * self.rows[mine].sum() + self.groups[group]
         return float(left), int((~mine).sum())
 
     def without_across(self, group: int, *, both: bool) -> float:
-        """Sum what is left between two sets without a group of the second, or of both."""
+        """Return the sum between two sets without a group of the second, or of both."""
         number = len(self.groups)
         left = self.rows.sum() - self.columns[self.of_columns % number == group].sum()
         if both:
@@ -424,7 +426,7 @@ class _KernelSums:
         return rows, columns
 
     def without_each(self) -> tuple[Floats, Integers]:
-        """Sum what is left within a set without each image, and count the rows that are left."""
+        """Return the sums within a set without each image, and the numbers of remaining rows."""
         left = self.rows.sum() - 2 * self.of_images()[0] + self.own
         return left, len(self.rows) - np.bincount(self.of_rows)
 
@@ -441,7 +443,7 @@ def _kernel_sums(first: FeatureSet, groups: int, other: FeatureSet | None = None
         for others, columns in second.blocks():
             kernel = _kernel(rows, columns)
             if other is None:
-                kernel[places[:, np.newaxis] == others] = 0  # a row with itself
+                kernel[places[:, np.newaxis] == others] = 0  # pairs of a row with itself
             sums[0][places] += kernel.sum(axis=1)
             sums[1][others] += kernel.sum(axis=0)
             number = of_columns[others] % groups

@@ -1,4 +1,4 @@
-"""What a set-level metric is: features of images, and a distance between two sets of them."""
+"""The base class of set-level metrics: features of images, and a distance between two sets."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["Distance", "Extractor", "FeatureSet", "Features", "Moments", "SetMet
 
 
 class Extractor(Protocol):
-    """Turns an image into features. Equal extractors share what they extract."""
+    """Extracts the features of an image. Metrics with equal extractors share features."""
 
     @property
     def options(self) -> Options:
-        """What the features depend on besides the weights and the pixels, for the signature."""
+        """The options that the features depend on, for the signature."""
         ...
 
     def weights(self, folder: Path | None) -> Weights | None:
-        """Find the weights, and fetch them if need be; None where there are none.
+        """Find the weights, and fetch them if necessary; None for an extractor without weights.
 
         Parameters
         ----------
         folder
-            Where they are looked for first: what a user gave with ``--weights``, or None.
+            The folder that is searched first: the value of ``--weights``, or None.
         """
         ...
 
@@ -43,7 +43,7 @@ class Extractor(Protocol):
         image
             (1, C, H, W) in [0, 1], C 1 or 3.
         weights
-            What `weights` returned.
+            The result of `weights`.
 
         Returns
         -------
@@ -53,7 +53,7 @@ class Extractor(Protocol):
         Raises
         ------
         IqbenchError
-            If there are none, e.g. because the image is too small.
+            If the image has no features, e.g. because it is too small.
         """
         ...
 
@@ -61,8 +61,8 @@ class Extractor(Protocol):
 class SetMetric(Metric):
     """A metric with one value for all outputs of a method on a dataset.
 
-    A subclass gives `columns` (without taps), `extractor` and `distance`, and `distance_of_moments`
-    where the moments of both sets are enough.
+    A subclass defines `columns` (without taps), `extractor` and `distance`; also
+    `distance_of_moments`, if the moments of both sets are sufficient.
     """
 
     role: ClassVar[Role] = "set"
@@ -72,7 +72,7 @@ class SetMetric(Metric):
     @property
     @abstractmethod
     def extractor(self) -> Extractor:
-        """What turns an image into features."""
+        """The extractor of the features."""
 
     @abstractmethod
     def distance(self, reference: FeatureSet, output: FeatureSet, *, paired: bool) -> Distance:
@@ -81,10 +81,10 @@ class SetMetric(Metric):
         Parameters
         ----------
         reference, output
-            The features of both sets: at least two images each, of one length, finite. They may
-            be more than fit into memory.
+            The features of both sets: at least two images each, of equal length, finite. They may
+            not fit into memory.
         paired
-            Whether the images of both belong together, one by one.
+            Whether the images of both sets are pairs.
 
         Raises
         ------
@@ -93,16 +93,16 @@ class SetMetric(Metric):
         """
 
     def distance_of_moments(self, reference: Moments, output: Moments) -> Distance:
-        """Compare two sets of which number, mean and covariance of the features are known alone.
+        """Compare two sets by the number, mean and covariance of their features.
 
         Parameters
         ----------
         reference, output
-            Of at least two images each.
+            Moments of at least two images each.
         """
         raise self._lacks("has no distance of moments")
 
     @property
     def needs_features(self) -> bool:
-        """Whether moments are not enough: then the features of every image are kept."""
+        """Whether moments are not sufficient, so that the features of every image are stored."""
         return type(self).distance_of_moments is SetMetric.distance_of_moments

@@ -1,7 +1,7 @@
-"""What the indices of Zhang, Nafchi and others share: averaging, Scharr's gradient, similarity.
+"""Common parts of FSIM, VSI, MDSI and others: downsampling, Scharr's gradient, similarities.
 
-Compiled loops take the place of a formula where `iqbench.native.library.suits` its tensors; they
-round otherwise in the last digits of float32.
+Compiled loops replace a formula if `iqbench.native.library.suits` its tensors; they differ in the
+last digits of float32.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ __all__ = [
 ]
 
 Features: TypeAlias = tuple[Tensor, Tensor, Tensor]
-"""Weights and slopes, (N, h, w), and two colours, (N, 2, h, w), or of gray (N, 0, h, w)."""
+"""Weights and slopes, (N, h, w), and two colours, (N, 2, h, w); (N, 0, h, w) for gray."""
 
 
 def averaged_planes(image: Tensor, rows: Matrix, scale: float = 1.0) -> Tensor:
-    """Average images whose short side is longer to a short side of about 256 pixels; mix channels.
+    """Downsample images to a short side of about 256 pixels, and mix channels.
 
-    As MATLAB's ``conv2(image, fspecial("average", F), "same")`` at every F-th position: zeros
-    outside the image.
+    This is MATLAB's ``conv2(image, fspecial("average", F), "same")`` at every F-th position, with
+    zero padding. Smaller images are not downsampled.
 
     Parameters
     ----------
@@ -48,25 +48,25 @@ def averaged_planes(image: Tensor, rows: Matrix, scale: float = 1.0) -> Tensor:
     rows
         The weights of red, green and blue in each plane.
     scale
-        By what the planes are multiplied.
+        A factor for the planes.
 
     Returns
     -------
     Tensor
         (N, P, h, w).
     """
-    factor = max(1, int(min(image.shape[2:]) / 256 + 0.5))  # halves up, as MATLAB
+    factor = max(1, int(min(image.shape[2:]) / 256 + 0.5))  # round halves up, as MATLAB
     return block_planes(image, rows, factor, before=(factor - 1) // 2, scale=scale)
 
 
 def mixed(rgb: Tensor, rows: Sequence[tuple[float, float, float]]) -> Tensor:
-    """Return weighted sums of red, green and blue, one a row of weights."""
+    """Return weighted sums of red, green and blue, one per row of weights."""
     red, green, blue = rgb.unbind(1)
     return torch.stack([r * red + g * green + b * blue for r, g, b in rows], dim=1)
 
 
 def scharr(plane: Tensor) -> Tensor:
-    """Return the length of Scharr's gradient, (N, 1, h, w) to (N, h, w); zeros outside."""
+    """Return the length of Scharr's gradient, (N, 1, h, w) to (N, h, w), with zero padding."""
     if library.suits(plane):
         return loops.gradient_lengths(plane[:, 0].contiguous(), "scharr")
     x = F.pad(plane[:, 0], (1, 1, 1, 1))
@@ -82,41 +82,41 @@ def scharr(plane: Tensor) -> Tensor:
 
 
 def similarity(first: Tensor, second: Tensor, constant: float, masking: float = 0.0) -> Tensor:
-    """Return ((2 - a) x y + c) / (x^2 + y^2 - a x y + c), 1 of equal values; a is the masking."""
+    """Return ((2 - a) x y + c) / (x^2 + y^2 - a x y + c); a is the masking. Equal values give 1."""
     return 1 - dissimilarity(first, second, constant, masking)
 
 
 def dissimilarity(first: Tensor, second: Tensor, constant: float, masking: float = 0.0) -> Tensor:
-    """Return 1 - `similarity`, with all its digits: (x - y)^2 / (x^2 + y^2 - a x y + c)."""
+    """Return 1 - `similarity` without cancellation: (x - y)^2 / (x^2 + y^2 - a x y + c)."""
     below = torch.addcmul(first.new_tensor(constant), first, first)
-    below = torch.addcmul(below, second, second)  # not in place: one reference serves many outputs
+    below = torch.addcmul(below, second, second)  # not in place: outputs share one reference
     if masking:
         below.addcmul_(first, second, value=-masking)
     return (first - second).square() / below
 
 
 def real_power(base: Tensor, exponent: float) -> Tensor:
-    """Return the real part of a power, also where the base is negative."""
+    """Return the real part of a power, also for a negative base."""
     power = base.abs().clamp_min(torch.finfo(base.dtype).tiny) ** exponent
     return torch.where(base < 0, power * math.cos(math.pi * exponent), power)
 
 
 def images_of(count: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Give what tensors have of each image, contiguous; that of a single one as often as needed."""
+    """Yield the contiguous parts of tensors for each image; a single image is repeated."""
     for at in range(count):
         yield tuple(part[at if len(part) > 1 else 0].contiguous() for part in tensors)
 
 
 @dataclass(frozen=True)
 class WeightedSimilarity:
-    """The similarity of slopes and colours under weights that are compared too.
+    """The similarity of weights, slopes and colours, averaged with the weights.
 
     Attributes
     ----------
     weights, slopes, colours
         The constants of the similarities.
     slope_exponent, colour_exponent
-        To which power the similarity of slopes is taken, and the product of those of colours.
+        Exponents of the similarity of slopes, and of the product of those of colours.
     """
 
     weights: float
@@ -131,13 +131,13 @@ class WeightedSimilarity:
         Parameters
         ----------
         first, second
-            Of the references, N or 1, and of the outputs, N.
+            Features of the references, N or 1, and of the outputs, N.
 
         Returns
         -------
         tuple of Tensor
-            (N, h, w) each: the larger weights; with them the similarity of weights and slopes; and
-            with all that the similarity of colours.
+            (N, h, w) each: the larger weights; their product with the similarity of weights and
+            slopes; and the product of this with the similarity of colours.
         """
         weights = torch.maximum(first[0], second[0])
         slopes = similarity(first[1], second[1], self.slopes)
@@ -150,7 +150,7 @@ class WeightedSimilarity:
         return weights, alike, alike * real_power(colours, self.colour_exponent)
 
     def sums(self, first: Features, second: Features) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the sums of the maps, (N,) each, in float64 where a loop serves."""
+        """Return the sums of the maps, (N,) each, in float64 if a compiled loop is used."""
         if not library.suits(second[0]):
             weights, alike, coloured = (values.sum((1, 2)) for values in self.maps(first, second))
             return weights, alike, coloured

@@ -1,4 +1,4 @@
-"""Statistics of an image: what is kept of its rows, merged over bands, closed into a value."""
+"""Statistics of the rows of an image, which are merged over bands and closed into a value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Self = TypeVar("Self")
 
 
 class Statistic(Protocol):
-    """What a metric keeps of some rows of N images.
+    """A statistic of some rows of N images.
 
     Merging is associative: rows of an image can be observed in bands of any height.
     """
@@ -29,7 +29,7 @@ class Statistic(Protocol):
 
     @property
     def value(self) -> Tensor:
-        """What closing formulas get, (N, ...) or (1, ...)."""
+        """The value for closing formulas, (N, ...) or (1, ...)."""
         ...
 
 
@@ -40,9 +40,9 @@ class Mean:
     Attributes
     ----------
     total
-        The sum, (N, ...), or (1, ...) of a map that all outputs share.
+        The sum, (N, ...), or (1, ...) for a map that all outputs share.
     count
-        How many values of one image went into each sum.
+        The number of values per image in each sum.
     """
 
     total: Tensor
@@ -58,7 +58,7 @@ class Mean:
 
     @property
     def value(self) -> Tensor:
-        """The mean, of the shape of `total`."""
+        """The mean, with the shape of `total`."""
         return self.total / self.count
 
 
@@ -84,7 +84,7 @@ class Total:
 
     @property
     def value(self) -> Tensor:
-        """The sum itself."""
+        """The sum."""
         return self.total
 
 
@@ -95,9 +95,9 @@ class PairMoments:
     Attributes
     ----------
     count
-        How many positions were read.
+        The number of positions.
     means
-        (N, 2, C): of the reference, of the output.
+        (N, 2, C): means of the reference and of the output.
     squares
         (N, 3, C): sums of (x - mean x)^2, (y - mean y)^2 and (x - mean x)(y - mean y).
     """
@@ -109,7 +109,7 @@ class PairMoments:
     def merge(self, other: PairMoments) -> PairMoments:
         """Merge by the formula of Chan, Golub and LeVeque 1983, doi:10.1080/00031305.1983.10483115.
 
-        Nothing cancels: sums stay centred on the mean of the rows that they are of.
+        There is no cancellation, because the sums are centred on the mean of their own rows.
         """
         count = self.count + other.count
         step = other.means - self.means
@@ -124,7 +124,7 @@ class PairMoments:
 
     @property
     def value(self) -> Tensor:
-        """(N, 5, C): both means, both variances, the covariance (of the population)."""
+        """(N, 5, C): both means, both variances and the covariance, of the population."""
         return torch.cat([self.means, self.squares / self.count], dim=1)
 
 
@@ -135,13 +135,13 @@ class Spread:
     Attributes
     ----------
     count
-        How many values of one image were read.
+        The number of values per image.
     mean
         (N,).
     squares
-        (N,): the sum of squared distances from the mean.
+        (N,): the sum of squared distances to the mean.
     correction
-        1 for the sample variance, which is divided by n - 1; 0 for that of the population.
+        1 for the sample variance, with the divisor n - 1; 0 for the population variance.
     """
 
     count: int
@@ -150,7 +150,7 @@ class Spread:
     correction: int = 1
 
     def merge(self, other: Spread) -> Spread:
-        """Merge as `PairMoments` does."""
+        """Merge as `PairMoments`."""
         count = self.count + other.count
         step = other.mean - self.mean
         mean = self.mean + step * (other.count / count)
@@ -163,21 +163,21 @@ class Spread:
 
     @property
     def value(self) -> Tensor:
-        """(N, 2): the mean, and the variance; NaN of a single value's sample."""
+        """(N, 2): the mean and the variance; the sample variance of a single value is NaN."""
         divisor = self.count - self.correction
         variance = self.squares / divisor if divisor else torch.full_like(self.squares, torch.nan)
         return torch.stack([self.mean, variance], dim=1)
 
 
 def spread(values: Tensor, *, correction: int = 1) -> Spread:
-    """Take mean and variance of a map, (N, ...), in its own precision.
+    """Compute mean and variance of a map, (N, ...), in its own precision.
 
     Parameters
     ----------
     values
         (N, ...), the map at some positions.
     correction
-        As of `Spread`.
+        As in `Spread`.
 
     Returns
     -------
@@ -191,12 +191,12 @@ def spread(values: Tensor, *, correction: int = 1) -> Spread:
 
 
 def pair_moments(reference: Tensor, output: Tensor) -> PairMoments:
-    """Take the moments of some rows, in the precision of the tensors.
+    """Compute the moments of some rows, in the precision of the tensors.
 
     Parameters
     ----------
     reference, output
-        (N, C, h, W); one reference serves all outputs.
+        (N, C, h, W); there may be one reference for all outputs.
 
     Returns
     -------

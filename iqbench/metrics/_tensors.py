@@ -1,4 +1,4 @@
-"""Scoring whole tensors with a metric, keeping gradients: what functions and losses call."""
+"""Score whole tensors with a metric, with gradients; used by functions and losses."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def score_tensors(
     *,
     backbone: Backbone | None = None,
 ) -> Tensor:
-    """Score whole tensors with a metric: what a function of `iqbench.functional` does.
+    """Score whole tensors with a metric, as the functions of `iqbench.functional` do.
 
     Parameters
     ----------
     metric
-        The metric; it reads pixels, or layers of one network, or both.
+        The metric. It may read pixels and layers of one network.
     column
-        Which of its columns.
+        One of its columns.
     reference, output
-        What `accept_pair` accepts.
+        Tensors that `accept_pair` accepts.
     backbone
-        The network; by default the pretrained one, kept after the first call.
+        The network; by default the pretrained one, which is cached.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def score_tensors(
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images in [0, 1], or too small for a window or layer.
+        If the tensors are not a pair of images in [0, 1], or too small for a window or layer.
     """
     reference, output = accept_pair(reference, output)
     with full_precision(output.device):
@@ -76,18 +76,18 @@ def score_as_they_are(
     Parameters
     ----------
     metric, column, backbone
-        As there.
+        As for `score_tensors`.
     reference, output
         (N, C, H, W) of one shape, type and device, float32 or float64.
     parameters
-        What the metric needs besides the network; by default what it was published with.
+        The parameters of the metric besides the network; by default the published ones.
 
     Returns
     -------
     Tensor
         (N,), float32 or float64. A network computes in the type of its weights, or in that of
-        `torch.autocast`; all that follows in float32 at least. Where a formula has no gradient, as
-        a root at 0, the gradient of the images is 0.
+        `torch.autocast`; everything after it uses at least float32. If a formula has no gradient,
+        such as a root at 0, the gradient of the images is 0.
 
     Raises
     ------
@@ -117,9 +117,9 @@ def score_as_they_are(
 
 
 class _DefinedGradient(torch.autograd.Function):
-    """The image itself; a gradient that is not a finite number is 0.
+    """The identity; in its backward pass, gradients that are not finite become 0.
 
-    An image of which the gradient does not exist adds nothing to parameters that others share.
+    So an image without a defined gradient adds nothing to the gradients of shared parameters.
     """
 
     generate_vmap_rule = True
@@ -130,7 +130,7 @@ class _DefinedGradient(torch.autograd.Function):
 
     @staticmethod
     def setup_context(context: Any, inputs: Any, output: Any) -> None:
-        """Keep nothing."""
+        """Save nothing for the backward pass."""
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ class _DefinedGradient(torch.autograd.Function):
 
 
 def defined_gradient(image: Tensor) -> Tensor:
-    """Return an image whose gradient will be 0 wherever a formula has none."""
+    """Return the image; its gradient will be 0 wherever a formula has none."""
     if not torch.is_grad_enabled():
         return image
     applied: Any = _DefinedGradient.apply  # torch has no types for it
@@ -155,7 +155,7 @@ def defined_gradient(image: Tensor) -> Tensor:
 def _read(
     column: Column, reference: Tensor, output: Tensor, backbone: Backbone | None
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return both images at every layer that the column reads; pixels are a layer too."""
+    """Return the input of both images at every tap of the column."""
     rows = {PIXELS: (reference, output)}
     taps = [tap for tap in column.taps if tap.network != PIXELS]
     if not taps:
@@ -180,7 +180,7 @@ def _read(
 
 
 def _too_small(column: Column, image: Tensor, backbone: Backbone | None) -> IqbenchError:
-    """Say how large an image must be for all that a column reads."""
+    """Return the error for an image that is too small for a column, with the required size."""
     sides = [column.smallest]
     for tap in column.taps:
         if tap.network == PIXELS:
@@ -197,16 +197,16 @@ def network_of(name: str, backbone: Backbone | None, image: Tensor) -> tuple[Bac
     Parameters
     ----------
     name
-        Of the network.
+        The name of the network.
     backbone
-        The network; by default the pretrained one in the image's type, kept after the first call.
+        The network; by default the pretrained one in the image's type, which is cached.
     image
-        On whose device the network has to be.
+        The image, on the same device as the network.
 
     Raises
     ------
     IqbenchError
-        If it is on another device.
+        If the network is on another device.
     """
     if backbone is None:
         return load_backbone(name, image.device, image.dtype), image.dtype
@@ -223,8 +223,8 @@ def network_of(name: str, backbone: Backbone | None, image: Tensor) -> tuple[Bac
 
 @lru_cache(maxsize=16)
 def trained_parameters(metric: Metric, device: torch.device) -> Maps:
-    """Return what a metric was trained with besides a network, loaded once and kept."""
-    # What is kept must also serve calls with gradients. (torch.compile traces no keyword here.)
+    """Return the trained parameters of a metric besides those of a network; they are cached."""
+    # Calls with gradients use them too. (torch.compile does not support a keyword here.)
     with torch.inference_mode(False):
         found = metric.parameters(None)
         return {name: tensor.to(device) for name, tensor in found.tensors.items()} if found else {}
@@ -232,7 +232,7 @@ def trained_parameters(metric: Metric, device: torch.device) -> Maps:
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Keep `torch.autocast` from computing in half precision, where the device has it."""
+    """Disable `torch.autocast`, if the device has it."""
     if not torch.amp.is_autocast_available(device.type):
         yield
         return

@@ -1,1 +1,1 @@
-"""Pretrained backbones as lists of named layers, one streaming pass, and their weights."""
+"""Pretrained backbones as lists of named layers, streaming passes, and their weights."""

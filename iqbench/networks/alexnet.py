@@ -1,4 +1,4 @@
-"""AlexNet as torchvision has it (Krizhevsky 2014, arXiv:1404.5997).
+"""AlexNet as in torchvision (Krizhevsky 2014, arXiv:1404.5997).
 
 Layers: ``conv1`` before activation, ``relu1`` after it, ``pool1`` after max pooling.
 """

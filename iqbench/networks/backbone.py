@@ -1,4 +1,4 @@
-"""A network as a list of named layers, and one pass through it."""
+"""A network as a list of named layers, and a pass through it in bands."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def imagenet_normalise(image: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        The same shape. Equal to what LPIPS does to [-1, 1] input: (x - shift) / scale.
+        The same shape. LPIPS computes the same from input in [-1, 1]: (x - shift) / scale.
     """
     constants = _constants if torch.compiler.is_compiling() else _kept_constants
     mean, deviation = constants(image.device, image.dtype)
@@ -59,20 +59,20 @@ def _constants(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor
 
 @lru_cache(maxsize=8)
 def _kept_constants(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Carry the constants to a device once: waiting for them would stop a GPU at every band."""
-    with torch.inference_mode(False):  # they must also serve calls with gradients
+    """Copy the constants to a device once: a copy per band would make the GPU wait each time."""
+    with torch.inference_mode(False):  # calls with gradients use them too
         return _constants(device, dtype)
 
 
 class ImagenetNormalisation(Layer):
-    """`imagenet_normalise`, where a network changes the image before."""
+    """`imagenet_normalise` as a layer, for networks that change the image before it."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise a whole image."""
         return imagenet_normalise(x)
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return PointwiseStream(self.forward)
 
     def size(self, size: Size) -> Size:
@@ -81,7 +81,7 @@ class ImagenetNormalisation(Layer):
 
 
 class Backbone(nn.Module):
-    """A feature network cut off before its classifier.
+    """A feature network without its classifier.
 
     Parameters
     ----------
@@ -90,15 +90,15 @@ class Backbone(nn.Module):
     parts
         The modules that hold the parameters, by torchvision's names.
     nodes
-        The layers in the order of the pass, by the names that users ask for.
+        The layers in the order of the pass, with the names that users give.
     branches
-        Name of a layer, or "" for the image, to further layers that go on from it; they may share
-        parameters with `nodes`.
+        Additional layers by the name of the layer that they follow ("" for the image); they may
+        share parameters with `nodes`.
 
     Attributes
     ----------
     layers
-        The names of all layers in the order of the pass, without those of branches.
+        The names of all layers in the order of the pass, without branches.
     """
 
     def __init__(
@@ -119,48 +119,48 @@ class Backbone(nn.Module):
 
     @property
     def trained(self) -> bool:
-        """Whether it has weights; what has none computes in float32 always."""
+        """Whether the network has weights; one without always computes in float32."""
         return any(True for _ in self.parameters())
 
     def see(self, image: Tensor, *, normalise: bool) -> Tensor:
-        """Turn an image into the input of the network.
+        """Convert an image to the input of the network.
 
         Parameters
         ----------
         image
-            (N, C, H, W) in [0, 1], C 1 or 3; gray is replicated where there are weights for RGB.
+            (N, C, H, W) in [0, 1], C 1 or 3; a network with weights gets gray as three channels.
         normalise
             Whether to apply `imagenet_normalise`.
 
         Returns
         -------
         Tensor
-            (N, 3, H, W), or (N, C, H, W) of a network without weights.
+            (N, 3, H, W), or (N, C, H, W) for a network without weights.
         """
         if self.trained and image.shape[1] == 1:
             image = image.expand(-1, 3, -1, -1)
         return imagenet_normalise(image) if normalise else image
 
     def check(self, wanted: Iterable[str]) -> None:
-        """Refuse layers that the network does not have.
+        """Check that the network has these layers.
 
         Raises
         ------
         IqbenchError
-            With the nearest layer's name.
+            If a layer does not exist; the error gives the most similar name.
         """
         for layer in wanted:
             if layer not in self._nodes:
                 raise unknown_name(f"layer of {self.name}", layer, self.layers)
 
     def upto(self, wanted: Iterable[str]) -> tuple[tuple[str, NetworkLayer], ...]:
-        """Return the layers that are passed on the way to those that are wanted, in order."""
+        """Return the wanted layers and all layers before them, in order."""
         return tuple((name, node.layer) for name, node in self._path(wanted).items())
 
     def sizes(self, wanted: Iterable[str], height: int, width: int) -> dict[str, Size]:
-        """Return channels, height and width of every layer on the way to those that are wanted.
+        """Return channels, height and width of the wanted layers and of all layers before them.
 
-        A size of 0 says that the image is too small for the layer.
+        A size of 0 means that the image is too small for the layer.
         """
         sizes: dict[str, Size] = {"": (3, height, width)}
         for name, node in self._path(wanted).items():
@@ -170,27 +170,27 @@ class Backbone(nn.Module):
         return sizes
 
     def least_side(self, layer: str, window: int = 1) -> int:
-        """Return the shortest side of a square image whose layer holds one window.
+        """Return the side of the smallest square image in which a layer has one window.
 
         Parameters
         ----------
         layer
             Name of a layer.
         window
-            Rows and columns of the layer's features that must be there.
+            Rows and columns of the layer's features that are needed.
         """
 
         def features(side: int) -> int:
             return min(self.sizes([layer], side, side)[layer][1:])
 
-        # Layers grow with the image, so a side that suffices limits the search.
+        # The size of a layer grows with the image, so that a bisection finds the smallest side.
         enough = 1
         while features(enough) < window:
             enough *= 2
         return bisect_left(range(enough + 1), window, key=features)
 
     def begin(self, wanted: Iterable[str], size: tuple[int, int]) -> Pass:
-        """Begin one pass of one batch, in bands; `size` is the height and width of the images."""
+        """Start one pass of one batch, in bands; `size` is the height and width of the images."""
         wanted = tuple(wanted)
         sizes = {"": (3, *size), **self.sizes(wanted, *size)}
         heights = {name: height for name, (_, height, _) in sizes.items()}
@@ -219,21 +219,21 @@ class Backbone(nn.Module):
         Returns
         -------
         dict
-            Layer name to (N, C, h, w), with gradients if the image has them.
+            Features (N, C, h, w) by layer name, with gradients if the image has them.
         """
         size = image.shape[2], image.shape[3]
         return dict(self.begin(wanted, size).push(image, last=True))
 
 
 class _Node(NamedTuple):
-    """A layer, and the name of the layer whose rows it gets; empty for those of the image."""
+    """A layer, and the name of the layer that gives its input; empty for the image."""
 
     layer: NetworkLayer
     source: str
 
 
 def _chain(layers: Sequence[tuple[str, NetworkLayer]], start: str) -> dict[str, _Node]:
-    """Let each layer get the rows of the one before."""
+    """Connect each layer to the one before."""
     sources = (start, *(name for name, _ in layers))
     return {
         name: _Node(layer, source) for (name, layer), source in zip(layers, sources, strict=False)
@@ -249,7 +249,7 @@ class Pass:
         readers = Counter(node.source for node in nodes.values())
         self._streams: dict[str, tuple[Stream, str]] = {}
         for name, (layer, source) in nodes.items():
-            # Rows that no other layer reads may be changed in place.
+            # If no other layer reads these rows, the layer may change them in place.
             own = source != "" and source not in wanted and readers[source] == 1
             if isinstance(layer, Relu) and own:
                 before = nodes[source]
@@ -264,20 +264,20 @@ class Pass:
         self._readers = Counter(source for _, source in self._streams.values())
 
     def push(self, rows: Tensor | None, *, last: bool) -> Iterator[tuple[str, Tensor]]:
-        """Push the next rows through, and give each wanted layer's rows as soon as they are there.
+        """Push the next rows through the layers, and yield each wanted layer's rows when complete.
 
         Parameters
         ----------
         rows
             (N, 3, h, W).
         last
-            Whether the image ends here.
+            Whether these are the last rows of the image.
 
         Yields
         ------
         tuple
-            Name of the layer, and its next rows (N, C, h', W'). To be used before the next is
-            asked for is what keeps memory small; they stay valid after.
+            Name of the layer, and its next rows (N, C, h', W'). They stay valid, but using them
+            before the next ones are computed saves memory.
         """
         given: dict[str, Tensor | None] = {"": rows}
         left = self._readers.copy()
@@ -285,7 +285,7 @@ class Pass:
             arriving = given[source]
             left[source] -= 1
             if not left[source]:
-                del given[source]  # before the layer computes: its memory can be used again
+                del given[source]  # free the memory before the layer computes
             given[name] = rows = (
                 None if arriving is None and not last else stream.push(arriving, last=last)
             )
@@ -298,5 +298,5 @@ class Pass:
 
 
 def _rectify(rows: Tensor) -> Tensor:
-    """Cut off below zero, in place where no gradient needs what was there."""
+    """Set negative values to zero, in place if no gradient needs the input."""
     return rows.relu() if torch.is_grad_enabled() else rows.relu_()

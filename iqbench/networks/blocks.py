@@ -1,7 +1,7 @@
 """Luma in blocks of 8x8 pixels: networks without weights (PSNR-HVS and PSNR-HVS-M read them).
 
 Layers: ``luma``, in one of the forms that papers use; ``blocks``, the 64 pixels of each block, row
-by row, as channels. Blocks begin at the upper left corner; those that overhang are left out.
+by row, as channels. Blocks start at the upper left corner; incomplete blocks are left out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SIDE = 8
 
 
 def network_of(luma: Luma, *, rounded: bool) -> str:
-    """Return the name of the network that makes luma in one form."""
+    """Return the name of the network that computes this form of luma."""
     return f"blocks-{luma}-rounded" if rounded else f"blocks-{luma}"
 
 
@@ -44,7 +44,7 @@ def build(name: str) -> Backbone:
 
 
 class ToLuma(Layer):
-    """Luma of RGB; gray stays as it is. Rounding to 8 bits lets gradients pass."""
+    """Luma of RGB; gray is not changed. Rounding to 8 bits has the gradient of the identity."""
 
     def __init__(self, luma: Luma, *, rounded: bool) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class ToLuma(Layer):
         return exact + (self._convert(x.detach(), rounded=True) - exact.detach())
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return PointwiseStream(self.forward)
 
     def size(self, size: Size) -> Size:
@@ -71,7 +71,7 @@ class Blocks(Layer):
     """The pixels of 8x8 blocks as channels, (N, 1, H, W) to (N, 64, H // 8, W // 8)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Cut a whole image."""
+        """Cut a whole image into blocks."""
         return self._cut(Stretch((x,)))
 
     def _cut(self, rows: Stretch) -> Tensor:
@@ -79,11 +79,11 @@ class Blocks(Layer):
         down, across = x.shape[2] // SIDE, x.shape[3] // SIDE
         x = x[:, 0, : down * SIDE, : across * SIDE]
         x = x.reshape(-1, down, SIDE, across, SIDE).permute(0, 1, 3, 2, 4)
-        # The pixels of a block are contiguous in memory, like channels everywhere else.
+        # The result is channels-last: the pixels of a block are contiguous in memory.
         return x.reshape(-1, down, across, SIDE * SIDE).permute(0, 3, 1, 2)
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return WindowStream(kernel=SIDE, stride=SIDE, padding=0, apply=self._cut)
 
     def size(self, size: Size) -> Size:

@@ -1,4 +1,4 @@
-"""Pad an image with its own rows and columns: the whole image, or rows as they arrive."""
+"""Pad an image with its own rows and columns: the whole image, or in bands."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from iqbench.networks.stream import Stream
 __all__ = ["BorderedStream", "Edge", "extend", "surrounded"]
 
 Edge = Literal["replicate", "symmetric", "reflect"]
-"""What lies outside of a b c: a a | a b c | c c; b a | a b c | c b; c b | a b c | b a."""
+"""Padding of the row a b c: a a | a b c | c c; b a | a b c | c b; c b | a b c | b a."""
 
 
 def extend(image: Tensor, before: int, after: int, edge: Edge, *, axis: int) -> Tensor:
-    """Put rows (axis 2) or columns (axis 3) before and after an image, however small it is."""
+    """Pad rows (axis 2) or columns (axis 3) before and after an image of any size."""
     size = image.shape[axis]
     places = torch.arange(-before, size + after, dtype=torch.int64, device=image.device)
     if edge == "replicate" or size == 1:
@@ -25,29 +25,29 @@ def extend(image: Tensor, before: int, after: int, edge: Edge, *, axis: int) -> 
         period = 2 * size if edge == "symmetric" else 2 * size - 2
         source = places % period
         source = torch.minimum(source, period - source - (1 if edge == "symmetric" else 0))
-    # Only the padding is indexed: the image itself is copied in one piece.
+    # Use indexing only for the padding: copying the image in one piece is faster.
     pieces = (source[:before], None, source[before + size :])
     parts = [image if piece is None else image.index_select(axis, piece) for piece in pieces]
     return torch.cat(parts, dim=axis)
 
 
 def surrounded(image: Tensor, border: int) -> Tensor:
-    """Put rows and columns around an image, the outermost ones repeated."""
+    """Pad an image on all sides by repeating its outermost rows and columns."""
     tall = extend(image, border, border, "replicate", axis=2)
     return extend(tall, border, border, "replicate", axis=3)
 
 
 class BorderedStream:
-    """One pass of one batch: rows above the first and below the last, then another stream.
+    """One pass of one batch: adds rows above the first and below the last for another stream.
 
     Parameters
     ----------
     inner
-        Gets the rows with those around them.
+        The stream that gets the padded rows.
     border
-        How many rows are put above and below.
+        The number of rows above and below.
     edge
-        What they are made of.
+        The kind of padding.
     """
 
     def __init__(self, inner: Stream, border: int, edge: Edge) -> None:
@@ -56,10 +56,10 @@ class BorderedStream:
         self._edge: Edge = edge
         self._begun = False
         self._kept: Tensor | None = None
-        """Before the first row goes on, all that came; afterwards, what the rows below need."""
+        """Rows kept: at first all of them, then those that the padding below needs."""
 
     def push(self, rows: Tensor | None, *, last: bool) -> Tensor | None:
-        """Hand the rows on, with those above before the first and those below after the last."""
+        """Pass on the rows, with the padding above the first and below the last."""
         if rows is None or not rows.shape[2]:
             if not last or self._kept is None:
                 return None
@@ -70,7 +70,7 @@ class BorderedStream:
             self._kept = held.clone()
             return None
         self._begun = True
-        # A copy: a view would keep the whole band alive.
+        # Copy: a view would keep the whole band in memory.
         self._kept = held[:, :, -(self._border + 1) :].clone()
         given = held if first else rows
         above = self._border if first else 0

@@ -1,4 +1,4 @@
-"""Convolution by the fastest way that is allowed."""
+"""Convolution by the fastest algorithm that the settings allow."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from iqbench.networks.winograd.minimal import Minimal
 __all__ = ["Convolution"]
 
 _LARGE, _POSITIONS = 1 << 20, 1 << 10
-"""Values of a kernel from which a processor should convolve so many positions at once: oneDNN lays
-the kernel out again each time (measured)."""
+"""A CPU should convolve at least `_POSITIONS` positions at once if the kernel has `_LARGE` values,
+because oneDNN rearranges the kernel at each call (measured)."""
 
 
 class Convolution(nn.Conv2d, Layer):
@@ -40,7 +40,7 @@ class Convolution(nn.Conv2d, Layer):
         self._transformed_of = (0, 0)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out the transformed kernel, which is four times as large and can be made again."""
+        """Leave out the transformed kernel, which is four times as large and can be recomputed."""
         return {**self.__dict__, "_transformed": None}
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class Convolution(nn.Conv2d, Layer):
         return F.conv2d(x, self.weight, self.bias, self.stride, padding)
 
     def _rectified(self, rows: Stretch) -> Tensor:
-        """Convolve and rectify, in one step where that avoids reading the features twice."""
+        """Convolve and rectify, in one step if that saves reading the features twice."""
         if self._minimal(rows):
             return self._fast()(rows, self._border, rectify=True)
         x, padding = self._padded(rows)
@@ -67,14 +67,14 @@ class Convolution(nn.Conv2d, Layer):
         return F.relu(y) if torch.is_grad_enabled() else y.relu_()
 
     def _padded(self, rows: Stretch) -> tuple[Tensor, tuple[int, int]]:
-        """Return the rows as one piece, and how torch must pad it still."""
+        """Return the rows as one tensor, and the padding that torch must still add."""
         whole = rows.whole(self._border)
         if whole is not None:
             return whole, (self._border, self._border)
         return rows.joined(0.0), (0, self._border)
 
     def _in_one_step(self, x: Tensor, padding: tuple[int, int]) -> Tensor | None:
-        """Convolve and rectify in one call of the library; None where it cannot."""
+        """Convolve and rectify in one call of the library; None if it cannot."""
         if x.device.type == "cpu":
             if not onednn.rectifies(x, self.weight):
                 return None
@@ -88,10 +88,10 @@ class Convolution(nn.Conv2d, Layer):
         except torch.cuda.OutOfMemoryError:
             raise
         except RuntimeError:
-            return None  # no engine for this GPU and shape: the plain way raises the error
+            return None  # no algorithm for this GPU and shape: two steps raise the right error
 
     def _minimal(self, rows: Stretch) -> bool:
-        """Tell whether Winograd's way is taken."""
+        """Return whether to use Winograd's algorithm."""
         return self._step == 1 and not self.weight.is_inference() and pays(rows, self.weight)
 
     def _fast(self) -> Minimal:
@@ -103,7 +103,7 @@ class Convolution(nn.Conv2d, Layer):
         return self._transformed
 
     def _rows(self, width: int) -> int:
-        """Return the numbers of rows in which a stream should convolve."""
+        """Return the number of rows of which a stream should convolve multiples."""
         tiles = rows_at_once(self.weight, width) if self._step == 1 else None
         if tiles is not None:
             return tiles
@@ -111,12 +111,12 @@ class Convolution(nn.Conv2d, Layer):
         return -(-_POSITIONS // width) if large else 1
 
     def stream(self, *, rectify: bool = False) -> Stream:
-        """Begin a pass in bands.
+        """Start a pass in bands.
 
         Parameters
         ----------
         rectify
-            Cut off below zero as well: the layer and the `Relu` after it as one.
+            Also set negative values to zero, so that the layer includes the `Relu` after it.
         """
         apply = self._rectified if rectify else self._convolve
         return WindowStream(

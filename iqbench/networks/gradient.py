@@ -2,8 +2,8 @@
 
 Layers: ``luma``, 0.299 R + 0.587 G + 0.114 B; ``half``, ``quarter`` and ``eighth``, the mean over
 2x2 of the one before; ``magnitude``, the length of the Prewitt gradient of ``half``;
-``magnitude1``, ``magnitude3`` and ``magnitude4``, that of the others. Outside the image there are
-zeros, as in MATLAB's ``conv2``.
+``magnitude1``, ``magnitude3`` and ``magnitude4``, the same of the other scales. The image is padded
+with zeros, as in MATLAB's ``conv2``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def build(name: str) -> Backbone:
 
 
 class Luma(Layer):
-    """Full-range luma of RGB; gray stays as it is."""
+    """Full-range luma of RGB; gray is not changed."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Convert a whole image."""
@@ -54,7 +54,7 @@ class Luma(Layer):
         return block_planes(x, (FULL,))
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return PointwiseStream(self.forward)
 
     def size(self, size: Size) -> Size:
@@ -68,8 +68,8 @@ class HalfMean(Layer):
     Parameters
     ----------
     matrix
-        If given, colours are mixed then: a row gives the weights of red, green and blue in a
-        channel of the output. Gray stays gray.
+        If given, the colours are then mixed: each row has the weights of red, green and blue in a
+        channel of the output. Gray is not changed.
     """
 
     def __init__(self, matrix: Matrix | None = None) -> None:
@@ -85,7 +85,7 @@ class HalfMean(Layer):
         return block_planes(x, self._matrix if x.shape[1] == 3 else None, 2)
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return WindowStream(kernel=2, stride=2, padding=0, apply=self._halve, ceil=True)
 
     def size(self, size: Size) -> Size:
@@ -120,7 +120,7 @@ class PrewittMagnitude(Layer):
         return safe_sqrt(squares.mul_(1 / 9))
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return WindowStream(kernel=3, stride=1, padding=1, apply=self._filter)
 
     def size(self, size: Size) -> Size:

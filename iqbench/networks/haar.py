@@ -1,8 +1,9 @@
 """Haar wavelets of an image at half size: a network without weights (HaarPSI reads it).
 
-Layers: ``yiq``, Y, I and Q of the mean over 2x2, or that mean of gray; ``coefficients``, absolute
-values of the Haar wavelets of Y of 2, 4 and 8 pixels, of each first down and then across, and of
-the means over 2x2 of I and Q. Outside the image there are zeros, as in MATLAB's ``conv2``.
+Layers: ``yiq``, Y, I and Q of the mean over 2x2, or that mean of gray; ``coefficients``, the
+absolute Haar wavelet coefficients of Y with 2, 4 and 8 pixels, first vertical and then horizontal
+for each size, and the absolute means over 2x2 of I and Q. The image is padded with zeros, as in
+MATLAB's ``conv2``.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def build(name: str) -> Backbone:
 
 
 class HaarCoefficients(Layer):
-    """Six absolute wavelet coefficients of Y, and two means of I and Q where there are any."""
+    """Six absolute wavelet coefficients of Y, and for colour also two means of I and Q."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform a whole image."""
@@ -48,7 +49,7 @@ class HaarCoefficients(Layer):
         if library.suits(rows.pieces[0]):
             joined = rows.joined(0.0)[:, :, 1:].contiguous()
             return torch.stack([loops.haar_coefficients(image) for image in joined])
-        # As many rows of padding above as below; the largest wavelet needs one less above.
+        # The stream pads as many rows above as below, but the largest wavelet needs one less above.
         x = F.pad(rows.joined(0.0)[:, :, 1:], (BEFORE, AFTER))
         height, width = x.shape[2] - SIZES[-1] + 1, x.shape[3] - SIZES[-1] + 1
         squares, found = x[:, 0], []
@@ -71,7 +72,7 @@ class HaarCoefficients(Layer):
         return torch.stack(found, dim=1).abs()
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return WindowStream(kernel=SIZES[-1] + 1, stride=1, padding=AFTER, apply=self._transform)
 
     def size(self, size: Size) -> Size:

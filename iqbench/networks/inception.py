@@ -1,9 +1,9 @@
-"""Inception as FID reads it: TensorFlow's inception-2015-12-05 up to its last pooling layer.
+"""Inception for FID: TensorFlow's inception-2015-12-05 up to its last pooling layer.
 
 Szegedy et al. 2016, doi:10.1109/CVPR.2016.308, figures 5 to 7. It differs from torchvision's
-Inception v3: average pooling leaves padding out, the last block pools by the maximum, and the
-weights are others.
-Batch norms are folded into the convolutions when the network is built.
+Inception v3: average pooling ignores padding, the last block uses max pooling, and the weights
+differ.
+Batch normalisation is folded into the convolutions when the network is built.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from iqbench.networks.weights.catalogue import inception_convolutions
 __all__ = ["SIDE", "Inception", "load_inception"]
 
 SIDE = 299
-"""Rows and columns of the images that it was trained on."""
+"""Rows and columns of the images in its training."""
 
 _EPSILON = 0.001
 
@@ -28,12 +28,12 @@ Pool = Callable[[Tensor], Tensor]
 
 
 class Inception(nn.Module):
-    """The convolutional part, and the mean over positions of its last layer.
+    """The convolutional part, and the mean over the positions of its last layer.
 
     Parameters
     ----------
     tensors
-        Of each convolution ``weight``, ``beta``, ``mean`` and ``var``, by the names of
+        ``weight``, ``beta``, ``mean`` and ``var`` of each convolution, by the names of
         `inception_convolutions`.
     """
 
@@ -75,7 +75,7 @@ class Inception(nn.Module):
         return x.mean((2, 3))
 
     def _step(self, x: Tensor, name: str, *, stride: int = 1, pad: int | None = None) -> Tensor:
-        """Convolve and rectify; `pad` None keeps 1x1 and valid convolutions as they are."""
+        """Convolve and rectify; with `pad` None, only 1x1 kernels keep the size."""
         key = name.replace(".", "/")
         kernel = self.get_buffer(f"{key}/kernel")
         padding = (0, 0) if pad is None else (kernel.shape[2] // 2, kernel.shape[3] // 2)
@@ -83,7 +83,7 @@ class Inception(nn.Module):
         return y.relu() if torch.is_grad_enabled() else y.relu_()
 
     def _same(self, x: Tensor, *names: str) -> Tensor:
-        """Apply convolutions one after the other that keep the size."""
+        """Apply several convolutions that keep the size."""
         for name in names:
             x = self._step(x, name, pad=1)
         return x
@@ -156,7 +156,7 @@ class Inception(nn.Module):
 
 
 def _mean_pool(x: Tensor) -> Tensor:
-    """Average over 3x3; padding does not count."""
+    """Average over 3x3, without padding."""
     return F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
 
 
@@ -174,18 +174,18 @@ def load_inception(device: torch.device, weights: Weights | None = None) -> Ince
     Parameters
     ----------
     device
-        Where.
+        The device.
     weights
-        If they are loaded already; by default those that are found without a folder.
+        Weights that are already loaded; by default those that are found without a folder.
 
     Raises
     ------
     IqbenchError
-        If its weights are not there and cannot be fetched.
+        If its weights are missing and cannot be fetched.
     """
     key = weights.digest if weights else "", device
     if key not in _KEPT:
-        with torch.inference_mode(False):  # what is kept must also serve calls with gradients
+        with torch.inference_mode(False):  # calls with gradients use the cached network too
             found = weights or load("inception")
             network = _KEPT.get((found.digest, device))
             if network is None:

@@ -1,10 +1,10 @@
 """The normalised Laplacian pyramid of luma: a network without weights (NLPD reads it).
 
-Layers: ``scale1``, 0.299 R + 0.587 G + 0.114 B; ``scale2`` to ``scale6``, each the one before,
-filtered with Burt and Adelson's five weights (mirrored at the edges), every second row and column;
-``laplacian1`` to ``laplacian5``, each scale minus the next one, enlarged; ``normalised1`` to
-``normalised6``, these and the last scale, divided by a constant and a weighted sum of the
-magnitudes around.
+Layers: ``scale1``, 0.299 R + 0.587 G + 0.114 B; ``scale2`` to ``scale6``, every second row and
+column of the scale before after filtering with Burt and Adelson's five weights (mirrored at the
+edges); ``laplacian1`` to ``laplacian5``, each scale minus the enlarged next one; ``normalised1`` to
+``normalised6``, these and the last scale, each divided by a constant plus a weighted sum of the
+surrounding magnitudes.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ NEIGHBOURS: Sequence[Neighbours] = (
     ((0, -1, 0.2598), (0, 1, 0.2552)),
     ((0, -1, 0.2215), (0, 1, 0.0717)),
 )
-"""At each scale, row and column of each weight in the authors' filter, counted from its middle;
-MATLAB's conv2 turns the filter round, so that weight is of the neighbour on the other side."""
+"""At each scale, row and column (relative to the middle) and value of each weight in the authors'
+filter. MATLAB's conv2 flips the filter, so a weight belongs to the neighbour on the other side."""
 AROUND = 2
 
 
 def build(name: str) -> Backbone:
-    """Build six scales, and the normalised difference of each to the next."""
+    """Build six scales, and the normalised difference between each and the next."""
     scales: list[tuple[str, NetworkLayer]] = [("scale1", Luma())]
     scales += [(f"scale{scale}", Reduce()) for scale in range(2, SCALES + 1)]
     branches: dict[str, list[tuple[str, NetworkLayer]]] = {
@@ -80,7 +80,7 @@ class Reduce(Layer):
         return filter_axis(x, WEIGHTS, 3, stride=2)
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         inner = WindowStream(kernel=len(WEIGHTS), stride=2, padding=0, apply=self._filter)
         return BorderedStream(inner, REACH, "symmetric")
 
@@ -90,15 +90,15 @@ class Reduce(Layer):
 
 
 class Laplacian(NetworkLayer):
-    """A scale minus the next one, enlarged to its size."""
+    """A scale minus the next one, which is enlarged to its size."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Subtract of a whole image."""
+        """Compute the difference of a whole image."""
         small = Reduce().forward(x)
         return x - _enlarge(extend(small, 1, 1, "replicate", axis=2), x.shape[2], x.shape[3])
 
     def stream_of(self, height: int) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         through = _EnlargingStream(height)
         inner = WindowStream(kernel=3, stride=1, padding=0, apply=through.enlarge)
         there = ChainStream([Reduce().stream(), BorderedStream(inner, 1, "replicate")])
@@ -111,14 +111,14 @@ class Laplacian(NetworkLayer):
 
 
 class _EnlargingStream:
-    """One pass of one batch: how many rows of the enlarged image there are still to come."""
+    """One pass of one batch; it counts the rows of the enlarged image that are still missing."""
 
     def __init__(self, height: int) -> None:
         self._left = height
         self._width = 0
 
     def note_width(self, rows: Tensor) -> Tensor:
-        """Take the width of the enlarged image from the rows that arrive."""
+        """Record the width of the enlarged image from the rows that arrive."""
         self._width = rows.shape[3]
         return rows
 
@@ -131,13 +131,13 @@ class _EnlargingStream:
 
 
 def _enlarge(rows: Tensor, height: int, width: int) -> Tensor:
-    """Double rows and columns by the five weights, of rows with one more above and below."""
+    """Double rows and columns by the five weights; `rows` has one more row above and below."""
     tall = _doubled(rows, 2, height)
     return _doubled(extend(tall, 1, 1, "replicate", axis=3), 3, width)
 
 
 def _doubled(x: Tensor, axis: int, length: int) -> Tensor:
-    """Double along an axis: each place, and the middle to the next one."""
+    """Double along an axis: a sample at each position, and one between it and the next."""
     count = x.shape[axis] - 2
     before, here, after = (x.narrow(axis, place, count) for place in range(3))
     even = (before + after) * (2 * WEIGHTS[0]) + here * (2 * WEIGHTS[2])
@@ -146,14 +146,15 @@ def _doubled(x: Tensor, axis: int, length: int) -> Tensor:
 
 
 class DivisiveNormalisation(Layer):
-    """Values over a constant and a weighted sum of the magnitudes around; zeros outside.
+    """Values divided by a constant plus a weighted sum of the surrounding magnitudes.
 
     Parameters
     ----------
     sigma
         The constant.
     neighbours
-        Row and column of each weight in the filter, counted from its middle, and the weight.
+        Row and column (relative to the middle) and value of each weight in the filter. The image
+        is padded with zeros.
     """
 
     def __init__(self, sigma: float, neighbours: Neighbours) -> None:
@@ -181,7 +182,7 @@ class DivisiveNormalisation(Layer):
         return shifted(x, 0, 0) / (total + self._sigma)
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return WindowStream(kernel=2 * AROUND + 1, stride=1, padding=AROUND, apply=self._normalise)
 
     def size(self, size: Size) -> Size:

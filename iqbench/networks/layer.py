@@ -1,4 +1,4 @@
-"""What every layer is: a torch module that works on whole images and in bands."""
+"""The base classes of layers: torch modules for whole images and for bands of rows."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ Size = tuple[int, int, int]
 
 
 class NetworkLayer(nn.Module, ABC):
-    """What the backbones are made of; called, it applies to a whole image, (N, C, H, W)."""
+    """A layer of a backbone. A call applies it to a whole image, (N, C, H, W)."""
 
     @abstractmethod
     def stream_of(self, height: int) -> Stream:
-        """Begin a pass in bands over an image of so many rows."""
+        """Start a pass in bands over an image of this height."""
 
     @abstractmethod
     def size(self, size: Size) -> Size:
-        """Return the size of the output for an input's; 0 where the input is too small."""
+        """Return the size of the output for the size of an input; 0 if the input is too small."""
 
 
 class Layer(NetworkLayer):
-    """A layer that treats the first rows of an image alike, however many follow: nearly all do."""
+    """A layer whose stream does not depend on the height of the image, as for nearly all layers."""
 
     @abstractmethod
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
 
     def stream_of(self, height: int) -> Stream:
-        """Begin a pass in bands over an image of any height."""
+        """Start a pass in bands over an image of any height."""
         del height
         return self.stream()

@@ -1,7 +1,7 @@
 """Layers that work on whole images and in bands.
 
 Each is a torch module whose parameters have torchvision's names, so that torchvision's weights
-load as they are; and each can open a stream of itself (see ``stream.py``).
+load without changes. Each can start a stream (see ``stream.py``).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class MaxPool(Layer):
-    """Max pooling with a square window; padding is minus infinity, as torch has it."""
+    """Max pooling with a square window; padding is minus infinity, as in torch."""
 
     def __init__(
         self, kernel: int, stride: int, *, padding: int = 0, ceil_mode: bool = False
@@ -59,7 +59,7 @@ class MaxPool(Layer):
         return F.max_pool2d(x, self._kernel, self._stride, self._padding, ceil_mode=self._ceil)
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return WindowStream(
             kernel=self._kernel,
             stride=self._stride,
@@ -84,10 +84,10 @@ class MaxPool(Layer):
 
 
 class L2Pool(Layer):
-    """Blurred L2 pooling: the root of squares filtered with a Hanning window, stride 2.
+    """Blurred L2 pooling: the square root of squares that are filtered with a Hanning window.
 
-    The window is [1 2 1]/4 along both axes, the padding one pixel of zeros at the image's border,
-    and 1e-12 is added under the root (Ding et al. 2020, arXiv:2004.07728).
+    The window is [1 2 1]/4 along both axes with stride 2, the padding is one pixel of zeros, and
+    1e-12 is added under the root (Ding et al. 2020, arXiv:2004.07728).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ class L2Pool(Layer):
 
     @staticmethod
     def _at_once(rows: Stretch) -> Tensor:
-        """Square, filter and take the root in one reading; the pieces are not joined."""
+        """Square, filter and take the root in one compiled loop, without joining the pieces."""
         pieces = rows.pieces if len(rows.pieces) <= 2 else (rows.unpadded(),)
         images, channels, _, width = pieces[0].shape
         inner = rows.above + rows.height + rows.below
@@ -120,7 +120,7 @@ class L2Pool(Layer):
         return out.permute(0, 3, 1, 2)
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return WindowStream(kernel=3, stride=2, padding=1, apply=self._pool)
 
     def size(self, size: Size) -> Size:
@@ -135,16 +135,16 @@ def _every_second(x: Tensor, axis: int, start: int, count: int) -> Tensor:
 
 
 class BatchNorm(nn.BatchNorm2d, Layer):
-    """Batch normalisation with its running statistics; never in training mode."""
+    """Batch normalisation that always uses its running statistics, also in training mode."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise with the stored statistics, whatever the mode of the module around it."""
+        """Normalise with the stored statistics."""
         return F.batch_norm(
             x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return PointwiseStream(self.forward)
 
     def size(self, size: Size) -> Size:
@@ -153,14 +153,14 @@ class BatchNorm(nn.BatchNorm2d, Layer):
 
 
 class Relu(Layer):
-    """Rectifier. Not in place: a layer before it may be asked for."""
+    """Rectifier. It does not work in place, because a user may want the layer before it."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Cut off below zero."""
+        """Set negative values to zero."""
         return F.relu(x)
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return PointwiseStream(self.forward)
 
     def size(self, size: Size) -> Size:
@@ -169,7 +169,7 @@ class Relu(Layer):
 
 
 class Chain(Layer):
-    """Named layers one after the other; the names are those of the parameters."""
+    """A sequence of named layers; the names are those of the parameters."""
 
     def __init__(self, layers: Sequence[tuple[str, Layer]]) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class Chain(Layer):
         return x
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return ChainStream([layer.stream() for layer in self._layers])
 
     def size(self, size: Size) -> Size:
@@ -195,7 +195,7 @@ class Chain(Layer):
 
 
 class Residual(Layer):
-    """A residual block: relu(main(x) + shortcut(x)); both branches share one set of parameters.
+    """A residual block: relu(main(x) + shortcut(x)).
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ class Residual(Layer):
         return F.relu(y + self.downsample(x))
 
     def stream(self) -> Stream:
-        """Begin a pass in bands: two streams and a queue."""
+        """Start a pass in bands: two streams and a queue."""
         main = ChainStream([layer.stream() for layer in self._main])
         return ParallelStream(
             [main, self.downsample.stream()], lambda rows: F.relu(rows[0] + rows[1])
@@ -238,7 +238,7 @@ class Residual(Layer):
 
 
 class Fire(Layer):
-    """SqueezeNet's block: a 1x1 squeeze, then 1x1 and 3x3 expansions side by side."""
+    """SqueezeNet's block: a 1x1 squeeze, then concatenated 1x1 and 3x3 expansions."""
 
     def __init__(self, channels_in: int, squeeze: int, expand: int) -> None:
         super().__init__()
@@ -252,7 +252,7 @@ class Fire(Layer):
         return F.relu(torch.cat([self.expand1x1(y), self.expand3x3(y)], dim=1))
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return ChainStream(
             [
                 self.squeeze.stream(rectify=True),

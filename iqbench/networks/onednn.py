@@ -1,7 +1,7 @@
-"""What oneDNN can do on a processor beyond torch's public convolution.
+"""Operations of oneDNN on CPUs that torch has no public function for.
 
-torch's compiler uses these operations; they are no part of its public interface. Where one is
-missing, `AVAILABLE` is False and the plain convolution is taken.
+torch's compiler uses these operations, but they are not part of torch's public interface. If one is
+missing, `AVAILABLE` is False and the ordinary convolution is used.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ AVAILABLE = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512") and al
     hasattr(torch.ops.mkldnn, name)
     for name in ("_convolution_pointwise", "_is_mkldnn_bf16_supported")
 )
-"""Whether this is a processor, and a torch, where all of them are known to work."""
+"""Whether this CPU and this version of torch have all of them."""
 
 _UNITY = [1, 1]
 
 
 def rectifies(x: Tensor, weight: Tensor) -> bool:
-    """Tell whether `convolve_and_rectify` takes an image and a kernel."""
+    """Return whether `convolve_and_rectify` supports an image and a kernel."""
     if not AVAILABLE or x.dtype != weight.dtype:
         return False
     bfloat16 = x.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -37,7 +37,7 @@ def convolve_and_rectify(
     stride: tuple[int, ...],
     padding: tuple[int, ...],
 ) -> Tensor:
-    """Convolve and rectify, writing the result once.
+    """Convolve and rectify in one operation, which writes the result only once.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def convolve_and_rectify(
     Returns
     -------
     Tensor
-        (N, C', H', W'), equal to what two steps give.
+        (N, C', H', W'), equal to the result of two steps.
     """
     convolve: Any = torch.ops.mkldnn._convolution_pointwise
     found: Tensor = convolve(x, weight, bias, padding, stride, _UNITY, 1, "relu", [], "")

@@ -15,7 +15,7 @@ from iqbench.native import library, loops
 __all__ = ["Matrix", "block_planes"]
 
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
-"""A row gives the weights of red, green and blue in a plane."""
+"""Each row has the weights of red, green and blue in a plane."""
 
 
 def block_planes(
@@ -31,16 +31,16 @@ def block_planes(
     Parameters
     ----------
     image
-        (N, C, H, W), C 1 or 3; outside are zeros. Where channels are mixed, gray counts as three
-        equal ones.
+        (N, C, H, W), C 1 or 3, padded with zeros. When channels are mixed, gray counts as three
+        equal channels.
     matrix
-        The weights; by default planes are the channels.
+        The weights; by default the planes are the channels.
     factor
         Side of a block.
     before
-        Rows and columns outside the image that the first block has.
+        Rows and columns of padding in the first block.
     scale
-        By what the planes are multiplied.
+        A factor for all planes.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def _mixed(image: Tensor, matrix: Matrix) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _weights(matrix: Matrix | None, scale: float, channels: int) -> Tensor:
-    """Return the matrix of as many channels, float32."""
+    """Return the matrix for this number of channels, float32."""
     if matrix is None:
         return torch.eye(channels, dtype=torch.float32, device="cpu") * scale
     rows = torch.tensor(matrix, dtype=torch.float64, device="cpu") * scale

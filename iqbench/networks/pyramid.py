@@ -1,7 +1,7 @@
 """Pixels at halved scales: a network without weights (MS-SSIM reads it).
 
-Layers: ``scale2`` ... ``scale5``, each the mean over 2x2 of the one before. Implementations differ
-in what they do with a side that is odd; each way is a network of its own.
+Layers: ``scale2`` ... ``scale5``, each the mean over 2x2 of the scale before. Implementations treat
+odd sides differently; there is one network for each treatment.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from iqbench.networks.stream import Stream
 __all__ = ["NAMES", "Halving", "build", "network_of"]
 
 Halving = Literal["repeat", "zero", "crop", "repeat-first"]
-"""What is done with odd sides before the mean over 2x2.
+"""The treatment of odd sides before the mean over 2x2.
 
-``repeat``: the last row or column is repeated. ``zero``: a row or column of zeros is put before the
-first, and counts in the mean. ``crop``: the last row or column is left out. ``repeat-first``: if
-either side is odd, the first row and the first column are repeated.
+``repeat``: the last row or column is repeated. ``zero``: a row or column of zeros is added before
+the first, and counts in the mean. ``crop``: the last row or column is left out.
+``repeat-first``: if either side is odd, the first row and the first column are repeated.
 """
 
 SCALES = 5
 
 
 def network_of(halving: Halving) -> str:
-    """Return the name of the network that treats odd sides in one way."""
+    """Return the name of the network with this treatment of odd sides."""
     return f"pyramid-{halving}"
 
 
@@ -44,7 +44,7 @@ NAMES = tuple(_HALVINGS)
 
 
 def build(name: str) -> Backbone:
-    """Build a pyramid of five scales; the first is the pixels themselves."""
+    """Build a pyramid of five scales; the first is the image."""
     nodes: list[tuple[str, NetworkLayer]] = [
         (f"scale{scale}", Halve(_HALVINGS[name])) for scale in range(2, SCALES + 1)
     ]
@@ -52,12 +52,12 @@ def build(name: str) -> Backbone:
 
 
 class Halve(NetworkLayer):
-    """Mean over 2x2 pixels side by side.
+    """Mean over adjacent blocks of 2x2 pixels.
 
     Parameters
     ----------
     halving
-        What is done with odd sides.
+        The treatment of odd sides.
     """
 
     def __init__(self, halving: Halving) -> None:
@@ -65,7 +65,7 @@ class Halve(NetworkLayer):
         self._halving = halving
 
     def border(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """Return how many columns and rows an image gains: left, right, top, bottom."""
+        """Return the padding in columns and rows: left, right, top, bottom."""
         rows, columns = height % 2, width % 2
         return {
             "repeat": (0, columns, 0, rows),
@@ -81,7 +81,7 @@ class Halve(NetworkLayer):
         return self.average(rows, left, right)
 
     def lengthen(self, x: Tensor, before: int, after: int, *, axis: int) -> Tensor:
-        """Put at most one row (axis 2) or column (axis 3) before and after an image."""
+        """Add at most one row (axis 2) or column (axis 3) before and after an image."""
         first, last = x.narrow(axis, 0, 1), x.narrow(axis, x.shape[axis] - 1, 1)
         if self._halving == "zero":
             first, last = torch.zeros_like(first), torch.zeros_like(last)
@@ -89,11 +89,11 @@ class Halve(NetworkLayer):
         return torch.cat(pieces, dim=axis) if len(pieces) > 1 else x
 
     def average(self, rows: Tensor, left: int, right: int) -> Tensor:
-        """Average over 2x2; a last row or column without a partner is left out."""
+        """Average over 2x2; an unpaired last row or column is left out."""
         return block_mean(self.lengthen(rows, left, right, axis=3), 2)
 
     def stream_of(self, height: int) -> Stream:
-        """Begin a pass in bands; the height decides which row is the partner of the first."""
+        """Start a pass in bands; the height decides how rows are paired."""
         return _HalvingStream(self, height)
 
     def size(self, size: Size) -> Size:
@@ -104,7 +104,7 @@ class Halve(NetworkLayer):
 
 
 class _HalvingStream:
-    """One pass of one batch through a `Halve` layer: a row waits for its partner."""
+    """One pass of one batch through a `Halve` layer; an unpaired row is kept for the next band."""
 
     def __init__(self, layer: Halve, height: int) -> None:
         self._layer = layer
@@ -113,7 +113,7 @@ class _HalvingStream:
         self._begun = False
 
     def push(self, rows: Tensor | None, *, last: bool) -> Tensor | None:
-        """Average the pairs of rows that are complete."""
+        """Average the complete pairs of rows."""
         pieces = [piece for piece in (self._waiting, rows) if piece is not None and piece.shape[2]]
         if not pieces:
             return None
@@ -122,6 +122,6 @@ class _HalvingStream:
         held = self._layer.lengthen(held, 0 if self._begun else top, bottom if last else 0, axis=2)
         self._begun = True
         pairs = held.shape[2] // 2 * 2
-        # A copy: a view would keep the whole band alive.
+        # Copy: a view would keep the whole band in memory.
         self._waiting = held[:, :, pairs:].clone()
         return self._layer.average(held[:, :, :pairs], left, right) if pairs else None

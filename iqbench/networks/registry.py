@@ -58,12 +58,12 @@ NETWORKS: dict[str, Callable[[str], Backbone]] = {
 _SHARED: WeakValueDictionary[tuple[str, str, torch.device, torch.dtype], Backbone] = (
     WeakValueDictionary()
 )
-"""The networks that something in this process uses, by name, digest, device and type."""
+"""The networks that are in use in this process, by name, digest, device and type."""
 
 
 @cache
 def architecture(name: str) -> Backbone:
-    """Return a network without weights: its layers and their sizes, nothing to compute with.
+    """Return a network without weights, for the names and sizes of its layers.
 
     Raises
     ------
@@ -77,19 +77,19 @@ def architecture(name: str) -> Backbone:
 
 
 def assemble(name: str, tensors: Mapping[str, Tensor]) -> Backbone:
-    """Build a network around its weights; nothing is initialised at random, nothing copied.
+    """Build a network from its weights, without random initialisation and without copies.
 
     Parameters
     ----------
     name
-        Of the network.
+        The name of the network.
     tensors
         All parameters and running statistics by torchvision's names.
 
     Returns
     -------
     Backbone
-        In evaluation mode; its parameters take no gradient.
+        In evaluation mode; its parameters have no gradients.
     """
     if name not in NETWORKS:
         raise unknown_name("network", name, NETWORKS)
@@ -104,12 +104,11 @@ def assemble(name: str, tensors: Mapping[str, Tensor]) -> Backbone:
 
 
 def pretrained(name: str) -> Backbone:
-    """Build a network around its pretrained weights.
+    """Build a network with its pretrained weights.
 
     Parameters
     ----------
     name
-        Of the network.
 
     Returns
     -------
@@ -119,7 +118,7 @@ def pretrained(name: str) -> Backbone:
     Raises
     ------
     IqbenchError
-        If there is no such network, or its weights are not there and cannot be fetched.
+        If there is no such network, or its weights are missing and cannot be fetched.
     """
     return assemble(name, load(name).tensors if architecture(name).trained else {})
 
@@ -127,29 +126,29 @@ def pretrained(name: str) -> Backbone:
 def shared(
     name: str, device: torch.device, dtype: torch.dtype, weights: Weights | None = None
 ) -> Backbone:
-    """Return a network on a device: one object for all that use it at the same time.
+    """Return a network on a device. All concurrent users share one object.
 
-    Whoever moves or changes the object does so for all others: ask for another device instead.
+    Do not move or change the object, as this would affect all users; call this for another device.
 
     Parameters
     ----------
     name, device, dtype
-        Which network, where, and in which type.
+        The network, its device and its type.
     weights
-        Its weights, if they are loaded already, outside of inference mode; by default the
-        pretrained ones. Other weights are another object.
+        Its weights, if they are already loaded (outside of inference mode); by default the
+        pretrained ones. Other weights give another object.
 
     Raises
     ------
     IqbenchError
-        If there is no such network, or its weights are not there and cannot be fetched.
+        If there is no such network, or its weights are missing and cannot be fetched.
     """
-    with torch.inference_mode(False):  # the network must also serve calls with gradients
+    with torch.inference_mode(False):  # calls with gradients use the network too
         if weights is None and architecture(name).trained:
             weights = load(name)
         place = torch.empty(
             0, dtype=dtype, device=device
-        ).device  # cuda is cuda:0, if that is the current one
+        ).device  # cuda means the current device, such as cuda:0
         key = name, weights.digest if weights else "", place, dtype
         network = _SHARED.get(key)
         if network is None:
@@ -160,10 +159,10 @@ def shared(
 
 @lru_cache(maxsize=4)
 def load_backbone(name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
-    """Return a pretrained network on a device, and keep it for later calls; see `shared`."""
+    """Return a pretrained network on a device, cached for later calls; see `shared`."""
     return shared(name, device, dtype)
 
 
 def place_backbone(backbone: Backbone, device: torch.device, dtype: torch.dtype) -> Backbone:
-    """Move a network to a device and type, its kernels channels last as the images are."""
+    """Move a network to a device and type, with channels-last kernels, as images are."""
     return backbone.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)

@@ -1,7 +1,7 @@
-"""ResNet (He et al. 2016, doi:10.1109/CVPR.2016.90); stride in the 3x3, as torchvision has it.
+"""ResNet (He et al. 2016, doi:10.1109/CVPR.2016.90), with stride in the 3x3 as in torchvision.
 
 Layers: ``conv1`` before and ``bn1`` after batch normalisation, ``relu1``, ``pool1``, every block
-as ``layer1.0``, ``layer1.1``, ..., and the last block of a stage by the stage's name, ``layer1``.
+as ``layer1.0``, ``layer1.1``, ..., and the last block of a stage as ``layer1``, ``layer2``, ...
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NAMES = tuple(BLOCKS)
 
 
 def build(name: str) -> Backbone:
-    """Build a ResNet without its classifier by its torchvision name."""
+    """Build a ResNet without its classifier, given its torchvision name."""
     conv1, bn1 = Convolution(3, 64, 7, stride=2, padding=3, bias=False), BatchNorm(64)
     nodes: list[tuple[str, Layer]] = [
         ("conv1", conv1),

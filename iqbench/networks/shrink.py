@@ -1,4 +1,4 @@
-"""The layer that makes an image's short side 256 pixels long, as DISTS' authors do."""
+"""The layer that shrinks an image to a short side of 256 pixels, as in the code of DISTS."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ LEVELS = 255
 
 
 class ShrinkShortSide(NetworkLayer):
-    """Shrink images whose short side is longer, by Pillow's bilinear filter on 8 bits.
+    """Shrink images whose short side is longer than `side`, by Pillow's bilinear filter on 8 bits.
 
-    Along the rows first, rounded to 8 bits after each direction: bit by bit what torchvision's
-    ``resize(image, side)`` gives of a Pillow image with Pillow 10. Later versions of Pillow take
-    the columns of tall images first, and differ by a level there. Images that are small enough
-    stay as they are.
+    Rows are resampled first, with rounding to 8 bits after each direction. The result equals that
+    of torchvision's ``resize(image, side)`` on a Pillow image with Pillow 10, bit by bit. Later
+    versions of Pillow resample the columns of tall images first, which changes values there by one
+    level. Images that are small enough are not changed.
 
     Parameters
     ----------
     side
-        What the short side shall have at most, in pixels.
+        The largest short side of the output, in pixels.
     """
 
     def __init__(self, side: int) -> None:
@@ -45,17 +45,17 @@ class ShrinkShortSide(NetworkLayer):
         return self.shrink_columns(self.shrink_rows(x, x.shape[2]), x.shape[3])
 
     def shrink_rows(self, x: Tensor, height: int) -> Tensor:
-        """Shrink along the rows, of an image of a height; (N, C, h, W) to (N, C, h, w)."""
+        """Shrink along the rows of an image of this height; (N, C, h, W) to (N, C, h, w)."""
         size = (height, x.shape[3])
         return x if self.target(*size) == size else _resample(x, 3, self.target(*size)[1])
 
     def shrink_columns(self, x: Tensor, width: int) -> Tensor:
-        """Shrink along the columns, of an image of a width; (N, C, H, w) to (N, C, h, w)."""
+        """Shrink along the columns of an image of this width; (N, C, H, w) to (N, C, h, w)."""
         size = (x.shape[2], width)
         return x if self.target(*size) == size else _resample(x, 2, self.target(*size)[0])
 
     def stream_of(self, height: int) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return _ShrinkingStream(self, height)
 
     def size(self, size: Size) -> Size:
@@ -64,7 +64,7 @@ class ShrinkShortSide(NetworkLayer):
 
 
 class _ShrinkingStream:
-    """One pass of one batch: rows are shrunk as they come, columns when all rows are there."""
+    """One pass of one batch: rows are shrunk when they arrive, columns after the last row."""
 
     def __init__(self, layer: ShrinkShortSide, height: int) -> None:
         self._layer = layer
@@ -73,7 +73,7 @@ class _ShrinkingStream:
         self._rows: list[Tensor] = []
 
     def push(self, rows: Tensor | None, *, last: bool) -> Tensor | None:
-        """Shrink new rows and keep them; give the image when it is complete."""
+        """Shrink new rows and keep them; return the image when it is complete."""
         if rows is not None and rows.shape[2]:
             self._width = rows.shape[3]
             self._rows.append(self._layer.shrink_rows(rows, self._height).clone())
@@ -85,7 +85,7 @@ class _ShrinkingStream:
 
 
 def _resample(x: Tensor, axis: int, length: int) -> Tensor:
-    """Resample along an axis in whole numbers, which float64 holds exactly."""
+    """Resample along an axis with integers, which float64 represents exactly."""
     if x.shape[axis] == length:
         return x
     indices, weights, unit = pillow_bilinear_weights(x.shape[axis], length)
@@ -93,7 +93,7 @@ def _resample(x: Tensor, axis: int, length: int) -> Tensor:
     share = torch.from_numpy(weights.copy()).to(device=x.device, dtype=torch.float64)
     if axis == 2:
         share = share[..., None]
-    # Rounding has no gradient; that of the filter is kept.
+    # Rounding has the gradient of the identity, so that the gradient is that of the filter.
     levels = _rounded(x.double() * LEVELS)
     total = torch.zeros((), dtype=torch.float64, device=x.device)
     for tap in range(where.shape[1]):
@@ -102,5 +102,5 @@ def _resample(x: Tensor, axis: int, length: int) -> Tensor:
 
 
 def _rounded(x: Tensor) -> Tensor:
-    """Round halves up, and let gradients pass."""
+    """Round halves up, with the gradient of the identity."""
     return x + (torch.floor(x + 0.5) - x).detach()

@@ -1,7 +1,7 @@
 """SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360).
 
-Layers: ``conv1`` before activation, ``relu1`` after it, ``pool1``, ``pool3``, ``pool5`` by the
-module before them, and the fire modules ``fire2`` ... ``fire9`` of the paper.
+Layers: ``conv1`` before activation, ``relu1`` after it, ``pool1``, ``pool3``, ``pool5`` (numbered
+by the module before them), and the fire modules ``fire2`` ... ``fire9`` of the paper.
 """
 
 from __future__ import annotations

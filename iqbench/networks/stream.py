@@ -1,8 +1,9 @@
-"""Rows in, rows out: pushing an image through layers band by band.
+"""Push an image through layers band by band: rows in, rows out.
 
-A layer keeps the few rows that it still needs and emits what it can; rows of padding stand above
-the first band and below the last. The values are those of the whole image, memory grows with its
-width and the band, not with its height, and there is no overlap and no receptive-field arithmetic.
+A layer keeps the few rows that it still needs and emits the rows that are complete. Rows of padding
+are above the first band and below the last. The values equal those of the whole image. Memory
+depends on the width of the image and the height of a band, not on the height of the image. Bands do
+not overlap, and no receptive fields need to be computed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ __all__ = [
 
 
 class Stream(Protocol):
-    """One pass of one batch through a layer. Not to be used again after the last band."""
+    """One pass of one batch through a layer. It cannot be reused after the last band."""
 
     def push(self, rows: Tensor | None, *, last: bool) -> Tensor | None:
         """Take the next rows and return the output rows that are complete.
@@ -35,20 +36,20 @@ class Stream(Protocol):
         Parameters
         ----------
         rows
-            (N, C, h, W), or None when nothing arrives (on the last push, layers still flush).
+            (N, C, h, W), or None without new rows (the last push may still emit rows).
         last
-            Whether the image ends here.
+            Whether these are the last rows of the image.
 
         Returns
         -------
         Tensor or None
-            (N, C', h', W'), or None where no row is ready.
+            (N, C', h', W'), or None if no row is complete.
         """
         ...
 
 
 class PointwiseStream:
-    """A layer whose output row depends on one input row: nothing is kept."""
+    """A layer whose output row depends on one input row; it keeps no rows."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         self._function = function
@@ -60,17 +61,17 @@ class PointwiseStream:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Rows that windows lie in, as they came: who can read pieces need not have them joined.
+    """Consecutive rows for the windows of a layer, as one or more pieces that are not joined.
 
     Attributes
     ----------
     pieces
-        One or more (N, C, h, W), one below the other; none is empty.
+        One or more (N, C, h, W), from top to bottom; none is empty.
     above, below
         Rows of padding around them.
     reach
-        So many rows, padding included, the windows reach, if not all; there may be fewer where a
-        last window overhangs.
+        The number of rows, with padding, that the windows cover; None for all. There may be fewer
+        rows if the last window extends beyond the end.
     """
 
     pieces: tuple[Tensor, ...]
@@ -80,20 +81,20 @@ class Stretch:
 
     @property
     def height(self) -> int:
-        """How many rows there are, without padding."""
+        """The number of rows, without padding."""
         return sum(piece.shape[2] for piece in self.pieces)
 
     def whole(self, padding: int) -> Tensor | None:
-        """Return the rows where they are one piece between so many rows of padding, else None."""
+        """Return the rows if they are one piece with this padding above and below, else None."""
         one = len(self.pieces) == 1 and self.above == self.below == padding
         return self.pieces[0] if one else None
 
     def unpadded(self) -> Tensor:
-        """Return the rows as one piece; a copy where they are several."""
+        """Return the rows as one piece, without padding; several pieces are copied."""
         return self.pieces[0] if len(self.pieces) == 1 else torch.cat(self.pieces, dim=2)
 
     def joined(self, fill: float) -> Tensor:
-        """Return what the windows reach as one piece, padded with a value."""
+        """Return the rows that the windows cover as one piece, padded with a value."""
         rows, inner = self.unpadded(), self.above + self.height
         reach = inner + self.below if self.reach is None else self.reach
         if self.above or reach > inner:
@@ -107,14 +108,14 @@ class WindowStream:
     Parameters
     ----------
     kernel, stride, padding
-        Along the rows.
+        Of the windows, in rows.
     apply
-        The layer on a stretch of rows; columns it pads by itself.
+        Applies the layer to a stretch of rows, with padding of columns.
     ceil
-        Whether a last window that overhangs the end counts (``ceil_mode`` of pooling).
+        Whether a last window may extend beyond the end (``ceil_mode`` of pooling).
     rows
-        Given the width, in which numbers of rows the layer works best: before the last push it
-        emits multiples of that.
+        Returns, for a width, the best number of rows of the layer. Before the last push, the
+        stream emits multiples of it.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class WindowStream:
         self._kept: Tensor | None = None
 
     def push(self, rows: Tensor | None, *, last: bool) -> Tensor | None:
-        """Put new rows below the kept ones, emit all windows that are complete, keep the rest."""
+        """Append new rows to the kept ones, emit all complete windows, and keep the rest."""
         pieces = tuple(
             piece for piece in (self._kept, rows) if piece is not None and piece.shape[2]
         )
@@ -151,25 +152,25 @@ class WindowStream:
         if count < 1:
             return None
         reach = start - self._stride + self._kernel
-        # On the last push all rows are passed on: one piece with padding around needs no copy.
+        # The last push uses all rows: one piece with padding around it needs no copy.
         read = pieces if last else _first(pieces, reach - held.above)
         return self._apply(Stretch(read, held.above, held.below, reach))
 
     def _outputs(self, held: Stretch, *, last: bool) -> int:
-        """Return how many windows are complete."""
+        """Return the number of complete windows."""
         height = held.above + held.height + held.below
         if last:
             return window_count(
                 height, self._kernel, self._stride, ceil=self._ceil, below=self._padding
             )
-        # Keep only the rows from which the next window can begin.
+        # Keep only the rows from the start of the next window.
         whole = (height - self._kernel) // self._stride + 1
         count = max(0, min(whole, height // self._stride))
         return count - count % self._rows(held.pieces[0].shape[3]) if self._rows else count
 
 
 def _from(held: Stretch, start: int) -> Tensor:
-    """Copy the rows from one on, counted from the padding: a view would keep a whole band alive."""
+    """Copy the rows from ``start`` (with padding); a view would keep a whole band in memory."""
     first, *rest = held.pieces
     start = max(0, start - held.above)
     if rest and start < first.shape[2]:
@@ -192,11 +193,11 @@ def window_count(height: int, kernel: int, stride: int, *, ceil: bool, below: in
     Parameters
     ----------
     height
-        Rows, padding included.
+        Number of rows, with padding.
     kernel, stride
-        Of the window.
+        Kernel and stride of the windows.
     ceil
-        Whether a last window may overhang; it must then begin above the `below` rows of padding.
+        Whether a last window may extend beyond the end; it must start above the `below` rows.
     below
         Rows of padding at the end.
 
@@ -216,13 +217,13 @@ def window_count(height: int, kernel: int, stride: int, *, ceil: bool, below: in
 
 
 class ChainStream:
-    """Layers one after the other."""
+    """A sequence of streams."""
 
     def __init__(self, streams: Sequence[Stream]) -> None:
         self._streams = streams
 
     def push(self, rows: Tensor | None, *, last: bool) -> Tensor | None:
-        """Hand the rows from layer to layer."""
+        """Pass the rows from layer to layer."""
         for stream in self._streams:
             if rows is None and not last:
                 return None
@@ -231,14 +232,14 @@ class ChainStream:
 
 
 class ParallelStream:
-    """Branches that meet again: rows wait in a queue until every branch has given them.
+    """Parallel branches whose outputs are joined. Rows wait until every branch has emitted them.
 
     Parameters
     ----------
     branches
-        One stream a branch; each gets the same rows.
+        One stream per branch; each gets the same rows.
     join
-        Makes one tensor of the branches' rows: a sum, a concatenation over channels.
+        Combines the rows of the branches: a sum, or a concatenation of channels.
     """
 
     def __init__(
@@ -249,7 +250,7 @@ class ParallelStream:
         self._queues: list[Tensor | None] = [None] * len(branches)
 
     def push(self, rows: Tensor | None, *, last: bool) -> Tensor | None:
-        """Push every branch, join what all of them have."""
+        """Push every branch, and join the rows that all of them have."""
         for number, branch in enumerate(self._branches):
             given = branch.push(rows, last=last)
             waiting = self._queues[number]

@@ -1,9 +1,9 @@
 """VGG (Simonyan and Zisserman 2015, arXiv:1409.1556), with and without batch normalisation.
 
 Layers: ``conv1_1`` before activation, ``bn1_1`` after batch normalisation, ``relu1_1`` after
-activation, ``pool1`` after the block's max pooling. VGG16 has a branch after ``relu1_2`` that has
-blurred L2 pooling in place of max pooling: ``l2pool/relu2_2`` and so on, which DISTS reads; and a
-branch before the first layer for pixels that are not normalised, which shrinks the image first:
+activation, ``pool1`` after the block's max pooling. VGG16 has two more branches. The one after
+``relu1_2`` has blurred L2 pooling instead of max pooling, for DISTS: ``l2pool/relu2_2`` and so on.
+The one before the first layer takes pixels that are not normalised, and shrinks the image first:
 ``short256/image``, ``short256/relu1_2``, ``short256/l2pool/relu2_2`` and so on.
 """
 
@@ -20,7 +20,7 @@ from iqbench.networks.shrink import ShrinkShortSide
 __all__ = ["NAMES", "SHRUNK", "build"]
 
 SHRUNK = "short256/"
-"""Before the names of the layers that see the image shrunk."""
+"""Prefix of the names of the layers that get the shrunk image."""
 
 CONVOLUTIONS = {
     "vgg11": (1, 1, 2, 2, 2),
@@ -34,7 +34,7 @@ NAMES = tuple(CONVOLUTIONS) + tuple(f"{name}_bn" for name in CONVOLUTIONS)
 
 
 def build(name: str) -> Backbone:
-    """Build the convolutional part of a VGG by its torchvision name."""
+    """Build the convolutional part of a VGG, given its torchvision name."""
     nodes: list[tuple[str, Layer]] = []
     channels = 3
     for block, count in enumerate(CONVOLUTIONS[name.removesuffix("_bn")], start=1):

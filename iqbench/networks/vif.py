@@ -1,8 +1,8 @@
 """Luma at four scales: a network without weights (VIF reads it).
 
-Layers: ``scale1``, 0.299 R + 0.587 G + 0.114 B; ``scale2`` to ``scale4``, each the one before,
-filtered with a Gaussian of 9, 5 and 3 pixels (sigma a fifth of that) where it fits, every second
-row and column.
+Layers: ``scale1``, 0.299 R + 0.587 G + 0.114 B; ``scale2`` to ``scale4``, every second row and
+column of the scale before after filtering with a Gaussian of 9, 5 and 3 pixels (sigma is a fifth of
+that), without padding.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["NAMES", "WINDOWS", "build"]
 NAMES = ("vif",)
 
 WINDOWS = (17, 9, 5, 3)
-"""Pixels of the Gaussian at each scale: for the moments there, and to come there from before."""
+"""Pixels of the Gaussian of each scale: for its moments, and for its computation."""
 
 
 def build(name: str) -> Backbone:
@@ -32,7 +32,7 @@ def build(name: str) -> Backbone:
 
 
 class GaussianHalf(Layer):
-    """A Gaussian of some pixels, sigma a fifth of them, at every second position where it fits."""
+    """A Gaussian filter with sigma a fifth of its window, at every second position, unpadded."""
 
     def __init__(self, window: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class GaussianHalf(Layer):
         return filter_axis(filter_axis(x, weights, 2, stride=2), weights, 3, stride=2)
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return WindowStream(kernel=self._window, stride=2, padding=0, apply=self._halve)
 
     def size(self, size: Size) -> Size:

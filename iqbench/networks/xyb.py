@@ -1,8 +1,8 @@
 """XYB of an image at six scales: a network without weights (SSIMULACRA 2 reads it).
 
-Layers: ``linear1``, linear light of sRGB; ``linear2`` to ``linear6``, the mean over 2x2 of the one
-before, a last odd row or column repeated; ``xyb1`` to ``xyb6``, JPEG XL's X, Y and B - Y of each,
-brought to about [0, 1] and surrounded by zeros as wide as the blur reaches.
+Layers: ``linear1``, linear light of sRGB; ``linear2`` to ``linear6``, the mean over 2x2 of the
+scale before, with an odd last row or column repeated; ``xyb1`` to ``xyb6``, JPEG XL's X, Y and
+B - Y of each, scaled to about [0, 1] and padded with zeros as wide as the blur.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OPSIN = (
         1 - 0.24342268924547819 - 0.20476744424496821,
     ),
 )
-"""Absorbance of the three kinds of cones, of linear sRGB."""
+"""Absorbance of the three kinds of cones, for linear sRGB."""
 CONSTANTS = (*(weight for row in OPSIN for weight in row), BIAS, BIAS ** (1 / 3))
 """The constants in the order that the compiled loop expects."""
 
@@ -59,7 +59,7 @@ class Linear(Layer):
         return linear_light(x).expand(-1, 3, -1, -1)
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return PointwiseStream(self.forward)
 
     def size(self, size: Size) -> Size:
@@ -68,14 +68,14 @@ class Linear(Layer):
 
 
 class SurroundedXyb(Layer):
-    """X, Y and B - Y of linear light, each in about [0, 1], between `BORDER` zeros."""
+    """X, Y and B - Y of linear light, each in about [0, 1], padded with `BORDER` zeros."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Convert a whole image."""
         return F.pad(self.convert(x), (0, 0, BORDER, BORDER))
 
     def convert(self, x: Tensor) -> Tensor:
-        """Convert rows, and put zeros beside them."""
+        """Convert rows, and pad them with zeros on the left and right."""
         if library.suits(x):
             return torch.stack(
                 [loops.xyb_planes(image, CONSTANTS, BORDER) for image in x.contiguous()]
@@ -91,7 +91,7 @@ class SurroundedXyb(Layer):
         return F.pad(planes, (BORDER, BORDER))
 
     def stream(self) -> Stream:
-        """Begin a pass in bands."""
+        """Start a pass in bands."""
         return _SurroundingStream(self)
 
     def size(self, size: Size) -> Size:
@@ -100,7 +100,7 @@ class SurroundedXyb(Layer):
 
 
 class _SurroundingStream:
-    """One pass of one batch: zeros before the first rows and after the last."""
+    """One pass of one batch: adds zeros above the first rows and below the last."""
 
     def __init__(self, layer: SurroundedXyb) -> None:
         self._layer = layer

@@ -1,1 +1,1 @@
-"""Pages to look at: the report, and the page of a check."""
+"""HTML pages: the report of a results folder, and the page of a check."""

@@ -33,7 +33,7 @@ _SCRIPTS = ("core.js", "tables.js", "viewer.js", "gestures.js")
 
 def check_page(
     found: Check,
-    sides: ComparedScores,
+    compared: ComparedScores,
     folders: tuple[Path, Path],
     places: Sequence[Folders] = (),
     *,
@@ -43,28 +43,29 @@ def check_page(
     recorded: RecordedPlaces | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Made:
-    """Make a page about a check.
+    """Make the page of a check.
 
     Parameters
     ----------
     found
         The check.
-    sides
-        What was compared.
+    compared
+        The scores of the baseline and of the candidate.
     folders
-        The results folders, or texts, of baseline and candidate.
+        The results folder, or the text file, of the baseline and of the candidate.
     places
-        Where pictures of either may be: digests say which side a file belongs to.
+        Folders that may hold images of either one; digests show to which one a file belongs.
     worst
         How many images to show of each comparison that is worse.
     size
-        Of the file, in bytes.
+        The largest size of the file, in bytes.
     maps
-        Which maps to draw.
+        Names of the difference maps to draw.
     recorded
-        Where tables say that files were, `iqbench.page.recorded.recorded_places`.
+        The places of files that the tables record, from
+        `iqbench.page.recorded.recorded_places`.
     progress
-        Is told how far it is.
+        Called with the name of a step, how many parts of it are done, and how many there are.
 
     Returns
     -------
@@ -72,10 +73,10 @@ def check_page(
         The page.
     """
     rows = headed_rows(found)
-    context = _context(found, rows, sides, folders, worst=worst)
+    context = _context(found, rows, compared, folders, worst=worst)
     bare = len(_page(context, [], []).encode())
     maker = partial(MapMaker, tuple(maps)) if maps else None
-    scenes = list(_scenes(found, rows, sides, worst, places, recorded=recorded))
+    scenes = list(_scenes(found, rows, compared, worst, places, recorded=recorded))
     shown, left_out = show(scenes, Budget(size - bare), maker, progress)
     left_out += recorded.sentences if recorded else []
     return Made(_page(context, shown, left_out), len(shown), left_out)
@@ -97,7 +98,7 @@ def _page(context: Mapping[str, Any], shown: Sequence[Shown], left_out: Sequence
 def _context(
     found: Check,
     rows: pd.DataFrame,
-    sides: ComparedScores,
+    compared: ComparedScores,
     folders: tuple[Path, Path],
     *,
     worst: int,
@@ -114,37 +115,38 @@ def _context(
         "notes": notes,
         "full_bar": FULL_BAR,
         "verdicts": found.counts(),
-        "definitions": definitions_of(signatures, sides.columns),
+        "definitions": definitions_of(signatures, compared.columns),
         "runs": [
             (side, run)
             for side, folder in zip(("baseline", "now"), folders, strict=True)
-            if folder.is_dir()  # a baseline in text says nothing of its runs
+            if folder.is_dir()  # a baseline in a text file does not record its runs
             for run in load_runs(folder)[::-1][:5]
         ],
     }
 
 
 _Place = tuple[str, str, str, str]
-"""Dataset, the baseline's method, the candidate's, and image."""
+"""Dataset, method of the baseline, method of the candidate, image."""
 
 
 def _scenes(
     found: Check,
     rows: pd.DataFrame,
-    sides: ComparedScores,
+    compared: ComparedScores,
     worst: int,
     places: Sequence[Folders],
     *,
     recorded: RecordedPlaces | None,
 ) -> Iterator[Scene]:
-    """Describe the images that lost most, the worst of each comparison first."""
+    """Describe the images with the largest losses, the worst of each comparison first."""
     losses = _losses(found, rows, worst)
     names = {image for *_, image in losses}
-    before, after = Digests(sides.baseline.images, names), Digests(sides.candidate.images, names)
+    before = Digests(compared.baseline.images, names)
+    after = Digests(compared.candidate.images, names)
     finder = Finder(places, sorted({str(name) for name in rows["dataset"]}), recorded, after.alone)
-    for place, told in losses.items():
+    for place, reasons in losses.items():
         dataset, old, new, image = place
-        protocol, signatures = _seen(sides, dataset, new)
+        protocol, signatures = _seen(compared, dataset, new)
         reference, now = after.of(dataset, new, image)
         outputs = [
             SceneOutput(
@@ -163,11 +165,11 @@ def _scenes(
                 ("now", new, now, after.size(dataset, new, image)),
             )
         ]
-        heads, values = _values(found, sides, place)
+        heads, values = _values(found, compared, place)
         yield Scene(
             dataset=dataset,
             image=image,
-            reasons=[("", new if old == new else f"{old} → {new}"), *told],
+            reasons=[("", new if old == new else f"{old} → {new}"), *reasons],
             reference=None
             if reference is None
             else partial(finder.reference, dataset, image, reference),
@@ -179,7 +181,7 @@ def _scenes(
 
 
 def _losses(found: Check, rows: pd.DataFrame, worst: int) -> dict[_Place, list[tuple[str, str]]]:
-    """Say of the images that lost most what they lost; the comparisons take turns."""
+    """Describe the losses of the worst images; images of all comparisons alternate."""
     lost = [
         (row, worst_images(found, row, worst).to_dict("records"))
         for row in rows[rows["verdict"] == "worse"].to_dict("index").values()
@@ -202,9 +204,9 @@ def _loss(found: Check, row: Mapping[Any, Any], image: Mapping[Any, Any]) -> str
     return f"{row['heading']} {old} → {now} ({signed(image['gain'], decimals + 1)})"
 
 
-def _seen(sides: ComparedScores, dataset: str, method: str) -> tuple[str, list[str]]:
-    """Return the protocol by which a method was scored, and the signatures of its scores."""
-    scores = sides.candidate.scores
+def _seen(compared: ComparedScores, dataset: str, method: str) -> tuple[str, list[str]]:
+    """Return the protocol that scored a method, and the signatures of its scores."""
+    scores = compared.candidate.scores
     own = scores[(scores["dataset"] == dataset) & (scores["method"] == method)]
     if not len(own):
         return "rgb", [""]
@@ -212,14 +214,14 @@ def _seen(sides: ComparedScores, dataset: str, method: str) -> tuple[str, list[s
 
 
 def _values(
-    found: Check, sides: ComparedScores, place: _Place
+    found: Check, compared: ComparedScores, place: _Place
 ) -> tuple[list[str], list[list[str]]]:
-    """Give all that is known of an image on both sides, and by how much it is better."""
+    """Return the heads and rows of all values of an image: baseline, candidate and gain."""
     pairs = found.pairs
     for name, value in zip(("dataset", "baseline_method", "method", "image"), place, strict=True):
         pairs = pairs[pairs[name] == value]
     pairs = pairs.astype({"metric": object, "signature": object})
-    order = {metric: place for place, metric in enumerate(sides.columns)}
+    order = {metric: place for place, metric in enumerate(compared.columns)}
     pairs = pairs.assign(heading=with_headings(pairs).astype(str)).sort_values(
         "metric", key=lambda names: names.map(lambda name: order.get(name, len(order)))
     )

@@ -1,4 +1,4 @@
-"""What a page about a results folder says, before its pictures and plots."""
+"""The text and the tables of a page about a results folder, without its pictures and plots."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ _MOST_RUNS = 100
 
 @dataclass(frozen=True)
 class Contents:
-    """What the tables say.
+    """The contents of the tables.
 
     Attributes
     ----------
     results
         The folder, opened.
     filters
-        Which rows were read.
+        The filters that chose the rows.
     found
-        By whose metrics methods are judged and ranked.
+        The board whose metrics rank the methods and decide whether they are complete.
     every
-        The same with all metrics.
+        The same board with all metrics.
     """
 
     results: OpenedResults
@@ -62,39 +62,39 @@ class Contents:
 
     @property
     def headings(self) -> list[str]:
-        """All columns that hold a metric, in their order."""
+        """The headings of all columns that hold a metric, in their order."""
         return self.every.headings
 
-    def standing(self, dataset: str) -> DatasetBoard:
-        """Give one dataset with all its metrics."""
-        (one,) = (one for one in self.every.standings if one.dataset == dataset)
+    def dataset(self, dataset: str) -> DatasetBoard:
+        """Return the board of one dataset, with all its metrics."""
+        (one,) = (one for one in self.every.datasets if one.dataset == dataset)
         return one
 
     @cached_property
     def signatures(self) -> dict[str, list[str]]:
-        """Heading to its signatures on any dataset."""
+        """The signatures of each heading, on all datasets."""
         used: dict[str, list[str]] = {name: [] for name in self.headings}
-        for one in self.every.standings:
+        for one in self.every.datasets:
             for heading, (_, text) in one.signatures.items():
                 used[heading].append(text)
         return used
 
     @cached_property
     def protocols(self) -> dict[str, dict[str, str]]:
-        """Dataset and heading to the protocol."""
+        """The protocol of each heading, by dataset."""
         return {
             one.dataset: {heading: _protocol(text) for heading, (_, text) in one.signatures.items()}
-            for one in self.every.standings
+            for one in self.every.datasets
         }
 
     @cached_property
     def definitions(self) -> dict[str, Definition]:
-        """Heading to the definition of its column."""
+        """The definition of the column under each heading."""
         return definitions_of(self.signatures, self.found.columns)
 
     @cached_property
     def _people(self) -> tuple[list[tuple[str, list[Section]]], list[str]]:
-        """How metrics agree with human opinion, by dataset, and what cannot be said."""
+        """Agreement of metrics with human opinion, by dataset, and what could not be computed."""
         try:
             found = read_agreement(self.results, self.filters)
         except IqbenchError as error:
@@ -103,11 +103,11 @@ class Contents:
 
     @property
     def left_out(self) -> list[str]:
-        """What the tables have and is not shown, a sentence each."""
+        """One sentence for each thing that is in the tables and is not shown."""
         return self._people[1]
 
     def context(self) -> dict[str, Any]:
-        """Give what the template names."""
+        """Return the variables of the template."""
         shown = set(self.found.table.metrics)
         tables = list(dataset_blocks(self.table, self.protocols))
         averages = list(overall_blocks(self.found, self.every))
@@ -149,14 +149,14 @@ class Contents:
         }
 
     def _matrices(self) -> Iterator[tuple[str, list[Section]]]:
-        """Give the correlations of each dataset's metrics, in natural order."""
+        """Return the correlations between the metrics of each dataset, in natural order."""
         for number, (dataset, _) in enumerate(self.table.parts()):
-            found = list(matrix_sections(metrics_of(self.standing(dataset)), f"-{number}"))
+            found = list(matrix_sections(metrics_of(self.dataset(dataset)), f"-{number}"))
             if found:
                 yield dataset, found
 
     def facts(self) -> list[str]:
-        """Count what there is."""
+        """Count datasets, methods, metric columns, images and runs."""
         board = self.table.frame
         images = board.groupby("dataset", sort=False)["expected"].max().sum()
         return [
@@ -179,7 +179,7 @@ def read_contents(
     shown: str | Sequence[str] = "headline",
     composites: Sequence[Composite] = (),
 ) -> Contents:
-    """Read what a results folder says; its scores are read once.
+    """Read the contents of a results folder. Its scores are read once.
 
     Parameters and errors are those of `iqbench.boards.board.read_board`.
     """
@@ -191,6 +191,6 @@ def read_contents(
 
 
 def _protocol(signature: str) -> str:
-    """Name the protocol in a signature, without its version."""
+    """Return the name of the protocol in a signature, without its version."""
     text = parse_signature(signature).get("protocol", "")
     return text.rpartition("/")[0] or text

@@ -1,7 +1,7 @@
-"""What a metric's number is: its definition and source, one click from every heading.
+"""Definitions of metrics, which a page shows when the heading of a column is clicked.
 
-The classes of metrics import torch, which a report does not need. What they say of their columns
-is in the tables.
+The classes of metrics import torch, which a report does not need. So a definition is made from
+the tables, which record the description of each column.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ __all__ = ["Definition", "definitions_of"]
 
 @dataclass(frozen=True)
 class Definition:
-    """How a column is to be read.
+    """The meaning of a column.
 
     Attributes
     ----------
     heading
-        The column's.
+        The heading of the column.
     arrow
-        Sign of what is better, and in words.
+        The sign for the direction: an arrow.
     better
-        The same in words.
+        The direction in words.
     summary
-        One line.
+        One line about the metric.
     paragraphs
-        The definition of the metric; empty where the tables have none.
+        The definition of the metric; empty if the tables do not have it.
     citation
-        Its source.
+        The source of the metric.
     signatures
-        How the values were computed: fields and their values, of each signature that is used.
+        How the values were computed: the fields of each signature that is used, with their values.
     """
 
     heading: str
@@ -51,14 +51,14 @@ class Definition:
 def definitions_of(
     signatures: Mapping[str, Iterable[str]], columns: Columns
 ) -> dict[str, Definition]:
-    """Define columns.
+    """Return the definitions of columns.
 
     Parameters
     ----------
     signatures
-        Of each heading.
+        The signatures of each heading.
     columns
-        What the tables say of each metric.
+        The descriptions of the metrics in the tables.
     """
     found = {}
     for heading, texts in signatures.items():
@@ -79,5 +79,5 @@ def _better(info: ColumnInfo) -> str:
     if info.target is not None:
         return f"Closer to {info.target:g} is better"
     return {"higher": "Higher is better", "lower": "Lower is better"}.get(
-        info.direction, "Neither more nor less is better: it ranks nothing"
+        info.direction, "No direction is better: the column ranks nothing"
     )

@@ -1,4 +1,4 @@
-"""Maps of where outputs differ, for a page. torch is imported when the first one is drawn."""
+"""Difference maps for a page. torch is imported when the first map is drawn."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from iqbench.page.thumbnails import Crop
 __all__ = ["DEFAULT_MAPS", "MapMaker", "Painted", "as_scored", "paint"]
 
 _STEPS = 40
-"""Colours of a map: no eye tells more apart, and noise packs into half the bytes."""
+"""Number of colours of a map: the eye cannot tell more apart, and files are half as large."""
 
 
 @dataclass(frozen=True)
 class Painted:
-    """A map as a picture.
+    """A difference map as a picture.
 
     Attributes
     ----------
     name, legend, summary
-        What it is, and what its colours mean.
+        What the map is, and what its colours mean.
     low, high
-        What the first and the last colour stand for.
+        The values of the first and of the last colour.
     colours
-        From low to high, as CSS has them.
+        CSS colours, from low to high.
     pixels
         (H, W, 3) uint8, aligned with the part of the image that is shown.
     """
@@ -49,21 +49,21 @@ class Painted:
 
 
 class MapMaker:
-    """Makes maps of one pair after the other; networks are loaded once.
+    """Makes the maps of one pair after another. Networks are loaded once.
 
     Parameters
     ----------
     names
-        Of maps; those whose networks are not on this machine are left out.
+        Names of maps. Maps whose networks are not on this machine are left out.
     device
-        Where to compute.
+        The device to compute on.
 
     Attributes
     ----------
     left_out
-        The maps whose weights are not there.
+        The maps whose weights are missing.
     problems
-        Why outputs have no maps, each once.
+        The reasons why outputs have no maps, without repetition.
     """
 
     def __init__(self, names: Sequence[str], device: str = "auto") -> None:
@@ -93,7 +93,7 @@ class MapMaker:
         peak: int,
         gray_output: str,
     ) -> list[DifferenceMap]:
-        """Make the maps of an output, without those that such an image has none of."""
+        """Make the maps of an output, except those that are not defined for such an image."""
         from iqbench.engine.pairs import PairScorer
         from iqbench.engine.reading import check_fit
         from iqbench.maps.pair import maps_of_pair
@@ -102,7 +102,7 @@ class MapMaker:
         def made(kinds: Sequence[Any]) -> list[DifferenceMap]:
             return maps_of_pair(first, second, kinds, scorer)
 
-        try:  # tables may come from a machine that knows other protocols
+        try:  # tables may come from a machine with other protocols
             chosen = resolve_protocol(protocol).with_gray_output(gray_output)
             first, second = as_scored(reference, output, peak)
             requests = [kind.request for kind in self._kinds]
@@ -113,7 +113,7 @@ class MapMaker:
             return []
         try:
             return made(self._kinds)
-        except IqbenchError:  # too small for one of them
+        except IqbenchError:  # the image is too small for one of the maps
             found = []
             for kind in self._kinds:
                 with suppress(IqbenchError):
@@ -122,9 +122,9 @@ class MapMaker:
 
 
 def as_scored(reference: Picture | None, output: Picture, peak: int) -> tuple[Picture, Picture]:
-    """Take the peak by which a pair was scored; if files and table disagree, what the files say.
+    """Give both pictures the peak that scored them, or that of their files if this is not possible.
 
-    An output without a reference stands in its place, too.
+    Without a reference, the output takes the place of the reference too.
     """
     if reference is None:
         try:
@@ -145,16 +145,16 @@ def paint(maps: Sequence[DifferenceMap], crop: Crop) -> list[Painted]:
     Parameters
     ----------
     maps
-        Of one name and kind.
+        Maps of one name and kind.
     crop
         The part of the image that is shown.
 
     Returns
     -------
     list of Painted
-        One a map; their common limits are the medians of their own.
+        One per map. Their common limits are the medians of the limits of the single maps.
     """
-    # Not the widest: one bad output would leave nothing to see of the others.
+    # Not the extremes: one bad output would make the maps of the others uniform.
     low, high = (
         float(np.median(ends)) for ends in zip(*((m.low, m.high) for m in maps), strict=True)
     )
@@ -173,7 +173,7 @@ def paint(maps: Sequence[DifferenceMap], crop: Crop) -> list[Painted]:
 
 
 def _aligned(one: DifferenceMap, crop: Crop) -> DifferenceMap:
-    """Lay a map on the part of the stored image that is shown; there is none beyond its edges."""
+    """Align a map with the shown part of the stored image; it is empty beyond the map's edges."""
     values = np.full((crop.height, crop.width), np.nan, dtype=np.float32)
     top, left = one.top - crop.top, one.left - crop.left
     bottom, right = top + one.values.shape[0], left + one.values.shape[1]

@@ -1,8 +1,8 @@
-"""Find the pictures behind the tables where they are still there, and prove that they are these.
+"""Find the files of the images in the tables, and check that they are the files that were scored.
 
-Tables know images by name and digest, not by path. Folders are looked through by name, as
-``iqbench evaluate`` does, and a file is taken only if its digest is the one that was scored: a
-picture that has changed since is never shown beside the old numbers.
+Tables name images by id and digest, not by path. Folders are searched by name, as ``iqbench
+evaluate`` does, and a file is used only if its digest is that of the scored file. So an image that
+has changed since is never shown beside the old values.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ __all__ = ["Digests", "Finder", "Folders", "FoundPicture"]
 
 @dataclass(frozen=True)
 class Folders:
-    """Where pictures may lie: what ``iqbench evaluate`` was told, or what a user says.
+    """Where images may be: options as ``iqbench evaluate`` takes them.
 
     Attributes
     ----------
     outputs
-        ``DIR`` or ``METHOD=DIR``, each; a template of the names may follow: ``DIR/{id}_x4``.
+        Each ``DIR`` or ``METHOD=DIR``; a template of the file names may follow: ``DIR/{id}_x4``.
     outputs_in
         A folder whose sub-folders are methods.
     references
-        ``DIR`` or ``DATASET=DIR``, each.
+        Each ``DIR`` or ``DATASET=DIR``.
     output_name
-        Template of the outputs' names.
+        Template of the outputs' file names.
     datasets_file
-        Where datasets are described that have no folder among ``references``.
+        The file that describes datasets without a folder in ``references``.
     """
 
     outputs: Sequence[str] = ()
@@ -59,7 +59,7 @@ class Folders:
 
     @cached_property
     def methods(self) -> list[Method]:
-        """The methods whose folders are there."""
+        """The methods whose folders exist."""
         found = []
         for text in self.outputs:
             found += resolve_methods([text])
@@ -68,12 +68,12 @@ class Folders:
         return found
 
     def check(self) -> None:
-        """Refuse folders that are not there.
+        """Raise an error for a folder that does not exist.
 
         Raises
         ------
         IqbenchError
-            Naming the folder.
+            It names the folder.
         """
         _ = self.methods
         for text in self.references:
@@ -84,7 +84,7 @@ class Folders:
 
 @dataclass(frozen=True)
 class FoundPicture:
-    """A picture that is the one that was scored, and where it was found."""
+    """A decoded image whose file is the one that was scored, and where the file was found."""
 
     picture: Picture
     source: Source
@@ -92,14 +92,14 @@ class FoundPicture:
 
 @dataclass(frozen=True)
 class Digests:
-    """What the tables say of the files they were made from.
+    """Digests and sizes, in the tables, of the scored files.
 
     Attributes
     ----------
     images
-        As `iqbench.results.read.load_images` gives it.
+        The table that `iqbench.results.read.load_images` returns.
     wanted
-        Names of the images that will be asked for.
+        Names of the images to look up.
     """
 
     images: pd.DataFrame
@@ -107,7 +107,7 @@ class Digests:
 
     @cached_property
     def _rows(self) -> dict[tuple[str, str, str], tuple[str | None, str | None]]:
-        # Few of perhaps millions.
+        # A few images of a table that may have millions.
         table = self.images[self.images["image"].isin(list(self.wanted))]
         keys = zip(
             *(table[name].astype(str) for name in ("dataset", "method", "image")), strict=True
@@ -125,12 +125,12 @@ class Digests:
         return dict(zip(keys, map(int, table["bytes"] if len(table) else ()), strict=True))
 
     def size(self, dataset: str, method: str, image: str) -> int | None:
-        """Return the bytes of an output's file; None where the tables do not say."""
+        """Return the size of an output's file in bytes; None if the tables do not record it."""
         return self._sizes.get((dataset, method, image))
 
     @property
     def alone(self) -> dict[str, list[str]]:
-        """Dataset to its images for which no method has a reference."""
+        """By dataset, the images for which no method has a reference."""
         known: dict[tuple[str, str], bool] = {}
         for (dataset, _, image), (reference, _) in self._rows.items():
             known[dataset, image] = known.get((dataset, image), False) or reference is not None
@@ -141,25 +141,25 @@ class Digests:
         return found
 
     def of(self, dataset: str, method: str, image: str) -> tuple[str | None, str | None]:
-        """Give the digests of reference and output; None where there is none."""
+        """Return the digests of reference and output; None for a missing one."""
         return self._rows.get((dataset, method, image), (None, None))
 
 
 @dataclass
 class Finder:
-    """Looks for pictures in several places; each folder is listed once.
+    """Searches images in several places. Each folder is listed once.
 
     Attributes
     ----------
     places
-        Where to look, the first come first.
+        The places to search, in this order.
     names
-        The datasets of the tables: a lone folder of references belongs to a lone dataset, whatever
-        it is called.
+        The datasets of the tables. If there is one dataset and one folder of references, the
+        folder belongs to the dataset, whatever its name is.
     recorded
-        Where the tables say that files were; looked at last. None for nowhere.
+        The places that the tables record, searched last; None to search none of them.
     alone
-        By dataset that was scored without references, the images that will be asked for.
+        The images to look up of datasets that were scored without references, by dataset.
     """
 
     places: Sequence[Folders]
@@ -171,7 +171,7 @@ class Finder:
     _samples: dict[int, dict[str, Sample]] = field(default_factory=dict, init=False)
 
     def reference(self, dataset: str, image: str, digest: str | None) -> FoundPicture | None:
-        """Find the reference of an image, if it is still the same."""
+        """Find the reference of an image, if its file has not changed."""
         sources = (
             sample.reference
             for _, found in self._of(dataset)
@@ -182,7 +182,7 @@ class Finder:
     def output(
         self, dataset: str, method: str, image: str, digest: str | None, size: int | None = None
     ) -> FoundPicture | None:
-        """Find a method's output, if it is still the same; ``size`` is its bytes, if known."""
+        """Find a method's output, if its file has not changed; ``size`` is its bytes, if known."""
         found = _first(self._outputs(dataset, method, image), digest)
         return found or self._at_recorded(dataset, method, image, digest, size)
 
@@ -192,7 +192,7 @@ class Finder:
         if self.recorded is None:
             return None
         content = self.recorded.find(dataset, method, image, digest, size)
-        with suppress(IqbenchError):  # what cannot be decoded any more is not shown
+        with suppress(IqbenchError):  # an image that cannot be decoded now is not shown
             if content is not None:
                 path = FileSource(Path(content.name))
                 return FoundPicture(content.decode(alpha="composite"), path)
@@ -216,7 +216,7 @@ class Finder:
         key = (method.folder, method.output_name or template or "", id(dataset))
         if key not in self._files:
             try:
-                # However names were compared in the run: digests tell whether it is the file.
+                # The run may have matched names by another rule: the digest decides.
                 found = match_outputs(
                     method, dataset, alone=True, output_name=template, ways=tuple(WAYS)
                 )
@@ -238,7 +238,7 @@ class Finder:
         return self._datasets[name]
 
     def _opened(self, name: str) -> Iterator[tuple[Folders, Dataset]]:
-        """Open whatever may be the dataset of a name; what is not there is passed over."""
+        """Open the folders that may hold a dataset of this name; missing ones are skipped."""
         if name in self.alone:
             yield Folders(), dataset_of_outputs(name, self.alone[name])
         for place in self.places:
@@ -266,12 +266,12 @@ def _named(text: str) -> tuple[str, str]:
 
 
 def _folder_name(folder: str) -> str:
-    """Return the name that a dataset of these references has, where none is given."""
+    """Return the default name of a dataset with these references."""
     return find_place(folder).resolve().name
 
 
 def _first(sources: Iterator[Source], digest: str | None) -> FoundPicture | None:
-    """Take the first whose bytes are those that were scored."""
+    """Return the first source whose bytes are those that were scored."""
     for source in sources if digest is not None else ():
         try:
             content = source.read()

@@ -1,4 +1,4 @@
-"""Which images a report shows of each dataset, and of which methods."""
+"""Choose the images of each dataset that a report shows, and the methods shown with them."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from iqbench.stats.gains import shortfall
 __all__ = ["METHODS", "NAMED", "Pick", "picks_of"]
 
 METHODS = 6
-"""Most methods whose output of an image is shown."""
+"""The largest number of methods whose output is shown for one image."""
 
 NAMED = 4
-"""How many images of a dataset are chosen for a reason, where no number is asked for."""
+"""How many images of a dataset are chosen for a reason, if the user gives no number."""
 
 
 @dataclass
 class Pick:
-    """An image to be shown.
+    """An image to show.
 
     Attributes
     ----------
     dataset, image
-        Which.
+        Names of the dataset and of the image.
     methods
-        Whose outputs, by rank.
+        The methods whose outputs are shown, by rank.
     reasons
-        Why, each a word and what it means: ``worst``, ``worst of edsr: psnr 23.10``. None of one
-        that is shown because there is room.
+        Why the image is shown, each a word and its explanation: ``worst``, ``worst of edsr: psnr
+        23.10``. Empty for an image that only fills free space.
     """
 
     dataset: str
@@ -46,33 +46,32 @@ class Pick:
 
 
 def picks_of(found: Board, count: int | None) -> list[Pick]:
-    """Choose images: the best method's worst and best, and those in dispute, in turns.
+    """Choose images: the worst and best ones of the best method, and disputed ones, alternating.
 
     Parameters
     ----------
     found
-        The datasets.
+        The compared methods of all datasets.
     count
-        How many images of each dataset; None for all that have values: first those that there is
-        a reason for, then the others.
+        How many images of each dataset; None for all that have values, those with a reason first.
 
     Returns
     -------
     list of Pick
-        The first of each dataset, then the second of each, and so on: what does not fit into a
-        file is left out from the end.
+        The first image of each dataset, then the second of each, and so on. A page whose size is
+        limited leaves out images from the end.
     """
     most = NAMED if count is None else count
     ends, disputed = found.images(most), found.disputes(most)
     chosen: list[list[Pick]] = []
-    for one in found.standings:
+    for one in found.datasets:
         own = ends[ends["dataset"] == one.dataset], disputed[disputed["dataset"] == one.dataset]
         picks: dict[str, Pick] = {}
         for image, word, text in _reasons(one, *own):
             pick = picks.get(image)
             if pick is None and len(picks) < most:
                 pick = picks[image] = Pick(one.dataset, image, _shown(one, image))
-            # More reasons would not be read.
+            # Nobody reads more than three reasons.
             if pick is not None and len(pick.reasons) < 3 and (word, text) not in pick.reasons:
                 pick.reasons.append((word, text))
         chosen.append(list(picks.values()))
@@ -83,10 +82,10 @@ def picks_of(found: Board, count: int | None) -> list[Pick]:
 
 
 def _others(one: DatasetBoard, picked: Collection[str]) -> Iterator[Pick]:
-    """Give the images that nothing speaks for, and that have values to be shown with."""
+    """Return the images that have values and were not chosen for a reason."""
     if one.ranked_by_images is None:
         return
-    for image in one.cube.images:
+    for image in one.scores.images:
         if image not in picked and (methods := _shown(one, image)):
             yield Pick(one.dataset, image, methods)
 
@@ -94,7 +93,7 @@ def _others(one: DatasetBoard, picked: Collection[str]) -> Iterator[Pick]:
 def _reasons(
     one: DatasetBoard, ends: pd.DataFrame, disputed: pd.DataFrame
 ) -> Iterator[tuple[str, str, str]]:
-    """Give images and why they are chosen; the kinds take turns."""
+    """Return chosen images with the reason; the kinds of reasons alternate."""
     kinds: list[list[tuple[str, str, str]]] = []
     methods = [str(name) for name in dict.fromkeys(ends["method"])]
     for place, method in enumerate(methods):
@@ -136,13 +135,13 @@ def _dispute(one: DatasetBoard, what: str, row: Mapping[Any, Any]) -> str:
 
 
 def _shown(one: DatasetBoard, image: str) -> list[str]:
-    """Name the methods that have a value of this image, by rank; the ends if they are many."""
+    """Return the methods with a value of this image, by rank; if many, the best and the worst."""
     assert one.ranked_by_images is not None
-    values = one.cube.column(one.ranked_by_images)[one.cube.images.index(image)]
+    values = one.scores.column(one.ranked_by_images)[one.scores.images.index(image)]
     distance = shortfall(values, one.info(one.ranked_by_images))
     own = {
         method: value
-        for method, value in zip(one.cube.methods, distance, strict=True)
+        for method, value in zip(one.scores.methods, distance, strict=True)
         if not np.isnan(value)
     }
     ranked = [str(name) for name in one.rows["method"] if str(name) in own]

@@ -1,4 +1,4 @@
-"""Images that a page shows: reference and outputs side by side, as long as the file stays small."""
+"""Images on a page: reference and outputs side by side, within a limit of the file's size."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from iqbench.page.thumbnails import Crop, crop_of, lossless, middle_of, thumbnai
 __all__ = ["Budget", "Progress", "Scene", "SceneOutput", "Shown", "show"]
 
 Progress = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and how much there is."""
+"""Called with the name of a step, how many parts of it are done, and how many there are."""
 
 _PICTURES = ("cv2", "imagecodecs", "simplejpeg")
-"""The modules that decode, shrink and encode pictures."""
+"""The modules that decode, resize and encode pictures."""
 
 _GALLERY = 1500
-"""Bytes of a scene in the gallery and around its data, beside texts and thumbnail."""
+"""Bytes of markup that a scene takes, without its texts, thumbnail and data."""
 
 
 @dataclass
 class Budget:
-    """Bytes by which a file may still grow."""
+    """The number of bytes by which a file may still grow."""
 
     left: int
 
     def take(self, size: int) -> bool:
-        """Say whether something fits, and if so set its room aside."""
+        """Return whether ``size`` bytes fit, and reserve them if they do."""
         if size > self.left:
             return False
         self.left -= size
@@ -42,20 +42,20 @@ class Budget:
 
 @dataclass(frozen=True)
 class SceneOutput:
-    """An output that a scene would like to show.
+    """An output of a scene, shown if its file is found.
 
     Attributes
     ----------
     name
-        What to call it.
+        The label.
     note
-        Its value.
+        The text beside the label, such as the value of the output.
     find
-        Finds it; None where it is gone or no longer the same.
+        Returns the output, or None if the file is gone or has changed.
     protocol
-        By which it was scored.
+        The protocol that scored it.
     peak
-        The sample value of white by which it was scored.
+        The sample value of white with which it was scored.
     gray_output
         How gray outputs of colour references were read; see `iqbench.protocols.view.View`.
     """
@@ -70,22 +70,23 @@ class SceneOutput:
 
 @dataclass(frozen=True)
 class Scene:
-    """An image, why it is shown, and the values behind it.
+    """An image with its reference, outputs and values, and the reasons why it is shown.
 
     Attributes
     ----------
     dataset, image
-        Which.
+        Names of the dataset and of the image.
     reasons
-        Each a word and what it means.
+        Why the image is shown, each a word and its explanation.
     reference
-        Finds it; None where the outputs were scored without one.
+        Returns the reference, or None if it is not found. None itself if the outputs were scored
+        without a reference.
     outputs
         In the order in which they are shown.
     heads, rows
-        The values: the rows begin with a name.
+        The table of values; each row begins with a name.
     left
-        What stands to the left of the divider at first: the reference, or the name of an output.
+        What is first shown on the left of the divider: the reference, or the name of an output.
     """
 
     dataset: str
@@ -104,7 +105,7 @@ class Scene:
 
     @property
     def compared(self) -> bool:
-        """Whether there is something that all other pictures are compared with, by a divider."""
+        """Whether the scene has a picture that all others are compared with, by a divider."""
         return not self.alone or any(one.name == self.left for one in self.outputs)
 
 
@@ -115,15 +116,15 @@ class Shown:
     Attributes
     ----------
     number
-        Of the scene on the page.
+        The number of the scene on the page.
     scene, crop
-        What is shown, and which part of it.
+        The scene, and the part of its image that is shown.
     width, height
-        Of the whole image.
+        The size of the whole image.
     thumbnail
         Data URI, width and height.
     pictures
-        As the page's script reads them.
+        The pictures, as the script of the page reads them.
     """
 
     number: int
@@ -136,7 +137,7 @@ class Shown:
 
     @property
     def part(self) -> str:
-        """Say which part is shown; empty where it is all."""
+        """Describe the part that is shown; empty for the whole image."""
         crop = self.crop
         if (crop.height, crop.width) == (self.height, self.width):
             return ""
@@ -148,11 +149,11 @@ class Shown:
 
     @property
     def whole(self) -> bool:
-        """Whether no output is left out."""
+        """Whether all outputs of the scene are shown."""
         return len(self.pictures) == len(self.scene.outputs) + (not self.scene.alone)
 
     def payload(self) -> Any:
-        """Give what the script needs, as JSON."""
+        """Return the data for the script of the page, as JSON."""
         return embedded_json(
             {
                 "dataset": printable(self.scene.dataset),
@@ -178,23 +179,23 @@ def show(
     maker: Callable[[], MapMaker] | None,
     progress: Progress,
 ) -> tuple[list[Shown], list[str]]:
-    """Find pictures and put them into a page: pictures, then maps, then pictures of other images.
+    """Find the pictures of a page: of chosen images, then their maps, then of other images.
 
     Parameters
     ----------
     scenes
-        The most important first. Those without a reason are shown as long as there is room.
+        The most important first. Scenes without a reason are shown while they fit.
     budget
-        What is left of the file's size.
+        The bytes that are left for the file.
     maker
-        Makes what makes maps, once there are pictures; None for none.
+        Creates the map maker when the first picture was found; None to draw no maps.
     progress
-        Is told how far it is.
+        Called with the name of a step, how many parts of it are done, and how many there are.
 
     Returns
     -------
     tuple
-        The scenes that have pictures, and in a sentence each what was left out.
+        The scenes that have pictures, and one sentence for each thing that was left out.
     """
     if scenes and (lacking := missing_packages(*_PICTURES)):
         return [], [_needs("pictures", lacking)]
@@ -226,7 +227,7 @@ def show(
         left_out.append(f"{_count(full, 'picture')} for want of room")
     if shown and maker is not None:
         left_out += _draw_maps(shown, budget, maker(), progress)
-    # Where none of the first is found, none of the others is looked for.
+    # If no picture of the chosen images was found, the others are not searched.
     if shown:
         left_out += unmapped + _fill(others, shown, budget, progress)
     return shown, left_out
@@ -263,7 +264,7 @@ def _needs(what: str, packages: Sequence[str]) -> str:
 
 
 def _pictures(scene: Scene, number: int, budget: Budget) -> tuple[int, int, Shown | None]:
-    """Give how many pictures are not there, how many do not fit, and the scene if any is."""
+    """Return how many pictures were not found, how many do not fit, and the scene if any does."""
     reference = scene.reference() if scene.reference else None
     if reference is None and not scene.alone:
         return len(scene.outputs) + 1, 0, None
@@ -310,7 +311,7 @@ def _picture(name: str, note: str, picture: Picture, crop: Crop) -> dict[str, An
 
 
 def _size(value: Any) -> int:
-    """Count the bytes that something takes as a part of the page's data."""
+    """Return the bytes that a value takes in the data of the page."""
     text = value if isinstance(value, str) else embedded_json(value)
     return len(text.encode()) + 1
 
@@ -334,7 +335,7 @@ def _draw_maps(
 
 
 def _maps_of(one: Shown, budget: Budget, maker: MapMaker) -> int:
-    """Add maps to the outputs of a scene; a kind of map has room for all of them, or for none."""
+    """Add maps to the outputs of a scene; each kind of map is added to all outputs or to none."""
     if one.scene.reference is None:
         return 0
     reference = one.scene.reference()

@@ -1,4 +1,4 @@
-"""The numbers behind a page's figures: values by image, and the figures that they fill."""
+"""The data of a page's figures: the values of each image, and descriptions of the figures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NOTHING = np.empty(0)
 
 
 def column_payload(headings: Sequence[str], columns: Columns) -> list[dict[str, Any]]:
-    """Describe columns for the page's script, and the distances to targets by which some rank."""
+    """Describe columns for the page's script; a column with a target also has its distances."""
     described = []
     for name in headings:
         info = columns.info(name)
@@ -49,48 +49,48 @@ def _described(name: str, info: ColumnInfo) -> dict[str, Any]:
 
 
 def dataset_payload(one: DatasetBoard, table: MeansTable) -> dict[str, Any]:
-    """Describe one dataset to the page's script, still without values by image.
+    """Describe one dataset for the page's script, without the values of each image.
 
     Parameters
     ----------
     one
-        With all its columns.
+        The board of the dataset, with all its columns.
     table
-        Its part of the leaderboard.
+        The rows of the dataset in the leaderboard.
     """
     return {
         "name": printable(one.dataset),
-        "methods": [printable(name) for name in one.cube.methods],
+        "methods": [printable(name) for name in one.scores.methods],
         "figures": _figures(one, table),
-        "scenes": {},  # by number of the image, the scene that shows it, and of which methods
+        "scenes": {},  # by number of the image: the scene that shows it, and its methods
         "images": [],
         "values": {},
     }
 
 
 def add_values(payload: dict[str, Any], one: DatasetBoard, budget: Budget) -> list[str]:
-    """Add the values by image to what describes a dataset.
+    """Add the values of each image to the description of a dataset.
 
     Parameters
     ----------
     payload
-        As `dataset_payload` gives it.
+        The description, from `dataset_payload`.
     one
-        The dataset.
+        The board of the dataset.
     budget
-        What is left of the file's size.
+        The bytes that are left for the file.
 
     Returns
     -------
     list of str
-        The columns that did not fit and are left out, from the last on.
+        The columns that did not fit and are left out, the last column first.
     """
-    cube = one.cube
-    names = [printable(image) for image in cube.images]
+    scores = one.scores
+    names = [printable(image) for image in scores.images]
     left_out = []
     named = budget.take(len(embedded_json(names).encode()))
-    for place, heading in enumerate(cube.headings):
-        column = np.ascontiguousarray(cube.values[:, :, place].T, dtype="<f4")
+    for place, heading in enumerate(scores.headings):
+        column = np.ascontiguousarray(scores.values[:, :, place].T, dtype="<f4")
         text = base64.b64encode(column.tobytes()).decode()
         if named and budget.take(len(text) + len(embedded_json(heading).encode()) + 5):
             payload["values"][printable(heading)] = text
@@ -102,13 +102,13 @@ def add_values(payload: dict[str, Any], one: DatasetBoard, budget: Budget) -> li
 
 
 def _figures(one: DatasetBoard, table: MeansTable) -> dict[str, Any]:
-    """Describe a dataset's figures; the page's script fills in the values by image.
+    """Describe a dataset's figures; the page's script fills in the values of each image.
 
-    The columns that they show at first are under ``columns``, by axis; under ``methods`` is whose
-    values each trace shows, as a number among the methods of the dataset.
+    ``columns`` holds the columns that the figures show at first, by axis. ``methods`` holds, for
+    each trace, the number of its method in the list of the dataset's methods.
     """
     front, boxes, scatter = front_panel(table), box_panel(one), scatter_panel(one)
-    order = [str(name) for name in table.frame["method"] if name in one.cube.methods]
+    order = [str(name) for name in table.frame["method"] if name in one.scores.methods]
     numbers = one.at(order)
     found: dict[str, Any] = {}
     if front is not None:
@@ -134,15 +134,15 @@ def _figures(one: DatasetBoard, table: MeansTable) -> dict[str, Any]:
 
 
 def metrics_of(one: DatasetBoard) -> MetricTable:
-    """Arrange a dataset's scores for correlation: one row per output, without empty columns."""
-    cube = one.cube
-    outputs = len(cube.methods) * len(cube.images)
-    values = cube.values.swapaxes(0, 1).reshape(outputs, len(cube.headings))
+    """Arrange a dataset's scores for correlations: one row per output, without empty columns."""
+    scores = one.scores
+    outputs = len(scores.methods) * len(scores.images)
+    values = scores.values.swapaxes(0, 1).reshape(outputs, len(scores.headings))
     there = ~np.isnan(values)
     rows, used = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
     index = pd.MultiIndex.from_product(
-        [[one.dataset], cube.methods, cube.images], names=["dataset", "method", "image"]
+        [[one.dataset], scores.methods, scores.images], names=["dataset", "method", "image"]
     )
-    headings = [cube.headings[place] for place in used]
+    headings = [scores.headings[place] for place in used]
     frame = pd.DataFrame(values[rows][:, used], index=index[rows], columns=headings)
     return MetricTable(with_distances(frame, one.columns), [[one.dataset]], columns=one.columns)

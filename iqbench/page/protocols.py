@@ -1,4 +1,4 @@
-"""What a page says of the protocols that its values were computed by."""
+"""Descriptions of the protocols that computed the values of a page."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ __all__ = ["ProtocolNote", "protocol_notes"]
 
 @dataclass(frozen=True)
 class ProtocolNote:
-    """What a protocol does.
+    """The description of a protocol.
 
     Attributes
     ----------
     name
-        With its parameters and its version, as in signatures: ``sr-y:scale=4/1``.
+        Its name with parameters and version, as in signatures: ``sr-y:scale=4/1``.
     summary, citation
-        What it is, and the code or paper that defines it; empty for one that is not known here.
+        What it is, and the code or paper that defines it; empty for an unknown protocol.
     views
-        What metrics see, by role; roles that see the same are one.
+        What metrics are given, by role of the metric. Roles that are given the same share one
+        entry.
     """
 
     name: str
@@ -33,7 +34,7 @@ class ProtocolNote:
 
 
 def protocol_notes(signatures: Iterable[str]) -> list[ProtocolNote]:
-    """Describe the protocols of signatures, each once, in order of their names."""
+    """Describe the protocols in signatures, each one once, sorted by name."""
     names = {parse_signature(text).get("protocol", "") for text in signatures}
     return [_note(name) for name in sorted(names - {""})]
 
@@ -46,7 +47,7 @@ def _note(name: str) -> ProtocolNote:
     except IqbenchError:
         return ProtocolNote(name)
     if preset is None or str(known.version) != version:
-        return ProtocolNote(name)  # another machine's, or another time's
+        return ProtocolNote(name)  # a protocol of another machine or version
     views = {
         "fidelity metrics": str(known.fidelity),
         "perceptual ones": str(known.perception),

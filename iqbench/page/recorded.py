@@ -1,8 +1,8 @@
-"""Find pictures where the tables say that they were, and trust the tables in nothing.
+"""Find images at the places that tables record, without trusting the tables.
 
-Tables may come from a stranger, and so may the places that they name. So no folder is listed: one
-file is opened for one image, if it is a regular one of the size that was scored, and it is shown
-only if its digest is the one in the tables. What is read is limited in bytes and in time.
+Tables, and the places that they record, may come from a stranger. So no folder is listed. For each
+image one file is opened, only if it is a regular file of the size that was scored, and it is shown
+only if its digest is the one in the tables. The bytes and the time for reading are limited.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ __all__ = ["RecordedPlaces", "recorded_places"]
 _MOST_PLACES = 1000
 _LONGEST_PATH = 4096
 _LARGEST_REFERENCE = 2**28
-"""Largest file of a reference; the tables do not record its size."""
+"""Largest size of a reference's file in bytes; the tables do not record its real size."""
 
 
 @dataclass
 class RecordedPlaces:
-    """Files at places that tables record.
+    """Files at places that the tables record.
 
     Attributes
     ----------
     places
-        Where they were, the newest first.
+        The places of the files, the newest first.
     bytes_left
         How many bytes may still be read.
     seconds_left
-        How long may still be waited for files.
+        For how many seconds files may still be read.
     """
 
     places: list[FilePlace]
@@ -51,16 +51,16 @@ class RecordedPlaces:
     def find(
         self, dataset: str, method: str, image: str, digest: str | None, size: int | None = None
     ) -> EncodedImage | None:
-        """Read the file of an image, if it is there and is the one that was scored.
+        """Read the file of an image, if it exists and is the one that was scored.
 
         Parameters
         ----------
         dataset, method, image
-            Which; the method of references is empty.
+            Names; the method is empty for a reference.
         digest
             SHA-256 of the file that was scored.
         size
-            Its bytes, where the tables say.
+            Size of that file in bytes, if the tables record it.
         """
         started = time.monotonic()
         try:
@@ -74,14 +74,14 @@ class RecordedPlaces:
 
     @property
     def sentences(self) -> list[str]:
-        """Say what was not looked at, and why."""
+        """Return one sentence for each kind of file that was not read, with the reason."""
         return sorted(self._refused)
 
     def _paths(self, dataset: str, method: str, image: str) -> Iterator[Path]:
         for place in self.places:
             if (place.dataset, place.method) == (dataset, method):
                 text = f"{place.before}{image}{place.after}"
-                # No name in tables makes this machine ask another one.
+                # A path in the tables must not make this machine contact another one.
                 if _is_local(text):
                     yield Path(text)
 
@@ -101,13 +101,13 @@ class RecordedPlaces:
                 return file.read(there)
         except PermissionError:
             self._refused.add("pictures at recorded places that this user may not read")
-        except (OSError, ValueError, IqbenchError):  # ValueError: a path with a zero in it
+        except (OSError, ValueError, IqbenchError):  # ValueError: a path with a null character
             pass
         return None
 
 
 def recorded_places(results: Iterable[str | PathLike[str]]) -> RecordedPlaces:
-    """Read from results folders where the files were that were scored.
+    """Read the places of the scored files from results folders.
 
     Raises
     ------
@@ -120,6 +120,6 @@ def recorded_places(results: Iterable[str | PathLike[str]]) -> RecordedPlaces:
 
 
 def _is_local(path: str) -> bool:
-    """Say whether a path is an absolute one on this machine."""
+    """Return whether a path is an absolute path on this machine."""
     network = path.startswith(("//", "\\\\", "/\\", "\\/"))
     return len(path) <= _LONGEST_PATH and not network and Path(path).is_absolute()

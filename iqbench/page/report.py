@@ -1,4 +1,4 @@
-"""From a results folder to one page: leaderboards, plots, pictures, and how it was made."""
+"""Make one page of a results folder: leaderboards, plots, pictures, and how it was made."""
 
 from __future__ import annotations
 
@@ -40,36 +40,34 @@ _SCRIPTS = (
     "gestures.js",
 )
 _MANY = 3000
-"""Points from which WebGL draws them."""
+"""Number of points above which plots use WebGL."""
 _SENTENCES = 2000
-"""Bytes kept free for what says that something was left out."""
+"""Bytes reserved for the sentences about parts that were left out."""
 _NUMBERS_SHARE = 0.6
-"""Share of the size that is left after the page itself which values by image may take."""
+"""Share of the remaining bytes, after the page itself, that the values of images may take."""
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """What a report is to show.
+    """What a report shows.
 
     Attributes
     ----------
     title
-        What it is called; empty for the name of the results folder.
-    sort, front
+        The title; empty for the name of the results folder.
+    sort, front, composites
         As for `iqbench.boards.board.read_board`.
     columns
-        Its ``shown``: the columns that are shown at first, and by which methods are complete.
+        The columns that are shown at first and decide which methods are complete: ``shown`` of
+        `iqbench.boards.board.read_board`.
     images
-        How many images of each dataset to show, where they are found; None for as many as there is
-        room for.
+        How many images of each dataset to show, if they are found; None for as many as fit.
     maps
-        Which maps to draw.
+        Names of the difference maps to draw.
     size
-        Of the file, in bytes.
+        The largest size of the file, in bytes.
     device
-        Where maps are computed.
-    composites
-        As for `iqbench.boards.board.read_board`.
+        The device that computes maps.
     """
 
     title: str = ""
@@ -84,13 +82,13 @@ class Appearance:
 
     @property
     def maker(self) -> partial[MapMaker] | None:
-        """What makes the maps."""
+        """A function that creates the map maker; None without maps."""
         return partial(MapMaker, tuple(self.maps), self.device) if self.maps else None
 
 
 @dataclass(frozen=True)
 class Made:
-    """A page, and what it had to leave out.
+    """A page, and what was left out of it.
 
     Attributes
     ----------
@@ -99,7 +97,7 @@ class Made:
     pictures
         How many images are shown.
     left_out
-        A sentence each.
+        One sentence for each thing that was left out.
     """
 
     html: str
@@ -125,13 +123,14 @@ def report_page(
     filters
         As `load_scores` takes them.
     places
-        Where pictures may lie; datasets that come with iqbench are found without.
+        Folders that may hold the images; datasets that iqbench knows are found without them.
     recorded
-        Where tables say that files were, `iqbench.page.recorded.recorded_places`.
+        The places of files that the tables record, from
+        `iqbench.page.recorded.recorded_places`.
     appearance
         What to show.
     progress
-        Is told how far it is.
+        Called with the name of a step, how many parts of it are done, and how many there are.
 
     Returns
     -------
@@ -141,7 +140,7 @@ def report_page(
     Raises
     ------
     IqbenchError
-        As `iqbench.boards.board.read_board`, and where not even the tables fit.
+        As `iqbench.boards.board.read_board`, and if the tables alone exceed the size.
     """
     chosen = appearance or Appearance()
     progress("Comparing methods", 0, 1)
@@ -158,34 +157,34 @@ def report_page(
         context["title"] = chosen.title
     progress("Comparing methods", 1, 1)
     datasets = [
-        {"dataset": dataset, **dataset_payload(contents.standing(dataset), table)}
+        {"dataset": dataset, **dataset_payload(contents.dataset(dataset), table)}
         for dataset, table in contents.table.parts()
     ]
     bare = len(_page(context, [], datasets, contents, []).encode())
     if bare > chosen.size:
         raise IqbenchError(
-            f"the tables and plotly.js alone take {bare / 1e6:.1f} MB, more than the report may",
+            f"the tables and plotly.js alone take {bare / 1e6:.1f} MB, more than the limit",
             hint="Allow more by --max-size, or choose with --dataset, --method or --metric",
         )
     room = chosen.size - bare - _SENTENCES
     numbers = Budget(int(room * _NUMBERS_SHARE))
     pictures = Budget(room - numbers.left)
     left_out = _add_numbers(contents, datasets, numbers)
-    pictures.left += numbers.left  # what numbers do not take, pictures may
+    pictures.left += numbers.left  # bytes that numbers do not use
     scenes = _scenes(contents, places, recorded, chosen.images)
     shown, unseen = show(scenes, pictures, chosen.maker, progress)
     left_out += unseen + (recorded.sentences if recorded else []) + contents.left_out
     order = [item["dataset"] for item in datasets]
     shown.sort(key=lambda one: order.index(one.scene.dataset))
     for one in shown:
-        images = contents.standing(one.scene.dataset).cube.images
+        images = contents.dataset(one.scene.dataset).scores.images
         (own,) = (item for item in datasets if item["dataset"] == one.scene.dataset)
         own["scenes"][str(images.index(one.scene.image))] = _found(one, own["methods"])
     return Made(_page(context, shown, datasets, contents, left_out), len(shown), left_out)
 
 
 def _found(one: Shown, methods: Sequence[str]) -> dict[str, Any]:
-    """Say which scene shows an image, and of which methods it has the output."""
+    """Return the scene that shows an image, and the methods whose outputs it shows."""
     names = {picture["name"] for picture in one.pictures[0 if one.scene.alone else 1 :]}
     own = [place for place, name in enumerate(methods) if name in names]
     return {"scene": one.number, "methods": own}
@@ -221,10 +220,10 @@ def _page(
 def _add_numbers(
     contents: Contents, datasets: Sequence[dict[str, Any]], budget: Budget
 ) -> list[str]:
-    """Give the page's script the values of each dataset, and say which do not fit."""
+    """Add the values of each dataset to the page's data; return sentences on those left out."""
     left_out = []
     for payload in datasets:
-        lacking = add_values(payload, contents.standing(payload["dataset"]), budget)
+        lacking = add_values(payload, contents.dataset(payload["dataset"]), budget)
         if lacking:
             names = ", ".join(lacking)
             left_out.append(
@@ -240,32 +239,32 @@ def _scenes(
     recorded: RecordedPlaces | None,
     count: int | None,
 ) -> list[Scene]:
-    """Describe the images that are to be shown, if they are found."""
+    """Describe the images to show, whether or not their files are found."""
     found = contents.found
     picks = picks_of(found, count) if count != 0 else []
     if not picks:
         return []
     digests = Digests(load_images(contents.results), {pick.image for pick in picks})
-    names = [one.dataset for one in found.standings]
+    names = [one.dataset for one in found.datasets]
     finder = Finder(places, names, recorded, digests.alone)
     return [_scene(contents, pick, finder, digests) for pick in picks]
 
 
 def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> Scene:
-    (one,) = (one for one in contents.found.standings if one.dataset == pick.dataset)
-    cube = one.cube
-    infos = {name: one.info(name) for name in cube.headings}
-    at = cube.images.index(pick.image)
+    (one,) = (one for one in contents.found.datasets if one.dataset == pick.dataset)
+    scores = one.scores
+    infos = {name: one.info(name) for name in scores.headings}
+    at = scores.images.index(pick.image)
     texts = {
         method: [
-            number(float(cube.values[at, cube.methods.index(method), place]), info.decimals)
+            number(float(scores.values[at, scores.methods.index(method), place]), info.decimals)
             for place, info in enumerate(infos.values())
         ]
         for method in pick.methods
     }
-    ranked = cube.headings.index(str(one.ranked_by_images))
-    peak = peak_of(cube.signatures[str(one.ranked_by_images)][1])
-    gray_output = gray_output_of(text for _, text in cube.signatures.values())
+    ranked = scores.headings.index(str(one.ranked_by_images))
+    peak = peak_of(scores.signatures[str(one.ranked_by_images)][1])
+    gray_output = gray_output_of(text for _, text in scores.signatures.values())
     of = [digests.of(pick.dataset, method, pick.image) for method in pick.methods]
     reference = next((digest for digest, _ in of if digest is not None), None)
     return Scene(
@@ -284,7 +283,7 @@ def _scene(contents: Contents, pick: Pick, finder: Finder, digests: Digests) -> 
                     *(pick.dataset, method, pick.image, digest),
                     digests.size(pick.dataset, method, pick.image),
                 ),
-                protocol=cube.protocols.get(method, "rgb").partition(" + ")[0],
+                protocol=scores.protocols.get(method, "rgb").partition(" + ")[0],
                 peak=peak,
                 gray_output=gray_output,
             )

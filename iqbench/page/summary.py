@@ -1,4 +1,4 @@
-"""At a glance: who leads on each dataset."""
+"""The summary of a page: the best method on each dataset."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ __all__ = ["Card", "cards_of"]
 
 @dataclass(frozen=True)
 class Card:
-    """What stands out on a dataset.
+    """The summary of one dataset.
 
     Attributes
     ----------
     dataset, task
-        Which.
+        Names of the dataset and of its task.
     leaders
-        The best method, or several that share the first rank; none where no method is ranked.
+        The best method, or several that share the first rank; empty if no method is ranked.
     value
-        Its mean, and by which metric; and the mean that decides, where that is another.
+        The mean of the best method with the name of the metric; and the mean that decides the
+        rank, if it is another one.
     tied
-        Methods that do not differ significantly from it.
+        Methods that do not differ significantly from the best one.
     few
-        Where no test can tell any method from another, why: ``6 images are too few for a test``.
+        The reason if no test can show a difference: ``6 images are too few for a test``.
     front
-        Methods that no other beats in fidelity and in perception.
+        Methods on the Pareto front of fidelity and perception.
     incomplete
         How many methods are not ranked, of how many.
     """
@@ -52,12 +53,12 @@ class Card:
 
     @property
     def leader(self) -> str:
-        """Name the best methods."""
+        """The names of the best methods."""
         return ", ".join(self.leaders)
 
 
 def cards_of(table: MeansTable) -> Iterator[Card]:
-    """Make a card of each dataset of a leaderboard."""
+    """Make a card for each dataset of a leaderboard."""
     for dataset, rows in table.frame.groupby("dataset", sort=False):
         first = rows[rows["rank"] == 1]
         metric = str(rows["ranked_by"].iloc[0])
@@ -85,7 +86,7 @@ def cards_of(table: MeansTable) -> Iterator[Card]:
 
 
 def _value(row: pd.Series, metric: str, info: ColumnInfo) -> str:
-    """Write a mean, and the one that decides where that is another."""
+    """Write a mean, and the mean that decides the rank if it is another one."""
     value = f"{metric} {number(float(row[metric]), info.decimals)} {direction_arrow(info)}".rstrip()
     distance, compared = (row.get(f"{metric}{kind}", np.nan) for kind in MEANS[1:])
     if not pd.isna(distance):

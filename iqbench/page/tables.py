@@ -1,4 +1,4 @@
-"""Leaderboards as blocks that a page filters by dataset, task, protocol and metric."""
+"""Leaderboards as tables that a page filters by dataset, task, protocol and metric."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["PageTable", "dataset_blocks", "overall_blocks"]
 
 @dataclass(frozen=True)
 class PageTable:
-    """A section of a dataset, of a task, or of all datasets.
+    """The table of a dataset, of a task, or of all datasets.
 
     Attributes
     ----------
     key
         The dataset; empty for averages.
     task
-        What the methods restore.
+        The task of the methods.
     section
-        What is shown.
+        The section that is shown.
     protocols
-        By heading, how its values were computed.
+        By heading, the protocol that computed its values.
     """
 
     key: str
@@ -46,7 +46,7 @@ def dataset_blocks(
     table
         The leaderboard.
     protocols
-        By dataset and heading.
+        The protocol of each dataset and heading.
     """
     tasks = dict(table.frame[["dataset", "task"]].astype(str).itertuples(index=False, name=None))
     for section in dataset_sections(table):
@@ -56,14 +56,14 @@ def dataset_blocks(
 
 
 def overall_blocks(found: Board, more: Board) -> Iterator[PageTable]:
-    """Make a block of the averages over datasets, those that say something new.
+    """Make blocks of averages over datasets, without those that only repeat a dataset.
 
     Parameters
     ----------
     found
-        By whose metrics methods are judged.
+        The board whose metrics rank the methods and decide whether they are complete.
     more
-        The same with all metrics.
+        The same board with all metrics.
     """
     ranks = rank_figure(found)
     overall = found.overall.with_metrics_of(more.overall, ["scope", "task", "method"])

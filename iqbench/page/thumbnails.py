@@ -1,4 +1,4 @@
-"""Pictures for a page: the part that is shown, lossless, with bounded thumbnails."""
+"""Pictures for a page: a lossless part of the image, and a small thumbnail."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from iqbench.images.picture import Picture
 __all__ = ["LONGEST", "THUMBNAIL", "Crop", "crop_of", "lossless", "middle_of", "thumbnail"]
 
 LONGEST = 512
-"""Pixels of a side up to which an image is shown whole; of a larger one a part is."""
+"""Longest side in pixels of an image that is shown whole; larger ones are cropped."""
 
 THUMBNAIL = 168
-"""Pixels of a thumbnail's longer side."""
+"""Longer side of a thumbnail, in pixels."""
 
 _STRIDE = 16
 
@@ -27,7 +27,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Crop:
-    """The part of an image that is shown: rows and columns from ``top`` and ``left`` on."""
+    """The part of an image that is shown: ``height`` rows from ``top``, ``width`` from ``left``."""
 
     top: int
     left: int
@@ -35,25 +35,25 @@ class Crop:
     width: int
 
     def of(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Cut it out of an array whose first two axes are rows and columns."""
+        """Cut this part out of an array whose first two axes are rows and columns."""
         return pixels[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 def crop_of(reference: Picture, outputs: Sequence[Picture]) -> Crop:
-    """Choose what is shown: all, or the window where the outputs are worst.
+    """Choose the part to show: the whole image, or the window where the outputs are worst.
 
     Parameters
     ----------
     reference
-        Decides the size.
+        The reference, which decides the size.
     outputs
-        At least one.
+        At least one output.
 
     Returns
     -------
     Crop
         At most `LONGEST` pixels high and wide: the window with the largest squared error, summed
-        over those outputs that are of the reference's size.
+        over the outputs that have the reference's size.
     """
     height, width = min(reference.height, LONGEST), min(reference.width, LONGEST)
     if (height, width) == (reference.height, reference.width):
@@ -64,7 +64,7 @@ def crop_of(reference: Picture, outputs: Sequence[Picture]) -> Crop:
             error += _squared_error(reference, output)
     import cv2
 
-    # Sums over windows, by differences of sums from the corner on.
+    # Sums over windows are differences of an integral image.
     sums = cv2.integral(error, sdepth=cv2.CV_64F)
     tops = np.arange(0, reference.height - height + 1, _STRIDE)
     lefts = np.arange(0, reference.width - width + 1, _STRIDE)
@@ -80,7 +80,7 @@ def crop_of(reference: Picture, outputs: Sequence[Picture]) -> Crop:
 
 
 def middle_of(picture: Picture) -> Crop:
-    """Return what is shown of an output without a reference: all, or the window in the middle."""
+    """Choose the part to show of an output without a reference: all, or a centred window."""
     height, width = min(picture.height, LONGEST), min(picture.width, LONGEST)
     return Crop((picture.height - height) // 2, (picture.width - width) // 2, height, width)
 
@@ -92,7 +92,7 @@ def _squared_error(reference: Picture, output: Picture) -> NDArray[np.float32]:
 
 
 def lossless(pixels: NDArray[np.generic], peak: int | None = None) -> str:
-    """Write pixels as a data URI, as a screen shows them: 8 bits, nothing else is lost.
+    """Encode pixels as a data URI, lossless after rounding to 8 bits.
 
     Parameters
     ----------
@@ -105,12 +105,12 @@ def lossless(pixels: NDArray[np.generic], peak: int | None = None) -> str:
 
 
 def thumbnail(pixels: NDArray[np.generic], peak: int | None = None) -> tuple[str, int, int]:
-    """Write a small version of a whole image.
+    """Encode a small version of a whole image.
 
     Parameters
     ----------
     pixels, peak
-        As of `lossless`.
+        As for `lossless`.
 
     Returns
     -------

@@ -104,7 +104,7 @@ def dataset_pages(
         for title, made in more.items():
             own = [section for section in made if section.title == table.key]
             sections += [replace(section, title=title) for section in own]
-        signatures = contents.standing(table.key).signatures
+        signatures = contents.dataset(table.key).signatures
         shown = set(contents.found.table.metrics)
         yield SitePage(
             f"datasets/{pages[table.key]}.html",

@@ -1,1 +1,1 @@
-"""Statistics of arrays: intervals, tests, coefficients."""
+"""Statistics on arrays: intervals, tests and coefficients."""

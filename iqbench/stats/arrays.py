@@ -1,4 +1,4 @@
-"""The arrays that statistics are made of."""
+"""Types of arrays, and a helper for sorting."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ Indices = NDArray[np.intp]
 
 
 def smallest(keys: Floats, count: int) -> list[int]:
-    """Return the places of the smallest keys; equal keys keep their order, NaN is left out."""
+    """Return the positions of the smallest keys, in a stable order, without NaN."""
     order = np.argsort(keys, kind="stable")
     return [int(at) for at in order[:count] if not np.isnan(keys[at])]

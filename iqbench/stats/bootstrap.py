@@ -1,11 +1,11 @@
-"""Bootstrap over images: resamples that are the same everywhere, and intervals of means.
+"""Bootstrap over images: reproducible resamples, and percentile intervals of means.
 
-Images are drawn with replacement, whole rows at a time, so that what is computed on one resample
-stays paired: methods, metrics and differences of them see the same images. Intervals are those of
-percentiles (Efron & Tibshirani 1993, chapter 13): of B values sorted, the one at each end beyond
-which lie no more than (1 - confidence) / 2 of them. Nothing is interpolated, and nothing is
-corrected for bias or acceleration (BCa): a mean over images is nearly unbiased, and the plain form
-is the one that readers can check. Infinite values are left out, as they are of every mean.
+Images are drawn with replacement, as whole rows, so that methods, metrics and their differences
+are computed on the same images of a resample. Intervals are percentile intervals (Efron &
+Tibshirani 1993, chapter 13): of the B sorted values, each end is the value beyond which there are
+at most (1 - confidence) / 2 of all values, without interpolation. There is no correction for bias
+and acceleration (BCa), because a mean over images is nearly unbiased, and readers can check the
+plain form more easily. Infinite values are left out, as for every mean.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CONFIDENCE = 0.95
 RESAMPLES = 2000
 SEED = 0
 
-_BLOCK = 8_000_000  # drawings that are in memory at a time
+_BLOCK = 8_000_000  # drawn indices in memory at a time
 _KEPT = 4_000_000  # counts that are cached, 32 MB
 
 
@@ -43,11 +43,11 @@ def bootstrap_indices(n: int, resamples: int = RESAMPLES, seed: int = SEED) -> N
     Parameters
     ----------
     n
-        How many images there are, at least 1.
+        The number of images, at least 1.
     resamples
-        How many times n of them are drawn.
+        The number of resamples, of n images each.
     seed
-        Equal arguments give equal drawings.
+        Equal arguments give equal resamples.
 
     Returns
     -------
@@ -68,9 +68,8 @@ def bootstrap_counts(n: int, resamples: int = RESAMPLES, seed: int = SEED) -> It
     Yields
     ------
     numpy.ndarray
-        Counts as floats, shape (some of the resamples, n), in the order of the resamples; not to be
-        written to. The sum over images of counts times values is a product of matrices, which is
-        what makes it fast.
+        Counts as floats, shape (resamples of the block, n), in the order of the resamples; read
+        only. A sum over images is the matrix product of counts and values, which is fast.
     """
     if 0 < n * resamples <= _KEPT:
         yield _kept_counts(n, resamples, seed)
@@ -91,19 +90,19 @@ def bootstrap_means(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int 
     Returns
     -------
     numpy.ndarray
-        Shape (resamples,) or (resamples, k): the mean of the finite values that were drawn; NaN
-        where none was.
+        Shape (resamples,) or (resamples, k): the mean of the drawn finite values; NaN if none was
+        drawn.
     """
     table = np.asarray(values, dtype=np.float64)
     columns = table.reshape(len(table), int(np.prod(table.shape[1:])))
     if columns.size == 0:
         return np.full((resamples, *table.shape[1:]), np.nan)
     finite = np.isfinite(columns)
-    # Average distances from one of the values, so that a constant column stays exactly constant.
+    # Subtract one of the values before averaging, so that a constant column has an exact mean.
     first = np.take_along_axis(columns, finite.argmax(axis=0)[np.newaxis], axis=0)[0]
     centre = np.where(finite.any(axis=0), first, 0.0)
     distance = np.subtract(columns, centre, out=np.zeros_like(columns), where=finite)
-    # Count only in columns where something is missing or infinite, which is rare.
+    # Count values only in columns with missing or infinite ones, which are rare.
     partial = np.flatnonzero(~finite.all(axis=0))
     there = finite[:, partial].astype(np.float64)
     usual = np.flatnonzero(finite.all(axis=0))
@@ -126,22 +125,21 @@ def mean_interval(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> tuple[Floats, Floats]:
-    """Give the percentile bootstrap interval of the mean over images.
+    """Compute the percentile bootstrap interval of the mean over images.
 
     Parameters
     ----------
     values
         Shape (images,) or (images, k), NaN where there is no value.
     confidence
-        How often such an interval holds the mean of the population, if images are many.
+        The share of such intervals that contain the mean of the population, for many images.
     resamples, seed
         As for `bootstrap_indices`.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Lower and upper ends, shape () or (k,). NaN where a column has fewer than two finite values:
-        one image says nothing about the others.
+        Lower and upper ends, shape () or (k,). NaN if a column has fewer than two finite values.
     """
     table = np.asarray(values, dtype=np.float64)
     low, high = percentile_interval(
@@ -154,20 +152,20 @@ def mean_interval(
 def percentile_interval(
     samples: ArrayLike, confidence: float = CONFIDENCE
 ) -> tuple[Floats, Floats]:
-    """Cut the tails off bootstrapped values.
+    """Compute the percentile interval of bootstrapped values.
 
     Parameters
     ----------
     samples
-        Shape (resamples,) or (resamples, ...), one value a resample; NaN ones are left out.
+        Shape (resamples,) or (resamples, ...), one value per resample; NaN is left out.
     confidence
-        The share of values that stays, at least.
+        The smallest share of values inside the interval.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Lower and upper ends, of the shape of one sample: each is one of the values. NaN where all
-        are.
+        Lower and upper ends, with the shape of one sample: each end is one of the values. NaN if
+        all values are NaN.
     """
     ordered = np.sort(np.asarray(samples, dtype=np.float64), axis=0)  # NaN comes last
     count = (~np.isnan(ordered)).sum(axis=0)
@@ -178,7 +176,7 @@ def percentile_interval(
 
 
 def _drawings(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    # A generator's numbers do not depend on how many are asked for at a time.
+    # Drawing in blocks gives the same numbers as drawing all at once.
     generator = np.random.default_rng(seed)
     rows = max(1, _BLOCK // n)
     for start in range(0, resamples, rows):
@@ -193,7 +191,7 @@ def _counted(drawn: NDArray[np.int64]) -> Floats:
 
 @lru_cache(maxsize=2)
 def _kept_counts(n: int, resamples: int, seed: int) -> Floats:
-    """Count once what a report of correlations asks for a hundred times."""
+    """Cache counts: a report of correlations needs the same ones a hundred times."""
     counts = _counted(bootstrap_indices(n, resamples, seed))
     counts.flags.writeable = False
     return counts

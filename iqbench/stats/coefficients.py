@@ -1,7 +1,7 @@
-"""Pearson, Spearman and Kendall between columns, and what each image contributes to them.
+"""Pearson's, Spearman's and Kendall's coefficients, with the influence of each image.
 
-scipy computes Kendall's tau-b of many rows. The rest is written here because influences (see
-`iqbench.stats.influence`) are needed beside the values, and no package gives them.
+scipy computes Kendall's tau-b of many rows. The rest is written here because the influences (see
+`iqbench.stats.influence`) are also needed, which no package computes.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ Coefficient = Literal["pearson", "spearman", "kendall"]
 COEFFICIENTS: tuple[Coefficient, ...] = ("pearson", "spearman", "kendall")
 
 
-_FEWEST = 3  # of two points, every correlation is 1 or -1
-_PAIRWISE = 2000  # rows up to which signs of all differences are cheaper than sorting
+_FEWEST = 3  # any correlation of two points is 1 or -1
+_PAIRWISE = 2000  # rows up to which comparing all pairs is faster than sorting
 _BLOCK = 2_000_000  # signs in memory at a time
-_BINS = 128  # quantiles to which ranks are cut for the influences, not the values, of tau-b
+_BINS = 128  # quantiles of ranks for the influences (not for the values) of tau-b
 _NEARLY_ONE = 1 - 1e-12
-_THREADS = 8  # sorting does not hold Python's lock
+_THREADS = 8  # sorting releases Python's global interpreter lock
 
 
 @dataclass(frozen=True)
 class Associations:
-    """One coefficient of all pairs of columns: the first with the second, the third, and so on.
+    """One coefficient for all pairs of columns: (0, 1), (0, 2), ..., (1, 2), ...
 
     Attributes
     ----------
     first, second
-        (pairs,) numbers of the columns, ``first < second``.
+        (pairs,) indices of the columns, ``first < second``.
     value
-        (pairs,) in [-1, 1]; NaN for fewer than three rows, or where either column is constant.
+        (pairs,) in [-1, 1]; NaN for fewer than three rows, or if a column is constant.
     n
-        (pairs,) rows that both columns have.
+        (pairs,) number of rows with both values.
     images
         (images, pairs) whether an image has such a row.
     influence
-        (images, pairs) by how much the value grows if an image counts once more.
+        (images, pairs) the growth of the value if the weight of an image grows by one.
     """
 
     first: Indices
@@ -66,9 +66,9 @@ class Associations:
 
 
 _Estimator = Callable[[Floats, Indices, int], tuple[Floats, Floats]]
-"""Complete columns, images of the rows, count of images -> values and influences of all pairs.
+"""Columns without NaN, image of each row, number of images -> values and influences of all pairs.
 
-Of no images the influences, which nobody needs then, are zeros of shape (1, pairs)."""
+With 0 images, influences are not computed, and are zeros of shape (1, pairs)."""
 
 
 def associate(
@@ -79,22 +79,21 @@ def associate(
     *,
     influences: bool = True,
 ) -> Associations:
-    """Correlate every column with every other.
+    """Correlate all pairs of columns.
 
     Parameters
     ----------
     values
-        (rows, columns); NaN where there is none. A row takes part in those pairs of which it has
-        both values, for Pearson's coefficient both finite: an infinite value has a rank, but no
-        distance.
+        (rows, columns); NaN for a missing value. A row is used for the pairs of which it has both
+        values. Pearson's coefficient uses only finite values.
     clusters
-        (rows,) the number of each row's image; rows of one image are drawn together.
+        (rows,) the index of each row's image; rows of one image are resampled together.
     images
-        How many images there are.
+        The number of images.
     coefficient
-        Which. Kendall's is tau-b; Spearman's is Pearson's of mid-ranks.
+        The coefficient. Kendall's is tau-b; Spearman's is Pearson's coefficient of mid-ranks.
     influences
-        Whether they are needed; they take most of the time and memory. Without, they are 0.
+        Whether to compute influences, which take most of the time and memory; else they are 0.
     """
     estimate = _ESTIMATORS[coefficient]
     usable = np.isfinite(values) if coefficient == "pearson" else ~np.isnan(values)
@@ -130,7 +129,7 @@ def associate(
 
 
 def clustered(parts: Floats, clusters: Indices, images: int) -> Floats:
-    """Add up the rows of each image: (rows, k) -> (images, k)."""
+    """Sum the rows of each image: (rows, k) -> (images, k)."""
     order = np.argsort(clusters, kind="stable")
     numbers, starts = np.unique(clusters[order], return_index=True)
     sums = np.zeros((images, parts.shape[1]))
@@ -140,9 +139,10 @@ def clustered(parts: Floats, clusters: Indices, images: int) -> Floats:
 
 
 def _pearson(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Floats]:
-    """Influences are those of the jackknife on Fisher's scale, leaving out an image at a time.
+    """Compute Pearson's coefficient. Influences come from the jackknife over images.
 
-    For few images these cover better than derivatives.
+    The jackknife is on Fisher's scale. For few images, its intervals have better coverage than
+    those of derivatives.
     """
     u = _standardised(values)
     if not images:
@@ -164,7 +164,7 @@ def _pearson(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Fl
                 (squares[:, [a]] - sums[:, [a]] ** 2 / left)
                 * (squares[:, a + 1 :] - sums[:, a + 1 :] ** 2 / left)
             )
-        # Where all but one image are constant, that image is all the evidence there is.
+        # If all rows except those of one image are constant, leaving it out gives no coefficient.
         without = np.clip(np.nan_to_num(without, nan=0.0), -_NEARLY_ONE, _NEARLY_ONE)
         moved = np.arctanh(np.clip(value, -_NEARLY_ONE, _NEARLY_ONE)) - np.arctanh(without)
         moved = np.where(taking_part[:, np.newaxis], moved, 0.0)
@@ -174,13 +174,13 @@ def _pearson(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Fl
 
 
 def _alone(values: Iterable[Floats]) -> tuple[Floats, Floats]:
-    """Give values without influences."""
+    """Return values, with zeros as influences."""
     found = np.concatenate(list(values))
     return found, np.zeros((1, len(found)))
 
 
 def _standardised(values: Floats) -> Floats:
-    """Mean 0 and variance 1, without overflow; NaN where all are equal."""
+    """Scale columns to mean 0 and variance 1, without overflow; NaN if all values are equal."""
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = values / np.abs(values).max(axis=0)
         centred = scaled - scaled.mean(axis=0)
@@ -195,7 +195,10 @@ def _sums(u: Floats, clusters: Indices, images: int) -> tuple[Floats, Floats]:
 
 
 def _spearman(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Floats]:
-    """A row moves the covariance of ranks by its own ranks, and by shifting those of all others."""
+    """Compute Spearman's coefficient.
+
+    A row influences it by its own ranks, and by its effect on the ranks of all other rows.
+    """
     n = len(values)
     ranks = (stats.rankdata(values, axis=0) - (n + 1) / 2) / n
     if not images:
@@ -225,7 +228,7 @@ def _spearman(values: Floats, clusters: Indices, images: int) -> tuple[Floats, F
 
 
 def _rank_correlations(ranks: Floats, variance: Floats) -> Iterator[Floats]:
-    """Correlate each column of centred ranks with those after it."""
+    """Correlate each column of centred ranks with all later columns."""
     for a in range(ranks.shape[1] - 1):
         others = slice(a + 1, None)
         covariance = (ranks[:, [a]] * ranks[:, others]).mean(axis=0)
@@ -236,7 +239,7 @@ def _rank_correlations(ranks: Floats, variance: Floats) -> Iterator[Floats]:
 
 @dataclass(frozen=True)
 class _Order:
-    """The order of one column's rows, and where in it each row's equals begin and end."""
+    """The sorted order of a column's rows, with the start and end of each row's tie."""
 
     rows: Indices
     start: Indices
@@ -249,7 +252,7 @@ class _Order:
         return cls(np.argsort(level, kind="stable"), (end - sizes)[level], end[level])
 
     def pull(self, weights: Floats) -> Floats:
-        """For every row: half the mean over all rows of sign(their value - its value) x weight."""
+        """Return, for each row, half the mean over all rows of sign(other - own) x weight."""
         upto = np.concatenate(
             [np.zeros((1, weights.shape[1])), np.cumsum(weights[self.rows], axis=0)]
         )
@@ -282,7 +285,7 @@ def _kendall(values: Floats, clusters: Indices, images: int) -> tuple[Floats, Fl
 
 
 def _taus_of_pairs(levels: NDArray[np.int32]) -> Floats:
-    """Give tau-b of all pairs of columns of dense ranks; threads share the pairs."""
+    """Compute tau-b of all pairs of columns of dense ranks, in several threads."""
     first, second = np.triu_indices(levels.shape[1], 1)
     columns = np.ascontiguousarray(levels.T)
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as threads:
@@ -290,15 +293,15 @@ def _taus_of_pairs(levels: NDArray[np.int32]) -> Floats:
 
 
 def tau_of_levels(x: NDArray[np.int32], y: NDArray[np.int32]) -> float:
-    """Give tau-b of two columns of dense ranks from 0; NaN where either is constant."""
+    """Compute tau-b of two columns of dense ranks from 0; NaN if one is constant."""
     if not x.any() or not y.any():
         return np.nan
-    # The exact p-value, which is not used, would take longer than the coefficient.
+    # The p-value is not used, and the exact one would take longer than the coefficient.
     return float(stats.kendalltau(x, y, method="asymptotic").statistic)
 
 
 def _concordance(levels: NDArray[np.int32]) -> Floats:
-    """For every row and pair of columns: concordant less discordant rows. (n, columns) levels."""
+    """Count, for each row and pair of columns of (n, columns), concordant minus discordant rows."""
     n, columns = levels.shape
     first, second = np.triu_indices(columns, 1)
     found = np.empty((n, len(first)))
@@ -312,7 +315,7 @@ def _concordance(levels: NDArray[np.int32]) -> Floats:
 
 
 def _concordance_of_quantiles(levels: NDArray[np.int32]) -> Floats:
-    """Compute `_concordance` of ranks in `_BINS` quantiles: accurate enough for influences."""
+    """Compute `_concordance` of ranks in `_BINS` quantiles, accurate enough for influences."""
     n, columns = levels.shape
     bins = np.stack([_binned(column) for column in levels.T], axis=1)
     first, second = np.triu_indices(columns, 1)

@@ -1,4 +1,4 @@
-"""Whether two correlations with the same opinions differ: Williams' test."""
+"""Williams' test: whether two correlations with the same opinions differ."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["williams"]
 def williams(first: Floats, second: Floats, between: Floats, n: int) -> tuple[Floats, Floats]:
     """Test whether two correlations that share a variable are equal.
 
-    Williams' t, which Steiger (1980, doi:10.1037/0033-2909.87.2.245) recommends of those compared.
-    No package that this one depends on has it.
+    Steiger (1980, doi:10.1037/0033-2909.87.2.245) compares tests, and recommends Williams' t. No
+    package that iqbench depends on has it.
 
     Parameters
     ----------
@@ -24,19 +24,19 @@ def williams(first: Floats, second: Floats, between: Floats, n: int) -> tuple[Fl
     between
         (tests,) correlation of the two metrics with each other.
     n
-        Images.
+        The number of images.
 
     Returns
     -------
     tuple of ndarray
-        t with n - 3 degrees of freedom, and two-sided p-values. Correlations closer than
-        `EQUAL` have p = 1; NaN for fewer than four images or an undefined correlation.
+        t with n - 3 degrees of freedom, and two-sided p-values. Correlations that differ by less
+        than `EQUAL` have p = 1; NaN for fewer than four images or an undefined correlation.
     """
     first, second, between = (np.asarray(r, np.float64) for r in (first, second, between))
     nothing = np.isnan(first) | np.isnan(second) | np.isnan(between) | (n < 4)
     determinant = (
         1 - first**2 - second**2 - between**2 + 2 * first * second * between
-    )  # of the three variables' correlation matrix: negative only by rounding
+    )  # determinant of the correlation matrix of three variables: negative only by rounding
     mean = (first + second) / 2
     spread = 2 * (n - 1) / max(n - 3, 1) * np.maximum(determinant, 0) + mean**2 * (1 - between) ** 3
     with np.errstate(divide="ignore", invalid="ignore"):

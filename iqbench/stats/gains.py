@@ -1,4 +1,4 @@
-"""How much better one value is than another, and how far from the best, in any direction."""
+"""Gains between two values, and distances to the best value, for any direction of a metric."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ __all__ = [
     "shortfall",
 ]
 
-_DIGITS = 12  # two means of the same values, added up in another order, are a tie
-_ROUNDING = 1e-9  # values closer than this, relatively, are sums of the same in another order
+_DIGITS = 12  # means of the same values, summed in another order, are equal
+_ROUNDING = 1e-9  # values with a smaller relative difference are equal up to rounding
 
 
 def equal_values(before: ArrayLike, after: ArrayLike) -> NDArray[np.bool_]:
-    """Say which paired values are equal to 9 digits: the same sums in another order."""
+    """Return which paired values are equal to 9 digits, that is, up to rounding."""
     return np.isclose(before, after, rtol=_ROUNDING, atol=1e-12)
 
 
 def gains(before: ArrayLike, after: ArrayLike, info: ColumnInfo) -> Floats:
-    """Say by how much each value got better, in the metric's own unit.
+    """Return the improvement of each value, in the unit of the metric.
 
     Parameters
     ----------
     before, after
         Paired values, infinities allowed.
     info
-        The metric's direction.
+        The description of the metric, for its direction.
 
     Returns
     -------
     numpy.ndarray
-        Positive is better: the difference of a metric whose ``higher`` values are better, its
-        negative for ``lower``, and for ``target`` how much nearer to it; without a direction the
-        difference. Exactly 0 where both are the same infinity, or equal to 9 digits. A change
-        between a finite and an infinite value is an infinite gain or loss: the largest there is.
+        Positive is better: the difference if ``higher`` is better, its negative for ``lower``, and
+        for ``target`` the decrease of the distance to it; without a direction the difference.
+        Exactly 0 if both are the same infinity, or equal to 9 digits. A change between a finite
+        and an infinite value is an infinite gain or loss.
     """
     old, new = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     if info.target is not None:
@@ -55,18 +55,18 @@ def gains(before: ArrayLike, after: ArrayLike, info: ColumnInfo) -> Floats:
 
 
 def finite_mean(values: ArrayLike) -> float:
-    """Average the finite values: one infinite value must not decide a mean.
+    """Average the finite values, so that one infinite value does not decide a mean.
 
     Parameters
     ----------
     values
-        Values or differences of them; NaN ones are left out.
+        Values or differences; NaN is left out.
 
     Returns
     -------
     float
-        The mean of the finite values. Without a finite one: the infinity that all values are, or
-        NaN where there is none, or where they are of both signs.
+        The mean of the finite values. Without a finite value: infinity if all have the same sign,
+        else NaN; NaN without any value.
     """
     found = np.asarray(values, dtype=np.float64)
     finite = found[np.isfinite(found)]
@@ -90,7 +90,7 @@ def infinite_counts(values: ArrayLike) -> tuple[int, int]:
 
 
 def round_digits(values: ArrayLike) -> Floats:
-    """Round to 12 significant digits, so that equal sums of equal values are equal."""
+    """Round to 12 significant digits, so that sums of the same values are equal."""
     given = np.asarray(values, dtype=np.float64)
     usual = np.isfinite(given) & (given != 0)
     exponent = np.floor(np.log10(np.abs(given), out=np.zeros_like(given), where=usual))
@@ -99,19 +99,19 @@ def round_digits(values: ArrayLike) -> Floats:
 
 
 def shortfall(values: ArrayLike, info: ColumnInfo) -> Floats:
-    """Return how far values are from the best possible one, up to a constant.
+    """Return the distance of values to the best possible value, up to a constant.
 
     Parameters
     ----------
     values
         Means of a column.
     info
-        Its direction.
+        The description of the column, for its direction.
 
     Returns
     -------
     numpy.ndarray
-        Smaller is better, and what is equal to 12 digits is equal. NaN where a value is.
+        Smaller is better; values that are equal to 12 digits are equal. NaN where a value is NaN.
     """
     rounded = round_digits(values)
     if info.target is not None:

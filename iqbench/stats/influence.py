@@ -1,14 +1,15 @@
-"""Bootstrap intervals of anything that is smooth in the images, without computing it again.
+"""Bootstrap intervals of statistics that depend smoothly on the images, from their influences.
 
-A coefficient changes, to first order, by the sum of what each image's weight does to it: its
-*influence*. A resample draws images with replacement, so the resampled coefficient is the
-coefficient plus the influences of the images times how often each was drawn, less one. That is one
-matrix product for all coefficients and all resamples, where recomputing them would take a sort for
-each (Kendall's tau of 190 pairs of metrics on 20,000 rows, 2,000 times over, takes an hour).
+The *influence* of an image is the derivative of a coefficient with respect to the image's weight.
+A resample draws images with replacement. To first order, its coefficient is the coefficient of all
+images plus the sum, over images, of influence times (number of draws - 1). This is one matrix
+product for all coefficients and all resamples. Computing each resample anew would need a sort for
+each (Kendall's tau of 190 pairs of metrics on 20,000 rows, 2,000 times, takes an hour).
 
-Correlations are resampled on Fisher's scale, where their influence hardly depends on their size,
-and deviations are widened by Student's factor for few images. By simulation, intervals cover at
-least as well as those of the plain percentile bootstrap (see `docs/correlation.md`).
+Correlations are resampled on Fisher's scale, where the influence hardly depends on the value, and
+deviations are widened by Student's factor for few images. In simulations, the coverage of these
+intervals is at least that of the plain percentile bootstrap (see `docs/correlation.md`).
+
 Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 20 and 21.
 """
 
@@ -45,24 +46,24 @@ Scale = Literal["correlation", "share", "positive", "plain"]
 """Where a number lives: [-1, 1], [0, 1], above 0, or anywhere."""
 
 EQUAL = 1e-6
-"""Coefficients that are closer than this are equal: two fits of one curve agree to no more."""
+"""Coefficients with a smaller difference are equal: two fits of one curve may differ by this."""
 
 FEWEST = 5
-"""Images below which no interval is given: the resamples of four are too few kinds."""
+"""The smallest number of images for an interval: four images have too few distinct resamples."""
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How intervals are made.
+    """Options of bootstrap intervals.
 
     Attributes
     ----------
     confidence
-        How often such an interval holds the value of all images there could be.
+        The share of such intervals that contain the value of the population of images.
     resamples
-        How often images are drawn with replacement; 0 for no intervals.
+        The number of resamples; 0 for no intervals.
     seed
-        Equal seeds draw equal images.
+        Equal seeds give equal resamples.
     """
 
     confidence: float = CONFIDENCE
@@ -74,15 +75,15 @@ DEFAULT = Bootstrap()
 
 
 def deviations(influence: Floats, bootstrap: Bootstrap) -> Floats:
-    """Say how far each resample is from the value itself.
+    """Return the difference between each resampled value and the value.
 
     Parameters
     ----------
     influence
-        (images, numbers): by how much a number grows if an image counts once more. Images that
-        have no part in any of the numbers are to be left out.
+        (images, numbers): the growth of a number if the weight of an image grows by one. Leave out
+        images that influence none of the numbers.
     bootstrap
-        The same one draws the same images, so differences of two calls' deviations are paired.
+        Equal options draw the same images, so that the deviations of two calls are paired.
 
     Returns
     -------
@@ -104,25 +105,25 @@ def intervals(
     scale: Scale,
     bootstrap: Bootstrap,
 ) -> tuple[Floats, Floats]:
-    """Give percentile intervals of several numbers over the same images.
+    """Compute percentile intervals of several numbers over the same images.
 
     Parameters
     ----------
     values
-        (numbers,); NaN where undefined.
+        (numbers,); NaN for undefined numbers.
     influence
         (images, numbers), see `deviations`.
     scale
-        Where the numbers live. Correlations are resampled as atanh, positive numbers as logarithms;
-        shares are cut off at 0 and 1.
+        The range of the numbers. Correlations are resampled as atanh, positive numbers as
+        logarithms; shares are clipped to 0 and 1.
     bootstrap
-        How.
+        Options of the intervals.
 
     Returns
     -------
     tuple of ndarray
-        Lower and upper ends, (numbers,); NaN without resamples, below `FEWEST` images, and where
-        the value is undefined. A correlation of exactly 1 or -1 is its own interval.
+        Lower and upper ends, (numbers,); NaN without resamples, below `FEWEST` images, and for
+        undefined values. The interval of a correlation of exactly 1 or -1 has no width.
     """
     nothing = np.full(len(values), np.nan)
     if bootstrap.resamples == 0 or len(influence) < FEWEST or not len(values):
@@ -143,28 +144,28 @@ def intervals(
 
 
 def two_sided(differences: Floats, spread: Floats, images: int, bootstrap: Bootstrap) -> Floats:
-    """Give bootstrap p-values of numbers being zero.
+    """Compute bootstrap p-values for the hypothesis that a number is zero.
 
-    Resamples on the other side of zero are not counted: their share is no smaller than one of all
-    resamples, which a correction for the pairs of a dozen metrics multiplies beyond any level.
+    The p-value is not the share of resamples beyond zero: the smallest share is 1 / resamples,
+    which is not significant after a correction for the pairs of a dozen metrics.
 
     Parameters
     ----------
     differences
-        (numbers,).
+        (numbers,) the numbers.
     spread
-        (resamples, numbers) deviations of them.
+        (resamples, numbers) their deviations, from `deviations`.
     images
-        How many were drawn from.
+        The number of images.
     bootstrap
-        The one that made the deviations.
+        The options that gave the deviations.
 
     Returns
     -------
     ndarray
-        (numbers,): of Student's t, the number over its bootstrap standard error, with images - 2
-        degrees of freedom. 1 where the number is below `EQUAL`. Where nothing varies, what as many
-        images that all say the same have by a test of signs.
+        (numbers,): p-values of Student's t, the number divided by its bootstrap standard error,
+        with images - 2 degrees of freedom. 1 if the number is below `EQUAL`. If the deviations are
+        all zero, the p-value of a sign test in which all images have the same sign.
     """
     error = spread.std(axis=0) / _student(images, bootstrap)
     same, exact = np.abs(differences) < EQUAL, error < EQUAL / 1000
@@ -174,7 +175,7 @@ def two_sided(differences: Floats, spread: Floats, images: int, bootstrap: Boots
 
 
 def _student(images: int, bootstrap: Bootstrap) -> float:
-    """Return the factor that widens intervals of few images: their deviation is uncertain too."""
+    """Return the factor that widens intervals of few images, whose deviation is uncertain."""
     tail = (1 + bootstrap.confidence) / 2
     return float(t.ppf(tail, images - 2) / norm.ppf(tail))
 

@@ -1,9 +1,9 @@
-"""How well a metric tells pairs of images apart as people do (Krasula et al. 2016).
+"""Krasula's analysis: how well a metric classifies and orders pairs of images (2016).
 
 L. Krasula, K. Fliegel, P. Le Callet, M. Klima: On the accuracy of objective image and video quality
 models: new methodology for performance evaluation, QoMEX 2016, doi:10.1109/QoMEX.2016.7498936.
-A curve is fitted nowhere, and the uncertainty of the opinions is taken into account: pairs whose
-opinions differ by chance only are not asked to be ranked.
+No curve is fitted, and the analysis accounts for the uncertainty of the opinions: the metric need
+not order pairs whose opinions do not differ significantly.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from iqbench.stats.bootstrap import SEED
 
 __all__ = ["Krasula", "krasula"]
 
-_PROBABILITY = 0.95  # as in the paper: that the opinions of a pair differ in the direction seen
-_MOST = 5_000_000  # pairs; of more images than have so many, this many pairs are drawn
+_PROBABILITY = 0.95  # as in the paper: probability that the opinions of a pair differ in this way
+_MOST = 5_000_000  # the largest number of pairs; if there are more, this many are drawn
 
 
 @dataclass(frozen=True)
 class Krasula:
-    """The three numbers of the analysis, and what each image contributes.
+    """The three numbers of the analysis, and the influence of each image.
 
     Attributes
     ----------
     different_similar
-        Area under the curve: how likely the metric's difference is larger in a pair that people
-        see as different than in one that they do not. 0.5 is chance.
+        Area under the curve: the probability that the metric's difference is larger in a pair
+        that people find different than in a pair that they find similar. 0.5 is chance.
     better_worse
-        Area under the curve, of the different pairs: how likely a difference of the metric is
-        larger for a better image than for a worse one. Below 0.5 the metric runs the wrong way.
+        Area under the curve over the different pairs: the probability that the metric's difference
+        is larger for a better image than for a worse one. Below 0.5 the metric has the wrong sign.
     correct
         Share of the different pairs that the metric orders as people do; equal values are wrong.
     different, similar
@@ -59,20 +59,21 @@ def krasula(
     Parameters
     ----------
     quality
-        (n,) values of the metric, turned so that higher is better.
+        (n,) values of the metric, negated if lower is better.
     opinion
         (n,) mean opinions, higher is better.
     deviation
         (n,) standard deviations of single opinions.
     raters
-        (n,) how many opinions there are of each image.
+        (n,) number of opinions per image.
     seed
-        Of the draw of pairs, where there are too many.
+        The seed of the draw of pairs, if there are too many.
 
     Returns
     -------
     Krasula
-        NaN where there are no different pairs or, for the first, no similar ones.
+        NaN if there are no different pairs, and ``different_similar`` also if there are no similar
+        pairs.
     """
     first, second = _pairs(len(quality), seed)
     seen = opinion[first] - opinion[second]
@@ -114,7 +115,7 @@ def _pairs(images: int, seed: int) -> tuple[Indices, Indices]:
 
 
 def _placed(values: Floats, others: Floats) -> Floats:
-    """For every value, the share of the others below it, equal ones counted half."""
+    """Return, for each value, the share of the others below it; equal ones count half."""
     ordered = np.sort(others)
     below = np.searchsorted(ordered, values, side="left")
     upto = np.searchsorted(ordered, values, side="right")
@@ -123,6 +124,6 @@ def _placed(values: Floats, others: Floats) -> Floats:
 
 
 def _of_images(part: NDArray[np.float64], first: Indices, second: Indices, images: int) -> Floats:
-    """Give each image what its pairs contribute: a pair counts as often as both are drawn."""
+    """Sum the contributions of pairs for both of their images."""
     found = np.bincount(first, part, images) + np.bincount(second, part, images)
     return found.astype(np.float64)

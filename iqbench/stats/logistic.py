@@ -1,15 +1,15 @@
-"""The logistics that are fitted between a metric and opinion before PLCC and RMSE.
+"""Logistic curves that are fitted between a metric and opinions before PLCC and RMSE.
 
-4 parameters: f(x) = b1 + b2 / (1 + exp(-b3 (x - b4))), the form of VQEG FR-TV Phase II, with its
+4 parameters: f(x) = b1 + b2 / (1 + exp(-b3 (x - b4))), the form of VQEG FR-TV Phase II, with
 asymptotes b1 and b1 + b2.
-5 parameters: f(x) = b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5, VQEG's with a linear term,
-often credited to Sheikh, Sabir, Bovik 2006 (doi:10.1109/TIP.2006.881959).
+5 parameters: f(x) = b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5, the same with a linear
+term, often attributed to Sheikh, Sabir, Bovik 2006 (doi:10.1109/TIP.2006.881959).
 
-Given slope and place of the curve, the rest is linear least squares (Golub and Pereyra 1973). So
-only two numbers are searched for: first on a grid, then from its best few points on. The result
-needs no guess, and depends neither on the metric's scale nor on the way it runs. The curve with 5
-parameters contains the one with 4, so its search also starts from the solution with 4: its error is
-never larger.
+Given slope and position of the curve, the other parameters are linear least squares (Golub and
+Pereyra 1973). So the search has only two dimensions: first on a grid, then from its best points.
+It needs no initial guess, and depends neither on the metric's scale nor on its direction. The
+curve with 5 parameters contains the one with 4, so its search also starts from the solution with
+4, and its error is never larger.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ __all__ = ["Logistic", "Parameters", "Shape", "fit_logistic"]
 Parameters = Literal[4, 5]
 Shape = Literal["logistic", "exponential", "step"]
 
-# All of the metric with mean 0 and variance 1.
+# All of these are for a metric with mean 0 and variance 1.
 _SLOPES = np.geomspace(0.3, 30, 9)
 _PLACES = np.linspace(0.05, 0.95, 9)  # quantiles
 _SLOWEST, _STEEPEST = 0.05, 1000.0
-_BEYOND = 10.0  # how far from all values the middle of the curve may lie
-_TAIL = 5.0  # so many scales from its middle, a logistic is an exponential to within 1 %
-_REFINED = 2  # points of the grid to go on from
-_TRIED = 500  # rows that the grid is judged by: enough to see which valley is deepest
+_BEYOND = 10.0  # largest distance between the values and the middle of the curve
+_TAIL = 5.0  # beyond this many scales from its middle, a logistic is an exponential within 1 %
+_REFINED = 2  # points of the grid from which the search starts
+_TRIED = 500  # rows that are used on the grid: enough to find the best points
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Logistic:
     converged
         Whether the search ended at a minimum.
     shape
-        ``exponential`` where the middle of the curve lies so far beyond the values, or ``step``
-        where fewer than two values lie in its rise, that its parameters say nothing. The fit itself
-        is as good as ever.
+        ``exponential`` if the middle of the curve is far beyond the values, ``step`` if fewer than
+        two values are in its rise. The parameters then have no meaning, but the fit is still
+        valid.
     monotonic
-        Whether the curve only rises or only falls over the metric's values. With its linear term
-        the one of 5 parameters may do both, and then praises what it should not.
+        Whether the curve only rises or only falls over the metric's values. The curve with 5
+        parameters may do both because of its linear term, and then overrates the metric.
     """
 
     parameters: tuple[float, ...]
@@ -67,7 +67,7 @@ class Logistic:
     monotonic: bool
 
     def at(self, x: Floats) -> Floats:
-        """Evaluate the curve anywhere, as the formulas of this module say."""
+        """Evaluate the curve at any values, by the formulas of this module."""
         if len(self.parameters) == 4:
             floor, height, slope, place = self.parameters
             return np.asarray(floor + height * expit(slope * (x - place)), dtype=np.float64)
@@ -77,7 +77,7 @@ class Logistic:
 
 
 def fit_logistic(x: Floats, y: Floats, parameters: Parameters) -> Logistic | None:
-    """Fit opinion by a logistic of a metric, least squares.
+    """Fit opinions by a logistic function of a metric, by least squares.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def fit_logistic(x: Floats, y: Floats, parameters: Parameters) -> Logistic | Non
     Returns
     -------
     Logistic or None
-        None where there are fewer than twice as many images as parameters, or x or y is constant.
+        None if n is below twice the number of parameters, or if x or y is constant.
     """
     if len(x) < 2 * parameters or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
@@ -116,16 +116,16 @@ def fit_logistic(x: Floats, y: Floats, parameters: Parameters) -> Logistic | Non
 def _search(
     u: Floats, v: Floats, parameters: Parameters, starts: Sequence[Floats]
 ) -> tuple[_Solved, bool]:
-    """Find slope and place from each start; say whether the best search ended at a minimum."""
-    # Clip instead of using bounds: MINPACK has no bounds, but is ten times as fast, and
-    # stops where nothing changes any more.
+    """Search slope and position from each start; return the best, and whether it converged."""
+    # Clip instead of using bounds: MINPACK has no bounds, but is ten times as fast, and stops
+    # when the result no longer changes.
     lowest, highest = np.array(
         [[np.log(_SLOWEST), u.min() - _BEYOND], [np.log(_STEEPEST), u.max() + _BEYOND]]
     )
     last = _solved_at(u, v, np.zeros(2), parameters)
 
     def at(where: Floats) -> _Solved:
-        nonlocal last  # slopes are asked for where errors just were
+        nonlocal last  # the slopes are needed at the point of the last residuals
         inside = np.clip(where, lowest, highest)
         if not np.array_equal(inside, last.where):
             last = _solved_at(u, v, inside, parameters)
@@ -156,22 +156,22 @@ def _shape(u: Floats, found: _Solved) -> Shape:
 
 @dataclass(frozen=True)
 class _Solved:
-    """The best curve at a slope and place.
+    """The best curve with a given slope and position.
 
     Attributes
     ----------
     where
-        Logarithm of the slope, and place.
+        Logarithm of the slope, and position.
     design
-        (n, 2 or 3) columns that are fitted linearly: 1, the sigmoid, and u.
+        (n, 2 or 3) columns of the linear fit: 1, the sigmoid, and u.
     sigmoid
-        (n,) rising where ``rises`` is 1, falling where it is -1.
+        (n,) rising if ``rises`` is 1, falling if it is -1.
     spread, mean
-        Of the sigmoid; by these its column is standardised.
+        Standard deviation and mean of the sigmoid, which standardise its column.
     linear
-        Factors of the columns.
+        Coefficients of the columns.
     curve
-        (n,) what comes out.
+        (n,) the values of the curve.
     """
 
     where: Floats
@@ -188,7 +188,7 @@ class _Solved:
         return float(np.exp(self.where[0]))
 
     def named(self) -> list[float]:
-        """Floor and height of the rising sigmoid, and the tilt where there is one."""
+        """Lower asymptote and height of the rising sigmoid, and the linear term if there is one."""
         height = float(self.linear[1]) / self.spread
         floor = float(self.linear[0]) - height * self.mean
         if self.rises < 0:
@@ -198,7 +198,7 @@ class _Solved:
 
 def _solved_at(u: Floats, v: Floats, where: Floats, parameters: Parameters) -> _Solved:
     argument = np.exp(where[0]) * (u - where[1])
-    # Far beyond the values only the tail that tends to 0 keeps its precision.
+    # Far beyond the values, only the tail that tends to 0 keeps its precision.
     rises = -1.0 if float(argument.mean()) > 0 else 1.0
     sigmoid: Floats = expit(rises * argument)
     mean = float(sigmoid.mean())
@@ -218,11 +218,11 @@ def _solve(design: Floats, right: Floats) -> Floats:
 
 
 def _slopes(u: Floats, at: _Solved) -> Floats:
-    """Say how the errors move with slope and place, after Kaufman (1975): (n, 2).
+    """Return the derivatives of the residuals by slope and position, after Kaufman (1975): (n, 2).
 
-    What the linear parameters make good again is taken out.
+    The part that the linear parameters can compensate is projected out.
     """
-    steepness = at.sigmoid * (1 - at.sigmoid) / at.spread  # of both tails, which alone overflow
+    steepness = at.sigmoid * (1 - at.sigmoid) / at.spread  # symmetric, so that no tail overflows
     bend = at.rises * at.linear[1] * at.slope * steepness
     moved = np.stack([bend * (u - at.where[1]), -bend], axis=1)
     left: Floats = moved - at.design @ _solve(at.design, moved)
@@ -230,7 +230,7 @@ def _slopes(u: Floats, at: _Solved) -> Floats:
 
 
 def _starts(u: Floats, v: Floats, parameters: Parameters) -> list[Floats]:
-    """Try a grid of slopes and places on some of the rows; give the best few."""
+    """Evaluate a grid of slopes and positions on some of the rows; return the best points."""
     if len(u) > _TRIED:
         chosen = np.argsort(u, kind="stable")[np.linspace(0, len(u) - 1, _TRIED).astype(int)]
         u, v = u[chosen], v[chosen]
@@ -241,7 +241,7 @@ def _starts(u: Floats, v: Floats, parameters: Parameters) -> list[Floats]:
     if parameters == 5:
         columns.append(np.broadcast_to(u, sigmoids.shape))
     design = np.stack(columns, axis=2)
-    # A ridge too small to matter keeps the equations of flat sigmoids solvable.
+    # A negligible ridge keeps the equations solvable if the sigmoid is flat.
     normal = design.transpose(0, 2, 1) @ design + 1e-9 * len(u) * np.eye(len(columns))
     linear = np.linalg.solve(normal, design.transpose(0, 2, 1) @ v[:, np.newaxis])
     errors = ((v - (design @ linear)[:, :, 0]) ** 2).sum(axis=1)

@@ -1,9 +1,9 @@
-"""Paired tests: whether one method is better than another on the same images.
+"""Paired tests of whether one method is better than another on the same images.
 
-The test is Wilcoxon's signed-rank test, because differences of scores have heavy tails and the
-test asks nothing of them but symmetry. Differences of zero take part as Pratt (1959) has it: they
-are ranked with the others, lowest, and then dropped, so that many equal images do not make the few
-different ones look like all there is. Equal magnitudes share their mean rank.
+The test is Wilcoxon's signed-rank test, because differences of scores have heavy tails, and the
+test only assumes symmetry. Zero differences are treated as by Pratt (1959): they are ranked with
+the others, get the lowest ranks, and are then dropped, so that the many equal images still count.
+Equal magnitudes share their mean rank.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
 
 Alternative = Literal["two-sided", "less", "greater"]
 
-_EXACT = 50  # pairs that differ up to which p is exact
+_EXACT = 50  # the largest number of nonzero differences for an exact p
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class Paired:
     Parameters
     ----------
     n
-        How many pairs have a difference.
+        The number of pairs with both values.
     mean
         Mean of the finite differences, see `iqbench.stats.gains.finite_mean`.
     p_value
-        How likely a rank sum at least this extreme is, if differences are symmetric about zero.
+        Probability of a rank sum at least this extreme, if differences are symmetric about zero.
     effect
-        Matched-pairs rank-biserial correlation, -1 to 1 (Kerby 2014): ranks of the positive
-        differences less those of the negative ones, over the sum of all ranks, those of zeros
-        included. 1: every difference is positive; 0: neither side outweighs the other.
+        Matched-pairs rank-biserial correlation, -1 to 1 (Kerby 2014): the sum of the ranks of
+        positive differences minus that of negative ones, divided by the sum of all ranks, also of
+        zeros. 1: every difference is positive; 0: both signs have equal weight.
     """
 
     n: int
@@ -64,12 +64,12 @@ def differences(left: ArrayLike, right: ArrayLike) -> Floats:
     Parameters
     ----------
     left, right
-        Of one shape; NaN where there is no value.
+        Arrays of one shape; NaN for a missing value.
 
     Returns
     -------
     numpy.ndarray
-        ``left - right``; 0 where both are equal, infinities too; NaN where either has no value.
+        ``left - right``; 0 where both are equal, also if infinite; NaN where a value is missing.
     """
     first, second = np.asarray(left, np.float64), np.asarray(right, np.float64)
     equal = first == second
@@ -77,30 +77,29 @@ def differences(left: ArrayLike, right: ArrayLike) -> Floats:
 
 
 def paired_test(values: ArrayLike, alternative: Alternative = "two-sided") -> Paired:
-    """Test whether paired differences are about zero, by Wilcoxon's signed ranks.
+    """Test whether paired differences are symmetric about zero, by Wilcoxon's signed ranks.
 
     Parameters
     ----------
     values
-        One difference per pair, shape (n,). NaN ones are left out; an infinite one ranks highest.
+        One difference per pair, shape (n,). NaN is left out; infinite ones rank highest.
     alternative
-        What is to be shown: that differences are not zero, that they are ``less``, or ``greater``.
+        The alternative hypothesis: differences are not zero, are ``less``, or are ``greater``.
 
     Returns
     -------
     Paired
-        p is exact where up to 50 pairs differ, whatever the ties and however many do not: the share
-        of all assignments of signs whose rank sum is at least as extreme. Above, it is the normal
-        approximation of that share, which is scipy's, corrected for ties and not for continuity.
-        Without any
-        difference but zero, or without any pair, p is 1 and the effect 0.
+        p is exact for up to 50 nonzero differences, also with ties and zeros: the share of all
+        assignments of signs whose rank sum is at least as extreme. For more, it is the normal
+        approximation (that of scipy), with a correction for ties and none for continuity. If all
+        differences are zero, or there is no pair, p is 1 and the effect 0.
     """
     (outcome,) = paired_tests(np.asarray(values, dtype=np.float64)[:, np.newaxis], alternative)
     return outcome
 
 
 def paired_tests(columns: Floats, alternative: Alternative = "two-sided") -> list[Paired]:
-    """Do `paired_test` with each column of a table; ranked together, hundreds take milliseconds.
+    """Apply `paired_test` to each column of a table; hundreds of columns take milliseconds.
 
     Parameters
     ----------
@@ -109,7 +108,7 @@ def paired_tests(columns: Floats, alternative: Alternative = "two-sided") -> lis
     alternative
         As for `paired_test`.
     """
-    ranks = columns  # of none, scipy forgets the shape
+    ranks = columns  # scipy loses the shape of an empty array
     if columns.size:
         ranks = stats.rankdata(np.abs(columns), axis=0, nan_policy="omit")
     known = ~np.isnan(columns)
@@ -134,12 +133,12 @@ def _tested(found: Floats, ranks: Floats, alternative: Alternative) -> Paired:
 
 
 def smallest_p(n: int, alternative: Alternative = "two-sided") -> float:
-    """Give the smallest p that n pairs can reach: all differences on one side.
+    """Return the smallest p that n pairs can reach, if all differences have one sign.
 
     Parameters
     ----------
     n
-        How many pairs there are, at least 0.
+        The number of pairs, at least 0.
     alternative
         As for `paired_test`.
 
@@ -197,7 +196,7 @@ def _exact_p(ranks: Floats, positive: NDArray[np.bool_], alternative: Alternativ
 
 @lru_cache(maxsize=64)  # ranks without ties or zeros are the same for all tests of as many pairs
 def _ways(ranks: bytes) -> Floats:
-    """Give the share of all assignments of signs for each sum of positive ranks."""
+    """Return the share of all assignments of signs for each sum of positive ranks."""
     doubled = np.frombuffer(ranks, np.int64)
     ways = np.zeros(doubled.sum() + 1)
     ways[0] = 1.0
@@ -207,9 +206,9 @@ def _ways(ranks: bytes) -> Floats:
 
 
 def _normal_p(ranks: Floats, positive: NDArray[np.bool_], alternative: Alternative) -> float:
-    """Approximate that distribution by its mean and variance, whatever the ties.
+    """Approximate that distribution by a normal one, with its exact mean and variance.
 
-    Four times as fast as scipy, which gives the same number; leaderboards test hundreds of pairs.
+    This is four times as fast as scipy with the same result; leaderboards test hundreds of pairs.
     """
     z = (ranks[positive].sum() - ranks.sum() / 2) / np.sqrt(np.square(ranks).sum() / 4)
     if alternative == "two-sided":

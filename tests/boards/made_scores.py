@@ -56,10 +56,10 @@ def frames(
     return pd.DataFrame(scores), pd.DataFrame(sorted(images), columns=names)
 
 
-def standings_of(
+def dataset_boards_of(
     values: Mapping[tuple[str, str, str], Iterable[Value]],
     tasks: Mapping[str, str] | None = None,
     **choice: Any,
 ) -> list[DatasetBoard]:
     """Compare the methods of such scores."""
-    return Board.of(*frames(values), COLUMNS, BoardOptions(**choice), tasks=tasks).standings
+    return Board.of(*frames(values), COLUMNS, BoardOptions(**choice), tasks=tasks).datasets

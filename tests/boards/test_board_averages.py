@@ -43,7 +43,7 @@ def test_averages_stand_below_the_datasets_where_they_say_something_new() -> Non
     text = shown(board(), overall=overall(), window=Window(80))
     assert text.index("Set14") < text.index("overall  mean over 2 datasets")
     assert "deblurring" not in text
-    assert "no critical difference of ranks: it takes 5 datasets" in text
+    assert "no critical difference of ranks: it needs 5 datasets" in text
     assert "overall" not in shown(board(), overall=overall(complete=[True, True, True, False]))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import pytest
-from made_scores import UNDEFINED, standings_of
+from made_scores import UNDEFINED, dataset_boards_of
 
 from iqbench.boards.by_image import images_of
 
 
 def images(values, top=2, **choice):
-    frame = images_of(standings_of(values, **choice), top)
+    frame = images_of(dataset_boards_of(values, **choice), top)
     return {
         (method, what): rows[["image", "value"]].to_records(index=False).tolist()
         for (method, what), rows in frame.groupby(["method", "what"])
@@ -38,7 +38,7 @@ def test_worst_is_what_the_direction_says():
 
 
 def test_where_the_best_two_part():
-    frame = images_of(standings_of(PSNR | {("d", "c", "psnr"): [1.0] * 4}), 5)
+    frame = images_of(dataset_boards_of(PSNR | {("d", "c", "psnr"): [1.0] * 4}), 5)
     apart = frame[frame["what"].isin(["ahead", "behind"])]
     # On the images that are finite for all, b is better on average.
     assert set(zip(apart["method"], apart["other"], strict=True)) == {("b", "a")}

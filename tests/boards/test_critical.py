@@ -63,5 +63,5 @@ def test_where_friedman_finds_nothing_no_pair_differs(ranks):
 
 @pytest.mark.parametrize("shape", [(4, 5), (9, 2), (0, 0)])
 def test_too_few_are_refused_with_their_number(shape):
-    with pytest.raises(IqbenchError, match=rf"here are {shape[0]} and {shape[1]}:"):
+    with pytest.raises(IqbenchError, match=rf"there are {shape[0]} and {shape[1]}\."):
         critical_difference(pd.DataFrame(np.ones(shape)))

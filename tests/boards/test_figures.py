@@ -152,7 +152,7 @@ def test_what_cannot_be_drawn_is_said_and_nothing_is_written(results: Path, tmp_
         (("--figure", file, "--figure-font", "serif:100"), "cannot have 100 points"),
         (("--figure", file, "--figure-font", "No Such Font"), "unknown font 'No Such Font'"),
         (("--figure", f"scatter={file}", "--metric", "psnr"), "there is no figure scatter"),
-        (("--figure", f"ranks={file}"), "a critical difference takes 5 datasets"),
+        (("--figure", f"ranks={file}"), "a critical difference needs at least 5 datasets"),
     ):
         with pytest.raises(IqbenchError, match=words):
             run(results, *options)

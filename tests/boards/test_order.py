@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_leaderboards import best_cells, board_of, ranks
-from made_scores import UNDEFINED, standings_of
+from made_scores import UNDEFINED, dataset_boards_of
 from scipy import stats
 
 from iqbench.boards.order import (
@@ -132,7 +132,7 @@ def test_rank_star_front_pairs_and_average_tell_one_story(values: np.ndarray, me
     assert (stars == (first & (place.nunique() > 1))).all()
     assert board["front"].dropna().to_dict() == {name: rank == 1 for name, rank in place.items()}
 
-    pairs = pairs_of(standings_of(scores, intervals=False))
+    pairs = pairs_of(dataset_boards_of(scores, intervals=False))
     for row in pairs.to_dict("records"):
         ahead = place[row["other"]] - place[row["method"]]
         assert ahead >= 0
@@ -141,7 +141,7 @@ def test_rank_star_front_pairs_and_average_tell_one_story(values: np.ndarray, me
         assert not row["significant"] or (ahead > 0 and row["effect"] > 0)
 
     twice = scores | {("e", method, metric): of for (_, method, metric), of in scores.items()}
-    both = overall_of(standings_of(twice, intervals=False)).set_index("method")
+    both = overall_of(dataset_boards_of(twice, intervals=False)).set_index("method")
     if len(both):
         averages = both["average_rank"].dropna()
         kept = place[averages.index]
@@ -297,7 +297,7 @@ def test_averages_over_datasets_leave_infinite_means_out_for_all() -> None:
         ("y", "a", "psnr"): [30.0, 30.0],
         ("y", "b", "psnr"): [31.0, 31.0],
     }
-    rows = overall_of(standings_of(values)).set_index("method")
+    rows = overall_of(dataset_boards_of(values)).set_index("method")
     assert rows["psnr"].to_dict() == {"a": 30.0, "b": 43.0}
     assert rows["psnr_infinite"].to_dict() == {"a": 2, "b": 0}
     assert rows["psnr_compared"].to_dict() == {"a": 30.0, "b": 31.0}
@@ -316,7 +316,7 @@ def test_averages_are_ordered_without_a_method_that_is_perfect_everywhere() -> N
             "best": [30.0, 31.0, 29.0],
         }.items()
     }
-    rows = overall_of(standings_of(values)).set_index("method")
+    rows = overall_of(dataset_boards_of(values)).set_index("method")
     assert rows["psnr_rank"].to_dict() == {"reference": 1, "best": 2, "lucky": 3}
     assert rows["average_rank"].to_dict() == {"reference": 1.0, "best": 2.0, "lucky": 3.0}
     assert rows["psnr"].to_dict() == {"reference": INF, "best": 30.0, "lucky": 20.5}
@@ -329,7 +329,7 @@ def test_averages_of_distances_stand_beside_averages_of_means() -> None:
         for dataset in "xy"
         for method, several in {"wild": [0.5, 1.5], "good": [0.9, 0.9]}.items()
     }
-    rows = overall_of(standings_of(values)).set_index("method")
+    rows = overall_of(dataset_boards_of(values)).set_index("method")
     assert rows["tv-ratio"].to_dict() == {"good": pytest.approx(0.9), "wild": 1.0}
     assert rows["tv-ratio_distance"].to_dict() == {"good": pytest.approx(0.1), "wild": 0.5}
     assert rows["tv-ratio_rank"].to_dict() == {"good": 1, "wild": 2}

@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from made_scores import COLUMNS, frames, standings_of
+from made_scores import COLUMNS, dataset_boards_of, frames
 
 from iqbench.boards.board import Board
 from iqbench.boards.overall import overall_of, rank_table
 
 
 def overall(values, tasks=None, **choice):
-    return overall_of(standings_of(values, tasks, **choice))
+    return overall_of(dataset_boards_of(values, tasks, **choice))
 
 
 def of(frame, scope, task=""):
@@ -37,7 +37,7 @@ def test_ranks_are_averaged_among_methods_that_are_complete_everywhere():
     assert rows.loc[["a", "b"], "rank"].tolist() == [1, 1]
     assert rows.loc["c", ["n", "expected", "complete"]].tolist() == [1, 2, False]
     assert rows.loc["c", ["rank", "psnr"]].isna().all()
-    assert rank_table(standings_of(TWO)).to_dict("index") == {
+    assert rank_table(dataset_boards_of(TWO)).to_dict("index") == {
         "x": {"a": 1.0, "b": 2.0},
         "y": {"a": 2.0, "b": 1.0},
     }
@@ -66,8 +66,8 @@ def test_one_signature_is_averaged_under_whatever_heading():
     }
     scores, images = frames(values)
     luma, _ = frames({("x", "a", "psnr"): [("luma", 50.0)]})
-    found = Board.of(pd.concat([scores, luma]), images, COLUMNS).standings
-    assert [name for name in found[0].cube.headings if "psnr" in name] == [
+    found = Board.of(pd.concat([scores, luma]), images, COLUMNS).datasets
+    assert [name for name in found[0].scores.headings if "psnr" in name] == [
         "psnr [view=luma]",
         "psnr [view=rgb]",
     ]

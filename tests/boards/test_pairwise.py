@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from made_scores import UNDEFINED, standings_of
+from made_scores import UNDEFINED, dataset_boards_of
 
 from iqbench.boards.pairwise import pairs_of
 from iqbench.stats.paired import holm
@@ -18,7 +18,7 @@ PSNR = {
 
 
 def pairs(values, **choice):
-    return pairs_of(standings_of(values, **choice))
+    return pairs_of(dataset_boards_of(values, **choice))
 
 
 def test_each_pair_stands_once_the_better_one_first():

@@ -236,7 +236,7 @@ def test_opinions_that_are_left_out_are_counted_in_words(padded, tmp_path):
     file = opinions(tmp_path / "mos.csv", *lines)
     notes = (
         f"2 of 14 rows of {file} have no opinion",
-        "2 of 12 opinions are of no scored image and are left out: 0099, x",
+        "2 of 12 opinions belong to no scored image and are left out: 0099, x",
         "2 of 12 scored images have no opinion and are left out",
     )
     for format in ("table", "markdown"):

@@ -250,7 +250,7 @@ def test_images_at_the_ends(results: Path) -> None:
         (["--pairs", "--dataset", "set14"], "no dataset has two methods with a rank"),
         (["--by-image", "--metric", "tv-output"], "no dataset has a column to rank its images by"),
         (["--by", "overall", "--dataset", "set14"], "takes at least two that rank their methods"),
-        (["--diagram", "x.svg"], "takes 5 datasets and 3 methods"),
+        (["--diagram", "x.svg"], "needs at least 5 datasets and 3 methods"),
     ],
 )
 def test_what_cannot_be_shown_says_why(

@@ -217,8 +217,8 @@ def test_a_report_neither_correlates_nor_shows_them(results: Path) -> None:
     with pytest.warns(IqbenchWarning):
         contents = read_contents(results, {})
     context = contents.context()
-    (one,) = contents.found.standings
-    assert one.cube.methods == ["B"]
+    (one,) = contents.found.datasets
+    assert one.scores.methods == ["B"]
     (_, (pooled, *_)) = context["matrices"][0]
     alone = read_contents(results, {"method": ("B",)}).context()["matrices"][0][1][0]
     assert pooled == alone

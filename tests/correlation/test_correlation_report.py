@@ -111,15 +111,15 @@ def with_people():
 
 def test_the_words_name_what_moves_one_and_not_the_other():
     said = "\n".join(sentences(correlations()))
-    assert "ringing on set moves perceptual distance more than total variation" in said
-    assert "smooth on set moves total variation more than perceptual distance" in said
+    assert "ringing on set changes perceptual distance more than total variation" in said
+    assert "smooth on set changes total variation more than perceptual distance" in said
     assert "near on set" not in said
 
 
 def test_the_words_follow_the_numbers():
     values = scores().rename(index={"smooth": "ringing", "ringing": "smooth"}, level="method")
     said = "\n".join(sentences(correlations(values)))
-    assert "smooth on set moves perceptual distance more than total variation" in said
+    assert "smooth on set changes perceptual distance more than total variation" in said
 
 
 def test_where_nothing_parts_the_words_say_so():
@@ -127,13 +127,13 @@ def test_where_nothing_parts_the_words_say_so():
     for layer in LAYERS:
         values[layer] = values["|tv-ratio-1|"]
     said = "\n".join(sentences(correlations(values)))
-    assert "place no method or distortion more than 20% of the places apart" in said
+    assert "No method or distortion differs significantly by more than 20%" in said
     assert "moves" not in said
 
 
 def test_the_words_say_what_first_and_last_layer_tell():
-    line = next(s for s in sentences(correlations()) if s.startswith("How images' methods"))
-    assert f"tv-residual agrees with {LAYERS[0]} at tau 1.00" in line
+    line = next(s for s in sentences(correlations()) if s.startswith("The rankings of methods"))
+    assert f"tv-residual and by {LAYERS[0]} agree with tau 1.00" in line
     assert LAYERS[1] in line
 
 
@@ -149,8 +149,8 @@ def test_the_words_name_the_best_metric_and_the_reversed_one(with_people):
     said = "\n".join(sentences(with_people))
     assert "On set, psnr agrees best with opinion: SRCC 0.9" in said
     assert "not significantly better than backwards" in said
-    assert "backwards runs the wrong way on set: SRCC -0.9" in said
-    assert "psnr runs the wrong way" not in said
+    assert "backwards has the wrong sign on set: SRCC -0.9" in said
+    assert "psnr has the wrong sign" not in said
 
 
 def test_a_metric_of_distance_is_not_called_reversed(with_people):
@@ -258,9 +258,9 @@ def test_what_has_no_coefficient_is_said():
     assert alone.startswith("psnr is the only metric")
     constant = sentences(correlations(scores()[["psnr"]].assign(ssim=1.0)))
     assert constant == [
-        "No coefficient could be computed of ssim: all rows have one value.",
-        "No coefficient could be computed of psnr: what to compare with has a single value, or "
-        "fewer than three rows have both.",
+        "No coefficient could be computed for ssim: all values are equal.",
+        "No coefficient could be computed for psnr: the other metrics are constant, or fewer than "
+        "three rows have both values.",
     ]
     assert not any("No coefficient" in said for said in sentences(correlations()))
 
@@ -374,7 +374,7 @@ def test_the_curve_that_is_drawn_is_the_one_that_is_reported(parameters):
 
 
 def test_figures_that_there_are_none_of_say_why():
-    for kind, why in (("scatter", "no mean opinions"), ("spearman", "it takes two metrics")):
+    for kind, why in (("scatter", "no mean opinions"), ("spearman", "it needs two metrics")):
         with pytest.raises(IqbenchError, match=why):
             correlation_figures(correlations(scores()[["psnr"]]), kind)
     with pytest.raises(IqbenchError, match="unknown figure"):

@@ -114,7 +114,7 @@ class TestDecoder:
         monkeypatch.setattr(imagecodecs, "png_decode", fail)
         wrong = off(check_decoder())
         assert len(wrong) == 4
-        assert "libpng says 'no such build'" in wrong[0].note
+        assert "libpng reports 'no such build'" in wrong[0].note
 
     def test_a_golden_file_that_was_changed_is_named(self, tmp_path, monkeypatch):
         assert not off(check_files())

@@ -392,7 +392,7 @@ def test_pairs_are_ordered_by_the_column_in_which_they_are_compared(extracted, f
         BoardOptions(sort="fid"),
         sets=whole.assign(value=[2.0, 1.0]),
     )
-    assert board.standings[0].ranked() == ["far", "near"]
+    assert board.datasets[0].ranked() == ["far", "near"]
     (pair,) = board.pairs().to_dict("records")
     assert (pair["method"], pair["other"], pair["wins"]) == ("near", "far", 6)
 

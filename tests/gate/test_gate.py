@@ -96,8 +96,8 @@ def test_methods_may_have_another_name(old: Path) -> None:
     ("options", "message"),
     [
         ({"margins": {"pnsr": 1}}, "unknown metric of margins 'pnsr'. Did you mean 'psnr'"),
-        ({"margins": {"psnr": "much"}}, "margins psnr=much has no number from 0 on"),
-        ({"image_margins": {"psnr": -1}}, "image_margins psnr=-1 has no number from 0 on"),
+        ({"margins": {"psnr": "much"}}, "margins psnr=much has no number of at least 0"),
+        ({"image_margins": {"psnr": -1}}, "image_margins psnr=-1 has no number of at least 0"),
         ({"image_margins": "off"}, "unknown metric of image_margins 'off'"),
         ({"allow": ["mising"]}, "unknown verdict of allow 'mising'. Did you mean 'missing'"),
         ({"alpha": 1.5}, "alpha is 1.5"),

@@ -118,7 +118,7 @@ class TestCheck:
         ("now", "state", "why"),
         [
             (side(None, error="stale: images changed"), "missing", "stale"),
-            (side(n=7), "missing", "of 7 images"),
+            (side(n=7), "missing", "covers 7 images"),
             (side(n=9, images=9), "not comparable", "9 images instead of 8"),
             (side(images=9), "not comparable", "other images"),
             (side(reference="new"), "not comparable", "another reference file"),

@@ -69,11 +69,11 @@ def test_a_given_margin_comes_first_and_the_longest_name_wins():
     ("text", "message"),
     [
         ("pnsr=1", "unknown metric of --margin 'pnsr'. Did you mean 'psnr'"),
-        ("psnr", "no number from 0 on"),
-        ("psnr=", "no number from 0 on"),
-        ("psnr=-1", "no number from 0 on"),
-        ("psnr=nan", "no number from 0 on"),
-        ("psnr=inf%", "no number from 0 on"),
+        ("psnr", "no number of at least 0"),
+        ("psnr=", "no number of at least 0"),
+        ("psnr=-1", "no number of at least 0"),
+        ("psnr=nan", "no number of at least 0"),
+        ("psnr=inf%", "no number of at least 0"),
         ("=1", "unknown metric of --margin"),
     ],
 )

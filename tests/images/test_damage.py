@@ -185,7 +185,7 @@ class TestTiff:
             return bytes(piece)
 
         data = pillow(TEXTURE, "TIFF", compression="jpeg")
-        with pytest.raises(IqbenchError, match="does not start and end as a JPEG"):
+        with pytest.raises(IqbenchError, match="does not start and end like a JPEG"):
             decode(strip(data, change))
 
     @pytest.mark.parametrize("compression", ["zlib", "lzw", "packbits"])
@@ -240,7 +240,7 @@ class TestPng:
             b"",
         ):
             data = good[:start] + chunk(b"IDAT", stream) + chunk(b"IEND", b"")
-            with pytest.raises(IqbenchError, match="compressed pixels do not unpack"):
+            with pytest.raises(IqbenchError, match="compressed pixels do not have the size"):
                 decode(data)
 
     def test_a_filter_that_does_not_exist(self, capfd):
@@ -249,7 +249,7 @@ class TestPng:
         good = png(np.zeros((4, 6), np.uint8), 8, 0)
         start = good.index(b"IDAT") - 4
         data = good[:start] + chunk(b"IDAT", zlib.compress(bytes(rows))) + chunk(b"IEND", b"")
-        with pytest.raises(IqbenchError, match="picture is damaged: libpng says 'bad adaptive"):
+        with pytest.raises(IqbenchError, match="picture is damaged: libpng reports 'bad adaptive"):
             decode(data)
         assert capfd.readouterr() == ("", "")
 
@@ -271,7 +271,7 @@ class TestBmp:
     def test_a_place_that_the_palette_does_not_have(self):
         data = bytearray(pillow(Image.fromarray(noise(4, 8) % 4).convert("P"), "BMP"))
         data[46:50] = struct.pack("<I", 2)
-        with pytest.raises(IqbenchError, match="none of its palette's colours"):
+        with pytest.raises(IqbenchError, match="a colour that is not in the palette"):
             decode(bytes(data))
 
     def test_pixels_inside_the_header(self):

@@ -281,7 +281,7 @@ class TestAnyMetric:
             (lambda: MetricLoss("psnr-hvs"), "psnr-hvs rounds images to 8 bits"),
             (lambda: MetricLoss("dists:resize=256"), "dists-resize=256 shrinks images in 8 bits"),
             (lambda: SSIMLoss(eps=1e-8), "ssim takes no eps"),
-            (lambda: PSNRLoss(eps=-1), "eps is -1, not a number from 0 on"),
+            (lambda: PSNRLoss(eps=-1), "eps is -1, not a number of at least 0"),
             (lambda: PSNRLoss(reduction="average"), "unknown reduction 'average'"),
         ],
     )

@@ -355,7 +355,7 @@ def test_weights_that_cannot_be_fetched_are_said_before_the_run(stand_in, make_s
         raise OSError("no network")
 
     stand_in.create_metric = offline
-    with pytest.raises(IqbenchError, match=r"cannot load what pyiqa:worse needs: no network"):
+    with pytest.raises(IqbenchError, match=r"cannot load the weights of pyiqa:worse: no network"):
         make_scorer(["pyiqa:worse"])
 
 

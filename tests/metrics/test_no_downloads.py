@@ -88,5 +88,5 @@ def test_a_metric_that_would_fetch_its_weights_is_an_error_that_says_so() -> Non
     metric = Fetching().metric("net")
     with pytest.raises(IqbenchError) as caught:
         _library._loaded(metric)
-    assert "numpy cannot load what fetching:net needs: " in caught.value.message
+    assert "numpy cannot load the weights of fetching:net: " in caught.value.message
     assert "IQBENCH_OFFLINE is set, nothing is fetched" in caught.value.message

@@ -81,7 +81,7 @@ def test_its_margin_decides_a_check(results):
 
 def test_its_role_gives_its_place_in_a_leaderboard_and_the_front(results):
     found = read_board(results, {})
-    assert found.standings[0].cube.headings == ["mae", "psnr", "mae-cost"]
+    assert found.datasets[0].scores.headings == ["mae", "psnr", "mae-cost"]
     assert set(found.table.frame["front_by"]) == {"psnr, mae"}
     assert set(found.table.frame["ranked_by"]) == {"mae"}
 

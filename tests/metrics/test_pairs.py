@@ -181,7 +181,7 @@ class TestTypes:
     @pytest.mark.parametrize("dtype", [torch.int8, torch.int16, torch.int32, torch.int64])
     def test_integers_of_no_known_range_are_refused(self, function, dtype):
         image = torch.zeros(1, 3, 40, 40, dtype=dtype)
-        message = f"the (reference|target) is {str(dtype)[6:]}, which does not say its range"
+        message = f"the (reference|target) is {str(dtype)[6:]}, whose range is not known"
         with pytest.raises(IqbenchError, match=message) as caught:
             function(image, image)
         assert "image / 255" in caught.value.hint

@@ -111,7 +111,7 @@ def test_what_is_unknown_is_refused_with_the_nearest(spec, message):
 
 
 def test_no_metric_at_all_is_refused():
-    with pytest.raises(IqbenchError, match="no metric was asked for"):
+    with pytest.raises(IqbenchError, match="no metric is given"):
         resolve_metrics([])
 
 

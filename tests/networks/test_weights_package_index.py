@@ -75,7 +75,7 @@ def test_the_archive_is_hashed_again_after_pip(tmp_path, monkeypatch):
         return SimpleNamespace(returncode=0, stdout="", stderr="")
 
     monkeypatch.setattr(subprocess, "run", pip)
-    with pytest.raises(IqbenchError, match=f"where {PACKAGE.sha256} is right"):
+    with pytest.raises(IqbenchError, match=f"but {PACKAGE.sha256} is correct"):
         PACKAGE.download(tmp_path)
 
 

@@ -116,7 +116,7 @@ def test_outside_the_cache_the_mending_command_names_the_folder(tmp_path):
         (lambda a: a.update(extra=a["features.0.bias"]), "extra does not belong in it"),
         (
             lambda a: a.update({"features.0.bias": np.zeros(63, np.float32)}),
-            r"features.0.bias has shape \(63,\) where \(64,\) is right",
+            r"features.0.bias has shape \(63,\), but \(64,\) is correct",
         ),
         (
             lambda a: a.update({"features.0.bias": np.zeros(64, np.float64)}),
@@ -139,9 +139,9 @@ def test_other_values_under_the_name_of_a_known_network_are_refused(tmp_path):
     arrays = made_arrays("alexnet")
     path = tmp_path / weight_set("alexnet").file_name
     save_file(arrays, path)
-    with pytest.raises(IqbenchError, match=r"content digest .* where dbd30a4a5532 is right"):
+    with pytest.raises(IqbenchError, match=r"content digest is .*, but dbd30a4a5532 is correct"):
         store.read("alexnet", path)
-    with pytest.raises(IqbenchError, match=r"content digest .* where dbd30a4a5532 is right"):
+    with pytest.raises(IqbenchError, match=r"content digest is .*, but dbd30a4a5532 is correct"):
         store.save("alexnet", arrays, origin="a source", folder=tmp_path)
 
 

@@ -267,7 +267,7 @@ def test_each_dataset_shows_the_ends_and_what_is_in_dispute(tmp_path):
     picks = picks_of(found, 4)
     assert [pick.dataset for pick in picks[:2]] == ["other", "set5"]
     assert len({(pick.dataset, pick.image) for pick in picks}) == 8
-    leader = found.standings[0].ranked()[0]
+    leader = found.datasets[0].ranked()[0]
     assert picks[0].reasons[0][1].startswith(f"worst of {leader}: psnr ")
     told = " ".join(text for pick in picks for _, text in pick.reasons)
     assert "methods are furthest apart" in told
@@ -278,11 +278,11 @@ def test_of_many_methods_the_best_and_the_worst_are_shown(tmp_path):
     methods = [f"m{number}" for number in range(9)]
     made = made_results(tmp_path, methods)
     found = read_board(made.folder, {})
-    (one,) = found.standings
+    (one,) = found.datasets
     (pick, *_) = picks_of(found, 1)
     assert len(pick.methods) == METHODS
-    values = one.cube.column("psnr")[one.cube.images.index(pick.image)]
-    best, worst = one.cube.methods[int(values.argmax())], one.cube.methods[int(values.argmin())]
+    values = one.scores.column("psnr")[one.scores.images.index(pick.image)]
+    best, worst = one.scores.methods[int(values.argmax())], one.scores.methods[int(values.argmin())]
     assert {best, worst} <= set(pick.methods)
 
 

@@ -118,7 +118,7 @@ def test_values_of_several_files_are_compared(made, tmp_path):
         import_values(long(tmp_path / f"{method}.csv", values, direction="higher"), made.results)
     board = read_board(made.results, {}, sort="musiq").table.frame.set_index("method")
     assert board["musiq_rank"].to_dict() == {"near": 1, "far": 2}
-    together = read_board(made.results, {}, shown=["musiq"]).standings[0].cube
+    together = read_board(made.results, {}, shown=["musiq"]).datasets[0].scores
     assert together.headings == ["musiq"]
 
 

@@ -350,7 +350,7 @@ def test_what_has_no_partner_is_counted():
     table = table_of([("d", "m", "a"), ("d", "m", "b"), ("d", "n", "a")])
     rows = named("a", "x", "y", "z", "w").assign(method="m")
     assert unmatched_opinions(table, rows) == [
-        "4 of 5 opinions are of no scored image and are left out: x, y, z, ...",
+        "4 of 5 opinions belong to no scored image and are left out: x, y, z, ...",
         "2 of 3 scored images have no opinion and are left out",
     ]
     assert unmatched_opinions(table_of([("d", "m", "a")]), named("a.png")) == []

@@ -1,9 +1,9 @@
-"""Sections that leaderboards and reports may have: one module each, found by its place.
+"""Additional sections of leaderboards and reports. Each module of this folder is one kind.
 
-A module has a docstring, whose first line is the title, and a function ``sections(board)``, which
-takes a `iqbench.boards.board.Board` and gives `iqbench.document.model.Section`s, one a
-dataset. ``iqbench leaderboard --section NAME`` shows them in every format; a report has those of
-all modules.
+The first line of a module's docstring is the title. Its function ``sections(board)`` takes a
+`iqbench.boards.board.Board` and returns `iqbench.document.model.Section` objects, one per
+dataset. ``iqbench leaderboard --section NAME`` shows them in every format; a report shows the
+sections of all modules.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class SectionKind:
     Attributes
     ----------
     name
-        The module's, with hyphens.
+        The module's name, with hyphens.
     title
-        What its sections show.
+        The title of its sections.
     make
-        Makes them, one per dataset; none where there is nothing to say.
+        Makes the sections, at most one per dataset.
     """
 
     name: str
@@ -58,7 +58,7 @@ def section_kind(name: str) -> SectionKind:
     Raises
     ------
     IqbenchError
-        Where there is none, naming those that there are.
+        If it does not exist; the error names all modules.
     """
     kinds = section_kinds()
     if name not in kinds:

@@ -20,13 +20,13 @@ _MOST = 5
 
 
 def sections(board: Board) -> Iterator[Section]:
-    """Show a dataset each, where two methods have a rank and the second is ahead somewhere."""
-    for one in board.standings:
+    """Make one section per dataset on which the second method is ahead on some image."""
+    for one in board.datasets:
         methods = one.ranked()[:2]
         if one.ranked_by_images is None or len(methods) < 2:
             continue
         info = one.info(one.ranked_by_images)
-        values = one.cube.column(one.ranked_by_images)[:, one.at(methods)]
+        values = one.scores.column(one.ranked_by_images)[:, one.at(methods)]
         distance = shortfall(values, info)
         known = np.isfinite(values).all(axis=1)
         ahead = np.where(known, distance[:, 0] - distance[:, 1], 0.0)
@@ -39,7 +39,7 @@ def sections(board: Board) -> Iterator[Section]:
                 one.dataset,
                 [heading, f"{methods[1]} is ahead on {len(swapped)} of {known.sum()} images"],
                 [
-                    texts("image", (one.cube.images[at] for at in shown)),
+                    texts("image", (one.scores.images[at] for at in shown)),
                     *(
                         numbers(method, values[shown, place], info.decimals)
                         for place, method in enumerate(methods)

@@ -1,7 +1,7 @@
-"""The file formats that are read: one module each, for the header's facts and for the pixels.
+"""The supported file formats. Each has one module, for its header and for its pixels.
 
-Decoding is strict. Most decoders return a picture for a truncated or damaged file, and such a
-picture must not be scored.
+Decoding is strict, because most decoders return an image even for a truncated or damaged file, and
+such an image must not be scored.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from dataclasses import dataclass
 
 from iqbench.errors import IqbenchError
 from iqbench.images.formats import bmp, jpeg, png, pnm, tiff, webp
-from iqbench.images.formats.foreign import refusal
 from iqbench.images.formats.reader import BufferReader, ByteReader, ImageHeader, Samples
+from iqbench.images.formats.unsupported import refusal
 
 __all__ = ["Format", "recognise"]
 
 
 @dataclass(frozen=True)
 class Format:
-    """How one format is read.
+    """The functions that read one format.
 
     Attributes
     ----------
     facts
         Reads the header.
     decode
-        Decodes strictly: raises :class:`IqbenchError` for a file that is truncated or damaged
-        anywhere, as far as the format allows to tell.
+        Decodes strictly: raises :class:`IqbenchError` for a truncated or damaged file, as far as
+        the format allows to detect it.
     """
 
     facts: Callable[[ByteReader], ImageHeader]
@@ -51,12 +51,12 @@ READ: dict[bytes, Format] = {
 
 
 def recognise(file: ByteReader) -> Format:
-    """Tell the format by the first bytes; the suffix of the name plays no part.
+    """Return the format of a file by its first bytes, without regard to its name.
 
     Raises
     ------
     IqbenchError
-        For an empty file, for something that is not an image and for formats that are not read.
+        If the file is empty, not an image, or of an unsupported format.
     """
     if file.size == 0:
         raise IqbenchError(f"{file.name} is empty (0 bytes)", hint="Write or copy the file again")

@@ -1,4 +1,4 @@
-"""BMP: the Windows bitmap headers, uncompressed."""
+"""BMP with Windows headers, uncompressed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ALPHA_MASK = 0xFF000000
 
 
 def _layout(file: ByteReader) -> tuple[int, int, int, int, int]:
-    """Header size, width, height (negative: top row first), bits per pixel and compression."""
+    """Return header size, width, height (negative: top row first), bits and compression."""
     (header,) = file.unpack("<I", FILE_HEADER)
     if header in OS2_HEADERS:
         raise file.refused("is a BMP of OS/2", "Save it as PNG")
@@ -37,7 +37,7 @@ def _layout(file: ByteReader) -> tuple[int, int, int, int, int]:
 
 
 def facts(file: ByteReader) -> ImageHeader:
-    """Read the header and, to tell gray from colour, the palette."""
+    """Read the header, and the palette to distinguish gray from colour."""
     header, width, height, bits, compression = _layout(file)
     if compression in RLE:
         raise file.refused("is a run-length encoded BMP", "Save it as PNG")
@@ -46,10 +46,10 @@ def facts(file: ByteReader) -> ImageHeader:
     alpha = False
     if compression in BITFIELDS:
         if file.unpack("<III", FILE_HEADER + 40) != MASKS:
-            raise file.refused("is a BMP with channels of its own order", "Save it as PNG")
+            raise file.refused("is a BMP with an unusual order of channels", "Save it as PNG")
         mask = file.unpack("<I", FILE_HEADER + 52)[0] if header >= 56 else 0
         if mask not in (0, ALPHA_MASK):
-            raise file.refused("is a BMP with channels of its own order", "Save it as PNG")
+            raise file.refused("is a BMP with an unusual order of channels", "Save it as PNG")
         alpha = mask == ALPHA_MASK
     elif compression != RGB:
         raise file.refused("is a compressed BMP", "Save it as PNG")
@@ -71,7 +71,7 @@ def _palette(file: ByteReader, header: int, bits: int) -> Samples:
 
 
 def decode(file: BufferReader, facts: ImageHeader) -> Samples:
-    """Take the rows, which end on multiples of four bytes and start with the lowest."""
+    """Decode the rows, which are padded to multiples of four bytes and start at the bottom."""
     header, width, height, bits, compression = _layout(file)
     (start,) = file.unpack("<I", 10)
     masks = 12 if header == HEADERS[0] and compression != RGB else 0
@@ -90,5 +90,5 @@ def decode(file: BufferReader, facts: ImageHeader) -> Samples:
     colours = _palette(file, header, bits)
     places = unpack_bits(rows, bits, width)
     if int(places.max()) >= len(colours):
-        raise file.damaged("a pixel is none of its palette's colours")
+        raise file.damaged("a pixel has a colour that is not in the palette")
     return colours[:, : facts.channels][places]

@@ -1,4 +1,4 @@
-"""JPEG: ITU-T T.81, annex B. libjpeg-turbo decodes, and what it warns of counts as damage."""
+"""JPEG: ITU-T T.81, annex B, decoded by libjpeg-turbo. Its warnings are treated as damage."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["decode", "decode_stream", "facts"]
 
 SIGNATURE = b"\xff\xd8\xff"
 SOS, EOI, APP1, LOSSLESS = 0xDA, 0xD9, 0xE1, 0xF7
-STANDALONE = {0x01, *range(0xD0, 0xD9)}  # TEM, restarts, SOI: no length follows
+STANDALONE = {0x01, *range(0xD0, 0xD9)}  # TEM, restarts, SOI: markers without a length
 FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15 without DHT, JPG, DAC
 PROGRESSIVE = {0xC2, 0xCA}
 READ = {0xC0, 0xC1, 0xC3, 0xC9, *PROGRESSIVE}  # baseline, sequential, lossless, arithmetic
 
-# Inside a scan FF is stuffed with 00 and restarts may stand: any other code after FF ends it.
+# Inside a scan, FF is followed by 00 or is a restart marker. Any other code after FF ends it.
 SCAN_END = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 
 
 def _segments(file: ByteReader, offset: int) -> Iterator[tuple[int, int, int]]:
-    """Walk marker segments up to SOS or EOI: marker, offset and length of the content."""
+    """Yield the marker segments up to SOS or EOI: marker, offset and length of the content."""
     marker = 0
     while marker not in (SOS, EOI):
         first, marker = file.at(offset, 2)
@@ -76,13 +76,13 @@ def _frame(
 
 
 def decode(file: BufferReader, facts: ImageHeader) -> Samples:
-    """Decode; refuse whatever libjpeg-turbo warns of, and scans that are missing."""
+    """Decode; raise an error for warnings of libjpeg-turbo and for missing scans."""
     _check_scans(file)
     return decode_stream(file, file.data, facts.channels)
 
 
 def decode_stream(file: ByteReader, stream: bytes, channels: int) -> Samples:
-    """Decode a JPEG stream of the file strictly: with the accurate DCT and smooth chroma."""
+    """Decode a JPEG stream strictly, with the accurate DCT and smooth chroma upsampling."""
     import simplejpeg
 
     try:
@@ -98,15 +98,15 @@ def decode_stream(file: ByteReader, stream: bytes, channels: int) -> Samples:
         raise file.truncated()
     if "subsampling" in reason:
         raise file.refused("is a JPEG of unusual chroma subsampling", "Save it as PNG")
-    raise file.damaged(f"libjpeg-turbo says {reason!r}")
+    raise file.damaged(f"libjpeg-turbo reports {reason!r}")
 
 
 def _check_scans(file: BufferReader) -> None:
-    """Check that the scans hold every bit of every coefficient.
+    """Check that the scans contain every bit of every coefficient.
 
-    Without the last scans of several, libjpeg decodes a coarser picture and warns of nothing.
+    If the last scans are missing, libjpeg decodes a coarser image without a warning.
     """
-    missing: dict[tuple[int, int], int] = {}  # component and coefficient to bits that lack
+    missing: dict[tuple[int, int], int] = {}  # missing bits by component and coefficient
     progressive = False
     offset, marker = 2, 0
     while marker != EOI:

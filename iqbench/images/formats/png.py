@@ -15,9 +15,9 @@ __all__ = ["decode", "facts"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-_HEAD = struct.Struct(">I4s")  # of a chunk: length and type
+_HEAD = struct.Struct(">I4s")  # the head of a chunk: length and type
 
-# Colour type to channels, alpha, samples per pixel, allowed bit depths (table 8 of the standard).
+# By colour type: channels, alpha, samples per pixel, allowed bit depths (table 8 of the standard).
 COLOUR_TYPES = {
     0: (1, False, 1, (1, 2, 4, 8, 16)),
     2: (3, False, 3, (8, 16)),
@@ -27,25 +27,25 @@ COLOUR_TYPES = {
 }
 PALETTE = 3
 
-# The chunks that make pixels, in their order. libpng would only warn of damage to the others.
+# The chunks with pixels, in their order. For damage in other chunks, libpng only warns.
 PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
-BLOCK = 0xFFFF  # bytes that a stored block of a zlib stream has at most
+BLOCK = 0xFFFF  # largest number of bytes in a stored block of a zlib stream
 
-# Of the seven passes of an interlaced picture: first column and row, steps (chapter 8).
+# The seven passes of an interlaced image: first column and row, steps (chapter 8).
 PASSES = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
 )
 
-# imagecodecs logs this of every interlaced picture; it concerns its own call, and pixels are right.
+# imagecodecs logs this for each interlaced image. It is about its own call; pixels are correct.
 logging.getLogger("imagecodecs").addFilter(
     lambda record: "Interlace handling" not in record.getMessage()
 )
 
 
 def _chunks(file: ByteReader) -> Iterable[tuple[bytes, int, int]]:
-    """Return type, offset and length of each chunk's data, to IEND; walked once in memory."""
+    """Return type, offset and length of each chunk's data up to IEND, cached in memory."""
     if not isinstance(file, BufferReader):
         return _walk(file)
     if file.chunks is None:
@@ -58,27 +58,27 @@ def _walk(file: ByteReader) -> Iterator[tuple[bytes, int, int]]:
     data = file.data if isinstance(file, BufferReader) else b""
     offset, end, kind = len(SIGNATURE), len(data) - _HEAD.size, b""
     while kind != b"IEND":
-        # A picture of a megapixel has hundreds of chunks, and threads take turns to walk them.
+        # An image of a megapixel has hundreds of chunks, and Python code blocks other threads.
         length, kind = head(data, offset) if offset <= end else head(file.at(offset, 8))
         yield kind, offset + 8, length
         offset += length + 12
 
 
 def _header(file: ByteReader) -> tuple[int, int, int, int, bool]:
-    """Width, height, bits per sample, colour type and whether it is interlaced."""
+    """Return width, height, bits per sample, colour type and whether it is interlaced."""
     if file.at(len(SIGNATURE), 8) != b"\0\0\0\x0dIHDR":
-        raise file.damaged("its first chunk is no PNG header")
+        raise file.damaged("its first chunk is not a PNG header")
     fields = file.unpack(">IIBBBBB", len(SIGNATURE) + 8)
     width, height, depth, colour, compression, filters, interlaced = fields
     if depth not in COLOUR_TYPES.get(colour, (0, False, 0, ()))[3]:
         raise file.damaged(f"there is no PNG of colour type {colour} with {depth} bits")
     if compression or filters or interlaced > 1:
-        raise file.damaged("there is no PNG of its compression, filters or interlacing")
+        raise file.damaged("its compression, filter or interlacing method is unknown")
     return width, height, depth, colour, bool(interlaced)
 
 
 def facts(file: ByteReader) -> ImageHeader:
-    """Read header, palette, transparency, animation, the orientation and significant bits."""
+    """Read header, palette, transparency, animation, orientation and significant bits."""
     width, height, depth, colour, _ = _header(file)
     channels, alpha, _, _ = COLOUR_TYPES[colour]
     orientation, noted = 1, None
@@ -102,10 +102,10 @@ def facts(file: ByteReader) -> ImageHeader:
 
 
 def decode(file: BufferReader, facts: ImageHeader) -> Samples:
-    """Check all checksums, unpack the compressed stream as a whole, and decode.
+    """Check all checksums, decompress the whole stream, and decode.
 
-    libpng stops reading where it has all pixels, and only warns of what it finds after them. So it
-    gets the bytes that were unpacked and counted here, which it need not unpack again.
+    libpng stops reading after the last pixel, and only warns about further data. So the stream is
+    decompressed and checked here, and libpng gets the uncompressed bytes.
     """
     import imagecodecs
 
@@ -118,13 +118,13 @@ def decode(file: BufferReader, facts: ImageHeader) -> Samples:
     ]
     pieces += [*_stored(_unpacked(file)), *_chunk(b"IEND")]
     stored = b"".join(pieces)
-    del pieces  # a large picture is in memory twice at most: unpacked and stored, or decoded
+    del pieces  # keep at most two copies of a large image in memory
     try:
         samples: Samples = imagecodecs.png_decode(stored)
     except (imagecodecs.PngError, ValueError) as error:
         if out_of_memory(error):
             raise MemoryError from None
-        raise file.damaged(f"libpng says {str(error)!r}") from None
+        raise file.damaged(f"libpng reports {str(error)!r}") from None
     samples = samples.reshape(*samples.shape[:2], -1)
     if facts.channels == 1 and samples.shape[2] >= 3:  # a palette of grays
         samples = samples[..., [0, 3] if samples.shape[2] == 4 else [0]]
@@ -132,7 +132,7 @@ def decode(file: BufferReader, facts: ImageHeader) -> Samples:
 
 
 def _check_chunks(file: BufferReader) -> None:
-    """Compare the chunks' checksums; check that the chunks of the pixels are in order."""
+    """Check the checksums of all chunks, and the order of the chunks with pixels."""
     view = memoryview(file.data)
     order: list[bytes] = []
     for kind, offset, length in _chunks(file):
@@ -151,7 +151,7 @@ def _check_chunks(file: BufferReader) -> None:
 
 
 def _unpacked(file: BufferReader) -> bytes:
-    """Unpack the rows, which must be whole and as many bytes as the header says."""
+    """Decompress the rows, which must have exactly the number of bytes of the header."""
     import imagecodecs
 
     width, height, depth, colour, interlaced = _header(file)
@@ -167,12 +167,12 @@ def _unpacked(file: BufferReader) -> bytes:
     except (imagecodecs.DeflateError, ValueError):
         rows_of_bytes = b""
     if len(rows_of_bytes) != size:
-        raise file.damaged("its compressed pixels do not unpack to what its header says")
+        raise file.damaged("its compressed pixels do not have the size in its header")
     return rows_of_bytes
 
 
 def _stored(data: bytes) -> Iterator[bytes | memoryview]:
-    """Give the chunks of a zlib stream without compression (RFC 1950 and 1951), in pieces."""
+    """Yield the chunks of a zlib stream without compression (RFC 1950 and 1951), in pieces."""
     view = memoryview(data)
     yield from _chunk(b"IDAT", b"\x78\x01")
     for start in range(0, len(data), BLOCK):
@@ -183,7 +183,7 @@ def _stored(data: bytes) -> Iterator[bytes | memoryview]:
 
 
 def _chunk(kind: bytes, *data: bytes | memoryview) -> Iterator[bytes | memoryview]:
-    """Give a chunk in pieces, so that pixels are copied once, when all pieces are joined."""
+    """Yield a chunk in pieces, so that pixels are copied only once, when the pieces are joined."""
     checksum = zlib.crc32(kind)
     for piece in data:
         checksum = zlib.crc32(piece, checksum)

@@ -11,7 +11,7 @@ from iqbench.images.formats.reader import BufferReader, ByteReader, ImageHeader,
 __all__ = ["decode", "facts"]
 
 SIGNATURES = (b"P5", b"P6")
-HEADER_LIMIT = 4096  # comments may be of any length; this is more than anybody writes
+HEADER_LIMIT = 4096  # comments may have any length, but real ones are shorter
 
 SPACE = rb"(?:\s|#[^\r\n]*[\r\n])+"
 HEADER = re.compile(
@@ -20,7 +20,7 @@ HEADER = re.compile(
 
 
 def _header(file: ByteReader) -> tuple[int, int, int, int, int]:
-    """Channels, width, height, maximum and where the pixels start."""
+    """Return channels, width, height, maximum and the offset of the pixels."""
     match = HEADER.match(file.at(0, min(file.size, HEADER_LIMIT)))
     if match is None:
         raise file.damaged("its PGM or PPM header is incomplete")
@@ -39,7 +39,7 @@ def facts(file: ByteReader) -> ImageHeader:
 
 
 def decode(file: BufferReader, facts: ImageHeader) -> Samples:
-    """Take the pixels, which follow the header."""
+    """Decode the pixels, which follow the header."""
     channels, width, height, _, start = _header(file)
     sample = np.dtype(">u2" if facts.bit_depth == 16 else "u1")
     data = file.at(start, height * width * channels * sample.itemsize)

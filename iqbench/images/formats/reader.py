@@ -1,4 +1,4 @@
-"""Random access to a file's bytes, and the errors that reading a format raises."""
+"""Random access to the bytes of a file, and the errors of format readers."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ Samples: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What a header says of an image: what decoding it will give.
+    """The facts in the header of an image: size and type of the decoded image.
 
     Attributes
     ----------
     format
         ``"png"``, ``"jpeg"``, ``"bmp"``, ``"tiff"``, ``"webp"``, ``"pnm"``, or
-        ``"pixels"`` of an array.
+        ``"pixels"`` for an array.
     height, width
         Rows and columns, after the EXIF orientation.
     channels
-        1 for gray, 3 for RGB; alpha is not counted.
+        1 for gray, 3 for RGB, without alpha.
     bit_depth
-        Bits per sample once decoded: 8 or 16.
+        Bits per sample after decoding: 8 or 16.
     has_alpha
         Whether there is transparency of any kind.
     orientation
         The EXIF orientation, 1 to 8, that decoding applies.
     maximum
-        The sample value of white where the format itself says it; 0 for the largest of the depth.
+        The sample value of white if the format states it; 0 for the largest value of the depth.
     noted_bits
-        How many bits a file of 16 bits says that its samples had before; None if it does not.
+        The original number of bits that a file of 16 bits states for its samples, or None.
     """
 
     format: str
@@ -55,11 +55,11 @@ class ImageHeader:
 
     @property
     def peak(self) -> int:
-        """The sample value of white, as far as the format says it."""
+        """The sample value of white, as far as the format states it."""
         return self.maximum or (1 << self.bit_depth) - 1
 
     def oriented(self, orientation: int) -> ImageHeader:
-        """Return the facts of the picture after its orientation is applied."""
+        """Return the header of the image after its orientation is applied."""
         if orientation >= 5:  # 5 to 8 swap rows and columns
             return replace(self, orientation=orientation, height=self.width, width=self.height)
         return replace(self, orientation=orientation)
@@ -73,16 +73,16 @@ class ImageHeader:
 
 
 class ByteReader:
-    """Bytes of one file at any offset; outside them, the error of a truncated file.
+    """Reads bytes of one file at any offset; beyond its end, it raises the error for truncation.
 
     Parameters
     ----------
     name
         The file in messages.
     size
-        How many bytes there are.
+        The number of bytes.
     read
-        Gives the bytes at (offset, count), both known to lie within ``size``.
+        Returns ``count`` bytes at ``offset``; the range is always within ``size``.
     """
 
     def __init__(self, name: str, size: int, read: Callable[[int, int], bytes]) -> None:
@@ -91,10 +91,10 @@ class ByteReader:
         self._read = read
 
     def at(self, offset: int, count: int) -> bytes:
-        """Read ``count`` bytes at ``offset``, or raise the error of a truncated file."""
+        """Read ``count`` bytes at ``offset``, or raise the error for a truncated file."""
         self.reaches(offset + count)
         piece = self._read(offset, count)
-        if len(piece) != count:  # the file shrank while it was read
+        if len(piece) != count:  # the file became smaller while it was read
             raise self.truncated()
         return piece
 
@@ -103,32 +103,32 @@ class ByteReader:
         return struct.unpack(layout, self.at(offset, struct.calcsize(layout)))
 
     def reaches(self, end: int) -> None:
-        """Raise the error of a truncated file unless it has ``end`` bytes."""
+        """Raise the error for a truncated file unless it has ``end`` bytes."""
         if end > self.size:
             raise self.truncated()
 
     def truncated(self) -> IqbenchError:
-        """Say that the file ends too early."""
+        """Return the error for a file that ends too early."""
         return IqbenchError(f"{self.name} is truncated", hint="Write or copy the file again")
 
     def damaged(self, what: str) -> IqbenchError:
-        """Say that the file's structure is wrong."""
+        """Return the error for a file with a wrong structure."""
         return IqbenchError(f"{self.name} is damaged: {what}", hint="Write or copy the file again")
 
     def refused(self, what: str, hint: str) -> IqbenchError:
-        """Say that the file is sound but of a kind that is not read."""
+        """Return the error for a valid file of an unsupported kind."""
         return IqbenchError(f"{self.name} {what}", hint=hint)
 
 
 class BufferReader(ByteReader):
-    """A reader of a file that lies in memory.
+    """A reader of a file in memory.
 
     Attributes
     ----------
     data
         All bytes of the file.
     chunks
-        The chunks that a walk over the file found: it is walked once.
+        The chunks of the file, cached after the first search.
     """
 
     chunks: tuple[tuple[bytes, int, int], ...] | None = None
@@ -139,21 +139,21 @@ class BufferReader(ByteReader):
 
 
 def unpack_bits(rows: NDArray[np.uint8], bits: int, width: int) -> NDArray[np.uint8]:
-    """Return the samples of 1, 2, 4 or 8 bits that fill rows of bytes, the highest bits first.
+    """Unpack samples of 1, 2, 4 or 8 bits from rows of bytes, highest bits first.
 
     Parameters
     ----------
     rows
         (H, bytes).
     bits
-        Of a sample.
+        Bits per sample.
     width
-        Samples in a row; what is left of its last byte is padding.
+        Samples per row; the rest of the last byte of a row is padding.
 
     Returns
     -------
     ndarray
-        (H, width), each sample in a byte of its own.
+        (H, width), one byte per sample.
     """
     if bits == 8:
         return rows[:, :width]

@@ -1,4 +1,4 @@
-"""TIFF 6.0 and BigTIFF: one picture of strips or tiles, in any of the usual compressions."""
+"""TIFF 6.0 and BigTIFF: one image in strips or tiles, with any of the usual compressions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 GRAY = (WHITE_IS_ZERO, BLACK_IS_ZERO)
 UNASSOCIATED = 2
 
-# Photometric interpretation to the bits that a sample may have.
+# By photometric interpretation, the possible bits per sample.
 KINDS = {
     WHITE_IS_ZERO: (1, 2, 4, 8, 16),
     BLACK_IS_ZERO: (1, 2, 4, 8, 16),
@@ -49,15 +49,15 @@ KINDS = {
     YCBCR: (8,),
 }
 
-START, END = b"\xff\xd8", b"\xff\xd9"  # of a JPEG stream
-ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"  # its marker, but for the transform
+START, END = b"\xff\xd8", b"\xff\xd9"  # start and end of a JPEG stream
+ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"  # Adobe's marker, without the transform
 
-LARGE_TILE = 2**24  # pixels: larger than any tile in use
+LARGE_TILE = 2**24  # pixels; larger than real tiles
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """How the samples lie in the file."""
+    """The layout of the samples in the file."""
 
     height: int
     width: int
@@ -76,7 +76,7 @@ class _Layout:
 
     @property
     def samples_a_piece(self) -> int:
-        """Samples that lie beside each other in a strip or tile."""
+        """Samples per pixel in a strip or tile."""
         return 1 if self.planar else self.samples
 
     @property
@@ -84,7 +84,7 @@ class _Layout:
         return (self.columns * self.samples_a_piece * self.bits + 7) // 8
 
     def places(self) -> Iterator[tuple[int, int, int]]:
-        """Give the plane, the top row and the left column of each strip or tile."""
+        """Yield the plane, the top row and the left column of each strip or tile."""
         for plane in range(self.samples if self.planar else 1):
             for top in range(0, self.height, self.rows):
                 for left in range(0, self.width, self.columns):
@@ -92,7 +92,7 @@ class _Layout:
 
 
 def facts(file: ByteReader) -> ImageHeader:
-    """Read the first directory; refuse kinds that are not read."""
+    """Read the first directory; raise an error for unsupported kinds."""
     directory = read_directory(file)
     _check_single(directory)
     bits = _bits(directory)
@@ -124,7 +124,7 @@ def facts(file: ByteReader) -> ImageHeader:
 
 
 def _check_single(directory: Directory) -> None:
-    """Refuse several pages, and files whose first picture is not the picture."""
+    """Raise an error for several pages, and for files whose first image is not the main one."""
     file = directory.file
     if list(directory.entries) != sorted(directory.entries):
         raise file.damaged("its TIFF tags are not in ascending order")
@@ -134,12 +134,12 @@ def _check_single(directory: Directory) -> None:
         raise file.refused("is a camera's raw file (DNG or CR2), which is not read", "Develop it")
     if directory.value(SUBFILE_TYPE, 0) & REDUCED:
         raise file.refused(
-            "starts with a picture of reduced size, as a camera's raw file does", "Develop it"
+            "starts with an image of reduced size, like a camera's raw file", "Develop it"
         )
 
 
 def _bits(directory: Directory) -> int:
-    """Read the bits of a sample, of whole numbers without a sign."""
+    """Read the bits per sample; samples must be unsigned integers."""
     bits = directory.values(BITS, (1,))
     if set(directory.values(SAMPLE_FORMAT, (1,))) != {1}:
         raise directory.file.refused(
@@ -154,7 +154,7 @@ def _bits(directory: Directory) -> int:
 
 
 def _check_order(directory: Directory, bits: int) -> None:
-    """Check that samples and bits are in an order that is known."""
+    """Check that the order of samples and bits is supported."""
     if directory.value(PLANAR, 1) not in (1, 2) or directory.value(FILL_ORDER, 1) not in (1, 2):
         raise directory.file.damaged("the order of its TIFF samples or bits is unknown")
     if directory.value(PREDICTOR, 1) not in ((1, 2) if bits >= 8 else (1,)):
@@ -162,7 +162,7 @@ def _check_order(directory: Directory, bits: int) -> None:
 
 
 def _noted_bits(directory: Directory) -> int | None:
-    """Say how many bits hold the largest sample that the file claims; None for all 16."""
+    """Return the number of bits of the largest sample that the file states; None for 16."""
     for tag in MAXIMA:
         if tag in directory.entries and directory.entries[tag][0] in UNSIGNED:
             bits = max(directory.values(tag), default=0).bit_length()
@@ -176,13 +176,13 @@ def _colours(directory: Directory, bits: int) -> Samples:
     stored = np.array(directory.values(COLOUR_MAP), np.uint32)
     if len(stored) != 3 * 2**bits:
         raise directory.file.damaged(f"its TIFF palette has {len(stored)} values")
-    # Some writers store 8 bits instead of 16: recognise them by their values, as libtiff does.
+    # Some programs store 8 bits instead of 16: recognise them by their values, as libtiff.
     high = stored >> 8 if int(stored.max()) >= 256 else stored
     return high.astype(np.uint8).reshape(3, -1).T
 
 
 def decode(file: BufferReader, facts: ImageHeader) -> Samples:
-    """Unpack every strip or tile, each to exactly the bytes of its pixels."""
+    """Decompress every strip or tile, and check that each has exactly the bytes of its pixels."""
     directory = read_directory(file)
     directory.check_within()
     layout = _layout(directory)
@@ -222,11 +222,11 @@ def _layout(directory: Directory) -> _Layout:
 
 
 def _pieces(directory: Directory, layout: _Layout) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Read where the strips or tiles lie; all must be there."""
+    """Read offsets and sizes of the strips or tiles; none may be missing."""
     tags = (TILE_OFFSETS, TILE_COUNTS) if layout.tiled else (STRIP_OFFSETS, STRIP_COUNTS)
     offsets, counts = (directory.values(tag) for tag in tags)
     if any(directory.entries[tag][0] == BYTE for tag in tags if tag in directory.entries):
-        raise directory.file.damaged("the places of the TIFF's strips or tiles are bytes")
+        raise directory.file.damaged("the offsets of the TIFF's strips or tiles are bytes")
     down, across = -(-layout.height // layout.rows), -(-layout.width // layout.columns)
     number = down * across * (layout.samples if layout.planar else 1)
     if len(offsets) != len(counts) or len(offsets) < number or 0 in counts[:number]:
@@ -252,16 +252,18 @@ def _piece(directory: Directory, layout: _Layout, data: bytes, below: int) -> Sa
         unpacked = expand(file, layout.compression, data, rows, layout.row_bytes)
         piece = _samples(directory, layout, unpacked)
     if len(piece) not in rows:
-        raise file.damaged("a strip or tile of the TIFF has not the length of its pixels")
+        raise file.damaged("a strip or tile of the TIFF does not have the length of its pixels")
     return piece
 
 
 def _samples(directory: Directory, layout: _Layout, data: bytes | bytearray) -> Samples:
-    """Bring unpacked bytes into shape, and undo the predictor."""
+    """Convert decompressed bytes to an array, and undo the predictor."""
     import imagecodecs
 
     if len(data) % layout.row_bytes:
-        raise directory.file.damaged("a strip or tile of the TIFF has not the length of its pixels")
+        raise directory.file.damaged(
+            "a strip or tile of the TIFF does not have the length of its pixels"
+        )
     if layout.bits < 8:
         rows = np.frombuffer(data, np.uint8).reshape(-1, layout.row_bytes)
         return unpack_bits(rows, layout.bits, layout.columns)[..., np.newaxis]
@@ -276,12 +278,12 @@ def _samples(directory: Directory, layout: _Layout, data: bytes | bytearray) -> 
 def _jpeg_piece(directory: Directory, layout: _Layout, data: bytes) -> Samples:
     """Decode an abbreviated JPEG stream with the tables of the directory (TIFF Technical Note 2).
 
-    The stream does not say whether it is YCbCr or RGB, so the marker of Adobe is put before it.
+    The stream does not state whether it is YCbCr or RGB, so Adobe's marker is added before it.
     """
     ended = data.endswith(END) or data.rstrip(b"\0").endswith(END)
     if not (data.startswith(START) and ended):
         raise directory.file.damaged(
-            "a strip or tile of the TIFF does not start and end as a JPEG does"
+            "a strip or tile of the TIFF does not start and end like a JPEG"
         )
     transform = {YCBCR: b"\1", RGB: b"\0"}.get(layout.photometric)
     adobe = b"" if transform is None or layout.planar else ADOBE + transform
@@ -296,7 +298,7 @@ def _jpeg_piece(directory: Directory, layout: _Layout, data: bytes) -> Samples:
 
 
 def _shown(directory: Directory, layout: _Layout, stored: Samples, facts: ImageHeader) -> Samples:
-    """Turn stored samples into gray or RGB, with alpha where there is any."""
+    """Convert stored samples to gray or RGB, with alpha if there is any."""
     if layout.photometric == PALETTE:
         return _colours(directory, layout.bits)[:, : facts.channels][stored[..., 0]]
     if layout.bits < 8:

@@ -1,4 +1,4 @@
-"""The compressions of strips and tiles in TIFF, each undone to the last byte."""
+"""Strict decompression of strips and tiles in TIFF, to the last byte."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CODECS = {
     34925: ("LZMA", "lzma_decode"),
     50000: ("Zstandard", "zstd_decode"),
 }
-"""Value of the TIFF tag to its name and to the function of imagecodecs that undoes it."""
+"""By value of the TIFF tag: its name, and the function of imagecodecs that decompresses it."""
 
 NOT_READ = {
     6: "JPEG compression of the old kind",
@@ -46,7 +46,7 @@ NOT_READ = {
 
 
 def check_compression(file: ByteReader, compression: int, bits: int) -> None:
-    """Refuse a compression that is not read, by its name."""
+    """Raise an error for an unsupported compression; it names the compression."""
     if compression in FAX and bits == 1:
         return
     if compression in CODECS or compression in (UNCOMPRESSED, LZW, JPEG):
@@ -61,30 +61,30 @@ def check_compression(file: ByteReader, compression: int, bits: int) -> None:
 def expand(
     file: ByteReader, compression: int, data: bytes, rows: tuple[int, ...], row_bytes: int
 ) -> bytes | bytearray:
-    """Undo a compression.
+    """Decompress a strip or tile.
 
     Parameters
     ----------
     file
-        For messages.
+        The file, for messages.
     compression
         The value of the TIFF tag.
     data
         A strip or tile.
     rows
-        How many it may have: those of a full one, and those that are left at the picture's end.
+        Its possible numbers of rows: full, or the remaining rows at the end of the image.
     row_bytes
-        Bytes of a row.
+        Bytes per row.
 
     Returns
     -------
     bytes
-        What it holds, at most one byte more than a full one: the caller compares the length.
+        The content, at most one byte more than a full strip or tile. The caller checks its length.
 
     Raises
     ------
     IqbenchError
-        If the codec finds it damaged.
+        If it is damaged.
     """
     if compression == UNCOMPRESSED:
         return data
@@ -97,23 +97,23 @@ def expand(
     try:
         return codec(data, out=max(rows) * row_bytes + 1)
     except (RuntimeError, ValueError, IndexError) as error:
-        raise file.damaged(f"a piece of its {label} data cannot be unpacked ({error})") from None
+        raise file.damaged(f"a part of its {label} data cannot be decompressed ({error})") from None
 
 
 def _expand_lzw(file: ByteReader, data: bytes, rows: tuple[int, ...], row_bytes: int) -> bytes:
-    """Undo LZW by libtiff, which stops where it has the rows that it was asked for.
+    """Decompress LZW by libtiff, which stops after the requested number of rows.
 
-    So it is asked for one row more, too: a sound strip does not have it.
+    So one more row is requested too, which a valid strip does not have.
     """
     for number in sorted(rows, reverse=True):
         unpacked = _by_libtiff(data, number, row_bytes)
         if unpacked is not None and _by_libtiff(data, number + 1, row_bytes) is None:
             return unpacked
-    raise file.damaged("a piece of its LZW data has not the length of its pixels")
+    raise file.damaged("a part of its LZW data does not have the length of its pixels")
 
 
 def _by_libtiff(data: bytes, rows: int, row_bytes: int) -> bytes | None:
-    """Unpack LZW as the one strip of a gray picture; None if that does not work."""
+    """Decompress LZW as the only strip of a gray image; None if this fails."""
     import imagecodecs
 
     tags = {256: row_bytes, 257: rows, 258: 8, 259: LZW, 262: 1, 277: 1, 278: rows}
@@ -129,30 +129,30 @@ def _by_libtiff(data: bytes, rows: int, row_bytes: int) -> bytes | None:
 def expand_fax(
     file: ByteReader, compression: int, data: bytes, width: int, options: int
 ) -> Samples:
-    """Undo the compression of fax machines, whose rows are of any number.
+    """Decompress fax data, which does not state its number of rows.
 
     Parameters
     ----------
     file
-        For messages.
+        The file, for messages.
     compression
         2, 3 or 4.
     data
         A strip or tile.
     width
-        Of its rows.
+        The width of its rows.
     options
         The TIFF tag T4Options.
 
     Returns
     -------
     ndarray
-        (rows, width), the bits as they would be stored without compression.
+        (rows, width), the uncompressed bits.
 
     Raises
     ------
     IqbenchError
-        If the codec finds it damaged, or is not installed.
+        If it is damaged, or the codec is not installed.
     """
     import imagecodecs
 
@@ -161,10 +161,10 @@ def expand_fax(
         raise file.refused(
             "is a TIFF with fax compression", "Install imagecodecs 2026.3.6 or newer"
         )
-    if len(data) * 8 * width > FAX_LIMIT:  # a row may be of one bit
+    if len(data) * 8 * width > FAX_LIMIT:  # a row may take one bit
         raise file.refused("is a TIFF with long strips of fax compression", "Save it as PNG")
     try:
         rows: Samples = codec(data, width=width, **({"t4options": options} if options else {}))
     except (RuntimeError, ValueError) as error:
-        raise file.damaged(f"a piece of its fax data cannot be unpacked ({error})") from None
+        raise file.damaged(f"a part of its fax data cannot be decompressed ({error})") from None
     return rows

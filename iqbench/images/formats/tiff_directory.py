@@ -1,4 +1,4 @@
-"""Directories of TIFF 6.0 and BigTIFF, which EXIF blocks have too."""
+"""Directories of TIFF 6.0 and BigTIFF, also in EXIF blocks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION = 274
 
-# Field type to bytes per value; those of unsigned integers to their struct code.
+# By field type: bytes per value, and for unsigned integers the struct code.
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 TYPE_SIZES |= {16: 8, 17: 8, 18: 8}
 BYTE = 1
@@ -35,11 +35,11 @@ class Directory:
     Attributes
     ----------
     file
-        The file that it is a part of.
+        The file.
     order
-        Of bytes, as :mod:`struct` has it.
+        The byte order, as in :mod:`struct`.
     entries
-        Tag to field type, count, and offset of the values.
+        By tag: field type, count, and offset of the values.
     following
         Offset of the next directory; 0 if there is none.
     """
@@ -56,11 +56,11 @@ class Directory:
         kind, count, offset = self.entries[tag]
         if kind not in UNSIGNED:
             raise self.file.damaged(f"its TIFF tag {tag} is not an unsigned integer")
-        self.file.reaches(offset + count)  # before a count of billions becomes a layout
+        self.file.reaches(offset + count)  # check the count before it becomes a struct layout
         return self.file.unpack(f"{self.order}{count}{UNSIGNED[kind]}", offset)
 
     def value(self, tag: int, default: int | None = None) -> int:
-        """Read the only unsigned integer of a tag."""
+        """Read the single unsigned integer of a tag."""
         if tag not in self.entries:
             if default is None:
                 raise self.file.damaged(f"its TIFF tag {tag} is missing")
@@ -76,7 +76,7 @@ class Directory:
         return self.file.at(offset, TYPE_SIZES.get(kind, 0) * count)
 
     def check_within(self) -> None:
-        """Raise the error of a truncated file unless the values of all tags lie within it."""
+        """Raise the error for a truncated file unless the values of all tags are inside it."""
         for kind, count, offset in self.entries.values():
             self.file.reaches(offset + TYPE_SIZES.get(kind, 0) * count)
 
@@ -99,25 +99,25 @@ def read_directory(file: ByteReader) -> Directory:
         inline = entry + 4 + word_size
         long = TYPE_SIZES.get(kind, 0) * number > word_size
         offset = file.unpack(order + word, inline)[0] if long else inline
-        if tag in entries:  # two readers could take two different ones
-            raise file.damaged(f"its TIFF tag {tag} stands twice")
+        if tag in entries:  # programs could choose different ones
+            raise file.damaged(f"it has the TIFF tag {tag} twice")
         entries[tag] = (kind, number, offset)
     (following,) = file.unpack(order + word, first + count * entry_size)
     return Directory(file, order, entries, following)
 
 
 def exif_orientation(block: bytes) -> int:
-    """Read the orientation, 1 to 8, of an EXIF block; 1 where there is none or it is damaged."""
+    """Read the orientation, 1 to 8, of an EXIF block; 1 if it is missing or damaged."""
     file = BufferReader("EXIF", block.removeprefix(b"Exif\0\0"))
     if not file.data.startswith(SIGNATURES):
         return 1
     try:
         return orientation_of(read_directory(file))
-    except IqbenchError:  # the pixels are sound: they are shown as they are stored
+    except IqbenchError:  # the pixels are valid, so show them as stored
         return 1
 
 
 def orientation_of(directory: Directory) -> int:
-    """Read the orientation tag, 1 to 8; 1 where it is missing or another number."""
+    """Read the orientation tag, 1 to 8; 1 if it is missing or invalid."""
     orientation = directory.value(ORIENTATION, 1)
     return orientation if 1 <= orientation <= 8 else 1

@@ -13,7 +13,7 @@ RIFF_HEADER = 12
 ANIMATION, EXIF, ALPHA = 0x02, 0x08, 0x10
 PICTURES = (b"VP8 ", b"VP8L")
 
-# A writer ends a picture within this many bytes after the last one that its pixels need.
+# Programs write at most this many bytes after the last byte that the pixels need.
 SLACK = 8
 
 
@@ -23,7 +23,7 @@ def _end(file: ByteReader) -> int:
 
 
 def _chunks(file: ByteReader) -> Iterator[tuple[bytes, int, int]]:
-    """Walk the chunks of the RIFF: type, offset and length of each one's data."""
+    """Yield the chunks of the RIFF: type, offset and length of the data."""
     offset = RIFF_HEADER
     while offset < _end(file):
         head = file.at(offset, 8)
@@ -33,7 +33,7 @@ def _chunks(file: ByteReader) -> Iterator[tuple[bytes, int, int]]:
 
 
 def facts(file: ByteReader) -> ImageHeader:
-    """Read the first chunk, and the EXIF chunk if it says that there is one."""
+    """Read the first chunk, and the EXIF chunk if there is one."""
     kind, offset, _ = next(_chunks(file), (b"", 0, 0))
     if kind == b"VP8 ":
         width, height = file.unpack("<HH", offset + 6)
@@ -43,7 +43,7 @@ def facts(file: ByteReader) -> ImageHeader:
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
         return ImageHeader("webp", height, width, 3, has_alpha=bool(bits >> 28 & 1))
     if kind != b"VP8X":
-        raise file.damaged("its first chunk is no WebP picture")
+        raise file.damaged("its first chunk is not a WebP image")
     (flags,) = file.at(offset, 1)
     if flags & ANIMATION:
         raise file.refused("is an animated WebP", "Save each frame as a PNG of its own")
@@ -57,11 +57,11 @@ def facts(file: ByteReader) -> ImageHeader:
 
 
 def decode(file: BufferReader, facts: ImageHeader) -> Samples:
-    """Decode; refuse a picture that needs more or fewer bytes than there are.
+    """Decode; raise an error for an image that needs more or fewer bytes than the file has.
 
-    WebP has no checksum, and libwebp turns any bits into a picture. But bits that are not the
-    writer's take another number of bytes: libwebp says so where they are too few, and where they
-    are too many, the picture decodes without its last bytes, which a sound one does not.
+    WebP has no checksum, and libwebp decodes any bits. But changed bits need another number of
+    bytes. If there are too few, libwebp fails. If there are too many, the image also decodes
+    without its last bytes, which a valid image does not.
     """
     end = _end(file)
     file.reaches(end)
@@ -71,7 +71,7 @@ def decode(file: BufferReader, facts: ImageHeader) -> Samples:
             raise file.truncated()
     parts = [(kind, file.at(at, n)) for kind, at, n in chunks if kind in (*PICTURES, b"ALPH")]
     if sum(kind in PICTURES for kind, _ in parts) != 1:
-        raise file.damaged("it has no WebP picture, or several")
+        raise file.damaged("it has no WebP image, or several")
     samples = _decoded(file.data[:end], facts.has_alpha)
     if samples is None:
         raise file.damaged("libwebp cannot decode it")
@@ -80,7 +80,7 @@ def decode(file: BufferReader, facts: ImageHeader) -> Samples:
         cut = [*head, *parts[:place], (kind, data[:-SLACK]), *parts[place + 1 :]]
         if _decoded(_riff(cut), facts.has_alpha) is not None:
             label = kind.decode("ascii").strip()
-            raise file.damaged(f"its {label} chunk holds more bytes than its pixels need")
+            raise file.damaged(f"its {label} chunk has more bytes than its pixels need")
     return samples
 
 

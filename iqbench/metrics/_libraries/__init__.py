@@ -1,1 +1,1 @@
-"""One adapter a library, one file each; see `iqbench.metrics._library`."""
+"""Adapters of other libraries, one file each; see `iqbench.metrics._library`."""

@@ -1,4 +1,4 @@
-"""piq (PyTorch Image Quality): its functions of image pairs, and its measures with networks."""
+"""piq (PyTorch Image Quality): its functions of image pairs, and its metrics with networks."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from iqbench.metrics._library import Call, Library, Offer, option_fields, probe_
 __all__ = ["Piq"]
 
 _FIXED = ("reduction", "data_range", "full", "enable_grad")
-"""Parameters that are set here: one value per image, of values in [0, 1]."""
+"""Parameters that the adapter sets: one value per image, for images in [0, 1]."""
 
 _SCORES = frozenset({"clipiqa"})
-"""Classes that derive from a loss and say of their value that it is a score: higher is better."""
+"""Classes that derive from a loss, but whose value is a score: higher is better."""
 
 _SIDE = 192
-"""Every function of piq takes images of this side."""
+"""A side of images that every function of piq accepts."""
 
 
 class Piq(Library):
-    """Functions keep their names; classes without a function are named in lower case.
+    """The adapter of piq. Functions keep their names; other classes have names in lower case.
 
-    What a function needs is read off its parameters. piq does not say what is better: a function of
-    two images is tried on equal images and on noisy ones, and classes are losses.
+    The parameters of a function show whether it needs a reference. piq does not declare directions:
+    a function of two images is tested on equal and on noisy images, and classes are losses.
     """
 
     name: ClassVar[str] = "piq"
@@ -40,15 +40,15 @@ class Piq(Library):
     batches: ClassVar[bool] = True
 
     def names(self) -> Iterable[str]:
-        """Name the functions, the classes without a function, and the measures of sets."""
+        """Return the functions, the classes without a function, and the metrics of sets."""
         return self._found().keys()
 
     def canonical(self, name: str) -> str:
-        """Accept the name of a class: ``PieAPP`` is ``pieapp``."""
+        """Accept the name of a class: ``PieAPP`` means ``pieapp``."""
         return name if name in self._found() else name.lower()
 
     def offer(self, name: str) -> Offer:
-        """Read off the parameters what a metric needs."""
+        """Describe a metric from its parameters."""
         found = self._found()[name]
         if inspect.isclass(found) and hasattr(found, "compute_metric"):
             return Offer(name, "none", "reference and output", scope="set")
@@ -58,7 +58,7 @@ class Piq(Library):
         return Offer(name, self._direction(name, found, images), needs, options=options)
 
     def load(self, name: str, options: Mapping[str, Any]) -> tuple[Call, nn.Module | None]:
-        """Make a class, or set the options of a function."""
+        """Create an object of a class, or set the options of a function."""
         found = self._found()[name]
         known = inspect.signature(found).parameters
         fixed = {"reduction": "none", "data_range": 1.0}
@@ -90,7 +90,7 @@ class Piq(Library):
 
 @cache
 def _public(module: ModuleType) -> dict[str, Any]:
-    """Return what piq offers: functions of images, and classes whose files have none."""
+    """Return piq's functions of images, and the classes in files without functions."""
     public = {name: item for name, item in vars(module).items() if not name.startswith("_")}
     functions = {
         name: item for name, item in public.items() if inspect.isfunction(item) and _images(item)
@@ -105,6 +105,6 @@ def _public(module: ModuleType) -> dict[str, Any]:
 
 
 def _images(called: Callable[..., Any]) -> list[str]:
-    """Name the parameters that are images: x, or x and y."""
+    """Return the names of the parameters that are images: x, or x and y."""
     names = [name for name in inspect.signature(called).parameters if name != "self"]
     return [name for name in names[:2] if name in ("x", "y", "x_input")]

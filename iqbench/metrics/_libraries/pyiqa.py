@@ -1,6 +1,6 @@
 """pyiqa (IQA-PyTorch), through ``create_metric`` and ``list_models``.
 
-Its licences forbid commercial use of most of it: it is not a dependency, and nothing here is taken
+Its licences forbid commercial use of most of it. So it is not a dependency, and no code here comes
 from it.
 """
 
@@ -20,13 +20,13 @@ from iqbench.metrics._library import Call, Library, Offer
 __all__ = ["Pyiqa"]
 
 _SETS = re.compile(r"fid.*|inception_score")
-"""What pyiqa computes of folders."""
+"""The metrics that pyiqa computes on folders."""
 
 
 class Pyiqa(Library):
-    """Metrics are named as ``pyiqa.list_models()`` lists them.
+    """The adapter of pyiqa. Metrics have the names in ``pyiqa.list_models()``.
 
-    Some crop images at random, so each image is scored alone and with the same seed.
+    Some metrics crop images at random, so each image is scored alone and with the same seed.
     """
 
     name: ClassVar[str] = "pyiqa"
@@ -36,11 +36,11 @@ class Pyiqa(Library):
     draws: ClassVar[bool] = True
 
     def names(self) -> Iterable[str]:
-        """Name all models."""
+        """Return the names of all models."""
         return list(self.imported().list_models())
 
     def offer(self, name: str) -> Offer:
-        """Ask pyiqa whether a metric needs a reference, and what is better."""
+        """Describe a metric from pyiqa's own declaration."""
         compares = name in self.imported().list_models(metric_mode="FR")
         needs: Needs = "reference and output" if compares else "output"
         try:
@@ -52,7 +52,7 @@ class Pyiqa(Library):
         return Offer(name, direction, needs, scope, options=None)
 
     def load(self, name: str, options: Mapping[str, Any]) -> tuple[Call, nn.Module | None]:
-        """Create the metric; pyiqa takes its options as they are."""
+        """Create the metric; pyiqa checks its options."""
         metric = self.imported().create_metric(name, device=torch.device("cpu"), **options)
 
         def call(output: Tensor, reference: Tensor | None) -> Any:

@@ -20,16 +20,17 @@ __all__ = ["TorchMetrics"]
 
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _GRAY = "peak_signal_noise_ratio_with_blocked_effect"
-"""Takes one channel only, and images here have three; ``psnr-b`` is the same metric."""
+"""A metric that accepts only one channel, while images here have three; use ``psnr-b``."""
 
 _DIRECTIONS = {True: "higher", False: "lower", None: "none"}
 
 
 class TorchMetrics(Library):
-    """Metrics are named as the classes, in snake case: ``universal_image_quality_index``.
+    """The adapter of torchmetrics. Metrics have the class names in snake case.
 
-    The name of the class itself means the same, and that of its file, ``uqi``. Every image is a
-    batch of its own, because torchmetrics gives one value per batch.
+    For example ``universal_image_quality_index``; the name of the class and that of its file,
+    ``uqi``, mean the same. Each image is its own batch, because torchmetrics returns one value per
+    batch.
     """
 
     name: ClassVar[str] = "torchmetrics"
@@ -38,7 +39,7 @@ class TorchMetrics(Library):
     home: ClassVar[str] = "https://lightning.ai/docs/torchmetrics"
 
     def names(self) -> Iterable[str]:
-        """Name the classes that take tensors of images."""
+        """Return the names of the classes that take tensors of images."""
         return self._found().keys()
 
     def canonical(self, name: str) -> str:
@@ -50,14 +51,14 @@ class TorchMetrics(Library):
         return name
 
     def _first_of(self, file: str) -> str:
-        """Return the plainest metric of a file: the one with the shortest name."""
+        """Return the basic metric of a file: the one with the shortest name."""
         of_file = [
             name for name, item in self._found().items() if item.__module__.endswith(f".{file}")
         ]
         return min(of_file, key=len)
 
     def offer(self, name: str) -> Offer:
-        """Read the direction off the class, and its needs off what it is updated with."""
+        """Describe a metric from the attributes of its class and the parameters of ``update``."""
         item = self._found()[name]
         images = _images(item)
         direction = _DIRECTIONS[item.higher_is_better]
@@ -69,11 +70,11 @@ class TorchMetrics(Library):
         return Offer(name, direction, needs, options=option_fields(signature, fixed))
 
     def load(self, name: str, options: Mapping[str, Any]) -> tuple[Call, nn.Module | None]:
-        """Make the class for values in [0, 1]."""
+        """Create the metric for values in [0, 1]."""
         item = self._found()[name]
         given = {**_fixed(inspect.signature(item)), **options}
         made = item(**given)
-        # One without a network is made again for each image: some keep maps beyond a reset.
+        # Recreate a metric without a network for each image: some keep maps after a reset.
         kept = made if made.state_dict() else None
 
         def call(output: Tensor, reference: Tensor | None) -> Tensor:
@@ -91,7 +92,7 @@ class TorchMetrics(Library):
 
 @cache
 def _public(module: ModuleType) -> dict[str, Any]:
-    """Find the classes, by the names of their functions."""
+    """Return the classes, by the names of their functions."""
     base = import_module("torchmetrics").Metric
     found = {}
     for name in module.__all__:
@@ -103,7 +104,7 @@ def _public(module: ModuleType) -> dict[str, Any]:
 
 
 def _images(item: Any) -> list[str] | None:
-    """Name the tensors that one update takes; none if it takes others, None if it takes sets."""
+    """Return the names of image tensors in ``update``; empty for others, None for sets."""
     hints = get_type_hints(item.update)
     taken = [name for name in inspect.signature(item.update).parameters if name != "self"]
     if "real" in taken:
@@ -112,7 +113,7 @@ def _images(item: Any) -> list[str] | None:
 
 
 def _fixed(signature: inspect.Signature) -> dict[str, Any]:
-    """Say to a class that values are in [0, 1]: some ask for the range, some whether it is so."""
+    """Return the arguments that tell a class that values are in [0, 1]; their names differ."""
     fixed: dict[str, Any] = {}
     if "data_range" in signature.parameters:
         fixed["data_range"] = 1.0

@@ -1,7 +1,8 @@
-"""Pretrained weights: found, fetched, verified, loaded.
+"""Find, fetch, verify and load pretrained weights.
 
-A network's weights are looked for in a folder that is given, in ``$IQBENCH_WEIGHTS``, in the
-cache; then they are fetched into the cache. Importing this package imports no torch.
+The weights of a network are searched in the given folder, in ``$IQBENCH_WEIGHTS`` and in the cache.
+If they are in none of them, they are fetched into the cache. Importing this package does not import
+torch.
 """
 
 from iqbench.networks.weights.catalogue import DEFAULT_NETWORKS, NETWORKS

@@ -1,9 +1,9 @@
-"""Which pretrained parameters there are, what their files hold, and where these come from.
+"""The known pretrained parameters: contents of their files, and sources.
 
-The shapes are derived from the architectures' own tables (VGG: Simonyan and Zisserman 2015,
+The shapes are derived from the tables of the architectures (VGG: Simonyan and Zisserman 2015,
 table 1; ResNet: He et al. 2016, table 1; AlexNet in the one-column form of Krizhevsky 2014;
-SqueezeNet 1.1: Iandola et al. 2016), under the names torchvision gives the parameters. Inception
-is TensorFlow's of December 2015 (Szegedy et al. 2016, figures 5 to 7), under that graph's names.
+SqueezeNet 1.1: Iandola et al. 2016), with torchvision's names of the parameters. Inception is
+TensorFlow's of December 2015 (Szegedy et al. 2016, figures 5 to 7), with the names of that graph.
 """
 
 from __future__ import annotations
@@ -59,17 +59,18 @@ class WeightSet:
     Attributes
     ----------
     name
-        Of a network torchvision's, else the metric's.
+        torchvision's name of the network, or the name of the metric.
     source
-        The package of the index that holds them, or torchvision: the address that it uses itself.
+        The package on the package index that contains them, or ``torchvision`` for the address
+        that torchvision uses.
     digest
-        The content digest they must have; None where it is recorded when fetched.
+        The expected content digest; None if it is recorded after fetching.
     used_by
-        The metrics that read them by default.
+        The metrics that use them by default.
     file_name
         The name of their file; by default ``<name>_features.safetensors``.
     dtype
-        Of all tensors.
+        The type of all tensors.
     """
 
     name: str
@@ -85,7 +86,7 @@ class WeightSet:
 
     @property
     def licence(self) -> str:
-        """Under which terms they may be used, in a sentence."""
+        """The licence terms, in one sentence."""
         return _LICENCES.get(self.source, _TORCHVISION)
 
 
@@ -180,12 +181,12 @@ _PARAMETERS: dict[str, dict[str, Shape]] = {
 
 
 def weight_set(name: str) -> WeightSet:
-    """Return the weights of that name.
+    """Return the weight set of a name.
 
     Raises
     ------
     IqbenchError
-        There are none.
+        If there is none.
     """
     if name not in WEIGHT_SETS:
         raise unknown_name("network", name, WEIGHT_SETS)
@@ -195,8 +196,8 @@ def weight_set(name: str) -> WeightSet:
 def expected_shapes(name: str) -> dict[str, Shape]:
     """Return the key and shape of every tensor in a weight file.
 
-    Keys and the order of axes (output, input, height, width) are torchvision's. Fully connected
-    layers and batch norm's ``num_batches_tracked`` are left out.
+    Keys and the order of axes (output, input, height, width) are those of torchvision. Fully
+    connected layers and batch norm's ``num_batches_tracked`` are left out.
     """
     weight_set(name)
     if name in _PARAMETERS:
@@ -270,7 +271,7 @@ def _squeezenet() -> Parameters:
 
 
 def inception_convolutions() -> Iterator[tuple[str, Shape]]:
-    """Give name and kernel (output, input, height, width) of Inception's convolutions, in order."""
+    """Yield name and kernel shape (output, input, height, width) of Inception's convolutions."""
     yield "conv", (32, 3, 3, 3)
     yield "conv_1", (32, 32, 3, 3)
     yield "conv_2", (64, 32, 3, 3)

@@ -1,4 +1,4 @@
-"""Fetch missing weights, and say what to do where that is not possible."""
+"""Fetch missing weights, or explain how to get them."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ __all__ = ["fetch", "missing_weights"]
 def fetch(
     networks: Iterable[str], *, folder: Path | None = None, force: bool = False
 ) -> dict[str, Path]:
-    """Fetch the weights that are not there yet.
+    """Fetch missing weights.
 
     Parameters
     ----------
     networks
-        Their names.
+        The names of the weights.
     folder
-        Where the files go, made if need be, and the only place that counts as there. By default
-        they go to the cache, and count wherever `locate` finds them.
+        The folder for the files, which is created if necessary. Weights that are only elsewhere
+        are fetched again. By default, weights that `locate` does not find are fetched into the
+        cache.
     force
-        Fetch also those that are there, for a damaged file.
+        Fetch also weights that exist, for example to replace a damaged file.
 
     Returns
     -------
     dict
-        The file of each network. One download may yield more networks than were asked for;
-        these are kept too.
+        The file of each network. If a download contains further networks, these are kept too.
 
     Raises
     ------
     IqbenchError
-        Some could not be fetched (those that could are kept), fetching is forbidden, or a file
-        that is there is damaged.
+        If some could not be fetched (the others are kept), fetching is forbidden, or an existing
+        file is damaged.
     """
     names = [weight_set(name).name for name in dict.fromkeys(networks)]
     files = {} if force else _already_there(names, folder)
@@ -102,9 +102,9 @@ class _Packaged:
     package
         The file.
     what
-        What is fetched, and how much, in words.
+        The contents and the size, in words.
     read
-        Reads the file: name to tensors.
+        Reads the file and returns tensors by name.
     """
 
     package: Package
@@ -160,7 +160,7 @@ def _fetch_one_source(name: str, folder: Path) -> dict[str, Path]:
 
 @contextmanager
 def _working(message: str) -> Iterator[None]:
-    """Say on stderr what takes a while: a spinner on a terminal, a line elsewhere."""
+    """Print a message on stderr for a long step: with a spinner on a terminal, else as a line."""
     from rich.console import Console
 
     console = Console(file=sys.stderr)
@@ -173,14 +173,14 @@ def _working(message: str) -> Iterator[None]:
 
 
 def missing_weights(reasons: Mapping[str, str], *, hint: str = "") -> IqbenchError:
-    """Name all networks whose weights are missing, and every way to go on.
+    """Make the error for missing weights, with all networks and all remedies.
 
     Parameters
     ----------
     reasons
-        For each network why it could not be had; empty where nothing was tried.
+        For each network, why its weights could not be fetched; empty if nothing was tried.
     hint
-        What would fix the reason itself.
+        A remedy for the reason.
     """
     grouped: dict[str, list[str]] = {}
     for name, reason in reasons.items():
@@ -192,7 +192,7 @@ def missing_weights(reasons: Mapping[str, str], *, hint: str = "") -> IqbenchErr
     files = ", ".join(weight_set(name).file_name for name in reasons)
     ways = [
         hint,
-        f"Run `iqbench weights fetch {' '.join(reasons)}`, here or where there is a network, and "
+        f"Run `iqbench weights fetch {' '.join(reasons)}`, here or on another machine, and "
         f"place {files} in {cache_folder()} or in a folder named by {WEIGHTS_VARIABLE}.",
         "Metrics without weights run: --metric psnr --metric ssim --metric tv",
     ]

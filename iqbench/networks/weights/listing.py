@@ -1,4 +1,4 @@
-"""What is there, from where, with which hash: the tables that the command line prints."""
+"""Tables of the weights for the command line: status, source and digest."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SOURCES = {"torchvision": "torchvision"}
 
 
 def overview(folder: Path | None = None) -> list[dict[str, str]]:
-    """Return a row for each network: status, file, digest, source and who uses it by default.
+    """Return a row for each network: status, file, digest, source and the metrics that use it.
 
-    ``status`` is present, unverified (nothing vouches for the file), damaged or missing;
-    ``file`` and ``digest`` are empty where there is none.
+    ``status`` is present, unverified (the digest is not known), damaged or missing; ``file`` and
+    ``digest`` are empty if there is no file.
     """
     rows: list[dict[str, str]] = []
     for entry in WEIGHT_SETS.values():
@@ -45,12 +45,12 @@ def overview(folder: Path | None = None) -> list[dict[str, str]]:
 
 
 def describe(name: str, folder: Path | None = None) -> dict[str, str]:
-    """Return everything that is known of one network's weights, by heading.
+    """Return all facts about the weights of one network, by heading.
 
     Raises
     ------
     IqbenchError
-        There is no such network, or its file is missing or damaged.
+        If there is no such network, or its file is missing or damaged.
     """
     entry = weight_set(name)
     path = locate(name, folder)

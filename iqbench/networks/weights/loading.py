@@ -1,4 +1,4 @@
-"""Weights as tensors: found, or fetched, and verified."""
+"""Load weights as tensors: find or fetch them, and verify them."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Weights:
     Attributes
     ----------
     network
-        Whose they are.
+        The name of the network.
     tensors
-        float32 on the CPU under torchvision's keys; kernels (output, input, height, width).
+        float32 on the CPU with torchvision's keys; kernels (output, input, height, width).
     digest
-        SHA-256 of the content in hex, whatever the file: goes into the signature of a score.
+        SHA-256 of the tensors in hex, independent of the file; part of the signature of a score.
     origin
-        Where the file lay, and what it was made from.
+        The path of the file, and its source.
     """
 
     network: str
@@ -47,7 +47,7 @@ class Weights:
 
 
 def load(network: str, *, folder: Path | None = None) -> Weights:
-    """Find, verify and load a network's weights, fetching them if need be.
+    """Find, verify and load the weights of a network; fetch them if they are missing.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def load(network: str, *, folder: Path | None = None) -> Weights:
     Raises
     ------
     IqbenchError
-        There is no such network, its weights are nowhere, or the file is damaged.
+        If there is no such network, its weights cannot be found or fetched, or the file is damaged.
     """
     return load_all([network], folder=folder)[network]
 
@@ -75,7 +75,7 @@ def load_all(networks: Iterable[str], *, folder: Path | None = None) -> dict[str
     Raises
     ------
     IqbenchError
-        Naming all networks that are missing, or the first file that is damaged.
+        If weights are missing, with all their names; or for the first damaged file.
     """
     import torch
 
@@ -88,7 +88,7 @@ def load_all(networks: Iterable[str], *, folder: Path | None = None) -> dict[str
 
 
 def ensure(networks: Iterable[str], *, folder: Path | None = None) -> dict[str, str]:
-    """Make sure that networks' weights are there and right, before anything is computed.
+    """Make sure that the weights of networks exist and are correct, before any computation.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def ensure(networks: Iterable[str], *, folder: Path | None = None) -> dict[str, 
     Raises
     ------
     IqbenchError
-        Naming all networks that are missing, or the first file that is damaged.
+        If weights are missing, with all their names; or for the first damaged file.
     """
     paths = _obtain(networks, folder)
     return {name: read(name, path).digest for name, path in paths.items()}
@@ -118,19 +118,19 @@ def _obtain(networks: Iterable[str], folder: Path | None) -> dict[str, Path]:
 
 
 def lpips_linear(net: Literal["alex", "vgg", "squeeze"]) -> Weights:
-    """Load the linear layers of LPIPS, version 0.1, from inside the installed ``lpips`` package.
+    """Load the linear layers of LPIPS, version 0.1, from the installed ``lpips`` package.
 
     The package itself is not imported.
 
     Returns
     -------
     Weights
-        Tensors ``lin0``, ``lin1``, ... (1, C, 1, 1), one for each layer that is compared.
+        Tensors ``lin0``, ``lin1``, ... (1, C, 1, 1), one per compared layer.
 
     Raises
     ------
     IqbenchError
-        There is no such net, or ``lpips`` is not installed or holds other weights.
+        If there is no such net, or ``lpips`` is not installed or contains other weights.
     """
     import torch
 
@@ -144,7 +144,7 @@ def lpips_linear(net: Literal["alex", "vgg", "squeeze"]) -> Weights:
         )
     path = Path(package.origin).parent / "weights" / "v0.1" / f"{net}.pth"
     try:
-        # The layers of one net are stored as if on a GPU.
+        # The layers of one net are stored for a GPU.
         state = torch.load(path, map_location="cpu", weights_only=True)
         tensors = {key.split(".", maxsplit=1)[0]: state[key] for key in sorted(state)}
         digest = content_digest({key: value.numpy() for key, value in tensors.items()})

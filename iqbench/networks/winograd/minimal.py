@@ -1,4 +1,4 @@
-"""What all forms of Winograd's convolution share."""
+"""The base class of all forms of Winograd's convolution."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Minimal"]
 
 
 class Minimal(ABC):
-    """A convolution of stride 1 with its 3x3 kernel transformed.
+    """A convolution of stride 1 with a transformed 3x3 kernel.
 
     Parameters
     ----------
@@ -34,15 +34,14 @@ class Minimal(ABC):
         rows
             (N, C, H, W) in pieces, with rows of zeros above and below.
         beside
-            Zeros left and right.
+            Columns of zeros on the left and on the right.
         rectify
-            Cut off below zero as well.
+            Whether to set negative values to zero.
 
         Returns
         -------
         Tensor
-            (N, C', H', W'), channels last in memory. How near it is to the direct sum, a subclass
-            says.
+            (N, C', H', W'), channels-last in memory. Each subclass states its largest error.
         """
         first = rows.pieces[0]
         images, _, _, width = first.shape

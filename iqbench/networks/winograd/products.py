@@ -1,14 +1,14 @@
-"""Winograd's F(3x3, 3x3) for GPUs: all of it matrix products.
+"""Winograd's F(3x3, 3x3) for GPUs, by matrix products only.
 
 A tile of 3x3 outputs is computed from 5x5 inputs in 25 multiplications per pair of channels instead
 of 81: Y = A' [(G g G') * (B' d B)] A, where * multiplies element by element and the sum over
 channels becomes 25 matrix products.
 Lavin and Gray, Fast algorithms for convolutional neural networks, CVPR 2016,
-doi:10.1109/CVPR.2016.435. Points of interpolation: 0, 1, -1, 1/2 and infinity, which Barabasz,
-Anderson, Soodhalter and Gregg (ACM TOMS 46, 2020, doi:10.1145/3412380) found to lose little.
+doi:10.1109/CVPR.2016.435. The interpolation points are 0, 1, -1, 1/2 and infinity, which have
+small errors (Barabasz, Anderson, Soodhalter and Gregg, ACM TOMS 46, 2020, doi:10.1145/3412380).
 
-For float32 that is to stay float32, where libraries take the direct sum for images that lie
-channels last. The transforms are matrix products too, so that nothing need be compiled.
+It computes in full float32, for which libraries use the direct sum if images are channels-last. The
+transforms are matrix products too, so that nothing needs to be compiled.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TILE = 3  # outputs along a side
 _SIDE = 5  # inputs along a side
 
 _BYTES = 256 << 20
-"""Bytes of transformed tiles at once: large products, but little compared with the features."""
+"""Bytes of transformed tiles at once: enough for large products, but small beside the features."""
 
 _HALF, _SIXTH, _THIRD = Fraction(1, 2), Fraction(1, 6), Fraction(1, 3)
 
@@ -40,7 +40,7 @@ INPUT = (
     (0, -1, 0, 1, 0),
     (0, _HALF, -1, -_HALF, 1),
 )
-"""B': what becomes of five inputs."""
+"""B': the transform of five inputs."""
 
 KERNEL = (
     (2, 0, 0),
@@ -49,23 +49,23 @@ KERNEL = (
     (-8 * _THIRD, -4 * _THIRD, -2 * _THIRD),
     (0, 0, 1),
 )
-"""G: what becomes of three weights."""
+"""G: the transform of three weights."""
 
 OUTPUT = (
     (1, 1, 1, 1, 0),
     (0, 1, -1, _HALF, 0),
     (0, 1, 1, _HALF * _HALF, 1),
 )
-"""A': how three outputs are made of five products."""
+"""A': the transform of five products to three outputs."""
 
 
 class Products(Minimal):
-    """The convolution on a GPU; within 1e-5 of the direct sum, of its largest output."""
+    """The convolution on a GPU. Its error is below 1e-5, relative to the largest output."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__(weight, bias)
         kernel = weight.detach().permute(2, 3, 1, 0).reshape(9, -1)
-        # In float64, and rounded once.
+        # Compute in float64, and round once.
         transformed = torch.mm(_both_ways(KERNEL).to(kernel.device), kernel.double()).float()
         self._kernel = transformed.view(_SIDE * _SIDE, self._inputs, self._outputs)
         self._bias = weight.new_zeros(self._outputs) if bias is None else bias.detach()
@@ -73,7 +73,7 @@ class Products(Minimal):
         self._after = _both_ways(OUTPUT).float().to(weight.device)
 
     def _fill(self, out: Tensor, rows: Stretch, beside: int, *, rectify: bool) -> None:
-        """Convolve some rows of tiles at a time."""
+        """Convolve a few rows of tiles at a time."""
         height, width = out.shape[1:3]
         down, across = -(-height // _TILE), -(-width // _TILE)
         below, right = down * _TILE - height, across * _TILE - width
@@ -101,12 +101,12 @@ class Products(Minimal):
         return spread.reshape(images, rows * _TILE, across * _TILE, -1)
 
     def _chunks(self, down: int, across: int) -> tuple[int, int]:
-        """Say how many images, and of these how many rows of tiles, go through at once."""
+        """Return the number of images, and of their rows of tiles, to convolve at once."""
         row = across * _SIDE * _SIDE * max(self._inputs, self._outputs) * 4
         return max(1, _BYTES // (row * down)), max(1, _BYTES // row)
 
 
 def _both_ways(rows: tuple[tuple[Fraction | int, ...], ...]) -> Tensor:
-    """Make one matrix of a transform down and across, float64."""
+    """Return one matrix for a transform along both axes, float64."""
     matrix = np.array([[float(value) for value in row] for row in rows])
     return torch.from_numpy(np.kron(matrix, matrix))

@@ -1,4 +1,4 @@
-"""Name the formats that are not read, and say what to do."""
+"""Recognise unsupported formats, for errors that name them and say what to do."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from iqbench.images.formats.reader import ByteReader
 
 __all__ = ["refusal"]
 
-HEAD = 512  # bytes that tell what a file is
+HEAD = 512  # bytes that identify a format
 
 AS_PNG = "Save it as PNG"
-READ = "Save it as PNG; JPEG, BMP, TIFF, WebP, PPM and PGM are read, too"
+READ = "Save it as PNG; JPEG, BMP, TIFF, WebP, PPM and PGM are supported too"
 
-# Of pictures: where a signature stands, the signature, and the name of the format.
+# Image formats: offset of the signature, signature, and name of the format.
 PICTURES = (
     (0, b"GIF8", "a GIF"),
     (0, b"P1", "a bilevel PBM"),
@@ -84,21 +84,21 @@ ELSE = (
     (0, b"MATLAB 5.0", "a MATLAB file", "Save its pictures as PNG"),
     (0, b"\x1a\x45\xdf\xa3", "a video (Matroska or WebM)", "Save its frames as PNG"),
     (8, b"AVI ", "a video (AVI)", "Save its frames as PNG"),
-    (0, b"\0\5\x16\7", "what macOS keeps beside a file (._name)", "Delete it"),
+    (0, b"\0\5\x16\7", "a file with attributes from macOS (._name)", "Delete it"),
     (
         0,
         b"version https://git-lfs.github.com/spec/",
-        "a Git LFS pointer, which stands for it",
+        "a Git LFS pointer, not the file itself",
         "Fetch the files themselves: git lfs pull",
     ),
 )
 
 WEB = (b"<!doctype html", b"<html", b"<head", b"<body")
-PAGE_HINT = "Download the file again: pages of errors are often saved in its place"
+PAGE_HINT = "Download the file again: a failed download often saves an error page"
 
 
 def refusal(file: ByteReader) -> IqbenchError:
-    """Return the error for a file in a format that is not read; it names the format."""
+    """Return the error for a file of an unsupported format; it names the format."""
     head = file.at(0, min(file.size, HEAD))
     if _targa(file, head):
         return file.refused("is a TGA, which is not read", AS_PNG)
@@ -116,21 +116,21 @@ def refusal(file: ByteReader) -> IqbenchError:
 
 
 def _unsigned(file: ByteReader, head: bytes) -> IqbenchError:
-    """Return the error for a file whose first bytes are no signature."""
+    """Return the error for a file without a known signature."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith(WEB):
         return file.refused("is not an image but a web page (HTML)", PAGE_HINT)
     if text.startswith(b"<svg") or (text.startswith(b"<?xml") and b"<svg" in text):
         return file.refused("is an SVG, which is not read", AS_PNG)
     if len(head) == HEAD and not any(head):
-        return file.damaged("it starts with zeros, as files do that were not written to the disk")
+        return file.damaged("it starts with zeros, like files that were not written to the disk")
     if _is_text(head):
         return file.refused("is not an image but a text", READ)
     return file.refused("is not an image, or it is damaged", READ)
 
 
 def _targa(file: ByteReader, head: bytes) -> bool:
-    """Tell a TGA, which has no signature, by its footer or by a header that makes sense."""
+    """Return whether a file is a TGA, which has no signature, by its footer or header."""
     footer = b"TRUEVISION-XFILE.\0"
     if file.size >= 44 and file.at(file.size - len(footer), len(footer)) == footer:
         return True
@@ -151,7 +151,7 @@ def _targa(file: ByteReader, head: bytes) -> bool:
 
 
 def _is_text(head: bytes) -> bool:
-    """Tell whether bytes are UTF-8 without control characters, as far as they go."""
+    """Return whether bytes are UTF-8 without control characters; they may end inside one."""
     try:
         text = head[:-4].decode("utf-8") if len(head) == HEAD else head.decode("utf-8")
     except UnicodeDecodeError:
