@@ -1,4 +1,4 @@
-"""Maps of where the difference between two images lies."""
+"""Difference maps of two images."""
 
 from iqbench.maps.figure import maps_figure
 from iqbench.maps.files import difference_maps

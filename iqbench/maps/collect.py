@@ -1,4 +1,4 @@
-"""Two images in, a metric's maps out: whole or in bands, on the engine's own streams."""
+"""Compute the maps of metrics for two images, whole or in bands, on the engine's streams."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from iqbench.networks.backbone import Backbone
 __all__ = ["Band", "Collected", "collect"]
 
 Collected = dict[Metric, dict[str, Tensor]]
-"""Metric to its maps by name; means over channels, (N, h, w) each."""
+"""By metric, its maps by name; means over channels, (N, h, w) each."""
 
 
 class Band(NamedTuple):
-    """The same rows of two images, (N, C, rows, W) each, and whether the images end there."""
+    """The same rows of two images, (N, C, rows, W) each, and whether they are the last rows."""
 
     reference: Tensor
     output: Tensor
@@ -36,27 +36,27 @@ def collect(
     dtype: torch.dtype,
     size: tuple[int, int],
 ) -> Collected:
-    """Push two images through everything that a group reads, and keep its metrics' maps.
+    """Pass two images through all inputs of a group, and collect the maps of its metrics.
 
     Parameters
     ----------
     group
-        What is read from one view.
+        The metrics and inputs of one view.
     bands
-        From the first row to the last; one whole band keeps gradients.
+        All bands, from the first row to the last; a single band keeps gradients.
     backbones
         The networks by name.
     parameters
-        Of the metrics.
+        The parameters of the metrics.
     dtype
-        What networks compute in.
+        The type for networks.
     size
         Height and width of the images.
 
     Returns
     -------
     dict
-        Metric to its maps.
+        The maps of each metric.
     """
     first, second = (BatchPass(group.readers, backbones, dtype, size) for _ in range(2))
     parts: dict[Metric, dict[str, list[Tensor]]] = {}
@@ -71,7 +71,7 @@ def collect(
             for metric in group.readers[tap]:
                 maps = metric.maps(tap, prepared[tap, metric], seen, parameters[metric])
                 for name, values in maps.items():
-                    # LPIPS has already weighted its channels.
+                    # Maps of LPIPS have no channels.
                     flat = values.mean(1) if values.ndim == 4 else values
                     parts.setdefault(metric, {}).setdefault(name, []).append(flat)
     return {
@@ -81,7 +81,7 @@ def collect(
 
 
 def _seen(tap: Tap, rows: Tensor) -> Tensor:
-    """Return features in float32 at least, whatever the network computes in; pixels as they are."""
+    """Convert features to at least float32; pixels are not changed."""
     return (
         rows if tap.network == PIXELS else rows.to(torch.promote_types(rows.dtype, torch.float32))
     )

@@ -1,4 +1,4 @@
-"""Maps beside the two images, as one figure."""
+"""A figure of two images and their difference maps."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def maps_figure(
     alpha: Alpha = "error",
     peak: int | None = None,
 ) -> Pictures:
-    """Describe a reference, an output, and where they differ.
+    """Describe a figure of a reference, an output and their difference maps.
 
     Parameters
     ----------
     reference, output
         Image files.
     maps
-        Of them, each with the limits of its own.
+        Their difference maps, each with its own limits.
     alpha, peak
         As in `iqbench.measure`.
     """

@@ -1,4 +1,4 @@
-"""Maps of two image files."""
+"""Difference maps of two image files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["difference_maps"]
 
-# At the peak, for each map: its layers' values, itself, and what joining them needs.
+# Peak memory of each map: the values of its layers, the map, and temporary arrays.
 BYTES_A_PIXEL = 24
 
 
@@ -34,10 +34,10 @@ def difference_maps(
     peak: int | None = None,
     gray_output: GrayOutput = "error",
 ) -> list[DifferenceMap]:
-    """Show where the difference between two image files lies.
+    """Compute difference maps of two image files.
 
-    Images are seen as the protocol says, and pass the networks in bands of rows: memory grows with
-    the maps, four bytes per pixel each, and not with the depth of a network.
+    Images are converted as the protocol requires, and pass the networks in bands of rows. So memory
+    depends on the maps, four bytes per pixel each, and not on the depth of a network.
 
     Parameters
     ----------
@@ -55,13 +55,13 @@ def difference_maps(
     Returns
     -------
     list of DifferenceMap
-        In the order asked for, none twice.
+        In the given order, without duplicates.
 
     Raises
     ------
     IqbenchError
-        On an unknown map, if a file cannot be read, the two do not fit, an image is too small for
-        a map or the maps do not fit into `memory`.
+        If a map is unknown, a file cannot be read, the images do not fit each other, an image is
+        too small for a map, or the maps do not fit into `memory`.
     """
     from iqbench.engine.compute import resolve_compute
     from iqbench.engine.pairs import PairScorer
@@ -87,7 +87,7 @@ def difference_maps(
 
 
 def _check_memory(name: str, facts: ImageHeader, maps: int, compute: Compute) -> None:
-    """Refuse maps that would not fit, before anything is decoded."""
+    """Raise an error for maps that do not fit into memory, before decoding."""
     needed = facts.height * facts.width * maps * BYTES_A_PIXEL
     if needed > compute.memory:
         raise IqbenchError(

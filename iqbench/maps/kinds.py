@@ -1,4 +1,4 @@
-"""The maps there are: which metric gives the values, and where on the image they lie."""
+"""The kinds of maps: the metric that gives the values, and their positions on the image."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ __all__ = ["AbsoluteError", "MapKind", "VariationChange", "kind_of", "resolve_ma
 class MapKind:
     """One kind of map.
 
-    The closing formula of its metric is a weighted sum of means, and so it serves position by
-    position too: the mean over positions of what it gives is the metric's value.
+    The closing formula of its metric is a weighted sum of means. So it can be applied at each
+    position, and the mean of the result over positions is the metric's value.
 
     Attributes
     ----------
     request
         The column that is the mean of the map, and its metric.
     place
-        Lays the metric's maps on the image.
+        Places the metric's maps on the image.
     kind
-        Which values mean no difference.
+        The kind of values, which defines the value for no difference.
     gap
-        Which positions have no value, in words; empty if all have one.
+        The positions without a value, in words; empty if all have one.
     """
 
     request: Request
@@ -46,16 +46,16 @@ class MapKind:
 
     @property
     def name(self) -> str:
-        """The name of the map: that of its column."""
+        """The name of the map, which is that of its column."""
         return self.request.column.name
 
     def assemble(self, maps: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
-        """Join the metric's maps to one that is as large as the image.
+        """Combine the metric's maps to one with the size of the image.
 
         Parameters
         ----------
         maps
-            Those of the metric by name, means over channels, (N, h, w) each.
+            The metric's maps by name, means over channels, (N, h, w) each.
         size
             Height and width of the image.
 
@@ -112,8 +112,8 @@ class VariationChange(Metric):
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
-        """Return the change of the differences that the tap allows."""
-        # Along a row, which needs one row, and to the next, which needs two; iso has but one map.
+        """Return the change of the differences for a tap."""
+        # Differences along a row need one row, those to the next row need two; iso has one map.
         which = -1 if tap.window == 2 else 0
         ours, theirs = (variation_maps(image, self.form)[which] for image in (output, reference[0]))
         return {f"window{tap.window}": ours - theirs}
@@ -137,7 +137,7 @@ def kind_of(request: Request) -> MapKind:
     Raises
     ------
     IqbenchError
-        If the column does not say where its values lie.
+        If the column has no map.
     """
     column = request.column
     if column.map is None:
@@ -149,19 +149,19 @@ def kind_of(request: Request) -> MapKind:
 
 
 def _gap(column: Column) -> str:
-    """Say which positions have no value."""
+    """Describe the positions without a value."""
     assert column.map is not None
     window = max(tap.window - 2 * tap.border for tap in column.taps)
     if column.map.place == "centre" and window > 1:
         return f"none within {window // 2} pixels of its edge, where the window does not fit"
-    # Both differences at once exist where there is a next row and a next column.
+    # Both differences exist only where there is a next row and a next column.
     if column.map.place == "forward" and len(column.taps) == 1:
         return "none in the last row and column"
     return ""
 
 
 def resolve_maps(names: Iterable[str]) -> tuple[MapKind, ...]:
-    """Turn names into kinds of maps.
+    """Convert names to kinds of maps.
 
     Parameters
     ----------
@@ -171,12 +171,12 @@ def resolve_maps(names: Iterable[str]) -> tuple[MapKind, ...]:
     Returns
     -------
     tuple of MapKind
-        In the order asked for, none twice; the default ones if no name is given.
+        In the given order, without duplicates; the default ones if no name is given.
 
     Raises
     ------
     IqbenchError
-        On an unknown name, with the nearest known one.
+        If a name is unknown; with the most similar known one.
     """
     kinds: dict[str, MapKind] = {}
     for name in tuple(names) or DEFAULT_MAPS:
@@ -186,7 +186,7 @@ def resolve_maps(names: Iterable[str]) -> tuple[MapKind, ...]:
 
 
 def _resolve(name: str) -> tuple[Request, ...]:
-    """Return the columns that a name asks for: all of a metric's that have a map."""
+    """Return the columns of a name: all columns of a metric that have a map."""
     if name in _OWN:
         return (Request(_OWN[name], _OWN[name].columns()[0]),)
     found: tuple[Request, ...] = ()
@@ -198,7 +198,7 @@ def _resolve(name: str) -> tuple[Request, ...]:
 
 
 def _known_names() -> list[str]:
-    """Name the maps there are: our own, and those of every metric under its default options."""
+    """Return the names of all maps, with the default options of each metric."""
     names = dict.fromkeys(_OWN)
     for metric in metric_classes().values():
         for column in metric().columns():

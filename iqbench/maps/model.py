@@ -1,4 +1,4 @@
-"""What a map is. Nothing here needs torch."""
+"""The class of difference maps, without torch."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ DEFAULT_MAPS = (
 
 @dataclass(frozen=True, eq=False)
 class DifferenceMap:
-    """The difference between a reference and an output at every position.
+    """The difference between a reference and an output at each position.
 
-    The mean of the values that are there is the number that the table has.
+    The mean of its values, without NaN, is the value in tables.
 
     Attributes
     ----------
     name
         ``absolute-error``, ``tv-aniso``, ``tv-iso``, ``tv-sq``, or the column that is its mean.
     values
-        (height, width) float32, one a pixel of what the protocol sees of the image; NaN where
-        there is none, because a window does not fit.
+        (height, width) float32, one value per pixel of the image after the protocol; NaN where a
+        window does not fit.
     low, high
-        The values that a picture shows in the first and last colour, unless told otherwise.
+        The default values of the first and the last colour in a picture.
     summary
-        What the values are, and which part of the image they lie on.
+        A description of the values, and of the part of the image that they cover.
     kind
-        ``difference``: 0 is none; ``similarity``: 1 is none, as of SSIM; ``change``: 0 is none,
-        and the sign says in which direction.
+        ``difference``: 0 means no difference; ``similarity``: 1 means no difference, as for SSIM;
+        ``change``: 0 means no difference, and the sign is the direction.
     top, left
-        Row and column of the stored image that the first value lies on.
+        Row and column of the first value in the stored image.
     """
 
     name: str
@@ -55,5 +55,5 @@ class DifferenceMap:
 
     @property
     def mean(self) -> float:
-        """Mean of the values that are there."""
+        """The mean of the values, without NaN."""
         return float(np.nanmean(self.values, dtype=np.float64))

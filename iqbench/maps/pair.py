@@ -1,4 +1,4 @@
-"""Two decoded images on their way through the engine's bands to maps."""
+"""Compute the maps of two decoded images in the engine's bands."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from iqbench.protocols.view import Region, View
 
 __all__ = ["maps_of_pair"]
 
-# This many percent lie within the limits, so that a few wild pixels do not darken all others; a
-# change of variation is large along a few edges only.
+# Per cent of the values within the limits, so that a few extreme pixels do not darken all others. A
+# change of variation is large only along a few edges.
 WITHIN: dict[DifferenceKind, float] = {"difference": 99.5, "change": 95}
-# Differences below this everywhere are rounding, and are shown as none.
+# If all differences are below this, they are rounding errors and shown as no difference.
 FAINT = 1e-3
 
 
 def maps_of_pair(
     reference: Picture, output: Picture, kinds: Sequence[MapKind], scorer: PairScorer
 ) -> list[DifferenceMap]:
-    """Make maps of a pair; what reads one view passes each network once.
+    """Compute maps of a pair; each network runs once per view.
 
     Parameters
     ----------
     reference, output
-        What fits each other.
+        Images of matching sizes.
     kinds
-        Which maps.
+        The kinds of maps.
     scorer
-        Of their columns: it has the protocol, the networks and the device.
+        The scorer of their columns, with the protocol, the networks and the device.
 
     Raises
     ------
     IqbenchError
-        If an image is too small for one of them.
+        If an image is too small for one of the maps.
     """
     found: dict[str, DifferenceMap] = {}
     for group in group_requests([kind.request for kind in kinds], scorer.protocol):
@@ -57,14 +57,14 @@ def maps_of_pair(
 def _maps_of_view(
     reference: Picture, output: Picture, group: Group, kinds: Sequence[MapKind], scorer: PairScorer
 ) -> Iterator[DifferenceMap]:
-    """Make the maps of one view."""
+    """Compute the maps of one view."""
     window = group.view.window(reference.height, reference.width)
     resources, compute = scorer.resources, scorer.compute
     small = group.too_small(resources.backbones, window.height, window.width)
     for name, reason in small.items():
         raise IqbenchError(
             f"there is no map {name} of {reference.name}: {reason}",
-            hint="Name the maps that shall be made",
+            hint="Name only maps that are possible",
         )
     (first,), (second,) = arrange(group.view, [reference], [output])
     size = window.height, window.width
@@ -90,7 +90,7 @@ def _maps_of_view(
 def _bands(
     group: Group, window: Region, reference: Picture, output: Picture, scorer: PairScorer
 ) -> Iterator[Band]:
-    """Cut both images as the engine does."""
+    """Cut both images into bands, as the engine does."""
     view, device = group.view, scorer.compute.device
     plan = plan_bands(
         group,
@@ -110,18 +110,18 @@ def _bands(
 
 
 def _limits(values: NDArray[np.float32], kind: DifferenceKind) -> tuple[float, float]:
-    """Choose what the first and last colour stand for."""
+    """Choose the values of the first and of the last colour."""
     if kind == "similarity":
         return 0.0, 1.0
     sizes = np.abs(values[np.isfinite(values)])
     bright = float(np.percentile(sizes, WITHIN[kind]))
-    # Otherwise a change in a few pixels would not be seen.
+    # Otherwise a change in a few pixels would be invisible.
     high = max(bright if bright > FAINT else float(sizes.max()), FAINT)
     return (-high if kind == "change" else 0.0), high
 
 
 def _summary(kind: MapKind, view: View, window: Region, reference: Picture) -> str:
-    """Say what the values are and where they lie."""
+    """Describe the values and their positions."""
     stored = f"{reference.width}x{reference.height} pixels"
     if (window.height, window.width) == (reference.height, reference.width):
         where = f"on the whole image, {stored}"

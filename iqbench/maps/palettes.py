@@ -1,4 +1,4 @@
-"""Maps to pictures, in palettes that are perceptually uniform and safe for the colour-blind."""
+"""Render maps as pictures, in perceptually uniform palettes for all kinds of colour vision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from iqbench.maps.model import DifferenceMap
 
 __all__ = ["NO_VALUE", "legend", "palette", "ramp", "render"]
 
-# Black means no difference in all of them, so that bright places are those to look at.
+# Black means no difference in all palettes, so that bright regions are the important ones.
 PALETTES: dict[DifferenceKind, str] = {
     "difference": "inferno",
     "similarity": "inferno_r",
@@ -26,7 +26,7 @@ COLOURS: dict[DifferenceKind, tuple[str, str]] = {
 }
 STEPS = 256
 NO_VALUE = 128
-"""The gray of pixels without a value; no palette has it."""
+"""The gray of pixels without a value, which is in no palette."""
 
 
 @cache
@@ -49,21 +49,21 @@ def _limits(map_: DifferenceMap, low: float | None, high: float | None) -> tuple
 def render(
     map_: DifferenceMap, *, low: float | None = None, high: float | None = None
 ) -> NDArray[np.uint8]:
-    """Paint a map, a pixel a value.
+    """Render a map with one pixel per value.
 
     Parameters
     ----------
     map_
         The map.
     low, high
-        What the first and last colour stand for; by default the map's own limits. To compare
-        maps, give all of them the same. Of a change, -x and x keep black at 0.
+        The values of the first and of the last colour; by default the limits of the map. To compare
+        maps, use the same limits for all. For a change, -x and x keep black at 0.
 
     Returns
     -------
     ndarray
-        (height, width, 3) uint8 RGB. Values beyond the limits have the last colour; where there is
-        no value it is neutral gray, 128.
+        (height, width, 3) uint8 RGB. Values beyond the limits have the colour of the limit; pixels
+        without a value are neutral gray, 128.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def ramp(kind: DifferenceKind) -> list[str]:
 
 
 def legend(map_: DifferenceMap, *, low: float | None = None, high: float | None = None) -> str:
-    """Say what the colours of a picture mean, e.g. ``black 0 to yellow 0.131; gray: no value``.
+    """Describe the colours of a picture, e.g. ``black 0 to yellow 0.131; gray: no value``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where on the image the values of a map lie. All of it is linear, and keeps the mean."""
+"""Place the values of a map on the image, by linear operations that preserve the mean."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 __all__ = ["Placement", "centre", "forward", "stretch"]
 
 Placement = Callable[[Tensor, tuple[int, int]], Tensor]
-"""(N, h, w) and the height and width of an image to (N, height, width)."""
+"""Converts (N, h, w), given the height and width of an image, to (N, height, width)."""
 
 
 def centre(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Lay each value where the middle of its window was; around them there is none, NaN.
+    """Place each value at the middle of its window; the border without values is NaN.
 
     Parameters
     ----------
     values
-        (N, h, w): one a position where a window of odd size fits.
+        (N, h, w): one value per valid position of a window of odd size.
     size
         Height and width of the image.
 
@@ -34,14 +34,14 @@ def centre(values: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def forward(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Lay each forward difference on the first of its two pixels.
+    """Place each forward difference at the first of its two pixels.
 
     Parameters
     ----------
     values
-        (N, H, W - 1) or (N, H - 1, W), differences along one axis: the pixels without a next one
-        get 0, and all are scaled by W / (W - 1) or H / (H - 1), so that the mean stays;
-        (N, H - 1, W - 1), of both axes at once: pixels that lack one get NaN.
+        (N, H, W - 1) or (N, H - 1, W), differences along one axis: pixels without a next one get 0,
+        and all values are scaled by W / (W - 1) or H / (H - 1), which preserves the mean.
+        (N, H - 1, W - 1), differences along both axes: pixels without one of them get NaN.
     size
         Height and width of the image.
 
@@ -58,13 +58,12 @@ def forward(values: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def stretch(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Stretch a layer's map over the image it was made from.
+    """Stretch the map of a layer to the size of the image.
 
-    Between the middles of its cells the map is interpolated linearly, beyond the outermost it is
-    constant, and a pixel gets the mean over its own area. Where that area holds no bend, as where
-    a side is an even multiple of the layer's, this is bilinear interpolation without aligned
-    corners; elsewhere that only samples the pixel's middle, and changes the mean. A side that
-    needs no stretching stays as it is.
+    The map is interpolated linearly between the middles of its cells and constant beyond the
+    outermost ones. Each pixel gets the mean of this function over its own area. If a side is an
+    even multiple of the layer's, this equals bilinear interpolation without aligned corners. For
+    other sides, bilinear interpolation only samples the middle of a pixel, which changes the mean.
 
     Parameters
     ----------
@@ -76,7 +75,7 @@ def stretch(values: Tensor, size: tuple[int, int]) -> Tensor:
     Returns
     -------
     Tensor
-        (N, height, width), of the same mean.
+        (N, height, width), with the same mean.
     """
     for axis, side in enumerate(size, start=1):
         if values.shape[axis] < side:
@@ -85,7 +84,7 @@ def stretch(values: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _stretch_axis(values: Tensor, axis: int, side: int) -> Tensor:
-    """Sum the shares of the three cells that a pixel, no larger than a cell, can meet."""
+    """Sum the shares of the at most three cells that overlap a pixel."""
     cells = values.shape[axis]
     edges = torch.arange(side + 1, dtype=torch.float64, device=values.device) * (cells / side)
     begin, end = edges[:-1], edges[1:]

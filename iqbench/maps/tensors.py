@@ -1,4 +1,4 @@
-"""Maps of tensors, with gradients: what `iqbench.functional` gives."""
+"""Differentiable maps of tensors, for `iqbench.functional`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = [
 
 
 def absolute_error_map(reference: Tensor, output: Tensor) -> Tensor:
-    """Mean over channels of |reference - output|, pixel by pixel.
+    """Mean over channels of |reference - output| at each pixel.
 
     Parameters
     ----------
@@ -54,13 +54,13 @@ def absolute_error_map(reference: Tensor, output: Tensor) -> Tensor:
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images.
+        If the tensors are not a pair of images.
     """
     return _map(AbsoluteError(), reference, output)
 
 
 def ciede2000_map(reference: Tensor, output: Tensor) -> Tensor:
-    """Colour difference CIEDE2000, pixel by pixel.
+    """Colour difference CIEDE2000 at each pixel.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def ciede2000_map(reference: Tensor, output: Tensor) -> Tensor:
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images.
+        If the tensors are not a pair of images.
     """
     return _map(Ciede2000(), reference, output)
 
@@ -89,14 +89,14 @@ def flip_map(
     width: float = WIDTH,
     pixels: int = PIXELS_ACROSS,
 ) -> Tensor:
-    """FLIP's error, pixel by pixel.
+    """FLIP's error at each pixel.
 
     Parameters
     ----------
     reference, output
         (N, C, H, W) sRGB in [0, 1], C 1 or 3.
     ppd, distance, width, pixels
-        As of `flip`.
+        As for `flip`.
 
     Returns
     -------
@@ -113,25 +113,25 @@ def flip_map(
 
 
 def ssim_map(reference: Tensor, output: Tensor, *, window: Shape = "gaussian") -> Tensor:
-    """Structural similarity around each pixel: the mean over channels, on the window's middle.
+    """Structural similarity around each pixel, averaged over channels.
 
     Parameters
     ----------
     reference, output
         (N, C, H, W) in [0, 1], C 1 or 3, at least as large as the window.
     window
-        As of `ssim`: ``gaussian``, 11x11, or ``uniform``, 7x7.
+        As for `ssim`: ``gaussian``, 11x11, or ``uniform``, 7x7.
 
     Returns
     -------
     Tensor
         (N, 1, H, W) float64, at most 1; NaN in a border of 5 pixels (``uniform``: 3), where the
-        window does not fit. The mean without them, ``torch.nanmean``, is `ssim`.
+        window does not fit. The mean without NaN, by ``torch.nanmean``, is `ssim`.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are smaller than the window.
+        If the tensors are not a pair of images, or are smaller than the window.
     """
     return _map(validate(Ssim, {"window": window}, where="SSIM"), reference, output)
 
@@ -139,14 +139,14 @@ def ssim_map(reference: Tensor, output: Tensor, *, window: Shape = "gaussian") -
 def lpips_map(
     reference: Tensor, output: Tensor, *, net: Net = "alex", backbone: Backbone | None = None
 ) -> Tensor:
-    """LPIPS v0.1, place by place: the layers' maps, stretched over the image and added.
+    """LPIPS v0.1 at each position: the sum of the layers' maps, stretched to the image.
 
     Parameters
     ----------
     reference, output
         (N, C, H, W) in [0, 1] (not [-1, 1]); gray is replicated to three channels.
     net, backbone
-        As of `lpips`.
+        As for `lpips`.
 
     Returns
     -------
@@ -161,8 +161,8 @@ def lpips_map(
     Notes
     -----
     The package ``lpips`` with ``spatial=True`` stretches by bilinear interpolation, which changes
-    the mean if a side is not an even multiple of a layer's; here a pixel gets the mean over its own
-    area of the same interpolation. With ``vgg`` and sides that are multiples of 16 both are equal.
+    the mean if a side is not an even multiple of a layer's. Here a pixel gets the mean of the same
+    interpolation over its own area. With ``vgg`` and sides that are multiples of 16, both agree.
     """
     metric = validate(Lpips, {"net": net}, where="LPIPS")
     return _map(metric, reference, output, backbone)
@@ -179,19 +179,19 @@ def perceptual_map(
     normalise: Normalise = "imagenet",
     backbone: Backbone | None = None,
 ) -> Tensor:
-    """Perceptual distance, place by place: mean over channels of the features' difference.
+    """Perceptual distance at each position: mean over channels of the features' difference.
 
     Parameters
     ----------
     reference, output
         (N, C, H, W) in [0, 1]; gray is replicated to three channels.
     net, layers, distance, weights, normalise, backbone
-        As of `perceptual`.
+        As for `perceptual`.
 
     Returns
     -------
     Tensor
-        (N, 1, H, W): the weighted sum over layers, each stretched over the image as in `lpips_map`;
+        (N, 1, H, W): the weighted sum over layers, each stretched to the image as in `lpips_map`;
         its mean is `perceptual`.
 
     Raises
@@ -204,21 +204,21 @@ def perceptual_map(
 
 
 def total_variation_map(image: Tensor, *, form: Form = "aniso") -> Tensor:
-    """Local total variation: the mean over channels of a pixel's forward differences.
+    """Local total variation: the forward differences at each pixel, averaged over channels.
 
     Parameters
     ----------
     image
         (N, C, H, W), at least 2x2.
     form
-        As of `total_variation`.
+        As for `total_variation`.
 
     Returns
     -------
     Tensor
         (N, 1, H, W); its mean is `total_variation`. ``aniso``, ``sq``: dx scaled by W / (W - 1)
-        plus dy scaled by H / (H - 1), 0 where a pixel has no next one; ``iso``: NaN in the last
-        row and column, to be left out by ``torch.nanmean``.
+        plus dy scaled by H / (H - 1), 0 for a pixel without a next one; ``iso``: NaN in the last
+        row and column, so that the mean needs ``torch.nanmean``.
 
     Raises
     ------
@@ -235,7 +235,7 @@ def total_variation_map(image: Tensor, *, form: Form = "aniso") -> Tensor:
 def _map(
     metric: Metric, reference: Tensor, output: Tensor, backbone: Backbone | None = None
 ) -> Tensor:
-    """Make the map of a metric's last column of whole tensors."""
+    """Compute the map of a metric's last column for whole tensors."""
     reference, output = accept_pair(reference, output)
     request = Request(metric, metric.columns()[-1])
     taps = request.column.taps

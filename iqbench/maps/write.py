@@ -1,4 +1,4 @@
-"""Maps to files that appear whole or not at all."""
+"""Write maps to files atomically."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def write_maps(
     raw: bool = False,
     sources: Iterable[Path] = (),
 ) -> list[Path]:
-    """Write each map as a PNG of its own limits, and its values if asked for.
+    """Write each map as a PNG with its own limits, and optionally its values.
 
     Parameters
     ----------
     maps
-        What to write; the files are named after them.
+        The maps; files get their names.
     folder
-        Where to; made if it is not there. Files of these names are replaced, no others touched.
+        The folder, which is created if it does not exist. Files with these names are replaced.
     raw
-        Also write the values: (height, width) float32, NaN where there is none, as .npy.
+        Whether to write the values too, as .npy: (height, width) float32, NaN for no value.
     sources
-        Files that must not be replaced, whatever their names: what the maps were made from.
+        The images of the maps, which must not be replaced.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def write_maps(
     for target in (_named(file, suffix) for file in files for suffix in suffixes):
         if target.exists() and any(target.samefile(source) for source in protected):
             raise IqbenchError(
-                f"a map would replace {target}, which it is made from",
+                f"a map would replace {target}, one of its images",
                 hint="Write the maps to another folder",
             )
     for map_, file in zip(maps, files, strict=True):
@@ -67,7 +67,7 @@ def write_maps(
 
 
 def _named(file: Path, suffix: str) -> Path:
-    """Append a suffix; a name may hold dots of its own."""
+    """Append a suffix to a name, which may contain dots."""
     return file.with_name(file.name + suffix)
 
 

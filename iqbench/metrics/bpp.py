@@ -10,10 +10,11 @@ __all__ = ["BitsPerPixel"]
 
 
 class BitsPerPixel(Metric):
-    """bpp = 8 bytes / (H W), with the size of the bitstream and the pixels of the output.
+    """bpp = 8 bytes / (H W), with the size of the bitstream and the size of the output.
 
-    The size is that of the compressed file, never of the decoded picture: ``bitstreams/<id>.<any>``
-    beside a method's outputs, or ``bitstreams.csv`` with the columns image and bytes.
+    The number of bytes is that of the compressed file, never of the decoded image. It comes from
+    ``bitstreams/<id>.<any>`` beside a method's outputs, or from ``bitstreams.csv`` with the columns
+    image and bytes.
     """
 
     name: ClassVar[str] = "bpp"

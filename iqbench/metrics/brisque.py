@@ -1,4 +1,4 @@
-"""BRISQUE: quality without a reference, by a regression on statistics of natural scenes."""
+"""BRISQUE: quality without a reference, by a regression on natural scene statistics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["Brisque", "brisque"]
 SCALES = 2
 SHIFTS = ((0, 1), (1, 0), (1, 1), (-1, 1))
 SMALLEST = 16
-"""Pixels of the shorter side: at half size, a window of 7x7 still fits."""
+"""Smallest side in pixels, so that a window of 7x7 fits at half size."""
 
 GRAY = (0.2989360212937753, 0.5870430744511214, 0.1140209042551033)
 """MATLAB's rgb2gray."""
@@ -46,20 +46,20 @@ RANGES = (
     *((0.227, 0.996), (-0.117188, 0.098323), (3e-05, 0.531903), (0.001122, 0.369589)),
     *((0.228, 0.99), (-0.12243, 0.098658), (2.8e-05, 0.530092), (0.001118, 0.370399)),
 )
-"""Least and greatest value of each feature in the training images: the file allrange of the
+"""Smallest and largest value of each feature in the training images, from the file allrange of the
 authors' release."""
 
 
 class Brisque(Metric):
     """BRISQUE: quality from statistics of natural scenes, by a regression on human opinion.
 
-    Luma (MATLAB's rgb2gray, rounded to 8 bits) is made of mean 0 and variance 1 locally (7x7
-    Gaussian of sigma 7/6, zeros around the image, 1 added to the deviation). A generalised Gaussian
-    is fitted to the values, and an asymmetric one to the products of neighbours in four directions,
-    at full and at half size (MATLAB's imresize): 36 features. They are scaled to [-1, 1] by their
-    range in the training images, written with six digits as the authors' software does, and
-    turned into the value by their support vector regression, which was trained on LIVE. About 0
-    (best) to 100 (worst). All in float64.
+    Luma (MATLAB's rgb2gray, rounded to 8 bits) is locally normalised to mean 0 and variance 1
+    (7x7 Gaussian of sigma 7/6, zero padding, 1 added to the deviation). A generalised Gaussian is
+    fitted to the values, and an asymmetric one to the products of neighbours in four directions,
+    at full and at half size (MATLAB's imresize). This gives 36 features. They are scaled to [-1, 1]
+    by their range in the training images, rounded to six digits as in the authors' software, and
+    mapped to the value by the authors' support vector regression, which was trained on LIVE. Values
+    are from about 0 (best) to 100 (worst). The computation uses float64.
     """
 
     name: ClassVar[str] = "brisque"
@@ -92,14 +92,14 @@ class Brisque(Metric):
     def values(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
-        """Return the value of images one by one, on the CPU whatever the device."""
+        """Compute the value of each image on the CPU."""
         model = {name: tensor.double().cpu() for name, tensor in parameters.items()}
         values = [regress(features(_luma(image)), model) for image in torch.split(output, 1)]
         return {self.name: torch.stack(values).to(output.device)}
 
 
 def _luma(image: Tensor) -> Tensor:
-    """Return luma in [0, 255], (H, W) float64, as MATLAB rounds it; gray is taken as it is."""
+    """Return luma in [0, 255], (H, W) float64, rounded as in MATLAB; gray is not converted."""
     planes = image[0].cpu().double() * 255
     if len(planes) == 3:
         red, green, blue = planes
@@ -118,14 +118,13 @@ def features(plane: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (36,) float64, those of full size first; NaN where a fit does not exist, and of an image
-        that is flat, all of whose values are rounding errors.
+        (36,) float64, those of full size first; NaN if a fit does not exist, and for a flat image,
+        whose normalised values are only rounding errors.
 
     Notes
     -----
-    Where a part of the picture is flat, values are its distance from a local mean that equals it
-    but for rounding. Their signs are counted, so that other implementations differ there by some
-    1e-5.
+    In flat regions, normalised values are only rounding errors of the local mean, but their signs
+    are counted. So other implementations differ there by about 1e-5.
     """
     if bool((plane == plane[0, 0]).all()):
         return plane.new_full((18 * SCALES,), math.nan)
@@ -150,44 +149,44 @@ def _mean(fit: AsymmetricFit) -> Tensor:
 
 
 def _normalised(plane: Tensor) -> Tensor:
-    """Subtract the local mean, divide by the local deviation plus 1."""
+    """Subtract the local mean, and divide by the local deviation plus 1."""
     mean = _blurred(plane)
     deviation = (_blurred(plane.square()) - mean.square()).abs().sqrt()
     return (plane - mean) / (deviation + 1)
 
 
 def _blurred(plane: Tensor) -> Tensor:
-    """Filter with a 7x7 Gaussian of sigma 7/6, columns and then rows, zeros around the image."""
+    """Filter with a 7x7 Gaussian of sigma 7/6 and zero padding, columns first and then rows."""
     places = torch.arange(-3, 4, dtype=torch.float64, device="cpu")
     weights = torch.exp(-places.square() / (2 * (7 / 6) ** 2))
     weights = weights / weights.sum()
     for axis, border in ((0, (0, 0, 3, 3)), (1, (3, 3, 0, 0))):
         wide = F.pad(plane, border)
         parts = (wide.narrow(axis, tap, plane.shape[axis]) * weights[tap] for tap in range(7))
-        plane = sum(parts, start=torch.zeros_like(plane))  # in one order, on every machine
+        plane = sum(parts, start=torch.zeros_like(plane))  # in the same order on every machine
     return plane
 
 
 def regress(found: Tensor, model: Maps) -> Tensor:
-    """Turn features into the value.
+    """Compute the value from features.
 
     Parameters
     ----------
     found
-        (36,), as `features` gives them.
+        (36,), from `features`.
     model
         ``vectors`` (774, 36), ``coefficients`` (774,), and ``kernel``: gamma and offset.
 
     Returns
     -------
     Tensor
-        A scalar; NaN where a feature has no value.
+        A scalar; NaN if a feature is NaN.
     """
     if not found.isfinite().all():
         return found.new_tensor(math.nan)
     ranges = found.new_tensor(RANGES)
     scaled = 2 * (found - ranges[:, 0]) / (ranges[:, 1] - ranges[:, 0]) - 1
-    # The authors' software hands them to the regression as text.
+    # The authors' software passes them to the regression as text.
     written = found.new_tensor([float(f"{value:.6g}") for value in scaled.tolist()])
     gamma, offset = model["kernel"]
     distances = (written - model["vectors"]).square().sum(1)
@@ -206,8 +205,7 @@ def brisque(image: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N,) float64, lower is better, about 0 to 100; NaN where the image is flat, or
-        is at half size.
+        (N,) float64, lower is better, about 0 to 100; NaN if the image is flat, also at half size.
 
     Raises
     ------
@@ -217,8 +215,8 @@ def brisque(image: Tensor) -> Tensor:
 
     Notes
     -----
-    Mittal, Moorthy and Bovik 2012, doi:10.1109/TIP.2012.2214050, with the authors' model. MATLAB's
-    values of two images, as piq's tests print them, are met to 11 digits.
+    Mittal, Moorthy and Bovik 2012, doi:10.1109/TIP.2012.2214050, with the authors' model. It equals
+    MATLAB's values of the two images in piq's tests to 11 digits.
     """
     metric = Brisque()
     with torch.no_grad():

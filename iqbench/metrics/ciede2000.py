@@ -26,15 +26,15 @@ XYZ = (
 """Matrix from linear sRGB to XYZ, white D65 (ITU-R BT.709), as in scikit-image and OpenCV."""
 WHITE = (0.95047, 1.0, 1.08883)
 MATRIX = tuple(tuple(value / white for value in row) for row, white in zip(XYZ, WHITE, strict=True))
-"""Of linear sRGB to X, Y and Z over those of white."""
+"""Matrix from linear sRGB to X, Y and Z, divided by those of white."""
 TURN = 2 * math.pi
 
 
 class Ciede2000(Metric):
     """CIEDE2000: the mean over positions of the colour difference Delta E 2000.
 
-    sRGB is made linear and converted to CIELAB (D65, 2 degrees); kL = kC = kH = 1. About 1 is the
-    least difference that people see between two patches. Gray counts as three equal channels.
+    sRGB is linearised and converted to CIELAB (D65, 2 degrees); kL = kC = kH = 1. The smallest
+    visible difference between two patches is about 1. Gray counts as three equal channels.
     """
 
     name: ClassVar[str] = "ciede2000"
@@ -54,7 +54,7 @@ class Ciede2000(Metric):
                 (Tap(),),
                 decimals=3,
                 headline=True,
-                margin=Margin(0.02, reason="a fiftieth of the least difference that people see"),
+                margin=Margin(0.02, reason="a fiftieth of the smallest visible difference"),
                 map=ColumnMap("centre"),
             ),
         )
@@ -91,11 +91,11 @@ def lab(rgb: Tensor) -> Tensor:
         weights = [weight for row in MATRIX for weight in row]
         light = linear_light(rgb).expand(-1, 3, -1, -1).contiguous()
         return torch.stack([loops.lab_planes(image, weights) for image in light])
-    # Contiguous planes: channels-last pixels are read three times as slowly.
+    # Contiguous planes are read three times as fast as channels-last pixels.
     planes = rgb.expand(-1, 3, -1, -1).movedim(1, 0).contiguous()
     linear = linear_light(planes)
     xyz = (linear.new_tensor(MATRIX) @ linear.flatten(1)).reshape(linear.shape)
-    # The root of 0 has no gradient: in the branch not taken, take the root of 1.
+    # The root of 0 has no gradient, so the unselected branch takes the root of 1.
     above = xyz > 0.008856
     root = torch.where(above, xyz, 1.0) ** (1 / 3)
     x, y, z = torch.where(above, root, 7.787 * xyz + 16 / 116)
@@ -103,12 +103,12 @@ def lab(rgb: Tensor) -> Tensor:
 
 
 def difference(first: Tensor, second: Tensor) -> Tensor:
-    """Return Delta E 2000 of two images in CIELAB, as of `lab`.
+    """Return Delta E 2000 of two images in CIELAB, from `lab`.
 
     Parameters
     ----------
     first, second
-        (N, 3, h, w); one first image may serve many.
+        (N, 3, h, w); there may be one first image for all second ones.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def difference(first: Tensor, second: Tensor) -> Tensor:
     a, other_a = a * gain, other_a * gain
     chroma, other_chroma = _length(a, b), _length(other_a, other_b)
     hue, other_hue = _angle(a, b), _angle(other_a, other_b)
-    # The angle between both hues, the short way round; hues of gray do not count.
+    # The smaller angle between both hues; gray has no hue.
     coloured = chroma * other_chroma > 0
     turn = other_hue - hue
     turn = torch.where(turn > math.pi, turn - TURN, torch.where(turn < -math.pi, turn + TURN, turn))
@@ -146,14 +146,14 @@ def difference(first: Tensor, second: Tensor) -> Tensor:
     blue = torch.exp(-((mean_hue - math.radians(275)) / math.radians(25)).square())
     rotation = -2 * _saturation(mean_chroma) * torch.sin(math.radians(60) * blue)
     squares = of_light.square() + of_chroma.square() + of_hue.square()
-    # Never below 0 but by rounding.
+    # Only rounding gives a value below 0.
     return safe_sqrt((squares + rotation * of_chroma * of_hue).clamp_min(0))
 
 
 def _saturation(chroma: Tensor) -> Tensor:
     """Return sqrt(c^7 / (c^7 + 25^7))."""
     square = chroma.square()
-    seventh = square * square * square * chroma  # powers are slow
+    seventh = square * square * square * chroma  # faster than a power
     return safe_sqrt(seventh / (seventh + 25.0**7))
 
 
@@ -162,7 +162,7 @@ def _length(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _angle(a: Tensor, b: Tensor) -> Tensor:
-    """Return the hue from 0 to 2 pi; 0 of gray, without a gradient."""
+    """Return the hue from 0 to 2 pi; 0 for gray, without a gradient."""
     angle = torch.atan2(b, torch.where((a == 0) & (b == 0), 1.0, a))
     return torch.where(angle < 0, angle + TURN, angle)
 
@@ -183,7 +183,7 @@ def ciede2000(reference: Tensor, output: Tensor) -> Tensor:
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images.
+        If the tensors are not a pair of images.
 
     Notes
     -----

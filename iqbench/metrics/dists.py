@@ -44,17 +44,17 @@ C1 = C2 = 1e-6
 
 
 class Dists(Metric):
-    """DISTS: one minus a weighted sum of the texture and structure similarity of features.
+    """DISTS: one minus a weighted sum of texture and structure similarities of features.
 
-    The features are the image itself, in [0, 1], and five layers of VGG16 whose max pooling is
-    replaced by blurred L2 pooling. Of each channel, with means m, variances v and covariance c over
-    all positions: texture (2 mx my + C1) / (mx^2 + my^2 + C1), structure (2 c + C2) / (vx + vy +
-    C2), C1 = C2 = 1e-6, weighted by the authors' alpha and beta, which sum to 1. Gray is expanded
-    to three channels.
+    The features are the image itself, in [0, 1], and five layers of VGG16 with blurred L2 pooling
+    instead of max pooling. For each channel, with means m, variances v and covariance c over all
+    positions, the texture similarity is (2 mx my + C1) / (mx^2 + my^2 + C1), and the structure
+    similarity is (2 c + C2) / (vx + vy + C2), with C1 = C2 = 1e-6. Their weights are the authors'
+    alpha and beta, which sum to 1. Gray is expanded to three channels.
 
-    Option: `resize`, none: the paper's formula on the image as it is; or 256: images whose short
-    side is longer are shrunk to that first, as the authors' ``prepare_image(image, resize=True)``
-    does (Pillow's bilinear filter on 8 bits).
+    Option: `resize`, none: the formula of the paper on the unchanged image; or 256: images with a
+    longer short side are first shrunk to a short side of 256, as in the authors'
+    ``prepare_image(image, resize=True)`` (Pillow's bilinear filter on 8 bits).
     """
 
     name: ClassVar[str] = "dists"
@@ -83,14 +83,14 @@ class Dists(Metric):
                 taps,
                 options,
                 headline=True,
-                margin=Margin(0.002, reason="papers print three digits, as of LPIPS"),
+                margin=Margin(0.002, reason="papers print three digits, as for LPIPS"),
                 tolerance=NETWORK_TOLERANCE,
             ),
         )
 
     @property
     def _layers(self) -> tuple[str, ...]:
-        """Name the layers that are read; the image is the first."""
+        """Return the names of the layers; the first is the image."""
         if self.resize == "none":
             return (PIXELS, *LAYERS)
         return tuple(f"{SHRUNK}{layer}" for layer in ("image", *LAYERS))
@@ -111,11 +111,11 @@ class Dists(Metric):
         return {tap.layer: pair_moments(reference[0], output)}
 
     def fast_path(self, tap: Tap) -> ChannelMoments:
-        """Name the moments of a layer."""
+        """Declare the moments of a layer."""
         return ChannelMoments(tap.layer)
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
-        """Weigh texture and structure of all channels."""
+        """Return one minus the weighted sum of texture and structure of all channels."""
         moments = [means[layer] for layer in self._layers]
         if moments[0].shape[2] == 1:
             moments[0] = moments[0].expand(-1, -1, 3)
@@ -144,7 +144,7 @@ def dists(
     reference, output
         (N, C, H, W) in [0, 1], C 1 or 3; gray is expanded to three channels.
     resize
-        ``none``; ``256``: images whose short side is longer are shrunk to that first.
+        ``none``; ``256``: images with a longer short side are first shrunk to that.
     backbone
         VGG16 with its weights; by default the pretrained one.
 
@@ -156,12 +156,12 @@ def dists(
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images, or pretrained weights are not there and cannot be
+        If the tensors are not a pair of images, or pretrained weights are missing and cannot be
         fetched.
 
     Notes
     -----
-    Ding et al. 2020, doi:10.1109/TPAMI.2020.3045810. Equal to the package ``dists-pytorch`` within
+    Ding et al. 2020, doi:10.1109/TPAMI.2020.3045810. It equals the package ``dists-pytorch`` within
     1e-5.
     """
     metric = validate(Dists, {"resize": resize}, where="DISTS")

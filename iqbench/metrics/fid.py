@@ -14,16 +14,16 @@ __all__ = ["FrechetInceptionDistance"]
 class FrechetInceptionDistance(InceptionDistance):
     """FID = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of Inception's 2048 features.
 
-    One value for all outputs of a method on a dataset, against the references that have an output
-    or a reference set.
+    There is one value for all outputs of a method on a dataset. They are compared with the
+    references that have an output, or with a reference set.
     Gray images count as three equal channels; images of 16 bits are scaled, not rounded.
 
-    ``resizer`` says how images are brought to 299x299: ``clean`` as clean-fid does, ``pytorch`` as
-    pytorch-fid, ``tensorflow`` as the authors' code. ``patches=256`` takes patches of 256x256
+    ``resizer`` chooses how images are resized to 299x299: ``clean`` as in clean-fid, ``pytorch`` as
+    in pytorch-fid, ``tensorflow`` as in the authors' code. ``patches=256`` uses patches of 256x256
     pixels instead of whole images (FID/256).
 
-    FID depends on the number of images: with fewer than about 10,000 it is too large, and only
-    values of equally many images can be compared.
+    FID depends on the number of images. With fewer than about 10,000 it is too large, and only
+    values over the same number of images can be compared.
     """
 
     name: ClassVar[str] = "fid"
@@ -36,5 +36,5 @@ class FrechetInceptionDistance(InceptionDistance):
         return frechet_of_sets(reference, output, paired=paired)
 
     def distance_of_moments(self, reference: Moments, output: Moments) -> Distance:
-        """Return the Fréchet distance; how sure it is, moments do not tell."""
+        """Return the Fréchet distance without a standard error, which moments cannot give."""
         return frechet_of_moments(reference, output)

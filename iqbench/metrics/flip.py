@@ -1,4 +1,4 @@
-"""FLIP of images in low dynamic range."""
+"""FLIP for images of low dynamic range."""
 
 from __future__ import annotations
 
@@ -34,35 +34,35 @@ LINEAR = (
     (-0.969224334, 1.875930071, 0.041554224),
     (0.055639423, -0.204011202, 1.057148933),
 )
-"""The inverse, as the authors round it."""
+"""The inverse matrix, as rounded by the authors."""
 WHITE = (0.950428545, 1.0, 1.088900371)
 OVER_WHITE = (1.052156925, 1.0, 0.918357670)
 
 BLUR = {"y": ((1.0, 0.0047),), "cx": ((1.0, 0.0053),), "cz": ((34.1, 0.04), (13.5, 0.025))}
-"""Contrast sensitivity in space: amplitude and breadth of each Gaussian."""
+"""Spatial contrast sensitivity: amplitude and width of each Gaussian."""
 FEATURE = 0.082
-"""Degrees from the peak to the trough of the detector of edges."""
+"""Visual angle in degrees between the peak and the trough of the edge detector."""
 Q_COLOUR, P_COLOUR, P_TARGET, Q_FEATURE = 0.7, 0.4, 0.95, 0.5
 NOTHING = 1e-9
-"""Weights below this share of the largest are left out."""
+"""Weights below this share of the largest weight are left out."""
 DISTANCE, WIDTH, PIXELS_ACROSS = 0.7, 0.7, 3840
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Flip(Metric):
-    """FLIP: how much two images seem to differ when one alternates between them.
+    """FLIP: the difference that people see when they alternate between two images.
 
-    Colour: both images are filtered as the eye does at some pixels per degree (contrast sensitivity
-    of YCxCz), clamped to linear RGB, and compared in CIELAB (D65) with Hunt's adjustment by HyAB;
-    the difference to the power 0.7 is mapped to [0, 1]. Features: the larger difference in edges
-    and points of luminance, square root, reduces the exponent of the colour difference. Outermost
-    pixels are repeated outside the image. The value is the mean of the map. Gray counts as three
-    equal channels.
+    Colour: both images are filtered with the contrast sensitivity of the eye in YCxCz, for a given
+    number of pixels per degree. They are clamped to the range of linear RGB, and compared in CIELAB
+    (D65) with Hunt's adjustment by the distance HyAB. The difference to the power 0.7 is mapped to
+    [0, 1]. Features: the square root of the larger difference in edges and points of luminance
+    reduces the exponent of the colour difference. Images are padded by repeating their outermost
+    pixels. The value is the mean of the map. Gray counts as three equal channels.
 
-    Options: `ppd`, the pixels per degree of visual angle; or what it follows from: `distance` to a
-    monitor in metres, and the monitor's `width` in metres and `pixels` across. By default 0.7 m
-    before a monitor of 0.7 m and 3840 pixels: 67.02 pixels per degree.
+    Options: `ppd`, the pixels per degree of visual angle; or the values that determine it:
+    `distance` to a monitor in metres, and the monitor's `width` in metres and in `pixels`. The
+    default is a distance of 0.7 m to a monitor of 0.7 m and 3840 pixels: 67.02 pixels per degree.
     """
 
     name: ClassVar[str] = "flip"
@@ -78,8 +78,8 @@ class Flip(Metric):
     pixels: Annotated[int, Field(gt=0)] = PIXELS_ACROSS
 
     @model_validator(mode="after")
-    def _one_way(self) -> Flip:
-        """Refuse two options that contradict each other, and a result out of range."""
+    def _check_resolution(self) -> Flip:
+        """Check that options do not contradict each other, and that the result is in range."""
         if self.ppd is not None and len(self._chosen()) > 1:
             raise ValueError("give either ppd, or distance, width and pixels")
         if not 1 <= self.pixels_per_degree <= 1000:
@@ -90,7 +90,7 @@ class Flip(Metric):
 
     @property
     def pixels_per_degree(self) -> float:
-        """What the filters are made for."""
+        """The pixels per degree of visual angle."""
         if self.ppd is not None:
             return self.ppd
         return self.distance * self.pixels / self.width * math.pi / 180
@@ -117,7 +117,7 @@ class Flip(Metric):
         )
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
-        """Return colours as they are seen, edges and points of the reference."""
+        """Return filtered colours, edges and points of the reference."""
         return _seen(reference, _filters(self.pixels_per_degree))
 
     def maps(
@@ -128,7 +128,7 @@ class Flip(Metric):
         other_lab, other_edges, other_points = _seen(output, _filters(self.pixels_per_degree))
         colour = _spread_out(_power(_hyab(lab, other_lab), Q_COLOUR))
         feature = torch.maximum((edges - other_edges).abs(), (points - other_points).abs())
-        feature = safe_sqrt(feature / math.sqrt(2))  # to the power Q_FEATURE
+        feature = safe_sqrt(feature / math.sqrt(2))  # the exponent is 0.5
         return {"error": _power(colour, 1 - feature).unsqueeze(1)}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
@@ -144,9 +144,9 @@ def _seen(image: Tensor, filters: _Filters) -> tuple[Tensor, Tensor, Tensor]:
     image
         (N, C, h, w) sRGB, with a border as wide as the filters reach.
     filters
-        Of the pixels per degree.
+        The filters for the pixels per degree.
     """
-    # Contiguous planes: channels-last pixels are read three times as slowly.
+    # Contiguous planes are read three times as fast as channels-last pixels.
     planes = image.expand(-1, 3, -1, -1).contiguous()
     x, y, z = mixed(linear_light(planes), _scaled(XYZ, OVER_WHITE)).unbind(1)
     blurred = [
@@ -157,7 +157,7 @@ def _seen(image: Tensor, filters: _Filters) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _lab(y: Tensor, cx: Tensor, cz: Tensor) -> Tensor:
-    """Return Hunt-adjusted CIELAB of Y, X - Y and Y - Z, clamped to the colours that there are."""
+    """Return Hunt-adjusted CIELAB of Y, X - Y and Y - Z, clamped to the range of linear RGB."""
     xyz = torch.stack([y + cx, y, y - cz], dim=1)
     columns = [[value * w for value, w in zip(row, WHITE, strict=True)] for row in LINEAR]
     linear = mixed(xyz, [(a, b, c) for a, b, c in columns]).clamp(0, 1)
@@ -165,9 +165,9 @@ def _lab(y: Tensor, cx: Tensor, cz: Tensor) -> Tensor:
 
 
 def _hunt(xyz: Tensor) -> Tensor:
-    """Return Hunt-adjusted CIELAB of XYZ over that of white."""
+    """Return Hunt-adjusted CIELAB of XYZ, relative to white."""
     delta = 6 / 29
-    # The root of 0 has no gradient: in the branch not taken, take the root of 1.
+    # The root of 0 has no gradient, so the unselected branch takes the root of 1.
     above = xyz > delta**3
     root = torch.where(above, xyz, 1.0) ** (1 / 3)
     x, y, z = torch.where(above, root, xyz / (3 * delta**2) + 4 / 29).unbind(1)
@@ -189,7 +189,7 @@ def _features(y: Tensor, filters: _Filters) -> tuple[Tensor, Tensor]:
 
 
 def _filtered(plane: Tensor, down: Sequence[float], across: Sequence[float], radius: int) -> Tensor:
-    """Filter along both axes, (N, h, w) with a border, where the widest of all filters fits."""
+    """Filter along both axes, (N, h, w), at the positions where the widest of all filters fits."""
     for axis, line in ((1, down), (2, across)):
         spare = radius - len(line) // 2
         plane = filter_axis(plane.narrow(axis, spare, plane.shape[axis] - 2 * spare), line, axis)
@@ -197,7 +197,7 @@ def _filtered(plane: Tensor, down: Sequence[float], across: Sequence[float], rad
 
 
 def _hyab(first: Tensor, second: Tensor) -> Tensor:
-    """Return |L - L'| plus the length of the difference of a and b."""
+    """Return the HyAB distance: |L - L'| plus the length of the difference of a and b."""
     light, a, b = (first - second).unbind(1)
     return light.abs() + safe_sqrt(a.square() + b.square())
 
@@ -209,7 +209,7 @@ def _power(base: Tensor, exponent: float | Tensor) -> Tensor:
 
 
 def _spread_out(difference: Tensor) -> Tensor:
-    """Map differences to [0, 1]: up to 0.4 of the largest they take 0.95 of it."""
+    """Map differences to [0, 1]: those up to 0.4 of the largest one fill [0, 0.95]."""
     largest = _largest()
     knee = P_COLOUR * largest
     above = P_TARGET + (difference - knee) * ((1 - P_TARGET) / (largest - knee))
@@ -218,7 +218,7 @@ def _spread_out(difference: Tensor) -> Tensor:
 
 @cache
 def _largest() -> float:
-    """Return the difference between green and blue, to the power 0.7."""
+    """Return the largest difference, between green and blue, to the power 0.7."""
     with torch.inference_mode(False):
         green, blue = torch.tensor(
             [[row[1] * w, row[2] * w] for row, w in zip(XYZ, OVER_WHITE, strict=True)],
@@ -237,13 +237,13 @@ def _scaled(
 
 
 class _Filters(NamedTuple):
-    """What filters a pixel's neighbourhood, as lines of weights along one axis.
+    """The filters, as weights along one axis.
 
-    The two-dimensional filters are sums of products of two lines.
+    A two-dimensional filter is a sum of outer products of two rows of weights.
     """
 
     radius: int
-    """How far the widest of them reaches."""
+    """The radius of the widest filter."""
     y: tuple[tuple[float, ...], ...]
     cx: tuple[tuple[float, ...], ...]
     cz: tuple[tuple[float, ...], ...]
@@ -253,7 +253,7 @@ class _Filters(NamedTuple):
 
 @cache
 def _filters(ppd: float) -> _Filters:
-    """Return the filters of some pixels per degree."""
+    """Return the filters for a number of pixels per degree."""
     broadest = max(breadth for parts in BLUR.values() for _, breadth in parts)
     radius = math.ceil(3 * math.sqrt(broadest / (2 * math.pi**2)) * ppd)
     blurs = {name: _blur(parts, radius, ppd) for name, parts in BLUR.items()}
@@ -275,7 +275,7 @@ def _filters(ppd: float) -> _Filters:
 def _blur(
     parts: Sequence[tuple[float, float]], radius: int, ppd: float
 ) -> tuple[tuple[float, ...], ...]:
-    """Return the lines of a sum of Gaussians, whose weights add up to 1 in two dimensions."""
+    """Return the weights of a sum of Gaussians; their sum is 1 in two dimensions."""
     lines = [
         [
             math.sqrt(amplitude * math.sqrt(math.pi / breadth))
@@ -289,7 +289,7 @@ def _blur(
 
 
 def _trimmed(line: Sequence[float]) -> tuple[float, ...]:
-    """Leave out the weights on both ends that change nothing."""
+    """Remove negligible weights at both ends."""
     middle = len(line) // 2
     reach = max(at for at in range(middle + 1) if line[middle + at] > NOTHING * line[middle])
     return tuple(line[middle - reach : middle + reach + 1])
@@ -319,7 +319,7 @@ def flip(
     ppd
         Pixels per degree of visual angle, from 1 to 1000.
     distance, width, pixels
-        From which it follows otherwise: metres to the monitor, its width in metres and in pixels.
+        If `ppd` is not given: distance to the monitor in metres, its width in metres and in pixels.
 
     Returns
     -------
@@ -329,11 +329,12 @@ def flip(
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images, or the options are contradictory or out of range.
+        If the tensors are not a pair of images, or options contradict each other or are out of
+        range.
 
     Notes
     -----
-    Andersson et al. 2020, doi:10.1145/3406183. Equal within 1e-5 to the mean error of the
+    Andersson et al. 2020, doi:10.1145/3406183. It equals within 1e-5 the mean error of the
     authors' ``flip_evaluator.evaluate`` with "LDR".
     """
     options = {"ppd": ppd, "distance": distance, "width": width, "pixels": pixels}

@@ -1,4 +1,4 @@
-"""Feature similarity index, of luma and of colour."""
+"""Feature similarity index for luma and for colour."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Fsim", "fsim", "fsimc"]
 
 SCALES, ORIENTATIONS = 4, 4
 SHORTEST = 6
-"""Wavelength of the finest filter, in pixels; the others are twice as long as the one before."""
+"""Wavelength of the finest filter in pixels; it doubles with each scale."""
 SIGMA_ON_F = 0.55
 THETA_SIGMA = math.pi / ORIENTATIONS / 1.2
 CUTOFF, ORDER = 0.45, 15
@@ -40,11 +40,11 @@ SMALLEST = 2
 class Fsim(Metric):
     """FSIM: the similarity of phase congruency and gradients, weighted by phase congruency.
 
-    Images whose short side is longer are averaged to a short side of about 256 pixels. Of Y of YIQ
-    in [0, 255]: phase congruency by log-Gabor filters at four scales and orientations (Kovesi), and
-    Scharr's gradients with zeros outside the image; their similarities are multiplied, and weighted
-    by the larger phase congruency. ``fsimc`` multiplies the similarity of I and Q to the power
-    0.03; of gray images it is ``fsim``.
+    Larger images are first averaged to a short side of about 256 pixels. From Y of YIQ in [0, 255],
+    it computes phase congruency by log-Gabor filters at four scales and orientations (Kovesi), and
+    Scharr's gradients with zero padding. Their similarities are multiplied, and averaged with the
+    larger phase congruency of both images as weight. ``fsimc`` also multiplies the similarity of I
+    and Q to the power 0.03; for gray images it equals ``fsim``.
     """
 
     name: ClassVar[str] = "fsim"
@@ -55,7 +55,7 @@ class Fsim(Metric):
     symmetric: ClassVar[bool] = True
 
     def columns(self) -> tuple[Column, ...]:
-        """Return ``fsim`` and ``fsimc``; the phase congruency of a point reads the whole image."""
+        """Return ``fsim`` and ``fsimc``; phase congruency needs the whole image."""
         undefined = "neither image has any structure"
         summaries = {"fsim": self.summary, "fsimc": "Feature similarity index of colour"}
         return tuple(
@@ -104,13 +104,13 @@ class Fsim(Metric):
 
 
 def _features(image: Tensor) -> Features:
-    """Return phase congruency and gradient of Y, and I and Q of colour; in [0, 255], averaged."""
+    """Return phase congruency and gradient of Y, and I and Q of colour, after downsampling."""
     channels = averaged_planes(image, GRAY if image.shape[1] == 1 else YIQ, 255)
     return phase_congruency(channels[:, 0]), scharr(channels[:, :1]), channels[:, 1:]
 
 
 def phase_congruency(plane: Tensor) -> Tensor:
-    """Return Kovesi's phase congruency, with the noise threshold that the authors take.
+    """Return Kovesi's phase congruency, with the authors' noise threshold.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def phase_congruency(plane: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N, h, w), from 0 to 1; 0 where nothing answers to any filter.
+        (N, h, w), from 0 to 1; 0 where no filter responds.
     """
     filters, noise = _filters(plane.shape[1], plane.shape[2], plane.device, plane.dtype)
     if library.suits(plane):
@@ -134,7 +134,7 @@ def phase_congruency(plane: Tensor) -> Tensor:
         total = found.sum(1, keepdim=True)
         squares = total.real.square() + total.imag.square()
         length = safe_sqrt(squares) + SMALL
-        # The parts along the mean direction add up to the length of the sum; those across cancel.
+        # Components along the mean direction sum to the length of the sum; others cancel.
         across = even * (total.imag / length)
         across.addcmul_(odd, total.real / length, value=-1)
         along = (squares / length)[:, 0] - across.abs().sum(1)
@@ -146,7 +146,7 @@ def phase_congruency(plane: Tensor) -> Tensor:
 
 
 def _compiled_congruency(plane: Tensor, filters: Tensor, noise: Tensor) -> Tensor:
-    """Compute the same of one plane, (h, w), with loops that read each answer once."""
+    """Compute the same for one plane, (h, w), with loops that read each response once."""
     spectrum = torch.fft.fft2(plane)
     along, squares = (plane.new_empty(ORIENTATIONS, *plane.shape) for _ in range(2))
     amplitude = torch.empty_like(plane)
@@ -158,19 +158,19 @@ def _compiled_congruency(plane: Tensor, filters: Tensor, noise: Tensor) -> Tenso
 
 
 def _thresholds(medians: Tensor, noise: Tensor) -> Tensor:
-    """Return which energy is noise, of the medians of the squares at the finest scale."""
-    # A Rayleigh distribution of the noise, its power from the median at the finest scale.
+    """Return the energy of noise, from the medians of the squares at the finest scale."""
+    # Noise has a Rayleigh distribution, whose power follows from the median at the finest scale.
     tau = safe_sqrt(-medians / math.log(0.5) * noise)
     return tau * (math.sqrt(math.pi / 2) + DEVIATIONS * math.sqrt(2 - math.pi / 2)) / 1.7
 
 
 def _median(values: Tensor) -> Tensor:
-    """Return the median along the last axis; of an even number, the mean of the middle two."""
+    """Return the median along the last axis; for an even number, the mean of the middle two."""
     count = values.shape[1]
     lower = values.kthvalue((count + 1) // 2, 1, keepdim=True).values
     if count % 2:
         return lower[:, 0]
-    # The next one is equal, or the least of those above: one selection suffices.
+    # The next value is equal, or the smallest of those above, so one selection is enough.
     above = torch.where(values > lower, values, torch.inf).amin(1)
     equal = (values <= lower).sum(1) > count // 2
     return (lower[:, 0] + torch.where(equal, lower[:, 0], above)) / 2
@@ -180,12 +180,12 @@ def _median(values: Tensor) -> Tensor:
 def _filters(
     height: int, width: int, device: torch.device, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """Return log-Gabor filters, (orientations, scales, h, w), and what noise makes of energy.
+    """Return log-Gabor filters, (orientations, scales, h, w), and the energy of noise.
 
-    The second, (orientations,), is the squared sum over scales of the filters in space, over the
-    power of the finest: half the expected squared energy of noise of power 1.
+    The second, (orientations,), is the squared sum over scales of the spatial filters, divided by
+    the power of the finest one: half the expected squared energy of noise of power 1.
     """
-    with torch.inference_mode(False):  # what is kept must also serve calls with gradients
+    with torch.inference_mode(False):  # calls with gradients use the cached filters too
         y, x = torch.meshgrid(_frequencies(height), _frequencies(width), indexing="ij")
         radius, theta = (
             torch.fft.ifftshift(torch.hypot(x, y)),
@@ -211,7 +211,7 @@ def _filters(
 
 
 def _frequencies(length: int) -> Tensor:
-    """Return the frequencies of one axis, zero in the middle; the last is 1/2 of an odd length."""
+    """Return the frequencies of one axis, zero in the middle; for an odd length the last is 1/2."""
     places = torch.arange(length, dtype=torch.float64, device="cpu") - length // 2
     return places / (length - length % 2)
 
@@ -227,36 +227,36 @@ def fsim(reference: Tensor, output: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N,), 1 for equal images; NaN where neither has any structure.
+        (N,), 1 for equal images; NaN if neither has any structure.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
 
     Notes
     -----
-    Zhang et al. 2011, doi:10.1109/TIP.2011.2109730, as the authors' script has it.
+    Zhang et al. 2011, doi:10.1109/TIP.2011.2109730, as in the authors' script.
     """
     return score_tensors(Fsim(), "fsim", reference, output)
 
 
 def fsimc(reference: Tensor, output: Tensor) -> Tensor:
-    """Feature similarity index of the colour of each image of a batch; see `fsim`.
+    """Feature similarity index, with colour, of each image of a batch; see `fsim`.
 
     Parameters
     ----------
     reference, output
-        (N, C, H, W) in [0, 1], C 1 or 3, at least 2x2; of gray images it is `fsim`.
+        (N, C, H, W) in [0, 1], C 1 or 3, at least 2x2; for gray images it equals `fsim`.
 
     Returns
     -------
     Tensor
-        (N,), 1 for equal images; NaN where neither has any structure.
+        (N,), 1 for equal images; NaN if neither has any structure.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
     """
     return score_tensors(Fsim(), "fsimc", reference, output)

@@ -21,9 +21,10 @@ TAP = Tap("gradient", "magnitude", normalise=False)
 class Gmsd(Metric):
     """GMSD: the standard deviation of the similarity of gradient magnitudes.
 
-    Of luma (0.299 R + 0.587 G + 0.114 B) at half size, by the authors' script: the mean over 2x2,
-    Prewitt's gradients with zeros outside the image, (2 g1 g2 + c) / (g1^2 + g2^2 + c) with
-    c = 170 / 255^2 for the peak 1, and the sample standard deviation (n - 1) over all positions.
+    As in the authors' script, luma (0.299 R + 0.587 G + 0.114 B) is averaged over 2x2 to half size.
+    The similarity of Prewitt's gradients (with zero padding) is
+    (2 g1 g2 + c) / (g1^2 + g2^2 + c) with c = 170 / 255^2 for a peak of 1. The value is its sample
+    standard deviation (with n - 1) over all positions.
     """
 
     name: ClassVar[str] = "gmsd"
@@ -44,7 +45,7 @@ class Gmsd(Metric):
         parameters: Maps,
         place: Place,
     ) -> Statistics:
-        """Return mean and spread of 1 - the similarity."""
+        """Return mean and spread of one minus the similarity."""
         first, second = reference[0].double(), output.double()
         return {"similarity": spread(dissimilarity(first, second, C))}
 
@@ -69,11 +70,11 @@ def gmsd(reference: Tensor, output: Tensor) -> Tensor:
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images.
+        If the tensors are not a pair of images.
 
     Notes
     -----
     Xue et al. 2014, doi:10.1109/TIP.2013.2293423, with the constant of the authors' script. ``piq``
-    divides by n instead of n - 1: the values differ by a factor sqrt((n - 1) / n).
+    divides by n instead of n - 1, so that values differ by a factor sqrt((n - 1) / n).
     """
     return score_tensors(Gmsd(), "gmsd", reference, output)

@@ -24,13 +24,14 @@ SMALLEST = 16
 
 
 class Haarpsi(Metric):
-    """HaarPSI: the similarity of small Haar wavelets, weighted by large ones.
+    """HaarPSI: the similarity of small Haar wavelet coefficients, weighted by large ones.
 
-    In YIQ at half size (mean over 2x2), zeros outside the image. Down and across: the mean
-    similarity (2 x y + C) / (x^2 + y^2 + C) of the wavelets of 2 and 4 pixels of Y, weighted by the
-    larger of both images' wavelets of 8 pixels; of colour images also that of the means over 2x2 of
-    I and Q, with the mean of both weights. C = 30 of the peak 255; the weighted mean of
-    sigmoid(4.2 s) is transformed back and squared.
+    Images are converted to YIQ at half size (mean over 2x2), with zero padding. In the vertical and
+    in the horizontal direction, it computes the mean similarity (2 x y + C) / (x^2 + y^2 + C) of
+    the wavelets of 2 and 4 pixels of Y; the weight is the larger coefficient of both images with 8
+    pixels. For colour images, there is a third similarity, of the means over 2x2 of I and Q, with
+    the mean of both weights. C = 30 for a peak of 255. The weighted mean of sigmoid(4.2 s) is
+    transformed back and squared.
     """
 
     name: ClassVar[str] = "haarpsi"
@@ -100,21 +101,21 @@ def haarpsi(reference: Tensor, output: Tensor) -> Tensor:
     Parameters
     ----------
     reference, output
-        (N, C, H, W) in [0, 1], C 1 or 3, at least 16x16. A gray image has no similarity of colours.
+        (N, C, H, W) in [0, 1], C 1 or 3, at least 16x16. Gray images have no similarity of colours.
 
     Returns
     -------
     Tensor
-        (N,) float64, 1 for equal images; NaN where both are black.
+        (N,) float64, 1 for equal images; NaN if both are black.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
 
     Notes
     -----
-    Reisenhofer et al. 2018, doi:10.1016/j.image.2017.11.001, as the authors' code has it. ``piq``
-    rounds the coefficients of I and Q otherwise: colour images differ by some 1e-5.
+    Reisenhofer et al. 2018, doi:10.1016/j.image.2017.11.001, as in the authors' code. ``piq`` uses
+    other rounded coefficients for I and Q, so that colour images differ by about 1e-5.
     """
     return score_tensors(Haarpsi(), "haarpsi", reference, output)

@@ -27,25 +27,26 @@ BINOMIAL = tuple(weight * math.sqrt(2) / 16 for weight in (1, 4, 6, 4, 1))
 REACH = len(BINOMIAL) // 2
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 NOISE = 0.4
-"""Variance of the visual noise, of the peak 255."""
+"""Variance of the visual noise, for a peak of 255."""
 SMALLEST = (WINDOW - 1) * 2 ** (LEVELS - 1) + 1
 INNER = (WINDOW - BLOCK) // 2
-"""How much further SSIM's window reaches than the window of the information weight."""
+"""Difference of the radii of SSIM's window and of the window of the information weight."""
 TAP = Tap(whole=True)
 
 TOGETHER = 16384
-"""So many positions are read together."""
+"""The number of positions that are read together."""
 
 
 class IwSsim(Metric):
-    """IW-SSIM: MS-SSIM of a Laplacian pyramid, each position weighted by the information there.
+    """IW-SSIM: MS-SSIM of a Laplacian pyramid, with positions weighted by information content.
 
-    Of luma (0.299 R + 0.587 G + 0.114 B) in [0, 255], five scales: contrast and structure of SSIM's
-    Gaussian windows of 11x11 on four differences between scales, SSIM on the smallest scale;
-    weighted means over positions, to MS-SSIM's powers, multiplied. The weight is the information
-    that reference and output share with what the eye gets of them: the reference is modelled as a
-    Gaussian scale mixture of 3x3 neighbours and of the position at the next scale, the output as
-    reference times gain plus noise, the eye by noise of variance 0.4.
+    From luma (0.299 R + 0.587 G + 0.114 B) in [0, 255], it computes a pyramid of five scales. On
+    the four differences between scales it uses contrast and structure of SSIM's Gaussian windows of
+    11x11, on the smallest scale the full SSIM. Their weighted means over positions are raised to
+    the powers of MS-SSIM and multiplied. The weight is the mutual information between the images
+    and their perceived versions. The reference is modelled as a Gaussian scale mixture of 3x3
+    neighbours and of the position at the next scale, the output as the reference times a gain plus
+    noise, and the eye by noise of variance 0.4.
     """
 
     name: ClassVar[str] = "iw-ssim"
@@ -53,7 +54,7 @@ class IwSsim(Metric):
     citation: ClassVar[str] = "Wang and Li 2011, doi:10.1109/TIP.2010.2092435"
 
     def columns(self) -> tuple[Column, ...]:
-        """Return the one column, ``iw-ssim``; the model of the reference needs all of it."""
+        """Return the one column, ``iw-ssim``; the model of the reference needs whole images."""
         return (
             Column(
                 "iw-ssim",
@@ -62,13 +63,13 @@ class IwSsim(Metric):
                 (TAP,),
                 headline=True,
                 smallest=SMALLEST,
-                undefined="neither image holds any information",
+                undefined="neither image contains any information",
                 margin=THIRD_DIGIT,
             ),
         )
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
-        """Return bands, moments and model of the reference at every scale, one after the other."""
+        """Return bands, moments and model of the reference for every scale."""
         bands = list(_pyramid(reference))
         parents: list[Tensor | None] = [*bands[1 : LEVELS - 2 + 1], None]
         models = [
@@ -104,13 +105,13 @@ class IwSsim(Metric):
         return found
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
-        """Multiply the weighted means, each to its power."""
+        """Multiply the powers of the weighted means."""
         pooled = torch.stack(
             [means[f"similarity{level}"] / means[f"weight{level}"] for level in range(LEVELS)],
             dim=1,
         )
         powers = pooled.new_tensor(WEIGHTS) / sum(WEIGHTS)
-        # The gradient of a power is not finite at 0.
+        # The gradient of a power at 0 is not finite.
         return (pooled.abs().clamp_min(torch.finfo(pooled.dtype).tiny) ** powers).prod(1)
 
 
@@ -125,7 +126,7 @@ class _Prepared(NamedTuple):
     block_variance: Tensor
     """Variance in windows of 3x3."""
     energy: Tensor
-    """Energy of the neighbourhood, each direction divided by its own variance."""
+    """Energy of the neighbourhood, with each direction divided by its own variance."""
     eigenvalues: Tensor
     """(N, n): variances of the neighbourhood along its directions."""
 
@@ -141,19 +142,19 @@ def _pyramid(image: Tensor) -> Iterator[Tensor]:
 
 
 def _rounding(dtype: torch.dtype) -> float:
-    """Return up to which variance a band is flat: differences between scales are rounded."""
+    """Return the variance below which a band counts as flat, because of rounding errors."""
     return float(max(1e-15, (4 * 255 * torch.finfo(dtype).eps) ** 2))
 
 
 def _halved(plane: Tensor, axis: int) -> Tensor:
-    """Filter along an axis, reflected at the ends, at every second position."""
+    """Filter along an axis with reflected ends, at every second position."""
     padded = extend(plane, REACH, REACH, "reflect", axis=axis)
     return filter_axis(padded, BINOMIAL, axis, stride=2)
 
 
 def _doubled(plane: Tensor, axis: int, length: int) -> Tensor:
-    """Put zeros between the positions and filter, reflected at the ends."""
-    # Reflected in the enlarged image, that is: around the last value, or around the zero after it.
+    """Insert zeros between the positions, and filter with reflected ends."""
+    # The enlarged image is reflected around its last value, or around the zero after it.
     count = plane.shape[axis]
     first, last = plane.narrow(axis, 1, 1), plane.narrow(axis, count - 1 - length % 2, 1)
     padded = torch.cat([first, plane, last], dim=axis)
@@ -165,12 +166,12 @@ def _doubled(plane: Tensor, axis: int, length: int) -> Tensor:
 
 
 def _blurred(plane: Tensor) -> Tensor:
-    """Filter with SSIM's Gaussian where it fits."""
+    """Filter with SSIM's Gaussian on valid positions."""
     return filter_axis(filter_axis(plane, GAUSSIAN, 1), GAUSSIAN, 2)
 
 
 def _block_mean(plane: Tensor) -> Tensor:
-    """Return the mean over 3x3 where it fits."""
+    """Return the mean over 3x3 on valid positions."""
     thirds = (1 / BLOCK,) * BLOCK
     return filter_axis(filter_axis(plane, thirds, 1), thirds, 2)
 
@@ -182,7 +183,7 @@ def _moments(band: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _similarity(known: _Prepared, other: Tensor, *, with_means: bool) -> Tensor:
-    """Return contrast and structure, or SSIM, at every position where the window fits."""
+    """Return contrast and structure, or SSIM, on valid positions."""
     mean = _blurred(other)
     variance = (_blurred(other.square()) - mean.square()).clamp_min(0)
     covariance = _blurred(known.band * other) - known.mean * mean
@@ -199,9 +200,9 @@ def _model(band: Tensor, parent: Tensor | None) -> tuple[Tensor, Tensor]:
     Parameters
     ----------
     band
-        (N, h, w), of the reference.
+        (N, h, w), a band of the reference.
     parent
-        The band of the next scale, which counts as one more neighbour.
+        The band of the next scale, which gives one more neighbour.
     """
     height, width = (side - BLOCK + 1 for side in band.shape[1:])
     windows = band.unfold(1, BLOCK, 1).unfold(2, BLOCK, 1)  # (N, h - 2, w - 2, 3, 3)
@@ -210,11 +211,11 @@ def _model(band: Tensor, parent: Tensor | None) -> tuple[Tensor, Tensor]:
         large = _enlarged(_enlarged(parent, 1, band.shape[1]), 2, band.shape[2])
         inner = large[:, 1 : 1 + height, 1 : 1 + width].flatten(1)
         around = torch.cat([around, inner[:, None]], dim=1)
-    # Parts of the positions stay in the caches.
+    # Use parts of the positions that fit into the caches.
     neighbours: Sequence[Tensor] = around.chunk(
         -(-around.shape[2] // TOGETHER), dim=2
     )  # (N, n, positions) each
-    # Neighbours are much alike: their covariance is nearly singular, and needs float64.
+    # Neighbours are similar, so that their covariance is nearly singular and needs float64.
     products = (part @ part.mT for part in (each.double() for each in neighbours))
     covariance: Tensor = reduce(torch.add, products) / around.shape[2]
     values, vectors = torch.linalg.eigh(covariance)
@@ -233,10 +234,10 @@ def _model(band: Tensor, parent: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def _enlarged(plane: Tensor, axis: int, length: int) -> Tensor:
-    """Double an axis as the authors' imenlarge2 does, and cut it to a length.
+    """Double an axis as in the authors' imenlarge2, and crop it to a length.
 
-    That is bilinear interpolation to four times the size less three, of which every second
-    position is taken; at the ends it is continued by straight lines, which there are flat.
+    This is bilinear interpolation to four times the size minus three, at every second position,
+    with constant extrapolation at the ends.
     """
     count = plane.shape[axis]
     places = torch.arange(length, dtype=torch.float64, device=plane.device)
@@ -250,13 +251,13 @@ def _enlarged(plane: Tensor, axis: int, length: int) -> Tensor:
 
 
 def _information(known: _Prepared, other: Tensor) -> Tensor:
-    """Return the information content where SSIM's window fits, in bits."""
+    """Return the information content in bits, on valid positions of SSIM's window."""
     mean, spread = _moments(other)
     covariance = _block_mean(known.band * other) - known.block_mean * mean
     small = _rounding(other.dtype)
     gain = covariance / (known.block_variance + small)
     rest = (spread - gain * covariance).clamp_min(0)
-    # Where the reference is flat, the whole output is noise; where the output is flat, none is.
+    # If the reference is flat, the whole output is noise; if the output is flat, it has no noise.
     flat, silent = known.block_variance < small, spread < small
     gain = torch.where(flat | silent, 0.0, gain)
     rest = torch.where(silent, 0.0, torch.where(flat, spread, rest))
@@ -264,7 +265,7 @@ def _information(known: _Prepared, other: Tensor) -> Tensor:
     gain, rest, energy = gain[cut].double(), rest[cut].double(), known.energy[cut].double()
     level = 1 + rest / NOISE
     slope = (rest + (1 + gain.square()) * NOISE) * energy / NOISE**2
-    # One logarithm of the product, in float64, which holds it.
+    # Take one logarithm of the product, which float64 can represent.
     product = torch.ones_like(level)
     for eigenvalue in known.eigenvalues.unbind(1):
         product = product * (level + slope * eigenvalue[:, None, None])
@@ -282,16 +283,16 @@ def iw_ssim(reference: Tensor, output: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N,) float64, 1 for equal images; NaN where neither holds any information.
+        (N,) float64, 1 for equal images; NaN if neither contains any information.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
 
     Notes
     -----
-    Wang and Li 2011, doi:10.1109/TIP.2010.2092435, as the authors' script has it. ``piq`` enlarges
-    images of odd sides otherwise at the last row and column.
+    Wang and Li 2011, doi:10.1109/TIP.2010.2092435, as in the authors' script. ``piq`` differs at
+    the last row and column of enlarged images with odd sides.
     """
     return score_tensors(IwSsim(), "iw-ssim", reference, output)

@@ -14,9 +14,9 @@ __all__ = ["KernelInceptionDistance"]
 class KernelInceptionDistance(InceptionDistance):
     """KID: the unbiased squared maximum mean discrepancy with the kernel (x . y / 2048 + 1)^3.
 
-    Of Inception's 2048 features, over all pairs of images: nothing is drawn at random. Its
-    expectation does not depend on the number of images; the value may be below 0. The options are
-    those of fid, and both share the features.
+    It uses Inception's 2048 features and all pairs of images, without random subsets. Its
+    expectation does not depend on the number of images, and the value may be below 0. The options
+    are those of fid, and both metrics share the features.
     """
 
     name: ClassVar[str] = "kid"

@@ -32,7 +32,7 @@ LAYERS: dict[Net, tuple[str, ...]] = {
 
 
 def _norm(features: Tensor) -> Tensor:
-    """Return the norm over channels, never 0; its gradient is finite everywhere."""
+    """Return the norm over channels, which is never 0, with a finite gradient."""
     norm: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
     return norm + UNIT_EPSILON
 
@@ -40,9 +40,10 @@ def _norm(features: Tensor) -> Tensor:
 class Lpips(Metric):
     """LPIPS v0.1 with the linear weights of the authors' package.
 
-    Features of five (squeeze: seven) layers, unit length over channels; squared difference,
-    weighted channel by channel; mean over positions; sum over layers. The input is ImageNet
-    normalised: the authors' scaling of [-1, 1], (2x - 1 - shift) / scale, is the same.
+    Features of five (squeeze: seven) layers are normalised to unit length over channels. The value
+    is the sum over layers of the mean over positions of their squared difference, with a weight for
+    each channel. The input is normalised as for ImageNet, which equals the authors' scaling of
+    [-1, 1], (2x - 1 - shift) / scale.
     """
 
     name: ClassVar[str] = "lpips"
@@ -55,7 +56,7 @@ class Lpips(Metric):
 
     @classmethod
     def parse_column(cls, stem: str) -> dict[str, str] | None:
-        """Read the net off ``lpips-<net>``."""
+        """Parse the net in ``lpips-<net>``."""
         name, _, net = stem.partition("-")
         return {"net": net} if name == cls.name and net in NETWORKS else None
 
@@ -72,14 +73,14 @@ class Lpips(Metric):
                 taps,
                 options,
                 headline=True,
-                margin=Margin(0.002, reason="papers print three digits and argue over the third"),
+                margin=Margin(0.002, reason="papers print three digits and compare the third"),
                 tolerance=NETWORK_TOLERANCE,
                 map=ColumnMap("stretch"),
             ),
         )
 
     def parameters(self, folder: Path | None) -> Weights:
-        """Load the linear weights: they come with the package ``lpips``, whatever the folder."""
+        """Load the linear weights, which are always those in the package ``lpips``."""
         return lpips_linear(self.net)
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
@@ -91,17 +92,17 @@ class Lpips(Metric):
     ) -> Maps:
         """Return a layer's weighted squared difference, (N, h, W)."""
         weight = parameters[self._weight(tap)].flatten()
-        # In one step and in place: a large layer's temporaries cost more than the arithmetic.
+        # In one step and in place, because temporary tensors of a large layer are slow.
         difference = torch.addcdiv(reference[0], output, _norm(output), value=-1).square_()
-        # Channels-last: a matrix-vector product.
+        # For channels-last features this is a matrix-vector product.
         return {tap.layer: difference.permute(0, 2, 3, 1) @ weight.to(difference.dtype)}
 
     def fast_path(self, tap: Tap) -> FeatureMean:
-        """Say that it is the weighted squared difference at unit length."""
+        """Declare the weighted squared difference at unit length."""
         return FeatureMean(tap.layer, "unit", self._weight(tap))
 
     def _weight(self, tap: Tap) -> str:
-        """Name the weights of a layer's channels."""
+        """Return the name of the weights of a layer's channels."""
         return f"lin{LAYERS[self.net].index(tap.layer)}"
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
@@ -131,12 +132,12 @@ def lpips(
     Raises
     ------
     IqbenchError
-        On an unknown net, tensors that are no pair of images or too small, or pretrained weights
-        that are not there and cannot be fetched.
+        If the net is unknown, the tensors are not a pair of images or too small, or pretrained
+        weights are missing and cannot be fetched.
 
     Notes
     -----
-    Zhang et al. 2018, doi:10.1109/CVPR.2018.00068. Equal to the package ``lpips`` with
+    Zhang et al. 2018, doi:10.1109/CVPR.2018.00068. It equals the package ``lpips`` with
     ``normalize=True``.
     """
     metric = validate(Lpips, {"net": net}, where="LPIPS")

@@ -25,14 +25,15 @@ TAP = Tap(whole=True)
 
 
 class Mdsi(Metric):
-    """MDSI: how much the similarity of gradients and colours deviates over the image.
+    """MDSI: the deviation of the similarity of gradients and colours over the image.
 
-    Images whose short side is longer are averaged to a short side of about 256 pixels. Of
-    L (0.2989 R + 0.587 G + 0.114 B): the similarity of Prewitt gradients of both images, and the
-    difference of their similarities to the gradient of the fused image; of H and M (0.3 R + 0.04 G
-    - 0.35 B, 0.34 R - 0.6 G + 0.17 B): the joint similarity; weighted .6 and .4. Of its fourth root
-    (complex where it is negative), the mean absolute deviation; of that, the fourth root. Zeros
-    outside the image. Gray counts as three equal channels.
+    Larger images are first averaged to a short side of about 256 pixels. The gradient similarity
+    uses L (0.2989 R + 0.587 G + 0.114 B): the similarity of the Prewitt gradients of both images,
+    plus the difference of their similarities to the gradient of the fused image. The colour
+    similarity is the joint one of H and M (0.3 R + 0.04 G - 0.35 B, 0.34 R - 0.6 G + 0.17 B). Both
+    are added with weights 0.6 and 0.4. The value is the fourth root of the mean absolute deviation
+    of the fourth root of this sum (which is complex if the sum is negative). Images have zero
+    padding. Gray counts as three equal channels.
     """
 
     name: ClassVar[str] = "mdsi"
@@ -42,7 +43,7 @@ class Mdsi(Metric):
     role: ClassVar[Role] = "perception"
 
     def columns(self) -> tuple[Column, ...]:
-        """Return the one column, ``mdsi``; the mean over the whole image comes first."""
+        """Return the one column, ``mdsi``; the deviation needs the mean over the whole image."""
         return (Column("mdsi", "lower", self.summary, (TAP,), headline=True, margin=THIRD_DIGIT),)
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
@@ -63,7 +64,7 @@ class Mdsi(Metric):
         products = (first[:, 1:] * second[:, 1:]).sum(1, keepdim=True)
         squares = (first[:, 1:].square() + second[:, 1:].square()).sum(1, keepdim=True)
         alike = ALPHA * by_slope + (1 - ALPHA) * (2 * products + C3) / (squares + C3)
-        # The fourth root of a negative number lies on the diagonal of the complex plane.
+        # The fourth root of a negative number is on the diagonal of the complex plane.
         root = safe_sqrt(safe_sqrt(alike.abs()))
         real = torch.where(alike < 0, root * 0.5**0.5, root)
         imaginary = torch.where(alike < 0, real, 0.0)
@@ -79,7 +80,7 @@ class Mdsi(Metric):
         parameters: Maps,
         place: Place,
     ) -> Statistics:
-        """Return the mean of the map, in two readings where loops serve."""
+        """Return the mean of the map, in two passes if compiled loops are used."""
         if not library.suits(output):
             return super().observe(tap, reference, output, parameters, place)
         first, slope = reference
@@ -123,11 +124,11 @@ def mdsi(reference: Tensor, output: Tensor) -> Tensor:
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images.
+        If the tensors are not a pair of images.
 
     Notes
     -----
-    Nafchi et al. 2016, doi:10.1109/ACCESS.2016.2604042, as the authors' script has it: sum of both
-    similarities, mean absolute deviation.
+    Nafchi et al. 2016, doi:10.1109/ACCESS.2016.2604042, as in the authors' script, with the sum of
+    both similarities and the mean absolute deviation.
     """
     return score_tensors(Mdsi(), "mdsi", reference, output)

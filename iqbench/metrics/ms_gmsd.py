@@ -23,18 +23,18 @@ TAPS = tuple(
     Tap("gradient", layer, normalise=False)
     for layer in ("magnitude1", "magnitude", "magnitude3", "magnitude4")
 )
-"""Of luma as it is, and halved once (as GMSD reads it), twice and three times."""
+"""Luma at full size, and halved once (as for GMSD), twice and three times."""
 SMALLEST = 17
 
 
 class MsGmsd(Metric):
     """MS-GMSD: the deviation of the similarity of gradient magnitudes at four scales.
 
-    Of luma (0.299 R + 0.587 G + 0.114 B) as it is and halved three times (mean over 2x2): Prewitt's
-    gradients with zeros outside the image, the similarity ((2 - a) g1 g2 + c) / (g1^2 + g2^2 -
-    a g1 g2 + c) with a = 0.5 and c = 170 of the peak 255, and its standard deviation (of the
-    population). The value is the root of the weighted sum of their squares. The colour part of the
-    paper's MS-GMSDc is left out.
+    Luma (0.299 R + 0.587 G + 0.114 B) is used at full size and halved up to three times (mean over
+    2x2). The similarity of Prewitt's gradients (with zero padding) is
+    ((2 - a) g1 g2 + c) / (g1^2 + g2^2 - a g1 g2 + c) with a = 0.5 and c = 170 for a peak of 255.
+    The value is the root of a weighted sum, over scales, of its population variance. The colour
+    part of the paper's MS-GMSDc is left out.
     """
 
     name: ClassVar[str] = "ms-gmsd"
@@ -65,20 +65,20 @@ class MsGmsd(Metric):
         parameters: Maps,
         place: Place,
     ) -> Statistics:
-        """Return mean and spread of 1 - the similarity at a scale."""
+        """Return mean and spread of one minus the similarity at a scale."""
         if library.suits(output):
             return {tap.layer: _spread(reference[0], output)}
         apart = dissimilarity(reference[0], output, C, MASKING)
         return {tap.layer: spread(apart, correction=0).double()}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
-        """Weigh the variances."""
+        """Return the root of the weighted sum of variances."""
         variances = torch.stack([means[tap.layer][:, 1] for tap in TAPS], dim=1)
         return safe_sqrt((variances * variances.new_tensor(WEIGHTS)).sum(1))
 
 
 def _spread(reference: Tensor, output: Tensor) -> Spread:
-    """Return mean and spread of the dissimilarity, in one reading; sums are float64."""
+    """Return mean and spread of the dissimilarity, in one pass with float64 sums."""
     constants = torch.tensor([C, MASKING], dtype=torch.float32, device="cpu")
     found = [
         loops.unlike_sums(first, second, constants)
@@ -105,10 +105,10 @@ def ms_gmsd(reference: Tensor, output: Tensor) -> Tensor:
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
 
     Notes
     -----
-    Zhang et al. 2017, doi:10.1109/ICASSP.2017.7952357. Equal to ``piq.multi_scale_gmsd``.
+    Zhang et al. 2017, doi:10.1109/ICASSP.2017.7952357. It equals ``piq.multi_scale_gmsd``.
     """
     return score_tensors(MsGmsd(), "ms-gmsd", reference, output)

@@ -22,20 +22,21 @@ WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 WINDOW = SIZES["gaussian"]
 LAST = len(WEIGHTS)
 SMALLEST = WINDOW * 2 ** (LAST - 1)
-"""The authors' script refuses images whose shorter side is less, whatever halving would leave."""
+"""The smallest side, as in the authors' script, also if halving would allow smaller images."""
 
 
 class MsSsim(Metric):
-    """MS-SSIM over five scales, and in dB as compression reports it: -10 log10(1 - MS-SSIM).
+    """MS-SSIM over five scales, and in dB as usual for compression: -10 log10(1 - MS-SSIM).
 
-    SSIM's Gaussian 11x11 on valid positions; contrast and structure of scales 1 to 4 and SSIM of
-    scale 5, each averaged over positions, to the powers .0448 .2856 .3001 .2363 .1333 and
-    multiplied; the mean over channels. Negative means count as 0. Between scales the mean over
-    2x2. Option `odd`, what is done with a side that is odd: repeat, the last row or column is
-    repeated, as the authors' script does and TensorFlow (short side at least 176 pixels); zero, a
-    row or column of zeros before the first, as pytorch-msssim, CompressAI and pyiqa (161); crop,
-    the last row or column is left out, as torchmetrics (176); repeat-first, the first row and
-    column are repeated if either side is odd, as piq (161). Even sides give one value.
+    It uses SSIM's 11x11 Gaussian window on valid positions. Contrast and structure of scales 1 to 4
+    and SSIM of scale 5 are averaged over positions, raised to the powers 0.0448, 0.2856, 0.3001,
+    0.2363 and 0.1333, and multiplied; the value is the mean over channels. Negative means count as
+    0. Each scale is the mean over 2x2 of the one before. Option `odd`, the treatment of odd sides:
+    repeat, the last row or column is repeated, as in the authors' script and TensorFlow (short side
+    at least 176 pixels); zero, a row or column of zeros is added before the first, as in
+    pytorch-msssim, CompressAI and pyiqa (161); crop, the last row or column is left out, as in
+    torchmetrics (176); repeat-first, the first row and column are repeated if either side is odd,
+    as in piq (161). For even sides, all treatments give the same value.
     """
 
     name: ClassVar[str] = "ms-ssim"
@@ -82,7 +83,7 @@ class MsSsim(Metric):
         )
 
     def taps(self) -> tuple[Tap, ...]:
-        """Return where the five scales are read: the pixels, then the pyramid's layers."""
+        """Return the taps of the five scales: the pixels, then the pyramid's layers."""
         network = network_of(self.odd)
         layers = (f"scale{scale}" for scale in range(2, LAST + 1))
         pyramid = (Tap(network, layer, WINDOW, normalise=False) for layer in layers)
@@ -97,7 +98,7 @@ class MsSsim(Metric):
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
-        """Return, of each channel, contrast times structure, or SSIM at the last scale."""
+        """Return, for each channel, contrast times structure, or SSIM at the last scale."""
         image, mean, variance = reference
         other = output.double()
         other_mean = _filter(other)
@@ -109,7 +110,7 @@ class MsSsim(Metric):
         return {f"{scale}.{channel}": values[:, channel] for channel in range(values.shape[1])}
 
     def fast_path(self, tap: Tap) -> SimilarityMean:
-        """Say that it is SSIM at the last scale, else its contrast and structure."""
+        """Declare SSIM at the last scale, else its contrast and structure."""
         return SimilarityMean(
             str(_scale(tap)),
             window_weights("gaussian"),
@@ -120,11 +121,11 @@ class MsSsim(Metric):
 
     @staticmethod
     def _whole_at(tap: Tap) -> bool:
-        """Tell whether luminance counts at a tap: at the last scale only."""
+        """Return whether a tap uses luminance, which is only so at the last scale."""
         return _scale(tap) == LAST
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
-        """Multiply the scales of each channel, average the channels."""
+        """Multiply the scales of each channel, and average the channels."""
         channels = sorted({name.partition(".")[2] for name in means})
         products = []
         for channel in channels:
@@ -136,7 +137,7 @@ class MsSsim(Metric):
 
 
 def _scale(tap: Tap) -> int:
-    """Return which of the five scales a tap reads, from 1."""
+    """Return the scale that a tap reads, from 1 to 5."""
     return 1 if tap.network == PIXELS else int(tap.layer.removeprefix("scale"))
 
 
@@ -152,8 +153,9 @@ def ms_ssim(reference: Tensor, output: Tensor, *, odd: Halving = "repeat") -> Te
     reference, output
         (N, C, H, W) in [0, 1], C 1 or 3, at least 176x176.
     odd
-        What is done with odd sides between scales: ``repeat``, as the authors' script; ``zero``,
-        as pytorch-msssim; ``crop``, as torchmetrics; ``repeat-first``, as piq. See `MsSsim`.
+        The treatment of odd sides between scales: ``repeat``, as in the authors' script; ``zero``,
+        as in pytorch-msssim; ``crop``, as in torchmetrics; ``repeat-first``, as in piq. See
+        `MsSsim`.
 
     Returns
     -------
@@ -163,7 +165,7 @@ def ms_ssim(reference: Tensor, output: Tensor, *, odd: Halving = "repeat") -> Te
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
 
     Notes
     -----

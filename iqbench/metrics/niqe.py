@@ -32,17 +32,18 @@ SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
 class Niqe(Metric):
-    """NIQE: how far an image's statistics are from those of natural photographs; no reference.
+    """NIQE: the distance of an image's statistics from those of natural photographs; no reference.
 
-    Luma in [0, 255] is made of mean 0 and variance 1 locally (7x7 Gaussian of sigma 7/6, edges
-    replicated, 1 added to the deviation). In each block of 96x96 pixels, and of the image at half
-    size (MATLAB's imresize) in blocks of 48x48, an asymmetric generalised Gaussian is fitted to the
-    values and to the products of neighbours in four directions: 36 features. The value is the
-    distance of their mean and covariance over blocks from those of natural photographs. Rows and
-    columns beyond the last whole block are left out. All in float64.
+    Luma in [0, 255] is locally normalised to mean 0 and variance 1 (7x7 Gaussian of sigma 7/6,
+    replicated edges, 1 added to the deviation). In blocks of 96x96 pixels, and at half size
+    (MATLAB's imresize) in blocks of 48x48, an asymmetric generalised Gaussian is fitted to the
+    values and to the products of neighbours in four directions. This gives 36 features per block.
+    The value is the distance between their mean and covariance over blocks and those of natural
+    photographs. Rows and columns beyond the last complete block are left out. The computation uses
+    float64.
 
     Options: `luma`, studio: MATLAB's rgb2ycbcr, or full: 0.299 R + 0.587 G + 0.114 B; `rounded`,
-    whether luma is rounded to 8 bits; `crop`, a border that is cut off first.
+    whether luma is rounded to 8 bits; `crop`, the width of a border that is first cropped.
     """
 
     name: ClassVar[str] = "niqe"
@@ -86,7 +87,7 @@ class Niqe(Metric):
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
-        """Return the value itself, of images one by one, on the CPU whatever the device."""
+        """Compute the value of each image on the CPU."""
         model = {name: tensor.double().cpu() for name, tensor in parameters.items()}
         values = [
             distance(features(plane, model["window"]), model) for plane in self._planes(output)
@@ -98,11 +99,11 @@ class Niqe(Metric):
         return means["niqe"]
 
     def _planes(self, output: Tensor) -> Tensor:
-        """Return luma in [0, 255] as whole blocks, (N, H, W) float32.
+        """Return luma in [0, 255] of all complete blocks, (N, H, W) float32.
 
         Gray counts as three equal channels.
         """
-        # Some rows at a time: float64 of three channels is six times as large as the plane.
+        # Convert a few rows at a time: float64 with three channels needs six times the memory.
         rows = [self._luma(rows) for rows in torch.split(output, ROWS, dim=2)]
         plane = torch.cat(rows, dim=1)
         if self.crop:
@@ -124,16 +125,16 @@ class Niqe(Metric):
 
 
 def _studio(rgb: Tensor) -> Tensor:
-    """Return MATLAB's luma in [0, 1], float32, rounded where BasicSR rounds."""
+    """Return MATLAB's luma in [0, 1], float32, with the rounding of BasicSR."""
     red, green, blue = rgb.unbind(1)
     return ((24.966 * blue + 128.553 * green + 65.481 * red + 16) / 255).float()
 
 
 def _full(rgb: Tensor) -> Tensor:
-    """Return 0.299 R + 0.587 G + 0.114 B in [0, 1], rounded where OpenCV rounds.
+    """Return 0.299 R + 0.587 G + 0.114 B in [0, 1], with the rounding of OpenCV.
 
-    Luma between two integers is frequent, and the next rounding depends on the last digit.
-    OpenCV multiplies in float32 and adds fused: green, then blue, then red.
+    Luma is often exactly between two integers, so that its rounding depends on the last digit.
+    OpenCV uses float32 with fused multiply-add: green, then blue, then red.
     """
     total = rgb.new_zeros(())
     for channel, weight in ((1, 0.587), (2, 0.114), (0, 0.299)):
@@ -155,14 +156,13 @@ def features(plane: Tensor, window: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (blocks, 36) float64; NaN where a fit does not exist.
+        (blocks, 36) float64; NaN if a fit does not exist.
 
     Notes
     -----
-    Where the picture is flat, values are its distance from a local mean that equals it but for
-    rounding, and their signs decide the fit. So the precision of each step is that of BasicSR and
-    mmagic: float32 at full size, where flat areas are exactly 0; at half size float64, and sums in
-    the order of the window's values.
+    In flat regions, normalised values are only rounding errors of the local mean, and their signs
+    decide the fit. So each step has the precision of BasicSR and mmagic: float32 at full size,
+    where flat regions are exactly 0; float64 at half size, with sums in the order of the window.
     """
     found = []
     for scale in SCALES:
@@ -176,14 +176,14 @@ def features(plane: Tensor, window: Tensor) -> Tensor:
 
 
 def _normalised(plane: Tensor, window: Tensor) -> Tensor:
-    """Subtract the local mean, divide by the local deviation plus 1."""
+    """Subtract the local mean, and divide by the local deviation plus 1."""
     mean = _blurred(plane, window)
     deviation = (_blurred(plane.square(), window) - mean.square()).abs_().sqrt_()
     return (plane - mean).div_(deviation.add_(1))
 
 
 def _blurred(plane: Tensor, window: Tensor) -> Tensor:
-    """Filter with edges replicated, summed in float64 and rounded to the type of the plane."""
+    """Filter with replicated edges; sums are float64 and rounded to the type of the plane."""
     border = window.shape[0] // 2
     image = F.pad(plane.double()[None, None], (border,) * 4, mode="replicate")[0, 0]
     height, width = plane.shape
@@ -193,14 +193,14 @@ def _blurred(plane: Tensor, window: Tensor) -> Tensor:
     part = torch.empty_like(total)
     for row, weights in enumerate(window.tolist()):
         for column, weight in enumerate(weights):
-            # Multiplied and added with a rounding each.
+            # Round after the multiplication and after the addition.
             torch.mul(image[row : row + height, column : column + width], weight, out=part)
             total.add_(part)
     return total.to(plane.dtype)
 
 
 def _block_features(blocks: Tensor) -> Tensor:
-    """Fit every block, and its products with its neighbours; (B, side, side) to (B, 18)."""
+    """Fit the values of every block and their products; (B, side, side) to (B, 18)."""
     sums = loops.sign_sums(blocks) if library.available() else _sign_sums(blocks)
     fit = asymmetric_fit(sums, blocks[0].numel())
     lefts, rights = fit.left * fit.scale, fit.right * fit.scale
@@ -213,7 +213,7 @@ def _block_features(blocks: Tensor) -> Tensor:
 
 
 def _sign_sums(blocks: Tensor) -> Tensor:
-    """Return what `loops.sign_sums` gives, the slower way."""
+    """Compute the same as `loops.sign_sums`, without the compiled loop."""
     kinds = [blocks, *(blocks * blocks.roll(shift, dims=(1, 2)) for shift in SHIFTS)]
     return torch.stack([sign_sums(kind.flatten(1)) for kind in kinds], dim=1)
 
@@ -224,14 +224,14 @@ def distance(found: Tensor, model: Maps) -> Tensor:
     Parameters
     ----------
     found
-        (blocks, 36), as `features` gives them.
+        (blocks, 36), from `features`.
     model
         ``mean`` (36,) and ``covariance`` (36, 36) of natural photographs.
 
     Returns
     -------
     Tensor
-        A scalar; NaN where a feature has no value in any block.
+        A scalar; NaN if a feature is NaN in all blocks.
     """
     whole = found[~found.isnan().any(1)]
     mean = found.nanmean(0)
@@ -250,18 +250,19 @@ def niqe(image: Tensor, *, luma: Luma = "studio", rounded: bool = True, crop: in
     Parameters
     ----------
     image
-        (N, C, H, W) in [0, 1], C 1 or 3, of at least two blocks of 96x96 pixels.
+        (N, C, H, W) in [0, 1], C 1 or 3, with at least two blocks of 96x96 pixels.
     luma
-        ``studio``: MATLAB's rgb2ycbcr; ``full``: 0.299 R + 0.587 G + 0.114 B. Gray stays as it is.
+        ``studio``: MATLAB's rgb2ycbcr; ``full``: 0.299 R + 0.587 G + 0.114 B, which does not
+        change gray.
     rounded
-        Round luma to 8 bits first, as MATLAB does.
+        Whether to round luma to 8 bits first, as in MATLAB.
     crop
-        Border that is cut off first, in pixels.
+        Width in pixels of a border that is first cropped.
 
     Returns
     -------
     Tensor
-        (N,) float64, lower is better; NaN where the image is flat.
+        (N,) float64, lower is better; NaN if the image is flat.
 
     Raises
     ------
@@ -271,8 +272,8 @@ def niqe(image: Tensor, *, luma: Luma = "studio", rounded: bool = True, crop: in
 
     Notes
     -----
-    Mittal et al. 2013, doi:10.1109/LSP.2012.2227726. The default is BasicSR's and mmagic's: 5.7296
-    for the baboon of Set14, as MATLAB R2021a gives.
+    Mittal et al. 2013, doi:10.1109/LSP.2012.2227726. The default is that of BasicSR and mmagic. It
+    gives 5.7296 for the baboon of Set14, as MATLAB R2021a.
     """
     metric = Niqe(luma=luma, rounded=rounded, crop=crop)
     with torch.no_grad():

@@ -21,12 +21,12 @@ TAPS = tuple(
 
 
 class Nlpd(Metric):
-    """NLPD: the distance of two Laplacian pyramids, whose local contrast is normalised.
+    """NLPD: the distance of two Laplacian pyramids with normalised local contrast.
 
-    Of luma (0.299 R + 0.587 G + 0.114 B) in [0, 1], six scales. Each difference to the next scale,
-    and the last scale, is divided by a constant and a weighted sum of the magnitudes around it, as
-    fitted to photographs by the authors. The value is the mean over scales of the root of the mean
-    squared difference.
+    The pyramid has six scales of luma (0.299 R + 0.587 G + 0.114 B) in [0, 1]. Each difference to
+    the next scale, and the last scale, is divided by a constant plus a weighted sum of surrounding
+    magnitudes; the authors fitted these to photographs. The value is the mean over scales of the
+    root of the mean squared difference.
     """
 
     name: ClassVar[str] = "nlpd"
@@ -66,11 +66,11 @@ def nlpd(reference: Tensor, output: Tensor) -> Tensor:
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images.
+        If the tensors are not a pair of images.
 
     Notes
     -----
-    Laparra et al. 2016, doi:10.2352/ISSN.2470-1173.2016.16.HVEI-103, as the authors' ``NLP_dist.m``
-    has it. Implementations that fit other filters, or mirror at the edges otherwise, differ.
+    Laparra et al. 2016, doi:10.2352/ISSN.2470-1173.2016.16.HVEI-103, as in the authors'
+    ``NLP_dist.m``. Implementations with other filters or another treatment of edges differ.
     """
     return score_tensors(Nlpd(), "nlpd", reference, output)

@@ -35,7 +35,7 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def default_layers(net: str) -> tuple[str, ...]:
-    """Return the last activation of each block of a VGG, and the like of other networks."""
+    """Return the last activation of each block of a VGG, and similar layers of other networks."""
     layers = architecture(net).layers
     if net.startswith("vgg"):
         relus = [layer for layer in layers if layer.startswith("relu")]
@@ -90,7 +90,7 @@ class Perceptual(Metric):
 
     @classmethod
     def parse_column(cls, stem: str) -> dict[str, str] | None:
-        """Read net, layer and distance off ``perceptual-<net>-<layer>-<distance>``."""
+        """Parse net, layer and distance in ``perceptual-<net>-<layer>-<distance>``."""
         parts = stem.split("-")
         if len(parts) != 4 or parts[0] != cls.name:
             return None
@@ -98,7 +98,7 @@ class Perceptual(Metric):
         return {"net": parts[1], **layers, "distance": parts[3]}
 
     def columns(self) -> tuple[Column, ...]:
-        """Return one column per layer and, of several layers or given weights, their sum."""
+        """Return one column per layer; also their sum, for several layers or given weights."""
         stem, suffix = f"{self.name}-{self.net}", ""
         common = (("net", self.net), ("normalise", self.normalise), ("distance", self.distance))
         if self.normalise != "imagenet":
@@ -148,7 +148,7 @@ class Perceptual(Metric):
         return {tap.layer: difference.abs_() if self.distance == "l1" else difference.square_()}
 
     def fast_path(self, tap: Tap) -> FeatureMean:
-        """Say which distance it is."""
+        """Declare the distance."""
         return FeatureMean(tap.layer, "absolute" if self.distance == "l1" else "squared")
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
@@ -181,7 +181,7 @@ def perceptual_metric(
     Raises
     ------
     IqbenchError
-        On an unknown network, layer or option.
+        If a network, layer or option is unknown.
     """
     options = {
         "net": net,
@@ -219,7 +219,7 @@ def perceptual(
     weights
         One per layer; 1 each by default.
     normalise
-        ``imagenet``: the network sees ImageNet-normalised pixels; ``none``: as they are.
+        ``imagenet``: the network gets ImageNet-normalised pixels; ``none``: unchanged ones.
     backbone
         The network with its weights; by default the pretrained one.
 
@@ -231,13 +231,13 @@ def perceptual(
     Raises
     ------
     IqbenchError
-        On an unknown network, layer or option, tensors that are no pair of images or are too small
-        for a layer, or pretrained weights that are not there and cannot be fetched.
+        If a network, layer or option is unknown, the tensors are not a pair of images or are too
+        small for a layer, or pretrained weights are missing and cannot be fetched.
 
     Notes
     -----
     Johnson et al. 2016, doi:10.1007/978-3-319-46475-6_43. Their form for super-resolution is
-    ``layers=("relu2_2",), distance="l2"``; SRGAN's is relu5_4, ESRGAN's conv5_4 of VGG19.
+    ``layers=("relu2_2",), distance="l2"``; SRGAN uses relu5_4 and ESRGAN conv5_4 of VGG19.
     """
     metric = perceptual_metric(net, layers, distance, weights, normalise)
     column = metric.columns()[-1].name

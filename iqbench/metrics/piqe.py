@@ -1,4 +1,4 @@
-"""PIQE: perception-based image quality evaluator, which reads no reference."""
+"""PIQE: perception-based image quality evaluator, without a reference."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ TAP = Tap(whole=True)
 
 
 class Piqe(Metric):
-    """PIQE: how much of an image's active blocks are distorted, from 0 (best) to 100.
+    """PIQE: the distortion of an image's active blocks, from 0 (best) to 100.
 
-    Of luma (0.299 R + 0.587 G + 0.114 B), rounded to 8 bits and scaled to a maximum of 255: the
-    difference to the local mean, over the local deviation plus 1, in blocks of 16x16 (mirrored
-    where the last overhang). A block whose variance v is above 0.1 is active; it counts 1 - v if a
-    segment of six pixels on its edge has a deviation below 0.1 (an artefact), and v if its centre
-    deviates like noise. Their sum plus 1, over the number of active blocks plus 1, in per cent.
+    Luma (0.299 R + 0.587 G + 0.114 B) is rounded to 8 bits, scaled to a maximum of 255, and locally
+    normalised: its difference to the local mean is divided by the local deviation plus 1. It is cut
+    into blocks of 16x16; the image is mirrored to complete the last ones. A block with a variance v
+    above 0.1 is active. It adds 1 - v if a segment of six pixels on its edge has a deviation below
+    0.1 (an artefact), and v if its centre deviates like noise. The value is this sum plus 1,
+    divided by the number of active blocks plus 1, in per cent.
     """
 
     name: ClassVar[str] = "piqe"
@@ -44,7 +45,7 @@ class Piqe(Metric):
     needs: ClassVar[Needs] = "output"
 
     def columns(self) -> tuple[Column, ...]:
-        """Return the one column, ``piqe``; the maximum is that of the whole image."""
+        """Return the one column, ``piqe``; its maximum needs the whole image."""
         return (
             Column(
                 "piqe",
@@ -61,10 +62,10 @@ class Piqe(Metric):
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
         """Return the value itself."""
-        # Values exactly between two integers occur: they are rounded up, whatever the last digit.
+        # Values exactly between two integers must be rounded up in spite of rounding errors.
         plane = round_half_away(luma_full(output.double()) * 255 + ROUNDING)
         peak = plane.amax((1, 2, 3), keepdim=True)
-        # A plane without light stays as it is.
+        # A black plane is not changed.
         plane = round_half_away(plane * 255 / torch.where(peak > 0, peak, 255.0))
         return {"piqe": _score(_blocks(_normalised(_completed(plane)))).unsqueeze(1)}
 
@@ -85,7 +86,7 @@ def _completed(plane: Tensor) -> Tensor:
 
 
 def _normalised(plane: Tensor) -> Tensor:
-    """Subtract the local mean, divide by the local deviation plus 1."""
+    """Subtract the local mean, and divide by the local deviation plus 1."""
     line = gaussian_weights(WINDOW, SIGMA)
     padded = surrounded(plane, WINDOW // 2)
     mean, square = (
@@ -95,7 +96,7 @@ def _normalised(plane: Tensor) -> Tensor:
 
 
 def _blocks(plane: Tensor) -> Tensor:
-    """Cut into blocks side by side, (N, n, 16, 16)."""
+    """Cut into adjacent blocks, (N, n, 16, 16)."""
     columns = F.unfold(plane, BLOCK, stride=BLOCK)
     return columns.mT.reshape(len(plane), -1, BLOCK, BLOCK)
 
@@ -103,7 +104,7 @@ def _blocks(plane: Tensor) -> Tensor:
 def _score(blocks: Tensor) -> Tensor:
     """Return the value, (N,), of blocks, (N, n, 16, 16)."""
     variance = blocks.flatten(2).var(2)
-    idle = variance <= ACTIVE  # NaN is not, so that it is seen
+    idle = variance <= ACTIVE  # False for NaN, so that it is not hidden
     edges = [blocks[:, :, 0], blocks[:, :, -1], blocks[..., 0], blocks[..., -1]]
     segments = torch.stack(edges, dim=2).unfold(3, SEGMENT, 1)
     artefact = (segments.std(4) < IMPAIRED).flatten(2).any(2)
@@ -113,10 +114,10 @@ def _score(blocks: Tensor) -> Tensor:
 
 
 def _noisy(blocks: Tensor, deviation: Tensor) -> Tensor:
-    """Tell the blocks in which the two middle columns deviate as the others do."""
+    """Return the blocks whose two middle columns deviate like the others."""
     middle = BLOCK // 2
     centre = blocks[..., middle - 1 : middle + 1].flatten(2).std(2)
-    # MATLAB's script takes the eighth column out, and then the ninth of those that are left.
+    # MATLAB's script removes the eighth column, and then the ninth of the remaining ones.
     kept = [column for column in range(BLOCK) if column not in (middle - 1, middle + 1)]
     around = blocks[..., kept].flatten(2).std(2)
     ratio = torch.where(around > 0, centre / torch.where(around > 0, around, 1.0), 0.0)
@@ -136,7 +137,7 @@ def piqe(image: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N,) float64, from 0 to 100, lower is better; 100 of flat images.
+        (N,) float64, from 0 to 100, lower is better; 100 for flat images.
 
     Raises
     ------
@@ -145,7 +146,7 @@ def piqe(image: Tensor) -> Tensor:
 
     Notes
     -----
-    Venkatanath et al. 2015, doi:10.1109/NCC.2015.7084843, as MATLAB's ``piqe`` has it.
+    Venkatanath et al. 2015, doi:10.1109/NCC.2015.7084843, as MATLAB's ``piqe``.
     """
     with torch.no_grad():
         image = accept_image(image)

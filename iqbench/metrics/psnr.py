@@ -19,7 +19,7 @@ __all__ = ["DECIBELS", "TOLERANCE", "Psnr", "decibels", "psnr"]
 TAP = Tap()
 DECIBELS = Margin(
     0.05,
-    reason="smaller steps are below what papers print and what retraining with another seed moves",
+    reason="papers print two decimals, and retraining with another seed changes values by more",
 )
 TOLERANCE = Tolerance(
     1e-5, unit="dB", reason="pixels are float32 (measured: 8e-7); papers report 1e-2"
@@ -27,7 +27,7 @@ TOLERANCE = Tolerance(
 
 
 class Psnr(Metric):
-    """PSNR = -10 log10(MSE) dB with peak 1; the MSE is over all channels and positions.
+    """PSNR = -10 log10(MSE) dB for a peak of 1; the MSE is over all channels and positions.
 
     Option: `epsilon` is added to the MSE, so that equal images have a finite value: 80 dB for the
     1e-8 of pyiqa, piq and BasicSR's ``calculate_psnr_pt``.
@@ -41,7 +41,7 @@ class Psnr(Metric):
     epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
     def columns(self) -> tuple[Column, ...]:
-        """Return the one column, ``psnr``, with `epsilon` where it is not 0."""
+        """Return the one column, ``psnr``, with `epsilon` if it is not 0."""
         name, summary = self.name, self.summary
         options: Options = ()
         if self.epsilon:
@@ -69,16 +69,16 @@ class Psnr(Metric):
         return {"squared_error": (reference[0] - output).square()}
 
     def fast_path(self, tap: Tap) -> PixelMean:
-        """Name the squared error."""
+        """Declare the squared error."""
         return PixelMean("squared_error")
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
-        """Return -10 log10 of the mean; +inf for equal images where nothing is added."""
+        """Return -10 log10 of the mean; +inf for equal images without epsilon."""
         return decibels(means["squared_error"] + self.epsilon)
 
 
 def decibels(error: Tensor) -> Tensor:
-    """Return -10 log10 of an error; +inf at 0, with gradient 0, which spares the batch NaN."""
+    """Return -10 log10 of an error; +inf at 0, with gradient 0 instead of NaN."""
     if not torch.is_grad_enabled():
         return -10 * torch.log10(error)
     none = error == 0
@@ -93,22 +93,23 @@ def psnr(reference: Tensor, output: Tensor, *, epsilon: float = 0.0) -> Tensor:
     reference, output
         (N, C, H, W) in [0, 1], C 1 or 3.
     epsilon
-        Added to the mean squared error; 1e-8 in pyiqa, piq and BasicSR's ``calculate_psnr_pt``.
+        A constant that is added to the mean squared error; 1e-8 in pyiqa, piq and BasicSR's
+        ``calculate_psnr_pt``.
 
     Returns
     -------
     Tensor
-        (N,) in dB; +inf for equal images and no epsilon, where the gradient is 0.
+        (N,) in dB; +inf, with gradient 0, for equal images without epsilon.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images.
+        If the tensors are not a pair of images.
 
     Notes
     -----
-    PSNR = -10 log10(mean((reference - output)^2)), the mean over channels and positions. Over a
-    data set, average these values; pooling the MSE first gives another number.
+    PSNR = -10 log10(mean((reference - output)^2)), with the mean over channels and positions. For a
+    dataset, average these values; averaging the MSE first gives another number.
     """
     metric = validate(Psnr, {"epsilon": epsilon}, where="PSNR")
     return score_tensors(metric, metric.columns()[0].name, reference, output)

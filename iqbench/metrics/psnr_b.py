@@ -45,11 +45,11 @@ def blocking_effect(across: Tensor, elsewhere: Tensor, height: int, width: int) 
 class PsnrB(Metric):
     """PSNR-B = -10 log10(MSE + BEF), with the blocking effect of the output's 8x8 grid.
 
-    BEF = log2(8) / log2(min(H, W)) (D_B - D_C) where D_B > D_C, else 0. D_B is the mean squared
-    difference of neighbours across the edges of blocks, D_C that of all other neighbours. Every
-    pair of neighbours that is there is counted. For gray images, or luma. Others divide the same
-    sums by other counts: the paper's formula (torchmetrics) ever, SwinIR, QGAC and FBCNN where
-    sides are no multiples of 8; `iqbench explain` knows both.
+    BEF = log2(8) / log2(min(H, W)) (D_B - D_C) if D_B > D_C, else 0. D_B is the mean squared
+    difference of neighbours across the edges of blocks, D_C that of all other neighbours. The means
+    are over all existing pairs of neighbours. It is meant for gray images or luma. Other
+    implementations divide the same sums by other counts: the paper's formula (torchmetrics) always,
+    SwinIR, QGAC and FBCNN if sides are not multiples of 8; `iqbench explain` recognises both.
 
     Option: `epsilon` is added to the error, so that equal images without blocking have a finite
     value.
@@ -62,7 +62,7 @@ class PsnrB(Metric):
     epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
     def columns(self) -> tuple[Column, ...]:
-        """Return the one column, ``psnr-b``, with `epsilon`; the grid is the whole image's."""
+        """Return the one column, ``psnr-b``, with `epsilon`; the grid needs the whole image."""
         name, summary = self.name, self.summary
         options: Options = ()
         if self.epsilon:
@@ -102,24 +102,23 @@ def psnr_b(reference: Tensor, output: Tensor, *, epsilon: float = 0.0) -> Tensor
     Parameters
     ----------
     reference, output
-        (N, C, H, W) in [0, 1], larger than 8x8; the grid begins at the upper left corner.
+        (N, C, H, W) in [0, 1], larger than 8x8; the grid starts at the upper left corner.
     epsilon
-        Added to the error.
+        A constant that is added to the error.
 
     Returns
     -------
     Tensor
-        (N,) float64, dB; +inf for equal images without blocking and no epsilon, where the gradient
-        is 0.
+        (N,) float64, dB; +inf, with gradient 0, for equal images without blocking and epsilon.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
 
     Notes
     -----
-    Yim and Bovik 2011, doi:10.1109/TIP.2010.2061859; the terms as in `PsnrB`.
+    Yim and Bovik 2011, doi:10.1109/TIP.2010.2061859; for the terms see `PsnrB`.
     """
     metric = validate(PsnrB, {"epsilon": epsilon}, where="PSNR-B")
     return score_tensors(metric, metric.columns()[0].name, reference, output)

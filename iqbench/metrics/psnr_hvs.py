@@ -1,4 +1,4 @@
-"""PSNR-HVS and PSNR-HVS-M: PSNR of what people see of 8x8 DCT coefficients."""
+"""PSNR-HVS and PSNR-HVS-M: PSNR of 8x8 DCT coefficients, weighted by visibility."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SENSITIVITY = (
     0.525206, 0.402111, 0.329937, 0.295806, 0.249855, 0.212687, 0.214459, 0.254803,
     0.357432, 0.279729, 0.270896, 0.262603, 0.229778, 0.257351, 0.249855, 0.259950,
 )
-"""The contrast sensitivity to each coefficient, row by row."""
+"""The contrast sensitivity for each coefficient, row by row."""
 MASKING = (
     0.390625, 0.826446, 1.000000, 0.390625, 0.173611, 0.062500, 0.038447, 0.026874,
     0.694444, 0.694444, 0.510204, 0.277008, 0.147929, 0.029727, 0.027778, 0.033058,
@@ -42,13 +42,13 @@ MASKING = (
     0.041649, 0.024414, 0.016437, 0.013212, 0.009426, 0.006830, 0.006944, 0.009803,
     0.019290, 0.011815, 0.011080, 0.010412, 0.007972, 0.010000, 0.009426, 0.010203,
 )
-"""How strongly each coefficient masks the others, and is masked."""
+"""The strength with which each coefficient masks others, and is masked."""
 # fmt: on
 PIXELS = SIDE**2
 QUARTER = PIXELS // 4
 COLUMNS = {
     "psnr-hvs": "PSNR of 8x8 DCT coefficients, weighted by contrast sensitivity, dB",
-    "psnr-hvsm": "PSNR-HVS of what the block's own contrast does not mask, dB",
+    "psnr-hvsm": "PSNR-HVS of errors that the block's own contrast does not mask, dB",
 }
 
 
@@ -56,14 +56,15 @@ class PsnrHvs(Metric):
     """PSNR-HVS and PSNR-HVS-M: -10 log10 of the mean squared error of 8x8 DCT coefficients.
 
     Each coefficient is weighted by the contrast sensitivity of the eye. For PSNR-HVS-M, the error
-    of every coefficient but the first is reduced before by what the block masks: the square root
-    of its weighted energy, less where the block holds an edge (the variance within its quarters is
-    small against its own); the larger value of both images counts. Blocks lie side by side from the
-    upper left corner; incomplete ones do not count. Of luma; gray stays as it is.
+    of every coefficient except the first is first reduced by the masking of the block. It is the
+    square root of the block's weighted energy, and smaller if the block contains an edge (the
+    variance within its quarters is small compared with its own); the larger value of both images
+    is used. Blocks are adjacent and start at the upper left corner; incomplete ones are left out.
+    It uses luma; gray is not changed.
 
-    Options: `luma`, ``studio``: MATLAB's rgb2ycbcr, from 16 to 235 of the peak 255; ``full``:
-    0.299 R + 0.587 G + 0.114 B; `rounded`, whether luma is rounded to 8 bits, as the authors' files
-    hold it. Studio range alone gives 1.3 dB more than full range.
+    Options: `luma`, ``studio``: MATLAB's rgb2ycbcr, from 16 to 235 for a peak of 255; ``full``:
+    0.299 R + 0.587 G + 0.114 B; `rounded`, whether luma is rounded to 8 bits, as in the authors'
+    files. Values with studio range are 1.3 dB higher than those with full range.
     """
 
     name: ClassVar[str] = "psnr-hvs"
@@ -103,9 +104,9 @@ class PsnrHvs(Metric):
         )
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
-        """Return the reference's coefficients, (N, h, w, 64), and what each block masks.
+        """Return the reference's coefficients, (N, h, w, 64), and the masking of each block.
 
-        Of the compiled loop, which reads both images at once, the reference alone.
+        For the compiled loop, which reads both images at once, return the reference itself.
         """
         if library.suits(reference):
             return (reference,)
@@ -120,19 +121,19 @@ class PsnrHvs(Metric):
         parameters: Maps,
         place: Place,
     ) -> Statistics:
-        """Return the mean squared error of the coefficients, and of what is not masked of them."""
+        """Return the mean squared error of the coefficients, and of their unmasked part."""
         compiled = len(reference) == 1
         sums = _compiled_sums(reference[0], output) if compiled else _sums(reference, output)
         count = output[0].numel()
         return {name: Mean(total, count) for name, total in zip(COLUMNS, sums, strict=True)}
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
-        """Return -10 log10 of the mean; +inf where nothing is to be seen."""
+        """Return -10 log10 of the mean; +inf if there is no visible error."""
         return decibels(means["psnr-hvsm" if column.startswith("psnr-hvsm") else "psnr-hvs"])
 
 
 def _sums(reference: tuple[Tensor, ...], output: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sums of the weighted squared errors, and of what is not masked of them, (N,)."""
+    """Return the sums of the weighted squared errors, and of their unmasked parts, (N,)."""
     first, masked = reference
     second = _transform(output)
     constants = _constants(output.device, output.dtype)
@@ -146,7 +147,7 @@ def _sums(reference: tuple[Tensor, ...], output: Tensor) -> tuple[Tensor, Tensor
 
 
 def _compiled_sums(reference: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what `_sums` does, block by block; one reference may serve all."""
+    """Compute the same as `_sums` block by block; there may be one reference for all outputs."""
     constants = _loop_constants()
     references, outputs = (one.permute(0, 2, 3, 1).contiguous() for one in (reference, output))
     sums = torch.stack(
@@ -166,10 +167,11 @@ def _transform(blocks: Tensor) -> Tensor:
 
 
 def _masking(coefficients: Tensor) -> Tensor:
-    """Return what a block masks, (N, h, w): 1/32 sqrt(energy quarters' variance / variance).
+    """Return the masking of blocks, (N, h, w): 1/32 sqrt(energy quarters' variance / variance).
 
-    The coefficients but the first hold the distances from the mean: the sum of their squares is
-    that of the pixels, and less those of the means of the quarters, that within the quarters.
+    All coefficients except the first describe the difference from the mean. The sum of their
+    squares is that of the pixels. Minus the squares of the quarters' means, it is the sum of
+    squares within the quarters.
     """
     constants = _constants(coefficients.device, coefficients.dtype)
     energy, whole = (coefficients.square() @ constants.energies).unbind(-1)
@@ -181,32 +183,32 @@ def _masking(coefficients: Tensor) -> Tensor:
 
 
 class _Constants(NamedTuple):
-    """What blocks are multiplied with."""
+    """The matrices and factors for blocks."""
 
     cosines: Tensor
     """(64, 64): the DCT of a block of 64 pixels."""
     sensitivity: Tensor
     """(64,), squared."""
     energies: Tensor
-    """(64, 2): the masking and 1 of every coefficient, 0 of the first."""
+    """(64, 2): the masking factor and 1 for every coefficient; 0 for the first."""
     quarters: Tensor
-    """(64, 4): the means of the block's quarters less its own."""
+    """(64, 4): the means of the block's quarters minus its own."""
     threshold: Tensor
-    """(64,): 1 over the masking; 0 of the first, which is never masked."""
+    """(64,): the inverse of the masking factor; 0 for the first, which is never masked."""
 
 
 @lru_cache(maxsize=1)
 def _loop_constants() -> Tensor:
-    """Return what the compiled loop takes, (4, 64) float32."""
+    """Return the constants for the compiled loop, (4, 64) float32."""
     constants = _constants(torch.device("cpu"), torch.float64)
-    with torch.inference_mode(False):  # what is kept must also serve calls with gradients
+    with torch.inference_mode(False):  # calls with gradients use the cached constants too
         rows = [_cosines().flatten(), constants.sensitivity]
         rows += [constants.energies[:, 0], constants.threshold]
         return torch.stack(rows).float()
 
 
 def _cosines() -> Tensor:
-    """Return the DCT of eight values, (8, 8) float64, one coefficient a row."""
+    """Return the DCT of eight values, (8, 8) float64, one coefficient per row."""
     order = torch.arange(SIDE, dtype=torch.float64, device="cpu")
     line = torch.cos(math.pi / SIDE * order[:, None] * (order + 0.5)) * math.sqrt(2 / SIDE)
     line[0] = math.sqrt(1 / SIDE)
@@ -216,7 +218,7 @@ def _cosines() -> Tensor:
 @lru_cache(maxsize=4)
 def _constants(device: torch.device, dtype: torch.dtype) -> _Constants:
     """Return the constants of a device and type."""
-    with torch.inference_mode(False):  # what is kept must also serve calls with gradients
+    with torch.inference_mode(False):  # calls with gradients use the cached constants too
         line = _cosines()
         cosines = torch.kron(line, line).T.contiguous()
         sensitivity, masking = (
@@ -240,25 +242,25 @@ def psnr_hvs(
     Parameters
     ----------
     reference, output
-        (N, C, H, W) in [0, 1], C 1 or 3, at least 8x8. Gray stays as it is.
+        (N, C, H, W) in [0, 1], C 1 or 3, at least 8x8. Gray is not changed.
     luma
         ``studio``: MATLAB's rgb2ycbcr; ``full``: 0.299 R + 0.587 G + 0.114 B.
     rounded
-        Round luma to 8 bits first; gradients pass through.
+        Whether to round luma to 8 bits first; the rounding has the gradient of the identity.
 
     Returns
     -------
     Tensor
-        (N,), dB; +inf for equal images, where the gradient is 0.
+        (N,), dB; +inf, with gradient 0, for equal images.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
 
     Notes
     -----
-    Egiazarian et al. 2006, as the authors' ``psnrhvsm.m`` has it; without a limit of 100 dB.
+    Egiazarian et al. 2006, as in the authors' ``psnrhvsm.m``, without its limit of 100 dB.
     """
     return _score("psnr-hvs", reference, output, luma, rounded=rounded)
 
@@ -266,26 +268,26 @@ def psnr_hvs(
 def psnr_hvsm(
     reference: Tensor, output: Tensor, *, luma: Luma = "studio", rounded: bool = True
 ) -> Tensor:
-    """PSNR-HVS-M of each image of a batch: PSNR-HVS of what is not masked.
+    """PSNR-HVS-M of each image of a batch: PSNR-HVS of the unmasked errors.
 
     Parameters
     ----------
     reference, output, luma, rounded
-        As of `psnr_hvs`.
+        As for `psnr_hvs`.
 
     Returns
     -------
     Tensor
-        (N,), dB; +inf where all differences are masked, where the gradient is 0.
+        (N,), dB; +inf, with gradient 0, if all differences are masked.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
 
     Notes
     -----
-    Ponomarenko et al. 2007, as the authors' ``psnrhvsm.m`` has it.
+    Ponomarenko et al. 2007, as in the authors' ``psnrhvsm.m``.
     """
     return _score("psnr-hvsm", reference, output, luma, rounded=rounded)
 

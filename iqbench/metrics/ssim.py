@@ -1,4 +1,4 @@
-"""Structural similarity: the authors' definition, and the variants that papers report."""
+"""Structural similarity: the authors' definition, and variants in papers and libraries."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ def window_weights(shape: Shape) -> tuple[float, ...]:
 
 
 def sample_scale(shape: Shape) -> float:
-    """Return what makes of population moments those that are taken: of a uniform window, sample.
+    """Return the moment correction: n / (n - 1) for the uniform window, else 1.
 
-    Sample covariance divides by n - 1, as scikit-image does by default.
+    It converts population moments to sample moments, the default of scikit-image.
     """
     count = SIZES["uniform"] ** 2
     return count / (count - 1) if shape == "uniform" else 1.0
 
 
 def filter_valid(image: Tensor, shape: Shape, axes: tuple[int, ...]) -> Tensor:
-    """Filter with a separable window at all positions where it fits."""
+    """Filter with a separable window on valid positions."""
     for axis in axes:
         image = filter_axis(image, window_weights(shape), axis)
     return image
@@ -81,7 +81,7 @@ def ssim_terms(moments: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]) -> tuple[
     Parameters
     ----------
     moments
-        Means of both images, variances of both, covariance; peak 1.
+        Means of both images, variances of both, and covariance, for a peak of 1.
 
     Returns
     -------
@@ -95,15 +95,15 @@ def ssim_terms(moments: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]) -> tuple[
 
 
 def shrink(image: Tensor, how: Downsample) -> Tensor:
-    """Downsample to a short side of about 256, as some implementations do before SSIM.
+    """Downsample to a short side of about 256, as in some implementations of SSIM.
 
     Parameters
     ----------
     image
         (N, C, H, W).
     how
-        ``none``; ``matlab``: mean over f x f around every f-th pixel, edges mirrored (the authors'
-        script); ``pool``: mean over f x f blocks, a remainder is left out (piq). f is
+        ``none``; ``matlab``: mean over f x f around every f-th pixel, with mirrored edges (the
+        authors' script); ``pool``: mean over f x f blocks, without incomplete blocks (piq). f is
         round(min(H, W) / 256), at least 1.
 
     Returns
@@ -112,14 +112,14 @@ def shrink(image: Tensor, how: Downsample) -> Tensor:
         (N, C, h, w).
     """
     short = min(image.shape[2:]) / 256
-    # MATLAB rounds halves up, Python and piq to even.
+    # MATLAB rounds halves up; Python, and so piq, rounds halves to even.
     factor = max(1, round(short) if how == "pool" else int(short + 0.5))
     if how == "none" or factor == 1:
         return image
     if how == "matlab":
         before, after = (factor - 1) // 2, factor // 2
         for axis in (2, 3):
-            # Mirrored, the edge pixel repeated.
+            # Mirror the image including the edge pixel.
             head = image.narrow(axis, 0, before).flip(axis)
             tail = image.narrow(axis, image.shape[axis] - after, after).flip(axis)
             image = torch.cat([head, image, tail], dim=axis)
@@ -129,13 +129,13 @@ def shrink(image: Tensor, how: Downsample) -> Tensor:
 class Ssim(Metric):
     """Mean SSIM: by default Gaussian 11x11, sigma 1.5, valid positions, population moments.
 
-    K1 = .01, K2 = .03, peak 1, mean over channels. Options: `window`, gaussian, or uniform: 7x7
-    with sample covariance, scikit-image's default; `padding`, valid, or zero, replicate, reflect:
-    the map is as large as the image; `form`, 2d, or 3d: a colour image as a volume, as MATLAB's
-    ssim takes an RGB array (11x11x11, edges replicated in all three directions); `downsample`,
-    none, matlab or pool: to a short side of about 256 first; `structure`, signed, or clipped:
-    contrast times structure counts as 0 at positions where it is negative, as pyiqa does. That
-    matters where the output shows other details than the reference, as generative models' do.
+    K1 = 0.01, K2 = 0.03, peak 1, mean over channels. Options: `window`, gaussian, or uniform: 7x7
+    with sample covariance, the default of scikit-image; `padding`, valid, or zero, replicate,
+    reflect: the map is as large as the image; `form`, 2d, or 3d: a colour image as a volume, as
+    MATLAB's ssim treats an RGB array (11x11x11, with edges replicated in all three directions);
+    `downsample`, none, matlab or pool: first to a short side of about 256; `structure`, signed, or
+    clipped: contrast times structure counts as 0 at positions where it is negative, as in pyiqa.
+    This matters if the output has other details than the reference, as from generative models.
     """
 
     name: ClassVar[str] = "ssim"
@@ -151,7 +151,7 @@ class Ssim(Metric):
 
     @property
     def constants(self) -> tuple[float, float, float, float]:
-        """Return the scale of moments, C1, C2, and the least contrast times structure."""
+        """The moment correction, C1, C2, and the smallest contrast times structure."""
         floor = 0.0 if self.structure == "clipped" else -math.inf
         return sample_scale(self.window), C1, C2, floor
 
@@ -163,7 +163,7 @@ class Ssim(Metric):
 
     def columns(self) -> tuple[Column, ...]:
         """Return the one column, ``ssim``, with every option that is not the default."""
-        # Values that were stored before there was a choice of structure are still current.
+        # Omit the default, so that values stored before this option existed are still current.
         options = tuple(
             (key, str(value)) for key, value in self if key != "structure" or value != "signed"
         )
@@ -186,18 +186,18 @@ class Ssim(Metric):
         )
 
     def _tap(self) -> Tap:
-        """Read in bands where only positions count at which the window fits, else whole images."""
+        """Return a tap in bands for valid positions, else one for whole images."""
         size = SIZES[self.window]
         if self.form == "2d" and self.padding == "valid":
             return Tap(window=size, whole=self.downsample != "none")
-        # Reflected are at most as many pixels as there are beside the edge.
+        # Reflection needs at least as many pixels beside the edge.
         return Tap(window=size // 2 + 1 if self.padding == "reflect" else 1, whole=True)
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
         """Return the reference, its local mean and variance.
 
-        In float64: in flat bright areas the variance is a small difference of large numbers, and
-        float32 is off by 7e-4 there.
+        They are float64: in flat bright regions the variance is a small difference of large
+        numbers, and float32 gives errors of 7e-4.
         """
         if self._sees_plane(reference):
             return self._plane().prepare(tap, reference, parameters)
@@ -223,7 +223,7 @@ class Ssim(Metric):
         return {"ssim": luminance * structure.clamp_min(floor)}
 
     def fast_path(self, tap: Tap) -> SimilarityMean | None:
-        """Say which window and constants it has; whole images have no fast path."""
+        """Declare window and constants; whole images have no fast path."""
         if tap.whole:
             return None
         return SimilarityMean("ssim", window_weights(self.window), self.constants)
@@ -233,18 +233,18 @@ class Ssim(Metric):
         return means["ssim"]
 
     def _sees_plane(self, image: Tensor) -> bool:
-        """Tell whether a gray image is scored as a volume: MATLAB sees a plane then."""
+        """Return whether a gray image is scored with ``form=3d``; MATLAB treats it as a plane."""
         return self.form == "3d" and image.shape[1] == 1
 
     def _plane(self) -> Ssim:
-        """Return what MATLAB computes of a plane: 2d, edges replicated."""
+        """Return MATLAB's form for a plane: 2d with replicated edges."""
         return self.model_copy(update={"form": "2d", "padding": "replicate"})
 
     def _filter(self, image: Tensor) -> Tensor:
         return filter_valid(image, self.window, (2, 3) if self.form == "2d" else (1, 2, 3))
 
     def _pad(self, image: Tensor) -> Tensor:
-        """Surround the image so that the map is as large as it."""
+        """Pad the image so that the map has its size."""
         border = SIZES[self.window] // 2
         if self.form == "3d":
             return F.pad(image.unsqueeze(1), (border,) * 6, mode="replicate").squeeze(1)
@@ -277,7 +277,7 @@ def ssim(
     padding
         ``valid``: only positions where the window fits; ``zero``, ``replicate``, ``reflect``: all.
     form
-        ``2d``: the mean over channels; ``3d``: a colour image as a volume, edges replicated.
+        ``2d``: the mean over channels; ``3d``: a colour image as a volume with replicated edges.
     downsample
         ``none``; ``matlab``, ``pool``: see `shrink`.
     structure
@@ -291,16 +291,17 @@ def ssim(
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are smaller than the window.
+        If the tensors are not a pair of images, or are smaller than the window.
 
     Notes
     -----
-    Wang et al. 2004, doi:10.1109/TIP.2003.819861: K1 = 0.01, K2 = 0.03, peak 1; moments are taken
-    in float64. The default is the authors' definition without downsampling; scikit-image gives the
+    Wang et al. 2004, doi:10.1109/TIP.2003.819861: K1 = 0.01, K2 = 0.03, peak 1; moments are
+    float64. The default is the authors' definition without downsampling. scikit-image gives the
     same with ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1``, and
-    ``window="uniform"`` without these. The authors' script is ``downsample="matlab"``, MATLAB's
-    ``ssim`` is ``padding="replicate"`` on gray and ``form="3d"`` on RGB arrays, the common PyTorch
-    port ``padding="zero"``, pyiqa's ``structure="clipped"`` on luma rounded to 8 bits.
+    the value of ``window="uniform"`` without these. The authors' script is
+    ``downsample="matlab"``; MATLAB's ``ssim`` is ``padding="replicate"`` for gray and ``form="3d"``
+    for RGB arrays; the common PyTorch port is ``padding="zero"``; pyiqa is ``structure="clipped"``
+    on luma rounded to 8 bits.
     """
     options = {
         "window": window,

@@ -50,19 +50,20 @@ WEIGHTS = (
     0, 0, 0, 0.0005130064588990679, 0, 0.00010854057858411537,
 )
 # fmt: on
-"""Of version 2.1: for X, Y, B - Y, and for each scale, those of structure, ringing and blurring in
-the 1-norm, and in the 4-norm."""
+"""Weights of version 2.1: for X, Y, B - Y, and for each scale, those of structure, ringing and
+blurring in the 1-norm, and in the 4-norm."""
 
 
 class Ssimulacra2(Metric):
-    """SSIMULACRA 2, version 2.1: 108 errors in XYB, weighted by what people see.
+    """SSIMULACRA 2, version 2.1: a weighted combination of 108 errors in XYB.
 
-    At six scales (halved in linear light), of X, Y and B - Y: 1 - SSIM without the denominator of
-    luminance, edges of the output that the reference lacks (ringing), and edges that the output
-    lacks (blurring); of each the mean, and the fourth root of the mean fourth power. The blur is
-    libjxl's truncated cosines of sigma 1.5, with zeros outside the image. 100 for equal images; 90
-    is visually lossless, 70 high, 50 medium, 30 low quality; below 0 for very bad ones. A scale is
-    left out where the one before has a side below 8 pixels. Gray counts as three equal channels.
+    There are three errors at each of six scales (halved in linear light) for X, Y and B - Y:
+    1 - SSIM without the denominator of luminance, edges of the output that the reference lacks
+    (ringing), and edges that the output lacks (blurring). Each gives its mean, and the fourth root
+    of its mean fourth power. The blur consists of libjxl's truncated cosines of sigma 1.5, with
+    zero padding. 100 means equal images; 90 is visually lossless, 70 high, 50 medium and 30 low
+    quality; very bad images are below 0. A scale is left out if the one before has a side below 8
+    pixels. Gray counts as three equal channels.
     """
 
     name: ClassVar[str] = "ssimulacra2"
@@ -155,7 +156,7 @@ def _sums(reference: tuple[Tensor, ...], output: Tensor) -> Tensor:
 
 
 def _compiled_sums(reference: Tensor, output: Tensor) -> Tensor:
-    """Return what `_sums` does, in one reading of both images; one reference may serve all."""
+    """Compute the same as `_sums` in one pass; there may be one reference for all outputs."""
     references = reference.expand(len(output), -1, -1, -1)
     return torch.stack(
         [
@@ -166,7 +167,7 @@ def _compiled_sums(reference: Tensor, output: Tensor) -> Tensor:
 
 
 def _inner(image: Tensor) -> Tensor:
-    """Cut off what the blur reaches beyond a position."""
+    """Remove the border that the blur needs."""
     return image[:, :, BORDER:-BORDER, BORDER:-BORDER]
 
 
@@ -178,8 +179,8 @@ def _blurred(image: Tensor) -> Tensor:
 def _cosines() -> tuple[float, ...]:
     """Return the weights of libjxl's recursive Gaussian along an axis, as a finite filter.
 
-    Charalampidis 2016, doi:10.1109/TSP.2016.2549985: three cosines that end at the radius; there
-    they are 0, so the window has one pixel less on each side.
+    Charalampidis 2016, doi:10.1109/TSP.2016.2549985: three cosines that end at the radius. They are
+    0 there, so the window has one pixel less on each side.
     """
     radius = round(3.2795 * SIGMA + 0.2546)
     omega = [order * math.pi / (2 * radius) for order in (1, 3, 5)]
@@ -214,11 +215,11 @@ def ssimulacra2(reference: Tensor, output: Tensor) -> Tensor:
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
 
     Notes
     -----
-    Sneyers 2023, github.com/cloudinary/ssimulacra2, version 2.1. Tensors in float32 are
-    computed so, as the authors' program does; float64 moves a value by some 1e-5.
+    Sneyers 2023, github.com/cloudinary/ssimulacra2, version 2.1. float32 tensors are computed in
+    float32, as in the authors' program; float64 changes values by about 1e-5.
     """
     return score_tensors(Ssimulacra2(), "ssimulacra2", reference, output)

@@ -1,4 +1,4 @@
-"""Total variation: how much an image changes from pixel to pixel."""
+"""Total variation: the sum of differences between neighbouring pixels."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ TOLERANCE = Tolerance(
 
 
 def _taps(side: Side, power: str = "") -> tuple[Tap, Tap]:
-    """Say that differences along rows and to the next row of one image are needed."""
+    """Return the taps for differences along rows and columns of one image."""
     return Tap(layer=f"dx{power} {side}", window=1), Tap(layer=f"dy{power} {side}", window=2)
 
 
 def _form_taps(form: Form, side: Side) -> tuple[Tap, ...]:
-    """Say what a form of total variation reads."""
+    """Return the taps of a form of total variation."""
     if form == "iso":
         return (Tap(layer=f"iso {side}", window=2),)
     return _taps(side, "2" if form == "sq" else "")
@@ -60,7 +60,7 @@ FORMS: dict[Form, str] = {
 
 
 def check_form(form: str) -> None:
-    """Refuse a form of total variation that is not ``aniso``, ``iso`` or ``sq``."""
+    """Raise an error for a form that is not ``aniso``, ``iso`` or ``sq``."""
     if form not in FORMS:
         raise unknown_name("form of total variation", form, FORMS)
 
@@ -76,7 +76,7 @@ def _dy(image: Tensor) -> Tensor:
 
 
 def variation_maps(image: Tensor, form: Form) -> tuple[Tensor, ...]:
-    """Return the maps whose means, added, are the total variation per pixel and channel.
+    """Return maps. The sum of their means is the total variation per pixel and channel.
 
     Parameters
     ----------
@@ -103,10 +103,10 @@ def _isotropic(image: Tensor) -> Tensor:
 
 
 def _row_means(values: Tensor) -> Tensor:
-    """Average along each row, (N, 1, h, 1); rows are equally long, so the mean is the same.
+    """Average along each row, (N, 1, h, 1), which does not change the mean of the map.
 
-    The reference's maps are shared by all methods: a sum over them is done once. Summed along
-    memory, where channels lie last, so that the order does not depend on the images beside it.
+    All methods share the reference's maps, so that these are summed only once. The sum is in the
+    order of channels-last memory, so that it does not depend on other images of the batch.
     """
     return values.permute(0, 2, 3, 1).flatten(2).mean(2).double()[:, None, :, None]
 
@@ -120,13 +120,14 @@ def _statistic(what: str, image: Tensor) -> Tensor:
 
 
 class Tv(Metric):
-    """Total variation per pixel and channel of output and reference, their ratio, the residual's.
+    """Total variation per pixel and channel of output, reference and residual, and their ratio.
 
     With forward differences dx on the H x (W-1) grid and dy on the (H-1) x W grid, per channel:
     aniso = sum|dx| / (C H (W-1)) + sum|dy| / (C (H-1) W); iso = sum sqrt(dx^2 + dy^2) /
     (C (H-1)(W-1)), on the grid where both exist; sq = sum dx^2 / (C H (W-1)) + sum dy^2 /
-    (C (H-1) W). The ratio is aniso of the output over aniso of the reference: below 1 it is
-    over-smoothed, above 1 noise or ringing is left. The residual is output minus reference.
+    (C (H-1) W). The ratio is aniso of the output divided by aniso of the reference: below 1 the
+    output is over-smoothed, above 1 it has noise or ringing. The residual is output minus
+    reference.
     """
 
     name: ClassVar[str] = "tv"
@@ -172,14 +173,14 @@ class Tv(Metric):
         return (*statistics, ratio, residual)
 
     def prepare(self, tap: Tap, reference: Tensor, parameters: Maps) -> tuple[Tensor, ...]:
-        """Return the reference, or its own statistics where it is these that are read."""
+        """Return the reference, or its statistics for a tap of the reference."""
         what, _, side = tap.layer.partition(" ")
         return (_statistic(what, reference) if side == "reference" else reference,)
 
     def maps(
         self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
     ) -> Maps:
-        """Return what the tap names: dx, dx2, dy, dy2 or iso of output, reference or residual."""
+        """Return the map of the tap: dx, dx2, dy, dy2 or iso of output, reference or residual."""
         what, _, side = tap.layer.partition(" ")
         if side == "reference":
             found = reference[0]
@@ -188,7 +189,7 @@ class Tv(Metric):
         return {f"{what}_{side}": found}
 
     def fast_path(self, tap: Tap) -> PixelMean:
-        """Name the map that the tap names."""
+        """Declare the map of the tap."""
         what, _, side = tap.layer.partition(" ")
         return PixelMean(f"{what}_{side}")
 
@@ -226,7 +227,7 @@ def total_variation(
     Returns
     -------
     Tensor
-        (N,). Gradients are finite everywhere, 0 where iso's root is taken of 0.
+        (N,). All gradients are finite; the gradient of iso is 0 where its root is 0.
 
     Raises
     ------
@@ -235,10 +236,10 @@ def total_variation(
 
     Notes
     -----
-    What libraries call total variation: tf.image, torchmetrics, piq ``l1`` and kornia are
+    Libraries define total variation differently: tf.image, torchmetrics, piq ``l1`` and kornia use
     ``aniso, sum``; piq's default ``l2`` is the square root of ``sq, sum``; piq ``l2_squared`` is
-    ``sq, sum``; BasicSR and kornia ``mean`` are ``aniso, mean``. Rudin, Osher, Fatemi 1992,
-    doi:10.1016/0167-2789(92)90242-F is ``iso``.
+    ``sq, sum``; BasicSR and kornia ``mean`` use ``aniso, mean``. Rudin, Osher, Fatemi 1992,
+    doi:10.1016/0167-2789(92)90242-F use ``iso``.
     """
     check_form(form)
     if reduction not in get_args(Reduction):
@@ -249,7 +250,7 @@ def total_variation(
 
 
 def tv_ratio(reference: Tensor, output: Tensor) -> Tensor:
-    """Anisotropic total variation of the output over that of the reference.
+    """Anisotropic total variation of the output, divided by that of the reference.
 
     Parameters
     ----------
@@ -259,12 +260,12 @@ def tv_ratio(reference: Tensor, output: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N,): below 1 over-smoothed, above 1 noise or ringing is left; NaN if the reference is flat.
+        (N,): below 1 over-smoothed, above 1 noise or ringing; NaN if the reference is flat.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
     """
     return score_tensors(Tv(), "tv-ratio", reference, output)
 
@@ -280,11 +281,11 @@ def tv_residual(reference: Tensor, output: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N,), 0 if they differ by no more than a constant.
+        (N,), 0 if they differ only by a constant.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
     """
     return score_tensors(Tv(), "tv-residual", reference, output)

@@ -16,7 +16,7 @@ from iqbench.networks.vif import WINDOWS
 __all__ = ["Vifp", "vifp"]
 
 NOISE = 2.0 / 255**2
-"""Variance of the visual noise, of the peak 1."""
+"""Variance of the visual noise, for a peak of 1."""
 SMALL = 1e-10 / 255**2
 SMALLEST = 41
 TAPS = tuple(
@@ -26,12 +26,12 @@ TAPS = tuple(
 
 
 class Vifp(Metric):
-    """VIFp: the information that the output keeps of the reference, over that of the reference.
+    """VIFp: the share of the reference's information that the output preserves.
 
-    The authors' approximation in the pixel domain (vifp_mscale): luma (0.299 R + 0.587 G +
-    0.114 B) at four scales, moments in Gaussian windows of 17, 9, 5 and 3 pixels (sigma a fifth)
-    where they fit, noise of variance 2 of the peak 255. 1 for equal images; above 1 where contrast
-    is enhanced.
+    This is the authors' approximation in the pixel domain (vifp_mscale), with luma (0.299 R +
+    0.587 G + 0.114 B) at four scales, moments in Gaussian windows of 17, 9, 5 and 3 pixels (sigma
+    is a fifth) on valid positions, and noise of variance 2 for a peak of 255. The value is 1 for
+    equal images, and above 1 if contrast is enhanced.
     """
 
     name: ClassVar[str] = "vifp"
@@ -76,7 +76,7 @@ class Vifp(Metric):
         covariance = _blurred(image * other, tap) - mean * other_mean
         gain = covariance / (variance + SMALL)
         rest = other_variance - gain * covariance
-        # Where the reference is flat, all of the output is noise; where the output is, nothing.
+        # If the reference is flat, the whole output is noise; if the output is flat, it has none.
         flat, silent = variance < SMALL, other_variance < SMALL
         rest = torch.where(flat, other_variance, rest)
         variance = torch.where(flat, 0.0, variance)
@@ -91,7 +91,7 @@ class Vifp(Metric):
         }
 
     def close(self, column: str, means: Maps, parameters: Maps) -> Tensor:
-        """Divide the sums over scales."""
+        """Return the ratio of the sums over scales."""
         kept, there = (
             torch.stack([means[f"{which}.{tap.layer}"] for tap in TAPS]).sum(0)
             for which in ("output", "reference")
@@ -100,7 +100,7 @@ class Vifp(Metric):
 
 
 def _blurred(image: Tensor, tap: Tap) -> Tensor:
-    """Filter with the Gaussian of a scale where it fits."""
+    """Filter with the Gaussian of a scale on valid positions."""
     weights = gaussian_weights(tap.window, tap.window / 5)
     return filter_axis(filter_axis(image, weights, 2), weights, 3)
 
@@ -116,15 +116,15 @@ def vifp(reference: Tensor, output: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N,) float64, 1 for equal images; NaN where the reference is flat.
+        (N,) float64, 1 for equal images; NaN if the reference is flat.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images or are too small.
+        If the tensors are not a pair of images, or are too small.
 
     Notes
     -----
-    Sheikh and Bovik 2006, doi:10.1109/TIP.2005.859378, as the authors' ``vifp_mscale`` has it.
+    Sheikh and Bovik 2006, doi:10.1109/TIP.2005.859378, as in the authors' ``vifp_mscale``.
     """
     return score_tensors(Vifp(), "vifp", reference, output)

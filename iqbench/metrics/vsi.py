@@ -33,34 +33,35 @@ XYZ = (
     (0.0193339, 0.1191920, 0.9503041),
 )
 WHITE = (0.9642, 1.0, 0.8251)
-"""D50, as the authors' script has it, though sRGB is of D65."""
+"""D50, as in the authors' script, although the white of sRGB is D65."""
 OVER_WHITE = tuple(
     (r / white, g / white, b / white) for (r, g, b), white in zip(XYZ, WHITE, strict=True)
 )
 SIDE = 256
-"""Saliency is found in an image of this size, whatever the shape of the original."""
+"""Saliency is computed on an image resized to this side, independent of the original shape."""
 OMEGA, SIGMA_F, SIGMA_D, SIGMA_C = 0.021, 1.34, 145.0, 0.001
 SIMILARITY = WeightedSimilarity(
     weights=1.27, slopes=386.0, colours=130.0, slope_exponent=0.4, colour_exponent=0.02
 )
 ROUNDING = 2.0**14
-"""Units in the last place by which colours of a flat image may differ after resizing."""
+"""Largest difference of colours of a flat image after resizing, in units in the last place."""
 TAP = Tap(whole=True)
 
 
 class Vsi(Metric):
     """VSI: the similarity of saliency, gradients and colours, weighted by saliency.
 
-    Saliency (SDSP) is found in an image of 256x256 pixels in CIELAB (white D50): a log-Gabor
-    band-pass of L, a and b, times closeness to the centre, times warmth of colour; it is brought
-    back to size and to [0, 1]. Of L (0.06 R + 0.63 G + 0.27 B): Scharr's gradients with zeros
-    outside the image, to the power 0.4; of M and N (0.3 R + 0.04 G - 0.35 B, 0.34 R - 0.6 G +
-    0.17 B): the product of both similarities to the power 0.02. Images whose short side is longer
-    are averaged to a short side of about 256 pixels before. Gray counts as three equal channels.
+    Saliency (SDSP) is computed on an image resized to 256x256 pixels in CIELAB (white D50), as the
+    product of a log-Gabor band-pass of L, a and b, closeness to the centre, and warmth of colour.
+    It is resized back and scaled to [0, 1]. The similarity of saliency is multiplied by that of
+    Scharr's gradients of L (0.06 R + 0.63 G + 0.27 B; zero padding) to the power 0.4, and by the
+    product of those of M and N (0.3 R + 0.04 G - 0.35 B, 0.34 R - 0.6 G + 0.17 B) to the power
+    0.02. Larger images are first averaged to a short side of about 256 pixels. Gray counts as three
+    equal channels.
 
-    The image is resized bilinearly with aligned corners, which gives the published value of
-    TID2013's i01_01_5 (.96405); the kernel of MATLAB's imresize, which is widened to shrink, moves
-    it by 1e-4.
+    The image is resized bilinearly with aligned corners, which gives the published value for
+    i01_01_5 of TID2013 (0.96405). The kernel of MATLAB's imresize, which is widened for shrinking,
+    changes it by 1e-4.
     """
 
     name: ClassVar[str] = "vsi"
@@ -71,7 +72,7 @@ class Vsi(Metric):
     symmetric: ClassVar[bool] = True
 
     def columns(self) -> tuple[Column, ...]:
-        """Return the one column, ``vsi``; saliency is that of the whole image."""
+        """Return the one column, ``vsi``; saliency needs the whole image."""
         return (
             Column(
                 "vsi",
@@ -79,7 +80,7 @@ class Vsi(Metric):
                 self.summary,
                 (TAP,),
                 headline=True,
-                undefined="nothing in either image is salient",
+                undefined="neither image has a salient region",
                 margin=THIRD_DIGIT,
             ),
         )
@@ -116,14 +117,14 @@ class Vsi(Metric):
 
 
 def _features(image: Tensor) -> Features:
-    """Return saliency, gradient of L, and M and N; averaged."""
+    """Return saliency, gradient of L, and M and N, after downsampling."""
     channels = averaged_planes(image, LMN, 255)
     salient = averaged_planes(saliency(image).unsqueeze(1), ((1.0, 0.0, 0.0),))[:, 0]
     return salient, scharr(channels[:, :1]), channels[:, 1:]
 
 
 def saliency(image: Tensor) -> Tensor:
-    """Return how salient each position is, by simple priors (SDSP).
+    """Return the saliency of each position, by simple priors (SDSP).
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def saliency(image: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N, H, W), from 0 to 1; 0 everywhere where the image is flat.
+        (N, H, W), from 0 to 1; 0 everywhere for a flat image.
     """
     lab = _lab(_resized(image, (SIDE, SIDE)).expand(-1, 3, -1, -1))
     band_pass, centre = _priors(image.device, image.dtype)
@@ -145,15 +146,15 @@ def saliency(image: Tensor) -> Tensor:
 
 
 def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize bilinearly, corners aligned."""
+    """Resize bilinearly with aligned corners."""
     if library.suits(image):
         return loops.resize_bilinear(image.permute(0, 2, 3, 1).contiguous(), size)
-    # Contiguous planes: pixels that lie channels last are read three times as slowly.
+    # Contiguous planes are read three times as fast as channels-last pixels.
     return F.interpolate(image.contiguous(), size, mode="bilinear", align_corners=True)
 
 
 def _salient(answers: Tensor, lab: Tensor, centre: Tensor) -> Tensor:
-    """Return (N, h, w): the length of the answers, times closeness to the centre, times warmth."""
+    """Return (N, h, w): the length of the filter responses, times centre and warmth priors."""
     lowest, scales = _stretch(lab[:, 1:], least=ROUNDING * torch.finfo(lab.dtype).eps)
     if library.suits(lab):
         scales = scales / SIGMA_C
@@ -170,9 +171,9 @@ def _salient(answers: Tensor, lab: Tensor, centre: Tensor) -> Tensor:
 
 
 def _stretch(planes: Tensor, *, least: float) -> tuple[Tensor, Tensor]:
-    """Return what to subtract from each plane, and by what to multiply it then, to fill [0, 1].
+    """Return the offset and the factor of each plane, so that its values fill [0, 1].
 
-    One that spans no more than `least` becomes 0.
+    A plane with a range of at most `least` becomes 0.
     """
     low, high = planes.amin((2, 3), keepdim=True), planes.amax((2, 3), keepdim=True)
     span = high - low
@@ -181,13 +182,13 @@ def _stretch(planes: Tensor, *, least: float) -> tuple[Tensor, Tensor]:
 
 
 def _lab(rgb: Tensor) -> Tensor:
-    """Convert sRGB to CIELAB, as the authors' script does."""
+    """Convert sRGB to CIELAB, as in the authors' script."""
     linear = linear_light(rgb.contiguous())
     if library.suits(linear):
         weights = [weight for row in OVER_WHITE for weight in row]
         return torch.stack([loops.lab_planes(planes, weights, 903.3 / 116) for planes in linear])
     xyz = mixed(linear, OVER_WHITE)
-    # The root of 0 has no gradient, so where it is not taken it is taken of 1.
+    # The root of 0 has no gradient, so the unselected branch takes the root of 1.
     above = xyz > 0.008856
     root = torch.where(above, xyz, 1.0) ** (1 / 3)
     x, y, z = torch.where(above, root, (903.3 * xyz + 16) / 116).unbind(1)
@@ -196,8 +197,8 @@ def _lab(rgb: Tensor) -> Tensor:
 
 @lru_cache(maxsize=2)
 def _priors(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Return the band-pass of a half spectrum, (256, 129), and closeness to the centre."""
-    with torch.inference_mode(False):  # what is kept must also serve calls with gradients
+    """Return the band-pass for a half spectrum, (256, 129), and the centre prior."""
+    with torch.inference_mode(False):  # calls with gradients use the cached tensors too
         rows = torch.fft.fftfreq(SIDE, dtype=torch.float64, device="cpu")
         columns = torch.fft.rfftfreq(SIDE, dtype=torch.float64, device="cpu")
         radius = torch.hypot(rows[:, None], columns)
@@ -221,17 +222,17 @@ def vsi(reference: Tensor, output: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N,), 1 for equal images; NaN where nothing in either image is salient, as in flat ones.
+        (N,), 1 for equal images; NaN if neither image has a salient region, as for flat ones.
 
     Raises
     ------
     IqbenchError
-        If the tensors are no pair of images.
+        If the tensors are not a pair of images.
 
     Notes
     -----
-    Zhang et al. 2014, doi:10.1109/TIP.2014.2346028, as the authors' script has it, but for the way
-    of resizing (see `Vsi`). ``piq`` shifts what it averages by a pixel, repeats edges and shrinks
-    otherwise: values differ by some 1e-4.
+    Zhang et al. 2014, doi:10.1109/TIP.2014.2346028, as in the authors' script, except for the
+    resizing (see `Vsi`). ``piq`` averages with a shift of one pixel, repeats edges and resizes
+    differently, so that values differ by about 1e-4.
     """
     return score_tensors(Vsi(), "vsi", reference, output)

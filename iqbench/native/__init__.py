@@ -1,1 +1,1 @@
-"""Loops in C, compiled for the processor, and the functions that call them."""
+"""Compiled loops in C, and the functions that call them."""

@@ -1,7 +1,7 @@
 /* PSNR-HVS and PSNR-HVS-M: the errors of 8x8 DCT coefficients, block by block.
  *
- * Blocks of 64 pixels lie one after the other, in float32. Sums are float32 within a block and
- * float64 beyond.
+ * Blocks of 64 pixels are consecutive, in float32. Sums are float32 within a block and float64
+ * over blocks.
  */
 
 #include <math.h>
@@ -12,15 +12,15 @@ enum { SIDE = 8, PIXELS = SIDE * SIDE, HALF = SIDE / 2, QUARTER = HALF * HALF, R
 
 typedef float eight __attribute__((vector_size(4 * SIDE), aligned(4), may_alias));
 
-/* What blocks are multiplied with; the last two are 0 for the first coefficient. */
+/* The factors for blocks; the last two are 0 for the first coefficient. */
 typedef struct {
-    float cosines[PIXELS]; /* the DCT of eight values, one coefficient a row */
+    float cosines[PIXELS]; /* the DCT of eight values, one coefficient per row */
     float sensitivity[PIXELS]; /* squared */
     float masking[PIXELS];
     float threshold[PIXELS];
 } Constants;
 
-/* Transforms along both axes, in place too; `turned` holds the cosines, one coefficient a column. */
+/* Transforms along both axes, also in place; `turned` has the cosines, one coefficient per column. */
 INLINE void transform(
     const float *block, const float *cosines, const float *turned, float *coefficients)
 {
@@ -42,7 +42,7 @@ INLINE void transform(
     }
 }
 
-/* Returns what a block masks: 1/32 sqrt(energy * variance within its quarters / variance). */
+/* Returns the masking of a block: 1/32 sqrt(energy * variance within its quarters / variance). */
 INLINE float masked(const float *block, const float *coefficients, const Constants *constants)
 {
     float energy = 0, whole = 0, sums[4] = {0}, between = 0;
@@ -64,9 +64,9 @@ INLINE float masked(const float *block, const float *coefficients, const Constan
     return whole == 0 ? 0 : sqrtf(energy * ratio) / 32;
 }
 
-/* Sums the weighted squares of errors, and of what is not masked of them, of 64 blocks each.
+/* Sums the weighted squares of errors, and of their unmasked parts, over 64 blocks each.
  *
- * `sums` is (rows, 2), where `rows` of 64 blocks hold all blocks.
+ * `sums` is (rows, 2), with one row per 64 blocks.
  */
 void block_errors(
     const float *reference, const float *output, const float *given, double *sums, long blocks,
@@ -84,7 +84,7 @@ void block_errors(
         for (long n = row * ROW; n < last; n++) {
             const float *x = reference + n * PIXELS, *y = output + n * PIXELS;
             float apart[PIXELS], first[PIXELS], second[PIXELS], errors = 0, left = 0;
-            /* The transform of the difference: nothing cancels where the images are alike. */
+            /* Transform the difference, which avoids cancellation for similar images. */
             for (int k = 0; k < PIXELS; k++)
                 apart[k] = y[k] - x[k];
             transform(x, constants->cosines, turned, first);
@@ -92,7 +92,7 @@ void block_errors(
             for (int k = 0; k < PIXELS; k++)
                 second[k] = first[k] + apart[k];
             float mask = masked(x, first, constants), other = masked(y, second, constants);
-            /* What is not a number stays so. */
+            /* NaN stays NaN. */
             mask = other < mask ? mask : other;
 #pragma omp simd reduction(+ : errors, left)
             for (int k = 0; k < PIXELS; k++) {

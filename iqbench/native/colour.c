@@ -1,4 +1,4 @@
-/* Colours of pixels: luma, linear light, CIELAB, JPEG XL's XYB. */
+/* Conversion of colours: luma, linear light, CIELAB, JPEG XL's XYB. */
 
 #include <math.h>
 
@@ -6,9 +6,9 @@
 
 enum { CHANNELS = 3, BLOCK = 256 };
 
-/* Weighs red, green and blue, which lie side by side, in float64, in the order of the plain way.
+/* Sums weighted red, green and blue (interleaved) in float64, in the order of the Python code.
  *
- * `constants` holds the three weights, a factor, a summand and a divisor.
+ * `constants` has the three weights, a factor, a summand and a divisor.
  */
 void luma_plane(
     const float *image, float *plane, const double *constants, long height, long width,
@@ -39,7 +39,7 @@ void luma_plane(
     }
 }
 
-/* Turns sRGB into linear light, value by value: x^2.4 is x^2 times the fifth root of x^2. */
+/* Converts sRGB values to linear light: x^2.4 is x^2 times the fifth root of x^2. */
 void linear_light(const float *values, float *linear, long count, long threads)
 {
 #pragma omp parallel for simd num_threads(threads) schedule(static)
@@ -51,17 +51,17 @@ void linear_light(const float *values, float *linear, long count, long threads)
     }
 }
 
-/* CIE's function of lightness: the cube root, and a straight line near black. */
+/* CIE's function of lightness: the cube root, and a linear part near black. */
 INLINE float lightness(float value, float slope)
 {
     float root = cube_root(value > 0 ? value : 0), straight = slope * value + 16.0f / 116;
     return value > 0.008856f ? root : straight;
 }
 
-/* Converts three planes of linear light into L, a and b of CIELAB.
+/* Converts three planes of linear light to L, a and b of CIELAB.
  *
- * `constants` holds nine weights of linear light that give X, Y and Z over those of white, and the
- * slope of the straight line.
+ * `constants` has nine weights of linear light that give X, Y and Z relative to white, and the slope
+ * of the linear part.
  */
 void lab_planes(
     const float *linear, float *lab, const float *constants, long count, long threads)
@@ -82,7 +82,7 @@ void lab_planes(
     }
 }
 
-/* Weighs linear light as a kind of cones does, and takes the cube root; below 0 there is no light. */
+/* The cube root of the weighted linear light for one kind of cones; negative light counts as 0. */
 INLINE float cone(
     const float *weights, float red, float green, float blue, float bias)
 {
@@ -90,9 +90,9 @@ INLINE float cone(
     return cube_root(sum < 0 ? 0 : sum);
 }
 
-/* Converts three planes of linear light into X, Y and B - Y, each row between `border` zeros.
+/* Converts three planes of linear light to X, Y and B - Y; each row has `border` zeros on each side.
  *
- * `constants` holds nine weights of linear light, the bias, and its cube root.
+ * `constants` has nine weights of linear light, the bias, and its cube root.
  */
 void xyb_planes(
     const float *linear, float *planes, const float *constants, long height, long width,

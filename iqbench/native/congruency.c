@@ -13,7 +13,7 @@ enum {
     SCALES = 4,
     ORIENTATIONS = 4,
     BLOCK = 4096,       /* positions that are computed together */
-    BINS = 2048,        /* of a histogram over 11 bits */
+    BINS = 2048,        /* bins of a histogram over 11 bits */
     SUMS = 3,
 };
 
@@ -21,7 +21,7 @@ enum {
 
 static inline long smaller(long a, long b) { return a < b ? a : b; }
 
-/* Multiplies a complex spectrum by some filters, (filters, count). */
+/* Multiplies a complex spectrum by filters, (filters, count). */
 void filtered_spectra(
     const float *spectrum, const float *filters, float *out, long number, long count, long threads)
 {
@@ -37,9 +37,9 @@ void filtered_spectra(
         }
 }
 
-/* Takes of the answers of one orientation, complex and (SCALES, count): the squares of the finest
- * scale's, how much is along their mean direction less what is across, and the sum of the lengths,
- * which is added to `amplitude` unless the orientation is the first. */
+/* Computes from the complex responses of one orientation, (SCALES, count): the squared lengths at the
+ * finest scale; the sum along their mean direction minus the sum across it; and the sum of the
+ * lengths, which is added to `amplitude`, or written to it for the first orientation. */
 void oriented_parts(
     const float *answers, float *squares, float *along, float *amplitude, long count, long first,
     long threads)
@@ -74,7 +74,7 @@ void oriented_parts(
     }
 }
 
-/* Returns the number of rank `rank` of numbers that are not negative: their bits sort as they do. */
+/* Returns the number with rank `rank` of nonnegative numbers, whose bits sort like their values. */
 static float ranked(const unsigned *raw, long count, long rank)
 {
     static const int shifts[] = {21, 10, 0};
@@ -97,8 +97,8 @@ static float ranked(const unsigned *raw, long count, long rank)
     return found;
 }
 
-/* Takes the median of each plane, (planes, count), of numbers that are not negative; of an even
- * number the mean of the middle two. */
+/* Computes the median of each plane, (planes, count), of nonnegative numbers; for an even count, the
+ * mean of the middle two. */
 void medians(const float *values, float *out, long planes, long count, long threads)
 {
 #pragma omp parallel for num_threads(threads) schedule(static)
@@ -118,7 +118,7 @@ void medians(const float *values, float *out, long planes, long count, long thre
     }
 }
 
-/* Adds over orientations, (ORIENTATIONS, count), what exceeds their thresholds; divides by the
+/* Sums the excess over the thresholds over orientations, (ORIENTATIONS, count), and divides it by the
  * amplitude. */
 void congruencies(
     const float *along, const float *thresholds, const float *amplitude, float *out, long count,
@@ -147,7 +147,7 @@ INLINE float similar(float x, float y, float constant)
     return 1 - apart * apart / (constant + x * x + y * y);
 }
 
-/* How many blocks `weighted_sums` makes of so many positions. */
+/* The number of blocks of `weighted_sums` for a number of positions. */
 long weighted_blocks(long count, long threads)
 {
     (void)threads;
@@ -160,12 +160,12 @@ INLINE float real_power(float base, float exponent, float turned)
     return base < 0 ? power * turned : power;
 }
 
-/* Sums the larger weights; with them the similarity of weights and slopes; and with all that the
- * similarity of two colours. `sums` is (blocks, 3).
+/* Sums the larger weights; their product with the similarity of weights and slopes; and the product
+ * of this with the similarity of two colours. `sums` is (blocks, 3).
  *
- * Of one image each: weights and slopes, (count,), and unless `gray` colours, (2, count).
- * `constants`: those of weights, slopes and colours; the exponents of slopes and colours; and by what
- * the power of a negative similarity of colours, which is complex, is multiplied to be its real part.
+ * For each image: weights and slopes, (count,), and colours, (2, count), unless `gray`. `constants`:
+ * those of weights, slopes and colours; the exponents of slopes and colours; and the factor from the
+ * power of a negative similarity of colours, which is complex, to its real part.
  */
 void weighted_sums(
     const float *weights, const float *other_weights, const float *slopes,

@@ -1,4 +1,4 @@
-/* How similarities of gradients and colours deviate over an image: GMSD's spread, and MDSI's.
+/* The deviation of similarities of gradients and colours over an image, for GMSD and MDSI.
  *
  * Zhang, Sun, Wang et al., Gradient magnitude similarity deviation on multiple scales, ICASSP 2017,
  * doi:10.1109/ICASSP.2017.7952357; Nafchi et al., Mean deviation similarity index, IEEE Access 2016,
@@ -21,14 +21,14 @@ INLINE float unlike(float x, float y, float constant, float masking)
 
 INLINE float similar(float x, float y, float constant) { return 1 - unlike(x, y, constant, 0); }
 
-/* How many blocks of so many positions the sums are of. */
+/* The number of blocks of the sums for a number of positions. */
 long deviation_blocks(long count, long threads)
 {
     (void)threads;
     return (count + BLOCK - 1) / BLOCK;
 }
 
-/* Sums 1 - the similarity of slopes, and its square: (blocks, 2). `constants`: that of the
+/* Sums one minus the similarity of slopes, and its square: (blocks, 2). `constants`: that of the
  * similarity, and the masking. */
 void unlike_sums(
     const float *first, const float *second, const float *constants, double *sums, long count,
@@ -51,13 +51,13 @@ void unlike_sums(
     }
 }
 
-/* Takes the fourth root of MDSI's similarity at each position, and sums its real and imaginary parts:
- * (blocks, 2). A root of a negative number, which lies on the diagonal, is written as its length with
- * a minus.
+/* Computes the fourth root of MDSI's similarity at each position, and sums its real and imaginary
+ * parts: (blocks, 2). The root of a negative number, which is on the diagonal of the complex plane,
+ * is stored as its negated length.
  *
- * `first` and `second` are (3, count): luma, which is not read, and two colours. `slopes` and
- * `other` are of these images, `fused` those of their mean. `constants`: of slopes, of slopes and the
- * fused, of colours; the weight of slopes.
+ * `first` and `second` are (3, count): luma, which is not used, and two colours. `slopes` and `other`
+ * belong to these images, `fused` to their mean. `constants`: for slopes, for slopes and those of the
+ * mean, for colours; the weight of slopes.
  */
 void joint_roots(
     const float *first, const float *second, const float *slopes, const float *other,
@@ -87,7 +87,7 @@ void joint_roots(
     }
 }
 
-/* Sums how far roots, as `joint_roots` writes them, are from their mean: (blocks,). */
+/* Sums the distances of roots, from `joint_roots`, to their mean: (blocks,). */
 void root_distances(
     const float *roots, const float *mean, double *sums, long count, long threads)
 {

@@ -1,4 +1,4 @@
-/* Exponential and logarithm of float32, which compilers turn into vectors; errors below 2e-7.
+/* Exponential and logarithm of float32, which compilers vectorise, with errors below 2e-7.
  *
  * The polynomials are those of Moshier's Cephes library (expf, logf).
  */
@@ -13,9 +13,9 @@ typedef union {
 
 static inline __attribute__((always_inline)) float exponential(float x)
 {
-    x = 88.0f < x ? 88.0f : x;  /* what is not a number stays so */
+    x = 88.0f < x ? 88.0f : x;  /* NaN stays NaN */
     x = x < -87.0f ? -87.0f : x;
-    float power = x * 1.44269504f + 12582912.0f - 12582912.0f;  /* rounds: 3 * 2^22 has no digits left */
+    float power = x * 1.44269504f + 12582912.0f - 12582912.0f;  /* rounds, as 3 * 2^22 has no fractional bits */
     x = x - power * 0.693359375f + power * 2.12194440e-4f;
     float sum = 1.9875691500e-4f;
     sum = sum * x + 1.3981999507e-3f;
@@ -28,11 +28,11 @@ static inline __attribute__((always_inline)) float exponential(float x)
     return sum * factor.value;
 }
 
-/* Of positive numbers that are not subnormal; what is not a number stays so. */
+/* For positive normal numbers; NaN stays NaN. */
 static inline __attribute__((always_inline)) float logarithm(float x)
 {
     FloatBits given = {.value = x};
-    int power = (given.raw - 0x3f3504f3) >> 23;  /* the fraction lies from sqrt(1/2) to sqrt(2) */
+    int power = (given.raw - 0x3f3504f3) >> 23;  /* the fraction is between sqrt(1/2) and sqrt(2) */
     FloatBits fraction = {.raw = given.raw - (int)((unsigned)power << 23)};
     float t = fraction.value - 1.0f, square = t * t, e = (float)power;
     float sum = 7.0376836292e-2f;
@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) float logarithm(float x)
     return t + sum + e * 0.693359375f + (x - x);
 }
 
-/* A power of a number that is not negative; 0 counts as the least normal number. */
+/* A power of a nonnegative number; 0 counts as the smallest normal number. */
 static inline __attribute__((always_inline)) float power_of(float base, float exponent)
 {
     return exponential(exponent * logarithm(base < 1.17549435e-38f ? 1.17549435e-38f : base));

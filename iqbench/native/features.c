@@ -1,7 +1,7 @@
-/* Distances between the features of two images at one layer, in one reading of both.
+/* Distances between the features of two images at one layer, in one pass over both.
  *
- * Features lie channels last, (positions, channels), in float32 or bfloat16. Sums are float32 over a
- * few positions and float64 across them; each step rounds, so that equal features differ by 0.
+ * Features are channels-last, (positions, channels), in float32 or bfloat16. Sums are float32 over a
+ * few positions and float64 beyond. Each step rounds, so that equal features have a distance of 0.
  */
 
 #include <math.h>
@@ -10,10 +10,10 @@
 
 enum {
     TOGETHER = 1024,    /* values that are summed in float32 */
-    BLOCK = 64,         /* times so many a thread takes: the order of sums does not depend on them */
+    BLOCK = 64,         /* times TOGETHER per block, so that sums do not depend on the threads */
 };
 
-/* Widens bfloat16; float32 is read where it lies. */
+/* Converts bfloat16 to float32; float32 is used in place. */
 static const float *widened(const char *from, long first, long count, float *room, int half)
 {
     if (!half)
@@ -63,7 +63,7 @@ static float at_unit_length(
     return sum;
 }
 
-/* How many blocks `feature_sums` makes of so many positions. */
+/* The number of blocks of `feature_sums` for a number of positions. */
 long feature_blocks(long positions, long channels, long threads)
 {
     (void)threads;
@@ -71,8 +71,8 @@ long feature_blocks(long positions, long channels, long threads)
     return (positions + BLOCK * together - 1) / (BLOCK * together);
 }
 
-/* Sums |x - y|, (x - y)^2 and the weighted squared difference at unit length, each where it is wanted:
- * `sums` is (blocks, 3). */
+/* Sums |x - y|, (x - y)^2 and the weighted squared difference at unit length, each if wanted: `sums`
+ * is (blocks, 3). */
 void feature_sums(
     const char *reference, const char *output, const float *weight, double *sums, long positions,
     long channels, long half, long wants_absolute, long wants_squared, long wants_unit,

@@ -1,4 +1,4 @@
-/* Haar wavelets of luma, means of colours, and the similarity of both of two images.
+/* Haar wavelets of luma, means of colours, and the similarity of both between two images.
  *
  * Reisenhofer, Bosse, Kutyniok and Wiegand, A Haar wavelet-based perceptual similarity index for
  * image quality assessment, Signal Processing: Image Communication 2018,
@@ -11,7 +11,7 @@
 
 enum {
     SIZES = 3,          /* wavelets of 2, 4 and 8 positions */
-    BEFORE = 3,         /* rows and columns that the largest reaches before its position */
+    BEFORE = 3,         /* rows and columns of the largest wavelet before its position */
     AFTER = 4,
     REACH = BEFORE + AFTER,
     WAVELETS = 2 * SIZES,
@@ -23,7 +23,7 @@ enum {
 
 static inline long smaller(long a, long b) { return a < b ? a : b; }
 
-/* Sums `half` numbers that end, or begin, at a place. */
+/* Sums `half` numbers before, or after, a position. */
 INLINE float sum_of(const float *from, int half)
 {
     float sum = from[0];
@@ -33,14 +33,15 @@ INLINE float sum_of(const float *from, int half)
     return sum;
 }
 
-/* Copies columns of a row, with zeros outside. */
+/* Copies columns of a row, with zero padding. */
 static void copy_columns(const float *row, long width, long left, long count, float *to)
 {
     for (long k = 0; k < count; k++)
         to[k] = left + k >= 0 && left + k < width ? row[left + k] : 0.0f;
 }
 
-/* Takes the wavelets of one size, down and across, of eight rows that begin `BEFORE` columns before. */
+/* Computes the wavelets of one size in both directions, from eight rows that start `BEFORE` columns
+ * before. */
 INLINE void transform(
     const float (*rows)[COLUMNS + REACH], int half, long count, float *down, float *across)
 {
@@ -64,7 +65,7 @@ INLINE void transform(
 }
 
 /* Transforms an image of luma, or of luma and two colours: (channels, high + 7, width) to
- * (6 + channels - 1, high, width). Beside the rows are zeros. */
+ * (6 + channels - 1, high, width), with zeros on the left and right. */
 void haar_coefficients(
     const float *image, float *out, long channels, long high, long width, long threads)
 {
@@ -104,7 +105,7 @@ INLINE float larger_of(float x, float y) { return y > x || y != y ? y : x; }
 
 INLINE float sigmoid(float value) { return 1 / (1 + exponential(-value)); }
 
-/* How many blocks `haar_sums` makes of so many positions. */
+/* The number of blocks of `haar_sums` for a number of positions. */
 long haar_blocks(long count, long threads)
 {
     (void)threads;
@@ -113,7 +114,7 @@ long haar_blocks(long count, long threads)
 
 /* Sums the weighted similarity of coefficients, (6 or 8, count), and the weights: (blocks, 2).
  *
- * `constants`: of the similarity, and by what it is multiplied in the sigmoid.
+ * `constants`: that of the similarity, and its factor in the sigmoid.
  */
 void haar_sums(
     const float *first, const float *second, const float *constants, double *sums, long count,

@@ -1,7 +1,7 @@
-"""Finds the compiled loops that suit this processor, and calls them; `loops` has one function each.
+"""Find the compiled loops for this CPU, and call them; `loops` has one function for each.
 
-They are in C because no library has them; everything that calls them has another, slower way. Their
-threads are those of torch: the OpenMP that torch has loaded serves both.
+They are in C because no library has them. All their callers also work without them, but slower.
+They share torch's threads, as both use the OpenMP library that torch has loaded.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ FUNCTIONS = (
     "xyb_planes",
     "xyb_sums",
 )
-"""What a library compiled from these sources has."""
+"""The functions in a library compiled from these sources."""
 
 
 class NotCompiledError(Exception):
-    """Raised if there are no compiled loops; the message says why."""
+    """Raised if there are no compiled loops; the message has the reason."""
 
 
 @lru_cache(maxsize=1)
@@ -82,20 +82,20 @@ def find_library() -> ctypes.CDLL:
     Raises
     ------
     NotCompiledError
-        Where none was built, or it cannot be loaded.
+        If none was built, or it cannot be loaded.
     """
     capability = torch.backends.cpu.get_cpu_capability()
     file = _FOLDER / f"{capability.lower()}.so"
     if not any(_FOLDER.glob("*.so")):
         raise NotCompiledError(
-            "not compiled: they are for Linux on x86-64 and need gcc; "
-            "install it, then iqbench again"
+            "not compiled: they need Linux on x86-64 and gcc; install gcc, then install iqbench "
+            "again"
         )
     if not file.is_file():
-        raise NotCompiledError(f"none are for processors without AVX2 (torch says {capability})")
+        raise NotCompiledError(f"they need a CPU with AVX2 (torch reports {capability})")
     try:
         for runtime in (Path(torch.__file__).parent / "lib").glob("libgomp*"):
-            ctypes.CDLL(str(runtime), ctypes.RTLD_GLOBAL)  # is loaded already: may be found now
+            ctypes.CDLL(str(runtime), ctypes.RTLD_GLOBAL)  # make the loaded library visible
         library = ctypes.CDLL(str(file))
     except OSError as error:
         raise NotCompiledError(f"they cannot be loaded: {error}") from error
@@ -109,7 +109,7 @@ def find_library() -> ctypes.CDLL:
 
 @lru_cache(maxsize=1)
 def available() -> bool:
-    """Tell whether there are compiled loops here."""
+    """Return whether there are compiled loops for this CPU."""
     try:
         find_library()
     except NotCompiledError:
@@ -118,9 +118,9 @@ def available() -> bool:
 
 
 def suits(*tensors: Tensor) -> bool:
-    """Tell whether loops may compute of tensors: float32 on the processor, without gradients.
+    """Return whether loops may process tensors: float32 on the CPU, without gradients.
 
-    In inference mode only: torch can neither compile loops nor map them over a batch.
+    This needs inference mode, because torch can neither compile loops nor map them over a batch.
     """
     return (
         torch.is_inference_mode_enabled()
@@ -135,13 +135,13 @@ class Buffer(NamedTuple):
     Attributes
     ----------
     name
-        What it is called, for errors.
+        Its name for errors.
     tensor
-        Where it lies.
+        The tensor with the memory.
     dtype
-        The type that the loop takes for granted.
+        The type that the loop expects.
     size
-        So many values of it the loop may touch.
+        The number of values that the loop may access.
     """
 
     name: str
@@ -150,12 +150,12 @@ class Buffer(NamedTuple):
     size: int
 
     def address(self) -> ctypes.c_void_p:
-        """Return where the values are.
+        """Return the address of the values.
 
         Raises
         ------
         BufferError
-            If they are not of that type, not contiguous, too few, or not in the processor's memory.
+            If they have another type, are not contiguous, too few, or not in the CPU's memory.
         """
         tensor = self.tensor
         fits = tensor.device.type == "cpu" and tensor.is_contiguous()
@@ -168,32 +168,32 @@ class Buffer(NamedTuple):
 
 
 def count_threads() -> int:
-    """Return in how many threads a loop computes: as many as torch."""
+    """Return the number of threads of a loop, which is that of torch."""
     use_own_threads()
     return torch.get_num_threads()
 
 
 def call(name: str, arguments: Sequence[Buffer | int], threads: int | None = None) -> int:
-    """Call a function of the library; other Python threads go on meanwhile.
+    """Call a function of the library without blocking other Python threads.
 
     Parameters
     ----------
     name
-        Of the function.
+        The name of the function.
     arguments
-        Buffers, and numbers as C's ``long``; last the number of threads is added.
+        Buffers, and integers as C's ``long``; the number of threads is appended.
     threads
-        By default as many as torch computes in.
+        The number of threads; by default that of torch.
 
     Returns
     -------
     int
-        What the function returns, if anything.
+        The return value of the function.
 
     Raises
     ------
     BufferError
-        If a buffer is not what the function takes for granted.
+        If a buffer is not what the function expects.
     """
     function = getattr(find_library(), name)
     function.restype = ctypes.c_long

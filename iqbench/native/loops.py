@@ -1,7 +1,7 @@
-"""The loops in C as functions: each checks its buffers, for C writes where it is told.
+"""The loops in C as Python functions, which check all buffers before the call.
 
-Every buffer has the type, the size and the device that the loop takes for granted, or
-``BufferError`` is raised and nothing is computed.
+If a buffer does not have the type, the size and the device that the loop expects, a ``BufferError``
+is raised and nothing is computed.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ __all__ = [
 ]
 
 PIXEL_SUMS = 13
-"""How many sums `pixel_sums` gives; as in pixels.c."""
+"""The number of sums of `pixel_sums`, as in pixels.c."""
 
 WINDOWS = (7, 11)
-"""Sizes that `similarity_sums` is made for."""
+"""The sizes that `similarity_sums` supports."""
 
 _MOMENTS = 5
 _LOCAL = 7
@@ -81,14 +81,14 @@ def feature_sums(
     reference, output
         (h, w, C) float32 or bfloat16 of one image each.
     weight
-        (C,) float32 for the third; None where it is not wanted.
+        (C,) float32 for the third; None if it is not wanted.
     wanted
-        Which of the three are.
+        Which of the three sums to compute.
 
     Returns
     -------
     Tensor
-        (3,) float64; 0 where not wanted.
+        (3,) float64; 0 for unwanted sums.
     """
     height, width, channels = output.shape
     positions, dtype = height * width, output.dtype
@@ -115,21 +115,21 @@ def feature_sums(
 
 
 def pixel_sums(reference: Tensor, output: Tensor, wanted: Sequence[bool], own: int) -> Tensor:
-    """Sum what PSNR and total variation read.
+    """Compute the sums for PSNR and total variation.
 
     Parameters
     ----------
     reference, output
         (h, w, C) float32 of one image each.
     wanted
-        Which of the `PIXEL_SUMS` sums are, in the order of pixels.c.
+        Which of the `PIXEL_SUMS` sums to compute, in the order of pixels.c.
     own
-        How many rows count where a row stands alone.
+        The number of rows for sums that do not need the next row.
 
     Returns
     -------
     Tensor
-        (13,) float64; 0 where not wanted.
+        (13,) float64; 0 for unwanted sums.
     """
     height, width, channels = output.shape
     size = height * width * channels
@@ -152,24 +152,24 @@ def pixel_sums(reference: Tensor, output: Tensor, wanted: Sequence[bool], own: i
 def similarity_sums(
     reference: Tensor, output: Tensor, window: Tensor, size: int, *, parts: bool
 ) -> Tensor:
-    """Sum SSIM, and contrast times structure, over the positions where a window fits.
+    """Sum SSIM, and contrast times structure, over the valid positions of a window.
 
     Parameters
     ----------
     reference, output
         (h, w, C) float32 of one image each, C at most 4, at least as large as the window.
     window
-        (size + 4,) float64: weights along an axis, the scale of moments, both constants, the least
-        contrast times structure (0, or minus infinity).
+        (size + 4,) float64: weights along an axis, the moment correction, both constants, the
+        smallest contrast times structure (0, or minus infinity).
     size
-        Of the window, 7 or 11.
+        Size of the window, 7 or 11.
     parts
-        Whether contrast times structure is wanted.
+        Whether to compute contrast times structure.
 
     Returns
     -------
     Tensor
-        (2, C) float64; the second is 0 where not wanted.
+        (2, C) float64; the second is 0 if not wanted.
     """
     height, width, channels = output.shape
     down, across = _positions(output, size)
@@ -255,7 +255,7 @@ def channel_moments(reference: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
             *(positions, channels),
         ],
     )
-    # The sums are of distances from the first position.
+    # The sums are those of differences from the first position.
     x, y, xx, yy, xy = sums.sum(0)
     first = torch.stack([reference[0, 0], output[0, 0]]).double()
     squares = torch.stack([xx - x * x / positions, yy - y * y / positions, xy - x * y / positions])
@@ -263,16 +263,16 @@ def channel_moments(reference: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def l2_pool(pieces: Sequence[Tensor], out: Tensor, *, above: int) -> None:
-    """Pool by the root of squares that are filtered with [1 2 1]/4 along both axes, stride 2.
+    """Pool by the root of squares, filtered with [1 2 1]/4 along both axes with stride 2.
 
     Parameters
     ----------
     pieces
-        One or two (N, h, w, C) float32, one below the other; around them are zeros.
+        One or two (N, h, w, C) float32, from top to bottom, with zero padding.
     out
-        (N, H, (w + 1) // 2, C) float32, which is written.
+        (N, H, (w + 1) // 2, C) float32, the output.
     above
-        How many rows of zeros the first row of the output reads, 0 or 1.
+        The number of rows of zeros above the first window, 0 or 1.
     """
     first, second = pieces if len(pieces) == 2 else (pieces[0], pieces[0][:, :0])
     images, _, width, channels = first.shape
@@ -297,7 +297,7 @@ def l2_pool(pieces: Sequence[Tensor], out: Tensor, *, above: int) -> None:
 
 
 def window_sums(image: Tensor, window: Tensor) -> Tensor:
-    """Sum an image under a 7x7 window, each product and sum rounded in the order of its values.
+    """Filter an image with a 7x7 window; products and sums are rounded in the window's order.
 
     Parameters
     ----------
@@ -309,7 +309,7 @@ def window_sums(image: Tensor, window: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (h, w) float64, at all positions where the window fits.
+        (h, w) float64, on valid positions.
     """
     height, width = (side - _LOCAL + 1 for side in image.shape)
     _require(min(height, width) > 0, f"a window of {_LOCAL} on {tuple(image.shape)} pixels")
@@ -327,7 +327,7 @@ def window_sums(image: Tensor, window: Tensor) -> Tensor:
 
 
 def sign_sums(blocks: Tensor) -> Tensor:
-    """Sum blocks and their products with themselves moved, by sign.
+    """Sum the values of blocks, and their products with shifted blocks, by sign.
 
     Parameters
     ----------
@@ -337,9 +337,9 @@ def sign_sums(blocks: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (B, 5, 5) float64. Kinds: the values; their products with the block moved, around its ends,
-        right, down, down and right, down and left. Sums: how many are negative, their squares, how
-        many are positive, their squares, the absolute values.
+        (B, 5, 5) float64. Kinds: the values; their products with the block shifted cyclically to
+        the right, down, down and right, down and left. Sums: the number of negative values, their
+        squares, the number of positive values, their squares, the absolute values.
     """
     count, side = blocks.shape[:2]
     _require(side > 0 and blocks.shape[2] == side, f"blocks of {tuple(blocks.shape[1:])}")
@@ -356,16 +356,16 @@ def sign_sums(blocks: Tensor) -> Tensor:
 
 
 def luma_plane(image: Tensor, constants: Sequence[float], *, rounded: bool) -> Tensor:
-    """Weigh red, green and blue in float64.
+    """Compute a weighted sum of red, green and blue in float64.
 
     Parameters
     ----------
     image
         (h, w, 3) float32.
     constants
-        Three weights, a factor and a summand of their sum, and by what it is divided at the end.
+        Three weights, a factor and a summand for their sum, and a final divisor.
     rounded
-        Whether the sum is rounded before, half up.
+        Whether to round the sum, half up, before the division.
 
     Returns
     -------
@@ -388,7 +388,7 @@ def luma_plane(image: Tensor, constants: Sequence[float], *, rounded: bool) -> T
 
 
 def linear_light(values: Tensor) -> Tensor:
-    """Turn sRGB into linear light, value by value.
+    """Convert sRGB values to linear light.
 
     Parameters
     ----------
@@ -398,7 +398,7 @@ def linear_light(values: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        The same shape; off by 5e-7 of a value at most, as the plain way is.
+        The same shape; the relative error is at most 5e-7, as without the loop.
     """
     linear = torch.empty_like(values)
     call(
@@ -413,15 +413,15 @@ def linear_light(values: Tensor) -> Tensor:
 
 
 def block_errors(reference: Tensor, output: Tensor, constants: Tensor) -> Tensor:
-    """Sum the weighted squared errors of DCT coefficients, and what is not masked of them.
+    """Sum the weighted squared errors of DCT coefficients, and their unmasked parts.
 
     Parameters
     ----------
     reference, output
         (..., 64) float32: the pixels of 8x8 blocks of one image each.
     constants
-        (4, 64) float32: the DCT of eight values, one coefficient a row; of each coefficient the
-        squared sensitivity, the masking, and 1 over the masking. The last two of the first are 0.
+        (4, 64) float32: the DCT of eight values, one coefficient per row; for each coefficient the
+        squared sensitivity, the masking factor and its inverse. The latter two are 0 for the first.
 
     Returns
     -------
@@ -445,16 +445,16 @@ def block_errors(reference: Tensor, output: Tensor, constants: Tensor) -> Tensor
 
 
 def lab_planes(linear: Tensor, matrix: Sequence[float], slope: float = 7.787) -> Tensor:
-    """Convert linear light into CIELAB.
+    """Convert linear light to CIELAB.
 
     Parameters
     ----------
     linear
         (3, h, w) float32.
     matrix
-        Nine weights of linear light that give X, Y and Z over those of white.
+        Nine weights of linear light that give X, Y and Z relative to white.
     slope
-        Of the straight line near black.
+        The slope of the linear part near black.
 
     Returns
     -------
@@ -477,7 +477,7 @@ def lab_planes(linear: Tensor, matrix: Sequence[float], slope: float = 7.787) ->
 
 
 def xyb_planes(linear: Tensor, constants: Sequence[float], border: int) -> Tensor:
-    """Convert linear light into X, Y and B - Y, between zeros at the left and right.
+    """Convert linear light to X, Y and B - Y, with zeros on the left and right.
 
     Parameters
     ----------
@@ -486,7 +486,7 @@ def xyb_planes(linear: Tensor, constants: Sequence[float], border: int) -> Tenso
     constants
         Nine weights of linear light, the bias, and its cube root.
     border
-        How many zeros on each side.
+        The number of zeros on each side.
 
     Returns
     -------
@@ -512,7 +512,7 @@ def xyb_planes(linear: Tensor, constants: Sequence[float], border: int) -> Tenso
 
 
 def xyb_sums(reference: Tensor, output: Tensor, window: Sequence[float], constant: float) -> Tensor:
-    """Sum SSIMULACRA 2's errors of structure, ringing and blurring where the blur fits.
+    """Sum SSIMULACRA 2's errors of structure, ringing and blurring on valid positions.
 
     Parameters
     ----------
@@ -521,7 +521,7 @@ def xyb_sums(reference: Tensor, output: Tensor, window: Sequence[float], constan
     window
         The nine weights of the blur along an axis.
     constant
-        What is added to the variances.
+        A constant that is added to the variances.
 
     Returns
     -------
@@ -556,15 +556,15 @@ def mixed_means(
     Parameters
     ----------
     images
-        (N, h, w, C) float32, C at most 4; around them are zeros.
+        (N, h, w, C) float32, C at most 4, with zero padding.
     matrix
-        (P, C) float32: a row gives the weights of the channels in a plane.
+        (P, C) float32: each row has the weights of the channels in a plane.
     factor
         Side of a block.
     before
-        Rows and columns outside the image that the first block has.
+        Rows and columns of padding in the first block.
     size
-        How many blocks there are, down and across; each has a pixel of the image.
+        Numbers of blocks along both axes; each contains at least one pixel of the image.
 
     Returns
     -------
@@ -600,16 +600,16 @@ def mixed_means(
 def gradient_lengths(
     planes: Tensor, kind: Literal["prewitt", "scharr"], *, above: int = 1, below: int = 1
 ) -> Tensor:
-    """Take the lengths of gradients.
+    """Compute the lengths of gradients.
 
     Parameters
     ----------
     planes
-        (P, h, w) float32; beside them are zeros.
+        (P, h, w) float32, with zeros on the left and right.
     kind
-        Of the 3x3 filters; both have the sum 1 of absolute weights on each side.
+        The 3x3 filters; both have a sum of absolute weights of 1 on each side.
     above, below
-        How many rows of zeros are read above and below, 0 or 1.
+        The numbers of rows of zeros above and below, 0 or 1.
 
     Returns
     -------
@@ -667,19 +667,19 @@ def filtered_spectra(spectrum: Tensor, filters: Tensor) -> Tensor:
 def oriented_parts(
     answers: Tensor, squares: Tensor, along: Tensor, amplitude: Tensor, *, first: bool
 ) -> None:
-    """Take of the answers of one orientation what phase congruency is made of.
+    """Compute the parts of phase congruency from the filter responses of one orientation.
 
     Parameters
     ----------
     answers
-        (4, h, w) complex64: one a scale, the finest first.
+        (4, h, w) complex64 responses: one per scale, the finest first.
     squares, along
-        (h, w) float32, which are written: the squared lengths at the finest scale; the sum along
-        the mean direction, less what is across.
+        (h, w) float32, outputs: the squared lengths at the finest scale; the sum along the mean
+        direction minus the sum across it.
     amplitude
         (h, w) float32: the lengths are added to it.
     first
-        Whether they are written to it, as nothing is there.
+        Whether to write the lengths instead of adding them.
     """
     scales, *size = answers.shape
     count = size[0] * size[1]
@@ -707,7 +707,7 @@ def medians(planes: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (P,) float32; the mean of the middle two of an even number.
+        (P,) float32; for an even number, the mean of the middle two.
     """
     count, size = planes.shape
     _require(size > 0, "a median of nothing")
@@ -724,7 +724,7 @@ def medians(planes: Tensor) -> Tensor:
 
 
 def congruencies(along: Tensor, thresholds: Tensor, amplitude: Tensor) -> Tensor:
-    """Add what exceeds thresholds over orientations, over the amplitude.
+    """Sum the excess over thresholds over all orientations, divided by the amplitude.
 
     Parameters
     ----------
@@ -738,7 +738,7 @@ def congruencies(along: Tensor, thresholds: Tensor, amplitude: Tensor) -> Tensor
     Returns
     -------
     Tensor
-        (h, w) float32; 0 where the amplitude is.
+        (h, w) float32; 0 where the amplitude is 0.
     """
     orientations, height, width = along.shape
     _require(orientations == _ORIENTATIONS, f"{orientations} orientations")
@@ -763,23 +763,23 @@ def weighted_sums(
     colours: tuple[Tensor, Tensor] | None,
     constants: Tensor,
 ) -> Tensor:
-    """Sum similarities of two images under the larger of their weights.
+    """Sum similarities of two images with the larger of their weights.
 
     Parameters
     ----------
     weights, slopes
         (h, w) float32 of each image.
     colours
-        (2, h, w) float32 of each image; None of gray ones.
+        (2, h, w) float32 of each image; None for gray.
     constants
         (6,) float32: the constants of the similarities of weights, slopes and colours; the
-        exponents of those of slopes and colours; the cosine of pi times the last.
+        exponents of those of slopes and colours; the cosine of pi times the last one.
 
     Returns
     -------
     Tensor
-        (3,) float64: the weights; with them the similarity of weights and slopes; with both that of
-        colours.
+        (3,) float64: sums of the weights; of their product with the similarity of weights and
+        slopes; and of this product with the similarity of colours.
     """
     count = weights[0].numel()
     blocks = call("weighted_blocks", [count])
@@ -803,7 +803,7 @@ def weighted_sums(
 
 
 def resize_bilinear(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize bilinearly, corners aligned.
+    """Resize bilinearly with aligned corners.
 
     Parameters
     ----------
@@ -839,7 +839,7 @@ def resize_bilinear(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _aligned(had: int, new: int) -> tuple[Tensor, Tensor]:
-    """Return behind which place of `had` each of `new` lies, int32, and how far, float32."""
+    """Return for each new position the old one before it (int32) and the offset (float32)."""
     step = (had - 1) / (new - 1) if new > 1 else 0.0
     places = torch.arange(new, dtype=torch.float64, device="cpu") * step
     before = places.floor().clamp_(0, max(had - 2, 0))
@@ -853,7 +853,7 @@ def salient_places(
     lowest: Tensor,
     scales: Tensor,
 ) -> Tensor:
-    """Multiply the length of three answers by closeness to the centre and by warmth.
+    """Multiply the length of three filter responses by closeness to the centre and by warmth.
 
     Parameters
     ----------
@@ -862,8 +862,8 @@ def salient_places(
     centre
         (h, w) float32.
     lowest, scales
-        (2,) float32: what is subtracted from a and b, and by what they are multiplied then; warmth
-        is 1 - exp(-(a^2 + b^2)) of these.
+        (2,) float32: offsets that are subtracted from a and b, and factors; warmth is
+        1 - exp(-(a^2 + b^2)) of the results.
 
     Returns
     -------
@@ -894,14 +894,14 @@ def haar_coefficients(image: Tensor) -> Tensor:
     Parameters
     ----------
     image
-        (C, h + 7, w) float32, C 1 or 3; three rows lie before the first position and four behind
-        the last. Beside the rows are zeros.
+        (C, h + 7, w) float32, C 1 or 3, with three rows before the first position and four after
+        the last; zero padding on the left and right.
 
     Returns
     -------
     Tensor
-        (6 or 8, h, w) float32: absolute wavelets of luma of 2, 4 and 8 pixels, of each down and
-        across; absolute means over 2x2 of colours.
+        (6 or 8, h, w) float32: absolute wavelet coefficients of luma with 2, 4 and 8 pixels, each
+        vertical and horizontal; absolute means over 2x2 of colours.
     """
     channels, rows, width = image.shape
     height = rows - _HAAR_REACH
@@ -925,9 +925,9 @@ def haar_sums(first: Tensor, second: Tensor, constants: Tensor) -> Tensor:
     Parameters
     ----------
     first, second
-        (6 or 8, h, w) float32 of each image, as `haar_coefficients` gives them.
+        (6 or 8, h, w) float32 of each image, from `haar_coefficients`.
     constants
-        (2,) float32: of the similarity, and by what it is multiplied in the sigmoid.
+        (2,) float32: the constant of the similarity, and its factor in the sigmoid.
 
     Returns
     -------
@@ -953,14 +953,14 @@ def haar_sums(first: Tensor, second: Tensor, constants: Tensor) -> Tensor:
 
 
 def unlike_sums(first: Tensor, second: Tensor, constants: Tensor) -> Tensor:
-    """Sum 1 - the similarity of slopes, and its square.
+    """Sum one minus the similarity of slopes, and its square.
 
     Parameters
     ----------
     first, second
         (h, w) float32 of each image.
     constants
-        (2,) float32: of the similarity, and the masking.
+        (2,) float32: the constant of the similarity, and the masking.
 
     Returns
     -------
@@ -986,23 +986,24 @@ def unlike_sums(first: Tensor, second: Tensor, constants: Tensor) -> Tensor:
 def joint_roots(
     planes: tuple[Tensor, Tensor], slopes: tuple[Tensor, Tensor, Tensor], constants: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Take the fourth root of the joint similarity of slopes and colours.
+    """Compute the fourth root of the joint similarity of slopes and colours.
 
     Parameters
     ----------
     planes
-        (3, h, w) float32 of each image: luma, which is not read, and two colours.
+        (3, h, w) float32 of each image: luma, which is not used, and two colours.
     slopes
         (h, w) float32 of each image, and of their mean.
     constants
-        (4,) float32: of slopes, of slopes and those of the mean, of colours; the weight of slopes.
+        (4,) float32: constants for slopes, for slopes and those of the mean, and for colours; the
+        weight of slopes.
 
     Returns
     -------
     tuple of Tensor
-        (h, w) float32, the roots: those of negative numbers, which lie on the diagonal of the
-        complex plane, are their lengths with a minus; and (2,) float64, the sums of their real and
-        imaginary parts.
+        (h, w) float32, the roots; the root of a negative number, which is on the diagonal of the
+        complex plane, is stored as its negated length. And (2,) float64, the sums of their real
+        and imaginary parts.
     """
     count = slopes[0].numel()
     blocks = call("deviation_blocks", [count])
@@ -1023,14 +1024,14 @@ def joint_roots(
 
 
 def root_distances(roots: Tensor, mean: Tensor) -> Tensor:
-    """Sum how far roots are from their mean.
+    """Sum the distances of roots from their mean.
 
     Parameters
     ----------
     roots
-        (h, w) float32, as `joint_roots` gives them.
+        (h, w) float32, from `joint_roots`.
     mean
-        (2,) float32: its real and imaginary part.
+        (2,) float32: the real and the imaginary part of the mean.
 
     Returns
     -------
@@ -1058,12 +1059,12 @@ def winograd_pack(weight: Tensor) -> Tensor:
     Parameters
     ----------
     weight
-        (outputs, inputs, 3, 3) float32; 64 divides outputs, 16 divides inputs.
+        (outputs, inputs, 3, 3) float32; outputs is a multiple of 64, inputs a multiple of 16.
 
     Returns
     -------
     Tensor
-        (36 * outputs * inputs,) float32, as `winograd_convolve` reads it.
+        (36 * outputs * inputs,) float32, for `winograd_convolve`.
     """
     outputs, inputs = weight.shape[:2]
     _require_channels(outputs, inputs)
@@ -1097,11 +1098,11 @@ def winograd_convolve(
     Parameters
     ----------
     pieces
-        One or two (N, h, w, inputs), one below the other, float32 or bfloat16.
+        One or two (N, h, w, inputs), from top to bottom, float32 or bfloat16.
     out
-        (N, H, W, outputs) of the same type, which is written.
+        (N, H, W, outputs) of the same type, the output.
     kernel
-        What `winograd_pack` returned.
+        The result of `winograd_pack`.
     bias
         (outputs,) float32.
     zeros
@@ -1109,7 +1110,7 @@ def winograd_convolve(
     above, below, beside
         Rows and columns of zeros around the image.
     rectify
-        Cut off below zero as well.
+        Whether to set negative values to zero.
     """
     first, second = pieces if len(pieces) == 2 else (pieces[0], pieces[0][:, :0])
     images, _, width, inputs = first.shape
@@ -1144,11 +1145,11 @@ def winograd_convolve(
 
 
 def _room_for(channels: int, threads: int) -> Tensor:
-    """Return room to work in, kept for the next call; each thread of Python has its own."""
+    """Return a work buffer, which is cached for each Python thread."""
     size = call("winograd_room", [channels], threads)
     room: Tensor | None = getattr(_room, "floats", None)
     if room is None or room.numel() < size:
-        with torch.inference_mode(False):  # it must also serve calls outside
+        with torch.inference_mode(False):  # calls outside of inference mode use it too
             room = _room.floats = torch.empty(size, dtype=torch.float32, device="cpu")
     return room
 
@@ -1173,6 +1174,6 @@ def _floats(values: tuple[float, ...]) -> Tensor:
 
 
 def _require(condition: bool, what: str) -> None:
-    """Refuse sizes that a loop is not made for."""
+    """Raise an error for sizes that a loop does not support."""
     if not condition:
-        raise BufferError(f"the compiled loops are not made for {what}")
+        raise BufferError(f"the compiled loops do not support {what}")

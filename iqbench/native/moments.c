@@ -1,15 +1,15 @@
-/* Moments of every channel of two images, in one reading of both.
+/* Moments of every channel of two images, in one pass over both.
  *
- * Features lie channels last, (positions, channels), in float32. Sums are float64, of distances from
- * the values at the first position: nothing cancels where a channel hardly changes.
+ * Features are channels-last, (positions, channels), in float32. Sums are float64, of differences from
+ * the values at the first position, which avoids cancellation in almost constant channels.
  */
 
 #include "vectors.h"
 
 enum {
     MOMENTS = 5,        /* x, y, x^2, y^2, x y */
-    VALUES = 1 << 18,   /* of a block: the order of sums does not depend on the threads */
-    HALF = LANES / 2,   /* float64 in a register */
+    VALUES = 1 << 18,   /* values per block, so that sums do not depend on the threads */
+    HALF = LANES / 2,   /* float64 values in a register */
 };
 
 static long positions_of_block(long channels) { return VALUES > channels ? VALUES / channels : 1; }
@@ -28,7 +28,7 @@ INLINE void add(doubles sums[MOMENTS], doubles x, doubles y)
     sums[4] += x * y;
 }
 
-/* Sums so many channels as two registers hold. */
+/* Sums the channels that fit into two registers. */
 INLINE void sum_channels(
     const float *x, const float *y, const float *first_x, const float *first_y, double *to,
     long positions, long channels)
@@ -64,7 +64,7 @@ static void sum_channel(
         to[m * channels] = sums[m];
 }
 
-/* How many blocks `channel_moments` makes of so many positions. */
+/* The number of blocks of `channel_moments` for a number of positions. */
 long moment_blocks(long positions, long channels, long threads)
 {
     (void)threads;

@@ -1,8 +1,8 @@
-/* What NIQE needs of every pixel: local sums, and sums by sign over blocks.
+/* Sums for NIQE: local sums, and sums by sign over blocks.
  *
  * Mittal, Soundararajan and Bovik, Making a completely blind image quality analyzer, IEEE SPL 2013,
- * doi:10.1109/LSP.2012.2227726. Planes are float64. Where a picture is flat, the signs of rounding
- * errors decide: each product and each sum rounds, in the order of the window's values.
+ * doi:10.1109/LSP.2012.2227726. Planes are float64. In flat regions, the signs of rounding errors
+ * decide, so each product and each sum is rounded, in the order of the window's values.
  */
 
 #include <math.h>
@@ -14,7 +14,7 @@ enum {
     SUMS = 5,           /* count and squares of negative and of positive values; |v| */
 };
 
-/* Sums an image of (height + 6, width + 6) under a 7x7 window, at all positions where it fits. */
+/* Filters an image of (height + 6, width + 6) with a 7x7 window on valid positions. */
 void window_sums(
     const double *image, const double *window, double *out, long height, long width, long threads)
 {
@@ -54,7 +54,7 @@ static void add_row(const double *first, const double *second, long count, doubl
     sums[4] += size;
 }
 
-/* Moves a row by one place, and its end to its beginning, or back. */
+/* Shifts a row cyclically by one position, to the right or to the left. */
 static void roll(const double *from, double *to, long count, int back)
 {
     if (back) {
@@ -66,7 +66,7 @@ static void roll(const double *from, double *to, long count, int back)
     }
 }
 
-/* Sums square blocks and their products with themselves moved right, down, down and right, down and
+/* Sums square blocks, and their products with themselves shifted right, down, down and right, down and
  * left; `sums` is (blocks, 5, 5). */
 void sign_sums(const double *blocks, double *sums, long count, long side, long threads)
 {

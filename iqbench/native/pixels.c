@@ -1,13 +1,13 @@
-/* PSNR and total variation: everything between a pixel and its neighbours, in one reading.
+/* Sums for PSNR and total variation, over pixels and their neighbours, in one pass.
  *
- * Images lie channels last, (height, width, channels), in float32. Sums are float64.
+ * Images are channels-last, (height, width, channels), in float32. Sums are float64.
  */
 
 #include <math.h>
 
 enum { SQUARED_ERROR, DX, DX2, DY, DY2, ISO, STATISTICS = 5, RESIDUAL_DX = 11, RESIDUAL_DY, SUMS };
 
-/* Differences are formed in float32 and squared in float64: nothing is lost. */
+/* Differences are float32, and their squares are float64, which are exact. */
 static double absolute(const float *x, const float *y, long count)
 {
     double sum = 0;
@@ -28,7 +28,7 @@ static double squared(const float *x, const float *y, long count)
     return sum;
 }
 
-/* Lengths of the gradients, whose two parts are differences to the right and to the row below. */
+/* Lengths of the gradients of differences to the right and to the row below. */
 static double lengths(const float *row, const float *below, long step, long count)
 {
     double sum = 0;
@@ -40,7 +40,7 @@ static double lengths(const float *row, const float *below, long step, long coun
     return sum;
 }
 
-/* Differences of the residual y - x, from one place to another. */
+/* Differences of the residual y - x between two positions. */
 static double residual(const float *x, const float *y, long to, long count)
 {
     double sum = 0;
@@ -50,7 +50,7 @@ static double residual(const float *x, const float *y, long to, long count)
     return sum;
 }
 
-/* Adds what is wanted of a row of one image; the row below may be missing. */
+/* Adds the wanted sums of a row of one image; the row below may be missing. */
 static void add_variation(
     const float *row, long row_size, long step, int stands, int below, const long *wanted,
     double *sums)
@@ -69,9 +69,11 @@ static void add_variation(
         sums[4] += lengths(row, next, step, across);
 }
 
-/* Sums what is wanted, in the order of the enumeration above, row by row: `sums` is (height, SUMS).
+/* Computes the wanted sums, in the order of the enumeration above, row by row: `sums` is
+ * (height, SUMS).
  *
- * `own` rows count where a row stands alone: the last of a band comes again with the next.
+ * `own` is the number of rows for sums that do not need the next row: the last row of a band is also
+ * the first of the next band.
  */
 void pixel_sums(
     const float *reference, const float *output, const long *wanted, double *sums, long height,

@@ -1,11 +1,11 @@
-/* Planes of an image: mixed channels, averaged over blocks; resized; the lengths of their gradients. */
+/* Planes of an image: mixed channels averaged over blocks, resized planes, lengths of gradients. */
 
 #include <math.h>
 
 enum {
-    VALUES = 6144,      /* of a row that are summed together */
-    CHANNELS = 4,       /* at most */
-    COLUMNS = 512,      /* of a gradient that are computed together */
+    VALUES = 6144,      /* values of a row that are summed together */
+    CHANNELS = 4,       /* the largest number of channels */
+    COLUMNS = 512,      /* columns of a gradient that are computed together */
 };
 
 #define INLINE static inline __attribute__((always_inline))
@@ -24,7 +24,7 @@ INLINE void sum_rows(const float *from, long step, long rows, long count, float 
     }
 }
 
-/* Sums blocks of `factor` pixels of a row, and parts the channels. */
+/* Sums blocks of `factor` pixels of a row, for each channel. */
 INLINE void sum_blocks(
     const float *row, long wide, long factor, long channels, float scale, float (*to)[VALUES])
 {
@@ -41,13 +41,14 @@ INLINE void sum_blocks(
     }
 }
 
-/* How many blocks of a row `mixed_means` takes together. */
+/* The number of blocks of a row that `mixed_means` computes together. */
 static inline long tile_of(long factor, long channels) { return VALUES / (factor * channels); }
 
 /* Averages blocks of `factor` by `factor` pixels, and mixes channels by a matrix.
  *
  * `images` is (images, height, width, channels), `matrix` (planes, channels), `out` (images, planes,
- * high, wide). The first block begins `before` rows and columns outside; outside are zeros.
+ * high, wide). The first block starts `before` rows and columns outside of the image, in the zero
+ * padding.
  */
 void mixed_means(
     const float *images, const float *matrix, float *out, long count, long height, long width,
@@ -96,7 +97,7 @@ typedef struct {
     long height, width;
 } Plane;
 
-/* Copies columns of a row, with zeros outside the plane. */
+/* Copies columns of a row, with zero padding. */
 INLINE void copy_row(const Plane *plane, long row, long left, long count, float *to)
 {
     long inside = row >= 0 && row < plane->height;
@@ -135,10 +136,9 @@ INLINE void row_lengths(
     }
 }
 
-/* Takes the lengths of the gradients of planes, (planes, height, width), at `high` rows.
+/* Computes the lengths of the gradients of planes, (planes, height, width), at `high` rows.
  *
- * The first reads `above` rows outside; outside are zeros. By Scharr's filters, or by Prewitt's,
- * divided by 3.
+ * The first needs `above` rows of zero padding. The filters are Scharr's, or Prewitt's divided by 3.
  */
 void gradient_lengths(
     const float *planes, float *out, long count, long height, long width, long above, long high,
@@ -164,8 +164,9 @@ void gradient_lengths(
 
 /* Resizes bilinearly: (count, height, width, channels) to planes, (count, channels, high, wide).
  *
- * `rows` and `columns` say of each row and column before which it lies, and `down` and `across` how
- * far behind that, from 0 to 1. Where it lies on the last, it is behind the last but one.
+ * `rows` and `columns` are the input positions before each output row and column, and `down` and
+ * `across` the offsets from these, from 0 to 1. A position on the last input row or column is given as
+ * the one before with an offset of 1.
  */
 void resize_bilinear(
     const float *images, const int *rows, const float *down, const int *columns,

@@ -1,8 +1,8 @@
-/* Blurred L2 pooling: the root of squares that are filtered with [1 2 1]/4 along both axes, stride 2.
+/* Blurred L2 pooling: the root of squares, filtered with [1 2 1]/4 along both axes with stride 2.
  *
  * Ding et al., Image quality assessment: unifying structure and texture similarity, IEEE TPAMI 2020,
- * doi:10.1109/TPAMI.2020.3045810. Features lie channels last, in float32, in one or two pieces that
- * lie one below the other; around them are zeros.
+ * doi:10.1109/TPAMI.2020.3045810. Features are channels-last, in float32, in one or two pieces from
+ * top to bottom, with zero padding.
  */
 
 #include <math.h>
@@ -15,7 +15,7 @@ INLINE float filtered(float above, float centre, float below)
     return above * above + 2 * (centre * centre) + below * below;
 }
 
-/* Pools into `high` rows; the first reads `above` rows of zeros, 0 or 1. */
+/* Pools to `high` rows; the first needs `above` rows of zeros, 0 or 1. */
 void l2_pool(
     const float *first, const float *second, long first_rows, long second_rows, float *out,
     long images, long width, long channels, long above, long high, long threads)

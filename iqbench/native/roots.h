@@ -1,7 +1,7 @@
-/* Cube and fifth roots of numbers that are not negative, within two units in the last place.
+/* Cube and fifth roots of nonnegative numbers, within two units in the last place.
  *
- * The bits of a float are about its logarithm: divided, they give a first guess that is off by some
- * per cent. Each step then squares (Newton) or cubes (Halley) the error.
+ * The bits of a float are approximately its logarithm. Their division gives a first guess with an error
+ * of a few per cent. Each step then squares (Newton) or cubes (Halley) the error.
  */
 
 #ifndef IQBENCH_ROOTS_H
@@ -26,7 +26,7 @@ INLINE float nearer_cube_root(float root, float value)
     return root + root * (value - cube) / (2 * cube + value);
 }
 
-/* Of 0 it is about 1e-13. */
+/* The result for 0 is about 1e-13. */
 INLINE float cube_root(float value)
 {
     float root = guessed_root(value, 1.0f / 3, 0x2a514067);
@@ -39,7 +39,7 @@ INLINE float nearer_fifth_root(float root, float value)
     return root + 0.2f * (value / (square * square) - root);
 }
 
-/* Not of 0. */
+/* Not for 0. */
 INLINE float fifth_root(float value)
 {
     float root = guessed_root(value, 0.2f, 0x32c82fd3);

@@ -1,4 +1,4 @@
-/* Visual saliency by simple priors: what makes a position salient.
+/* Visual saliency by simple priors.
  *
  * Zhang, Gu and Li, SDSP: a novel saliency detection method by combining simple priors, ICIP 2013,
  * doi:10.1109/ICIP.2013.6738036.
@@ -13,9 +13,9 @@ enum { BLOCK = 4096 };  /* positions that are computed together */
 
 static inline long smaller(long a, long b) { return a < b ? a : b; }
 
-/* Multiplies strength, the length of three answers, by closeness to the centre and by warmth.
+/* Multiplies the length of three filter responses by closeness to the centre and by warmth.
  *
- * `answers` and `lab` are (3, count). Warmth is 1 - exp(-(a^2 + b^2)) of the colours a and b, less
+ * `answers` and `lab` are (3, count). Warmth is 1 - exp(-(a^2 + b^2)) of the colours a and b, minus
  * their `lowest` and multiplied by `scales`.
  */
 void salient_places(

@@ -1,18 +1,18 @@
-/* SSIM at the positions where its window fits, in one reading of both images.
+/* SSIM on valid positions, in one pass over both images.
  *
  * Wang, Bovik, Sheikh and Simoncelli, Image quality assessment: from error visibility to structural
  * similarity, IEEE TIP 2004, doi:10.1109/TIP.2003.819861.
  *
- * Images lie channels last, (height, width, channels), in float32; all that is made of them is
- * float64. A row is filtered along its length when it comes, and kept until no window reaches it.
+ * Images are channels-last, (height, width, channels), in float32; all results are float64. A row is
+ * filtered along its length when it is read, and kept until no window needs it.
  */
 
 enum {
-    LARGEST = 11,       /* rows and columns of a window, at most */
+    LARGEST = 11,       /* rows and columns of the largest window */
     MOMENTS = 4,        /* two means, the sum of the mean squares, the mean product */
-    LONG = 384,         /* values of a row that are filtered together: they stay in the caches */
-    ROWS = 64,          /* positions down that a thread takes together */
-    CHANNELS = 4,       /* at most */
+    LONG = 384,         /* values of a row that are filtered together and fit into the caches */
+    ROWS = 64,          /* rows of positions that a thread computes together */
+    CHANNELS = 4,       /* the largest number of channels */
 };
 
 typedef double Row[LONG + (LARGEST - 1) * CHANNELS];
@@ -26,7 +26,7 @@ typedef struct {
 static inline long smaller(long a, long b) { return a < b ? a : b; }
 static inline long columns_of(long channels) { return LONG / channels; }
 
-/* How many blocks `similarity_sums` makes of so many positions. */
+/* The number of blocks of `similarity_sums` for a number of positions. */
 long similarity_blocks(long down, long across, long channels, long threads)
 {
     (void)threads;
@@ -34,7 +34,7 @@ long similarity_blocks(long down, long across, long channels, long threads)
     return ((down + ROWS - 1) / ROWS) * ((across + columns - 1) / columns);
 }
 
-/* Filters what both images have in a row, along its length. */
+/* Filters the moments of both images in a row, along its length. */
 static inline __attribute__((always_inline)) void filter_row(
     const Measure *measure, const float *x, const float *y, long count, int size,
     double (*to)[LONG])
@@ -63,7 +63,7 @@ static inline __attribute__((always_inline)) void filter_row(
     }
 }
 
-/* Adds the similarity at a place, and of it contrast times structure alone. */
+/* Adds the similarity at a position, and contrast times structure. */
 static inline __attribute__((always_inline)) void add_place(
     const Measure *measure, double mean_x, double mean_y, double squares, double products,
     int parts, double *similarity, double *structure)
@@ -141,7 +141,7 @@ static inline __attribute__((always_inline)) void sum_block(
     const Measure *measure, const float *x, const float *y, long row_size, long down, long count,
     int size, int parts, double *sums, double *map, long across)
 {
-    enum { KEPT = LARGEST + 1 };  /* what two rows of positions read */
+    enum { KEPT = LARGEST + 1 };  /* the input rows of two rows of positions */
     double kept[KEPT][MOMENTS][LONG], found[2][LONG], below[LONG];
     double(*rows[KEPT])[LONG], *next = map ? below : found[0];
     clear(found[0], count);
@@ -209,10 +209,10 @@ static void visit(
     }
 }
 
-/* Sums SSIM, and where it is wanted contrast times structure: `sums` is (blocks, 2, channels).
+/* Sums SSIM, and contrast times structure if it is wanted: `sums` is (blocks, 2, channels).
  *
- * `window` holds the weights of `size` places, 7 or 11; after them what makes sample moments of those
- * of the population, the two constants, and the least contrast times structure: 0, or minus infinity.
+ * `window` has the `size` weights, 7 or 11; then the moment correction, the two constants, and the
+ * smallest contrast times structure: 0, or minus infinity.
  */
 void similarity_sums(
     const float *reference, const float *output, const double *window, double *sums, long height,

@@ -1,7 +1,7 @@
-/* The errors of SSIMULACRA 2 at one scale: blurs, maps and sums in one reading of both images.
+/* The errors of SSIMULACRA 2 at one scale: blurs, maps and sums in one pass over both images.
  *
- * Planes lie one after the other, in float32, with the border that the blur reaches. Sums of a few
- * hundred positions are float32, of more float64.
+ * Planes are consecutive, in float32, with the border for the blur. Sums over a few hundred positions
+ * are float32, and over more float64.
  */
 
 #include <math.h>
@@ -54,7 +54,7 @@ INLINE void add_maps(
         spread = spread - mean * mean - other * other + constant;
         float error = 1 - (1 - apart) * (1 - (differing - apart) / spread);
         float edges = (1 + fabsf(y[k] - other)) / (1 + fabsf(x[k] - mean)) - 1;
-        /* What is not a number stays so. */
+        /* NaN stays NaN. */
         error = error < 0 ? 0 : error;
         float more = edges < 0 ? 0 : edges, less = edges > 0 ? 0 : -edges;
         structure += error;
@@ -74,8 +74,8 @@ INLINE void add_maps(
 
 /* Sums structure, ringing and blurring, and their fourth powers: `sums` is (planes, height, 6).
  *
- * `height` and `width` count positions where the blur fits: eight less than the planes have.
- * `constants` holds the nine weights, and what is added to the variances.
+ * `height` and `width` count valid positions: eight less than the planes have. `constants` has the
+ * nine weights, and a constant that is added to the variances.
  */
 void xyb_sums(
     const float *reference, const float *output, const float *constants, double *sums, long planes,

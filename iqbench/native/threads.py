@@ -1,9 +1,9 @@
-"""Threads after a fork.
+"""The number of threads after a fork.
 
-A forked process has none of the threads that its parent computed with, but OpenMP, in which torch
-and the compiled loops compute, does not know that: it would wait for them without end. So a forked
-process computes in one thread, as the workers of torch's DataLoader do. Processes that
-multiprocessing starts by "spawn" have threads of their own.
+A forked process does not have the threads of its parent. OpenMP, which torch and the compiled loops
+use, does not know this, and would wait for them forever. So a forked process uses one thread, like
+the workers of torch's DataLoader. Processes that multiprocessing starts by "spawn" have their own
+threads.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _FORKED_WITHOUT_EXEC = 0x40
 """PF_FORKNOEXEC of Linux's sched.h, among the flags in /proc/self/stat."""
 
 _FLAGS = 6
-"""Where the flags stand in that line, counted from the end of the program's name."""
+"""Position of the flags in that line, after the name of the program."""
 
 
 def _was_forked() -> bool:
-    """Tell whether this process may have been forked from one that computed already."""
+    """Return whether this process may be a fork of a process that already used threads."""
     try:
         line = Path("/proc/self/stat").read_text()
     except OSError:  # not Linux
@@ -33,11 +33,11 @@ def _was_forked() -> bool:
 
 
 _PROCESS = None if _was_forked() else os.getpid()
-"""The process whose threads OpenMP knows; None where it may be another one."""
+"""The process whose threads OpenMP knows; None if it may be another one."""
 
 
 def use_own_threads() -> None:
-    """Compute in one thread from now on, if this process was forked."""
+    """Use one thread from now on if this process was forked."""
     if torch.compiler.is_compiling() or os.getpid() == _PROCESS:
         return
     if torch.get_num_threads() > 1:

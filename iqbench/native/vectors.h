@@ -1,4 +1,4 @@
-/* Vectors of as many numbers as a register holds: operators become single instructions. */
+/* Vectors with the size of a register, so that operators become single instructions. */
 
 #ifndef IQBENCH_VECTORS_H
 #define IQBENCH_VECTORS_H
@@ -27,7 +27,7 @@ INLINE floats load_half(const unsigned short *from)
     return (floats)(__builtin_convertvector(*(const halves *)from, bits) << 16);
 }
 
-/* Rounds to the nearest, ties to even; what is not a number stays so. */
+/* Rounds to the nearest, ties to even; NaN stays NaN. */
 INLINE void store_half(unsigned short *to, floats value)
 {
     bits raw = (bits)value, odd = raw >> 16 & 1;
@@ -36,7 +36,7 @@ INLINE void store_half(unsigned short *to, floats value)
     *(halves *)to = __builtin_convertvector((rounded & ~strange) | (0x7fc0 & strange), halves);
 }
 
-/* Cuts off below zero; what is not a number stays so. */
+/* Sets negative values to zero; NaN stays NaN. */
 INLINE floats rectified(floats value)
 {
     return (floats)((ints)value & ~(ints)(value < 0));

@@ -1,13 +1,13 @@
-/* Winograd's F(4x4, 3x3): a tile of 4x4 outputs from 6x6 inputs in 36 products a pair of channels,
- * not 144: Y = A' [(G g G') * (B' d B)] A, where * multiplies element by element and the sum over
+/* Winograd's F(4x4, 3x3): a tile of 4x4 outputs from 6x6 inputs in 36 products per pair of channels
+ * instead of 144: Y = A' [(G g G') * (B' d B)] A, where * multiplies element by element and the sum over
  * channels becomes 36 matrix products.
  *
  * Lavin and Gray, Fast algorithms for convolutional neural networks, CVPR 2016,
- * doi:10.1109/CVPR.2016.435. Points of interpolation: 0, 1, -1, 2, -2 and infinity, as there.
+ * doi:10.1109/CVPR.2016.435. The interpolation points are 0, 1, -1, 2, -2 and infinity, as there.
  *
- * Images lie channels last, (images, height, width, channels), in float32 or bfloat16; products and
- * transforms are float32. What a tile gives does not depend on the tiles beside it, on the number
- * of threads or on the width of the vectors.
+ * Images are channels-last, (images, height, width, channels), in float32 or bfloat16; products and
+ * transforms are float32. The result of a tile does not depend on other tiles, on the number of threads
+ * or on the width of the vectors.
  */
 
 #include <omp.h>
@@ -19,25 +19,25 @@ enum {
     TILE = 4,                       /* outputs along a side */
     SIDE = 6,                       /* inputs along a side */
     POINTS = SIDE * SIDE,
-    PANEL = 2 * LANES,              /* outputs of a packed kernel that lie side by side */
+    PANEL = 2 * LANES,              /* adjacent outputs of a packed kernel */
     ROWS = LANES == 16 ? 14 : 6,    /* tiles whose sums fill the registers, with a panel */
     GROUP = 64,                     /* outputs transformed together: their products stay in L2 */
-    OWN_TILES = 28,                 /* tiles of a block that one thread takes */
-    SHARED_TILES = 84,              /* tiles of a block that all threads take */
-    SHARED_CHANNELS = 256,          /* so many share it: the kernel is read from far away */
+    OWN_TILES = 28,                 /* tiles of a block of one thread */
+    SHARED_TILES = 84,              /* tiles of a block of all threads */
+    SHARED_CHANNELS = 256,          /* channels from which threads share a block, as the kernel exceeds the caches */
 };
 
 typedef struct {
-    const char *upper, *lower;      /* the rows come in two pieces, (images, height, width, channels) */
+    const char *upper, *lower;      /* two pieces of rows, (images, height, width, channels) */
     long upper_height, lower_height;
     void *y;                        /* (images, high, wide, outputs) */
     const float *kernel, *bias;
-    const void *zeros;              /* what stands beyond the borders */
+    const void *zeros;              /* the padding */
     long width, channels, high, wide, outputs, above, beside, down, across;
-    int half, rectify;              /* whether features are bfloat16; whether to cut off below zero */
+    int half, rectify;              /* whether features are bfloat16; whether to set negative values to zero */
 } Convolution;
 
-/* B': what becomes of six inputs. */
+/* B': the transform of six inputs. */
 INLINE void transform_inputs(const floats d[SIDE], floats *to, long step)
 {
     floats even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1];
@@ -50,7 +50,7 @@ INLINE void transform_inputs(const floats d[SIDE], floats *to, long step)
     to[5 * step] = (d[5] - d[3]) - 2 * far_odd;
 }
 
-/* A': how four outputs are made of six products. */
+/* A': the transform of six products to four outputs. */
 INLINE void transform_products(const floats m[SIDE], floats *to, long step)
 {
     floats even = m[1] + m[2], odd = m[1] - m[2], far_even = m[3] + m[4], far_odd = m[3] - m[4];
@@ -60,7 +60,7 @@ INLINE void transform_products(const floats m[SIDE], floats *to, long step)
     to[3 * step] = odd + 8 * far_odd + m[5];
 }
 
-/* G: what becomes of three weights. */
+/* G: the transform of three weights. */
 INLINE void transform_weights(const doubles g[3], doubles *to, long step)
 {
     doubles near = -(g[0] + g[2]) / 6, far = (g[0] + 4 * g[2]) / 24;
@@ -72,7 +72,7 @@ INLINE void transform_weights(const doubles g[3], doubles *to, long step)
     to[5 * step] = g[2];
 }
 
-/* Where a tile lies: its image, and its first output. */
+/* The position of a tile: its image, and its first output. */
 INLINE void place(const Convolution *c, long tile, long *image, long *top, long *left)
 {
     *image = tile / (c->down * c->across);
@@ -81,7 +81,7 @@ INLINE void place(const Convolution *c, long tile, long *image, long *top, long 
     *left = tile % c->across * TILE;
 }
 
-/* Where the features of a pixel lie; rows and columns are counted from the first of the image. */
+/* The address of the features of a pixel; rows and columns are those of the image. */
 INLINE const char *pixel(const Convolution *c, long image, long row, long column, int half)
 {
     if (row < 0 || row >= c->upper_height + c->lower_height || column < 0 || column >= c->width)
@@ -125,7 +125,7 @@ INLINE void take(const Convolution *c, long first, long count, float *seen, long
     }
 }
 
-/* Multiplies `rows` tiles by a panel of the kernel: sums stay in registers. */
+/* Multiplies `rows` tiles by a panel of the kernel, with sums in registers. */
 INLINE void multiply_rows(
     int rows, const float *seen, const float *panel, float *products, long channels)
 {
@@ -169,7 +169,7 @@ static void multiply(int rows, const float *seen, const float *panel, float *pro
     }
 }
 
-/* Forms the products of tiles for a group of outputs: (POINTS, tiles, GROUP). */
+/* Computes the products of tiles for a group of outputs: (POINTS, tiles, GROUP). */
 static void form_products(
     const Convolution *c, long count, long group, const float *seen, long step,
     float *products, long products_step)
@@ -187,7 +187,7 @@ static void form_products(
         }
 }
 
-/* Transforms the products of tiles for a group of outputs, and writes what lies in the image. */
+/* Transforms the products of tiles for a group of outputs, and writes the outputs inside the image. */
 INLINE void give(
     const Convolution *c, long first, long count, long group, const float *products, long step,
     int half)
@@ -231,7 +231,7 @@ static void take_any(const Convolution *c, long first, long count, float *seen, 
         take(c, first, count, seen, step, 0);
 }
 
-/* Computes a group of outputs of tiles whose inputs are transformed. */
+/* Computes a group of outputs of tiles with transformed inputs. */
 static void finish(
     const Convolution *c, long first, long count, long group, const float *seen, long step,
     float *products, long products_step)
@@ -243,11 +243,11 @@ static void finish(
         give(c, first, count, group, products, products_step, 0);
 }
 
-/* How many floats there are from point to point. A line more, lest the points of a tile all fall
- * into one set of a cache. */
+/* The distance between points in floats. It has one more cache line, so that the points of a tile are
+ * in different sets of a cache. */
 static long point_step(long tiles, long channels) { return tiles * channels + 16; }
 
-/* How many floats of room `winograd_convolve` needs. */
+/* The size in floats of the work buffer of `winograd_convolve`. */
 long winograd_room(long channels, long threads)
 {
     long shared = point_step(SHARED_TILES, channels) + threads * point_step(SHARED_TILES, GROUP);
@@ -255,7 +255,7 @@ long winograd_room(long channels, long threads)
     return POINTS * (channels >= SHARED_CHANNELS || shared > own ? shared : own);
 }
 
-/* Every thread takes blocks of its own: all of them stays in its caches. */
+/* Each thread computes its own blocks, which fit into its caches. */
 static void convolve_own(const Convolution *c, long tiles, long blocks, float *room, int threads)
 {
     long step = point_step(OWN_TILES, c->channels), products_step = point_step(OWN_TILES, GROUP);
@@ -270,7 +270,7 @@ static void convolve_own(const Convolution *c, long tiles, long blocks, float *r
     }
 }
 
-/* All threads take one block: each computes some of the outputs and reads their kernel alone. */
+/* All threads compute one block: each computes some of the outputs, and reads only their kernel. */
 static void convolve_shared(const Convolution *c, long tiles, float *room, int threads)
 {
     long step = point_step(SHARED_TILES, c->channels);
@@ -294,8 +294,8 @@ static void convolve_shared(const Convolution *c, long tiles, float *room, int t
     }
 }
 
-/* Convolves with stride 1. The caller sees to it that LANES divides channels and GROUP outputs, that
- * `kernel` is of `winograd_pack`, and that `zeros` holds as many as there are channels. */
+/* Convolves with stride 1. The caller makes sure that channels is a multiple of LANES and outputs one of
+ * GROUP, that `kernel` is from `winograd_pack`, and that `zeros` has as many values as channels. */
 void winograd_convolve(
     const void *upper, const void *lower, long upper_height, long lower_height,
     void *y, const float *kernel, const float *bias, const void *zeros, float *room,
@@ -319,11 +319,11 @@ void winograd_convolve(
         convolve_own(&c, tiles, (blocks + threads - 1) / threads * threads, room, threads);
 }
 
-/* Transforms a kernel, (outputs, channels, 3, 3), in float64, rounds it once, and lays it out as it is
- * read: (outputs / PANEL, POINTS, channels, PANEL). */
+/* Transforms a kernel, (outputs, channels, 3, 3), in float64, rounds it once, and stores it in the order
+ * of reading: (outputs / PANEL, POINTS, channels, PANEL). */
 void winograd_pack(const float *weight, float *kernel, long outputs, long channels, long threads)
 {
-    enum { WIDE = LANES / 2 };      /* outputs that are transformed together */
+    enum { WIDE = LANES / 2 };      /* outputs transformed together */
 #pragma omp parallel for num_threads(threads)
     for (long o = 0; o < outputs; o += WIDE)
         for (long k = 0; k < channels; k++) {

@@ -1,1 +1,1 @@
-"""How rows become sums: map by map as the metrics say, or in one reading by a kernel for GPUs."""
+"""Readers compute the statistics of rows: by the metrics' own maps, or by a fast path."""

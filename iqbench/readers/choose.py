@@ -1,4 +1,4 @@
-"""Which reader reads what: the device's own where a metric declares a fast path, else its maps."""
+"""Choose readers: a fast one if a metric declares a fast path, else the plain reader."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ OBSERVES = {"prepare", "maps", "observe"}
 def choose_readers(
     wanted: Wanted, parameters: Parameters, device: torch.device
 ) -> tuple[Reader, ...]:
-    """Return the readers that give every metric all of its statistics.
+    """Return readers that together compute all statistics of every metric.
 
     Parameters
     ----------
     wanted
-        Tap to the metrics that read it.
+        The metrics of each tap.
     parameters
-        Of the metrics.
+        The parameters of the metrics.
     device
-        Where the rows are.
+        The device of the rows.
 
     Returns
     -------
     tuple of Reader
-        Several may read one tap.
+        Several readers may share one tap.
     """
     if device.type == "cpu":
         make = compiled_readers if library.available() else plain_readers
@@ -64,13 +64,13 @@ def choose_readers(
 
 
 def plain_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]:
-    """Read everything by the metrics' own statistics."""
+    """Return readers that call the metrics' own methods."""
     left = {tap: metrics for tap, metrics in wanted.items() if metrics}
     return tuple(PlainReader(tap, metrics, parameters) for tap, metrics in left.items())
 
 
 def compiled_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]:
-    """Read pixels, windows and layers with compiled loops, for processors."""
+    """Return readers for CPUs, which use compiled loops."""
     left = {tap: list(metrics) for tap, metrics in wanted.items()}
     found = _pixel_reader(CpuPixelReader, left)
     for tap in left:
@@ -85,7 +85,7 @@ def compiled_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ..
 
 
 def kernel_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]:
-    """Read pixels, windows and layers with kernels, for GPUs."""
+    """Return readers for GPUs, which use kernels."""
     left = {tap: list(metrics) for tap, metrics in wanted.items()}
     found = _pixel_reader(GpuPixelReader, left)
     for tap in left:
@@ -100,8 +100,8 @@ def kernel_readers(wanted: Wanted, parameters: Parameters) -> tuple[Reader, ...]
 def declared(metric: Metric, tap: Tap) -> FastPath | None:
     """Return the fast path that a metric declares at a tap.
 
-    What a class declares says how that class observes: a subclass that observes otherwise has none
-    until it declares its own.
+    A declaration is valid only for the class that makes it: a subclass that overrides `prepare`,
+    `maps` or `observe` has none until it declares its own.
     """
     for kind in type(metric).__mro__:
         if "fast_path" in vars(kind):
@@ -117,7 +117,7 @@ def _take(
     kind: type[Path],
     serves: Callable[[Path], bool] | None = None,
 ) -> list[Declared[Path]]:
-    """Take out the metrics of a tap that a reader serves; whole images are read plainly."""
+    """Remove and return the metrics of a tap that a reader serves; not for whole images."""
     taken: list[Declared[Path]] = []
     for metric in left[tap] if not tap.whole else ():
         path = declared(metric, tap)
@@ -131,8 +131,8 @@ def _take(
 def _pixel_reader(
     make: Callable[[Sequence[Declared[PixelMean]]], PixelReader], left: dict[Tap, list[Metric]]
 ) -> list[Reader]:
-    """Take out what reads pixels and their neighbours."""
-    # The reader takes rows as they come, so without a border.
+    """Remove the metrics that read pixels and their neighbours, and return their reader."""
+    # The reader supports no border.
     taps = [tap for tap in left if tap.network == PIXELS and not tap.border]
     served = [one for tap in taps for one in _take(left, tap, PixelMean)]
     return [make(served)] if served else []

@@ -1,7 +1,7 @@
-"""Readers for processors: what metrics declare as fast paths, in one reading of both images.
+"""Readers for CPUs: fast paths of metrics, in one pass over both images.
 
-The compiled loops are in ``iqbench/native``. They have the interface of the plain reader
-and are tested equal to it.
+The compiled loops are in ``iqbench/native``. These readers have the interface of the plain reader,
+and tests check that the results are equal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["CpuFeatureReader", "CpuMomentReader", "CpuPixelReader", "CpuSimilari
 
 
 class CpuFeatureReader(FeatureReader):
-    """A few positions at a time, while the caches hold them."""
+    """Distances of features, a few positions at a time, which fit into the caches."""
 
     def totals(self, reference: Tensor, output: Tensor, owners: Owners) -> Mapping[str, Tensor]:
         """Return the sums of `kinds`."""
@@ -42,7 +42,7 @@ class CpuFeatureReader(FeatureReader):
 
 
 class CpuPixelReader(PixelReader):
-    """Row by row."""
+    """Sums of pixels, row by row."""
 
     def totals(
         self, reference: Tensor, output: Tensor, owners: Owners, own: int
@@ -66,7 +66,7 @@ class CpuMomentReader(RawReader):
     tap
         A layer, or pixels.
     declared
-        The metrics, and how each names the moments.
+        The metrics, with their names of the moments.
     """
 
     def __init__(self, tap: Tap, declared: Sequence[Declared[ChannelMoments]]) -> None:
@@ -76,7 +76,7 @@ class CpuMomentReader(RawReader):
     def observe(
         self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
     ) -> Iterator[Found]:
-        """Sum in one reading of both images."""
+        """Compute the moments in one pass over both images."""
         ((reference,),) = prepared
         reference, output = reference.float(), channels_last(rows).float()
         found = [
@@ -89,15 +89,14 @@ class CpuMomentReader(RawReader):
 
 
 class CpuSimilarityReader(RawReader):
-    """SSIM, or its contrast and structure, at the positions where the window fits, in float64.
+    """SSIM, or its contrast and structure, on valid positions, in float64.
 
     Parameters
     ----------
     tap
-        Of as many rows as the window has.
+        A tap with the rows of the window.
     declared
-        The metrics, and which means they want: those that `serves` admits, alike in window and
-        constants.
+        The metrics, with their means: those that `serves` accepts, with equal window and constants.
     """
 
     def __init__(self, tap: Tap, declared: Sequence[Declared[SimilarityMean]]) -> None:
@@ -110,12 +109,12 @@ class CpuSimilarityReader(RawReader):
 
     @staticmethod
     def serves(path: SimilarityMean) -> bool:
-        """Tell whether the loops are made for a window."""
+        """Return whether the loops support a window."""
         return len(path.window) in loops.WINDOWS
 
     @staticmethod
     def alike(declared: Sequence[Declared[SimilarityMean]]) -> list[list[Declared[SimilarityMean]]]:
-        """Sort metrics of one tap by window and constants: a reader each."""
+        """Group the metrics of one tap by window and constants; each group needs a reader."""
         groups: dict[tuple[float, ...], list[Declared[SimilarityMean]]] = {}
         for metric, path in declared:
             groups.setdefault(path.window + path.constants, []).append((metric, path))
@@ -140,12 +139,12 @@ class CpuSimilarityReader(RawReader):
         reference, output
             (N, h, w, C) float32, contiguous; C at most 4.
         owners
-            To which reference each output belongs.
+            The reference of each output.
 
         Returns
         -------
         Tensor
-            (N, 2, C) float64; the second is 0 where nobody reads it.
+            (N, 2, C) float64; the second is 0 if no metric needs it.
         """
         reference, output = reference.float(), output.float()
         parts = any(path.part == "structure" for _, path in self._declared)
@@ -159,7 +158,7 @@ class CpuSimilarityReader(RawReader):
 
 
 def _means(metric: Metric, path: SimilarityMean, totals: Tensor, positions: int) -> Iterator[Found]:
-    """Say which of the sums, (N, 2, C), a metric's statistics are."""
+    """Yield a metric's statistics from the sums, (N, 2, C)."""
     sums = totals[:, 0 if path.part == "whole" else 1]
     channels = sums.shape[1]
     if not path.by_channel:

@@ -1,4 +1,4 @@
-"""Distances of features at one layer, which are read whole."""
+"""The base class of readers of features at one layer."""
 
 from __future__ import annotations
 
@@ -18,24 +18,23 @@ DISTANCES = ("absolute", "squared", "unit")
 
 
 class FeatureReader(RawReader, ABC):
-    """Takes all distances in one reading; how is what a subclass knows of its device.
+    """Computes all distances in one pass. Subclasses define the computation for a device.
 
     Parameters
     ----------
     tap
         A layer of a network.
     declared
-        The metrics, and which distance each wants. Of distances at unit
-        length all have the same weights.
+        The metrics, with their distances. All distances at unit length have the same weights.
     parameters
-        Of the metrics.
+        The parameters of the metrics.
 
     Attributes
     ----------
     kinds
-        Which of the `DISTANCES` are wanted.
+        The needed ones of `DISTANCES`.
     weight
-        (C,) float32 of the distance at unit length, where that is wanted.
+        (C,) float32, the weights of the distance at unit length, if it is needed.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class FeatureReader(RawReader, ABC):
 
     @staticmethod
     def alike(declared: Sequence[Declared[FeatureMean]]) -> list[list[Declared[FeatureMean]]]:
-        """Sort metrics of one layer: two that weigh channels have a reader each."""
+        """Group the metrics of one layer: each metric with weights needs its own reader."""
         groups: list[list[Declared[FeatureMean]]] = []
         for metric, path in declared:
             weighs = path.distance == "unit"
@@ -66,7 +65,7 @@ class FeatureReader(RawReader, ABC):
     def observe(
         self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
     ) -> Iterator[Found]:
-        """Sum over channels and positions in one reading."""
+        """Sum over channels and positions in one pass."""
         ((reference,),) = prepared
         output = channels_last(rows)
         totals = self.totals(reference, output, owners)
@@ -85,10 +84,10 @@ class FeatureReader(RawReader, ABC):
         reference, output
             (N, h, w, C), contiguous.
         owners
-            To which reference each output belongs.
+            The reference of each output.
 
         Returns
         -------
         mapping
-            Distance to (N,) float64.
+            (N,) float64 by distance.
         """

@@ -1,7 +1,7 @@
-"""Readers for GPUs: what metrics say with maps, in one reading of both images by a kernel.
+"""Readers for GPUs: fast paths of metrics, in one pass over both images by a Triton kernel.
 
-They have the interface of the plain reader and are tested equal to it. Triton comes with
-torch on Linux; where it is missing or cannot compile, everything is read the plain way.
+They have the interface of the plain reader, and tests check that the results are equal. Triton is
+part of torch on Linux. If it is missing or cannot compile, the plain reader is used.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 
 _OLDEST_TRITON = Version("3.2")
 
-# Multiplication and addition are rounded each, as in the plain way: equal images differ by 0.
+# Round after multiplication and after addition, as the plain reader, so that equal images give 0.
 _EXACT = {"enable_fp_fusion": False}
 _PIXEL_BLOCK = 1024
 _FILTER_BLOCK = 256
@@ -41,14 +41,14 @@ _FEATURE_TILE = 4096
 
 
 def _kernels() -> Any:
-    """Import the kernels: Triton is not there everywhere."""
+    """Import the kernels on first use, because Triton may be missing."""
     from iqbench.readers import kernels
 
     return kernels
 
 
 def has_triton() -> bool:
-    """Tell whether there is a Triton that the kernels were tried with, or a newer one."""
+    """Return whether Triton is installed in a tested or newer version."""
     try:
         return Version(version("triton")) >= _OLDEST_TRITON
     except PackageNotFoundError:
@@ -57,7 +57,7 @@ def has_triton() -> bool:
 
 @lru_cache(maxsize=8)
 def available(device: torch.device) -> bool:
-    """Tell whether kernels run on a device, by running one; warns where they should and do not."""
+    """Return whether kernels run on a device, by running one; warn if it fails unexpectedly."""
     if device.type != "cuda" or not has_triton():
         return False
     image = torch.zeros(1, 2, 2, 1, dtype=torch.float32, device=device)
@@ -68,9 +68,9 @@ def available(device: torch.device) -> bool:
     except torch.cuda.OutOfMemoryError:
         raise
     except Exception as error:
-        # Whatever a compiler says: the plain way gives the same values, only later.
+        # For any error of the compiler, use the plain reader, which is only slower.
         warnings.warn(
-            f"Triton cannot compile here, so metrics are computed the slower way: {error}",
+            f"Triton cannot compile here, so the computation of metrics is slower: {error}",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -151,14 +151,14 @@ def _pixel_totals(
 
 
 class GpuSimilarityReader(RawReader):
-    """SSIM at the positions where its window fits.
+    """SSIM on valid positions.
 
     Parameters
     ----------
     tap
-        Of as many rows as the window has.
+        A tap with the rows of the window.
     declared
-        A metric, and its mean of SSIM: one that `serves` admits.
+        A metric, with its mean of SSIM that `serves` accepts.
     """
 
     def __init__(self, tap: Tap, declared: Declared[SimilarityMean]) -> None:
@@ -167,7 +167,7 @@ class GpuSimilarityReader(RawReader):
 
     @staticmethod
     def serves(path: SimilarityMean) -> bool:
-        """Tell whether the kernel gives a mean: SSIM of all channels together."""
+        """Return whether the kernel supports a mean: that of SSIM over all channels."""
         return path.part == "whole" and not path.by_channel
 
     def observe(
@@ -211,11 +211,11 @@ class GpuSimilarityReader(RawReader):
         yield Found(self._metric, self._path.statistic, Mean(sums.sum(1), count))
 
     def _constants(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return the window and what the closing needs, float64, on the device."""
+        """Return the window and the constants, float64, on the device."""
         return _on_device(self._path.window, device), _on_device(self._path.constants, device)
 
 
 @lru_cache(maxsize=16)
 def _on_device(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """Carry constants to a device once."""
+    """Copy constants to a device, cached."""
     return torch.tensor(values, dtype=torch.float64, device=device)

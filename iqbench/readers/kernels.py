@@ -1,8 +1,8 @@
-"""Triton kernels: sums over the maps of several metrics, with one reading of both images.
+"""Triton kernels: sums over the maps of several metrics, in one pass over both images.
 
-Images lie channels last, as everywhere in the engine. A program sums a block of one image in
-float32 (SSIM: float64) and stores its sums; blocks are added in float64 outside, in an order that
-does not depend on the images beside it.
+Images are channels-last, as everywhere in the engine. A program sums a block of one image in
+float32 (SSIM: float64) and stores its sums. The sums of blocks are then added in float64, in an
+order that does not depend on other images of the batch.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def pixel_sums(
 ):
     """Sum squared errors and differences of neighbours; the order is that of `PIXEL_SUMS`.
 
-    `own` rows count where a row stands alone: the last of a band comes again with the next.
+    `own` is the number of rows for sums that do not need the next row: the last row of a band is
+    also the first of the next band.
     """
     image = tl.program_id(1).to(tl.int64)
     cell = image * tl.num_programs(0) + tl.program_id(0)
@@ -187,7 +188,7 @@ def similarity_sums(
         square_a += weight * tl.load(place + 2 * step, mask=inside, other=0.0)
         square_b += weight * tl.load(place + 3 * step, mask=inside, other=0.0)
         product += weight * tl.load(place + 4 * step, mask=inside, other=0.0)
-    # Numbers that are handed over come as float32; these are float64.
+    # Triton passes numbers as float32, but these must be float64.
     factor = tl.load(constants)
     small = tl.load(constants + 1)
     smaller = tl.load(constants + 2)

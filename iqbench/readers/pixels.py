@@ -1,4 +1,4 @@
-"""Maps of pixels and their neighbours, which are read once for all metrics."""
+"""The base class of readers of pixels and their neighbours."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["PixelReader"]
 
 
 class PixelReader(RawReader, ABC):
-    """Sums maps of pixels; how is what a subclass knows of its device.
+    """Sums the maps of pixels of all metrics in one pass. Subclasses define the computation.
 
     Parameters
     ----------
     declared
-        The metrics and their maps.
+        The metrics, with their maps.
 
     Attributes
     ----------
     names
-        Of the maps that are summed, in the order of `PIXEL_SUMS`.
+        The names of the needed maps, in the order of `PIXEL_SUMS`.
     """
 
     def __init__(self, declared: Sequence[Declared[PixelMean]]) -> None:
@@ -34,7 +34,7 @@ class PixelReader(RawReader, ABC):
         for metric, path in declared:
             self._metrics.setdefault(path.statistic, []).append(metric)
         self.names = tuple(name for name in PIXEL_SUMS if name in self._metrics)
-        # The squared error reads no neighbours.
+        # The squared error needs no neighbours.
         window = 1 if self.names == PIXEL_SUMS[:1] else 2
         self.tap = Tap(layer="a pixel and its neighbours", window=window)
         self.reads_reference = not all(name.endswith("_output") for name in self.names)
@@ -47,9 +47,9 @@ class PixelReader(RawReader, ABC):
         images, height, width, channels = output.shape
         if self.reads_reference:
             ((reference,),) = prepared
-        else:  # any pixels of that size will do
+        else:  # the values do not matter
             reference, owners = output, Owners(range(images), images, output.device)
-        # The last row of a band comes again as the first of the next.
+        # The last row of a band is also the first row of the next band.
         own = height if place.last or self.tap.window == 1 else height - 1
         sizes = {
             "squared": own * width,
@@ -75,9 +75,9 @@ class PixelReader(RawReader, ABC):
         reference, output
             (N, h, W, C) float32, contiguous.
         owners
-            To which reference each output belongs.
+            The reference of each output.
         own
-            How many rows count where a row stands alone.
+            The number of rows for sums that do not need the next row.
 
         Returns
         -------

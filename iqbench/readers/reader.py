@@ -1,4 +1,4 @@
-"""What stands between streams and statistics: the interface that plain and fused ways share."""
+"""The interface of readers, which compute statistics of streamed rows, and the plain reader."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ Declared: TypeAlias = tuple[Metric, Path]
 """A metric, and the fast path that it declares at a tap."""
 
 Prepared = Sequence[tuple[Tensor, ...]]
-"""What a reader keeps of the references' rows: for each of its metrics, or once for all."""
+"""The prepared rows of the references: for each metric of a reader, or once for all."""
 
 
 _BLOCK = 1 << 19
-"""Values of a feature map whose temporaries stay in the caches (measured)."""
+"""Number of values of a feature map whose temporary tensors fit into the caches (measured)."""
 
 
 class MetricError(Exception):
-    """A metric failed on some rows; the cause says why.
+    """Raised if a metric failed on some rows; its cause is the original error.
 
     Attributes
     ----------
     metric
-        Which one.
+        The metric.
     """
 
     def __init__(self, metric: Metric) -> None:
@@ -55,7 +55,7 @@ class MetricError(Exception):
 
 @contextmanager
 def blame(metric: Metric) -> Iterator[None]:
-    """Name the metric whose code raised; memory that ran out is raised as it is."""
+    """Convert errors in the code of a metric to `MetricError`, except errors about memory."""
     try:
         yield
     except (torch.cuda.OutOfMemoryError, MemoryError):
@@ -70,9 +70,9 @@ class Found(NamedTuple):
     Attributes
     ----------
     metric, name
-        Whose statistic it is, and which.
+        The metric, and the name of its statistic.
     statistic
-        Of the outputs, float64.
+        The statistic of the outputs, float64.
     """
 
     metric: Metric
@@ -81,23 +81,23 @@ class Found(NamedTuple):
 
 
 class Owners:
-    """To which reference each output of a chunk belongs.
+    """The reference of each output in a chunk.
 
     Parameters
     ----------
     owners
-        For each output the index of its reference.
+        The index of the reference of each output.
     references
-        How many references there are.
+        The number of references.
     device
-        Where the tensors are.
+        The device of the tensors.
 
     Attributes
     ----------
     owners
-        As given.
+        The given indices.
     index
-        The same on the device, int32.
+        The same indices on the device, int32.
     """
 
     def __init__(self, owners: Sequence[int], references: int, device: torch.device) -> None:
@@ -106,7 +106,7 @@ class Owners:
         self.index = _index(self.owners, device)
 
     def select(self, prepared: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Give each output its reference's share; one reference serves all without a copy."""
+        """Select the prepared reference of each output; a single reference is not copied."""
         if self._shared:
             return prepared
         return tuple(part.index_select(0, self.index) for part in prepared)
@@ -114,7 +114,7 @@ class Owners:
 
 @lru_cache(maxsize=256)
 def _index(owners: tuple[int, ...], device: torch.device) -> Tensor:
-    """Carry an index to a device once: batches are alike, and a GPU would be waited for."""
+    """Copy an index to a device, cached, because batches repeat and a copy waits for a GPU."""
     return torch.tensor(owners, dtype=torch.int32, device=device)
 
 
@@ -124,79 +124,79 @@ class Reader(Protocol):
     Attributes
     ----------
     tap
-        Where the rows come from.
+        The tap of the rows.
     reads_reference
-        Whether the references' rows matter; where not, `prepare` is not called.
+        Whether the reader needs the references' rows; if not, `prepare` is not called.
     """
 
     tap: Tap
     reads_reference: bool
 
     def prepare(self, rows: Tensor) -> Prepared:
-        """Do the work that depends on the references alone, once for all outputs.
+        """Do the work that depends only on the references, once for all outputs.
 
         Parameters
         ----------
         rows
-            (N, C, h, W) of the references, as the tap gives them.
+            (N, C, h, W) of the references, at the tap.
 
         Returns
         -------
         Prepared
-            Handed to `sums`.
+            An argument of `observe`.
         """
         ...
 
     def observe(
         self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
     ) -> Iterator[Found]:
-        """Take the statistics of some outputs over these rows.
+        """Compute the statistics of some outputs over these rows.
 
         Parameters
         ----------
         prepared
-            What `prepare` returned for the same rows of the references.
+            The result of `prepare` for the same rows of the references.
         owners
-            To which reference each output belongs.
+            The reference of each output.
         rows
             (N, C, h, W) of the outputs.
         place
-            Where the rows lie in the image.
+            The position of the rows in the image.
 
         Yields
         ------
         Found
-            One a statistic.
+            One per statistic.
         """
         ...
 
 
 def channels_last(rows: Tensor) -> Tensor:
-    """Return (N, h, W, C), contiguous: as a rule without a copy."""
+    """Return (N, h, W, C), contiguous, usually without a copy."""
     return rows.permute(0, 2, 3, 1).contiguous()
 
 
 class RawReader:
-    """Keeps the references' rows as they are: a subclass reads both images at once."""
+    """Base of readers that need the unchanged rows of the references."""
 
     reads_reference = True
 
     def prepare(self, rows: Tensor) -> Prepared:
-        """Keep the rows, channels last."""
+        """Return the rows, channels-last."""
         return [(channels_last(rows),)]
 
 
 class PlainReader:
-    """The plain way: every metric's own statistics, on any device.
+    """The plain reader: calls the metrics' own methods, on any device.
 
     Parameters
     ----------
     tap
-        Where the rows come from.
+        The tap of the rows.
     metrics
-        Whose statistics are taken.
+        The metrics whose statistics are computed.
     parameters
-        Of the metrics.
+        The parameters of the metrics.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class PlainReader:
         self._parameters = parameters
 
     def prepare(self, rows: Tensor) -> Prepared:
-        """Return what each metric prepares of each block of rows, in float32."""
+        """Let each metric prepare each block of rows, in float32."""
         prepared = []
         for block in self._blocks(rows):
             seen = block.float()
@@ -222,7 +222,7 @@ class PlainReader:
     def observe(
         self, prepared: Prepared, owners: Owners, rows: Tensor, place: Place
     ) -> Iterator[Found]:
-        """Take each metric's statistics: in its own precision within a block, float64 across."""
+        """Compute each metric's statistics, and merge those of blocks in float64."""
         waiting = iter(prepared)
         top = place.top
         for block in self._blocks(rows):
@@ -238,9 +238,9 @@ class PlainReader:
             top += block.shape[2]
 
     def _blocks(self, rows: Tensor) -> Sequence[Tensor]:
-        """Cut features into rows whose maps stay in a processor's caches; each row stands alone."""
+        """Split features into blocks of independent rows whose maps fit into a CPU's caches."""
         if rows.device.type != "cpu" or self.tap.window > 1 or self.tap.whole:
             return (rows,)
-        # Of one image, so that sums do not depend on the images beside it.
+        # Based on one image, so that sums do not depend on other images of the batch.
         size = max(1, _BLOCK // (rows.shape[1] * rows.shape[3]))
         return torch.split(rows, size, dim=2)

@@ -24,8 +24,8 @@ class _Said:
     definition: str
 
 
-_DECIBELS = Margin(0.05, reason="smaller steps are below what papers print")
-_THIRD_DIGIT = Margin(0.001, reason="papers print four digits and argue over the third")
+_DECIBELS = Margin(0.05, reason="papers print two decimals")
+_THIRD_DIGIT = Margin(0.001, reason="papers print four digits and compare the third")
 _WANG = "Wang, Simoncelli, Bovik 2003, doi:10.1109/ACSSC.2003.1292216; the authors' msssim.m"
 _RUDIN = "Rudin, Osher, Fatemi 1992, doi:10.1016/0167-2789(92)90242-F"
 _MS_SSIM = (
@@ -80,7 +80,7 @@ _TABLE: Mapping[str, _Said] = {
     ),
     "lpips": _Said(
         "perception",
-        Margin(0.002, reason="papers print three digits and argue over the third"),
+        Margin(0.002, reason="papers print three digits and compare the third"),
         "Zhang et al. 2018, doi:10.1109/CVPR.2018.00068",
         "LPIPS v0.1 with the linear weights of the authors' package: features at unit length over "
         "channels, squared difference weighted by channel, mean over positions, sum over layers.",

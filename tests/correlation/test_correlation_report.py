@@ -128,7 +128,7 @@ def test_where_nothing_parts_the_words_say_so():
         values[layer] = values["|tv-ratio-1|"]
     said = "\n".join(sentences(correlations(values)))
     assert "No method or distortion differs significantly by more than 20%" in said
-    assert "moves" not in said
+    assert "changes" not in said
 
 
 def test_the_words_say_what_first_and_last_layer_tell():

@@ -179,7 +179,7 @@ def test_a_reference_whose_neighbours_are_equal_has_a_value(along):
 def test_flat_images_have_no_value_and_the_reason(make_scorer, level):
     flat = Picture(np.full((163, 170, 3), level, np.uint8), digest="", name="made", bytes=0)
     (found,) = make_scorer(["iw-ssim"]).score(Batch([flat], [flat], [0]))
-    assert found["iw-ssim"].error == "undefined: neither image holds any information"
+    assert found["iw-ssim"].error == "undefined: neither image contains any information"
 
 
 def test_equal_images_have_1_and_gradients_are_finite():

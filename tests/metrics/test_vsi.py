@@ -144,7 +144,7 @@ def test_the_engine_gives_the_same(make_scorer, peak, size):
 def test_flat_images_have_no_value_and_the_reason(make_scorer, level, size):
     flat = Picture(np.full((*size, 3), level, np.uint8), digest="", name="made", bytes=0)
     (found,) = make_scorer(["vsi"]).score(Batch([flat], [flat], [0]))
-    assert found["vsi"].error == "undefined: nothing in either image is salient"
+    assert found["vsi"].error == "undefined: neither image has a salient region"
 
 
 def test_one_flat_image_is_unlike_and_has_finite_gradients():
