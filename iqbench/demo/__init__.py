@@ -1,1 +1,1 @@
-"""The demo: embedded photographs, degraded, and restored by classical methods."""
+"""The demo: embedded photographs are degraded, and restored by classical methods."""

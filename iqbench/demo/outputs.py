@@ -25,17 +25,17 @@ DATASETS = tuple(task.dataset for task in TASKS)
 def make_outputs(folder: Path, progress: Callable[[int, int], None] | None = None) -> None:
     """Write the demo's references, degraded inputs and every method's outputs as PNG files.
 
-    Everything is made again and replaces what was there: equal input gives equal files, so a
+    All files are made again and replace existing ones. Equal input gives equal files, so that a
     second run changes nothing.
 
     Parameters
     ----------
     folder
         Gets ``references/<dataset>/<image>.png``, ``inputs/<dataset>/<image>.png`` and
-        ``outputs/<method>/<dataset>/<image>.png``. A method has no folder for a dataset that it
-        does not fit.
+        ``outputs/<method>/<dataset>/<image>.png``. A method has no folder for a dataset of another
+        task.
     progress
-        Called after each image of a task with the number done and the number of all.
+        Called after each image of a task with the number of finished images and of all images.
 
     Raises
     ------
@@ -44,8 +44,8 @@ def make_outputs(folder: Path, progress: Callable[[int, int], None] | None = Non
     """
     specs = load_datasets(PACKAGED_FILE)
     jobs = [(task, sample) for task in TASKS for sample in specs[task.dataset].open().samples]
-    # Threads: most of the time goes into numpy, OpenCV and scikit-image's loops, which let go of
-    # the interpreter lock.
+    # Use threads: numpy, OpenCV and scikit-image take most of the time, and release the global
+    # interpreter lock.
     executor = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
     try:
         futures = [executor.submit(_restore, folder, task, sample) for task, sample in jobs]
@@ -60,7 +60,7 @@ def make_outputs(folder: Path, progress: Callable[[int, int], None] | None = Non
 def _restore(folder: Path, task: Task, sample: Sample) -> None:
     """Write all files of one image of one task."""
     reference = sample.needed_reference.read().decode().pixels.astype(np.uint8)
-    # The seed hangs on the name alone: adding a photograph changes no other's noise.
+    # The seed depends only on the name: a new photograph does not change the noise of others.
     degraded = task.degrade(reference, zlib.crc32(sample.image.encode()))
     file = f"{task.dataset}/{sample.image}.png"
     write_png(folder / "references" / file, reference)

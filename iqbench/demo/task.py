@@ -1,4 +1,4 @@
-"""What a demo task is, and the arithmetic that its methods share."""
+"""The class of demo tasks, and common arithmetic of methods."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ Image = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 Restore = Callable[[Image], Image]
-"""A method: a degraded image in, one of the reference's size out; deterministic."""
+"""A method: takes a degraded image, and returns one of the reference's size; deterministic."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One demo dataset: how its inputs are made, and the methods that restore them.
+    """One demo dataset, with its degradation and the methods that restore it.
 
     Attributes
     ----------
     dataset
         Its name in ``datasets.yaml``.
     degrade
-        Reference and a seed in, degraded input out.
+        Takes a reference and a seed, and returns the degraded input.
     methods
-        By name; ``input`` is the baseline, the input as it is.
+        The methods by name; ``input`` is the baseline, the unchanged input.
     """
 
     dataset: str
@@ -40,30 +40,30 @@ class Task:
 
 
 def untouched(image: Image) -> Image:
-    """Return the input: the baseline that every method should beat."""
+    """Return the input, the baseline that every method should beat."""
     return image
 
 
 def to_floats(image: Image) -> Floats:
-    """Turn 0..255 into [0, 1]."""
+    """Convert 0..255 to [0, 1]."""
     return image / 255.0
 
 
 def to_image(values: Floats, like: Image) -> Image:
-    """Turn [0, 1] into 0..255, rounded and clipped, with the channels axis of ``like``."""
+    """Convert [0, 1] to 0..255, rounded and clipped, with the channels axis of ``like``."""
     rounded = np.clip(np.floor(values * 255.0 + 0.5), 0, 255).astype(np.uint8)
     return rounded.reshape(*rounded.shape[:2], like.shape[2])
 
 
 def on_floats(function: Callable[..., Any], **options: Any) -> Restore:
-    """Make a method of a scikit-image function on [0, 1] floats, channels last.
+    """Make a method from a scikit-image function on [0, 1] floats, channels-last.
 
     Parameters
     ----------
     function
         Takes (H, W, C) floats and ``channel_axis``; may drop the axis of a single channel.
     **options
-        Passed on to it.
+        Passed to the function.
     """
 
     def restore(image: Image) -> Image:

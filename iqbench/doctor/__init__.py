@@ -1,4 +1,4 @@
-"""Proof that an installation gives the right numbers: what ``iqbench doctor`` runs."""
+"""Checks that an installation gives the right values, for ``iqbench doctor``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All checks, one after the other: none can keep the others from running."""
+"""Run all checks; a failing one does not stop the others."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def doctor(
     weights: str | Path | None = None,
     reporter: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
-    """Prove this installation: versions, decoder, device, precision, weights, scores, tables.
+    """Check this installation: versions, decoder, device, precision, weights, scores, tables.
 
-    Nothing is fetched and nothing is left behind. Home folders and the user's name are not in the
-    table, so that it can be shown to others.
+    It downloads nothing and leaves no files. Home folders and the user's name are not in the table,
+    so that it can be published.
 
     Parameters
     ----------
@@ -40,19 +40,19 @@ def doctor(
     weights
         Folder that is searched first for pretrained weights.
     reporter
-        Is told the name of each part before it is checked.
+        Called with the name of each part before it is checked.
 
     Returns
     -------
     DataFrame
-        One row a check: part, check, status (``ok``, ``off``, ``not checked``, ``info``),
-        deviation, tolerance, unit, note, group. `iqbench.doctor.verdict` sums it up.
+        One row per check: part, check, status (``ok``, ``off``, ``not checked``, ``info``),
+        deviation, tolerance, unit, note, group. `iqbench.doctor.verdict` summarises it.
 
     Raises
     ------
     IqbenchError
-        If there is no such device name or weights folder. What is wrong with the installation
-        does not raise: it is in the table.
+        If the device name or the weights folder does not exist. Faults of the installation are
+        rows of the table, not errors.
 
     Examples
     --------
@@ -81,13 +81,13 @@ def doctor(
 
 
 class _LackingError(Exception):
-    """Raised if a part needs something that an earlier part reported as wrong."""
+    """Raised if a part needs something that failed in an earlier part."""
 
 
 class _Checkup:
-    """The parts, and what later ones need of earlier ones.
+    """The parts, and the results that later parts need.
 
-    Each part imports what it checks with, so that a package that is broken breaks no other part.
+    Each part imports its own packages, so that a broken package does not affect other parts.
     """
 
     def __init__(self, device: str, folder: Path | None) -> None:
@@ -97,7 +97,7 @@ class _Checkup:
         self._missing: dict[str, str] | None = None
 
     def parts(self) -> dict[str, Callable[[], Iterable[Finding]]]:
-        """Return what checks each part, in the order to go."""
+        """Return the functions that check the parts, in order."""
         return {
             "versions": self._versions,
             "files": self._files,
@@ -136,7 +136,7 @@ class _Checkup:
             yield Finding("device", self._device, OFF, note=note)
             return
         yield from check_device(compute)
-        # Not before something was computed there: all that follows relies on it.
+        # Set it only after a successful computation, because all later parts rely on it.
         self._compute = compute
 
     def _precision(self) -> Iterable[Finding]:
@@ -181,12 +181,12 @@ class _Checkup:
         from iqbench.doctor.scores import Bench
 
         if self._missing is None:
-            raise _LackingError("the weights could not be looked at")
+            raise _LackingError("the weights could not be checked")
         return Bench.set_up(self._usable_compute, self._missing, self._folder)
 
 
 def _guarded(part: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """Check a part; whatever it raises is a finding too."""
+    """Check a part; any error becomes a finding."""
     try:
         yield from check()
     except _LackingError as error:

@@ -1,4 +1,4 @@
-"""Whether image files are decoded to the pixels they stand for."""
+"""Check that image files are decoded to the correct pixels."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ FILES = {
     "gray.jpg": "JPEG, gray",
 }
 _ROUNDING = {
-    "png": "PNG holds pixels without loss: all values of PNG files are wrong",
-    "jpg": "this JPEG decoder rounds otherwise than libjpeg-turbo: values of JPEG files differ "
-    "from those on other machines",
+    "png": "PNG is lossless, so all values of PNG files are wrong",
+    "jpg": "this JPEG decoder rounds differently from libjpeg-turbo, so values of JPEG files "
+    "differ from those on other machines",
 }
 _MEND = "Install imagecodecs and simplejpeg from the package index"
 
 
 def check_decoder() -> Iterator[Finding]:
-    """Decode every file as the engine does and compare all samples; none may differ."""
+    """Decode every file as the engine does, and check that all samples are correct."""
     with np.load(FOLDER / "decoder" / "pixels.npz", allow_pickle=False) as stored:
         for name, label in FILES.items():
             yield _compare(name, label, stored[name])
 
 
 def _compare(name: str, label: str, right: NDArray[Any]) -> Finding:
-    """Compare what a file is decoded to with the recorded pixels."""
+    """Compare the decoded pixels of a file with the recorded ones."""
     try:
         pixels = FileSource(FOLDER / "decoder" / name).read().decode().pixels
     except IqbenchError as error:

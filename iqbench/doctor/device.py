@@ -1,4 +1,4 @@
-"""Where networks compute, and whether anything can be computed there."""
+"""Check the device on which networks compute."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PART = "device"
 
 
 def check_device(compute: Compute) -> Iterator[Finding]:
-    """Compute something on the device that can be computed without rounding.
+    """Check a computation on the device that has an exact result.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def check_device(compute: Compute) -> Iterator[Finding]:
 
 
 def _describe(device: torch.device) -> str:
-    """Say what the device is, and with what torch computes on it."""
+    """Describe the device, and the libraries of torch for it."""
     if device.type == "cuda":
-        cudnn: Any = torch.backends.cudnn  # without type hints
+        cudnn: Any = torch.backends.cudnn  # it has no type hints
         facts = torch.cuda.get_device_properties(device)
         versions = f"CUDA {torch.version.cuda}, cuDNN {cudnn.version()}"
         return f"{facts.name}, compute capability {facts.major}.{facts.minor}, {versions}"
@@ -53,18 +53,18 @@ def _describe(device: torch.device) -> str:
 
 
 def _loops() -> str:
-    """Say whether the fast ways of a processor are there, and if not, why."""
+    """Describe whether there are compiled loops, and if not, why."""
     try:
         library.find_library()
     except library.NotCompiledError as error:
-        return f"{error}. Values are the same without them, only later"
+        return f"{error}. Without them, the same values take longer"
     return f"for {torch.backends.cpu.get_cpu_capability()}"
 
 
 def why_no_cuda() -> str:
-    """Say why a GPU, if there is one, is not used."""
+    """Explain why a GPU, if there is one, is not used."""
     if torch.version.cuda is None:
         return "this torch is built without CUDA"
     if torch.cuda.is_available():
-        return "there is a GPU: --device cuda proves it"
+        return "there is a GPU: --device cuda checks it"
     return f"torch is built for CUDA {torch.version.cuda}, but finds no GPU"

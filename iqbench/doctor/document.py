@@ -1,4 +1,4 @@
-"""What ``iqbench doctor`` found, for people, programs and issues."""
+"""The result of ``iqbench doctor`` as a document, for people, programs and issues."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEADINGS = (
     *(("part", "text"), ("check", "note"), ("result", "text")),
     *(("deviation", "value"), ("allowed", "value"), ("note", "note")),
 )
-"""Headings of the columns, and what each holds."""
+"""Headings of the columns, and their descriptions."""
 
 _RESULTS = {"ok": "ok", "off": "OFF", "not checked": "not checked", "info": ""}
 _TONES = {"ok": "good", "off": "bad", "not checked": "open"}
@@ -29,7 +29,7 @@ _TONES = {"ok": "good", "off": "bad", "not checked": "open"}
 def render_checkup(
     frame: pd.DataFrame, format: str, *, verbose: bool = False, window: Window | None = None
 ) -> str:
-    """Render what was found, see `checkup_document` and `iqbench.document.render.render`.
+    """Render the result, see `checkup_document` and `iqbench.document.render.render`.
 
     The terminal's table is followed by a plain text for an issue.
     """
@@ -136,7 +136,7 @@ def _summary(frame: pd.DataFrame) -> str:
 
 
 def _issue(frame: pd.DataFrame, rows: list[dict[str, Any]]) -> list[str]:
-    """Write what somebody else needs to know, in plain text."""
+    """Write the facts for an issue, in plain text."""
     facts = {row["check"]: row["note"] for row in rows if row["part"] == "versions"}
     packages = [name for name in facts if name not in ("platform", "processor")]
     lines = [f"iqbench doctor: {_summary(frame)}"]

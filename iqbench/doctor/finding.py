@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class Finding:
     Attributes
     ----------
     part
-        Of the installation, e.g. ``decoder``.
+        The part of the installation, e.g. ``decoder``.
     check
-        What was looked at.
+        The name of the check.
     status
-        ``ok``; ``off``; ``not checked``, because something it needs is not there; ``info``, a fact
-        that there is no right value of.
+        ``ok``; ``off``; ``not checked``, because something is missing; ``info``, a fact without a
+        right value.
     deviation, tolerance
-        From the right value, and what is allowed; None where there is none.
+        The deviation from the right value, and its limit; None if there is none.
     unit
-        Of both; empty where they have none.
+        The unit of both; may be empty.
     note
-        The fact, or what is off and what to do.
+        The fact, or the fault and what to do.
     group
-        Checks of one group are shown in one line where all is well; empty: always a line.
+        Checks of one group are shown in one line if all are ok; empty for a separate line.
     """
 
     part: str
@@ -64,14 +64,14 @@ def compared(
     wrong: str = "",
     group: str = "",
 ) -> Finding:
-    """Judge a deviation; NaN is off.
+    """Make the finding for a deviation; NaN is off.
 
     Parameters
     ----------
     part, check, deviation, tolerance, unit, group
         As in `Finding`.
     note, wrong
-        What to say where it is within the tolerance, and where it is not.
+        The note if the deviation is within the tolerance, and if it is not.
     """
     right = deviation <= tolerance
     return Finding(
@@ -87,17 +87,17 @@ def compared(
 
 
 def verdict(findings: pd.DataFrame | Iterable[Finding]) -> Verdict:
-    """Sum up whether anything is off, and if not, whether everything was proven.
+    """Summarise the findings.
 
     Parameters
     ----------
     findings
-        What `iqbench.doctor.doctor` returned.
+        The result of `iqbench.doctor.doctor`.
 
     Returns
     -------
     str
-        ``off`` if one check is; ``not proven`` if something was not checked; else ``ok``.
+        ``off`` if any check is off; ``not proven`` if something was not checked; else ``ok``.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The files that ship with iqbench for its proof, and what was recorded of them."""
+"""The packaged images for the checks, with their recorded values."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class GoldenValues(BaseModel):
     protocol
         Spec.
     columns
-        Column to its value, by an independent implementation in float64.
+        Values by column, from an independent implementation in float64.
     by
-        Column to the package that gave its value.
+        The package that gave the value of each column.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,16 +42,16 @@ class GoldenValues(BaseModel):
 
 
 class Golden(BaseModel):
-    """Everything that was recorded.
+    """All recorded values.
 
     Attributes
     ----------
     recorded_with
-        Package to version.
+        Versions by package.
     files
-        Path below `FOLDER` to the SHA-256 of its bytes.
+        SHA-256 of each file, by path below `FOLDER`.
     values
-        Of the pairs.
+        The values of the pairs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,7 +62,7 @@ class Golden(BaseModel):
 
     @property
     def pairs(self) -> list[str]:
-        """The names of the pairs, each once."""
+        """The names of the pairs, without duplicates."""
         return list(dict.fromkeys(recorded.pair for recorded in self.values))
 
 
@@ -74,7 +74,7 @@ def load_golden() -> Golden:
 
 
 def check_files() -> Iterator[Finding]:
-    """See that the files are those that were shipped: what follows is about these bytes."""
+    """Check that the files are unchanged, because the recorded values belong to these bytes."""
     files = load_golden().files
     wrong = [name for name, digest in files.items() if _digest(FOLDER / name) != digest]
     yield compared(

@@ -1,4 +1,4 @@
-"""Whether `exact` is exact: float32 products, and not those of TensorFloat-32 or bfloat16."""
+"""Check that the precision `exact` uses float32 products, not TensorFloat-32 or bfloat16."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from iqbench.engine.compute import Compute
 __all__ = ["EXACT", "check_precision"]
 
 PART = "precision"
-# Relative error of sums of some hundred products: 1e-7 to 1e-6 in float32, 3e-4 with TF32 (10 bits
-# of the factors are kept), 2e-3 with bfloat16 (7 bits). In between, on a scale of powers.
+# Relative errors of sums of some hundred products are 1e-7 to 1e-6 in float32, 3e-4 with TF32 (10
+# bits of the factors) and 2e-3 with bfloat16 (7 bits). The limit is between these.
 EXACT = 1e-5
 OVERRIDE = "NVIDIA_TF32_OVERRIDE"
-# torch's own default, which iqbench switches off while it computes.
+# Settings that are low by default in torch; iqbench switches them off during computations.
 _CUDNN = ("torch.backends.cudnn.conv.fp32_precision", "torch.backends.cudnn.allow_tf32")
 
 
 def check_precision(compute: Compute) -> Iterator[Finding]:
-    """Look at every switch of float32 products, and at products themselves.
+    """Check all settings of float32 products, and actual products.
 
     Parameters
     ----------
@@ -44,41 +44,41 @@ def check_precision(compute: Compute) -> Iterator[Finding]:
                 deviation=deviation,
                 tolerance=EXACT,
                 unit="relative",
-                wrong="products are not those of float32: TF32 or bfloat16 is on although torch "
-                f"was told not to. Unset {OVERRIDE}, or report this with your versions",
+                wrong="products do not have the precision of float32: TF32 or bfloat16 is on "
+                f"although it is switched off. Unset {OVERRIDE}, or report this with your versions",
             )
 
 
 def _environment() -> Finding:
-    """See whether the environment forces TF32 on, which no program can undo."""
+    """Check whether the environment forces TF32 on, which no program can undo."""
     value = os.environ.get(OVERRIDE)
     if value is not None and value.strip() != "0":
-        note = f"{OVERRIDE}={value} turns TF32 on for every product on a GPU, whatever a program "
-        return Finding(PART, OVERRIDE, OFF, note=f"{note}asks for. Unset it")
+        note = f"{OVERRIDE}={value} turns TF32 on for every product on a GPU, and no program can "
+        return Finding(PART, OVERRIDE, OFF, note=f"{note}turn it off. Unset it")
     return Finding(PART, OVERRIDE, OK, note="not set" if value is None else "0: TF32 is off")
 
 
 def _left_on() -> Finding:
-    """See whether the program or the environment has lowered torch's precision."""
+    """Check whether the program or the environment has lowered torch's precision."""
     low = [f"{name} is {value!r}" for name, value in _switches().items() if _is_low(value)]
     default = [text for text in low if text.startswith(_CUDNN)]
     changed = [text for text in low if text not in default]
     check = "torch's settings as found"
     if changed:
         note = f"TF32 or bfloat16 is left on: {'; '.join(changed)}. evaluate and measure switch "
-        note += "it off, but iqbench.functional and iqbench.losses follow it. Undo it by "
+        note += "it off, but iqbench.functional and iqbench.losses use it. Undo it by "
         note += "torch.set_float32_matmul_precision('highest'), or unset "
         note += "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"
         return Finding(PART, check, OFF, note=note)
     if default:
-        note = "as torch comes: TF32 for convolutions on a GPU. evaluate and measure switch it "
-        note += "off, iqbench.functional and iqbench.losses follow it"
+        note = "torch's default: TF32 for convolutions on a GPU. evaluate and measure switch it "
+        note += "off, iqbench.functional and iqbench.losses use it"
         return Finding(PART, check, OK, note=note)
     return Finding(PART, check, OK, note="float32 everywhere")
 
 
 def _switched_off() -> Finding:
-    """See whether iqbench's own switching works with this torch."""
+    """Check whether iqbench can change the settings of this version of torch."""
     low = [f"{name} is {value!r}" for name, value in _switches().items() if _is_low(value)]
     check = "torch's settings while iqbench computes"
     if low:
@@ -88,7 +88,7 @@ def _switched_off() -> Finding:
 
 
 def _switches() -> dict[str, Any]:
-    """Return every switch of float32 products by its name in Python."""
+    """Return all settings of float32 products by their names in Python."""
     backends: Any = torch.backends  # its type hints lag behind
     places = {"cuda.matmul": backends.cuda.matmul}
     if not hasattr(backends.cuda.matmul, "fp32_precision"):  # before torch 2.9

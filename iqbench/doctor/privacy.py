@@ -1,4 +1,4 @@
-"""Remove names of users and home folders from what is pasted into a public issue."""
+"""Remove names of users and home folders from text for a public issue."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ __all__ = ["redact"]
 
 
 def redact(text: str) -> str:
-    """Write ``~`` for the user's home folder, and ``<user>`` for their name in other paths.
+    """Replace the user's home folder by ``~``, and their name in other paths by ``<user>``.
 
     Parameters
     ----------
     text
-        Anything that may hold paths.
+        A text that may contain paths.
 
     Returns
     -------
     str
-        The same without them. A word that is not part of a path is left as it is.
+        The text without them. Words outside of paths are not changed.
     """
     for home in _homes():
-        # Not the beginning of another folder's name: /home/ann is not part of /home/anna.
+        # Do not match the beginning of another name: /home/ann is not part of /home/anna.
         text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
     name = _user()
     if name:
@@ -32,13 +32,13 @@ def redact(text: str) -> str:
 
 
 def _homes() -> list[str]:
-    """Return the home folder as it may be spelt, longest first."""
+    """Return the possible spellings of the home folder, longest first."""
     try:
         home = Path.home()
         spelt = {str(home), str(home.resolve()), home.as_posix(), home.resolve().as_posix()}
-    except (RuntimeError, OSError):  # nobody knows where it is
+    except (RuntimeError, OSError):  # it is not known
         return []
-    # Of a user without a home it is the root, which hides nothing.
+    # The home of a user without one is the root folder, which must not be replaced.
     return sorted((path for path in spelt if len(path) > len(home.anchor)), key=len, reverse=True)
 
 

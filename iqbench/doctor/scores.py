@@ -1,4 +1,4 @@
-"""Whether golden pairs get the values that independent implementations give them."""
+"""Check the values of golden pairs against those of independent implementations."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from iqbench.protocols.presets import resolve_protocol
 
 __all__ = ["Bench", "check_bands", "check_scores", "check_tables"]
 
-# As few bytes as leave bands of a third of the golden pair: rows at every kind of border.
+# A budget that gives three bands for the golden pair, with all kinds of borders.
 FEW_BYTES = 2**23
 OTHER_TOLERANCE = Tolerance(1e-5, relative=True, unit="relative", reason="float32 arithmetic")
-"""For columns that state none."""
+"""The tolerance of columns that state none."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What golden pairs are scored with.
+    """The device and the networks for scoring golden pairs.
 
     Attributes
     ----------
     compute
-        Where.
+        The device.
     missing
-        Name of a network, or column of LPIPS, to why it cannot be used.
+        By name of a network, or column of LPIPS, why it cannot be used.
     resources
-        Networks of all columns that can be scored, loaded once.
+        The networks of all columns that can be scored, loaded once.
     """
 
     compute: Compute
@@ -48,13 +48,13 @@ class Bench:
 
     @classmethod
     def set_up(cls, compute: Compute, missing: Mapping[str, str], folder: Path | None) -> Bench:
-        """Load what is there; what is missing is neither loaded nor fetched."""
+        """Load the available networks, without downloading missing ones."""
         columns = {column for item in load_golden().values for column in item.columns}
         usable = [item for item in resolve_metrics(sorted(columns)) if not _lack(item, missing)]
         return cls(compute, missing, load_resources(usable, compute, folder=folder))
 
     def whole(self, recorded: GoldenValues) -> dict[str, Outcome | str]:
-        """Score a pair once within the usual memory; see `score`."""
+        """Score a pair once with the default memory; see `score`."""
         key = recorded.pair, recorded.protocol
         if key not in self._scored:
             self._scored[key] = self.score(recorded)
@@ -66,14 +66,14 @@ class Bench:
         Parameters
         ----------
         recorded
-            Which pair, protocol and columns.
+            The pair, the protocol and the columns.
         memory
-            Budget of the bands in bytes, if not the usual one.
+            The budget for bands in bytes; None for the default one.
 
         Returns
         -------
         dict
-            Column to its outcome, or to what it lacks.
+            By column, its outcome, or a text about what is missing.
         """
         requests = resolve_metrics(recorded.columns)
         lacks = {item.column.name: _lack(item, self.missing) for item in requests}
@@ -90,13 +90,13 @@ class Bench:
 
 
 def _lack(request: Request, missing: Mapping[str, str]) -> str:
-    """Say what a column needs that is missing; empty if nothing."""
+    """Describe what is missing for a column; empty if nothing."""
     needs = [*networks_of([request]), request.column.name]
     return next((f"weights of {name}: {missing[name]}" for name in needs if name in missing), "")
 
 
 def check_scores(bench: Bench) -> Iterator[Finding]:
-    """Hold every recorded value against the engine's."""
+    """Compare every recorded value with that of the engine."""
     for recorded in load_golden().values:
         found = bench.whole(recorded)
         for column, right in recorded.columns.items():
@@ -107,7 +107,7 @@ def check_scores(bench: Bench) -> Iterator[Finding]:
 
 
 def check_bands(bench: Bench) -> Iterator[Finding]:
-    """Score one pair in one piece and in bands of rows; both must give the same."""
+    """Score one pair in one piece and in bands of rows, and check that the values are equal."""
     recorded = load_golden().values[0]
     whole, banded = bench.whole(recorded), bench.score(recorded, FEW_BYTES)
     for column in recorded.columns:
@@ -129,7 +129,7 @@ def _judge(
 ) -> Finding:
     """Compare one value with the right one."""
     request = next(item for item in resolve_metrics([column]) if item.column.name == column)
-    several = len(type(request.metric)().columns()) > 1  # lines of one metric are shown as one
+    several = len(type(request.metric)().columns()) > 1  # columns of one metric share a line
     group = request.metric.name if several else column
     if isinstance(found, str):
         return Finding(part, check, NOT_CHECKED, note=found, group=group)
@@ -150,7 +150,7 @@ def _judge(
 
 
 def check_tables(compute: Compute) -> Iterator[Finding]:
-    """Evaluate the golden pairs into tables in a temporary folder, and read them back."""
+    """Evaluate the golden pairs into a temporary results folder, and read the values back."""
     from iqbench.api import evaluate
 
     columns = ("psnr", "ssim", "tv-ratio")
@@ -171,7 +171,7 @@ def check_tables(compute: Compute) -> Iterator[Finding]:
             finding = _judge(
                 "tables",
                 f"{column} of {recorded.pair} read back",
-                Outcome(value, "its row is not there" if value is None else None),
+                Outcome(value, "its row is missing" if value is None else None),
                 column=column,
                 right=recorded.columns[column],
                 source="the recorder",

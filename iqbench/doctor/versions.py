@@ -1,4 +1,4 @@
-"""With what iqbench runs here, and whether that is new enough."""
+"""Check the versions of Python, packages and libraries."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from iqbench.doctor.finding import INFO, OFF, OK, Finding
 __all__ = ["check_versions"]
 
 PART = "versions"
-# What values may depend on: each has a line of its own.
+# Packages that values may depend on. Each has its own line.
 DECISIVE = (
     *("torch", "torchvision", "numpy", "imagecodecs", "simplejpeg"),
     *("opencv-python-headless", "pyarrow"),
 )
-# All of these bring the module cv2; any of them will do.
+# Packages with the module cv2; any one of them is enough.
 OPENCV = (
     "opencv-python-headless",
     "opencv-python",
     "opencv-contrib-python-headless",
     "opencv-contrib-python",
 )
-# Both bring the module iqbench.
+# Packages with the module iqbench.
 IQBENCH = ("iqbench", "iqbench-tables")
 
 
 def check_versions() -> Iterator[Finding]:
-    """Name the versions; hold those of the packages against what iqbench requires."""
+    """Report the versions, and compare those of packages with iqbench's requirements."""
     here = _installed("iqbench")
     note = _twice(here) if len(here) > 1 else __version__
     yield Finding(PART, "iqbench", INFO, note=note)
@@ -49,7 +49,7 @@ def check_versions() -> Iterator[Finding]:
 
 
 def _requirements() -> list[Requirement]:
-    """Return what iqbench's metadata require here, without its extras."""
+    """Return the requirements in iqbench's metadata, without extras."""
     try:
         required = metadata.requires("iqbench") or []
     except metadata.PackageNotFoundError:
@@ -59,7 +59,7 @@ def _requirements() -> list[Requirement]:
 
 
 def _package(name: str, requirement: Requirement | None) -> Finding:
-    """Look at one package."""
+    """Check one package."""
     group = "" if name in DECISIVE else "other packages"
     installed = _installed(name)
     if not installed:
@@ -76,13 +76,13 @@ def _package(name: str, requirement: Requirement | None) -> Finding:
 
 
 def _twice(installed: Mapping[str, str]) -> str:
-    """Say of several packages with the same files that only one may stay."""
+    """Describe the fault that several packages with the same files are installed."""
     named = ", ".join(f"{package} {version}" for package, version in installed.items())
     return f"{named}: they overwrite each other's files, keep one"
 
 
 def _installed(name: str) -> dict[str, str]:
-    """Return package to version; several packages may bring the same files."""
+    """Return versions by package; several packages may contain the same module."""
     found = {}
     for package in next((group for group in (OPENCV, IQBENCH) if name in group), (name,)):
         try:
@@ -93,7 +93,7 @@ def _installed(name: str) -> dict[str, str]:
 
 
 def _processor() -> str:
-    """Return the model of the processor; Linux does not tell it to `platform`."""
+    """Return the model of the processor, which `platform` does not know on Linux."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

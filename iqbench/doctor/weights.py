@@ -1,4 +1,4 @@
-"""Whether the weights that the default metrics need are there, and the right ones."""
+"""Check that the weights of the default metrics exist and are correct."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ FETCH = "not here: run `iqbench weights fetch`"
 
 
 def check_weights(folder: Path | None) -> list[Finding]:
-    """Find and verify weight files; nothing is fetched.
+    """Find and verify weight files, without downloading any.
 
     Parameters
     ----------
     folder
-        Searched first.
+        The folder that is searched first.
 
     Returns
     -------
     list of Finding
-        One per network, whose name is `check`, and one for each set of LPIPS' linear layers, called
-        by its column. What is not ok cannot be scored with.
+        One per network, with its name in `check`, and one for each set of LPIPS' linear layers,
+        with the name of its column. Those that are not ok cannot be used for scoring.
     """
     networks = [_network(name, folder) for name in DEFAULT_NETWORKS]
     return [*networks, _linear("alex"), _linear("vgg")]

@@ -1,1 +1,1 @@
-"""A document: a list of sections with tables, figures and words, rendered in every format."""
+"""Documents: sections of tables, figures and text, which are rendered in every format."""

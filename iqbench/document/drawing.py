@@ -1,8 +1,8 @@
-"""Figures as files: SVG, PDF or PNG. matplotlib is imported when one is drawn, and not before.
+"""Draw figures as SVG, PDF or PNG. matplotlib is imported when the first one is drawn.
 
-Colours are told apart with every common colour blindness: orange to purple for signed values
-(ColorBrewer's PuOr), and Okabe and Ito's palette for points and curves. Figures are drawn with
-matplotlib's objects, without pyplot, so that nothing global is touched.
+The colours suit all common kinds of colour blindness: orange to purple for signed values
+(ColorBrewer's PuOr), and Okabe and Ito's palette for points and curves. Figures use matplotlib's
+objects without pyplot, so that no global state changes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ FIGURE_FORMATS = ("svg", "pdf", "png")
 _SMALLEST, _LARGEST = 0.5, 60.0
 _LETTERS = (3.0, 40.0)
 _FALLBACK = "DejaVu Sans"
-"""Comes with matplotlib, and has the arrows that other fonts lack."""
+"""A font that is part of matplotlib and has the arrows that other fonts lack."""
 
 _GENERIC = ("serif", "sans-serif", "monospace")
 
@@ -59,18 +59,18 @@ _DATES = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 @dataclass(frozen=True)
 class FigureStyle:
-    """How large figures are, and their letters.
+    """The size of figures, and their font.
 
     Attributes
     ----------
     size
-        Width and height in inches; None for what the figure needs.
+        Width and height in inches; None for the size that the figure needs.
     font
-        Family of the letters; one that is installed. None for matplotlib's own.
+        Name of an installed font family; None for matplotlib's default.
     font_size
-        In points.
+        Size of the font in points.
     title
-        Whether figures have their titles: in a paper the caption says it.
+        Whether figures have titles, which papers replace by captions.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class FigureStyle:
                 )
         if not _LETTERS[0] <= self.font_size <= _LETTERS[1]:
             raise IqbenchError(
-                f"letters of figures cannot have {self.font_size:g} points",
+                f"the font of figures cannot have {self.font_size:g} points",
                 hint=f"Give {_LETTERS[0]:g} to {_LETTERS[1]:g}",
             )
 
@@ -127,19 +127,19 @@ class FigureStyle:
             "figure.titlesize": self.font_size + 1,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "svg.hashsalt": "iqbench",  # names inside: the same figure gives the same bytes
-            "svg.fonttype": "none",  # text stays text: it can be searched, and is small
-            "pdf.fonttype": 42,  # TrueType: publishers refuse the bitmaps of type 3
+            "svg.hashsalt": "iqbench",  # constant ids, so that equal figures give equal bytes
+            "svg.fonttype": "none",  # text stays text, which is searchable and small
+            "pdf.fonttype": 42,  # TrueType, because publishers refuse type 3 fonts
         }
 
 
 def draw(figure: Figure, format: str = "svg", style: FigureStyle | None = None) -> bytes:
-    """Draw a figure, the same bytes for the same figure.
+    """Draw a figure. Equal figures give equal bytes.
 
     Parameters
     ----------
     figure
-        What it shows.
+        The description of the figure.
     format
         One of `FIGURE_FORMATS`.
     style
@@ -148,7 +148,7 @@ def draw(figure: Figure, format: str = "svg", style: FigureStyle | None = None) 
     Raises
     ------
     IqbenchError
-        For an unknown format, or a font that is not installed.
+        If the format is unknown, or the font is not installed.
     """
     if format not in FIGURE_FORMATS:
         raise IqbenchError(
@@ -160,7 +160,7 @@ def draw(figure: Figure, format: str = "svg", style: FigureStyle | None = None) 
 
     style = style or FigureStyle()
     with rc_context(style.settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # told below, once
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # one warning follows below
         canvas = _canvas(figure)
         FigureCanvasAgg(canvas)
         if style.title and figure.title:
@@ -180,7 +180,7 @@ def draw(figure: Figure, format: str = "svg", style: FigureStyle | None = None) 
         if isinstance(figure, Front):
             _place_names(canvas)
         canvas.savefig(stream, format=format, metadata=_DATES[format], dpi=200, **more)
-    if lacking and format != "svg":  # where text stays text, its reader may have the font
+    if lacking and format != "svg":  # SVG keeps text, and the reader may have the font
         warnings.warn(
             f"no installed font has the signs {lacking}: figure {figure.name} shows boxes in their "
             "place. Install a font that has them, or draw the figure as SVG",
@@ -191,7 +191,7 @@ def draw(figure: Figure, format: str = "svg", style: FigureStyle | None = None) 
 
 
 def _above(figure: Figure) -> dict[str, float]:
-    """Say where the title is: above the axes that are placed by hand."""
+    """Return the position of the title, above the axes."""
     return {"y": 1.0} if isinstance(figure, Ranks) else {}
 
 
@@ -210,7 +210,7 @@ def _canvas(figure: Figure) -> Canvas:
 
 
 def _heatmap(given: Heatmap) -> Canvas:
-    """Draw a matrix of numbers on colours; a cell without a value is hatched."""
+    """Draw a matrix of numbers on colours; cells without a value are hatched."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
@@ -257,7 +257,7 @@ def _scatter(given: Scatter) -> Canvas:
                 rasterized=True,
             )
         if panel.curve is not None:
-            # Groups have colours of their own.
+            # Points of groups have the colours of the groups.
             axes.plot(*panel.curve, color="black" if panel.groups else CURVE, linewidth=1.2)
         if panel.caption:
             axes.set_title(_escape(panel.caption))
@@ -268,7 +268,7 @@ def _scatter(given: Scatter) -> Canvas:
 
 
 def _panels(count: int, *, share: bool = False, height: float = 2.3) -> tuple[Canvas, list[Axes]]:
-    """Make a figure of panels side by side, each of a height in inches."""
+    """Make a figure of adjacent panels with this height in inches."""
     from matplotlib.figure import Figure
 
     rows, columns = -(-count // COLUMNS), min(count, COLUMNS)
@@ -281,7 +281,7 @@ def _panels(count: int, *, share: bool = False, height: float = 2.3) -> tuple[Ca
 
 
 def _front(given: Front) -> Canvas:
-    """Draw methods on two axes, and a line through those on the front."""
+    """Draw methods on two axes, and a line through those on the Pareto front."""
     figure, every = _panels(len(given.panels))
     for axes, panel in zip(every, given.panels, strict=True):
         _draw_front(axes, panel)
@@ -332,15 +332,15 @@ _SIDES: tuple[tuple[float, float, str, str], ...] = (
     *((4, 4, "left", "bottom"), (-4, 4, "right", "bottom")),
     *((4, -4, "left", "top"), (-4, -4, "right", "top")),
 )
-"""Where a name may lie from its point, in points, and how it is aligned there."""
+"""Possible offsets of a name from its point, in points, with the alignments."""
 
 
 def _place_names(canvas: Canvas) -> None:
-    """Move names to where they lie on no other name and on no point, if there is such a place."""
+    """Move names to positions where they overlap no other name and no point, if possible."""
     from matplotlib.text import Annotation
     from matplotlib.transforms import Bbox
 
-    canvas.draw_without_rendering()  # so that pixels are known
+    canvas.draw_without_rendering()  # to know positions in pixels
     reach = 4 * canvas.dpi / 72
     for axes in canvas.axes:
         names = [one for one in axes.texts if isinstance(one, Annotation)]
@@ -360,7 +360,7 @@ def _place_names(canvas: Canvas) -> None:
 
 
 def _add_fonts(canvas: Canvas) -> str:
-    """Give texts further installed fonts for the signs that theirs lack; return what none has."""
+    """Add further installed fonts for missing characters; return those that no font has."""
     from matplotlib import rcParams
     from matplotlib.font_manager import fontManager, get_font
     from matplotlib.text import Text
@@ -373,7 +373,7 @@ def _add_fonts(canvas: Canvas) -> str:
     for entry in sorted(fontManager.ttflist, key=lambda one: one.name) if lacking else ():
         font = get_font(entry.fname)
         had = lacking & font.get_charmap().keys()
-        # The font of last resort has a box for each sign; those of bitmaps have one size only.
+        # "Last Resort" fonts only have boxes, and bitmap fonts have only one size.
         if had and font.scalable and not entry.name.startswith("Last Resort"):
             families.append(entry.name)
             lacking -= had
@@ -383,11 +383,11 @@ def _add_fonts(canvas: Canvas) -> str:
 
 
 _NAMES = 0.4
-"""The share of a panel that names beside it may take."""
+"""The largest share of a panel's width for names beside it."""
 
 
 def _fit_texts(canvas: Canvas) -> None:
-    """Shorten the names that would leave no room for what is drawn, and fold the title."""
+    """Shorten names that would leave no space for the plot, and wrap the title."""
     from matplotlib.ticker import FixedLocator
 
     for axes in canvas.axes:
@@ -401,7 +401,7 @@ def _fit_texts(canvas: Canvas) -> None:
         for texts, room in (
             *(([one], 1.1 * width) for one in (axes.title, axes.xaxis.label)),
             ([axes.yaxis.label], height),
-            # Axes that are placed by hand have names beside them.
+            # Axes with a fixed position have names beside them.
             (axes.texts, _NAMES * width if spec else axes.get_position().x0 * width),
         ):
             for text, name in zip(texts, _fitting(texts, room), strict=True):
@@ -409,10 +409,10 @@ def _fit_texts(canvas: Canvas) -> None:
 
 
 def _add_legend(canvas: Canvas, *, grows: bool) -> None:
-    """Name the groups of points below the panels, in as many columns as have room.
+    """Add a legend of the groups below the panels, in as many columns as fit.
 
-    A figure of a stated size does not grow: where the names would take more than a third of it,
-    it has the first ones, and how many more there are.
+    A figure with a given size does not grow. If the names would take more than a third of it, the
+    legend has the first ones, and the number of the others.
     """
     from matplotlib.lines import Line2D
 
@@ -440,11 +440,11 @@ def _add_legend(canvas: Canvas, *, grows: bool) -> None:
 
 
 _LONGEST = 40
-"""Letters of a name, however much room there is."""
+"""The largest number of characters of a name."""
 
 
 def _fitting(texts: Sequence[Text], room: float, most: int = 200) -> list[str]:
-    """Shorten texts so that none is longer than a number of pixels, and of letters."""
+    """Shorten texts to a number of pixels and of characters."""
     names = [one.get_text() for one in texts]
     boxes = [one.get_window_extent() for one in texts]
     longest = max((max(box.width, box.height) for box in boxes), default=0.0)
@@ -487,7 +487,7 @@ def _boxes(given: Boxes) -> Canvas:
 
 
 def _pictures(given: Pictures) -> Canvas:
-    """Draw pictures, and bars of the colours of values."""
+    """Draw pictures, with colour bars for values."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
 
@@ -529,7 +529,7 @@ def _dumbbells(given: Dumbbells) -> Canvas:
 
 
 def _ranks(given: Ranks) -> Canvas:
-    """Draw average ranks on a line above the names."""
+    """Draw a critical-difference diagram: average ranks on a line above the names."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.0, 1.0 + 0.26 * given.height))
@@ -558,7 +558,7 @@ def _ranks(given: Ranks) -> Canvas:
 
 
 def _short(value: float) -> str:
-    """Write a correlation without its leading zero, as .83 and -.05, to save room."""
+    """Write a correlation without its leading zero, as .83 and -.05, to save space."""
     text = f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.0f}"
     return text.replace("-.00", ".00")
 
@@ -568,5 +568,5 @@ def _plain(names: Sequence[str]) -> list[str]:
 
 
 def _escape(text: str) -> str:
-    """Escape dollar signs, which matplotlib reads as mathematics, and control characters."""
+    """Escape dollar signs, which start formulas in matplotlib, and control characters."""
     return printable(text).replace("$", r"\$")

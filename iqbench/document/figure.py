@@ -1,6 +1,6 @@
-"""What figures show, in one description.
+"""Descriptions of figures, without any format.
 
-`iqbench.document.drawing` draws it into files, `iqbench.document.plotly_traces` into pages.
+`iqbench.document.drawing` draws them as files, `iqbench.document.plotly_traces` on pages.
 """
 
 from __future__ import annotations
@@ -31,36 +31,36 @@ __all__ = [
 _Array = NDArray[np.float64]
 
 POINTS, CURVE, LINK = "#0072B2", "#D55E00", "#666666"
-"""Okabe and Ito's colours, told apart with every common colour blindness."""
+"""Okabe and Ito's colours, which suit all common kinds of colour blindness."""
 
 COLUMNS = 3
-"""Number of panels side by side."""
+"""The number of panels in a row."""
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8A8A8A", "#000000")
-"""Of groups of points."""
+"""Colours of groups of points."""
 
 _MARKS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x")
 
 
 def group_mark(place: int) -> tuple[str, str]:
-    """Give colour and mark of a group of points; no two of the first 56 are alike."""
+    """Return colour and marker of a group of points; the first 56 groups differ."""
     return COLORS[place % len(COLORS)], _MARKS[place % len(_MARKS)]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows.
+    """The description of an axis.
 
     Attributes
     ----------
     label
-        Beside it.
+        Its label.
     column
-        Heading of the column whose values it shows; empty where it shows none.
+        Heading of the column with its values; may be empty.
     decimals
-        Digits after the point of its values; None for four significant ones.
+        Digits after the decimal point of its values; None for four significant ones.
     lower
-        Whether less is better: then it runs to the left, or down.
+        Whether lower is better, so that the axis is reversed.
     """
 
     label: str
@@ -76,13 +76,13 @@ class Heatmap:
     Attributes
     ----------
     name, title
-        Of its file, and above it.
+        The name of its file, and its title.
     rows, columns
-        Names.
+        Names of the rows and columns.
     values
-        Shape (rows, columns); NaN where there is no number, and above the diagonal nothing is.
+        Shape (rows, columns); NaN for missing numbers, and above the diagonal.
     sources
-        Of a name that heads no column of values, the column it is computed from.
+        For a name without a column of values, the column it is computed from.
     """
 
     name: str
@@ -106,9 +106,9 @@ class Panel:
     curve
         Its points in order, x and y; None for no curve.
     caption
-        Above the panel.
+        Text above the panel.
     groups
-        To which group each point belongs, which colours tell; none where there is one group.
+        The group of each point, shown by colours; empty for one group.
     """
 
     across: Axis
@@ -127,11 +127,11 @@ class Scatter:
     Attributes
     ----------
     name, title
-        Of its file, and above it.
+        The name of its file, and its title.
     panels
-        From left to right, some in a row.
+        From left to right, several per row.
     groups
-        Names of the groups of all panels, in their order; none where there is one group.
+        Names of the groups of all panels, in their order; empty for one group.
     shared
         Whether the panels share their vertical axis.
     """
@@ -143,7 +143,7 @@ class Scatter:
     shared: bool = False
 
     def of_group(self, panel: Panel) -> Iterator[tuple[str, int, _Array, _Array]]:
-        """Give the points of each group in a panel: the group's name, its place, and the points."""
+        """Yield the points of each group in a panel: name, index, and points."""
         if not self.groups:
             yield "", 0, panel.x, panel.y
             return
@@ -154,7 +154,7 @@ class Scatter:
 
 
 Triple = tuple[float, float, float]
-"""A mean, and the ends of its interval, NaN where there is none."""
+"""A mean, and the ends of its interval, NaN without one."""
 
 
 @dataclass(frozen=True)
@@ -164,11 +164,11 @@ class Spot:
     Attributes
     ----------
     name
-        Of the method.
+        The name of the method.
     at
-        Across and up.
+        Its means on the horizontal and on the vertical axis.
     front
-        Whether no other method is better on both.
+        Whether it is on the Pareto front.
     complete
         Whether it has all values.
     """
@@ -188,7 +188,7 @@ class FrontPanel:
     title
         The dataset.
     axes
-        Across and up.
+        The horizontal and the vertical axis.
     spots
         The methods.
     """
@@ -216,11 +216,11 @@ class BoxPanel:
     title
         The dataset.
     axis
-        The horizontal one.
+        The horizontal axis.
     rows
-        Names, from above.
+        Names, from top to bottom.
     values
-        Finite values of each; none where a row has none.
+        Finite values of each row; may be empty.
     """
 
     title: str
@@ -231,16 +231,16 @@ class BoxPanel:
 
 @dataclass(frozen=True)
 class Boxes:
-    """Quartiles and what lies beyond them, one panel per dataset.
+    """Box plots, one panel per dataset.
 
     Attributes
     ----------
     name, title
-        Of its file, and above it.
+        The name of its file, and its title.
     panels
-        From left to right, some in a row.
+        From left to right, several per row.
     every
-        Whether each value is a point, not only those beyond the whiskers.
+        Whether each value is shown as a point, not only those beyond the whiskers.
     """
 
     name: str
@@ -256,13 +256,13 @@ class Dumbbells:
     Attributes
     ----------
     name, title
-        Of its file, and above it.
+        The name of its file, and its title.
     rows
-        Names, from below.
+        Names, from bottom to top.
     ends
-        By label, where the marks are, from 0 to 1.
+        Positions of the marks, from 0 to 1, by label.
     label
-        Of the horizontal axis.
+        Label of the horizontal axis.
     """
 
     name: str
@@ -274,7 +274,7 @@ class Dumbbells:
 
 @dataclass(frozen=True)
 class Label:
-    """A text beside a point; ``side`` is where it ends: ``left`` or ``right`` of the point."""
+    """A text beside a point; ``side`` is its position: ``left`` or ``right`` of the point."""
 
     x: float
     y: float
@@ -284,18 +284,18 @@ class Label:
 
 @dataclass(frozen=True)
 class Ranks:
-    """Average ranks on a line, the best at the left; bars join what does not differ.
+    """Average ranks on a line, the best at the left; bars connect methods that do not differ.
 
     Attributes
     ----------
     name, title
-        Of its file, and above it.
+        The name of its file, and its title.
     methods
         Names, the best first.
     ranks
         Their average ranks.
     joined
-        First and last of the methods that a bar joins.
+        The first and the last method of each bar.
     """
 
     name: str
@@ -306,7 +306,7 @@ class Ranks:
 
     @property
     def ends(self) -> tuple[int, int]:
-        """The whole ranks between which the line goes."""
+        """The integer ranks at the ends of the line."""
         return int(np.floor(self.ranks.min())), max(int(np.ceil(self.ranks.max())), 2)
 
     @property
@@ -319,7 +319,7 @@ class Ranks:
 
     @property
     def labels(self) -> list[Label]:
-        """Where names stand: the better half at the left, the best at the top; then the others."""
+        """The positions of names: the better half at the left from top to bottom, then the rest."""
         (low, high), count = self.ends, len(self.methods)
         half, below = (count + 1) // 2, 0.5 * len(self.joined)
         found = []
@@ -332,7 +332,7 @@ class Ranks:
 
     @property
     def height(self) -> float:
-        """How many lines of text there are below the line."""
+        """The number of lines of text below the line."""
         return 0.5 * len(self.joined) + (len(self.methods) + 1) // 2 + 0.5
 
 
@@ -342,7 +342,7 @@ Colours = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class PicturePanel:
-    """A picture, or values that are painted.
+    """A picture, or values that are shown as colours.
 
     Attributes
     ----------
@@ -351,8 +351,8 @@ class PicturePanel:
     pixels
         (H, W, 3) RGB.
     low, high, palette
-        Of values: what the first and the last colour stand for, and the colours; no palette where
-        it is a picture.
+        For values: those of the first and the last colour, and the colours; None as palette for a
+        picture.
     """
 
     title: str
@@ -364,7 +364,7 @@ class PicturePanel:
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Pictures side by side, those of values with a bar of their colours."""
+    """Adjacent pictures, with colour bars for values."""
 
     name: str
     title: str

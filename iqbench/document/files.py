@@ -1,4 +1,4 @@
-"""Write texts and tables to the files that a user names."""
+"""Write texts and tables to files that a user names."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ EXPORT_FORMATS = ("csv", "parquet", "jsonl")
 _HINT = "Choose another place"
 
 _BLOCK = 20_000
-"""Number of rows that are converted to text at once."""
+"""Number of rows that are converted to text at a time."""
 
 _ROW_GROUP = 250_000
-"""Rows per group of a Parquet file; smaller pieces are joined."""
+"""Rows per row group of a Parquet file; smaller pieces are joined."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -42,7 +42,7 @@ def write_text(path: Path, text: str) -> None:
     Raises
     ------
     IqbenchError
-        Where the file cannot be written.
+        If the file cannot be written.
     """
     write_bytes(path, text.encode(errors="backslashreplace"))
 
@@ -53,18 +53,18 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises
     ------
     IqbenchError
-        Where the file cannot be written.
+        If the file cannot be written.
     """
     write_file(path, content, hint=_HINT)
 
 
 def export_format(path: Path, given: str | None = None) -> str:
-    """Say in which of `EXPORT_FORMATS` a table is written: as given, or by the suffix.
+    """Return the format of a table in `EXPORT_FORMATS`: the given one, or that of the suffix.
 
     Raises
     ------
     IqbenchError
-        Where neither says it.
+        If neither is known.
     """
     found = given or path.suffix.lower().removeprefix(".")
     if found not in EXPORT_FORMATS:
@@ -91,17 +91,18 @@ def export_frames(
 ) -> int:
     """Write a table that comes in pieces, as CSV, Parquet or JSON lines; no index is written.
 
-    No more than a piece is in memory. The file appears whole or not at all, also if a later piece
-    cannot be made.
+    Only one piece is in memory. The file is written atomically: it does not appear if a later piece
+    fails.
 
     Parameters
     ----------
     frames
-        At least one. All have the same columns; the first one says their types.
+        At least one. All have the same columns; the first one decides their types.
     path
-        Ends in ``.csv``, ``.parquet`` or ``.jsonl``, unless the format is given.
+        The file; its name ends with ``.csv``, ``.parquet`` or ``.jsonl``, unless the format is
+        given.
     format
-        One of `EXPORT_FORMATS`; by default the file's suffix says it.
+        One of `EXPORT_FORMATS`; by default that of the file's suffix.
     spreadsheet
         Whether a CSV is for a spreadsheet, see `iqbench.document.records.for_spreadsheet`.
 
@@ -113,7 +114,7 @@ def export_frames(
     Raises
     ------
     IqbenchError
-        Where the format is not said, or the file cannot be written.
+        If the format is not known, or the file cannot be written.
     """
     writer = _WRITERS[export_format(path, format)]
     rows = 0
@@ -137,7 +138,7 @@ def _write_lines(frames: Iterable[pd.DataFrame], file: IO[bytes]) -> None:
     for frame in frames:
         for first in range(0, len(frame), _BLOCK):
             text = json_lines(frame.iloc[first : first + _BLOCK])
-            # What is no Unicode becomes an escape of JSON.
+            # Invalid Unicode becomes an escape sequence of JSON.
             file.write(text.encode(errors="backslashreplace"))
 
 
@@ -162,7 +163,7 @@ def _write_parquet(frames: Iterable[pd.DataFrame], file: IO[bytes]) -> None:
 
 
 def _parquet_schema(frame: pd.DataFrame) -> pa.Schema:
-    """Return the types of columns, so that they hold the values of all pieces."""
+    """Return types of columns that can represent the values of all pieces."""
     import pyarrow as pa
 
     names = pa.dictionary(pa.int32(), pa.string())

@@ -16,14 +16,15 @@ __all__ = ["columns_of"]
 def columns_of(
     frame: pd.DataFrame, decimals: int | Mapping[str, int] | None = None
 ) -> list[TableColumn]:
-    """Show the columns of a DataFrame; numbers are aligned at the right and sorted by their values.
+    """Show the columns of a DataFrame; numbers are right-aligned and sorted by value.
 
     Parameters
     ----------
     frame
         Any rows.
     decimals
-        Digits after the point, of all numbers or by column; four significant ones elsewhere.
+        Digits after the decimal point, for all numbers or by column; by default four significant
+        ones.
     """
     made = []
     for name in map(str, frame.columns):

@@ -1,4 +1,4 @@
-"""A document as one page of HTML that needs nothing else; its tables can be sorted."""
+"""A document as a self-contained HTML page with sortable tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PLOTTING = ("plotly.js", "labels.js", "figures.js", "points.js")
 
 
 def figures_of(sections: Iterable[Section]) -> list[dict[str, Any]]:
-    """Describe the figures of sections for the script that draws them."""
+    """Describe the figures of sections for the plotting script."""
     return [
         {"name": section.figure.name, **for_plotly(section.figure)}
         for section in sections
@@ -26,7 +26,7 @@ def figures_of(sections: Iterable[Section]) -> list[dict[str, Any]]:
 
 
 def document_page(document: Document) -> str:
-    """Write a page; a heading says what its column is when the pointer rests on it."""
+    """Write a page. Headings have tooltips that describe their columns."""
     figures = figures_of(document.sections)
     return render_page(
         "document.html",

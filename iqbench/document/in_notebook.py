@@ -1,4 +1,4 @@
-"""What Jupyter shows of a result: the document that commands print, as a piece of HTML."""
+"""Show results in Jupyter as the documents that commands print, in HTML."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from iqbench.document.render import explained
 __all__ = ["ShownInNotebooks", "notebook_html"]
 
 _MOST_ROWS = 200
-"""Most rows of a table that are shown: a notebook's file grows with them."""
+"""The largest number of rows that are shown, because they enlarge the notebook's file."""
 
 
 class ShownInNotebooks:
     """A result that a notebook shows as the tables of its document.
 
-    Subclasses say by ``arranged_by`` which function makes the document of one, as
-    ``module:function``: it is imported when one is shown, because it imports the class itself.
+    A subclass names the function that makes the document by ``arranged_by``, as
+    ``module:function``. It is imported on first use, because it imports the class.
     """
 
     _arranged_by: ClassVar[str] = ""
@@ -31,18 +31,18 @@ class ShownInNotebooks:
             cls._arranged_by = arranged_by
 
     def _repr_html_(self) -> str:
-        """Return what Jupyter shows."""
+        """Return the HTML for Jupyter."""
         module, _, function = self._arranged_by.partition(":")
         return notebook_html(getattr(import_module(module), function)(self))
 
 
 def notebook_html(document: Document) -> str:
-    """Render a document as a piece of HTML without scripts, for the output of a cell.
+    """Render a document as HTML without scripts, for the output of a cell.
 
     Parameters
     ----------
     document
-        Its figures are left out. Of long tables the first rows are shown, and how many there are.
+        Its figures are left out. Long tables show their first rows, and the number of all rows.
     """
     sections = [_shortened(one) for one in document.sections]
     extras = {"tie", "front", "range", "spread"}

@@ -12,7 +12,7 @@ from iqbench.document.text import escape_latex
 __all__ = ["latex_tables"]
 
 _PLACES = {1: "\\textbf", 2: "\\underline"}
-_PAGE = 45  # lines of a table that fit on a page beside its caption
+_PAGE = 45  # lines of a table that fit on a page with a caption
 
 
 def latex_tables(
@@ -23,24 +23,23 @@ def latex_tables(
     below: Sequence[str] = (),
     title: str = "",
 ) -> str:
-    r"""Write tables that a paper can take as they are, given ``\usepackage{booktabs}``.
+    r"""Write tables that can be included in a paper with ``\usepackage{booktabs}``.
 
     Parameters
     ----------
     sections
-        Leaderboards of equal columns follow each other in one table, as many as a page holds.
+        Leaderboards with equal columns are joined in one table, as many as fit on a page.
     spread
-        Whether means have their intervals.
+        Whether to show the intervals of means.
     above, below
-        Lines of comments above and below the tables; words without a table are comments too.
+        Lines of comments above and below the tables; text without a table becomes comments too.
     title
-        Of tables that stand under no title.
+        The title of tables without one.
 
     Returns
     -------
     str
-        Table environments, each with caption, label, and below the table what its numbers leave
-        out.
+        Table environments, each with caption, label, and remarks below the table.
     """
     words = [text for one in sections if not one.columns for text in one.remarks]
     groups: list[list[Section]] = []
@@ -64,7 +63,7 @@ def latex_tables(
 
 
 def _titled(sections: Sequence[Section], title: str) -> Iterator[Section]:
-    """Give each table the title that it stands under; words without a table are left out."""
+    """Give each table its title; text without a table is left out."""
     for section in sections:
         title = section.title or title
         if section.columns:
@@ -107,7 +106,7 @@ def _table(group: Sequence[Section], label: str, spread: bool) -> Iterator[str]:
 
 
 def _caption(group: Sequence[Section], spread: bool) -> str:
-    """Write the caption that a table has, or else title and facts, and what its marks mean."""
+    """Write the caption of a table, or else title, facts and an explanation of marks."""
     first = group[0]
     if first.caption:
         return escape_latex(first.caption, most=4000)
@@ -121,7 +120,7 @@ def _caption(group: Sequence[Section], spread: bool) -> str:
 
 
 def _groups(spans: Sequence[tuple[str, int]]) -> Iterator[str]:
-    """Write a row of headings that span columns, each with a rule below it."""
+    """Write a row of headings that span columns, with rules below them."""
     cells = [
         f"\\multicolumn{{{count}}}{{c}}{{{escape_latex(text)}}}" if text else " & " * (count - 1)
         for text, count in spans
@@ -139,7 +138,7 @@ def _lines(section: Section) -> int:
 
 
 def _shown(section: Section) -> list[TableColumn]:
-    """Leave out rank and extra columns: the order of rows and the caption tell the same."""
+    """Leave out rank and extra columns, which the order of rows and the caption replace."""
     return [
         column
         for column in section.columns
@@ -166,7 +165,7 @@ def _cell(entry: Entry, spread: bool, numeric: bool) -> str:
     if numeric:
         text = _minuses(_infinities(text))
         if entry.place == 1 and "$" in text:
-            text = f"\\boldmath{text}"  # \textbf leaves formulas as they are
+            text = f"\\boldmath{text}"  # \textbf does not change formulas
     if entry.place in _PLACES:
         text = f"{_PLACES[entry.place]}{{{text}}}"
     reach = f" $\\pm$ {entry.spread.removeprefix('±')}" if spread and entry.spread else ""
@@ -176,7 +175,7 @@ def _cell(entry: Entry, spread: bool, numeric: bool) -> str:
 
 
 def _minuses(text: str) -> str:
-    """Write the signs of numbers as formulas, wherever a number begins."""
+    """Write the signs of numbers as formulas."""
     return re.sub(r"(?<![\w$.)\]-])-(?=[0-9])", "$-$", text)
 
 
@@ -186,7 +185,7 @@ def _infinities(text: str) -> str:
 
 
 def _labels(groups: Sequence[Sequence[Section]]) -> list[str]:
-    """Name the tables by their titles; several of one name are numbered."""
+    """Make labels from the titles of the tables; equal ones are numbered."""
     labels: list[str] = []
     counts: dict[str, int] = {}
     for group in groups:

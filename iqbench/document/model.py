@@ -1,4 +1,4 @@
-"""The document: sections of tables, figures and words, without any format."""
+"""The class of documents: sections of tables, figures and text, without any format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def direction_arrow(info: ColumnInfo) -> str:
-    """Give the sign beside a heading that says what is better; nothing where nothing is."""
+    """Return the arrow beside a heading for its direction; empty without a direction."""
     if info.target is not None:
         return f"→{info.target:g}"
     return {"higher": "↑", "lower": "↓"}.get(info.direction, "")
@@ -37,33 +37,30 @@ class Entry:
     Attributes
     ----------
     text
-        What is in it, not escaped.
+        The text, not escaped.
     place
         1 for the best of the column, 2 for the second best, 0 for the others.
     spread
-        How far the interval goes to each side.
+        Half the width of the interval, as text.
     note
-        What stands after the text: below a method's name, in parentheses after a number.
+        A note after the text: below a method's name, in parentheses after a number.
     value
-        What rows are sorted by, and what programs get: a number, which may be NaN; None for the
-        text.
+        The number for sorting and for programs, which may be NaN; None to use the text.
     shade
-        How good it is in its column: from 0 for the last rank to 1 for the first; None where
-        nothing is ranked.
+        The relative rank in its column, from 0 for the last to 1 for the first; None without ranks.
     tone
-        What colours say of it: ``good``, ``bad`` or ``open``; empty for nothing.
+        The colour of the text: ``good``, ``bad`` or ``open``; empty for none.
     cite
-        Key of the bibliography, for LaTeX.
+        BibTeX key, for LaTeX.
     about
-        On a page, the metric's heading that a row is about: its definition is opened from here,
-        and filters know the row by it.
+        On a page, the heading of the metric of the row, for its definition and for filters.
     bar
-        On a page, how far a bar below the text reaches: from -1, wholly to the left, to 1.
+        On a page, the length of a bar below the text, from -1 (to the left) to 1.
     link
-        On a page, where the text leads to: a path below the page's folder, or an address of which
-        is known that it begins with ``https://`` or ``http://``.
+        On a page, the target of a link: a path below the page's folder, or an address that starts
+        with ``https://`` or ``http://``.
     anchor
-        On a page, what its row is called, so that links lead to it.
+        On a page, the id of the row, as a target of links.
     """
 
     text: str
@@ -81,7 +78,7 @@ class Entry:
 
     @property
     def sort_key(self) -> str:
-        """What a page sorts the cell by; empty for a missing value."""
+        """The key by which a page sorts the cell; empty for a missing value."""
         if self.value is None:
             return self.text
         return "" if math.isnan(self.value) else repr(self.value)
@@ -94,24 +91,24 @@ class TableColumn:
     Attributes
     ----------
     key
-        ``rank``, ``method`` (what a row is about: pages keep it in sight, and search in it), the
-        extras ``tie``, ``front`` and ``range``, ``text``, ``value``, ``verdict`` (which pages
-        filter by), or ``note``: sentences, which a terminal folds into the room that is left.
+        The kind of the column: ``rank``; ``method`` (the subject of the row, which pages keep
+        visible and search in); the extras ``tie``, ``front`` and ``range``; ``text``; ``value``;
+        ``verdict`` (which pages filter by); or ``note`` (sentences, which a terminal wraps).
     heading
-        Plain, with its arrow.
+        Plain text, with its arrow.
     entries
         One per row.
     summary
-        What the numbers are.
+        A description of the numbers.
     metric
-        The metric's heading where the column holds means of one; else empty.
+        The heading of the metric if the column has its means; else empty.
     order
-        Which way a page sorts it first: ``ascending`` or ``descending``.
+        The first sort order on a page: ``ascending`` or ``descending``.
     groups
-        Headings above its own, the outermost first; columns side by side share equal ones.
+        Headings above its own, the outermost first; adjacent columns share equal ones.
     choice
-        Of a column without a metric, by what name the reader of a page shows and hides it; empty
-        for one that is always shown.
+        For a column without a metric, the name by which readers of a page show or hide it; empty
+        for a column that is always shown.
     """
 
     key: str
@@ -125,31 +122,31 @@ class TableColumn:
 
     @property
     def full_heading(self) -> str:
-        """The heading with those above it, in one line."""
+        """The heading and those above it, in one line."""
         return " ".join(text for text in (*self.groups, self.heading) if text)
 
     @property
     def numeric(self) -> bool:
-        """Whether it is aligned at the right."""
+        """Whether it is right-aligned."""
         return self.key in ("rank", "value")
 
     @property
     def kind(self) -> str:
-        """What a page sorts it by: ``numbers`` or ``texts``."""
+        """The kind of sort keys on a page: ``numbers`` or ``texts``."""
         return "numbers" if any(entry.value is not None for entry in self.entries) else "texts"
 
     @property
     def noted(self) -> bool:
-        """Whether some entry has a note."""
+        """Whether any entry has a note."""
         return any(entry.note for entry in self.entries)
 
     @property
     def spread(self) -> bool:
-        """Whether some entry has an interval."""
+        """Whether any entry has an interval."""
         return any(entry.spread for entry in self.entries)
 
     def values(self) -> list[float | str | None]:
-        """Give what programs get: numbers in full, and texts."""
+        """Return the values for programs: unrounded numbers, and texts."""
         return [one.text if one.value is None else one.value for one in self.entries]
 
 
@@ -167,40 +164,40 @@ def numbers(heading: str, values: Iterable[float], decimals: int | None = None) 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a table and words.
+    """A heading, a table and text.
 
     Attributes
     ----------
     title, facts
-        What stands above the table. A section without a title belongs to the one before it.
+        Text above the table. A section without a title belongs to the one before it.
     columns
-        Of the table; none where there are words only.
+        The columns of the table; empty for text only.
     complete
-        Of each row, whether its method is complete; those that are come first. By default all are.
+        For each row, whether its method is complete; complete ones are first. By default all are.
     remarks
-        What stands below the table: what the numbers leave out.
+        Text below the table, such as what the numbers leave out.
     front
-        The two columns that span the front, if there is one.
+        The two columns that span the Pareto front, if there is one.
     bold
-        What the values have in common that are marked as first.
+        The meaning of values that are marked as first.
     unranked
         Why methods have no rank.
     fixed
-        How many columns are repeated where the table does not fit side by side.
+        The number of columns that are repeated if the table is split.
     level
-        Of its heading in Markdown.
+        The level of its heading in Markdown.
     figure
-        Above the table, in pages and in folders of files.
+        A figure above the table, in pages and in folders of files.
     more
         Whether a terminal leaves it out.
     second
-        What the values have in common that are marked as second, where terminals and Markdown mark
-        them too; empty where these mark the first alone.
+        The meaning of values that are marked as second; empty if terminals and Markdown mark only
+        the first.
     caption, label
-        Of the table in a paper, as the user wrote them; LaTeX makes others of title and facts.
+        Caption and label of the table in a paper, as given by the user; by default LaTeX makes them
+        from title and facts.
     wide, size
-        Whether LaTeX's table spans both columns of a page, and LaTeX's name of the size of its
-        letters.
+        Whether the LaTeX table spans both columns of a page, and its font size.
     """
 
     title: str
@@ -226,9 +223,9 @@ class Section:
 
     @property
     def group_rows(self) -> list[list[tuple[str, int]]]:
-        """The rows of headings above those of the columns: texts, and how many columns each spans.
+        """The rows of headings above those of the columns: texts, and the columns of each span.
 
-        A span never reaches past one of a row above.
+        A span is always inside a span of the row above.
         """
         levels = max((len(column.groups) for column in self.columns), default=0)
         rows: list[list[tuple[str, int]]] = []
@@ -247,24 +244,24 @@ class Section:
 
     @property
     def rows(self) -> int:
-        """How many rows the table has."""
+        """The number of rows of the table."""
         return len(self.columns[0].entries) if self.columns else 0
 
     def is_complete(self, row: int) -> bool:
-        """Say whether the method of a row is complete."""
+        """Return whether the method of a row is complete."""
         return self.complete[row] if self.complete else True
 
     def has(self, key: str) -> bool:
-        """Say whether there is a column of some kind."""
+        """Return whether there is a column of this kind."""
         return any(column.key == key for column in self.columns)
 
     def has_place(self, place: int) -> bool:
-        """Say whether some value is marked as first, or second."""
+        """Return whether a value is marked as first, or as second."""
         return any(entry.place == place for column in self.columns for entry in column.entries)
 
     @property
     def parts(self) -> list[range]:
-        """The rows of the complete methods, and those of the others, where there are any."""
+        """The rows of the complete methods, and those of the others, if there are any."""
         end = sum(self.complete) if self.complete else self.rows
         return [rows for rows in (range(end), range(end, self.rows)) if rows]
 
@@ -280,26 +277,26 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """What a command found, in the order in which it is read.
+    """The result of a command, in reading order.
 
     Attributes
     ----------
     sections
-        Its tables.
+        Its sections.
     title
-        Above all.
+        The title.
     notes
-        Below all.
+        Notes at the end.
     records
-        What CSV and JSON hold, where that is more than the tables do.
+        The table for CSV and JSON, if it has more than the shown tables.
     facts
-        Below the title: what the document is about.
+        A line below the title about the subject.
     points
-        What stands out, a sentence each.
+        The main results, one sentence each.
     level
-        Of the title in Markdown.
+        The level of the title in Markdown.
     page
-        What a page is called that has no title.
+        The title of a page for a document without one.
     """
 
     sections: Sequence[Section]
@@ -312,7 +309,7 @@ class Document:
     page: str = "iqbench leaderboard"
 
     def frame(self) -> pd.DataFrame:
-        """Give what CSV and JSON hold: all tables below each other, each row with its section."""
+        """Return the table for CSV and JSON: all tables concatenated, each row with its section."""
         if self.records is not None:
             return self.records
         tables, title = [], ""

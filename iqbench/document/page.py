@@ -1,4 +1,4 @@
-"""Pages that need nothing else: templates, style, scripts and plotly.js in one file of HTML."""
+"""Self-contained HTML pages: templates, styles, scripts and plotly.js in one file."""
 
 from __future__ import annotations
 
@@ -30,44 +30,44 @@ def render_page(template: str, scripts: tuple[str, ...], **context: Any) -> str:
     scripts
         Files of the folder ``assets``, in the order in which they run.
     **context
-        What the template names. All text in it is escaped, and shown as `printable` spells it.
+        The variables of the template. All text is escaped, and converted by `printable`.
 
     Returns
     -------
     str
-        The page, ends with a newline.
+        The page; it ends with a newline.
     """
     style, script = ("\n".join(map(_asset, names)) for names in (_STYLES, scripts))
     return render_template(template, style=style, script=script, **context)
 
 
 def render_template(template: str, **context: Any) -> str:
-    """Fill a template that needs neither styles nor scripts; see `render_page`."""
+    """Fill a template without styles and scripts; see `render_page`."""
     return _environment().get_template(template).render(**context).rstrip() + "\n"
 
 
 def embedded_json(value: Any) -> Markup:
-    """Write data for a script element: nothing in it can end the element or begin another.
+    """Write data for a script element, so that it cannot end the element or start another.
 
     Parameters
     ----------
     value
-        Of dicts, lists, texts and finite numbers.
+        Data of dicts, lists, texts and finite numbers.
     """
     return htmlsafe_json_dumps(value, dumps=_json)
 
 
 def _json(value: Any) -> str:
-    """Write JSON that is JavaScript too: of its texts only these two signs are not."""
+    """Write JSON that is valid JavaScript, which needs escapes for two characters."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 @cache
 def packed_plotly() -> str:
-    """Give plotly.js as the installed package has it: compressed, as base64.
+    """Return plotly.js of the installed package, compressed, as base64.
 
-    A browser unpacks it when the first plot comes near; until then it costs no time.
+    A browser decompresses it when the first plot is almost visible.
     """
     from plotly.offline import get_plotlyjs
 
@@ -76,7 +76,7 @@ def packed_plotly() -> str:
 
 
 def data_uri(kind: str, data: bytes) -> str:
-    """Return a picture's bytes as a data URL."""
+    """Return the bytes of a picture as a data URL."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 

@@ -1,6 +1,6 @@
-"""Figures as plotly.js reads them.
+"""Figures for plotly.js.
 
-Colours are those of the page's style, by name, so that they fit a dark page too.
+Colours are names of the page's style, so that they also suit a dark page.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _DIVERGING = (
 
 
 def for_plotly(figure: Figure) -> dict[str, Any]:
-    """Describe a figure as plotly.js reads it.
+    """Describe a figure for plotly.js.
 
     Returns
     -------
     dict
-        ``traces``, ``layout``, and, where it is not that of the style, ``height`` in pixels, to
-        which ``row`` pixels are added for each row that a filter leaves. Names are whole: the
-        page's script shortens those that have no room.
+        ``traces``, ``layout``, and, unless it is that of the style, ``height`` in pixels, to which
+        ``row`` pixels are added for each row that a filter shows. Names have full length: the
+        page's script shortens those that do not fit.
     """
     if isinstance(figure, Heatmap):
         return _heatmap(figure)
@@ -101,12 +101,12 @@ def _grid(count: int) -> dict[str, Any]:
 
 
 def _template(common: dict[str, Any], *kinds: str) -> dict[str, Any]:
-    """Say once what all traces of some kinds have in common."""
+    """Return a plotly template with the common properties of traces of these kinds."""
     return {"template": {"data": {kind: [common] for kind in kinds}}}
 
 
 def _axis(axis: Axis, caption: str = "", **more: Any) -> dict[str, Any]:
-    """Describe an axis; a caption of the panel stands behind its label."""
+    """Describe an axis; the caption of the panel is added to its label."""
     label = f"{axis.label}  ({caption})" if caption else axis.label
     described: dict[str, Any] = {"title": {"text": _plain([label])[0]}, **more}
     if axis.decimals is not None:
@@ -114,8 +114,8 @@ def _axis(axis: Axis, caption: str = "", **more: Any) -> dict[str, Any]:
     return described
 
 
-def _told(*axes: Axis) -> list[str]:
-    """Name what a point has values of."""
+def _quantities(*axes: Axis) -> list[str]:
+    """Return the names of the values of a point."""
     return _plain([axis.column or axis.label for axis in axes])
 
 
@@ -137,7 +137,7 @@ def _scatter(figure: Scatter) -> dict[str, Any]:
                 {
                     **{"type": "scatter", "mode": "markers", **axes},
                     **{"x": [_known(value) for value in x], "y": [_known(value) for value in y]},
-                    **{"name": plain, "meta": [plain, *_told(panel.across, panel.up)]},
+                    **{"name": plain, "meta": [plain, *_quantities(panel.across, panel.up)]},
                     "marker": {"color": _themed(color), "symbol": symbol},
                     **{"legendgroup": str(group_place), "showlegend": grouped and place == 1},
                 }
@@ -163,7 +163,7 @@ def _front(figure: Front) -> dict[str, Any]:
     for panel_number, panel in enumerate(figure.panels, start=1):
         axes = {"xaxis": f"x{panel_number}", "yaxis": f"y{panel_number}"}
         front = sorted((one for one in panel.spots if one.front), key=lambda one: one.at[0][0])
-        # The last lie on top of the others.
+        # Later points are drawn over earlier ones.
         for name, spots, color, symbol in (
             ("incomplete", [one for one in panel.spots if not one.complete], LINK, "circle-open"),
             (
@@ -203,7 +203,7 @@ def _front(figure: Front) -> dict[str, Any]:
 
 
 def _range(at: Sequence[Triple], *, lower: bool) -> list[float]:
-    """Give the ends of an axis: those of the intervals, and room for names beyond."""
+    """Return the range of an axis: the intervals, and space for names."""
     ends = [value for triple in at for value in triple if np.isfinite(value)]
     low, high = min(ends), max(ends)
     more = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
@@ -211,9 +211,9 @@ def _range(at: Sequence[Triple], *, lower: bool) -> list[float]:
 
 
 def _spot(spot: Spot, axes: tuple[Axis, Axis]) -> str:
-    """Tell of a method its means, with their intervals."""
+    """Describe the means of a method, with their intervals."""
     lines = []
-    for name, axis, (mean, *ends) in zip(_told(*axes), axes, spot.at, strict=True):
+    for name, axis, (mean, *ends) in zip(_quantities(*axes), axes, spot.at, strict=True):
         low, high = (number(end, axis.decimals) for end in ends)
         interval = f" ({low} to {high})" if np.isfinite(ends).all() else ""
         lines.append(f"{name} {number(mean, axis.decimals)}{interval}")
@@ -242,16 +242,16 @@ def _boxes(figure: Boxes) -> dict[str, Any]:
     }
     layout = {**_grid(len(figure.panels)), **_template(common, "box")}
     for place, panel in enumerate(figure.panels, start=1):
-        names = _plain(panel.rows)[::-1]  # plotly counts upwards
+        names = _plain(panel.rows)[::-1]  # plotly starts at the bottom
         for row, (name, values) in enumerate(zip(names, panel.values[::-1], strict=True)):
             traces.append(
                 {
                     **{"type": "box", "xaxis": f"x{place}", "yaxis": f"y{place}", "y0": row},
                     **{"x": [float(value) for value in values]},
-                    "meta": [name, *_told(panel.axis)],
+                    "meta": [name, *_quantities(panel.axis)],
                 }
             )
-        # What does not fit on a screen has its numbers at the top.
+        # A plot that is higher than a screen has its numbers at the top.
         side = {"side": "top"} if len(names) > 20 else {}
         caption = panel.title if len(figure.panels) > 1 else ""
         layout[f"xaxis{place}"] = _axis(panel.axis, caption, **side)
@@ -355,7 +355,7 @@ def _ranks(figure: Ranks) -> dict[str, Any]:
 
 
 def _themed(color: str) -> str:
-    """Name a colour as the page's style has it."""
+    """Return the name of a colour in the page's style."""
     return "var(--muted)" if color == LINK else f"var(--mark-{COLORS.index(color)})"
 
 
@@ -364,7 +364,7 @@ def _known(value: float) -> float | None:
 
 
 def _plain(names: Sequence[str]) -> list[str]:
-    """Keep what plotly would read as markup text."""
+    """Escape text that plotly would treat as markup."""
     escapes = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
     found = [printable(str(name)) for name in names]
     for plain, escaped in escapes:

@@ -1,4 +1,4 @@
-"""Any DataFrame as a terminal table, Markdown, CSV or JSON."""
+"""Render any DataFrame as a terminal table, Markdown, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def render_records(
     frame
         Any rows. Names are escaped as the format needs.
     format
-        One of `FORMATS`. CSV and JSON hold full precision; ``spreadsheet`` is CSV whose names are
-        no formulas, see `for_spreadsheet`.
+        One of `FORMATS`. CSV and JSON have full precision; ``spreadsheet`` is CSV without texts
+        that a spreadsheet would treat as formulas, see `for_spreadsheet`.
     window
-        What a terminal table has to fit into; by default without limit and colours.
+        The window for a terminal table; by default without limit and colours.
 
     Returns
     -------
     str
-        Ends with a newline. JSON is a list of row objects, strictly: missing values are null, and
-        infinite ones the strings ``"inf"`` and ``"-inf"``.
+        Ends with a newline. JSON is a strict list of row objects: missing values are null, and
+        infinite ones are the strings ``"inf"`` and ``"-inf"``.
 
     Raises
     ------
@@ -78,12 +78,12 @@ def render_records(
 
 
 def render_csv(frame: pd.DataFrame) -> str:
-    """Write CSV with a header: full precision, ``inf`` for infinite, nothing for missing values."""
+    """Write CSV with a header and full precision; missing values are empty, infinite are ``inf``."""
     return frame.to_csv(index=False, lineterminator="\n")
 
 
 def for_spreadsheet(frame: pd.DataFrame) -> pd.DataFrame:
-    r"""Quote texts that a spreadsheet would take for a formula, and spell control characters.
+    r"""Quote texts that a spreadsheet would treat as formulas, and escape control characters.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ def for_spreadsheet(frame: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The same rows. A text or heading that begins with ``=``, ``+``, ``-``, ``@`` or an
-        apostrophe has an apostrophe before it: to read the name, remove one. Control characters
-        and backslashes before them are spelt, ``\\x1b``. Numbers stay numbers.
+        apostrophe gets an apostrophe before it; to read the name, remove one. Control characters
+        and backslashes before them are escaped, ``\\x1b``. Numbers stay numbers.
     """
     quoted = frame.rename(columns=lambda name: _quoted(str(name)))
     for place, kind in enumerate(frame.dtypes):
@@ -113,7 +113,7 @@ def _quoted(value: Any) -> Any:
 
 
 def json_records(frame: pd.DataFrame) -> str:
-    """Write a list of row objects that any JSON parser accepts, see `render_records`."""
+    """Write a list of row objects as strict JSON, see `render_records`."""
     names = [str(name) for name in frame.columns]
     rows = [
         {name: _strict(value) for name, value in zip(names, row, strict=True)}
@@ -130,17 +130,17 @@ def json_lines(frame: pd.DataFrame) -> str:
 
 
 def _json_texts(column: pd.Series, key: str) -> list[str]:
-    """Write each value of a column after its key; each text that occurs once."""
+    """Write each value of a column after its key; repeated values are converted once."""
     if is_numeric(column):
         return [f"{key}{_json(value)}" for value in column.tolist()]
     names = column.astype("category").cat
     texts = [f"{key}{_json(name)}" for name in (*names.categories, None)]
-    return [texts[code] for code in names.codes.tolist()]  # -1, the last one, where there is none
+    return [texts[code] for code in names.codes.tolist()]  # -1, the last text, for a missing value
 
 
 def _json(value: Any) -> str:
     if type(value) is float and math.isfinite(value):
-        return float.__repr__(value)  # what json does, several times as fast
+        return float.__repr__(value)  # the same as json, several times as fast
     return json.dumps(_strict(value), ensure_ascii=False, allow_nan=False)
 
 
@@ -154,9 +154,9 @@ def markdown_table(
     headings
         Plain text.
     numeric
-        Which columns are aligned at the right.
+        Which columns are right-aligned.
     rows
-        Markdown: names in it are escaped already.
+        Markdown with escaped names.
     """
     rules = ["---:" if right else "---" for right in numeric]
     lines = [[escape_markdown(heading) for heading in headings], rules, *rows]
@@ -168,7 +168,7 @@ def _escaped(rows: list[list[str]]) -> list[list[str]]:
 
 
 def is_numeric(column: pd.Series) -> bool:
-    """Say whether a column holds numbers, which truth values are not."""
+    """Return whether a column has numbers; truth values are not numbers."""
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
@@ -177,7 +177,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def text_of(value: Any, decimals: int | None = None) -> str:
-    """Write a value for people: numbers as `number` does, yes and no, and texts as they are."""
+    """Write a value for people: numbers by `number`, truth values as yes and no, and texts."""
     if _is_missing(value):
         return NOTHING
     if isinstance(value, bool | np.bool_):

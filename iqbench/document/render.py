@@ -1,4 +1,4 @@
-"""A document in every format: terminal, Markdown, CSV, JSON, LaTeX, HTML and for Word."""
+"""Render a document in every format: terminal, Markdown, CSV, JSON, LaTeX, HTML, Word."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def render(
     Parameters
     ----------
     document
-        What is rendered. Names are escaped as the format needs.
+        The document. Names are escaped as the format needs.
     format
-        One of `DOCUMENT_FORMATS`. CSV and JSON hold the numbers in full.
+        One of `DOCUMENT_FORMATS`. CSV and JSON have unrounded numbers.
     intervals
-        Whether tables show them; by default a terminal does if its window has the room, Markdown,
-        LaTeX and Word do not, and HTML does.
+        Whether tables show intervals; by default a terminal does if they fit, HTML does, and
+        Markdown, LaTeX and Word do not.
     window
-        What a terminal's lines have to fit into; by default without limit and colours.
+        The window of a terminal; by default without limit and colours.
     figures
-        In Markdown, the files of figures by their names; by default it has none.
+        In Markdown, the files of figures by their names; by default none.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def render(
     Raises
     ------
     IqbenchError
-        For an unknown format.
+        If the format is unknown.
     """
     if format in ("csv", "spreadsheet", "json"):
         return render_records(document.frame(), format)
@@ -69,7 +69,7 @@ def render(
         notes = [*explained(sections, chosen), *document.notes]
         return word_page(replace(document, notes=notes), intervals=bool(intervals))
     if format == "html":
-        from iqbench.document.html import document_page  # templates take their time
+        from iqbench.document.html import document_page  # slow to import
 
         spread = intervals is not False
         every = {"tie", "front", *(("range", "spread") if spread else ())}
@@ -93,7 +93,7 @@ def _in_words(
     """Render for a terminal or in Markdown."""
     sections = document.sections
     choices = [shown_extras(section, format, intervals, window) for section in sections]
-    extras = set.intersection(*choices) if choices else set()  # all tables alike
+    extras = set.intersection(*choices) if choices else set()  # the same for all tables
     parts = []
     if format == "markdown":
         title = escape_markdown(document.title)
@@ -118,7 +118,7 @@ def _in_words(
 
 
 def explained(sections: Sequence[Section], extras: set[str], *, starred: bool = False) -> list[str]:
-    """Say what the marks mean that are shown, and what is not ranked."""
+    """Explain the marks that are shown, and which methods are not ranked."""
     found: list[str] = []
     if starred:
         found += dict.fromkeys(f"* {one.bold}" for one in sections if one.has_place(1))

@@ -1,4 +1,4 @@
-"""Tables for terminals: as wide as the window, in several pieces where that is too narrow."""
+"""Tables for terminals. A table that is wider than the window is split into pieces."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _UNLIMITED = 10_000
 
 @dataclass(frozen=True)
 class Window:
-    """Where a table is going to be shown.
+    """The properties of the terminal, or of the file, that shows a table.
 
     Parameters
     ----------
     width
-        Characters in a line.
+        Characters per line.
     color
-        Whether bold and colours show. Where not, the best are marked by an asterisk, and the second
-        best by a plus where they are marked at all.
+        Whether it supports bold and colours. If not, the best are marked by an asterisk, and the
+        second best, if they are marked, by a plus.
     encoding
-        What a text may hold; what it lacks is replaced before columns are laid out.
+        The encoding; characters that it lacks are replaced before columns are laid out.
     """
 
     width: int = _UNLIMITED
@@ -47,12 +47,12 @@ class Window:
 
     @property
     def limited(self) -> bool:
-        """Say whether there is a limit at all."""
+        """Whether the width has a limit."""
         return self.width < _UNLIMITED
 
     @classmethod
     def of_stdout(cls) -> Window:
-        """Take the terminal's; a pipe or file has no colours, and no limit but ``COLUMNS``."""
+        """Return that of stdout; a pipe or file has no colours, and no limit except ``COLUMNS``."""
         terminal = sys.stdout is not None and sys.stdout.isatty()
         limited = terminal or os.environ.get("COLUMNS", "").isdigit()
         width = shutil.get_terminal_size().columns if limited else _UNLIMITED
@@ -62,7 +62,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Cell:
-    """Text of a cell, and how it is shown."""
+    """The text of a cell, and its style."""
 
     text: str
     best: bool = False
@@ -80,17 +80,17 @@ class Sheet:
     headings
         Lines of each column's heading.
     numeric
-        Which columns hold numbers: they are aligned at the right.
+        Which columns have numbers, which are right-aligned.
     sections
-        Rows, in sections between which a line is drawn.
+        Rows, in sections with lines between them.
     fixed
-        How many of the first columns are repeated where the table is broken into pieces.
+        The number of first columns that are repeated in each piece of the table.
     glued
         Columns that stay beside the one before them.
     widest
-        Characters in a line of each column of text, where it is not the usual limit.
+        Largest number of characters per line of a column of text, if it is not the default.
     notes
-        Columns of sentences: they are folded into the room that is left, if there is enough.
+        Columns of sentences, which are wrapped to the remaining width, if it is large enough.
     """
 
     headings: Sequence[Sequence[str]]
@@ -102,16 +102,16 @@ class Sheet:
     notes: Collection[int] = ()
 
     def limit(self, column: int) -> int:
-        """Say how many characters a line of a column of text has at most."""
+        """Return the largest number of characters per line of a column of text."""
         return self.widest.get(column, _WIDEST_TEXT)
 
     def fitted(self, width: int) -> Sheet:
-        """Fold columns of sentences into what the others leave of a window."""
+        """Wrap columns of sentences to the width that the others leave."""
         whole = replace(self, widest=dict.fromkeys(self.notes, width))
         others = [one for one in range(len(self.headings)) if one not in self.notes]
         left = width - sum(self.width(column) + _GAP for column in others)
         widest = {}
-        # What needs less than its share leaves the rest to those that need more.
+        # Columns that need less than their share leave the rest to the others.
         for place, column in enumerate(sorted(self.notes, key=whole.width)):
             share = left // (len(self.notes) - place) - _GAP
             if share < min(_NARROWEST, whole.width(column)):
@@ -121,7 +121,7 @@ class Sheet:
         return replace(self, widest=widest)
 
     def encoded(self, encoding: str) -> Sheet:
-        """Replace what an encoding lacks, and shorten what is far longer than names are."""
+        """Replace characters that an encoding lacks, and shorten very long texts."""
         return replace(
             self,
             headings=[
@@ -140,7 +140,7 @@ class Sheet:
         )
 
     def width(self, column: int) -> int:
-        """Say how many characters a column takes."""
+        """Return the width of a column in characters."""
         texts = [row[column].text for rows in self.sections for row in rows]
         rows = [row[column] for section in self.sections for row in section]
         texts = [line for cell in rows for line in cell.text.split("\n")]
@@ -149,20 +149,20 @@ class Sheet:
         return widest if self.numeric[column] else min(widest, self.limit(column))
 
     def hang(self, column: int) -> int:
-        """Say how many characters hang out to the right of a column's digits: those of marks."""
+        """Return the width of marks to the right of a column's digits."""
         cells = [row[column] for section in self.sections for row in section]
         return int(any(cell.best or cell.second for cell in cells))
 
 
 def draw(sheet: Sheet, window: Window) -> str:
-    """Draw a table, in pieces below each other where it does not fit side by side.
+    """Draw a table, in several pieces if it is too wide.
 
     Parameters
     ----------
     sheet
-        What is in it.
+        The table.
     window
-        What it has to fit into.
+        The window.
 
     Returns
     -------
@@ -174,21 +174,21 @@ def draw(sheet: Sheet, window: Window) -> str:
 
 
 def write_line(text: Text, window: Window) -> str:
-    """Write a line of text, folded at the window's width."""
+    """Write a line of text, wrapped at the window's width."""
     console = _console(window)
     console.print(text)
     return _shown(console)
 
 
 def pieces(sheet: Sheet, width: int) -> list[list[int]]:
-    """Say into which pieces a table is broken, each as its columns.
+    """Return the pieces of a table, each as its columns.
 
     Parameters
     ----------
     sheet
-        What is in it.
+        The table.
     width
-        Characters in a line.
+        Characters per line.
     """
     fixed = list(range(min(sheet.fixed, len(sheet.headings))))
     room = width - sum(sheet.width(column) + _GAP for column in fixed)
@@ -215,7 +215,7 @@ def _together(sheet: Sheet, first: int) -> list[list[int]]:
 
 
 def _piece(sheet: Sheet, columns: list[int], window: Window) -> str:
-    # One space of padding and one between columns make the gap.
+    # The gap is one space of padding and one between columns.
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     height = max(len(sheet.headings[column]) for column in columns)
     for column in columns:

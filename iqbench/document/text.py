@@ -1,4 +1,4 @@
-"""Single cells: numbers as text, and names that cannot break the table they stand in."""
+"""Text of single cells: numbers, and names that are safe in any table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOTHING = "-"
 
 
 def printable(text: str) -> str:
-    r"""Show control characters and the like as escapes, so that no name can move the cursor.
+    r"""Replace control characters by escapes, so that a name cannot control the terminal.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def printable(text: str) -> str:
     Returns
     -------
     str
-        One line; ``\x1b`` and its kind are spelt out.
+        One line; control characters are written as ``\x1b``.
     """
     if text.isprintable():
         return text
@@ -54,7 +54,7 @@ def printable(text: str) -> str:
 
 
 def file_size(number: int) -> str:
-    """Spell a number of bytes: 512 bytes, 1.5 MiB."""
+    """Write a number of bytes: 512 bytes, 1.5 MiB."""
     if number < 1024:
         return f"{number} bytes"
     size, units = number / 1024, ["KiB", "MiB", "GiB", "TiB"]
@@ -64,7 +64,7 @@ def file_size(number: int) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Spell a length of time by its two largest units: 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    """Write a time by its two largest units: 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
     whole = max(round(seconds), 0)
     if whole < 60:
         return f"{whole} s"
@@ -75,14 +75,14 @@ def seconds_text(seconds: float) -> str:
 
 
 def duration(number: int, rate: float) -> str:
-    """Say how long a number of things takes at a rate per second; empty where nobody knows."""
+    """Write the time for a number of items at a rate per second; empty if it is not known."""
     if not number:
         return ""
     return seconds_text(number / rate) if rate > 0 else NOTHING
 
 
 def spell_out(text: str) -> str:
-    r"""Spell control characters and the like as JSON does, ``\u001b``; the rest stays.
+    r"""Replace control characters by escapes as in JSON, ``\u001b``.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def _escape(sign: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
-# Read as well as the signs themselves, for streams whose encoding lacks these.
+# Readable replacements of signs, for encodings without them.
 _ASCII = {
     **{
         "↑": "^",
@@ -143,26 +143,26 @@ _ASCII = {
 
 
 def encodable(text: str, encoding: str) -> str:
-    r"""Replace what an encoding lacks: arrows, lines and the like by ASCII that reads well.
+    r"""Replace characters that an encoding lacks: arrows, lines and the like by readable ASCII.
 
     Parameters
     ----------
     text
         Any text.
     encoding
-        Of the stream that it goes to.
+        The encoding of the output.
 
     Returns
     -------
     str
-        The text itself where the encoding has all of it. Letters and signs without a counterpart
-        are spelt, ``\u00e9``, so that two names never become one.
+        The text itself if the encoding has all characters. Characters without a replacement are
+        escaped, ``\u00e9``, so that different names stay different.
     """
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
         return "".join(_encodable(sign, encoding) for sign in text)
-    except LookupError:  # an encoding that Python does not know
+    except LookupError:  # Python does not know the encoding
         return encodable(text, "ascii")
     return text
 
@@ -176,14 +176,14 @@ def _encodable(sign: str, encoding: str) -> str:
 
 
 def elided(text: str, most: int = 200) -> str:
-    """Leave out the middle of a text that is far longer than names are.
+    """Leave out the middle of a very long text.
 
     Parameters
     ----------
     text
         A name.
     most
-        No more characters than this are left.
+        The largest number of characters in the result.
     """
     if len(text) <= most:
         return text
@@ -192,15 +192,15 @@ def elided(text: str, most: int = 200) -> str:
 
 
 def shortened(names: Sequence[str], most: int) -> list[str]:
-    """Shorten names that stand together; names that differ still differ.
+    """Shorten a list of names, so that different names stay different.
 
     Parameters
     ----------
     names
-        Of methods, metrics or datasets.
+        Names of methods, metrics or datasets.
     most
-        Longer names lose their middle, or, where that would make several names alike, what these
-        have in common. Those that still cannot be told apart stay whole.
+        The largest length. Longer names lose their middle, or, if several would become equal, their
+        common part. Names that would still be equal are not shortened.
     """
     most = max(most, 5)
     found = [_without_middle(name, most) for name in names]
@@ -222,13 +222,13 @@ def _without_middle(name: str, most: int) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Make a name mean itself in a cell of a Markdown table, HTML and links included."""
+    """Escape a name for a cell of a Markdown table, including HTML and links."""
     escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~#$!])", r"\\\1", escaped)
 
 
 def escape_html(text: str) -> str:
-    """Make a name mean itself in HTML, in an attribute too."""
+    """Escape a name for HTML, also for attributes."""
     return html.escape(printable(text))
 
 
@@ -251,8 +251,8 @@ _LATEX = {
 
 
 def escape_latex(text: str, most: int = 200) -> str:
-    """Make a name mean itself in the text of a LaTeX document; see `elided` for ``most``."""
-    # At the beginning of a row either sign would belong to the double backslash before it.
+    """Escape a name for the text of a LaTeX document; see `elided` for ``most``."""
+    # At the start of a row, these signs would be arguments of the double backslash before them.
     escaped = "".join(_LATEX.get(sign, sign) for sign in printable(elided(text, most)))
     return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
 
@@ -263,14 +263,14 @@ def number(value: float | None, decimals: int | None = None) -> str:
     Parameters
     ----------
     value
-        None and NaN stand for a missing one.
+        The number; None and NaN for a missing one.
     decimals
-        Digits after the point; None for four significant ones.
+        Digits after the decimal point; None for four significant ones.
 
     Returns
     -------
     str
-        ``-`` where there is none; with an exponent where the decimals would all be zero.
+        ``-`` for a missing number; with an exponent if all decimals would be zero.
     """
     if value is None or math.isnan(value):
         return NOTHING
@@ -295,19 +295,19 @@ def signed(value: float, decimals: int | None = None) -> str:
 
 
 def mean_change(value: float, decimals: int | None, rises: int, falls: int) -> str:
-    """Write a mean of finite differences, and how many infinite ones there are besides.
+    """Write a mean of finite differences, with the numbers of infinite ones.
 
     Parameters
     ----------
     value, decimals
         As for `signed`.
     rises, falls
-        How many differences are +inf and -inf.
+        Numbers of differences that are +inf and -inf.
 
     Returns
     -------
     str
-        ``-0.800 (1 +inf)``; only the infinity itself where there is no finite difference.
+        ``-0.800 (1 +inf)``; only the infinity if there is no finite difference.
     """
     text = signed(value, decimals)
     if math.isinf(value):
@@ -319,22 +319,21 @@ def mean_change(value: float, decimals: int | None, rises: int, falls: int) -> s
 def mean_number(
     value: float, decimals: int | None = None, infinite: int = 0, distance: float = math.nan
 ) -> str:
-    """Write a mean of finite values, with what it does not tell.
+    """Write a mean of finite values, with the number of infinite ones or the distance.
 
     Parameters
     ----------
     value, decimals
         As for `number`.
     infinite
-        How many values are infinite and not in the mean.
+        The number of infinite values, which are not in the mean.
     distance
-        Of a metric with a target: the mean distance to it.
+        For a metric with a target, the mean distance to it.
 
     Returns
     -------
     str
-        ``31.20 (+1 inf)`` or ``1.002 (0.450 off)``; only the infinity itself where there is no
-        finite value.
+        ``31.20 (+1 inf)`` or ``1.002 (0.450 off)``; only the infinity if there is no finite value.
     """
     text = number(value, decimals)
     if math.isinf(value):
@@ -345,14 +344,14 @@ def mean_number(
 
 
 def fold_heading(heading: str, width: int = 10) -> list[str]:
-    """Break a long heading after hyphens and at spaces, but never before an arrow.
+    """Wrap a long heading after hyphens and at spaces, but never before an arrow.
 
     Parameters
     ----------
     heading
         E.g. ``perceptual-vgg16-sum-l1 ↓``.
     width
-        Lines are no longer than this where the heading has such places.
+        The largest length of a line, if the heading can be wrapped there.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""A document as HTML that a word processor takes over: plain tables whose style is in their cells.
+"""A document as HTML for word processors: plain tables with inline styles.
 
-No scripts and no style sheets: Word, LibreOffice and Google Docs keep what stands in the elements
-themselves. Lines are those of booktabs, the best are bold and the second best underlined.
+There are no scripts and no style sheets, because Word, LibreOffice and Google Docs keep only inline
+styles. Lines are those of booktabs; the best values are bold and the second best underlined.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def word_page(document: Document, *, intervals: bool = False) -> str:
     Parameters
     ----------
     document
-        What is in it. Names are escaped.
+        The document. Names are escaped.
     intervals
-        Whether tables show them.
+        Whether tables show intervals.
     """
     title = escape_html(document.title or document.page)
     lines = [

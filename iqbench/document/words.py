@@ -16,25 +16,25 @@ from iqbench.document.text import escape_markdown, fold_heading, printable
 __all__ = ["markdown_section", "shown_extras", "terminal_section", "write_folded"]
 
 _EXTRAS = ("tie", "spread", "front", "range")
-"""What is shown beside ranks and means if there is room, the most telling first."""
+"""Extras beside ranks and means that are shown if they fit, the most important first."""
 
 _INTERVALS = ("spread", "range")
 
 
 def shown_extras(section: Section, format: str, intervals: bool | None, window: Window) -> set[str]:
-    """Choose what to show beside ranks and means.
+    """Choose the extras to show beside ranks and means.
 
     Parameters
     ----------
     section
-        What could be shown.
+        The section.
     format
         ``table`` or ``markdown``.
     intervals
-        Whether to show intervals; None for where there is room in a window that has a limit.
+        Whether to show intervals; None to show them if they fit into a window with a limit.
     window
-        Nothing is chosen that would break a terminal's table into more pieces, but for intervals
-        that were asked for.
+        The window. Extras that would split a terminal's table into more pieces are not chosen,
+        except for intervals that are requested.
     """
     if format == "markdown":
         return {"tie", "front", *(_INTERVALS if intervals else ())}
@@ -48,7 +48,7 @@ def shown_extras(section: Section, format: str, intervals: bool | None, window: 
 
 
 def terminal_section(section: Section, extras: Collection[str], window: Window) -> str:
-    """Draw a section: its title, a table that fits into the window, what is left to say."""
+    """Draw a section: its title, a table that fits into the window, and its remarks."""
     title = Text.assemble(
         (printable(section.title), "bold"), ("  " + printable(", ".join(section.facts)), "dim")
     )
@@ -106,14 +106,14 @@ def _sheet(section: Section, extras: Collection[str]) -> Sheet:
 
 
 def _ordered(section: Section, extras: Collection[str]) -> list[TableColumn]:
-    """Put front and ranks last, so that the eye meets the means first."""
+    """Move front and ranks to the end, so that means are first."""
     last = [column for column in section.columns if column.key in ("front", "range")]
     first = [column for column in section.columns if column not in last]
     return [one for one in (*first, *last) if one.key not in _EXTRAS or one.key in extras]
 
 
 def write_folded(texts: Sequence[str], window: Window) -> str:
-    """Write lines, folded to the window; what follows a dash hangs below its text."""
+    """Write lines, wrapped to the window; wrapped lines of a list item are indented."""
     folded = [
         "\n".join(
             wrap(printable(text), window.width, subsequent_indent="  " * text.startswith("- "))
@@ -126,7 +126,7 @@ def write_folded(texts: Sequence[str], window: Window) -> str:
 def markdown_section(
     section: Section, extras: Collection[str], figures: Mapping[str, str] | None = None
 ) -> str:
-    """Write a section with a heading; incomplete methods in a table of their own."""
+    """Write a section with a heading; incomplete methods are in a separate table."""
     facts = escape_markdown(", ".join(section.facts))
     heading = [f"{'#' * section.level} {escape_markdown(section.title)}", ""]
     caption = escape_markdown(section.caption)
@@ -161,7 +161,7 @@ def _markdown(entry: Entry, spread: bool, second: bool) -> str:
     if entry.place == 1:
         text = f"**{text}**"
     elif entry.place == 2 and second:
-        text = f"<ins>{text}</ins>"  # Markdown has no sign for it, and GitHub keeps this element
+        text = f"<ins>{text}</ins>"  # Markdown has no underlining, and GitHub supports this element
     note = escape_markdown(entry.note)
     return " ".join(
         [

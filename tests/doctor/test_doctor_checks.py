@@ -181,7 +181,7 @@ def test_it_says_why_there_are_no_compiled_loops(monkeypatch):
 
     monkeypatch.setattr(library, "find_library", missing)
     (loops,) = (one for one in check_device(CPU) if one.check == "compiled loops")
-    assert loops.note == "not compiled: gcc. Values are the same without them, only later"
+    assert loops.note == "not compiled: gcc. Without them, the same values take longer"
 
 
 def test_a_device_that_is_not_there_is_off_and_what_needs_it_is_not_checked(

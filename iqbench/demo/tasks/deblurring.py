@@ -15,12 +15,12 @@ from iqbench.images.degrade import gaussian_blur, gaussian_kernel
 
 __all__ = ["TASK"]
 
-_restoration: Any = restoration  # its functions are annotated in part only
+_restoration: Any = restoration  # only some of its functions have type hints
 
 SIGMA = 1.6
 NOISE = 2.0
 MARGIN = 12
-"""Mirrored around the image, as deconvolution by FFT takes it for periodic."""
+"""Width of a mirrored border, because deconvolution by FFT treats the image as periodic."""
 
 
 def _blur(image: Image, seed: int) -> Image:
@@ -28,7 +28,7 @@ def _blur(image: Image, seed: int) -> Image:
 
 
 def _with_margin(deconvolve: Callable[[Floats], Floats]) -> Restore:
-    """Make a method of a function on (H, W, C) floats, which is given some surroundings."""
+    """Make a method from a function on (H, W, C) floats, which gets a mirrored border."""
     margin = ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0))
     inner = slice(MARGIN, -MARGIN)
 
@@ -59,7 +59,7 @@ def _wiener(values: Floats) -> Floats:
 
 
 def _gradient_step(blurred: Floats) -> Callable[[Floats], Floats]:
-    """Give the step of steepest descent on ||kernel * x - blurred||^2, by FFT."""
+    """Return a step of steepest descent on ||kernel * x - blurred||^2, by FFT."""
     kernel = gaussian_kernel(SIGMA)
     centred: NDArray[np.float64] = np.zeros(blurred.shape[:2])
     centred[: kernel.shape[0], : kernel.shape[1]] = kernel
@@ -76,7 +76,7 @@ def _gradient_step(blurred: Floats) -> Callable[[Floats], Floats]:
 
 
 def _landweber(blurred: Floats) -> Floats:
-    """Descend without a prior, stopped early (Landweber 1951, doi:10.2307/2372313)."""
+    """Descend without a prior, with early stopping (Landweber 1951, doi:10.2307/2372313)."""
     step = _gradient_step(blurred)
     estimate = blurred
     for _ in range(30):
@@ -93,7 +93,7 @@ def _total_variation(blurred: Floats) -> Floats:
     estimate = ahead = blurred
     momentum = 1.0
     for _ in range(15):
-        # The dual of the few inner steps need not converge: the outer ones go on from there.
+        # The few inner steps need not converge, because the outer steps continue from them.
         denoised = _restoration.denoise_tv_chambolle(
             step(ahead), weight=0.0005, max_num_iter=3, eps=0, channel_axis=-1
         )

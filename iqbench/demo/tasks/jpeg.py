@@ -33,14 +33,14 @@ def _shifted_jpeg(image: Image) -> Image:
     """Average recompressions on all shifted block grids.
 
     Nosratinia 2001, Denoising of JPEG images by re-application of JPEG, Journal of VLSI Signal
-    Processing 27. Whatever differs between grids is an artefact of one of them.
+    Processing 27. Differences between grids are artefacts of the grids.
     """
     height, width, _ = image.shape
     padded = np.pad(image, ((BLOCK, BLOCK), (BLOCK, BLOCK), (0, 0)), mode="symmetric")
     total = np.zeros(image.shape)
     for row in range(BLOCK):
         for column in range(BLOCK):
-            # The crop starts `row` rows and `column` columns before the image: a grid of its own.
+            # The crop starts `row` rows and `column` columns before the image: the grid shifts.
             shifted = padded[BLOCK - row :, BLOCK - column :]
             again = jpeg(np.ascontiguousarray(shifted), QUALITY)
             total += again[row : row + height, column : column + width]

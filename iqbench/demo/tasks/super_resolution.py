@@ -24,7 +24,7 @@ def _nearest(image: Image) -> Image:
 
 
 def _resize(values: Floats, height: int, width: int, kernel: Pillow.Resampling) -> Floats:
-    # Pillow resizes floats one channel at a time; pixel centres are aligned, shrinking antialiased.
+    # Pillow resizes floats one channel at a time, with aligned pixel centres and antialiasing.
     channels = [
         np.asarray(Pillow.fromarray(plane).resize((width, height), kernel), dtype=np.float64)
         for plane in np.moveaxis(values.astype(np.float32), 2, 0)
@@ -42,13 +42,13 @@ def _by(kernel: Pillow.Resampling) -> Restore:
 
 
 def _sharpened(image: Image) -> Image:
-    """Bicubic with half of what a Gaussian takes away added again."""
+    """Enlarge by bicubic interpolation, and add half of the detail that a Gaussian removes."""
     enlarged = _enlarge(image, Pillow.Resampling.BICUBIC)
     return to_image(1.5 * enlarged - 0.5 * gaussian_filter(enlarged, (2.5, 2.5, 0)), image)
 
 
 def _back_projection(image: Image) -> Image:
-    """Add what is missing when the result is shrunk again (Irani and Peleg 1991).
+    """Add the difference between the input and the shrunk result (Irani and Peleg 1991).
 
     doi:10.1016/1049-9652(91)90045-L
     """
@@ -65,7 +65,7 @@ TASK = Task(
     dataset="demo-sr-x4",
     degrade=_shrink,
     methods={
-        # The untouched input, brought to the reference's size without touching a value.
+        # The input, enlarged to the reference's size without changing any value.
         "input": _nearest,
         "bilinear": _by(Pillow.Resampling.BILINEAR),
         "bicubic": _by(Pillow.Resampling.BICUBIC),
