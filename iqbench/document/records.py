@@ -78,7 +78,7 @@ def render_records(
 
 
 def render_csv(frame: pd.DataFrame) -> str:
-    """Write CSV with a header and full precision; missing values are empty, infinite are ``inf``."""
+    """Write CSV with a header and full precision; ``inf`` for infinite, empty for missing."""
     return frame.to_csv(index=False, lineterminator="\n")
 
 

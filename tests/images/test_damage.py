@@ -207,7 +207,7 @@ class TestTiff:
         entries = range(start, start + 12 * struct.unpack_from("<H", data, start - 2)[0], 12)
         (entry,) = (at for at in entries if struct.unpack_from("<H", data, at) == (tag,))
         data[entry + 2 : entry + 4] = struct.pack("<H", 1)
-        with pytest.raises(IqbenchError, match="picture is damaged: the places"):
+        with pytest.raises(IqbenchError, match="picture is damaged: the offsets"):
             decode(bytes(data))
 
     def test_a_last_strip_that_is_full_is_cut(self):

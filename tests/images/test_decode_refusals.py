@@ -39,7 +39,7 @@ REFUSED = {
     "maximum value 65536": b"P5 1 1 65536\n\0\0",
     "run-length": bmp(b"\4\0\0\1", 4, 1, 8, compression=1, palette=bytes(1024)),
     "16 bits per pixel": bmp(bytes(8), 4, 1, 16),
-    "own order": bmp(bytes(4), 1, 1, 32, compression=3, masks=MASKS[::-1]),
+    "an unusual order": bmp(bytes(4), 1, 1, 32, compression=3, masks=MASKS[::-1]),
     "BMP of OS/2": b"BM" + bytes(12) + struct.pack("<IHHHH", 12, 1, 1, 1, 24) + bytes(4),
     "compressed BMP": bmp(bytes(4), 1, 1, 32, compression=4),
 }
@@ -104,7 +104,7 @@ def test_a_tga_of_the_first_version_is_known_without_a_signature(mode, compressi
 
 def test_the_thumbnail_of_a_raw_file_is_not_taken_for_the_picture():
     data = tiff(noise(8, 8, 3), subfiletype=1)
-    with pytest.raises(IqbenchError, match="picture of reduced size"):
+    with pytest.raises(IqbenchError, match="image of reduced size"):
         decode(data)
 
 

@@ -349,7 +349,9 @@ def test_a_metric_must_say_what_it_computes():
         bare.maps(Tap(whole=True), (), None, {})
     with pytest.raises(NotImplementedError, match=r"bare has .* but no closing formula"):
         bare.close("x", {}, {})
-    with pytest.raises(NotImplementedError, match="bare reads bitstreams, but gives no value"):
+    with pytest.raises(
+        NotImplementedError, match="bare reads bitstreams, but does not define bitstream_value"
+    ):
         bare.bitstream_value(1, 1, 1)
     assert bare.parameters(None) is None
     assert bare.prepare(None, "rows", {}) == ("rows",)
