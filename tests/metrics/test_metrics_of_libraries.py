@@ -193,7 +193,7 @@ def test_gray_images_count_as_three_equal_channels(make_scorer):
         ("piq:haarpsi:scales=many", "scales of metric 'piq:haarpsi': Input should be a valid int"),
         (
             "piq:fid",
-            "piq:fid has one value per set of images, and iqbench uses only metrics of single images",
+            "piq:fid has one value per set of images, and iqbench uses only metrics of single",
         ),
         ("piq", "'piq' is a library, not a metric. Name one of its metrics, piq:NAME: iqbench me"),
     ],
