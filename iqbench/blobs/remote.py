@@ -315,8 +315,12 @@ def look_at(name: str, filesystem: Any, path: str) -> RemoteObject:
     IqbenchError
         If the server does not send the size.
     """
-    filesystem.invalidate_cache(path.rpartition("/")[0])
-    facts = filesystem.info(path)
+    if filesystem.protocol == "hf":
+        # Otherwise the library lists the whole folder again for each object.
+        facts = filesystem.info(path, refresh=True, expand_info=True)
+    else:
+        filesystem.invalidate_cache(path.rpartition("/")[0])
+        facts = filesystem.info(path)
     if facts.get("size") is None:
         raise IqbenchError(
             f"{name}: its server does not send the size",
