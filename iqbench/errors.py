@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
-__all__ = ["IqbenchError", "IqbenchWarning", "out_of_memory", "unknown_name", "warn_each_time"]
+__all__ = [
+    "IqbenchError",
+    "IqbenchWarning",
+    "exits_as_errors",
+    "out_of_memory",
+    "unknown_name",
+    "warn_each_time",
+]
 
 
 class IqbenchError(Exception):
@@ -63,6 +72,38 @@ def warn_each_time(message: str, *, stacklevel: int = 1) -> None:
         module=frame.f_globals.get("__name__", "<unknown>"),
         registry={},
     )
+
+
+@contextmanager
+def exits_as_errors() -> Iterator[None]:
+    """Turn `sys.exit` in the code of others, such as a metric, into an error of this code.
+
+    Else it would end the run, in silence and perhaps with exit code 0. Where a handler of signals
+    exits, the user wants it, whatever code is interrupted.
+
+    Raises
+    ------
+    RuntimeError
+        In place of `SystemExit`.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        if _raised_by_signal(error):
+            raise
+        raise RuntimeError(f"it called sys.exit({error.code!r})") from error
+
+
+def _raised_by_signal(error: BaseException) -> bool:
+    """Tell whether a handler of signals raised an error."""
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    codes = {getattr(handler, "__code__", None) for handler in handlers} - {None}
+    step = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code in codes:
+            return True
+        step = step.tb_next
+    return False
 
 
 _MEMORY = (

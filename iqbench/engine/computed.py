@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, exits_as_errors
 from iqbench.images.memory import TensorSource, image_sources
 from iqbench.images.probe import ImageHeader
 from iqbench.images.source import Content
@@ -62,7 +62,8 @@ class ComputedSource:
         _wait()
         begun = time.perf_counter()
         try:
-            image = self.compute(given)
+            with exits_as_errors():
+                image = self.compute(given)
             _wait()
         except IqbenchError:
             raise

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from iqbench.engine.batch import Batch
 from iqbench.engine.grouping import Outcome, undefined
-from iqbench.errors import IqbenchError, out_of_memory
+from iqbench.errors import IqbenchError, exits_as_errors, out_of_memory
 from iqbench.metrics._base import Maps, Metric
 from iqbench.metrics._registry import Request, named
 from iqbench.metrics._statistics import Statistic
@@ -127,7 +127,9 @@ def _closed(request: Request, values: Maps, parameters: Maps, images: int) -> li
     """Close one column; where that fails, output by output, so that others keep their values."""
     metric, column = request.metric, request.column
     try:
-        closed = metric.close(column.name, values, parameters).double().expand(images).tolist()
+        with exits_as_errors():
+            found = metric.close(column.name, values, parameters)
+            closed = found.double().expand(images).tolist()
     except Exception as error:  # a metric's own code, which may be another package's
         if images == 1:
             return [Outcome(None, reason_of(metric, error))]

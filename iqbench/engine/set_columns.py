@@ -12,7 +12,7 @@ from iqbench.engine.compute import Compute
 from iqbench.engine.observations import reason_of
 from iqbench.engine.resources import ExtractorWeights
 from iqbench.engine.signatures import DIGITS, with_peak
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, exits_as_errors
 from iqbench.images.picture import Picture
 from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request, blamed_on
@@ -100,7 +100,7 @@ def extract_features(
     extractor = column.metric.extractor
     try:
         window = column.view.window(picture.height, picture.width)
-        with compute.active():
+        with compute.active(), exits_as_errors():
             seen = column.view.band(picture, slice(0, window.height), compute.device)
             found = extractor.extract(seen, weights[extractor])
         if not np.isfinite(found).all():
@@ -158,11 +158,14 @@ def distance_of(
                     f"{column.name} needs the features of every image, and moments are stored",
                     hint="Run iqbench evaluate with --features keep",
                 )
-            distance = metric.distance_of_moments(first, second)
+            with exits_as_errors():
+                distance = metric.distance_of_moments(first, second)
         else:
             assert not isinstance(first, Moments)
             assert not isinstance(second, Moments)
-            distance = metric.distance(first, second, paired=paired and numbers[0] == numbers[1])
+            same = paired and numbers[0] == numbers[1]
+            with exits_as_errors():
+                distance = metric.distance(first, second, paired=same)
     except IqbenchError as problem:
         return ClosedSet(None, None, problem.message)
     except Exception as problem:  # a metric's own code, which may be another package's

@@ -24,7 +24,7 @@ from iqbench.engine.scorer import Scorer
 from iqbench.engine.sets import FeatureExtraction, FoundFeatures, ReferenceRead
 from iqbench.engine.signatures import Signatures
 from iqbench.engine.units import ItemPart, Unit, WorkUnit
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, exits_as_errors
 from iqbench.forks import cached_property
 from iqbench.images.picture import Picture
 from iqbench.images.source import Alpha
@@ -444,6 +444,7 @@ def _same_pixels(reference: Picture, output: Picture) -> bool:
 
 def _bitstream_outcome(metric: Metric, size: int, output: Picture) -> Outcome:
     try:
-        return Outcome(metric.bitstream_value(size, output.height, output.width))
+        with exits_as_errors():
+            return Outcome(metric.bitstream_value(size, output.height, output.width))
     except Exception as error:  # a metric's own code, which may be another package's
         return Outcome(None, reason_of(metric, error))

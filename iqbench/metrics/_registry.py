@@ -17,7 +17,7 @@ from typing import TypeGuard, get_origin
 import iqbench.metrics
 import iqbench.metrics._libraries
 from iqbench.columns import ColumnRole
-from iqbench.errors import IqbenchError, IqbenchWarning, unknown_name
+from iqbench.errors import IqbenchError, IqbenchWarning, exits_as_errors, unknown_name
 from iqbench.metrics._base import Column, Metric
 from iqbench.metrics._library import Library, LibraryMetric
 from iqbench.specs import build, parse_spec
@@ -158,7 +158,8 @@ def _loaded(point: EntryPoint, group: str) -> object | None:
     One broken package must not block the metrics of others.
     """
     try:
-        thing: object = point.load()
+        with exits_as_errors():
+            thing: object = point.load()
     except Exception as error:  # code of the package
         warnings.warn(
             f"package {_package(point)} is left out: its entry point {point.value!r} of {group} "
@@ -205,7 +206,8 @@ def blamed_on(metric: Metric) -> Iterator[None]:
         Instead of any other exception.
     """
     try:
-        yield
+        with exits_as_errors():
+            yield
     except IqbenchError:
         raise
     except Exception as error:
@@ -226,6 +228,7 @@ def package_of(metric: type[Metric]) -> str:
     if issubclass(metric, LibraryMetric):
         library = metric.library
         return f"{library.distribution} {library.version()}"
+    metric_classes()  # a worker that was sent the metric has not looked for it
     return _PACKAGES.get(metric, "")
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
+from iqbench.errors import exits_as_errors
 from iqbench.metrics._base import Maps, Metric, Place, Tap
 from iqbench.metrics._fast_paths import FastPath
 from iqbench.metrics._statistics import Statistic
@@ -57,7 +58,8 @@ class MetricError(Exception):
 def blame(metric: Metric) -> Iterator[None]:
     """Convert errors in the code of a metric to `MetricError`, except errors about memory."""
     try:
-        yield
+        with exits_as_errors():
+            yield
     except (torch.cuda.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,22 @@ class Slow(Deadly):
         return {"mean": output}
 
 
+class Quitting(Deadly):
+    """The mean sample; it calls `sys.exit` on an image whose first sample is 0."""
+
+    name: ClassVar[str] = "quitting"
+
+    def columns(self) -> tuple[Column, ...]:
+        return (Column("quitting", "none", self.summary, (Tap(),)),)
+
+    def maps(
+        self, tap: Tap, reference: tuple[Tensor, ...], output: Tensor, parameters: Maps
+    ) -> Maps:
+        if (output[:, 0, 0, 0] == 0).any():
+            sys.exit(0)
+        return {"mean": output}
+
+
 @dataclass(frozen=True)
 class MeanColour:
     """Extracts the means of an image's colours."""
@@ -112,7 +129,7 @@ class Palette(SetMetric):
         return Distance(float(np.linalg.norm(reference.mean - output.mean)))
 
 
-MADE = {"deadly": Deadly, "palette": Palette, "slow": Slow}
+MADE = {"deadly": Deadly, "palette": Palette, "quitting": Quitting, "slow": Slow}
 
 
 def awkward_files(root: Path) -> Made:

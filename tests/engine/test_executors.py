@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import shutil
 import signal
@@ -10,7 +11,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pandas as pd
 import pytest
 from made_archives import files_below, put_objects, write_zip
@@ -259,6 +262,86 @@ def test_an_interrupted_run_keeps_what_is_done_and_leaves_no_process(tmp_path, n
     assert summary.scored == 200 - kept
 
 
+def test_a_metric_that_exits_fails_on_its_image_and_ends_nothing(tmp_path):
+    made = Made(tmp_path)
+    made.references()
+    method = made.method()
+    write_png(method / "b.png", np.zeros_like(picture(1)))
+    for executor in ("inline", "processes:1"):
+        summary = made.evaluate(
+            method,
+            metrics=["psnr", "quitting"],
+            results=tmp_path / executor,
+            executor=executor,
+        )
+        (failure,) = summary.failures
+        assert failure.image == "b"
+        assert failure.error.endswith("failed: RuntimeError: it called sys.exit(0)")
+        assert load_scores(tmp_path / executor)["value"].notna().sum() == 5
+    tables = [load_scores(tmp_path / executor) for executor in ("inline", "processes:1")]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_errors_name_the_package_of_a_metric_in_every_executor(tmp_path):
+    made = Made(tmp_path)
+    made.references("a")
+    made.method("mine", "a")
+    facts = tmp_path / "plugin" / "broken-1.0.dist-info"
+    facts.mkdir(parents=True)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[iqbench.metrics]\nbroken = broken:Broken\n")
+    (facts.parent / "broken.py").write_text(
+        """
+from iqbench.metrics import Column, Metric, Tap
+
+class Broken(Metric):
+    name, summary, citation = "broken", "It fails", "none"
+    def columns(self):
+        return (Column("broken", "lower", self.summary, (Tap(),)),)
+    def maps(self, tap, reference, output, parameters):
+        raise ValueError("no luck")
+"""
+    )
+    program = """
+import sys, warnings, iqbench
+warnings.simplefilter("ignore")
+for executor in ("inline", "processes:1"):
+    scores = iqbench.evaluate(
+        methods="out/mine", reference="hr", metrics="broken", results=executor[:4],
+        executor=executor,
+    )
+    print(*scores["error"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(facts.parent), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = "metric broken (package broken 1.0) failed: ValueError: no luck"
+    assert done.stdout.splitlines() == [said] * 2
+
+
+def test_processes_that_cannot_all_be_started_are_ended(tmp_path, monkeypatch):
+    made = Made(tmp_path)
+    made.references()
+    before, start, started = children(), subprocess.Popen, []
+
+    def popen(*arguments, **options):
+        if started:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        started.append(start(*arguments, **options))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    with pytest.raises(IqbenchError, match="cannot be started: Resource temporarily unavailable"):
+        made.evaluate(made.method(), metrics=["psnr"], executor="processes:2")
+    assert started[0].returncode is not None
+    assert children() == before
+
+
 class TestSpecs:
     @pytest.mark.parametrize(
         ("text", "said"),
@@ -327,6 +410,25 @@ class TestSpecs:
                 results=str(tmp_path / "results"),
                 executor="processes:2",
             )
+
+    def test_what_cannot_be_sent_is_refused(self, tmp_path, monkeypatch):
+        class Local(MADE["slow"]):
+            """Found by no import."""
+
+        module = ModuleType("only_here")
+        exec("from made_workers import Slow\nclass Here(Slow): pass", vars(module))
+        module.Here.__module__ = "only_here"
+        monkeypatch.setitem(sys.modules, "only_here", module)
+        made = Made(tmp_path)
+        made.references()
+        made.method()
+        for metric, said in (
+            (Local, "AttributeError: Can't pickle local object"),
+            (module.Here, "ModuleNotFoundError: No module named 'only_here'"),
+        ):
+            monkeypatch.setattr(_registry, "metric_classes", lambda m=metric: {"slow": m})
+            with pytest.raises(IqbenchError, match=f"cannot be sent to another process: {said}"):
+                made.evaluate(metrics=["slow"], executor="processes:1")
 
     def test_functions_are_computed_in_this_process(self, tmp_path):
         made = Made(tmp_path)

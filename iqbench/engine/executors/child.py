@@ -15,8 +15,9 @@ from multiprocessing.reduction import ForkingPickler
 from typing import NamedTuple
 
 from iqbench.engine.batching import UnitKey
-from iqbench.engine.executors.worker import Digests, Inbox, UnitWorker
+from iqbench.engine.executors.worker import Digests, Inbox, UnitWorker, unpacked
 from iqbench.engine.unit_scorer import ScoredPart
+from iqbench.errors import IqbenchError
 
 __all__ = ["Loaded", "Result", "WorkerFailure", "main"]
 
@@ -63,7 +64,7 @@ def main() -> None:
 
 def _work(connection: Connection) -> None:
     inbox = Inbox()
-    settings = connection.recv()
+    settings = unpacked(connection.recv_bytes())
     threading.Thread(target=_receive, args=(connection, inbox), daemon=True).start()
     worker = UnitWorker(settings)
     connection.send(Loaded(worker.digests))
@@ -74,7 +75,11 @@ def _receive(connection: Connection, inbox: Inbox) -> None:
     """Take messages while others are worked on; leave at once when nobody sends any more."""
     try:
         while True:
-            inbox.put(connection.recv())
+            content = connection.recv_bytes()
+            try:
+                inbox.put(unpacked(content))
+            except IqbenchError as error:
+                inbox.put(error)
     except (EOFError, OSError):
         os._exit(1)
 

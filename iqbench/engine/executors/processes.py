@@ -29,7 +29,13 @@ from iqbench.engine.executors.dispatch import (
     dispatch,
     lost,
 )
-from iqbench.engine.executors.worker import CloseDataset, Digests, Message, WorkerSettings
+from iqbench.engine.executors.worker import (
+    CloseDataset,
+    Digests,
+    Message,
+    WorkerSettings,
+    packed,
+)
 from iqbench.engine.unit_scorer import DatasetContext, ScoredPart
 from iqbench.engine.units import WorkUnit
 from iqbench.errors import IqbenchError
@@ -127,10 +133,11 @@ class _Process:
     ready: bool = False
     held: list[WorkUnit] = field(default_factory=list)
 
-    def send(self, message: Message | WorkerSettings | list[str]) -> None:
+    def send(self, message: Message) -> None:
         """Send a message; if the process has gone, an event tells."""
+        content = packed(message)
         with suppress(BrokenPipeError, ConnectionResetError):
-            self.connection.send(message)
+            self.connection.send_bytes(content)
 
 
 class ProcessExecutor:
@@ -170,10 +177,16 @@ class ProcessExecutor:
         self._processes: dict[int, _Process] = {}
         self._started = 0
         self._failed_starts = 0
-        for one in settings:
-            self._start(one)
+        self._settings = settings
 
     def __enter__(self) -> ProcessExecutor:
+        """Start the processes: all of them, or none."""
+        try:
+            for one in self._settings:
+                self._start(one)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -266,24 +279,31 @@ class ProcessExecutor:
 
     def _start(self, settings: WorkerSettings) -> None:
         """Start a process, and a thread that hears what it says."""
+        messages = [packed(one) for one in (settings, *self._contexts.values())]
         mine, theirs = Pipe()
         number = self._started
         self._started += 1
         package = str(Path(iqbench.__file__).parents[1])
         path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
-        with _interrupts_blocked():
-            child = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env=os.environ | {"PYTHONPATH": path},
-            )
+        try:
+            with _interrupts_blocked():
+                child = subprocess.Popen(
+                    [sys.executable, "-c", _PROGRAM, str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    env=os.environ | {"PYTHONPATH": path},
+                )
+        except OSError as error:
+            raise IqbenchError(
+                f"a worker process cannot be started: {error.strerror or error}",
+                hint="Give --executor processes:N with fewer, or --executor inline",
+            ) from error
         theirs.close()
-        process = self._processes[number] = _Process(settings, child, mine)
-        process.send(sys.path)
-        process.send(settings)
-        for context in self._contexts.values():
-            process.send(context)
+        self._processes[number] = _Process(settings, child, mine)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            mine.send(sys.path)
+            for message in messages:
+                mine.send_bytes(message)
         threading.Thread(
             target=_listen, args=(number, mine, self._arrived), name="iqbench-listen", daemon=True
         ).start()

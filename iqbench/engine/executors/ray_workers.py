@@ -12,7 +12,6 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, 
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -35,10 +34,12 @@ from iqbench.engine.executors.worker import (
     UnitWorker,
     WorkerSettings,
     default_readers,
+    packed,
+    unpacked,
 )
 from iqbench.engine.unit_scorer import DatasetContext, ScoredPart
 from iqbench.engine.units import WorkUnit
-from iqbench.errors import IqbenchError
+from iqbench.errors import IqbenchError, exits_as_errors
 from iqbench.forks import ForkLock
 from iqbench.packages import missing_package
 
@@ -178,7 +179,10 @@ class Surroundings(NamedTuple):
     def here(cls) -> Surroundings:
         """Return those of this process."""
         mine = {name: value for name, value in os.environ.items() if name.startswith("IQBENCH_")}
-        return cls(list(sys.path), str(Path.cwd()), mine)
+        folder = ""
+        with suppress(OSError):  # it was deleted
+            folder = str(Path.cwd())
+        return cls(list(sys.path), folder, mine)
 
     def enter(self) -> None:
         """Take them over in this process."""
@@ -212,7 +216,7 @@ class RayWorker:
 
     def start(self, settings: bytes, options: RayOptions) -> WorkerStarted:
         """Load networks, and begin to wait for units."""
-        given: WorkerSettings = ForkingPickler.loads(settings)
+        given: WorkerSettings = unpacked(settings)
         worker = UnitWorker(_share(given, options))
         threading.Thread(target=self._run, args=(worker,), daemon=True).start()
         return WorkerStarted(worker.digests, device_name(worker.compute))
@@ -222,12 +226,12 @@ class RayWorker:
         result: Future[list[ScoredPart]] = Future()
         with self._lock:
             if dataset not in self._opened:
-                found: DatasetContext = ForkingPickler.loads(imported_ray().get(context[0]))
+                found: DatasetContext = unpacked(imported_ray().get(context[0]))
                 self._inbox.put(found)
                 self._opened.add(dataset)
             if self._error is not None:
                 raise self._error
-            work: WorkUnit = ForkingPickler.loads(unit)
+            work: WorkUnit = unpacked(unit)
             self._results[work.key] = result
             self._inbox.put(work)
         return result.result()
@@ -240,9 +244,10 @@ class RayWorker:
 
     def _run(self, worker: UnitWorker) -> None:
         try:
-            worker.run(
-                self._inbox, lambda unit, parts: self._results.pop(unit.key).set_result(parts)
-            )
+            with exits_as_errors():
+                worker.run(
+                    self._inbox, lambda unit, parts: self._results.pop(unit.key).set_result(parts)
+                )
         except Exception as error:  # it ends the run, wherever it is raised
             with self._lock:
                 self._error = error
@@ -313,7 +318,7 @@ class RayExecutor:
         self.digests: Digests = {}
         self._ray = ray
         self._options = options
-        self._settings = bytes(ForkingPickler.dumps(settings))
+        self._settings = packed(settings)
         self._surroundings = Surroundings.here()
         self._actors: dict[int, _Actor] = {}
         self._made = 0
@@ -352,7 +357,7 @@ class RayExecutor:
 
     def open(self, context: DatasetContext) -> None:
         """Put what the units of a dataset are scored by where all nodes find it."""
-        content = self._ray.put(bytes(ForkingPickler.dumps(context)))
+        content = self._ray.put(packed(context))
         self._contexts[context.name] = context, content
 
     def close(self, dataset: str) -> None:
@@ -377,7 +382,7 @@ class RayExecutor:
         """Give a worker per unit."""
         actor = self._actors[worker]
         _, context = self._contexts[unit.key[0]]
-        content = bytes(ForkingPickler.dumps(unit))
+        content = packed(unit)
         actor.units[actor.handle.score.remote(content, unit.key[0], [context])] = unit
 
     def wait(self) -> Event:

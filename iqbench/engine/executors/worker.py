@@ -7,9 +7,10 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 
@@ -19,6 +20,7 @@ from iqbench.engine.freed_memory import keep_freed_memory
 from iqbench.engine.resources import load_resources
 from iqbench.engine.unit_scorer import DatasetContext, ScoredPart, UnitScorer
 from iqbench.engine.units import WorkUnit
+from iqbench.errors import IqbenchError
 from iqbench.loader import Arrival
 from iqbench.metrics._base import Metric
 from iqbench.metrics._registry import Request
@@ -31,6 +33,8 @@ __all__ = [
     "UnitWorker",
     "WorkerSettings",
     "default_readers",
+    "packed",
+    "unpacked",
 ]
 
 
@@ -84,8 +88,45 @@ class CloseDataset:
 Digests: TypeAlias = "Mapping[str | Metric, str]"
 """Digests of weights, by network and by metric."""
 
-Message: TypeAlias = "DatasetContext | CloseDataset | WorkUnit | None"
-"""What is sent to a worker; None to end."""
+Message: TypeAlias = "DatasetContext | CloseDataset | WorkUnit | Exception | None"
+"""What is sent to a worker; None to end, and an error that ends it."""
+
+
+def packed(what: object) -> bytes:
+    """Write what a worker needs as bytes.
+
+    Raises
+    ------
+    IqbenchError
+        If something of it cannot be sent to another process.
+    """
+    try:
+        return bytes(ForkingPickler.dumps(what))
+    except Exception as error:  # of code of other packages
+        raise _cannot_be_sent(error) from error
+
+
+def unpacked(content: bytes) -> Any:
+    """Read what `packed` wrote, in a worker.
+
+    Raises
+    ------
+    IqbenchError
+        If this process cannot import what it needs for that.
+    """
+    try:
+        return ForkingPickler.loads(content)
+    except Exception as error:  # of code of other packages
+        raise _cannot_be_sent(error) from error
+
+
+def _cannot_be_sent(error: Exception) -> IqbenchError:
+    first_line = str(error).partition("\n")[0]
+    return IqbenchError(
+        "what a worker needs cannot be sent to another process: "
+        f"{type(error).__name__}: {first_line}",
+        hint="Define metrics and layouts in a module that can be imported, or leave --executor out",
+    )
 
 
 class Inbox:
@@ -114,6 +155,8 @@ class Inbox:
                 continue
             if message is None:
                 return
+            if isinstance(message, Exception):
+                raise message
             yield message
 
 
