@@ -21,6 +21,13 @@ FOLDER = "runs"
 """Folder in the results folder with one file per run."""
 
 _KEPT_SECONDS = 24 * 3600
+_CLOCK_SECONDS = 60.0
+"""By how much clocks may differ, or be set while a run goes on."""
+
+_LATEST = 2.0**40
+_MOST = 2**53
+"""A moment and a count that no run comes to."""
+
 _SILENT_SECONDS = 600.0
 """A run on another machine that has noted nothing for so long counts as stopped."""
 
@@ -121,8 +128,8 @@ class RunRecord:
         except ProcessLookupError:
             return False
         except OSError:  # it is another user's
-            return True
-        return True
+            pass
+        return not _is_younger(self.process, self.begun)
 
     @property
     def told_state(self) -> str:
@@ -141,6 +148,20 @@ class RunRecord:
         with suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             replace_file(file, content, durable=False)
+
+
+def _is_younger(process: int, moment: float) -> bool:
+    """Tell whether a process began after a moment, so that it has the number of another one.
+
+    Only Linux says it; elsewhere no process counts as younger.
+    """
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        begun = int(fields[19]) / os.sysconf("SC_CLK_TCK")  # seconds since the system began
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - begun
+    except (OSError, ValueError, IndexError, AttributeError):
+        return False
+    return 0 <= age < time.time() - moment - _CLOCK_SECONDS
 
 
 def read_run_records(root: Path) -> list[RunRecord]:
@@ -168,15 +189,15 @@ def _records(root: Path) -> Iterator[tuple[Path, RunRecord]]:
             continue
         try:
             found: dict[str, Any] = json.loads(file.read_bytes())
-            plan = tuple(Planned(**one) for one in found["plan"])
-            known = {one.name: found[one.name] for one in fields(RunRecord)}
-            record = RunRecord(**known)
+            # Only what is known by name: a later release may note more.
+            plan = tuple(Planned(**_known(Planned, one)) for one in found["plan"])
+            record = RunRecord(**_known(RunRecord, found))
             seconds, outputs = record.recent
-            record = replace(record, plan=plan, recent=(float(seconds), int(outputs)))
+            record = replace(record, plan=plan, recent=(seconds, outputs))
             _check(record)
         except FileNotFoundError:
             continue  # another process has deleted it
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise IqbenchError(
                 f"cannot read {file}, the record of a run: {error}",
                 hint="Delete it: no score is in it",
@@ -184,13 +205,27 @@ def _records(root: Path) -> Iterator[tuple[Path, RunRecord]]:
         yield file, record
 
 
+def _known(kind: type[Planned | RunRecord], found: dict[str, Any]) -> dict[str, Any]:
+    return {one.name: found[one.name] for one in fields(kind)}
+
+
 def _check(record: RunRecord) -> None:
     """Refuse what no run has written: the file may be a stranger's."""
     texts = [record.command, record.shard, record.host, record.state]
     texts += [text for one in record.plan for text in (one.dataset, one.method)]
-    numbers = [record.begun, record.updated, record.process]
-    numbers += [number for one in record.plan for number in (one.expected, one.done, one.failed)]
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a name is not text")
-    if not all(isinstance(number, (int, float)) for number in numbers) or record.process <= 0:
-        raise TypeError("a number is none")
+    "".join(texts).encode()
+    seconds, outputs = record.recent
+    counts = [number for one in record.plan for number in (one.expected, one.done, one.failed)]
+    if not all(_is_number(count, int, 0, _MOST) for count in (*counts, outputs)):
+        raise TypeError("a number of outputs is none")
+    moments = (record.begun, record.updated, seconds)
+    if not all(_is_number(moment, (int, float), 0, _LATEST) for moment in moments):
+        raise TypeError("a moment is none")
+    if not _is_number(record.process, int, 1, 2**31 - 1):
+        raise TypeError("the number of a process is none")
+
+
+def _is_number(value: object, kind: Any, least: float, most: float) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and least <= value <= most

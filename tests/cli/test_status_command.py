@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from iqbench.engine import run_progress
+from iqbench.errors import IqbenchError
 from iqbench.results.progress import read_progress
 from iqbench.results.run_records import FOLDER, Planned, RunRecord, read_run_records
 
@@ -19,7 +21,7 @@ RECORD = RunRecord(
     shard="1/2",
     host=platform.node(),
     process=os.getpid(),
-    begun=time.time() - 100,
+    begun=time.time() - 10,
     updated=time.time(),
     state="running",
     plan=(Planned("hr", "one", 1000, 300, 2), Planned("hr", "two", 1000)),
@@ -133,6 +135,10 @@ class TestRecords:
         dead = replace(RECORD, process=2**22 + 1)
         assert (dead.told_state, dead.alive) == ("stopped", False)
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process began")
+    def test_another_process_with_its_number_is_not_the_run(self):
+        assert replace(RECORD, begun=time.time() - 10**6).told_state == "stopped"
+
     def test_a_run_elsewhere_has_stopped_when_it_is_silent(self):
         other = replace(RECORD, host="another", updated=time.time())
         assert other.told_state == "running"
@@ -155,7 +161,39 @@ class TestRecords:
         assert not file.exists()
         assert read_run_records(folders.results) == []
 
-    @pytest.mark.parametrize("content", ["{", "{}", '{"plan": [1]}', "[]"])
+    def test_what_a_later_release_notes_too_is_ignored(self, folders):
+        folders.evaluate()
+        noted = asdict(RECORD) | {"later": 1}
+        noted["plan"] = [asdict(one) | {"later": 1} for one in RECORD.plan]
+        (folders.results / FOLDER / "1-a.json").write_text(json.dumps(noted))
+        assert read_run_records(folders.results) == [RECORD]
+
+    @pytest.mark.parametrize(
+        "noted",
+        [
+            *({"process": value} for value in (0, -1, 1.5, True, 10**30, "1", None)),
+            *({"begun": value} for value in (float("nan"), float("inf"), -1, "now", 1e300)),
+            *({"recent": value} for value in ([], [1], [float("nan"), 1], [1, 10**400], [-1, 1])),
+            *(
+                {
+                    "plan": [
+                        {"dataset": "hr", "method": "a", "expected": value, "done": 0, "failed": 0}
+                    ]
+                }
+                for value in (-1, 1.5, True, float("nan"), 10**400, None)
+            ),
+            *({"command": value} for value in ("\ud800", 1, None)),
+        ],
+        ids=str,
+    )
+    def test_what_no_run_has_noted_is_named(self, folders, noted):
+        file = folders.results / FOLDER / "1-a.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(asdict(RECORD) | noted))
+        with pytest.raises(IqbenchError, match=r"1-a\.json, the record of a run"):
+            read_run_records(folders.results)
+
+    @pytest.mark.parametrize("content", ["{", "{}", '{"plan": [1]}', "[]", "[" * 100_000])
     def test_a_damaged_one_is_named(self, folders, iqbench, content):
         folders.evaluate()
         file = folders.results / FOLDER / "1-a.json"
