@@ -97,6 +97,14 @@ class Made:
         )
         return run_evaluation(chosen, reporter)
 
+    def score_two(self) -> Made:
+        """Make references and two methods, ``mine`` and the noisier ``yours``, and score them."""
+        self.references()
+        self.method("mine")
+        self.method("yours", amount=20)
+        self.evaluate(metrics=("psnr", "ssim"))
+        return self
+
     def scores(self, **filters: Any) -> pd.DataFrame:
         """The tables' current rows, long."""
         return load_scores(self.results, filters=filters)

@@ -48,3 +48,9 @@ def folders(made: Made) -> Made:
     made.method("one")
     made.method("two")
     return made
+
+
+@pytest.fixture
+def scored(made: Made) -> Made:
+    """Two methods, scored by a command that the tables remember."""
+    return made.score_two()

@@ -16,22 +16,20 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_columns import as_stated
+from made_manifest import MANIFEST
 
 from iqbench.cli.export import export
 from iqbench.document.files import export_frame, export_frames
 from iqbench.errors import IqbenchError
 from iqbench.results.read import iter_scores, load_scores
-from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.schema import ColumnInfo, ImageRow, ScoreRow
 from iqbench.results.store import Store
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    facts = dict.fromkeys(
-        ["iqbench", "python", "torch", "platform", "device", "precision", "command", "time"], "x"
-    )
     columns = as_stated({"psnr": ColumnInfo("higher", 2), "ssim": ColumnInfo("higher", 4)})
-    with Store(tmp_path / "results").writer(Manifest(**facts), columns) as writer:
+    with Store(tmp_path / "results").writer(MANIFEST, columns) as writer:
         for image, value in (("a", 30.0), ("b", 31.0)):
             row = ImageRow("set5", "001", image, "ref", "out")
             writer.add_image(row)
@@ -98,12 +96,8 @@ class TestPieces:
     @pytest.fixture
     def many(self, tmp_path: Path) -> Path:
         """Make two datasets, whose methods have other metrics, images and signatures each."""
-        facts = dict.fromkeys(
-            ["iqbench", "python", "torch", "platform", "device", "precision", "command", "time"],
-            "x",
-        )
         columns = as_stated({"psnr": ColumnInfo("higher", 2), "lpips": ColumnInfo("lower", 4)})
-        with Store(tmp_path / "results").writer(Manifest(**facts), columns) as writer:
+        with Store(tmp_path / "results").writer(MANIFEST, columns) as writer:
             for dataset in ("Set5", "a set"):
                 for method, metrics in (("b", ["psnr"]), ("A", ["psnr", "lpips"]), ("é", ["tv"])):
                     for image in ("2", "10") if method == "b" else ("10", "clip/1"):

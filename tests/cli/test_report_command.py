@@ -25,16 +25,6 @@ def _without_plotly(monkeypatch):
     monkeypatch.setattr("iqbench.page.report.packed_plotly", lambda: "")
 
 
-@pytest.fixture
-def scored(made):
-    """Two methods, scored by a command that the tables remember."""
-    made.references()
-    made.method("mine")
-    made.method("yours", amount=20)
-    made.evaluate(metrics=("psnr", "ssim"))
-    return made
-
-
 def remember(results: Path, *places: FilePlace) -> None:
     """Add a run to the tables that says where files were."""
     run = MANIFEST.model_copy(update={"time": "2030-01-02T03:04:05+00:00", "places": list(places)})

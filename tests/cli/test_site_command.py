@@ -9,16 +9,6 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture
-def scored(made):
-    """Two methods, scored."""
-    made.references()
-    made.method("mine")
-    made.method("yours", amount=20)
-    made.evaluate(metrics=("psnr", "ssim"))
-    return made
-
-
 def test_it_writes_a_site_and_says_what_has_changed(scored, iqbench):
     ran = iqbench("site", "-o", "public", "--title", "June", "--note", "The first one")
     assert (ran.code, ran.out) == (0, "")

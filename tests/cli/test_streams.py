@@ -37,15 +37,6 @@ NAMED = ("leaderboard", "named/results", "--format", "json")
 END = "\x1e"  # the end of what a command prints
 
 
-@pytest.fixture
-def scored(made):
-    made.references()
-    made.method("mine")
-    made.method("yours", amount=20)
-    made.evaluate(metrics=("psnr", "ssim"))
-    return made
-
-
 def in_shell(script: str) -> subprocess.CompletedProcess[bytes]:
     whole = script.replace("iqbench", f"'{sys.executable}' -c '{MAIN}'")
     return subprocess.run(["bash", "-c", whole], check=False, capture_output=True)
@@ -56,11 +47,7 @@ def printed(tmp_path_factory):
     """What each command prints under each encoding; in one process, since starting takes long."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("printed"))
-        made = Made(Path())
-        made.references()
-        made.method("mine")
-        made.method("yours", amount=20)
-        made.evaluate(metrics=("psnr", "ssim"))
+        Made(Path()).score_two()
         named = Made(Path("named"))
         named.references()
         named.method("méthode 猫 😀 →")

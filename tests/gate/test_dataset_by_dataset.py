@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_columns import as_stated
+from made_manifest import MANIFEST
 
 from iqbench.errors import IqbenchError
 from iqbench.gate.check import check, check_parts
@@ -18,12 +19,9 @@ from iqbench.gate.compared_scores import (
     methods_by_dataset,
     read_compared_scores,
 )
-from iqbench.results.schema import ColumnInfo, ImageRow, Manifest, ScoreRow
+from iqbench.results.schema import ColumnInfo, ImageRow, ScoreRow
 from iqbench.results.store import Store
 
-FACTS = dict.fromkeys(
-    ["iqbench", "python", "torch", "platform", "device", "precision", "command", "time"], "x"
-)
 COLUMNS = as_stated({"psnr": ColumnInfo("higher", 2), "lpips-alex": ColumnInfo("lower", 4)})
 DATASETS = {"Set5": 9, "a set": 7, "set14": 8}
 
@@ -47,7 +45,7 @@ def rows(method: str, dataset: str, loss: float, version: str) -> Iterator[Image
 
 
 def written(root: Path, methods: dict[str, float], left_out: str = "", version: str = "1") -> Path:
-    with Store(root).writer(Manifest(**FACTS), COLUMNS) as writer:
+    with Store(root).writer(MANIFEST, COLUMNS) as writer:
         for method, loss in methods.items():
             for dataset in DATASETS:
                 for row in rows(method, dataset, loss, version) if dataset != left_out else ():
