@@ -42,7 +42,7 @@ BLUR = {"y": ((1.0, 0.0047),), "cx": ((1.0, 0.0053),), "cz": ((34.1, 0.04), (13.
 """Spatial contrast sensitivity: amplitude and width of each Gaussian."""
 FEATURE = 0.082
 """Visual angle in degrees between the peak and the trough of the edge detector."""
-Q_COLOUR, P_COLOUR, P_TARGET, Q_FEATURE = 0.7, 0.4, 0.95, 0.5
+Q_COLOUR, P_COLOUR, P_TARGET = 0.7, 0.4, 0.95
 NOTHING = 1e-9
 """Weights below this share of the largest weight are left out."""
 DISTANCE, WIDTH, PIXELS_ACROSS = 0.7, 0.7, 3840

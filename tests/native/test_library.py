@@ -42,14 +42,14 @@ def test_there_is_one_for_each_capability(compiled_loops):
 
 class TestWithout:
     def test_it_says_what_to_install(self, folder):
-        with pytest.raises(NotCompiledError, match="need gcc; install it, then iqbench again"):
+        with pytest.raises(NotCompiledError, match="and gcc; install gcc, then install iqbench"):
             find_library()
         assert not library.available()
 
     def test_it_says_that_the_processor_is_too_old(self, folder, monkeypatch):
         (folder / "avx2.so").touch()
         monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
-        with pytest.raises(NotCompiledError, match=r"without AVX2 \(torch says DEFAULT\)"):
+        with pytest.raises(NotCompiledError, match=r"CPU with AVX2 \(torch reports DEFAULT\)"):
             find_library()
 
     def test_it_says_that_a_library_cannot_be_loaded(self, folder, monkeypatch):
