@@ -18,6 +18,9 @@ from iqbench.errors import IqbenchError
 
 __all__ = ["list_tar"]
 
+_PADDING = 2**17
+"""Bytes after the end that are looked at; programs fill up to 10 KiB with zeros."""
+
 
 def list_tar(blob: Blob) -> dict[str, Extent]:
     """List the files in a tar that is not compressed; of each, only the header is read.
@@ -68,6 +71,10 @@ def _check_end(file: BinaryIO, offset: int) -> None:
         raise tarfile.ReadError(f"it is cut off at byte {offset:,}, where no end is marked")
     if any(block):
         raise tarfile.ReadError(f"there is no header at byte {offset:,}")
+    if any(file.read(_PADDING)):
+        raise tarfile.ReadError(
+            f"its end is marked at byte {offset:,}, and more follows, as if several tars were one"
+        )
 
 
 def _member(blob: Blob, info: tarfile.TarInfo) -> Extent:

@@ -130,6 +130,15 @@ def test_an_archive_that_is_cut_off_is_not_a_smaller_one(tmp_path: Path) -> None
         assert "damaged" in message or "cut off" in message
 
 
+def test_several_tars_in_one_file_are_not_read_as_the_first(tmp_path: Path) -> None:
+    one = write_tar(tmp_path / "x.tar", {"a.png": b"x"}).read_bytes()
+    two = write_tar(tmp_path / "y.tar", {"b.png": b"x"}).read_bytes()
+    (tmp_path / "both.tar").write_bytes(one + two)
+    assert "more follows, as if several tars were one" in refusal(tmp_path / "both.tar")
+    (tmp_path / "padded.tar").write_bytes(one + bytes(2**16))
+    assert len(reference_folder(str(tmp_path / "padded.tar")).samples) == 1
+
+
 def test_damage_between_members_does_not_end_the_listing(tmp_path: Path) -> None:
     place = write_tar(tmp_path / "x.tar", {f"{n}.png": b"x" for n in range(4)})
     data = bytearray(place.read_bytes())
