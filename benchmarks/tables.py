@@ -64,6 +64,14 @@ COMMANDS = {
     "correlate": ["correlate", "{new}", "--resamples", "0", "--format", "csv", "-o", "{out}.csv"],
     "site": ["site", "{new}", "-q", "-o", "{out}.site"],
     "check": ["check", "{new}", "--baseline", "{old}", "--format", "csv", "-o", "{out}.csv"],
+    "check-html": [
+        *("check", "{new}", "--baseline", "{old}", "--format", "csv", "-o", "{out}.csv"),
+        *("--html", "{out}.html", "--no-pictures"),
+    ],
+    "check-update": [
+        *("check", "{new}", "--baseline", "{copy}", "--format", "csv", "-o", "{out}.csv"),
+        "--update",
+    ],
 }
 
 
@@ -159,9 +167,12 @@ def one(root: Path, command: str) -> None:
     from iqbench.cli.main import cli
     from iqbench.results.read import load_scores
 
-    started, before = time.perf_counter(), time.process_time()
     places = {"new": root / "new", "old": root / "old", "out": root / f"out-{os.getpid()}"}
     given = COMMANDS[command]
+    if given is not None and "{copy}" in given:  # of the baseline, which the command changes
+        places["copy"] = root / f"out-{os.getpid()}.old"
+        shutil.copytree(places["old"], places["copy"])
+    started, before = time.perf_counter(), time.process_time()
     if given is None:
         load_scores(places["new"])
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from iqbench.errors import IqbenchError, IqbenchWarning
 if TYPE_CHECKING:
     from iqbench.document.terminal import Window
     from iqbench.gate.check import Check
-    from iqbench.gate.compared_scores import ComparedScores
+    from iqbench.gate.compared_scores import ComparedFolders
 
 _ALLOWABLE = ("missing", "not-comparable")
 _SAYS_NO = 1
@@ -208,7 +208,7 @@ def check(
     from iqbench.document.terminal import Window
     from iqbench.gate.check import check_parts
     from iqbench.gate.check_document import verdict_lines
-    from iqbench.gate.compared_scores import compared_datasets, read_compared_scores
+    from iqbench.gate.compared_scores import compared_datasets
     from iqbench.gate.junit import render_junit
     from iqbench.gate.margins import parse_image_margins, parse_margins
 
@@ -221,54 +221,67 @@ def check(
         if not baseline.exists():
             _start_baseline(baseline, results, wanted(options))
             return
-    with told_warnings(), waiting("Comparing with the baseline"):
-        if results.resolve() == baseline.resolve() and not renamed:
-            warnings.warn(f"{baseline} is compared with itself", IqbenchWarning, stacklevel=1)
-        chosen = baseline, results, wanted(options), renamed
-        # The page and the new baseline need both sides, besides what was found.
-        sides = read_compared_scores(*chosen) if html is not None or update else None
-        with nullcontext(sides) if sides else compared_datasets(*chosen) as compared:
+    with ExitStack() as stack:
+        with told_warnings(), waiting("Comparing with the baseline"):
+            if results.resolve() == baseline.resolve() and not renamed:
+                warnings.warn(f"{baseline} is compared with itself", IqbenchWarning, stacklevel=1)
+            sides = stack.enter_context(
+                compared_datasets(baseline, results, wanted(options), renamed)
+            )
             found = check_parts(
-                compared.parts(),
-                methods=compared.methods,
-                margins=parse_margins(margins, compared.columns),
-                image_margins=parse_image_margins(image_margins, compared.columns),
+                sides.parts(),
+                methods=sides.methods,
+                margins=parse_margins(margins, sides.columns),
+                image_margins=parse_image_margins(image_margins, sides.columns),
                 alpha=alpha,
                 allow=allow,
             )
-    window = Window() if output else Window.of_stdout()
-    text = _rendered(found, format, baseline, worst=worst, every=rows == "all", window=window)
-    if junit is not None:
-        write_text(junit, render_junit(found, worst=worst))
-    if html is not None and sides is not None:
-        from iqbench.cli.progress import progress_bar
-        from iqbench.page.check import check_page
-        from iqbench.results.opened import open_results
-
-        folders = [open_results(side) for side in (baseline, results) if side.is_dir()]
-        places, recorded = picture_folders(folders, options)
-        with progress_bar(unit="images") as bar:
-            made = check_page(
-                *(found, sides, (baseline, results), places),
-                worst=worst,
-                size=file_bytes(max_size),
-                maps=_MAPS,
-                recorded=recorded,
-                progress=told(bar),
-            )
-        write_text(html, made.html)
-    if output is None:
-        print_result(text, format, color=window.color)
-    else:
-        write_text(output, text)
-    if format == "github":
-        _add_to_summary(found, worst)
-    elif output is not None or goes_elsewhere():
-        say("\n".join(verdict_lines(found, worst)))
-    if update and sides is not None:
-        _update(found, sides, baseline, results, allow)
-    elif not found.passed:
+        window = Window() if output else Window.of_stdout()
+        text = _rendered(found, format, baseline, worst=worst, every=rows == "all", window=window)
+        if junit is not None:
+            write_text(junit, render_junit(found, worst=worst))
+        if html is not None:
+            names = str(baseline), str(results)
+            _write_page(html, found, sides, names, options, worst=worst, size=max_size)
+        if output is None:
+            print_result(text, format, color=window.color)
+        else:
+            write_text(output, text)
+        if format == "github":
+            _add_to_summary(found, worst)
+        elif output is not None or goes_elsewhere():
+            say("\n".join(verdict_lines(found, worst)))
+        if update:
+            _update(found, sides, baseline, results, allow)
+    if not update and not found.passed:
         click.get_current_context().exit(_SAYS_NO)
+
+
+def _write_page(
+    html: Path,
+    found: Check,
+    sides: ComparedFolders,
+    names: tuple[str, str],
+    options: dict[str, Any],
+    *,
+    worst: int,
+    size: str,
+) -> None:
+    from iqbench.cli.progress import progress_bar
+    from iqbench.document.files import write_text
+    from iqbench.page.check import check_page
+
+    places, recorded = picture_folders(sides.folders, options)
+    with progress_bar(unit="images") as bar:
+        made = check_page(
+            *(found, sides, names, places),
+            worst=worst,
+            size=file_bytes(size),
+            maps=_MAPS,
+            recorded=recorded,
+            progress=told(bar),
+        )
+    write_text(html, made.html)
 
 
 def _rendered(
@@ -348,7 +361,7 @@ def _start_baseline(baseline: Path, results: Path, chosen: dict[str, Any]) -> No
 
 
 def _update(
-    found: Check, sides: ComparedScores, baseline: Path, results: Path, allow: frozenset[str]
+    found: Check, sides: ComparedFolders, baseline: Path, results: Path, allow: frozenset[str]
 ) -> None:
     from iqbench.gate.matching import MISSING
     from iqbench.gate.update import update_baseline

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +18,9 @@ from iqbench.cli.options import (
     wanted,
 )
 from iqbench.cli.streams import deliver
+
+if TYPE_CHECKING:
+    from iqbench.gate.compared_scores import ComparedDatasets
 
 
 @click.command(short_help="Compare two methods, or two runs, image by image.")
@@ -98,6 +102,7 @@ def compare(
     format = format or format_of(output)
     chosen = wanted(filters)
     runs = local_results(first), local_results(second)
+    sides: AbstractContextManager[ComparedDatasets]
     if results is None and all(map(_is_run, runs)):
         sides = compared_datasets(*runs, chosen, renamed)
     elif renamed or "method" in chosen:

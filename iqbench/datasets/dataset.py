@@ -254,12 +254,12 @@ class Dataset:
         """The ids, in their order."""
         return tuple(self.ids)
 
-    @property
+    @cached_property
     def brings_outputs(self) -> bool:
         """Whether it has images of its own to be scored, and so takes no methods."""
         return any(sample.outputs for sample in self.samples)
 
-    @property
+    @cached_property
     def has_references(self) -> bool:
         """Whether any of its images has a reference."""
         return any(sample.reference is not None for sample in self.samples)

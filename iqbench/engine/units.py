@@ -210,12 +210,14 @@ def units_of_jobs(
             yield replace(part, files=files) if files else part
 
     number, waiting = 0, list[ItemPart]()
+    outputs = cost = 0
     for part in _parts(jobs, look):
-        outputs = sum(len(item.job.outputs) for item in waiting) + len(part.job.outputs)
-        cost = sum(item.cost for item in waiting) + part.cost
+        outputs += len(part.job.outputs)
+        cost += part.cost
         if waiting and (outputs > min(most_outputs, MOST_OUTPUTS) or cost > MOST_BYTES):
             yield unit(number, waiting)
             number, waiting = number + 1, []
+            outputs, cost = len(part.job.outputs), part.cost
         waiting.append(part)
     if waiting:
         yield unit(number, waiting)
@@ -260,11 +262,14 @@ def units_of_set(
 ) -> Iterator[ReferenceUnit]:
     """Cut images of a reference set into units, bounded as those of items."""
     number, waiting = 0, list[SetImage]()
+    cost = 0
     for image in images:
-        cost = sum(map(image_cost, waiting)) + image_cost(image)
+        own = image_cost(image)
+        cost += own
         if waiting and (len(waiting) >= min(most_images, MOST_OUTPUTS) or cost > MOST_BYTES):
             yield ReferenceUnit((dataset, number), tuple(waiting))
             number, waiting = number + 1, []
+            cost = own
         waiting.append(image)
     if waiting:
         yield ReferenceUnit((dataset, number), tuple(waiting))

@@ -12,64 +12,67 @@ import pandas as pd
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.gate.matching import Scored
 from iqbench.results.columns import Columns
-from iqbench.results.read import DatasetReader, load_columns, load_images, load_values
+from iqbench.results.opened import OpenedResults, open_results
+from iqbench.results.read import DatasetReader
 from iqbench.results.selector import Selector
 from iqbench.results.text_baseline import results_folder
 
 __all__ = [
     "ComparedDatasets",
-    "ComparedScores",
+    "ComparedFolders",
     "compared_datasets",
     "methods_by_dataset",
-    "read_compared_scores",
-    "read_scored",
 ]
 
 
 @dataclass(frozen=True)
-class ComparedScores:
-    """The scores of both sides, and the methods with different names.
-
-    Parameters
-    ----------
-    baseline, candidate
-        The scores.
-    methods
-        The candidate's name for methods of the baseline.
-    """
-
-    baseline: Scored
-    candidate: Scored
-    methods: Mapping[str, str]
-
-    @property
-    def columns(self) -> Columns:
-        """Descriptions of the metrics of both sides; those of the candidate have priority."""
-        return self.baseline.columns.united(self.candidate.columns)
-
-    def parts(self) -> Iterator[tuple[Scored, Scored]]:
-        """Return both sides as one part."""
-        yield self.baseline, self.candidate
-
-
-@dataclass(frozen=True)
 class ComparedDatasets:
-    """Two sides that are read during the comparison, one dataset at a time.
+    """Two sides that are read one dataset at a time.
 
     Parameters
     ----------
     columns
-        As `ComparedScores.columns`.
+        How the metrics of both are read; the candidate has the last word.
     methods
         The candidate's name for methods of the baseline.
-    parts
-        Reads baseline and candidate of each dataset. After the last one, it raises the errors of
-        `read_compared_scores` for unknown names.
+    datasets
+        Names of the datasets to compare, in their order.
+    read
+        Reads baseline and candidate of a dataset.
+    finish
+        Raises for names that none of the datasets has which were read.
     """
 
     columns: Columns
     methods: Mapping[str, str]
-    parts: Callable[[], Iterator[tuple[Scored, Scored]]]
+    datasets: Sequence[str]
+    read: Callable[[str], tuple[Scored, Scored]]
+    finish: Callable[[], None]
+
+    def parts(self) -> Iterator[tuple[Scored, Scored]]:
+        """Read both sides of each dataset; names that are not there are refused at the end."""
+        for dataset in self.datasets:
+            yield self.read(dataset)
+        self.finish()
+
+
+@dataclass(frozen=True)
+class ComparedFolders(ComparedDatasets):
+    """Two results folders that are read one dataset at a time.
+
+    Parameters
+    ----------
+    folders
+        Baseline and candidate, opened; of a text, what it holds.
+    whole
+        Reads all that a side has of a dataset, compared or not: 0 is the baseline.
+    all_datasets
+        Names of the datasets of both sides, compared or not.
+    """
+
+    folders: tuple[OpenedResults, OpenedResults]
+    whole: Callable[[int, str], Scored]
+    all_datasets: Sequence[str]
 
 
 @contextmanager
@@ -78,37 +81,61 @@ def compared_datasets(
     candidate: Path,
     filters: Mapping[str, tuple[str, ...]],
     renamed: Sequence[str] = (),
-) -> Iterator[ComparedDatasets]:
-    """Open two results folders, for reading one dataset at a time.
+) -> Iterator[ComparedFolders]:
+    """Open two results folders, to be read one dataset at a time.
 
-    The parameters are those of `read_compared_scores`.
+    Parameters
+    ----------
+    baseline, candidate
+        The folders; either may be a baseline in text instead.
+    filters
+        As `load_scores` takes them. They choose values of the baseline; what the candidate lacks
+        of these is missing, and what it has under another protocol or precision is not comparable.
+        A method may be named as either side does.
+    renamed
+        ``OLD=NEW``, each: a method of the baseline, and what the candidate calls it.
+
+    Raises
+    ------
+    IqbenchError
+        Where a folder cannot be read, or a renaming names a method that is not there or one twice;
+        when all is read, also where a filter names nothing of the baseline.
     """
     asked = dict(filters)
     chosen = asked.pop("method", ())
-    datasets = {key: asked[key] for key in ("dataset",) if key in asked}
+    among = {key: asked[key] for key in ("dataset",) if key in asked}
     metrics = asked.get("metric", ())
     with results_folder(baseline) as first, results_folder(candidate) as second:
-        old, now = DatasetReader(first, asked), DatasetReader(second, datasets)
+        folders = open_results(first), open_results(second)
+        old, now = DatasetReader(folders[0], asked), DatasetReader(folders[1], among)
         names = _parse_renamed(renamed, old.methods, now.methods)
         columns = [reader.columns.leading(metrics) for reader in (old, now)]
+        every = sorted(old.datasets | now.datasets)
+        datasets = [dataset for dataset in every if dataset in asked.get("dataset", [dataset])]
+        before: set[str] = set()
+        after: set[str] = set()
+        for dataset in set(every) - set(datasets):
+            after |= now.methods_of(dataset)
 
-        def parts() -> Iterator[tuple[Scored, Scored]]:
-            before: set[str] = set()
-            after: set[str] = set()
-            for dataset in sorted(old.datasets | now.datasets):
-                sides = [_Values.of(reader, dataset) for reader in (old, now)]
-                before |= sides[0].methods
-                if dataset in asked.get("dataset", [dataset]):
-                    after |= sides[1].methods
-                    yield _narrowed(sides[0], sides[1], asked, chosen, names)
-                else:
-                    after |= now.methods_of(dataset)
-                del sides  # free the memory while the next dataset is read
+        def read(dataset: str) -> tuple[Scored, Scored]:
+            sides = [_Values.of(reader, dataset) for reader in (old, now)]
+            before.update(sides[0].methods)
+            after.update(sides[1].methods)
+            return _narrowed(sides[0], sides[1], asked, chosen, names)
+
+        def finish() -> None:
+            for dataset in set(every) - set(datasets):
+                old.read(dataset)  # what a filter names may be there alone
             old.refuse_unknown()
             _parse_renamed(renamed, before, after)
             _refuse_unknown_methods(chosen, before | after)
 
-        yield ComparedDatasets(columns[0].united(columns[1]), names, parts)
+        def whole(side: int, dataset: str) -> Scored:
+            return _Values.of(DatasetReader(folders[side]), dataset).scored()
+
+        yield ComparedFolders(
+            columns[0].united(columns[1]), names, datasets, read, finish, folders, whole, every
+        )
 
 
 @contextmanager
@@ -135,54 +162,13 @@ def methods_by_dataset(
     _refuse_itself(first, second)
     metrics = filters.get("metric", ())
     reader = DatasetReader(results, {**filters, "method": (first, second)})
+    datasets = [name for name in sorted(reader.datasets) if name in filters.get("dataset", [name])]
 
-    def parts() -> Iterator[tuple[Scored, Scored]]:
-        for dataset in sorted(reader.datasets):
-            if dataset in filters.get("dataset", [dataset]):
-                values = _Values.of(reader, dataset)
-                yield _of_methods(values, first, second, metrics)
-                del values  # free the memory while the next dataset is read
-        reader.refuse_unknown()
+    def read(dataset: str) -> tuple[Scored, Scored]:
+        return _of_methods(_Values.of(reader, dataset), first, second, metrics)
 
-    yield ComparedDatasets(reader.columns.leading(metrics), {first: second}, parts)
-
-
-def read_compared_scores(
-    baseline: Path,
-    candidate: Path,
-    filters: Mapping[str, tuple[str, ...]],
-    renamed: Sequence[str] = (),
-) -> ComparedScores:
-    """Read two results folders.
-
-    Parameters
-    ----------
-    baseline, candidate
-        The folders; each may also be a text baseline.
-    filters
-        As `load_scores` takes them. They select values of the baseline. Values that the candidate
-        lacks are missing, and values with another protocol or precision are not comparable. Both
-        names of a renamed method work.
-    renamed
-        Each ``OLD=NEW``: a method of the baseline, and its name in the candidate.
-
-    Returns
-    -------
-    ComparedScores
-        The scores of both sides.
-
-    Raises
-    ------
-    IqbenchError
-        If a folder cannot be read, a filter matches nothing in the baseline, or a renaming names a
-        method that does not exist, or the same one twice.
-    """
-    asked = dict(filters)
-    methods = asked.pop("method", ())
-    old, now = _Values.read(baseline, asked), _Values.read(candidate)
-    names = _parse_renamed(renamed, old.methods, now.methods)
-    _refuse_unknown_methods(methods, old.methods | now.methods)
-    return ComparedScores(*_narrowed(old, now, asked, methods, names), names)
+    columns = reader.columns.leading(metrics)
+    yield ComparedDatasets(columns, {first: second}, datasets, read, reader.refuse_unknown)
 
 
 def _refuse_unknown_methods(names: Sequence[str], known: set[str]) -> None:
@@ -216,11 +202,6 @@ def _narrowed(
     return old.scored(metrics), now.scored(metrics)
 
 
-def read_scored(path: Path) -> Scored:
-    """Read all scores of one side: a results folder, or a text baseline."""
-    return _Values.read(path).scored()
-
-
 def _refuse_itself(first: str, second: str) -> None:
     if first == second:
         raise IqbenchError(f"{first} is compared with itself", hint="Name two methods")
@@ -242,12 +223,6 @@ class _Values:
     sets: pd.DataFrame
     images: pd.DataFrame
     columns: Columns
-
-    @classmethod
-    def read(cls, path: Path, filters: Mapping[str, tuple[str, ...]] | None = None) -> _Values:
-        with results_folder(path) as folder:
-            both = load_values(folder, filters=filters)
-            return cls(*both, load_images(folder), load_columns(folder))
 
     @classmethod
     def of(cls, reader: DatasetReader, dataset: str) -> _Values:

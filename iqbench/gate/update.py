@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,12 @@ import pandas as pd
 
 from iqbench.document.text import plural
 from iqbench.errors import IqbenchError, IqbenchWarning
-from iqbench.gate.compared_scores import ComparedScores, read_scored
+from iqbench.gate.compared_scores import ComparedFolders
 from iqbench.gate.matching import Scored
+from iqbench.results.columns import Columns
 from iqbench.results.current import groups
+from iqbench.results.opened import open_results
+from iqbench.results.read import DatasetReader
 from iqbench.results.text_baseline import is_text_baseline, results_folder, text_of_tables
 from iqbench.stats.gains import equal_values
 from iqbench.user_files import write_file
@@ -77,24 +81,41 @@ def new_baseline(baseline: Path, results: Path) -> Updated:
     IqbenchError
         If the results cannot be read or have no value, or the baseline cannot be written.
     """
-    now = read_scored(results)
-    lacking = len(now.scores) + len(now.sets) - len(_values(now.scores)) - len(_values(now.sets))
-    if lacking:
-        warnings.warn(
-            f"{results} lacks {plural(lacking, 'value')}, which are undefined or could not be "
-            "computed. The baseline is without them, so that later checks do not miss them",
-            IqbenchWarning,
-            stacklevel=2,
-        )
-    _write(baseline, results, now, _methods_of(now))
-    return Updated(added=len(_values(now.scores)) + len(_values(now.sets)))
+    with results_folder(results) as folder:
+        reader = DatasetReader(open_results(folder))
+        taken: set[tuple[str, str]] = set()
+        lacking = added = 0
+        for dataset in sorted(reader.datasets):
+            side = _scored(reader, dataset)
+            taken |= _methods_of(side)
+            values = len(_values(side.scores)) + len(_values(side.sets))
+            lacking += len(side.scores) + len(side.sets) - values
+            added += values
+            del side  # free the memory while the next dataset is read
+        if lacking:
+            warnings.warn(
+                f"{results} lacks {plural(lacking, 'value')}, which are undefined or could not be "
+                "computed. The baseline is without them, so that later checks do not miss them",
+                IqbenchWarning,
+                stacklevel=2,
+            )
+        if not added:
+            raise _no_values(results)
+        if is_text_baseline(baseline):
+            datasets = sorted(reader.datasets)
+            parts = partial(map, partial(_scored, reader), datasets)
+            _write_text(baseline, parts, reader.columns)
+        else:
+            _copy_methods(folder, baseline, taken, set())
+    return Updated(added=added)
 
 
-def update_baseline(baseline: Path, results: Path, compared: ComparedScores) -> Updated:
+def update_baseline(baseline: Path, results: Path, compared: ComparedFolders) -> Updated:
     """Replace the compared methods of a baseline with those of the results.
 
     Methods and datasets that were not compared do not change. In a text baseline, values that are
-    equal to 9 digits keep their digits, so that a diff shows only real changes.
+    equal to 9 digits keep their digits, so that a diff shows only real changes. One dataset is in
+    memory at a time.
 
     Parameters
     ----------
@@ -110,22 +131,88 @@ def update_baseline(baseline: Path, results: Path, compared: ComparedScores) -> 
     IqbenchError
         If no value would be left, or the baseline cannot be written.
     """
-    old, now = compared.baseline, compared.candidate
-    taken = _methods_of(now)
-    whole = read_scored(baseline)
-    kept = _without(whole, _methods_of(old) | taken)
-    scores, of_images = _steady(old.scores, now.scores, _IMAGE_VALUE)
-    sets, of_sets = _steady(old.sets, now.sets, _SET_VALUE)
-    joined = Scored(
-        pd.concat([kept.scores.astype(object), scores.astype(object)], ignore_index=True),
-        pd.concat(
-            [kept.images.astype(object), _of(now.images, taken).astype(object)], ignore_index=True
-        ),
-        compared.columns,
-        pd.concat([kept.sets.astype(object), sets.astype(object)], ignore_index=True),
+    counts = Updated()
+    before: set[tuple[str, str]] = set()
+    taken: set[tuple[str, str]] = set()
+    for dataset in compared.datasets:
+        old, now = compared.read(dataset)
+        before |= _methods_of(old)
+        taken |= _methods_of(now)
+        counts += _steady(old.scores, now.scores, _IMAGE_VALUE)[1]
+        counts += _steady(old.sets, now.sets, _SET_VALUE)[1]
+        del old, now  # free the memory while the next dataset is read
+    joined = _Joined(compared, before | taken, taken)
+    some = counts.same + counts.changed + counts.added > 0
+    if not some and not any(_has_values(joined.kept(dataset)) for dataset in compared.all_datasets):
+        raise _no_values(results)
+    if is_text_baseline(baseline):
+        _write_text(baseline, joined.parts, compared.columns)
+    else:
+        _copy_methods(compared.folders[1].path, baseline, taken, before - taken)
+    return counts
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """The content of the new baseline: compared methods of the results, others of the baseline.
+
+    Attributes
+    ----------
+    compared
+        The two sides.
+    replaced
+        Datasets and methods that were compared.
+    taken
+        Datasets and methods of the candidate among them.
+    """
+
+    compared: ComparedFolders
+    replaced: set[tuple[str, str]]
+    taken: set[tuple[str, str]]
+
+    def parts(self) -> Iterator[Scored]:
+        """Read each dataset."""
+        for dataset in self.compared.all_datasets:
+            yield self._part(dataset)
+
+    def kept(self, dataset: str) -> Scored:
+        """Read the methods of a dataset in the baseline that were not compared."""
+        return _without(self.compared.whole(0, dataset), self.replaced)
+
+    def _part(self, dataset: str) -> Scored:
+        kept = self.kept(dataset)
+        if dataset not in self.compared.datasets:
+            return kept
+        old, now = self.compared.read(dataset)
+        return Scored(
+            _below(kept.scores, _steady(old.scores, now.scores, _IMAGE_VALUE)[0]),
+            _below(kept.images, _of(now.images, self.taken)),
+            sets=_below(kept.sets, _steady(old.sets, now.sets, _SET_VALUE)[0]),
+        )
+
+
+def _below(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([first.astype(object), second.astype(object)], ignore_index=True)
+
+
+def _scored(reader: DatasetReader, dataset: str) -> Scored:
+    found = reader.read(dataset)
+    return Scored(found.scores, found.images, sets=found.sets)
+
+
+def _has_values(side: Scored) -> bool:
+    return bool(len(_values(side.scores)) or len(_values(side.sets)))
+
+
+def _no_values(results: Path) -> IqbenchError:
+    return IqbenchError(
+        f"{results} holds no values for a baseline", hint="Score outputs: iqbench evaluate"
     )
-    _write(baseline, results, joined, taken, _methods_of(old) - taken)
-    return of_images + of_sets
+
+
+def _write_text(baseline: Path, parts: Callable[[], Iterable[Scored]], columns: Columns) -> None:
+    text = text_of_tables(lambda: ((one.scores, one.sets, one.images) for one in parts()), columns)
+    write_file(baseline, text.encode(), hint="Choose another place for the baseline")
 
 
 def _steady(
@@ -178,25 +265,6 @@ def _among(table: pd.DataFrame, methods: Iterable[tuple[str, str]]) -> pd.Series
     wanted = set(methods)
     pairs = zip(table["dataset"].astype(str), table["method"].astype(str), strict=True)
     return pd.Series([pair in wanted for pair in pairs], index=table.index, dtype=bool)
-
-
-def _write(
-    baseline: Path,
-    results: Path,
-    tables: Scored,
-    taken: set[tuple[str, str]],
-    gone: Iterable[tuple[str, str]] = (),
-) -> None:
-    if not len(_values(tables.scores)) and not len(_values(tables.sets)):
-        raise IqbenchError(
-            f"{results} holds no values for a baseline", hint="Score outputs: iqbench evaluate"
-        )
-    if is_text_baseline(baseline):
-        text = text_of_tables(tables.scores, tables.sets, tables.images, tables.columns)
-        write_file(baseline, text.encode(), hint="Choose another place for the baseline")
-        return
-    with results_folder(results) as folder:
-        _copy_methods(folder, baseline, taken, set(gone))
 
 
 def _copy_methods(

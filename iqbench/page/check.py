@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,7 +16,7 @@ from iqbench.document.page import render_page
 from iqbench.document.text import number, signed
 from iqbench.gate.check import Check, worst_images
 from iqbench.gate.check_document import FULL_BAR, check_blocks, headed_rows
-from iqbench.gate.compared_scores import ComparedScores
+from iqbench.gate.compared_scores import ComparedFolders
 from iqbench.page.definitions import definitions_of
 from iqbench.page.difference import MapMaker
 from iqbench.page.find_pictures import Digests, Finder, Folders
@@ -33,8 +33,8 @@ _SCRIPTS = ("core.js", "tables.js", "viewer.js", "gestures.js")
 
 def check_page(
     found: Check,
-    compared: ComparedScores,
-    folders: tuple[Path, Path],
+    compared: ComparedFolders,
+    names: tuple[str, str],
     places: Sequence[Folders] = (),
     *,
     worst: int = 3,
@@ -50,9 +50,9 @@ def check_page(
     found
         The check.
     compared
-        The scores of the baseline and of the candidate.
-    folders
-        The results folder, or the text file, of the baseline and of the candidate.
+        What was compared. The datasets with images to show are read again, one at a time.
+    names
+        What the page calls baseline and candidate.
     places
         Folders that may hold images of either one; digests show to which one a file belongs.
     worst
@@ -73,7 +73,7 @@ def check_page(
         The page.
     """
     rows = headed_rows(found)
-    context = _context(found, rows, compared, folders, worst=worst)
+    context = _context(found, rows, compared, names, worst=worst)
     bare = len(_page(context, [], []).encode())
     maker = partial(MapMaker, tuple(maps)) if maps else None
     scenes = list(_scenes(found, rows, compared, worst, places, recorded=recorded))
@@ -98,8 +98,8 @@ def _page(context: Mapping[str, Any], shown: Sequence[Shown], left_out: Sequence
 def _context(
     found: Check,
     rows: pd.DataFrame,
-    compared: ComparedScores,
-    folders: tuple[Path, Path],
+    compared: ComparedFolders,
+    names: tuple[str, str],
     *,
     worst: int,
 ) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _context(
     }
     return {
         "found": found,
-        "folders": [str(folder) for folder in folders],
+        "folders": names,
         "blocks": blocks,
         "notes": notes,
         "full_bar": FULL_BAR,
@@ -118,8 +118,7 @@ def _context(
         "definitions": definitions_of(signatures, compared.columns),
         "runs": [
             (side, run)
-            for side, folder in zip(("baseline", "now"), folders, strict=True)
-            if folder.is_dir()  # a baseline in a text file does not record its runs
+            for side, folder in zip(("baseline", "now"), compared.folders, strict=True)
             for run in load_runs(folder)[::-1][:5]
         ],
     }
@@ -129,10 +128,47 @@ _Place = tuple[str, str, str, str]
 """Dataset, method of the baseline, method of the candidate, image."""
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """What the tables say of the images that are shown.
+
+    Attributes
+    ----------
+    before, after
+        Their files, of the baseline and of the candidate.
+    seen
+        By dataset and method of the candidate, the protocol and the signatures of its scores.
+    """
+
+    before: Digests
+    after: Digests
+    seen: Mapping[tuple[str, str], tuple[str, list[str]]]
+
+    @classmethod
+    def of(cls, compared: ComparedFolders, places: Iterable[_Place]) -> _Shown:
+        """Read the datasets of some places, one in memory at a time."""
+        wanted: dict[str, list[_Place]] = {}
+        for place in places:
+            wanted.setdefault(place[0], []).append(place)
+        before, after = Digests(), Digests()
+        seen: dict[tuple[str, str], tuple[str, list[str]]] = {}
+        for dataset, some in wanted.items():
+            baseline, candidate = compared.read(dataset)
+            names = {image for *_, image in some}
+            before, after = (
+                before.adding(baseline.images, names),
+                after.adding(candidate.images, names),
+            )
+            for method in {new for _, _, new, _ in some}:
+                seen[dataset, method] = _seen(candidate.scores, method)
+            del baseline, candidate  # free the memory while the next dataset is read
+        return cls(before, after, seen)
+
+
 def _scenes(
     found: Check,
     rows: pd.DataFrame,
-    compared: ComparedScores,
+    compared: ComparedFolders,
     worst: int,
     places: Sequence[Folders],
     *,
@@ -140,13 +176,12 @@ def _scenes(
 ) -> Iterator[Scene]:
     """Describe the images with the largest losses, the worst of each comparison first."""
     losses = _losses(found, rows, worst)
-    names = {image for *_, image in losses}
-    before = Digests(compared.baseline.images, names)
-    after = Digests(compared.candidate.images, names)
+    tables = _Shown.of(compared, losses)
+    before, after = tables.before, tables.after
     finder = Finder(places, sorted({str(name) for name in rows["dataset"]}), recorded, after.alone)
     for place, reasons in losses.items():
         dataset, old, new, image = place
-        protocol, signatures = _seen(compared, dataset, new)
+        protocol, signatures = tables.seen[dataset, new]
         reference, now = after.of(dataset, new, image)
         outputs = [
             SceneOutput(
@@ -165,7 +200,7 @@ def _scenes(
                 ("now", new, now, after.size(dataset, new, image)),
             )
         ]
-        heads, values = _values(found, compared, place)
+        heads, values = _values(found, place)
         yield Scene(
             dataset=dataset,
             image=image,
@@ -204,24 +239,21 @@ def _loss(found: Check, row: Mapping[Any, Any], image: Mapping[Any, Any]) -> str
     return f"{row['heading']} {old} → {now} ({signed(image['gain'], decimals + 1)})"
 
 
-def _seen(compared: ComparedScores, dataset: str, method: str) -> tuple[str, list[str]]:
-    """Return the protocol that scored a method, and the signatures of its scores."""
-    scores = compared.candidate.scores
-    own = scores[(scores["dataset"] == dataset) & (scores["method"] == method)]
+def _seen(scores: pd.DataFrame, method: str) -> tuple[str, list[str]]:
+    """Return the protocol by which a method was scored, and the signatures of its scores."""
+    own = scores[scores["method"] == method]
     if not len(own):
         return "rgb", [""]
     return str(own["protocol"].iloc[0]), [str(text) for text in own["signature"].unique()]
 
 
-def _values(
-    found: Check, compared: ComparedScores, place: _Place
-) -> tuple[list[str], list[list[str]]]:
+def _values(found: Check, place: _Place) -> tuple[list[str], list[list[str]]]:
     """Return the heads and rows of all values of an image: baseline, candidate and gain."""
     pairs = found.pairs
     for name, value in zip(("dataset", "baseline_method", "method", "image"), place, strict=True):
         pairs = pairs[pairs[name] == value]
     pairs = pairs.astype({"metric": object, "signature": object})
-    order = {metric: place for place, metric in enumerate(compared.columns)}
+    order = {metric: place for place, metric in enumerate(found.columns)}
     pairs = pairs.assign(heading=with_headings(pairs).astype(str)).sort_values(
         "metric", key=lambda names: names.map(lambda name: order.get(name, len(order)))
     )

@@ -96,43 +96,46 @@ class Digests:
 
     Attributes
     ----------
-    images
-        The table that `iqbench.results.read.load_images` returns.
-    wanted
-        Names of the images to look up.
+    files
+        By dataset, method and image: the digests of reference and output, and the size of the
+        output's file in bytes.
     """
 
-    images: pd.DataFrame
-    wanted: Collection[str]
+    files: Mapping[tuple[str, str, str], tuple[str | None, str | None, int | None]] = field(
+        default_factory=dict
+    )
 
-    @cached_property
-    def _rows(self) -> dict[tuple[str, str, str], tuple[str | None, str | None]]:
-        # A few images of a table that may have millions.
-        table = self.images[self.images["image"].isin(list(self.wanted))]
+    def adding(self, images: pd.DataFrame, wanted: Collection[str]) -> Digests:
+        """Return these digests and those of some images of a table.
+
+        Parameters
+        ----------
+        images
+            The table that `iqbench.results.read.load_images` returns.
+        wanted
+            Names of the images to look up: a few of perhaps millions.
+        """
+        table = images[images["image"].isin(list(wanted))]
+        sizes = table["bytes"] if "bytes" in table else [None] * len(table)
         keys = zip(
             *(table[name].astype(str) for name in ("dataset", "method", "image")), strict=True
         )
-        both = zip(table["reference_digest"], table["output_digest"], strict=True)
-        return {key: (_text(one), _text(two)) for key, (one, two) in zip(keys, both, strict=True)}
-
-    @cached_property
-    def _sizes(self) -> dict[tuple[str, str, str], int]:
-        table = self.images[self.images["image"].isin(list(self.wanted))]
-        table = table[table["bytes"].notna()] if "bytes" in table else table.iloc[:0]
-        keys = zip(
-            *(table[name].astype(str) for name in ("dataset", "method", "image")), strict=True
-        )
-        return dict(zip(keys, map(int, table["bytes"] if len(table) else ()), strict=True))
+        rows = zip(table["reference_digest"], table["output_digest"], sizes, strict=True)
+        found = {
+            key: (_text(one), _text(two), None if pd.isna(size) else int(size))
+            for key, (one, two, size) in zip(keys, rows, strict=True)
+        }
+        return Digests({**self.files, **found})
 
     def size(self, dataset: str, method: str, image: str) -> int | None:
         """Return the size of an output's file in bytes; None if the tables do not record it."""
-        return self._sizes.get((dataset, method, image))
+        return self.files.get((dataset, method, image), (None, None, None))[2]
 
     @property
     def alone(self) -> dict[str, list[str]]:
         """By dataset, the images for which no method has a reference."""
         known: dict[tuple[str, str], bool] = {}
-        for (dataset, _, image), (reference, _) in self._rows.items():
+        for (dataset, _, image), (reference, *_) in self.files.items():
             known[dataset, image] = known.get((dataset, image), False) or reference is not None
         found: dict[str, list[str]] = {}
         for (dataset, image), has_reference in known.items():
@@ -142,7 +145,7 @@ class Digests:
 
     def of(self, dataset: str, method: str, image: str) -> tuple[str | None, str | None]:
         """Return the digests of reference and output; None for a missing one."""
-        return self._rows.get((dataset, method, image), (None, None))
+        return self.files.get((dataset, method, image), (None, None, None))[:2]
 
 
 @dataclass

@@ -244,7 +244,7 @@ def _scenes(
     picks = picks_of(found, count) if count != 0 else []
     if not picks:
         return []
-    digests = Digests(load_images(contents.results), {pick.image for pick in picks})
+    digests = Digests().adding(load_images(contents.results), {pick.image for pick in picks})
     names = [one.dataset for one in found.datasets]
     finder = Finder(places, names, recorded, digests.alone)
     return [_scene(contents, pick, finder, digests) for pick in picks]

@@ -68,7 +68,8 @@ def _coded(names: Sequence[str]) -> pa.Schema:
 
 _REFERENCES = _coded(_REFERENCE)
 _OPINION = ["mos", "mos_std", "mos_direction", "distortion"]
-_FILES = _coded([*_IDENTITY, "reference_digest", "output_digest", *_OPINION, "error", WRITTEN.name])
+_DIGESTS = ("reference_digest", "output_digest")
+_FILES = _coded([*_IDENTITY, *_DIGESTS, "bytes", *_OPINION, "error", WRITTEN.name])
 _NO_FILES = _IMAGES.empty_table()
 _NO_IMAGES = IMAGES.empty_table().select([*_IDENTITY, "group"]).to_pandas()
 _LAST = {"statistic": 1, "cost": 2}
@@ -329,8 +330,8 @@ class DatasetValues:
     scores, sets
         As `load_values` gives them.
     images
-        Dataset, method, image, reference_digest, output_digest, error, written and the opinions of
-        every image of every method, as `load_images` gives them, whatever the filters.
+        Dataset, method, image, reference_digest, output_digest, bytes, error, written and the
+        opinions of every image of every method, as `load_images` gives them, whatever the filters.
     """
 
     scores: pd.DataFrame

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ from pydantic import (
 from iqbench.columns import Margin
 from iqbench.errors import IqbenchError
 from iqbench.results.columns import Columns
+from iqbench.results.names import combinations_of
 from iqbench.results.parts import write
 from iqbench.results.schema import (
     ANY_MEMBERS,
@@ -46,12 +47,24 @@ from iqbench.results.signature import headings, parse_signature
 from iqbench.results.store import Store
 from iqbench.user_files import open_regular
 
-__all__ = ["SUFFIX", "Image", "image_lines", "is_text_baseline", "results_folder", "text_of_tables"]
+__all__ = [
+    "SUFFIX",
+    "Image",
+    "Tables",
+    "image_lines",
+    "is_text_baseline",
+    "results_folder",
+    "text_of_tables",
+]
 
 SUFFIX = ".jsonl"
 
 Image = tuple[str, str, str]
 """Dataset, method and image."""
+
+Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+"""Values of images and of sets, as `iqbench.results.read.load_values` gives them, of which those
+without a value are left out; and the images, as `iqbench.results.read.load_images` gives them."""
 
 _KIND = "baseline"
 _VERSION = 1
@@ -155,28 +168,48 @@ def is_text_baseline(path: Path) -> bool:
     return path.is_file() or (path.suffix.lower() == SUFFIX and not path.exists())
 
 
-def text_of_tables(
-    scores: pd.DataFrame, sets: pd.DataFrame, images: pd.DataFrame, columns: Columns
-) -> str:
+def text_of_tables(parts: Callable[[], Iterable[Tables]], columns: Columns) -> str:
     """Write tables as the content of a file.
 
     Parameters
     ----------
-    scores, sets
-        As `iqbench.results.read.load_values` gives them. Rows without a value are left out.
-    images
-        As `iqbench.results.read.load_images` gives it.
+    parts
+        Gives the tables of each dataset, in the order of their names. It is called twice, as the
+        columns stand before the values.
     columns
         How the metrics are read.
     """
-    scores, sets = (one[one["value"].notna()] if len(one) else one for one in (scores, sets))
-    names = _column_names([scores, sets])
-    lines: list[Mapping[str, Any]] = [{"iqbench": _KIND, "format": _VERSION}]
-    lines += _column_lines([scores, sets], names, columns)
-    lines += _image_lines(scores, images, names)
-    lines += _set_lines(sets, names)
-    texts = (json.dumps(line, ensure_ascii=False, allow_nan=False) for line in lines)
-    return "".join(f"{text}\n" for text in texts)
+    sets: list[pd.DataFrame] = []
+    protocols: dict[Keys, str] = {}
+    for scores, own, _ in parts():
+        sets.append(_with_values(own))
+        for table in (_with_values(scores), sets[-1]):
+            for row in _columns_of(table):
+                protocols[row[0], row[1]] = row[2]
+        del scores, own  # while the next ones are read
+    names = headings(sorted(protocols))
+
+    def lines() -> Iterator[Mapping[str, Any]]:
+        yield {"iqbench": _KIND, "format": _VERSION}
+        yield from _column_lines(protocols, names, columns)
+        for scores, _, images in parts():
+            yield from _image_lines(_with_values(scores), images, names)
+            del scores, images
+        for own in sets:
+            yield from _set_lines(own, names)
+
+    return "".join(f"{json.dumps(line, ensure_ascii=False, allow_nan=False)}\n" for line in lines())
+
+
+def _with_values(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["value"].notna()] if len(table) else table
+
+
+def _columns_of(table: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """Give metric, signature and protocol of the columns of a table."""
+    if len(table):
+        found = combinations_of(table, ["metric", "signature", "protocol"])[1]
+        yield from found.itertuples(index=False, name=None)
 
 
 @contextmanager
@@ -210,25 +243,9 @@ def image_lines(path: Path) -> dict[Image, int]:
     }
 
 
-def _column_names(tables: Iterable[pd.DataFrame]) -> dict[Keys, str]:
-    keys = [
-        keys
-        for table in tables
-        if len(table)
-        for keys in zip(table["metric"].astype(str), table["signature"].astype(str), strict=True)
-    ]
-    return headings(sorted(set(keys)))
-
-
 def _column_lines(
-    tables: Iterable[pd.DataFrame], names: Mapping[Keys, str], columns: Columns
+    protocols: Mapping[Keys, str], names: Mapping[Keys, str], columns: Columns
 ) -> Iterator[Mapping[str, Any]]:
-    protocols = {
-        (str(row.metric), str(row.signature)): str(row.protocol)
-        for table in tables
-        if len(table)
-        for row in table[["metric", "signature", "protocol"]].drop_duplicates().itertuples()
-    }
     for (metric, signature), name in sorted(names.items(), key=lambda item: item[1]):
         told = asdict(columns.info(metric))
         yield {

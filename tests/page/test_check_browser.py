@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from made_pages import made_results
 
-from iqbench.gate.check import check
-from iqbench.gate.compared_scores import read_compared_scores
+from iqbench.gate.check import check_parts
+from iqbench.gate.compared_scores import compared_datasets
 from iqbench.page.check import check_page
 
 
@@ -21,13 +21,13 @@ def page(tmp_path_factory) -> Path:
     old = made_results(root / "old", images=images)
     new = made_results(root / "new", images=images, loss=1)
     shutil.rmtree(root / "new" / "hr")  # the baseline's references are the same files
-    sides = read_compared_scores(old.folder, new.folder, {})
-    found = check(sides.baseline, sides.candidate, methods=sides.methods)
-    assert not found.passed
-    made = check_page(
-        *(found, sides, (old.folder, new.folder), [*old.places, *new.places]),
-        maps=("absolute-error",),
-    )
+    with compared_datasets(old.folder, new.folder, {}) as sides:
+        found = check_parts(sides.parts(), methods=sides.methods)
+        assert not found.passed
+        made = check_page(
+            *(found, sides, ("old", "new"), [*old.places, *new.places]),
+            maps=("absolute-error",),
+        )
     assert made.left_out == []
     path = root / "check.html"
     path.write_text(made.html, encoding="utf-8")
