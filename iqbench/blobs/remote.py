@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -368,15 +368,16 @@ def find_objects(url: str) -> list[RemoteObject]:
 
 def list_objects(
     url: str, refused: dict[str, IqbenchError] | None = None
-) -> dict[str, RemoteObject]:
-    """List the objects below an address, by relative name.
+) -> Iterator[tuple[str, RemoteObject]]:
+    """List the objects below an address, each with its relative name.
 
     Parameters
     ----------
     url
         The address.
     refused
-        Is filled with listed objects that the server refuses, and the reasons. Without it, or if
+        Is filled, before the first object is given, with listed objects that the server refuses,
+        and the reasons. Without it, or if
         the server refuses all objects, this is an error.
 
     Raises
@@ -399,17 +400,18 @@ def list_objects(
         if refused is None or len(failed) == len(found) or _is_out_of_reach(why):
             raise why
         refused.update(failed)
-    objects = {}
-    for name, (one, facts) in found.items():
+    filesystem.invalidate_cache()  # the library keeps all that it listed
+    for name in list(found):
+        one, facts = found.pop(name)
         if name in failed:
             continue
         known = looked.get(one)
-        objects[name] = (
+        yield (
+            name,
             known
             if isinstance(known, RemoteObject)
-            else _object_of(_address(filesystem, one), facts)
+            else _object_of(_address(filesystem, one), facts),
         )
-    return objects
 
 
 def _ask(filesystem: Any, path: str) -> RemoteObject | IqbenchError:

@@ -98,8 +98,9 @@ class _Mirror:
         found: dict[str, RemoteObject] = {}
         with ThreadPoolExecutor(_THREADS) as pool:
             places = [f"{self.address}/{name}" for name in _FOLDERS]
-            for name, objects in zip(_FOLDERS, pool.map(list_objects, places), strict=True):
-                found |= {f"{name}/{below}": one for below, one in objects.items()}
+            listed = pool.map(lambda place: list(list_objects(place)), places)
+            for name, objects in zip(_FOLDERS, listed, strict=True):
+                found |= {f"{name}/{below}": one for below, one in objects}
         for name in _FILES:
             found.update((name, one) for one in find_objects(f"{self.address}/{name}"))
         return found

@@ -40,7 +40,7 @@ Column: TypeAlias = "tuple[str, ...]"
 _REFUSED = (pa.ArrowException, ValueError, OSError, MemoryError)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageCell:
     """One image of a column.
 

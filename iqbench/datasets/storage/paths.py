@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from iqbench.datasets.files import is_hidden
+from iqbench.datasets.storage.packed_files import PackedFiles
 from iqbench.datasets.storage.stored_file import StoredFile
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource, Source
@@ -41,35 +42,13 @@ class Storage:
     address: str
     name: str
     separator: str
-    files: Mapping[str, StoredFile]
+    files: PackedFiles
     is_file: bool = False
-    _folders: dict[str, dict[str, bool]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.files = {
-            name: file
-            for name, file in self.files.items()
-            if not any(is_hidden(part) for part in name.split("/"))
-        }
-
-    def children(self, folder: str) -> Mapping[str, bool] | None:
-        """Return the names in a folder, and whether each is a folder; None where there is none."""
-        if not self._folders:
-            folders: dict[str, dict[str, bool]] = {"": {}}
-            for name in self.files:
-                within, is_folder = name, False
-                while True:
-                    within, _, last = within.rpartition("/")
-                    known = folders.setdefault(within, {})
-                    before = known.get(last)
-                    known[last] = is_folder or bool(before)
-                    if before or not within:
-                        break
-                    is_folder = True
-            self._folders = folders
-        if not folder and not self.files:
-            return None
-        return self._folders.get(folder)
+        self.files = self.files.keeping(
+            lambda name: not any(is_hidden(part) for part in name.split("/"))
+        )
 
 
 @dataclass(frozen=True)
@@ -109,13 +88,9 @@ class StoredPath:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel with the files that are at this path, and not with all of the storage."""
-        below = f"{self.path}/" if self.path else ""
-        files = {
-            name: file
-            for name, file in self.storage.files.items()
-            if name == self.path or name.startswith(below)
-        }
         one = self.storage
+        names = [self.path] if self.path in one.files else list(one.files.below(self.path))
+        files = one.files.only(names) if self.path else one.files
         storage = Storage(one.label, one.address, one.name, one.separator, files, one.is_file)
         return StoredPath, (storage, self.path, self.absolute_text)
 
@@ -126,7 +101,7 @@ class StoredPath:
 
     def is_dir(self) -> bool:
         """Tell whether it is a folder with something in it."""
-        return self.storage.children(self.path) is not None
+        return self.storage.files.has_folder(self.path)
 
     def is_file(self) -> bool:
         """Tell whether it is a file."""
@@ -142,14 +117,13 @@ class StoredPath:
 
     def scan(self) -> Iterator[tuple[str, bool]]:
         """Give the names in this folder, and whether each is a folder."""
-        yield from (self.storage.children(self.path) or {}).items()
+        yield from self.storage.files.scan(self.path)
 
     def walk(self) -> Iterator[str]:
         """Give the paths of all files below this folder, relative to it."""
-        prefix = f"{self.path}/" if self.path else ""
-        for name in self.storage.files:
-            if name.startswith(prefix):
-                yield name[len(prefix) :]
+        start = len(f"{self.path}/") if self.path else 0
+        for name in self.storage.files.below(self.path):
+            yield name[start:]
 
     def source(self) -> StoredFile:
         """Return the file.

@@ -20,8 +20,9 @@ from iqbench.blobs.remote import (
 )
 from iqbench.datasets.files import is_image_name, natural_key, some, split_suffix
 from iqbench.datasets.storage.limits import plain_name, why_unsafe
+from iqbench.datasets.storage.packed_files import ArchiveFiles, PackedFiles, RemoteFiles
 from iqbench.datasets.storage.paths import Place, Storage, StoredPath
-from iqbench.datasets.storage.stored_file import Extent, Refused, Span, StoredFile
+from iqbench.datasets.storage.stored_file import Extent, Refused, StoredFile
 from iqbench.datasets.storage.tar_members import list_tar
 from iqbench.datasets.storage.zip_members import list_zip
 from iqbench.errors import IqbenchError
@@ -134,15 +135,16 @@ def _remote_folder(url: str) -> Storage:
             hint="Leave it out, or write %3F for ? and %23 for # where they are part of a name",
         )
     refused: dict[str, IqbenchError] = {}
-    objects = list_objects(url, refused)
+    names: list[str] = []
+    files = RemoteFiles(names)
+    for name, one in list_objects(url, refused):
+        files.add(name, one)
     label = url.rstrip("/")
-    files = {name: StoredFile(one.name, Span(one, 0, one.size)) for name, one in objects.items()}
-    files |= {
-        name: StoredFile(f"{label}/{name}", Refused(why.message, why.hint))
-        for name, why in refused.items()
-    }
-    is_file = not files and bool(find_objects(url))
-    return Storage(label, label, label.rpartition("/")[2], "/", files, is_file)
+    for name, why in refused.items():
+        files.add_file(name, StoredFile(f"{label}/{name}", Refused(why.message, why.hint)))
+    is_file = not names and bool(find_objects(url))
+    packed = PackedFiles(names, files)
+    return Storage(label, label, label.rpartition("/")[2], "/", packed, is_file)
 
 
 def _is_pattern(path: str) -> bool:
@@ -202,7 +204,7 @@ def _remote_files(path: str) -> Iterator[Blob]:
 class _Members(NamedTuple):
     """What several archives hold together."""
 
-    files: dict[str, StoredFile]
+    files: PackedFiles
     name: str
 
 
@@ -222,34 +224,32 @@ def _archives(text: str, kind: str, blobs: list[Blob], part: str | None) -> Stor
 
 def _packed(blobs: list[Blob], kind: str, part: str | None) -> _Members:
     """List zips or tars as one."""
-    found: dict[str, tuple[Blob, Extent]] = {}
+    names: list[str] = []
+    members = ArchiveFiles(names)
+    places: dict[str, int] = {}
     with ThreadPoolExecutor(_LISTED_AT_ONCE) as pool:
         for blob, listed in zip(
             blobs, pool.map(list_zip if kind == "zip" else list_tar, blobs), strict=True
         ):
             for name, extent in listed.items():
-                if name in found:
-                    raise _twice(name, found[name][0], blob)
-                found[name] = blob, extent
-    files = {
-        name: StoredFile(f"{blob.name}#{name}", extent) for name, (blob, extent) in found.items()
-    }
+                if places.setdefault(name, len(places)) < len(names):
+                    raise _twice(name, members.blob(places[name]), blob)
+                members.add(name, blob, extent)
+    files = PackedFiles(names, members)
     if part is None:
         return _Members(files, "")
     return _part(files, part.strip("/"), blobs[0].name)
 
 
-def _part(files: dict[str, StoredFile], part: str, archive: str) -> _Members:
+def _part(files: PackedFiles, part: str, archive: str) -> _Members:
     """Take the files of a folder, or those whose names end, behind their first dot, in a field."""
-    inside = {
-        name[len(part) + 1 :]: file for name, file in files.items() if name.startswith(f"{part}/")
-    }
-    if inside:
-        return _Members(inside, part.rpartition("/")[2])
+    if part and files.has_folder(part):
+        inside = ((name[len(part) + 1 :], name) for name in files.below(part))
+        return _Members(files.renamed(inside), part.rpartition("/")[2])
     suffix = f".{part.lstrip('.')}".lower()
     fields = {
-        name[: -len(suffix)] + split_suffix(name)[1]: file
-        for name, file in files.items()
+        name[: -len(suffix)] + split_suffix(name)[1]: name
+        for name in files
         if _field(name) == suffix
     }
     if not fields:
@@ -264,7 +264,7 @@ def _part(files: dict[str, StoredFile], part: str, archive: str) -> _Members:
             f"there is no folder and no field {part!r} in {archive}",
             hint=f"There are {there}" if there else "It holds no images",
         )
-    return _Members(fields, part.lstrip(".").partition(".")[0])
+    return _Members(files.renamed(fields.items()), part.lstrip(".").partition(".")[0])
 
 
 def _field(name: str) -> str:
@@ -296,8 +296,9 @@ def _parquet(blobs: list[Blob], part: str | None) -> _Members:
         raise IqbenchError(
             f"{blobs[0].name}: column {key!r} lacks some names", hint="Give another column"
         )
-    files: dict[str, StoredFile] = {}
-    owners: dict[str, Blob] = {}
+    names: list[str] = []
+    files = ArchiveFiles(names, inner=f"{column}/")
+    places: dict[str, int] = {}
     safe = all(name and not why_unsafe(name) for name, _, _ in rows)
     for number, (name, blob, extent) in enumerate(rows):
         text = str(number) if unnamed or name is None else plain_name(name)
@@ -305,13 +306,12 @@ def _parquet(blobs: list[Blob], part: str | None) -> _Members:
             text = text.replace("\\", "/").rpartition("/")[2]
         if not is_image_name(text):
             text += ".png"
-        if text in files:
-            raise _twice(
-                text, owners[text], blob, hint=f"Name a column of names: #{column}:key=COLUMN"
-            )
-        files[text] = StoredFile(f"{blob.name}#{column}/{text}", extent)
-        owners[text] = blob
-    return _Members(files, column if part else "")
+        if places.setdefault(text, number) < number:
+            first = files.blob(places[text])
+            hint = f"Name a column of names: #{column}:key=COLUMN"
+            raise _twice(text, first, blob, hint=hint)
+        files.add(text, blob, extent)
+    return _Members(PackedFiles(names, files), column if part else "")
 
 
 def _twice(name: str, first: Blob, second: Blob, hint: str = "Name one of them") -> IqbenchError:

@@ -44,7 +44,7 @@ def part_identity(blob: Blob, *part: object) -> str | None:
     return None if whole is None else "\0".join((whole, *map(str, part)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """Bytes that lie in a blob as they are.
 

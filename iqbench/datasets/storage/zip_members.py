@@ -21,7 +21,7 @@ _SLACK = 1024
 """Bytes of a member's own header that are read with it; a longer one is read in a second step."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _PackedMember:
     """A file in a zip.
 
