@@ -86,6 +86,20 @@ def test_addresses_that_do_not_hold_the_name_and_servers_without_ranges() -> Non
     assert files.file(1) == StoredFile(plain.name, Span(plain, 0, 2**40))
 
 
+def test_tags_and_files_that_a_server_refuses_are_kept() -> None:
+    files = RemoteFiles([])
+    tagged = RemoteObject("s3://bucket/a.png", 3, '"etag"', has_tag=True)
+    refused = StoredFile("s3://bucket/b.png", Refused("s3://bucket/b.png: forbidden", "Ask"))
+    files.add("a.png", tagged)
+    files.add_file("b.png", refused)
+    files.add("c.png", RemoteObject("s3://bucket/c.png", 4, "1.5"))
+    assert files.file(0).identity == StoredFile(tagged.name, Span(tagged, 0, 3)).identity
+    assert files.file(0).identity is not None
+    assert files.file(1) == refused
+    assert files.file(2).name == "s3://bucket/c.png"
+    assert files.file(2).identity is None
+
+
 def test_members_of_archives_are_those_that_were_added() -> None:
     blobs = [LocalFile(Path(f"{number}.zip"), 10**9, 7) for number in range(2)]
     extents = {
