@@ -129,7 +129,7 @@ _Place = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _ImageTables:
     """What the tables say of the images that are shown.
 
     Attributes
@@ -145,7 +145,7 @@ class _Shown:
     seen: Mapping[tuple[str, str], tuple[str, list[str]]]
 
     @classmethod
-    def of(cls, compared: ComparedFolders, places: Iterable[_Place]) -> _Shown:
+    def of(cls, compared: ComparedFolders, places: Iterable[_Place]) -> _ImageTables:
         """Read the datasets of some places, one in memory at a time."""
         wanted: dict[str, list[_Place]] = {}
         for place in places:
@@ -176,7 +176,7 @@ def _scenes(
 ) -> Iterator[Scene]:
     """Describe the images with the largest losses, the worst of each comparison first."""
     losses = _losses(found, rows, worst)
-    tables = _Shown.of(compared, losses)
+    tables = _ImageTables.of(compared, losses)
     before, after = tables.before, tables.after
     finder = Finder(places, sorted({str(name) for name in rows["dataset"]}), recorded, after.alone)
     for place, reasons in losses.items():

@@ -171,7 +171,7 @@ class RemoteFiles:
         self._addresses: dict[int, str] = {}
         """Those that do not hold the name as it is, as where an address is quoted."""
         self._sizes = array("q")
-        self._versions = _Texts()
+        self._versions = _JoinedTexts()
         self._facts = array("b")
         """Of each, the sum of `_WHOLE_ONLY` and `_HAS_TAG`."""
         self._others: dict[int, StoredFile] = {}
@@ -318,7 +318,7 @@ class _Columns:
         return self._value_of[value]
 
 
-class _Texts:
+class _JoinedTexts:
     """Texts that are all different, one behind the other."""
 
     def __init__(self) -> None:
