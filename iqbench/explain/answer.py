@@ -118,6 +118,7 @@ def _rivals(matches: pd.DataFrame, best: Mapping[Any, Any]) -> list[dict[Any, An
     kind = best["plausibility"]
     alike = matches[matches["plausibility"] == kind]
     alike = alike[alike["departures"] <= best["departures"]]
+    alike = alike[alike["exact"] >= best["exact"]]
     other = (alike["value"] - best["value"]).abs() > SAME * abs(best["value"])
     return [dict(row) for row in alike[other].to_dict("records")]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.explain.convention import Convention
+from iqbench.explain.convention import QUANTISED, Convention
 from iqbench.explain.error import LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
@@ -31,7 +31,7 @@ class PsnrBFamily(MeanFamily):
         """Return colours, quantisations and ways to count."""
         return {
             "colour": ("rgb", *LUMA),
-            "quantise": ("stored", "uint8", "truncated"),
+            "quantise": QUANTISED,
             "prepared": (*WHOLE_SIZE, EXCHANGED),
             "metric": (self.metric, *self.forms),
         }

@@ -21,6 +21,7 @@ __all__ = [
     "FIELDS",
     "GRAYS",
     "MODCROPS",
+    "QUANTISED",
     "RANGES",
     "SCALES",
     "Convention",
@@ -96,6 +97,10 @@ DATA_RANGES: Mapping[str, str] = MappingProxyType(
 )
 """Peaks that are taken from the pixels."""
 
+QUANTISED = ("stored", "uint8", "truncated", "high-byte")
+"""What is made of samples of 16 bits: nothing, 8 bits that are rounded or truncated, or the high
+byte alone, as OpenCV's imread does where nobody asks for 16 bits."""
+
 BRIGHTNESS = get_args(Brightness)
 GRAYS = get_args(Gray)
 CROPS = (0, 1, 2, 3, 4, 6, 8)
@@ -134,6 +139,7 @@ FORMS: Mapping[str, str] = MappingProxyType(
 _PLAIN = {
     ("quantise", "stored"): "not quantised",
     ("quantise", "truncated"): "truncated to uint8",
+    ("quantise", "high-byte"): "high byte of 16 bits, as OpenCV's imread gives",
     ("brightness", "own"): "brightness as it is",
     ("brightness", "reference"): "brightness of the reference (GT-mean)",
     ("brightness", "reference-bgr"): "brightness of the reference (GT-mean), red and blue swapped",
@@ -158,7 +164,7 @@ class Convention(NamedTuple):
     colour
         One of `COLOURS`.
     quantise
-        ``stored``, ``uint8`` (rounded) or ``truncated``.
+        One of `QUANTISED`.
     modcrop, crop
         As in `View`.
     gray

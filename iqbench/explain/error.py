@@ -12,7 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, DEEP_RANGES, OWN, Convention
+from iqbench.explain.convention import (
+    BRIGHTNESS,
+    DATA_RANGES,
+    DEEP_RANGES,
+    OWN,
+    QUANTISED,
+    Convention,
+)
 from iqbench.explain.family import Family
 from iqbench.explain.gray import INTEGER
 from iqbench.explain.pair import Extremes, Pair
@@ -75,7 +82,7 @@ class PsnrFamily(Family[Errors]):
                 "green",
                 "blue",
             ),
-            "quantise": ("stored", "uint8", "truncated"),
+            "quantise": QUANTISED,
             "brightness": BRIGHTNESS,
             "range": (
                 OWN,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +29,14 @@ class Evidence:
         Over all images, if it was given.
     images
         By the place of the pair: the values of single images.
+    digits
+        How the digits are read, where they were not rounded to the nearest.
     """
 
     metric: str
     mean: Reported | None
     images: Mapping[int, Reported]
+    digits: str = ""
 
     def __str__(self) -> str:
         """Say it in a few words, e.g. ``ssim 0.7341`` or ``ssim of 100 images``."""
@@ -41,7 +44,15 @@ class Evidence:
         if self.images:
             count = len(self.images)
             parts.append("of one image" if count == 1 else f"of {count} images")
-        return f"{self.metric} {' and '.join(parts)}"
+        how = f" ({self.digits})" if self.digits else ""
+        return f"{self.metric} {' and '.join(parts)}{how}"
+
+    def readings(self) -> Iterator[Evidence]:
+        """Yield what was meant if all digits were cut off, and if all were rounded up."""
+        for halves, digits in ((1, "digits cut off"), (-1, "digits rounded up")):
+            images = {place: item.shifted(halves) for place, item in self.images.items()}
+            mean = self.mean and self.mean.shifted(halves)
+            yield Evidence(self.metric, mean, images, digits)
 
 
 def gather(

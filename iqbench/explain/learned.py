@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.explain.convention import BRIGHTNESS, OWN, RANGES, Convention
+from iqbench.explain.convention import BRIGHTNESS, OWN, QUANTISED, RANGES, Convention
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
 from iqbench.explain.prepared import AS_STORED, EXCHANGED, JPEG, ORIENTATIONS, RESIZED, WHOLE_SIZE
@@ -56,7 +56,7 @@ class LpipsFamily(MeanFamily):
         """Return nets, versions, what the networks are fed."""
         return {
             "colour": ("rgb", "bgr"),
-            "quantise": ("stored", "uint8", "truncated"),
+            "quantise": QUANTISED,
             "brightness": BRIGHTNESS,
             "prepared": (*WHOLE_SIZE, *RESIZED),
             "range": (OWN, "0..1-as--1..1", "0..255-as--1..1"),
@@ -100,7 +100,7 @@ class DistsFamily(MeanFamily):
         """Return sizes, and what the network is fed."""
         return {
             "colour": ("rgb", "bgr"),
-            "quantise": ("stored", "uint8", "truncated"),
+            "quantise": QUANTISED,
             "brightness": BRIGHTNESS,
             "prepared": (*WHOLE_SIZE, *RESIZED),
             "range": (OWN, "-1..1"),
@@ -134,7 +134,7 @@ class NiqeFamily(MeanFamily):
         """Return lumas, colours and what may have been done to the output."""
         return {
             "colour": ("rgb", "bgr"),
-            "quantise": ("stored", "uint8", "truncated"),
+            "quantise": QUANTISED,
             "prepared": (AS_STORED, EXCHANGED, ORIENTATIONS[0], *JPEG),
             "metric": (self.metric, *self.forms),
         }

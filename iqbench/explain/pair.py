@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
@@ -261,8 +262,8 @@ class Pair:
         images = []
         for picture, gain in zip(pair, (1.0, view.gain(*pair)), strict=True):
             part = replace(picture, pixels=picture.pixels[:height, :width])
-            if convention.quantise == "truncated":
-                part = _truncate(part)
+            if convention.quantise in REDUCED:
+                part = _reduce(part, REDUCED[convention.quantise])
             images.append(view.band(part, slice(0, height), CPU, gain))
         return images[0], images[1]
 
@@ -281,9 +282,15 @@ class Pair:
         return reference, output
 
 
-def _truncate(picture: Picture) -> Picture:
+def _reduce(picture: Picture, to_bytes: Callable[[NDArray[np.uint32], int], Any]) -> Picture:
     """Bring 16 bits to 8 without rounding."""
     if picture.pixels.dtype == np.uint8:
         return picture
-    pixels = (picture.pixels.astype(np.uint32) * 255 // picture.peak).astype(np.uint8)
+    pixels = to_bytes(picture.pixels.astype(np.uint32), picture.peak).astype(np.uint8)
     return replace(picture, pixels=pixels, peak=255)
+
+
+REDUCED: Mapping[str, Callable[[NDArray[np.uint32], int], Any]] = {
+    "truncated": lambda samples, peak: samples * 255 // peak,
+    "high-byte": lambda samples, peak: samples >> 8,
+}

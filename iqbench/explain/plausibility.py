@@ -20,7 +20,7 @@ chosen; a choice that nobody would make on purpose; two of those at once.
 """
 
 LIMITS: Mapping[str, float] = MappingProxyType(
-    dict(zip(KINDS, (0.1, 0.03, 0.02, 0.02, 1e-6), strict=True))
+    dict(zip(KINDS, (0.1, 0.03, 0.02, 0.002, 1e-6), strict=True))
 )
 """A match counts only if fewer matches than this are expected by chance among what is as plausible.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.explain.convention import Convention
+from iqbench.explain.convention import QUANTISED, Convention
 from iqbench.explain.family import Family
 from iqbench.explain.learned import need_weights
 from iqbench.explain.pair import Pair
@@ -51,7 +51,7 @@ class InceptionFamily(Family[tuple[Features, Features]]):
         """Return resizers, and what may have been done to the images."""
         return {
             "colour": ("rgb", "bgr"),
-            "quantise": ("stored", "uint8", "truncated"),
+            "quantise": QUANTISED,
             "prepared": (AS_STORED, *ORIENTATIONS, *JPEG),
             "metric": tuple(self._resizers),
         }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, OWN, SCALES, Convention
+from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, OWN, QUANTISED, SCALES, Convention
 from iqbench.explain.error import COMBINED, LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Extremes, Pair
@@ -115,7 +115,7 @@ class SsimFamily(MeanFamily):
                 "luma-709",
                 "luma-709-truncated",
             ),
-            "quantise": ("stored", "uint8", "truncated"),
+            "quantise": QUANTISED,
             "brightness": BRIGHTNESS,
             "range": (
                 OWN,
@@ -324,7 +324,7 @@ class MsSsimFamily(MeanFamily):
         """Return colours, quantisations and ranges."""
         return {
             "colour": ("rgb", *LUMA),
-            "quantise": ("stored", "uint8", "truncated"),
+            "quantise": QUANTISED,
             "brightness": BRIGHTNESS,
             "prepared": WHOLE_SIZE,
             "range": (OWN, "larger-range", "0..1-peak-2", "0..255-peak-1"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from iqbench.explain.printed import read_printed
 
 __all__ = ["Reported"]
+
+CAPPED = 100.0
 
 LARGEST = 1e6
 """Larger values, also infinite ones, may be off by as much as this one."""
@@ -69,8 +72,16 @@ class Reported:
         return self.half + EXACT_ERROR * max(1.0, min(abs(self.value), LARGEST))
 
     def difference(self, value: float) -> float:
-        """Return by how much another value is larger; 0 for equal infinities."""
-        return 0.0 if value == self.value else value - self.value
+        """Return by how much another value is larger; 0 for equal infinities.
+
+        Many scripts print 100 where PSNR is infinite.
+        """
+        capped = value == math.inf and self.value == CAPPED
+        return 0.0 if value == self.value or capped else value - self.value
+
+    def shifted(self, halves: int) -> Reported:
+        """Return what was meant if digits were cut off (1) or rounded up (-1)."""
+        return replace(self, value=self.value + halves * self.half)
 
     def matches(self, value: float) -> bool:
         """Tell whether a value would be printed like this, if it were computed in float32."""

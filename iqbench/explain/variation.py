@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.explain.convention import OWN, RANGES, Convention
+from iqbench.explain.convention import OWN, QUANTISED, RANGES, Convention
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
 from iqbench.explain.prepared import AS_STORED, EXCHANGED, JPEG
@@ -41,7 +41,7 @@ class TvFamily(MeanFamily):
         """Return colours, quantisations, ranges and forms."""
         return {
             "colour": ("rgb", "luma-studio", "luma-full", "luma-full-rounded"),
-            "quantise": ("stored", "uint8", "truncated"),
+            "quantise": QUANTISED,
             "prepared": (AS_STORED, EXCHANGED, *JPEG),
             "range": (OWN, "0..255", "-1..1"),
             "metric": (*(request.column.name for request in self.requests()), *self.forms),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -157,3 +158,39 @@ def test_equal_images_tell_nothing(tmp_path):
         found = answer(judged((reference, reference), metric, value))
         assert found.verdict == "ambiguous"
         assert "so it tells nothing about the convention" in found.sentence
+
+
+def test_values_whose_digits_were_cut_off_are_explained(folders):
+    values = {}
+    for path in folders[0].iterdir():
+        number = psnr(*(image.astype(float) for image in pixels([path, folders[1] / path.name])))
+        values[path.name] = f"{np.floor(number * 100) / 100:.2f}"
+    found = answer(explain(*folders, metric="psnr", values=values))
+    assert found.verdict == "explained"
+    assert found.sentence.startswith("psnr of 3 images (digits cut off): psnr on RGB")
+
+
+def test_a_hundred_stands_for_the_infinite_psnr_of_equal_images(folders, tmp_path):
+    for place, side in enumerate(("hr", "sr")):
+        (tmp_path / side).mkdir()
+        for name in ("0.png", "1.png"):
+            source = folders[0 if name == "0.png" else place] / name
+            (tmp_path / side / name).write_bytes(source.read_bytes())
+    first, second = (image.astype(float) for image in pixels([f / "1.png" for f in folders]))
+    values = {"0": "100.00", "1": f"{psnr(first, second):.4f}"}
+    frame = explain(tmp_path / "hr", tmp_path / "sr", metric="psnr", values=values)
+    assert frame.iloc[0]["protocol"].startswith("rgb, ")
+    assert answer(frame).verdict == "explained"
+
+
+def test_the_high_byte_is_what_opencv_makes_of_16_bits(tmp_path):
+    rng = np.random.default_rng(0)
+    reference = data.chelsea()[60:108, 100:156].astype(np.uint16) * 256
+    reference += rng.integers(0, 256, reference.shape, dtype=np.uint16)
+    output = np.clip(reference + rng.normal(0, 2000, reference.shape), 0, 65535).astype(np.uint16)
+    pair = [tmp_path / name for name in ("ref.png", "out.png")]
+    for path, image in zip(pair, (reference, output), strict=True):
+        cv2.imwrite(str(path), image)
+    value = psnr(*(cv2.imread(str(path)).astype(float) for path in pair))
+    best = judged(tuple(pair), "psnr", f"{value:.5f}").iloc[0]
+    assert (best["reproduces"], best["quantise"], best["colour"]) == (True, "high-byte", "rgb")
