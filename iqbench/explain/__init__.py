@@ -1,4 +1,4 @@
-"""Why a number differs from the paper's: which conventions reproduce a reported value."""
+"""Find out which conventions reproduce a reported value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conventions that have a name: the presets, and the defaults of libraries."""
+"""Conventions with a name: presets, and defaults of libraries."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Anchor:
     preset
         Whether it is a protocol.
     convention
-        What it stands for.
+        The settings behind the name.
     mistake
-        Whether it is what a common mistake gives.
+        Whether it is a common mistake.
     single
         Whether it is computed in float32.
     """
@@ -41,12 +41,12 @@ class Anchor:
 
 
 def library_anchors(metrics: Iterable[str], scales: Sequence[int]) -> list[Anchor]:
-    """Return what libraries do.
+    """Return the conventions of libraries.
 
     Parameters
     ----------
     metrics
-        Columns and forms that are tried.
+        Columns and forms that are tried; functions of others are left out.
     scales
         Of super-resolution.
     """
@@ -70,12 +70,12 @@ def library_anchors(metrics: Iterable[str], scales: Sequence[int]) -> list[Ancho
 
 
 def preset_anchors(requests: Sequence[Request], scales: Sequence[int]) -> list[Anchor]:
-    """Return the presets, those of the user included.
+    """Return the conventions of presets, also those of the user.
 
     Parameters
     ----------
     requests
-        The columns that a preset's name stands for; a preset may mean a variant of the metric.
+        The columns of the metric; a preset may replace one by a variant.
     scales
         Values for the parameter ``scale``; presets with other parameters are left out.
     """

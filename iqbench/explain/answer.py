@@ -14,28 +14,28 @@ from iqbench.explain.plausibility import KINDS
 __all__ = ["Answer", "answer"]
 
 FEW = 5
-"""From so many values of images on, more digits or images tell nothing new."""
+"""With so many values of images, the values of more images would add little."""
 
 SAME = 2e-5
-"""Relative difference below which nobody would report two values."""
+"""Values that differ relatively by less than this are one value to a reader."""
 
 APART = 1e-3
-"""Values of one table without a common cause need less chance than this, each of them."""
+"""Without a common cause, each value of a table must be less likely by chance than this."""
 
 FARTHER = 10
-"""A convention with a name is the nearest one unless an unnamed one is so many times nearer."""
+"""A convention with a name counts as the nearest unless another is so many times nearer."""
 
 MOST = 0.5
-"""A value that more of the protocols and libraries give than this part tells nothing."""
+"""If a larger part of the protocols and libraries gives a value, the value tells nothing."""
 
 LIKELY = (KINDS[:1], KINDS[:3], KINDS)
-"""What has a name, what somebody may have chosen, and everything."""
+"""Kinds of conventions: with a name, deliberately chosen, all."""
 
 VIEW = ("colour", "quantise", "modcrop", "crop", "gray", "brightness", "prepared")
 """What metrics of one table have in common if they were computed of the same pixels."""
 
 VERDICTS = ("explained", "ambiguous", "coincidence", "nothing")
-"""From the surest to the least sure; several metrics have the least sure of theirs."""
+"""From the surest to the least sure. Several metrics together have their least sure verdict."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Answer:
 
 
 def answer(frame: pd.DataFrame) -> Answer:
-    """Put what was found into words.
+    """Say what was found in words.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def answer(frame: pd.DataFrame) -> Answer:
 
 
 def _common(tables: Sequence[pd.DataFrame]) -> set[tuple[object, ...]]:
-    """Return the views under which the values of every metric come out."""
+    """Return the views that reproduce the values of every metric."""
     sets = [set(map(_view, table[table["reproduces"]].to_dict("records"))) for table in tables]
     return set.intersection(*sets)
 
@@ -160,7 +160,7 @@ def _nothing(frame: pd.DataFrame, reported: str) -> Answer:
 
 
 def _nearest(frame: pd.DataFrame) -> dict[Any, Any]:
-    """Return the nearest convention that somebody may use; those with a name come first."""
+    """Return the nearest plausible convention; those with a name are preferred."""
     sure, likely, every = (frame["plausibility"].isin(kinds) for kinds in LIKELY)
     named, plausible = (_least(frame[rows]) for rows in (sure, likely))
     if not plausible:
@@ -177,7 +177,7 @@ def _least(frame: pd.DataFrame) -> dict[Any, Any]:
 
 
 def _expected(chance: float) -> str:
-    """Spell how many are expected by chance."""
+    """Write how many fits are expected by chance."""
     return f"about {chance:.0f}" if chance >= 10 else f"about {chance:.2g}"
 
 
@@ -192,7 +192,7 @@ def _more(frame: pd.DataFrame) -> str:
 
 
 def _does(row: Mapping[Any, Any]) -> str:
-    """Say what was done, and who does that."""
+    """Describe a convention, and name who uses it."""
     what = ", ".join(phrases(row["metric"], {name: row[name] for name in FIELDS}))
     inexact = ", up to what single precision changes" if _inexact(row) else ""
     return f"{what}{inexact} ({_who(row)})"
@@ -228,7 +228,7 @@ def _name(row: Mapping[Any, Any]) -> str:
 
 
 def _command(row: Mapping[Any, Any]) -> str:
-    """Return the options that give the value, where a protocol does."""
+    """Return the options of `iqbench evaluate` that give the value, if a protocol does."""
     if " but " in str(row["protocol"]) or ", " in str(row["metric"]):
         return ""
     protocol = str(row["protocol"]).split(", ")[0]

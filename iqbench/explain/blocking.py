@@ -22,7 +22,7 @@ PAPER_COUNTS = "psnr-b, edges counted as in the paper"
 
 
 class PsnrBFamily(MeanFamily):
-    """PSNR-B, whose grid of blocks begins at the corner of the cropped image."""
+    """PSNR-B, whose grid of blocks starts at the corner of the cropped image."""
 
     metric = "psnr-b"
     forms = (WHOLE_BLOCKS, PAPER_COUNTS)
@@ -56,10 +56,10 @@ class PsnrBFamily(MeanFamily):
 
 
 def _value(reference: Tensor, output: Tensor, form: str) -> float:
-    """Return PSNR-B of a plane, its squared steps divided by numbers that are not theirs.
+    """Return PSNR-B of a plane whose squared steps are divided by another count.
 
-    Where the sides are no multiples of 8, or by the paper's formula ever, these are other numbers
-    than those of the steps that are there.
+    Implementations count steps by formulas. These give a wrong count if a side is no multiple of 8,
+    and the paper's formula always does.
     """
     height, width = output.shape[2:]
     if min(height, width) < 2 * BLOCK:

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 __all__ = ["expected_matches"]
 
 NEIGHBOURS = 0.8
-"""This part of the other values is the neighbourhood of a number; others are mistakes of range."""
+"""This part of the other values is a number's neighbourhood; farther ones are wrong ranges."""
 
 NEAR = 50
-"""From so many of the nearest conventions the spread between images is taken."""
+"""The spread between images is measured on so many of the nearest conventions."""
 
 ALONE = 0.2
-"""Spread that is assumed, as a part of the value, where too few values were tried to measure it."""
+"""The relative spread that is assumed if too few values were tried to measure it."""
 
 Values = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ Values = NDArray[np.float64]
 def expected_matches(
     values: Values, reported: Sequence[float], tolerances: Sequence[float]
 ) -> float:
-    """Return how many of these conventions would be expected to fit if none of them were true.
+    """Return how many of these conventions would fit by chance if none of them were true.
 
     Parameters
     ----------
@@ -37,15 +37,15 @@ def expected_matches(
     Returns
     -------
     float
-        How many times a number from the neighbourhood would be printed as one of the conventions
-        prints it: the part of the neighbourhood that they cover. Each further number divides it by
-        how many printed values lie within the spread of its difference from the first.
-        Conventions that fit count as none, those that print the same as one: they do not say how
-        crowded it is.
+        The expected number: the part of the neighbourhood of the first number in which a
+        convention would fit. Each further number divides it by how many printed values lie within
+        the spread of its difference from the first. Conventions that fit are not counted, and
+        those that print the same count once: they do not tell how dense the values are.
 
     Notes
     -----
-    Values of images go up and down together, so only their differences are independent evidence.
+    A convention raises or lowers all images together, so only differences between images are
+    independent evidence.
     """
     target = np.asarray(reported, dtype=np.float64)
     if not np.isfinite(target).all():
@@ -65,12 +65,12 @@ def expected_matches(
 
 
 def _covered(values: Values, target: float, allowed: float) -> float:
-    """Return which part of a number's neighbourhood would be printed as one of the values."""
+    """Return the part of a number's neighbourhood in which one of the values would be printed."""
     distances = np.abs(values - target)
     distances = distances[distances > allowed]
     reach = float(np.quantile(distances, NEIGHBOURS)) if len(distances) else ALONE * abs(target)
     reach = max(reach, allowed)
     near = np.sort(values[np.abs(values - target) <= reach])
-    # Intervals of what is printed alike; where they overlap, they count once.
+    # Each value covers the numbers that are printed like it. Where these overlap, count once.
     lengths = np.minimum(np.diff(near, append=np.inf), 2 * allowed)
     return float(lengths.sum() if len(near) else 2 * allowed) / (2 * reach)

@@ -1,4 +1,4 @@
-"""One way to compute a value: everything that papers and libraries leave unsaid."""
+"""One way to compute a value: all the settings that papers rarely state."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ COLOURS: Mapping[str, str] = MappingProxyType(
         "bgr": "red and blue swapped",
     }
 )
-"""What is seen of a colour image, and what it is called in reports."""
+"""What is read of a colour image, and its name in reports."""
 
 OWN = "own"
 RANGES: Mapping[str, tuple[float, float, str]] = MappingProxyType(
@@ -82,10 +82,10 @@ RANGES: Mapping[str, tuple[float, float, str]] = MappingProxyType(
         "-1..1": (2.0, -1.0, "pixels in [-1,1]"),
     }
 )
-"""Ranges and peaks: pixels x in [0,1] become a x + b with peak 1; what they are called."""
+"""Ranges and peaks: a and b, by which pixels x in [0,1] become a x + b with peak 1; and a name."""
 
 DEEP_RANGES = ("10-bit-peak", "12-bit-peak", "14-bit-peak")
-"""Peaks of samples that have fewer bits than the 16 of their file."""
+"""Peaks of samples with fewer bits than the 16 of their file."""
 
 DATA_RANGES: Mapping[str, str] = MappingProxyType(
     {
@@ -95,7 +95,7 @@ DATA_RANGES: Mapping[str, str] = MappingProxyType(
         "reference-maximum": "peak = maximum of the reference",
     }
 )
-"""Peaks that are taken from the pixels."""
+"""Peaks that are computed from the pixels."""
 
 QUANTISED = ("stored", "uint8", "truncated", "high-byte")
 """What is made of samples of 16 bits: nothing, 8 bits that are rounded or truncated, or the high
@@ -106,7 +106,7 @@ GRAYS = get_args(Gray)
 CROPS = (0, 1, 2, 3, 4, 6, 8)
 MODCROPS = (1, 2, 3, 4, 8)
 SCALES = (2, 3, 4, 8)
-"""Of super-resolution, tried where nobody says which."""
+"""Scales of super-resolution that are tried if none is given."""
 
 FORMS: Mapping[str, str] = MappingProxyType(
     {
@@ -134,7 +134,7 @@ FORMS: Mapping[str, str] = MappingProxyType(
         "dists-resize=256": "dists after the shorter side was resized to 256",
     }
 )
-"""What columns and forms of metrics are called in sentences; others by their names."""
+"""How columns and forms of metrics are written in sentences; others keep their names."""
 
 _PLAIN = {
     ("quantise", "stored"): "not quantised",
@@ -160,7 +160,7 @@ class Convention(NamedTuple):
     Attributes
     ----------
     metric
-        Column of the metric, e.g. ``ssim-window=uniform``, or a form that only others have.
+        Column of the metric, e.g. ``ssim-window=uniform``, or a form that only other tools have.
     colour
         One of `COLOURS`.
     quantise
@@ -168,8 +168,8 @@ class Convention(NamedTuple):
     modcrop, crop
         As in `View`.
     gray
-        What MATLAB's Y is of gray images with one channel: ``keep``, their values; ``expand``, that
-        of three equal channels.
+        How MATLAB's Y is made of gray images with one channel: ``keep`` takes their values,
+        ``expand`` converts three equal channels.
     brightness
         ``own``, or as in `View`.
     prepared
@@ -207,7 +207,7 @@ class Convention(NamedTuple):
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Sort key under which what is computed once for several stands together."""
+        """Sort key: conventions that share results of computations follow one another."""
         return (
             self.prepared,
             *(self.quantise, self.brightness, self.gray),
@@ -220,11 +220,11 @@ class Convention(NamedTuple):
 
     @property
     def seen(self) -> tuple[str, str, str, str, str]:
-        """What the pixels that are seen depend on, besides the part that is scored."""
+        """The settings that the scored pixels depend on, apart from crops."""
         return self.colour, self.quantise, self.gray, self.brightness, self.prepared
 
     def departures(self, other: Convention) -> list[str]:
-        """Name the fields in which this differs from another."""
+        """Return the names of the fields in which this differs from another."""
         return [name for name in FIELDS if getattr(self, name) != getattr(other, name)]
 
 
@@ -232,14 +232,14 @@ FIELDS = Convention._fields
 
 
 def encode(conventions: Sequence[Convention], codes: dict[str | int, int]) -> NDArray[np.int64]:
-    """Number the values of all fields, so that many conventions can be compared at once.
+    """Encode fields as numbers, so that many conventions can be compared at once.
 
     Parameters
     ----------
     conventions
         The rows.
     codes
-        Value to number; values that it lacks are added.
+        The number of each value; new values are added.
 
     Returns
     -------
@@ -251,7 +251,7 @@ def encode(conventions: Sequence[Convention], codes: dict[str | int, int]) -> ND
 
 
 def label(name: str, value: str | int) -> str:
-    """Say a field's value in words."""
+    """Return a field's value in words."""
     if (name, value) in _PLAIN:
         return _PLAIN[name, value]
     if name in ("crop", "modcrop"):
@@ -266,7 +266,7 @@ def label(name: str, value: str | int) -> str:
 
 
 def phrases(metric: str, settings: Mapping[str, Any]) -> list[str]:
-    """Describe a convention in words, without what is usual.
+    """Describe a convention in words, without the settings that are usual.
 
     Parameters
     ----------

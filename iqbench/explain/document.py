@@ -1,4 +1,4 @@
-"""Which conventions reproduce a reported value, for people and programs."""
+"""Render which conventions reproduce a reported value, for people and programs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def render_explanation(
     Parameters
     ----------
     frame, changes
-        The conventions, and what single changes do.
+        The conventions, and the effects of single changes.
     answer
         ``verdict``, ``sentence`` and ``advice``.
     format
@@ -41,7 +41,7 @@ def render_explanation(
     top
         How many conventions of each metric are shown.
     window
-        What a terminal table has to fit into.
+        The size of the terminal that a table must fit.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def explanation_document(
 ) -> Document:
     """Arrange the answer, the conventions and the single changes, see `render_explanation`.
 
-    CSV holds all conventions, whether they are shown or not.
+    CSV holds all conventions, not only those that are shown.
     """
     sections = [_settings(part, top) for _, part in frame.groupby("reported", sort=False)]
     for of, part in changes.groupby("of", sort=False):
@@ -81,7 +81,7 @@ DECIMALS = {"value": 6, "difference": 6, "effect": 6}
 
 
 def _settings(frame: pd.DataFrame, top: int) -> Section:
-    """Show the table of one metric: what reproduces it, else the nearest."""
+    """Make the table of one metric: conventions that reproduce it, otherwise the nearest."""
     reported = frame["reported"].iloc[0]
     count = int(frame["reproduces"].sum())
     if count:

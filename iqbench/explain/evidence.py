@@ -1,4 +1,4 @@
-"""What is to be explained: a metric's mean, its values of single images, or both."""
+"""The values to explain: a metric's mean, its values of single images, or both."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Evidence:
     mean
         Over all images, if it was given.
     images
-        By the place of the pair: the values of single images.
+        The values of single images, by the index of the pair.
     digits
-        How the digits are read, where they were not rounded to the nearest.
+        How the digits are read, if not as rounded to the nearest.
     """
 
     metric: str
@@ -39,7 +39,7 @@ class Evidence:
     digits: str = ""
 
     def __str__(self) -> str:
-        """Say it in a few words, e.g. ``ssim 0.7341`` or ``ssim of 100 images``."""
+        """Describe it in a few words, e.g. ``ssim 0.7341`` or ``ssim of 100 images``."""
         parts = [self.mean.text] if self.mean else []
         if self.images:
             count = len(self.images)
@@ -48,7 +48,7 @@ class Evidence:
         return f"{self.metric} {' and '.join(parts)}{how}"
 
     def readings(self) -> Iterator[Evidence]:
-        """Yield what was meant if all digits were cut off, and if all were rounded up."""
+        """Yield the evidence as if all digits were cut off, then as if all were rounded up."""
         for halves, digits in ((1, "digits cut off"), (-1, "digits rounded up")):
             images = {place: item.shifted(halves) for place, item in self.images.items()}
             mean = self.mean and self.mean.shifted(halves)
@@ -62,12 +62,12 @@ def gather(
     pattern: str | None,
     names: Names,
 ) -> list[Evidence]:
-    """Put together what was reported of each metric.
+    """Collect what was reported of each metric.
 
     Parameters
     ----------
     metrics
-        Name of each metric to what float32 arithmetic may be off by, see `Reported`.
+        The float32 error of each metric, see `Reported`.
     means
         The mean of each metric, or None.
     values
@@ -81,7 +81,7 @@ def gather(
     Raises
     ------
     IqbenchError
-        If a metric has neither, a name is of no pair, or a value is no number.
+        If a metric has no value, no image has a given name, or a value is no number.
     """
     if pattern is not None and not isinstance(values, str | Path):
         raise IqbenchError("a pattern is for the lines of a file", hint="Give --values FILE too")

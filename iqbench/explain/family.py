@@ -1,4 +1,4 @@
-"""What differs between the metrics that can be explained."""
+"""The interface of a metric that can be explained."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Family(ABC, Generic[Statistic]):
     metric
         The metric's name.
     forms
-        What is tried besides the metric's columns: forms that others call by its name.
+        Forms that other tools call by the metric's name; tried besides the metric's columns.
     mistakes
-        Those of the forms that come of a mistake.
+        The forms that result from a mistake.
     departures
         How many changes from a preset or a library are tried at once.
     networks
-        Whether a network does the work.
+        Whether the metric runs a network.
     whole_set
-        Whether there is one value of all images, and none of single ones or of a few.
+        Whether the metric has one value for all images, and none for single images.
     limits
         The least and the largest value that the metric can have.
     float_error
-        What implementations in float32 may be off by, see `Reported`.
+        The error of implementations in float32, see `Reported`.
     """
 
     metric: str
@@ -55,36 +55,36 @@ class Family(ABC, Generic[Statistic]):
 
     @abstractmethod
     def values(self) -> Mapping[str, Sequence[str]]:
-        """Return what is tried besides crops and modcrops, by field of a convention."""
+        """Return the values to try for each field of a convention, except crops and modcrops."""
 
     def affordable(self, convention: Convention, scale: int | None) -> bool:
-        """Tell whether a convention that is no preset and no library's is worth its time."""
+        """Tell whether a convention without a name is worth its computing time."""
         del convention, scale
         return True
 
     def sample(self, convention: Convention) -> Convention:
-        """Return the convention that stands for all with the same statistics of every pair.
+        """Return the convention that represents all with the same statistics of every pair.
 
-        By default those differ that differ in more than what is made of the pairs together.
+        By default, conventions that differ only in how pairs are averaged share statistics.
         """
         return convention._replace(pool="images")
 
     @abstractmethod
     def measure(self, pair: Pair, convention: Convention) -> Statistic:
-        """Return what the value follows from, of one pair.
+        """Return the statistics of one pair, from which the value is computed.
 
         Raises
         ------
         IqbenchError
-            If the convention does not fit the pair: nothing is left of it, it is too small.
+            If the convention does not fit the pair: it is too small, or crops leave nothing.
         """
 
     @abstractmethod
     def close(self, found: Sequence[Statistic], convention: Convention) -> float:
-        """Turn what was measured on all pairs into the value; NaN where undefined."""
+        """Compute the value from the statistics of all pairs; NaN if undefined."""
 
     def each(self, found: Sequence[Statistic], convention: Convention) -> list[float]:
-        """Return the values of single pairs, whatever is made of them over a folder."""
+        """Return the values of single pairs, however they are averaged over a folder."""
         alone = convention._replace(pool="images")
         return [self.close([statistic], alone) for statistic in found]
 

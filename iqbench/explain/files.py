@@ -1,4 +1,4 @@
-"""Find and read the pairs whose value is to be explained."""
+"""Find and read the pairs of images whose value is explained."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KEPT = 384 * 2**20
 
 
 class Pairs:
-    """The pairs that are explained, decoded when they are needed; a few hundred MB stay decoded.
+    """The pairs that are explained. They are decoded when needed; a few hundred MB stay decoded.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Pairs:
         return len(self._sources)
 
     def read(self, place: int) -> Pair:
-        """Return a pair of which nothing is computed yet.
+        """Read a pair; nothing is computed of it yet.
 
         Raises
         ------
@@ -119,8 +119,8 @@ def find_pairs(
     Raises
     ------
     IqbenchError
-        If one is a folder and the other a file, or an output is missing: the mean over part of a
-        data set is no value that anybody reported.
+        If one is a folder and the other a file, or an output is missing: nobody reports the mean
+        over a part of a data set.
     """
     first, second = find_place(reference), find_place(output)
     if not first.is_dir() and not second.is_dir():
@@ -133,9 +133,10 @@ def find_pairs(
             raise IqbenchError(f"{option} is for folders, but two files are given")
         return [(str(first), (source_of(first), source_of(second)))]
     if not (first.is_dir() and second.is_dir()):
-        names = (first, second) if first.is_dir() else (second, first)
+        folder, other = (first, second) if first.is_dir() else (second, first)
+        kind = "a file" if other.exists() else "not there"
         raise IqbenchError(
-            f"{names[0]} is a folder, {names[1]} is none", hint="Give two files or two folders"
+            f"{folder} is a folder, and {other} is {kind}", hint="Give two files or two folders"
         )
     dataset = reference_folder(first, reference_name=reference_name)
     matches = match_outputs(

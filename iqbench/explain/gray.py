@@ -1,4 +1,4 @@
-"""Gray from red, green and blue, in all the ways that are in use."""
+"""Convert red, green and blue to gray, in all ways that are in use."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ FIXED_POINT = {
     "gray-14-bit": ((4899, 9617, 1868), 14),
     "gray-pillow": ((19595, 38470, 7471), 16),
 }
-"""Weights of red, green and blue and the bits they are shifted by: integers, so that a value in a
-thousand is another than the rounded luma. A test holds them to OpenCV and Pillow themselves."""
+"""Integer weights of red, green and blue, and by how many bits the sum is shifted.
+
+One value in a thousand differs from the rounded luma. A test compares them with OpenCV and Pillow.
+"""
 
 MATLAB = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 """MATLAB's ``rgb2gray``: the first row of the inverse of NTSC's matrix, not 0.299, 0.587, 0.114."""
 
 REC709 = (0.2125, 0.7154, 0.0721)
-"""scikit-image's ``rgb2gray``, by its documentation; BT.709 has 0.2126, 0.7152, 0.0722."""
+"""scikit-image's ``rgb2gray``; BT.709 itself has 0.2126, 0.7152, 0.0722."""
 
-# A luma that is an integer may be a little less than that.
+# In float arithmetic, a luma that is an integer may come out a little less.
 INTEGER_TOLERANCE = 2e-5
 
 _BASES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -55,9 +57,9 @@ def to_gray(name: str, image: Tensor) -> Tensor:
     Parameters
     ----------
     name
-        A key of `iqbench.explain.convention.COLOURS` that stands for one plane.
+        A key of `iqbench.explain.convention.COLOURS` that names one plane.
     image
-        (1, 3, H, W) in [0, 1], red first; of one channel it is returned as it is.
+        (1, 3, H, W) in [0, 1], red first. An image with one channel is returned unchanged.
 
     Returns
     -------

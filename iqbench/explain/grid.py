@@ -1,4 +1,4 @@
-"""Which conventions are tried, and how each is called."""
+"""Which conventions are tried, and how each is named."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = ["Facts", "Grid", "Named"]
 Values = Mapping[str, Sequence[str | int]]
 
 ALONE = ("prepared",)
-"""Fields that are never changed together with another: they have many values, each of them rare."""
+"""Fields that are changed alone: they have many values, and each is rare."""
 
 
 @dataclass
 class Facts:
-    """Facts about all pairs that show which differences of conventions change nothing.
+    """Facts about all pairs, which tell what differences between conventions change nothing.
 
     Attributes
     ----------
@@ -42,15 +42,16 @@ class Facts:
     averaged
         Whether a mean over them was reported, not only values of single images.
     sizes
-        Height and width of the references: where all are equal, so are their weights in a mean.
+        Height and width of the references. If all are equal, so are their weights in a mean.
     colour, gray, deep
-        Whether any has three channels, gray that is read in several ways, or more than 8 bits.
+        Whether any pair has three channels, gray that can be read in several ways, or more than 8
+        bits.
     touching
-        The modcrops that take something away of any.
+        The modcrops that cut off pixels of any pair.
     turned, sixteen
-        Whether any has an EXIF orientation, or samples of 16 bits.
+        Whether any pair has an EXIF orientation, or samples of 16 bits.
     reordered
-        The orders of the lists that pair other images, of `ORDERS`.
+        Those of `ORDERS` that pair other images.
     """
 
     pairs: int = 0
@@ -94,7 +95,7 @@ class Facts:
         self.reordered |= other.reordered
 
     def collapse(self, convention: Convention) -> Convention:
-        """Give conventions that cannot differ on these pairs one form."""
+        """Return one form for all conventions that cannot differ on these pairs."""
         pool = convention.pool if self.pairs > 1 and self.averaged else "images"
         colour, gray = self._colour(convention)
         return convention._replace(
@@ -116,7 +117,7 @@ class Facts:
         return not (prepared in JPEG and self.deep)
 
     def _colour(self, convention: Convention) -> tuple[str, str]:
-        """Return colour and gray of `collapse`: MATLAB's Y alone makes other values of gray."""
+        """Return colour and gray of `collapse`: only MATLAB's Y changes the values of gray."""
         studio = convention.colour.startswith("luma-studio")
         gray = convention.gray if studio and self.gray else "keep"
         if self.colour:
@@ -124,7 +125,7 @@ class Facts:
         return (convention.colour.replace("-bgr", ""), gray) if gray == "expand" else ("rgb", gray)
 
     def distinct(self, values: Values) -> Values:
-        """Leave out values that `collapse` would only undo."""
+        """Leave out values that `collapse` would undo."""
         start = Convention("")
         return {
             name: [
@@ -145,18 +146,18 @@ def _with(convention: Convention, name: str, value: str | int) -> Convention:
 
 @dataclass(frozen=True)
 class Named:
-    """How a convention is called.
+    """How a convention is named.
 
     Attributes
     ----------
     protocol
-        The presets that it is, or the nearest one and what is different.
+        The presets that equal it, or the nearest one and the differences.
     libraries
-        The libraries' functions that it is.
+        The libraries' functions that compute it.
     single
         Those of them that compute in float32.
     departures
-        Changes from the nearest preset; 0 of what a library does.
+        The number of changes from the nearest preset; 0 if a library computes it.
     plausibility
         One of `iqbench.explain.plausibility.KINDS`.
     """
@@ -169,26 +170,26 @@ class Named:
 
 
 class Grid:
-    """The conventions within some departures from a preset or a library.
+    """The conventions within some changes of a preset or a library's default.
 
     Parameters
     ----------
     anchors
-        What departures are counted from.
+        From which changes are counted.
     values
         Field of a convention to the values that are tried.
     departures
         How many are allowed.
     affordable
-        Says of a convention that is no anchor whether it is worth its time.
+        Tells of a convention without a name whether it is worth its computing time.
     facts
         Of the pairs.
     scales
         Of super-resolution, that are tried.
     mistakes
-        Forms of the metric that come of a mistake.
+        Forms of the metric that result from a mistake.
     single
-        Whether everybody computes the metric in float32.
+        Whether all implementations compute the metric in float32.
     """
 
     def __init__(
@@ -249,7 +250,7 @@ class Grid:
         return [conventions for conventions in kinds.values() if conventions]
 
     def name(self, convention: Convention) -> Named:
-        """Say what a convention is, in terms of the presets and the libraries."""
+        """Name a convention by presets and libraries."""
         return self._named[convention]
 
     def _name(self, convention: Convention, kind: str, near: Convention, distance: int) -> Named:
@@ -275,7 +276,7 @@ def _nearest(
 ) -> list[tuple[Convention, int]]:
     """Return the preset with the fewest changes for each convention, and how many these are.
 
-    One channel alone counts as another change, since nobody reports it.
+    A single channel counts as one more change, because nobody reports it.
     """
     codes: dict[str | int, int] = {}
     rows = encode(conventions, codes)
@@ -290,7 +291,7 @@ def _nearest(
 
 
 def _changed(start: Convention, values: Values, count: int) -> Iterator[Convention]:
-    """Yield what differs from a convention in so many fields."""
+    """Yield the conventions that differ from one in so many fields."""
     for names in combinations(values, count):
         places = [FIELDS.index(name) for name in names]
         choices = [

@@ -1,4 +1,4 @@
-"""Several metrics of one table: their values have one cause."""
+"""Find one cause for the values of several metrics of one table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from iqbench.explain.prepared import AS_STORED
 __all__ = ["share_cause"]
 
 TRIED = 100
-"""So many matches of each metric are combined with those of the others."""
+"""The number of matches of each metric that are combined with those of the others."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class _Match:
     Attributes
     ----------
     index
-        Of the row.
+        The row's index.
     rank
-        The place of its plausibility among `KINDS`.
+        The index of its plausibility in `KINDS`.
     names
-        Protocols and libraries that it is, or that it is a change of.
+        The protocols and libraries that equal it, or from which it is changed.
     choices
-        What is changed from them.
+        The changes.
     view
         The convention itself, without the metric.
     """
@@ -54,9 +54,9 @@ def share_cause(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows of all. Of each metric that has a match, one is the best; where there are several
-        metrics, these are the matches that need the fewest choices together. What several metrics
-        agree on is no coincidence if all of them together are not.
+        All rows. Each metric with a match has one best row. Of several metrics, the best rows are
+        those that together need the fewest choices. If they share choices, their chances multiply,
+        and together they may be no coincidence although each alone is one.
     """
     matches = [_matches(frame) for frame in frames]
     chosen = _combine([found for found in matches if found])
@@ -78,7 +78,7 @@ def share_cause(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _first(frame: pd.DataFrame, match: _Match) -> pd.DataFrame:
-    """Put the row that was chosen first, and mark it."""
+    """Move the chosen row to the front, and mark it."""
     chosen = frame.index == match.index
     marked = frame.assign(best=chosen)
     return pd.concat([marked[chosen], marked[~chosen]])
@@ -92,7 +92,7 @@ def _matches(frame: pd.DataFrame) -> list[_Match]:
 
 
 def _match(index: Hashable, row: Mapping[Any, Any]) -> _Match:
-    """Read names and choices out of a row."""
+    """Read names and choices from a row."""
     protocol, _, changes = str(row["protocol"]).partition(" but ")
     names = {("protocol " + name) for name in protocol.split(", ")}
     libraries = split_names(str(row["library"]))

@@ -1,4 +1,4 @@
-"""Metrics with trained parameters, and what they are fed: LPIPS, DISTS, NIQE."""
+"""Metrics with trained parameters: LPIPS, DISTS, NIQE."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ OLD = ", version 0.0"
 
 LPIPS_ERROR = 3e-4
 DISTS_ERROR = 5e-5
-"""What convolutions in TF32 change, which is what PyTorch does on GPUs unless it is told not to."""
+"""Errors of convolutions in TF32, which PyTorch uses on GPUs by default."""
 
 
 class LpipsFamily(MeanFamily):
-    """LPIPS with the nets whose weights are there; nothing is fetched."""
+    """LPIPS with each network whose weights are on this machine; nothing is downloaded."""
 
     metric = "lpips"
     limits = (0.0, math.inf)
@@ -53,7 +53,7 @@ class LpipsFamily(MeanFamily):
         return list(resolve_metrics(f"lpips-{net}" for net in self._nets))
 
     def values(self) -> Mapping[str, Sequence[str]]:
-        """Return nets, versions, what the networks are fed."""
+        """Return networks, versions, and inputs of the networks."""
         return {
             "colour": ("rgb", "bgr"),
             "quantise": QUANTISED,
@@ -84,7 +84,7 @@ class LpipsFamily(MeanFamily):
 
 
 class DistsFamily(MeanFamily):
-    """DISTS of whole images, or of images that were shrunk first; nothing is fetched."""
+    """DISTS of whole images, or of images that were resized first; nothing is downloaded."""
 
     metric = "dists"
     limits = (0.0, 1.0)
@@ -97,7 +97,7 @@ class DistsFamily(MeanFamily):
         need_weights(("vgg16", "dists"), "DISTS")
 
     def values(self) -> Mapping[str, Sequence[str]]:
-        """Return sizes, and what the network is fed."""
+        """Return sizes, and inputs of the network."""
         return {
             "colour": ("rgb", "bgr"),
             "quantise": QUANTISED,
@@ -120,7 +120,7 @@ class DistsFamily(MeanFamily):
 
 
 class NiqeFamily(MeanFamily):
-    """NIQE of the output alone, on each luma; nothing is fetched."""
+    """NIQE of the output alone, on each luma; nothing is downloaded."""
 
     metric = "niqe"
     forms = ("niqe-luma=full", "niqe-rounded=false", "niqe-luma=full-rounded=false")
@@ -140,7 +140,7 @@ class NiqeFamily(MeanFamily):
         }
 
     def affordable(self, convention: Convention, scale: int | None) -> bool:
-        """Cut no other multiple than that of the scale: blocks start at the corner."""
+        """Try only modcrops of the scale: blocks start at the corner."""
         return convention.modcrop in (1, scale)
 
     def measure(self, pair: Pair, convention: Convention) -> float:
@@ -157,7 +157,7 @@ class NiqeFamily(MeanFamily):
 
 
 def need_weights(names: Sequence[str], metric: str) -> None:
-    """Refuse where weights are not there.
+    """Check that weights are on this machine.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def need_weights(names: Sequence[str], metric: str) -> None:
 
 
 def _unscaled(image: Tensor) -> Tensor:
-    """Return what ImageNet's normalisation turns into [-1, 1]: version 0.0 does not scale."""
+    """Undo ImageNet's normalisation, so that the network sees [-1, 1]: version 0.0 has none."""
     deviation = image.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
     return (2 * image - 1) * deviation + image.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
 

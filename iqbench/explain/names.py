@@ -1,4 +1,4 @@
-"""The names by which a list of values may call a pair."""
+"""Find pairs by the names that lists of values use."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Names:
         return [(place, start, end) for weight, place, start, end in found if weight == most]
 
     def examples(self) -> str:
-        """Name a few pairs, for messages."""
+        """Return the names of a few pairs, for messages."""
         return ", ".join(self.images[:3]) + (", ..." if len(self) > 3 else "")
 
     def _words(self, line: str) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""How plausible a convention is before its value is known."""
+"""Rate how plausible a convention is, whatever its value."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["KINDS", "LIMITS", "SINGLE", "rate", "unlikely"]
 KINDS = ("named", "one change", "two changes", "a mistake", "two mistakes")
 """From the most plausible to the least.
 
-A protocol or what a library does by default; one or two changes of it that somebody may have
-chosen; a choice that nobody would make on purpose; two of those at once.
+A protocol or a library's default; one or two deliberate changes of it; a choice that nobody makes
+on purpose; two such choices.
 """
 
 LIMITS: Mapping[str, float] = MappingProxyType(
     dict(zip(KINDS, (0.1, 0.03, 0.02, 0.002, 1e-6), strict=True))
 )
-"""A match counts only if fewer matches than this are expected by chance among what is as plausible.
+"""How many matches may be expected by chance, at most, if a match of a kind is to be believed.
 
-The less plausible a kind is, the less chance it may need. Two mistakes at once are believed only
-where the values of several images leave no chance.
+The less plausible a kind is, the lower is its limit. Two mistakes at once are believed only if the
+values of several images exclude chance.
 """
 
 PLAIN_RANGES = (OWN, "0..255", "-1..1")
@@ -36,16 +36,16 @@ CROP = FIELDS.index("crop")
 def unlikely(
     name: str, value: str | int, *, scales: Collection[int], mistakes: Collection[str]
 ) -> bool:
-    """Tell whether a field's value is one that nobody would choose on purpose.
+    """Tell whether nobody would choose a field's value on purpose.
 
     Parameters
     ----------
     name, value
         A field of a convention.
     scales
-        Of super-resolution: other borders are unlikely.
+        Scales of super-resolution: other borders are unlikely.
     mistakes
-        Forms of the metric that come of a mistake.
+        Forms of the metric that result from a mistake.
     """
     text = str(value)
     if name == "crop":
@@ -68,14 +68,14 @@ def rate(
     scales: Collection[int],
     mistakes: Collection[str],
 ) -> list[tuple[str, int]]:
-    """Say how plausible each convention is, and how many changes it needs.
+    """Rate each convention, and count the changes that it needs.
 
     Parameters
     ----------
     conventions
-        Any.
+        The conventions to rate.
     anchors
-        The conventions with a name, and whether what is named is a mistake.
+        The conventions with a name, and whether each is a mistake.
     scales, mistakes
         As in `unlikely`.
 
@@ -100,7 +100,7 @@ def rate(
     for start, own in zip(encode(list(anchors), codes), anchors.values(), strict=True):
         changed = rows != start
         count = changed.sum(1)
-        # A border that only its own library has is unlikely together with anything else.
+        # A border that only one library uses is unlikely together with any other change.
         carried = wrong[:, CROP] & ~changed[:, CROP] & (count > 0)
         mistaken = (changed & wrong).sum(1) + carried + int(own)
         rank = np.where(mistaken > 0, np.minimum(mistaken + 2, 4), np.minimum(count, 2))

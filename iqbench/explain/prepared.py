@@ -1,4 +1,4 @@
-"""What may have been done to two images before they were scored."""
+"""Changes that may have been made to two images before they were scored."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ SHIFTS: Mapping[str, tuple[int, int]] = MappingProxyType(
         "output-left": (0, -1),
     }
 )
-"""Rows and columns by which the output is moved; the part that both have is scored."""
+"""Rows and columns by which the output is moved; the common part is scored."""
 
 ORIENTATIONS = ("output-orientation-ignored", "reference-orientation-ignored")
 JPEG: Mapping[str, int] = MappingProxyType({"jpeg-75": 75, "jpeg-95": 95})
-"""Qualities that Pillow and OpenCV take where nobody says one; colours at half resolution."""
+"""Default qualities of Pillow and OpenCV, with colour at half resolution."""
 
 RESIZED: Mapping[str, bool] = MappingProxyType(
     {"256x256-bilinear": False, "256x256-bilinear-antialiased": True}
@@ -54,7 +54,7 @@ RESIZED: Mapping[str, bool] = MappingProxyType(
 
 ORDERS = ("outputs-in-natural-order", "references-in-natural-order")
 WHOLE_SIZE = (AS_STORED, *SHIFTS, *ORIENTATIONS, *JPEG, *ORDERS)
-"""What is tried of every metric that compares two images: the size stays, or loses a pixel."""
+"""Changes that are tried with every metric that compares two images; they keep the size."""
 
 PREPARED: Mapping[str, str] = MappingProxyType(
     {
@@ -74,7 +74,7 @@ PREPARED: Mapping[str, str] = MappingProxyType(
         ORDERS[1]: "lists matched by place, references sorted by number and outputs by letter",
     }
 )
-"""What was done, and what it is called in reports."""
+"""Each change, and its name in reports."""
 
 SIDE = 256
 
@@ -82,7 +82,7 @@ SIDE = 256
 def prepare(
     name: str, reference: Picture, output: Picture, others: Mapping[str, Callable[[], Picture]]
 ) -> tuple[Picture, Picture]:
-    """Do to both images what was done before they were scored.
+    """Make one of the changes.
 
     Parameters
     ----------
@@ -91,12 +91,13 @@ def prepare(
     reference, output
         As they were decoded.
     others
-        The output that another order of the lists puts beside this reference, by key of `ORDERS`.
+        The output that this reference gets if lists are sorted in another order, by key of
+        `ORDERS`.
 
     Raises
     ------
     IqbenchError
-        If it cannot be done to these images.
+        If the change cannot be made to these images.
     """
     if name in (*SHIFTS, *RESIZED) and _size(reference) != _size(output):
         raise IqbenchError("the two differ in size")
@@ -120,7 +121,7 @@ def prepare(
 
 
 def _partner(name: str, others: Mapping[str, Callable[[], Picture]]) -> Picture:
-    """Read the output that another order of the lists puts beside a reference."""
+    """Read the output that the reference gets if lists are sorted in another order."""
     if name not in others:
         raise IqbenchError("there are no lists that could be sorted otherwise")
     return others[name]()
@@ -131,7 +132,7 @@ def _size(picture: Picture) -> tuple[int, int]:
 
 
 def partners(references: Sequence[str], outputs: Sequence[str]) -> dict[str, list[int]]:
-    """Say which output each reference meets where two sorted lists are matched by place.
+    """Find the output of each reference if two sorted lists are paired by position.
 
     Parameters
     ----------
@@ -141,8 +142,8 @@ def partners(references: Sequence[str], outputs: Sequence[str]) -> dict[str, lis
     Returns
     -------
     dict
-        Key of `ORDERS` to the place of the output for each pair; orders that change nothing are
-        left out.
+        For each key of `ORDERS`, the index of the output for each pair. Orders that change nothing
+        are left out.
     """
     by_letter, by_number = (
         [sorted(range(len(names)), key=lambda place: key(names[place])) for key in (str, _natural)]
@@ -168,10 +169,10 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def _moved(reference: Picture, output: Picture, down: int, right: int) -> tuple[Picture, Picture]:
-    """Move the output, and cut both to the part that they share."""
+    """Move the output, and cut both images to their common part."""
     height, width = reference.height - abs(down), reference.width - abs(right)
     if min(height, width) < 1:
-        raise IqbenchError("nothing is left of an image that is moved")
+        raise IqbenchError("the images are too small to be moved")
     starts = [(max(down, 0), max(right, 0)), (max(-down, 0), max(-right, 0))]
     first, second = (
         replace(picture, pixels=picture.pixels[top : top + height, left : left + width])

@@ -1,4 +1,4 @@
-"""Try the conventions, and say which reproduce a reported value."""
+"""Try conventions, and tell which reproduce a reported value."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["METRICS", "changes", "explain"]
 
 USUAL = ("rgb", "luma-studio", "luma-full")
-"""Colours under which the metric itself is measured on every pair."""
+"""Colours with which the plain metric is measured on every pair."""
 
 WORKERS = 8
 
@@ -62,8 +62,8 @@ def explain(
 ) -> pd.DataFrame:
     """Find out under which conventions reported values come out.
 
-    Tried is everything within two changes (MS-SSIM, LPIPS: one) of a preset or of what a library
-    does, as far as it can make a difference to these images. Of a folder, all conventions are
+    Conventions within two changes (MS-SSIM, LPIPS: one) of a preset or of a library's default are
+    tried, if they can make a difference on these images. Of a folder, all conventions are
     measured on a few images, and those that may fit on all. Conventions of a metric with networks
     are tried until one fits beyond chance, the most plausible first.
 
@@ -94,7 +94,7 @@ def explain(
     try_all
         Go on when a convention of a metric with networks fits, so that `changes` has all changes.
     reporter
-        Is told how far it is.
+        Receives the progress.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def explain(
         One row a convention: what reproduces the values first, the most plausible in front; then
         the others, nearest first. Columns: metric, protocol (the preset's name, or the nearest and
         what is different), library, value (the mean), difference (the largest from what was
-        reported), reproduces, exact (it gives all digits without what float32 may be off by),
+        reported), reproduces, exact (it gives all digits without an allowance for float32),
         plausibility (see `iqbench.explain.plausibility.KINDS`), chance (how many as plausible ones
         would be expected to fit by chance), coincidence (it fits, but chance may do that too),
         images (how many were measured; where that are not all, the mean is an estimate),
@@ -170,7 +170,7 @@ def explain(
 def _means(
     value: Number | Sequence[Number] | None, metrics: Sequence[str]
 ) -> Sequence[Number | None]:
-    """Return the mean of each metric, or None of each."""
+    """Return the mean of each metric, or None for each."""
     if value is None:
         return [None] * len(metrics)
     means = [value] if isinstance(value, str | float | int) else list(value)
@@ -183,12 +183,12 @@ def _means(
 
 
 def _check_possible(evidence: Evidence, limits: tuple[float, float], names: Sequence[str]) -> None:
-    """Refuse values that no convention gives.
+    """Check that values are possible.
 
     Raises
     ------
     IqbenchError
-        If one is outside of the metric's range.
+        If one is outside the metric's range.
     """
     low, high = limits
     numbers = [("", evidence.mean)] if evidence.mean else []
@@ -210,12 +210,12 @@ def _check_possible(evidence: Evidence, limits: tuple[float, float], names: Sequ
 
 
 def look_at(pairs: Pairs, workers: int, reporter: Reporter | None) -> tuple[Facts, list[float]]:
-    """Read all pairs once: headers do not tell what quantising changes.
+    """Read all pairs once; headers alone do not tell whether quantising changes pixels.
 
     Returns
     -------
     tuple
-        What all pairs together say, and how much conventions differ on each.
+        Facts about all pairs together, and how much conventions differ on each pair.
     """
     from iqbench.explain.grid import Facts
 
@@ -292,7 +292,7 @@ def prepare(
     workers: int,
     reporter: Reporter | None,
 ) -> tuple[Survey, Grid, list[str]]:
-    """Return the conventions of a metric, how they are measured, and the metric's own columns."""
+    """Return the survey of a metric's conventions, their grid, and the metric's own columns."""
     from iqbench.explain.anchors import library_anchors, preset_anchors
     from iqbench.explain.grid import Grid
     from iqbench.explain.survey import Survey
@@ -336,7 +336,7 @@ def prepare(
 def judge(
     survey: Survey, grid: Grid, evidence: Evidence, *, scale: int | None, columns: Sequence[str]
 ) -> pd.DataFrame:
-    """Say which conventions reproduce what was reported.
+    """Find which conventions reproduce what was reported.
 
     Parameters
     ----------
@@ -373,7 +373,7 @@ def judge(
 
 
 def _rows(survey: Survey, grid: Grid, evidence: Evidence) -> pd.DataFrame:
-    """Return what was found, one row a convention."""
+    """Return a row for each convention that was measured."""
     rows, reported = [], str(evidence)
     for convention, known in survey.found.items():
         number = survey.value(convention)
@@ -410,7 +410,7 @@ def _rows(survey: Survey, grid: Grid, evidence: Evidence) -> pd.DataFrame:
 
 
 def _prints(survey: Survey, convention: Convention, evidence: Evidence) -> bool:
-    """Tell whether a convention gives all digits without what float32 may be off by."""
+    """Tell whether a convention gives all digits without an allowance for float32."""
     values = survey.images(convention, list(evidence.images))
     exact = all(
         reported.prints(value)
@@ -462,7 +462,7 @@ def _workers() -> int:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Compute a thousand small steps in one thread; several would wait for each other."""
+    """Limit torch to one thread: a thousand small steps are slower in several."""
     import torch
 
     before = torch.get_num_threads()
@@ -474,7 +474,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def changes(frame: pd.DataFrame) -> pd.DataFrame:
-    """Say what each single change of a setting does to the number.
+    """Return the effect of each single change of a setting.
 
     Parameters
     ----------
@@ -506,7 +506,7 @@ def _changes(frame: pd.DataFrame) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for row in frame.to_dict("records"):
             names = _convention(row).departures(start)
-            # Infinite values have no difference.
+            # The difference of infinite values is NaN.
             effect = row["value"] - base["value"] if row["value"] != base["value"] else 0.0
             if len(names) == 1 and effect != 0:
                 found.append(
@@ -524,7 +524,7 @@ def _changes(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _usual(frame: pd.DataFrame) -> pd.Series[Any] | None:
-    """Return the row of the metric itself under ``rgb``; None where it does not fit."""
+    """Return the row of the plain metric under ``rgb``; None if it does not fit the images."""
     best = str(frame.iloc[0]["metric"]).partition(", ")[0]
     for metric in (*METRICS, best):
         usual = Convention(metric)
@@ -537,7 +537,7 @@ def _usual(frame: pd.DataFrame) -> pd.Series[Any] | None:
 
 
 def _family(metric: str) -> Family[Any]:
-    """Look up how a metric is explained."""
+    """Return the family of conventions of a metric."""
     from iqbench.explain.blocking import PsnrBFamily
     from iqbench.explain.error import PsnrFamily
     from iqbench.explain.learned import DistsFamily, LpipsFamily, NiqeFamily
@@ -571,19 +571,19 @@ def _scales(metric: str, scale: int | None) -> Sequence[int]:
     """Return the scales of super-resolution that are tried."""
     if scale is not None:
         return (scale,)
-    # Elsewhere every crop would be computed anew, and few report it of super-resolution.
+    # Other metrics would compute every crop anew, and few papers on super-resolution report them.
     return SCALES if metric in ("psnr", "ssim", "psnr-b") else ()
 
 
 def _different(frame: pd.DataFrame) -> pd.DataFrame:
-    """Leave out changes that make no difference: their value is that of something simpler."""
+    """Leave out changes that make no difference: a simpler convention has the same value."""
     simplest = frame.groupby(["value", "images"])["departures"].transform("min")
     kept = (frame["departures"] == 0) | (frame["departures"] == simplest)
     return frame[kept | (frame["plausibility"] == KINDS[0])]
 
 
 def _sorted(frame: pd.DataFrame, scale: int | None, columns: Sequence[str]) -> pd.DataFrame:
-    """Put what reproduces the values first, the most plausible in front; then the nearest.
+    """Sort what reproduces the values by plausibility; after it, the nearest.
 
     Of equally plausible ones, the simplest come first, then those of the scale that was given,
     then what meets all printed digits without the allowance for float32, then presets, then what

@@ -1,4 +1,4 @@
-"""FID and KID, which have one value of all images, under the conventions in use."""
+"""FID and KID, which have one value for all images, under the conventions in use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ METRICS: Mapping[str, type[InceptionDistance]] = {
 
 
 class InceptionFamily(Family[tuple[Features, Features]]):
-    """A distance between Inception's features, by the resizer that brings images to its size."""
+    """A distance between Inception's features, for each resizer of its input."""
 
     departures = 1
     networks = True
@@ -48,7 +48,7 @@ class InceptionFamily(Family[tuple[Features, Features]]):
         self.forms = tuple(name for name in self._resizers if name != metric)
 
     def values(self) -> Mapping[str, Sequence[str]]:
-        """Return resizers, and what may have been done to the images."""
+        """Return resizers, and changes that may have been made to the images."""
         return {
             "colour": ("rgb", "bgr"),
             "quantise": QUANTISED,
@@ -63,7 +63,7 @@ class InceptionFamily(Family[tuple[Features, Features]]):
     def measure(self, pair: Pair, convention: Convention) -> tuple[Features, Features]:
         """Return the features of both images."""
         reference, output = pair.part(convention)
-        # What was done to the output alone leaves the reference as it is.
+        # JPEG changes the output alone.
         alike = convention.prepared in JPEG
         seen = convention._replace(prepared=AS_STORED) if alike else convention
         first = pair.once(("reference", seen), lambda: self._features(reference, seen), large=False)

@@ -1,4 +1,4 @@
-"""A value as somebody printed it."""
+"""A printed value and its precision."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LARGEST = 1e6
 """Larger values, also infinite ones, may be off by as much as this one."""
 
 FLOAT_ERROR = 2e-6
-"""What float32 arithmetic may be off by, relative to values above 1, absolute below."""
+"""Error of float32 arithmetic: relative to values above 1, absolute below."""
 
 EXACT_ERROR = 5e-8
-"""What float64 arithmetic on luma in float32 may be off by, in the same terms."""
+"""Error of float64 arithmetic on luma in float32, in the same terms."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Reported:
     value
         The number.
     tolerance
-        Half a unit of the last digit, and what float32 arithmetic may be off by.
+        Half a unit of the last digit, and the error of float32 arithmetic.
     half
         Half a unit of the last digit alone.
     """
@@ -52,7 +52,7 @@ class Reported:
             As in `iqbench.explain.printed.read_printed`; a float counts with the digits that it
             prints.
         float_error
-            What float32 arithmetic may be off by, relative to values above 1, absolute below.
+            The error of float32 arithmetic: relative to values above 1, absolute below.
 
         Raises
         ------
@@ -68,11 +68,11 @@ class Reported:
 
     @property
     def exact(self) -> float:
-        """Half a unit of the last digit, and what float64 arithmetic may be off by."""
+        """Half a unit of the last digit, and the error of float64 arithmetic."""
         return self.half + EXACT_ERROR * max(1.0, min(abs(self.value), LARGEST))
 
     def difference(self, value: float) -> float:
-        """Return by how much another value is larger; 0 for equal infinities.
+        """Return by how much another value is larger; 0 if both are infinite.
 
         Many scripts print 100 where PSNR is infinite.
         """
@@ -80,11 +80,11 @@ class Reported:
         return 0.0 if value == self.value or capped else value - self.value
 
     def shifted(self, halves: int) -> Reported:
-        """Return what was meant if digits were cut off (1) or rounded up (-1)."""
+        """Return the value as if digits were cut off (1) or rounded up (-1)."""
         return replace(self, value=self.value + halves * self.half)
 
     def matches(self, value: float) -> bool:
-        """Tell whether a value would be printed like this, if it were computed in float32."""
+        """Tell whether a value would be printed like this, allowing for float32 arithmetic."""
         return abs(self.difference(value)) <= self.tolerance
 
     def prints(self, value: float) -> bool:

@@ -1,4 +1,4 @@
-"""Total variation in the forms that libraries call by that name."""
+"""Total variation in the forms of libraries."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TvFamily(MeanFamily):
         }
 
     def affordable(self, convention: Convention, scale: int | None) -> bool:
-        """Leave crops to the presets, and change either colour or range."""
+        """Leave crops to the presets; change colour or range, not both."""
         whole = convention.crop in (0, scale) and convention.modcrop in (1, scale)
         if convention.prepared != AS_STORED and convention.metric in self.forms:
             return False

@@ -1,4 +1,4 @@
-"""Sums and extremes over many windows of one image, whose middle is added up once."""
+"""Sums and extremes over many windows of one image; its middle is reduced once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Windows"]
 Planes: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 MARGIN = 32
-"""Rows and columns at each edge that are kept; windows that start or end further in are rare."""
+"""How many rows and columns at each edge are kept; windows rarely start or end further in."""
 
 
 class Windows:
@@ -77,7 +77,7 @@ def _starts(side: int) -> NDArray[np.intp]:
 
 
 def _position(starts: NDArray[np.intp], part: slice, side: int) -> slice | None:
-    """Return the rows of the small image that are exactly these, if there are."""
+    """Return the rows of the small image that cover exactly these, if there are any."""
     ends = np.searchsorted(starts, [part.start, part.stop])
     exact = starts[ends[0]] == part.start and (
         part.stop == side or (ends[1] < len(starts) and starts[ends[1]] == part.stop)

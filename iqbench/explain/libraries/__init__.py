@@ -1,4 +1,4 @@
-"""What libraries do by default, one file of data a library."""
+"""What libraries compute by default: one file of data for each library."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class FunctionSettings(BaseModel):
 
 
 class LibraryFunction(BaseModel):
-    """A function of a library, called with the options that its name says.
+    """A function of a library, with the options in its name.
 
     Attributes
     ----------
     name
-        What it is called in reports.
+        Its name in reports.
     metric
         The column or form that it computes.
     file
-        Where it is defined, in the library's sources.
+        The source file that defines it.
     commit
-        One that has the version of the file that is meant.
+        A commit with the meant version of the file.
     settings
-        What else it does.
+        Its other settings.
     mistake
-        Whether it is a mistake that is made with it.
+        Whether it is a common mistake with the function.
     single
         Whether it computes in float32.
     """
@@ -69,20 +69,20 @@ class LibraryFunction(BaseModel):
 
 
 class LibraryDefaults(BaseModel):
-    """A library, and where it comes from.
+    """A library, its source, and its functions.
 
     Attributes
     ----------
     package
-        Its name in the package index; empty where it cannot be installed from there.
+        Its name in the package index; empty if the index does not have it.
     version
-        That the tests ran with; empty where its formulas are written a second time in the tests.
+        The version in the tests; empty if the tests contain a second copy of its formulas.
     source
-        Repository or documentation.
+        Address of the repository or documentation.
     single
         Whether all its functions compute in float32.
     entries
-        What it does.
+        Its functions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
