@@ -20,7 +20,7 @@ on purpose; two such choices.
 """
 
 LIMITS: Mapping[str, float] = MappingProxyType(
-    dict(zip(KINDS, (0.1, 0.03, 0.02, 0.002, 1e-6), strict=True))
+    dict(zip(KINDS, (0.1, 0.03, 0.02, 0.005, 1e-6), strict=True))
 )
 """How many matches may be expected by chance, at most, if a match of a kind is to be believed.
 
