@@ -132,7 +132,7 @@ class TestOddImages:
         value = f"{psnr(first, second):.5f}"
         best = explain(tmp_path / "ref.png", tmp_path / "out.png", metric="psnr", value=value)
         assert best.iloc[0]["quantise"] == "truncated"
-        assert set(best["quantise"]) == {"stored", "uint8", "truncated"}
+        assert set(best["quantise"]) == {"stored", "uint8", "truncated", "high-byte"}
 
     def test_equal_images_are_inf(self, cat):
         frame = explain(cat[0], cat[0], metric="psnr", value="inf")
