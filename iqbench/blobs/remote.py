@@ -29,6 +29,7 @@ __all__ = [
     "list_objects",
     "look_at",
     "plain_address",
+    "without_file_protocol",
     "write_object",
 ]
 
@@ -87,6 +88,12 @@ def is_url(text: str) -> bool:
 def is_web_address(text: str) -> bool:
     """Return whether an address belongs to a web server, where ``?`` starts a query."""
     return text.lower().startswith(("http://", "https://"))
+
+
+def without_file_protocol(text: str) -> str:
+    """Return the path of an address such as ``file:///folder``; any other text as it is."""
+    protocol, separator, path = text.partition("://")
+    return path if separator and protocol.lower() in ("file", "local") else text
 
 
 def plain_address(url: str) -> str:

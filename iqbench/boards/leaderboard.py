@@ -8,11 +8,12 @@ from os import PathLike
 from iqbench.boards.board import Board, read_board
 from iqbench.boards.composites import read_composites
 from iqbench.results.filters import Filters
-from iqbench.results.mirror import local_results
+from iqbench.results.mirror import addresses_in_errors, local_results
 
 __all__ = ["leaderboard"]
 
 
+@addresses_in_errors()
 def leaderboard(
     results: str | PathLike[str] = "results",
     *,

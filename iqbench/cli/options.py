@@ -112,10 +112,11 @@ class ResultsFolder(click.Path):
         ctx: click.Context | None,
     ) -> Any:
         """Return the folder, or the address; `results_copies` makes a copy of the latter."""
-        from iqbench.blobs.remote import is_url
+        from iqbench.blobs.remote import is_url, without_file_protocol
 
-        if not is_url(os.fspath(value)):
-            return super().convert(value, param, ctx)
+        text = without_file_protocol(os.fspath(value))
+        if not is_url(text):
+            return super().convert(text, param, ctx)
         if self._changed:
             self.fail(
                 "results at an address are not changed as a whole: copy the folder to this "

@@ -11,12 +11,13 @@ from iqbench.correlation.correlations import Correlations, read_correlations
 from iqbench.correlation.inputs import OpinionSource
 from iqbench.errors import IqbenchError
 from iqbench.results.filters import Filters
-from iqbench.results.mirror import local_results
+from iqbench.results.mirror import addresses_in_errors, local_results
 from iqbench.stats.influence import Bootstrap
 
 __all__ = ["correlate"]
 
 
+@addresses_in_errors()
 def correlate(
     results: str | PathLike[str] | None = "results",
     *,

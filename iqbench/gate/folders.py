@@ -11,13 +11,14 @@ from iqbench.gate.compare import Comparison, compare_parts
 from iqbench.gate.compared_scores import compared_datasets
 from iqbench.gate.margins import NO_MARGIN, parse_image_margins, parse_margins
 from iqbench.results.filters import Filters
-from iqbench.results.mirror import local_results
+from iqbench.results.mirror import addresses_in_errors, local_results
 
 __all__ = ["check", "compare"]
 
 _Filters = Mapping[str, str | Sequence[str]]
 
 
+@addresses_in_errors()
 def check(
     results: str | PathLike[str] = "results",
     *,
@@ -89,6 +90,7 @@ def check(
         )
 
 
+@addresses_in_errors()
 def compare(
     first: str | PathLike[str],
     second: str | PathLike[str],

@@ -26,6 +26,7 @@ from iqbench.blobs.remote import (
     find_objects,
     is_url,
     list_objects,
+    without_file_protocol,
     write_object,
 )
 from iqbench.errors import IqbenchError
@@ -203,9 +204,9 @@ def local_results(path: str | os.PathLike[str]) -> Path:
     IqbenchError
         If what is at the address cannot be read.
     """
-    text = os.fspath(path)
+    text = without_file_protocol(os.fspath(path))
     if not is_url(text):
-        return Path(path)
+        return Path(text)
     with _OPENING:
         if text not in _COPIES:
             base, mirror = _empty_copy(text)
@@ -232,9 +233,9 @@ def written_results(path: str | os.PathLike[str]) -> Iterator[Path]:
         If what is at the address cannot be read, or in the end not all could be uploaded: then the
         copy stays, and the error says where.
     """
-    text = os.fspath(path)
+    text = without_file_protocol(os.fspath(path))
     if not is_url(text):
-        yield Path(path)
+        yield Path(text)
         return
     base, mirror = _empty_copy(text)
     done = Event()

@@ -18,6 +18,7 @@ from iqbench.results.columns import Columns
 from iqbench.results.current import Stored, current_images, current_scores
 from iqbench.results.filters import Filters
 from iqbench.results.group_means import group_means
+from iqbench.results.mirror import addresses_in_errors
 from iqbench.results.names import combinations_of
 from iqbench.results.opened import open_results
 from iqbench.results.parts import WRITTEN
@@ -130,6 +131,7 @@ class DatasetTables:
         return replace(self, scores=scores, sets=sets)
 
 
+@addresses_in_errors()
 def load_scores(
     path: str | PathLike[str] = "results",
     *,

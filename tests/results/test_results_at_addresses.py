@@ -108,6 +108,39 @@ def test_errors_name_the_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert "there are no results in memory://bucket/none" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        load_scores,
+        iqbench.leaderboard,
+        iqbench.correlate,
+        lambda place: iqbench.check(place, baseline=place),
+        lambda place: iqbench.compare(place, place),
+    ],
+)
+def test_errors_in_python_name_the_address(read: Any) -> None:
+    with pytest.raises(IqbenchError, match=r"no results in memory://bucket/none\b"):
+        read("memory://bucket/none")
+
+
+@pytest.mark.parametrize("protocol", ["file", "FILE", "local"])
+def test_a_file_protocol_is_a_folder_of_this_machine(
+    protocol: str, made: Made, tmp_path: Path
+) -> None:
+    place = f"{protocol}://{tmp_path}/results"
+    for names in (("one",), ("one", "two")):
+        scores = iqbench.evaluate(
+            methods=[f"{tmp_path}/out/{name}" for name in names],
+            reference=f"{protocol}://{tmp_path}/hr",
+            metrics="psnr",
+            results=place,
+        )
+        assert len(scores) == 3 * len(names)
+    assert load_scores(tmp_path / "results").equals(load_scores(place))
+    assert command("results", "remove", "one", place) == 0
+    assert set(load_scores(place)["method"]) == {"two"}
+
+
 def test_imports_and_merges_are_written_to_addresses(made: Made, tmp_path: Path) -> None:
     made.evaluate(made.root / "out/one")
     made.evaluate(made.root / "out/two", results=ADDRESS)

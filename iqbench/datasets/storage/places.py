@@ -17,6 +17,7 @@ from iqbench.blobs.remote import (
     is_web_address,
     list_objects,
     plain_address,
+    without_file_protocol,
 )
 from iqbench.datasets.files import is_image_name, natural_key, some, split_suffix
 from iqbench.datasets.storage.limits import plain_name, why_unsafe
@@ -86,8 +87,8 @@ def find_place(given: str | os.PathLike[str] | StoredPath) -> Place:
         if path.is_dir():
             return path
         text = _expanded_slashes(text) or str(path)
-    if text.partition("://")[0].lower() in _LOCAL and is_url(text):
-        return find_place(text.partition("://")[2])
+    if (path_text := without_file_protocol(text)) != text:
+        return find_place(path_text)
     if is_url(text):
         text = plain_address(text)
     named = (_WEB_ARCHIVE if is_web_address(text) else _ARCHIVE).fullmatch(text)
