@@ -269,22 +269,22 @@ class SetRun:
     def missing_references(self) -> list[SetImage]:
         """Return the images of the reference set whose features are missing, or may be.
 
-        Of several shards each has its share of them, where features are kept. An image of another
-        shard's share is extracted only where its samples must tell what is white in it.
+        Each of several shards has its share of them. An image of another shard's share is
+        extracted only where its samples must tell what is white in it.
         """
         missing: list[SetImage] = []
         for image in () if self._reference_set is None else self._reference_set.images:
             peak = image.peak(self._plan.protocol)
             key = None if peak is None else FeatureKey(image.digest, peak)
-            if key is None or (self._is_mine(image) and not self._has(key)):
+            if key is None or (self._is_mine(image.digest) and not self._has(key)):
                 missing.append(image)
             else:
                 self._references.append(key)
         return missing
 
-    def _is_mine(self, image: SetImage) -> bool:
-        """Tell whether this shard extracts an image; moments are of a whole set."""
-        return self._moments or self._plan.shard.has("reference set", image.digest)
+    def _is_mine(self, digest: str) -> bool:
+        """Return whether an image of the reference set is in the share of this shard."""
+        return self._plan.shard.has("reference set", digest)
 
     def _has(self, key: FeatureKey) -> bool:
         return all(key in one.known for one in self._keepers.values())
@@ -293,7 +293,8 @@ class SetRun:
         """Take an image into the reference set; without it, some columns have no value."""
         if read.key is not None:
             self._references.append(read.key)
-            for keeper in self._keepers.values():
+            # Moments of shards merge only if no image is in two of them.
+            for keeper in self._keepers.values() if self._is_mine(read.key.digest) else ():
                 keeper.join(self._of_references, read.key)
         assert self._reference_set is not None
         for name, why in read.errors.items():

@@ -274,6 +274,26 @@ class TestMerged:
         assert fid("near") == pytest.approx(expected(folders, "near"), rel=1e-6)
         assert len(parts()) == 2
 
+    @pytest.mark.parametrize("features", ["moments", "keep"])
+    @pytest.mark.parametrize("together", [True, False])
+    def test_each_shard_extracts_its_share_of_a_reference_set(
+        self, shards, extracted, features, together
+    ):
+        chosen = {"reference": None, "reference_set": "photos", "features": features}
+        evaluate("near", results="all", **chosen)
+        assert len(extracted) == 11
+        names = ["together"] * 3 if together else ["1", "2", "3"]
+        for number, name in enumerate(names, 1):
+            evaluate("near", results=name, shard=f"{number}/3", **chosen)
+        assert len(extracted) == 22
+        if not together:
+            merge_results([shards / name for name in names], shards / "together")
+        assert close_stored_sets(shards / "together") == []
+        assert fid("near", "together") == pytest.approx(fid("near", "all"), rel=1e-6)
+        evaluate("near", results="together", **chosen)
+        assert len(extracted) == 22
+        assert rows("together").loc[("near", "fid"), "reference_n"] == 5
+
     def test_compacting_a_folder_of_shards_closes_its_sets(self, extracted, folders, capsys):
         for number in (1, 2):
             evaluate("near", shard=f"{number}/2")
