@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -293,6 +294,21 @@ class TestMerged:
         evaluate("near", results="together", **chosen)
         assert len(extracted) == 22
         assert rows("together").loc[("near", "fid"), "reference_n"] == 5
+
+    def test_an_image_that_each_shard_must_read_counts_once(self, shards, extracted):
+        """Of 16 bits the samples alone tell what is white."""
+        deep = np.random.default_rng(7).integers(0, 2**16, (12, 14, 3), dtype=np.uint16)
+        cv2.imwrite("photos/deep.png", deep)
+        chosen = {"reference": None, "reference_set": "photos"}
+        evaluate("near", results="all", **chosen)
+        for number in (1, 2, 3):
+            evaluate("near", results=str(number), shard=f"{number}/3", **chosen)
+        done = len(extracted)
+        merge_results([shards / name for name in "123"], shards / "merged")
+        assert close_stored_sets(shards / "merged") == []
+        assert fid("near", "merged") == pytest.approx(fid("near", "all"), rel=1e-6)
+        assert rows("merged").loc[("near", "fid"), "reference_n"] == 6
+        assert len(extracted) == done
 
     def test_compacting_a_folder_of_shards_closes_its_sets(self, extracted, folders, capsys):
         for number in (1, 2):
