@@ -6,6 +6,8 @@ The features are those of a stand-in for Inception: see `made_sets`.
 from __future__ import annotations
 
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -296,9 +298,12 @@ class TestMerged:
         assert rows("together").loc[("near", "fid"), "reference_n"] == 5
 
     def test_an_image_that_each_shard_must_read_counts_once(self, shards, extracted):
-        """Of 16 bits the samples alone tell what is white."""
-        deep = np.random.default_rng(7).integers(0, 2**16, (12, 14, 3), dtype=np.uint16)
-        cv2.imwrite("photos/deep.png", deep)
+        """Of 10 bits in 16 the samples alone tell what is white."""
+        deep = np.random.default_rng(7).integers(0, 2**10, (12, 14, 3), dtype=np.uint16)
+        content = cv2.imencode(".png", deep)[1].tobytes()
+        bits = b"sBIT" + bytes([10, 10, 10])
+        note = struct.pack(">I", 3) + bits + struct.pack(">I", zlib.crc32(bits))
+        Path("photos/deep.png").write_bytes(content[:33] + note + content[33:])
         chosen = {"reference": None, "reference_set": "photos"}
         evaluate("near", results="all", **chosen)
         for number in (1, 2, 3):
