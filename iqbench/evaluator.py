@@ -136,7 +136,7 @@ class Evaluator:
             check_moments(
                 self._scorer.requests, 'features="moments" keeps none', keep='features="keep"'
             )
-        # What is missing is said now: weights, and images of the reference set.
+        # Missing weights, or missing images of the reference set, are an error here already.
         self._image_columns = tuple(self._scorer.signatures.plain)
         self._sets = MemorySets(
             self._scorer.requests,

@@ -62,7 +62,7 @@ MODULES = {"import": "import_values"}
 
 
 class _ReaderGoneError(Exception):
-    """A broken pipe, past click: it would exit with 1, which here means that a check said no."""
+    """A broken pipe, past click: it would exit with 1, which here means that a check failed."""
 
 
 @contextmanager
@@ -131,10 +131,10 @@ def cli(context: click.Context, quiet: bool, verbose: bool, debug: bool) -> None
       iqbench leaderboard
 
     \b
-    Exit codes: 0 done; 1 a check said no; 2 the input is wrong, nothing was computed;
+    Exit codes: 0 done; 1 a check failed; 2 the input is wrong, nothing was computed;
     3 done, but some images could not be scored; 70 internal error; 130 interrupted.
     """
-    # The commands that say more than progress have the options themselves, too.
+    # Commands with more messages than progress bars have these options themselves, too.
     context.default_map = {"evaluate": {"quiet": quiet}, "doctor": {"verbose": verbose}}
     if verbose:
         started = time.monotonic()
