@@ -1,10 +1,10 @@
 "use strict";
 
-/** What the other scripts of the page share. */
+/** Functions that the other scripts of the page share. */
 const iqbench = {};
 
 (() => {
-  /** Make an element; texts become text, never HTML. */
+  /** Create an element; strings become text, never HTML. */
   iqbench.element = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
@@ -15,7 +15,7 @@ const iqbench = {};
   };
 
   const parsed = new Map();
-  /** Read the JSON of a script element, when it is first needed. */
+  /** Read the JSON of a script element, at its first use. */
   iqbench.json = (id) => {
     if (!parsed.has(id)) {
       const element = document.getElementById(id);
@@ -26,11 +26,11 @@ const iqbench = {};
 
   iqbench.data = () => iqbench.json("data");
 
-  /** Say whether a metric is shown; a filter says otherwise. */
+  /** Return whether a metric is shown; a filter replaces this function. */
   iqbench.shows = () => true;
 
   const columns = new Map();
-  /** Values of a metric: one number an image, method after method; null where they were left out. */
+  /** Return a metric's values, one per image, method after method; null if they were left out. */
   iqbench.values = (dataset, name) => {
     const key = JSON.stringify([dataset.name, name]);
     if (!columns.has(key)) {
@@ -53,7 +53,7 @@ const iqbench = {};
   iqbench.number = (value, decimals) =>
     Number.isFinite(value) ? value.toFixed(decimals) : String(value).replace("Infinity", "inf");
 
-  /** Say something to those who listen to the page. */
+  /** Announce a text to screen readers. */
   iqbench.say = (text) => {
     document.getElementById("spoken").textContent = text;
   };
@@ -66,7 +66,7 @@ const iqbench = {};
     if (options.some(([value]) => String(value) === chosen)) select.value = chosen;
   };
 
-  /* Colour scheme: as the system says, or as chosen. */
+  /* Colour scheme: the system's, or the one that the reader chose. */
   const root = document.documentElement;
   const schemes = ["auto", "light", "dark"];
   const button = document.getElementById("theme");
@@ -85,12 +85,12 @@ const iqbench = {};
     try {
       localStorage.setItem("iqbench-theme", scheme);
     } catch {
-      // A page from disk may have no storage: the choice holds as long as the page is open.
+      // A page from disk may have no storage: then the choice lasts until the page is closed.
     }
     paint();
   });
   let before = null;
-  /** Be light for as long as a page is printed. */
+  /** Use light colours while the page is printed. */
   iqbench.light = (printing) => {
     if (printing) before ??= root.dataset.theme || "auto";
     root.dataset.theme = printing ? "light" : before ?? "auto";

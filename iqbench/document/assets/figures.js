@@ -1,6 +1,6 @@
 "use strict";
 
-/* Figures: each is drawn when it comes near, and again when colours, paper or its choices change. */
+/* Figures: each is drawn when it is nearly visible, and again when colours, paper or its choices change. */
 (() => {
   const many = 3000; // points from which a figure waits until somebody comes to it
   const paper = 660; // pixels across a printed page
@@ -8,9 +8,9 @@
   let printing = false;
 
   /**
-   * Draw a figure into an element. `make` gives it: name (of the file that is saved), traces, layout
-   * and perhaps height and the height of a row, as the document describes it, and what it shows; or
-   * a sentence where there is none. Returns what draws it again.
+   * Draw a figure into an element. `make` returns the name of the file that is saved, traces, layout,
+   * possibly the height and the height of a row, as in the document, and a description; or a
+   * sentence if there is no figure. Returns the function that draws it again.
    */
   iqbench.figure = (place, make) => {
     drawn.set(place, { make, near: false, made: false });
@@ -61,7 +61,7 @@
 
   const shortened = (name, signs) => iqbench.plain(iqbench.short(iqbench.text(name), signs));
 
-  /** Shorten names to the room that there is, and leave out metrics that a filter hides. */
+  /** Shorten names to the available width, and leave out metrics that a filter hides. */
   function fitted({ traces, layout }, across) {
     const signs = Math.max(12, Math.min(48, Math.floor(across / 20)));
     for (const axis of Object.values(layout)) {
@@ -96,7 +96,7 @@
     };
   }
 
-  /** Draw the others while nothing else is to be done, so that they are there for paper. */
+  /** Draw the other figures while the page is idle, so that they can be printed. */
   function next() {
     const left = [...drawn.keys()].find((place) => {
       const one = drawn.get(place);
@@ -120,7 +120,7 @@
   const again = () => [...drawn.keys()].forEach(draw);
   document.addEventListener("iqbench:theme", again);
 
-  /* What is printed is light, whatever the screen is, and no wider than paper. */
+  /* Printed figures are light, whatever the colours on the screen, and not wider than the paper. */
   for (const [event, start] of [["beforeprint", true], ["afterprint", false]]) {
     addEventListener(event, () => {
       printing = start;

@@ -1,11 +1,11 @@
 "use strict";
 
-/* Zoom and pan of the pictures: one place and scale for all of them, pixels stay squares. */
+/* Zoom and pan of the pictures: all have the same position and scale; pixels stay squares. */
 (() => {
   const stage = document.getElementById("stage");
   const scale = document.getElementById("viewer-scale");
   const largest = 48;
-  // The scale is that of the style; people see and count the screen's own pixels.
+  // The scale is in CSS pixels; readers see and count device pixels.
   const view = { x: 0, y: 0, scale: 1 };
   const pointers = new Map();
   let cutting = false;
@@ -22,7 +22,7 @@
     fitted = false;
     const picture = iqbench.picture();
     const { width, height } = box();
-    // A picture does not leave its frame: at least a quarter of the frame shows it.
+    // A picture always covers at least a quarter of its frame.
     const keep = (at, size, room) => Math.min(room * 0.75, Math.max(room * 0.25 - size * view.scale, at));
     view.x = keep(view.x, picture.width, width);
     view.y = keep(view.y, picture.height, height);
@@ -36,7 +36,7 @@
     const picture = iqbench.picture();
     const { width, height } = box();
     const largestThatFits = devicePixelRatio * Math.min(width / picture.width, height / picture.height);
-    // Whole multiples of the screen's pixels keep all of the picture's of one size.
+    // With whole multiples of device pixels, all pixels of the picture have the same size.
     view.scale = (largestThatFits >= 1 ? Math.floor(largestThatFits) : largestThatFits) / devicePixelRatio;
     view.x = (width - picture.width * view.scale) / 2;
     view.y = (height - picture.height * view.scale) / 2;
@@ -44,10 +44,10 @@
     fitted = true;
   };
 
-  /** Fit again what was fitted; what somebody has zoomed or moved stays. */
+  /** Fit the pictures again, unless the reader has zoomed or moved them. */
   iqbench.refit = () => (fitted ? iqbench.fit() : apply());
 
-  /** Zoom so that the point under the pointer stays where it is. */
+  /** Zoom so that the point under the pointer does not move. */
   function zoom(factor, at) {
     const { width, height } = box();
     const [x, y] = at ?? [width / 2, height / 2];

@@ -1,10 +1,10 @@
 "use strict";
 
-/* Names of points: beside their points, on no other point and on no other name. */
+/* Names of points, placed beside their points, where they cover no other point or name. */
 (() => {
   const line = 15; // of text, in pixels, and how far it stays from its point
   const gap = 8;
-  // plotly's words, and where a name lies from its point: -1 before, 0 centred, 1 behind.
+  // plotly's textposition, and the name's position from its point: -1 before, 0 centred, 1 behind.
   const places = [
     ["top center", 0, -1],
     ["bottom center", 0, 1],
@@ -27,8 +27,8 @@
     one.left < two.right && two.left < one.right && one.top < two.bottom && two.top < one.bottom;
 
   /**
-   * Say where the name of each point goes; null where there is no room. The first points have the
-   * first choice. Positions and widths are in pixels, from the frame's upper left corner.
+   * Return the position of each point's name; null where there is no space. The first points choose
+   * first. Positions and widths are in pixels, from the frame's upper left corner.
    */
   iqbench.placed = (points, frame) => {
     const taken = points.map(({ x, y }) => ({ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }));
@@ -46,7 +46,7 @@
     });
   };
 
-  /** Put the names of a figure's points where they have room, those of the last trace first. */
+  /** Place the names of a figure's points where there is space, those of the last trace first. */
   iqbench.label = async (figure) => {
     const panels = new Map(); // by axes, the points
     figure.data.forEach((trace, number) => {
@@ -82,13 +82,13 @@
   };
 
   const ruler = document.createElement("canvas").getContext("2d");
-  /** How wide a name is drawn. */
+  /** Return the drawn width of a name. */
   iqbench.width = (text) => {
     ruler.font = `13px ${getComputedStyle(document.body).fontFamily}`;
     return ruler.measureText(text).width;
   };
 
-  /** Shorten a name to so many signs; its end stays, where names of one family differ. */
+  /** Shorten a name to some number of characters; its end is kept, because related names differ there. */
   iqbench.short = (text, most) => {
     const signs = [...text];
     if (signs.length <= most) return text;

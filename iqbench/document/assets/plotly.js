@@ -1,9 +1,9 @@
 "use strict";
 
-/* plotly.js lies in the page compressed and is unpacked when the first plot comes near. */
+/* plotly.js is compressed in the page, and is unpacked when the first plot is nearly visible. */
 (() => {
   let loading = null;
-  // A finger that drags scrolls the page; a mouse zooms into the plot.
+  // Dragging with a finger scrolls the page; dragging with a mouse zooms into the plot.
   const finger = matchMedia("(pointer: coarse)").matches;
 
   async function load() {
@@ -18,14 +18,14 @@
 
   iqbench.plotly = () => (loading ??= load());
 
-  /** Resolve one of the style's colours, as the colour scheme has it now. */
+  /** Return the value of one of the style's colours in the present colour scheme. */
   const probe = document.body.appendChild(iqbench.element("span", { hidden: "" }));
   const color = (name) => {
     probe.style.color = `var(${name})`;
     return getComputedStyle(probe).color;
   };
 
-  /** What plotly would read as markup in a name is text, and back. */
+  /** Escape characters in a name that plotly would read as markup, and reverse it. */
   iqbench.plain = (text) =>
     text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   iqbench.text = (shown) =>
@@ -35,7 +35,7 @@
       .replaceAll("&gt;", ">")
       .replaceAll("&amp;", "&");
 
-  /** Copy a figure, with the colours that the style has now for those that are named. */
+  /** Copy a figure, and replace names of colours by their present values in the style. */
   iqbench.painted = (value, key = "") => {
     if (Array.isArray(value)) {
       return typeof value[0] === "object" ? value.map((each) => iqbench.painted(each)) : value;
@@ -49,7 +49,7 @@
     return named ? color(named[1]) : value;
   };
 
-  /** The axes that a trace is drawn on: a figure may have several panels. */
+  /** Return the axes of a trace: a figure may have several panels. */
   iqbench.axes = (figure, trace) =>
     [trace.xaxis ?? "x", trace.yaxis ?? "y"].map((name) => figure._fullLayout[`${name[0]}axis${name.slice(1)}`]);
 
@@ -90,14 +90,14 @@
   };
 
   const zooming = [["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]];
-  /** What plotly is told of a figure; its name is that of the file that is saved. */
+  /** Return plotly's options for a figure; its name is that of the file that is saved. */
   iqbench.config = (name) => ({
     responsive: true,
     displaylogo: false,
     displayModeBar: finger ? true : "hover",
     scrollZoom: false,
     toImageButtonOptions: { format: "svg", filename: `iqbench-${name}` },
-    // Those that are wanted, by name: plotly has others that send the plot to its maker's server.
+    // Only named buttons: plotly has others that send the plot to the server of its company.
     modeBarButtons: [["toImage"], ...(finger ? [] : zooming)],
   });
 })();

@@ -1,6 +1,6 @@
 "use strict";
 
-/* The figures of a dataset and of metrics that the reader chooses, and what their points open. */
+/* The figures of a dataset and of metrics that the reader chooses, and the pictures that their points open. */
 (() => {
   const data = iqbench.data();
   if (!data?.datasets.length) return;
@@ -14,7 +14,7 @@
   const webgl = () => Boolean(document.createElement("canvas").getContext("webgl"));
   let dataset = data.datasets[0];
 
-  /** Whether an output can be seen: its image is in a scene that has this method's picture. */
+  /** Return whether an output can be shown: its image is in a scene with this method's picture. */
   const pictured = (method, image) => dataset.scenes[image]?.methods.includes(method) ?? false;
 
   function make(name) {
@@ -23,7 +23,7 @@
     return figure ? { ...figure, name: `${name}-${dataset.name}`, shows: dataset.name } : lacking[name];
   }
 
-  /** Fill the values of the metrics that are chosen into a figure; null where the file lacks them. */
+  /** Put the values of the chosen metrics into a figure; null where the file lacks them. */
   function filled(figure, selects) {
     const axes = Object.keys(figure.columns);
     const columns = axes.map((axis) => iqbench.column(selects[axis].value));
@@ -56,7 +56,7 @@
     return { ...figure, traces, layout };
   }
 
-  /** Show the points faint or hollow whose pictures are not in this file, if some are. */
+  /** If some pictures are in this file, draw the points without a picture faint or hollow. */
   function seen(trace, method, images) {
     if (!Object.keys(dataset.scenes).length) return trace;
     if (trace.type === "box") {

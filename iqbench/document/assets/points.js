@@ -6,7 +6,7 @@
   const { axes, text } = iqbench;
   const reached = new WeakMap();
 
-  /** The traces that have points, each with its points in the order of their first coordinate. */
+  /** Return the traces that have points, each with its points in the order of their first coordinate. */
   function traces(figure) {
     return figure.data
       .flatMap((trace) => (trace.type === "heatmap" ? rows(trace) : [trace]))
@@ -15,7 +15,7 @@
       .map((one) => ({ ...one, order: [...one.x.keys()].sort((a, b) => one.x[a] - one.x[b]) }));
   }
 
-  /** The rows of a heat map as traces, from below, without the cells that have no number. */
+  /** Return the rows of a heat map as traces, from the lowest, without cells that have no number. */
   function rows({ x, y, z, xaxis, yaxis }) {
     return y
       .map((row, number) => {
@@ -61,7 +61,7 @@
     for (const each of figure.querySelectorAll(".reached, .reached-label")) each.remove();
   }
 
-  /** From a place among traces and points to the next one that a key asks for. */
+  /** Return the point to which a key leads from a point of a trace. */
   function step(all, [row, column], key) {
     const last = all[row].order.length - 1;
     const moves = {

@@ -1,9 +1,9 @@
 "use strict";
 
-/* Pages of a site: where one is among them. */
+/* Navigation between the pages of a site. */
 (() => {
   const here = document.querySelector("nav.sections [aria-current]");
   const strip = here?.closest(".wide");
-  // Of many datasets, the one that is shown stands in the strip of their names.
+  // Scroll the row of dataset names, so that the name of the shown dataset is visible.
   if (strip) strip.scrollLeft = here.offsetLeft - (strip.clientWidth - here.offsetWidth) / 2;
 })();

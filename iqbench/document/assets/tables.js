@@ -1,10 +1,10 @@
 "use strict";
 
-/* Tables that are sorted by their headings, and filters over the whole page. */
+/* Sorting of tables by their headings, and filters for the whole page. */
 (() => {
   const infinite = { inf: Infinity, "-inf": -Infinity };
 
-  /** What a cell is sorted by: a number where its column has numbers; null where it has none. */
+  /** Return the key by which a cell is sorted: a number in columns with numbers, null if the cell has none. */
   function key(cell, kind) {
     const value = cell.dataset.value;
     if (value === "") return null;
@@ -24,7 +24,7 @@
     const other = first === "ascending" ? "descending" : "ascending";
     const order = head.getAttribute("aria-sort") === first ? other : first;
     const sign = order === "ascending" ? 1 : -1;
-    // Each part by itself: methods that are not complete stay below.
+    // Each part of a table is sorted separately, so that incomplete methods stay below.
     for (const body of table.tBodies) {
       const rows = [...body.rows].map((row) => [key(row.cells[place], head.dataset.kind), row]);
       rows.sort(([one], [two]) => {
@@ -90,7 +90,7 @@
     if (dataset) document.dispatchEvent(new CustomEvent("iqbench:dataset", { detail: dataset }));
   }
 
-  /** Pictures and correlations say their dataset only. */
+  /** Pictures and correlations have only a dataset to filter by. */
   function inTask(element, task) {
     if (element.dataset.task) return false;
     const name = element.dataset.dataset;
@@ -114,6 +114,6 @@
       menu.querySelector("summary").focus();
     }
   });
-  // Browsers keep what was chosen over a reload.
+  // Browsers restore the chosen filters after a reload.
   filter();
 })();

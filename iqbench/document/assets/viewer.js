@@ -1,6 +1,6 @@
 "use strict";
 
-/* Reference and outputs of one image: under a divider, or side by side; as pictures or maps. */
+/* Reference and outputs of one image: with a divider, or side by side; as pictures or maps. */
 (() => {
   const dialog = document.getElementById("viewer");
   const stage = document.getElementById("stage");
@@ -13,12 +13,12 @@
   let scene = null;
   let number = 0;
   let mode = "slider";
-  /** Outputs without anything to compare them with stand side by side. */
+  /** Outputs without a reference or a second output to compare with are shown side by side. */
   const layout = () => (scene.compared ? mode : "grid");
 
   const all = () => [...document.querySelectorAll("button.thumb")].filter((button) => !button.closest("[hidden]"));
 
-  /** Show a scene; of an output, if one is named. */
+  /** Show a scene, and one of its outputs if it is named. */
   iqbench.open = (which, method) => {
     number = Number(which);
     scene = iqbench.json(`scene-${number}`);
@@ -44,7 +44,7 @@
     if (closed) stage.focus(); // who steps from image to image stays on the button
   };
 
-  /** Where the part that is shown lies in the whole image. */
+  /** Draw the position of the shown part in the whole image. */
   function overview() {
     if (!scene.part) return [];
     const small = document.querySelector(`button.thumb[data-scene="${number}"] img`);
@@ -77,7 +77,7 @@
     fields.values.replaceChildren(iqbench.element("thead", {}, head), iqbench.element("tbody", {}, ...rows));
   }
 
-  /** The picture to show for an output: itself, or the map that is chosen, if it has one. */
+  /** Return the picture to show for an output: the output, or the chosen map, if there is one. */
   function face(picture) {
     const map = picture.maps.find((each) => each.name === fields.map.value);
     return { source: map ? map.source : picture.source, map };
@@ -112,7 +112,7 @@
     let panes;
     if (layout() === "slider") {
       const [left, right] = [fields.left, fields.right].map((field) => scene.pictures[Number(field.value)]);
-      // With a map, what lies left of the divider stays a picture: so one sees what the map is of.
+      // With a map, the left of the divider stays a picture, so that the reader sees the place in the image.
       panes = [pane(left, "pane under", true), pane(right, "pane over")];
       const line = iqbench.element("div", { class: "line", "aria-hidden": "true" });
       stage.replaceChildren(...panes.map((each) => each.element), line);
@@ -128,7 +128,7 @@
     cut();
   }
 
-  /** In so many columns pictures are largest. */
+  /** Return the number of columns in which pictures are largest. */
   function columnsOf(count) {
     const [{ width, height }] = scene.pictures;
     const scale = (columns) => {
@@ -139,14 +139,14 @@
     return choices.reduce((best, columns) => (scale(columns) > scale(best) ? columns : best));
   }
 
-  /** The colours of a map, and what their ends stand for; in words it is said beside. */
+  /** Draw the colours of a map, and the values of their ends; a text beside it describes them. */
   function ramp(map) {
     const colours = iqbench.element("i");
     colours.style.background = `linear-gradient(to right, ${map.colours.join(", ")})`;
     return iqbench.element("span", { class: "ramp", "aria-hidden": "true" }, map.low, colours, map.high);
   }
 
-  /** What is on the stage, or its room, has changed. */
+  /** Draw again after the pictures or their available space have changed. */
   function again() {
     arrange();
     iqbench.refit();
