@@ -123,8 +123,8 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     "--html",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write a page: what got worse, baseline and now side by side where the pictures of "
-    "both are found.",
+    help="Also write a page: what got worse, and the pictures of baseline and new outputs side by "
+    "side, if both are found.",
 )
 @picture_options
 def check(

@@ -60,7 +60,7 @@ def test_the_search_finds_methods_and_datasets(view, site):
     assert {text.split()[0] for text in viewed.texts("tbody th")} == {"swinir"}
     viewed.page.get_by_role("searchbox").fill("nobody")
     assert viewed.texts("tbody th") == []
-    assert viewed.texts("#nothing") == ["Nothing is found."]
+    assert viewed.texts("#nothing") == ["No rows match this search."]
     viewed.page.get_by_role("button", name="Reset").click()
     viewed.page.wait_for_selector("tbody th >> text=Set14")
     assert viewed.texts("#nothing") == []
