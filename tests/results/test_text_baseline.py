@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -62,7 +63,8 @@ def write(
 
 
 def text_of(root: Path) -> str:
-    return text_of_tables(*load_values(root), load_images(root), load_columns(root))
+    tables = (*load_values(root), load_images(root))
+    return text_of_tables(lambda: [tables], load_columns(root))
 
 
 def written(root: Path, text: str) -> Path:
@@ -115,6 +117,27 @@ def test_one_line_an_image_in_the_order_of_their_names(tmp_path: Path) -> None:
             **{"values": {"psnr": 31.25}, "reference": "rb", "output": "ob"},
         },
     ]
+
+
+def test_a_text_of_one_dataset_after_the_other_is_that_of_all(tmp_path: Path) -> None:
+    with Store(tmp_path).writer(MANIFEST, COLUMNS) as writer:
+        for dataset, metric in (("set5", "psnr"), ("Set14", "niqe"), ("set5", "niqe")):
+            row = ImageRow(dataset, "mine", "a", "ra", "oa")
+            writer.add_image(row)
+            text = f"metric={metric}|version=1"
+            value = ScoreRow(dataset, "mine", "a", metric, 1.5, None, text, "rgb", row.pair)
+            writer.add_scores([value])
+            writer.write_sets([replace(a_set(), dataset=dataset)])
+    (scores, sets), images = load_values(tmp_path), load_images(tmp_path)
+    parts = [
+        (
+            scores[scores["dataset"] == dataset],
+            sets[sets["dataset"] == dataset],
+            images[images["dataset"] == dataset],
+        )
+        for dataset in ("Set14", "set5")
+    ]
+    assert text_of_tables(lambda: iter(parts), load_columns(tmp_path)) == text_of(tmp_path)
 
 
 def test_two_versions_of_a_metric_are_two_columns(tmp_path: Path) -> None:
