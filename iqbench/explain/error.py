@@ -107,7 +107,7 @@ class PsnrFamily(Family[Errors]):
         that is made equal is rare: it is combined with the usual colours.
         """
         if convention.prepared != AS_STORED:
-            # Each costs a conversion of its own.
+            # Each needs a conversion of its own.
             plain = convention.metric == self.metric and convention.range == OWN
             return plain and convention.colour in ("rgb", *LUMA) and convention.pool == "images"
         if convention.brightness != "own" and (

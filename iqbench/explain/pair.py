@@ -27,23 +27,23 @@ Result = TypeVar("Result")
 CPU = torch.device("cpu")
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
 KEPT = 6
-"""So many results of a kind that are as large as the image are kept."""
+"""How many results of one kind are kept, where a result is as large as the image."""
 
 
 @dataclass(frozen=True)
 class Extremes:
-    """Least and largest values of reference and output."""
+    """Minimum and maximum of reference and output."""
 
     reference: tuple[float, float]
     output: tuple[float, float]
 
     @classmethod
     def full(cls) -> Extremes:
-        """Return those of images that use the whole range."""
+        """Return the extremes of images that use the whole range."""
         return cls((0.0, 1.0), (0.0, 1.0))
 
     def scale(self, name: str) -> tuple[float, float]:
-        """Return a and b of a range: pixels become a x + b with peak 1; NaN where it is empty."""
+        """Return a and b of a range: a x + b maps pixels to peak 1; NaN if the range is empty."""
         if name in RANGES:
             scale, offset, _ = RANGES[name]
             return scale, offset
@@ -104,11 +104,10 @@ class Pair:
         large: bool = True,
         kept: int = KEPT,
     ) -> Result:
-        """Return what was computed before under this key, or compute it.
+        """Return the stored result of a key, or compute and store it.
 
-        What is as large as the image is forgotten when so many others of its kind, which the key
-        begins with, have been used since: conventions come in an order in which it is not needed
-        again.
+        The first item of a key names the kind of the result. Of large results, only the last
+        `kept` of each kind are stored: conventions come in an order that needs no earlier ones.
         """
         known = self._large.setdefault(key[0], {}) if large else self._small
         found: Result = known.pop(key) if key in known else compute()
@@ -241,14 +240,14 @@ class Pair:
             images = images[0].flip(1), images[1].flip(1)
         elif colour != "rgb":
             images = to_gray(colour, images[0]), to_gray(colour, images[1])
-        # Planes one after the other: parts of a plane are summed quickly.
+        # Planes in memory one after the other: parts of a plane are summed quickly.
         return images[0].contiguous(), images[1].contiguous()
 
     def _stored_channels(self, convention: Convention) -> tuple[Tensor, Tensor]:
         """Return both images before their colour is converted: all gray is made from them."""
         studio = convention.colour.startswith("luma-studio")
         quantise, gray, brightness = convention.quantise, convention.gray, convention.brightness
-        # MATLAB's Y alone depends on how gray is read.
+        # Only MATLAB's Y depends on how gray is read.
         key = ("channels", studio, quantise, gray if studio else "", brightness)
         return self.once((*key, convention.prepared), lambda: self._quantised(convention), kept=2)
 

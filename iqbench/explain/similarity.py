@@ -58,7 +58,7 @@ Planes: TypeAlias = NDArray[np.float64]
 
 
 class LocalMoments(NamedTuple):
-    """What SSIM reads of each position, (C, h, w) each.
+    """The local moments that SSIM needs, (C, h, w) each.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class LocalMoments(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What a map of SSIM depends on: what is seen, the window, the range, the covariance.
+    """Everything that a map of SSIM depends on: the pixels, the window, the range, the covariance.
 
     And whether a negative product of contrast and structure counts as 0.
     """
@@ -141,7 +141,7 @@ class SsimFamily(MeanFamily):
             alone = OWN in (convention.range, convention.brightness)
             return alone and whole_image and convention.colour in COMBINED
         if convention.metric == "ssim-form=3d" and convention.colour != "rgb":
-            return False  # a plane is no volume
+            return False  # one plane is not a volume
         if convention.metric in PADDED:
             whole_image = convention.crop in (0, scale, *SCALES)
             whole_image &= convention.modcrop in (1, scale, *SCALES)
@@ -162,7 +162,7 @@ class SsimFamily(MeanFamily):
         (request,) = resolve_metrics([convention.metric])
         try:
             return float(score_as_they_are(request.metric, request.column.name, reference, output))
-        except RuntimeError as error:  # torch reflects no more than it has
+        except RuntimeError as error:  # torch cannot mirror more pixels than there are
             raise IqbenchError("the image is smaller than the window") from error
 
     def _valid(self, pair: Pair, convention: Convention) -> tuple[float, int]:
@@ -198,8 +198,8 @@ class SsimFamily(MeanFamily):
         scale, offset = _scale(pair, convention)
         look = Look(*convention.seen, "gaussian", scale, offset, False)
         images = pair.part(convention)
-        # Of each edge, what its windows read, and on which sides it is padded: left, right, top,
-        # bottom.
+        # For each edge: the rows and columns that its windows read, and the padding on the left,
+        # right, top and bottom.
         near, far = slice(0, 2 * BORDER), slice(-2 * BORDER, None)
         edges = [
             (near, slice(None), (BORDER, BORDER, BORDER, 0)),

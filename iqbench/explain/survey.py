@@ -1,4 +1,4 @@
-"""Measure many conventions on many pairs: all of them on few pairs, those that may fit on all."""
+"""Measure all conventions on a few pairs, and those that may fit on all pairs."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["Survey"]
 
 SCREENED = 6
-"""On so many pairs every convention is measured; a data set of no more is measured wholly."""
+"""How many pairs are measured under every convention; all pairs of a dataset that has no more."""
 
 ERRORS = 6.0
-"""So many standard errors may a mean over few pairs be off before a convention is given up."""
+"""A convention is given up if its mean over few pairs is off by more standard errors than this."""
 
 ALLOWANCE = 3e-4
-"""What a mean may be off besides, by value above 1: few pairs need not show all that differs."""
+"""How much more a mean may be off, relative to values above 1, as few pairs may hide a difference."""
 
 NEAREST = 10
-"""So many conventions that do not fit are measured wholly: the nearest."""
+"""How many of the nearest conventions that do not fit are measured on all pairs."""
 
 RELATIVES = 2
-"""So many of the nearest are measured on all pairs at once, to compare others with."""
+"""How many of the nearest are measured on all pairs at once, as bases to compare others with."""
 
 ADVANCES = 64
 
@@ -43,28 +43,27 @@ Statistics = dict[int, Any]
 
 
 class Survey:
-    """What conventions give on the pairs, measured as far as it takes to tell which fit.
+    """The values of conventions, measured on as many pairs as are needed to tell which fit.
 
     Parameters
     ----------
     family
-        Of the metric.
+        How the metric is measured.
     pairs
-        All that there are.
+        All pairs.
     evidence
-        What was reported.
+        The reported values.
     spreads
-        How much conventions differ on each pair: where they differ most, fewer pairs tell more.
+        How much the conventions differ on each pair. Pairs on which they differ most come first.
     doubtful
-        Conventions that a mean alone cannot make believed: of several pairs they are not followed
-        any further where nothing else was reported.
+        Conventions that a mean alone cannot prove. If only a mean of several pairs was reported,
+        they are measured on the first pairs only.
     usual
-        Conventions that are measured on all pairs, whatever they give: others are compared with
-        them.
+        Conventions that are measured on all pairs in any case, as bases to compare others with.
     workers
         How many pairs are measured at a time.
     reporter
-        Is told how far it is.
+        Receives the progress.
     """
 
     def __init__(
@@ -100,12 +99,12 @@ class Survey:
         self._tables: dict[tuple[tuple[int, ...], int], NDArray[np.float64]] = {}
 
     def run(self, conventions: Sequence[Convention]) -> None:
-        """Measure conventions: afterwards `found` has the pairs of each that were needed.
+        """Measure conventions; `found` then has the statistics of the pairs that were needed.
 
         Parameters
         ----------
         conventions
-            That were not tried before.
+            Conventions that were not measured before.
         """
         for item in conventions:
             sample = self._samples[item] = self._family.sample(item)
@@ -115,7 +114,7 @@ class Survey:
         if not rest:
             return
         if not self._relatives:
-            # Conventions that may fit are similar to the nearest one so far.
+            # Conventions that may fit are similar to the nearest one found so far.
             near = [item for item in self._candidates(0) if item not in self._doubtful]
             self._relatives = sorted(near, key=lambda item: self._outlook(item)[0])[:RELATIVES]
         self._measure([item for item in self._bases() if item in self.found], rest)
@@ -126,7 +125,7 @@ class Survey:
             done += len(chunk)
 
     def complete(self, convention: Convention) -> bool:
-        """Tell whether a convention was measured on all pairs that matter."""
+        """Tell whether a convention was measured on all pairs that have a reported value."""
         return len(self.found[convention]) == len(self.places)
 
     def value(self, convention: Convention) -> float:
@@ -151,7 +150,7 @@ class Survey:
     def worst(self, convention: Convention) -> tuple[float, bool]:
         """Return the largest difference from what was reported, and whether all agree.
 
-        The largest in terms of what the digits allow; only of what was measured.
+        Differences are compared relative to what the digits allow. Only measured pairs count.
         """
         worst, agrees, ratio = 0.0, True, -1.0
         for reported, value in self._compared(convention):
@@ -174,19 +173,19 @@ class Survey:
         return rows
 
     def _ordered(self, places: list[int], spreads: Sequence[float]) -> list[int]:
-        """Put first what is measured first: images that tell most, or a fair sample for a mean."""
+        """Put first the images that tell most, or for a mean, a sample from the whole dataset."""
         if self.evidence.images:
             named = self.evidence.images
             return sorted(places, key=lambda place: (place not in named, -spreads[place]))
         count = min(SCREENED, len(places))
         spaced = [places[len(places) * index // count] for index in range(count)]
-        # The next ones are spread out too.
+        # The next pairs come from the whole dataset too.
         others = [place for place in places if place not in spaced]
         step = max(1, len(others) // (3 * SCREENED))
         return [*spaced, *sorted(others, key=lambda place: (others.index(place) % step, place))]
 
     def _candidates(self, done: int) -> list[Convention]:
-        """Return what may still fit after the first pairs, and the nearest of the others."""
+        """Return the conventions that may still fit, and the nearest of the others."""
         distances: dict[Convention, float] = {}
         keep: list[Convention] = []
         for convention, known in self.found.items():
@@ -199,7 +198,7 @@ class Survey:
                 keep.append(convention)
             elif not math.isnan(off):
                 distances[convention] = off
-        # Conventions that were tried before may have been the nearest then.
+        # Earlier calls measured conventions that were the nearest then.
         bases = self._bases()
         room = NEAREST - sum(self.complete(item) and item not in bases for item in self.found)
         nearest = sorted(distances, key=lambda item: distances[item])[: max(0, room)]
@@ -225,8 +224,8 @@ class Survey:
     def _estimate(self, convention: Convention) -> tuple[float, float]:
         """Estimate a mean over all pairs from few, and its standard error.
 
-        What is added to the value of a convention that is complete is the difference between the
-        two on the pairs that both have: of a pair's conventions, all are high or low together.
+        The estimate is the mean of a complete convention, plus the difference of the two on the
+        pairs that both have. The values of a pair are high, or low, under all conventions alike.
         """
         known = self.found[convention]
         bases = [base for base in self._bases() if self._has_all(base)]
@@ -239,7 +238,7 @@ class Survey:
     def _compare(
         self, convention: Convention, places: tuple[int, ...], bases: Sequence[Convention]
     ) -> tuple[float, float]:
-        """Estimate a mean alone and from each complete convention; return the surest estimate."""
+        """Estimate a mean alone and from each complete convention; return the most certain one."""
         own = self.images(convention, places)
         table = self._table(places, bases)
         errors = _errors(np.vstack([own, own - table]), len(self.places))
@@ -251,7 +250,7 @@ class Survey:
         return value, float(errors[best])
 
     def _table(self, places: tuple[int, ...], bases: Sequence[Convention]) -> NDArray[np.float64]:
-        """Return the values of complete conventions on some pairs, a row each."""
+        """Return the values of complete conventions on some pairs, one row for each convention."""
         key = (places, len(bases))
         if key not in self._tables:
             rows = [self.images(base, places) for base in bases]
@@ -259,7 +258,7 @@ class Survey:
         return self._tables[key]
 
     def _bases(self) -> list[Convention]:
-        """Return what is measured on all pairs, to compare others with."""
+        """Return the conventions that are measured on all pairs, to compare others with."""
         return list(dict.fromkeys([*self._usual, *self._relatives]))
 
     def _has_all(self, convention: Convention) -> bool:
@@ -276,7 +275,7 @@ class Survey:
         return self._family.close([known[place] for place in places], convention)
 
     def _measure(self, conventions: Sequence[Convention], places: Sequence[int]) -> None:
-        """Measure pairs under the conventions that fit all of them; forget the others."""
+        """Measure pairs; drop the conventions that cannot be applied to all of them."""
         samples = {self._samples[convention]: self.found[convention] for convention in conventions}
         ordered = sorted(samples, key=lambda sample: sample.order)
         if not ordered or not places:
@@ -293,7 +292,7 @@ class Survey:
                 if sample not in unfit and place not in samples[sample]:
                     try:
                         values[sample] = self._family.measure(pair, sample)
-                    except IqbenchError:  # too small for it, or nothing is left: there is no value
+                    except IqbenchError:  # the image is too small, so there is no value
                         unfit.add(sample)
                 advance()
             return values
@@ -308,7 +307,7 @@ class Survey:
             self.found = {item: self.found[item] for item in kept}
 
     def _begin(self, conventions: int, places: int) -> Callable[[], None]:
-        """Announce the work; return the function that counts one more value."""
+        """Report the amount of work; return a function that counts one more value."""
         reporter = self._reporter
         if reporter is None:
             return lambda: None
@@ -330,9 +329,9 @@ class Survey:
 
 
 def _split(ordered: Sequence[Convention], count: int) -> list[Sequence[Convention]]:
-    """Split conventions into so many parts of like size; what is seen alike stays together.
+    """Split conventions into parts of similar size; those with the same pixels stay together.
 
-    With fewer pairs than workers, several work on one pair.
+    If there are fewer pairs than workers, several workers share a pair.
     """
     groups = [list(group) for _, group in groupby(ordered, key=lambda item: item.seen)]
     parts: list[list[Convention]] = [[]]
@@ -344,7 +343,7 @@ def _split(ordered: Sequence[Convention], count: int) -> list[Sequence[Conventio
 
 
 def _errors(values: NDArray[np.float64], total: int) -> NDArray[np.float64]:
-    """Return the standard error of the mean of each row, a sample of so many."""
+    """Return the standard error of the mean of each row, a sample from `total` values."""
     count = values.shape[1]
     if count < 2:
         return np.full(len(values), np.inf)
