@@ -29,7 +29,7 @@ ERRORS = 6.0
 """A convention is given up if its mean over few pairs is off by more standard errors than this."""
 
 ALLOWANCE = 3e-4
-"""How much more a mean may be off, relative to values above 1: a few pairs may hide a difference."""
+"""How much more a mean may be off, relative to values above 1: few pairs may hide a difference."""
 
 NEAREST = 10
 """How many of the nearest conventions that do not fit are measured on all pairs."""
