@@ -407,7 +407,6 @@ def list_objects(
         if refused is None or len(failed) == len(found) or _is_out_of_reach(why):
             raise why
         refused.update(failed)
-    filesystem.invalidate_cache()  # the library keeps all that it listed
     for name in list(found):
         one, facts = found.pop(name)
         if name in failed:
