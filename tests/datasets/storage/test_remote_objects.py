@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from email.utils import format_datetime
 from io import BytesIO
 from pathlib import Path
@@ -136,11 +136,7 @@ def test_what_cannot_pass_is_not(error: Exception, message: str, server: Server)
     [
         ("7", 7, 7),
         ("0", 0, 1),
-        (
-            format_datetime(datetime.now(timezone.utc) + timedelta(seconds=1000), usegmt=True),
-            60,
-            60,
-        ),
+        (format_datetime(datetime(2100, 1, 1, tzinfo=timezone.utc), usegmt=True), 60, 60),
         (format_datetime(datetime(2000, 1, 1, tzinfo=timezone.utc), usegmt=True), 0, 1),
         ("soon", 0, 1),
         ("-1", 0, 1),
