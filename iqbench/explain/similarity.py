@@ -34,9 +34,10 @@ SAMPLE = "ssim, sample covariance"
 ODD: tuple[Halving, ...] = ("zero", "crop", "repeat-first")
 MULTI_CLIPPED = "ms-ssim-odd=zero, structure clipped"
 TOGETHER = "ms-ssim, channels together, last scale mirrored"
+VOLUME = "ssim-form=3d"
 PADDED = ("ssim-padding=zero", "ssim-padding=replicate", "ssim-padding=reflect")
 WHOLE = (
-    *("ssim-form=3d", "ssim-downsample=matlab", "ssim-downsample=pool"),
+    *(VOLUME, "ssim-downsample=matlab", "ssim-downsample=pool"),
     "ssim-downsample=pool-structure=clipped",
 )
 BOX_11 = "ssim, uniform 11x11"
@@ -140,7 +141,7 @@ class SsimFamily(MeanFamily):
                 return False
             alone = OWN in (convention.range, convention.brightness)
             return alone and whole_image and convention.colour in COMBINED
-        if convention.metric == "ssim-form=3d" and convention.colour != "rgb":
+        if convention.metric == VOLUME and convention.colour != "rgb":
             return False  # one plane is not a volume
         if convention.metric in PADDED:
             whole_image = convention.crop in (0, scale, *SCALES)
@@ -159,6 +160,8 @@ class SsimFamily(MeanFamily):
             return self._padded(pair, convention, MODES[padding])
         if convention.range != OWN:
             raise IqbenchError("this form is tried with the files' own range only")
+        if convention.metric == VOLUME and reference.shape[1] > 1:
+            return _volume(reference, output)
         (request,) = resolve_metrics([convention.metric])
         try:
             return float(score_as_they_are(request.metric, request.column.name, reference, output))
@@ -234,26 +237,48 @@ def _filter(plane: NDArray[Any], shape: str) -> Planes:
     return np.asarray(filtered[reach:-reach, reach:-reach], dtype=np.float64)
 
 
-def _moments(reference: Tensor, output: Tensor, shape: str) -> LocalMoments:
-    """Return local moments at all positions where the window fits."""
+def _moments(
+    reference: Tensor, output: Tensor, shape: str, mix: NDArray[Any] | None = None
+) -> LocalMoments:
+    """Return local moments at all positions where the window fits.
+
+    With `mix`, (C, C), the window also extends over the channels: these are its weights.
+    """
     channels, height, width = reference.shape[1:]
     reach = REACH[shape] - 1
     found = LocalMoments(*(np.empty((channels, height - reach, width - reach)) for _ in range(4)))
-    pairs = zip(reference[0].double().numpy(), output[0].double().numpy(), strict=True)
-    for channel, (first, second) in enumerate(pairs):
-        product, energy, covariance, variance = (planes[channel] for planes in found)
-        mean, other = _filter(first, shape), _filter(second, shape)
+    first, second = (image[0].double().numpy() for image in (reference, output))
+    read = [first, second, first * second, first * first + second * second]
+    if mix is not None:
+        read = [np.tensordot(mix, planes, axes=1) for planes in read]
+    for channel, planes in enumerate(zip(*read, strict=True)):
+        product, energy, covariance, variance = (moment[channel] for moment in found)
+        mean, other, mixed, squares = (_filter(plane, shape) for plane in planes)
         np.multiply(mean, other, out=product)
         np.multiply(product, 2, out=product)
         np.multiply(mean, mean, out=energy)
         energy += np.multiply(other, other, out=other)
-        mixed = first * second
-        np.multiply(_filter(mixed, shape), 2, out=covariance)
+        np.multiply(mixed, 2, out=covariance)
         covariance -= product
-        squares = np.multiply(first, first, out=mixed)
-        squares += second * second
-        np.subtract(_filter(squares, shape), energy, out=variance)
+        np.subtract(squares, energy, out=variance)
     return found
+
+
+def _volume(reference: Tensor, output: Tensor) -> float:
+    """Return SSIM of colour images as volumes: the window is as wide in the channels as in space.
+
+    Edges are replicated in all three directions. The channels are replicated too far to be filtered
+    one by one: each is a weighted sum of the three.
+    """
+    channels = reference.shape[1]
+    weights = np.array(window_weights("gaussian"))
+    mix = np.zeros((channels, channels))
+    for channel in range(channels):
+        read = np.clip(np.arange(channel - BORDER, channel + BORDER + 1), 0, channels - 1)
+        np.add.at(mix[channel], read, weights)
+    first, second = (F.pad(image, (BORDER,) * 4, "replicate") for image in (reference, output))
+    moments = _moments(first, second, "gaussian", mix)
+    return float(_combine(moments, C1, C2, 0.0, -math.inf).mean()) / channels
 
 
 def _map(reference: Tensor, output: Tensor, look: Look) -> Planes:
