@@ -293,7 +293,8 @@ def _map(reference: Tensor, output: Tensor, look: Look) -> Planes:
     floor = 0.0 if look.clipped else -math.inf
     if not library.suits(reference, output):
         return _combine(_moments(reference, output, look.shape), c1, c2 / sample, offset, floor)
-    window = torch.tensor([*_weights(look.shape), sample, c1, c2, floor], dtype=torch.float64)
+    weights = [*_weights(look.shape), sample, c1, c2, floor]
+    window = torch.tensor(weights, dtype=torch.float64, device="cpu")
     images = (image[0] + offset if offset else image[0] for image in (reference, output))
     maps = [
         loops.similarity_map(first.unsqueeze(-1), second.unsqueeze(-1), window, REACH[look.shape])

@@ -56,7 +56,8 @@ def test_the_commands_run(capsys):
 
 def test_the_default_maps_are_those_it_names():
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert f"By default: {', '.join(f'`{name}`' for name in DEFAULT_MAPS)}." in text
+    *names, last = (f"`{name}`" for name in DEFAULT_MAPS)
+    assert f"The default maps are {', '.join(names)} and {last}." in text
 
 
 def test_its_picture_is_there():
