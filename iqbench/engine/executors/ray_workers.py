@@ -451,7 +451,9 @@ class RayExecutor:
             self._ray.kill(actor.handle)
         if actor.starting is not None:
             self._failed_starts += 1
-            if self._failed_starts >= FAILED_STARTS:
+            # A node that is lost takes all its workers along, so each of them may fail this often.
+            most = FAILED_STARTS * max(1, self._wanted)
+            if self._failed_starts >= most and not self.ready():
                 first_line = str(error).strip().partition("\n")[0]
                 raise IqbenchError(
                     f"workers of the Ray cluster die as soon as they are started: {first_line}",
