@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from iqbench.errors import IqbenchError, unknown_name
 from iqbench.user_files import open_regular
 
-__all__ = ["found_in_working_folder", "kind_of", "read_yaml", "validated"]
+__all__ = ["found_in_working_folder", "kind_of", "parse_yaml", "read_yaml", "validated"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -38,8 +38,28 @@ def read_yaml(path: Path) -> object:
         raise IqbenchError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise IqbenchError(f"{path} is not UTF-8 text") from error
+    return parse_yaml(path, text)
+
+
+def parse_yaml(path: Path, text: str, *, numbers_as_text: bool = False) -> object:
+    """Read plain data from YAML text.
+
+    Parameters
+    ----------
+    path
+        The file, for errors.
+    text
+        Its content.
+    numbers_as_text
+        Whether numbers, dates and truth values stay the text that is written.
+
+    Raises
+    ------
+    IqbenchError
+        As `read_yaml`.
+    """
     try:
-        loader = yaml.SafeLoader(text)
+        loader = (yaml.BaseLoader if numbers_as_text else yaml.SafeLoader)(text)
         root = loader.get_single_node()
         _refuse_bombs(path, root)
         _refuse_duplicates(path, root)

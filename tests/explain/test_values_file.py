@@ -282,7 +282,7 @@ def test_a_pattern_reads_any_line(tmp_path):
         ("v.csv", "image,val/psnr,train/psnr\nbaby,33.91,35\n", "has two values of psnr"),
         ("v.json", '{"baby": 33.91, "baby": 33.92}', "'baby' stands twice"),
         ("v.json", "[" * 100_000, "nested too deeply"),
-        ("v.yaml", "a: [", "no YAML"),
+        ("v.yaml", "a: [", "line 1: this is not valid YAML"),
         ("v.log", "baby or bird 33.91\n", "line 1 names several images: baby, bird"),
         ("v.json", "{", "no JSON"),
         ("v.json", '[{"psnr": 3}]', "names no image"),
@@ -345,3 +345,19 @@ def test_values_of_several_metrics_are_given_by_metric():
         gather({"psnr": 1e-6, "ssim": 1e-6}, [None, None], {"baby": 3}, None, NAMES)
     with pytest.raises(IqbenchError, match="'niqe'"):
         gather({"psnr": 1e-6}, [None], {"niqe": {"baby": 3}}, None, NAMES)
+
+
+def test_yaml_whose_aliases_stand_for_billions_of_values_is_refused(tmp_path):
+    path = tmp_path / "values.yaml"
+    lines = ["a0: &a0 {baby: 1}"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    path.write_text("\n".join(lines))
+    with pytest.raises(IqbenchError, match=r"values.yaml, line \d+: this stands for more than"):
+        read_values(path, ["psnr"], NAMES, None)
+
+
+def test_a_key_that_stands_twice_in_yaml_is_refused(tmp_path):
+    path = tmp_path / "values.yaml"
+    path.write_text("baby: 33.20\nbaby: 33.30\n")
+    with pytest.raises(IqbenchError, match="line 2: key 'baby' is there a second time"):
+        read_values(path, ["psnr"], NAMES, None)

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from iqbench.errors import IqbenchError
 from iqbench.explain.names import Names
 from iqbench.explain.printed import read_printed
@@ -19,6 +17,7 @@ from iqbench.explain.values_file.headings import (
     is_summary,
     metric_of,
 )
+from iqbench.yaml_file import parse_yaml
 
 __all__ = ["rows_of_json", "rows_of_yaml"]
 
@@ -52,13 +51,10 @@ def rows_of_yaml(path: Path, text: str, metrics: Sequence[str], names: Names) ->
     Raises
     ------
     IqbenchError
-        If it is none.
+        If it is not YAML, or as `iqbench.yaml_file.read_yaml`.
     """
-    try:
-        # The base loader makes no numbers: their digits say how precise they are.
-        content = yaml.BaseLoader(text).get_single_data()
-    except (yaml.YAMLError, RecursionError) as error:
-        raise IqbenchError(f"{path} is no YAML: {error}") from error
+    # Numbers stay text: their digits say how precise they are.
+    content = parse_yaml(path, text, numbers_as_text=True)
     yield from _rows(path, content, metrics, names)
 
 
