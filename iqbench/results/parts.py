@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,8 @@ __all__ = [
 
 WRITTEN = pa.field("written", pa.timestamp("ns", tz="UTC"))
 """When the part was written that a row is in, or the newest of the parts that were merged."""
+
+_Result = TypeVar("_Result")
 
 _IDENTITIES: Mapping[Kind, tuple[str, ...]] = {
     "images": ("image",),
@@ -164,12 +166,7 @@ class TableParts:
         IqbenchError
             Where a part is damaged, or written by another version.
         """
-        for _ in range(_TRIES):
-            # A part that vanished was merged by another process: its rows are in a new one.
-            with suppress(FileNotFoundError):
-                parts = self.paths()
-                return self.footer_of(parts) if parts else None
-        raise _vanishing(self.folder)
+        return self._of_all(lambda parts: self.footer_of(parts) if parts else None)
 
     def footer_of(self, parts: Sequence[Path]) -> Footer:
         """Unite what the footers of some parts say, of at least one."""
@@ -197,13 +194,20 @@ class TableParts:
         IqbenchError
             Where a part is damaged, or written by another version.
         """
+
+        def read(parts: list[Path]) -> pa.Table:
+            tables = [self.rows_of(part, columns) for part in parts]
+            self._refuse_mixed([self._footers[part] for part in parts])
+            table = _together(tables, self.kind, columns)
+            return table.append_column(WRITTEN, _moments(parts, tables)) if written else table
+
+        return self._of_all(read)
+
+    def _of_all(self, read: Callable[[list[Path]], _Result]) -> _Result:
+        """Read all parts, and again if one vanished: another process merged it into a new one."""
         for _ in range(_TRIES):
             with suppress(FileNotFoundError):
-                parts = self.paths()
-                tables = [self.rows_of(part, columns) for part in parts]
-                self._refuse_mixed([self._footers[part] for part in parts])
-                table = _together(tables, self.kind, columns)
-                return table.append_column(WRITTEN, _moments(parts, tables)) if written else table
+                return read(self.paths())
         raise _vanishing(self.folder)
 
     def rows_of(self, part: Path, columns: list[str] | None = None) -> pa.Table:
