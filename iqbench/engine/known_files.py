@@ -1,4 +1,4 @@
-"""What a run knows of files at addresses from earlier runs, and what it adds for later ones.
+"""What a run knows about files at addresses from earlier runs, and what it adds for later runs.
 
 Only the driver uses the store of digests. What it knows of the files of a unit travels with the
 unit, and what workers read comes back with the results.
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 __all__ = ["KnownFiles"]
 
 _WRITTEN_TOGETHER = 10_000
-"""Of how many files is written at a time what was learned."""
+"""The digests of so many files are written at a time."""
 
 _WRITTEN_AFTER = 30.0
-"""Seconds after which it is written though it is of fewer."""
+"""Seconds after which the digests of fewer files are written too."""
 
 
 def _is_new(known: KnownFile, before: KnownFile | None) -> bool:
-    """Tell whether more is known of a file than before, or something else."""
+    """Tell whether the facts about a file are new, or differ from the known ones."""
     return before is None or known not in (before, replace(before, header=None))
 
 
@@ -75,7 +75,7 @@ class KnownFiles:
 
     @property
     def warnings(self) -> list[str]:
-        """What the user should know of the store."""
+        """Warnings about the store, for the user."""
         found = list(self._problems)
         if self._differing:
             found.append(

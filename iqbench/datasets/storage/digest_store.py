@@ -44,15 +44,15 @@ DIGESTS_VARIABLE = "IQBENCH_STORAGE_DIGESTS"
 
 _DEFAULT_BYTES = 2 * 2**30
 _NAME = "files-1.sqlite"
-"""With the number of the form of its rows."""
+"""The name of the file, with the version of its rows."""
 
 _KEY_BYTES = 20
 _CHECKSUM_BYTES = 8
 _KEPT_SHARE = 0.9
-"""Down to which share of its size a full store is emptied."""
+"""A full store is reduced to this share of its size."""
 
 _LOCK_SECONDS = 30.0
-"""How long another process may take to write."""
+"""How long to wait for another process that writes."""
 
 _DAY = 24 * 60 * 60
 _FRESH_DAYS = 7
@@ -108,7 +108,7 @@ def known_image(source: Source, known: Mapping[str, KnownFile]) -> KnownFile | N
 def learned_of(
     source: Source, content: Content, header: ImageHeader | None
 ) -> dict[str, KnownFile]:
-    """Return by its identity what is to be known of an image that was read.
+    """Return the facts to keep about an image that was read, by its identity.
 
     Nothing where it has no identity, or its header is damaged.
     """

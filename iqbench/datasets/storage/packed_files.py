@@ -21,14 +21,14 @@ __all__ = ["ArchiveFiles", "FilesByPlace", "PackedFiles", "RemoteFiles"]
 _AFTER_SLASH = chr(ord("/") + 1)
 _WHOLE_ONLY, _HAS_TAG = 1, 2
 _OWN_NAME = -1
-"""In place of a text that is the name of the file."""
+"""Stands for a text that equals the name of the file."""
 
 
 class FilesByPlace(Protocol):
     """Files by their number in a listing."""
 
     def file(self, place: int) -> StoredFile:
-        """Make one."""
+        """Make the file of a number."""
         ...
 
 
@@ -69,7 +69,7 @@ class PackedFiles(Mapping[str, StoredFile]):
         return len(self._names)
 
     def keeping(self, wanted: Callable[[str], bool]) -> PackedFiles:
-        """Return those whose names are wanted."""
+        """Return the files whose names are wanted."""
         kept = [name for name in self._names if wanted(name)]
         return self if len(kept) == len(self) else self.renamed(zip(kept, kept, strict=True))
 
@@ -149,7 +149,7 @@ class _MadeFiles:
         self._files = files
 
     def file(self, place: int) -> StoredFile:
-        """Return one."""
+        """Return the file of a number."""
         return self._files[place]
 
 
@@ -165,11 +165,11 @@ class RemoteFiles:
     def __init__(self, names: list[str]) -> None:
         self._names = names
         self._forms: dict[tuple[str, str], int] = {}
-        """What stands before and after a name in an address, as a rule the same for all."""
+        """The text before and after a name in an address, usually the same for all files."""
         self._form_list: list[tuple[str, str]] = []
         self._form_of = array("i")
         self._addresses: dict[int, str] = {}
-        """Those that do not hold the name as it is, as where an address is quoted."""
+        """The addresses that do not contain the name itself, for example quoted addresses."""
         self._sizes = array("q")
         self._versions = _JoinedTexts()
         self._facts = array("b")
