@@ -9,13 +9,14 @@ from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple, Protocol
-from unicodedata import category
+from unicodedata import category, normalize
 
 from iqbench.errors import IqbenchError
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "check_text",
+    "composed",
     "did_you_mean",
     "is_below_root",
     "is_file",
@@ -64,6 +65,11 @@ class ListedFolder(Protocol):
 class _Folder(NamedTuple):
     path: str
     prefix: str
+
+
+def composed(text: str) -> str:
+    """Return text with accents as parts of letters; macOS writes them apart."""
+    return text if text.isascii() else normalize("NFC", text)
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:

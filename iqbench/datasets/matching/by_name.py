@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Literal
-from unicodedata import normalize
 
 from iqbench.datasets.dataset import Dataset
 from iqbench.datasets.files import (
+    composed,
     is_file,
     is_folder,
     is_hidden,
@@ -34,6 +34,7 @@ from iqbench.datasets.storage.stored_file import StoredFile
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
 from iqbench.images.source import FileSource
+from iqbench.user_files import why_no_file
 
 __all__ = ["Matches", "match_outputs"]
 
@@ -76,24 +77,35 @@ class _Index:
 
     Accents may be parts of letters or stand apart, as macOS writes them: what is not found as it
     is spelt is found in the other form.
+
+    Attributes
+    ----------
+    files
+        By stem: the names of regular files, and of links to such.
+    others
+        By stem: the names of links that lead nowhere, of pipes and of devices.
+    folders
+        The names of folders.
     """
 
     files: dict[str, list[str]] = field(default_factory=dict)
+    others: dict[str, list[str]] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
 
-    def add(self, level: str, name: str, *, folder: bool) -> None:
+    def add(self, level: str, name: str, *, folder: bool, regular: bool = True) -> None:
         """Enter a file or folder that lies in the folder `level`."""
         if folder:
             self.folders.append(f"{level}{name}/")
         else:
             stem = split_suffix(name)[0]
-            self.files.setdefault(_composed(level + stem), []).append(level + name)
+            names = self.files if regular else self.others
+            names.setdefault(composed(level + stem), []).append(level + name)
 
     def images(self) -> Iterable[str]:
         return (name for names in self.files.values() for name in names if is_image_name(name))
 
     def named(self, stem: str) -> list[str]:
-        names = self.files.get(_composed(stem), [])
+        names = self.files.get(composed(stem), [])
         return [name for name in names if split_suffix(name)[0] == stem] or names
 
     def candidates(self, stem: str, suffix: str) -> list[str]:
@@ -157,7 +169,7 @@ def match_outputs(
         for sample in dataset.samples
         if not sample.problem
     }
-    levels = {level for stem in stems.values() for level in _levels(stem)}
+    levels = {"", *(level for stem in stems.values() for level in _levels(stem))}
     own = method.folder / dataset.name
     folder = own
     if alone and (not own.is_dir() or _holds_references(own, dataset)):
@@ -171,7 +183,8 @@ def match_outputs(
         beside = _outputs_beside(method, dataset, indices, stems, template, kind=kind)
     pairs = _MatchedOutputs(folder, template, kind)
     pairs.find(stems, index)
-    others = [name for name in pairs.others(strict=bool(ways)) if name not in pairs.used]
+    taken = pairs.used.union(*index.others.values())
+    others = [name for name in pairs.others(strict=bool(ways)) if name not in taken]
     if others:
         # A folder above that of the references has them too, and they fit by name.
         others = _without_references(folder, others, dataset)
@@ -231,17 +244,38 @@ class _MatchedOutputs:
 
     def find(self, stems: Mapping[str, str], index: _Index) -> None:
         """Find the outputs that are named as they should be."""
+        respelled: dict[str, list[str]] = {}
         for image, stem in stems.items():
             names = index.candidates(stem, self.template.suffix)
-            self.used.update(names)
-            if not names:
-                self._miss(image, stem, index)
-                continue
-            self.claims[image] = names
-            if len(names) == 1:
-                self.outputs[image] = names[0]
+            if names and not stem.isascii() and split_suffix(names[0])[0] != stem:
+                respelled[image] = names
             else:
-                self._doubt(image, ", ".join(names))
+                self._take(image, stem, names, index)
+        claims: dict[str, list[str]] = {}
+        for image, names in respelled.items():
+            respelled[image] = [name for name in names if name not in self.used]
+            for name in respelled[image]:
+                claims.setdefault(name, []).append(image)
+        for image, names in respelled.items():
+            contested = [name for name in names if len(claims[name]) > 1]
+            if contested:
+                self.used.update(contested)
+                images = " or ".join(map(ascii, claims[contested[0]]))
+                self._doubt(image, f"{contested[0]}, which could be that of {images}")
+            else:
+                self._take(image, stems[image], names, index)
+
+    def _take(self, image: str, stem: str, names: list[str], index: _Index) -> None:
+        """Take the one file that is named as an image's output; else say what is wrong."""
+        self.used.update(names)
+        if not names:
+            self._miss(image, stem, index)
+            return
+        self.claims[image] = names
+        if len(names) == 1:
+            self.outputs[image] = names[0]
+        else:
+            self._doubt(image, ", ".join(names))
 
     def find_unlike(self, others: Sequence[str], ways: Collection[str]) -> None:
         """Find the outputs of other images among other names, compared in some ways."""
@@ -274,6 +308,8 @@ class _MatchedOutputs:
         wanted = f"{stem}{self.template.suffix or '.*'}"
         unread = sorted(name for name in index.named(stem) if not is_image_name(name))
         there = f"; {unread[0]} does not end like an image that is read" if unread else ""
+        if unusable := index.others.get(composed(stem)):
+            there = f"; {_what_it_is(self.folder, min(unusable))}"
         self.problems[image] = f"missing {self.kind}: no {wanted} in {self.folder}{there}"
         self.lost[image] = stem
 
@@ -365,9 +401,23 @@ def _no_images(folder: Place, index: _Index) -> str:
     inside = ", ".join(sorted(index.folders, key=natural_key)[:3])
     files = [name for names in index.files.values() for name in names]
     only = f"folders ({inside})" if inside else some(files)
+    if not only and index.others:
+        others = sorted(
+            (name for names in index.others.values() for name in names), key=natural_key
+        )
+        more = f", and {len(others) - 1} more" if len(others) > 1 else ""
+        return f"folder {folder} holds no images: {_what_it_is(folder, others[0])}{more}"
     hint = archives_hint(folder, files)
     why = f"folder {folder} holds no images" + (f", only {only}" if only else "")
     return f"{why}. {hint}" if hint else why
+
+
+def _what_it_is(folder: Place, name: str) -> str:
+    """Say why something that lies in a folder cannot be read."""
+    try:
+        return f"{name} {why_no_file(Path(str(folder / name)))}"
+    except OSError as error:
+        return f"{name} cannot be read: {error.strerror}"
 
 
 def _levels(stem: str) -> Iterable[str]:
@@ -393,14 +443,10 @@ def _list(folder: Place, levels: Iterable[str]) -> _Index:
                         continue
                     if is_folder(entry):
                         index.add(level, entry.name, folder=True)
-                    elif is_file(entry):
-                        index.add(level, entry.name, folder=False)
+                    else:
+                        index.add(level, entry.name, folder=False, regular=is_file(entry))
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             raise IqbenchError(f"cannot list folder {folder / level}: {error.strerror}") from error
     return index
-
-
-def _composed(text: str) -> str:
-    return text if text.isascii() else normalize("NFC", text)

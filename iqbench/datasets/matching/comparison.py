@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations, product
-from unicodedata import normalize
 
-from iqbench.datasets.files import natural_key, split_suffix
+from iqbench.datasets.files import composed, natural_key, split_suffix
 from iqbench.errors import unknown_name
 
 __all__ = ["WAYS", "Pairing", "check_ways", "compared", "pair_names"]
@@ -67,8 +66,7 @@ def check_ways(words: str | Iterable[str]) -> frozenset[str]:
 
 def compared(stem: str, ways: Collection[str]) -> str:
     """Return what is compared of a name without suffix, but for its folders."""
-    if not stem.isascii():
-        stem = normalize("NFC", stem)
+    stem = composed(stem)
     if "case" in ways:
         stem = stem.casefold()
     return _LEADING_ZEROS.sub("", stem) if "numbers" in ways else stem

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from iqbench.datasets.dataset import Dataset, DatasetSpec, check_dataset_name
-from iqbench.datasets.files import is_image_name, natural_key, spell_name, split_suffix, walk
+from iqbench.datasets.files import (
+    composed,
+    is_image_name,
+    natural_key,
+    spell_name,
+    split_suffix,
+    walk,
+)
 from iqbench.datasets.layout import Layout
 from iqbench.datasets.matching.bitstreams import FOLDER as BITSTREAMS
 from iqbench.datasets.matching.comparison import pair_names
@@ -74,10 +81,17 @@ def outputs_alone(
         own = method.folder / name
         folders.append(own if own.is_dir() else method.folder)
         found = dict(_ids(folders[-1], template))
-        new = [file for image, file in found.items() if image not in images]
+        accented = (image for image in images if not image.isascii())
+        spelled = {composed(image) for image in accented if image not in found}
+        new = [
+            file
+            for image, file in found.items()
+            if image not in images and composed(image) not in spelled
+        ]
         lost = {image: template.stem(image) for image in images if image not in found}
         same = pair_names(lost, new, ways).used if ways and lost and new else set()
-        images |= {image: None for image, file in found.items() if file not in same}
+        fresh = set(new) - same
+        images |= {image: None for image, file in found.items() if file in fresh}
     if not images:
         raise IqbenchError(
             f"no output was found in {', '.join(map(str, folders)) or 'any method'}",

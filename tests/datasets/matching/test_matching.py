@@ -16,6 +16,7 @@ from iqbench.datasets.matching import by_name
 from iqbench.datasets.matching.by_name import Matches, match_outputs
 from iqbench.datasets.matching.comparison import check_ways, compared, pair_names
 from iqbench.datasets.matching.methods import Method
+from iqbench.datasets.matching.outputs import outputs_alone
 from iqbench.datasets.template import OutputName
 from iqbench.errors import IqbenchError
 
@@ -161,15 +162,70 @@ def test_accents_are_found_in_either_form_of_unicode(
     assert len(found.outputs) == 2
 
 
+@pytest.mark.parametrize("spelled", ["\u00fc", "u\u0308"])
+def test_an_output_that_is_spelt_as_one_image_is_not_that_of_another(
+    make_files: MakeFiles, make_dataset: MakeDataset, spelled: str
+) -> None:
+    names = ["\u00fc", "u\u0308"]
+    folder = make_files("m", [f"refs/{spelled}.png"])
+    found = match(folder, make_dataset([f"{name}.png" for name in names]))
+    assert list(found.outputs) == [spelled]
+    (other,) = set(names) - {spelled}
+    assert found.problems[other].startswith(f"missing output: no {other}.* in ")
+    assert found.extra == []
+
+
+def test_an_output_that_two_images_are_spelt_unlike_is_neither_s(
+    make_files: MakeFiles, make_dataset: MakeDataset
+) -> None:
+    # Two orders of the same marks; composed, they are one text.
+    first, second = "a\u0323\u0302", "a\u0302\u0323"
+    folder = make_files("m", ["refs/\u1ead.png", "refs/b.png"])
+    found = match(folder, make_dataset([f"{first}.png", f"{second}.png", "b.png"]))
+    assert list(found.outputs) == ["b"]
+    for image in (first, second):
+        assert found.problems[image].startswith("ambiguous output in ")
+        assert r"'a\u0323\u0302'" in found.problems[image]
+        assert r"'a\u0302\u0323'" in found.problems[image]
+
+
 @pytest.mark.parametrize("target", ["gone.png", "refs/img_002.png"])
 def test_a_folder_named_like_an_output_and_a_dead_link_are_no_outputs(
     make_files: MakeFiles, make_dataset: MakeDataset, target: str
 ) -> None:
     folder = make_files("m", ["refs/img_001.png/x.png", "refs/img_003.png"])
     (folder / "refs" / "img_002.png").symlink_to(folder / target)
+    for ways in ((), ("case",)):
+        found = match(folder, make_dataset(REFERENCES), ways=ways)
+        assert list(found.outputs) == ["img_003"]
+        assert set(found.problems) == {"img_001", "img_002"}
+        assert found.problems["img_002"].endswith("; img_002.png is a link that leads nowhere")
+        assert found.hint == ""
+
+
+def test_links_that_all_lead_nowhere_are_named(
+    make_files: MakeFiles, make_dataset: MakeDataset
+) -> None:
+    folder = make_files("m", ["refs/log/run.log"])
+    for image in IDS:
+        (folder / "refs" / f"{image}.png").symlink_to(folder / "moved" / f"{image}.png")
+    (folder / "refs" / "log" / "run.log").unlink()
+    (folder / "refs" / "log").rmdir()
     found = match(folder, make_dataset(REFERENCES))
-    assert list(found.outputs) == ["img_003"]
-    assert set(found.problems) == {"img_001", "img_002"}
+    assert not found.attempted
+    assert found.message.endswith(
+        "refs holds no images: img_001.png is a link that leads nowhere, and 2 more"
+    )
+
+
+def test_an_image_whose_name_cannot_be_used_is_a_problem_of_its_own(
+    make_files: MakeFiles, make_dataset: MakeDataset
+) -> None:
+    folder = make_files("m", ["refs/a\nb.png"])
+    found = match(folder, make_dataset(["a\nb.png"]))
+    assert found.attempted
+    (why,) = found.problems.values()
+    assert "a control character" in why
 
 
 def test_a_dataset_without_a_folder_was_not_attempted_which_is_one_line(
@@ -585,3 +641,18 @@ def test_files_of_formats_that_are_not_read_are_named_where_there_are_no_images(
     found = match(folder, make_dataset(REFERENCES))
     assert not found.attempted
     assert f"{folder}/refs holds no images, only img_001.gif, img_002.gif" in found.message
+
+
+def test_methods_that_spell_accents_unlike_share_images_without_references(
+    make_files: MakeFiles,
+) -> None:
+    composed, apart = "\u00fc", "u\u0308"
+    one = Method("one", make_files("one", [f"{composed}.png", "b.png"]))
+    two = Method("two", make_files("two", [f"{apart}.png", "b.png"]))
+    dataset = outputs_alone([one, two])
+    assert [sample.image for sample in dataset.samples] == ["b", composed]
+    for method in (one, two):
+        assert not match_outputs(method, dataset, alone=True).problems
+    both = Method("both", make_files("both", [f"{composed}.png", f"{apart}.png"]))
+    images = {sample.image for sample in outputs_alone([one, both]).samples}
+    assert images == {"b", composed, apart}
