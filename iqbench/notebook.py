@@ -1,4 +1,4 @@
-"""Progress of a run in a notebook, where there is one; nothing is imported to find that out."""
+"""Progress of a run in a notebook; nothing is imported to find out whether there is one."""
 
 from __future__ import annotations
 
@@ -27,19 +27,13 @@ def in_notebook() -> bool:
 
 
 @contextmanager
-def notebook_progress(unit: str = "outputs") -> Iterator[Reporter]:
-    """Show a bar below the cell while the work runs; outside of notebooks, nothing.
-
-    Parameters
-    ----------
-    unit
-        What is counted.
-    """
+def notebook_progress() -> Iterator[Reporter]:
+    """Show a bar of outputs below the cell while a run works; outside of notebooks, nothing."""
     if not in_notebook():
         yield SilentReporter()
         return
     _import_tqdm()
-    bars = _Bars(unit)
+    bars = _Bars()
     try:
         yield bars
     finally:
@@ -57,10 +51,9 @@ def _import_tqdm() -> None:
 
 
 class _Bars:
-    """One bar a stretch of work, each below the one before."""
+    """One bar for each stage of the work, each below the one before."""
 
-    def __init__(self, unit: str) -> None:
-        self._unit = unit
+    def __init__(self) -> None:
         self._handle: Any = None
         self._what = ""
         self._total = self._done = 0
@@ -93,7 +86,7 @@ class _Bars:
 
     def _texts(self) -> tuple[str, str]:
         seconds = time.monotonic() - self._began
-        text = f"{self._what}: {self._done} of {self._total} {self._unit}, {seconds:.1f} s"
+        text = f"{self._what}: {self._done} of {self._total} outputs, {seconds:.1f} s"
         bar = f'<progress value="{self._done}" max="{max(self._total, 1)}"></progress>'
         return text, f"<div>{bar} {escape(text)}</div>"
 

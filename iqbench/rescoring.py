@@ -1,7 +1,7 @@
-"""Score outputs again and compare: whether the values of a results folder are those of the files.
+"""Score outputs again, and compare the values with those of a results folder.
 
-Checksums and digests say that tables are as they were written, and of which files they claim to
-be. Whether the values are right, only computing them again shows.
+Checksums and digests show that tables have not changed, and which files they claim to describe.
+Only computing the values again shows whether they are right.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from iqbench.protocols.view import GrayOutput
 
 __all__ = ["RescoredValue", "Rescoring", "State", "not_compared", "rescore", "rescoring_document"]
+
+_MOST = 20
+"""The largest number of values that are listed."""
 
 State: TypeAlias = Literal[
     "equal", "differs", "other files", "not stored", "not computed", "not checked"
@@ -282,15 +285,10 @@ def _column(metric: str) -> Column:
     return request.column
 
 
-def rescoring_document(found: Rescoring, most: int = 20) -> Document:
-    """Arrange what was found: counts by dataset and method, then the worst values.
+def rescoring_document(found: Rescoring) -> Document:
+    """Arrange the result: counts by dataset and method, then the worst values.
 
-    Parameters
-    ----------
-    found
-        What was compared. CSV and JSON hold every value that is not equal.
-    most
-        How many values are listed.
+    CSV and JSON contain every value that is not equal.
     """
     states = get_args(State)
     groups = sorted({(one.dataset, one.method) for one in found.values})
@@ -308,9 +306,9 @@ def rescoring_document(found: Rescoring, most: int = 20) -> Document:
         ],
         fixed=2,
     )
-    worst = found.wrong[:most]
+    worst = found.wrong[:_MOST]
     table = Section(
-        "Worst" if len(found.wrong) > most else "Not as stored",
+        "Worst" if len(found.wrong) > _MOST else "Not as stored",
         columns=[
             texts("dataset", (one.dataset for one in worst)),
             texts("method", (one.method for one in worst)),

@@ -85,7 +85,7 @@ class Board(ShownInNotebooks, arranged_by="iqbench.boards.views:board_in_noteboo
         options
             How to compare the methods.
         tasks
-            As `iqbench.results.read.load_tasks` gives them.
+            The task of each dataset, such as ``denoising``, by the dataset's name.
         sets
             Values of whole sets, as `iqbench.load_scores` with ``scope="set"`` gives them: columns
             such as ``fid`` beside the means, with 95 % intervals from their standard errors.

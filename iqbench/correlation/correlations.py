@@ -213,13 +213,9 @@ def read_correlations(
 
 
 def read_agreement(
-    results: str | PathLike[str],
-    filters: Mapping[str, tuple[str, ...]],
-    *,
-    shown: str | Sequence[str] = "headline",
-    bootstrap: Bootstrap = DEFAULT,
+    results: str | PathLike[str], filters: Mapping[str, tuple[str, ...]]
 ) -> Correlations | None:
-    """Compare scores only with the opinions that are part of the datasets.
+    """Compare the headline metrics only with the opinions that are part of the datasets.
 
     Parameters and errors are those of `read_correlations`.
 
@@ -230,11 +226,11 @@ def read_agreement(
     """
     if not has_opinions(results):
         return None
-    read = read_inputs(results, filters, shown, OpinionSource())
+    read = read_inputs(results, filters, "headline", OpinionSource())
     if read.opinions.empty and not read.choice_metrics:
         return None
     directions = _directions(read.table, [*read.table.names, *read.choice_metrics], {})
-    agreement, differences = _with_people(read, directions, bootstrap, LOGISTICS)
+    agreement, differences = _with_people(read, directions, DEFAULT, LOGISTICS)
     return Correlations(
         table=read.table,
         directions=directions,
@@ -245,7 +241,7 @@ def read_agreement(
         differences=differences,
         opinions=read.opinions,
         hidden=read.hidden,
-        bootstrap=bootstrap,
+        bootstrap=DEFAULT,
         notes=read.notes,
     )
 

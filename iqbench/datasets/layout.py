@@ -1,15 +1,15 @@
-"""What a layout is, and the discovery of all there are.
+"""The base class of layouts, and their discovery.
 
-A layout says how a dataset lies on disk: it turns the ``data:`` part of a block of
-``datasets.yaml`` into samples. Each is one file in ``iqbench/datasets/layouts/``; other packages
-add theirs by an entry point of the group ``iqbench.layouts`` that names the class.
+A layout describes how a dataset is stored: it turns the ``data:`` part of a block of
+``datasets.yaml`` into samples. Each layout is one file in ``iqbench/datasets/layouts/``; other
+packages add layouts by an entry point of the group ``iqbench.layouts`` that names the class.
 """
 
 from __future__ import annotations
 
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -102,31 +102,27 @@ def file_below(root: DataRoot | None, place: str, what: str) -> Place:
     return path
 
 
-def find_below(
-    root: Path | None, place: str, what: str, is_there: Callable[[Path], bool] = Path.is_file
-) -> Path:
-    """Give the path of a file, or of a folder, below the data root.
+def find_below(root: Path | None, place: str, what: str) -> Path:
+    """Return the path of a file below the data root.
 
     Parameters
     ----------
     root
-        The folder below which data lies, or None where nobody said.
+        The data root, or None if it is not set.
     place
-        The path below it.
+        The path of the file below the root.
     what
-        What lies there, for the message.
-    is_there
-        Tells whether the path is what it should be.
+        The kind of file, for the message.
 
     Raises
     ------
     MissingDataError
-        If nobody said where data lies, or it is not there.
+        If the root is not set, or the file does not exist.
     """
     if root is None:
         raise missing_data("its data root is not set", place)
     path = root / place
-    if not is_there(path):
+    if not path.is_file():
         raise missing_data(f"{what} {path} does not exist", place)
     return path
 

@@ -75,11 +75,9 @@ def export_format(path: Path, given: str | None = None) -> str:
     return found
 
 
-def export_frame(
-    frame: pd.DataFrame, path: Path, format: str | None = None, *, spreadsheet: bool = False
-) -> None:
+def export_frame(frame: pd.DataFrame, path: Path) -> None:
     """Write a table; the parameters and errors are those of `export_frames`."""
-    export_frames([frame], path, format, spreadsheet=spreadsheet)
+    export_frames([frame], path)
 
 
 def export_frames(

@@ -343,15 +343,15 @@ def mean_number(
     return f"{text} (+{infinite} inf)" if infinite else text
 
 
-def fold_heading(heading: str, width: int = 10) -> list[str]:
-    """Wrap a long heading after hyphens and at spaces, but never before an arrow.
+def fold_heading(heading: str) -> list[str]:
+    """Wrap a heading after hyphens and at spaces into lines of ten characters if possible.
+
+    There is never a line break before an arrow.
 
     Parameters
     ----------
     heading
         E.g. ``perceptual-vgg16-sum-l1 ↓``.
-    width
-        The largest length of a line, if the heading can be wrapped there.
 
     Returns
     -------
@@ -360,7 +360,7 @@ def fold_heading(heading: str, width: int = 10) -> list[str]:
     """
     lines = [""]
     for piece in re.findall(r"[^-\s]*-+\s*|[^-\s]+(?:\s+[↑↓→]\S*)?\s*|\s+", heading):
-        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > 10:
             lines.append("")
         lines[-1] += piece
     return [line.rstrip() for line in lines]

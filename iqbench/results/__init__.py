@@ -1,1 +1,1 @@
-"""Parquet tables: schema, signatures, atomic writes, reading back."""
+"""Parquet tables: their schema, signatures, atomic writing, and reading."""

@@ -1,11 +1,10 @@
-"""Open files for Arrow so that none of its threads holds a Python object, and name its errors.
+"""Open files for Arrow without Python objects in its threads, and name files in its errors.
 
-Arrow's threads may let go of what they read after the call that asked for it has returned. Where
-that is a Python object they need the interpreter's lock, and a process that ends at that moment is
-aborted ("terminate called without an active exception",
-https://github.com/apache/arrow/issues/34314) or hangs
-(https://github.com/apache/arrow/issues/50482). Bytes in Arrow's own memory and files that Arrow
-opens itself need no lock.
+Arrow's threads may release a file after the call that read it has returned. If the file is a Python
+object, they need the interpreter's lock, and a process that ends at that moment is aborted
+("terminate called without an active exception", https://github.com/apache/arrow/issues/34314) or
+hangs (https://github.com/apache/arrow/issues/50482). Bytes in Arrow's own memory and files that
+Arrow opens itself need no lock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Remove or rename a method: all of it or nothing, whatever ends the process, and on record."""
+"""Remove or rename a method, completely or not at all, and keep a record of it."""
 
 from __future__ import annotations
 

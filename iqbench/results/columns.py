@@ -1,4 +1,4 @@
-"""The columns of tables: which metrics there are, in which order they stand, how each is read."""
+"""The columns of tables: the metrics, their order, and their descriptions."""
 
 from __future__ import annotations
 

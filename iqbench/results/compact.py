@@ -1,4 +1,4 @@
-"""Merge the many small parts of a results folder into few."""
+"""Merge many small parts of a results folder into few parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is current: the newest rows, and of the scores those of the files as they are."""
+"""Choose the current rows: the newest ones, and of scores those of the present files."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What extractors gave, in files: Parquet parts with a checksum in their names.
+"""Files of an extractor's results: Parquet parts with a checksum in their names.
 
-Values of sets are computed from it: features of images, and moments of sets.
+They contain features of images or moments of sets, from which values of sets are computed.
 """
 
 from __future__ import annotations

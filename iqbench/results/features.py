@@ -1,7 +1,7 @@
-"""Features of images, stored once for all datasets and methods: what set values are computed from.
+"""Features of images, stored once for all datasets and methods, for values of sets.
 
-A folder below ``features/`` holds those of one extractor. A row has the digest of the image's file,
-the sample value that meant white, and the number of the patch.
+A folder below ``features/`` contains the features of one extractor. A row has the digest of the
+image's file, the sample value of white, and the number of the patch.
 """
 
 from __future__ import annotations

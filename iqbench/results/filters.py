@@ -1,4 +1,4 @@
-"""Which rows a reader is asked for, and what to say when there are none."""
+"""Filters of rows, and the error if no row matches."""
 
 from __future__ import annotations
 

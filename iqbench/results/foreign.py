@@ -1,4 +1,4 @@
-"""Read values that other tools made: CSV, JSON lines or Parquet, long or wide; untrusted input."""
+"""Read values of other tools (untrusted): CSV, JSON lines or Parquet, long or wide."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ ROLES = {
     "protocol": "under which it was computed",
     "source": "the paper that a published mean stands in",
 }
-_REQUIRED = ("method",)
 _NO_NUMBER = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>")
 _FORMATS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "lines", ".ndjson": "lines"}
 

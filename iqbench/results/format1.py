@@ -1,6 +1,6 @@
-"""What footers of format 1 do not say of the metrics of their release. Frozen: nothing is added.
+"""Descriptions of metrics that are missing in footers of format 1. Nothing is added here.
 
-Since format 2 every metric says it itself, and the footers keep it.
+Since format 2, footers contain the description of every metric.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Put values that other tools made beside our own, in a results folder."""
+"""Add values of other tools to the tables of a results folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a results folder has of each method and dataset, and how much room it takes."""
+"""List the contents of a results folder by method and dataset, with their sizes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a results folder has of one dataset and method, in a few hundred bytes per image.
+"""The stored values of one dataset and method, in a few hundred bytes per image.
 
-A run looks up every image that it scores, so all of them are in memory at once: as columns, not as
+A run looks up every image that it scores, so all are in memory at once, as columns instead of
 objects.
 """
 

@@ -1,4 +1,4 @@
-"""Merge results folders, such as those of shards, into a new one that has every row once."""
+"""Merge results folders, such as those of shards, into a new folder with every row once."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Results folders at addresses: worked on as a copy on this machine, whose changes are uploaded.
+"""Results folders at addresses: commands use a local copy, and its changes are uploaded.
 
-Every file of a results folder is written once, whole, under a name that no other content has, or
-replaced whole. An object store has no rename and needs none: an object appears, or is replaced,
-when its upload is complete, whether that is one request or many parts that a last request
-completes. A part that replaces others is uploaded before they are deleted, as on a disk. So
-whoever lists the address sees whole parts only, and never fewer rows than there were.
+A file of a results folder is written once, as a whole, under a unique name, or it is replaced as a
+whole. An object store has no rename and needs none: an object appears, or is replaced, when its
+upload is complete, whether that is one request or many parts that a last request completes. A part
+that replaces others is uploaded before they are deleted, as on a disk. So whoever lists the address
+sees whole parts only, and never fewer rows than there were.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Moments of sets of images, stored where the features of every image would be too many.
+"""Moments of sets of images, stored instead of the features if a set is large.
 
-A folder below ``moments/`` holds those of one extractor, a part per set: the number, the mean and
-the scatter of its features, and the images that they belong to. Moments of sets without a common
-image merge into those of all; so a part may also hold some images of a set, such as a shard's.
+A folder below ``moments/`` contains the moments of one extractor, one part per set: the number, the
+mean and the scatter of its features, and the digests of its images. Moments of disjoint sets can be
+merged, so a part may also belong to some images of a set, such as those of a shard.
 """
 
 from __future__ import annotations

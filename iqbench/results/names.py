@@ -1,6 +1,6 @@
-"""Columns of names, of which tables of millions of rows have few: looked at once a name, not a row.
+"""Columns of names: each distinct name is processed once, not once for each of millions of rows.
 
-What pandas' groupby and factorize do here takes several times the memory of the column itself.
+The functions groupby and factorize of pandas would need several times the memory of the column.
 """
 
 from __future__ import annotations

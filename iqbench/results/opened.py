@@ -1,4 +1,4 @@
-"""A results folder that several readers share: its tables are found and footers read once."""
+"""A results folder that several readers share, so that its footers are read only once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read opinion scores from a file of somebody else's: CSV or Parquet."""
+"""Read opinion scores from a CSV or Parquet file of another source."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One part: a Parquet file with a checksum in its name, read as a file from a stranger.
+"""One part of a table: a Parquet file with a checksum in its name, read as untrusted input.
 
-The checksum stands in the name, where no damage of the content can change it. Parts of older
-releases have none; pages of newer ones carry a checksum too.
+The checksum is in the name, so that damage of the content cannot change it. Parts of older releases
+have none. In newer parts, Parquet's pages have checksums, too.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Parquet parts: a folder of files that each appear whole or not at all.
+"""A table as a folder of Parquet files, called parts, each of which appears complete or not at all.
 
-The name of a part begins with the moment it was written, so sorting by name is sorting by age, and
-where two parts have a row of the same identity the later one counts. It ends with the checksum of
-the file (`iqbench.results.part_file`). Files whose names begin with
-a dot are being written, or were when their process died; nobody reads them.
+The name of a part begins with the time of writing, so the order of names is the order of age. If
+two parts have a row with the same identity, the later one counts. The name ends with the checksum
+of the file (`iqbench.results.part_file`). Files with a leading dot in their names are not finished,
+and are never read.
 """
 
 from __future__ import annotations

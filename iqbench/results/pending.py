@@ -1,9 +1,9 @@
-"""Changes of a whole results folder that are under way: what readers show meanwhile.
+"""Changes of a whole results folder: what readers show while a change is in progress.
 
 A change of several files cannot be made at one moment. So it is announced by one file, which
 appears at one moment, and readers go by that: while it ends in ``.preparing``, what the change
-writes is not shown; once it ends in ``.pending``, what the change removes is not shown. When all
-is done it ends in ``.json``, and is the record of the change.
+writes is not shown; once it ends in ``.pending``, what the change removes is not shown. When all is
+done it ends in ``.json``, and is the record of the change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far the scoring of a results folder is: by dataset and method, and by run."""
+"""The progress of scoring into a results folder, by dataset and method, and by run."""
 
 from __future__ import annotations
 

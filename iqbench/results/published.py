@@ -1,4 +1,4 @@
-"""Means that papers print: typed in, kept beside the tables, never mixed with values of images."""
+"""Published means from papers, stored apart from the values of images."""
 
 from __future__ import annotations
 

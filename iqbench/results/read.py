@@ -1,4 +1,4 @@
-"""Read results back: current rows only, one row an identity, the newest."""
+"""Read the current rows of results: for each identity the newest row."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ __all__ = [
     "load_images",
     "load_runs",
     "load_scores",
-    "load_tasks",
     "load_values",
     "no_scores",
     "of_any_file",
@@ -417,22 +416,18 @@ def _files(images: pa.Table) -> pd.DataFrame:
     return _frame([_with_coded_digests(images, _FILES)], _FILES, _FILES.names, sort=False)
 
 
-def load_values(
-    path: str | PathLike[str] = "results",
-    *,
-    filters: Mapping[str, str | Sequence[str]] | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read values of images and values of whole sets together.
+def load_values(path: str | PathLike[str] = "results") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read all values of images and of whole sets together.
 
     Parameters
     ----------
-    path, filters
-        As for `load_scores`. What a filter names may be of either kind.
+    path
+        As for `load_scores`.
 
     Returns
     -------
     tuple
-        Both as `load_scores` gives them; values of sets have ``replicates`` too: what each is
+        Both as `load_scores` gives them; values of sets also have ``replicates``: the values
         without each group of images in turn, or None.
 
     Raises
@@ -440,17 +435,12 @@ def load_values(
     IqbenchError
         As `load_scores`.
     """
-    wanted = Filters.of(filters)
     scores, sets = [], []
-    for group in _selected(open_results(path).groups, wanted):
+    for group in open_results(path).groups:
         images = current_images(group.images)
-        scores.append(wanted.select(current_scores(group.scores, images)))
-        sets.append(_selected_sets(group, wanted, images))
-    wanted.refuse_unknown()
-    frame, wholes = _long(scores), _frame(sets, SETS, [*_SETS, "replicates"])
-    if frame.empty and wholes.empty and wanted.wanted:
-        wanted.refuse_none()
-    return frame, wholes
+        scores.append(current_scores(group.scores, images))
+        sets.append(current_sets(group, images))
+    return _long(scores), _frame(sets, SETS, [*_SETS, "replicates"])
 
 
 def _load_sets(found: list[Stored], wanted: Filters) -> pd.DataFrame:
@@ -645,12 +635,6 @@ def load_columns(path: str | PathLike[str] = "results") -> Columns:
     for.
     """
     return _columns_of(open_results(path).groups)
-
-
-def load_tasks(path: str | PathLike[str] = "results") -> dict[str, str]:
-    """Read what each dataset's methods restore; empty where no run has said so."""
-    found = _by_dataset(open_results(path).groups)
-    return {dataset: _task_of(tables) for dataset, tables in found.items()}
 
 
 def _task_of(found: list[Stored]) -> str:

@@ -1,4 +1,4 @@
-"""Which scores were made with another reference than the newest: these never meet the others."""
+"""Find scores of outdated references, so that they are never mixed with current scores."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which rows of one dataset and method a run wrote or relies on, in some bytes a row.
+"""The rows of one dataset and method that a run wrote or relies on, in few bytes per row.
 
-A run counts at its end whether they are all there. Names are kept as hashes, which hold for this
-process only: a row takes some 40 bytes, however long its names are.
+At its end, a run checks that all of them are in the tables. Names are stored as hashes, which are
+valid only in this process: a row takes about 40 bytes for names of any length.
 """
 
 from __future__ import annotations

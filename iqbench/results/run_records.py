@@ -1,4 +1,4 @@
-"""What runs note of themselves while they score: what they plan, and how far they are."""
+"""Records of runs while they score: their plans and their progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the two tables hold, column by column, and what stands in a part's footer."""
+"""The schemas of the two tables, and of the footers of parts."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Selectors: the one way in which commands and functions name a column of values.
+"""Selectors: the syntax in which commands and functions name a column of values.
 
-``psnr`` names every column of a metric, ``psnr[protocol=sr-y:scale=4]`` those whose signature says
-this. What tells a column from the others of its metric stands in its heading, and a heading is a
-selector too.
+``psnr`` selects every column of a metric, ``psnr[protocol=sr-y:scale=4]`` those with this protocol
+in the signature. The heading of a column contains the fields that distinguish it from other columns
+of its metric; it is a selector, too.
 """
 
 from __future__ import annotations

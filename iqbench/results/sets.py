@@ -1,4 +1,4 @@
-"""Values of whole sets, and whether they are of the images that the tables have now."""
+"""Values of whole sets, and checks whether they belong to the current images."""
 
 from __future__ import annotations
 

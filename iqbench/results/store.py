@@ -1,4 +1,4 @@
-"""A results folder: what it has already, and a writer that loses nothing it has flushed."""
+"""A results folder: its stored values, and a writer that loses no rows after a flush."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Results as one text file, for version control: JSON lines, sorted, one line per image.
 
-The first line says what the file is, the next ones how each column is read, the others hold values:
-of an image, with the digests of its files, or of a whole set. Equal tables give equal bytes.
+The first line identifies the format, the next lines describe the columns, and the other lines
+contain values: of an image, with the digests of its files, or of a whole set. Equal tables give
+equal bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Read every file of a results folder, and say which is not the one that was written."""
+"""Read every file of a results folder, and report changed files."""
 
 from __future__ import annotations
 

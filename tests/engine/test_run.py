@@ -18,7 +18,7 @@ from iqbench.engine.scorer import Scorer
 from iqbench.errors import IqbenchError
 from iqbench.images.colour import luma_studio
 from iqbench.images.write import write_png
-from iqbench.results.read import load_images, load_runs, load_tasks
+from iqbench.results.read import iter_datasets, load_images, load_runs
 
 
 class TestWhatIsScored:
@@ -183,7 +183,8 @@ class TestDatasetsFile:
         assert set(frame["dataset"]) == {"val-x4"}
         assert set(frame["protocol"]) == {"sr-y:scale=4"}
         assert set(frame["metric"]) == {"psnr", *TV_COLUMNS}
-        assert load_tasks(made.results) == {"val-x4": "super-resolution"}
+        (tables,) = iter_datasets(made.results)
+        assert (tables.dataset, tables.task) == ("val-x4", "super-resolution")
 
     def test_the_user_s_choices_go_before_the_dataset_s(self, made, file):
         made.method(folder="mine/val-x4", height=43, width=46)

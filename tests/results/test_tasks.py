@@ -7,7 +7,7 @@ import pytest
 from results_bench import COLUMNS, Bench, manifest
 
 from iqbench.errors import IqbenchError
-from iqbench.results.read import iter_datasets, load_images, load_scores, load_tasks
+from iqbench.results.read import iter_datasets, load_images, load_scores
 from iqbench.results.schema import ImageRow
 
 
@@ -17,9 +17,13 @@ def announce(bench: Bench, task: str | None, time: str, method: str = "edsr") ->
         writer.add_image(ImageRow("set5", method, time, "ref", "out"))
 
 
+def tasks(bench: Bench) -> dict[str, str]:
+    return {tables.dataset: tables.task for tables in iter_datasets(bench.root)}
+
+
 def test_the_task_is_in_the_footers(bench: Bench) -> None:
     announce(bench, "super-resolution", "2026-01-01")
-    assert load_tasks(bench.root) == {"set5": "super-resolution"}
+    assert tasks(bench) == {"set5": "super-resolution"}
     footer = bench.store.table("images", "set5", "edsr").footer()
     assert footer is not None
     assert footer.task == "super-resolution"
@@ -27,16 +31,16 @@ def test_the_task_is_in_the_footers(bench: Bench) -> None:
 
 def test_results_of_runs_that_did_not_know_it_have_none(bench: Bench) -> None:
     bench.score()
-    assert load_tasks(bench.root) == {"set5": ""}
+    assert tasks(bench) == {"set5": ""}
 
 
 def test_the_newest_run_that_knows_it_has_the_last_word(bench: Bench) -> None:
     announce(bench, "denoising", "2026-01-02", method="a")
     announce(bench, "deblurring", "2026-01-01", method="b")
     announce(bench, None, "2026-01-03", method="b")
-    assert load_tasks(bench.root) == {"set5": "deblurring"}
+    assert tasks(bench) == {"set5": "deblurring"}
     announce(bench, "sharpening", "2026-01-04", method="a")
-    assert load_tasks(bench.root) == {"set5": "sharpening"}
+    assert tasks(bench) == {"set5": "sharpening"}
 
 
 def test_one_dataset_at_a_time_is_all_that_there_is(bench: Bench) -> None:
