@@ -1,4 +1,4 @@
-"""iqbench: score the outputs of image-restoration methods, and prove the numbers.
+"""iqbench: score the outputs of image-restoration methods, and check the numbers.
 
 The public names are those of ``__all__`` here and in `iqbench.metrics`, `iqbench.datasets`,
 `iqbench.functional`, `iqbench.losses`, `iqbench.maps`, `iqbench.doctor` and the modules of

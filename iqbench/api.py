@@ -1,4 +1,4 @@
-"""The Python face: what the command line calls, and what a notebook calls."""
+"""The Python functions that score images; the command line calls them, too."""
 
 from __future__ import annotations
 

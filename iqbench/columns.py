@@ -1,4 +1,4 @@
-"""What a metric says of its columns, for readers that import no metric."""
+"""The description of a metric's columns, for code that imports no metric."""
 
 from __future__ import annotations
 

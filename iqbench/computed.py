@@ -1,4 +1,4 @@
-"""Methods that are functions: outputs are computed from a dataset's inputs as they are scored."""
+"""Methods that are functions: they compute outputs from a dataset's inputs during the scoring."""
 
 from __future__ import annotations
 

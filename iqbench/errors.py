@@ -1,4 +1,4 @@
-"""The error that a user can fix, and the warning of what looks wrong."""
+"""The class of errors that a user can fix, and the class of warnings."""
 
 from __future__ import annotations
 

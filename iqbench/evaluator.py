@@ -1,4 +1,4 @@
-"""Score images under a protocol, one by one, as `iqbench evaluate` scores files."""
+"""Score images under a protocol, one by one, with the values of `iqbench evaluate`."""
 
 from __future__ import annotations
 

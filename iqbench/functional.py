@@ -1,12 +1,12 @@
 """The metrics as pure functions on (N, C, H, W) tensors in [0, 1], each returning (N,).
 
-They are differentiable, and they are the formulas that ``iqbench evaluate`` uses. Those that end in
-``_map`` return (N, 1, H, W): where in the image the value comes from; the mean of a map is the
-value.
+They are differentiable, and use the formulas of ``iqbench evaluate``. Functions with a name that
+ends in ``_map`` return (N, 1, H, W), the value at each position; the mean of a map is the value of
+the metric.
 
 Images may also be uint8 or uint16, which are divided by 255 or 65535. Half precision is computed in
-float32, also under ``torch.autocast``. Tensors of another range are refused; only
-`total_variation` and its map take any.
+float32, also under ``torch.autocast``. Tensors of another range are refused; only `total_variation`
+and its map take any.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The inputs of methods that are functions: degraded references, or the files of a folder."""
+"""The inputs of methods that are functions: degraded references, or files of a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work ahead in threads, within a budget, in order."""
+"""Work ahead in threads, within a budget of memory, and return results in order."""
 
 from __future__ import annotations
 

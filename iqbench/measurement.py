@@ -1,4 +1,4 @@
-"""One pair's values for people and programs."""
+"""The values of one pair of images as a document, for people and programs."""
 
 from __future__ import annotations
 

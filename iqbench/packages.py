@@ -1,7 +1,7 @@
-"""Which package brings each module that iqbench imports, and what to say where it is missing.
+"""The package of each module that iqbench imports, and the error message if it is missing.
 
-``iqbench-tables`` installs what reads tables, ``iqbench`` also what scores images, and extras what
-serves a single purpose. Each table below names the modules of one of them.
+``iqbench-tables`` installs the packages for reading tables, ``iqbench`` also those for scoring
+images, and each extra those for one purpose. Each table below names the modules of one of them.
 """
 
 from __future__ import annotations

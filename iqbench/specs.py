@@ -1,4 +1,4 @@
-"""The one grammar of metric and protocol specs: ``name`` or ``name:key=value,key=value``.
+"""The grammar of metric and protocol specs: ``name`` or ``name:key=value,key=value``.
 
 A list joins its items by ``+``: ``perceptual:net=vgg19,layers=relu2_2+relu5_4,distance=l1``.
 """

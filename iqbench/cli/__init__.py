@@ -1,1 +1,1 @@
-"""Command line: parse, call one library function, print."""
+"""The command line: each command parses its options, calls one function and prints the result."""

@@ -1,4 +1,4 @@
-"""``iqbench check``: is anything worse than in a baseline."""
+"""``iqbench check``: check whether anything got worse than in a baseline."""
 
 from __future__ import annotations
 
@@ -51,21 +51,22 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     required=True,
     metavar="RESULTS",
     type=ResultsFolder(file_okay=True),
-    help="What to compare with: a results folder, or a text that --update wrote.",
+    help="The baseline: a results folder, or a text file that --update wrote.",
 )
 @click.option(
     "--update",
     is_flag=True,
-    help="Print what changed, then let the baseline be what RESULTS has, and exit with 0. A new "
-    "baseline whose name ends in .jsonl is a text for version control: one line per image.",
+    help="Print the changes, then write the values of RESULTS into the baseline, and exit with 0. "
+    "A new baseline with a name that ends in .jsonl is a text file for version control, with "
+    "one line per image.",
 )
 @click.option(
     "--margin",
     "margins",
     multiple=True,
     metavar="METRIC=VALUE",
-    help="Smallest loss that counts, in the metric's unit or, with %, as a share of the baseline's "
-    "mean: psnr=0.1, lpips=2%, psnr[protocol=rgb]=0.2. May be repeated.",
+    help="Smallest loss of the mean that counts, in the metric's unit or, with %, as a share of "
+    "the baseline's mean: psnr=0.1, lpips=2%, psnr[protocol=rgb]=0.2. May be repeated.",
 )
 @click.option(
     "--image-margin",
@@ -88,7 +89,7 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.05,
     show_default=True,
-    help="How often noise alone may be called worse, over all comparisons.",
+    help="Probability that noise alone is called worse, over all comparisons.",
 )
 @click.option(
     "--allow",
@@ -101,7 +102,7 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
 @click.option(
     "--rows",
     type=click.Choice(["changed", "all"]),
-    help="Whether to show rows that are the same; by default if there are no more than 20 rows.",
+    help="Whether to show rows that did not change; by default if there are no more than 20 rows.",
 )
 @click.option(
     "--worst",
@@ -123,8 +124,8 @@ def _allowed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     "--html",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write a page: what got worse, and the pictures of baseline and new outputs side by "
-    "side, if both are found.",
+    help="Also write a page of HTML: what got worse, with pictures of the baseline and the new "
+    "outputs side by side if both are found.",
 )
 @picture_options
 def check(
@@ -149,16 +150,16 @@ def check(
     """Say whether anything got worse than in a baseline: exit code 0, or 1 if so.
 
     RESULTS is a folder that `iqbench evaluate` wrote, or a baseline in text; by default results/.
-    Values are compared image by image, where dataset, metric, signature and the reference file are
+    Values are compared image by image if their dataset, metric, signature and reference file are
     the same.
 
-    Where the standard output goes into a file or a pipe, the verdict and the worst images are
-    printed on stderr. With --format github, what failed is printed as annotations of GitHub
-    Actions, and the check in Markdown is added to the file that GITHUB_STEP_SUMMARY names.
+    If the standard output goes into a file or a pipe, the verdict and the worst images are printed
+    on stderr. With --format github, failures are printed as annotations of GitHub Actions, and the
+    check is added as Markdown to the file that GITHUB_STEP_SUMMARY names.
 
-    With --update the baseline takes the values of RESULTS. Methods and datasets that --method and
-    --dataset leave out stay as they are. What the baseline has and RESULTS lacks stops the update,
-    unless --allow missing drops it.
+    With --update, the values of RESULTS replace those of the baseline. Methods and datasets that
+    --method and --dataset leave out are not changed. If RESULTS lacks values that the baseline has,
+    the update stops; --allow missing deletes these values from the baseline.
 
     \b
     Verdicts of each dataset, method and metric:
@@ -170,17 +171,17 @@ def check(
       better, same
 
     Significant: one-sided Wilcoxon test, paired by image, corrected by Holm over all comparisons
-    in which a value changed. Where too few images changed for any outcome to be significant, the
+    in which a value changed. If so few images changed that no outcome can be significant, the
     margin alone decides. Changes below a tenth of the margin are ties in the test. Gain: how much
-    better the mean got, in the metric's unit. If nothing can be compared, the check fails.
+    better the mean is now, in the metric's unit. If nothing can be compared, the check fails.
 
-    Single images are not tested: one that collapses fails the check, whatever the others do. A
-    value that was infinite (equal images) and no longer is has lost more than any image margin.
-    Infinite values are counted and are in no mean.
+    Single images need no test: one image that lost its image margin fails the check, even if all
+    others are better. If a value was infinite (equal images) and is finite now, the loss is larger
+    than any image margin. Infinite values are counted, but are not part of means.
 
     A value of a whole set (fid, kid) is not part of the tests. It is worse if it lost the margin or
-    more and the 95 % interval of its gain, from leaving the same images out on both sides, excludes
-    0. Tables without what that takes have the margin alone.
+    more, and the 95 % interval of its gain excludes 0; the interval comes from leaving out the same
+    images on both sides. If tables lack the data for this interval, the margin alone decides.
 
     \b
     Default margins of             the mean                    one image

@@ -1,4 +1,4 @@
-"""``iqbench compare``: two methods or two runs, side by side."""
+"""``iqbench compare``: show two methods or two runs side by side."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     "--results",
     metavar="RESULTS",
     type=ResultsFolder(),
-    help="Results folder that has the methods A and B; by default results/.",
+    help="Results folder with the methods A and B; by default results/.",
 )
 @click.option(
     "--map",
     "renamed",
     multiple=True,
     metavar="OLD=NEW",
-    help="Of two runs: compare the method OLD of A with NEW of B. May be repeated.",
+    help="For two runs: compare method OLD of A with method NEW of B. May be repeated.",
 )
 @filter_options
 @click.option(
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     default=3,
     show_default=True,
     metavar="N",
-    help="List up to N images for each row, those that differ most.",
+    help="List up to N images for each row: those that differ most.",
 )
 @format_option()
 @output_option()
@@ -79,10 +79,10 @@ def compare(
       wins, losses, ties  images on which B is better, worse, equal
                   (greater, smaller, equal for a metric without direction)
 
-    A value of a whole set (fid, kid) has an interval, from leaving the same images out on both
-    sides, but no test and no wins.
+    A value of a whole set (fid, kid) has an interval, which comes from leaving out the same images
+    on both sides, but no test and no wins.
 
-    The exit code says nothing about which is better: that is what `iqbench check` is for.
+    The exit code does not say which one is better; use `iqbench check` for that.
 
     \b
     Examples:

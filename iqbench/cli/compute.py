@@ -1,4 +1,4 @@
-"""Options that say where, how precisely and within which memory networks compute."""
+"""Options for the device, the precision and the memory of the computation."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _OPTIONS = (
     click.option(
         "--memory",
         metavar="SIZE",
-        help="What decoded images and bands may take, e.g. 2G; default: derived from the device.",
+        help="Memory for decoded images and bands, e.g. 2G; default: depends on the device.",
     ),
     click.option(
         "--weights",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
-        help="Folder that is searched first for pretrained weights.",
+        help="Folder to search first for pretrained weights.",
     ),
 )
 

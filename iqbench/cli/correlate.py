@@ -1,4 +1,4 @@
-"""``iqbench correlate``: how metrics agree with each other, and with people."""
+"""``iqbench correlate``: correlate metrics with each other, and with human opinion."""
 
 from __future__ import annotations
 
@@ -41,38 +41,37 @@ _FIGURES = ("scatter", "spearman", "kendall", "gaps")
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
     help="CSV or Parquet of opinions: image, mos[, std, n, distortion, dataset, method], or of "
-    "choices: image, judge[, first, second]. Without RESULTS, metrics are its other columns of "
-    "numbers. Without it, the opinions that datasets bring along are taken.",
+    "choices: image, judge[, first, second]. If RESULTS is not given, the other columns of "
+    "numbers are the metrics. Without --mos, the opinions that are part of datasets are used.",
 )
 @click.option(
     "--mos-column",
     "mos_columns",
     multiple=True,
     metavar="[ROLE=]NAME",
-    help="Name of a column of FILE, if not that of its role above: dmos, or image=dist_img. "
+    help="Name of a column of FILE, if it differs from the names above: dmos, or image=dist_img. "
     "May be repeated.",
 )
 @click.option(
     "--mos-direction",
     type=click.Choice(["higher", "lower"]),
-    help="Which opinions are good; by default high ones. DMOS is in use both ways.",
+    help="Whether higher or lower opinions are better; by default higher. For DMOS, both are in "
+    "use.",
 )
 @click.option(
     "--raters",
     type=click.FloatRange(min=1),
     metavar="N",
-    help="How many opinions there are of each image, where no table says so.",
+    help="Number of opinions for each image, if no table gives it.",
 )
 @click.option(
     "--metric-direction",
     "metric_directions",
     multiple=True,
     metavar="METRIC=higher|lower",
-    help="Which values of a metric of FILE are good. May be repeated.",
+    help="Whether higher or lower values of a metric in FILE are better. May be repeated.",
 )
-@columns_option(
-    "Which metrics to take; by default the headline ones for a terminal, all elsewhere."
-)
+@columns_option("Metrics to use; by default the headline metrics for a terminal, otherwise all.")
 @click.option(
     "--confidence",
     type=click.FloatRange(0.5, 0.999),
@@ -85,16 +84,20 @@ _FIGURES = ("scatter", "spearman", "kendall", "gaps")
     type=click.IntRange(min=0),
     default=2000,
     show_default=True,
-    help="How often images are drawn with replacement; 0 for no intervals.",
+    help="Number of bootstrap resamples of the images; 0 for no intervals.",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draws."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the resamples.",
 )
 @click.option(
     "--logistic",
     type=click.Choice(["4", "5"]),
-    help="Fit the logistic of so many parameters between metrics and opinions, report it and draw "
-    "it; by default both are reported, and that of 5 is drawn.",
+    help="Number of parameters of the logistic that is fitted between metrics and opinions, "
+    "reported and drawn; by default both are reported, and the one with 5 is drawn.",
 )
 @figure_options(_FIGURES)
 @format_option()
@@ -117,10 +120,10 @@ _FIGURES = ("scatter", "spearman", "kendall", "gaps")
 def correlate(context: click.Context, /, results: Path, **options: Any) -> None:
     """Correlate metrics with each other, and with human opinion.
 
-    RESULTS is a folder that `iqbench evaluate` wrote; by default results/. Signs are kept: PSNR and
-    LPIPS that agree correlate at -1. A metric that aims at a value enters twice, as it is and as
-    its distance: tv-ratio and |tv-ratio-1|. A metric with one value for a whole set,
-    such as fid, is shown as -.
+    RESULTS is a folder that `iqbench evaluate` wrote; by default results/. Signs are kept: if PSNR
+    and LPIPS agree perfectly, their correlation is -1. A metric with a target is used twice, as its
+    value and as the distance to the target: tv-ratio and |tv-ratio-1|. A metric with one value for
+    a whole set, such as fid, is shown as -.
 
     \b
     Between metrics: Pearson, Spearman, Kendall's tau-b

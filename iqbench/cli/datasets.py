@@ -1,4 +1,4 @@
-"""``iqbench datasets``: which datasets there are, whether they are right, and getting them."""
+"""``iqbench datasets``: list, show, verify and fetch datasets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COUNTS = ("scale", "images")
 _FILE = click.option(
     "--datasets-file",
     type=click.Path(path_type=Path),
-    help="Read this file; else ./datasets.yaml, else the one that comes with iqbench.",
+    help="Datasets file; by default ./datasets.yaml if it exists, otherwise the file in iqbench.",
 )
 _FORMAT = click.option(
     "--format", "layout", type=click.Choice(["table", "json"]), default="table", show_default=True
@@ -52,11 +52,11 @@ def datasets() -> None:
 
 @datasets.command("list", short_help="List datasets, and whether their data is there.")
 @click.option("--task", metavar="NAME", help="Only datasets of this task, e.g. denoising.")
-@click.option("--here", is_flag=True, help="Only datasets of which some data is found.")
+@click.option("--here", is_flag=True, help="Only datasets of which some files are on this machine.")
 @_FILE
 @_FORMAT
 def list_datasets(task: str | None, here: bool, datasets_file: Path | None, layout: str) -> None:
-    """List datasets, how they are scored, and whether their data is there.
+    """List datasets, their protocols, and whether their data is on this machine.
 
     \b
     Examples:
@@ -97,7 +97,7 @@ def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
 @_FILE
 @_FORMAT
 def show_dataset(name: str, datasets_file: Path | None, layout: str) -> None:
-    """Show all that is known of a dataset: origin, licence, citation, where its data is.
+    """Show a dataset: its origin, licence, citation and the location of its data.
 
     Example: iqbench datasets show Set5-x4
     """
@@ -122,18 +122,18 @@ def show_dataset(name: str, datasets_file: Path | None, layout: str) -> None:
 
 @datasets.command("verify", short_help="Read every file of datasets; name problems.")
 @click.argument("names", nargs=-1, metavar="[NAME ...]")
-@click.option("--decode", is_flag=True, help="Decode the pixels of every image too.")
+@click.option("--decode", is_flag=True, help="Also decode the pixels of every image.")
 @_FILE
 @_FORMAT
 @_QUIET
 def verify_datasets(
     names: tuple[str, ...], decode: bool, datasets_file: Path | None, layout: str, quiet: bool
 ) -> None:
-    """Read every file of datasets and name what is missing, damaged, changed, double or extra.
+    """Read every file of datasets, and name missing, damaged, changed, duplicated or extra files.
 
-    Without names: all datasets of which there is something. Where iqbench knows the digests of the
-    published files they are compared; else it says that the contents are not known. Exits with 1
-    if something is off.
+    Without names, all datasets are read of which some files are on this machine. If iqbench has the
+    digests of the published files, they are compared; otherwise it says that the contents are not
+    known. Exits with 1 if there is a problem.
 
     \b
     Examples:
@@ -168,8 +168,8 @@ def verify_datasets(
 def fetch_datasets(names: tuple[str, ...], datasets_file: Path | None, quiet: bool) -> None:
     """Fetch datasets that have a public address, verified by their digests.
 
-    What is there already is kept, and an interrupted download goes on. For other datasets it says
-    where to get them and where to put them.
+    Existing files are kept, and an interrupted download continues. For datasets without a public
+    address, the command says where to get them and where to put them.
 
     Example: iqbench datasets fetch Set5-x4 Set14-x4
     """

@@ -1,4 +1,4 @@
-"""``iqbench degrade``: standard inputs for methods, and the baseline that enlarges them."""
+"""``iqbench degrade``: make standard inputs for methods, or enlarge such inputs as a baseline."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.argument("spec")
 @click.argument("references", type=PATH)
 @click.option(
-    "-o", "--output", required=True, type=FOLDER, metavar="DIR", help="Where the PNG files go."
+    "-o", "--output", required=True, type=FOLDER, metavar="DIR", help="Folder for the PNG files."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of noise.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the noise."
+)
 @click.option(
     "--modcrop",
     type=FOLDER,
     metavar="DIR",
-    help="Also write the references as they were degraded: with bicubic, cut to a multiple of the "
-    "scale.",
+    help="Also write the references that were degraded into this folder; with bicubic, they are "
+    "cut to a multiple of the scale.",
 )
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def degrade(

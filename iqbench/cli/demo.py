@@ -1,4 +1,4 @@
-"""``iqbench demo``: the main job on embedded photographs."""
+"""``iqbench demo``: degrade, restore and score photographs of scikit-image."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def demo(
 ) -> None:
     """Degrade photographs, restore them with classical methods, score and rank the results.
 
-    Four tasks (denoising, super-resolution x4, JPEG artefacts, deblurring), each a dataset of its
-    own with five methods and the untouched input. Nothing is downloaded but network weights.
+    There are four tasks (denoising, super-resolution x4, JPEG artefacts, deblurring). Each is a
+    dataset with five methods and the degraded input. Only network weights are downloaded.
 
     Example: iqbench demo --output results/demo
     """

@@ -1,4 +1,4 @@
-"""``iqbench doctor``: prove this installation."""
+"""``iqbench doctor``: check this installation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["doctor"]
     metavar="DIR",
     help="Folder that is searched first for pretrained weights.",
 )
-@click.option("--strict", is_flag=True, help="Exit with 1 also if something could not be checked.")
+@click.option("--strict", is_flag=True, help="Also exit with 1 if something could not be checked.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every single check.")
 @format_option()
 @output_option()
@@ -39,11 +39,11 @@ def doctor(
     format: str | None,
     output: Path | None,
 ) -> int:
-    """Prove that this installation gives the right numbers.
+    """Check that this installation gives the right numbers.
 
-    Image files that ship with iqbench are decoded and scored, and compared with what other
-    implementations gave. Nothing is fetched. Exit code: 0 nothing is off; 1 something is off, or
-    with --strict could not be checked, e.g. because weights are not here.
+    Image files that are part of iqbench are decoded and scored, and compared with the results of
+    other implementations. Nothing is downloaded. Exit code: 0 if nothing is wrong; 1 if a check
+    failed, or, with --strict, if something could not be checked, e.g. because weights are missing.
 
     \b
     Examples:

@@ -1,7 +1,8 @@
 """Start and end the command line.
 
-An interruption while it is being imported is a sentence, too. Half of the time of a short command
-with torch is spent on its import and its end; both are made shorter here.
+Ctrl-C during the imports also ends with a message instead of a traceback. A short command with
+torch spends half of its time on the import and on the end of the process; this module makes both
+shorter.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``iqbench evaluate``: the main job."""
+"""``iqbench evaluate``: score the outputs of methods, and write tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["evaluate", "report_summary"]
 FOLDER = click.Path(path_type=Path)
 SOME_FAILED = 3
 NAMED = 20
-"""Most failures of a method on a dataset that are named on stderr; the tables have all."""
+"""How many failures of a method on a dataset are named on stderr; the tables have all of them."""
 
 
 @click.command(short_help="Score methods' outputs, against references or alone.")
@@ -39,8 +39,8 @@ NAMED = 20
     "methods",
     multiple=True,
     metavar="[NAME=]DIR[/TEMPLATE]",
-    help="Folder of a method's outputs, named as the folder unless NAME is given, and how they are "
-    "named where --output-name does not say it: nlm=out/nlm/{id}_x4. May be repeated.",
+    help="Folder of a method's outputs. NAME is the method's name, by default that of the folder. "
+    "TEMPLATE is used instead of --output-name: nlm=out/nlm/{id}_x4. May be repeated.",
 )
 @single_option("--methods-in", type=PLACE, metavar="DIR", help="Every sub-folder is a method.")
 @click.option(
@@ -57,27 +57,28 @@ NAMED = 20
     "--reference-set",
     type=PLACE,
     metavar="DIR",
-    help="Images of any names, number and sizes with which metrics of sets (fid, kid) compare all "
-    "outputs of a method; default: the references that have an output.",
+    help="Folder of images with which metrics of sets (fid, kid) compare all outputs of a method; "
+    "any names, number and sizes. Default: the references that have an output.",
 )
 @single_option(
     "--features",
     type=click.Choice(["keep", "moments"]),
-    help="What is kept of images in sets (fid, kid): the features of each, 8 KB, or the moments of "
-    "a set (no kid, no intervals). Default: moments of sets of more than 100,000 images.",
+    help="What to store for metrics of sets (fid, kid): the features of each image, 8 KB, or the "
+    "moments of each set (no kid, no intervals). Default: moments if a set has more than "
+    "100,000 images.",
 )
 @single_option(
     "--pairs",
     type=FOLDER,
     metavar="FILE.csv",
-    help="Table of paths, instead of folders: columns reference, output[, method, image, mos, ...] "
-    "separated by commas, semicolons or tabs.",
+    help="Table of paths, instead of folders: columns reference, output[, method, image, mos, "
+    "...], separated by commas, semicolons or tabs.",
 )
 @single_option(
     "--dataset-name",
     metavar="NAME",
-    help="Name for --reference or --pairs (default: theirs), or for outputs without references "
-    "(default: outputs).",
+    help="Name of the dataset for --reference or --pairs (default: the name of the folder or "
+    "file), or for outputs without references (default: outputs).",
 )
 @naming_options
 @click.option(
@@ -89,39 +90,45 @@ NAMED = 20
 @single_option(
     "--protocol",
     metavar="SPEC",
-    help="What is done to pixels before they are scored, e.g. rgb or sr-y:scale=4; default: the "
-    "dataset's own.",
+    help="How pixels are prepared before they are scored, e.g. rgb or sr-y:scale=4; default: the "
+    "protocol of the dataset.",
 )
 @click.option(
     "--metric",
     "metrics",
     multiple=True,
     metavar="SPEC",
-    help="Metric or column, e.g. psnr, lpips:net=vgg (see `iqbench metrics list`); needed where "
-    "there are no references. Repeatable.",
+    help="Metric or column, e.g. psnr, lpips:net=vgg (see `iqbench metrics list`); required "
+    "without references. May be repeated.",
 )
 @click.option(
     "--results",
     type=PLACE,
     default="results",
     show_default=True,
-    help="Where tables go: a folder, or an address such as s3://bucket/results.",
+    help="Where to write the tables: a folder, or an address such as s3://bucket/results.",
 )
 @compute_options
 @click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N", help="Threads that decode ahead."
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of threads that decode files.",
 )
 @click.option(
     "--alpha",
     type=click.Choice(["error", "composite"]),
     default="error",
     show_default=True,
-    help="Images with transparency: refuse them, or put them over white. No other image changes.",
+    help="Images with transparency: refuse them, or put them over white. Other images are not "
+    "changed.",
 )
 @peak_option
 @gray_output_option()
 @click.option(
-    "--recompute", is_flag=True, help="Read and compute everything again, whatever is known."
+    "--recompute",
+    is_flag=True,
+    help="Read and compute everything again, even if the tables have it.",
 )
 @click.option(
     "--replace",
@@ -131,22 +138,23 @@ NAMED = 20
 @click.option(
     "--shard",
     metavar="I/N",
-    help="Score one of N parts of the images, from 1/N to N/N: for N jobs, and one results folder "
-    "or several (see `iqbench results merge`).",
+    help="Score one of N parts of the images, from 1/N to N/N, so that N jobs can share the work. "
+    "They may use one results folder or several (see `iqbench results merge`).",
 )
 @click.option(
     "--executor",
     default="inline",
     show_default=True,
     metavar="inline|processes[:N]|ray[:ADDRESS]",
-    help="Who scores: this process; several, one per GPU or N; the workers of a Ray cluster.",
+    help="Which processes score: this one; N processes, by default one per GPU or core; or the "
+    "workers of a Ray cluster.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress and no warnings.")
 def evaluate(memory: str | None, quiet: bool, **options: Any) -> None:
     """Score methods' outputs, against references or alone; write Parquet tables.
 
-    Outputs lie in METHOD/DATASET/ or, with one dataset, in METHOD/, and are paired with their
-    references by name. Without --reference, outputs are paired with each other, and --metric has to
+    Outputs are in METHOD/DATASET/ or, with one dataset, in METHOD/. They are paired with their
+    references by name. Without --reference, outputs are paired with each other, and --metric must
     name metrics that need no reference. Values that the tables already have for the same files are
     not computed again. If the tables have a dataset or method of the same name from another place
     or with other images, the run stops, unless the files are the same: choose another name
@@ -217,7 +225,7 @@ def report_summary(summary: Summary, *, quiet: bool = False) -> int:
 
 
 def _failures(summary: Summary) -> Iterator[str]:
-    """Name the failures; of many of one kind, the first ones, where they stood."""
+    """Yield one line per failure; after `NAMED` lines of a method on a dataset, only a count."""
     counts = Counter((failure.dataset, failure.method) for failure in summary.failures)
     seen: Counter[tuple[str, str]] = Counter()
     for failure in summary.failures:

@@ -1,4 +1,4 @@
-"""``iqbench explain``: which conventions give the number of the paper."""
+"""``iqbench explain``: find the conventions that give a reported value."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ PATH = click.Path(path_type=Path)
     "means",
     multiple=True,
     metavar="X",
-    help="The reported value as printed: its digits say how precise it is. 98.12% and 28.42 dB "
-    "are read too. One for each --metric, in the same order.",
+    help="The reported value as printed; the number of digits says how precise it is. 98.12% and "
+    "28.42 dB are accepted too. Give one for each --metric, in the same order.",
 )
 @click.option(
     "--values",
@@ -58,14 +58,14 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--pattern",
     metavar="REGEX",
-    help="How a line of FILE is read: a regular expression with the groups name and value, or "
+    help="How to read a line of FILE: a regular expression with the groups name and value, or "
     "name and one for each metric, e.g. '(?P<name>\\S+): (?P<psnr>[0-9.]+) dB'.",
 )
-@click.option("--scale", type=click.IntRange(min=1), metavar="S", help="Of super-resolution.")
+@click.option("--scale", type=click.IntRange(min=1), metavar="S", help="Scale of super-resolution.")
 @naming_options
 @gray_output_option(
-    "What gray outputs of colour references hold: the protocol's luma, or gray of three equal "
-    "channels; with error both are tried."
+    "How to read gray outputs of colour references: as the protocol's luma, or as three equal "
+    "channels; with error, both are tried."
 )
 @click.option(
     "--top",
@@ -78,7 +78,7 @@ PATH = click.Path(path_type=Path)
     "--changes",
     "with_changes",
     is_flag=True,
-    help="Show what each single change does to the number, the largest effect first.",
+    help="Show how each single change moves the value, the largest effect first.",
 )
 @format_option()
 @output_option(name="file")
@@ -102,19 +102,19 @@ def explain(
     file: Path | None,
     quiet: bool,
 ) -> None:
-    """Find out under which conventions reported values come out.
+    """Find the conventions that give the reported values.
 
-    REFERENCE and OUTPUT are two files, or two folders whose images are paired by name; then a value
-    is a mean over images. All conventions within two changes (MS-SSIM and LPIPS: one) of a protocol
-    or of a library's default are tried. Crops of super-resolution are tried with PSNR and SSIM, and
-    with other metrics if --scale is given. LPIPS, DISTS, NIQE, FID and KID take longer: the most
-    plausible conventions are tried first, and the search ends when one fits. With --changes or
-    --format json it goes on.
+    REFERENCE and OUTPUT are two files, or two folders with images that are paired by name; for
+    folders, a value is a mean over the images. All conventions within two changes (MS-SSIM and
+    LPIPS: one) of a protocol or of a library's default are tried. Crops of super-resolution are
+    tried with PSNR and SSIM, and with other metrics if --scale is given. LPIPS, DISTS, NIQE, FID
+    and KID take longer: the most plausible conventions are tried first, and the search ends when
+    one fits. With --changes or --format json it goes on.
 
-    The answer comes first: what was done, or that nothing plausible fits. Among many conventions
-    some fit a few digits by chance, so each match says how many are expected to. Values of single
-    images exclude chance. The exit code is 0 whether anything is found or not; in JSON, `verdict`
-    says it: explained, ambiguous, coincidence or nothing.
+    The answer comes first: the convention that was used, or that no plausible one fits. Among many
+    conventions, some fit a few digits by chance, so each match has the number of conventions that
+    are expected to fit by chance. Values of single images exclude chance. The exit code is 0 in all
+    these cases; in JSON, `verdict` has the result: explained, ambiguous, coincidence or nothing.
 
     \b
     Examples:

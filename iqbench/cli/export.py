@@ -1,4 +1,4 @@
-"""``iqbench export``: all current scores as one file."""
+"""``iqbench export``: write all current scores into one file."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from iqbench.cli.streams import say
 @click.option(
     "--columns",
     metavar="NAME,...",
-    help="Which columns to write, in which order; with --wide, which metrics.",
+    help="Columns to write, in this order; with --wide, metrics.",
 )
 @click.option(
     "--scope",
     type=click.Choice(["image", "group", "set"]),
     default="image",
     show_default=True,
-    help="Values of images; their means over each clip or scene, which is the folder in an image's "
-    "id; or values of whole sets such as fid.",
+    help="Values of images; means over the images of each group (clip or scene), which is the "
+    "folder in an image's id; or values of whole sets, such as fid.",
 )
 @click.option("--wide", is_flag=True, help="One row per image and one column per metric.")
 @click.option(
     "--spreadsheet",
     is_flag=True,
-    help="CSV for a spreadsheet: names that it would take for formulas begin with an apostrophe. "
-    "The same as --format spreadsheet.",
+    help="CSV for a spreadsheet: names that look like formulas begin with an apostrophe. The same "
+    "as --format spreadsheet.",
 )
 @click.option(
     "--format",
     "format",
     type=click.Choice(["csv", "spreadsheet", "parquet", "jsonl"]),
-    help="What to write; by default as the suffix of -o says.",
+    help="Format of the file; by default that of the suffix of -o.",
 )
 @output_option(
     "Where to write, e.g. FILE.csv, FILE.parquet, FILE.jsonl or /dev/stdout.", required=True
@@ -57,12 +57,13 @@ def export(
     """Write the current scores of all images into one file.
 
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/. One row per value with
-    its error, signature and protocol, or with --wide one row per image. A CSV holds names as they
-    are; open a stranger's in a spreadsheet only if it was written with --spreadsheet. In JSON lines
-    (.jsonl) missing values are null, and infinite ones "inf" and "-inf".
+    its error, signature and protocol, or with --wide one row per image. A CSV contains names
+    unchanged; open a CSV from an unknown person in a spreadsheet only if it was written with
+    --spreadsheet. In JSON lines (.jsonl) missing values are null, and infinite ones "inf" and
+    "-inf".
 
-    However many scores there are, those of one dataset and method are in memory at a time. The file
-    appears whole or not at all.
+    Only the scores of one dataset and method are in memory at a time. The file appears complete or
+    not at all.
 
     \b
     Examples:

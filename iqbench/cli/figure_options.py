@@ -1,4 +1,4 @@
-"""The options of figures: which to draw into which files, how large, and in which font."""
+"""The options of figures: their kinds, files, size and font."""
 
 from __future__ import annotations
 
@@ -43,17 +43,18 @@ def figure_options(kinds: Sequence[str]) -> Callable[[_Command], _Command]:
             click.option(
                 "--figure-title/--no-figure-title",
                 default=True,
-                help="Whether figures have titles; in a paper the caption says it.",
+                help="Whether figures have titles; in a paper, the caption replaces the title.",
             ),
             click.option(
                 "--figure-font",
                 metavar="FAMILY[:POINTS]",
-                help="Letters of figures: an installed font, and its size: 'Times New Roman:8'.",
+                help="Font of figures and its size: 'Times New Roman:8'. The font must be "
+                "installed.",
             ),
             click.option(
                 "--figure-size",
                 metavar="WxH[in|cm|mm|pt]",
-                help="Width and height of figures, e.g. 8.5x6cm; by default what they need.",
+                help="Width and height of figures, e.g. 8.5x6cm; by default as large as they need.",
             ),
             click.option(
                 "--figure",

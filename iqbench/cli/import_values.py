@@ -1,4 +1,4 @@
-"""``iqbench import``: values that other tools made."""
+"""``iqbench import``: add values of other tools to the tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iqbench.cli.streams import say
 __all__ = ["import_values"]
 
 
-@click.command("import", short_help="Put values of other tools beside the tables' own.")
+@click.command("import", short_help="Add values of other tools to the tables.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--results",
@@ -28,14 +28,15 @@ __all__ = ["import_values"]
     "metrics",
     multiple=True,
     metavar="NAME",
-    help="Take this metric only, or name the one that a column of values is of. Repeatable.",
+    help="Import only this metric; or, if the file has a column of values and none of metrics, "
+    "the name of its metric. May be repeated.",
 )
 @click.option(
     "--direction",
     "directions",
     multiple=True,
     metavar="METRIC=higher|lower|target:X|none",
-    help="Direction of a metric, if the file does not say it. Repeatable.",
+    help="Direction of a metric, if the file does not have it. May be repeated.",
 )
 @click.option(
     "--cost",
@@ -43,15 +44,15 @@ __all__ = ["import_values"]
     multiple=True,
     metavar="METRIC",
     help="This metric is a cost: lower is better. Known costs are runtime, params, flops, macs, "
-    "memory, ... Repeatable.",
+    "memory, ... May be repeated.",
 )
 @click.option(
     "--column",
     "columns",
     multiple=True,
     metavar="ROLE=NAME",
-    help="The column of the file that has a role under another name, e.g. image=filename. "
-    "Repeatable.",
+    help="Column of the file for a role, if its name differs, e.g. image=filename. May be "
+    "repeated.",
 )
 def import_values(
     file: Path,
@@ -64,15 +65,15 @@ def import_values(
     costs: tuple[str, ...],
     columns: tuple[str, ...],
 ) -> None:
-    """Put values of other tools beside the tables' own.
+    """Add values of other tools to the tables.
 
     FILE ends in .csv, .tsv, .jsonl (one JSON object a line) or .parquet. It is long, with columns
     image, method, metric, value; or wide, with image, method and one column per metric. Columns
-    dataset, direction and protocol are optional. Values belong to the files that the tables have
-    of the images: once an image changes, they are no longer shown. Without a column image, values
-    are of whole methods, e.g. params and flops; with a column source, they are means that a paper
-    prints of a method on a dataset, and leaderboards mark such rows as published. An import
-    replaces earlier ones of its metrics.
+    dataset, direction and protocol are optional. The values of images are tied to the files in the
+    tables: when an image changes, its imported values are no longer shown. Without a column image,
+    the values are those of whole methods, e.g. params and flops. With a column source, they are
+    means that a paper gives for a method on a dataset, and leaderboards mark their rows as
+    published. An import replaces earlier imports of its metrics.
 
     \b
     Examples:

@@ -43,27 +43,29 @@ _FIGURES = ("front", "boxes", "scatter", "ranks")
     help="Rank by this metric; by default by the first column that has a direction.",
 )
 @columns_option(
-    "Which metrics to show, in which order; by default the headline ones, and all in csv and json."
+    "Metrics to show, in this order; by default the headline metrics, and in csv and json all "
+    "metrics."
 )
 @click.option(
     "--intervals/--no-intervals",
     default=None,
-    help="Show intervals or not; by default csv, json and html have them, and a terminal if they "
-    "fit.",
+    help="Whether to show intervals; by default csv, json and html have them, and a terminal if "
+    "they fit.",
 )
 @front_option
 @composite_option
 @click.option(
     "--by",
     type=click.Choice(["dataset", "task", "overall"]),
-    help="Compare on each dataset, or on average over those of each task, or over all. By default "
-    "tables for people show all that say something new, csv, json and latex the datasets.",
+    help="Compare on each dataset, or by averages over the datasets of each task, or over all "
+    "datasets. By default, tables for people have all comparisons that add something; csv, "
+    "json and latex have those on each dataset.",
 )
-@click.option("--pairs", is_flag=True, help="Compare each two methods, image by image.")
+@click.option("--pairs", is_flag=True, help="Compare each pair of methods, image by image.")
 @click.option(
     "--by-image",
     is_flag=True,
-    help="Show the worst and best images, and where two methods differ most.",
+    help="Show the worst and best images, and the images on which two methods differ most.",
 )
 @click.option(
     "--section",
@@ -75,13 +77,13 @@ _FIGURES = ("front", "boxes", "scatter", "ranks")
     "--top",
     type=click.IntRange(1),
     metavar="N",
-    help="How many images --by-image shows of each kind; by default 3.",
+    help="Number of images of each kind that --by-image shows; by default 3.",
 )
 @click.option(
     "--diagram",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE.svg|pdf|png",
-    help="Draw the critical-difference diagram of the average ranks, from five datasets on.",
+    help="Draw the critical-difference diagram of the average ranks; needs at least five datasets.",
 )
 @table_options
 @figure_options(_FIGURES)
@@ -108,8 +110,9 @@ def leaderboard(
     """Compare methods by their mean scores, dataset by dataset.
 
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/. A method that lacks a
-    value in any shown column is incomplete: it is listed, but not ranked. Arrows say what is
-    better: ↑ higher, ↓ lower, →1 closer to 1; a column without arrow ranks nothing.
+    value in any shown column is incomplete: it is listed, but not ranked. Arrows show which values
+    are better: ↑ higher, ↓ lower, →1 closer to 1. A column without an arrow is not used for
+    ranking.
 
     \b
     #      rank by the mean over the images that are finite for all methods, for
@@ -122,13 +125,15 @@ def leaderboard(
     front  no other complete method is at least as good in fidelity and in
            perception, and better in one of them
 
-    Scores against another reference than the newest are left out, with a warning.
+    Scores computed with an older file of a reference are left out, with a warning.
 
-    A metric that was scored in several ways has a column for each. psnr names all of them,
-    psnr[protocol=sr-y:scale=4] the one whose signature says so; a heading names its column too.
+    A metric that was scored in several ways has one column for each way. psnr selects all of them,
+    psnr[protocol=sr-y:scale=4] only the one with this protocol in its signature. You can also use
+    the heading of a column as its name.
 
-    Over several datasets: the average rank among the methods that are complete on all of them,
-    and the mean over datasets of each metric that all have under one signature.
+    For several datasets, a further table has the average rank among the methods that are complete
+    on all of them, and the mean over the datasets of each metric that all datasets have with the
+    same signature.
 
     \b
     --pairs gives for each two ranked methods of a dataset
@@ -137,11 +142,13 @@ def leaderboard(
       p Holm               Wilcoxon's p, corrected for all pairs
       effect               rank-biserial correlation: 1 where all are better
 
-    A column of one value per method, such as fid, has no images to win and is shown as -.
+    A column with one value per method, such as fid, has no values of single images and is shown as
+    -.
 
-    --layout paper gives the table of a paper: each method in one row, each dataset and scale a
-    group of columns, the best of each column bold and the second underlined, whether they were
-    scored, imported or published. `-o table.tex` writes LaTeX, `-o table.doc` what Word opens.
+    --layout paper makes a table as in papers: one row for each method, one group of columns for
+    each dataset and scale. The best value of each column is bold and the second best is underlined;
+    scored, imported and published values are compared alike. `-o table.tex` writes LaTeX, `-o
+    table.doc` a file for Word.
 
     docs/leaderboard.md defines every number and every column of csv and json.
 

@@ -1,4 +1,4 @@
-"""The ``iqbench`` command: one file a sub-command, imported when it is called."""
+"""The ``iqbench`` command: each sub-command is one file, which is imported when it is called."""
 
 from __future__ import annotations
 
@@ -114,14 +114,17 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="iqbench")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress and no warnings.")
 @click.option(
-    "-v", "--verbose", is_flag=True, help="Also versions, device and time; doctor: every check."
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Also show versions, device and time; with doctor, every check.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def cli(context: click.Context, quiet: bool, verbose: bool, debug: bool) -> None:
-    """Score the outputs of image-restoration methods, and prove the numbers.
+    """Score the outputs of image-restoration methods, and check the numbers.
 
     \b
     Examples:

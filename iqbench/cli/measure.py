@@ -1,4 +1,4 @@
-"""``iqbench measure``: one pair, or one output alone, at once."""
+"""``iqbench measure``: score one pair of images, or one output alone."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ FILE = click.Path(path_type=Path)
     "metrics",
     multiple=True,
     metavar="SPEC",
-    help="Metric or column; needed of an OUTPUT alone. Repeatable.",
+    help="Metric or column; required without a REFERENCE. May be repeated.",
 )
 @click.option(
     "--protocol",
     default="rgb",
     show_default=True,
     metavar="SPEC",
-    help="What is done to pixels before they are scored.",
+    help="How pixels are prepared before they are scored.",
 )
 @compute_options
 @click.option(
@@ -58,7 +58,8 @@ FILE = click.Path(path_type=Path)
     type=click.Choice(["error", "composite"]),
     default="error",
     show_default=True,
-    help="Images with transparency: refuse them, or put them over white. No other image changes.",
+    help="Images with transparency: refuse them, or put them over white. Other images are not "
+    "changed.",
 )
 @peak_option
 @gray_output_option()
@@ -69,7 +70,7 @@ FILE = click.Path(path_type=Path)
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Also write pictures of where the difference lies, PNG, into this folder.",
+    help="Also write maps of the difference into this folder, as PNG.",
 )
 @click.option(
     "--map",
@@ -77,10 +78,12 @@ FILE = click.Path(path_type=Path)
     multiple=True,
     metavar="NAME",
     help="Map to draw: absolute-error, ciede2000, flip, ssim, lpips-alex|vgg|squeeze, a perceptual "
-    "column, tv-aniso|iso. Repeatable.",
+    "column, tv-aniso|iso. May be repeated.",
 )
 @figure_options(("maps",))
-@click.option("--raw", is_flag=True, help="Also write the maps' values, as .npy of float32.")
+@click.option(
+    "--raw", is_flag=True, help="Also write the values of the maps, as .npy files of float32."
+)
 def measure(
     reference: Path | None,
     output: Path | None,

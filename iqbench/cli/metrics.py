@@ -1,4 +1,4 @@
-"""``iqbench metrics``: which metrics there are, and what each number is."""
+"""``iqbench metrics``: list the metrics, and show the definition of each."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def metrics() -> None:
     "--from",
     "library",
     metavar="LIBRARY",
-    help="The metrics of another library that is installed instead: piq, torchmetrics, pyiqa.",
+    help="List the metrics of another library, which must be installed: piq, torchmetrics or "
+    "pyiqa.",
 )
 @_FORMAT
 def list_metrics(library: str | None, form: str) -> None:
@@ -143,7 +144,7 @@ def _definitions(requests: Sequence[Request]) -> Iterator[str]:
 def show_metric(spec: str, form: str) -> None:
     """Show a metric's definition, source, options and columns. SPEC is a spec or a column.
 
-    Of a metric of another package, what that package says of it, and which package it is.
+    For a metric of another package, show the package and its description of the metric.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they are spelt and explained alike."""
+"""Options that several commands share, so that they have the same names and help texts."""
 
 from __future__ import annotations
 
@@ -203,15 +203,15 @@ def naming_options(command: _Command) -> _Command:
             "--match",
             multiple=True,
             metavar="WAYS",
-            help="Compare names that are not spelt alike: case (IMG is img), numbers (0001 is 1), "
-            "flat (s1/sharp/1 is s1_1), or several: case,numbers.",
+            help="Also pair names that differ in: case (IMG is img), numbers (0001 is 1), "
+            "flat (s1/sharp/1 is s1_1), or in several ways: case,numbers.",
         ),
         single_option(
             "--output-name",
             metavar="TEMPLATE",
             twice=ONE_TEMPLATE,
-            help="How outputs are named, e.g. '{id}_x4'; {id} is the reference's path without "
-            "suffix, or the image's name where there are no references.",
+            help="How outputs are named, e.g. '{id}_x4'; {id} is the path of the reference "
+            "without its suffix, or without references the name of the image.",
         ),
         single_option(
             "--reference-name",
@@ -230,13 +230,14 @@ def peak_option(command: _Command) -> _Command:
         "--peak",
         type=click.IntRange(1, 65535),
         metavar="N",
-        help="Sample value of white, e.g. 4095 of 12 bits in 16; default: what the files say.",
+        help="Sample value of white, e.g. 4095 for 12 bits in files of 16; default: as the files "
+        "say.",
     )(command)
 
 
 GRAY_OUTPUT = (
-    "Gray outputs of colour references under a protocol that compares luma: refuse them, take "
-    "their values as the luma, or read them as three equal channels."
+    "How to read gray outputs of colour references under a protocol that compares luma: refuse "
+    "them, read their values as luma, or as three equal channels."
 )
 
 
@@ -270,8 +271,8 @@ def front_option(command: _Command) -> _Command:
     return click.option(
         "--front",
         metavar="METRIC,METRIC",
-        help="Fidelity and perception, which span the Pareto front; by default psnr, or else ssim, "
-        "and lpips.",
+        help="The fidelity metric and the perceptual metric of the Pareto front; by default psnr "
+        "(or ssim) and lpips.",
     )(command)
 
 
@@ -282,8 +283,9 @@ def composite_option(command: _Command) -> _Command:
         "composites",
         multiple=True,
         metavar="SCORE",
-        help="A score of means of columns: NAME = FORMULA, with columns in quotes; a file of such "
-        "lines; or ntire-perceptual, ntire-face, ntire-infrared. May be repeated.",
+        help="A score computed from the means of columns: NAME = FORMULA, with columns in quotes; "
+        "a file of such lines; or ntire-perceptual, ntire-face, ntire-infrared. May be "
+        "repeated.",
     )(command)
 
 
@@ -343,8 +345,8 @@ def format_option(*formats: str, more: Sequence[str] = ()) -> Callable[[_Command
         "--format",
         "format",
         type=click.Choice([*(formats or _DOCUMENT_FORMATS), *more]),
-        help="How to print it; by default as the suffix of -o says, or as a table. spreadsheet is "
-        "csv in which names that would be formulas begin with an apostrophe.",
+        help="Format of the result; by default that of the suffix of -o, or a table. spreadsheet "
+        "is csv in which names that look like formulas begin with an apostrophe.",
     )
 
 

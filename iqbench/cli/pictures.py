@@ -1,4 +1,4 @@
-"""Options that say where the pictures behind the tables lie, for commands that show them."""
+"""Options for finding the image files behind the tables, for commands that show them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _OPTIONS = (
         "--outputs",
         multiple=True,
         metavar="[METHOD=]DIR[/TEMPLATE]",
-        help="Folder of a method's outputs, and how they are named where --output-name does not "
-        "say it: nlm=out/nlm/{id}_x4. May be repeated.",
+        help="Folder of a method's outputs. TEMPLATE is used instead of --output-name: "
+        "nlm=out/nlm/{id}_x4. May be repeated.",
     ),
     click.option(
         "--outputs-in", type=PLACE, metavar="DIR", help="Every sub-folder has a method's outputs."
@@ -41,7 +41,7 @@ _OPTIONS = (
         "references",
         multiple=True,
         metavar="[DATASET=]DIR",
-        help="Folder of a dataset's references, where the datasets file does not say. May be "
+        help="Folder of a dataset's references, if the datasets file does not name it. May be "
         "repeated.",
     ),
     single_option(
@@ -57,18 +57,19 @@ _OPTIONS = (
         metavar="FILE",
         help="Datasets file, instead of ./datasets.yaml.",
     ),
-    click.option("--no-pictures", is_flag=True, help="Show none."),
+    click.option("--no-pictures", is_flag=True, help="Show no pictures."),
     click.option(
         "--no-recorded-pictures",
         is_flag=True,
-        help="Do not look where the tables say that files were.",
+        help="Do not look for files at the paths in the tables.",
     ),
     click.option(
         "--max-size",
         default="20M",
         show_default=True,
         metavar="SIZE",
-        help="Largest the file may get; what does not fit is left out, and named.",
+        help="Maximum size of the file. Pictures that do not fit are left out, and the page names "
+        "them.",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""``iqbench report``: one page of HTML from the tables, and from the images where they are."""
+"""``iqbench report``: write one HTML page from the tables, and from the images that are found."""
 
 from __future__ import annotations
 
@@ -32,25 +32,29 @@ _NO_MAPS = "none"
 @filter_options
 @click.option("--title", metavar="TEXT", help="Title of the page; by default the name of RESULTS.")
 @click.option("--sort", metavar="METRIC", help="Rank by this metric, as in iqbench leaderboard.")
-@columns_option("Which metrics to show at first, in which order; by default the headline ones.")
+@columns_option("Metrics to show at first, in this order; by default the headline metrics.")
 @front_option
 @composite_option
 @click.option(
     "--images",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Show at most so many images of each dataset; by default as many as have room.",
+    help="Maximum number of images of each dataset; by default as many as fit into the file.",
 )
 @click.option(
     "--maps",
     metavar="NAME,...|none",
-    help="Maps of where outputs differ; by default those of `iqbench measure --maps`.",
+    help="Maps of the differences to show; by default those of `iqbench measure --maps`.",
 )
 @picture_options
 @click.option(
-    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="For maps."
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]",
+    help="Device on which maps are computed.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress and no warnings.")
 def report(
     results: Path,
     *,
@@ -69,13 +73,14 @@ def report(
 ) -> None:
     """Write a report: one file of HTML that opens from disk, without a network or a server.
 
-    RESULTS is a folder that `iqbench evaluate` wrote; by default results/. The page has the
-    leaderboards, to be sorted and filtered; perception against fidelity; distributions,
+    RESULTS is a folder that `iqbench evaluate` wrote; by default results/. The page has
+    leaderboards that can be sorted and filtered; a plot of perception and fidelity; distributions,
     correlations and scatter plots of metrics; the worst, the best and the most disputed images,
-    side by side, with maps of where they differ; and how all of it was made.
+    side by side, with maps of the differences; and a description of how everything was computed.
 
-    A picture is shown if its file is still where it was scored, or where the options say, and has
-    not changed since. --no-recorded-pictures looks only where the options say.
+    A picture is shown if its file is unchanged and is found at the path where it was scored, or in
+    a folder that the options name. With --no-recorded-pictures, only the folders that the options
+    name are searched.
 
     \b
     Examples:

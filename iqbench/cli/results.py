@@ -1,4 +1,4 @@
-"""``iqbench results``: look after a results folder."""
+"""``iqbench results``: list, remove, rename, merge, compact and verify results."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def list_results(
     format: str | None,
     output: Path | None,
 ) -> None:
-    """List what a results folder has, by method and dataset.
+    """List the contents of a results folder, by method and dataset.
 
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/.
 
@@ -79,7 +79,7 @@ def list_results(
       runs     how many runs left rows; last: when the newest began (UTC)
       parts, size  files of the tables; features are shared, and not counted
 
-    Below it: the methods that were removed or renamed.
+    Below the table: the methods that were removed or renamed.
 
     \b
     Examples:
@@ -152,11 +152,12 @@ def _holdings_document(found: Sequence[Holding], changes: Sequence[Change]) -> D
 @changed_results_argument
 @_DATASETS
 def remove(method: str, results: Path, datasets: tuple[str, ...]) -> None:
-    """Take a method out of the tables: its scores, values of sets and published means.
+    """Remove a method from the tables: its scores, values of sets and published means.
 
-    It is gone at one moment: if the process is killed, either all of it is there or none. The
-    folder keeps a record (see `iqbench results list`), and features, which other methods may
-    share. Deleted rows do not come back; iqbench evaluate computes them again.
+    All of the method is removed at one moment: if the process is killed, either all of it is there
+    or nothing. The folder keeps a record of the removal (see `iqbench results list`). It also keeps
+    features, because other methods may share them. Deleted rows cannot be restored; iqbench
+    evaluate computes them again.
 
     \b
     Examples:
@@ -175,10 +176,10 @@ def remove(method: str, results: Path, datasets: tuple[str, ...]) -> None:
 @changed_results_argument
 @_DATASETS
 def rename(method: str, new: str, results: Path, datasets: tuple[str, ...]) -> None:
-    """Give a method of the tables another name: METHOD becomes NEW.
+    """Rename a method of the tables: METHOD becomes NEW.
 
-    NEW must not be there yet on these datasets. All of it changes at one moment, as with
-    `iqbench results remove`, and the folder keeps a record.
+    There must be no method NEW on these datasets. All of the method is renamed at one moment, as
+    with `iqbench results remove`, and the folder keeps a record.
 
     \b
     Examples:
@@ -198,10 +199,10 @@ def rename(method: str, new: str, results: Path, datasets: tuple[str, ...]) -> N
 def compact(results: Path) -> None:
     """Merge the many small parts of the tables into few, and leave out rows that are not current.
 
-    Nothing that readers show changes, and they get faster, but for values of sets (fid, kid): those
-    of other images than now are computed again if the features of all images are stored. Other
-    commands may read and write meanwhile. Runs do this for the methods that they score; after many
-    runs side by side, or of one image each, it is worth doing for all.
+    Other commands then read the tables faster and show the same values, with one exception: values
+    of sets (fid, kid) that belong to older images are computed again, if the features of all images
+    are stored. Other commands may read and write at the same time. Each run compacts the methods
+    that it scores. Use this command after many parallel runs, or after many runs of one image each.
 
     Example: iqbench results compact results/
     """
@@ -236,13 +237,13 @@ def compact(results: Path) -> None:
 @click.option(
     "--rescore",
     is_flag=True,
-    help="Score the outputs again, as told by the options below, and compare the values.",
+    help="Score the outputs that the options below name again, and compare the values.",
 )
 @click.option(
     "--whole",
     is_flag=True,
-    help="With --rescore: exit with 1 too if RESULTS has values of methods or datasets of which no "
-    "outputs are given.",
+    help="With --rescore: also exit with 1 if RESULTS has values of methods or datasets for which "
+    "no outputs are given.",
 )
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
@@ -252,23 +253,23 @@ def verify(
 ) -> None:
     """Read every part of the tables and compare it with the checksum in its name.
 
-    Stored features and moments are parts too; notes of reference sets are compared with the digest
-    of the set in their names.
+    Stored features and moments are parts, too. Files that describe reference sets are compared with
+    the digest in their names.
 
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/. Parts of older releases
-    have no checksum: that they can be read is all that is known of them. Exits with 1 if a part is
-    not what was written, or cannot be read. A part that is gone is not noticed: evaluate scores
-    its images again.
+    have no checksum, so the command can only check that they can be read. It exits with 1 if a part
+    has changed or cannot be read. It does not notice a deleted part; evaluate scores the images of
+    that part again.
 
-    Checksums tell damage. They do not tell whether the values are right: who writes a file can
-    write its checksum. --rescore computes the values again from the outputs and references that
-    you name, as they were computed (metrics, protocol, precision), and exits with 1 if a value
-    differs by more than the metric's tolerance, is of other files, is missing, or has a
+    Checksums detect damage. They do not show that the values are right, because a person who writes
+    a file can also write its checksum. --rescore computes the values again from the outputs and
+    references that you name, in the same way (metrics, protocol, precision). It exits with 1 if a
+    value differs by more than the metric's tolerance, belongs to other files, is missing, or has a
     signature that cannot be computed here. Imported values and times are not checked. Values of
-    methods and datasets of which you name no outputs are not compared: they are counted, and with
-    --whole they are a reason to exit with 1. Do this, with --whole, before you merge results that
-    somebody sends you: nothing less tells a forged value. iqbench evaluate alone tries two outputs
-    of each method, and trusts what the tables say of where they were computed.
+    methods and datasets for which you name no outputs are only counted; with --whole, the command
+    exits with 1 if there are any. Use --rescore --whole before you merge results that somebody
+    sends you: nothing else detects every forged value. iqbench evaluate computes only two outputs
+    of each method again, and none if the tables say that they were computed in this folder.
 
     \b
     Examples:
@@ -371,21 +372,21 @@ def _rescore(
     required=True,
     metavar="FOLDER",
     type=PLACE,
-    help="The new folder, or its address; it must not be there yet.",
+    help="The new folder, or its address; it must not exist yet.",
 )
 @click.option(
     "--keep",
     type=click.Choice(["first", "last"]),
-    help="Whose row is taken where folders have other files of an image, or other values of the "
-    "same files: the folder's that is named first, or last. By default that is an error.",
+    help="If folders have different files of an image, or different values for the same files: "
+    "take the row of the folder that is named first, or last. By default, this is an error.",
 )
 def merge(folders: tuple[Path, ...], output: str, keep: Literal["first", "last"] | None) -> None:
     """Merge results folders, such as those of shards or machines, into a new one.
 
-    Every row is there once: an image or value that one folder has and another lacks, or could not
-    compute, is taken from the one that has it. Values of sets (fid, kid) are computed again from
-    the stored features where their images are now more. The folders stay as they are. The new one
-    has the current format, which older releases cannot read.
+    The new folder has every row once. If one folder lacks an image or value, or could not compute
+    it, it is taken from a folder that has it. Values of sets (fid, kid) are computed again from the
+    stored features if the set now has more images. The merged folders are not changed. The new
+    folder has the current format, which older releases cannot read.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``iqbench site``: a leaderboard as a folder of pages for any static host."""
+"""``iqbench site``: write a leaderboard as a folder of pages for any static host."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ __all__ = ["site"]
     required=True,
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The site's folder. An earlier site in it is replaced, and its history goes on.",
+    help="Folder of the site. An earlier site in this folder is replaced, and its history "
+    "continues.",
 )
 @filter_options
 @click.option("--title", metavar="TEXT", help="Title of the site; by default the name of RESULTS.")
@@ -40,12 +41,12 @@ __all__ = ["site"]
     metavar="FILE",
     help="Date, paper and code of methods; by default methods.yaml in RESULTS.",
 )
-@click.option("--note", metavar="TEXT", help="What the history says of this version.")
+@click.option("--note", metavar="TEXT", help="Text of this version in the history.")
 @click.option("--sort", metavar="METRIC", help="Rank by this metric, as in iqbench leaderboard.")
-@columns_option("Which metrics to show at first, in which order; by default the headline ones.")
+@columns_option("Metrics to show at first, in this order; by default the headline metrics.")
 @front_option
 @composite_option
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress and no warnings.")
 def site(
     results: Path,
     *,
@@ -64,14 +65,14 @@ def site(
 
     RESULTS is a folder that `iqbench evaluate` wrote; by default results/. The pages need no
     server, no network and no other files: open DIR/index.html from disk, or copy DIR to any static
-    host. Each has a search, headings that sort and stay in sight, columns to be chosen, and its
-    numbers as CSV, Parquet and JSON.
+    host. Each page has a search, headings that sort and stay visible, columns that readers can
+    choose, and its numbers as CSV, Parquet and JSON.
 
-    The folder is written whole or not at all, and files in it that are not the site's stay. Its
-    site.json says what the pages are called, so that a dataset keeps its address, and which
-    versions there were: each build adds an entry that says what has changed.
+    The folder is written as a whole or not at all. Other files in it are kept. Its file site.json
+    stores the addresses of the pages, so that they never change, and the history: each build adds
+    an entry that says what has changed.
 
-    methods.yaml has a block for each method that something is known of:
+    methods.yaml may have a block for each method:
 
     \b
       edsr:

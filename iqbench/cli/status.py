@@ -1,4 +1,4 @@
-"""``iqbench status``: how far the scoring of a results folder is."""
+"""``iqbench status``: show the progress of runs that score into a results folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["status"]
 
 
-@click.command(short_help="Show how far runs are, while they score.")
+@click.command(short_help="Show the progress of runs while they score.")
 @results_argument
 @place_options
 @format_option("table", "markdown", "csv", "spreadsheet", "json", "latex", "html")
@@ -38,19 +38,19 @@ def status(
     format: str | None,
     output: Path | None,
 ) -> None:
-    """Show how far the scoring of a results folder is, by dataset and method, and by run.
+    """Show the progress of runs into a results folder, by dataset and method, and by run.
 
-    RESULTS is a folder that `iqbench evaluate` writes into, by default results/; any number of runs
-    may be at it, on any machine that sees the folder.
+    RESULTS is a folder into which `iqbench evaluate` writes; by default results/. Any number of
+    runs may write into it, on all machines that can see the folder.
 
     \b
     Columns:
       done       images that were scored
       failed     images that could not be scored; iqbench evaluate says why
-      remaining  images still to come; where no run goes on, start one
-      rate       outputs a second, of the last minute; left: how long that takes
+      remaining  images that are not scored yet; if no run is active, start one
+      rate       outputs per second in the last minute; left: the remaining time
 
-    Below it: the runs that go on, and those that stopped in the last day.
+    Below the table: the runs that are still running, and those that stopped in the last day.
 
     \b
     Examples:

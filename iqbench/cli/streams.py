@@ -1,4 +1,4 @@
-"""Standard output and error: any encoding, closed ones, and no control characters to a terminal."""
+"""Standard output and error: any encoding, closed streams, no control characters for terminals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of a paper's table, and the layout that they and a file of it describe."""
+"""The options of a paper's table, and the layout that the options and a file describe together."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ _OPTIONS = {
         "--table",
         type=click.Path(path_type=Path),
         metavar="FILE.yaml",
-        help="Take what the options below say from a file; they come before it. Implies --layout "
-        "paper.",
+        help="Read the options below from a file; options on the command line replace those in "
+        "the file. Implies --layout paper.",
     ),
     "order": click.option(
         "--order",
         metavar="METHOD,...",
-        help="Rows that come first, in this order; the others follow by their average rank.",
+        help="Methods in the first rows, in this order; the others follow by their average rank.",
     ),
     "names": click.option(
         "--name",
         "names",
         multiple=True,
         metavar="OLD=NEW",
-        help="What a method, dataset or column is called in the table: psnr=PSNR. May be repeated.",
+        help="Another name for a method, dataset or column in the table: psnr=PSNR. May be "
+        "repeated.",
     ),
     "caption": click.option("--caption", metavar="TEXT", help="Caption of the table."),
     "label": click.option(
@@ -51,7 +52,7 @@ _OPTIONS = {
         "--decimals",
         multiple=True,
         metavar="N|METRIC=N",
-        help="Digits after the point, of all columns or of one. May be repeated.",
+        help="Digits after the decimal point, for all columns or for one. May be repeated.",
     ),
     "arrows": click.option(
         "--arrows/--no-arrows", default=None, help="Whether headings have arrows; by default yes."
@@ -59,18 +60,19 @@ _OPTIONS = {
     "wide": click.option(
         "--wide/--no-wide",
         default=None,
-        help="Whether LaTeX's table spans both columns of a page; by default no.",
+        help="Whether the LaTeX table spans both columns of a page; by default no.",
     ),
     "size": click.option(
         "--size",
         type=click.Choice(["small", "footnotesize", "scriptsize", "tiny"]),
-        help="Of the table's letters in LaTeX.",
+        help="Font size of the table in LaTeX.",
     ),
     "any_protocol": click.option(
         "--any-protocol",
         is_flag=True,
         default=None,
-        help="Compare published and imported values with the others whatever protocol they state.",
+        help="Compare published and imported values with the others even if they state another "
+        "protocol.",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""``iqbench weights``: what pretrained weights are there, from where, and fetching them."""
+"""``iqbench weights``: list, fetch and show pretrained weights."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 def weights() -> None:
     """Pretrained weights: list, fetch, show.
 
-    They are looked for in the folder given by --weights, in $IQBENCH_WEIGHTS, in the cache
-    ($IQBENCH_CACHE); then they are fetched into the cache, unless $IQBENCH_OFFLINE is set.
+    iqbench searches the folder given by --weights, then $IQBENCH_WEIGHTS, then the cache
+    ($IQBENCH_CACHE). Weights that are in none of them are fetched into the cache, unless
+    $IQBENCH_OFFLINE is set.
 
     \b
     Examples:
@@ -29,12 +30,12 @@ def weights() -> None:
 
 
 @weights.command("list")
-@click.option("--weights", "folder", type=_FOLDER, help="A folder of weight files, searched first.")
+@click.option("--weights", "folder", type=_FOLDER, help="Folder to search first for weight files.")
 @click.option(
     "--format", "layout", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 def list_weights(folder: Path | None, layout: str) -> None:
-    """List all networks and whether their weights are there.
+    """List all networks, and whether their weights are on this machine.
 
     Example: iqbench weights list --format json
     """
@@ -74,8 +75,8 @@ def list_weights(folder: Path | None, layout: str) -> None:
 
 @weights.command("fetch")
 @click.argument("networks", metavar="[NETWORK]...", nargs=-1)
-@click.option("--weights", "folder", type=_FOLDER, help="Put the files here, not into the cache.")
-@click.option("--force", is_flag=True, help="Fetch also what is already there.")
+@click.option("--weights", "folder", type=_FOLDER, help="Put the files here instead of the cache.")
+@click.option("--force", is_flag=True, help="Also fetch files that exist already.")
 def fetch_weights(networks: tuple[str, ...], folder: Path | None, force: bool) -> None:
     """Fetch weights; by default those that the default metrics need.
 
@@ -90,7 +91,7 @@ def fetch_weights(networks: tuple[str, ...], folder: Path | None, force: bool) -
 
 @weights.command("show")
 @click.argument("network")
-@click.option("--weights", "folder", type=_FOLDER, help="A folder of weight files, searched first.")
+@click.option("--weights", "folder", type=_FOLDER, help="Folder to search first for weight files.")
 def show_weights(network: str, folder: Path | None) -> None:
     """Show one network's file, its digest, origin, tensors and licence.
 

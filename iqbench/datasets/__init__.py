@@ -1,4 +1,4 @@
-"""``datasets.yaml`` to validated datasets, layouts on disk, and what authors of layouts import."""
+"""Datasets from ``datasets.yaml``, their layouts on disk, and the names for authors of layouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of digests that come with iqbench: what the files of a dataset must be."""
+"""Lists of digests in iqbench, which identify the published files of a dataset."""
 
 from __future__ import annotations
 

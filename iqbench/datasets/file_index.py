@@ -1,4 +1,4 @@
-"""The files below a dataset's folder, found by name whatever the case; nothing is opened."""
+"""The files below a dataset's folder, found by name in any case; no file is opened."""
 
 from __future__ import annotations
 

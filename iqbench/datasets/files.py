@@ -1,4 +1,4 @@
-"""Walk folders of images: quickly, in one order on every machine, without opening a file."""
+"""List images in folders: fast, in the same order on every machine, without opening a file."""
 
 from __future__ import annotations
 

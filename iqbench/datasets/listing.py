@@ -1,4 +1,4 @@
-"""Rows that tell which datasets there are and whether their data is on this machine."""
+"""The list of datasets, and whether their data is on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``datasets.yaml`` to validated specs."""
+"""Read ``datasets.yaml`` and validate its blocks."""
 
 from __future__ import annotations
 

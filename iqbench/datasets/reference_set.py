@@ -1,4 +1,4 @@
-"""A set of references that outputs are compared with as a whole: any number, names and sizes."""
+"""A reference set: images of any number, names and sizes, for metrics of whole sets."""
 
 from __future__ import annotations
 

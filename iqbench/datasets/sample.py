@@ -1,4 +1,4 @@
-"""One reference of a dataset, and the outputs that come with it where a dataset brings its own."""
+"""One reference of a dataset, with its distorted images if they are part of the dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shard: the part of a run's items that one of several jobs scores."""
+"""A shard: the part of a run's images that one of several jobs scores."""
 
 from __future__ import annotations
 

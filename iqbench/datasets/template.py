@@ -1,4 +1,4 @@
-"""Templates of names: from a reference's file to the image's id, and from there to an output."""
+"""Templates of names: from a reference's file to the image's id, and from the id to an output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard inputs from references: one degradation, a folder of images, PNG files."""
+"""Make standard inputs from references by degradation."""
 
 from __future__ import annotations
 

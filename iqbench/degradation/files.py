@@ -1,4 +1,4 @@
-"""One degradation, a folder of images, PNG files."""
+"""Degrade all images of a folder, and write PNG files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be done to an image, by name and options."""
+"""The kinds of degradations, with names and options."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The only loop: reference, methods, metrics, rows."""
+"""The loop of a run: it reads images, computes metrics and writes rows."""

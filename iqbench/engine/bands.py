@@ -1,4 +1,4 @@
-"""How many rows go through at once: bounded by a budget, not by the image."""
+"""Choose the number of rows per band, from the memory budget and not from the image's size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is scored at once: references of one size, and their outputs."""
+"""A batch: references of the same size and their outputs, which are scored together."""
 
 from __future__ import annotations
 

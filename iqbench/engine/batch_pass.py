@@ -1,4 +1,4 @@
-"""One batch of images on its way through everything that is read of them."""
+"""Pass one batch of images through all networks and readers that its metrics need."""
 
 from __future__ import annotations
 

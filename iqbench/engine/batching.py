@@ -1,4 +1,4 @@
-"""References of one size, joined into batches where that pays."""
+"""Join references of the same size into batches if that is faster."""
 
 from __future__ import annotations
 

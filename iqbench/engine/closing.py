@@ -1,4 +1,4 @@
-"""Close the values of sets again from stored features, without images and networks."""
+"""Compute values of sets again from stored features, without images and networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs that are computed while they are scored, instead of read from files."""
+"""Outputs that a function computes during the scoring, instead of files."""
 
 from __future__ import annotations
 

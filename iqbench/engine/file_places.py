@@ -1,4 +1,4 @@
-"""Where the files of a run lie, for reports that show them later."""
+"""The locations of a run's files, for reports that show them later."""
 
 from __future__ import annotations
 

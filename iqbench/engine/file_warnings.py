@@ -1,4 +1,4 @@
-"""Files that can be scored and look wrong all the same, or too large: told as warnings."""
+"""Warnings about files that can be scored, but look wrong or are very large."""
 
 from __future__ import annotations
 

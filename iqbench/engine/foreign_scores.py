@@ -1,8 +1,8 @@
-"""Values that another results folder brought: a few are scored again, and compared.
+"""Check values that were copied from another results folder: score a few of them again.
 
-Digests say of which files a value claims to be, not whether it is right. What this folder's own
-runs have computed is taken as it is; what was copied into it is tried first. If one value is wrong,
-none of the method is believed: all are scored again, and what differs is told.
+Digests say to which files a value belongs, but not whether it is right. Values of this folder's own
+runs are accepted; copied values are checked first. If one of them is wrong, all values of the
+method are scored again, and the differences are reported.
 """
 
 from __future__ import annotations

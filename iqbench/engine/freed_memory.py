@@ -1,7 +1,7 @@
-"""Freed memory is kept while a processor scores: the next band asks for as much again.
+"""Keep freed memory in the process while a CPU scores: the next band needs the same amount.
 
-glibc gives memory at the heap's end back to the system, which must clear every page when it is
-requested again: some percent of the time of a run (measured).
+glibc returns memory at the end of the heap to the system, which must clear every page when it is
+requested again. This takes some percent of the time of a run (measured).
 """
 
 from __future__ import annotations

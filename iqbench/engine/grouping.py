@@ -1,4 +1,4 @@
-"""Group what metrics request: one group per view of the pixels, one pass per network."""
+"""Group the requests of metrics: one group per view of the pixels, one pass per network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run keeps of the features that it extracts: those of every image, or moments of sets."""
+"""Store the features that a run extracts: those of every image, or moments of sets."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a run knows about files at addresses from earlier runs, and what it adds for later runs.
+"""Facts about files at addresses, from earlier runs and for later runs.
 
-Only the driver uses the store of digests. What it knows of the files of a unit travels with the
-unit, and what workers read comes back with the results.
+Only the driver uses the store of digests. It sends the facts about the files of a unit with the
+unit, and workers return new facts with the results.
 """
 
 from __future__ import annotations

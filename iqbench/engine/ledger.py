@@ -1,4 +1,4 @@
-"""What a run enters into the tables, and what it tells about itself."""
+"""Write the rows of a run into the tables, and sum up the run for its caller."""
 
 from __future__ import annotations
 

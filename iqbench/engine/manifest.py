@@ -1,4 +1,4 @@
-"""What a run is made with, for the footers of its tables."""
+"""The manifest of a run: versions, device, command and paths, for the footers of its tables."""
 
 from __future__ import annotations
 

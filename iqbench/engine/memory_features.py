@@ -1,4 +1,4 @@
-"""What an evaluator keeps in memory of the features of its images: all of them, or moments."""
+"""Features of images in memory, for an evaluator: all of them, or their moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Set-level metrics of images that are scored one by one: what they need is kept in memory."""
+"""Set-level metrics of images that are scored one by one; their features stay in memory."""
 
 from __future__ import annotations
 

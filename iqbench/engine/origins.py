@@ -1,8 +1,8 @@
-"""Whether a dataset or method of a run is the one that the tables have under its name.
+"""Check whether a dataset or method of a run is the one with this name in the tables.
 
-Names come from folders, and two folders may have one name. The tables say where the files lay:
-a run from another place is refused where its files are others, so that nobody's scores are
-replaced by accident. The same files may lie anywhere: results are moved, and so are data.
+Names come from folders, and two folders may have the same name. The tables record the paths of the
+files: a run from another path is refused if its files differ, so that no scores are replaced by
+accident. The same files may have any path, because results and data can be moved.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Read and score single pairs: metrics, protocol, networks and signatures in one object.
+"""Read and score single pairs, with metrics, protocol, networks and signatures in one object.
 
-A run over folders has a plan, a ledger and readers around the same `Scorer`. Everything that looks
-at single pairs (`iqbench.measure`, `iqbench.Evaluator`, the doctor, maps) stands on this.
+A run over folders adds a plan, a ledger and readers to the same `Scorer`. All code for single pairs
+(`iqbench.measure`, `iqbench.Evaluator`, the doctor, maps) uses this module.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Before anything is computed: what is to be scored, by what, and what is missing."""
+"""Plan a run before anything is computed: its images, its metrics, and missing files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all ranks of a distributed job have, on each of them."""
+"""Exchange data between the ranks of a distributed job."""
 
 from __future__ import annotations
 

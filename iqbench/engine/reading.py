@@ -1,4 +1,4 @@
-"""One reference and its methods' outputs: read, compared with what is known, decoded, checked."""
+"""Read, check and decode one reference and its outputs, unless their values are known."""
 
 from __future__ import annotations
 

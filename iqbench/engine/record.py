@@ -1,4 +1,4 @@
-"""What an evaluator keeps: one row per image, merged over ranks, averaged over images."""
+"""The rows of an evaluator: one per image, merged over ranks and averaged over images."""
 
 from __future__ import annotations
 

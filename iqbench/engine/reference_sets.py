@@ -1,4 +1,4 @@
-"""Reference sets in a run: read and digested once, decoded only where features are missing."""
+"""Reference sets in a run: read and digested once, decoded only if features are missing."""
 
 from __future__ import annotations
 

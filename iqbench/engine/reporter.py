@@ -1,4 +1,4 @@
-"""Who is told how far a run is."""
+"""The interface for reporting the progress of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the metrics of a run need besides images: networks and trained parameters."""
+"""The networks and trained parameters that the metrics of a run need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop: references, methods, metrics, rows."""
+"""Run the loop over units of work: read images, compute metrics, write rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Note in the results folder how far a run is, for `iqbench status`."""
+"""Write the progress of a run into the results folder, for `iqbench status`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write how long methods took whose outputs were computed while they were scored."""
+"""Write the runtimes of methods that are functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scoring one batch of references with all their outputs: the heart of the engine."""
+"""Score one batch of references with all their outputs: the core of the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns with one value per set: which there are, what they see of images, and how sets close."""
+"""Columns with one value per set: their extractors, views of images, and closing formulas."""
 
 from __future__ import annotations
 

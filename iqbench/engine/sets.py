@@ -1,4 +1,4 @@
-"""Set-level metrics in a run: extract what is missing, then close the sets."""
+"""Set-level metrics in a run: extract missing features, then compute the values of sets."""
 
 from __future__ import annotations
 

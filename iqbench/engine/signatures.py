@@ -1,7 +1,7 @@
-"""What a score's signature says: everything its value depends on, and nothing else.
+"""Make the signature of a score: everything that its value depends on, and nothing else.
 
-The option ``--alpha`` is not in it: it decides whether a picture with transparency has a value, not
-which value. The pixels that a file stands for depend on the file alone.
+The option ``--alpha`` is not part of it, because it decides only whether a picture with
+transparency has a value, and not which value. The pixels of a file depend only on the file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files that outputs were scored from, and that a template of names no longer finds."""
+"""Find files that were scored earlier, but that a new template of names does not match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Score units of work: read ahead, batch, compute. Nothing is written, nothing is remembered."""
+"""Score units of work: read ahead, make batches, compute. No files are written."""
 
 from __future__ import annotations
 

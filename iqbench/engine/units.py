@@ -1,4 +1,4 @@
-"""Units of work: some items of a dataset and their outputs. A unit is data only, and travels."""
+"""Units of work: some images of a dataset and their outputs, as data for any process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write what was scored in memory into a results folder."""
+"""Write scores of images in memory into a results folder."""
 
 from __future__ import annotations
 

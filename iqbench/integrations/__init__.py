@@ -1,4 +1,4 @@
-"""iqbench inside the tools that train networks: one module a tool, each with an extra of its name.
+"""Adapters for tools that train networks: one module per tool, each with an extra of its name.
 
-Nothing here is imported by the rest of iqbench.
+The rest of iqbench imports none of these modules.
 """

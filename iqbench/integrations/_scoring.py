@@ -1,4 +1,4 @@
-"""Evaluators that are made when they are needed, on the device where they are needed."""
+"""Evaluators that are created at the first use, on the device of the images."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Write scores and the worst images into TensorBoard, Weights & Biases or MLflow.
 
-Each log takes what the tool's own package made: a ``SummaryWriter``, a run, or a client. Nothing is
-sent anywhere that the tool does not send by itself.
+Each log uses an object of the tool's own package: a ``SummaryWriter``, a run, or a client. Only the
+tool itself sends data anywhere.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Scores of an `iqbench.Evaluator` as metrics of torchmetrics.
 
-`EvaluatorMetric` is one column, a `torchmetrics.Metric`. `EvaluatorCollection` is several columns,
-a `torchmetrics.MetricCollection` that scores each image once for all of them.
+`EvaluatorMetric` computes one column and is a `torchmetrics.Metric`. `EvaluatorCollection` computes
+several columns and is a `torchmetrics.MetricCollection`, which scores each image once for all of
+them.
 """
 
 from __future__ import annotations

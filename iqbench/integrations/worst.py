@@ -1,4 +1,4 @@
-"""The images that score worst, side by side with their references and maps, to look at."""
+"""The images with the worst scores, with their references and maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find the files of the images in the tables, and check that they are the files that were scored.
+"""Find the files of the images in the tables, and check that they are the scored files.
 
 Tables name images by id and digest, not by path. Folders are searched by name, as ``iqbench
 evaluate`` does, and a file is used only if its digest is that of the scored file. So an image that

@@ -1,8 +1,8 @@
-"""Find images at the places that tables record, without trusting the tables.
+"""Find images at the paths in the tables, without trusting the tables.
 
-Tables, and the places that they record, may come from a stranger. So no folder is listed. For each
-image one file is opened, only if it is a regular file of the size that was scored, and it is shown
-only if its digest is the one in the tables. The bytes and the time for reading are limited.
+The tables and their paths may come from an unknown person. So no folder is listed. For each image
+one file is opened, only if it is a regular file of the size that was scored, and it is shown only
+if its digest is the one in the tables. The bytes and the time for reading are limited.
 """
 
 from __future__ import annotations

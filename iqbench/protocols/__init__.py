@@ -1,1 +1,1 @@
-"""Named presets of how a field scores."""
+"""Protocols: named presets of how pixels are prepared for scoring."""

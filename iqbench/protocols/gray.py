@@ -1,8 +1,9 @@
-"""How a view reads gray: a gray reference, its outputs, and a gray output of a colour reference.
+"""How a view reads gray images: gray references, and gray outputs of colour references.
 
-An image is gray if it has one channel, or three that are equal everywhere. How its file stores it
-makes no difference, but for views that keep the gray of references with one channel: the tables
-that did so converted references with three equal channels.
+An image is gray if it has one channel, or three that are equal everywhere. The number of channels
+in the file makes no difference, with one exception: some views keep the gray of references with one
+channel, because the tables that used them did so, but converted references with three equal
+channels.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A preset as data: what a block of ``presets.yaml``, or of a user's file, holds."""
+"""The classes of presets: the keys of a block of ``presets.yaml`` or of a user's file."""
 
 from __future__ import annotations
 

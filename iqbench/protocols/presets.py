@@ -1,4 +1,4 @@
-"""Presets by name: read from ``presets.yaml``, given their parameters, resolved to views."""
+"""Find presets by name in ``presets.yaml``, and turn them with their parameters into views."""
 
 from __future__ import annotations
 

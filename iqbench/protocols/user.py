@@ -1,4 +1,4 @@
-"""A user's own presets, from a YAML file of the same form as ``presets.yaml``."""
+"""A user's own presets, from a YAML file in the format of ``presets.yaml``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What metrics of one role see of an image."""
+"""Views: how an image is prepared for the metrics of one role."""
 
 from __future__ import annotations
 

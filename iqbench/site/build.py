@@ -1,4 +1,4 @@
-"""From a results folder to the files of a site, and into their folder."""
+"""Make the files of a site from a results folder, and write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has changed in a leaderboard from one version to the next, in sentences."""
+"""Describe the changes of a leaderboard from one version to the next in sentences."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a leaderboard says of methods beside their values: when they appeared, paper and code.
+"""Facts about methods for a leaderboard: their dates, papers and code.
 
-The file comes with submissions of strangers. So it is plain data, its links lead to the web only,
-and whatever is in it is text on the pages.
+The file may come from an unknown person. So it is plain data, its links lead only to the web, and
+its contents are shown as text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Names of files and anchors: the same for the same dataset, whatever else is on the site."""
+"""Names of the files and anchors of a site, which stay the same in every build."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``site.json``: what a build leaves for the next one, and for programs that follow the site.
+"""``site.json``: the record of a build, for the next build and for other programs.
 
-It says how the files of datasets are called, which files belong to the site, what is known of the
-methods, and which versions there were.
+It contains the names of the pages of datasets, the files of the site, the facts about methods, and
+the versions.
 """
 
 from __future__ import annotations

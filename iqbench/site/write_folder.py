@@ -1,4 +1,4 @@
-"""Write the files of a site into a folder: all of them or none, and only files of its own."""
+"""Write the files of a site into a folder: all or none, and never over other files."""
 
 from __future__ import annotations
 

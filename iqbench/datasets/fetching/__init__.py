@@ -1,1 +1,1 @@
-"""Data fetched from its public address, unpacked and verified."""
+"""Fetch data from its public address, unpack it and verify it."""

@@ -1,4 +1,4 @@
-"""Unpack archives from strangers: nothing outside the folder, no links, bounded in size."""
+"""Unpack untrusted archives: nothing outside the folder, no links, and a bounded size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetch a dataset from its public address: verified, whole, and again if it was interrupted."""
+"""Fetch a dataset from its public address, verify it, and continue interrupted downloads."""
 
 from __future__ import annotations
 

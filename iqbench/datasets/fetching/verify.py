@@ -1,4 +1,4 @@
-"""Whether a dataset is all there and is what it should be: files, digests, pixels."""
+"""Check whether a dataset is complete and correct: its files, digests and pixels."""
 
 from __future__ import annotations
 

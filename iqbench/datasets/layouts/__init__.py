@@ -1,1 +1,1 @@
-"""One file an on-disk layout."""
+"""The layouts of datasets, one file each."""

@@ -1,4 +1,4 @@
-"""BAPPS, two-alternative forced choice: which of two patches is more like the reference."""
+"""BAPPS, two-alternative forced choice: which of two patches is more similar to the reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CID22 (Cloudinary Image Dataset 2022): its validation set as the archives unpack."""
+"""CID22 (Cloudinary Image Dataset 2022): its validation set, as unpacked from its archives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSIQ (Categorical Subjective Image Quality): images and DMOS as its page offers them."""
+"""CSIQ (Categorical Subjective Image Quality): images and DMOS, as on its home page."""
 
 from __future__ import annotations
 

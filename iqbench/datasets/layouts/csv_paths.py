@@ -1,4 +1,4 @@
-"""A CSV of paths: one row per output, with its reference and what else is known of it."""
+"""A CSV of paths: one row per output, with its reference and optional facts such as opinions."""
 
 from __future__ import annotations
 

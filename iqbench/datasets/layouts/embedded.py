@@ -1,4 +1,4 @@
-"""Photographs that scikit-image ships in its wheel, cut to small crops: data without a download."""
+"""Small crops of photographs in scikit-image's wheel: data without a download."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of reference images, with sub-folders or without."""
+"""A folder of reference images, with or without sub-folders."""
 
 from __future__ import annotations
 

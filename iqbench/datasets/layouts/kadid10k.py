@@ -1,4 +1,4 @@
-"""KADID-10k: references, distorted images and opinions as its archive unpacks."""
+"""KADID-10k: references, distorted images and opinions, as unpacked from its archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LIVE Image Quality Assessment Database, release 2, as its archive unpacks."""
+"""LIVE Image Quality Assessment Database, release 2, as unpacked from its archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PIPAL's training set: references, distorted images and Elo scores as its archives unpack."""
+"""PIPAL's training set: references, distorted images and Elo scores, as in its archives."""
 
 from __future__ import annotations
 

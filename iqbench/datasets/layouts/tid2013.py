@@ -1,4 +1,4 @@
-"""TID2013 and TID2008: references, distorted images and MOS as Tampere's archives unpack."""
+"""TID2013 and TID2008: references, distorted images and MOS, as in Tampere's archives."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Methods' outputs, found by name; nothing is opened."""
+"""Find the outputs of methods by name; no file is opened."""

@@ -1,4 +1,4 @@
-"""The compressed files behind decoded pictures: what bits per pixel are counted from."""
+"""The compressed files behind decoded pictures: their sizes give the bits per pixel."""
 
 from __future__ import annotations
 

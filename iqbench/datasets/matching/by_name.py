@@ -1,4 +1,4 @@
-"""Find each image's output in a method's folder, by name; nothing is opened."""
+"""Find each image's output in a method's folder by name; no file is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways to compare the names of references and outputs that are not spelt alike."""
+"""Ways to compare names of references and outputs that differ in case, zeros or folders."""
 
 from __future__ import annotations
 

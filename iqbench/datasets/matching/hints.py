@@ -1,4 +1,4 @@
-"""Find the options that would pair outputs whose names do not fit; nothing is opened."""
+"""Find options that would pair outputs if the names do not match; no file is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Methods: folders of outputs, each under a name of its own."""
+"""Methods: folders of outputs with unique names."""
 
 from __future__ import annotations
 

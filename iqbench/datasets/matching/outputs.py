@@ -1,4 +1,4 @@
-"""Outputs without references: a dataset of the images that methods have, matched by name."""
+"""Outputs without references: a dataset of all images of the methods, matched by name."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The elements of MATLAB files, which are untrusted like any other file.
 
-The format is level 5 of "MAT-File Format" (The MathWorks), chapter 1, which MATLAB's versions 5
-to 7 write. SciPy reads it too, but damaged files crash it (a segmentation fault, not an
-exception), so that it is not let near files from strangers.
+The format is level 5 of "MAT-File Format" (The MathWorks), chapter 1, which MATLAB's versions 5 to
+7 write. SciPy reads it too, but damaged files crash it (a segmentation fault, not an exception), so
+it must not read untrusted files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Read what layouts ask of MATLAB files: tables of opinions, and blocks of pixels."""
+"""Read tables of opinions and blocks of pixels from MATLAB files, for layouts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Images that people judged: their tables, and what their layouts have in common."""
+"""Images with human opinions: their tables, and common parts of their layouts."""

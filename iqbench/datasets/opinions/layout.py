@@ -1,4 +1,4 @@
-"""What the layouts of datasets that people judged have in common."""
+"""The common base of layouts of datasets with human opinions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that people judged: paired with their references by name, and checked before use."""
+"""Pair images with human opinions with their references by name, and check them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read published tables of opinions: bounded, strictly, every error with its file and line."""
+"""Read published tables of opinions strictly, with bounded size; errors name file and line."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Digests and headers of files at addresses, kept on this machine from run to run.
 
-What is kept of a file is found by the file's identity (its address, size and tag), so of a changed
-file nothing is found. Files that have no identity, such as all local ones, are never kept.
+An entry is found by the file's identity (its address, size and tag), so a changed file has no
+entry. Files without an identity, such as all local files, get no entry.
 
-The store is one SQLite file: several processes may use it at a time, and a transaction is there
-whole or not at all. Each row has a checksum; a store in which anything is damaged is deleted.
+The store is one SQLite file: several processes may use it at the same time, and a transaction is
+written as a whole or not at all. Each row has a checksum; a damaged store is deleted.
 """
 
 from __future__ import annotations

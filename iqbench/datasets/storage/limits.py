@@ -1,4 +1,4 @@
-"""What is allowed in archives, which come from strangers: names, sizes, headers."""
+"""Limits for untrusted archives: names, sizes and headers."""
 
 from __future__ import annotations
 

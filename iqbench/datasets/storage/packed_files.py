@@ -1,7 +1,8 @@
 """The files of a storage in some 100 bytes each: a storage may hold millions.
 
-A file is made when it is asked for. What many files share, as the archive that they are in, is kept
-once; numbers are kept in arrays, and of an address only what stands around the name.
+A file object is made when it is requested. Data that many files share, such as the name of their
+archive, is stored once; numbers are stored in arrays, and of each address only the parts around the
+name.
 """
 
 from __future__ import annotations

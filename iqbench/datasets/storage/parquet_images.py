@@ -1,8 +1,8 @@
-"""Images in a column of a Parquet file, as datasets of the Hugging Face hub have them.
+"""Images in a column of a Parquet file, as in datasets of the Hugging Face hub.
 
-A column holds the files' bytes: either plainly, or as a struct of ``bytes`` and ``path``. A cell is
-read with its whole group of rows, the unit in which Parquet is packed; the groups that were read
-last stay in memory, so that rows that are read one after the other cost one reading.
+A column contains the bytes of the files, either directly or in a struct of ``bytes`` and ``path``.
+Parquet compresses groups of rows, so a cell is read with its whole group. The last groups stay in
+memory, so that consecutive rows are read only once.
 """
 
 from __future__ import annotations

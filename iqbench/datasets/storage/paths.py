@@ -1,4 +1,4 @@
-"""A storage: files by name, wherever they lie; and a path in it, for what reads folders."""
+"""The interface of storages (files by name in any place), and paths in a storage."""
 
 from __future__ import annotations
 

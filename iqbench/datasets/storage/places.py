@@ -1,4 +1,4 @@
-"""What a user may name as a folder: a folder, an address, an archive or several as one."""
+"""Open what a user names as a folder: a folder, an address, or one or several archives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files in a tar, each read by its own range: a shard as WebDataset writes it, or any other."""
+"""The files in a tar (for example a shard of WebDataset), each read by its byte range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files in a zip: listed from its directory, each read by its own range."""
+"""The files in a zip, listed from its directory, each read by its byte range."""
 
 from __future__ import annotations
 

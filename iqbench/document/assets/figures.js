@@ -27,7 +27,7 @@
         await iqbench.plotly();
         figure = one.make(); // meanwhile something else may have been chosen
       } catch {
-        figure = "This browser cannot unpack plotly.js: plots need one of 2024 or later.";
+        figure = "This browser cannot unpack plotly.js: plots need a browser of 2024 or later.";
       }
     }
     if (typeof figure === "string") {

@@ -7,9 +7,9 @@
   const get = (id) => document.getElementById(id);
   const choices = { boxes: { x: get("boxes-x") }, scatter: { x: get("scatter-x"), y: get("scatter-y") } };
   const lacking = {
-    front: "This dataset lacks a fidelity metric and a perceptual one that its methods have in common.",
-    boxes: "This file has no values by image of this dataset and metric.",
-    scatter: "This file has no values by image of two metrics of this dataset.",
+    front: "This plot needs a fidelity metric and a perceptual metric that all methods of this dataset have.",
+    boxes: "This file has no values of single images for this dataset and metric.",
+    scatter: "This file has no values of single images for two metrics of this dataset.",
   };
   const webgl = () => Boolean(document.createElement("canvas").getContext("webgl"));
   let dataset = data.datasets[0];

@@ -1,1 +1,1 @@
-"""Who scores units of work: this process, several processes, or a cluster."""
+"""Executors score units of work: in this process, in several processes, or on a cluster."""

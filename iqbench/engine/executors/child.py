@@ -1,6 +1,6 @@
-"""The main program of a worker process: it scores what comes through its connection.
+"""The main program of a worker process, which scores the units that come through its connection.
 
-It ends when the connection does, so that no worker is left when whoever started it has gone.
+It ends when the connection ends, so no worker remains after the starting process has ended.
 """
 
 from __future__ import annotations

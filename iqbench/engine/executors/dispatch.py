@@ -1,4 +1,4 @@
-"""Give units to workers that ask for them, and see to the units of workers that die."""
+"""Give units to workers that ask for them, and repeat the units of workers that die."""
 
 from __future__ import annotations
 

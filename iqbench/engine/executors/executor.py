@@ -1,4 +1,4 @@
-"""The contract of executors, and the one that scores in this process."""
+"""The interface of executors, and the executor that scores in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open the executor that was asked for, with all that it needs."""
+"""Open the executor that a spec names, with its resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several processes on this machine: one per GPU, or a few that share the processor."""
+"""An executor with several processes on this machine: one per GPU, or some that share the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workers of a Ray cluster: one actor a GPU or a few cores, wherever Ray places it."""
+"""An executor with workers on a Ray cluster: one actor per GPU, or per few cores."""
 
 from __future__ import annotations
 

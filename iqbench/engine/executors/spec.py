@@ -1,4 +1,4 @@
-"""What ``--executor`` may say: ``inline``, ``processes[:N]`` or ``ray[:ADDRESS]``."""
+"""Parse the value of ``--executor``: ``inline``, ``processes[:N]`` or ``ray[:ADDRESS]``."""
 
 from __future__ import annotations
 

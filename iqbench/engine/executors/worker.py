@@ -1,4 +1,4 @@
-"""The inside of a worker: it loads networks once, and scores units that are sent to it."""
+"""The state of a worker: it loads networks once, and scores the units that it receives."""
 
 from __future__ import annotations
 
