@@ -10,19 +10,21 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from iqbench.explain.brightness import SCALINGS
 from iqbench.explain.prepared import AS_STORED, PREPARED
-from iqbench.protocols.view import Brightness, Gray, View
+from iqbench.protocols.view import Gray, View
 
 __all__ = [
-    "BRIGHTNESS",
     "COLOURS",
     "CROPS",
     "DEEP_RANGES",
     "FIELDS",
     "GRAYS",
     "MODCROPS",
+    "OF_EQUAL",
     "QUANTISED",
     "RANGES",
+    "RARE_RANGES",
     "SCALES",
     "Convention",
     "encode",
@@ -40,6 +42,7 @@ COLOURS: Mapping[str, str] = MappingProxyType(
         "luma-studio-rounded": "MATLAB's Y rounded",
         "luma-studio-truncated": "MATLAB's Y truncated to uint8",
         "luma-studio-bgr": "MATLAB's Y, red and blue swapped",
+        "luma-studio-srcnn": "Y as SRCNN-pytorch (64.738, 129.057, 25.064)",
         "luma-full": "full-range Y",
         "luma-full-rounded": "full-range Y rounded",
         "luma-full-truncated": "full-range Y truncated to uint8",
@@ -50,9 +53,14 @@ COLOURS: Mapping[str, str] = MappingProxyType(
         "luma-709-truncated": "gray as scikit-image's rgb2gray, truncated to uint8",
         "gray-opencv": "gray as OpenCV's cvtColor",
         "gray-opencv-bgr": "gray as OpenCV's cvtColor, red and blue swapped",
+        "luma-2989": "gray as torchvision's rgb_to_grayscale (0.2989, 0.587, 0.114)",
+        "luma-2989-truncated": "gray as torchvision's rgb_to_grayscale, truncated to uint8",
         "gray-14-bit": "Y as OpenCV's cvtColor to YCrCb",
+        "gray-14-bit-bgr": "Y as OpenCV's cvtColor to YCrCb, red and blue swapped",
         "gray-matlab": "gray as MATLAB's rgb2gray",
+        "gray-numpy": "full-range Y rounded half to even, as NumPy rounds",
         "gray-pillow": "gray as Pillow's convert('L')",
+        "gray-pillow-ycbcr": "Y as Pillow's convert('YCbCr')",
         "mean-of-channels": "mean of red, green and blue",
         "red": "red alone",
         "green": "green alone",
@@ -92,16 +100,24 @@ DATA_RANGES: Mapping[str, str] = MappingProxyType(
         "reference-range": "peak = max - min of the reference",
         "output-range": "peak = max - min of the output",
         "larger-range": "peak = larger max - min of the two",
+        "joint-range": "peak = max - min of the two together",
         "reference-maximum": "peak = maximum of the reference",
+        "output-maximum": "peak = maximum of the output",
+        "larger-maximum": "peak = larger maximum of the two",
     }
 )
 """Peaks that are computed from the pixels."""
+
+RARE_RANGES = ("joint-range", "output-maximum", "larger-maximum")
+"""Peaks that are combined with little else."""
 
 QUANTISED = ("stored", "uint8", "truncated", "high-byte")
 """What is made of samples of 16 bits: nothing, 8 bits that are rounded or truncated, or the high
 byte alone, as OpenCV's imread does where nobody asks for 16 bits."""
 
-BRIGHTNESS = get_args(Brightness)
+OF_EQUAL = ("capped", "finite")
+"""Means of PSNR that differ only where an image equals its reference."""
+
 GRAYS = get_args(Gray)
 CROPS = (0, 1, 2, 3, 4, 6, 8)
 MODCROPS = (1, 2, 3, 4, 8)
@@ -114,7 +130,19 @@ FORMS: Mapping[str, str] = MappingProxyType(
         "psnr, uint8 differences wrapped around": "psnr of uint8 differences that wrap around",
         "ssim-window=uniform": "ssim with a uniform 7x7 window",
         "ssim, uniform 11x11": "ssim with a uniform 11x11 window",
+        **{
+            f"ssim, uniform {size}x{size}": f"ssim with a uniform {size}x{size} window"
+            for size in (3, 5, 9, 51)
+        },
+        **{
+            f"ssim, {size}x{size}, edges mirrored": (
+                f"ssim with a Gaussian {size}x{size} window, edges mirrored"
+            )
+            for size in (3, 5)
+        },
         "ssim, sample covariance": "ssim with sample covariance",
+        "ssim, adaptive means": "ssim after downsampling by adaptive means",
+        "ssim, single columns": "ssim of each column alone",
         "ssim-structure=clipped": "ssim with negative structure clipped to 0",
         "ssim-padding=zero": "ssim with zeros around the image",
         "ssim-padding=replicate": "ssim with edges replicated",
@@ -149,8 +177,20 @@ _PLAIN = {
     ("pool", "images"): "mean of the images' values",
     ("pool", "pooled"): "pooled MSE",
     ("pool", "mean-mse"): "PSNR of the mean of the images' MSEs",
+    ("pool", "capped"): "mean with 100 for images that equal their references",
+    ("pool", "finite"): "mean without images that equal their references",
     ("modcrop", 1): "no modcrop",
     ("crop", 0): "no crop",
+}
+
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "colour": COLOURS,
+    "brightness": {
+        name: f"brightness of the reference (GT-mean: {way.words})"
+        for name, way in SCALINGS.items()
+    },
+    "prepared": PREPARED,
+    "range": {**{name: words for name, (*_, words) in RANGES.items()}, **DATA_RANGES},
 }
 
 
@@ -171,14 +211,16 @@ class Convention(NamedTuple):
         How MATLAB's Y is made of gray images with one channel: ``keep`` takes their values,
         ``expand`` converts three equal channels.
     brightness
-        ``own``, or as in `View`.
+        ``own``, or as in `View`, or a key of `iqbench.explain.brightness.SCALINGS`.
     prepared
         One of `PREPARED`: what was done to the images first.
     range
         One of `RANGES` or `DATA_RANGES`.
     pool
         Over a folder: ``images``, the mean of their values; ``pooled``, of the mean error of all
-        pixels; ``mean-mse``, of the mean of the images' errors.
+        pixels; ``mean-mse``, of the mean of the images' errors. Where an image equals its
+        reference, so that its PSNR is infinite: ``capped``, the mean with 100 for it; ``finite``,
+        the mean of the others.
     """
 
     metric: str
@@ -256,12 +298,8 @@ def label(name: str, value: str | int) -> str:
         return _PLAIN[name, value]
     if name in ("crop", "modcrop"):
         return f"{name} {value}"
-    if name == "colour":
-        return COLOURS[str(value)]
-    if name == "prepared":
-        return PREPARED[str(value)]
-    if name == "range":
-        return DATA_RANGES.get(str(value)) or RANGES[str(value)][2]
+    if name in _WORDS:
+        return _WORDS[name][str(value)]
     return str(value)
 
 

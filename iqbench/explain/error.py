@@ -12,12 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from iqbench.explain.brightness import BRIGHTNESS, SCALINGS
 from iqbench.explain.convention import (
-    BRIGHTNESS,
     DATA_RANGES,
     DEEP_RANGES,
+    OF_EQUAL,
     OWN,
     QUANTISED,
+    RARE_RANGES,
+    SCALES,
     Convention,
 )
 from iqbench.explain.family import Family
@@ -34,6 +37,20 @@ EPSILON = 1e-8
 WRAPPED = "psnr, uint8 differences wrapped around"
 COMBINED = ("rgb", "luma-studio", "luma-full", "luma-full-rounded", "luma-709")
 DATA_RANGE = next(iter(DATA_RANGES))
+POOLED = ("pooled", "mean-mse")
+RARE = (
+    "luma-studio-srcnn",
+    "luma-2989",
+    "luma-2989-truncated",
+    "gray-14-bit-bgr",
+    "gray-numpy",
+    "gray-pillow-ycbcr",
+)
+"""Colours that are combined with crops alone."""
+
+CAP = 100.0
+"""What many scripts print for an infinite PSNR."""
+
 LUMA = ("luma-studio", "luma-studio-rounded", "luma-full", "luma-full-rounded")
 FULL = Extremes.full()
 
@@ -81,9 +98,10 @@ class PsnrFamily(Family[Errors]):
                 "red",
                 "green",
                 "blue",
+                *RARE,
             ),
             "quantise": QUANTISED,
-            "brightness": BRIGHTNESS,
+            "brightness": (*BRIGHTNESS, *SCALINGS),
             "range": (
                 OWN,
                 *DATA_RANGES,
@@ -96,7 +114,7 @@ class PsnrFamily(Family[Errors]):
                 "0..1-peak-255",
             ),
             "prepared": WHOLE_SIZE,
-            "pool": ("images", "pooled", "mean-mse"),
+            "pool": ("images", "pooled", "mean-mse", *OF_EQUAL),
             "metric": ("psnr", WITH_EPSILON, WRAPPED),
         }
 
@@ -106,10 +124,12 @@ class PsnrFamily(Family[Errors]):
         A mean of channels' PSNRs has no pooled error, only integers wrap around, and a brightness
         that is made equal is rare: it is combined with the usual colours.
         """
+        usual = convention.metric == self.metric and convention.range == OWN
+        if not _can_be_combined(convention, scale):
+            return False
         if convention.prepared != AS_STORED:
             # Each needs a conversion of its own.
-            plain = convention.metric == self.metric and convention.range == OWN
-            return plain and convention.colour in ("rgb", *LUMA) and convention.pool == "images"
+            return usual and convention.colour in ("rgb", *LUMA) and convention.pool == "images"
         if convention.brightness != "own" and (
             convention.colour not in COMBINED or convention.metric == WRAPPED
         ):
@@ -150,8 +170,11 @@ class PsnrFamily(Family[Errors]):
 
     def close(self, found: Sequence[Errors], convention: Convention) -> float:
         """Return the mean of the images' PSNRs, or the PSNR of a mean error."""
-        if convention.pool == "images":
-            return fmean(self.each(found, convention))
+        if convention.pool not in POOLED:
+            values = self.each(found, convention)
+            if convention.pool == "finite":
+                values = [value for value in values if math.isfinite(value)]
+            return fmean(values) if values else math.nan
         weights = [errors.pixels if convention.pool == "pooled" else 1 for errors in found]
         mean = fmean([errors.mean for errors in found], weights)
         extremes = FULL
@@ -161,7 +184,35 @@ class PsnrFamily(Family[Errors]):
 
     def each(self, found: Sequence[Errors], convention: Convention) -> list[float]:
         """Return the PSNR of each image."""
-        return [_psnr(errors, convention) for errors in found]
+        values = [_psnr(errors, convention) for errors in found]
+        if convention.pool == "capped":
+            return [CAP if value == math.inf else value for value in values]
+        return values
+
+
+def _can_be_combined(convention: Convention, scale: int | None) -> bool:
+    """Tell whether what few scripts do is combined with crops of super-resolution at most."""
+    rare = {
+        "colour": convention.colour in RARE,
+        "brightness": convention.brightness in SCALINGS,
+        "range": convention.range in RARE_RANGES,
+        "pool": convention.pool in OF_EQUAL,
+    }
+    found = [name for name, value in rare.items() if value]
+    if not found:
+        return True
+    free: tuple[str, ...] = (
+        () if found == ["brightness"] else ("crop", "modcrop", "gray", "quantise")
+    )
+    if found in (["range"], ["pool"]):
+        free += ("colour",)
+    usual = set(convention.departures(Convention(PsnrFamily.metric)))
+    return (
+        usual <= {*found[:1], *free}
+        and convention.colour in (*COMBINED, *LUMA, *RARE)
+        and convention.crop in (0, scale, *SCALES)
+        and convention.modcrop in (1, convention.crop)
+    )
 
 
 def _wrapped_squares(reference: Tensor, output: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from iqbench.explain.anchors import Anchor
 from iqbench.explain.convention import (
     DEEP_RANGES,
     FIELDS,
+    OF_EQUAL,
     OWN,
     Convention,
     encode,
@@ -43,9 +44,9 @@ class Facts:
         Whether a mean over them was reported, not only values of single images.
     sizes
         Height and width of the references. If all are equal, so are their weights in a mean.
-    colour, gray, deep
-        Whether any pair has three channels, gray that can be read in several ways, or more than 8
-        bits.
+    colour, gray, deep, equal
+        Whether any pair has three channels, gray that can be read in several ways, more than 8
+        bits, or an output that equals its reference.
     touching
         The modcrops that cut off pixels of any pair.
     turned, sixteen
@@ -60,6 +61,7 @@ class Facts:
     colour: bool = False
     gray: bool = False
     deep: bool = False
+    equal: bool = False
     touching: frozenset[int] = frozenset()
     turned: bool = False
     sixteen: bool = False
@@ -76,6 +78,7 @@ class Facts:
                 colour=pair.colour,
                 gray=pair.gray,
                 deep=pair.deep,
+                equal=pair.equal,
                 touching=frozenset(touching),
                 turned=pair.turned,
                 sixteen=pair.sixteen,
@@ -89,6 +92,7 @@ class Facts:
         self.colour |= other.colour
         self.gray |= other.gray
         self.deep |= other.deep
+        self.equal |= other.equal
         self.touching |= other.touching
         self.turned |= other.turned
         self.sixteen |= other.sixteen
@@ -97,6 +101,8 @@ class Facts:
     def collapse(self, convention: Convention) -> Convention:
         """Return one form for all conventions that cannot differ on these pairs."""
         pool = convention.pool if self.pairs > 1 and self.averaged else "images"
+        if pool in OF_EQUAL and not self.equal:
+            pool = "images"
         colour, gray = self._colour(convention)
         return convention._replace(
             colour=colour,

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.explain.convention import BRIGHTNESS, OWN, QUANTISED, RANGES, Convention
+from iqbench.explain.brightness import BRIGHTNESS
+from iqbench.explain.convention import OWN, QUANTISED, RANGES, Convention
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Pair
 from iqbench.explain.prepared import AS_STORED, EXCHANGED, JPEG, ORIENTATIONS, RESIZED, WHOLE_SIZE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
+from iqbench.explain.brightness import gain, stored
 from iqbench.explain.convention import RANGES, Convention
 from iqbench.explain.gray import to_gray
 from iqbench.explain.prepared import prepare
 from iqbench.explain.windows import Windows
 from iqbench.images.picture import Picture
 from iqbench.protocols.gray import arrange
-from iqbench.protocols.view import Brightness, GrayOutput, View
+from iqbench.protocols.view import GrayOutput, View
 
 __all__ = ["Extremes", "Pair"]
 
@@ -52,7 +53,10 @@ class Extremes:
             "reference-range": high - low,
             "output-range": other_high - other_low,
             "larger-range": max(high - low, other_high - other_low),
+            "joint-range": max(high, other_high) - min(low, other_low),
             "reference-maximum": high,
+            "output-maximum": other_high,
+            "larger-maximum": max(high, other_high),
         }[name]
         return (1 / peak if peak > 0 else float("nan")), 0.0
 
@@ -130,6 +134,12 @@ class Pair:
     def deep(self) -> bool:
         """Whether one of the two has more than 8 bits, so that quantising changes it."""
         return 16 in (self.reference.bit_depth, self.output.bit_depth)
+
+    @property
+    def equal(self) -> bool:
+        """Whether the output has the pixels of its reference."""
+        same = self.reference.peak == self.output.peak
+        return same and np.array_equal(self.reference.pixels, self.output.pixels)
 
     @property
     def turned(self) -> bool:
@@ -253,18 +263,17 @@ class Pair:
 
     def _quantised(self, convention: Convention) -> tuple[Tensor, Tensor]:
         """Quantise both images, and give the output the brightness that is wanted."""
-        (brightness,) = (item for item in get_args(Brightness) if item == convention.brightness)
-        view = View(quantise=convention.quantise == "uint8", brightness=brightness)
+        view = View(quantise=convention.quantise == "uint8")
         pair = self._arranged(convention)
         height = min(picture.height for picture in pair)
         width = min(picture.width for picture in pair)
         images = []
-        for picture, gain in zip(pair, (1.0, view.gain(*pair)), strict=True):
+        for picture, factor in zip(pair, (1.0, gain(convention.brightness, *pair)), strict=True):
             part = replace(picture, pixels=picture.pixels[:height, :width])
             if convention.quantise in REDUCED:
                 part = _reduce(part, REDUCED[convention.quantise])
-            images.append(view.band(part, slice(0, height), CPU, gain))
-        return images[0], images[1]
+            images.append(view.band(part, slice(0, height), CPU, factor))
+        return images[0], stored(convention.brightness, images[1])
 
     def _arranged(self, convention: Convention) -> tuple[Picture, Picture]:
         """Give both images the channels that the convention converts."""

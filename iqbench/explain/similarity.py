@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from functools import reduce
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
 from typing import Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 
 from iqbench.errors import IqbenchError
-from iqbench.explain.convention import BRIGHTNESS, DATA_RANGES, OWN, QUANTISED, SCALES, Convention
+from iqbench.explain.brightness import BRIGHTNESS, SCALINGS
+from iqbench.explain.convention import (
+    DATA_RANGES,
+    OWN,
+    QUANTISED,
+    RARE_RANGES,
+    SCALES,
+    Convention,
+)
 from iqbench.explain.error import COMBINED, LUMA
 from iqbench.explain.family import MeanFamily
 from iqbench.explain.pair import Extremes, Pair
 from iqbench.explain.prepared import AS_STORED, WHOLE_SIZE
 from iqbench.explain.windows import Windows
+from iqbench.images.filters import gaussian_weights
 from iqbench.metrics._registry import Request, resolve_metrics
 from iqbench.metrics._tensors import score_as_they_are
 from iqbench.metrics.ms_ssim import SMALLEST, WEIGHTS, MsSsim
-from iqbench.metrics.ssim import C1, C2, SIZES, Ssim, window_weights
+from iqbench.metrics.ssim import C1, C2, SIGMA, SIZES, Ssim, window_weights
 from iqbench.native import library, loops
 from iqbench.networks.pyramid import Halving
 
@@ -40,15 +50,45 @@ WHOLE = (
     *(VOLUME, "ssim-downsample=matlab", "ssim-downsample=pool"),
     "ssim-downsample=pool-structure=clipped",
 )
-BOX_11 = "ssim, uniform 11x11"
 CLIPPED = "ssim-structure=clipped"
-VALID = ("ssim", "ssim-window=uniform", SAMPLE, BOX_11, CLIPPED)
-WINDOWS = {"ssim-window=uniform": "uniform", BOX_11: "uniform 11x11"}
+BOXES = {f"ssim, uniform {size}x{size}": f"uniform {size}x{size}" for size in (3, 5, 9, 11, 51)}
+"""scikit-image's SSIM with other windows; of 51x51 in tables of inpainting."""
+
+MIRRORED = {f"ssim, {size}x{size}, edges mirrored": f"gaussian {size}x{size}" for size in (3, 5)}
+"""kornia's SSIM with other windows; of 3x3 in tables of radiance fields."""
+
+ADAPTIVE = "ssim, adaptive means"
+COLUMNS = "ssim, single columns"
+FREE = ("ssim", "ssim-window=uniform", SAMPLE, CLIPPED)
+VALID = (*FREE, *BOXES)
+RARE_FORMS: Mapping[str, Sequence[str]] = {
+    **{f"ssim, uniform {size}x{size}": ("rgb", "luma-full-rounded") for size in (3, 5, 9)},
+    "ssim, uniform 51x51": ("luma-709",),
+    **dict.fromkeys([*MIRRORED, ADAPTIVE], ("rgb",)),
+    COLUMNS: (),
+}
+"""Forms that are not combined with crops, ranges or brightness, and the colours that are tried."""
+
+RARE_COLOURS = (
+    "luma-studio-srcnn",
+    "gray-opencv",
+    "gray-opencv-bgr",
+    "gray-14-bit",
+    "gray-numpy",
+    "gray-pillow",
+    "gray-pillow-ycbcr",
+)
+"""Colours that are combined with the usual windows alone."""
+
+WINDOWS = {"ssim-window=uniform": "uniform", **BOXES}
 REACH: dict[str, int] = {
     "gaussian": SIZES["gaussian"],
     "uniform": SIZES["uniform"],
-    "uniform 11x11": 11,
+    **{shape: int(shape.rpartition("x")[2]) for shape in (*BOXES.values(), *MIRRORED.values())},
 }
+COLUMN = SIZES["uniform"]
+PLAIN = Convention("ssim")
+HALVED = 256
 MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 FLOAT_ERROR = 1e-4  # piq and torchmetrics take small differences of large moments in float32
 BORDER = SIZES["gaussian"] // 2
@@ -101,7 +141,7 @@ class SsimFamily(MeanFamily):
     """SSIM: a map of valid positions serves every crop; padding changes only its border."""
 
     metric = "ssim"
-    forms = (*VALID[1:], *PADDED, *WHOLE)
+    forms = (*VALID[1:], *PADDED, *WHOLE, *MIRRORED, ADAPTIVE, COLUMNS)
     limits = (-1.0, 1.0)
     float_error = FLOAT_ERROR
 
@@ -115,9 +155,10 @@ class SsimFamily(MeanFamily):
                 "luma-full-bgr-rounded",
                 "luma-709",
                 "luma-709-truncated",
+                *RARE_COLOURS,
             ),
             "quantise": QUANTISED,
-            "brightness": BRIGHTNESS,
+            "brightness": (*BRIGHTNESS, *SCALINGS),
             "range": (
                 OWN,
                 *DATA_RANGES,
@@ -128,11 +169,14 @@ class SsimFamily(MeanFamily):
                 "0..1-peak-255",
             ),
             "prepared": WHOLE_SIZE,
-            "metric": (*VALID, *PADDED, *WHOLE),
+            "metric": (self.metric, *self.forms),
         }
 
     def affordable(self, convention: Convention, scale: int | None) -> bool:
-        """Combine mistakes in range and brightness, and costly forms, with little else."""
+        """Combine mistakes in range and brightness, and costly or rare forms, with little else."""
+        rare = _rare_fields(convention)
+        if rare:
+            return len(rare) == 1 and _is_alone(convention, rare[0])
         if convention.prepared != AS_STORED:
             return convention.metric in ("ssim", CLIPPED) and convention.colour in ("rgb", *LUMA)
         whole_image = convention.crop in (0, scale) and convention.modcrop in (1, scale)
@@ -146,15 +190,17 @@ class SsimFamily(MeanFamily):
         if convention.metric in PADDED:
             whole_image = convention.crop in (0, scale, *SCALES)
             whole_image &= convention.modcrop in (1, scale, *SCALES)
-        return whole_image or (convention.metric in VALID and convention.metric != BOX_11)
+        return whole_image or convention.metric in FREE
 
     def measure(self, pair: Pair, convention: Convention) -> float:
         """Score a part of the image."""
         if convention.metric in VALID:
             total, count = self._valid(pair, convention)
             return total / count
-        padding = convention.metric.removeprefix("ssim-padding=")
         reference, output = pair.part(convention)
+        if convention.metric in _OF_PARTS:
+            return _OF_PARTS[convention.metric](reference, output)
+        padding = convention.metric.removeprefix("ssim-padding=")
         low = min(reference.shape[2:])
         if padding in MODES and SIZES["gaussian"] <= low:
             return self._padded(pair, convention, MODES[padding])
@@ -217,6 +263,33 @@ class SsimFamily(MeanFamily):
         return total / (channels * height * width)
 
 
+def _rare_fields(convention: Convention) -> list[str]:
+    """Return the fields whose values few scripts use."""
+    rare = {
+        "metric": convention.metric in RARE_FORMS,
+        "colour": convention.colour in RARE_COLOURS,
+        "brightness": convention.brightness in SCALINGS,
+        "range": convention.range in RARE_RANGES,
+    }
+    return [name for name, found in rare.items() if found]
+
+
+def _is_alone(convention: Convention, rare: str) -> bool:
+    """Tell whether one rare value is combined with little else."""
+    colours = {
+        "metric": RARE_FORMS.get(convention.metric, ()),
+        "colour": RARE_COLOURS,
+        "brightness": ("rgb",),
+        "range": ("rgb", "luma-full-rounded"),
+    }
+    return (
+        set(convention.departures(PLAIN)) <= {"metric", rare, "colour", "gray", "quantise"}
+        and convention.metric in ("ssim", "ssim-window=uniform", *RARE_FORMS)
+        and (rare != "brightness" or convention.metric == "ssim")
+        and convention.colour in colours[rare]
+    )
+
+
 def _scale(pair: Pair, convention: Convention) -> tuple[float, float]:
     """Return a and b of the range: pixels become a x + b with peak 1."""
     from_data = convention.range in DATA_RANGES
@@ -226,14 +299,19 @@ def _scale(pair: Pair, convention: Convention) -> tuple[float, float]:
 
 def _weights(shape: str) -> Sequence[float]:
     """Return the weights of a window along one axis."""
-    return window_weights("gaussian") if shape == "gaussian" else (1 / REACH[shape],) * REACH[shape]
+    size = REACH[shape]
+    return gaussian_weights(size, SIGMA) if shape.startswith("gaussian") else (1 / size,) * size
 
 
 def _filter(plane: NDArray[Any], shape: str) -> Planes:
     """Filter with a window at all positions where it fits, in float64."""
-    weights = np.array(_weights(shape))
-    filtered = cv2.sepFilter2D(plane, cv2.CV_64F, weights, weights)
-    reach = len(weights) // 2
+    size = REACH[shape]
+    if shape.startswith("gaussian"):
+        weights = np.array(_weights(shape))
+        filtered = cv2.sepFilter2D(plane, cv2.CV_64F, weights, weights)
+    else:
+        filtered = cv2.boxFilter(plane, cv2.CV_64F, (size, size))
+    reach = size // 2
     return np.asarray(filtered[reach:-reach, reach:-reach], dtype=np.float64)
 
 
@@ -281,6 +359,61 @@ def _volume(reference: Tensor, output: Tensor) -> float:
     return float(_combine(moments, C1, C2, 0.0, -math.inf).mean()) / channels
 
 
+def _mirrored(reference: Tensor, output: Tensor, shape: str) -> float:
+    """Return kornia's SSIM: edges are mirrored, so that there is a window around every pixel."""
+    reach = REACH[shape] // 2
+    if min(reference.shape[2:]) <= reach:
+        raise IqbenchError("the image is smaller than the window")
+    first, second = (F.pad(image, (reach,) * 4, "reflect") for image in (reference, output))
+    return _mean(first, second, shape)
+
+
+def _adaptive(reference: Tensor, output: Tensor) -> float:
+    """Return DehazeFormer's SSIM: the shorter side is brought near to 256 by means of the pixels.
+
+    The means overlap where the sides are not multiples of the factor.
+    """
+    height, width = reference.shape[2:]
+    factor = max(1, round(min(height, width) / HALVED))
+    size = (height // factor, width // factor)
+    if min(size) < REACH["gaussian"]:
+        raise IqbenchError("the image is smaller than the window")
+    first, second = (F.adaptive_avg_pool2d(image, size) for image in (reference, output))
+    return _mean(first, second, "gaussian")
+
+
+def _columns(reference: Tensor, output: Tensor) -> float:
+    """Return what older versions of scikit-image make of a gray image with `multichannel=True`.
+
+    Each column counts as a channel, so that the window is a part of a column.
+    """
+    if reference.shape[2] < COLUMN:
+        raise IqbenchError("the image is smaller than the window")
+    first, second = (image[0].double().numpy() for image in (reference, output))
+    mean, other, mixed, squares = (
+        sliding_window_view(planes, COLUMN, axis=1).mean(-1)
+        for planes in (first, second, first * second, first * first + second * second)
+    )
+    product, energy = 2 * mean * other, mean * mean + other * other
+    moments = LocalMoments(product, energy, 2 * mixed - product, squares - energy)
+    sample = COLUMN / (COLUMN - 1)
+    return float(_combine(moments, C1, C2 / sample, 0.0, -math.inf).mean()) / len(first)
+
+
+_OF_PARTS: Mapping[str, Callable[[Tensor, Tensor], float]] = {
+    **{name: partial(_mirrored, shape=shape) for name, shape in MIRRORED.items()},
+    ADAPTIVE: _adaptive,
+    COLUMNS: _columns,
+}
+"""How forms are computed that share nothing with others."""
+
+
+def _mean(reference: Tensor, output: Tensor, shape: str) -> float:
+    """Return the mean of the map of a window, over the channels too."""
+    look = Look(*Convention("").seen, shape, 1.0, 0.0, False)
+    return float(_map(reference, output, look).mean()) / reference.shape[1]
+
+
 def _map(reference: Tensor, output: Tensor, look: Look) -> Planes:
     """Return the map of pixels a x + b, summed over the channels.
 
@@ -291,7 +424,7 @@ def _map(reference: Tensor, output: Tensor, look: Look) -> Planes:
     c1, c2 = C1 / look.scale**2, C2 / look.scale**2
     offset = look.offset / look.scale
     floor = 0.0 if look.clipped else -math.inf
-    if not library.suits(reference, output):
+    if REACH[look.shape] not in loops.WINDOWS or not library.suits(reference, output):
         return _combine(_moments(reference, output, look.shape), c1, c2 / sample, offset, floor)
     weights = [*_weights(look.shape), sample, c1, c2, floor]
     window = torch.tensor(weights, dtype=torch.float64, device="cpu")

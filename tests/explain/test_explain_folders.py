@@ -105,7 +105,9 @@ class TestOddImages:
         pair = write_pair(tmp_path, data.camera()[:64, :80, None].copy())
         frame = explain(*pair, metric="psnr", value=explain_value(pair, "rgb"))
         # Full-range luma of equal channels is the gray itself.
-        assert set(frame["colour"]) == {"rgb", "luma-studio", "luma-studio-rounded"}
+        assert set(frame["colour"]) == {
+            *("rgb", "luma-studio", "luma-studio-rounded", "luma-studio-srcnn"),
+        }
         assert frame.iloc[0]["protocol"].startswith("rgb, y-full")
 
     def test_gray_among_colour_counts_in_every_mean(self, tmp_path):

@@ -6,6 +6,8 @@ file are listed, so that each name is checked somewhere.
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from scipy.ndimage import correlate1d
 from skimage import data
 from skimage.color import rgb2gray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.util import img_as_ubyte
+from torchvision.transforms.functional import rgb_to_grayscale
 
 from iqbench.explain.anchors import library_anchors
 from iqbench.explain.files import read_pair
@@ -173,6 +177,66 @@ def piq(name, **options):
     return measure
 
 
+def srcnn(image):
+    """SRCNN-pytorch's Y."""
+    return image.astype(np.float64) @ [64.738 / 256, 129.057 / 256, 25.064 / 256] + 16
+
+
+def pillow_ycbcr(image):
+    return np.array(Image.fromarray(image).convert("YCbCr"))[..., 0]
+
+
+def kornia_ssim(size):
+    """kornia's SSIM: OpenCV's default border is its mirrored one."""
+    kernel = cv2.getGaussianKernel(size, 1.5)
+    return lambda images: similarity(
+        *map(plain, images), lambda image: cv2.sepFilter2D(image, -1, kernel, kernel)
+    )[0].mean()
+
+
+def adaptive_ssim(images):
+    """DehazeFormer's SSIM, with pytorch-msssim's formula."""
+    factor = max(1, round(min(images[0].shape[:2]) / 256))
+    small = [
+        F.adaptive_avg_pool2d(image, [side // factor for side in image.shape[2:]])
+        for image in tensors(images)
+    ]
+    return paper_ssim([image[0].permute(1, 2, 0).numpy() * 255 for image in small])
+
+
+def column_ssim(images):
+    """What `multichannel=True` meant for a gray image: columns are channels."""
+    return np.mean(
+        [structural_similarity(*columns) for columns in zip(*(i.T for i in images), strict=True)]
+    )
+
+
+def gt_mean(reference_gray, output_gray):
+    """Scale the output by the means of two grays, and clip it."""
+
+    def make(images):
+        reference, output = images
+        factor = reference_gray(reference).mean() / output_gray(output).mean()
+        return [reference.astype(np.float64), np.clip(output * factor, 0, 255)]
+
+    return make
+
+
+def swapped_gray(image):
+    return cv2.cvtColor(np.float32(image), cv2.COLOR_BGR2GRAY)
+
+
+def as_bytes(images):
+    """Truncate as LLFlow stores its outputs."""
+    return [image.astype(np.uint8) for image in images]
+
+
+HVI_CIDNET = gt_mean(opencv_gray, opencv_gray)
+RETINEXFORMER = gt_mean(swapped_gray, swapped_gray)
+LLFLOW = gt_mean(swapped_gray, np.asarray)
+LYT_NET = gt_mean(np.asarray, np.asarray)
+
+
 def wrapped(images):
     return 10 * np.log10(255**2 / np.mean((images[0] - images[1]) ** 2))
 
@@ -186,14 +250,21 @@ CHECKS = {
     ),
     f"scikit-image {SSIM} (gaussian_weights, use_sample_covariance=False)": paper_ssim,
     f"scikit-image {SSIM}": lambda p: structural_similarity(*p, channel_axis=2),
+    **{
+        f"scikit-image {SSIM} (win_size={size})": partial(
+            lambda size, p: structural_similarity(*p, channel_axis=2, win_size=size), size
+        )
+        for size in (3, 5, 9)
+    },
     f"scikit-image {SSIM} (win_size=11)": lambda p: structural_similarity(
         *p, channel_axis=2, win_size=11
     ),
     f"scikit-image {SSIM} of rgb2gray (data_range=1)": lambda p: structural_similarity(
         *map(rgb2gray, p), data_range=1
     ),
-    f"scikit-image {SSIM} of OpenCV's or Pillow's gray": lambda p: structural_similarity(
-        *map(opencv_gray, p)
+    f"scikit-image {SSIM} of OpenCV's gray": lambda p: structural_similarity(*map(opencv_gray, p)),
+    f"scikit-image {SSIM} of Pillow's convert('L')": lambda p: structural_similarity(
+        *(np.array(Image.fromarray(i).convert("L")) for i in p)
     ),
     f"scikit-image {SSIM} (gaussian_weights)": lambda p: structural_similarity(
         *p, channel_axis=2, gaussian_weights=True
@@ -234,6 +305,44 @@ CHECKS = {
     "PSNR of Pillow's convert('L')": lambda p: psnr_of(
         [np.array(Image.fromarray(i).convert("L")) for i in p]
     ),
+    f"scikit-image {SSIM} of OpenCV's BGR2GRAY of RGB (a mistake)": (
+        lambda p: structural_similarity(*(cv2.cvtColor(i, cv2.COLOR_BGR2GRAY) for i in p))
+    ),
+    "PSNR of Pillow's convert('YCbCr') (its Y)": lambda p: psnr_of([pillow_ycbcr(i) for i in p]),
+    f"scikit-image {SSIM} of the Y of Pillow's convert('YCbCr')": lambda p: structural_similarity(
+        *map(pillow_ycbcr, p)
+    ),
+    "PSNR of torchvision's rgb_to_grayscale": lambda p: psnr_of(
+        [rgb_to_grayscale(i)[0, 0].numpy() * 255 for i in tensors(p)]
+    ),
+    "SRCNN-pytorch calc_psnr (also FSRCNN-pytorch's and ESPCN-pytorch's)": lambda p: psnr_of(
+        [srcnn(i) for i in p]
+    ),
+    "RDN-pytorch calc_psnr": lambda p: psnr_of(cropped(SCALE, srcnn)(p)),
+    "EdgeConnect metrics.py's PSNR": lambda p: peak_signal_noise_ratio(
+        *map(rgb2gray, p), data_range=1
+    ),
+    "EdgeConnect metrics.py's SSIM (win_size=51)": lambda p: structural_similarity(
+        *map(rgb2gray, p), data_range=1, win_size=51
+    ),
+    "nerf_pl ssim (kornia's with window_size=3)": kornia_ssim(3),
+    "kornia ssim (window_size=5)": kornia_ssim(5),
+    "kornia ssim (window_size=11)": kornia_ssim(11),
+    "DehazeFormer test.py's SSIM": adaptive_ssim,
+    "FFA-Net psnr (100 for equal images)": psnr_of,
+    "Retinexformer test_from_dataset.py's PSNR (100 for equal images)": psnr_of,
+    "Retinexformer test_from_dataset.py's SSIM (GT_mean)": lambda p: paper_ssim(
+        [img_as_ubyte(i / 255) for i in RETINEXFORMER(p)]
+    ),
+    "HVI-CIDNet measure.py's PSNR (use_GT_mean)": lambda p: psnr_of(HVI_CIDNET(p)),
+    "HVI-CIDNet measure.py's SSIM (use_GT_mean)": lambda p: paper_ssim(HVI_CIDNET(p)),
+    "LLFlow Measure.py's SSIM (gray as multichannel)": lambda p: column_ssim(
+        [opencv_gray(i) for i in p]
+    ),
+    "LLFlow test.py's PSNR": lambda p: psnr_of(as_bytes(LLFLOW(p))),
+    "LLFlow test.py's SSIM": lambda p: column_ssim([opencv_gray(i) for i in as_bytes(LLFLOW(p))]),
+    "LYT-Net test.py's PSNR (gt_mean)": lambda p: psnr_of(LYT_NET(p)),
+    "LYT-Net test.py's SSIM (gt_mean)": lambda p: whole_ssim(LYT_NET(p), cv2.BORDER_REFLECT_101),
     "NumPy's mean((a - b) ** 2) of uint8 arrays (a mistake)": wrapped,
     "BasicSR calculate_psnr (crop_border)": lambda p: psnr_of(cropped(SCALE, plain)(p)),
     "BasicSR calculate_psnr (crop_border, test_y_channel)": lambda p: psnr_of(
@@ -335,7 +444,7 @@ def test_every_name_is_accounted_for_once():
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_name_stands_for_what_its_library_does(pair, name):
     images, read = pair
-    multi = "multi" in name or name == "the authors' msssim.m"
+    multi = "multiscale" in name.replace("_", "") or name == "the authors' msssim.m"
     metrics = ["ms-ssim"] if multi else ["psnr", "ssim", "tv"]
     found = []
     for metric in metrics:

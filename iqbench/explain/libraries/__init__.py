@@ -22,6 +22,7 @@ class FunctionSettings(BaseModel):
     colour: str = "rgb"
     quantise: str = "stored"
     gray: str = "keep"
+    brightness: str = "own"
     prepared: str = "as-stored"
     range: str = "own"
     pool: str = "images"
