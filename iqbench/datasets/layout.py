@@ -14,10 +14,11 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from iqbench.classes import is_class
 from iqbench.datasets.files import is_below_root
 from iqbench.datasets.sample import Sample
 from iqbench.datasets.storage.paths import Place, StoredPath
@@ -217,9 +218,7 @@ def layouts() -> dict[str, type[Layout]]:
 
 
 def _is_layout(value: Any) -> bool:
-    # On Python 3.10 aliases such as list[str] pass for classes.
-    plain = isinstance(value, type) and get_origin(value) is None
-    return plain and issubclass(value, Layout) and value is not Layout
+    return is_class(value) and issubclass(value, Layout) and value is not Layout
 
 
 def _add(found: dict[str, type[Layout]], layout: type[Layout], where: str) -> None:

@@ -320,8 +320,10 @@ def _metric_class(library: Library, name: str) -> type[LibraryMetric]:
     config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
     model = create_model(f"{library.name}_{name}_options", __config__=config, **fields)
     what = {"output": "without reference", "reference and output": "against the reference"}
+    class_name = f"{library.name}_{name}"
     members = {
         "__module__": __name__,
+        "__qualname__": class_name,  # pydantic 2.6 reads it
         "__doc__": f"{offer.name} of {library.distribution}, {what.get(offer.needs, '')}.",
         "name": f"{library.name}:{offer.name}",
         "summary": f"{offer.name} as {library.distribution} computes it, {what.get(offer.needs)}",
@@ -333,7 +335,7 @@ def _metric_class(library: Library, name: str) -> type[LibraryMetric]:
         "offer": offer,
         "option_model": model,
     }
-    return type(f"{library.name}_{name}", (LibraryMetric,), members)
+    return type(class_name, (LibraryMetric,), members)
 
 
 @dataclass(frozen=True, eq=False)

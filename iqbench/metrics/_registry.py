@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeGuard, get_origin
+from typing import TypeGuard
 
 import iqbench.metrics
 import iqbench.metrics._libraries
+from iqbench.classes import is_class
 from iqbench.columns import ColumnRole
 from iqbench.errors import IqbenchError, IqbenchWarning, exits_as_errors, unknown_name
 from iqbench.metrics._base import Column, Metric
@@ -233,13 +234,13 @@ def package_of(metric: type[Metric]) -> str:
 
 
 def _is_adapter(value: object) -> TypeGuard[type[Library]]:
-    """Return whether a value is an adapter class, and not an import of its file."""
-    return inspect.isclass(value) and issubclass(value, Library)
+    """Return whether a value is an adapter class."""
+    return is_class(value) and issubclass(value, Library)
 
 
 def _is_metric(value: object) -> TypeGuard[type[Metric]]:
-    """Return whether a value is a metric class; in Python 3.10 ``dict[str, int]`` is a type too."""
-    return isinstance(value, type) and get_origin(value) is None and issubclass(value, Metric)
+    """Return whether a value is a metric class."""
+    return is_class(value) and issubclass(value, Metric)
 
 
 def resolve_metrics(

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from iqbench.classes import is_class
 from iqbench.metrics._base import Needs
 from iqbench.metrics._library import Call, Library, Offer, option_fields, probe_images
 
@@ -50,7 +51,7 @@ class Piq(Library):
     def offer(self, name: str) -> Offer:
         """Describe a metric from its parameters."""
         found = self._found()[name]
-        if inspect.isclass(found) and hasattr(found, "compute_metric"):
+        if isinstance(found, type) and hasattr(found, "compute_metric"):
             return Offer(name, "none", "reference and output", scope="set")
         images = _images(getattr(found, "forward", found))
         needs: Needs = "reference and output" if len(images) == 2 else "output"
@@ -67,7 +68,7 @@ class Piq(Library):
             key: list(item) if isinstance(item, tuple) else item for key, item in given.items()
         }
         module: nn.Module | None = None
-        if inspect.isclass(found):
+        if isinstance(found, type):
             made: Any = found(**given)
             module = made.eval()
 
@@ -78,7 +79,7 @@ class Piq(Library):
         return call, module
 
     def _direction(self, name: str, found: Any, images: list[str]) -> str:
-        if inspect.isclass(found) or len(images) == 1:
+        if isinstance(found, type) or len(images) == 1:
             return "higher" if name in _SCORES else "lower"
         noisy, clean = probe_images(_SIDE)
         with torch.inference_mode():
@@ -99,7 +100,7 @@ def _public(module: ModuleType) -> dict[str, Any]:
     classes = {
         name.lower().removesuffix("loss"): item
         for name, item in public.items()
-        if inspect.isclass(item) and issubclass(item, nn.Module) and item.__module__ not in files
+        if is_class(item) and issubclass(item, nn.Module) and item.__module__ not in files
     }
     return dict(sorted((functions | classes).items()))
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, get_args, get_type_hints
 import torch
 from torch import Tensor, nn
 
+from iqbench.classes import is_class
 from iqbench.metrics._base import Needs
 from iqbench.metrics._library import Call, Library, Offer, option_fields
 
@@ -97,7 +98,7 @@ def _public(module: ModuleType) -> dict[str, Any]:
     found = {}
     for name in module.__all__:
         item = getattr(module, name)
-        if inspect.isclass(item) and issubclass(item, base) and _images(item) != []:
+        if is_class(item) and issubclass(item, base) and _images(item) != []:
             found[_CAPITAL.sub("_", name).lower()] = item
     found.pop(_GRAY, None)
     return dict(sorted(found.items()))
