@@ -1,10 +1,10 @@
 """Measure how often `iqbench explain` names the true convention, a false one, or nothing.
 
 The truth is each protocol and each library's default that is known of PSNR and SSIM. It is
-measured on seeded outputs of photographs (six crops of what scikit-image ships, blurred and noisy)
-and printed to 2, 3, 4 and 6 digits: as one mean, as values of images, or as two means (PSNR and
-SSIM of the same view). Then it is asked for twice: with all that is known, and after the truth was
-taken out of it. Conventions that print the same numbers as the truth cannot be told from it: to
+measured on seeded outputs of photographs (six crops of what scikit-image ships, blurred, noisy and
+darker) and printed to 2, 3, 4 and 6 digits: as one mean, as values of images, or as two means (PSNR
+and SSIM of the same view). Then it is asked for twice: with all that is known, and after the truth
+was taken out of it. Conventions that print the same numbers as the truth cannot be told from it: to
 name one of them is right, and they are taken out with it.
 
 Values of images with four digits, of which 99% shall be right, are tried with every truth on
@@ -50,7 +50,7 @@ SIZE = 128
 
 
 def write_pairs(folder: Path, seed: int) -> None:
-    """Write six references and outputs, different in content, blur and noise."""
+    """Write six references and outputs, different in content, blur, noise and brightness."""
     photographs = [data.astronaut(), data.chelsea(), data.coffee()]
     rng = np.random.default_rng(seed)
     for place in range(PAIRS):
@@ -58,7 +58,8 @@ def write_pairs(folder: Path, seed: int) -> None:
         top, left = (int(rng.integers(0, side - SIZE)) for side in image.shape[:2])
         reference = image[top : top + SIZE, left : left + SIZE].copy()
         blurred = degrade.gaussian_blur(reference, float(rng.uniform(0.5, 1.5)))
-        output = degrade.gaussian_noise(blurred, float(rng.uniform(2, 10)), seed=100 * seed + place)
+        noisy = degrade.gaussian_noise(blurred, float(rng.uniform(2, 10)), seed=100 * seed + place)
+        output = (noisy * rng.uniform(0.7, 0.95)).round().astype(np.uint8)
         write_png(folder / "references" / f"{place}.png", reference)
         write_png(folder / "outputs" / f"{place}.png", output)
 

@@ -238,7 +238,8 @@ def _command(row: Mapping[Any, Any]) -> str:
 
 def _together(best: pd.DataFrame, tables: Sequence[pd.DataFrame]) -> Answer:
     """Say whether the values of several metrics have one cause."""
-    views = best[[name for name in FIELDS if name != "metric"]].drop_duplicates()
+    # Only PSNR has several ways to average.
+    views = best[[name for name in FIELDS if name not in ("metric", "pool")]].drop_duplicates()
     if len(views) == 1:
         return Answer("explained", "All of them have one cause.", "")
     protocols = set.intersection(*(_protocols(row) for row in best.to_dict("records")))

@@ -214,7 +214,9 @@ class Grid:
         self.single = single
         self._anchors: dict[Convention, list[Anchor]] = {}
         for anchor in anchors:
-            self._anchors.setdefault(facts.collapse(anchor.convention), []).append(anchor)
+            convention = facts.collapse(anchor.convention)
+            if convention.pool == anchor.convention.pool or anchor.convention.pool not in OF_EQUAL:
+                self._anchors.setdefault(convention, []).append(anchor)
         self._presets = {
             convention: next(item.name for item in named if item.preset)
             for convention, named in self._anchors.items()

@@ -279,6 +279,20 @@ class TestEqualImages:
         assert best["reproduces"]
         assert says in f"{best['protocol']}; {best['library']}"
 
+    def test_a_table_with_such_a_mean_has_one_cause(self, one_equal):
+        pairs = list(dim_pairs())
+        pairs[1] = pairs[1][0], pairs[1][0]
+        values = [psnr(*(i.astype(float) for i in pair)) for pair in (pairs[0], pairs[2])]
+        means = np.mean([*values, 100]), np.mean([paper_rgb(*pair) for pair in pairs])
+        told = explain(
+            *one_equal,
+            metric=["psnr", "ssim"],
+            value=[f"{mean:.4f}" for mean in means],
+            scale=SCALE,
+        )
+        assert list(told[told["best"]]["pool"]) == ["capped", "images"]
+        assert "All of them have one cause." in answer(told).sentence
+
     def test_an_infinite_mean_is_the_usual_one(self, one_equal):
         best = explain(*one_equal, metric="psnr", scale=SCALE, value="inf").iloc[0]
         assert best["reproduces"]
@@ -287,3 +301,4 @@ class TestEqualImages:
     def test_without_them_there_are_no_such_means(self, surveys):
         _, grid, _ = surveys["psnr"]
         assert {item.pool for item in grid.conventions} <= {"images", "pooled", "mean-mse"}
+        assert "FFA-Net" not in grid.name(Convention("psnr")).libraries
