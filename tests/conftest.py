@@ -1,4 +1,4 @@
-"""Every test runs offline, with weights that were fetched before, or skips and says so."""
+"""Every test runs offline with weights that were fetched before, or is skipped with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a folder packed as a user's are: as zip, tar, Parquet, or objects in memory."""
+"""Pack the files of a folder as zip, tar, Parquet, or objects in memory."""
 
 from __future__ import annotations
 

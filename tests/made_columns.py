@@ -1,4 +1,4 @@
-"""Columns as the footers of tables state them, for tables that are written down by hand."""
+"""Descriptions of columns as in footers of tables, for tables that are written by hand."""
 
 from __future__ import annotations
 

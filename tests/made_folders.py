@@ -1,4 +1,4 @@
-"""Small folders of references and outputs, made as a user's are, and runs over them."""
+"""Small folders of references and outputs, and runs over them."""
 
 from __future__ import annotations
 

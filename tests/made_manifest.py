@@ -1,4 +1,4 @@
-"""What a run was made with, for tables that are written down by hand."""
+"""The manifest of a run, for tables that are written by hand."""
 
 from iqbench.results.schema import Manifest
 

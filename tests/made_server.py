@@ -1,4 +1,4 @@
-"""A web server on this machine that gives its files ETags, and notes what is downloaded."""
+"""A local web server that gives its files ETags, and records downloads."""
 
 from __future__ import annotations
 

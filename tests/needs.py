@@ -1,4 +1,4 @@
-"""What some tests need and a machine may lack; the reasons are said once."""
+"""Requirements of some tests that a machine may lack, with the reasons for skipping."""
 
 import os
 from pathlib import Path

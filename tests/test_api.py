@@ -1,4 +1,4 @@
-"""The Python face: the same as the command line, as DataFrames."""
+"""The Python functions give the same as the command line, as DataFrames."""
 
 from __future__ import annotations
 

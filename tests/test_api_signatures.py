@@ -1,4 +1,4 @@
-"""`iqbench.evaluate` and `iqbench.measure` take what their commands take, under the same names."""
+"""`iqbench.evaluate` and `iqbench.measure` have the options of their commands, with equal names."""
 
 from __future__ import annotations
 

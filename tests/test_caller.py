@@ -1,4 +1,4 @@
-"""A program that calls iqbench finds its process as it was: no setting is left changed."""
+"""No setting of the calling process is changed."""
 
 from __future__ import annotations
 

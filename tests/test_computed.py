@@ -1,4 +1,4 @@
-"""Methods that are functions are scored on a dataset's inputs as the files would be."""
+"""Methods that are functions are scored on a dataset's inputs, with the values of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an error and its hint become sentences."""
+"""An error and its hint as sentences."""
 
 from __future__ import annotations
 

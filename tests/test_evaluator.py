@@ -1,4 +1,4 @@
-"""An evaluator scores tensors as `iqbench evaluate` scores the files that would hold them."""
+"""An evaluator gives tensors the scores that `iqbench evaluate` gives the same images in files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An evaluator has on several ranks what one process has."""
+"""An evaluator has the same values on several ranks as in one process."""
 
 from __future__ import annotations
 

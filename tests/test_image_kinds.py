@@ -1,4 +1,4 @@
-"""`measure` and `Evaluator` take paths, arrays and tensors alike, in any layout in memory."""
+"""`measure` and `Evaluator` accept paths, arrays and tensors, in any memory layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an import may pull in: torch and pandas wait until they are needed."""
+"""What an import may load: torch and pandas are imported when they are needed."""
 
 from __future__ import annotations
 

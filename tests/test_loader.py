@@ -1,4 +1,4 @@
-"""Working ahead: in order, within the budget, lazily, and nothing left behind."""
+"""Working ahead: in order, within the budget, only on demand, and without leftovers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every package that iqbench imports is declared, and named by the error where it is missing."""
+"""Every imported package is declared, and named by the error if it is missing."""
 
 from __future__ import annotations
 

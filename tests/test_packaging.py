@@ -1,4 +1,4 @@
-"""What is built can be installed elsewhere: nothing is missing, nothing points back here."""
+"""The built packages can be installed elsewhere, and are complete."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Torch's defaults, as a program has set them, change no value and corrupt no memory."""
+"""Torch's defaults in the calling program change no value and corrupt no memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that users name: written whole, and never at the cost of what stands in their place."""
+"""Files that users name are written as a whole, and existing files are safe."""
 
 from __future__ import annotations
 

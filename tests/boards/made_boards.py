@@ -1,4 +1,4 @@
-"""Leaderboards to be shown."""
+"""Made leaderboards for tests of rendering."""
 
 from __future__ import annotations
 

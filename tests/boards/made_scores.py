@@ -1,4 +1,4 @@
-"""Scores and images as tables, written down by hand."""
+"""Tables of scores and images, written by hand."""
 
 from __future__ import annotations
 

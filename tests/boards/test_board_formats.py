@@ -1,4 +1,4 @@
-"""Leaderboards in a terminal, in Markdown and for programs: what stands beside the means."""
+"""Leaderboards in a terminal, in Markdown and for programs: the columns beside the means."""
 
 from __future__ import annotations
 

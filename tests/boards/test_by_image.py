@@ -1,4 +1,4 @@
-"""The images at the ends, and where two methods part."""
+"""The best and worst images, and those on which two methods differ most."""
 
 from __future__ import annotations
 

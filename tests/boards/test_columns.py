@@ -1,4 +1,4 @@
-"""What is equal, what is better, what is a metric."""
+"""When values are equal, which value is better, and which columns are metrics."""
 
 from __future__ import annotations
 

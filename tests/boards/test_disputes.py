@@ -1,4 +1,4 @@
-"""Images about which methods lie furthest apart, or metrics disagree."""
+"""Images on which methods differ most, or on which metrics disagree."""
 
 from __future__ import annotations
 

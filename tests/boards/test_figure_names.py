@@ -1,4 +1,4 @@
-"""Names that stand together, shortened to the room that there is."""
+"""Names in figures are shortened to the space that they have, and stay different."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Infinite values, targets and other references: what each format says of them."""
+"""How each format shows infinite values, targets, and scores of other references."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is complete, who is best, who shares a rank."""
+"""Which methods are complete, which is the best, and which share a rank."""
 
 from __future__ import annotations
 

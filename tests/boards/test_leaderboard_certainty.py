@@ -1,4 +1,4 @@
-"""How sure a leaderboard is: intervals, ties, effects; and who is on the front."""
+"""How certain a leaderboard is: intervals, ties and effects; and the Pareto front."""
 
 from __future__ import annotations
 

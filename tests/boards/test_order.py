@@ -1,4 +1,4 @@
-"""Which mean ranks methods, and on which images: infinite and missing values, and targets."""
+"""Which means rank methods, and over which images, with infinite and missing values and targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Averages over datasets: only of what was made alike, and only of methods that are everywhere."""
+"""Averages over datasets: only of equal signatures, and only of methods that have all datasets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wins, losses and tests of each two methods."""
+"""Wins, losses and tests for each pair of methods."""
 
 from __future__ import annotations
 

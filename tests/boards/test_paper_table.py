@@ -1,4 +1,4 @@
-"""The table of a paper: a row per method, a group per dataset and scale, marks over all sources."""
+"""The table of a paper: one row per method, groups of columns, marks for the best values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is on the front: those that no other one beats."""
+"""The Pareto front: methods that no other method beats in both metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Means from papers stand in leaderboards: marked, untested, ranked under one protocol only."""
+"""Published means in leaderboards: marked, without tests, and ranked under one protocol only."""
 
 from __future__ import annotations
 

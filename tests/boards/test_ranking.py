@@ -1,4 +1,4 @@
-"""Ranks, how certain they are, and who ties with whom."""
+"""Ranks, their certainty, and ties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables for people and programs, whatever the names in them are."""
+"""Tables for people and programs, with names of any kind."""
 
 from __future__ import annotations
 

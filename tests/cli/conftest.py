@@ -1,4 +1,4 @@
-"""The command line as a user runs it, but in this process."""
+"""Run the command line in this process, as a user would."""
 
 from __future__ import annotations
 

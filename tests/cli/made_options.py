@@ -1,4 +1,4 @@
-"""Options that runs over made folders are given."""
+"""Options for runs over made folders."""
 
 from __future__ import annotations
 

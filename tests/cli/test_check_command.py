@@ -1,4 +1,4 @@
-"""`iqbench check`: two results folders to a verdict and an exit code."""
+"""`iqbench check`: compare two results folders, print the verdict and set the exit code."""
 
 from __future__ import annotations
 

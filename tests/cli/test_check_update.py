@@ -1,4 +1,4 @@
-"""`iqbench check` with a baseline in text: written, compared with, and updated by one command."""
+"""`iqbench check` with a baseline in text: it is written, compared and updated."""
 
 from __future__ import annotations
 

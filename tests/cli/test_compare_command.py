@@ -1,4 +1,4 @@
-"""`iqbench compare`: two methods of a store, or two stores."""
+"""`iqbench compare`: two methods of one folder, or two folders."""
 
 from __future__ import annotations
 

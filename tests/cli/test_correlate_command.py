@@ -1,4 +1,4 @@
-"""`iqbench correlate`: results and opinions to a table, a file or a folder."""
+"""`iqbench correlate`: from results and opinions to a table, a file or a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`iqbench doctor`: what it prints and what it exits with."""
+"""`iqbench doctor`: its output and its exit codes."""
 
 from __future__ import annotations
 

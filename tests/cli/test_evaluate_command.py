@@ -1,4 +1,4 @@
-"""`iqbench evaluate`: folders in, tables out, the right exit code, one clear sentence each."""
+"""`iqbench evaluate`: from folders to tables, with exit codes and clear messages."""
 
 from __future__ import annotations
 

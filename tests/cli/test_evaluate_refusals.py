@@ -1,4 +1,4 @@
-"""What `iqbench evaluate` refuses before anything is computed: one sentence, exit code 2."""
+"""Wrong input that `iqbench evaluate` refuses before it computes, with exit code 2."""
 
 from __future__ import annotations
 

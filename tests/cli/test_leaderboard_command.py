@@ -1,4 +1,4 @@
-"""`iqbench leaderboard`: a results folder to a table on stdout or in a file."""
+"""`iqbench leaderboard`: from a results folder to a table on stdout or in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`iqbench measure`: one pair of files, its values on stdout, everything else on stderr."""
+"""`iqbench measure`: values of one pair on stdout, and everything else on stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`iqbench metrics`: what each number is."""
+"""`iqbench metrics`: list the metrics and show their definitions."""
 
 from __future__ import annotations
 

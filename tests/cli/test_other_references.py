@@ -1,4 +1,4 @@
-"""Scores of two different references of one image never meet: in no rank, mean, pair or plot."""
+"""Scores of two different references are never mixed: in no rank, mean, pair or plot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user sees of long work: on a terminal only, and not after --quiet."""
+"""Progress of long work is shown only on a terminal, and not with --quiet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`iqbench protocols`: how fields score."""
+"""`iqbench protocols`: list and show the protocols."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`iqbench report`: from a results folder to a page, and what it says on the way."""
+"""`iqbench report`: from a results folder to a page, and its messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`iqbench results verify --rescore`: values that files do not give are found."""
+"""`iqbench results verify --rescore` finds values that the files do not give."""
 
 from __future__ import annotations
 

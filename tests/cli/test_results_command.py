@@ -1,4 +1,4 @@
-"""`iqbench results verify`: plain words, and exit code 1 if something differs."""
+"""`iqbench results verify`: its messages, and exit code 1 if something differs."""
 
 from __future__ import annotations
 

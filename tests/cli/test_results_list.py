@@ -1,4 +1,4 @@
-"""`iqbench results list | remove | rename | compact`: what is said, and what is left."""
+"""`iqbench results list | remove | rename | compact`: their messages and their effects."""
 
 from __future__ import annotations
 

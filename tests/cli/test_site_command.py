@@ -1,4 +1,4 @@
-"""`iqbench site`: a folder of pages, and what it says on the way."""
+"""`iqbench site`: a folder of pages, and its messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`iqbench status`: how far runs are, while they score, and after they died."""
+"""`iqbench status`: the progress of runs, also after they died."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results and messages come out on every stream: any encoding, closed, full, without reader."""
+"""Output works on every stream: any encoding, closed, full, or without a reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do metrics rank the rows of a content alike: Kendall's tau-b, however many rows there are."""
+"""Kendall's tau-b of two metrics on the outputs of an image, for any number of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Correlation between metrics by scope, ranking of methods, and where variation parts ways."""
+"""Correlation between metrics by scope, ranking of methods, and gaps of variation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Agreement with people: published coefficients, errors about the fit, what is undefined."""
+"""Agreement with human opinion: published coefficients, errors of the fit, undefined values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The correlation report: what it says in words, its figures, its one table of all numbers."""
+"""The correlation report: its sentences, its figures, and its table of all numbers."""
 
 from __future__ import annotations
 

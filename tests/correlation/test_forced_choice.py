@@ -1,4 +1,4 @@
-"""Choices between two: how often a metric chooses as people do."""
+"""Choices between two outputs: how often a metric agrees with people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of two metrics agrees better with people, and how surely."""
+"""Which of two metrics agrees better with people, and how certain this is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packaged blocks of restoration datasets, on miniatures of what their archives unpack to."""
+"""Packaged blocks of restoration datasets, on small copies of their unpacked archives."""
 
 from __future__ import annotations
 

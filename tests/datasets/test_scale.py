@@ -1,4 +1,4 @@
-"""Large datasets are listed and matched quickly, and without opening an image."""
+"""Large datasets are listed and matched fast, without opening an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workflow of docs/ci.md does what it says, and so does the Python of pages on results."""
+"""The workflow and the Python code of docs/ci.md work."""
 
 from __future__ import annotations
 

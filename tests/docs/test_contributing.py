@@ -1,4 +1,4 @@
-"""The worked examples of CONTRIBUTING.md work as they are written there."""
+"""The examples of CONTRIBUTING.md work as written."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What docs/datasets.md says of datasets is so."""
+"""The statements of docs/datasets.md about datasets are true."""
 
 import re
 import shlex

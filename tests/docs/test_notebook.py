@@ -1,4 +1,4 @@
-"""The notebook of the documentation runs in Jupyter, and shows bars, tables and warnings."""
+"""The notebook of the documentation runs in Jupyter, with bars, tables and warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README and CONTRIBUTING say is so: snippets run, commands, options and files exist."""
+"""README and CONTRIBUTING are true: snippets run; commands, options and files exist."""
 
 import re
 import shlex

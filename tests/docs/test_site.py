@@ -1,4 +1,4 @@
-"""The documentation: snippets and commands run, links lead somewhere, nothing is left out."""
+"""The documentation: snippets and commands run, links work, and every page is listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Installations, whole and in part."""
+"""Complete and incomplete installations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is looked for among findings."""
+"""Helpers that search findings."""
 
 from __future__ import annotations
 

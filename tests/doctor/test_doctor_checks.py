@@ -1,4 +1,4 @@
-"""`iqbench.doctor`: everything is right here, and what is not is named."""
+"""`iqbench.doctor`: this installation is right, and faults are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/doctor.md says is so."""
+"""The statements of docs/doctor.md are true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor finds whatever lets less precise arithmetic in."""
+"""The doctor finds every setting that lowers the precision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `iqbench doctor` prints: readable, complete, and fit to be pasted."""
+"""The output of `iqbench doctor`: readable, complete, and ready to be pasted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor holds scores, bands and tables against what others computed."""
+"""The doctor compares scores, bands and tables with values of other implementations."""
 
 from __future__ import annotations
 

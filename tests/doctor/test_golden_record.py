@@ -1,4 +1,4 @@
-"""The golden files and values are what their recorder makes: recorded again, in part."""
+"""The golden files and values equal those that their recorder makes."""
 
 from __future__ import annotations
 

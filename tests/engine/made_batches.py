@@ -1,4 +1,4 @@
-"""Small batches made of a photograph, and what is compared of their values."""
+"""Small batches of a photograph, and comparisons of their values."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What tests of executors share: a metric that kills its process, one of sets, awkward files."""
+"""Helpers for tests of executors: a metric that kills its process, one of sets, odd files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many rows go through at once: all of them, within the budget, at least one."""
+"""The number of rows per band: all rows if they fit the budget, and at least one."""
 
 import pytest
 import torch

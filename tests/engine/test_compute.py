@@ -1,4 +1,4 @@
-"""Where and how precisely the networks compute."""
+"""The device and the precision with which networks compute."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Units go to workers that ask for them; what dead workers held is done again, and only that."""
+"""Units go to workers that ask for them; units of dead workers are repeated, and no others."""
 
 from __future__ import annotations
 

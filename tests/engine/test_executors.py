@@ -1,4 +1,4 @@
-"""Whatever scores, the tables are the same; workers that die cost what they held, and no more."""
+"""All executors write the same tables; if a worker dies, only its units are repeated."""
 
 from __future__ import annotations
 

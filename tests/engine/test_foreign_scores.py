@@ -1,4 +1,4 @@
-"""Values that were copied into a results folder are tried before they are believed."""
+"""Values that were copied into a results folder are checked before they are accepted."""
 
 from __future__ import annotations
 

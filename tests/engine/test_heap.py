@@ -1,4 +1,4 @@
-"""Freed memory waits for the next band, and goes back at the end."""
+"""Freed memory stays for the next band, and is returned at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that are interrupted, killed or beside each other lose nothing and are resumed."""
+"""Runs that are interrupted, killed or simultaneous lose nothing, and can be resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores that stay although their outputs are not found, and rows that have gone."""
+"""Scores that are kept although their outputs are not found, and rows that are removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files at addresses whose scores are finished are not downloaded again, and never mistaken."""
+"""Files at addresses with finished scores are not downloaded again, and never confused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory is bounded by the budget, not by the image: the largest thing in it are the pixels."""
+"""Memory is bounded by the budget and not by the image, except for the decoded pixels."""
 
 from __future__ import annotations
 

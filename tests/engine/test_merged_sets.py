@@ -1,4 +1,4 @@
-"""Values of sets after results folders were merged: closed again from stored features."""
+"""Values of sets after a merge of results folders are computed from stored features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A metric that needs no reference sees the output's own peak and size, whatever its reference."""
+"""A metric without reference uses the output's own peak and size, for any reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs without references: matched with each other, tied to their own digests."""
+"""Outputs without references: matched with each other, and tied to their own digests."""
 
 from __future__ import annotations
 

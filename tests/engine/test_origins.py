@@ -1,4 +1,4 @@
-"""A dataset or method under a name that the tables have from elsewhere: same files, or refused."""
+"""A dataset or method with a known name from another path: the same files, or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Datasets that bring distorted images of their own: scored as they are, opinions and all."""
+"""Datasets with their own distorted images are scored as they are, with their opinions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before anything is computed: what a run is to do, and what is refused at once."""
+"""The plan of a run, and input that is refused before anything is computed."""
 
 from __future__ import annotations
 

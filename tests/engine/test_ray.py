@@ -1,4 +1,4 @@
-"""The workers of a Ray cluster: the same tables, whatever is killed, and nothing is left behind."""
+"""Workers of a Ray cluster: the same tables after any process is killed; no processes remain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that die while they start: a lost node is no reason to give up, a broken cluster is."""
+"""Workers that die at their start: a lost node does not end the run, a broken cluster does."""
 
 from __future__ import annotations
 

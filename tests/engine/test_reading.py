@@ -1,4 +1,4 @@
-"""Bad files: each named in one sentence and in the tables, the rest of the run complete."""
+"""Bad files: each is named in a message and in the tables; the rest of the run completes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that runs out while files are read: one row with its reason; what is read is bounded."""
+"""If memory runs out while a file is read, its row has the reason; read bytes are bounded."""
 
 from __future__ import annotations
 

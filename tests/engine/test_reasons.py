@@ -1,4 +1,4 @@
-"""Why an output was not scored, in one line."""
+"""The reason why an output was not scored, in one line."""
 
 from __future__ import annotations
 

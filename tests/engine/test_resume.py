@@ -1,4 +1,4 @@
-"""A second run: nothing is computed twice, nothing stale is shown, whatever ended the first."""
+"""A second run computes nothing twice and shows nothing stale, however the first one ended."""
 
 from __future__ import annotations
 

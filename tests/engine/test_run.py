@@ -1,4 +1,4 @@
-"""A run over made folders, end to end: what is scored, with which values, under which names."""
+"""A run over made folders, end to end: its rows, values and names."""
 
 from __future__ import annotations
 

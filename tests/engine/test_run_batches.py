@@ -1,4 +1,4 @@
-"""References in batches, as on a GPU, and what is not streamed."""
+"""References in batches, as on a GPU, and metrics that are not streamed."""
 
 from __future__ import annotations
 

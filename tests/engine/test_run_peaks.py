@@ -1,4 +1,4 @@
-"""Depths of 10 and 12 bits in files of 16: what a run takes as white, says, keeps and ranks."""
+"""10 and 12 bits in files of 16: the white of a run, its messages, stored values and ranks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values that a run leaves, and what it says of those that do not exist."""
+"""The values of a run, and its messages about values that do not exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One batch of references with all their outputs: the values of the functions, in order."""
+"""One batch of references with all their outputs has the values of the functions, in order."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A metric that fails on an image: the error of that one value; everything else is scored."""
+"""If a metric fails on an image, only this value has an error."""
 
 from __future__ import annotations
 

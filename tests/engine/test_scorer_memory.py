@@ -1,4 +1,4 @@
-"""Bands as small as memory asks for give the same values; too little memory is an error."""
+"""Small bands, chosen by memory, give the same values; too little memory is an error."""
 
 import pytest
 import torch

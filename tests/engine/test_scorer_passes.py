@@ -1,4 +1,4 @@
-"""What goes through the networks: one pass per image, and the reference only once."""
+"""Passes through networks: one per image, and only one for the reference."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""How near other precisions and the GPU stay to the exact values of the CPU."""
+"""Other precisions and the GPU deviate little from the exact values of the CPU."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Weights are loaded with their digests, or all named where they are missing."""
+"""Weights are loaded with their digests; all missing weights are named."""
 
 import numpy as np
 import pytest

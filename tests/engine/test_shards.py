@@ -1,4 +1,4 @@
-"""Shards together leave what one run leaves, in one results folder or in several."""
+"""All shards together give the tables of one run, in one results folder or in several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Units are consecutive items, bounded by outputs and bytes; an item of many outputs is split."""
+"""Units are consecutive images, bounded by outputs and bytes; large images are split."""
 
 from __future__ import annotations
 

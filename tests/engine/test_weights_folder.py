@@ -1,4 +1,4 @@
-"""Trained parameters come from the folder of ``--weights``, whatever metric they are of."""
+"""Trained parameters of every metric come from the folder of ``--weights``."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The examples minimise what they say, and iqbench scores what comes out."""
+"""The examples minimise their losses, and iqbench scores the results."""
 
 from __future__ import annotations
 

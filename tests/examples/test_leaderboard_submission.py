@@ -1,4 +1,4 @@
-"""The example that keeps a leaderboard: honest submissions get in, forged ones do not."""
+"""The script for submissions accepts honest submissions and refuses forged ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs that are explained, made once."""
+"""Pairs of images to explain, made once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs of files to explain, and the arithmetic of those who reported of them."""
+"""Pairs of files to explain, and the formulas behind the reported values."""
 
 from __future__ import annotations
 

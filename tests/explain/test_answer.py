@@ -1,4 +1,4 @@
-"""What is said of digits: which of several fits is named, and when none is."""
+"""The answer: which of several fits is named, and when none is."""
 
 from __future__ import annotations
 

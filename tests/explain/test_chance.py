@@ -1,4 +1,4 @@
-"""A match counts only if chance would not give it; what leaves no chance is more values."""
+"""A match counts only if chance would not give it; more values exclude chance."""
 
 from __future__ import annotations
 

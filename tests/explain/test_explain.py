@@ -1,4 +1,4 @@
-"""Values made by libraries themselves are found, and named."""
+"""Values that libraries compute are found, and the libraries are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PSNR-B as others count its edges: torchmetrics, and SwinIR and its kin."""
+"""PSNR-B with other definitions of edges: torchmetrics, SwinIR and others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of pairs, and images of which some are gray, small or equal."""
+"""Folders of pairs, with some images that are gray, small or equal."""
 
 from __future__ import annotations
 

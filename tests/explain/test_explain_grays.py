@@ -1,4 +1,4 @@
-"""The many ways to make one number of red, green and blue, each told from the others."""
+"""The many conversions of red, green and blue to gray are told apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""With the compiled loops and without, every convention of SSIM and PSNR has the same value."""
+"""Conventions of SSIM and PSNR have the same values with and without the compiled loops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FID and KID, which have one value of all images, are told by their resizers."""
+"""FID and KID: explain tells their resizers apart."""
 
 from __future__ import annotations
 

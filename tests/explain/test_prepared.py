@@ -1,4 +1,4 @@
-"""What was done to images before they were scored is found, and said in words."""
+"""Changes of images before the scoring are found, and described."""
 
 from __future__ import annotations
 

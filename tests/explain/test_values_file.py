@@ -1,4 +1,4 @@
-"""Values of single images in the forms in which people have them."""
+"""Files with values of single images, in the formats that people have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two sides of a check, and what is asked of them."""
+"""Two sides of a check, and helpers that read its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is worse, better and the same; several comparisons; values that are no numbers."""
+"""Verdicts worse, better and same; several comparisons; values that are not numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The image margin: one image that collapses fails a check, whatever the others do."""
+"""The image margin: one image that loses much fails a check, whatever the others do."""
 
 from __future__ import annotations
 

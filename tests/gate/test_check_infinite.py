@@ -1,4 +1,4 @@
-"""Checks of infinite values: one gain decides no mean and no gate, one loss fails the check."""
+"""Infinite values: a gain decides no mean and no check, a loss fails the check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A check as people and programs see it: terminal, Markdown, JSON, JUnit."""
+"""The result of a check for people and programs: terminal, Markdown, JSON, JUnit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two methods or two runs: differences, their intervals, who wins on which images."""
+"""Two methods or two runs: differences, their intervals, and wins."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Folders that are read dataset by dataset are judged as those that are read as a whole."""
+"""Reading dataset by dataset gives the same verdicts as reading everything at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`iqbench.check` and `iqbench.compare`: from Python as from the command line."""
+"""`iqbench.check` and `iqbench.compare` give the same in Python as on the command line."""
 
 from __future__ import annotations
 

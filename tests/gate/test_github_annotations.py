@@ -1,4 +1,4 @@
-"""A check as annotations of GitHub Actions: commands that a name cannot break out of."""
+"""A check as annotations of GitHub Actions, which no name can break."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which margin a metric has, and how one is given."""
+"""The margins of metrics, and options that set them."""
 
 import pytest
 

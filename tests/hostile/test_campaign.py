@@ -1,4 +1,4 @@
-"""A campaign counts what is tried, goes on after a crash, and says what was wrong."""
+"""A campaign counts cases, continues after a crash, and reports what was wrong."""
 
 from __future__ import annotations
 

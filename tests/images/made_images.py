@@ -1,4 +1,4 @@
-"""Image files made in memory, by other writers than the package's own reader."""
+"""Image files in memory, written by other programs than the package's own code."""
 
 from __future__ import annotations
 

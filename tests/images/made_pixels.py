@@ -1,4 +1,4 @@
-"""Pixels as they are decoded, and as they should be."""
+"""Decoded pixels, and the expected ones."""
 
 from __future__ import annotations
 

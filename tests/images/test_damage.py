@@ -1,4 +1,4 @@
-"""Files that are whole outside and damaged inside are errors, whichever decoder would take them."""
+"""Files with damaged contents are errors, even if a decoder accepts them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoding: every kind of file that is read, against Pillow, tifffile or the samples written."""
+"""Decoding every supported kind of file, compared with Pillow, tifffile or the written samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kinds of files that are not read."""
+"""Kinds of files that are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blur kernels of one's own: read from files, applied as a convolution."""
+"""Blur kernels from files, applied as a convolution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Half a file is never a picture, and no file breaks the reader."""
+"""A truncated file is never a picture, and no file crashes the reader."""
 
 from __future__ import annotations
 

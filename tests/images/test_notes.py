@@ -1,4 +1,4 @@
-"""What files say of their depth: PNG's sBIT, TIFF's MaxSampleValue, the maximum of PGM and PPM."""
+"""Records of the bit depth in files: PNG's sBIT, TIFF's MaxSampleValue, the maximum of PGM."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""An EXIF orientation that was applied is said, and blamed where it explains a misfit."""
+"""An applied EXIF orientation is reported, and named if it explains a mismatch of sizes."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Which sample value is white: notes of a depth, samples that agree with them, and a given peak."""
+"""The sample value of white: records of a depth, samples that agree with them, a given peak."""
 
 import numpy as np
 import pytest

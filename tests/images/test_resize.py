@@ -1,4 +1,4 @@
-"""Bicubic resizing: MATLAB's values to the bit, and what any resize must keep."""
+"""Bicubic resizing: MATLAB's values to the bit, and properties of any resize."""
 
 from __future__ import annotations
 

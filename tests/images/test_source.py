@@ -1,4 +1,4 @@
-"""Files on disk: what cannot be read, what a header tells, and what is too large."""
+"""Files on disk: unreadable files, facts from headers, and files that are too large."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing PNG: what was written is read back, and nothing half-written is left."""
+"""PNG files are read back as written, and no incomplete file remains."""
 
 from __future__ import annotations
 

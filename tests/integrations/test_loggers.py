@@ -1,4 +1,4 @@
-"""Scores and the worst images are read back from what the loggers have written."""
+"""Scores and the worst images can be read back from the files of the loggers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worst images are kept with the images themselves, and shown beside their maps."""
+"""The worst images are kept, and shown beside their maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses: the metrics' values, with gradients that training can live with."""
+"""Losses: the metrics' values, with finite gradients."""
 
 from copy import deepcopy
 

@@ -1,4 +1,4 @@
-"""Every metric that has a gradient is a loss, whose gradient training can live with."""
+"""Every metric that has a gradient is a loss with a finite gradient."""
 
 from __future__ import annotations
 

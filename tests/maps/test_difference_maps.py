@@ -1,4 +1,4 @@
-"""Maps of files: means are the values of `iqbench measure`, bands give what the whole gives."""
+"""Maps of files: their means are the values of `iqbench measure`, also in bands."""
 
 import subprocess
 import sys

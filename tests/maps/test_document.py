@@ -1,4 +1,4 @@
-"""What docs/maps.md says is so: its commands and snippets run."""
+"""The commands and snippets of docs/maps.md run."""
 
 import re
 import shlex

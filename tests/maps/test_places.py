@@ -1,4 +1,4 @@
-"""Where the values of a map lie on the image; whatever the sizes, the mean stays."""
+"""The positions of a map's values on the image; the mean is kept for all sizes."""
 
 import pytest
 import torch

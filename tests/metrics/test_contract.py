@@ -1,4 +1,4 @@
-"""What every registered metric promises, whoever wrote it: each column is picked up by itself."""
+"""Promises that every registered metric keeps; new columns are included automatically."""
 
 import math
 

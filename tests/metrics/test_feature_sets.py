@@ -1,4 +1,4 @@
-"""Features of sets that are read in blocks: moments merge, distances depend on no block."""
+"""Sets of features that are read in blocks: moments merge, and blocks do not change distances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of other libraries have the values that direct calls of these libraries give."""
+"""Metrics of other libraries have the values of direct calls of these libraries."""
 
 from __future__ import annotations
 

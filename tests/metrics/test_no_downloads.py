@@ -1,4 +1,4 @@
-"""Other libraries fetch nothing where users forbid it."""
+"""Other libraries download nothing if users forbid it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One new file is the whole of a metric: each reader learns of it what the file says."""
+"""A metric is one new file: all readers get its facts from this file."""
 
 import numpy as np
 import pytest

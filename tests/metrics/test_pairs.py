@@ -1,4 +1,4 @@
-"""What every function and loss accepts, and what all of them refuse."""
+"""Images that every function and loss accepts, and images that all of them refuse."""
 
 from __future__ import annotations
 

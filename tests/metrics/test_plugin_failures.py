@@ -1,4 +1,4 @@
-"""Whatever a plug-in raises names it: its metric, its package and the image; the rest is scored."""
+"""Errors of plug-ins name the metric, the package and the image; the rest is scored."""
 
 from __future__ import annotations
 

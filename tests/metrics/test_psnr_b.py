@@ -1,4 +1,4 @@
-"""PSNR-B: the formula written out pixel by pixel, and what it is for."""
+"""PSNR-B: the formula, written pixel by pixel, and its purpose."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Metrics and columns by name, and names that hide no choice."""
+"""Metrics and columns by name, and names without hidden choices."""
 
 import math
 from collections.abc import Callable

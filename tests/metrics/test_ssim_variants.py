@@ -1,4 +1,4 @@
-"""SSIM as papers and libraries have it: each variant against the one that defines it."""
+"""Variants of SSIM in papers and libraries, each compared with its definition."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Statistics of rows merge into those of the image, however the rows are cut."""
+"""Statistics of bands merge into those of the image, for any bands."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Total variation: every library's number from one function."""
+"""Total variation: one function gives the numbers of all libraries."""
 
 import math
 

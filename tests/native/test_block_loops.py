@@ -1,4 +1,4 @@
-"""The loop of 8x8 blocks gives PSNR-HVS and PSNR-HVS-M as the plain way does."""
+"""The loop of 8x8 blocks gives the same PSNR-HVS and PSNR-HVS-M as torch."""
 
 from __future__ import annotations
 

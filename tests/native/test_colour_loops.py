@@ -1,4 +1,4 @@
-"""The loops of colours and of SSIMULACRA 2 give what the plain way gives."""
+"""The loops of colours and of SSIMULACRA 2 give the same values as torch."""
 
 from __future__ import annotations
 

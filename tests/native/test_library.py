@@ -1,4 +1,4 @@
-"""The compiled loops are found where they were made, and are those of the sources beside them."""
+"""The compiled loops are found, and belong to the present sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not a buffer for a loop is refused before a loop runs: C writes where it is told."""
+"""Wrong buffers are refused before a loop runs, because C code does not check them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loops in C are compiled without a warning, and by whoever installs iqbench."""
+"""The loops in C compile without warnings during the installation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every network, layer by layer: in bands as whole, and as large as its sizes say."""
+"""Every network, layer by layer: bands give the values and sizes of the whole image."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Rows around an image are numpy's, whole and as they come."""
+"""Padding of an image equals numpy's, for whole images and in bands."""
 
 import numpy as np
 import pytest

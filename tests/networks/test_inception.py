@@ -1,4 +1,4 @@
-"""Inception equals torchvision's blocks put together as FID's network is, on random weights."""
+"""Inception equals torchvision's blocks in the order of FID's network, with random weights."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Convolving and rectifying in one step equals doing so in two."""
+"""A convolution fused with ReLU equals the two operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows in, rows out: a layer in bands gives what it gives for the whole image."""
+"""A layer in bands gives the same rows as for the whole image."""
 
 import pytest
 import torch

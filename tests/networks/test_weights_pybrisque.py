@@ -1,4 +1,4 @@
-"""BRISQUE's regression is read out of the pinned archive as text, and nothing else of it."""
+"""BRISQUE's regression is read from the pinned archive as text."""
 
 from __future__ import annotations
 

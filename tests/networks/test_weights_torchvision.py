@@ -1,4 +1,4 @@
-"""Fetching a checkpoint from an address, against a server on this machine."""
+"""Fetching a checkpoint from a local server."""
 
 import hashlib
 import io

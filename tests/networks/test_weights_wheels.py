@@ -1,4 +1,4 @@
-"""Parameters lie raw in the pinned wheels, and are read where they lie."""
+"""Parameters in the pinned wheels are read from known positions."""
 
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""Winograd's convolution by compiled loops: equal to the plain sum for every size and in pieces."""
+"""Winograd's convolution by compiled loops equals the direct sum, for every size and in pieces."""
 
 from __future__ import annotations
 

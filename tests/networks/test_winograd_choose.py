@@ -1,4 +1,4 @@
-"""When multiplying less pays; and that layers convolve so in whole images, bands and training."""
+"""When Winograd's convolution is used: whole images, bands, and never in training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Winograd's convolution by matrix products: exact in rationals, equal to the plain sum."""
+"""Winograd's convolution by matrix products: exact in rationals, equal to the direct sum."""
 
 from __future__ import annotations
 

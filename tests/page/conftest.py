@@ -1,4 +1,4 @@
-"""Pages in a real browser: a Chromium that is on the machine, driven by Playwright."""
+"""Pages in a Chromium of this machine, driven by Playwright."""
 
 from __future__ import annotations
 

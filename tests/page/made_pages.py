@@ -1,4 +1,4 @@
-"""Results with pictures behind them, and pages made of these."""
+"""Results with pictures, and pages of these results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of pages cannot do without."""
+"""Requirements of the tests of pages."""
 
 from __future__ import annotations
 

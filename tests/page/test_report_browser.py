@@ -1,4 +1,4 @@
-"""`iqbench report` in a browser: what one clicks, sees, and may rely on."""
+"""`iqbench report` in a browser: its controls, its tables, and its accessibility."""
 
 from __future__ import annotations
 

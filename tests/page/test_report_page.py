@@ -1,4 +1,4 @@
-"""What goes into a report, and what does not: found pictures, digests, sizes, names."""
+"""The contents of a report: found pictures, digests, sizes, names."""
 
 from __future__ import annotations
 

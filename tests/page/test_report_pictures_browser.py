@@ -1,4 +1,4 @@
-"""The report's pictures in a browser: compared, zoomed, stepped through, pixel by pixel."""
+"""The report's pictures in a browser: compared, zoomed, and viewed one after the other."""
 
 from __future__ import annotations
 

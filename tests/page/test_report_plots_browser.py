@@ -1,4 +1,4 @@
-"""The report's plots in a browser: what they draw, say and print."""
+"""The report's plots in a browser: drawing, labels, and printing."""
 
 from __future__ import annotations
 

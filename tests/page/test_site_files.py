@@ -1,4 +1,4 @@
-"""`iqbench site`: its files, their names, the history, and a folder that is there already."""
+"""`iqbench site`: its files, their names, the history, and existing folders."""
 
 from __future__ import annotations
 

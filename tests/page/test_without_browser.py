@@ -1,4 +1,4 @@
-"""Where there is no browser, tests of pages skip; where it would go unnoticed, they fail."""
+"""Without a browser, tests of pages are skipped; if this must not happen, they fail."""
 
 from __future__ import annotations
 

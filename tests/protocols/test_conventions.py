@@ -1,4 +1,4 @@
-"""Each preset held to a value from an independent implementation of what it cites."""
+"""Each preset is compared with a value from an independent implementation of its source."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""Gray references, gray outputs and outputs in colour under every protocol, however stored."""
+"""Gray references, gray outputs and colour outputs under every protocol, in any file format."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""Presets by name: data that load, are validated, and become views."""
+"""Presets by name: they load, are validated, and become views."""
 
 import pytest
 from pydantic import ValidationError

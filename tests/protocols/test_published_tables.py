@@ -1,4 +1,4 @@
-"""Published tables, image by image, from the authors' own images."""
+"""Published tables are reproduced image by image from the authors' own images."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a family of metrics sees: quantise, cut to a multiple, cut the border, convert."""
+"""Views of an image: quantised, cut to a multiple, cropped, converted."""
 
 import numpy as np
 import pytest

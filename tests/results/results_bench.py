@@ -1,4 +1,4 @@
-"""A results folder, and one line to score an image in it."""
+"""A results folder for tests, with one call to score an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Arrow reads is its own: its threads outlive a call and must not need the interpreter."""
+"""Files for Arrow are no Python objects, because its threads outlive a call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Methods are removed and renamed as a whole, whatever ends the process, and it is on record."""
+"""Methods are removed and renamed completely or not at all, and this is recorded."""
 
 from __future__ import annotations
 

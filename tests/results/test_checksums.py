@@ -1,4 +1,4 @@
-"""Damage is never read as numbers: a checksum in each part's name, checked whenever it is read."""
+"""Damage is never read as numbers: part names have checksums, which every read verifies."""
 
 from __future__ import annotations
 

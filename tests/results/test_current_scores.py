@@ -1,4 +1,4 @@
-"""Readers show one row an identity, the newest, and only scores of the files as they are."""
+"""Readers show one row per identity, the newest, and only scores of the present files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A footer lists every run that left rows, so it can be large: a command reads each one once."""
+"""Footers list every run and can be large, so a command reads each of them once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables that the first release wrote are read for ever; `format1/` is such a folder."""
+"""Tables of the first release can always be read; `format1/` is such a folder."""
 
 from __future__ import annotations
 

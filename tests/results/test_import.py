@@ -1,4 +1,4 @@
-"""Values of other tools stand beside ours, tied to the same files; what is wrong is named."""
+"""Imported values are added to the tables, tied to the same files; errors name the problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a run dies of, what it flushed is there, once."""
+"""Rows that a run flushed are there exactly once, however the run died."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run knows of earlier ones: columns give back what rows said, whatever they said."""
+"""The stored values of earlier runs in columns equal the rows that were written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Merged results folders have every row once, and tell where they differ."""
+"""Merged results folders have every row once, and differences are reported."""
 
 from __future__ import annotations
 

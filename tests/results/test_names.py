@@ -1,4 +1,4 @@
-"""Columns of names: what is in use, and which combinations rows have."""
+"""Columns of names: used names, and combinations of names in rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of opinions: whose columns are called as they like, and whose images are found."""
+"""Files of opinions with other names of columns, and matching of their images."""
 
 from __future__ import annotations
 

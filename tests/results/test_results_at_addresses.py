@@ -1,4 +1,4 @@
-"""Results at an address: read and written like a folder, whole or not at all."""
+"""Results at an address are read and written like a folder, as a whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A selector names a metric, and what the signature of a column says; the rest it leaves open."""
+"""A selector names a metric, and fields of the signature; other fields may have any value."""
 
 import pytest
 from hypothesis import given

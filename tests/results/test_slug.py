@@ -1,4 +1,4 @@
-"""Names of datasets and methods become folders, whatever they are."""
+"""Names of datasets and methods of any kind become names of folders."""
 
 from __future__ import annotations
 

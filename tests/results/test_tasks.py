@@ -1,4 +1,4 @@
-"""What each dataset's methods restore, carried from the run to the readers."""
+"""The task of each dataset, from the run to the readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results as one text file: nothing is lost, equal tables give equal bytes, damage is named."""
+"""Results as one text file: complete, equal tables give equal bytes, damage is named."""
 
 from __future__ import annotations
 

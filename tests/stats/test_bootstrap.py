@@ -1,4 +1,4 @@
-"""Resamples are the same for all, and intervals hold the mean as often as they say."""
+"""Resamples are the same for all columns, and intervals have their stated coverage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pearson, Spearman and Kendall as scipy has them, and intervals that hold what they promise."""
+"""Pearson, Spearman and Kendall equal scipy's, and intervals have their stated coverage."""
 
 from __future__ import annotations
 

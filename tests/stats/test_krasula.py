@@ -1,4 +1,4 @@
-"""Krasula's analysis: different from similar, better from worse."""
+"""Krasula's analysis: different against similar pairs, better against worse."""
 
 from __future__ import annotations
 

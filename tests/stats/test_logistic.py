@@ -1,4 +1,4 @@
-"""Logistic fits find the curve that made the data, or say that there is none."""
+"""Logistic fits find the curve of the data, or report that there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every reading command says on a small results folder, in every format, stays as it is."""
+"""The output of every reading command on a small results folder, in every format, is unchanged."""
 
 from __future__ import annotations
 

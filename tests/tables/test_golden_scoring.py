@@ -1,4 +1,4 @@
-"""What every other command says on small images stays as it is, with its exit code."""
+"""The output and exit codes of all other commands on small images are unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables compile in a real LaTeX, whatever the names in them are."""
+"""Tables with names of any kind compile in LaTeX."""
 
 from __future__ import annotations
 

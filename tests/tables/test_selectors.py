@@ -1,4 +1,4 @@
-"""Every command takes the same selectors, and refuses the same ones."""
+"""Every command accepts and refuses the same selectors."""
 
 import json
 import re

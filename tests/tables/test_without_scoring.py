@@ -1,4 +1,4 @@
-"""Tables are read without the packages that score images, which are named where they are needed."""
+"""Tables are read without the packages for scoring; errors name missing packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Archives from strangers: whole, below the folder, plain files only, bounded."""
+"""Unpacking untrusted archives: complete, inside the folder, plain files only, bounded."""
 
 from __future__ import annotations
 

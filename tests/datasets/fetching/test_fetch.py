@@ -1,4 +1,4 @@
-"""Fetching from a server on this machine that answers well, badly, or not at all."""
+"""Fetching from a local server that answers correctly, wrongly, or not at all."""
 
 from __future__ import annotations
 

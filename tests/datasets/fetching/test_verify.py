@@ -1,4 +1,4 @@
-"""Verification: everything that can be off with a dataset's files is named."""
+"""Verification names every problem of a dataset's files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CSV of paths: pairs, ids, opinions; and what is wrong with it, by line."""
+"""A CSV of paths: pairs, ids and opinions; errors name the line."""
 
 from __future__ import annotations
 

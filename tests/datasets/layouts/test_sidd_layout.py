@@ -1,4 +1,4 @@
-"""Blocks in a MATLAB file: ids, digests, one reading for all, and files that are off."""
+"""Blocks in a MATLAB file: ids, digests, a single read for all, and wrong files."""
 
 from __future__ import annotations
 

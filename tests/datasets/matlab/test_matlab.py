@@ -1,4 +1,4 @@
-"""MATLAB files: read as SciPy reads them while they are whole, refused when they are not."""
+"""MATLAB files are read like by SciPy if they are complete, and refused otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Miniatures of datasets that people judged, file for file as their archives unpack."""
+"""Small copies of datasets with human opinions, with the files of their archives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every dataset that people judged, whatever its layout."""
+"""Tests for every layout of datasets with human opinions."""
 
 from __future__ import annotations
 

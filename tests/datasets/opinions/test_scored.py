@@ -1,4 +1,4 @@
-"""From a dataset on disk to correlation with what people said: nothing else is needed."""
+"""From a dataset on disk to the correlation with its opinions, without any other file."""
 
 from __future__ import annotations
 

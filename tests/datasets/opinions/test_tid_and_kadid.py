@@ -1,4 +1,4 @@
-"""TID2013 and KADID-10k: names that say reference, distortion and level; opinions that must fit."""
+"""TID2013 and KADID-10k: names with reference, distortion and level; matching opinions."""
 
 from __future__ import annotations
 

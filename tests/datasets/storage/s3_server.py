@@ -1,4 +1,4 @@
-"""An S3 server on this machine, behind a proxy that spoils answers as a test says."""
+"""A local S3 server, behind a proxy that spoils answers for tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store of digests: what goes in comes out, or nothing; small, shared, and never wrong."""
+"""The store of digests: it returns what was stored or nothing; small, shared, never wrong."""
 
 from __future__ import annotations
 

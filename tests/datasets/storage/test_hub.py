@@ -1,4 +1,4 @@
-"""References in a repository of Hugging Face: the hub is a small server on this machine."""
+"""References in a repository of Hugging Face; the hub is a small local server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a storage are kept in few bytes each, and are those that were listed."""
+"""The files of a storage take few bytes each, and equal the listed files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects on a server that fails: tried again, checked against the listing, kept in the cache."""
+"""Objects on a server that fails: retried, checked against the listing, and cached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""References and outputs on an S3 server that runs on this machine, and fails as servers do."""
+"""References and outputs on a local S3 server that fails like real ones."""
 
 from __future__ import annotations
 

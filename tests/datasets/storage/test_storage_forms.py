@@ -1,4 +1,4 @@
-"""Whatever holds the images, they are found by name and scored as those of a folder."""
+"""Images in every kind of storage are found by name and scored like those of a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Archives come from strangers: what is wrong in one is said, and nothing is ever unpacked."""
+"""Untrusted archives: errors name the problem, and nothing is unpacked to disk."""
 
 from __future__ import annotations
 

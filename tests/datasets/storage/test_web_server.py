@@ -1,4 +1,4 @@
-"""Images on a web server: its index pages are listed, its files read, with ranges or without."""
+"""Images on a web server: its index pages are listed, and files are read with or without ranges."""
 
 from __future__ import annotations
 
